@@ -1,0 +1,1 @@
+"""The judge: plugins fold the estimates of a session into a verdict."""

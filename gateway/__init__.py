@@ -1,0 +1,1 @@
+"""The door: WebSocket sessions, frame intake, slots and dispatch to the workers."""

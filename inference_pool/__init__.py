@@ -1,0 +1,1 @@
+"""The eyes: one model set per pinned worker process, estimating one frame at a time."""

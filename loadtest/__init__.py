@@ -1,0 +1,1 @@
+"""The crowd: a synthetic person and the load harness."""

@@ -1,0 +1,1 @@
+"""Where the roles are put together: the command line, the supervisor and the client library."""

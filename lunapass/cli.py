@@ -1,0 +1,54 @@
+"""The command ``lunapass``: finds the subcommand's module, turns start-up errors into one line."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from shared import __version__
+from shared.errors import StartupError
+
+COMMANDS = {
+    "config": "Check, show and document the configuration.",
+    "check": "Judge pictures or videos with the stages of a worker.",
+    "models": "Fetch, list and verify the model files.",
+}
+"""Name of each subcommand (module ``lunapass.commands.NAME``, function ``command``) and help."""
+
+
+class LazyGroup(click.Group):
+    """Group that imports a subcommand's module only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the subcommands in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one subcommand."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"lunapass.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of subcommands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lunapass")
+def cli() -> None:
+    """Open face-liveness service: camera frames in, signed liveness verdict out."""
+
+
+def main() -> None:
+    """Run the command line; a role that cannot start ends with one line and status 2."""
+    try:
+        cli(prog_name="lunapass")
+    except StartupError as error:
+        click.echo(f"lunapass: {error}", err=True)
+        sys.exit(2)

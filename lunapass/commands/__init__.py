@@ -1,0 +1,1 @@
+"""The subcommands of ``lunapass``, one module each, imported only when called."""

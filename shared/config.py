@@ -1,0 +1,172 @@
+"""The configuration: every section, key, default and allowed value.
+
+Names of sections and keys are those of the file, so ``config.LIVENESS.THRESHOLDS.blur`` is the key
+``blur`` of ``[LIVENESS.THRESHOLDS]``. The sections of LUNA PASS 1.x are in ``config_manual`` and
+``config_plugins``; those defined here are this project's own. Reading files and environment
+variables is in ``config_loading``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from shared.config_base import AtLeastOne, Count, Positive, Section, Unit
+from shared.config_manual import FaceEngineSection, LivenessSection, LunaPassSection
+from shared.config_plugins import MiddlewaresSection
+
+Megapixels = 1_000_000
+
+
+class ChecksSection(Section):
+    """Limits of checks for which LUNA PASS 1.x has a code but no key."""
+
+    frameWidth: AtLeastOne = 320
+    """Width of a frame in pixels, at least (code 10)."""
+    frameHeight: AtLeastOne = 240
+    """Height of a frame in pixels, at least (code 11)."""
+    faceShare: Unit = 0.85
+    """Width of the face box over the frame's shorter side, at most (code 38)."""
+    eyeOpen: Annotated[float, Field(ge=0, le=1)] = 0.2
+    """Eye openness (lid distance over eye width) from which an eye counts as open."""
+    pitchOffsetDeg: Annotated[float, Field(ge=-45, le=45)] = 0.0
+    """Degrees added to the pitch, for a camera that looks up (negative) or down at the person."""
+
+
+class WorkersSection(Section):
+    """Inference workers."""
+
+    count: Count = 0
+    """Worker processes; 0 takes one per CPU but one, at least one."""
+    cpus: list[Count] = []
+    """CPUs to pin the workers to, in turn; empty takes the last ones of the machine."""
+    backend: str = "onnx"
+    """``onnx``, ``lunasdk``, ``oip``, or ``package.module:Class`` of one's own."""
+    credit: Annotated[int, Field(ge=1, le=8)] = 2
+    """Jobs a worker may hold at a time: the one it works on and those waiting at its side."""
+    jobTimeout: Positive = 2.0
+    """Seconds for one estimation; then the worker counts as stuck and its jobs move on."""
+    heartbeatInterval: Positive = 0.5
+    """Seconds between two signs of life of an idle worker."""
+    heartbeatTimeout: Positive = 3.0
+    """Seconds without any sign of life after which a worker counts as lost."""
+
+
+class ModelsSection(Section):
+    """Model files of the ``onnx`` backend."""
+
+    directory: str = "models"
+    """Folder of the model files."""
+    provider: Literal["auto", "cpu", "openvino", "cuda"] = "auto"
+    """Execution provider; ``auto`` takes the fastest that the manifest names and is installed."""
+    rewritePrelu: bool = True
+    """Use the variant of a model whose PReLU was rewritten when it was pulled."""
+    glasses: bool = True
+    """Use the optional eyeglasses model where it is present."""
+
+
+class TransportSection(Section):
+    """How the roles of one cell find each other."""
+
+    runtimeDirectory: str = "run"
+    """Private folder (mode 0700) of the sockets."""
+    workers: str = ""
+    """ZeroMQ address for workers; empty is ``ipc://`` in the runtime directory."""
+    aggregator: str = ""
+    """ZeroMQ address of the aggregator; empty is ``ipc://`` in the runtime directory."""
+    slabDirectory: str = "/dev/shm"  # noqa: S108  the file is made 0600 in a folder made 0700
+    """Memory file system for the frame slab."""
+    slots: Count = 0
+    """Frame slots of the slab; 0 takes workers x credit + 2."""
+
+
+class LimitsSection(Section):
+    """Bounds; what happens at each is told in docs/limits.md."""
+
+    sessions: AtLeastOne = 1000
+    """Sessions in total."""
+    connections: AtLeastOne = 4000
+    """Open connections in total, before and after the handshake."""
+    sessionsPerAddress: AtLeastOne = 200
+    """Sessions of one client address."""
+    handshakesPerSecond: Positive = 100.0
+    """Handshakes in a second; twice as many at once."""
+    connectTimeout: Positive = 5.0
+    """Seconds from the upgrade to CONNECT."""
+    framesPerSecond: Positive = 30.0
+    """Frames of one session in a second; more are dropped before any work."""
+    frameBurst: AtLeastOne = 10
+    """Frames of one session at once."""
+    frameBytes: AtLeastOne = 4_000_000
+    """Bytes of one frame, encoded."""
+    frameWidth: Annotated[int, Field(ge=16, le=16_384)] = 4096
+    """Width of a frame in pixels, at most."""
+    frameHeight: Annotated[int, Field(ge=16, le=16_384)] = 4096
+    """Height of a frame in pixels, at most."""
+    framePixels: Annotated[int, Field(ge=4096, le=64 * Megapixels)] = 2_304_000
+    """Pixels of a frame, at most; sets the size of a slot."""
+    frameFormats: list[Literal["jpeg", "png", "webp"]] = ["jpeg", "png", "webp"]
+    """Formats accepted."""
+    frameDeadline: Positive = 5.0
+    """Seconds from a frame's arrival after which it is answered without a judgement."""
+    textBytes: AtLeastOne = 16_384
+    """Bytes of a text message."""
+    textDepth: AtLeastOne = 8
+    """Depth of nested values in a text message."""
+    queuedBytes: AtLeastOne = 1_000_000
+    """Bytes waiting for a client that does not read; then it is disconnected."""
+    sessionSeconds: Positive = 300.0
+    """Length of a session."""
+    idleSeconds: Positive = 30.0
+    """Seconds without any message of the client, unless a longer heartbeat was agreed."""
+    resumeSeconds: Positive = 30.0
+    """Seconds for which a session whose connection broke may be resumed."""
+    reconnects: Count = 20
+    """Resumptions of one session."""
+    logFrames: AtLeastOne = 5000
+    """Judged frames of one session."""
+    drainSeconds: Positive = 20.0
+    """Seconds for running sessions to end after SIGTERM."""
+
+
+class SupervisorSection(Section):
+    """How ``lunapass run`` keeps the roles alive."""
+
+    respawnDelay: Positive = 0.2
+    """Seconds before the first restart of a role; doubled for each further one."""
+    respawnDelayMax: Positive = 10.0
+    """Greatest pause before a restart."""
+    crashLimit: AtLeastOne = 5
+    """Deaths within ``crashWindow`` after which a role is not restarted any more."""
+    crashWindow: Positive = 60.0
+    """Seconds in which deaths are counted."""
+    startTimeout: Positive = 60.0
+    """Seconds for a role to say that it is ready."""
+    watchdogSeconds: Positive = 10.0
+    """Seconds without a sign of life from a role's working loop after which it is killed."""
+
+
+class Config(Section):
+    """The whole configuration file."""
+
+    LUNA_PASS: LunaPassSection = LunaPassSection()
+    """The service as a whole."""
+    FACEENGINE: FaceEngineSection = FaceEngineSection()
+    """LUNA SDK, used when ``WORKERS.backend`` is ``lunasdk``."""
+    LIVENESS: LivenessSection = LivenessSection()
+    """How a session is judged."""
+    MIDDLEWARES: MiddlewaresSection = MiddlewaresSection()
+    """Plugins."""
+    CHECKS: ChecksSection = ChecksSection()
+    """Limits of checks for which LUNA PASS 1.x has a code but no key."""
+    WORKERS: WorkersSection = WorkersSection()
+    """Inference workers."""
+    MODELS: ModelsSection = ModelsSection()
+    """Model files of the ``onnx`` backend."""
+    TRANSPORT: TransportSection = TransportSection()
+    """How the roles of one cell find each other."""
+    LIMITS: LimitsSection = LimitsSection()
+    """Bounds; what happens at each is told in docs/limits.md."""
+    SUPERVISOR: SupervisorSection = SupervisorSection()
+    """How ``lunapass run`` keeps the roles alive."""

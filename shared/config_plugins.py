@@ -1,0 +1,271 @@
+"""Sections ``MIDDLEWARES.*``: the plugins with the exact names and defaults of LUNA PASS 1.x."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.config_base import Count, Degrees, Duration, Flag, Positive, Secret, Section, Unit
+
+
+class Switch(Section):
+    """A plugin without arguments."""
+
+    isEnabled: Flag = False
+    """1 turns the plugin on."""
+
+
+class BasicAuthArgs(Section):
+    """Arguments of BasicAuth."""
+
+    username: str | None = None
+    """User name to ask for; none asks for no password."""
+    password: Secret | None = None
+    """Password to ask for."""
+    origin: str | None = None
+    """Origin header that a browser must send, such as https://kiosk.example.org."""
+
+
+class BasicAuthPlugin(Switch):
+    """HTTP Basic authentication and Origin check of the upgrade request."""
+
+    args: BasicAuthArgs = BasicAuthArgs()
+    """Arguments."""
+
+
+class FileLoggerArgs(Section):
+    """Arguments of FileLogger."""
+
+    path: str = "./LOGS"
+    """Folder in which each session gets a folder of its own."""
+    maxAgeDays: Annotated[float, Field(ge=0)] = 30.0
+    """Days after which a session's folder is removed; 0 keeps it for good."""
+    maxBytes: Count = 10_000_000_000
+    """Bytes of all folders together; the oldest go first. 0 sets no bound."""
+
+
+class FileLoggerPlugin(Switch):
+    """Every frame and its estimate into files."""
+
+    args: FileLoggerArgs = FileLoggerArgs()
+    """Arguments."""
+
+
+class Luna3Args(Section):
+    """Arguments of Luna3DescriptorQualityCheck."""
+
+    connectionString: str = "http://127.0.0.1:5000"
+    """Address of LUNA PLATFORM 3."""
+    authToken: Secret | None = None
+    """Account token."""
+    descriptorQualityThreshold: Unit | None = None
+    """Quality of the photo, at least."""
+    qualityField: Literal["score", "light", "dark", "saturation", "blurriness"] = "score"
+    """Field of the answer that the threshold is compared with."""
+    timeout: Positive = 3.0
+    """Seconds to wait for an answer."""
+    retries: Annotated[int, Field(ge=0, le=5)] = 1
+    """Further tries after an outage."""
+
+
+class Luna3Plugin(Switch):
+    """Photo quality judged by an external LUNA PLATFORM 3."""
+
+    args: Luna3Args = Luna3Args()
+    """Arguments."""
+
+
+class AggregateLivenessArgs(Section):
+    """Arguments of AggregateLiveness."""
+
+    framesCount: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Frames whose mean liveness decides."""
+
+
+class AggregateLivenessPlugin(Switch):
+    """Liveness over several frames."""
+
+    args: AggregateLivenessArgs = AggregateLivenessArgs()
+    """Arguments."""
+
+
+class ActiveLivenessArgs(Section):
+    """Arguments of ActiveLiveness."""
+
+    cooldownFramesCount: Count = 0
+    """Least number of straight, live frames after the last action before the verdict."""
+    interactionsCount: Annotated[int, Field(ge=1, le=5)] = 2
+    """Actions asked."""
+    acceptOneEyed: Flag = False
+    """1 lets a blink with one eye count."""
+    yawStartDeg: Degrees = 10.0
+    """A turn begins within this angle, in degrees."""
+    yawThresholdDeg: Degrees = 20.0
+    """A turn is complete past this angle, in degrees."""
+    pitchStartDeg: Degrees = 10.0
+    """A nod begins within this angle, in degrees."""
+    pitchThresholdDeg: Degrees = 20.0
+    """A nod is complete past this angle, in degrees."""
+    actionTimeout: Positive = 15.0
+    """Seconds for one action; then the session fails with code 60."""
+    totalTimeout: Positive = 60.0
+    """Seconds for all actions; then the session fails with code 60."""
+    wrongActionsAllowed: Annotated[int, Field(ge=0, le=10)] = 1
+    """Wrong actions in place of the asked ones before the session fails with code 60."""
+
+
+class ActiveLivenessPlugin(Switch):
+    """The person must act: blink, turn left or right, chin up or down."""
+
+    args: ActiveLivenessArgs = ActiveLivenessArgs()
+    """Arguments."""
+
+
+class ResultPlugin(Switch):
+    """Decides from the other plugins' data."""
+
+    isEnabled: Flag = True
+    """1 turns the plugin on."""
+
+
+class VideoRedisArgs(Section):
+    """Arguments of VideoRedis."""
+
+    connectionString: str = "redis://127.0.0.1:6379"
+    """Address of Redis."""
+    queueName: str = "default"
+    """Queue of the video workers."""
+    resultTtl: Duration = "500s"
+    """How long Redis keeps the results of jobs."""
+    failureTtl: Duration = "1y"
+    """How long Redis keeps failed jobs and their frames."""
+    sessionTimeout: Annotated[float, Field(ge=0)] = 300.0
+    """Seconds after a session ends without best shot before its video is built."""
+    workerTask: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")] = "task.run"
+    """The task that the video worker runs, as module and function."""
+    framesLimit: Count = 0
+    """0 keeps all frames, N the last N."""
+    spoolPath: str = "./VIDEO_SPOOL"
+    """Folder that takes the frames while Redis cannot be reached."""
+    spoolBytes: Count = 1_000_000_000
+    """Bytes of the spool; what is over is dropped and counted."""
+
+
+class VideoRedisPlugin(Switch):
+    """Frames of the session to Redis, for the video worker."""
+
+    args: VideoRedisArgs = VideoRedisArgs()
+    """Arguments."""
+
+
+class FaceMatcherArgs(Section):
+    """Arguments of FaceMatcher."""
+
+    similarity: Annotated[float, Field(ge=-1, le=1)] = 0.5
+    """Cosine similarity of two frames' faces, at least."""
+
+
+class FaceMatcherPlugin(Switch):
+    """The same person from the first frame to the verdict."""
+
+    args: FaceMatcherArgs = FaceMatcherArgs()
+    """Arguments."""
+
+
+class VirtualCameraArgs(Section):
+    """Arguments of VirtualCameraChecker."""
+
+    threshold: Unit = 0.7
+    """Evidence of a virtual camera from which the session fails."""
+    labelsPath: str | None = None
+    """File with one forbidden camera label (part) a line; none uses the built-in list."""
+
+
+class VirtualCameraPlugin(Switch):
+    """Evidence of a virtual camera or an injected stream."""
+
+    args: VirtualCameraArgs = VirtualCameraArgs()
+    """Arguments."""
+
+
+class CallbacksArgs(Section):
+    """Arguments of Callbacks."""
+
+    url: str | None = None
+    """Address that gets the final answer by POST."""
+    key: Secret | None = None
+    """Secret of the HMAC-SHA256 signature in the header ``X-Signature``."""
+    timeout: Positive = 5.0
+    """Seconds to wait for an answer."""
+    retries: Count = 20
+    """Further tries, with growing pauses."""
+    queuePath: str = "./CALLBACKS"
+    """Folder of the answers not yet delivered."""
+    queueBytes: Count = 100_000_000
+    """Bytes of that folder; what is over is dropped and counted."""
+
+
+class CallbacksPlugin(Switch):
+    """The final answer to a web address."""
+
+    args: CallbacksArgs = CallbacksArgs()
+    """Arguments."""
+
+
+class UserPlugin(Switch):
+    """A plugin of the user's own, named ``package.module:Class``."""
+
+    args: dict[str, Any] = {}
+    """Arguments, judged by the plugin's own model."""
+
+
+class RequestMiddlewares(Section):
+    """Plugins of the upgrade request."""
+
+    BasicAuth: BasicAuthPlugin = BasicAuthPlugin()
+    """HTTP Basic authentication and Origin check."""
+
+
+class WsMiddlewares(BaseModel):
+    """Plugins of a session; keys of the form ``package.module:Class`` are the user's own."""
+
+    model_config = ConfigDict(
+        extra="allow", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+    __pydantic_extra__: dict[str, UserPlugin] = Field(init=False)
+
+    FaceMatcher: FaceMatcherPlugin = FaceMatcherPlugin()
+    """The same person from the first frame to the verdict."""
+    VirtualCameraChecker: VirtualCameraPlugin = VirtualCameraPlugin()
+    """Evidence of a virtual camera or an injected stream."""
+    Bestshot: Switch = Switch()
+    """Best frame by liveness among those sent."""
+    Luna3DescriptorQualityCheck: Luna3Plugin = Luna3Plugin()
+    """Photo quality judged by an external LUNA PLATFORM 3."""
+    AggregateLiveness: AggregateLivenessPlugin = AggregateLivenessPlugin()
+    """Liveness over several frames."""
+    ActiveLiveness: ActiveLivenessPlugin = ActiveLivenessPlugin()
+    """The person must act."""
+    Result: ResultPlugin = ResultPlugin()
+    """Decides from the other plugins' data."""
+    FileLogger: FileLoggerPlugin = FileLoggerPlugin()
+    """Every frame and its estimate into files."""
+    VideoRedis: VideoRedisPlugin = VideoRedisPlugin()
+    """Frames of the session to Redis, for the video worker."""
+    Callbacks: CallbacksPlugin = CallbacksPlugin()
+    """The final answer to a web address."""
+
+    @property
+    def user_plugins(self) -> dict[str, UserPlugin]:
+        """The user's own plugins by name, in the file's order."""
+        return self.__pydantic_extra__ or {}
+
+
+class MiddlewaresSection(Section):
+    """Plugins."""
+
+    REQUEST: RequestMiddlewares = RequestMiddlewares()
+    """Plugins of the upgrade request."""
+    WS: WsMiddlewares = WsMiddlewares()
+    """Plugins of a session."""

@@ -1,0 +1,95 @@
+"""Typed errors of the service, each with a stable code.
+
+LunaPassError
+ ├─ StartupError            the role cannot begin; the command exits with status 2
+ │   ├─ ConfigError
+ │   ├─ ModelError
+ │   └─ ResourceError       a port, a directory, shared memory
+ ├─ ProtocolError           a client broke the wire protocol; carries the close code, if any
+ ├─ FrameError              a frame cannot become pixels; answered with a frame code
+ ├─ MessageError            a message between roles is not what its type promises
+ ├─ SlotError               a slot's generation or size does not match its job
+ └─ EstimationError         a stage of the estimation failed
+
+A message says what is wrong, where, what was found, what is allowed and what to do. Messages of
+``ProtocolError`` and ``FrameError`` may reach a client and so never name paths or internals.
+"""
+
+from __future__ import annotations
+
+
+class LunaPassError(Exception):
+    """Base of every error raised on purpose.
+
+    Attributes:
+        code: stable name for logs, metrics and clients, such as ``frame.too-many-pixels``.
+    """
+
+    code: str = "internal"
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        if code is not None:
+            self.code = code
+
+
+class StartupError(LunaPassError):
+    """The role cannot start; shown as one line, exit status 2."""
+
+    code = "startup"
+
+
+class ConfigError(StartupError):
+    """The configuration has an unknown key, a wrong type or an impossible value."""
+
+    code = "config"
+
+
+class ModelError(StartupError):
+    """A model file is missing, is not the one of the manifest, or cannot be loaded."""
+
+    code = "model"
+
+
+class ResourceError(StartupError):
+    """A port, directory, socket or shared memory cannot be had."""
+
+    code = "resource"
+
+
+class ProtocolError(LunaPassError):
+    """A client broke the wire protocol.
+
+    Attributes:
+        close_code: WebSocket close code to end the connection with; None keeps it open.
+    """
+
+    code = "protocol"
+
+    def __init__(self, message: str, *, code: str, close_code: int | None = None) -> None:
+        super().__init__(message, code=code)
+        self.close_code = close_code
+
+
+class FrameError(LunaPassError):
+    """A frame cannot become pixels within the limits."""
+
+    code = "frame.undecodable"
+
+
+class MessageError(LunaPassError):
+    """A message between two roles is malformed."""
+
+    code = "message"
+
+
+class SlotError(LunaPassError):
+    """A slot does not hold what the job says: stale generation or impossible size."""
+
+    code = "slot"
+
+
+class EstimationError(LunaPassError):
+    """A stage of the estimation could not produce its measure."""
+
+    code = "estimation"
