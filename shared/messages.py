@@ -1,0 +1,269 @@
+"""Messages between the roles: one dataclass each, MessagePack on the wire, validated on receipt.
+
+A message is one ZeroMQ part, ``[name, fields]``. Bulk data (an estimate that only passes through,
+the encoded frame, the answer's text) travels as further parts, so that a role never unpacks what
+it merely forwards. Field order and names are the contract; both ends always run one version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgpack
+from pydantic import Field, TypeAdapter, ValidationError
+
+from shared.errors import MessageError
+from shared.estimation import Capabilities, Estimate, Finite, Profile
+
+MAX_MESSAGE_BYTES = 262_144
+
+Name = Annotated[str, Field(max_length=256)]
+SessionId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Digest = Annotated[bytes, Field(min_length=32, max_length=32)]
+Natural = Annotated[int, Field(ge=0, le=2**63 - 1)]
+
+
+# Worker -> gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A worker is warm and gives its credit; sent again whenever it maps a new slab."""
+
+    name: Name
+    pid: Natural
+    credit: Annotated[int, Field(ge=1, le=64)]
+    capabilities: Capabilities
+    slab: Annotated[str, Field(max_length=64)] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """A worker's sign of life while it has no job."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A job is finished; part two is the estimate. Returns one credit."""
+
+    lease: Natural
+    slot: Natural
+    generation: Natural
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """A worker finishes what it holds and wants no more jobs."""
+
+
+# Gateway -> worker
+
+
+@dataclass(frozen=True, slots=True)
+class SlabOffer:
+    """Where the gateway's slab is; the worker maps it and answers ``Ready``."""
+
+    path: Annotated[str, Field(max_length=512)]
+    slab: Annotated[str, Field(max_length=64)]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Estimate the frame in a slot. ``deadline`` is in seconds of the monotonic clock."""
+
+    lease: Natural
+    slot: Natural
+    generation: Natural
+    session: SessionId
+    seq: Natural
+    profile: Profile
+    mirrored: bool
+    deadline: Finite
+
+
+# Gateway -> aggregator; ``incarnation`` is that of the aggregator the gateway believes to speak to
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayHello:
+    """A gateway is there; repeated as its sign of life."""
+
+    gateway: Name
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A session begins. ``at`` is in seconds of the epoch; ``seed`` feeds the plugins' chance."""
+
+    incarnation: Name
+    session: SessionId
+    at: Finite
+    seed: Natural
+    token_digest: Digest
+    mirrored: bool = False
+    client: Annotated[str, Field(max_length=8192)] = "{}"
+    replay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """One estimate (part two) and, where plugins want it, the encoded frame (part three)."""
+
+    incarnation: Name
+    session: SessionId
+    seq: Natural
+    at: Finite
+    replay: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """A client came back to a gateway that does not know its session."""
+
+    incarnation: Name
+    session: SessionId
+    token_digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A session is over for the reason given; without a verdict so far it has failed."""
+
+    incarnation: Name
+    session: SessionId
+    at: Finite
+    reason: Name
+
+
+# Aggregator -> gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The aggregator's answer to ``GatewayHello``; a new ``incarnation`` asks for a replay."""
+
+    incarnation: Name
+    pid: Natural
+    all_frames: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session is known; ``profile`` is that of its first frame."""
+
+    session: SessionId
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Judgement of one frame (or, with ``seq`` 0, of the session's end).
+
+    Part two is the text of STATUS for the client; when ``final``, part three is that of RESULT.
+    """
+
+    session: SessionId
+    seq: Natural
+    profile: Profile
+    keep: bool = False
+    final: bool = False
+    accepted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The stored log of a session; ``found`` is False for an unknown session or a wrong token.
+
+    Part two is a packed list ``[open, [[seq, at, estimate], ...], kept_seq, kept_frame]``;
+    part three, when the verdict is already given, the text of RESULT.
+    """
+
+    session: SessionId
+    found: bool
+    profile: Profile = Profile.PASSIVE
+    final: bool = False
+
+
+Message = (
+    Ready
+    | Alive
+    | Done
+    | Leaving
+    | SlabOffer
+    | Job
+    | GatewayHello
+    | Open
+    | Judge
+    | Resume
+    | Close
+    | Welcome
+    | Opened
+    | Verdict
+    | Resumed
+)
+
+_ADAPTERS: dict[str, TypeAdapter[Any]] = {
+    kind.__name__: TypeAdapter(kind)
+    for kind in Message.__args__  # type: ignore[attr-defined]
+}
+_ESTIMATE: TypeAdapter[Estimate] = TypeAdapter(Estimate)
+
+
+def _pack(value: object) -> bytes:
+    packed: bytes = msgpack.packb(value)
+    return packed
+
+
+def _unpack(data: bytes) -> Any:
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise MessageError(f"message of {len(data)} bytes, at most {MAX_MESSAGE_BYTES} are allowed")
+    try:
+        return msgpack.unpackb(data, use_list=False, strict_map_key=True)
+    except Exception as error:  # msgpack raises many kinds; all mean the same here
+        raise MessageError(f"message is not MessagePack: {type(error).__name__}") from error
+
+
+def encode(message: Message) -> bytes:
+    """Pack a message."""
+    name = type(message).__name__
+    return _pack((name, _ADAPTERS[name].dump_python(message)))
+
+
+def decode(data: bytes) -> Message:
+    """Unpack and validate a message.
+
+    Raises:
+        MessageError: the bytes are not a message of this module.
+    """
+    unpacked = _unpack(data)
+    if not (isinstance(unpacked, tuple) and len(unpacked) == 2 and isinstance(unpacked[0], str)):
+        raise MessageError("message is not a pair of name and fields")
+    adapter = _ADAPTERS.get(unpacked[0])
+    if adapter is None:
+        raise MessageError(f"unknown message {unpacked[0][:40]!r}")
+    try:
+        message: Message = adapter.validate_python(unpacked[1])
+    except ValidationError as error:
+        raise MessageError(
+            f"message {unpacked[0]}: {error.error_count()} invalid fields"
+        ) from error
+    return message
+
+
+def encode_estimate(estimate: Estimate) -> bytes:
+    """Pack an estimate."""
+    return _pack(_ESTIMATE.dump_python(estimate))
+
+
+def decode_estimate(data: bytes) -> Estimate:
+    """Unpack and validate an estimate.
+
+    Raises:
+        MessageError: the bytes are not an estimate.
+    """
+    unpacked = _unpack(data)
+    try:
+        return _ESTIMATE.validate_python(unpacked)
+    except ValidationError as error:
+        raise MessageError(f"estimate: {error.error_count()} invalid fields") from error

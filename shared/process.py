@@ -1,0 +1,90 @@
+"""What each role does at its start: title, log, crash traces; and its word to whoever watches it.
+
+The words to the watcher are systemd's notify protocol (``READY=1``, ``WATCHDOG=1`` on the datagram
+socket ``$NOTIFY_SOCKET``), spoken to systemd and to ``lunapass run`` alike.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import json
+import logging
+import os
+import socket
+import sys
+import time
+
+from setproctitle import setproctitle
+
+from shared.config import Config
+
+LEVELS = {0: logging.ERROR, 1: logging.INFO, 2: logging.DEBUG}
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line; control characters are escaped, so a line cannot be forged."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__()
+        self._role = role
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record with the fields given as ``extra={"fields": {...}}``."""
+        line: dict[str, object] = {
+            "time": round(record.created, 3),
+            "level": record.levelname.lower(),
+            "role": self._role,
+            "message": record.getMessage(),
+        }
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def begin(role: str, config: Config) -> None:
+    """Name the process, write tracebacks of crashes, and log JSON lines to standard error."""
+    setproctitle(f"lunapass {role}")
+    faulthandler.enable()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(role))
+    logging.basicConfig(level=LEVELS[config.LUNA_PASS.logLevel], handlers=[handler], force=True)
+    for noisy in ("websockets", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def die_with_parent(parent: int | None) -> bool:
+    """Tell whether the supervisor that started this process is gone."""
+    return parent is not None and os.getppid() != parent
+
+
+class Notifier:
+    """Speaks to the watcher named by ``$NOTIFY_SOCKET``; silent where there is none."""
+
+    def __init__(self) -> None:
+        address = os.environ.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        self._socket.setblocking(False)
+        self._next_beat = 0.0
+
+    def ready(self, status: str) -> None:
+        """Say that the role does its work from now on."""
+        self._say(f"READY=1\nSTATUS={status}")
+
+    def stopping(self) -> None:
+        """Say that the role ends on purpose."""
+        self._say("STOPPING=1")
+
+    def beat(self) -> None:
+        """Say, at most once a second, that the working loop still turns."""
+        now = time.monotonic()
+        if now >= self._next_beat:
+            self._next_beat = now + 1.0
+            self._say("WATCHDOG=1")
+
+    def _say(self, text: str) -> None:
+        if self._address:
+            with contextlib.suppress(OSError):  # a watcher that is gone must not stop the work
+                self._socket.sendto(text.encode(), self._address)

@@ -1,0 +1,155 @@
+"""The wire protocol ``lpproto.v1`` between client and gateway: bytes in, commands out, no I/O.
+
+A text message is a JSON object ``{"command": ..., "headers": {...}, "body": ...}``; a binary message
+is one image. docs/protocol.md tells the same to users.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import IntEnum, StrEnum
+from typing import Any
+
+from shared.errors import ProtocolError
+
+SUBPROTOCOL = "lpproto.v1"
+
+
+class Command(StrEnum):
+    """Commands of both directions."""
+
+    CONNECT = "CONNECT"
+    HEARTBEAT = "HEARTBEAT"
+    DISCONNECT = "DISCONNECT"
+    CONNECTED = "CONNECTED"
+    STATUS = "STATUS"
+    RESULT = "RESULT"
+    ERROR = "ERROR"
+    DROPPED = "DROPPED"
+
+
+CLIENT_COMMANDS = frozenset({Command.CONNECT, Command.HEARTBEAT, Command.DISCONNECT})
+
+
+class CloseCode(IntEnum):
+    """Why the gateway ends a connection."""
+
+    VERDICT = 1000
+    POLICY = 1008
+    TOO_BIG = 1009
+    RESTART = 1012
+    OVERLOADED = 1013
+    BAD_MESSAGE = 4000
+    CONNECT_TIMEOUT = 4001
+    IDLE = 4002
+    SESSION_UNKNOWN = 4003
+    REPLACED = 4004
+    SLOW_CLIENT = 4005
+
+
+class Drop(StrEnum):
+    """Why an accepted frame is answered with DROPPED."""
+
+    REPLACED = "replaced"
+    RATE = "rate"
+    DEADLINE = "deadline"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A decoded text message."""
+
+    command: Command
+    headers: dict[str, Any] = field(default_factory=dict)
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A decoded binary message: one encoded image."""
+
+    data: bytes
+
+
+def _refuse(message: str, code: str) -> ProtocolError:
+    return ProtocolError(message, code=code, close_code=CloseCode.BAD_MESSAGE)
+
+
+def depth_of(text: str) -> int:
+    """Greatest depth of brackets outside strings, found without recursion or building values."""
+    depth = deepest = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "]}":
+            depth -= 1
+    return deepest
+
+
+class Codec:
+    """Decoder and encoder of client messages.
+
+    Args:
+        text_bytes: most bytes of a text message.
+        text_depth: most levels of nested values in it.
+    """
+
+    def __init__(self, *, text_bytes: int = 16_384, text_depth: int = 8) -> None:
+        self._text_bytes = text_bytes
+        self._text_depth = text_depth
+
+    def decode(self, message: str | bytes) -> Text | Frame:
+        """Decode a message of a client.
+
+        Raises:
+            ProtocolError: the message is not of this protocol; carries the close code.
+        """
+        if isinstance(message, bytes):
+            return Frame(message)
+        if len(message) > self._text_bytes:
+            raise ProtocolError(
+                f"text message of {len(message)} characters, at most {self._text_bytes}",
+                code="message.too-big",
+                close_code=CloseCode.TOO_BIG,
+            )
+        if depth_of(message) > self._text_depth:
+            raise _refuse(f"JSON deeper than {self._text_depth} levels", "message.too-deep")
+        try:
+            value = json.loads(message)
+        except ValueError as error:
+            raise _refuse("text message is not JSON", "message.not-json") from error
+        return self._text(value)
+
+    def _text(self, value: object) -> Text:
+        if not isinstance(value, dict) or not isinstance(value.get("command"), str):
+            raise _refuse('a message is an object with "command"', "message.malformed")
+        headers = value.get("headers")
+        if headers is None:
+            headers = {}
+        if not isinstance(headers, dict):
+            raise _refuse('"headers" is an object', "message.malformed")
+        if value["command"] not in CLIENT_COMMANDS:
+            raise _refuse("unknown command", "message.unknown-command")
+        return Text(Command(value["command"]), headers, value.get("body"))
+
+    @staticmethod
+    def encode(command: Command, headers: dict[str, Any] | None = None, body: Any = None) -> str:
+        """Encode a message to a client (or, in a client, to the server)."""
+        return json.dumps(
+            {"command": command.value, "headers": headers or {}, "body": body},
+            separators=(",", ":"),
+            allow_nan=False,
+        )
