@@ -1,0 +1,52 @@
+"""Which backend a configuration names, and how it is made."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import cast
+
+from shared.config import Config
+from shared.errors import StartupError
+from shared.estimation import Backend
+
+_BUILT_IN = {"onnx": "inference_pool.onnx.backend:OnnxBackend"}
+_NOT_AVAILABLE = frozenset({"lunasdk", "oip"})
+
+
+def load_backend(config: Config) -> Backend:
+    """Make the backend that ``WORKERS.backend`` names.
+
+    Args:
+        config: the configuration; a class with a ``from_config`` is made by that, any other by
+            calling it, with the whole configuration either way.
+
+    Returns:
+        The backend, with its models loaded.
+
+    Raises:
+        StartupError: the name is unknown, the class cannot be imported, or it cannot start.
+    """
+    name = config.WORKERS.backend
+    if name in _NOT_AVAILABLE:
+        raise StartupError(
+            f"WORKERS.backend: {name!r} is not available in this version;"
+            " use 'onnx' or 'package.module:Class'"
+        )
+    backend_class = _find(_BUILT_IN.get(name, name))
+    make = getattr(backend_class, "from_config", backend_class)
+    return cast(Callable[[Config], Backend], make)(config)
+
+
+def _find(spelled: str) -> object:
+    """Import ``package.module:Class``."""
+    module_name, colon, class_name = spelled.partition(":")
+    if not (module_name and colon and class_name):
+        raise StartupError(
+            f"WORKERS.backend: found {spelled!r}; allowed are 'onnx', 'lunasdk', 'oip'"
+            " or 'package.module:Class'"
+        )
+    try:
+        return getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise StartupError(f"WORKERS.backend: cannot load {spelled!r}: {error}") from error

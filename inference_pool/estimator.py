@@ -1,0 +1,200 @@
+"""The stages of the estimation in order, with an early exit at the first one that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from shared.checks import FAILURE, Rules, judge
+from shared.codes import Code
+from shared.errors import EstimationError
+from shared.estimation import (
+    Backend,
+    Box,
+    Estimate,
+    Eyes,
+    Face,
+    HeadPose,
+    Image,
+    Profile,
+    Stage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Step = Callable[["_Frame"], None]
+
+
+@dataclass(slots=True)
+class _Frame:
+    """One frame on its way through the stages."""
+
+    image: Image
+    estimate: Estimate
+    mirrored: bool
+    chosen: Face | None = None
+
+    @property
+    def face(self) -> Face:
+        """The judged face.
+
+        Raises:
+            EstimationError: no face was found; only met by a run that does not stop there.
+        """
+        if self.chosen is None:
+            raise EstimationError("there is no face to measure")
+        return self.chosen
+
+
+class Estimator:
+    """Runs a backend's stages on one frame after another and judges each stage.
+
+    Every measure is taken once, in the order of ``Stage``; a stage whose checks fail ends the
+    frame, so that later and dearer stages do not run. A stage whose backend raises
+    ``EstimationError`` fails with that stage's own code.
+
+    Args:
+        backend: source of the measures.
+        rules: thresholds and limits to judge by.
+        describe: add the face descriptor to frames on which every stage passed.
+        exhaustive: for diagnosis, go on after a failed stage and fill in what can be measured;
+            ``errors`` and ``stage`` still tell where the frame failed first.
+    """
+
+    def __init__(
+        self, backend: Backend, rules: Rules, *, describe: bool = False, exhaustive: bool = False
+    ) -> None:
+        self._backend = backend
+        self._rules = rules
+        self._describe = describe and backend.capabilities.descriptor
+        self._exhaustive = exhaustive
+        self._steps: dict[Stage, Step] = {
+            Stage.DECODE: lambda frame: None,
+            Stage.FACES: self._faces,
+            Stage.QUALITY: self._quality,
+            Stage.POSITION: lambda frame: None,
+            Stage.HEAD_POSE: self._head_pose,
+            Stage.EYES: self._eyes,
+            Stage.MOUTH: self._mouth,
+            Stage.GLASSES: self._glasses,
+            Stage.AGS: self._ags,
+            Stage.LIVENESS: self._liveness,
+        }
+        last = Stage.LIVENESS if backend.capabilities.passive_liveness else Stage.AGS
+        self._stages = {
+            Profile.PASSIVE: tuple(stage for stage in Stage if stage <= last),
+            Profile.ACTIVE: tuple(stage for stage in Stage if stage <= Stage.EYES),
+        }
+
+    def estimate(self, image: Image, profile: Profile, *, mirrored: bool = False) -> Estimate:
+        """Measure and judge one frame.
+
+        Args:
+            image: the frame, (height, width, 3) BGR; it is only read.
+            profile: which stages run and which of them are judged.
+            mirrored: the picture shows the person as in a mirror (a selfie camera): its right
+                side is the person's own right. Angles and eyes are told as the person's own
+                either way; the face box and the margins stay in the pixels of the picture.
+
+        Returns:
+            The measures up to the first failing stage and the codes of what failed there.
+        """
+        height, width = image.shape[:2]
+        frame = _Frame(image, Estimate(width=width, height=height, profile=profile), mirrored)
+        estimate = frame.estimate
+        for stage in self._stages[profile]:
+            errors = self._run(stage, frame)
+            if estimate.ok:
+                estimate.stage, estimate.errors = stage, errors
+            if errors and not self._exhaustive:
+                break
+        if self._describe and estimate.ok:
+            self._descriptor(frame)
+        return estimate
+
+    def _run(self, stage: Stage, frame: _Frame) -> tuple[int, ...]:
+        """Measure and judge one stage; answer the codes of what failed."""
+        try:
+            with _timed(frame.estimate, stage.name.lower()):
+                self._steps[stage](frame)
+        except EstimationError:
+            return (FAILURE.get(stage, Code.ESTIMATION_FAILED),)
+        return judge(stage, frame.estimate, self._rules)
+
+    def _faces(self, frame: _Frame) -> None:
+        faces = self._backend.detect(frame.image)
+        frame.estimate.faces = len(faces)
+        if faces:
+            frame.chosen = self._choose(faces, frame.estimate)
+            frame.estimate.face = frame.chosen.box
+
+    def _choose(self, faces: list[Face], estimate: Estimate) -> Face:
+        """Take the face that ``multifacePolicy`` asks for; the largest under 0 and 1."""
+        if self._rules.thresholds.multifacePolicy == 2:
+            return min(faces, key=lambda face: _distance_from_centre(face.box, estimate))
+        return max(faces, key=lambda face: face.box.area)
+
+    def _quality(self, frame: _Frame) -> None:
+        frame.estimate.quality = self._backend.quality(frame.image, frame.face)
+
+    def _head_pose(self, frame: _Frame) -> None:
+        seen = self._backend.head_pose(frame.image, frame.face)
+        side = -1.0 if frame.mirrored else 1.0
+        frame.estimate.head_pose = HeadPose(
+            yaw=side * seen.yaw,
+            pitch=seen.pitch + self._rules.limits.pitchOffsetDeg,
+            roll=side * seen.roll,
+        )
+
+    def _eyes(self, frame: _Frame) -> None:
+        careful = frame.estimate.profile is Profile.ACTIVE
+        seen = self._backend.eyes(frame.image, frame.face, careful=careful)
+        frame.estimate.eyes = _swapped(seen) if frame.mirrored else seen
+
+    def _mouth(self, frame: _Frame) -> None:
+        frame.estimate.mouth = self._backend.mouth(frame.image, frame.face)
+
+    def _glasses(self, frame: _Frame) -> None:
+        frame.estimate.glasses = self._backend.glasses(frame.image, frame.face)
+
+    def _ags(self, frame: _Frame) -> None:
+        frame.estimate.ags = self._backend.ags(frame.image, frame.face, frame.estimate)
+
+    def _liveness(self, frame: _Frame) -> None:
+        frame.estimate.liveness = self._backend.liveness(frame.image, frame.face)
+
+    def _descriptor(self, frame: _Frame) -> None:
+        """Add the descriptor; a frame that should have one and has none fails."""
+        estimate = frame.estimate
+        try:
+            with _timed(estimate, "descriptor"):
+                estimate.descriptor = self._backend.descriptor(frame.image, frame.face)
+        except EstimationError:
+            estimate.errors = (Code.ESTIMATION_FAILED,)
+
+
+@contextmanager
+def _timed(estimate: Estimate, step: str) -> Iterator[None]:
+    """Note the milliseconds of a step, also of one that fails."""
+    start = perf_counter()
+    try:
+        yield
+    finally:
+        estimate.timings[step] = (perf_counter() - start) * 1000.0
+
+
+def _distance_from_centre(box: Box, estimate: Estimate) -> float:
+    """Squared distance in pixels of a box's centre from the frame's."""
+    dx = box.x + (box.width - estimate.width) / 2
+    dy = box.y + (box.height - estimate.height) / 2
+    return dx * dx + dy * dy
+
+
+def _swapped(eyes: Eyes) -> Eyes:
+    return Eyes(
+        left=eyes.right, right=eyes.left, left_open=eyes.right_open, right_open=eyes.left_open
+    )
