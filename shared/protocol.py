@@ -1,7 +1,7 @@
 """The wire protocol ``lpproto.v1`` between client and gateway: bytes in, commands out, no I/O.
 
-A text message is a JSON object ``{"command": ..., "headers": {...}, "body": ...}``; a binary message
-is one image. docs/protocol.md tells the same to users.
+A text message is a JSON object ``{"command": ..., "headers": {...}, "body": ...}``; a binary
+message is one image. docs/protocol.md tells the same to users.
 """
 
 from __future__ import annotations

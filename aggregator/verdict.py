@@ -1,0 +1,63 @@
+"""Texts of a verdict for the client: STATUS of a frame, RESULT with the signed token."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from typing import Any
+
+from aggregator.frame_status import frame_status, full_details
+from aggregator.session import Outcome, Session
+from shared.checks import Rules
+from shared.config import Config
+from shared.estimation import Estimate
+from shared.protocol import Codec, Command
+from shared.signing import Signer
+
+
+class VerdictWriter:
+    """Writes what the client gets.
+
+    Args:
+        config: the configuration.
+        signer: signs the token.
+    """
+
+    def __init__(self, config: Config, signer: Signer) -> None:
+        self._rules = Rules.of(config)
+        self._reveal = config.LUNA_PASS.env == "development"
+        self._jwt = config.LUNA_PASS.JWT
+        self._signer = signer
+
+    def status(self, seq: int, estimate: Estimate, outcome: Outcome) -> bytes:
+        """Write STATUS for one frame."""
+        body = frame_status(estimate, outcome.errors, self._rules, reveal=self._reveal)
+        return Codec.encode(Command.STATUS, {"seq": seq}, body).encode()
+
+    def result(self, session: Session, outcome: Outcome) -> bytes:
+        """Write RESULT: a token only on success, so that a signature alone proves success.
+
+        The token's id is derived from the session's seed, so a repetition is the same token.
+        """
+        body: dict[str, Any] = {"isOk": False, "jwt": None, "errors": list(outcome.errors)}
+        if outcome.accepted:
+            body = {"isOk": True, "jwt": self._signer.sign(self._claims(session)), "errors": []}
+        headers = {"session-id": session.opened.session}
+        return Codec.encode(Command.RESULT, headers, body).encode()
+
+    def _claims(self, session: Session) -> dict[str, Any]:
+        context, opened = session.context, session.opened
+        assert context.best is not None
+        assert context.best_frame is not None
+        issued = int(context.now)
+        return {
+            "isOk": True,
+            "errors": [],
+            "bestshot": base64.b64encode(context.best_frame).decode("ascii"),
+            "details": {**full_details(context.best, self._rules), **context.data},
+            "iss": self._jwt.issuer,
+            "iat": issued,
+            "exp": issued + self._jwt.lifetime,
+            "jti": uuid.uuid5(uuid.NAMESPACE_OID, f"{opened.session}/{opened.seed}").hex,
+            "sid": opened.session,
+        }

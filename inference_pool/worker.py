@@ -1,0 +1,180 @@
+"""A worker process: receive a job, look at its slot, estimate, answer. It owns nothing.
+
+The loop is synchronous: one job at a time on one CPU. It speaks first (``Ready``) once its models
+are warm, so the gateway gives work only to workers that can do it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import zmq
+
+from inference_pool.backends import load_backend
+from inference_pool.estimator import Estimator
+from shared.checks import Rules
+from shared.codes import Code
+from shared.config import Config
+from shared.errors import LunaPassError, MessageError, SlotError
+from shared.estimation import Estimate, Image, Profile, Stage
+from shared.messages import (
+    Alive,
+    Done,
+    Job,
+    Leaving,
+    Ready,
+    SlabOffer,
+    decode,
+    encode,
+    encode_estimate,
+)
+from shared.process import Notifier, begin, die_with_parent
+from shared.slab import Slab
+from shared.transport import workers_address
+
+log = logging.getLogger(__name__)
+
+WARM_UP_FRAMES = 2
+
+
+class Worker:
+    """One estimator behind one DEALER socket.
+
+    Args:
+        config: the configuration.
+        name: name in logs and metrics.
+        estimator: what judges frames.
+        parent: process id of the supervisor; the worker ends when that is gone.
+    """
+
+    def __init__(
+        self, config: Config, name: str, estimator: Estimator, *, parent: int | None = None
+    ) -> None:
+        self._config = config
+        self._name = name
+        self._estimator = estimator
+        self._parent = parent
+        self._slab: Slab | None = None
+        self._leaving = False
+        self._notifier = Notifier()
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+        self._socket.setsockopt(zmq.LINGER, 500)
+        self._socket.connect(workers_address(config))
+
+    def run(self) -> None:
+        """Work until told to leave, or until the supervisor is gone."""
+        self._say_ready()
+        self._notifier.ready("waiting for jobs")
+        wait = int(self._config.WORKERS.heartbeatInterval * 1000)
+        while not self._leaving and not die_with_parent(self._parent):
+            self._notifier.beat()
+            if self._socket.poll(wait):
+                self._receive()
+            else:
+                self._socket.send(encode(Alive()))
+        self._finish()
+
+    def leave(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """Finish the jobs at hand and end; a signal handler."""
+        self._leaving = True
+
+    def _say_ready(self) -> None:
+        ready = Ready(
+            name=self._name,
+            pid=os.getpid(),
+            credit=self._config.WORKERS.credit,
+            capabilities=self._estimator.capabilities,
+            slab=self._slab.name if self._slab else "",
+        )
+        self._socket.send(encode(ready))
+
+    def _receive(self) -> None:
+        try:
+            message = decode(self._socket.recv())
+        except MessageError as error:
+            log.error("unreadable message: %s", error)
+            return
+        if isinstance(message, Job):
+            self._work(message)
+        elif isinstance(message, SlabOffer):
+            self._map(message)
+
+    def _map(self, offer: SlabOffer) -> None:
+        """Map the gateway's slab; a gateway that has gone meanwhile will offer a new one."""
+        try:
+            self._slab = Slab.open(Path(offer.path))
+        except SlotError as error:
+            log.error("slab offer refused: %s", error)
+            return
+        self._say_ready()
+
+    def _work(self, job: Job) -> None:
+        estimate = self._estimate(job)
+        done = Done(job.lease, job.slot, job.generation)
+        self._socket.send_multipart([encode(done), encode_estimate(estimate)])
+
+    def _estimate(self, job: Job) -> Estimate:
+        """Estimate the job's frame; whatever goes wrong becomes code 2, never a passed check."""
+        failed = Estimate(0, 0, job.profile, Stage.FACES, (Code.ESTIMATION_FAILED,))
+        if self._slab is None or time.monotonic() > job.deadline:
+            return failed
+        try:
+            image = self._slab.frame(job.slot, job.generation, job.seq)
+            estimate = self._estimator.estimate(image, job.profile, mirrored=job.mirrored)
+            self._slab.check(job.slot, job.generation, job.seq)
+        except LunaPassError as error:
+            log.error("frame not estimated: %s", error)
+            return failed
+        except Exception:
+            log.exception("frame not estimated")
+            return failed
+        return estimate
+
+    def _finish(self) -> None:
+        """Answer the jobs that were already sent, then close."""
+        self._notifier.stopping()
+        self._socket.send(encode(Leaving()))
+        while self._socket.poll(100):
+            self._receive()
+        self._socket.close()
+
+
+def pin(cpus: list[int], index: int) -> None:
+    """Pin this process to its CPU: the configured ones in turn, else from the last one down."""
+    usable = sorted(os.sched_getaffinity(0))
+    chosen = cpus[index % len(cpus)] if cpus else usable[-1 - index % len(usable)]
+    try:
+        os.sched_setaffinity(0, {chosen})
+    except OSError:
+        log.warning("CPU %d cannot be used; the worker is not pinned", chosen)
+
+
+def warm_up(estimator: Estimator) -> None:
+    """Run a frame through everything, so that the first real frame is not the slow one."""
+    image: Image = np.full((480, 640, 3), 127, np.uint8)
+    for profile in (Profile.PASSIVE, Profile.ACTIVE) * WARM_UP_FRAMES:
+        estimator.estimate(image, profile)
+
+
+def run(config: Config, index: int = 0, *, parent: int | None = None) -> None:
+    """Run one worker until it is told to stop.
+
+    Raises:
+        StartupError: models or settings do not allow a start.
+    """
+    name = f"worker-{index}"
+    begin(name, config)
+    pin(config.WORKERS.cpus, index)
+    describe = config.MIDDLEWARES.WS.FaceMatcher.isEnabled
+    estimator = Estimator(load_backend(config), Rules.of(config), describe=describe)
+    warm_up(estimator)
+    worker = Worker(config, name, estimator, parent=parent)
+    signal.signal(signal.SIGTERM, worker.leave)
+    signal.signal(signal.SIGINT, worker.leave)
+    worker.run()

@@ -1,0 +1,77 @@
+"""Keys of the verdict's token: loading, signing, and the public half as a JWK set."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import jwt
+from jwt.algorithms import get_default_algorithms
+
+from shared.config_manual import JwtSection
+from shared.errors import ConfigError
+
+
+class Signer:
+    """Signs claims with the configured algorithm and key.
+
+    Raises:
+        ConfigError: the key cannot be read or does not fit the algorithm.
+    """
+
+    def __init__(self, section: JwtSection) -> None:
+        self._section = section
+        self._algorithm = get_default_algorithms()[section.algorithm]
+        self._key = self._load(_key_text(section))
+        public = self._public_jwk()
+        self.key_id: str | None = public["kid"] if public else None
+        self._jwks = {"keys": [public] if public else []}
+
+    def _load(self, text: str) -> Any:
+        try:
+            return self._algorithm.prepare_key(text)
+        except Exception as error:  # the key may be wrong in ways only its parser knows
+            raise ConfigError(
+                f"[LUNA_PASS.JWT] key: does not fit {self._section.algorithm}; "
+                "give a shared secret for HS..., a private key in PEM for the others"
+            ) from error
+
+    def _public_jwk(self) -> dict[str, Any] | None:
+        if self._section.algorithm.startswith("HS"):
+            return None
+        public = self._key.public_key()
+        jwk: dict[str, Any] = json.loads(self._algorithm.to_jwk(public))
+        jwk.update(use="sig", alg=self._section.algorithm, kid=_thumbprint(jwk))
+        return jwk
+
+    @property
+    def jwks(self) -> str:
+        """The public keys as JSON (RFC 7517); empty for a shared secret."""
+        return json.dumps(self._jwks)
+
+    def sign(self, claims: dict[str, Any]) -> str:
+        """Sign claims into a compact token."""
+        headers = {"kid": self.key_id} if self.key_id else None
+        return jwt.encode(claims, self._key, algorithm=self._section.algorithm, headers=headers)
+
+
+def _key_text(section: JwtSection) -> str:
+    text = section.key.get_secret_value()
+    if not text.startswith("file:"):
+        return text
+    path = Path(text.removeprefix("file:"))
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"[LUNA_PASS.JWT] key: file {path}: {error.strerror}") from error
+
+
+def _thumbprint(jwk: dict[str, Any]) -> str:
+    """Key id after RFC 7638: digest of the key's required members in canonical form."""
+    members = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
+    canonical = {name: jwk[name] for name in members[jwk["kty"]]}
+    text = json.dumps(canonical, separators=(",", ":"), sort_keys=True)
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
