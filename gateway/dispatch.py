@@ -1,0 +1,333 @@
+"""Gives waiting frames to workers: credit, round robin, leases, time-outs, one second chance.
+
+A worker that dies, stops or gets stuck loses its leases. The job it was working on has had one of
+its two chances; those that merely waited at its side have not. Late answers find no lease.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import zmq
+
+from gateway import metrics
+from gateway.decoding import decode_into
+from gateway.session import PendingFrame, Session
+from gateway.slots import SlotAllocator
+from shared.codes import Code
+from shared.config import Config
+from shared.errors import FrameError, MessageError
+from shared.estimation import Estimate, Profile, Stage
+from shared.messages import (
+    Alive,
+    Done,
+    Job,
+    Leaving,
+    Ready,
+    SlabOffer,
+    decode,
+    encode,
+    encode_estimate,
+)
+from shared.slab import Slab
+from shared.transport import Channel, bind, workers_address
+
+log = logging.getLogger(__name__)
+
+CHANCES = 2
+MAX_ESTIMATE_BYTES = 65_536
+DECODER_THREADS = 2
+
+Estimated = Callable[[Session, PendingFrame, bytes], None]
+
+
+@dataclass(slots=True)
+class Lease:
+    """A slot lent to a worker for one frame."""
+
+    number: int
+    slot: int
+    generation: int
+    session: Session
+    frame: PendingFrame
+    profile: Profile
+    chances: int = CHANCES
+
+
+@dataclass
+class WorkerLink:
+    """A worker as the gateway knows it; the first lease is the one it works on."""
+
+    peer: bytes
+    name: str
+    pid: int
+    credit: int
+    pid_descriptor: int | None = None
+    leases: OrderedDict[int, Lease] = field(default_factory=OrderedDict)
+    reserved: int = 0
+    last_seen: float = field(default_factory=time.monotonic)
+    head_since: float = 0.0
+    leaving: bool = False
+
+    @property
+    def spare(self) -> int:
+        """Jobs it may still be given."""
+        return 0 if self.leaving else self.credit - len(self.leases) - self.reserved
+
+
+def failed_estimate(frame: PendingFrame, profile: Profile, stage: Stage, code: Code) -> bytes:
+    """Estimate of a frame that no worker could judge: it counts, and it never passes."""
+    width, height = (frame.header.width, frame.header.height) if frame.header else (0, 0)
+    return encode_estimate(Estimate(width, height, profile, stage, (code,)))
+
+
+class Dispatcher:
+    """Owns the slots and leases and speaks with the workers.
+
+    Args:
+        config: the configuration.
+        slab: the slab, made by this process.
+        estimated: called with each frame's packed estimate.
+    """
+
+    def __init__(self, config: Config, slab: Slab, estimated: Estimated) -> None:
+        self._config = config
+        self._slab = slab
+        self._estimated = estimated
+        self._slots = SlotAllocator(slab)
+        self._workers: dict[bytes, WorkerLink] = {}
+        self._ready: deque[Session] = deque()
+        self._retries: deque[Lease] = deque()
+        self._next_lease = 1
+        self._loop = asyncio.get_running_loop()
+        self._decoders = ThreadPoolExecutor(DECODER_THREADS, thread_name_prefix="decode")
+        socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        bind(socket, workers_address(config))
+        self._channel = Channel(socket, self._receive)
+
+    @property
+    def workers(self) -> list[WorkerLink]:
+        """Workers that take jobs."""
+        return [worker for worker in self._workers.values() if not worker.leaving]
+
+    @property
+    def free_slots(self) -> int:
+        """Number of free slots."""
+        return self._slots.free
+
+    @property
+    def open_leases(self) -> int:
+        """Number of frames lent to workers or waiting for a second chance."""
+        return sum(len(w.leases) for w in self._workers.values()) + len(self._retries)
+
+    def submit(self, session: Session) -> None:
+        """Put a session in line, if its waiting frame may begin."""
+        if session.dispatchable and not session.queued:
+            session.queued = True
+            self._ready.append(session)
+        self._pump()
+
+    def close(self) -> None:
+        """Stop speaking with the workers."""
+        for worker in list(self._workers.values()):
+            self._forget(worker)
+        self._channel.close()
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+
+    def sweep(self) -> None:
+        """Find workers that are silent or stuck; to be called a few times a second."""
+        now = time.monotonic()
+        settings = self._config.WORKERS
+        for worker in list(self._workers.values()):
+            if worker.leases:
+                if now - worker.head_since > settings.jobTimeout:
+                    self._lose(worker, "stuck")
+            elif now - worker.last_seen > settings.heartbeatTimeout:
+                self._lose(worker, "silent")
+        self._pump()
+
+    # Jobs out
+
+    def _pump(self) -> None:
+        while (worker := self._idlest()) is not None:
+            if self._retries:
+                self._send(worker, self._retries.popleft())
+            elif (lease := self._next()) is not None:
+                self._begin(worker, lease)
+            else:
+                return
+
+    def _idlest(self) -> WorkerLink | None:
+        best = max(self._workers.values(), key=lambda worker: worker.spare, default=None)
+        return best if best is not None and best.spare > 0 else None
+
+    def _next(self) -> Lease | None:
+        """Lease a slot to the next session in line that still has a frame to judge."""
+        while self._ready and self._slots.free:
+            session = self._ready.popleft()
+            session.queued = False
+            if not session.dispatchable:
+                continue
+            slot = self._slots.lease()
+            assert slot is not None
+            frame, session.waiting = session.waiting, None
+            assert frame is not None
+            assert session.profile is not None
+            session.active = frame
+            return Lease(self._number(), slot[0], slot[1], session, frame, session.profile)
+        return None
+
+    def _number(self) -> int:
+        self._next_lease += 1
+        return self._next_lease
+
+    def _begin(self, worker: WorkerLink, lease: Lease) -> None:
+        """Decode in a thread, then send; the worker's credit is reserved meanwhile."""
+        header = lease.frame.header
+        assert header is not None
+        worker.reserved += 1
+        decoding = self._loop.run_in_executor(
+            self._decoders,
+            decode_into,
+            self._slab,
+            lease.slot,
+            lease.generation,
+            lease.frame.seq,
+            lease.frame.data,
+            header,
+        )
+        decoding.add_done_callback(lambda future: self._decoded(worker, lease, future))
+
+    def _decoded(self, worker: WorkerLink, lease: Lease, future: asyncio.Future[None]) -> None:
+        worker.reserved -= 1
+        error = None if future.cancelled() else future.exception()
+        if future.cancelled() or error is not None:
+            if error is not None and not isinstance(error, FrameError):
+                log.error("decoding failed", exc_info=error)
+            code = Code.FRAME_UNDECODABLE
+            self._finish(lease, failed_estimate(lease.frame, lease.profile, Stage.DECODE, code))
+        elif worker.peer in self._workers and not worker.leaving:
+            self._send(worker, lease)
+        else:
+            self._retries.append(lease)
+        self._pump()
+
+    def _send(self, worker: WorkerLink, lease: Lease) -> None:
+        lease.number = self._number()
+        if not worker.leases:
+            worker.head_since = time.monotonic()
+        worker.leases[lease.number] = lease
+        job = Job(
+            lease.number,
+            lease.slot,
+            lease.generation,
+            lease.session.id,
+            lease.frame.seq,
+            lease.profile,
+            lease.session.opened.mirrored,
+            lease.frame.deadline,
+        )
+        if not self._channel.send([worker.peer, encode(job)]):
+            self._lose(worker, "gone")
+
+    def _finish(self, lease: Lease, estimate: bytes) -> None:
+        self._slots.release(lease.slot)
+        self._estimated(lease.session, lease.frame, estimate)
+
+    # Answers in
+
+    def _receive(self, parts: list[bytes]) -> None:
+        peer, *body = parts
+        try:
+            message = decode(body[0])
+            worker = self._workers.get(peer)
+            if isinstance(message, Ready):
+                self._welcome(peer, message)
+            elif worker is None:
+                self._offer(peer)
+            elif isinstance(message, Done):
+                self._done(worker, message, body[1])
+            elif isinstance(message, Alive):
+                worker.last_seen = time.monotonic()
+            elif isinstance(message, Leaving):
+                worker.leaving = True
+            else:
+                raise MessageError(f"{type(message).__name__} is not for the gateway")
+        except (MessageError, IndexError) as error:
+            log.error("unreadable message of a worker: %s", error)
+        self._pump()
+
+    def _offer(self, peer: bytes) -> None:
+        self._channel.send([peer, encode(SlabOffer(str(self._slab.path), self._slab.name))])
+
+    def _welcome(self, peer: bytes, ready: Ready) -> None:
+        if ready.slab != self._slab.name:
+            self._offer(peer)
+            return
+        if peer in self._workers:
+            return
+        worker = WorkerLink(peer, ready.name, ready.pid, ready.credit)
+        self._workers[peer] = worker
+        self._watch(worker)
+        metrics.WORKERS.set(len(self.workers))
+        log.info("worker ready", extra={"fields": {"worker": ready.name, "pid": ready.pid}})
+
+    def _watch(self, worker: WorkerLink) -> None:
+        """Learn of the worker's death from the kernel, at once, rather than from its silence."""
+        try:
+            worker.pid_descriptor = os.pidfd_open(worker.pid)
+        except OSError:
+            return  # another machine or namespace: heartbeats must do
+        self._loop.add_reader(worker.pid_descriptor, self._lose, worker, "dead")
+
+    def _done(self, worker: WorkerLink, done: Done, estimate: bytes) -> None:
+        now = time.monotonic()
+        worker.last_seen = now
+        lease = worker.leases.get(done.lease)
+        if lease is None:
+            return
+        if (lease.slot, lease.generation) != (done.slot, done.generation):
+            raise MessageError("an answer names another slot than its job")
+        if len(estimate) > MAX_ESTIMATE_BYTES:
+            raise MessageError(f"an estimate of {len(estimate)} bytes")
+        del worker.leases[done.lease]
+        worker.head_since = now
+        self._finish(lease, estimate)
+
+    # Losses
+
+    def _lose(self, worker: WorkerLink, reason: str) -> None:
+        """Revoke a worker's leases; it must say ``Ready`` anew to get jobs again."""
+        if worker.peer not in self._workers:
+            return
+        self._forget(worker)
+        gone_on_purpose = worker.leaving and not worker.leases
+        if not gone_on_purpose:
+            metrics.WORKERS_LOST.labels(reason).inc()
+            log.error("worker lost", extra={"fields": {"worker": worker.name, "reason": reason}})
+        for index, lease in enumerate(worker.leases.values()):
+            lease.chances -= index == 0
+            if lease.chances > 0:
+                self._retries.append(lease)
+            else:
+                code = Code.ESTIMATION_FAILED
+                self._finish(lease, failed_estimate(lease.frame, lease.profile, Stage.FACES, code))
+        worker.leases.clear()
+
+    def _forget(self, worker: WorkerLink) -> None:
+        self._workers.pop(worker.peer, None)
+        if worker.pid_descriptor is not None:
+            self._loop.remove_reader(worker.pid_descriptor)
+            with contextlib.suppress(OSError):
+                os.close(worker.pid_descriptor)
+            worker.pid_descriptor = None
+        metrics.WORKERS.set(len(self.workers))

@@ -1,0 +1,128 @@
+"""The link to the aggregator: asks for verdicts, and feeds a restarted one with the session logs."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+import zmq
+
+from gateway.session import PendingFrame, Session
+from shared.config import Config
+from shared.errors import MessageError
+from shared.messages import (
+    Close,
+    GatewayHello,
+    Judge,
+    Opened,
+    Resume,
+    Resumed,
+    Verdict,
+    Welcome,
+    decode,
+    encode,
+)
+from shared.transport import Channel, aggregator_address
+
+log = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 3.0
+
+Answers = Opened | Verdict | Resumed
+Receiver = Callable[[Answers, list[bytes]], None]
+
+
+class JudgementLink:
+    """Speaks with the aggregator.
+
+    Args:
+        config: the configuration.
+        sessions: gives the open sessions, for a replay.
+        receiver: called with each answer and its further parts.
+    """
+
+    def __init__(
+        self, config: Config, sessions: Callable[[], Iterable[Session]], receiver: Receiver
+    ) -> None:
+        self._sessions = sessions
+        self._receiver = receiver
+        self._incarnation = ""
+        self._all_frames = False
+        self._last_seen = 0.0
+        self._hello = encode(GatewayHello(uuid.uuid4().hex))
+        socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+        socket.setsockopt(zmq.SNDHWM, 100_000)
+        socket.setsockopt(zmq.RECONNECT_IVL, 50)
+        socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
+        socket.connect(aggregator_address(config))
+        self._channel = Channel(socket, self._receive)
+
+    @property
+    def up(self) -> bool:
+        """Whether the aggregator has answered lately."""
+        return time.monotonic() - self._last_seen < SILENCE_SECONDS
+
+    def beat(self) -> None:
+        """Ask for a sign of life; to be called a few times a second."""
+        self._channel.send([self._hello])
+
+    def open(self, session: Session, *, replay: bool = False) -> None:
+        """Tell of a new session."""
+        message = replace(session.opened, incarnation=self._incarnation, replay=replay)
+        self._channel.send([encode(message)])
+
+    def judge(self, session: Session, frame: PendingFrame) -> None:
+        """Ask for the verdict on a frame that has its estimate."""
+        assert frame.estimate is not None
+        judge = Judge(self._incarnation, session.id, frame.seq, frame.at)
+        # The picture goes along only where it may become the best shot; the aggregator says
+        # when a plugin wants every one.
+        self._channel.send([encode(judge), frame.estimate, frame.data])
+
+    def resume(self, session: str, token_digest: bytes) -> None:
+        """Ask for the log of a session that this gateway does not know."""
+        self._channel.send([encode(Resume(self._incarnation, session, token_digest))])
+
+    def close_session(self, session: Session, reason: str) -> None:
+        """Ask for the final verdict of a session that ends from outside."""
+        self._channel.send([encode(Close(self._incarnation, session.id, session.now, reason))])
+
+    def close(self) -> None:
+        """Stop speaking with the aggregator."""
+        self._channel.close()
+
+    def _receive(self, parts: list[bytes]) -> None:
+        try:
+            message = decode(parts[0])
+        except MessageError as error:
+            log.error("unreadable message of the aggregator: %s", error)
+            return
+        self._last_seen = time.monotonic()
+        if isinstance(message, Welcome):
+            self._welcome(message)
+        elif isinstance(message, Opened | Verdict | Resumed):
+            self._receiver(message, parts[1:])
+
+    def _welcome(self, welcome: Welcome) -> None:
+        self._all_frames = welcome.all_frames
+        if welcome.incarnation == self._incarnation:
+            return
+        self._incarnation = welcome.incarnation
+        for session in self._sessions():
+            self._replay(session)
+
+    def _replay(self, session: Session) -> None:
+        """Bring a new aggregator to where the one before was: open, log, the open question."""
+        self.open(session, replay=bool(session.log))
+        kept_seq, kept = session.kept or (0, b"")
+        for seq, at, estimate in session.log:
+            judge = encode(Judge(self._incarnation, session.id, seq, at, replay=True))
+            parts = [judge, estimate, kept] if seq == kept_seq else [judge, estimate]
+            self._channel.send(parts)
+        if session.active is not None and session.active.estimate is not None:
+            self.judge(session, session.active)
+        if session.closing:
+            self.close_session(session, "closing")

@@ -1,0 +1,120 @@
+"""A session as the gateway owns it: its frames under way, its log and its connection."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.intake import Header
+from gateway.limits import TokenBucket
+from shared.estimation import Profile
+from shared.messages import Open
+from shared.protocol import CloseCode
+
+
+class Outlet(Protocol):
+    """Where a session's answers go: its client connection."""
+
+    def send(self, text: str) -> None:
+        """Queue a text message."""
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """End the connection after what is queued."""
+
+
+@dataclass(slots=True)
+class PendingFrame:
+    """An accepted frame on its way; ``header`` is None for one that cannot be decoded.
+
+    Attributes:
+        seq: number in the session, from 1.
+        data: encoded picture.
+        header: what its header says.
+        deadline: monotonic time at which it is answered at the latest.
+        estimate: its estimate, once a worker gave one; then the verdict is awaited.
+        at: time of the estimate, seconds of the epoch.
+        answered: the client has its answer.
+    """
+
+    seq: int
+    data: bytes
+    header: Header | None
+    deadline: float
+    estimate: bytes | None = None
+    at: float = 0.0
+    answered: bool = False
+
+
+def digest(token: str) -> bytes:
+    """Digest of a resume token; the token itself is stored nowhere."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+@dataclass
+class Session:
+    """One person's attempt.
+
+    At most one frame is under way and one waits, the newest. The next frame starts after the
+    verdict on the one before, because that verdict chooses the checks of the next.
+
+    Attributes:
+        id: 128 random bits in hex.
+        opened: the event that the aggregator gets, and gets again after its restart.
+        address: client address, for limits.
+        profile: checks of the next frame; None until the aggregator knows the session.
+        waiting: newest frame, not yet begun.
+        active: frame under way.
+        log: judged frames: number, time, packed estimate.
+        kept: number and bytes of the best shot so far.
+        result: text of RESULT once the verdict is given.
+        outlet: connection; None while the client is away.
+        left: monotonic time at which the client went away.
+    """
+
+    id: str
+    opened: Open
+    address: str
+    bucket: TokenBucket
+    begun: float
+    profile: Profile | None = None
+    waiting: PendingFrame | None = None
+    active: PendingFrame | None = None
+    log: list[tuple[int, float, bytes]] = field(default_factory=list)
+    kept: tuple[int, bytes] | None = None
+    result: str | None = None
+    outlet: Outlet | None = None
+    left: float = 0.0
+    seq: int = 0
+    reconnects: int = 0
+    closing: bool = False
+    queued: bool = False
+
+    @property
+    def dispatchable(self) -> bool:
+        """Whether its waiting frame may begin."""
+        return (
+            self.waiting is not None
+            and self.active is None
+            and self.profile is not None
+            and self.result is None
+            and not self.closing
+        )
+
+    @property
+    def now(self) -> float:
+        """Seconds of the epoch, never running backwards within the session."""
+        last = self.log[-1][1] if self.log else self.opened.at
+        return max(time.time(), last)
+
+    def owns(self, token: str) -> bool:
+        """Whether a resume token is this session's; compared in constant time."""
+        return hmac.compare_digest(self.opened.token_digest, digest(token))
+
+
+def new_identity() -> tuple[str, str]:
+    """Make a session id and a resume token, 128 random bits each."""
+    return secrets.token_hex(16), secrets.token_hex(16)
