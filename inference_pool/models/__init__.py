@@ -1,0 +1,1 @@
+"""The model files: manifest, fetching, conversion, and the store that loads them."""

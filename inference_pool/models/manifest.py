@@ -1,0 +1,87 @@
+"""The manifest ``models.toml``: which file plays which role, where it comes from, how it runs."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from enum import StrEnum
+from importlib import resources
+from pathlib import PurePath
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Kind(StrEnum):
+    """Which set of models is in use."""
+
+    REFERENCE = "reference"
+    """All roles, passive liveness included."""
+    FALLBACK = "fallback"
+    """Converted from a package of TensorFlow.js models; no passive liveness."""
+
+
+class ModelSpec(BaseModel):
+    """One model file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    role: str
+    """What the file does, such as ``detector``."""
+    file: Annotated[str, Field(pattern=r"^[\w.-]+$")]
+    """File name in the models directory."""
+    bytes: Annotated[int, Field(ge=1)]
+    """Size of the file."""
+    sha256: Sha256
+    """Hash of the file."""
+    licence: str
+    """SPDX name of the source's licence."""
+    attribution: str
+    """Who made it."""
+    url: Annotated[str, Field(pattern=r"^https://")] | None = None
+    """Public address with the commit."""
+    required: bool = True
+    """Whether the set can start without it."""
+    provider: Literal["cpu", "openvino"] = "cpu"
+    """Fastest execution provider measured."""
+    prelu_sha256: Sha256 | None = None
+    """Hash of the variant with rewritten PReLU, where that pays on the CPU provider."""
+    input: str = ""
+    """Shape, colour order and range that the network expects."""
+    output: str = ""
+    """What the network answers."""
+
+    @property
+    def variant(self) -> str:
+        """File name of the variant with rewritten PReLU."""
+        return f"{PurePath(self.file).stem}.prelu.onnx"
+
+
+class Manifest(BaseModel):
+    """Both sets of models, by role."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    reference: dict[str, ModelSpec]
+    fallback: dict[str, ModelSpec] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_roles(cls, sets: dict[str, dict[str, dict[str, object]]]) -> object:
+        return {
+            name: {role: {"role": role, **table} for role, table in models.items()}
+            for name, models in sets.items()
+        }
+
+    def models(self, kind: Kind) -> dict[str, ModelSpec]:
+        """Answer one set's models by role, in the manifest's order."""
+        return self.reference if kind is Kind.REFERENCE else self.fallback
+
+
+@functools.cache
+def load_manifest() -> Manifest:
+    """Read the manifest that is part of the package."""
+    text = resources.files(__package__).joinpath("models.toml").read_text(encoding="utf-8")
+    return Manifest.model_validate(tomllib.loads(text))
