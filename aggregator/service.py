@@ -46,8 +46,6 @@ from shared.transport import Channel, aggregator_address, bind
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
-LONGEST_SILENCE = 3600.0
-"""Seconds after which a session of which no gateway speaks any more is dropped, decided or not."""
 
 
 @dataclass
@@ -114,7 +112,7 @@ class Aggregator:
     def _handle(self, peer: bytes, body: list[bytes]) -> None:
         message = decode(body[0])
         if isinstance(message, GatewayHello):
-            self._send(peer, encode(Welcome(self._incarnation, os.getpid(), all_frames=False)))
+            self._send(peer, encode(Welcome(self._incarnation, os.getpid())))
             return
         if not isinstance(message, Open | Judge | Resume | Close):
             raise MessageError(f"{type(message).__name__} is not for the aggregator")
@@ -219,10 +217,8 @@ class Aggregator:
         keep = self._config.LIMITS.resumeSeconds
         for session, entry in list(self._entries.items()):
             silent = now - entry.touched
-            longest = (
-                keep if entry.result is not None else self._config.LIMITS.sessionSeconds + keep
-            )
-            if silent > min(longest, LONGEST_SILENCE):
+            undecided = 0.0 if entry.result is not None else self._config.LIMITS.sessionSeconds
+            if silent > undecided + keep:
                 entry.session.close(time.time())
                 del self._entries[session]
 

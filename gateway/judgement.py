@@ -1,4 +1,4 @@
-"""The link to the aggregator: asks for verdicts, and feeds a restarted one with the session logs."""
+"""The link to the aggregator: asks for verdicts, feeds a restarted one with the session logs."""
 
 from __future__ import annotations
 
@@ -50,7 +50,6 @@ class JudgementLink:
         self._sessions = sessions
         self._receiver = receiver
         self._incarnation = ""
-        self._all_frames = False
         self._last_seen = 0.0
         self._hello = encode(GatewayHello(uuid.uuid4().hex))
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
@@ -78,8 +77,6 @@ class JudgementLink:
         """Ask for the verdict on a frame that has its estimate."""
         assert frame.estimate is not None
         judge = Judge(self._incarnation, session.id, frame.seq, frame.at)
-        # The picture goes along only where it may become the best shot; the aggregator says
-        # when a plugin wants every one.
         self._channel.send([encode(judge), frame.estimate, frame.data])
 
     def resume(self, session: str, token_digest: bytes) -> None:
@@ -107,7 +104,6 @@ class JudgementLink:
             self._receiver(message, parts[1:])
 
     def _welcome(self, welcome: Welcome) -> None:
-        self._all_frames = welcome.all_frames
         if welcome.incarnation == self._incarnation:
             return
         self._incarnation = welcome.incarnation

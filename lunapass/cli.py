@@ -11,6 +11,11 @@ from shared import __version__
 from shared.errors import StartupError
 
 COMMANDS = {
+    "run": "Run all roles under one supervisor.",
+    "demo": "Play a synthetic person against a service of its own and verify the verdict.",
+    "gateway": "Run one gateway.",
+    "worker": "Run one inference worker.",
+    "aggregator": "Run the aggregator.",
     "config": "Check, show and document the configuration.",
     "check": "Judge pictures or videos with the stages of a worker.",
     "models": "Fetch, list and verify the model files.",

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.config_base import AtLeastOne, Count, Positive, Section, Unit
+from shared.config_base import AtLeastOne, Count, Flag, Positive, Section, Unit
 from shared.config_manual import FaceEngineSection, LivenessSection, LunaPassSection
 from shared.config_plugins import MiddlewaresSection
 
@@ -60,9 +60,9 @@ class ModelsSection(Section):
     """Folder of the model files."""
     provider: Literal["auto", "cpu", "openvino", "cuda"] = "auto"
     """Execution provider; ``auto`` takes the fastest that the manifest names and is installed."""
-    rewritePrelu: bool = True
+    rewritePrelu: Flag = True
     """Use the variant of a model whose PReLU was rewritten when it was pulled."""
-    glasses: bool = True
+    glasses: Flag = True
     """Use the optional eyeglasses model where it is present."""
 
 
@@ -106,7 +106,11 @@ class LimitsSection(Section):
     """Height of a frame in pixels, at most."""
     framePixels: Annotated[int, Field(ge=4096, le=64 * Megapixels)] = 2_304_000
     """Pixels of a frame, at most; sets the size of a slot."""
-    frameFormats: list[Literal["jpeg", "png", "webp"]] = ["jpeg", "png", "webp"]
+    frameFormats: Annotated[list[Literal["jpeg", "png", "webp"]], Field(min_length=1)] = [
+        "jpeg",
+        "png",
+        "webp",
+    ]
     """Formats accepted."""
     frameDeadline: Positive = 5.0
     """Seconds from a frame's arrival after which it is answered without a judgement."""

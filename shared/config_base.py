@@ -14,13 +14,16 @@ def _flag(value: object) -> object:
     return bool(value) if value in (0, 1) and not isinstance(value, float) else value
 
 
+_GLASSES_OF_1X = {
+    "GlassesEstimation.NoGlasses": "no_glasses",
+    "GlassesEstimation.EyeGlasses": "eyeglasses",
+    "GlassesEstimation.SunGlasses": "sunglasses",
+}
+
+
 def _glasses(value: object) -> object:
-    """Accept both spellings of a kind of glasses, ``GlassesEstimation.EyeGlasses`` too."""
-    if isinstance(value, str):
-        short = value.removeprefix("GlassesEstimation.")
-        spelled = {"NoGlasses": "no_glasses", "EyeGlasses": "eyeglasses"}
-        return spelled.get(short, {"SunGlasses": "sunglasses"}.get(short, value))
-    return value
+    """Accept the spelling of LUNA PASS 1.x beside that of 2.x."""
+    return _GLASSES_OF_1X.get(value, value) if isinstance(value, str) else value
 
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
@@ -30,7 +33,9 @@ Degrees = Annotated[float, Field(ge=0, le=180)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
-Duration = Annotated[str, Field(pattern=r"^\d+\s*(s|m|h|d|w|y)?$")]
+Duration = Annotated[
+    str, Field(pattern=r"^[0-9]{1,9}\s*(s|m|h|d|w|y)?$", examples=["500s", "12h", "1y"])
+]
 GlassesName = Annotated[Glasses, BeforeValidator(_glasses)]
 
 
@@ -38,5 +43,9 @@ class Section(BaseModel):
     """One table of the file: immutable, typed strictly, unknown keys refused."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )

@@ -77,8 +77,8 @@ class ThresholdsSection(Section):
     """Tilt of the head in degrees, absolute value at most."""
     mouth: Unit = 0.4
     """Scores of an opened, smiling and occluded mouth, each at most."""
-    glasses: list[GlassesName] = ["no_glasses", "eyeglasses"]
-    """Allowed kinds: no_glasses, eyeglasses, sunglasses (or ``GlassesEstimation.*``)."""
+    glasses: Annotated[list[GlassesName], Field(min_length=1)] = ["no_glasses", "eyeglasses"]
+    """Kinds that pass; ``GlassesEstimation.NoGlasses`` and so on are understood too."""
     livenessScore: Unit = 0.5
     """Liveness score, at least."""
     livenessQualityScore: Unit = 0.5

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, InitErrorDetails
 
 from shared.config_base import Count, Degrees, Duration, Flag, Positive, Secret, Section, Unit
 
@@ -142,7 +150,9 @@ class VideoRedisArgs(Section):
     """How long Redis keeps failed jobs and their frames."""
     sessionTimeout: Annotated[float, Field(ge=0)] = 300.0
     """Seconds after a session ends without best shot before its video is built."""
-    workerTask: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$")] = "task.run"
+    workerTask: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$", examples=["task.run"])] = (
+        "task.run"
+    )
     """The task that the video worker runs, as module and function."""
     framesLimit: Count = 0
     """0 keeps all frames, N the last N."""
@@ -213,6 +223,10 @@ class CallbacksPlugin(Switch):
     """Arguments."""
 
 
+USER_PLUGIN_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+"""Shape of the name of a plugin of the user's own: ``package.module:Class``."""
+
+
 class UserPlugin(Switch):
     """A plugin of the user's own, named ``package.module:Class``."""
 
@@ -227,18 +241,17 @@ class RequestMiddlewares(Section):
     """HTTP Basic authentication and Origin check."""
 
 
-class WsMiddlewares(BaseModel):
-    """Plugins of a session; keys of the form ``package.module:Class`` are the user's own."""
+class WsMiddlewares(Section):
+    """Plugins of a session; keys of the form ``package.module:Class`` are the user's own.
 
-    model_config = ConfigDict(
-        extra="allow", frozen=True, strict=True, use_attribute_docstrings=True
-    )
+    The order here is that of the file; the order in which plugins run is the aggregator's matter.
+    """
+
+    model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, UserPlugin] = Field(init=False)
 
-    FaceMatcher: FaceMatcherPlugin = FaceMatcherPlugin()
-    """The same person from the first frame to the verdict."""
-    VirtualCameraChecker: VirtualCameraPlugin = VirtualCameraPlugin()
-    """Evidence of a virtual camera or an injected stream."""
+    FileLogger: FileLoggerPlugin = FileLoggerPlugin()
+    """Every frame and its estimate into files."""
     Bestshot: Switch = Switch()
     """Best frame by liveness among those sent."""
     Luna3DescriptorQualityCheck: Luna3Plugin = Luna3Plugin()
@@ -249,17 +262,53 @@ class WsMiddlewares(BaseModel):
     """The person must act."""
     Result: ResultPlugin = ResultPlugin()
     """Decides from the other plugins' data."""
-    FileLogger: FileLoggerPlugin = FileLoggerPlugin()
-    """Every frame and its estimate into files."""
     VideoRedis: VideoRedisPlugin = VideoRedisPlugin()
     """Frames of the session to Redis, for the video worker."""
+    FaceMatcher: FaceMatcherPlugin = FaceMatcherPlugin()
+    """The same person from the first frame to the verdict."""
+    VirtualCameraChecker: VirtualCameraPlugin = VirtualCameraPlugin()
+    """Evidence of a virtual camera or an injected stream."""
     Callbacks: CallbacksPlugin = CallbacksPlugin()
     """The final answer to a web address."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _refuse_unknown(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Take an extra name for a plugin of the user's own only when it looks like one.
+
+        A misspelled name of a built-in plugin would otherwise leave its check out, unnoticed.
+        """
+        if not isinstance(value, dict):
+            return handler(value)
+        known = {name: item for name, item in value.items() if cls._is_plugin(name)}
+        unknown = [
+            InitErrorDetails(type="extra_forbidden", loc=(name,), input=item)
+            for name, item in value.items()
+            if name not in known
+        ]
+        if not unknown:
+            return handler(value)
+        try:
+            handler(known)
+        except ValidationError as error:
+            unknown += [_details(line) for line in error.errors()]
+        raise ValidationError.from_exception_data(cls.__name__, unknown)
+
+    @classmethod
+    def _is_plugin(cls, name: str) -> bool:
+        return name in cls.model_fields or USER_PLUGIN_NAME.fullmatch(name) is not None
 
     @property
     def user_plugins(self) -> dict[str, UserPlugin]:
         """The user's own plugins by name, in the file's order."""
         return self.__pydantic_extra__ or {}
+
+
+def _details(line: ErrorDetails) -> InitErrorDetails:
+    """Turn a reported fault back into one that can be raised again."""
+    return InitErrorDetails(
+        type=line["type"], loc=line["loc"], input=line["input"], ctx=line.get("ctx", {})
+    )
 
 
 class MiddlewaresSection(Section):

@@ -108,7 +108,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """One estimate (part two) and, where plugins want it, the encoded frame (part three)."""
+    """One estimate (part two) and the encoded frame (part three; a replay may lack it)."""
 
     incarnation: Name
     session: SessionId
@@ -145,7 +145,6 @@ class Welcome:
 
     incarnation: Name
     pid: Natural
-    all_frames: bool
 
 
 @dataclass(frozen=True, slots=True)

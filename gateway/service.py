@@ -1,0 +1,254 @@
+"""The gateway process: one port for WebSocket and HTTP, and the wiring of its parts."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+from pathlib import Path
+
+import uvloop
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from gateway import metrics
+from gateway.connection import Connection
+from gateway.dispatch import Dispatcher
+from gateway.judgement import JudgementLink
+from gateway.limits import TokenBucket
+from gateway.sessions import Sessions
+from shared.config import Config
+from shared.errors import ConfigError, ResourceError
+from shared.process import Notifier, begin, die_with_parent
+from shared.protocol import SUBPROTOCOL, CloseCode
+from shared.signing import Signer
+from shared.slab import Slab, sweep
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS = 0.1
+EXTRA_SLOTS = 2
+
+
+def worker_count(config: Config) -> int:
+    """Number of workers: the configured one, or one per usable CPU but one."""
+    return config.WORKERS.count or max(1, len(os.sched_getaffinity(0)) - 1)
+
+
+def make_slab(config: Config) -> Slab:
+    """Make this gateway's slab in a private folder of the memory file system.
+
+    Raises:
+        ResourceError: the folder cannot be made or the memory not reserved.
+    """
+    directory = Path(config.TRANSPORT.slabDirectory) / f"lunapass-{os.getuid()}"
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ResourceError(
+            f"slab directory {directory}: {error.strerror}; set TRANSPORT.slabDirectory"
+        ) from error
+    sweep(directory)
+    slots = config.TRANSPORT.slots or worker_count(config) * config.WORKERS.credit + EXTRA_SLOTS
+    return Slab.create(
+        directory / f"slab-{os.getpid()}", slots=slots, pixels=config.LIMITS.framePixels
+    )
+
+
+class Gateway:
+    """Wires server, sessions, dispatcher and judgement link.
+
+    Args:
+        config: the configuration.
+        parent: process id of the supervisor; the gateway ends when that is gone.
+    """
+
+    def __init__(self, config: Config, *, parent: int | None = None) -> None:
+        if config.MIDDLEWARES.REQUEST.BasicAuth.isEnabled:
+            raise ConfigError(
+                "[MIDDLEWARES.REQUEST.BasicAuth] isEnabled: this version has no such plugin; "
+                "set isEnabled = 0 and protect the path in the proxy in front"
+            )
+        self._config = config
+        self._parent = parent
+        self._jwks = Signer(config.LUNA_PASS.JWT).jwks
+        self._handshakes = TokenBucket(
+            config.LIMITS.handshakesPerSecond, 2 * config.LIMITS.handshakesPerSecond
+        )
+        self._connections: set[Connection] = set()
+        self._draining = False
+        self._stopped = asyncio.Event()
+        self._notifier = Notifier()
+        self._slab = make_slab(config)
+        try:
+            self._wire()
+        except BaseException:
+            self._slab.close()
+            raise
+
+    def _wire(self) -> None:
+        sessions = Sessions(self._config)
+        self._sessions = sessions
+        self._dispatcher = Dispatcher(self._config, self._slab, sessions.estimated)
+        self._link = JudgementLink(self._config, sessions.all, sessions.receive)
+        sessions.submit = self._dispatcher.submit
+        sessions.ask_open = self._link.open
+        sessions.ask_verdict = self._link.judge
+        sessions.ask_close = self._link.close_session
+        sessions.ask_resume = self._link.resume
+
+    async def run(self) -> None:
+        """Serve until stopped, then drain."""
+        try:
+            async with await self._listen() as server:
+                self.port: int = next(iter(server.sockets)).getsockname()[1]
+                log.info("listening", extra={"fields": {"port": self.port}})
+                self._notifier.ready(f"listening on port {self.port}")
+                await self._turn()
+                await self._drain()
+        finally:
+            self._dispatcher.close()
+            self._link.close()
+            self._slab.close()
+
+    def stop(self) -> None:
+        """Begin to drain."""
+        self._stopped.set()
+
+    async def _listen(self) -> Server:
+        settings, limits = self._config.LUNA_PASS, self._config.LIMITS
+        try:
+            return await serve(
+                self._serve,
+                settings.host,
+                settings.port,
+                process_request=self._request,
+                subprotocols=[Subprotocol(SUBPROTOCOL)],
+                select_subprotocol=_select_subprotocol,
+                compression=None,
+                max_size=limits.frameBytes,
+                max_queue=2,
+                open_timeout=limits.connectTimeout,
+                ping_interval=None,
+                close_timeout=2,
+                server_header=None,
+            )
+        except OSError as error:
+            raise ResourceError(
+                f"port {settings.port} on {settings.host}: {os.strerror(error.errno or 0)}; "
+                "set LUNA_PASS.port or end what holds it"
+            ) from error
+
+    async def _turn(self) -> None:
+        """The regular work beside messages: heartbeats, deadlines, the watchdog."""
+        while not self._stopped.is_set() and not die_with_parent(self._parent):
+            self._tick()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopped.wait(), SWEEP_SECONDS)
+
+    def _tick(self) -> None:
+        self._notifier.beat()
+        self._link.beat()
+        self._dispatcher.sweep()
+        self._sessions.sweep()
+        metrics.SLOTS_FREE.set(self._dispatcher.free_slots)
+        now = time.monotonic()
+        for connection in list(self._connections):
+            connection.check_idle(now)
+
+    async def _drain(self) -> None:
+        """Refuse new sessions, let running ones end, then close what is left with 1012."""
+        self._draining = True
+        self._notifier.stopping()
+        deadline = time.monotonic() + self._config.LIMITS.drainSeconds
+        while self._sessions.undecided and self._connections and time.monotonic() < deadline:
+            self._tick()
+            await asyncio.sleep(SWEEP_SECONDS)
+        for connection in list(self._connections):
+            connection.close(CloseCode.RESTART, "the service restarts")
+
+    async def _serve(self, socket: ServerConnection) -> None:
+        connection = Connection(socket, self._sessions, self._config)
+        self._connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
+
+    # HTTP on the same port
+
+    def _request(self, connection: ServerConnection, request: Request) -> Response | None:
+        path = request.path.partition("?")[0]
+        if path == "/ws":
+            return self._admit(connection)
+        if path == "/healthz":
+            return connection.respond(HTTPStatus.OK, "ok\n")
+        if path == "/readyz":
+            missing = self.missing()
+            status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
+            return connection.respond(status, (", ".join(missing) or "ready") + "\n")
+        if path == "/metrics":
+            return _respond("text/plain; version=0.0.4", metrics.exposition())
+        if path == "/.well-known/jwks.json":
+            return _respond("application/json", self._jwks.encode())
+        return connection.respond(HTTPStatus.NOT_FOUND, "not found\n")
+
+    def _admit(self, connection: ServerConnection) -> Response | None:
+        if self._draining:
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "restarting\n")
+        if len(self._connections) >= self._config.LIMITS.connections:
+            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "full\n")
+        if not self._handshakes.admit():
+            return connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "too many handshakes\n")
+        return None
+
+    def missing(self) -> list[str]:
+        """What keeps the service from doing its work; empty when it is ready."""
+        missing = []
+        if self._draining:
+            missing.append("draining")
+        if not self._dispatcher.workers:
+            missing.append("no worker")
+        if not self._link.up:
+            missing.append("no aggregator")
+        return missing
+
+
+def _respond(content_type: str, body: bytes) -> Response:
+    headers = Headers(
+        {"Content-Type": content_type, "Content-Length": str(len(body)), "Connection": "close"}
+    )
+    return Response(HTTPStatus.OK, HTTPStatus.OK.phrase, headers, body)
+
+
+def _select_subprotocol(
+    _connection: ServerConnection, offered: Sequence[Subprotocol]
+) -> Subprotocol | None:
+    """Take ours where it is offered; a client that offers none is served all the same."""
+    ours = Subprotocol(SUBPROTOCOL)
+    return ours if ours in offered else None
+
+
+async def _serve(config: Config, parent: int | None) -> None:
+    gateway = Gateway(config, parent=parent)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, gateway.stop)
+    await gateway.run()
+
+
+def run(config: Config, *, parent: int | None = None) -> None:
+    """Run the gateway until it is told to stop.
+
+    Raises:
+        StartupError: settings or the machine do not allow a start.
+    """
+    begin("gateway", config)
+    uvloop.run(_serve(config, parent))

@@ -1,0 +1,298 @@
+"""The sessions of this gateway: from CONNECT to the verdict, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import msgpack
+
+from gateway import intake, metrics
+from gateway.dispatch import failed_estimate
+from gateway.judgement import Answers
+from gateway.limits import TokenBucket
+from gateway.session import Outlet, PendingFrame, Session, digest, new_identity
+from shared.codes import Code
+from shared.config import Config
+from shared.errors import FrameError, ProtocolError
+from shared.estimation import Profile, Stage
+from shared.messages import Open, Opened, Resumed, Verdict, decode
+from shared.protocol import CloseCode, Codec, Command, Drop
+
+log = logging.getLogger(__name__)
+
+
+class Sessions:
+    """Registry and life cycle of sessions.
+
+    Args:
+        config: the configuration.
+
+    The two neighbours are set by the gateway once all three exist: ``submit`` puts a session in
+    line for a worker; ``link`` asks the aggregator.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._limits = config.LIMITS
+        self._sessions: dict[str, Session] = {}
+        self._per_address: Counter[str] = Counter()
+        self._resuming: dict[str, Callable[[Session | None], None]] = {}
+        self.submit: Callable[[Session], None]
+        self.ask_open: Callable[[Session], None]
+        self.ask_verdict: Callable[[Session, PendingFrame], None]
+        self.ask_close: Callable[[Session, str], None]
+        self.ask_resume: Callable[[str, bytes], None]
+
+    def all(self) -> list[Session]:
+        """Sessions known now."""
+        return list(self._sessions.values())
+
+    @property
+    def undecided(self) -> int:
+        """Number of sessions without a verdict."""
+        return sum(session.result is None for session in self._sessions.values())
+
+    # Beginning
+
+    def begin(self, address: str, *, mirrored: bool, client: Any) -> tuple[Session, str]:
+        """Make a session.
+
+        Returns:
+            The session and its resume token, which is kept nowhere but with the client.
+
+        Raises:
+            ProtocolError: there are too many sessions, in total or of this address.
+        """
+        if self.undecided >= self._limits.sessions:
+            raise ProtocolError(
+                "the service is full, try again later",
+                code="session.full",
+                close_code=CloseCode.OVERLOADED,
+            )
+        if self._per_address[address] >= self._limits.sessionsPerAddress:
+            raise ProtocolError(
+                "too many sessions from this address",
+                code="session.too-many",
+                close_code=CloseCode.OVERLOADED,
+            )
+        identity, token = new_identity()
+        opened = Open(
+            incarnation="",
+            session=identity,
+            at=time.time(),
+            seed=secrets.randbits(63),
+            token_digest=digest(token),
+            mirrored=mirrored,
+            client=json.dumps(client)[:8192],
+        )
+        session = self._add(opened, address)
+        self.ask_open(session)
+        return session, token
+
+    def _add(self, opened: Open, address: str) -> Session:
+        bucket = TokenBucket(self._limits.framesPerSecond, self._limits.frameBurst)
+        session = Session(opened.session, opened, address, bucket, time.monotonic())
+        self._sessions[session.id] = session
+        self._per_address[address] += 1
+        metrics.OPEN_SESSIONS.set(len(self._sessions))
+        return session
+
+    def find(self, identity: str, token: str) -> Session | None:
+        """Find a session of this gateway by id and resume token."""
+        session = self._sessions.get(identity)
+        return session if session is not None and session.owns(token) else None
+
+    def fetch(self, identity: str, token: str, done: Callable[[Session | None], None]) -> None:
+        """Ask the aggregator for a session that an earlier gateway had begun."""
+        self._resuming[identity] = done
+        self.ask_resume(identity, digest(token))
+
+    def attach(self, session: Session, outlet: Outlet) -> None:
+        """Give a session its connection; an older one is closed.
+
+        Raises:
+            ProtocolError: the session was resumed too often.
+        """
+        if session.outlet is not None:
+            session.outlet.close(CloseCode.REPLACED, "resumed elsewhere")
+        if session.left or session.outlet is not None:
+            session.reconnects += 1
+        if session.reconnects > self._limits.reconnects:
+            raise ProtocolError(
+                "resumed too often", code="session.too-many-resumes", close_code=CloseCode.POLICY
+            )
+        session.outlet = outlet
+        session.left = 0.0
+
+    def detach(self, session: Session, outlet: Outlet) -> None:
+        """Note that a connection is gone; the session waits for the client to come back."""
+        if session.outlet is outlet:
+            session.outlet = None
+            session.left = time.monotonic()
+
+    # Frames
+
+    def accept(self, session: Session, data: bytes) -> None:
+        """Take a frame; the newest replaces one that still waits."""
+        session.seq += 1
+        frame = PendingFrame(session.seq, data, None, time.monotonic() + self._limits.frameDeadline)
+        if session.result is not None or session.closing:
+            self._drop(session, frame, Drop.ENDED)
+            return
+        if not session.bucket.admit():
+            self._drop(session, frame, Drop.RATE)
+            return
+        try:
+            frame.header = intake.judge(data, self._limits)
+        except FrameError as error:
+            log.info("frame refused: %s", error)
+            frame.data = b""
+        if session.waiting is not None:
+            self._drop(session, session.waiting, Drop.REPLACED)
+        session.waiting = frame
+        self.advance(session)
+
+    def advance(self, session: Session) -> None:
+        """Begin the waiting frame, if nothing is under way."""
+        frame = session.waiting
+        if not session.dispatchable or frame is None:
+            return
+        if frame.header is None:
+            session.waiting, session.active = None, frame
+            profile = session.profile or Profile.PASSIVE
+            estimate = failed_estimate(frame, profile, Stage.DECODE, Code.FRAME_UNDECODABLE)
+            self.estimated(session, frame, estimate)
+        else:
+            self.submit(session)
+
+    def estimated(self, session: Session, frame: PendingFrame, estimate: bytes) -> None:
+        """Take a frame's estimate and ask for its verdict."""
+        if session.active is not frame:
+            return
+        frame.estimate = estimate
+        frame.at = session.now
+        self.ask_verdict(session, frame)
+
+    def _drop(self, session: Session, frame: PendingFrame, reason: Drop) -> None:
+        frame.answered = True
+        metrics.FRAMES.labels("dropped", reason.value).inc()
+        if session.outlet is not None:
+            text = Codec.encode(Command.DROPPED, {"seq": frame.seq, "reason": reason.value})
+            session.outlet.send(text)
+
+    # Answers of the aggregator
+
+    def receive(self, message: Answers, parts: list[bytes]) -> None:
+        """Take an answer of the aggregator."""
+        if isinstance(message, Resumed):
+            self._resumed(message, parts)
+            return
+        session = self._sessions.get(message.session)
+        if session is None:
+            return
+        if isinstance(message, Opened):
+            if session.profile is None:
+                session.profile = message.profile
+            self.advance(session)
+        else:
+            self._verdict(session, message, parts)
+
+    def _verdict(self, session: Session, verdict: Verdict, parts: list[bytes]) -> None:
+        frame = session.active
+        if frame is not None and frame.seq == verdict.seq and frame.estimate is not None:
+            session.log.append((frame.seq, frame.at, frame.estimate))
+            if verdict.keep:
+                session.kept = (frame.seq, frame.data)
+            session.active = None
+            session.profile = verdict.profile
+            self._answer(session, frame, parts[0].decode())
+        if verdict.final and len(parts) > 1:
+            self._decide(session, parts[1].decode(), accepted=verdict.accepted)
+        elif len(session.log) >= self._limits.logFrames:
+            self.end(session, "log full")
+        else:
+            self.advance(session)
+
+    def _answer(self, session: Session, frame: PendingFrame, status: str) -> None:
+        if frame.answered:
+            return
+        frame.answered = True
+        metrics.FRAMES.labels("status", "").inc()
+        if session.outlet is not None:
+            session.outlet.send(status)
+
+    def _decide(self, session: Session, result: str, *, accepted: bool) -> None:
+        """Give the verdict to the client, once; a client that is away gets it when it resumes."""
+        if session.result is not None:
+            return
+        session.result = result
+        metrics.SESSIONS.labels("accepted" if accepted else "refused").inc()
+        for frame in (session.active, session.waiting):
+            if frame is not None and not frame.answered:
+                self._drop(session, frame, Drop.ENDED)
+        session.active = session.waiting = None
+        if session.outlet is None:
+            session.left = session.left or time.monotonic()
+        self.deliver(session)
+
+    def deliver(self, session: Session) -> None:
+        """Send RESULT and close with 1000."""
+        if session.outlet is not None and session.result is not None:
+            session.outlet.send(session.result)
+            session.outlet.close(CloseCode.VERDICT, "verdict given")
+
+    def _resumed(self, message: Resumed, parts: list[bytes]) -> None:
+        done = self._resuming.pop(message.session, None)
+        if done is None:
+            return
+        if not message.found:
+            done(None)
+            return
+        raw_open, estimates, kept_seq, kept = msgpack.unpackb(parts[0], use_list=False)
+        opened = decode(raw_open)
+        assert isinstance(opened, Open)
+        session = self._sessions.get(opened.session) or self._add(opened, "resumed")
+        session.log = list(estimates)
+        session.kept = (kept_seq, kept) if kept_seq else None
+        session.seq = max(session.seq, estimates[-1][0] if estimates else 0)
+        session.profile = message.profile
+        session.left = time.monotonic()
+        if message.final:
+            session.result = parts[1].decode()
+        done(session)
+
+    # Ending
+
+    def end(self, session: Session, reason: str) -> None:
+        """End a session from outside: the aggregator says the last word."""
+        if session.result is None and not session.closing:
+            session.closing = True
+            self.ask_close(session, reason)
+
+    def sweep(self) -> None:
+        """Answer what is past its deadline, end what is too old; called a few times a second."""
+        now = time.monotonic()
+        for session in self.all():
+            for frame in (session.active, session.waiting):
+                if frame is not None and not frame.answered and now > frame.deadline:
+                    self._drop(session, frame, Drop.DEADLINE)
+                    if frame is session.waiting:
+                        session.waiting = None
+            if now - session.begun > self._limits.sessionSeconds:
+                self.end(session, "session too long")
+            if session.left and now - session.left > self._limits.resumeSeconds:
+                self._forget_or_end(session)
+
+    def _forget_or_end(self, session: Session) -> None:
+        if session.result is None:
+            self.end(session, "client gone")
+        else:
+            del self._sessions[session.id]
+            self._per_address[session.address] -= 1
+            metrics.OPEN_SESSIONS.set(len(self._sessions))

@@ -1,0 +1,5 @@
+"""Runs the command line as ``python -m lunapass``."""
+
+from lunapass.cli import main
+
+main()

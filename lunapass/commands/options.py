@@ -1,0 +1,17 @@
+"""Options that several subcommands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Configuration file.",
+)
+parent_option = click.option(
+    "--parent", type=int, hidden=True, help="Process id of the supervisor to outlive never."
+)

@@ -1,0 +1,222 @@
+"""``lunapass run``: all roles as child processes, watched as systemd would watch them.
+
+A child that ends before it has said ``READY=1`` stops the whole service: that is a wrong setting or
+a missing file, and trying again would not help. A child that dies later is started again, after a
+pause that doubles; too many deaths in a short time end the attempts for that role.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared.config import Config
+from shared.errors import ResourceError, StartupError
+from shared.transport import runtime_directory
+
+log = logging.getLogger(__name__)
+
+KILL_AFTER_SECONDS = 5.0
+CHECK_SECONDS = 0.5
+
+
+@dataclass
+class Child:
+    """One role's process.
+
+    Attributes:
+        name: role and number, such as ``worker-0``.
+        arguments: of ``lunapass``.
+        deaths: monotonic times of its deaths within the crash window.
+    """
+
+    name: str
+    arguments: Sequence[str]
+    process: asyncio.subprocess.Process | None = None
+    notify: socket.socket | None = None
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: float = 0.0
+    deaths: deque[float] = field(default_factory=deque)
+    given_up: bool = False
+
+
+class Supervisor:
+    """Starts, watches and ends the roles.
+
+    Args:
+        config: the configuration.
+        config_path: its file, handed on to the roles; None for their own default.
+        workers: number of workers.
+    """
+
+    def __init__(self, config: Config, config_path: Path | None, workers: int) -> None:
+        self._settings = config.SUPERVISOR
+        self._drain = config.LIMITS.drainSeconds
+        self._directory = runtime_directory(config)
+        common = ["--parent", str(os.getpid())]
+        if config_path is not None:
+            common += ["--config", str(config_path)]
+        self.children = [
+            Child("aggregator", ["aggregator", *common]),
+            *(
+                Child(f"worker-{index}", ["worker", "--index", str(index), *common])
+                for index in range(workers)
+            ),
+            Child("gateway", ["gateway", *common]),
+        ]
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start every role and wait until each is ready.
+
+        Raises:
+            StartupError: a role ended or was not ready in time; none is left running.
+        """
+        try:
+            for child in self.children:
+                await self._spawn(child)
+            async with asyncio.timeout(self._settings.startTimeout):
+                await asyncio.gather(*(self._until_ready(child) for child in self.children))
+        except TimeoutError as error:
+            late = [child.name for child in self.children if not child.ready.is_set()]
+            await self.stop()
+            raise ResourceError(
+                f"{', '.join(late)} not ready within {self._settings.startTimeout:g} s; "
+                "see the log above, or raise SUPERVISOR.startTimeout"
+            ) from error
+        except StartupError:
+            await self.stop()
+            raise
+        self._tasks = [asyncio.create_task(self._watch(child)) for child in self.children]
+
+    async def wait(self) -> None:
+        """Wait until somebody asks for the end."""
+        await self._stopping.wait()
+
+    def request_stop(self) -> None:
+        """Ask for the end; a signal handler."""
+        self._stopping.set()
+
+    async def stop(self) -> None:
+        """End the gateway first, so that it can drain while the others still work."""
+        self._stopping.set()
+        for task in self._tasks:
+            task.cancel()
+        for child in reversed(self.children):
+            await self._end(child)
+
+    async def _end(self, child: Child) -> None:
+        process = child.process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            patience = KILL_AFTER_SECONDS + (self._drain if child.name == "gateway" else 0)
+            try:
+                await asyncio.wait_for(process.wait(), patience)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+        self._close_notify(child)
+
+    def _close_notify(self, child: Child) -> None:
+        if child.notify is not None:
+            asyncio.get_running_loop().remove_reader(child.notify.fileno())
+            child.notify.close()
+            child.notify = None
+            (self._directory / f"notify-{child.name}").unlink(missing_ok=True)
+
+    async def _spawn(self, child: Child) -> None:
+        self._close_notify(child)
+        path = self._directory / f"notify-{child.name}"
+        path.unlink(missing_ok=True)
+        child.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        child.notify.bind(str(path))
+        child.notify.setblocking(False)
+        child.ready.clear()
+        child.heard = time.monotonic()
+        asyncio.get_running_loop().add_reader(child.notify.fileno(), self._hear, child)
+        child.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "lunapass",
+            *child.arguments,
+            env={**os.environ, "NOTIFY_SOCKET": str(path)},
+            # Ctrl-C reaches the supervisor alone, which ends the roles in their order.
+            start_new_session=True,
+        )
+
+    def _hear(self, child: Child) -> None:
+        with contextlib.suppress(BlockingIOError, AttributeError):
+            words = child.notify.recv(4096).split(b"\n")  # type: ignore[union-attr]
+            child.heard = time.monotonic()
+            if b"READY=1" in words:
+                child.ready.set()
+
+    async def _until_ready(self, child: Child) -> None:
+        assert child.process is not None
+        ended = asyncio.create_task(child.process.wait())
+        ready = asyncio.create_task(child.ready.wait())
+        try:
+            await asyncio.wait((ended, ready), return_when=asyncio.FIRST_COMPLETED)
+            if not child.ready.is_set():
+                raise StartupError(f"{child.name} could not start (its message is above)")
+        finally:
+            ended.cancel()
+            ready.cancel()
+
+    async def _watch(self, child: Child) -> None:
+        """Keep one role alive: end it when its loop stands still, start it anew when it is dead."""
+        while not child.given_up:
+            assert child.process is not None
+            try:
+                await asyncio.wait_for(child.process.wait(), CHECK_SECONDS)
+            except TimeoutError:
+                self._check_watchdog(child)
+                continue
+            await self._respawn(child)
+
+    def _check_watchdog(self, child: Child) -> None:
+        silent = time.monotonic() - child.heard
+        if silent > self._settings.watchdogSeconds and child.process is not None:
+            log.error("%s stands still for %.0f s and is killed", child.name, silent)
+            child.process.kill()
+
+    async def _respawn(self, child: Child) -> None:
+        now = time.monotonic()
+        child.deaths.append(now)
+        while child.deaths and now - child.deaths[0] > self._settings.crashWindow:
+            child.deaths.popleft()
+        if len(child.deaths) >= self._settings.crashLimit:
+            child.given_up = True
+            log.error("%s died %d times and is left dead", child.name, len(child.deaths))
+            return
+        pause = min(
+            self._settings.respawnDelay * 2 ** (len(child.deaths) - 1),
+            self._settings.respawnDelayMax,
+        )
+        log.error("%s died; it is started again in %.1f s", child.name, pause)
+        await asyncio.sleep(pause)
+        await self._spawn(child)
+
+
+async def supervise(supervisor: Supervisor) -> None:
+    """Run a supervisor until a signal asks for the end."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.request_stop)
+    await supervisor.start()
+    try:
+        await supervisor.wait()
+    finally:
+        await supervisor.stop()

@@ -1,0 +1,136 @@
+"""Writing the configuration as TOML, with the meaning and the allowed values of each key."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from shared.config import Config
+from shared.config_base import Section
+from shared.config_plugins import UserPlugin, WsMiddlewares
+from shared.config_schema import Path, allowed, place, section_of
+
+HIDDEN = "***"
+"""Stands in place of a secret."""
+
+
+def dump(config: Config, *, reveal: bool = False, comments: bool = True) -> str:
+    """Write every key of a configuration as TOML that ``config_loading.load`` reads back.
+
+    A key without a value appears as a comment, since TOML has no null.
+
+    Args:
+        config: what to write.
+        reveal: write secrets too; otherwise ``***`` stands in their place, as for passwords in
+            addresses and for all text among the arguments of the user's own plugins.
+        comments: write the meaning and the allowed values above each key.
+    """
+    lines = _section_lines(config, (), reveal=reveal, comments=comments)
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def value_text(value: object) -> str:
+    """Write one value in TOML, on one line."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        case int():
+            return str(value)
+        case str():
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case list() | tuple():
+            return "[" + ", ".join(value_text(item) for item in value) + "]"
+        case dict():
+            items = (f"{key_text(name)} = {value_text(item)}" for name, item in value.items())
+            return "{ " + ", ".join(items) + " }" if value else "{}"
+        case datetime.datetime() | datetime.date() | datetime.time():
+            return value.isoformat()
+    raise TypeError(f"TOML has no {type(value).__name__}")
+
+
+def key_text(name: str) -> str:
+    """Write a key's name, in quotes where TOML asks for them."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else value_text(name)
+
+
+def without_password(text: str) -> str:
+    """Hide the user and password of an address such as ``redis://:password@host``."""
+    return re.sub(r"//.*@", f"//{HIDDEN}@", text, flags=re.DOTALL)
+
+
+def _section_lines(section: Section, path: Path, *, reveal: bool, comments: bool) -> Iterator[str]:
+    """Write a section's heading and keys, then the sections below it."""
+    keys = list(_keys(section))
+    if keys:
+        yield ""
+        if comments:
+            yield f"# {one_line(type(section).__doc__)}"
+        yield "[" + ".".join(key_text(name) for name in path) + "]"
+    for key_path, field, value in keys:
+        _, key = place((*path, *key_path))
+        if comments:
+            yield f"# {one_line(field.description)} Allowed: {allowed(field)}."
+        yield _key_line(key, value if reveal else _masked(value, section), field)
+    for name, table in _tables(section):
+        yield from _section_lines(table, (*path, name), reveal=reveal, comments=comments)
+
+
+def _keys(section: Section) -> Iterator[tuple[Path, FieldInfo, Any]]:
+    """Yield a section's own keys; a plugin's arguments count as keys of the plugin."""
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if section_of(field) is None:
+            yield (name,), field, value
+        elif name == "args":
+            yield from ((("args", *path), inner, item) for path, inner, item in _keys(value))
+
+
+def _tables(section: Section) -> Iterator[tuple[str, Section]]:
+    for name, field in type(section).model_fields.items():
+        if section_of(field) is not None and name != "args":
+            yield name, getattr(section, name)
+    if isinstance(section, WsMiddlewares):
+        yield from section.user_plugins.items()
+
+
+def _key_line(key: str, value: Any, field: FieldInfo) -> str:
+    if value is None:
+        return f"# {key} ="
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if field.annotation is bool:
+        value = int(value)
+    return f"{key} = {value_text(value)}"
+
+
+def _masked(value: Any, section: Section) -> Any:
+    if isinstance(value, SecretStr):
+        return HIDDEN
+    if isinstance(section, UserPlugin) and isinstance(value, dict):
+        return _without_text(value)
+    return without_password(value) if isinstance(value, str) else value
+
+
+def _without_text(value: Any) -> Any:
+    """Hide all text in the arguments of a user's plugin: which are secret is not known here."""
+    match value:
+        case str():
+            return HIDDEN
+        case dict():
+            return {name: _without_text(item) for name, item in value.items()}
+        case list():
+            return [_without_text(item) for item in value]
+    return value
+
+
+def one_line(text: str | None) -> str:
+    """Put a docstring on one line and take reStructuredText's double backquotes off."""
+    return " ".join((text or "").split()).replace("``", "")
