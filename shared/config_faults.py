@@ -25,7 +25,7 @@ from shared.config_schema import (
     section_at,
     section_of,
 )
-from shared.config_toml import one_line, value_text, without_password
+from shared.config_toml import key_text, one_line, value_text, without_password
 
 LONGEST_VALUE = 60
 """Characters of a wrong value that are shown."""
@@ -48,24 +48,24 @@ def describe(error: ValidationError, source_of: Callable[[Path], str]) -> list[s
 
 def unknown(path: Path) -> str:
     """Tell that a path leads to nothing, and what may have been meant."""
-    section, key = place(path)
-    where = f"[{section}] has no key {key}" if section else f"there is no section or key {key}"
     parent = section_at(path[:-1])
-    names = list(parent.model_fields) if parent else []
+    if parent is None:
+        return f"{'.'.join(path[:-1])} is a key, not a section; leave away what follows it"
+    section, key = place((*path[:-1], key_text(path[-1])))
+    where = f"[{section}] has no key {key}" if section else f"there is no section or key {key}"
+    names = list(parent.model_fields)
     meant = suggestion(path, names)
     own = ", package.module:Class" if parent is WsMiddlewares else ""
     return f"{where}{meant}; allowed: {', '.join(names)}{own}; rename or remove it"
 
 
 def suggestion(path: Path, names: Iterable[str]) -> str:
-    """Name the key that was probably meant, as ``, did you mean ...?``; empty when none is near."""
-    name = path[-1]
+    """Name the key that was probably meant, as `` (did you mean ...?)``; empty when none is near."""
     by_case = {known.casefold(): known for known in names}
-    near = difflib.get_close_matches(name.casefold(), by_case, n=1)
-    if name.casefold() in by_case or (near and not (elsewhere := _elsewhere(path))):
-        return f", did you mean {by_case[near[0]]}?"
-    elsewhere = _elsewhere(path)
-    return f", did you mean {elsewhere}?" if elsewhere else ""
+    name = path[-1].casefold()
+    near = difflib.get_close_matches(name, by_case, n=1)
+    meant = by_case.get(name) or _elsewhere(path) or (by_case[near[0]] if near else None)
+    return f" (did you mean {meant}?)" if meant else ""
 
 
 def _elsewhere(path: Path) -> str | None:
@@ -73,10 +73,9 @@ def _elsewhere(path: Path) -> str | None:
     *section, name = path
     places = [known for known, _ in keys() if known[-1].casefold() == name.casefold()]
     below = [known for known in places if list(known[: len(section)]) == section]
-    found = below or places
-    if len(found) != 1:
+    if len(below or places) != 1:
         return None
-    where, key = place(found[0])
+    where, key = place((below or places)[0])
     return key if where == ".".join(section) else f"{key} of [{where}]"
 
 
@@ -111,10 +110,14 @@ def found(value: object, field: FieldInfo) -> str:
     """Show a wrong value, shortened, without anything secret."""
     if is_secret(field):
         return f"{_kind(value)} (hidden)"
-    if isinstance(value, dict):
+    if isinstance(value, dict) or _is_nested(value):
         return _kind(value)
     text = without_password(value_text(value))
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+
+
+def _is_nested(value: object) -> bool:
+    return isinstance(value, list) and any(isinstance(item, list | dict) for item in value)
 
 
 def _kind(value: object) -> str:

@@ -92,11 +92,14 @@ def _move_top_level_keys(table: Table) -> list[str]:
             continue
         value = table.pop(name)
         section = table.setdefault("LUNA_PASS", {})
-        if isinstance(section, dict) and section.setdefault(name, value) is not value:
+        if not isinstance(section, dict):
+            continue  # the schema's fault will tell
+        if name in section:
             faults.append(
                 f"{name} stands at the top and in [LUNA_PASS]; allowed: one of the two places; "
                 "remove one"
             )
+        section[name] = value
     return faults
 
 
@@ -130,15 +133,15 @@ def _resolve(variable: str) -> tuple[KeyPath, str | None]:
 
 
 def _spelled(parts: KeyPath) -> KeyPath:
-    """Spell the parts as the schema does, as far as it knows them."""
+    """Spell the parts as the schema does, up to the first that it does not know."""
     if len(parts) == 1 and (key := _match(LunaPassSection, parts[0])):
         return ("LUNA_PASS", key)
     path: KeyPath = ()
-    for index, part in enumerate(parts):
+    for part in parts:
         section = config_schema.section_at(path)
         name = _match(section, part) if section else None
         if name is None:
-            return (*path, *parts[index:])
+            return (*path, part)
         path = (*path, name)
     return path
 

@@ -98,8 +98,8 @@ def _words(kind: Any, rules: list[Any], examples: list[Any] | None = None) -> st
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(str(choice) for choice in get_args(kind))
     if get_origin(kind) is list:
-        least = " of one or more" if any(isinstance(rule, MinLen) for rule in rules) else ""
-        return f"a list{least}: {_words(get_args(kind)[0], [])}"
+        least = "one or more" if any(isinstance(rule, MinLen) for rule in rules) else "any number"
+        return f"a list of {least}, each {_words(get_args(kind)[0], [])}"
     if get_origin(kind) is dict:
         return "a table"
     if kind is bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import re
+import textwrap
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,6 +21,9 @@ HIDDEN = "***"
 """Stands in place of a secret."""
 
 
+LONG = 10**4000
+
+
 def dump(config: Config, *, reveal: bool = False, comments: bool = True) -> str:
     """Write every key of a configuration as TOML that ``config_loading.load`` reads back.
 
@@ -31,7 +35,7 @@ def dump(config: Config, *, reveal: bool = False, comments: bool = True) -> str:
             addresses and for all text among the arguments of the user's own plugins.
         comments: write the meaning and the allowed values above each key.
     """
-    lines = _section_lines(config, (), reveal=reveal, comments=comments)
+    lines = _section_lines(config, (), None, reveal=reveal, comments=comments)
     return "\n".join(lines).strip("\n") + "\n"
 
 
@@ -43,7 +47,7 @@ def value_text(value: object) -> str:
         case float():
             return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
         case int():
-            return str(value)
+            return str(value) if abs(value) < LONG else hex(value)  # Python refuses longer ones
         case str():
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case list() | tuple():
@@ -66,21 +70,23 @@ def without_password(text: str) -> str:
     return re.sub(r"//.*@", f"//{HIDDEN}@", text, flags=re.DOTALL)
 
 
-def _section_lines(section: Section, path: Path, *, reveal: bool, comments: bool) -> Iterator[str]:
+def _section_lines(
+    section: Section, path: Path, meaning: str | None, *, reveal: bool, comments: bool
+) -> Iterator[str]:
     """Write a section's heading and keys, then the sections below it."""
     keys = list(_keys(section))
     if keys:
         yield ""
         if comments:
-            yield f"# {one_line(type(section).__doc__)}"
+            yield from _comment(one_line(meaning))
         yield "[" + ".".join(key_text(name) for name in path) + "]"
     for key_path, field, value in keys:
         _, key = place((*path, *key_path))
         if comments:
-            yield f"# {one_line(field.description)} Allowed: {allowed(field)}."
+            yield from _comment(_meaning(field))
         yield _key_line(key, value if reveal else _masked(value, section), field)
-    for name, table in _tables(section):
-        yield from _section_lines(table, (*path, name), reveal=reveal, comments=comments)
+    for name, table, about in _tables(section):
+        yield from _section_lines(table, (*path, name), about, reveal=reveal, comments=comments)
 
 
 def _keys(section: Section) -> Iterator[tuple[Path, FieldInfo, Any]]:
@@ -93,12 +99,22 @@ def _keys(section: Section) -> Iterator[tuple[Path, FieldInfo, Any]]:
             yield from ((("args", *path), inner, item) for path, inner, item in _keys(value))
 
 
-def _tables(section: Section) -> Iterator[tuple[str, Section]]:
+def _tables(section: Section) -> Iterator[tuple[str, Section, str | None]]:
     for name, field in type(section).model_fields.items():
         if section_of(field) is not None and name != "args":
-            yield name, getattr(section, name)
+            yield name, getattr(section, name), field.description
     if isinstance(section, WsMiddlewares):
-        yield from section.user_plugins.items()
+        for name, plugin in section.user_plugins.items():
+            yield name, plugin, UserPlugin.__doc__
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, 100, initial_indent="# ", subsequent_indent="# ")
+
+
+def _meaning(field: FieldInfo) -> str:
+    meaning, values = one_line(field.description), allowed(field)
+    return meaning if values == "text" else f"{meaning} Allowed: {values}."
 
 
 def _key_line(key: str, value: Any, field: FieldInfo) -> str:
