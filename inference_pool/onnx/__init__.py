@@ -1,0 +1,1 @@
+"""Backend that runs open models with onnxruntime on one thread."""

@@ -1,0 +1,148 @@
+"""The ONNX backend: one estimator per measure, assembled over one set of models."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from inference_pool.models.store import ModelStore
+from inference_pool.onnx.ags import fitness
+from inference_pool.onnx.descriptor import MobileFaceNet
+from inference_pool.onnx.detector import YuNet
+from inference_pool.onnx.eyes import EyeOpenness
+from inference_pool.onnx.face import DetectedFace
+from inference_pool.onnx.glasses import GlassesKind
+from inference_pool.onnx.liveness import MiniFasNets
+from inference_pool.onnx.mesh import FaceMesh
+from inference_pool.onnx.mouth import MouthState
+from inference_pool.onnx.pose import PoseSolver
+from inference_pool.onnx.quality import FaceQuality
+from shared.config import Config
+from shared.errors import EstimationError
+from shared.estimation import (
+    Capabilities,
+    Estimate,
+    Eyes,
+    Face,
+    Glasses,
+    HeadPose,
+    Image,
+    Liveness,
+    Mouth,
+    Quality,
+)
+
+SPECK = 0.2
+"""Width over the largest face's below which a detection is a speck in the background."""
+
+
+class OnnxBackend:
+    """Implements ``shared.estimation.Backend`` on one thread with open models.
+
+    Args:
+        models: the verified model files.
+        eye_open: openness from which an eye counts as open.
+        use_glasses: use the optional model of eyeglasses where it is present.
+
+    Raises:
+        ModelError: a required model is missing or not what its role needs.
+    """
+
+    def __init__(
+        self, models: ModelStore, *, eye_open: float = 0.2, use_glasses: bool = True
+    ) -> None:
+        self._detector = YuNet(models.session("detector"))
+        self._mesh = FaceMesh(models.session("mesh"))
+        self._pose = PoseSolver(models.path("canonical"))
+        self._quality = FaceQuality()
+        self._eyes = EyeOpenness(_optional(models, "iris"), eye_open)
+        self._mouth = MouthState()
+        self._glasses = GlassesKind(_optional(models, "glasses") if use_glasses else None)
+        self._liveness = (
+            MiniFasNets(models.session("liveness_v2"), models.session("liveness_v1se"))
+            if models.passive_liveness
+            else None
+        )
+        describes = models.available("descriptor")
+        self._descriptor = MobileFaceNet(models.session("descriptor")) if describes else None
+        self._capabilities = Capabilities(
+            passive_liveness=self._liveness is not None,
+            descriptor=self._descriptor is not None,
+            name=f"onnx, {models.kind} models",
+        )
+
+    @classmethod
+    def from_config(cls, config: Config) -> OnnxBackend:
+        """Load the models that a configuration names.
+
+        Raises:
+            ModelError: a required model is missing or is not the manifest's.
+        """
+        section = config.MODELS
+        models = ModelStore(
+            section.directory, provider=section.provider, rewrite_prelu=section.rewritePrelu
+        )
+        return cls(models, eye_open=config.CHECKS.eyeOpen, use_glasses=section.glasses)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the loaded models can estimate."""
+        return self._capabilities
+
+    def detect(self, image: Image) -> list[Face]:
+        """Find the faces, without specks that are far smaller than the largest face."""
+        faces = self._detector.detect(image)
+        widest = max((face.box.width for face in faces), default=0)
+        return [face for face in faces if face.box.width >= SPECK * widest]
+
+    def quality(self, image: Image, face: Face) -> Quality:
+        """Measure sharpness and light on the face area."""
+        return self._quality.measure(image, face.box)
+
+    def head_pose(self, image: Image, face: Face) -> HeadPose:
+        """Measure the rotation of the mesh."""
+        return self._pose.pose(self._mesh.fit(image, _own(face)))
+
+    def eyes(self, image: Image, face: Face, *, careful: bool) -> Eyes:
+        """Measure both eyes; ``careful`` runs the contour model on each."""
+        return self._eyes.measure(image, self._mesh.fit(image, _own(face)), careful=careful)
+
+    def mouth(self, image: Image, face: Face) -> Mouth:
+        """Measure the mouth."""
+        return self._mouth.measure(image, self._mesh.fit(image, _own(face)))
+
+    def glasses(self, image: Image, face: Face) -> Glasses:
+        """Tell the kind of glasses."""
+        return self._glasses.tell(image, self._mesh.fit(image, _own(face)))
+
+    def ags(self, image: Image, face: Face, so_far: Estimate) -> float:
+        """Combine the measures so far to the fitness for face comparison."""
+        return fitness(so_far)
+
+    def liveness(self, image: Image, face: Face) -> Liveness:
+        """Measure passive liveness.
+
+        Raises:
+            EstimationError: the set of models has no passive liveness.
+        """
+        if self._liveness is None:
+            raise EstimationError("no model of passive liveness is loaded")
+        return self._liveness.measure(image, face.box)
+
+    def descriptor(self, image: Image, face: Face) -> bytes:
+        """Describe the face.
+
+        Raises:
+            EstimationError: no descriptor model is loaded, or the points do not span a face.
+        """
+        if self._descriptor is None:
+            raise EstimationError("no model of face descriptors is loaded")
+        return self._descriptor.describe(image, _own(face).points)
+
+
+def _own(face: Face) -> DetectedFace:
+    """Narrow a face to the kind that this backend's ``detect`` answers."""
+    return cast(DetectedFace, face)
+
+
+def _optional(models: ModelStore, role: str) -> Any | None:
+    return models.session(role) if models.available(role) else None

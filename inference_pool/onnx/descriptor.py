@@ -1,0 +1,58 @@
+"""Face descriptor by MobileFaceNet (Chen et al., 2018), compared by cosine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from inference_pool.onnx.geometry import Points
+from inference_pool.onnx.network import Network
+from shared.errors import EstimationError
+from shared.estimation import Image
+
+SIZE = 112
+TEMPLATE = np.array(
+    [
+        [38.2946, 51.6963],
+        [73.5318, 51.5014],
+        [56.0252, 71.7366],
+        [41.5493, 92.3655],
+        [70.7299, 92.2041],
+    ],
+    np.float32,
+)
+"""Eyes, nose tip and mouth corners in the aligned picture (ArcFace, Deng et al., 2019)."""
+
+
+class MobileFaceNet:
+    """Describes a face by a unit vector.
+
+    Args:
+        session: session of ``mobilefacenet_112.onnx``.
+    """
+
+    def __init__(self, session: Any) -> None:
+        self._network = Network(
+            session, (1, 3, SIZE, SIZE), rgb=True, scale=1 / 128, offset=-127.5 / 128
+        )
+        self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
+
+    def describe(self, image: Image, points: Points) -> bytes:
+        """Return the descriptor as float32 bytes.
+
+        Args:
+            image: the frame.
+            points: (5, 2) key points of its face, in the order of the template.
+
+        Raises:
+            EstimationError: the points do not span a face.
+        """
+        to_template, _ = cv2.estimateAffinePartial2D(points, TEMPLATE, method=cv2.LMEDS)
+        if to_template is None:
+            raise EstimationError("the key points do not span a face")
+        cv2.warpAffine(image, to_template, (SIZE, SIZE), dst=self._crop)
+        vector = self._network.run(self._crop)[0][0]
+        unit = vector / max(1e-9, float(np.linalg.norm(vector)))
+        return bytes(unit.astype("<f4").data)

@@ -1,0 +1,96 @@
+"""Eye openness: the mesh at first look, the eye contour model where that leaves a doubt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from inference_pool.onnx.geometry import Points, Square, distance, line_angle
+from inference_pool.onnx.mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
+from inference_pool.onnx.network import Network
+from shared.estimation import Eyes, Image
+
+SIZE = 64
+CROP_SCALE = 2.3
+"""Side of the crop over the width of the eye."""
+SURELY_OPEN = 0.28
+"""Openness on the mesh from which an eye is open; the mesh shows shut eyes as .14 to .22."""
+
+
+@dataclass(frozen=True)
+class _Eye:
+    """Where one of the person's own eyes is in the mesh."""
+
+    corners: tuple[int, int]
+    upper: int
+    lower: int
+    mirrored: bool
+
+
+RIGHT = _Eye(RIGHT_EYE_CORNERS, 159, 145, mirrored=False)
+LEFT = _Eye(LEFT_EYE_CORNERS, 386, 374, mirrored=True)
+
+
+class EyeOpenness:
+    """Measures lid distance over eye width.
+
+    Args:
+        session: session of the MediaPipe iris model, whose first output is the eye's contour;
+            None to judge by the mesh alone.
+        open_from: openness from which an eye counts as open.
+    """
+
+    def __init__(self, session: Any | None, open_from: float) -> None:
+        self._network = (
+            Network(session, (1, 3, SIZE, SIZE), rgb=True, scale=1 / 255) if session else None
+        )
+        self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
+        self._open_from = open_from
+
+    def measure(self, image: Image, mesh: Points, *, careful: bool) -> Eyes:
+        """Measure both eyes.
+
+        Args:
+            image: the frame.
+            mesh: (468, 3) points of its face.
+            careful: run the contour model even where the mesh shows an open eye.
+        """
+        left = self._openness(image, mesh, LEFT, careful)
+        right = self._openness(image, mesh, RIGHT, careful)
+        return Eyes(
+            left=left,
+            right=right,
+            left_open=left >= self._open_from,
+            right_open=right >= self._open_from,
+        )
+
+    def _openness(self, image: Image, mesh: Points, eye: _Eye, careful: bool) -> float:
+        first_look = on_mesh(mesh, eye)
+        if self._network is None or (first_look >= SURELY_OPEN and not careful):
+            return first_look
+        crop = _around(mesh, eye).cut(image, self._crop)
+        if eye.mirrored:
+            cv2.flip(crop, 1, dst=crop)
+        contour = self._network.run(crop, self._network.outputs[:1])[0].reshape(71, 3)
+        return distance(contour[4], contour[12]) / max(1.0, distance(contour[0], contour[8]))
+
+
+def on_mesh(mesh: Points, eye: _Eye) -> float:
+    """Openness of one eye by the mesh alone."""
+    first, second = eye.corners
+    width = max(1.0, distance(mesh[first], mesh[second]))
+    return distance(mesh[eye.upper], mesh[eye.lower]) / width
+
+
+def _around(mesh: Points, eye: _Eye) -> Square:
+    first, second = (mesh[corner] for corner in eye.corners)
+    return Square(
+        x=float(first[0] + second[0]) / 2,
+        y=float(first[1] + second[1]) / 2,
+        side=CROP_SCALE * max(1.0, distance(first, second)),
+        angle=line_angle(first, second),
+        size=SIZE,
+    )

@@ -1,0 +1,26 @@
+"""A detected face and what the stages learn about it on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from inference_pool.onnx.geometry import Points
+from shared.estimation import Box
+
+
+@dataclass(slots=True)
+class DetectedFace:
+    """A face with its key points, and its mesh once a stage has asked for it.
+
+    Attributes:
+        box: box in frame pixels.
+        score: confidence, 0..1.
+        points: (5, 2) eyes, nose tip and mouth corners in frame pixels; of each pair the one to
+            the picture's left (the person's own right) first.
+        mesh: (468, 3) points of the face mesh in frame pixels.
+    """
+
+    box: Box
+    score: float
+    points: Points
+    mesh: Points | None = None

@@ -1,0 +1,84 @@
+"""Kind of glasses: a network tells glasses from none, darkness tells sunglasses from clear ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from inference_pool.onnx.geometry import Points, width_and_height
+from inference_pool.onnx.network import Network
+from shared.errors import EstimationError
+from shared.estimation import Glasses, Image
+
+WIDTH, HEIGHT = 128, 64
+GLASSES_BELOW = -1.0
+"""Logit below which there are glasses; squeezed eyes without any gave -0.4."""
+DARK_LENS = 0.35
+"""Luma about the eyes over that of the skin below which a lens is dark."""
+
+# fmt: off
+_BROWS_AND_NOSE_TIP = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 1)
+_ABOUT_RIGHT_EYE = (22, 23, 24, 26, 27, 28, 29, 56)
+_ABOUT_LEFT_EYE = (252, 253, 254, 256, 257, 258, 259, 286)
+_CHEEKS_AND_FOREHEAD = (50, 280, 101, 330, 9, 151, 108, 337)
+# fmt: on
+
+
+class GlassesKind:
+    """Tells the kind of glasses.
+
+    The network knows glasses but not their kind. They are sunglasses when the lids and the skin
+    about **both** eyes are far darker than cheeks and forehead; an eye in shadow is not enough.
+
+    Args:
+        session: session of the glasses model; None goes by darkness alone and so finds
+            sunglasses only.
+    """
+
+    def __init__(self, session: Any | None) -> None:
+        self._network = (
+            Network(session, (1, HEIGHT, WIDTH, 3), rgb=True) if session is not None else None
+        )
+        self._crop: Image = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+
+    def tell(self, image: Image, mesh: Points) -> Glasses:
+        """Tell the glasses on a mesh, (468, 3) in the image's pixels.
+
+        Raises:
+            EstimationError: the eyes are outside the frame.
+        """
+        if self._network is not None and self._logit(self._network, image, mesh) >= GLASSES_BELOW:
+            return "no_glasses"
+        if _both_dark(image, mesh):
+            return "sunglasses"
+        return "eyeglasses" if self._network is not None else "no_glasses"
+
+    def _logit(self, network: Network, image: Image, mesh: Points) -> float:
+        """Run the network on the box of brows and nose tip, a third wider on each side."""
+        points = mesh[list(_BROWS_AND_NOSE_TIP), :2]
+        low, high = points.min(axis=0), points.max(axis=0)
+        margin = (high - low) / 3
+        left, top = np.maximum(low - margin, 0).astype(int)
+        right, bottom = np.maximum(high + margin, 0).astype(int)
+        area = image[top:bottom, left:right]
+        if not area.size:
+            raise EstimationError("the eyes are outside the frame")
+        cv2.resize(area, (WIDTH, HEIGHT), dst=self._crop)
+        return float(network.run(self._crop)[0].ravel()[0])
+
+
+def _both_dark(image: Image, mesh: Points) -> bool:
+    skin = max(1.0, _luma(image, mesh, _CHEEKS_AND_FOREHEAD))
+    eyes = (_luma(image, mesh, _ABOUT_RIGHT_EYE), _luma(image, mesh, _ABOUT_LEFT_EYE))
+    return max(eyes) < DARK_LENS * skin
+
+
+def _luma(image: Image, mesh: Points, vertices: Sequence[int]) -> float:
+    """Median luma (ITU-R BT.601) of the pixels at some vertices."""
+    width, height = width_and_height(image)
+    columns, rows = np.rint(mesh[list(vertices), :2]).astype(np.intp).T
+    pixels = image[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
+    return float(np.median(pixels @ (0.114, 0.587, 0.299)))

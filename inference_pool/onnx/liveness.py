@@ -1,0 +1,87 @@
+"""Passive liveness by the MiniFASNet pair of Silent-Face-Anti-Spoofing (Minivision, 2020)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from inference_pool.onnx.geometry import ramp, width_and_height
+from inference_pool.onnx.network import Floats, Network
+from shared.estimation import Box, Image, Liveness
+
+SIZE = 80
+SCALES = {"liveness_v2": 2.7, "liveness_v1se": 4.0}
+"""Width of each network's crop over the width of the face box."""
+LIVE_CLASS = 1
+TIGHT, ROOMY = 1.0, 2.0
+"""Room about the face (crop over box) at which the quality score is 0 and 1."""
+COARSE, FINE = 40.0, 120.0
+"""Shorter side of the face box in pixels at which the quality score is 0 and 1."""
+
+
+class MiniFasNets:
+    """Averages two networks that judge the face with its surroundings.
+
+    Both want **BGR in 0..255**: RGB lets attacks pass and 0..1 rejects every live face.
+
+    Args:
+        v2: session of MiniFASNetV2, crop scale 2.7.
+        v1se: session of MiniFASNetV1SE, crop scale 4.
+    """
+
+    def __init__(self, v2: Any, v1se: Any) -> None:
+        self._networks = [
+            (Network(session, (1, 3, SIZE, SIZE), rgb=False), scale)
+            for session, scale in zip((v2, v1se), SCALES.values(), strict=True)
+        ]
+        self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
+
+    def measure(self, image: Image, box: Box) -> Liveness:
+        """Measure the liveness of a face in its frame."""
+        score = sum(self._live(network, image, box, scale) for network, scale in self._networks)
+        return Liveness(
+            score=min(1.0, score / len(self._networks)), quality_score=_fitness(image, box)
+        )
+
+    def _live(self, network: Network, image: Image, box: Box, scale: float) -> float:
+        left, top, right, bottom = _surroundings(image, box, scale)
+        cv2.resize(image[top:bottom, left:right], (SIZE, SIZE), dst=self._crop)
+        return float(_softmax(network.run(self._crop)[0][0])[LIVE_CLASS])
+
+
+def _room(image: Image, box: Box) -> float:
+    """Largest scale at which the crop still fits into the frame."""
+    width, height = width_and_height(image)
+    return min(width / max(1, box.width), height / max(1, box.height))
+
+
+def _surroundings(image: Image, box: Box, scale: float) -> tuple[int, int, int, int]:
+    """Scale the box about its centre, no further than fits, and shift it into the frame.
+
+    Returns:
+        Left, top, right and bottom in pixels.
+    """
+    width, height = width_and_height(image)
+    scale = min(scale, _room(image, box))
+    crop_width = max(1, min(width, round(box.width * scale)))
+    crop_height = max(1, min(height, round(box.height * scale)))
+    left = round(box.x + (box.width - crop_width) / 2)
+    top = round(box.y + (box.height - crop_height) / 2)
+    left = min(max(0, left), width - crop_width)
+    top = min(max(0, top), height - crop_height)
+    return left, top, left + crop_width, top + crop_height
+
+
+def _fitness(image: Image, box: Box) -> float:
+    """Fitness of the frame for this judgement: room about the face, and pixels of the face."""
+    roomy = ramp(_room(image, box), TIGHT, ROOMY)
+    fine = ramp(min(box.width, box.height), COARSE, FINE)
+    return min(roomy, fine)
+
+
+def _softmax(logits: Floats) -> Floats:
+    exponents = np.exp(logits - logits.max())
+    result: Floats = exponents / exponents.sum()
+    return result

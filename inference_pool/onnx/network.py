@@ -1,0 +1,84 @@
+"""One model session with an input buffer that is filled in place, frame after frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import EstimationError, ModelError
+from shared.estimation import Image
+
+Floats = NDArray[np.float32]
+
+
+class Network:
+    """Runs a model of one picture input.
+
+    Args:
+        session: an onnxruntime ``InferenceSession``.
+        shape: the input's shape, (1, 3, height, width) or (1, height, width, 3).
+        rgb: whether the model wants RGB instead of BGR.
+        scale: factor from pixel values 0..255 to the model's range.
+        offset: summand after the factor.
+
+    Raises:
+        ModelError: the model has another input.
+    """
+
+    def __init__(
+        self,
+        session: Any,
+        shape: tuple[int, int, int, int],
+        *,
+        rgb: bool,
+        scale: float = 1.0,
+        offset: float = 0.0,
+    ) -> None:
+        inputs = session.get_inputs()
+        found = [size for size in inputs[0].shape if isinstance(size, int)]
+        if len(inputs) != 1 or found not in (list(shape), list(shape[1:])):
+            raise ModelError(
+                f"a model has an input of shape {inputs[0].shape}, expected {list(shape)};"
+                " fetch the models again with 'lunapass models pull'"
+            )
+        self._session = session
+        self._name = inputs[0].name
+        self._input: Floats = np.zeros(shape, np.float32)
+        channels_last = self._input[0] if shape[3] == 3 else self._input[0].transpose(1, 2, 0)
+        self._view = channels_last[:, :, ::-1] if rgb else channels_last
+        self._scale, self._offset = np.float32(scale), np.float32(offset)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the outputs in the model's order."""
+        return [output.name for output in self._session.get_outputs()]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the input picture."""
+        return self._view.shape[1], self._view.shape[0]
+
+    def run(self, picture: Image, outputs: Sequence[str] | None = None) -> list[Floats]:
+        """Run the model on one picture.
+
+        Args:
+            picture: BGR picture of the input's size.
+            outputs: names of the outputs wanted; None for all, in the model's order.
+
+        Returns:
+            The outputs.
+
+        Raises:
+            EstimationError: the runtime failed.
+        """
+        np.multiply(picture, self._scale, out=self._view)
+        if self._offset:
+            self._input += self._offset
+        try:
+            result: list[Floats] = self._session.run(outputs, {self._name: self._input})
+        except Exception as error:  # onnxruntime's errors share no base class of their own
+            raise EstimationError(f"the model runtime failed: {error}") from error
+        return result
