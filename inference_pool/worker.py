@@ -21,8 +21,8 @@ from inference_pool.estimator import Estimator
 from shared.checks import Rules
 from shared.codes import Code
 from shared.config import Config
-from shared.errors import LunaPassError, MessageError, SlotError
-from shared.estimation import Estimate, Image, Profile, Stage
+from shared.errors import LunaPassError, MessageError, ModelError, SlotError
+from shared.estimation import Backend, Capabilities, Estimate, Image, Profile, Stage
 from shared.messages import (
     Alive,
     Done,
@@ -50,15 +50,23 @@ class Worker:
         config: the configuration.
         name: name in logs and metrics.
         estimator: what judges frames.
+        capabilities: what the estimator's backend can measure.
         parent: process id of the supervisor; the worker ends when that is gone.
     """
 
     def __init__(
-        self, config: Config, name: str, estimator: Estimator, *, parent: int | None = None
+        self,
+        config: Config,
+        name: str,
+        estimator: Estimator,
+        capabilities: Capabilities,
+        *,
+        parent: int | None = None,
     ) -> None:
         self._config = config
         self._name = name
         self._estimator = estimator
+        self._capabilities = capabilities
         self._parent = parent
         self._slab: Slab | None = None
         self._leaving = False
@@ -89,7 +97,7 @@ class Worker:
             name=self._name,
             pid=os.getpid(),
             credit=self._config.WORKERS.credit,
-            capabilities=self._estimator.capabilities,
+            capabilities=self._capabilities,
             slab=self._slab.name if self._slab else "",
         )
         self._socket.send(encode(ready))
@@ -162,6 +170,23 @@ def warm_up(estimator: Estimator) -> None:
         estimator.estimate(image, profile)
 
 
+def require_liveness(backend: Backend, config: Config) -> None:
+    """Refuse to start where nothing would tell a live face from a picture of one.
+
+    Raises:
+        ModelError: the backend has no passive liveness and ActiveLiveness is off.
+    """
+    if backend.capabilities.passive_liveness:
+        return
+    log.warning("passive liveness is off: %s has no model for it", backend.capabilities.name)
+    if not config.MIDDLEWARES.WS.ActiveLiveness.isEnabled:
+        raise ModelError(
+            f"{backend.capabilities.name} has no passive liveness and "
+            "[MIDDLEWARES.WS.ActiveLiveness] is off, so nothing would tell a live face from a "
+            "picture; run 'lunapass models pull' where the liveness models can be had"
+        )
+
+
 def run(config: Config, index: int = 0, *, parent: int | None = None) -> None:
     """Run one worker until it is told to stop.
 
@@ -172,9 +197,11 @@ def run(config: Config, index: int = 0, *, parent: int | None = None) -> None:
     begin(name, config)
     pin(config.WORKERS.cpus, index)
     describe = config.MIDDLEWARES.WS.FaceMatcher.isEnabled
-    estimator = Estimator(load_backend(config), Rules.of(config), describe=describe)
+    backend = load_backend(config)
+    require_liveness(backend, config)
+    estimator = Estimator(backend, Rules.of(config), describe=describe)
     warm_up(estimator)
-    worker = Worker(config, name, estimator, parent=parent)
+    worker = Worker(config, name, estimator, backend.capabilities, parent=parent)
     signal.signal(signal.SIGTERM, worker.leave)
     signal.signal(signal.SIGINT, worker.leave)
     worker.run()

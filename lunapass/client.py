@@ -102,14 +102,14 @@ class Client:
         """Send a command without headers."""
         await self.socket.send(Codec.encode(command))
 
-    async def receive(self, timeout: float = 30.0) -> Answer:
+    async def receive(self, *, seconds: float = 30.0) -> Answer:
         """Await the next message.
 
         Raises:
             TimeoutError: none came in time.
             websockets.exceptions.ConnectionClosed: the connection is over.
         """
-        raw = await asyncio.wait_for(self.socket.recv(), timeout)
+        raw = await asyncio.wait_for(self.socket.recv(), seconds)
         value = json.loads(raw)
         return Answer(Command(value["command"]), value["headers"], value["body"])
 

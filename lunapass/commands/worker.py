@@ -11,7 +11,7 @@ from lunapass.commands.options import config_option, parent_option
 
 @click.command(help="Run one inference worker.")
 @click.option(
-    "--index", default=0, show_default=True, help="Number of the worker; chooses its CPU."
+    "--index", default=0, show_default=True, help="Number of the worker, which chooses its CPU."
 )
 @config_option
 @parent_option

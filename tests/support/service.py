@@ -1,0 +1,113 @@
+"""Starts the whole service as a user would, on a free port, and ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Service:
+    """A running service."""
+
+    port: int
+    directory: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+    def get(self, path: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", trust_env=False)
+
+    def pids(self, role: str) -> list[int]:
+        """Process ids of the running roles of this service whose title has ``role``."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        found = []
+        for pid in map(int, children.split()):
+            with contextlib.suppress(OSError):
+                if f"lunapass {role}" in Path(f"/proc/{pid}/cmdline").read_text():
+                    found.append(pid)
+        return found
+
+    def metric(self, name: str) -> float:
+        """Value of a series without labels, or the sum over its labels."""
+        lines = self.get("/metrics").text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+    def wait_ready(self, seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.HTTPError):
+                if self.get("/readyz").status_code == 200:
+                    return
+            assert self.process.poll() is None, "the service ended"
+            time.sleep(0.1)
+        raise AssertionError("the service is not ready")
+
+
+@contextlib.contextmanager
+def running(settings: str = "", *, workers: int = 2) -> Iterator[Service]:
+    """Run a service with the stamp backend (or what ``settings`` says) until the block ends."""
+    directory = Path(tempfile.mkdtemp(prefix="lp-"))
+    port = free_port()
+    config = directory / "config.toml"
+    config.write_text(
+        f"""
+[LUNA_PASS]
+env = "development"
+host = "127.0.0.1"
+port = {port}
+[LUNA_PASS.JWT]
+key = "{KEY}"
+[WORKERS]
+count = {workers}
+{"" if "backend" in settings else 'backend = "tests.support.stamp:StampBackend"'}
+[TRANSPORT]
+runtimeDirectory = "{directory}/run"
+{settings}
+"""
+    )
+    with (directory / "log").open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lunapass", "run", "--config", str(config)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stderr=output,
+        )
+    service = Service(port, directory, process)
+    try:
+        service.wait_ready()
+        yield service
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(40)
+        finally:
+            process.kill()
+            sys.stdout.write((directory / "log").read_text())
+            shutil.rmtree(directory)
