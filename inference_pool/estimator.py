@@ -63,6 +63,9 @@ class Estimator:
         describe: add the face descriptor to frames on which every stage passed.
         exhaustive: for diagnosis, go on after a failed stage and fill in what can be measured;
             ``errors`` and ``stage`` still tell where the frame failed first.
+
+    Attributes:
+        face: the judged face of the last frame, with whatever the backend attached to it.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class Estimator:
         self._rules = rules
         self._describe = describe and backend.capabilities.descriptor
         self._exhaustive = exhaustive
+        self.face: Face | None = None
         self._steps: dict[Stage, Step] = {
             Stage.DECODE: lambda frame: None,
             Stage.FACES: self._faces,
@@ -114,6 +118,7 @@ class Estimator:
                 break
         if self._describe and estimate.ok:
             self._descriptor(frame)
+        self.face = frame.chosen
         return estimate
 
     def _run(self, stage: Stage, frame: _Frame) -> tuple[int, ...]:

@@ -1,0 +1,184 @@
+"""``lunapass check``: judge pictures or videos with the stages of a worker."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+from rich.console import Console
+from rich.table import Table
+
+from inference_pool.backends import load_backend
+from inference_pool.estimator import Estimator
+from lunapass.commands.options import config_option
+from lunapass.drawing import draw
+from lunapass.media import frames
+from shared.checks import Rules
+from shared.codes import Code, hint
+from shared.config_loading import load
+from shared.errors import FrameError, ResourceError
+from shared.estimation import Estimate, Profile
+
+PIPE_WIDTH = 200
+"""Columns of the table where the output is not a terminal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One frame of a file and its estimate; a file that is no picture has width and height 0."""
+
+    path: Path
+    number: int
+    estimate: Estimate
+
+
+@click.command("check")
+@click.argument(
+    "files",
+    nargs=-1,
+    required=True,
+    metavar="FILE...",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON object per frame.")
+@click.option(
+    "--draw",
+    "draw_into",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write each frame with box, mesh and scores into a folder.",
+)
+@click.option(
+    "--profile",
+    type=click.Choice([profile.value for profile in Profile]),
+    default=Profile.PASSIVE.value,
+    show_default=True,
+    help="Which stages run and which are judged.",
+)
+@click.option("--mirrored", is_flag=True, help="The pictures are mirrored, as of a selfie camera.")
+@click.option(
+    "--all/--until-failure",
+    "exhaustive",
+    default=True,
+    show_default=True,
+    help="Go on after a failed stage, or stop there as a worker does.",
+)
+@config_option
+def command(
+    files: tuple[Path, ...],
+    as_json: bool,
+    draw_into: Path | None,
+    profile: str,
+    mirrored: bool,
+    exhaustive: bool,
+    config_path: Path | None,
+) -> None:
+    """Judge pictures or videos with the stages of a worker.
+
+    Each frame is told ok, or with the codes of the first stage that failed and what to do. The
+    exit status is 1 if a file cannot be decoded, whatever the verdicts on the others.
+    """
+    config = load(config_path)
+    estimator = Estimator(load_backend(config), Rules.of(config), exhaustive=exhaustive)
+    judged = _judge(files, estimator, Profile(profile), mirrored, draw_into)
+    unreadable = _write_json(judged) if as_json else _write_table(judged)
+    if unreadable:
+        sys.exit(1)
+
+
+def _judge(
+    files: Iterable[Path],
+    estimator: Estimator,
+    profile: Profile,
+    mirrored: bool,
+    draw_into: Path | None,
+) -> Iterator[Judged]:
+    """Judge every frame of every file in order."""
+    for path in files:
+        number = 0
+        try:
+            for number, image in enumerate(frames(path), start=1):
+                estimate = estimator.estimate(image, profile, mirrored=mirrored)
+                if draw_into is not None:
+                    _save(draw(image, estimate, estimator.face), draw_into, path, number)
+                yield Judged(path, number, estimate)
+        except FrameError:
+            failed = Estimate(0, 0, profile, errors=(Code.FRAME_UNDECODABLE,))
+            yield Judged(path, number, failed)
+
+
+def _save(drawn: Any, folder: Path, path: Path, number: int) -> None:
+    name = folder / f"{path.stem}-{number:04d}.jpg"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        name.write_bytes(cv2.imencode(".jpg", drawn)[1].tobytes())
+    except OSError as error:
+        raise ResourceError(f"--draw: cannot write {name}: {error.strerror}") from error
+
+
+def _write_json(judged: Iterable[Judged]) -> int:
+    """Write JSON lines; return how many files could not be decoded."""
+    unreadable = 0
+    for frame in judged:
+        click.echo(json.dumps(as_record(frame)))
+        unreadable += _is_unreadable(frame)
+    return unreadable
+
+
+def as_record(frame: Judged) -> dict[str, Any]:
+    """Return a frame's measures as what JSON can hold."""
+    record = asdict(frame.estimate)
+    del record["descriptor"]
+    record["stage"] = frame.estimate.stage.name.lower()
+    record["errors"] = [{"code": int(code), "hint": hint(code)} for code in frame.estimate.errors]
+    record["timings"] = {step: round(ms, 3) for step, ms in frame.estimate.timings.items()}
+    return {"file": str(frame.path), "frame": frame.number, "isOk": frame.estimate.ok} | record
+
+
+def _write_table(judged: Iterable[Judged]) -> int:
+    """Write a table; return how many files could not be decoded."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
+    table = Table("file", "verdict", box=None, pad_edge=False)
+    for heading in ("faces", "yaw", "pitch", "roll", "eyes l r", "open smile occl."):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("glasses", no_wrap=True)
+    for heading in ("AGS", "live", "fitness", "ms"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    unreadable = 0
+    for frame in judged:
+        table.add_row(*_row(frame))
+        unreadable += _is_unreadable(frame)
+    console.print(table)
+    return unreadable
+
+
+def _is_unreadable(frame: Judged) -> bool:
+    return Code.FRAME_UNDECODABLE in frame.estimate.errors
+
+
+def _row(frame: Judged) -> Iterator[str]:
+    """Yield the cells of a frame's row."""
+    estimate = frame.estimate
+    pose, eyes, mouth = estimate.head_pose, estimate.eyes, estimate.mouth
+    liveness = estimate.liveness
+    yield frame.path.name + (f" #{frame.number}" if frame.number > 1 else "")
+    faults = "\n".join(f"{int(code)} {hint(code)}" for code in estimate.errors)
+    yield f"[red]{faults}[/]" if faults else "[green]ok[/]"
+    yield str(estimate.faces)
+    for angle in (pose.yaw, pose.pitch, pose.roll) if pose else (None, None, None):
+        yield f"{angle:+.0f}" if angle is not None else ""
+    yield f"{eyes.left:.2f} {eyes.right:.2f}" if eyes else ""
+    yield f"{mouth.opened:.2f} {mouth.smile:.2f} {mouth.occluded:.2f}" if mouth else ""
+    yield estimate.glasses or ""
+    yield f"{estimate.ags:.2f}" if estimate.ags is not None else ""
+    yield f"{liveness.score:.2f}" if liveness else ""
+    yield f"{liveness.quality_score:.2f}" if liveness else ""
+    yield f"{sum(estimate.timings.values()):.1f}"

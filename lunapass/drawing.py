@@ -1,0 +1,79 @@
+"""Draws what was measured into a picture: box, mesh and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from shared.codes import hint
+from shared.estimation import Estimate, Face, Image
+
+GOOD, BAD, MESH = (80, 200, 80), (60, 60, 230), (220, 200, 80)
+"""Colours, BGR."""
+
+
+def draw(image: Image, estimate: Estimate, face: Face | None) -> Image:
+    """Return a copy of a frame with its measures.
+
+    Args:
+        image: the frame.
+        estimate: what was measured on it.
+        face: the judged face; a backend's mesh is drawn where it has one.
+    """
+    canvas = image.copy()
+    unit = max(1, round(max(canvas.shape[:2]) / 640))
+    colour = GOOD if estimate.ok else BAD
+    if estimate.face is not None:
+        box = estimate.face
+        corners = (box.x, box.y), (box.x + box.width, box.y + box.height)
+        cv2.rectangle(canvas, *corners, colour, 2 * unit)
+    mesh = getattr(face, "mesh", None)
+    for x, y in np.rint(mesh[:, :2]).astype(int).tolist() if mesh is not None else ():
+        cv2.circle(canvas, (x, y), unit, MESH, -1)
+    for row, line in enumerate(scores(estimate)):
+        _write(canvas, line, (8 * unit, (20 + 18 * row) * unit), unit, colour)
+    return canvas
+
+
+def scores(estimate: Estimate) -> Iterator[str]:
+    """Yield the lines of text for a frame, what failed first."""
+    for code in estimate.errors:
+        yield f"{int(code)} {hint(code)}"
+    if estimate.ok:
+        yield "ok"
+    if (pose := estimate.head_pose) is not None:
+        yield f"yaw {pose.yaw:.0f}  pitch {pose.pitch:.0f}  roll {pose.roll:.0f}"
+    if (quality := estimate.quality) is not None:
+        yield (
+            f"blur {quality.blur:.2f}  light {quality.light:.2f}  dark {quality.darkness:.2f}"
+            f"  even {quality.illumination:.2f}  glare {quality.specularity:.2f}"
+        )
+    if (eyes := estimate.eyes) is not None:
+        yield f"eyes {eyes.left:.2f} {eyes.right:.2f}"
+    if (mouth := estimate.mouth) is not None:
+        yield f"mouth {mouth.opened:.2f}  smile {mouth.smile:.2f}  occluded {mouth.occluded:.2f}"
+    if estimate.glasses is not None:
+        yield estimate.glasses
+    if estimate.ags is not None:
+        yield f"ags {estimate.ags:.2f}"
+    if (liveness := estimate.liveness) is not None:
+        yield f"liveness {liveness.score:.2f}  fitness {liveness.quality_score:.2f}"
+
+
+def _write(
+    canvas: Image, line: str, origin: tuple[int, int], unit: int, colour: tuple[int, int, int]
+) -> None:
+    """Write a line with a dark outline, legible on any ground."""
+    for thickness, shade in ((3 * unit, (0, 0, 0)), (unit, colour)):
+        cv2.putText(
+            canvas,
+            line,
+            origin,
+            cv2.FONT_HERSHEY_SIMPLEX,
+            0.45 * unit,
+            shade,
+            thickness,
+            cv2.LINE_AA,
+        )
