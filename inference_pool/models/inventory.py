@@ -1,0 +1,98 @@
+"""What a models directory holds, compared with the manifest."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from inference_pool.models.manifest import Kind, ModelSpec, load_manifest
+from inference_pool.models.store import find_kind
+from shared.errors import ModelError
+
+
+class State(StrEnum):
+    """What a file is found to be."""
+
+    VERIFIED = "verified"
+    MISSING = "missing"
+    DIFFERENT = "different"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One model of the manifest and what stands in the directory.
+
+    Attributes:
+        spec: the model.
+        state: its file.
+        variant: the variant with rewritten PReLU; None for a model that has none.
+    """
+
+    spec: ModelSpec
+    state: State
+    variant: State | None
+
+    @property
+    def present(self) -> int:
+        """How many files of the model are there, whatever they hold."""
+        return sum(found not in (None, State.MISSING) for found in (self.state, self.variant))
+
+
+def state(path: Path, sha256: str) -> State:
+    """Compare a file with the hash it should have.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return State.MISSING
+    except OSError as error:
+        raise ModelError(f"{path}: unreadable: {error.strerror}") from error
+    return State.VERIFIED if digest == sha256 else State.DIFFERENT
+
+
+def variant_state(directory: Path, spec: ModelSpec) -> State | None:
+    """Compare a model's variant with its hash; None for a model that has none."""
+    if spec.prelu_sha256 is None:
+        return None
+    return state(directory / spec.variant, spec.prelu_sha256)
+
+
+def inspect(directory: Path) -> tuple[Kind, list[Item]]:
+    """Compare a directory with the manifest's set that it holds.
+
+    Returns:
+        The set, and its models in the manifest's order.
+    """
+    manifest = load_manifest()
+    kind = find_kind(directory, manifest)
+    return kind, [
+        Item(spec, state(directory / spec.file, spec.sha256), variant_state(directory, spec))
+        for spec in manifest.models(kind).values()
+    ]
+
+
+def require(directory: Path, items: list[Item]) -> None:
+    """Refuse a directory with which the service would not start.
+
+    Raises:
+        ModelError: a required file is missing, or any file is a different one.
+    """
+    for item in items:
+        spec = item.spec
+        if item.state is State.DIFFERENT or (item.state is State.MISSING and spec.required):
+            _refuse(spec, directory / spec.file, item.state, spec.sha256)
+        if item.variant is State.DIFFERENT and spec.prelu_sha256:
+            _refuse(spec, directory / spec.variant, item.variant, spec.prelu_sha256)
+
+
+def _refuse(spec: ModelSpec, path: Path, found: State, sha256: str) -> None:
+    raise ModelError(
+        f"model {spec.role}: {path}: file {found}; expected sha256 {sha256};"
+        " run 'lunapass models pull'"
+    )

@@ -1,0 +1,113 @@
+"""Where model files are looked for, in order: own folders and addresses, then the public ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+import httpx
+
+from inference_pool.models.download import TIMEOUT, AbsentError, Advance, UnreachableError, download
+from inference_pool.models.manifest import ModelSpec
+
+SOURCE_VARIABLE = "LUNAPASS_MODEL_SOURCE"
+"""Environment variable that names a folder or address of one's own."""
+_SIBLING = Path("..") / "shared" / "models"
+
+
+class Source(Protocol):
+    """A place that may have model files."""
+
+    name: str
+    """How the source is told to people."""
+
+    def fetch(self, spec: ModelSpec, part: Path, advance: Advance) -> None:
+        """Bring a file's bytes, of unproven content, into the partial file.
+
+        Raises:
+            AbsentError: the source does not have the file.
+            UnreachableError: the source cannot be reached at all.
+        """
+        ...
+
+
+class FolderSource:
+    """A folder of files under the manifest's names."""
+
+    def __init__(self, folder: Path) -> None:
+        self.name = str(folder)
+        self._folder = folder
+
+    def fetch(self, spec: ModelSpec, part: Path, advance: Advance) -> None:
+        """Copy the file."""
+        path = self._folder / spec.file
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise AbsentError(f"{path}: {error.strerror}") from error
+        part.write_bytes(data)
+        advance(len(data))
+
+
+class AddressSource:
+    """A web folder of files under the manifest's names."""
+
+    def __init__(self, address: str, client: httpx.Client) -> None:
+        self.name = address
+        self._client = client
+
+    def fetch(self, spec: ModelSpec, part: Path, advance: Advance) -> None:
+        """Download the file."""
+        url = f"{self.name.rstrip('/')}/{spec.file}"
+        download(self._client, url, part, spec.bytes, advance)
+
+
+class PublicSource:
+    """The public addresses of the manifest; given up for good when one cannot be reached."""
+
+    name = "the public addresses"
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+        self._unreachable: UnreachableError | None = None
+
+    def fetch(self, spec: ModelSpec, part: Path, advance: Advance) -> None:
+        """Download the file."""
+        if spec.url is None:
+            raise AbsentError(f"{spec.file} has no public address")
+        if self._unreachable:
+            raise self._unreachable
+        try:
+            download(self._client, spec.url, part, spec.bytes, advance)
+        except UnreachableError as error:
+            self._unreachable = error
+            raise
+
+
+def named_source(place: str, client: httpx.Client) -> Source:
+    """Make a source of a folder's path or a web address."""
+    if place.startswith(("http://", "https://")):
+        return AddressSource(place, client)
+    return FolderSource(Path(place))
+
+
+def default_sources(client: httpx.Client) -> list[Source]:
+    """List the sources to try: the environment's, a sibling folder, the public addresses."""
+    places: list[Source] = []
+    if named := os.environ.get(SOURCE_VARIABLE):
+        places.append(named_source(named, client))
+    places.extend(FolderSource(folder) for folder in _siblings() if folder.is_dir())
+    return [*places, PublicSource(client)]
+
+
+def _siblings() -> Iterable[Path]:
+    """The folder beside the working directory, and beside the project if it runs from source."""
+    project = Path(__file__).resolve().parents[2]
+    return dict.fromkeys((base / _SIBLING).resolve() for base in (Path.cwd(), project))
+
+
+def make_client() -> httpx.Client:
+    """Make the HTTP client for downloads."""
+    return httpx.Client(timeout=TIMEOUT, follow_redirects=True)

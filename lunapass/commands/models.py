@@ -1,0 +1,180 @@
+"""``lunapass models``: fetch, list and verify the model files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lunapass.commands.options import config_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+    from inference_pool.models.manifest import ModelSpec
+    from inference_pool.models.pull import Fetched, Puller
+
+directory_option = click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Models directory instead of the configured MODELS.directory.",
+)
+
+
+@click.group(help="Fetch, list and verify the model files.")
+def command() -> None:
+    """Group of the subcommands."""
+
+
+@command.command()
+@click.option(
+    "--from",
+    "place",
+    metavar="DIR|URL",
+    help="Folder or web folder of the model files, instead of the usual sources.",
+)
+@click.option(
+    "--fallback",
+    is_flag=True,
+    help="Build the set without passive liveness from the npm package @vladmandic/human.",
+)
+@directory_option
+@config_option
+def pull(
+    place: str | None, fallback: bool, directory: Path | None, config_path: Path | None
+) -> None:
+    """Fetch the models that the directory lacks, and verify every file.
+
+    Looks in the models directory, $LUNAPASS_MODEL_SOURCE, a sibling folder ../shared/models and
+    the public addresses, in this order. Where none of them can be reached, the fallback set is
+    built from an npm package.
+    """
+    from rich.console import Console
+
+    from inference_pool.models.download import AbsentError
+    from inference_pool.models.manifest import Kind, load_manifest
+    from inference_pool.models.pull import Puller
+    from inference_pool.models.sources import default_sources, make_client, named_source
+    from shared.errors import ModelError
+
+    directory = _directory(directory, config_path)
+    console = Console(stderr=True)
+    kind = Kind.FALLBACK if fallback else Kind.REFERENCE
+    with make_client() as client, _progress(console) as bars:
+        sources = [named_source(place, client)] if place else default_sources(client)
+        puller = Puller(directory, load_manifest(), sources, _Bars(bars).show)
+        try:
+            fetched = puller.fallback() if fallback else puller.reference()
+        except AbsentError as error:
+            if place:
+                raise ModelError(f"models pull --from {place}: {error}") from error
+            bars.console.print(f"No reference model can be had ({error}).", soft_wrap=True)
+            kind, fetched = Kind.FALLBACK, _build_fallback(puller, error)
+    _tell(console, fetched, directory, kind is Kind.FALLBACK)
+
+
+@command.command("list")
+@directory_option
+@config_option
+def list_(directory: Path | None, config_path: Path | None) -> None:
+    """Show the models, their licences and the state of their files."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from inference_pool.models.inventory import inspect
+
+    directory = _directory(directory, config_path)
+    kind, items = inspect(directory)
+    table = Table(title=f"{kind} models in {directory}", box=SIMPLE_HEAD)
+    for column in ("role", "file", "bytes", "licence", "provider", "state", "PReLU variant"):
+        table.add_column(column, justify="right" if column == "bytes" else "left", overflow="fold")
+    for item in items:
+        spec = item.spec
+        need = "" if spec.required else " (optional)"
+        table.add_row(
+            f"{spec.role}{need}",
+            spec.file,
+            f"{spec.bytes:,}",
+            spec.licence,
+            spec.provider,
+            item.state,
+            item.variant or "-",
+        )
+    Console().print(table)
+
+
+@command.command()
+@directory_option
+@config_option
+def verify(directory: Path | None, config_path: Path | None) -> None:
+    """Compare every file with the manifest; status 2 if one is missing or different."""
+    from inference_pool.models.inventory import inspect, require
+
+    directory = _directory(directory, config_path)
+    kind, items = inspect(directory)
+    require(directory, items)
+    present = sum(item.present for item in items)
+    click.echo(f"{present} files of the {kind} set in {directory} are those of the manifest")
+
+
+def _directory(directory: Path | None, config_path: Path | None) -> Path:
+    if directory is not None:
+        return directory
+    from shared.config_loading import load
+
+    return Path(load(config_path).MODELS.directory)
+
+
+def _build_fallback(puller: Puller, cause: Exception) -> list[Fetched]:
+    """Build the fallback set; its error then tells both ways that failed."""
+    from shared.errors import ModelError
+
+    try:
+        return puller.fallback()
+    except ModelError as error:
+        raise ModelError(f"no reference model can be had ({cause}), and {error}") from error
+
+
+def _tell(console: Console, fetched: list[Fetched], directory: Path, fallback: bool) -> None:
+    for item in fetched:
+        origin = item.source or "not to be had; optional, the service runs without it"
+        variant = ", PReLU rewritten" if item.rewritten else ""
+        console.print(
+            f"{item.spec.role:14} {item.spec.file}: {origin}{variant}", soft_wrap=True, markup=False
+        )
+    if fallback:
+        console.print(
+            f"[bold yellow]The fallback models in {directory} have no passive liveness:[/] only a"
+            " configuration with ActiveLiveness can start.",
+            soft_wrap=True,
+        )
+
+
+def _progress(console: Console) -> Progress:
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    return Progress(
+        TextColumn("{task.description:14}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=console,
+        transient=True,
+    )
+
+
+class _Bars:
+    """One progress bar a model."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def show(self, spec: ModelSpec, present: int) -> None:
+        """Move a model's bar to the bytes that are there."""
+        if spec.file not in self._tasks:
+            self._tasks[spec.file] = self._progress.add_task(spec.role, total=spec.bytes)
+        self._progress.update(self._tasks[spec.file], completed=present)
