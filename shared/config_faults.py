@@ -25,7 +25,7 @@ from shared.config_schema import (
     section_at,
     section_of,
 )
-from shared.config_toml import key_text, one_line, value_text, without_password
+from shared.config_toml import field_text, key_text, value_text, without_password
 
 LONGEST_VALUE = 60
 """Characters of a wrong value that are shown."""
@@ -60,7 +60,7 @@ def unknown(path: Path) -> str:
 
 
 def suggestion(path: Path, names: Iterable[str]) -> str:
-    """Name the key that was probably meant, as `` (did you mean ...?)``; empty when none is near."""
+    """Name the key that was probably meant, or nothing when none is near."""
     by_case = {known.casefold(): known for known in names}
     name = path[-1].casefold()
     near = difflib.get_close_matches(name, by_case, n=1)
@@ -133,9 +133,4 @@ def _kind(value: object) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    if field.default is None:
-        return ""
-    if is_secret(field):
-        return " for the default"
-    value = int(field.default) if field.annotation is bool else field.default
-    return f" for the default {one_line(value_text(value))}"
+    return "" if field.default is None else f" for the default {field_text(field.default, field)}"

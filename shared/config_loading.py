@@ -40,7 +40,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         ConfigError: one line for each fault: file or variable, section, key, what was found, what
             is allowed, what to do.
     """
-    file = path or _usual_path(environment)
+    file = path or usual_path(environment)
     table = _read(file) if file else {}
     faults = [f"{file}: {fault}" for fault in _move_top_level_keys(table)]
     origins, environment_faults = _override(table, environment)
@@ -56,7 +56,8 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
     return config
 
 
-def _usual_path(environment: Mapping[str, str]) -> Path | None:
+def usual_path(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the file that is loaded when none is named; None where there is none."""
     if named := environment.get(PATH_VARIABLE):
         return Path(named)
     return DEFAULT_PATH if DEFAULT_PATH.exists() else None
@@ -111,6 +112,8 @@ def _override(table: Table, environment: Mapping[str, str]) -> tuple[dict[KeyPat
         path, fault = _resolve(variable)
         if fault is None and path in origins:
             fault = f"sets the same key as {origins[path]}; allowed: one of the two; remove one"
+        if not _is_unicode(environment[variable]):
+            fault = "is not UTF-8; correct its bytes"
         if fault is not None:
             faults.append(f"environment variable {variable}: {fault}")
             continue
@@ -150,6 +153,11 @@ def _match(section: type[Section], name: str) -> str | None:
     return next(
         (known for known in section.model_fields if known.casefold() == name.casefold()), None
     )
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether the system could decode a variable; it keeps stray bytes as surrogates."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _value(text: str, path: KeyPath) -> object:

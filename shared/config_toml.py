@@ -22,6 +22,7 @@ HIDDEN = "***"
 
 
 LONG = 10**4000
+WIDTH = 100
 
 
 def dump(config: Config, *, reveal: bool = False, comments: bool = True) -> str:
@@ -45,7 +46,7 @@ def value_text(value: object) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+            return repr(value)
         case int():
             return str(value) if abs(value) < LONG else hex(value)  # Python refuses longer ones
         case str():
@@ -58,6 +59,15 @@ def value_text(value: object) -> str:
         case datetime.datetime() | datetime.date() | datetime.time():
             return value.isoformat()
     raise TypeError(f"TOML has no {type(value).__name__}")
+
+
+def field_text(value: object, field: FieldInfo) -> str:
+    """Write the value of a key, secrets too, as the manual writes switches (0) and degrees (20)."""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if field.annotation is bool or (isinstance(value, float) and value.is_integer()):
+        return str(int(value))  # type: ignore[call-overload]
+    return value_text(value)
 
 
 def key_text(name: str) -> str:
@@ -83,7 +93,7 @@ def _section_lines(
     for key_path, field, value in keys:
         _, key = place((*path, *key_path))
         if comments:
-            yield from _comment(_meaning(field))
+            yield from _key_comment(field)
         yield _key_line(key, value if reveal else _masked(value, section), field)
     for name, table, about in _tables(section):
         yield from _section_lines(table, (*path, name), about, reveal=reveal, comments=comments)
@@ -109,22 +119,23 @@ def _tables(section: Section) -> Iterator[tuple[str, Section, str | None]]:
 
 
 def _comment(text: str) -> list[str]:
-    return textwrap.wrap(text, 100, initial_indent="# ", subsequent_indent="# ")
+    return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
-def _meaning(field: FieldInfo) -> str:
+def _key_comment(field: FieldInfo) -> list[str]:
     meaning, values = one_line(field.description), allowed(field)
-    return meaning if values == "text" else f"{meaning} Allowed: {values}."
+    if values == "text":
+        return _comment(meaning)
+    values = f"Allowed: {values}."
+    if len(meaning) + len(values) + len("#  ") <= WIDTH:
+        return _comment(f"{meaning} {values}")
+    return _comment(meaning) + _comment(values)
 
 
 def _key_line(key: str, value: Any, field: FieldInfo) -> str:
     if value is None:
         return f"# {key} ="
-    if isinstance(value, SecretStr):
-        value = value.get_secret_value()
-    if field.annotation is bool:
-        value = int(value)
-    return f"{key} = {value_text(value)}"
+    return f"{key} = {field_text(value, field)}"
 
 
 def _masked(value: Any, section: Section) -> Any:

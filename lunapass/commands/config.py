@@ -1,0 +1,77 @@
+"""``lunapass config``: check, show and document the configuration."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import tomllib
+from pathlib import Path
+
+import click
+
+from shared.config import Config
+from shared.config_loading import load, usual_path
+from shared.config_rules import check
+from shared.config_toml import dump
+
+KEY_BYTES = 64
+"""Random bytes of a new key: enough for each of HS256, HS384 and HS512."""
+
+HEADER = """\
+# Configuration of the service: every key with its default, in the order of the manual.
+# Made by: lunapass config show --defaults
+#
+# The key of [LUNA_PASS.JWT] must be changed before a start in production:
+# lunapass config key prints a new one.
+
+"""
+
+
+@click.group()
+def command() -> None:
+    """Check, show and document the configuration."""
+
+
+@command.command("check")
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def check_file(file: Path | None) -> None:
+    """Tell every fault and warning of FILE, environment variables included.
+
+    Without FILE, the configuration that a start would take is checked. The exit status is 0 when
+    the service can start with it, warnings or not, otherwise 2.
+    """
+    source = str(file or usual_path() or "defaults")
+    for warning in check(load(file), source):
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(f"{source}: valid")
+
+
+@command.command()
+@click.option("--defaults", is_flag=True, help="Show the defaults, with comments.")
+@click.option("--config", "file", type=click.Path(path_type=Path), help="Configuration file.")
+@click.option(
+    "--format", "form", type=click.Choice(["toml", "json"]), default="toml", show_default=True
+)
+def show(defaults: bool, file: Path | None, form: str) -> None:
+    """Print the configuration in force, secrets hidden."""
+    if defaults and file is not None:
+        raise click.UsageError("--defaults and --config exclude each other")
+    config = Config() if defaults else load(file)
+    text = HEADER + dump(config, reveal=True) if defaults else dump(config, comments=False)
+    if form == "json":
+        text = json.dumps(tomllib.loads(text), indent=2, default=str) + "\n"
+    click.echo(text, nl=False)
+
+
+@command.command()
+def docs() -> None:
+    """Print the reference of all keys in Markdown."""
+    from lunapass.config_reference import reference
+
+    click.echo(reference(), nl=False)
+
+
+@command.command()
+def key() -> None:
+    """Print a new random key for [LUNA_PASS.JWT]."""
+    click.echo(secrets.token_urlsafe(KEY_BYTES))

@@ -1,0 +1,176 @@
+"""Rules between keys: what each key alone allows but the whole does not.
+
+Each rule is a generator of findings, and ``RULES`` lists them. An error is a configuration with
+which the service would be unsafe or could never let anybody pass; a warning is one that works but
+hardly as meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+
+from shared import config_rules_plugins as plugins
+from shared.config import Config
+from shared.config_findings import Finding, Rule, error, warning
+from shared.errors import ConfigError
+
+DEFAULT_KEY = "secret"
+KEY_HINT = "make one with: lunapass config key"
+KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""Least length of a shared secret: that of the digest (RFC 7518, section 3.2)."""
+BACKENDS = ("onnx", "lunasdk", "oip")
+
+
+def check(config: Config, source: str = "configuration") -> list[str]:
+    """Check the rules between keys.
+
+    Args:
+        config: a configuration whose single keys are valid.
+        source: name of the file for the messages.
+
+    Returns:
+        The warnings, one line each.
+
+    Raises:
+        ConfigError: one line for each broken rule, which says what to do.
+    """
+    findings = [finding for rule in RULES for finding in rule(config)]
+    if errors := [f"{source}: {finding}" for finding in findings if finding.is_error]:
+        raise ConfigError("\n".join(errors))
+    return [f"{source}: {finding}" for finding in findings]
+
+
+def _signature(config: Config) -> Iterator[Finding]:
+    place = "[LUNA_PASS.JWT] key"
+    jwt = config.LUNA_PASS.JWT
+    key = jwt.key.get_secret_value()
+    weak_key = error if config.LUNA_PASS.env == "production" else warning
+    if key.startswith("file:"):
+        return  # read where it is used
+    is_pem = key.lstrip().startswith("-----BEGIN ")
+    if jwt.algorithm not in KEY_BYTES:
+        if not is_pem or "PRIVATE KEY" not in key:
+            yield error(
+                place,
+                f"{jwt.algorithm} signs with a private key; "
+                "give it as PEM text or as file:PATH of a PEM file",
+            )
+    elif is_pem:
+        yield error(
+            place,
+            f"a PEM key does not go with {jwt.algorithm}, which signs with a shared secret; "
+            "set algorithm to RS256, ES256 or EdDSA",
+        )
+    elif key == DEFAULT_KEY:
+        yield weak_key(
+            place,
+            f"anybody knows the default '{DEFAULT_KEY}' and can sign verdicts with it; {KEY_HINT}",
+        )
+    elif len(key.encode()) < KEY_BYTES[jwt.algorithm]:
+        yield weak_key(
+            place,
+            f"has {len(key.encode())} bytes; allowed for {jwt.algorithm}: at least "
+            f"{KEY_BYTES[jwt.algorithm]}; {KEY_HINT}",
+        )
+
+
+def _environment(config: Config) -> Iterator[Finding]:
+    if config.LUNA_PASS.env == "development":
+        yield warning(
+            "[LUNA_PASS] env",
+            "development shows every score to every client; set production before real use",
+        )
+
+
+def _attempts(config: Config) -> Iterator[Finding]:
+    section = config.LIVENESS
+    attempts = {
+        "maxAttempts": section.maxAttempts,
+        "maxLivenessAttempts": section.maxLivenessAttempts,
+    }
+    for name, value in attempts.items():
+        if value == 0:
+            yield error(
+                f"[LIVENESS] {name}",
+                "is 0, so that nobody can pass; allowed: -1 (no bound) or 1 and more; correct it",
+            )
+    if 0 < section.maxAttempts < section.maxLivenessAttempts:
+        yield warning(
+            "[LIVENESS] maxLivenessAttempts",
+            f"is {section.maxLivenessAttempts}, never reached with maxAttempts "
+            f"{section.maxAttempts}; lower it",
+        )
+    plugin = config.MIDDLEWARES.WS.AggregateLiveness
+    for name, value in attempts.items():
+        if plugin.isEnabled and 0 < value < plugin.args.framesCount:
+            yield error(
+                "[MIDDLEWARES.WS.AggregateLiveness] args.framesCount",
+                f"is {plugin.args.framesCount}, more than [LIVENESS] {name} ({value}) allows, so "
+                "that nobody can pass; lower it or raise that",
+            )
+
+
+def _frame_sizes(config: Config) -> Iterator[Finding]:
+    checks, limits, thresholds = config.CHECKS, config.LIMITS, config.LIVENESS.THRESHOLDS
+    sides = (
+        ("frameWidth", checks.frameWidth, limits.frameWidth, thresholds.faceWidth),
+        ("frameHeight", checks.frameHeight, limits.frameHeight, thresholds.faceHeight),
+    )
+    for name, least, most, face in sides:
+        if least > most:
+            yield error(
+                f"[CHECKS] {name}",
+                f"is {least}; allowed: at most [LIMITS] {name}, which is {most}; correct either",
+            )
+        if face + 2 * thresholds.frameMargin > most:
+            yield error(
+                "[LIVENESS.THRESHOLDS]",
+                f"a face of {face} with frameMargin {thresholds.frameMargin} at both sides does "
+                f"not fit into [LIMITS] {name} {most}; lower the one or raise the other",
+            )
+    if checks.frameWidth * checks.frameHeight > limits.framePixels:
+        yield error(
+            "[LIMITS] framePixels",
+            f"is {limits.framePixels}; allowed: at least the {checks.frameWidth} x "
+            f"{checks.frameHeight} that [CHECKS] asks for; raise it",
+        )
+
+
+def _workers(config: Config) -> Iterator[Finding]:
+    workers, supervisor = config.WORKERS, config.SUPERVISOR
+    if workers.backend not in BACKENDS and ":" not in workers.backend:
+        near = difflib.get_close_matches(workers.backend, BACKENDS, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        yield error(
+            "[WORKERS] backend",
+            f"is {workers.backend!r}{meant}; allowed: {', '.join(BACKENDS)} or "
+            "package.module:Class; correct it",
+        )
+    if workers.heartbeatTimeout <= workers.heartbeatInterval:
+        yield error(
+            "[WORKERS] heartbeatTimeout",
+            f"is {workers.heartbeatTimeout:g}; allowed: more than heartbeatInterval, which is "
+            f"{workers.heartbeatInterval:g}; raise it",
+        )
+    if supervisor.respawnDelayMax < supervisor.respawnDelay:
+        yield error(
+            "[SUPERVISOR] respawnDelayMax",
+            f"is {supervisor.respawnDelayMax:g}; allowed: at least respawnDelay, which is "
+            f"{supervisor.respawnDelay:g}; raise it",
+        )
+
+
+RULES: tuple[Rule, ...] = (
+    _environment,
+    _signature,
+    plugins.basic_auth,
+    _attempts,
+    plugins.needs_result,
+    plugins.luna3,
+    plugins.active_liveness,
+    plugins.addresses,
+    _frame_sizes,
+    _workers,
+)
+"""All rules, in the order of the file."""
