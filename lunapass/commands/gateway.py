@@ -14,10 +14,9 @@ from lunapass.commands.options import config_option, parent_option
 @parent_option
 def command(config_path: Path | None, parent: int | None) -> None:
     """Run the role in this process."""
-    from shared.config_rules import check
-
     from gateway.service import run
     from shared.config_loading import load
+    from shared.config_rules import check
 
     config = load(config_path)
     check(config)

@@ -14,11 +14,10 @@ from lunapass.commands.options import config_option
 @config_option
 def command(config_path: Path | None) -> None:
     """Check the configuration, then supervise the roles until a signal."""
-    from shared.config_rules import check
-
     from gateway.service import worker_count
     from lunapass.supervisor import Supervisor, supervise
     from shared.config_loading import load
+    from shared.config_rules import check
 
     config = load(config_path)
     for warning in check(config):

@@ -1,0 +1,24 @@
+"""``lunapass demo``."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import click
+
+
+@click.command(help="Play a synthetic person against a service of its own; verify the verdict.")
+@click.option("--camera", is_flag=True, help="Leave the service running on port 8321.")
+@click.option("--portrait", type=click.Path(path_type=Path, exists=True), help="Another picture.")
+@click.option(
+    "--models", type=click.Path(path_type=Path), default=Path("models"), show_default=True
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path), default=Path("build/demo"), show_default=True
+)
+def command(camera: bool, portrait: Path | None, models: Path, output: Path) -> None:
+    """Run the demonstration."""
+    from lunapass.demo import DemoFiles, demonstrate
+
+    asyncio.run(demonstrate(DemoFiles(output), models, portrait, camera=camera))

@@ -1,0 +1,248 @@
+"""The demonstration: a service of its own, a synthetic person before it, a verified verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import secrets
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import jwt
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from inference_pool.onnx.backend import OnnxBackend
+from inference_pool.onnx.face import DetectedFace
+from loadtest.look import Look
+from loadtest.person import Person
+from loadtest.portrait import Portrait, astronaut
+from lunapass.client import Answer, Client
+from lunapass.supervisor import Supervisor
+from shared.codes import hint
+from shared.config import Config
+from shared.config_loading import load
+from shared.errors import EstimationError, ResourceError
+from shared.estimation import Image
+from shared.protocol import Command
+
+WORKERS = 2
+MOST_FRAMES = 60
+SCENES: tuple[tuple[str, Look], ...] = (
+    ("stands too far away", Look(distance=1.8)),
+    ("is blurred", Look(blur=4.0)),
+    ("stands in the dark", Look(brightness=0.15)),
+    ("looks to the side", Look(yaw=28.0)),
+    ("has the eyes shut", Look(left_eye_closed=1.0, right_eye_closed=1.0)),
+    ("looks into the camera", Look()),
+)
+"""What the synthetic person does, in turn; the last look goes on until the verdict."""
+
+
+@dataclass(frozen=True)
+class DemoFiles:
+    """Where the demonstration keeps its files.
+
+    Attributes:
+        directory: folder of all of them.
+    """
+
+    directory: Path
+
+    @property
+    def config(self) -> Path:
+        """Configuration file of the demonstration's service."""
+        return self.directory / "config.toml"
+
+    @property
+    def best_shot(self) -> Path:
+        """The best shot out of the token."""
+        return self.directory / "bestshot.jpg"
+
+
+def write_config(files: DemoFiles, models: Path, port: int) -> tuple[Config, str]:
+    """Write a configuration with a key of its own; the configuration and that key."""
+    key = secrets.token_hex(32)
+    files.directory.mkdir(parents=True, exist_ok=True)
+    files.config.touch(mode=0o600)
+    files.config.write_text(
+        f"""\
+[LUNA_PASS]
+env = "development"
+host = "127.0.0.1"
+port = {port}
+logLevel = 0
+
+[LUNA_PASS.JWT]
+key = "{key}"
+
+[MIDDLEWARES.WS.Bestshot]
+isEnabled = 1
+
+[WORKERS]
+count = {WORKERS}
+
+[MODELS]
+directory = "{models.absolute()}"
+
+[TRANSPORT]
+runtimeDirectory = "{files.directory.absolute() / "run"}"
+"""
+    )
+    return load(files.config), key
+
+
+def free_port() -> int:
+    """Find a port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def portrait_of(image: Image, backend: OnnxBackend) -> Portrait:
+    """Fit the face mesh to a picture.
+
+    Raises:
+        ResourceError: there is no face, or it cannot be measured.
+    """
+
+    def landmarks(picture: Image) -> Any:
+        faces = backend.detect(picture)
+        if not faces:
+            raise ResourceError("the portrait shows no face; choose another picture")
+        face = faces[0]
+        try:
+            backend.head_pose(picture, face)
+        except EstimationError as error:
+            raise ResourceError(f"the portrait's face cannot be measured: {error}") from error
+        assert isinstance(face, DetectedFace)
+        return face.mesh
+
+    return Portrait.fit(image, landmarks)
+
+
+def make_person(picture: Path | None, config: Config) -> Person:
+    """Make the synthetic person from a picture, or from the default portrait.
+
+    Raises:
+        ResourceError: the picture cannot be read or shows no usable face.
+    """
+    image = astronaut() if picture is None else cv2.imread(str(picture))
+    if image is None:
+        raise ResourceError(f"portrait {picture}: not a picture that can be read")
+    return Person(portrait_of(image, OnnxBackend.from_config(config)))  # type: ignore[arg-type]
+
+
+class Report:
+    """The live table of frame statuses."""
+
+    def __init__(self, console: Console) -> None:
+        self._table = Table(title="What the service says, frame by frame")
+        for name in ("frame", "the person", "codes", "hints", "liveness", "ms"):
+            self._table.add_column(name)
+        self.live = Live(self._table, console=console, auto_refresh=False)
+
+    def add(self, scene: str, answer: Answer, milliseconds: float) -> None:
+        """Show one answer."""
+        errors = answer.body["errors"] if answer.command is Command.STATUS else []
+        details = answer.body["details"] if answer.command is Command.STATUS else {}
+        score = details.get("liveness", {}).get("score")
+        self._table.add_row(
+            str(answer.seq),
+            scene,
+            " ".join(map(str, errors)) or "-",
+            "; ".join(dict.fromkeys(hint(code) for code in errors)) or "all checks passed",
+            "-" if score is None else f"{score:.2f}",
+            f"{milliseconds:.0f}",
+        )
+        self.live.refresh()
+
+
+async def play(url: str, person: Person, report: Report) -> Answer:
+    """Show the scenes to the service until it gives its verdict.
+
+    Returns:
+        The final answer.
+
+    Raises:
+        ResourceError: no verdict came within the frames of the demonstration.
+    """
+    async with Client(url) as client:
+        for scene, look in scenes():
+            started = time.monotonic()
+            frame = await asyncio.to_thread(person.render_jpeg, look)
+            sent = time.monotonic()
+            await client.send_frame(frame)
+            answer = await client.receive()
+            report.add(scene, answer, (time.monotonic() - sent) * 1000)
+            if answer.command is Command.STATUS and answer.body["isOk"]:
+                return await client.receive()  # RESULT follows the accepted frame
+            await asyncio.sleep(max(0.0, started + 0.2 - time.monotonic()))
+    raise ResourceError(f"no verdict within {MOST_FRAMES} frames")
+
+
+def scenes() -> Iterator[tuple[str, Look]]:
+    """Give each scene for two frames, the last one to the end."""
+    for scene, look in SCENES[:-1]:
+        yield scene, look
+        yield scene, look
+    for _ in range(MOST_FRAMES):
+        yield SCENES[-1]
+
+
+async def demonstrate(
+    files: DemoFiles, models: Path, picture: Path | None, *, camera: bool
+) -> None:
+    """Run the whole demonstration.
+
+    Raises:
+        StartupError: something needed is missing, or the verdict is not what it must be.
+    """
+    console = Console()
+    config, key = write_config(files, models, 8321 if camera else free_port())
+    supervisor = Supervisor(config, files.config, WORKERS)
+    person = await asyncio.to_thread(make_person, picture, config)
+    console.print("starting gateway, aggregator and two workers ...")
+    await supervisor.start()
+    try:
+        report = Report(console)
+        url = f"ws://127.0.0.1:{config.LUNA_PASS.port}/ws"
+        with report.live:
+            result = await play(url, person, report)
+        claims = verified(result, key, config)
+        files.best_shot.write_bytes(base64.b64decode(claims["bestshot"]))
+        console.print(f"token verified: session {claims['sid']}, id {claims['jti']}")
+        console.print(f"best shot written to {files.best_shot}")
+        if camera:
+            console.print(f"the service goes on at {url} until Ctrl-C")
+            with contextlib.suppress(asyncio.CancelledError):
+                await supervisor.wait()
+    finally:
+        await supervisor.stop()
+
+
+def verified(result: Answer, key: str, config: Config) -> dict[str, Any]:
+    """Verify the token of a final answer as an integrator's server would; its claims.
+
+    Raises:
+        ResourceError: the verdict is not a success.
+    """
+    if result.command is not Command.RESULT or not result.body["isOk"]:
+        raise ResourceError(f"the verdict is not a success: {result.body}")
+    section = config.LUNA_PASS.JWT
+    claims: dict[str, Any] = jwt.decode(
+        result.body["jwt"],
+        key,
+        algorithms=[section.algorithm],
+        issuer=section.issuer,
+        options={"require": ["exp", "iat", "jti", "sid", "iss"]},
+    )
+    return claims
