@@ -1,0 +1,118 @@
+"""Warping a picture by moving the corners of its triangles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.estimation import Image
+
+Points = NDArray[np.float32]
+"""Positions in pixels, shape (N, 2)."""
+
+Triangles = NDArray[np.int32]
+"""Corners of triangles as indices into positions, shape (T, 3)."""
+
+_SUBPIXEL_BITS = 4
+_FLAT = 1e-3
+"""Twice the area in pixels below which a triangle is not worth solving."""
+
+
+def delaunay(points: Points) -> Triangles:
+    """Triangulate points of a plane.
+
+    Args:
+        points: positions in pixels; of two equal ones only one is used.
+
+    Returns:
+        The Delaunay triangles of their convex hull.
+    """
+    low = np.floor(points.min(axis=0)).astype(int) - 1
+    extent = np.ceil(points.max(axis=0)).astype(int) + 1 - low
+    division = cv2.Subdiv2D((*low.tolist(), *extent.tolist()))
+    index_of = {}
+    for index, (x, y) in enumerate(points.tolist()):
+        division.insert((x, y))
+        index_of[x, y] = index
+    corners = np.asarray(division.getTriangleList()).reshape(-1, 3, 2).tolist()
+    # The division's own outermost corners, which enclose every point, are not ours.
+    indices = [[index_of.get((x, y), -1) for x, y in triangle] for triangle in corners]
+    return np.array([triangle for triangle in indices if min(triangle) >= 0], np.int32)
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Part of a picture and where it goes.
+
+    Attributes:
+        source: corner positions in the picture.
+        target: corner positions in the frame.
+        triangles: indices into both, in the order of drawing.
+    """
+
+    source: Points
+    target: Points
+    triangles: Triangles
+
+
+def warp(image: Image, patches: Sequence[Patch], size: tuple[int, int]) -> Image:
+    """Draw a picture's triangles at new places, affine within each.
+
+    Args:
+        image: the picture to take the colours from; beyond it its border goes on.
+        patches: in the order of drawing, a later one covers an earlier one. The first has to
+            cover the whole frame, as what no triangle covers is undefined.
+        size: width and height of the frame.
+
+    Returns:
+        The frame, of shape (height, width, 3).
+    """
+    source = np.concatenate([patch.source[patch.triangles] for patch in patches])
+    target = np.concatenate([patch.target[patch.triangles] for patch in patches])
+    coefficients = _inverse_affines(source, target)[_index_map(target, size)]
+    width, height = size
+    columns = np.arange(width, dtype=np.float32)[None, :]
+    rows = np.arange(height, dtype=np.float32)[:, None]
+    fields = []
+    for axis in (0, 1):
+        per_column, per_row, constant, low, high = (
+            coefficients[..., 5 * axis + part] for part in range(5)
+        )
+        fields.append(np.clip(per_column * columns + per_row * rows + constant, low, high))
+    return cv2.remap(  # type: ignore[return-value]
+        image, fields[0], fields[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+
+
+def _index_map(corners: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.int32]:
+    """For each pixel the index of the triangle drawn there last, shape (height, width)."""
+    drawn = np.zeros((size[1], size[0]), np.int32)
+    fixed = np.round(corners * (1 << _SUBPIXEL_BITS)).astype(np.int32)
+    for index, triangle in enumerate(fixed):
+        cv2.fillConvexPoly(drawn, triangle, index, cv2.LINE_8, _SUBPIXEL_BITS)
+    return drawn
+
+
+def _inverse_affines(
+    source: NDArray[np.float32], target: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """For each triangle and axis of the source: three coefficients, least and greatest value.
+
+    The bounds keep pixels at the rim of a very thin triangle, where the coefficients are steep,
+    from reading far outside of it.
+    """
+    homogeneous = np.ones((len(target), 3, 3))
+    homogeneous[:, :, :2] = target
+    flat = np.abs(np.linalg.det(homogeneous)) < _FLAT
+    homogeneous[flat] = np.eye(3)
+    affines = np.linalg.solve(homogeneous, source.astype(np.float64))
+    table = np.empty((len(target), 10), np.float32)
+    for axis in (0, 1):
+        table[:, 5 * axis : 5 * axis + 3] = affines[:, :, axis]
+        table[:, 5 * axis + 3] = source[:, :, axis].min(axis=1)
+        table[:, 5 * axis + 4] = source[:, :, axis].max(axis=1)
+    return table
