@@ -17,6 +17,8 @@ Floats = NDArray[np.float32]
 class Network:
     """Runs a model of one picture input.
 
+    The model runs once when it is made: that proves it and takes the slow first run.
+
     Args:
         session: an onnxruntime ``InferenceSession``.
         shape: the input's shape, (1, 3, height, width) or (1, height, width, 3).
@@ -25,7 +27,7 @@ class Network:
         offset: summand after the factor.
 
     Raises:
-        ModelError: the model has another input.
+        ModelError: the model has another input, or the runtime cannot run it.
     """
 
     def __init__(
@@ -50,6 +52,12 @@ class Network:
         channels_last = self._input[0] if shape[3] == 3 else self._input[0].transpose(1, 2, 0)
         self._view = channels_last[:, :, ::-1] if rgb else channels_last
         self._scale, self._offset = np.float32(scale), np.float32(offset)
+        # The first run allocates and is ten times slower; no person should have to wait for it.
+        session.run(None, {self._name: self._input})
+        try:
+            self.run(np.zeros(self._view.shape, np.uint8))
+        except EstimationError as error:
+            raise ModelError(str(error)) from error
 
     @property
     def outputs(self) -> list[str]:
