@@ -1,0 +1,100 @@
+"""CPU of the plumbing for each frame: gateway and aggregator, without decoding and estimation.
+
+Ten sessions send stamped pictures to a service whose workers only read the stamp. The gateway's
+main thread does everything but decoding, which its other threads do; the kernel accounts for each.
+
+    python -m benchmarks.plumbing [SESSIONS] [FRAMES_PER_SESSION]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from lunapass.client import Client
+from shared.protocol import Command
+from tests.support.service import Service, running
+from tests.support.stamp import stamped_jpeg
+
+PAUSE = 0.05
+"""Seconds between two frames of a session."""
+RESULT = Path("build/bench_plumbing.json")
+
+
+@dataclass(frozen=True)
+class CpuSeconds:
+    """Processor seconds of one process."""
+
+    main_thread: float
+    other_threads: float
+
+    def since(self, before: CpuSeconds) -> CpuSeconds:
+        """Difference to an earlier reading."""
+        return CpuSeconds(
+            self.main_thread - before.main_thread, self.other_threads - before.other_threads
+        )
+
+
+def cpu(pid: int) -> CpuSeconds:
+    """Read a process's processor time from the kernel's accounting."""
+    threads = {t.id: t.user_time + t.system_time for t in psutil.Process(pid).threads()}
+    main = threads.pop(pid)
+    return CpuSeconds(main, sum(threads.values()))
+
+
+async def send(service: Service, person: int, frames: int) -> int:
+    """Send frames that never pass; the number of judged ones."""
+    judged = 0
+    pictures = [stamped_jpeg(person, number) for number in range(20)]
+    async with Client(service.url) as client:
+        for number in range(frames):
+            started = time.monotonic()
+            await client.send_frame(pictures[number % len(pictures)])
+            judged += (await client.receive()).command is Command.STATUS
+            await asyncio.sleep(max(0.0, started + PAUSE - time.monotonic()))
+    return judged
+
+
+async def measure(service: Service, sessions: int, frames: int) -> dict[str, float]:
+    """Microseconds of processor time for each judged frame."""
+    pids = {role: service.pids(role)[0] for role in ("gateway", "aggregator")}
+    await send(service, 0, 20)
+    before = {role: cpu(pid) for role, pid in pids.items()}
+    started = time.monotonic()
+    judged = sum(await asyncio.gather(*(send(service, n, frames) for n in range(sessions))))
+    seconds = time.monotonic() - started
+    used = {role: cpu(pid).since(before[role]) for role, pid in pids.items()}
+    micro = 1e6 / judged
+    gateway = used["gateway"].main_thread * micro
+    aggregator = (used["aggregator"].main_thread + used["aggregator"].other_threads) * micro
+    return {
+        "frames": judged,
+        "frames_per_second": judged / seconds,
+        "gateway_us": gateway,
+        "aggregator_us": aggregator,
+        "plumbing_us": gateway + aggregator,
+        "decoding_us": used["gateway"].other_threads * micro,
+    }
+
+
+def main() -> None:
+    """Run and print."""
+    sessions = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    frames = int(sys.argv[2]) if len(sys.argv) > 2 else 200
+    with running(workers=2) as service:
+        figures = asyncio.run(measure(service, sessions, frames))
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(figures, indent=1))
+    print(f"{sessions} sessions")
+    for name, value in figures.items():
+        print(f"{name:>20} {value:10.1f}")
+
+
+if __name__ == "__main__":
+    main()
