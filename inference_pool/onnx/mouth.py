@@ -47,7 +47,8 @@ class MouthState:
     """
 
     def __init__(self) -> None:
-        self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
+        self._crop: Image = np.zeros((SIZE, SIZE, 3), np.uint8)
+        _lab(self._crop)  # OpenCV builds its tables at the first conversion, in some 60 ms
 
     def measure(self, image: Image, mesh: Points) -> Mouth:
         """Measure the mouth of a mesh, (468, 3) in the image's pixels."""

@@ -26,6 +26,9 @@ class Network:
         scale: factor from pixel values 0..255 to the model's range.
         offset: summand after the factor.
 
+    Attributes:
+        outputs: names of the model's outputs in its order.
+
     Raises:
         ModelError: the model has another input, or the runtime cannot run it.
     """
@@ -48,26 +51,17 @@ class Network:
             )
         self._session = session
         self._name = inputs[0].name
+        self.outputs = [output.name for output in session.get_outputs()]
         self._input: Floats = np.zeros(shape, np.float32)
-        channels_last = self._input[0] if shape[3] == 3 else self._input[0].transpose(1, 2, 0)
-        self._view = channels_last[:, :, ::-1] if rgb else channels_last
+        self._channels_last = shape[3] == 3
+        self._rgb = rgb
         self._scale, self._offset = np.float32(scale), np.float32(offset)
         # The first run allocates and is ten times slower; no person should have to wait for it.
         session.run(None, {self._name: self._input})
         try:
-            self.run(np.zeros(self._view.shape, np.uint8))
+            self.run(np.zeros(shape[1:] if self._channels_last else (*shape[2:], 3), np.uint8))
         except EstimationError as error:
             raise ModelError(str(error)) from error
-
-    @property
-    def outputs(self) -> list[str]:
-        """Names of the outputs in the model's order."""
-        return [output.name for output in self._session.get_outputs()]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Width and height of the input picture."""
-        return self._view.shape[1], self._view.shape[0]
 
     def run(self, picture: Image, outputs: Sequence[str] | None = None) -> list[Floats]:
         """Run the model on one picture.
@@ -82,7 +76,9 @@ class Network:
         Raises:
             EstimationError: the runtime failed.
         """
-        np.multiply(picture, self._scale, out=self._view)
+        pixels = picture[:, :, ::-1] if self._rgb else picture
+        arranged = pixels if self._channels_last else pixels.transpose(2, 0, 1)
+        np.multiply(arranged, self._scale, out=self._input[0])
         if self._offset:
             self._input += self._offset
         try:

@@ -120,6 +120,7 @@ def evenness(luma: NDArray[np.uint8]) -> float:
 
 def matteness(area: Image) -> float:
     """One less the share of glare: bright pixels without colour."""
-    least_channel = area.min(axis=2)[_SKIN].astype(np.float32)
-    glare = np.clip((least_channel - GLARE_FROM) / (GLARE_FULL - GLARE_FROM), 0, 1)
+    least_channel = np.minimum(np.minimum(area[..., 0], area[..., 1]), area[..., 2])
+    skin = least_channel[_SKIN].astype(np.float32)
+    glare = np.clip((skin - GLARE_FROM) / (GLARE_FULL - GLARE_FROM), 0, 1)
     return 1.0 - ramp(float(glare.mean()), LITTLE_GLARE, MUCH_GLARE)
