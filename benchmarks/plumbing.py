@@ -22,7 +22,7 @@ from shared.protocol import Command
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
 
-PAUSE = 0.05
+PAUSE = 0.02
 """Seconds between two frames of a session."""
 RESULT = Path("build/bench_plumbing.json")
 

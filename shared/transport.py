@@ -103,16 +103,24 @@ class Channel:
             self._loop.call_soon(self._drain)
 
     def _drain(self) -> None:
-        self._scheduled = False
         if self._socket.closed:
             return
+        # What handlers send from here consumes no edge unseen: receiving goes on until empty.
+        self._scheduled = True
+        emptied = self._receive_batch()
+        self._scheduled = False
+        if not emptied:
+            self._schedule()
+
+    def _receive_batch(self) -> bool:
+        """Hand on a batch of messages; True when the socket is empty."""
         for _ in range(BATCH):
             try:
                 parts = self._socket.recv_multipart(zmq.DONTWAIT)
             except zmq.Again:
-                return
+                return True
             self._handler(parts)
-        self._schedule()
+        return False
 
     def close(self) -> None:
         """Stop reading and close the socket at once."""
