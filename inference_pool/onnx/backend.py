@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from inference_pool.models.manifest import Kind
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.ags import fitness
+from inference_pool.onnx.blazeface import BlazeFace
 from inference_pool.onnx.descriptor import MobileFaceNet
 from inference_pool.onnx.detector import YuNet
 from inference_pool.onnx.eyes import EyeOpenness
@@ -39,7 +41,7 @@ class OnnxBackend:
     """Implements ``shared.estimation.Backend`` on one thread with open models.
 
     Args:
-        models: the verified model files.
+        models: the verified model files, the reference or the fallback set.
         eye_open: openness from which an eye counts as open.
         use_glasses: use the optional model of eyeglasses where it is present.
 
@@ -50,7 +52,8 @@ class OnnxBackend:
     def __init__(
         self, models: ModelStore, *, eye_open: float = 0.2, use_glasses: bool = True
     ) -> None:
-        self._detector = YuNet(models.session("detector"))
+        detector = BlazeFace if models.kind is Kind.FALLBACK else YuNet
+        self._detector = detector(models.session("detector"))
         self._mesh = FaceMesh(models.session("mesh"))
         self._pose = PoseSolver(models.path("canonical"))
         self._quality = FaceQuality()

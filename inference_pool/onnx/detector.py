@@ -46,7 +46,14 @@ class YuNet:
         )
 
     def detect(self, image: Image) -> list[DetectedFace]:
-        """Find the faces of an image, best first."""
+        """Find the faces of an image, best first.
+
+        Args:
+            image: (height, width, 3) BGR.
+
+        Returns:
+            The faces. ``points`` are (5, 2): eyes, nose tip and mouth corners.
+        """
         shrink = self._letterbox(image)
         found = self._network.run(self._canvas, self.OUTPUTS)
         cls, obj, boxes, points = (

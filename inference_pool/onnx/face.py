@@ -15,8 +15,8 @@ class DetectedFace:
     Attributes:
         box: box in frame pixels.
         score: confidence, 0..1.
-        points: (5, 2) eyes, nose tip and mouth corners in frame pixels; of each pair the one to
-            the picture's left (the person's own right) first.
+        points: key points in frame pixels, eyes and nose tip first; of each pair the one to the
+            picture's left (the person's own right) first. Which follow is the detector's matter.
         mesh: (468, 3) points of the face mesh in frame pixels.
     """
 

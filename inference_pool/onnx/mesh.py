@@ -32,13 +32,11 @@ class FaceMesh:
     when the mesh then still shows roll, the crop is taken again from the mesh's own points.
 
     Args:
-        session: session of the 468-point model with input (1, 3, 192, 192).
-        channels_last: the model's input is (1, 192, 192, 3) instead.
+        session: session of the 468-point model; it answers the points and a presence logit.
     """
 
-    def __init__(self, session: Any, *, channels_last: bool = False) -> None:
-        shape = (1, SIZE, SIZE, 3) if channels_last else (1, 3, SIZE, SIZE)
-        self._network = Network(session, shape, rgb=True, scale=1 / 255)
+    def __init__(self, session: Any) -> None:
+        self._network = Network(session, (1, 3, SIZE, SIZE), rgb=True, scale=1 / 255)
         self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
 
     def fit(self, image: Image, face: DetectedFace) -> Points:
@@ -73,8 +71,7 @@ class FaceMesh:
 
     def _run(self, crop: Image) -> tuple[Points, float]:
         """Return the points in crop pixels and the presence logit."""
-        outputs = self._network.run(crop)
-        mesh, presence = sorted(outputs, key=lambda output: -output.size)[:2]
+        mesh, presence = self._network.run(crop)
         return mesh.reshape(468, 3), float(presence.ravel()[0])
 
 
