@@ -83,8 +83,8 @@ class Head:
 
     def moved(self, look: Look) -> Solid:
         """Place all points as a look asks."""
-        rest = self.rest + look.mouth_open * self._jaw
-        placed: Solid = rest + self._share * (self.turned(rest, look) - rest)
+        acting = self.turned(self.rest + look.mouth_open * self._jaw, look)
+        placed: Solid = self.rest + self._share * (acting - self.rest)
         return placed
 
     def turned(self, points: Solid, look: Look) -> Solid:

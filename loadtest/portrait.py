@@ -54,9 +54,9 @@ class Portrait:
             ResourceError: the file cannot be read or holds no portrait.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return cls(stored["image"], stored["mesh"])
-        except (OSError, KeyError, ValueError, BadZipFile) as error:
+        except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
             raise ResourceError(
                 f"portrait {path}: {error}; delete it to have it fitted again"
             ) from error

@@ -1,0 +1,141 @@
+"""What a synthetic person does over time: gestures, and an actor who obeys the prompts."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass, fields, replace
+
+from loadtest.look import Look
+from shared.codes import PROMPTS, Code
+
+_REACTION = 0.25
+"""Seconds from a prompt to the first motion."""
+_FADE = 0.4
+"""Seconds in which whatever was going on gives way to a new gesture."""
+
+_SWAY = {"yaw": 1.5, "pitch": 1.0, "roll": 1.0, "distance": 0.01}
+"""Most that a person who holds still moves, in the units of ``Look``."""
+_SWAY_HERTZ = (0.15, 0.6)
+
+
+@dataclass(frozen=True)
+class Gesture:
+    """A motion from the plain look to another one and back.
+
+    Attributes:
+        peak: the look at the height of the gesture.
+        out: seconds from the plain look to the peak.
+        hold: seconds at the peak.
+        back: seconds from the peak to the plain look.
+    """
+
+    peak: Look
+    out: float
+    hold: float
+    back: float
+
+    @property
+    def seconds(self) -> float:
+        """Duration of the whole gesture."""
+        return self.out + self.hold + self.back
+
+    def look(self, elapsed: float) -> Look:
+        """Give the look at a time after the gesture's beginning; the plain one outside of it."""
+        if not 0 < elapsed < self.seconds:
+            return Look()
+        if elapsed < self.out:
+            return _between(Look(), self.peak, elapsed / self.out)
+        if elapsed <= self.out + self.hold:
+            return self.peak
+        return _between(Look(), self.peak, (self.seconds - elapsed) / self.back)
+
+
+STRAIGHT = Gesture(Look(), out=0, hold=0, back=0)
+BLINK = Gesture(Look(left_eye_closed=1, right_eye_closed=1), out=0.2, hold=0.6, back=0.2)
+TURN_LEFT = Gesture(Look(yaw=28), out=0.8, hold=0.6, back=0.8)
+TURN_RIGHT = Gesture(Look(yaw=-28), out=0.8, hold=0.6, back=0.8)
+CHIN_UP = Gesture(Look(pitch=28), out=0.8, hold=0.6, back=0.8)
+CHIN_DOWN = Gesture(Look(pitch=-28), out=0.8, hold=0.6, back=0.8)
+
+GESTURES: dict[int, Gesture] = {
+    Code.OPEN_EYES: STRAIGHT,
+    Code.CLOSE_EYES: BLINK,
+    Code.LOOK_STRAIGHT_YAW: STRAIGHT,
+    Code.ASK_TURN_RIGHT: TURN_RIGHT,
+    Code.ASK_TURN_LEFT: TURN_LEFT,
+    Code.LOOK_STRAIGHT_PITCH: STRAIGHT,
+    Code.ASK_CHIN_UP: CHIN_UP,
+    Code.ASK_CHIN_DOWN: CHIN_DOWN,
+}
+"""The gesture that obeys each prompt."""
+
+
+class Actor:
+    """A person before the camera who sways a little and does what is asked.
+
+    Prompts come with every frame's status until they are obeyed. One that is repeated while its
+    gesture goes on is therefore left unheeded; repeated after the end, it is obeyed again.
+
+    Args:
+        seed: fixes the sway; equal seeds and calls give equal looks.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        chance = random.Random(seed)  # noqa: S311  # a natural motion, no secret
+        self._sway = {
+            name: (size, 2 * math.pi * chance.uniform(*_SWAY_HERTZ), chance.uniform(0, math.tau))
+            for name, size in _SWAY.items()
+        }
+        self._code: int | None = None
+        self._gesture = STRAIGHT
+        self._since = -math.inf
+        self._before = Look()
+        self._shown = Look()
+        self._now = -math.inf
+
+    def ask(self, code: int) -> None:
+        """Ask for the gesture of a prompt (codes 61 to 68) from the last look's time on.
+
+        Other codes are left unheeded, so that all codes of a frame's status may be passed on.
+        """
+        busy = self._now < self._since + _REACTION + self._gesture.seconds
+        if code not in PROMPTS or (code == self._code and busy):
+            return
+        self._code, self._gesture = code, GESTURES[code]
+        self._since, self._before = self._now, self._shown
+
+    def look(self, now: float) -> Look:
+        """Give the look at a time, which must not go back.
+
+        Args:
+            now: seconds on any clock.
+        """
+        self._now = now
+        if self._code is not None and self._since == -math.inf:
+            self._since = now  # asked before the first look
+        elapsed = now - self._since - _REACTION
+        asked = self._gesture.look(elapsed)
+        self._shown = _between(self._before, asked, elapsed / _FADE)
+        return self._swaying(now)
+
+    def _swaying(self, now: float) -> Look:
+        """The shown look with the natural sway on top."""
+        moved = {
+            name: getattr(self._shown, name) + size * math.sin(now * pace + phase)
+            for name, (size, pace, phase) in self._sway.items()
+        }
+        return replace(self._shown, **moved)
+
+
+def _between(first: Look, second: Look, share: float) -> Look:
+    """Blend two looks, easing in and out; a share outside of 0..1 is taken as the nearer end."""
+    share = min(max(share, 0.0), 1.0)
+    eased = share * share * (3 - 2 * share)
+    return Look(
+        **{
+            field.name: (1 - eased) * getattr(first, field.name)
+            + eased * getattr(second, field.name)
+            for field in fields(Look)
+        }
+    )
