@@ -1,0 +1,48 @@
+"""Fixtures that every package's tests may use: models, real pictures and a portrait."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inference_pool.models.manifest import load_manifest
+from shared.estimation import Image
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def models_directory() -> Path:
+    """A folder with the reference models; tests that need it skip where there is none."""
+    needed = [spec.file for spec in load_manifest().reference.values() if spec.required]
+    named = os.environ.get("LUNAPASS_MODEL_SOURCE")
+    places = [Path(named)] if named else []
+    places += [ROOT.parent / "shared" / "models", ROOT / "models"]
+    for place in places:
+        if all((place / file).is_file() for file in needed):
+            return place
+    tried = ", ".join(map(str, places))
+    pytest.skip(f"no folder with the reference models; tried {tried} ($LUNAPASS_MODEL_SOURCE)")
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """The folder of real pictures; tests that need it skip where there is none."""
+    folder = ROOT.parent / "shared" / "media"
+    if not folder.is_dir():
+        pytest.skip(f"no folder of real pictures at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def portrait() -> Image:
+    """NASA's portrait of Eileen Collins as a 640x480 camera would see it; read only."""
+    data = pytest.importorskip("skimage.data", reason="scikit-image (extra demo) is not installed")
+    bgr = data.astronaut()[10:190, 100:340, ::-1]
+    frame = np.asarray(cv2.resize(bgr, (640, 480), interpolation=cv2.INTER_CUBIC), np.uint8)
+    frame.flags.writeable = False
+    return frame

@@ -1,0 +1,92 @@
+"""A backend that answers what it is told and notes what it was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shared.errors import EstimationError
+from shared.estimation import (
+    Box,
+    Capabilities,
+    Estimate,
+    Eyes,
+    Face,
+    Glasses,
+    HeadPose,
+    Image,
+    Liveness,
+    Mouth,
+    Quality,
+)
+
+
+@dataclass
+class FixedFace:
+    box: Box
+    score: float = 0.9
+
+
+GOOD_FACE = FixedFace(Box(200, 100, 240, 300))
+
+
+@dataclass
+class RecordingBackend:
+    """Answers good measures unless told otherwise; ``calls`` are the names of what was asked."""
+
+    faces: list[FixedFace] = field(default_factory=lambda: [GOOD_FACE])
+    quality_answer: Quality = field(default_factory=lambda: Quality(0.9, 0.9, 0.9, 0.9, 0.9))
+    pose_answer: HeadPose = field(default_factory=lambda: HeadPose(0.0, 0.0, 0.0))
+    eyes_answer: Eyes = field(default_factory=lambda: Eyes(0.3, 0.3, True, True))
+    mouth_answer: Mouth = field(default_factory=lambda: Mouth(0.0, 0.0, 0.0))
+    glasses_answer: Glasses = "no_glasses"
+    ags_answer: float = 0.9
+    liveness_answer: Liveness = field(default_factory=lambda: Liveness(0.9, 0.9))
+    failing: str = ""
+    capabilities: Capabilities = field(default_factory=lambda: Capabilities(True, True, "fixed"))
+    calls: list[str] = field(default_factory=list)
+    judged: list[Face] = field(default_factory=list)
+    careful: list[bool] = field(default_factory=list)
+
+    def _note(self, name: str, face: Face | None = None) -> None:
+        self.calls.append(name)
+        if face is not None:
+            self.judged.append(face)
+        if name == self.failing:
+            raise EstimationError(f"{name} is told to fail")
+
+    def detect(self, image: Image) -> list[Face]:
+        self._note("detect")
+        return list(self.faces)
+
+    def quality(self, image: Image, face: Face) -> Quality:
+        self._note("quality", face)
+        return self.quality_answer
+
+    def head_pose(self, image: Image, face: Face) -> HeadPose:
+        self._note("head_pose", face)
+        return self.pose_answer
+
+    def eyes(self, image: Image, face: Face, *, careful: bool) -> Eyes:
+        self._note("eyes", face)
+        self.careful.append(careful)
+        return self.eyes_answer
+
+    def mouth(self, image: Image, face: Face) -> Mouth:
+        self._note("mouth", face)
+        return self.mouth_answer
+
+    def glasses(self, image: Image, face: Face) -> Glasses:
+        self._note("glasses", face)
+        return self.glasses_answer
+
+    def ags(self, image: Image, face: Face, so_far: Estimate) -> float:
+        self._note("ags", face)
+        return self.ags_answer
+
+    def liveness(self, image: Image, face: Face) -> Liveness:
+        self._note("liveness", face)
+        return self.liveness_answer
+
+    def descriptor(self, image: Image, face: Face) -> bytes:
+        self._note("descriptor", face)
+        return b"\0" * 512
