@@ -1,0 +1,107 @@
+"""The header alone decides: right sizes for every format, and no exception but FrameError."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway import intake
+from gateway.decoding import decode_into
+from shared.config import LimitsSection
+from shared.errors import FrameError
+from shared.slab import Slab
+from tests.support.stamp import read_stamp, stamped_jpeg
+
+LIMITS = LimitsSection()
+
+
+def encoded(extension: str, width: int = 64, height: int = 48) -> bytes:
+    """A picture in a format, its left half red."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:, : width // 2] = (0, 0, 255)
+    return cv2.imencode(extension, image)[1].tobytes()
+
+
+def with_orientation(jpeg: bytes, orientation: int) -> bytes:
+    """Insert an EXIF block with an orientation."""
+    tiff = (
+        b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + bytes([orientation, 0, 0, 0]) + b"\0" * 4
+    )
+    block = intake.EXIF + tiff
+    return jpeg[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + jpeg[2:]
+
+
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
+def test_size_is_read_without_decoding(extension: str) -> None:
+    """Width and height of each format are those of the picture."""
+    header = intake.judge(encoded(extension), LIMITS)
+    assert (header.width, header.height) == (64, 48)
+
+
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
+def test_too_many_pixels_are_refused(extension: str) -> None:
+    """One pixel more than allowed is too many."""
+    limits = LimitsSection(framePixels=4096)
+    assert intake.judge(encoded(extension, 64, 64), limits)
+    with pytest.raises(FrameError, match="at most"):
+        intake.judge(encoded(extension, 64, 65), limits)
+
+
+def test_a_format_not_configured_is_refused() -> None:
+    """Only configured formats are decoded."""
+    with pytest.raises(FrameError, match="png is not accepted"):
+        intake.judge(encoded(".png"), LimitsSection(frameFormats=["jpeg"]))
+
+
+@given(st.binary(max_size=400))
+def test_noise_is_a_frame_error_or_a_header(data: bytes) -> None:
+    """No bytes make the reader raise anything but FrameError."""
+    for prefix in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"RIFF\0\0\0\0WEBP"):
+        try:
+            intake.judge(prefix + data, LIMITS)
+        except FrameError:
+            continue
+
+
+@given(st.integers(2, 200), st.integers(0, 255))
+def test_damaged_jpegs_never_raise_anything_else(position: int, value: int) -> None:
+    """One wrong byte in a real JPEG's head is a FrameError or another valid header."""
+    data = bytearray(encoded(".jpg"))
+    data[position % len(data)] = value
+    try:
+        intake.judge(bytes(data), LIMITS)
+    except FrameError:
+        return
+
+
+@pytest.fixture
+def slab(tmp_path_factory: pytest.TempPathFactory) -> Slab:
+    return Slab.create(tmp_path_factory.mktemp("slab") / "slab-1", slots=2, pixels=640 * 480)
+
+
+def test_a_jpeg_lands_in_its_slot(slab: Slab) -> None:
+    """The slot holds the picture, its generation and its number."""
+    data = stamped_jpeg(77, 5)
+    decode_into(slab, 1, 3, 9, data, intake.judge(data, LIMITS))
+    assert read_stamp(slab.frame(1, 3, 9)) == (77, 5)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_respected(slab: Slab, orientation: int) -> None:
+    """Every EXIF orientation is turned upright as OpenCV's own reader does."""
+    data = with_orientation(encoded(".jpg"), orientation)
+    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert expected is not None
+    decode_into(slab, 0, 1, 1, data, intake.judge(data, LIMITS))
+    difference = slab.frame(0, 1, 1).astype(int) - expected
+    assert np.abs(difference).mean() < 2
+
+
+def test_a_truncated_jpeg_is_refused(slab: Slab) -> None:
+    """Half a picture is none."""
+    data = stamped_jpeg(1, 1)[:4000]
+    with pytest.raises(FrameError):
+        decode_into(slab, 0, 1, 1, data, intake.judge(data, LIMITS))

@@ -1,0 +1,61 @@
+"""Tokens verify with the published key and with nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from pydantic import SecretStr
+
+from shared.config_manual import JwtSection
+from shared.errors import ConfigError
+from shared.signing import Signer
+
+
+def pem(algorithm: str) -> str:
+    key = {
+        "RS256": lambda: rsa.generate_private_key(65537, 2048),
+        "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
+        "EdDSA": ed25519.Ed25519PrivateKey.generate,
+    }[algorithm]()
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+def test_a_token_verifies_with_the_published_key(algorithm: str, tmp_path: Path) -> None:
+    """The key of the JWK set, found by the token's kid, is all that a verifier needs."""
+    (tmp_path / "key.pem").write_text(pem(algorithm))
+    section = JwtSection(algorithm=algorithm, key=SecretStr(f"file:{tmp_path}/key.pem"))  # type: ignore[arg-type]
+    signer = Signer(section)
+    token = signer.sign({"isOk": True})
+    (published,) = json.loads(signer.jwks)["keys"]
+    assert "d" not in published
+    assert jwt.get_unverified_header(token)["kid"] == published["kid"]
+    assert jwt.decode(token, jwt.PyJWK(published).key, algorithms=[algorithm]) == {"isOk": True}
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_shared_secret_is_never_published(algorithm: str) -> None:
+    """The JWK set is empty, and a wrong secret does not verify."""
+    secret = "s" * 64
+    signer = Signer(JwtSection(algorithm=algorithm, key=SecretStr(secret)))  # type: ignore[arg-type]
+    token = signer.sign({"isOk": True})
+    assert json.loads(signer.jwks) == {"keys": []}
+    assert jwt.decode(token, secret, algorithms=[algorithm]) == {"isOk": True}
+    with pytest.raises(jwt.InvalidSignatureError):
+        jwt.decode(token, "t" * 64, algorithms=[algorithm])
+
+
+def test_a_key_that_does_not_fit_is_one_clear_error() -> None:
+    """The message names the key's place and never shows it."""
+    with pytest.raises(ConfigError, match=r"\[LUNA_PASS.JWT\] key") as caught:
+        Signer(JwtSection(algorithm="RS256", key=SecretStr("hunter2")))
+    assert "hunter2" not in str(caught.value)
