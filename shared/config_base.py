@@ -33,9 +33,7 @@ Degrees = Annotated[float, Field(ge=0, le=180)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
-Duration = Annotated[
-    str, Field(pattern=r"^[0-9]{1,9}\s*(s|m|h|d|w|y)?$", examples=["500s", "12h", "1y"])
-]
+Duration = Annotated[str, Field(pattern=r"^[0-9]{1,9} ?[smhdwy]?$", examples=["500s", "12h", "1y"])]
 GlassesName = Annotated[Glasses, BeforeValidator(_glasses)]
 
 

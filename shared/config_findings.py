@@ -14,7 +14,7 @@ class Finding:
 
     Attributes:
         place: section, and key where there is one: ``[LUNA_PASS.JWT] key``.
-        text: what is wrong, what is allowed, what to do.
+        text: goes on from there: what is wrong, what is allowed, what to do.
         is_error: refuses the start; otherwise a warning.
     """
 
@@ -23,7 +23,7 @@ class Finding:
     is_error: bool
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.text}"
+        return f"{self.place} {self.text}"
 
 
 Rule = Callable[[Config], Iterator[Finding]]

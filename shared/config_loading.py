@@ -78,8 +78,10 @@ def _read(path: Path) -> Table:
         raise ConfigError(
             f"{path}: not TOML: values are nested too deeply; flatten them"
         ) from error
-    except ValueError as error:  # also what tomllib lets through, such as a number too long
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}; correct that place") from error
+    except ValueError as error:  # tomllib lets Python's bound on digits through
+        raise ConfigError(f"{path}: a number has too many digits; shorten it") from error
 
 
 def _move_top_level_keys(table: Table) -> list[str]:

@@ -53,19 +53,19 @@ def _signature(config: Config) -> Iterator[Finding]:
         if not is_pem or "PRIVATE KEY" not in key:
             yield error(
                 place,
-                f"{jwt.algorithm} signs with a private key; "
+                f"is not a private key, as {jwt.algorithm} needs; "
                 "give it as PEM text or as file:PATH of a PEM file",
             )
     elif is_pem:
         yield error(
             place,
-            f"a PEM key does not go with {jwt.algorithm}, which signs with a shared secret; "
+            f"is a PEM key, but {jwt.algorithm} signs with a shared secret; "
             "set algorithm to RS256, ES256 or EdDSA",
         )
     elif key == DEFAULT_KEY:
         yield weak_key(
             place,
-            f"anybody knows the default '{DEFAULT_KEY}' and can sign verdicts with it; {KEY_HINT}",
+            f"is the default '{DEFAULT_KEY}', with which anybody can sign verdicts; {KEY_HINT}",
         )
     elif len(key.encode()) < KEY_BYTES[jwt.algorithm]:
         yield weak_key(
@@ -79,7 +79,7 @@ def _environment(config: Config) -> Iterator[Finding]:
     if config.LUNA_PASS.env == "development":
         yield warning(
             "[LUNA_PASS] env",
-            "development shows every score to every client; set production before real use",
+            "is development, which shows every score to clients; set production before real use",
         )
 
 
@@ -125,8 +125,8 @@ def _frame_sizes(config: Config) -> Iterator[Finding]:
             )
         if face + 2 * thresholds.frameMargin > most:
             yield error(
-                "[LIVENESS.THRESHOLDS]",
-                f"a face of {face} with frameMargin {thresholds.frameMargin} at both sides does "
+                f"[LIVENESS.THRESHOLDS] {name.replace('frame', 'face')}",
+                f"{face} with frameMargin {thresholds.frameMargin} at both sides does "
                 f"not fit into [LIMITS] {name} {most}; lower the one or raise the other",
             )
     if checks.frameWidth * checks.frameHeight > limits.framePixels:

@@ -32,7 +32,7 @@ def basic_auth(config: Config) -> Iterator[Finding]:
     elif args.origin is None:
         yield warning(
             place,
-            "without args.origin any web site may use a browser's saved password; "
+            "has no args.origin, so that any web site may use a browser's saved password; "
             "give args.origin, such as https://kiosk.example.org",
         )
     elif not has_password:
@@ -131,7 +131,9 @@ def addresses(config: Config) -> Iterator[Finding]:
         place = "[MIDDLEWARES.WS.Callbacks]"
         yield from _address(place, "url", callbacks.args.url or "", HTTP)
         if callbacks.args.key is None:
-            yield warning(place, "without args.key a receiver cannot tell who sent; give one")
+            yield warning(
+                place, "has no args.key, so that a receiver cannot tell who sent; give one"
+            )
     if video.isEnabled:
         yield from _address(
             "[MIDDLEWARES.WS.VideoRedis]",

@@ -61,12 +61,12 @@ def value_text(value: object) -> str:
     raise TypeError(f"TOML has no {type(value).__name__}")
 
 
-def field_text(value: object, field: FieldInfo) -> str:
+def field_text(value: Any, field: FieldInfo) -> str:
     """Write the value of a key, secrets too, as the manual writes switches (0) and degrees (20)."""
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if field.annotation is bool or (isinstance(value, float) and value.is_integer()):
-        return str(int(value))  # type: ignore[call-overload]
+        return str(int(value))
     return value_text(value)
 
 

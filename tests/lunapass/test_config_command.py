@@ -1,0 +1,120 @@
+"""``lunapass config``, and the files that are made by it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from lunapass.commands.config import command
+from shared.config import Config
+from shared.config_loading import load
+from shared.config_rules import KEY_BYTES, check
+from shared.errors import ConfigError
+
+ROOT = Path(__file__).parents[2]
+FILE = ROOT / "config" / "lunapassapi.config.toml"
+
+
+def run(*arguments, env=None):
+    """Run a subcommand; a refusal comes out as its exception."""
+    return CliRunner().invoke(command, [*map(str, arguments)], env=env, catch_exceptions=False)
+
+
+def shell(*arguments):
+    """Run the installed command as a user does."""
+    return subprocess.run(
+        [Path(sys.executable).with_name("lunapass"), "config", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={name: value for name, value in os.environ.items() if "LUNAPASS" not in name},
+    )
+
+
+def test_committed_file_is_the_schemas_defaults():
+    """The file in config/ holds every key with its default, as the command writes it."""
+    assert run("show", "--defaults").stdout == FILE.read_text()
+    assert load(FILE, {}) == Config()
+
+
+def test_committed_reference_is_up_to_date():
+    """docs/configuration.md is what the command writes; refresh it by ``make docs-config``."""
+    assert run("docs").stdout == (ROOT / "docs" / "configuration.md").read_text()
+
+
+def test_check_accepts(tmp_path):
+    """A good file is told so on stdout, its warnings go to stderr."""
+    path = tmp_path / "good.toml"
+    path.write_text('env = "development"\n')
+    result = run("check", path)
+    assert result.stdout == f"{path}: valid\n"
+    assert all(line.startswith("warning: ") for line in result.stderr.splitlines())
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_check_refuses_what_the_environment_breaks(tmp_path):
+    """Variables are checked together with the file."""
+    path = tmp_path / "good.toml"
+    path.write_text('env = "development"\n')
+    with pytest.raises(ConfigError, match="LUNAPASS__PORT"):
+        run("check", path, env={"LUNAPASS__PORT": "-1"})
+
+
+def test_check_without_file_checks_the_usual_one(tmp_path, monkeypatch):
+    """Without FILE the file of a start is checked: here the committed one, with its default key."""
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(ConfigError, match=r"^config/lunapassapi\.config\.toml: .*default 'secret'"):
+        run("check")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"^defaults: "):
+        run("check")
+
+
+def test_refusal_is_status_2_without_traceback(tmp_path):
+    """The installed command ends with status 2 and one line for each fault."""
+    path = tmp_path / "bad.toml"
+    path.write_text("[LIVENESS.THRESHOLDS]\njaw = 1\nyaw = -1\n")
+    result = shell("check", str(path))
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 2
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("form", ["toml", "json"])
+def test_show_hides_secrets(tmp_path, form):
+    """What is in force is shown without secrets, passwords in addresses among them."""
+    path = tmp_path / "any.toml"
+    path.write_text(
+        '[LUNA_PASS]\nport = 4711\nJWT.key = "hunter2"\n'
+        '[MIDDLEWARES.WS.VideoRedis]\nargs.connectionString = "redis://:hunter2@localhost"\n'
+    )
+    result = run("show", "--config", path, "--format", form)
+    assert "4711" in result.stdout
+    assert "hunter2" not in result.stdout
+
+
+def test_show_as_json_is_json():
+    shown = json.loads(run("show", "--defaults", "--format", "json").stdout)
+    assert shown["LIVENESS"]["THRESHOLDS"]["yaw"] == 20
+
+
+def test_show_refuses_defaults_of_a_file():
+    """Defaults and a file exclude each other."""
+    result = run("show", "--defaults", "--config", FILE)
+    assert result.exit_code == 2
+    assert "exclude each other" in result.stderr
+
+
+def test_key_is_new_and_long_enough():
+    """Each key is another and passes the rules for every HS algorithm."""
+    keys = {run("key").stdout.strip() for _ in range(3)}
+    assert len(keys) == 3
+    for key in keys:
+        for algorithm in KEY_BYTES:
+            jwt = {"algorithm": algorithm, "key": key}
+            assert check(Config.model_validate({"LUNA_PASS": {"JWT": jwt}})) == []
