@@ -203,8 +203,7 @@ Message = (
 )
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind)
-    for kind in Message.__args__
+    kind.__name__: TypeAdapter(kind) for kind in Message.__args__
 }
 _ESTIMATE: TypeAdapter[Estimate] = TypeAdapter(Estimate)
 
