@@ -1,45 +1,52 @@
-# make demo   install, get the models, play a synthetic person, verify the verdict
-# make test   lint, types, unit and end-to-end tests
+# Two commands on a fresh machine with Python 3.11 or newer: make demo, make test.
+
 PYTHON ?= python3
-BIN := .venv/bin
-READY := .venv/.installed
-.DEFAULT_GOAL := help
-.PHONY: help venv demo test lint types unit format docs-config models bench-plumbing
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+JOBS   ?= 2
 
-help:
-	@sed -n 's/^# //p' Makefile
+.PHONY: help venv models demo test lint types unit e2e format docs-config lock
 
-venv: $(READY)
+help: ## show the targets
+	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
-$(READY): setup.cfg requirements.lock
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[test,demo,video]'
+venv: $(STAMP) ## make the virtual environment and install everything into it
+
+$(STAMP): setup.cfg pyproject.toml requirements.lock
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test,demo,video]'
 	@touch $@
 
-models: $(READY)
+models: $(STAMP) ## get the model files that are not there yet
 	$(BIN)/lunapass models pull
 
-demo: models
-	$(BIN)/lunapass demo $(if $(CAMERA),--camera)
+demo: models ## play a synthetic person against a service (CAMERA=1 leaves it running)
+	$(BIN)/lunapass demo $(if $(filter 1,$(CAMERA)),--camera)
 
-test: lint types unit
+test: lint types unit e2e ## everything that must pass
 
-lint: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+lint: $(STAMP) ## check style and docstrings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
 
-types: $(READY)
+types: $(STAMP) ## check types
 	$(BIN)/mypy
 
-unit: $(READY)
-	$(BIN)/pytest -n 2
+unit: models ## run the tests of single packages
+	$(BIN)/pytest -n $(JOBS) --ignore=tests/e2e
 
-format: $(READY)
-	$(BIN)/ruff check --fix .
-	$(BIN)/ruff format .
+e2e: models ## run the tests of the whole service
+	$(BIN)/pytest -n $(JOBS) tests/e2e
 
-docs-config: $(READY)
+format: $(STAMP) ## format, and mend what can be mended
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+docs-config: $(STAMP) ## make the configuration's file and reference from its schema
+	$(BIN)/lunapass config show --defaults > config/lunapassapi.config.toml
 	$(BIN)/lunapass config docs > docs/configuration.md
 
-bench-plumbing: $(READY)
-	$(BIN)/python -m benchmarks.plumbing
+lock: $(STAMP) ## take the installed versions into requirements.lock
+	$(BIN)/pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' > requirements.lock
+	@touch $(STAMP)

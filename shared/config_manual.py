@@ -95,4 +95,4 @@ class LivenessSection(Section):
     maxLivenessAttempts: Annotated[int, Field(ge=-1)] = -1
     """Most frames of a session that reach the liveness estimation. -1: until success."""
     THRESHOLDS: ThresholdsSection = ThresholdsSection()
-    """Least or greatest values with which a frame passes."""
+    """Least or greatest values with which a frame passes; equality passes."""
