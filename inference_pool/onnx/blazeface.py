@@ -84,7 +84,8 @@ class BlazeFace:
         side = boxes[:, 2:4]
         size = side * np.array((WIDTH, HEIGHT), np.float32)
         centre = anchors + boxes[:, :2] - side * np.array((0, RISE), np.float32)
-        rectangles = np.concatenate((centre - size / 2, size), axis=1) * shrink
+        rectangles: Floats = np.concatenate((centre - size / 2, size), axis=1)
+        rectangles *= shrink
         kept = cv2.dnn.NMSBoxes(rectangles.tolist(), scores.tolist(), LEAST_SCORE, MOST_OVERLAP)
         return [
             DetectedFace(
