@@ -15,8 +15,10 @@ from loadtest.features import LOWER_INNER_LIP, UPPER_INNER_LIP, EyeOutline
 from loadtest.warp import Patch, Points
 from shared.estimation import Image
 
-_ABOVE_LASHES = 0.55
-"""Where the skin without lashes begins, on the way from the lid's edge up to the crease."""
+_ABOVE_LASHES = 0.1
+"""Where skin without lashes begins, on the way from the crease up to the line below the brow."""
+_TAPER = np.array([0, 0.7, 1, 1, 1, 1, 1, 0.7, 0])[:, None]
+"""How far each point of the lid's line leaves the portrait's edge; the corners of the eye stay."""
 _LASHES_FROM = 0.3
 """Closure from which the grown lid is wholly free of the portrait's own lashes."""
 _LASH_COLOUR = (38, 42, 52)
@@ -32,10 +34,13 @@ def lid(eye: EyeOutline, closed: float, source: Points, target: Points) -> Patch
         source: mesh points in the picture.
         target: mesh points in the frame.
     """
-    bare = min(1.0, closed / _LASHES_FROM) * _ABOVE_LASHES
-    upper, crease = source[list(eye.upper)], source[list(eye.crease)]
+    below_brow, crease, upper = (
+        source[list(line)] for line in (eye.below_brow, eye.crease, eye.upper)
+    )
+    bare = crease + _ABOVE_LASHES * (below_brow - crease)
+    grown = upper + min(1.0, closed / _LASHES_FROM) * _TAPER * (bare - upper)
     return _strip(
-        np.concatenate([source[list(eye.below_brow)], upper + bare * (crease - upper)]),
+        np.concatenate([below_brow, grown.astype(np.float32)]),
         np.concatenate([target[list(eye.below_brow)], lid_edge(eye, closed, target)]),
     )
 

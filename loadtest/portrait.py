@@ -41,7 +41,8 @@ class Portrait:
         """Fit the mesh to a picture.
 
         Args:
-            image: picture of one face, best frontal with open eyes and space about the head.
+            image: picture of one face: frontal, with open, evenly lit eyes without glasses (or
+                a rendered blink is not seen) and with space about the head.
             landmarker: finds the mesh; what it raises is passed on.
         """
         return cls(image, landmarker(image))

@@ -17,9 +17,13 @@ Points = NDArray[np.float32]
 Triangles = NDArray[np.int32]
 """Corners of triangles as indices into positions, shape (T, 3)."""
 
+Corners = NDArray[np.float32]
+"""Positions of the corners of triangles, shape (T, 3, 2)."""
+
 _SUBPIXEL_BITS = 4
-_FLAT = 1e-3
-"""Twice the area in pixels below which a triangle is not worth solving."""
+_THINNEST = 0.7
+"""Least height of a triangle in pixels. Drawing covers all pixels that a rim touches, so a thinner
+one would show more than its share, and its neighbours' rims cover its place."""
 
 
 def delaunay(points: Points) -> Triangles:
@@ -73,6 +77,8 @@ def warp(image: Image, patches: Sequence[Patch], size: tuple[int, int]) -> Image
     """
     source = np.concatenate([patch.source[patch.triangles] for patch in patches])
     target = np.concatenate([patch.target[patch.triangles] for patch in patches])
+    seen = _heights(target) >= _THINNEST
+    source, target = source[seen], target[seen]
     coefficients = _inverse_affines(source, target)[_index_map(target, size)]
     width, height = size
     columns = np.arange(width, dtype=np.float32)[None, :]
@@ -88,7 +94,16 @@ def warp(image: Image, patches: Sequence[Patch], size: tuple[int, int]) -> Image
     )
 
 
-def _index_map(corners: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.int32]:
+def _heights(corners: Corners) -> NDArray[np.float32]:
+    """Least height of each triangle in pixels."""
+    sides = corners - np.roll(corners, 1, axis=1)
+    longest = np.linalg.norm(sides, axis=2).max(axis=1)
+    (ax, ay), (bx, by) = sides[:, 1].T, sides[:, 2].T
+    heights: NDArray[np.float32] = np.abs(ax * by - bx * ay) / np.maximum(longest, 1e-6)
+    return heights
+
+
+def _index_map(corners: Corners, size: tuple[int, int]) -> NDArray[np.int32]:
     """For each pixel the index of the triangle drawn there last, shape (height, width)."""
     drawn = np.zeros((size[1], size[0]), np.int32)
     fixed = np.round(corners * (1 << _SUBPIXEL_BITS)).astype(np.int32)
@@ -97,18 +112,14 @@ def _index_map(corners: NDArray[np.float32], size: tuple[int, int]) -> NDArray[n
     return drawn
 
 
-def _inverse_affines(
-    source: NDArray[np.float32], target: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _inverse_affines(source: Corners, target: Corners) -> NDArray[np.float32]:
     """For each triangle and axis of the source: three coefficients, least and greatest value.
 
-    The bounds keep pixels at the rim of a very thin triangle, where the coefficients are steep,
-    from reading far outside of it.
+    A pixel at the rim of a triangle may have its centre outside. The bounds keep the steep mapping
+    of a thin triangle from reading far away there.
     """
     homogeneous = np.ones((len(target), 3, 3))
     homogeneous[:, :, :2] = target
-    flat = np.abs(np.linalg.det(homogeneous)) < _FLAT
-    homogeneous[flat] = np.eye(3)
     affines = np.linalg.solve(homogeneous, source.astype(np.float64))
     table = np.empty((len(target), 10), np.float32)
     for axis in (0, 1):

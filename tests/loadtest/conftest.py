@@ -1,0 +1,82 @@
+"""A measuring backend and a synthetic person, both on the real models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from inference_pool.models.store import ModelStore
+from inference_pool.onnx.backend import OnnxBackend
+from inference_pool.onnx.face import DetectedFace
+from loadtest.look import Look
+from loadtest.person import Person
+from loadtest.portrait import Portrait, astronaut
+from shared.estimation import Face, HeadPose, Image
+
+
+def fitted_to(image: Image, backend: OnnxBackend) -> Portrait:
+    """A portrait with the mesh that the backend's stages fit to its one face."""
+
+    def landmarks(picture: Image) -> NDArray[np.floating]:
+        (face,) = backend.detect(picture)
+        backend.head_pose(picture, face)
+        mesh = cast(DetectedFace, face).mesh
+        assert mesh is not None
+        return mesh
+
+    return Portrait.fit(image, landmarks)
+
+
+@pytest.fixture(scope="session")
+def backend(models_directory: Path) -> OnnxBackend:
+    """The ONNX backend on the reference models."""
+    return OnnxBackend(ModelStore(models_directory, provider="cpu"))
+
+
+@pytest.fixture(scope="session")
+def fitted(backend: OnnxBackend) -> Portrait:
+    """The default portrait, fitted."""
+    return fitted_to(astronaut(), backend)
+
+
+@pytest.fixture(scope="session")
+def person(fitted: Portrait) -> Person:
+    """The default person in frames of 640 x 480."""
+    return Person(fitted)
+
+
+Seen = tuple[Image, Face]
+See = Callable[[Look], Seen]
+
+
+@pytest.fixture(scope="session")
+def see(backend: OnnxBackend, person: Person) -> See:
+    """Renders a look and finds the one face in it."""
+
+    def seen(look: Look) -> Seen:
+        image = person.render(look)
+        (face,) = backend.detect(image)
+        return image, face
+
+    return seen
+
+
+@pytest.fixture(scope="session")
+def pose_of(backend: OnnxBackend, see: See) -> Callable[[Look], HeadPose]:
+    """Measures the angles of a rendered look, relative to the plain look's."""
+
+    def measured(look: Look) -> HeadPose:
+        return backend.head_pose(*see(look))
+
+    plain = measured(Look())
+
+    def relative(look: Look) -> HeadPose:
+        pose = measured(look)
+        return HeadPose(pose.yaw - plain.yaw, pose.pitch - plain.pitch, pose.roll - plain.roll)
+
+    return relative
