@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: help venv models demo test lint types unit e2e format docs-config lock
+.PHONY: help venv models demo test lint types unit e2e format bench-plumbing docs-config lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -42,6 +42,9 @@ e2e: models ## run the tests of the whole service
 format: $(STAMP) ## format, and mend what can be mended
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+bench-plumbing: $(STAMP) ## print the CPU of gateway and aggregator for each frame
+	$(BIN)/python -m benchmarks.plumbing
 
 docs-config: $(STAMP) ## make the configuration's file and reference from its schema
 	$(BIN)/lunapass config show --defaults > config/lunapassapi.config.toml
