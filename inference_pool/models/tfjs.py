@@ -29,6 +29,17 @@ IR_VERSION = 8
 Array = npt.NDArray[Any]
 Node = dict[str, Any]
 
+_DAMAGE = (
+    KeyError,
+    IndexError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    CycleError,
+    onnx.checker.ValidationError,
+    onnx.shape_inference.InferenceError,
+)
+"""What a damaged graph leads to, here or in the checks of ONNX."""
 _AXES = {0: 0, 1: 2, 2: 3, 3: 1, -1: 1}
 """Axis of NHWC -> axis of NCHW."""
 
@@ -56,7 +67,7 @@ def convert(topology: bytes, weights: bytes, outputs: Mapping[str, str]) -> byte
         for name in _order(nodes, outputs.values()):
             graph.add(nodes[name])
         return graph.finish(outputs)
-    except (KeyError, IndexError, ValueError, TypeError, CycleError) as error:
+    except _DAMAGE as error:
         raise ModelError(f"TensorFlow.js model: damaged graph: {error!r}") from error
 
 

@@ -1,0 +1,85 @@
+"""Time of each model: as it is, with rewritten PReLU, and on OpenVINO where that is installed.
+
+Runs the choices of one model in turn, so that a change of the machine's speed meets all of them
+alike, and prints the medians of one thread. The manifest's ``provider`` and ``prelu_sha256`` rest
+on these figures: a model is marked where the manifest does not name the fastest.
+
+    python benchmarks/models.py [--directory models] [--rounds 100]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from pathlib import Path
+from time import perf_counter
+
+import numpy as np
+import onnxruntime
+from rich.console import Console
+from rich.table import Table
+
+from inference_pool.models.manifest import ModelSpec, load_manifest
+from inference_pool.models.store import PROVIDERS, ModelStore
+
+CHOICES = {"cpu": ("cpu", False), "cpu, rewritten": ("cpu", True), "openvino": ("openvino", False)}
+"""Provider and use of the PReLU variant, by name."""
+CLEARLY = 1.1
+"""How many times faster another choice must be to count."""
+
+
+def sessions(directory: Path, spec: ModelSpec) -> dict[str, onnxruntime.InferenceSession]:
+    """Load a model in every way that this machine has."""
+    installed = onnxruntime.get_available_providers()
+    return {
+        name: ModelStore(directory, provider, rewrite).session(spec.role)
+        for name, (provider, rewrite) in CHOICES.items()
+        if PROVIDERS[provider] in installed and (spec.prelu_sha256 or not rewrite)
+    }
+
+
+def medians(
+    loaded: dict[str, onnxruntime.InferenceSession], highest: float, rounds: int
+) -> dict[str, float]:
+    """Run all choices in turn on random pixels from 0 to ``highest``; milliseconds by name."""
+    tensor = next(iter(loaded.values())).get_inputs()[0]
+    shape = [size if isinstance(size, int) else 1 for size in tensor.shape]
+    pixels = np.random.default_rng(0).random(shape, np.float32) * np.float32(highest)
+    times: dict[str, list[float]] = {name: [] for name in loaded}
+    for _ in range(rounds):
+        for name, session in loaded.items():
+            start = perf_counter()
+            session.run(None, {tensor.name: pixels})
+            times[name].append(1000 * (perf_counter() - start))
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def named_by(spec: ModelSpec, loaded: dict[str, float]) -> str:
+    """Tell which choice the store makes with ``provider`` auto."""
+    if spec.provider == "openvino" and "openvino" in loaded:
+        return "openvino"
+    return "cpu, rewritten" if spec.prelu_sha256 else "cpu"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--directory", type=Path, default=Path("models"))
+    parser.add_argument("--rounds", type=int, default=100)
+    arguments = parser.parse_args()
+    store = ModelStore(arguments.directory)
+    table = Table("model", *CHOICES, "the manifest names", title=f"ms, {store.kind} models")
+    for role, spec in load_manifest().models(store.kind).items():
+        if not (spec.file.endswith(".onnx") and store.available(role)):
+            continue
+        highest = 255.0 if "0..255" in spec.input else 1.0  # the time of PReLU depends on the data
+        taken = medians(sessions(arguments.directory, spec), highest, arguments.rounds)
+        named = named_by(spec, taken)
+        slow = " (not the fastest)" if taken[named] > CLEARLY * min(taken.values()) else ""
+        cells = [f"{taken[name]:.2f}" if name in taken else "-" for name in CHOICES]
+        table.add_row(role, *cells, f"{named}{slow}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

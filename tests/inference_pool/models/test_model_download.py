@@ -1,0 +1,105 @@
+"""Downloads go on where they broke off, stay within the size, and say why they failed."""
+
+from __future__ import annotations
+
+import random
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from inference_pool.models.download import AbsentError, UnreachableError, download
+from inference_pool.models.sources import make_client
+
+DATA = random.Random(1).randbytes(200_000)
+
+
+@pytest.fixture
+def client() -> Iterator[httpx.Client]:
+    with make_client() as client:
+        yield client
+
+
+def fetch(client, server, part: Path, size: int = len(DATA)) -> list[int]:
+    seen: list[int] = []
+    download(client, f"{server.address}/model", part, size, seen.append)
+    return seen
+
+
+def test_whole_file(client, server, tmp_path):
+    """One request brings the file; progress ends at its size."""
+    server.content["/model"] = DATA
+    seen = fetch(client, server, tmp_path / "part")
+    assert (tmp_path / "part").read_bytes() == DATA
+    assert server.asked == [("/model", None)]
+    assert seen == sorted(seen)
+    assert seen[-1] == len(DATA)
+
+
+def test_resumes_an_earlier_run(client, server, tmp_path):
+    """Only the missing bytes are asked for."""
+    server.content["/model"] = DATA
+    (tmp_path / "part").write_bytes(DATA[:150_000])
+    fetch(client, server, tmp_path / "part")
+    assert (tmp_path / "part").read_bytes() == DATA
+    assert server.asked == [("/model", "bytes=150000-")]
+
+
+def test_resumes_a_broken_connection(client, server, tmp_path):
+    """A connection that breaks is taken up again from the bytes that came."""
+    server.content["/model"] = DATA
+    server.cuts = [70_000, 70_000]
+    fetch(client, server, tmp_path / "part")
+    assert (tmp_path / "part").read_bytes() == DATA
+    assert [asked for _, asked in server.asked] == [None, "bytes=70000-", "bytes=140000-"]
+
+
+def test_gives_up_and_keeps_what_came(client, server, tmp_path):
+    """After four broken connections the source counts as unreachable; the bytes stay."""
+    server.content["/model"] = DATA
+    server.cuts = [1000] * 10
+    with pytest.raises(UnreachableError):
+        fetch(client, server, tmp_path / "part")
+    assert (tmp_path / "part").read_bytes() == DATA[:4000]
+
+
+def test_server_without_ranges(client, server, tmp_path):
+    """A server that sends everything again replaces what was there."""
+    server.content["/model"] = DATA
+    server.ranges = False
+    (tmp_path / "part").write_bytes(b"x" * 1000)
+    fetch(client, server, tmp_path / "part")
+    assert (tmp_path / "part").read_bytes() == DATA
+
+
+def test_complete_part_asks_nothing(client, server, tmp_path):
+    """A partial file that is complete needs no request."""
+    (tmp_path / "part").write_bytes(DATA)
+    fetch(client, server, tmp_path / "part")
+    assert server.asked == []
+
+
+@pytest.mark.parametrize("size", [1000, len(DATA) + 1])
+def test_other_size_is_refused(client, server, tmp_path, size):
+    """A file of another size is not the one wanted; nothing of it is left."""
+    server.content["/model"] = DATA
+    with pytest.raises(AbsentError, match=f"does not have {size} bytes"):
+        fetch(client, server, tmp_path / "part", size)
+    assert not (tmp_path / "part").exists()
+
+
+def test_not_found(client, server, tmp_path):
+    """An error status means that the source does not have the file."""
+    with pytest.raises(AbsentError, match="HTTP status 404"):
+        fetch(client, server, tmp_path / "part")
+
+
+def test_nobody_listens(client, tmp_path):
+    """A refused connection is told at once, without further tries."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/model"
+        with pytest.raises(UnreachableError, match=url):
+            download(client, url, tmp_path / "part", 10, lambda present: None)

@@ -1,0 +1,58 @@
+"""BlazeFace finds the faces that YuNet finds, with boxes of the same meaning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from inference_pool.models.store import ModelStore
+from inference_pool.onnx.blazeface import BlazeFace
+from inference_pool.onnx.detector import YuNet
+from tests.support.fallback import build_fallback
+
+
+@pytest.fixture(scope="module")
+def detector(tmp_path_factory: pytest.TempPathFactory) -> BlazeFace:
+    models = build_fallback(tmp_path_factory.mktemp("fallback"))
+    return BlazeFace(ModelStore(models).session("detector"))
+
+
+def test_finds_the_face(detector, portrait):
+    """One face, with the points where they are in the picture."""
+    (face,) = detector.detect(portrait)
+    assert face.score > 0.8
+    right_eye, left_eye, nose, mouth, right_ear, left_ear = face.points
+    assert right_ear[0] < right_eye[0] < nose[0] < left_eye[0] < left_ear[0]
+    assert max(right_eye[1], left_eye[1]) < nose[1] < mouth[1]
+    assert face.box.x < nose[0] < face.box.x + face.box.width
+
+
+def test_box_is_that_of_the_reference(detector, portrait, models_directory):
+    """The box covers what the reference detector's box covers."""
+    (expected,) = YuNet(ModelStore(models_directory).session("detector")).detect(portrait)
+    (found,) = detector.detect(portrait)
+    a, b = expected.box, found.box
+    width = min(a.x + a.width, b.x + b.width) - max(a.x, b.x)
+    height = min(a.y + a.height, b.y + b.height) - max(a.y, b.y)
+    overlap = width * height
+    assert overlap / (a.area + b.area - overlap) > 0.7
+
+
+def test_any_place_and_shape(detector, portrait):
+    """The answer is in the frame's own pixels, wherever the face is."""
+    (alone,) = detector.detect(portrait)
+    wide = np.zeros((600, 1100, 3), np.uint8)
+    wide[60:540, 400:1040] = portrait
+    (moved,) = detector.detect(wide)
+    tolerance = 0.05 * alone.box.width
+    np.testing.assert_allclose(moved.points - (400, 60), alone.points, atol=tolerance)
+
+
+def test_two_faces(detector, portrait):
+    """Each face is told once."""
+    assert len(detector.detect(np.concatenate((portrait, portrait), axis=1))) == 2
+
+
+def test_nobody(detector):
+    """A picture without a face has none, nor does what an earlier picture left behind."""
+    assert detector.detect(np.full((100, 300, 3), 128, np.uint8)) == []

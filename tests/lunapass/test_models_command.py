@@ -1,0 +1,93 @@
+"""``lunapass models`` says plainly what it did, and ends with status 2 and one line on a fault."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from inference_pool.models.manifest import load_manifest
+from tests.support.fallback import build_fallback
+
+REFERENCE = load_manifest().reference
+
+
+def lunapass(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", "from lunapass.cli import main; main()", "models"]
+    return subprocess.run(
+        [*command, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+
+
+def refused(run: subprocess.CompletedProcess[str]) -> str:
+    """The one line of a run that was refused."""
+    assert run.returncode == 2
+    (line,) = [line for line in run.stderr.splitlines() if line.strip()]
+    assert line.startswith("lunapass: ")
+    return line
+
+
+@pytest.fixture
+def pulled(tmp_path: Path, models_directory: Path) -> Path:
+    """A directory pulled from the reference models."""
+    run = lunapass("pull", "--from", models_directory, "--directory", tmp_path / "models")
+    assert run.returncode == 0, run.stderr
+    return tmp_path / "models"
+
+
+def test_pull_list_verify(pulled):
+    """A pulled set is listed as verified, variants included, and verifies."""
+    listed = lunapass("list", "--directory", pulled)
+    assert listed.returncode == 0
+    for role, spec in REFERENCE.items():
+        (row,) = [line for line in listed.stdout.splitlines() if line.split()[:1] == [role]]
+        assert row.count("verified") == 1 + (spec.prelu_sha256 is not None)
+    verified = lunapass("verify", "--directory", pulled)
+    assert verified.returncode == 0
+    assert "of the reference set" in verified.stdout
+
+
+@pytest.mark.parametrize("name", ["iris_landmark_64.onnx", "iris_landmark_64.prelu.onnx"])
+def test_verify_tells_a_different_file(pulled, name):
+    """A changed file, original or variant, is named with its role and expected hash."""
+    with (pulled / name).open("ab") as file:
+        file.write(b"x")
+    line = refused(lunapass("verify", "--directory", pulled))
+    for part in ("model iris", name, "different", "lunapass models pull"):
+        assert part in line
+
+
+def test_verify_tells_a_missing_file(pulled):
+    """A missing required file is refused; a missing optional one is not."""
+    (pulled / "glasses_mnv3s_64x128.onnx").unlink(missing_ok=True)
+    assert lunapass("verify", "--directory", pulled).returncode == 0
+    (pulled / "mobilefacenet_112.onnx").unlink()
+    assert "model descriptor" in refused(lunapass("verify", "--directory", pulled))
+
+
+def test_verify_an_empty_directory(tmp_path):
+    """Nothing there is told as the first missing model."""
+    line = refused(lunapass("verify", "--directory", tmp_path))
+    assert "model detector" in line
+    assert "missing" in line
+
+
+def test_pull_from_an_empty_folder(tmp_path):
+    """A named source without the models is a fault; nothing else is tried behind one's back."""
+    (tmp_path / "empty").mkdir()
+    run = lunapass("pull", "--from", tmp_path / "empty", "--directory", tmp_path / "models")
+    assert "yunet_s_320_320.onnx" in refused(run)
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_fallback_tells_that_liveness_is_off(tmp_path):
+    """A pull of the fallback set says what it lacks."""
+    build_fallback(tmp_path)
+    run = lunapass("pull", "--fallback", "--directory", tmp_path)
+    assert run.returncode == 0
+    assert "no passive liveness" in run.stderr
+    assert "ActiveLiveness" in run.stderr
+    listed = lunapass("list", "--directory", tmp_path)
+    assert "fallback models" in listed.stdout

