@@ -1,8 +1,8 @@
 """Rewrite of PReLU into plain operators, for runtimes whose own PReLU is slow.
 
-The ``PRelu`` of onnxruntime's CPU provider became two to three times slower after 1.26, and the face
-networks are made of it; ``Relu``, ``Sub``, ``Mul`` and ``Add`` are vectorised. The results are the
-same numbers.
+The ``PRelu`` of onnxruntime's CPU provider became slow after 1.26 and the face networks are made of
+it: they take two to three times as long. ``Relu``, ``Sub``, ``Mul`` and ``Add`` are vectorised. The
+results are the same numbers.
 """
 
 from __future__ import annotations
