@@ -17,7 +17,8 @@ Floats = NDArray[np.float32]
 class Network:
     """Runs a model of one picture input.
 
-    The model runs once when it is made: that proves it and takes the slow first run.
+    The model runs once when it is made. That proves it, and the first run allocates and is ten
+    times slower: no person should have to wait for it.
 
     Args:
         session: an onnxruntime ``InferenceSession``.
@@ -56,8 +57,6 @@ class Network:
         self._channels_last = shape[3] == 3
         self._rgb = rgb
         self._scale, self._offset = np.float32(scale), np.float32(offset)
-        # The first run allocates and is ten times slower; no person should have to wait for it.
-        session.run(None, {self._name: self._input})
         try:
             self.run(np.zeros(shape[1:] if self._channels_last else (*shape[2:], 3), np.uint8))
         except EstimationError as error:

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from inference_pool.onnx.ags import fitness
+from shared.errors import EstimationError
+from shared.estimation import Box, Estimate, Eyes, HeadPose, Mouth, Quality
+
+GOOD = Estimate(
+    640,
+    480,
+    face=Box(200, 90, 220, 290),
+    quality=Quality(0.9, 0.9, 1.0, 1.0, 1.0),
+    head_pose=HeadPose(2.0, -4.0, 1.0),
+    eyes=Eyes(0.3, 0.3, True, True),
+    mouth=Mouth(0.05, 0.2, 0.0),
+)
+WORSE: list[dict[str, Any]] = [
+    {"face": Box(200, 90, 80, 100)},
+    {"quality": Quality(0.4, 0.9, 1.0, 1.0, 1.0)},
+    {"quality": Quality(0.9, 0.3, 1.0, 1.0, 1.0)},
+    {"quality": Quality(0.9, 0.9, 0.3, 1.0, 1.0)},
+    {"head_pose": HeadPose(30.0, -4.0, 1.0)},
+    {"head_pose": HeadPose(2.0, 25.0, 1.0)},
+    {"head_pose": HeadPose(2.0, -4.0, -40.0)},
+    {"eyes": Eyes(0.05, 0.3, False, True)},
+    {"mouth": Mouth(0.8, 0.2, 0.0)},
+    {"mouth": Mouth(0.05, 0.2, 0.5)},
+]
+
+
+def test_good_portrait_is_fit() -> None:
+    """A frontal, sharp, well lit face passes the default threshold with room."""
+    assert fitness(GOOD) > 0.85
+
+
+@pytest.mark.parametrize("change", WORSE)
+def test_every_fault_costs(change: dict[str, Any]) -> None:
+    """Small, blurred, badly lit, turned, shut or covered: each alone lowers the fitness."""
+    assert fitness(dataclasses.replace(GOOD, **change)) < 0.95 * fitness(GOOD)
+
+
+def test_extremes_stay_within_bounds() -> None:
+    """The product of the worst is 0, never less."""
+    worst = dataclasses.replace(
+        GOOD, head_pose=HeadPose(90, 90, 180), mouth=Mouth(1, 1, 1), quality=Quality(0, 0, 0, 0, 0)
+    )
+    assert fitness(worst) == 0
+
+
+@pytest.mark.parametrize("measure", ["face", "quality", "head_pose", "eyes", "mouth"])
+def test_missing_measure_is_an_error(measure: str) -> None:
+    """Nothing is assumed about what was not measured."""
+    with pytest.raises(EstimationError):
+        fitness(dataclasses.replace(GOOD, **{measure: None}))

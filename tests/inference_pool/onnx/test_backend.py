@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from inference_pool.estimator import Estimator
+from inference_pool.models.store import ModelStore
+from inference_pool.onnx.backend import OnnxBackend
+from shared.checks import Rules
+from shared.codes import Code
+from shared.estimation import Backend, Image, Profile, Stage
+
+RULES = Rules()
+
+
+def test_portrait_passes_every_stage(backend: OnnxBackend, portrait: Image) -> None:
+    """A good frame goes through all stages with the default thresholds and is described."""
+    estimator = Estimator(backend, RULES, describe=True)
+    estimate = estimator.estimate(portrait, Profile.PASSIVE)
+    assert (estimate.errors, estimate.stage) == ((), Stage.LIVENESS)
+    assert estimate.descriptor is not None
+    assert estimate.ags is not None
+    assert estimate.ags >= RULES.thresholds.ags
+
+
+def test_same_frame_same_estimate(backend: OnnxBackend, portrait: Image) -> None:
+    """Reused buffers carry nothing from one frame to the next."""
+    estimator = Estimator(backend, RULES)
+    first = estimator.estimate(portrait, Profile.PASSIVE)
+    estimator.estimate(np.ascontiguousarray(portrait[::-1]), Profile.PASSIVE)
+    second = estimator.estimate(portrait, Profile.PASSIVE)
+    first.timings = second.timings = {}
+    assert first == second
+
+
+def test_frame_is_only_read(backend: OnnxBackend, portrait: Image) -> None:
+    """A frame in shared memory may be mapped read only."""
+    assert not portrait.flags.writeable
+    for profile in Profile:
+        assert Estimator(backend, RULES).estimate(portrait, profile).ok
+
+
+def test_mirrored_frame_gives_the_same_person(backend: OnnxBackend, media: Path) -> None:
+    """A selfie camera's picture of a turned head gives the angles of the plain one."""
+    image = np.asarray(cv2.imread(str(media / "stills" / "stock-emotions-a-2.jpg")), np.uint8)
+    estimator = Estimator(backend, RULES)
+    plain = estimator.estimate(image, Profile.PASSIVE)
+    selfie = estimator.estimate(
+        np.ascontiguousarray(image[:, ::-1]), Profile.PASSIVE, mirrored=True
+    )
+    assert plain.errors == selfie.errors == (Code.TURN_RIGHT,)
+    assert plain.head_pose is not None
+    assert selfie.head_pose is not None
+    assert selfie.head_pose.yaw == pytest.approx(plain.head_pose.yaw, abs=4)
+
+
+def test_speck_is_not_a_second_face(backend: OnnxBackend, portrait: Image) -> None:
+    """A tiny face in the background does not count, a person behind does."""
+
+    def beside(width: int) -> int:
+        scene = np.hstack((portrait, np.full((480, 240, 3), 90, np.uint8)))
+        other = cv2.resize(portrait, (width, width * 3 // 4), interpolation=cv2.INTER_AREA)
+        scene[: other.shape[0], 640 : 640 + width] = other
+        return len(backend.detect(scene))
+
+    assert (beside(100), beside(240)) == (1, 2)
+
+
+def test_crowd_is_refused(backend: OnnxBackend, media: Path) -> None:
+    """Every frame of a classroom shows several faces."""
+    video = cv2.VideoCapture(str(media / "clips" / "classroom.gif"))
+    estimator = Estimator(backend, RULES)
+    verdicts = []
+    while (read := video.read())[0]:
+        verdicts.append(estimator.estimate(np.asarray(read[1], np.uint8), Profile.PASSIVE).errors)
+    assert len(verdicts) > 10
+    assert set(verdicts) == {(Code.SEVERAL_FACES,)}
+
+
+def test_every_still_has_one_face(backend: OnnxBackend, media: Path) -> None:
+    """Nobody is overlooked and nothing else is taken for a face."""
+    paths = [path for folder in ("stills", "pad") for path in sorted((media / folder).glob("*.*"))]
+    found = {path.name: len(backend.detect(np.asarray(cv2.imread(str(path))))) for path in paths}
+    assert len(found) > 10
+    assert set(found.values()) == {1}
+
+
+def test_capabilities_follow_the_models(models: ModelStore) -> None:
+    """The backend says what its models can do, and fits the protocol."""
+    backend: Backend = OnnxBackend(models, use_glasses=False)
+    assert backend.capabilities.passive_liveness
+    assert backend.capabilities.descriptor == models.available("descriptor")
+    assert "reference" in backend.capabilities.name

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from math import radians
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inference_pool.onnx.geometry import Square, distance, line_angle, ramp
+
+finite = st.floats(-1000, 1000)
+
+
+@given(x=finite, y=finite, side=st.floats(1, 1000), angle=st.floats(-3, 3))
+def test_there_and_back(x: float, y: float, side: float, angle: float) -> None:
+    """Mapping the frame's points into the picture and back changes nothing."""
+    square = Square(x, y, side, angle, 192)
+    points = np.array([[0, 0], [100, 40], [-7, 300]], np.float32)
+    back = square.to_frame(square.to_picture(points))
+    assert np.allclose(back, points, atol=0.05)
+
+
+def test_centre_of_the_region_is_the_centre_of_the_picture() -> None:
+    """The region is seen about its centre, whatever its turn."""
+    square = Square(300, 200, 90, radians(33), 64)
+    assert np.allclose(square.to_picture(np.array([[300, 200]], np.float32)), 32, atol=1e-3)
+
+
+def test_line_turned_like_the_region_is_level() -> None:
+    """A line at the region's angle is level in the picture, so the sign of the turn is right."""
+    ends = np.array([[10, 10], [110, 60]], np.float32)
+    square = Square(60, 35, 150, line_angle(*ends), 64)
+    start, end = square.to_picture(ends)
+    assert start[1] == pytest.approx(end[1], abs=1e-3)
+    assert start[0] < end[0]
+
+
+def test_depth_is_scaled_like_the_plane() -> None:
+    """A third coordinate grows with the other two."""
+    points = np.array([[0, 0, 10], [64, 0, 10]], np.float32)
+    mapped = Square(0, 0, 128, 0.4, 64).to_frame(points)
+    assert mapped[:, 2] == pytest.approx([20, 20])
+    assert distance(mapped[0], mapped[1]) == pytest.approx(128, rel=1e-5)
+
+
+def test_cut_samples_the_region() -> None:
+    """A pixel of the frame appears where the map says."""
+    frame = np.zeros((100, 100, 3), np.uint8)
+    frame[28:33, 58:63] = 255
+    square = Square(50, 50, 50, radians(90), 100)
+    picture = square.cut(frame, np.empty((100, 100, 3), np.uint8))
+    column, row = np.rint(square.to_picture(np.array([[60, 30]], np.float32))[0]).astype(int)
+    assert picture[row, column].min() == 255
+    assert picture[99 - row, 99 - column].max() == 0
+
+
+@pytest.mark.parametrize(("value", "mapped"), [(-1, 0), (2, 0), (3, 0.5), (4, 1), (9, 1)])
+def test_ramp_is_linear_and_clipped(value: float, mapped: float) -> None:
+    """A ramp is 0 up to the first value and 1 from the second."""
+    assert ramp(value, 2, 4) == mapped
+    assert ramp(-value, -2, -4) == mapped

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from inference_pool.onnx.backend import OnnxBackend
+from inference_pool.onnx.liveness import SCALES, MiniFasNets
+from shared.estimation import Box, Image
+
+GRADIENT = np.dstack(
+    (
+        np.tile(np.linspace(0, 80, 640), (480, 1)),
+        np.full((480, 640), 120.0),
+        np.tile(np.linspace(170, 255, 480)[:, None], (1, 640)),
+    )
+).astype(np.uint8)
+"""A picture whose blue, green and red have ranges of their own."""
+
+
+class Session:
+    """Stands for a MiniFASNet: keeps its input and answers given logits."""
+
+    def __init__(self, logits: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> None:
+        self._logits = logits
+        self.seen = np.empty(0)
+
+    def get_inputs(self) -> list[Any]:
+        return [SimpleNamespace(name="input", shape=[1, 3, 80, 80])]
+
+    def get_outputs(self) -> list[Any]:
+        return [SimpleNamespace(name="output")]
+
+    def run(self, outputs: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        self.seen = inputs["input"].copy()
+        return [np.array([self._logits], np.float32)]
+
+
+def still(media: Path, name: str) -> Image:
+    return np.asarray(cv2.imread(str(media / "pad" / f"minivision_{name}.jpg")), np.uint8)
+
+
+def score(backend: OnnxBackend, image: Image, judged: Image) -> float:
+    """Liveness of ``judged`` at the face found in ``image``."""
+    (face,) = backend.detect(image)
+    return backend.liveness(judged, face).score
+
+
+def test_input_is_bgr_in_0_to_255() -> None:
+    """Both networks get blue, green and red planes in this order, in the range of the pixels."""
+    v2, v1se = Session(), Session()
+    MiniFasNets(v2, v1se).measure(GRADIENT, Box(260, 180, 100, 120))
+    for session in (v2, v1se):
+        blue, green, red = session.seen[0]
+        assert blue.max() <= 80
+        assert green.min() == green.max() == 120
+        assert red.min() >= 170
+
+
+def test_crops_are_scaled_about_the_face() -> None:
+    """The second network sees more of the surroundings, in the proportion of the scales."""
+    v2, v1se = Session(), Session()
+    MiniFasNets(v2, v1se).measure(GRADIENT, Box(270, 190, 100, 100))
+    spans = [float(np.ptp(session.seen[0, 0])) for session in (v2, v1se)]
+    assert spans[1] / spans[0] == pytest.approx(4.0 / 2.7, rel=0.05)
+    assert tuple(SCALES.values()) == (2.7, 4.0)
+
+
+def test_crop_at_the_border_is_shifted_inside() -> None:
+    """A face in the corner is judged with what there is, not with black."""
+    v2, v1se = Session(), Session()
+    MiniFasNets(v2, v1se).measure(GRADIENT, Box(0, 0, 100, 100))
+    assert v2.seen[0, 1].min() == v1se.seen[0, 1].min() == 120
+
+
+def test_score_is_the_mean_probability_of_the_live_class() -> None:
+    """Class 1 is live; the two networks count alike."""
+    sure, unsure = Session((-50.0, 50.0, -50.0)), Session((0.0, 0.0, 0.0))
+    measured = MiniFasNets(sure, unsure).measure(GRADIENT, Box(260, 180, 100, 120))
+    assert measured.score == pytest.approx((1 + 1 / 3) / 2)
+
+
+def test_live_face_and_paper_print(backend: OnnxBackend, media: Path) -> None:
+    """The live face passes the default threshold and the print does not."""
+    live, print_ = still(media, "T1_real"), still(media, "F1_print")
+    assert score(backend, live, live) > 0.9
+    assert score(backend, print_, print_) < 0.3
+
+
+def test_swapped_colours_would_let_the_print_pass(backend: OnnxBackend, media: Path) -> None:
+    """The order of the colours decides about this attack, so a swap cannot go unseen."""
+    print_ = still(media, "F1_print")
+    assert score(backend, print_, np.ascontiguousarray(print_[:, :, ::-1])) > 0.5
+
+
+def test_range_of_0_to_1_would_reject_the_live_face(backend: OnnxBackend, media: Path) -> None:
+    """The range of the pixels decides about every live face."""
+    live = still(media, "T1_real")
+    assert score(backend, live, (live / 255).astype(np.uint8)) < 0.1
+
+
+def fitness(box: Box) -> float:
+    return MiniFasNets(Session(), Session()).measure(GRADIENT, box).quality_score
+
+
+def test_fitness_falls_as_the_face_fills_the_frame() -> None:
+    """The networks need surroundings: the fuller the frame, the less the judgement is worth."""
+    sides = [
+        fitness(Box(320 - half, 240 - half, 2 * half, 2 * half)) for half in range(60, 241, 20)
+    ]
+    assert sides == sorted(sides, reverse=True)
+    assert (sides[0], sides[-1]) == (1, 0)
+
+
+def test_fitness_falls_with_the_pixels_of_the_face() -> None:
+    """A face of few pixels cannot be judged."""
+    assert fitness(Box(300, 200, 40, 40)) == 0 < fitness(Box(300, 200, 80, 80)) < 1
+
+
+def test_smallest_allowed_face_in_a_vga_frame_is_fit() -> None:
+    """The defaults of size and fitness agree with each other on a common camera."""
+    assert fitness(Box(220, 100, 200, 270)) > 0.5

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from inference_pool.onnx.network import Network
+from shared.errors import EstimationError, ModelError
+
+PICTURE = np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3)
+
+
+@dataclass
+class Session:
+    """Stands for a runtime session: keeps the input it was given."""
+
+    shape: tuple[int | str, ...]
+    failing: bool = False
+    seen: list[np.ndarray] = field(default_factory=list)
+
+    def get_inputs(self) -> list[Any]:
+        return [SimpleNamespace(name="input", shape=list(self.shape))]
+
+    def get_outputs(self) -> list[Any]:
+        return [SimpleNamespace(name="output")]
+
+    def run(self, outputs: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        if self.failing:
+            raise RuntimeError("broken")
+        self.seen.append(inputs["input"].copy())
+        return [inputs["input"]]
+
+
+def seen_by(shape: tuple[int, int, int, int], **options: Any) -> np.ndarray:
+    session = Session(shape)
+    Network(session, shape, **options).run(PICTURE)
+    return session.seen[-1]
+
+
+def test_channels_first() -> None:
+    """The default is planes of blue, green and red in 0..255."""
+    seen = seen_by((1, 3, 2, 4), rgb=False)
+    assert np.array_equal(seen[0], PICTURE.transpose(2, 0, 1))
+
+
+def test_channels_last_rgb() -> None:
+    """A model of the other layout gets it, red first."""
+    seen = seen_by((1, 2, 4, 3), rgb=True)
+    assert np.array_equal(seen[0], PICTURE[:, :, ::-1])
+
+
+def test_scale_and_offset() -> None:
+    """Values become value * scale + offset."""
+    seen = seen_by((1, 3, 2, 4), rgb=True, scale=0.5, offset=-1.0)
+    assert np.allclose(seen[0], PICTURE[:, :, ::-1].transpose(2, 0, 1) * 0.5 - 1)
+
+
+def test_offset_does_not_add_up() -> None:
+    """The reused input is filled anew for each picture."""
+    session = Session((1, 3, 2, 4))
+    network = Network(session, (1, 3, 2, 4), rgb=False, offset=-1.0)
+    network.run(PICTURE)
+    network.run(PICTURE)
+    assert np.array_equal(session.seen[-1], session.seen[-2])
+
+
+def test_free_batch_size_is_accepted() -> None:
+    """A model whose batch size is a name fits as well."""
+    Network(Session(("batch", 3, 2, 4)), (1, 3, 2, 4), rgb=False)
+
+
+@pytest.mark.parametrize("session", [Session((1, 3, 2, 5)), Session((1, 3, 2, 4), failing=True)])
+def test_unfit_model_does_not_start(session: Session) -> None:
+    """A model of another input, or one that cannot run, is found when it is loaded."""
+    with pytest.raises(ModelError):
+        Network(session, (1, 3, 2, 4), rgb=False)
+
+
+def test_runtime_failure_is_an_estimation_error() -> None:
+    """A failing run fails the stage, not the process."""
+    session = Session((1, 3, 2, 4))
+    network = Network(session, (1, 3, 2, 4), rgb=False)
+    session.failing = True
+    with pytest.raises(EstimationError, match="broken"):
+        network.run(PICTURE)
