@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from lunapass.commands.check import command
+from shared.codes import Code, hint
+from shared.estimation import Image
+
+
+@pytest.fixture
+def picture(tmp_path: Path, portrait: Image) -> Path:
+    path = tmp_path / "portrait.png"
+    cv2.imwrite(str(path), portrait)
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path, models_directory: Path) -> Path:
+    path = tmp_path / "lunapass.toml"
+    path.write_text(f'[MODELS]\ndirectory = "{models_directory}"\nprovider = "cpu"\n')
+    return path
+
+
+def check(config: Path, *arguments: str | Path) -> Result:
+    words = [str(argument) for argument in ("--config", config, *arguments)]
+    return CliRunner().invoke(command, words, catch_exceptions=False)
+
+
+def records(result: Result) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_good_portrait_as_json(config: Path, picture: Path) -> None:
+    """A frame is one line of JSON with its verdict and every measure."""
+    result = check(config, picture, "--json")
+    (record,) = records(result)
+    assert result.exit_code == 0
+    assert (record["file"], record["isOk"], record["errors"]) == (str(picture), True, [])
+    assert (record["stage"], record["glasses"]) == ("liveness", "no_glasses")
+    assert {"yaw", "pitch", "roll"} == set(record["head_pose"])
+    assert record["liveness"]["score"] > 0.5
+
+
+def test_goes_on_after_a_fault_unless_told_otherwise(
+    config: Path, tmp_path: Path, portrait: Image
+) -> None:
+    """By default everything is measured; a worker would have stopped where it is told."""
+    cv2.imwrite(str(tmp_path / "small.png"), cv2.resize(portrait, (320, 240)))
+    (full,) = records(check(config, tmp_path / "small.png", "--json"))
+    (early,) = records(check(config, tmp_path / "small.png", "--json", "--until-failure"))
+    narrow = int(Code.FACE_TOO_NARROW)
+    assert full["errors"] == early["errors"]
+    assert full["errors"][0] == {"code": narrow, "hint": hint(narrow)}
+    assert full["stage"] == early["stage"] == "position"
+    assert full["liveness"] is not None
+    assert early["head_pose"] is None
+
+
+def test_table_names_file_verdict_and_hint(config: Path, picture: Path, tmp_path: Path) -> None:
+    """The table reads without a list of codes at hand."""
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((480, 640, 3), 127, np.uint8))
+    result = check(config, picture, tmp_path / "wall.png")
+    good, bad = result.stdout.splitlines()[1:]
+    assert good.split()[:2] == ["portrait.png", "ok"]
+    assert bad.startswith("wall.png")
+    assert f"8 {hint(Code.NO_FACE)}" in bad
+
+
+def test_unreadable_file_is_told_and_the_rest_goes_on(
+    config: Path, picture: Path, tmp_path: Path
+) -> None:
+    """A file that is no picture has its code; the others are judged; the exit status tells."""
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    result = check(config, tmp_path / "broken.jpg", picture, "--json")
+    broken, good = records(result)
+    assert result.exit_code == 1
+    assert broken["errors"][0]["code"] == Code.FRAME_UNDECODABLE
+    assert good["isOk"]
+
+
+def test_active_profile_stops_at_the_eyes(config: Path, picture: Path) -> None:
+    """The profile of frames with an action can be tried as well."""
+    (record,) = records(check(config, picture, "--json", "--profile", "active"))
+    assert (record["isOk"], record["stage"], record["mouth"]) == (True, "eyes", None)
+
+
+def test_mirrored(config: Path, tmp_path: Path, portrait: Image, picture: Path) -> None:
+    """A selfie camera's picture is told in the person's own sides."""
+    cv2.imwrite(str(tmp_path / "selfie.png"), np.ascontiguousarray(portrait[:, ::-1]))
+    (plain,) = records(check(config, picture, "--json"))
+    (selfie,) = records(check(config, tmp_path / "selfie.png", "--json", "--mirrored"))
+    assert selfie["head_pose"]["roll"] == pytest.approx(plain["head_pose"]["roll"], abs=3)
+
+
+def test_draws_into_a_folder(config: Path, picture: Path, tmp_path: Path) -> None:
+    """Each frame is written with its measures, of the frame's own size."""
+    check(config, picture, "--draw", tmp_path / "drawn")
+    (drawn,) = (tmp_path / "drawn").iterdir()
+    image = cv2.imread(str(drawn))
+    assert image is not None
+    assert image.shape == (480, 640, 3)
+
+
+def test_acceptance_on_the_real_pictures(config: Path, media: Path) -> None:
+    """The live face is live and the print is not; a face in every picture."""
+    pictures = sorted((media / "stills").glob("*.jpg")) + sorted((media / "pad").glob("*.jpg"))
+    found = {Path(r["file"]).stem: r for r in records(check(config, *pictures, "--json"))}
+    assert all(record["faces"] == 1 for record in found.values())
+    assert found["minivision_T1_real"]["liveness"]["score"] >= 0.5
+    assert found["minivision_F1_print"]["liveness"]["score"] < 0.5
+    assert found["stock-emotions-a-2"]["head_pose"]["yaw"] > 3
+    assert found["stock-emotions-a-3"]["head_pose"]["yaw"] < -3
