@@ -26,8 +26,8 @@ _CHEEKS = (50, 101, 118, 280, 330, 347, 205, 425)
 
 CLOSED_GAP, OPEN_GAP = 0.2, 0.6
 """Height over width of the opening at which the score is 0 and 1; a grin shows .2 to .3."""
-RELAXED_WIDTH, GRIN_WIDTH = 0.6, 1.0
-"""Mouth over eye distance at which the score is 0 and 1; relaxed .48 to .6, a smile .7."""
+RELAXED_WIDTH, GRIN_WIDTH = 0.62, 1.1
+"""Mouth over eye distance at which the score is 0 and 1; relaxed .48 to .6, smiles .7 to .8."""
 NO_CONTRAST, LIP_CONTRAST = 1.5, 4.0
 """Colour difference (CIE76) of lips and skin at which a mouth is covered, and seen; seen > 6."""
 FOREIGN_RED, LIP_RED = -10.0, -3.0
