@@ -14,6 +14,9 @@ from jwt.algorithms import get_default_algorithms
 from shared.config_manual import JwtSection
 from shared.errors import ConfigError
 
+SHORTEST_SECRET = 32
+"""Characters of a shared secret in a file of its own (RFC 7518: as long as the digest)."""
+
 
 class Signer:
     """Signs claims with the configured algorithm and key.
@@ -64,9 +67,15 @@ def _key_text(section: JwtSection) -> str:
         return text
     path = Path(text.removeprefix("file:"))
     try:
-        return path.read_text().strip()
+        secret = path.read_text().strip()
     except OSError as error:
         raise ConfigError(f"[LUNA_PASS.JWT] key: file {path}: {error.strerror}") from error
+    if section.algorithm.startswith("HS") and len(secret) < SHORTEST_SECRET:
+        raise ConfigError(
+            f"[LUNA_PASS.JWT] key: file {path} holds {len(secret)} characters, at least "
+            f"{SHORTEST_SECRET} are needed; make one with: lunapass config key"
+        )
+    return secret
 
 
 def _thumbprint(jwk: dict[str, Any]) -> str:

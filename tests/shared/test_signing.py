@@ -59,3 +59,10 @@ def test_a_key_that_does_not_fit_is_one_clear_error() -> None:
     with pytest.raises(ConfigError, match=r"\[LUNA_PASS.JWT\] key") as caught:
         Signer(JwtSection(algorithm="RS256", key=SecretStr("hunter2")))
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_short_secret_in_a_file_is_refused(tmp_path: Path) -> None:
+    """What could be guessed does not sign verdicts."""
+    (tmp_path / "key").write_text("secret\n")
+    with pytest.raises(ConfigError, match="at least 32"):
+        Signer(JwtSection(key=SecretStr(f"file:{tmp_path}/key")))
