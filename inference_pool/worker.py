@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
+import cv2
 import numpy as np
 import zmq
 
@@ -196,6 +197,7 @@ def run(config: Config, index: int = 0, *, parent: int | None = None) -> None:
     name = f"worker-{index}"
     begin(name, config)
     pin(config.WORKERS.cpus, index)
+    cv2.setNumThreads(1)  # one CPU: threads of OpenCV would only wait for each other
     describe = config.MIDDLEWARES.WS.FaceMatcher.isEnabled
     backend = load_backend(config)
     require_liveness(backend, config)
