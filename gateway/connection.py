@@ -159,7 +159,9 @@ class Connection:
             )
             with contextlib.suppress(TimeoutError):
                 session = await asyncio.wait_for(found, RESUME_TIMEOUT)
-        if session is None:
+        # An answer of the aggregator names the session, not who asked: of two clients asking for
+        # one session at once, each must still show its own token.
+        if session is None or not session.owns(token):
             raise ProtocolError(
                 "no such session, or not its resume token; connect without session-id",
                 code="session.unknown",
