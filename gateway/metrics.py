@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+CONTENT_TYPE = "text/plain; version=0.0.4"
 REGISTRY = CollectorRegistry()
 SESSIONS = Counter("lunapass_sessions", "Sessions ended", ["outcome"], registry=REGISTRY)
 OPEN_SESSIONS = Gauge("lunapass_open_sessions", "Sessions open now", registry=REGISTRY)

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import uvloop
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from gateway import metrics
+from gateway.admission import Admission
 from gateway.connection import Connection
 from gateway.dispatch import Dispatcher
+from gateway.http import JSON, Routes, path_of, respond
 from gateway.judgement import JudgementLink
-from gateway.limits import TokenBucket
 from gateway.sessions import Sessions
 from shared.config import Config
 from shared.errors import ConfigError, ResourceError
@@ -33,6 +33,7 @@ from shared.slab import Slab, sweep
 
 log = logging.getLogger(__name__)
 
+WEBSOCKET_PATH = "/ws"
 SWEEP_SECONDS = 0.1
 EXTRA_SLOTS = 2
 
@@ -79,11 +80,9 @@ class Gateway:
         self._config = config
         self._parent = parent
         self._jwks = Signer(config.LUNA_PASS.JWT).jwks
-        self._handshakes = TokenBucket(
-            config.LIMITS.handshakesPerSecond, 2 * config.LIMITS.handshakesPerSecond
-        )
         self._connections: set[Connection] = set()
-        self._draining = False
+        self._admission = Admission(config.LIMITS, lambda: len(self._connections))
+        self._routes = self._make_routes()
         self._stopped = asyncio.Event()
         self._notifier = Notifier()
         self._slab = make_slab(config)
@@ -165,7 +164,7 @@ class Gateway:
 
     async def _drain(self) -> None:
         """Refuse new sessions, let running ones end, then close what is left with 1012."""
-        self._draining = True
+        self._admission.draining = True
         self._notifier.stopping()
         deadline = time.monotonic() + self._config.LIMITS.drainSeconds
         while self._sessions.undecided and self._connections and time.monotonic() < deadline:
@@ -185,47 +184,33 @@ class Gateway:
     # HTTP on the same port
 
     def _request(self, connection: ServerConnection, request: Request) -> Response | None:
-        path = request.path.partition("?")[0]
-        if path == "/ws":
-            return self._admit(connection)
-        if path == "/healthz":
-            return connection.respond(HTTPStatus.OK, "ok\n")
-        if path == "/readyz":
-            missing = self.missing()
-            status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
-            return connection.respond(status, (", ".join(missing) or "ready") + "\n")
-        if path == "/metrics":
-            return _respond("text/plain; version=0.0.4", metrics.exposition())
-        if path == "/.well-known/jwks.json":
-            return _respond("application/json", self._jwks.encode())
-        return connection.respond(HTTPStatus.NOT_FOUND, "not found\n")
+        if path_of(request) == WEBSOCKET_PATH:
+            return self._admission.refusal(connection, request)
+        return self._routes.answer(request)
 
-    def _admit(self, connection: ServerConnection) -> Response | None:
-        if self._draining:
-            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "restarting\n")
-        if len(self._connections) >= self._config.LIMITS.connections:
-            return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "full\n")
-        if not self._handshakes.admit():
-            return connection.respond(HTTPStatus.TOO_MANY_REQUESTS, "too many handshakes\n")
-        return None
+    def _make_routes(self) -> Routes:
+        routes = Routes()
+        routes.add("/healthz", lambda _: respond("ok\n"))
+        routes.add("/readyz", lambda _: self._readiness())
+        routes.add("/metrics", lambda _: respond(metrics.exposition(), metrics.CONTENT_TYPE))
+        routes.add("/.well-known/jwks.json", lambda _: respond(self._jwks, JSON))
+        return routes
+
+    def _readiness(self) -> Response:
+        missing = self.missing()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
+        return respond((", ".join(missing) or "ready") + "\n", status=status)
 
     def missing(self) -> list[str]:
         """What keeps the service from doing its work; empty when it is ready."""
         missing = []
-        if self._draining:
+        if self._admission.draining:
             missing.append("draining")
         if not self._dispatcher.workers:
             missing.append("no worker")
         if not self._link.up:
             missing.append("no aggregator")
         return missing
-
-
-def _respond(content_type: str, body: bytes) -> Response:
-    headers = Headers(
-        {"Content-Type": content_type, "Content-Length": str(len(body)), "Connection": "close"}
-    )
-    return Response(HTTPStatus.OK, HTTPStatus.OK.phrase, headers, body)
 
 
 def _select_subprotocol(
