@@ -10,8 +10,11 @@ from shared.config import Config
 from shared.errors import StartupError
 from shared.estimation import Backend
 
-_BUILT_IN = {"onnx": "inference_pool.onnx.backend:OnnxBackend"}
-_NOT_AVAILABLE = frozenset({"lunasdk", "oip"})
+_BUILT_IN = {
+    "onnx": "inference_pool.onnx.backend:OnnxBackend",
+    "lunasdk": "inference_pool.lunasdk.backend:LunaSdkBackend",
+}
+_NOT_AVAILABLE = frozenset({"oip"})
 
 
 def load_backend(config: Config) -> Backend:

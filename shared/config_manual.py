@@ -46,6 +46,12 @@ class FaceEngineSection(Section):
     """Folder of the SDK's data."""
     sdkLicensePath: str = "/fsdk/data/license.conf"
     """The SDK's licence file."""
+    yawSign: Literal[-1, 1] = 1
+    """-1 where the SDK's yaw is negative for a head turned to the person's own left."""
+    pitchSign: Literal[-1, 1] = 1
+    """-1 where the SDK's pitch is negative for a raised chin."""
+    rollSign: Literal[-1, 1] = 1
+    """-1 where the SDK's roll is negative for a head tilted to the person's own left."""
 
 
 class ThresholdsSection(Section):

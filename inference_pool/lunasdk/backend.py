@@ -1,0 +1,179 @@
+"""The LUNA SDK backend: FaceEngine's estimators behind the measures of the service."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+from inference_pool.lunasdk.detection import Detector, SdkFace
+from inference_pool.lunasdk.engine import Engine, optional_value, value_of
+from shared.config import Config
+from shared.config_manual import FaceEngineSection
+from shared.errors import EstimationError
+from shared.estimation import (
+    Capabilities,
+    Estimate,
+    Eyes,
+    Face,
+    Glasses,
+    HeadPose,
+    Image,
+    Liveness,
+    Mouth,
+    Quality,
+)
+
+OPEN_EYE = 0.3
+SHUT_EYE = 0.0
+"""Openness told for an eye's state, since FaceEngine tells no degree; see ``shared.estimation``."""
+
+
+class LunaSdkBackend:
+    """Implements ``shared.estimation.Backend`` over FaceEngine.
+
+    Args:
+        settings: section ``[FACEENGINE]``.
+
+    Raises:
+        StartupError: the SDK cannot be opened, or lacks a model or a licence feature.
+    """
+
+    capabilities = Capabilities(passive_liveness=True, descriptor=False, name="LUNA SDK")
+
+    def __init__(self, settings: FaceEngineSection) -> None:
+        engine = Engine(settings)
+        self._module = engine.module
+        self._settings = settings
+        self._detector = Detector(engine)
+        self._quality = engine.create("createSubjectiveQualityEstimator", "createQualityEstimator")
+        self._best_shot: Any = None
+        if engine.has("createBestShotQualityEstimator"):
+            self._best_shot = engine.create("createBestShotQualityEstimator")
+        else:
+            self._ags = engine.create("createAGSEstimator")
+            self._pose = engine.create("createHeadPoseEstimator")
+        self._mouth = engine.create("createMouthEstimator")
+        self._eyes = engine.create("createEyeEstimator")
+        self._glasses = engine.create("createGlassesEstimator")
+        self._liveness = engine.create("createLivenessOneShotRGBEstimator")
+
+    @classmethod
+    def from_config(cls, config: Config) -> LunaSdkBackend:
+        """Open the SDK that a configuration names.
+
+        Raises:
+            StartupError: it cannot be opened.
+        """
+        return cls(config.FACEENGINE)
+
+    def detect(self, image: Image) -> list[Face]:
+        """Find all faces of an image."""
+        return list(self._detector.detect(image))
+
+    def quality(self, image: Image, face: Face) -> Quality:
+        """Measure sharpness and light on the warped face."""
+        seen = value_of(self._quality.estimate_subjective_quality(self._warp(face)))
+        return Quality(
+            _unit(seen.blur),
+            _unit(seen.light),
+            _unit(seen.darkness),
+            _unit(seen.illumination),
+            _unit(seen.specularity),
+        )
+
+    def head_pose(self, image: Image, face: Face) -> HeadPose:
+        """Measure the rotation; the vendor documents no signs, so settings give them."""
+        own = _own(face)
+        if self._best_shot is not None:
+            seen = optional_value(self._best_shot_of(own), "headpose_opt")
+        else:
+            seen = value_of(self._pose.estimate(own.image, own.detection))
+        signs = self._settings
+        return HeadPose(
+            yaw=signs.yawSign * _finite(seen.yaw),
+            pitch=signs.pitchSign * _finite(seen.pitch),
+            roll=signs.rollSign * _finite(seen.roll),
+        )
+
+    def eyes(self, image: Image, face: Face, *, careful: bool) -> Eyes:
+        """Tell whether each eye is open; an occluded one counts as not open."""
+        warp, landmarks = self._detector.warp(_own(face))
+        rects = self._module.EyeCropper().cropByLandmarks5(warp, landmarks)
+        seen = value_of(self._eyes.estimate(warp, rects))
+        opened = self._module.State.Open
+        left, right = seen.leftEye.state == opened, seen.rightEye.state == opened
+        return Eyes(
+            left=OPEN_EYE if left else SHUT_EYE,
+            right=OPEN_EYE if right else SHUT_EYE,
+            left_open=left,
+            right_open=right,
+        )
+
+    def mouth(self, image: Image, face: Face) -> Mouth:
+        """Measure the mouth."""
+        estimate = getattr(self._mouth, "estimate_extended", None) or self._mouth.estimate
+        seen = value_of(estimate(self._warp(face)))
+        return Mouth(_unit(seen.opened), _unit(seen.smile), _unit(seen.occluded))
+
+    def glasses(self, image: Image, face: Face) -> Glasses:
+        """Tell the kind of glasses.
+
+        Raises:
+            EstimationError: the SDK cannot tell.
+        """
+        kinds = self._module.GlassesEstimation
+        known: dict[Any, Glasses] = {
+            kinds.NoGlasses: "no_glasses",
+            kinds.EyeGlasses: "eyeglasses",
+            kinds.SunGlasses: "sunglasses",
+        }
+        answer = self._glasses.estimate(self._warp(face))
+        seen = known.get(value_of(answer) if isinstance(answer, tuple) else answer)
+        if seen is None:
+            raise EstimationError("the kind of glasses could not be told")
+        return seen
+
+    def ags(self, image: Image, face: Face, so_far: Estimate) -> float:
+        """Measure fitness for face comparison."""
+        own = _own(face)
+        if self._best_shot is not None:
+            return _unit(optional_value(self._best_shot_of(own), "ags_opt"))
+        return _unit(value_of(self._ags.estimate(own.image, own.detection)))
+
+    def liveness(self, image: Image, face: Face) -> Liveness:
+        """Measure passive liveness."""
+        own = _own(face)
+        seen = value_of(self._liveness.estimate(own.image, own.detection, own.landmarks, -1.0))
+        return Liveness(_unit(seen.score), _unit(seen.qualityScore))
+
+    def descriptor(self, image: Image, face: Face) -> bytes:
+        """Describe the face; this backend does not."""
+        raise EstimationError("this backend has no face descriptors")
+
+    def _warp(self, face: Face) -> Any:
+        return self._detector.warp(_own(face))[0]
+
+    def _best_shot_of(self, face: SdkFace) -> Any:
+        if face.best_shot is None:
+            request = self._module.BestShotQualityRequest.estimateAll
+            estimate = self._best_shot.estimate(face.image, face.detection, request)
+            face.best_shot = value_of(estimate)
+        return face.best_shot
+
+
+def _own(face: Face) -> SdkFace:
+    """Narrow a face to the kind that this backend's ``detect`` answers."""
+    return cast(SdkFace, face)
+
+
+def _finite(value: Any) -> float:
+    """Take a number of the SDK; one that is none must not pass a comparison by chance."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise EstimationError("the SDK answered no finite number")
+    return number
+
+
+def _unit(value: Any) -> float:
+    """Take a score of the SDK, 0..1; rounding beyond the ends is cut off."""
+    return min(max(_finite(value), 0.0), 1.0)

@@ -1,0 +1,103 @@
+"""Faces of FaceEngine: detection in the shapes that its bindings have had, and the warped face."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from inference_pool.lunasdk.engine import Engine, optional_value, value_of
+from shared.errors import EstimationError
+from shared.estimation import Box, Image
+
+MOST_FACES = 10
+
+
+@dataclass(slots=True)
+class SdkFace:
+    """A face as FaceEngine knows it.
+
+    Attributes:
+        box: box in frame pixels.
+        score: confidence, 0..1.
+        image: FaceEngine's copy of the frame.
+        detection: FaceEngine's detection.
+        landmarks: its five landmarks.
+        warp: the warped face and the warped landmarks, once a stage has asked for them.
+        best_shot: FaceEngine's estimate of pose and fitness in one, once a stage has asked for it.
+    """
+
+    box: Box
+    score: float
+    image: Any
+    detection: Any
+    landmarks: Any
+    warp: tuple[Any, Any] | None = None
+    best_shot: Any = None
+
+
+class Detector:
+    """Finds faces and warps them.
+
+    Args:
+        engine: FaceEngine.
+
+    Raises:
+        StartupError: the detector or the warper cannot be made.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        module = engine.module
+        self._module = module
+        self._detector = engine.create("createDetector", kind=module.FACE_DET_V3)
+        self._warper = engine.create("createWarper")
+        points = getattr(module, "DT_LANDMARKS5", None)
+        box = getattr(module, "DT_BBOX", 0)
+        self._kind = module.DetectionType(box | (module.dt5Landmarks if points is None else points))
+
+    def detect(self, image: Image) -> list[SdkFace]:
+        """Find all faces of a frame, (height, width, 3) BGR."""
+        picture = self._picture(image)
+        found = value_of(
+            self._detector.detect([picture], [picture.getRect()], MOST_FACES, self._kind)
+        )
+        return [
+            SdkFace(_box(detection), _score(detection), picture, detection, landmarks)
+            for detection, landmarks in _pairs(found)
+        ]
+
+    def warp(self, face: SdkFace) -> tuple[Any, Any]:
+        """Warp a face to the upright square that most estimators take; once for each face."""
+        if face.warp is None:
+            transformation = self._warper.createTransformation(face.detection, face.landmarks)
+            face.warp = (
+                value_of(self._warper.warp(face.image, transformation)),
+                value_of(self._warper.warp(face.landmarks, transformation)),
+            )
+        return face.warp
+
+    def _picture(self, image: Image) -> Any:
+        """Copy a frame into FaceEngine; it reads the array unchecked, so make it what it needs."""
+        rgb = np.ascontiguousarray(image[:, :, ::-1])
+        picture = self._module.Image()
+        error = picture.setData(rgb, self._module.FormatType.R8G8B8)
+        if error is not None and not error.isOk:
+            raise EstimationError(str(error.what))
+        return picture
+
+
+def _pairs(found: Any) -> list[tuple[Any, Any]]:
+    """Detections and landmarks of the one image: a batch object today, a list of faces before."""
+    if hasattr(found, "getDetections"):
+        return list(zip(found.getDetections(0), found.getLandmarks5(0), strict=True))
+    return [(face.detection, optional_value(face, "landmarks5_opt")) for face in found[0]]
+
+
+def _box(detection: Any) -> Box:
+    rect = detection.getRect() if hasattr(detection, "getRect") else detection.rect
+    return Box(round(rect.x), round(rect.y), round(rect.width), round(rect.height))
+
+
+def _score(detection: Any) -> float:
+    return float(detection.getScore() if hasattr(detection, "getScore") else detection.score)

@@ -1,0 +1,131 @@
+"""Opens FaceEngine: bindings, data, licence; and makes its estimators.
+
+The bindings have changed their shape over the years and tell no version, so what is there is found
+by ``hasattr``. Names of FaceEngine are the vendor's own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from shared.config_manual import FaceEngineSection
+from shared.errors import EstimationError, StartupError
+
+MODULE = "FaceEngine"
+
+
+class Engine:
+    """FaceEngine with an active licence.
+
+    Args:
+        settings: section ``[FACEENGINE]``.
+
+    Attributes:
+        module: the FaceEngine module.
+
+    Raises:
+        StartupError: bindings, data or licence are missing or refused; one line says which.
+    """
+
+    def __init__(self, settings: FaceEngineSection) -> None:
+        self.module = _import(settings.sdkBindingsPath)
+        data = _existing(settings.sdkDataPath, "sdkDataPath")
+        licence = _existing(settings.sdkLicensePath, "sdkLicensePath")
+        try:
+            self._engine = self.module.createFaceEngine(dataPath=str(data))
+        except RuntimeError as error:
+            raise StartupError(f"[FACEENGINE] sdkDataPath {data}: {error}") from error
+        self._activate(licence)
+
+    def _activate(self, licence: Path) -> None:
+        """Activate the licence; the answer is a bool in old bindings, a result in new ones."""
+        try:
+            answer = self._engine.activateLicense(self._engine.getLicense(), str(licence))
+        except RuntimeError as error:
+            raise StartupError(f"[FACEENGINE] sdkLicensePath {licence}: {error}") from error
+        # A result object is truthy whatever it says.
+        if not getattr(answer, "isOk", answer):
+            reason = getattr(answer, "what", "it is not valid here")
+            raise StartupError(f"[FACEENGINE] sdkLicensePath {licence}: {reason}")
+
+    def has(self, creator: str) -> bool:
+        """Tell whether these bindings can make an object."""
+        return hasattr(self._engine, creator)
+
+    def create(self, *creators: str, kind: Any = None) -> Any:
+        """Make an object by the first creator that these bindings have.
+
+        Args:
+            *creators: names of methods, the preferred one first.
+            kind: argument of the creator, such as the type of detector.
+
+        Raises:
+            StartupError: there is none, or the data or licence do not allow it.
+        """
+        creator = next((name for name in creators if self.has(name)), None)
+        if creator is None:
+            raise StartupError(f"[FACEENGINE] these bindings have no {' or '.join(creators)}")
+        arguments = () if kind is None else (kind,)
+        options = (
+            {"launchOptions": self.module.LaunchOptions()}
+            if hasattr(self.module, "LaunchOptions")
+            else {}
+        )
+        try:
+            return getattr(self._engine, creator)(*arguments, **options)
+        except RuntimeError as error:
+            raise StartupError(
+                f"[FACEENGINE] {creator}: {error}; is the model in sdkDataPath and the feature in "
+                "the licence?"
+            ) from error
+
+
+def _import(folder: str) -> ModuleType:
+    if not Path(folder).is_dir():
+        raise StartupError(
+            f"[FACEENGINE] sdkBindingsPath {folder}: there is no such folder; "
+            "give the one that holds the FaceEngine module of LUNA SDK"
+        )
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    try:
+        return importlib.import_module(MODULE)
+    except ImportError as error:
+        raise StartupError(
+            f"[FACEENGINE] sdkBindingsPath {folder}: {MODULE} cannot be imported: {error}"
+        ) from error
+
+
+def _existing(path: str, key: str) -> Path:
+    found = Path(path)
+    if not found.exists():
+        raise StartupError(f"[FACEENGINE] {key} {path}: there is no such file or folder")
+    return found
+
+
+def value_of(result: Any) -> Any:
+    """Take the value out of ``(error, value)``, the way every FaceEngine call answers.
+
+    Raises:
+        EstimationError: the call failed; the message is FaceEngine's own.
+    """
+    error, value = result
+    if not error.isOk:
+        raise EstimationError(str(error.what))
+    return value
+
+
+def optional_value(holder: Any, name: str) -> Any:
+    """Take the value of an ``_opt`` attribute.
+
+    Raises:
+        EstimationError: it is not set.
+    """
+    optional = getattr(holder, name)
+    if not optional.isValid():
+        raise EstimationError(f"{name} was not estimated")
+    return optional.value()
