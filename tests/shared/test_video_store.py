@@ -1,0 +1,87 @@
+"""Frames of a session in a real Redis: what was written is read, once and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from redis.exceptions import ResponseError
+
+from shared import video_store
+from shared.video_store import SessionMeta, StoredFrame
+from tests.support.redis_server import RedisServer, running_redis
+
+SESSION = "0123456789abcdef" * 2
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _empty(redis: RedisServer) -> None:
+    redis.client().flushall()
+
+
+def write(redis: RedisServer, *frames: StoredFrame) -> None:
+    with redis.client() as client:
+        for frame in frames:
+            fields = video_store.encode_frame(frame)
+            client.xadd(video_store.frames_key(SESSION), fields, id=frame.entry_id)
+
+
+def frame(seq: int) -> StoredFrame:
+    status = {"isOk": False, "errors": [12, 13], "details": {"ags": 0.5}}
+    return StoredFrame(seq, 1_700_000_000.123456 + seq, bytes([seq % 256]) * 1000, status)
+
+
+@pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 100])
+def test_frames_are_read_as_written(redis: RedisServer, count: int) -> None:
+    """Whatever the number of chunks: every frame, in order, unchanged."""
+    frames = [frame(seq) for seq in range(1, count + 1)]
+    write(redis, *frames)
+    with redis.client() as client:
+        assert list(video_store.read_frames(client, SESSION)) == frames
+
+
+def test_a_repeated_frame_is_refused(redis: RedisServer) -> None:
+    """An entry's id is the frame's number, so a repetition changes nothing."""
+    write(redis, frame(1), frame(5))
+    for seq in (1, 3, 5):
+        with pytest.raises(ResponseError, match="equal or smaller"):
+            write(redis, frame(seq))
+    with redis.client() as client:
+        assert [f.seq for f in video_store.read_frames(client, SESSION)] == [1, 5]
+
+
+def test_meta_is_read_as_written(redis: RedisServer) -> None:
+    """The hash keeps every field; a field of a later version does no harm."""
+    meta = SessionMeta(1.5, 9.25, False, [40], 3, 17, 2, "1.0")
+    with redis.client() as client:
+        assert video_store.read_meta(client, SESSION) is None
+        client.hset(video_store.meta_key(SESSION), mapping=video_store.encode_meta(meta))
+        client.hset(video_store.meta_key(SESSION), "later", "1")
+        assert video_store.read_meta(client, SESSION) == meta
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [{}, {b"at": b"1", b"frame": b""}, {b"at": b"x", b"frame": b"", b"status": b"{}"}]
+    + [{b"at": b"1", b"frame": b"", b"status": text} for text in (b"[]", b"{", b"1")],
+)
+def test_a_foreign_entry_is_refused(entry: dict[bytes, bytes]) -> None:
+    """What this module did not write is an error, never a frame."""
+    with pytest.raises(ValueError):  # noqa: PT011  json and float word it each their own way
+        video_store.decode_frame(b"1-1", entry)
+
+
+def test_a_forgotten_session_leaves_nothing(redis: RedisServer) -> None:
+    """Frames and hash go together."""
+    write(redis, frame(1))
+    with redis.client() as client:
+        meta = video_store.encode_meta(SessionMeta(1.0, 2.0, True))
+        client.hset(video_store.meta_key(SESSION), mapping=meta)
+        video_store.forget(client, SESSION)
+        assert client.dbsize() == 0

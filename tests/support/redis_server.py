@@ -1,0 +1,89 @@
+"""A real redis-server on a free port of the loopback, which a test may kill and start again."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+
+from tests.support.service import free_port
+
+
+@dataclass
+class RedisServer:
+    """A redis-server whose data lives in a folder of its own, with every write in the log (AOF).
+
+    Attributes:
+        directory: its data, which outlives ``kill``.
+        password: password it asks for, if any.
+        settings: further settings, such as ``("--maxmemory", "10mb")``.
+    """
+
+    directory: Path
+    port: int = field(default_factory=free_port)
+    password: str = ""
+    settings: tuple[str, ...] = ()
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def socket(self) -> Path:
+        return self.directory / "redis.sock"
+
+    @property
+    def url(self) -> str:
+        credentials = f":{quote(self.password, safe='')}@" if self.password else ""
+        return f"redis://{credentials}127.0.0.1:{self.port}/0"
+
+    def client(self) -> Redis:
+        return Redis.from_url(self.url, socket_timeout=10)
+
+    def start(self) -> None:
+        """Start and await its first answer."""
+        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port)]
+        command += ["--dir", str(self.directory), "--unixsocket", str(self.socket)]
+        command += ["--appendonly", "yes", "--appendfsync", "no", "--save", ""]
+        command += ["--requirepass", self.password] if self.password else []
+        with (self.directory / "redis.log").open("ab") as log:
+            self.process = subprocess.Popen([*command, *self.settings], stdout=log, stderr=log)
+        with contextlib.closing(self.client()) as client:
+            deadline = time.monotonic() + 20
+            while True:
+                try:
+                    client.ping()
+                    return
+                except RedisError:
+                    assert self.process.poll() is None, (self.directory / "redis.log").read_text()
+                    assert time.monotonic() < deadline, "redis-server does not answer"
+                    time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@contextlib.contextmanager
+def running_redis(*settings: str, password: str = "") -> Iterator[RedisServer]:
+    """Run a redis-server until the block ends; skip the test where there is none."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("no redis-server (Debian package redis-server)")
+    directory = Path(tempfile.mkdtemp(prefix="lp-redis-"))
+    server = RedisServer(directory, password=password, settings=settings)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        shutil.rmtree(directory)
