@@ -9,9 +9,9 @@ import time
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.intake import Header
 from gateway.limits import TokenBucket
 from shared.estimation import Profile
+from shared.intake import Header
 from shared.messages import Open
 from shared.protocol import CloseCode
 

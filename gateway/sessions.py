@@ -12,11 +12,12 @@ from typing import Any
 
 import msgpack
 
-from gateway import intake, metrics
+from gateway import metrics
 from gateway.dispatch import failed_estimate
 from gateway.judgement import Answers
 from gateway.limits import TokenBucket
 from gateway.session import Outlet, PendingFrame, Session, digest, new_identity
+from shared import intake
 from shared.codes import Code
 from shared.config import Config
 from shared.errors import FrameError, ProtocolError

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import intake
-from gateway.decoding import decode_into
+from shared import intake
 from shared.config import LimitsSection
+from shared.decoding import decode_into
 from shared.errors import FrameError
-from shared.slab import Slab
-from tests.support.stamp import read_stamp, stamped_jpeg
+from shared.estimation import Image
+from tests.support.stamp import stamped_jpeg
 
 LIMITS = LimitsSection()
 
@@ -77,31 +77,24 @@ def test_damaged_jpegs_never_raise_anything_else(position: int, value: int) -> N
         return
 
 
-@pytest.fixture
-def slab(tmp_path_factory: pytest.TempPathFactory) -> Slab:
-    return Slab.create(tmp_path_factory.mktemp("slab") / "slab-1", slots=2, pixels=640 * 480)
-
-
-def test_a_jpeg_lands_in_its_slot(slab: Slab) -> None:
-    """The slot holds the picture, its generation and its number."""
-    data = stamped_jpeg(77, 5)
-    decode_into(slab, 1, 3, 9, data, intake.judge(data, LIMITS))
-    assert read_stamp(slab.frame(1, 3, 9)) == (77, 5)
+def decoded(data: bytes) -> Image:
+    header = intake.judge(data, LIMITS)
+    width, height = header.upright_size
+    target = np.empty((height, width, 3), np.uint8)
+    decode_into(target, data, header)
+    return target
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_orientation_is_respected(slab: Slab, orientation: int) -> None:
+def test_orientation_is_respected(orientation: int) -> None:
     """Every EXIF orientation is turned upright as OpenCV's own reader does."""
     data = with_orientation(encoded(".jpg"), orientation)
     expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert expected is not None
-    decode_into(slab, 0, 1, 1, data, intake.judge(data, LIMITS))
-    difference = slab.frame(0, 1, 1).astype(int) - expected
-    assert np.abs(difference).mean() < 2
+    assert np.abs(decoded(data).astype(int) - expected).mean() < 2
 
 
-def test_a_truncated_jpeg_is_refused(slab: Slab) -> None:
+def test_a_truncated_jpeg_is_refused() -> None:
     """Half a picture is none."""
-    data = stamped_jpeg(1, 1)[:4000]
     with pytest.raises(FrameError):
-        decode_into(slab, 0, 1, 1, data, intake.judge(data, LIMITS))
+        decoded(stamped_jpeg(1, 1)[:4000])

@@ -38,6 +38,12 @@ class Header:
     height: int
     orientation: int = 1
 
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """Width and height in pixels of the picture once it is turned upright."""
+        turned = self.orientation >= 5
+        return (self.height, self.width) if turned else (self.width, self.height)
+
 
 def judge(data: bytes, limits: LimitsSection) -> Header:
     """Read a picture's header and hold it against the limits.
