@@ -18,6 +18,7 @@ COMMANDS = {
     "aggregator": "Run the aggregator.",
     "config": "Check, show and document the configuration.",
     "check": "Judge pictures or videos with the stages of a worker.",
+    "evaluate": "Measure a labelled set and tell error rates.",
     "models": "Fetch, list and verify the model files.",
 }
 """Name of each subcommand (module ``lunapass.commands.NAME``, function ``command``) and help."""

@@ -1,0 +1,1 @@
+"""How good the verdict is: error rates over labelled samples, and what tuning would change."""

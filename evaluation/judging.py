@@ -1,0 +1,81 @@
+"""Judging stored estimates again: verdicts at any thresholds without another look at a picture.
+
+An estimate of an exhaustive run holds every measure, so the checks of ``shared.checks`` can be
+asked again with other rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+
+import numpy as np
+
+from evaluation.samples import Sample
+from shared.checks import Rules, judge
+from shared.estimation import Estimate, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A sample and the estimates of its frames.
+
+    Attributes:
+        sample: what was measured.
+        frames: every frame's estimate; empty for a file that cannot be decoded.
+        cached: the estimates come from an earlier run.
+    """
+
+    sample: Sample
+    frames: tuple[Estimate, ...]
+    cached: bool = False
+
+
+Fault = tuple[Stage, tuple[int, ...]]
+
+
+def faults(estimate: Estimate, rules: Rules, last: Stage = Stage.LIVENESS) -> list[Fault]:
+    """Answer every stage that fails, up to a last one, and its codes, in the stages' order."""
+    stages = (stage for stage in Stage if stage <= last)
+    return [(stage, codes) for stage in stages if (codes := judge(stage, estimate, rules))]
+
+
+def passes_earlier(estimate: Estimate, rules: Rules) -> bool:
+    """Whether a frame comes as far as the liveness estimation."""
+    return not faults(estimate, rules, Stage.AGS)
+
+
+def liveness_score(measured: Measured) -> float | None:
+    """Mean liveness of all frames that have one, whatever the checks before say.
+
+    This is the score of the liveness estimation alone; None where no frame has one.
+    """
+    scores = [frame.liveness.score for frame in measured.frames if frame.liveness is not None]
+    return float(np.mean(scores)) if scores else None
+
+
+def served_score(measured: Measured, rules: Rules, window: int = 1) -> float:
+    """Greatest liveness threshold at which the service would accept a presentation.
+
+    A session goes on until a frame succeeds, so its best moment counts: the best mean over
+    ``window`` frames in a row among those that pass every other check.
+
+    Returns:
+        The score; minus infinity where too few frames pass the other checks.
+    """
+    scores = [
+        frame.liveness.score
+        for frame in measured.frames
+        if frame.liveness is not None
+        and passes_earlier(frame, rules)
+        and frame.liveness.quality_score >= rules.thresholds.livenessQualityScore
+    ]
+    return best_mean(scores, window)
+
+
+def best_mean(scores: Sequence[float], window: int) -> float:
+    """Greatest mean of so many scores in a row; minus infinity where there are fewer."""
+    if len(scores) < window:
+        return -inf
+    return float(np.convolve(scores, np.full(window, 1 / window), mode="valid").max())

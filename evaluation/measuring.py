@@ -1,0 +1,60 @@
+"""Measuring a labelled set with the real stages, each sample once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+from evaluation.cache import Cache, content_hash
+from evaluation.judging import Measured
+from evaluation.samples import Sample
+from inference_pool.estimator import Estimator
+from shared.errors import FrameError
+from shared.estimation import Estimate, Image, Profile
+
+Frames = Callable[[Path], Iterator[Image]]
+"""Decodes a picture or video; raises ``FrameError`` where that fails."""
+
+
+def measure(
+    samples: Iterable[Sample],
+    estimator: Callable[[], Estimator],
+    frames: Frames,
+    cache: Cache | None = None,
+    every: int = 1,
+) -> Iterator[Measured]:
+    """Yield each sample with its frames' estimates.
+
+    Args:
+        samples: what to measure.
+        estimator: makes an exhaustive estimator; asked only once something has to be measured.
+        frames: decodes a file.
+        cache: where earlier estimates are and new ones go.
+        every: take every n-th frame of a video.
+    """
+    made: Estimator | None = None
+    for sample in samples:
+        content = f"{content_hash(sample.path)}/{every}" if cache else ""
+        stored = cache.get(content) if cache else None
+        if stored is not None:
+            yield Measured(sample, stored, cached=True)
+            continue
+        made = made or estimator()
+        estimates = _estimates(sample.path, made, frames, every)
+        if cache:
+            cache.put(content, estimates)
+        yield Measured(sample, estimates)
+
+
+def _estimates(
+    path: Path, estimator: Estimator, frames: Frames, every: int
+) -> tuple[Estimate, ...]:
+    """Measure the frames of a file up to the first that cannot be decoded."""
+    found = []
+    try:
+        for image in islice(frames(path), 0, None, every):
+            found.append(estimator.estimate(image, Profile.PASSIVE))
+    except FrameError:
+        pass
+    return tuple(found)

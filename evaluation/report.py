@@ -1,0 +1,171 @@
+"""The HTML report of an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from evaluation.page import heading, note, page, paragraph, percent, picture, row, table
+from evaluation.samples import ATTACK, LIVE
+from evaluation.svg import Curve, histogram, plot
+
+WORST = 8
+"""Pictures shown of each kind of error."""
+SLOWEST = 10
+
+Thumbnail = Callable[[str], str | None]
+"""Base64 of a small JPEG of a presentation, by its path; None where none can be made."""
+
+
+def html(summary: dict[str, Any], title: str, thumbnail: Thumbnail) -> str:
+    """Write the report.
+
+    Args:
+        summary: what ``summary.summarise`` answered.
+        title: heading.
+        thumbnail: makes the small pictures of the worst errors.
+    """
+    return page(title, _body(summary, thumbnail))
+
+
+def _body(summary: dict[str, Any], thumbnail: Thumbnail) -> Iterator[str]:
+    yield from map(note, summary["notes"])
+    counts = summary["counts"]
+    attacks = ", ".join(f"{count} {name}" for name, count in counts[ATTACK].items()) or "none"
+    yield paragraph(
+        f"{counts[LIVE]} live presentations; attacks: {attacks}; {counts['subjects']} subjects,"
+        f" {counts['frames']} frames. Unit: {summary['unit']}."
+        f" Liveness threshold {summary['threshold']}."
+    )
+    yield heading("The liveness estimation by itself")
+    yield paragraph(
+        "Every presentation with a face is classified by its mean liveness score, whatever the"
+        " checks before say. Definitions of ISO/IEC 30107-3; ACER is the mean of the worst APCER"
+        " and BPCER. Wilson intervals take presentations as independent, the bootstrap draws"
+        " whole subjects."
+    )
+    yield from _rates(summary, summary["threshold"])
+    yield heading("As served")
+    yield paragraph(
+        "The whole service: a presentation is accepted when a frame passes every check"
+        f" (mean of {summary['window']} in a row). What earlier checks refuse is refused."
+    )
+    yield from _rates(summary["served"], summary["threshold"])
+    yield heading("What each check refuses")
+    yield paragraph("Frames refused by a check first, and frames it would refuse at all.")
+    yield _checks(summary["checks"])
+    yield heading("Score distributions")
+    yield _distributions(summary)
+    yield heading("Worst errors")
+    yield from _worst(summary["presentations"], summary["threshold"], thumbnail)
+    yield heading("Slowest")
+    timed = [one for one in summary["presentations"] if one["milliseconds"] is not None]
+    slowest = sorted(timed, key=lambda one: -one["milliseconds"])[:SLOWEST]
+    yield table(
+        ("presentation", "ms a frame"), [(one["path"], one["milliseconds"]) for one in slowest]
+    )
+
+
+def _rates(rates: dict[str, Any], threshold: float) -> Iterator[str]:
+    rows = [
+        _rate(f"APCER {name}", rates["apcer"][name], interval)
+        for name, interval in rates["intervals"]["apcer"].items()
+    ]
+    rows.append(("APCER, worst species", percent(rates["apcerMax"]), "", "", "", ""))
+    rows.append(_rate("BPCER", rates["bpcer"], rates["intervals"]["bpcer"]))
+    rows.append(("ACER", percent(rates["acer"]), "", "", "", ""))
+    yield table(("rate", "value", "errors", "subjects", "Wilson 95 %", "by subject 95 %"), rows)
+    yield table(
+        ("BPCER at APCER", "BPCER", "threshold", "enough attacks"),
+        [
+            (
+                percent(point["apcer"]),
+                percent(point["bpcer"]),
+                point["threshold"],
+                "yes" if point["supported"] else "no",
+            )
+            for point in rates["atFixedApcer"]
+        ],
+    )
+    known = [(t, a, b) for t, a, b in rates["det"] if a is not None and b is not None]
+    if known:
+        trade = Curve("DET", [(a, b) for _, a, b in known], step=True)
+        levels = [(t, a, b) for t, a, b in known if t is not None]
+        over = [
+            Curve("APCER", [(t, a) for t, a, _ in levels], step=True),
+            Curve("BPCER", [(t, b) for t, _, b in levels], step=True),
+        ]
+        yield row(
+            (
+                plot([trade], x="worst APCER", y="BPCER"),
+                plot(over, x="threshold", y="error", marks=[threshold]),
+            )
+        )
+
+
+def _rate(name: str, value: float | None, interval: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        name,
+        percent(value),
+        f"{interval['errors']} of {interval['of']}",
+        str(interval["subjects"]),
+        _range(interval["wilson"]),
+        _range(interval["bySubject"]),
+    )
+
+
+def _range(interval: Sequence[float] | None) -> str:
+    return "-" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}"
+
+
+def _checks(checks: Iterable[dict[str, Any]]) -> str:
+    return table(
+        ("check", "stage", "live first", "live at all", "attacks first", "attacks at all"),
+        [
+            (
+                f"{check['code']} {check['hint']}",
+                check["stage"],
+                *(
+                    _share(check[label][kind], check[label]["of"])
+                    for label in (LIVE, ATTACK)
+                    for kind in ("first", "any")
+                ),
+            )
+            for check in checks
+        ],
+    )
+
+
+def _share(part: int, total: int) -> str:
+    return f"{part} of {total}" if total else "-"
+
+
+def _distributions(summary: dict[str, Any]) -> str:
+    scored = [one for one in summary["presentations"] if one["score"] is not None]
+    names = [LIVE, *sorted({one["species"] for one in scored if one["species"]})]
+    curves = []
+    for name in names:
+        values = [one["score"] for one in scored if (one["species"] or LIVE) == name]
+        curves.append(Curve(f"{name} ({len(values)})", histogram(values), bars=True))
+    return plot(curves, x="liveness score", y="share", marks=[summary["threshold"]])
+
+
+def _worst(
+    presentations: Sequence[dict[str, Any]], threshold: float, thumbnail: Thumbnail
+) -> Iterator[str]:
+    """Show live presentations scored low and attacks scored high, worst first."""
+    scored = [one for one in presentations if one["score"] is not None]
+    refused = [one for one in scored if one["label"] == LIVE and one["score"] < threshold]
+    accepted = [one for one in scored if one["label"] == ATTACK and one["score"] >= threshold]
+    for title, errors in (
+        ("Live, scored as an attack", sorted(refused, key=lambda one: one["score"])),
+        ("Attacks, scored as live", sorted(accepted, key=lambda one: -one["score"])),
+    ):
+        yield f"<h3>{title}: {len(errors)}</h3>"
+        yield row(_figure(one, thumbnail) for one in errors[:WORST])
+
+
+def _figure(one: dict[str, Any], thumbnail: Thumbnail) -> str:
+    codes = ", ".join(map(str, one["codes"])) or "none"
+    caption = f"{one['path']} · {one['species'] or LIVE} · score {one['score']:.3f} · codes {codes}"
+    return picture(thumbnail(one["path"]) or "", caption)

@@ -1,0 +1,119 @@
+"""A labelled set: a folder with ``live/`` and ``attack/SPECIES/``, or a table in CSV.
+
+Below ``live/`` and ``attack/SPECIES/`` a further folder names the subject, so that pictures of one
+person count together; a file without one is a subject of its own. A CSV has the columns ``path``
+(relative to the CSV), ``label`` (``live`` or ``attack``), ``species`` and ``subject``.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import ResourceError
+
+PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
+LIVE, ATTACK = "live", "attack"
+UNNAMED = "unnamed"
+"""Species of an attack for which none is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One presentation.
+
+    Attributes:
+        path: picture, video or session folder.
+        name: the path as told in reports, relative to the set.
+        species: kind of attack; empty for a live presentation.
+        subject: whose presentation it is.
+    """
+
+    path: Path
+    name: str
+    species: str
+    subject: str
+
+    @property
+    def live(self) -> bool:
+        """Whether a live person is shown."""
+        return not self.species
+
+
+def read(source: Path, endings: frozenset[str]) -> list[Sample]:
+    """List the samples of a folder or a CSV file.
+
+    Args:
+        source: the folder or the file.
+        endings: endings of the files that count, in lower case; the others are passed over.
+
+    Raises:
+        ResourceError: there is no such set, or it is not laid out as one.
+    """
+    if source.is_dir():
+        found = [*_live(source, endings), *_attacks(source, endings)]
+        wanted = f"{LIVE}/ or {ATTACK}/SPECIES/ with pictures or videos in it"
+    else:
+        found, wanted = list(_table(source)), "a line"
+    if not found:
+        raise ResourceError(f"{source}: found no sample; expected {wanted}")
+    return found
+
+
+def _live(folder: Path, endings: frozenset[str]) -> Iterator[Sample]:
+    for path in _files(folder / LIVE, endings):
+        yield _sample(folder, path, folder / LIVE, "")
+
+
+def _attacks(folder: Path, endings: frozenset[str]) -> Iterator[Sample]:
+    root = folder / ATTACK
+    for path in _files(root, endings):
+        species = path.relative_to(root).parts[0] if path.parent != root else UNNAMED
+        yield _sample(folder, path, root / species if path.parent != root else root, species)
+
+
+def _files(folder: Path, endings: frozenset[str]) -> list[Path]:
+    """Files below a folder in the order of their names; hidden ones are passed over."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in endings
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def _sample(source: Path, path: Path, root: Path, species: str) -> Sample:
+    inside = path.relative_to(root)
+    subject = inside.parts[0] if len(inside.parts) > 1 else str(path.relative_to(source))
+    return Sample(path, str(path.relative_to(source)), species, subject)
+
+
+def _table(path: Path) -> Iterator[Sample]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            missing = {"path", "label"} - set(rows.fieldnames or ())
+            if missing:
+                raise ResourceError(f"{path}: the column {min(missing)!r} is missing")
+            for row in rows:
+                yield _row(path, rows.line_num, row)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ResourceError(f"{path}: cannot be read as CSV: {error}") from error
+
+
+def _row(table: Path, line: int, row: dict[str, str | None]) -> Sample:
+    name, label = (row["path"] or "").strip(), (row["label"] or "").strip().lower()
+    if label not in (LIVE, ATTACK):
+        raise ResourceError(
+            f"{table}: line {line}: label: found {label!r}; allowed are {LIVE!r} and {ATTACK!r}"
+        )
+    path = table.parent / name
+    if not path.exists():
+        raise ResourceError(f"{table}: line {line}: path: there is no file {name!r}")
+    species = "" if label == LIVE else (row.get("species") or "").strip() or UNNAMED
+    return Sample(path, name, species, (row.get("subject") or "").strip() or name)

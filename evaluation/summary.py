@@ -1,0 +1,255 @@
+"""Everything the report says about a measured set, as plain data that JSON can hold."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+
+from evaluation import metrics
+from evaluation.judging import Measured, faults, liveness_score, served_score
+from evaluation.samples import ATTACK, LIVE
+from shared.checks import Rules
+from shared.codes import hint
+from shared.estimation import Estimate, Stage
+
+BOUNDS = (0.01, 0.05, 0.10)
+FEW = 30
+"""Presentations below which a rate is told to rest on few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A presentation with the score it is classified by.
+
+    Attributes:
+        measured: sample and estimates.
+        score: liveness by itself; None where no frame has one.
+        served: score as the whole service would judge; minus infinity where it never accepts.
+        codes: codes of the first failing stage of the frame that came furthest.
+    """
+
+    measured: Measured
+    score: float | None
+    served: float
+    codes: tuple[int, ...]
+
+    @property
+    def species(self) -> str:
+        """Kind of attack; empty for a live presentation."""
+        return self.measured.sample.species
+
+
+def score(measured: Measured, rules: Rules, window: int) -> Scored:
+    """Score one presentation by itself and as served."""
+    return Scored(
+        measured,
+        liveness_score(measured),
+        served_score(measured, rules, window),
+        _furthest(measured, rules),
+    )
+
+
+def _furthest(measured: Measured, rules: Rules) -> tuple[int, ...]:
+    first = [next(iter(faults(frame, rules)), None) for frame in measured.frames]
+    if not first or None in first:
+        return ()
+    return max((fault for fault in first if fault), key=lambda fault: fault[0])[1]
+
+
+def by_frame(measured: Measured) -> list[Measured]:
+    """Split a presentation into one for each frame; the subject stays."""
+    if len(measured.frames) < 2:
+        return [measured]
+    return [Measured(measured.sample, (frame,), measured.cached) for frame in measured.frames]
+
+
+def summarise(scored: Sequence[Scored], rules: Rules, *, unit: str, window: int) -> dict[str, Any]:
+    """Summarise a set.
+
+    Args:
+        scored: its presentations.
+        rules: thresholds.
+        unit: what a presentation is, for the reader.
+        window: frames that the service aggregates.
+    """
+    threshold = rules.thresholds.livenessScore
+    answered = [one for one in scored if one.score is not None]
+    return {
+        **_rates(answered, threshold, lambda one: one.score or 0.0),
+        "nonResponse": _non_response(scored),
+        "served": _rates(scored, threshold, lambda one: one.served),
+        "threshold": threshold,
+        "unit": unit,
+        "window": window,
+        "counts": _counts(scored),
+        "checks": _checks(scored, rules),
+        "notes": _notes(scored),
+        "thresholds": rules.thresholds.model_dump(mode="json"),
+        "presentations": [_presentation(one, threshold) for one in scored],
+    }
+
+
+def _rates(
+    scored: Sequence[Scored], threshold: float, value: Callable[[Scored], float]
+) -> dict[str, Any]:
+    """All error rates under one way of scoring."""
+    live = _scores((one for one in scored if not one.species), value)
+    names = sorted({one.species for one in scored if one.species})
+    species = {
+        name: _scores((one for one in scored if one.species == name), value) for name in names
+    }
+    curve = metrics.det(species, live)
+    equal = metrics.equal_error(curve)
+    return {
+        "apcer": {name: _number(metrics.apcer(species[name], threshold)) for name in names},
+        "apcerMax": _number(metrics.worst_apcer(species, threshold)),
+        "bpcer": _number(metrics.bpcer(live, threshold)),
+        "acer": _number(metrics.acer(species, live, threshold)),
+        "intervals": {
+            "apcer": {
+                name: _intervals(
+                    [one for one in scored if one.species == name],
+                    lambda one: value(one) >= threshold,
+                )
+                for name in names
+            },
+            "bpcer": _intervals(
+                [one for one in scored if not one.species], lambda one: value(one) < threshold
+            ),
+        },
+        "atFixedApcer": [
+            {
+                "apcer": point.apcer,
+                "threshold": _number(point.threshold),
+                "bpcer": _number(point.bpcer),
+                "supported": point.supported,
+            }
+            for point in (metrics.at_apcer(species, live, bound) for bound in BOUNDS)
+        ],
+        "equalError": equal and [_number(equal.threshold), equal.apcer, equal.bpcer],
+        "det": [
+            [_number(point.threshold), _number(point.apcer), _number(point.bpcer)]
+            for point in curve
+        ],
+    }
+
+
+def _scores(scored: Any, value: Callable[[Scored], float]) -> metrics.Scores:
+    return np.array([value(one) for one in scored], float)
+
+
+def _intervals(scored: Sequence[Scored], wrong: Callable[[Scored], bool]) -> dict[str, Any]:
+    mistakes = [wrong(one) for one in scored]
+    subjects = [one.measured.sample.subject for one in scored]
+    return {
+        "errors": sum(mistakes),
+        "of": len(mistakes),
+        "subjects": len(set(subjects)),
+        "wilson": metrics.wilson(sum(mistakes), len(mistakes)),
+        "bySubject": metrics.by_subject(mistakes, subjects) if mistakes else None,
+    }
+
+
+def _non_response(scored: Sequence[Scored]) -> dict[str, Any]:
+    """Share of presentations without any liveness score (APNRR and BPNRR of the standard)."""
+    names = sorted({one.species for one in scored})
+    shares = {}
+    for name in names:
+        group = [one for one in scored if one.species == name]
+        shares[name or LIVE] = sum(one.score is None for one in group) / len(group)
+    return shares
+
+
+def _counts(scored: Sequence[Scored]) -> dict[str, Any]:
+    attacks = Counter(one.species for one in scored if one.species)
+    frames = [len(one.measured.frames) for one in scored]
+    return {
+        "presentations": len(scored),
+        LIVE: len(scored) - attacks.total(),
+        ATTACK: dict(sorted(attacks.items())),
+        "subjects": len({one.measured.sample.subject for one in scored}),
+        "frames": sum(frames),
+        "unreadable": frames.count(0),
+    }
+
+
+def _checks(scored: Sequence[Scored], rules: Rules) -> list[dict[str, Any]]:
+    """For each code that occurs: frames refused by it first, and frames it would refuse at all."""
+    totals: Counter[str] = Counter()
+    first: Counter[tuple[int, str]] = Counter()
+    anywhere: Counter[tuple[int, str]] = Counter()
+    stages: dict[int, Stage] = {}
+    for one in scored:
+        label = ATTACK if one.species else LIVE
+        for frame in one.measured.frames:
+            totals[label] += 1
+            for place, (stage, codes) in enumerate(_own_faults(frame, rules)):
+                for code in codes:
+                    stages[code] = stage
+                    anywhere[code, label] += 1
+                    first[code, label] += place == 0
+    return [
+        {"code": int(code), "hint": hint(code), "stage": stages[code].name.lower()}
+        | {
+            label: {
+                "first": first[code, label],
+                "any": anywhere[code, label],
+                "of": totals[label],
+            }
+            for label in (LIVE, ATTACK)
+        }
+        for code in sorted(stages, key=lambda code: (stages[code], code))
+    ]
+
+
+def _own_faults(frame: Estimate, rules: Rules) -> list[tuple[Stage, tuple[int, ...]]]:
+    """Faults of a frame; without a face, only that."""
+    found = faults(frame, rules)
+    return found if frame.faces else found[:1]
+
+
+def _notes(scored: Sequence[Scored]) -> list[str]:
+    """What a reader has to know before quoting a figure."""
+    counts = _counts(scored)
+    groups = {LIVE: counts[LIVE]} | counts[ATTACK]
+    small = [f"{count} of {name!r}" for name, count in groups.items() if count < FEW]
+    notes = []
+    if small:
+        notes.append(
+            f"A small sample: {', '.join(small)}. With no error among n one only knows, with 95 %"
+            " confidence, that the rate is below about 3/n. Quote no error rate from this set."
+        )
+    if not counts[LIVE]:
+        notes.append("There is no live presentation, so there is no BPCER.")
+    if not counts[ATTACK]:
+        notes.append("There is no attack, so there is no APCER.")
+    if counts["unreadable"]:
+        notes.append(f"{counts['unreadable']} file(s) could not be decoded.")
+    return notes
+
+
+def _presentation(one: Scored, threshold: float) -> dict[str, Any]:
+    sample, frames = one.measured.sample, one.measured.frames
+    spent = [sum(frame.timings.values()) for frame in frames]
+    return {
+        "path": sample.name,
+        "label": LIVE if sample.live else ATTACK,
+        "species": sample.species,
+        "subject": sample.subject,
+        "frames": len(frames),
+        "score": one.score,
+        "served": _number(one.served),
+        "accepted": one.served >= threshold,
+        "codes": [int(code) for code in one.codes],
+        "milliseconds": round(float(np.mean(spent)), 1) if spent else None,
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON knows neither infinity nor NaN."""
+    return value if isfinite(value) else None

@@ -1,0 +1,55 @@
+"""Small pictures for a report."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from itertools import islice
+
+import cv2
+
+from evaluation.judging import Measured
+from evaluation.measuring import Frames
+from shared.errors import FrameError
+
+SIDE = 190
+
+
+class Thumbnails:
+    """Makes a thumbnail of the frame with the most telling score of a presentation.
+
+    Args:
+        measured: the presentations by name.
+        frames: decodes a file.
+        every: step at which the frames of a video were taken.
+    """
+
+    def __init__(self, measured: Mapping[str, Measured], frames: Frames, every: int = 1) -> None:
+        self._measured = measured
+        self._frames = frames
+        self._every = every
+
+    def __call__(self, name: str) -> str | None:
+        """Return the base64 of a JPEG; None where the frame cannot be decoded."""
+        one = self._measured[name]
+        try:
+            start = self._every * _telling(one)
+            image = next(islice(self._frames(one.sample.path), start, None), None)
+        except FrameError:
+            return None
+        if image is None:
+            return None
+        scale = SIDE / image.shape[1]
+        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        return base64.b64encode(cv2.imencode(".jpg", small)[1].tobytes()).decode()
+
+
+def _telling(measured: Measured) -> int:
+    """Number of the frame with the lowest score of a live one, the highest of an attack."""
+    scores = [
+        (frame.liveness.score, place)
+        for place, frame in enumerate(measured.frames)
+        if frame.liveness is not None
+    ]
+    pick = min if measured.sample.live else max
+    return pick(scores, default=(0.0, 0))[1]

@@ -1,0 +1,156 @@
+"""``lunapass evaluate``: error rates over a labelled set with the real stages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from evaluation.cache import Cache, default_folder, fingerprint
+from evaluation.judging import Measured
+from evaluation.measuring import measure
+from evaluation.page import percent
+from evaluation.report import html
+from evaluation.samples import PICTURES, read
+from evaluation.summary import by_frame, score, summarise
+from evaluation.thumbnails import Thumbnails
+from inference_pool.backends import load_backend
+from inference_pool.estimator import Estimator
+from lunapass.commands.options import config_option
+from lunapass.media import VIDEOS, frames
+from shared.checks import Rules
+from shared.config import Config
+from shared.config_loading import load
+from shared.errors import ResourceError
+
+
+@click.command("evaluate")
+@click.argument("source", metavar="DIR|CSV", type=click.Path(path_type=Path, exists=True))
+@click.option("--json", "json_file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--html", "html_file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--unit",
+    type=click.Choice(["presentation", "frame"]),
+    default="presentation",
+    show_default=True,
+    help="Count files, or every frame by itself (a frame keeps its file's subject).",
+)
+@click.option(
+    "--every",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Take every n-th frame of a video.",
+)
+@click.option(
+    "--cache",
+    "cache_folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_folder,
+    help="Where estimates are kept, so that a run can be resumed.  [default: the user's cache]",
+)
+@click.option("--no-cache", is_flag=True, help="Measure everything anew and keep nothing.")
+@config_option
+def command(
+    source: Path,
+    json_file: Path | None,
+    html_file: Path | None,
+    unit: str,
+    every: int,
+    cache_folder: Path,
+    no_cache: bool,
+    config_path: Path | None,
+) -> None:
+    """Measure a labelled set and tell the error rates of ISO/IEC 30107-3.
+
+    DIR has live/ and attack/SPECIES/ with pictures and videos, in further folders one for each
+    subject; a CSV has the columns path, label (live, attack), species and subject.
+    """
+    config = load(config_path)
+    rules = Rules.of(config)
+    samples = read(source, PICTURES | VIDEOS)
+    cache = None if no_cache else Cache(cache_folder, fingerprint(config))
+
+    def estimator() -> Estimator:
+        return Estimator(load_backend(config), rules, exhaustive=True)
+
+    measured = list(_progress(measure(samples, estimator, frames, cache, every), len(samples)))
+    window = _window(config) if unit == "presentation" else 1
+    apart = [part for one in measured for part in by_frame(one)] if unit == "frame" else measured
+    summary = summarise(
+        [score(one, rules, window) for one in apart], rules, unit=unit, window=window
+    )
+    _print(summary, measured)
+    if json_file:
+        _write(json_file, json.dumps(summary, indent=1) + "\n")
+    if html_file:
+        thumbnails = Thumbnails({one.sample.name: one for one in measured}, frames, every)
+        _write(html_file, html(summary, f"Evaluation of {source.name}", thumbnails))
+
+
+def _window(config: Config) -> int:
+    """Frames over which the service takes the mean."""
+    aggregate = config.MIDDLEWARES.WS.AggregateLiveness
+    return aggregate.args.framesCount if aggregate.isEnabled else 1
+
+
+def _progress(measured: Any, total: int) -> Any:
+    """Show a bar on a terminal's standard error while the set is measured."""
+    columns = (
+        *Progress.get_default_columns()[:2],
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[name]}"),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("measuring", total=total, name="")
+        for one in measured:
+            progress.update(task, advance=1, name=one.sample.name[-40:])
+            yield one
+
+
+def _print(summary: dict[str, Any], measured: list[Measured]) -> None:
+    console = Console()
+    table = Table("", box=None)
+    for heading in ("liveness alone", "errors", "95 %", "as served", "errors", "95 %"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    served = summary["served"]
+    intervals = summary["intervals"], served["intervals"]
+    for name in summary["served"]["apcer"]:
+        cells = (
+            _cells(rates["apcer"].get(name), interval["apcer"].get(name))
+            for rates, interval in zip((summary, served), intervals, strict=True)
+        )
+        table.add_row(f"APCER {name}", *next(cells), *next(cells))
+    table.add_row(
+        "BPCER",
+        *_cells(summary["bpcer"], intervals[0]["bpcer"]),
+        *_cells(served["bpcer"], intervals[1]["bpcer"]),
+    )
+    table.add_row("ACER", percent(summary["acer"]), "", "", percent(served["acer"]), "", "")
+    console.print(table)
+    for note in summary["notes"]:
+        console.print(note, style="yellow", markup=False, highlight=False)
+    cached = sum(one.cached for one in measured)
+    console.print(f"{len(measured)} samples, {cached} of them from the cache")
+
+
+def _cells(rate: float | None, interval: dict[str, Any] | None) -> tuple[str, str, str]:
+    if interval is None:
+        return "-", "", ""
+    low, high = interval["wilson"]
+    return percent(rate), f"{interval['errors']}/{interval['of']}", f"{low:.3f}-{high:.3f}"
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ResourceError(f"cannot write {file}: {error.strerror}") from error

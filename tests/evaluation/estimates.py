@@ -1,0 +1,37 @@
+"""Estimates that pass every default check but for what a test changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from evaluation.judging import Measured
+from evaluation.samples import Sample
+from shared.estimation import Box, Estimate, Eyes, HeadPose, Liveness, Mouth, Quality
+
+QUALITY = Quality(blur=0.9, light=0.9, darkness=0.9, illumination=0.9, specularity=0.9)
+
+
+def estimate(liveness: float | None = 0.9, **changed: Any) -> Estimate:
+    good = Estimate(
+        640,
+        480,
+        faces=1,
+        face=Box(200, 100, 220, 260),
+        quality=QUALITY,
+        head_pose=HeadPose(0, 0, 0),
+        eyes=Eyes(0.3, 0.3, left_open=True, right_open=True),
+        mouth=Mouth(0, 0, 0),
+        glasses="no_glasses",
+        ags=0.9,
+        liveness=None if liveness is None else Liveness(liveness, 1.0),
+        timings={"faces": 2.0, "liveness": 8.0},
+    )
+    return replace(good, **changed)
+
+
+def presentation(
+    *frames: Estimate, name: str = "live/a.jpg", species: str = "", subject: str = ""
+) -> Measured:
+    return Measured(Sample(Path(name), name, species, subject or name), frames)

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evaluation.cache import Cache, content_hash, fingerprint
+from evaluation.measuring import measure
+from evaluation.samples import Sample
+from shared.config import ChecksSection, Config, ModelsSection
+from shared.config_manual import LivenessSection, ThresholdsSection
+from tests.evaluation.estimates import estimate
+
+
+def test_estimates_come_back(tmp_path: Path) -> None:
+    """What was stored is found under the same content and fingerprint only."""
+    stored = (estimate(0.25), estimate(None))
+    Cache(tmp_path, "models").put("content", stored)
+    assert Cache(tmp_path, "models").get("content") == stored
+    assert Cache(tmp_path, "models").get("other") is None
+    assert Cache(tmp_path, "other").get("content") is None
+
+
+def test_damaged_file_is_measured_again(tmp_path: Path) -> None:
+    cache = Cache(tmp_path, "models")
+    cache.put("content", [estimate()])
+    (file,) = tmp_path.rglob("*.estimates")
+    file.write_bytes(file.read_bytes()[:-9])
+    assert cache.get("content") is None
+
+
+def test_fingerprint_follows_models_and_measures_not_thresholds(tmp_path: Path) -> None:
+    """Other models or another openness of eyes measure anew; another threshold does not."""
+    (tmp_path / "a.onnx").write_bytes(b"one")
+    models = ModelsSection(directory=str(tmp_path))
+    plain = fingerprint(Config(MODELS=models))
+    strict = LivenessSection(THRESHOLDS=ThresholdsSection(blur=0.9))
+    assert fingerprint(Config(MODELS=models, LIVENESS=strict)) == plain
+    assert fingerprint(Config(MODELS=models, CHECKS=ChecksSection(eyeOpen=0.3))) != plain
+    (tmp_path / "a.onnx").write_bytes(b"two")
+    assert fingerprint(Config(MODELS=models)) != plain
+
+
+def test_content_hash_does_not_depend_on_the_place(tmp_path: Path) -> None:
+    """A moved or renamed picture is the same; a changed one is another."""
+    one, other = tmp_path / "one.jpg", tmp_path / "other.jpg"
+    one.write_bytes(b"pixels")
+    other.write_bytes(b"pixels")
+    assert content_hash(one) == content_hash(other)
+    other.write_bytes(b"pixelz")
+    assert content_hash(one) != content_hash(other)
+
+
+def test_interrupted_run_goes_on_where_it_ended(tmp_path: Path) -> None:
+    """Samples measured before are not measured again, even by a run that was cut off."""
+    samples = []
+    for name in "abc":
+        (tmp_path / name).write_text(name)
+        samples.append(Sample(tmp_path / name, name, "", name))
+    cache = Cache(tmp_path / "cache", "models")
+
+    class Stopped(Exception):
+        pass
+
+    def estimator():  # type: ignore[no-untyped-def]
+        raise Stopped
+
+    cache.put(f"{content_hash(tmp_path / 'a')}/1", [estimate(0.5)])
+    run = measure(samples, estimator, lambda path: iter(()), cache)
+    first = next(run)
+    assert (first.cached, first.frames[0].liveness) == (True, estimate(0.5).liveness)
+    with pytest.raises(Stopped):
+        next(run)

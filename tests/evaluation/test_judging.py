@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from math import inf
+
+import pytest
+
+from evaluation.judging import faults, liveness_score, passes_earlier, served_score
+from shared.checks import Rules
+from shared.codes import Code
+from shared.config_manual import ThresholdsSection
+from shared.estimation import HeadPose, Liveness, Stage
+from tests.evaluation.estimates import estimate, presentation
+
+RULES = Rules()
+TURNED = HeadPose(40, 0, 0)
+
+
+def test_every_fault_is_told_in_order() -> None:
+    """A frame turned away and not live fails at both stages; other rules see it otherwise."""
+    frame = estimate(0.2, head_pose=TURNED)
+    assert faults(frame, RULES) == [
+        (Stage.HEAD_POSE, (Code.TURN_RIGHT,)),
+        (Stage.LIVENESS, (Code.LOW_LIVENESS,)),
+    ]
+    lenient = Rules(ThresholdsSection(yaw=45, livenessScore=0.1))
+    assert faults(frame, lenient) == []
+
+
+def test_earlier_checks_leave_liveness_out() -> None:
+    assert passes_earlier(estimate(0.0), RULES)
+    assert not passes_earlier(estimate(1.0, head_pose=TURNED), RULES)
+
+
+def test_liveness_by_itself_is_the_mean() -> None:
+    """Frames without a score do not count; without any there is no response."""
+    shown = presentation(estimate(0.2, head_pose=TURNED), estimate(0.6), estimate(None))
+    assert liveness_score(shown) == pytest.approx(0.4)
+    assert liveness_score(presentation(estimate(None))) is None
+    assert liveness_score(presentation()) is None
+
+
+def test_service_takes_the_best_moment() -> None:
+    """One good frame among bad ones is enough for an attacker, and must count as such."""
+    shown = presentation(estimate(0.1), estimate(0.8), estimate(0.95, head_pose=TURNED))
+    assert served_score(shown, RULES) == 0.8
+
+
+def test_aggregation_needs_its_frames() -> None:
+    """With a window the best mean in a row counts, and too few frames are never accepted."""
+    shown = presentation(estimate(0.1), estimate(0.8), estimate(0.6))
+    assert served_score(shown, RULES, window=2) == pytest.approx(0.7)
+    assert served_score(shown, RULES, window=4) == -inf
+
+
+def test_unfit_frames_are_never_accepted() -> None:
+    """A frame below the quality of the liveness judgement does not count as served."""
+    assert served_score(presentation(estimate(liveness=None)), RULES) == -inf
+    unfit = estimate()
+    unfit.liveness = Liveness(0.99, 0.2)
+    assert served_score(presentation(unfit), RULES) == -inf

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import itertools
+from math import inf, isnan
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evaluation.metrics import (
+    acer,
+    apcer,
+    at_apcer,
+    bpcer,
+    by_subject,
+    det,
+    equal_error,
+    wilson,
+    worst_apcer,
+)
+
+LIVE = np.array([0.9, 0.8, 0.6, 0.3])
+PRINT = np.array([0.1, 0.2, 0.7, 0.4])
+REPLAY = np.array([0.5, 0.55])
+
+scores = st.lists(st.floats(0, 1), min_size=1, max_size=30).map(np.array)
+thresholds = st.floats(-0.1, 1.1)
+
+
+def test_rates_by_hand() -> None:
+    """Of four prints one is accepted at .5, of two replays both; of four live one is refused."""
+    assert apcer(PRINT, 0.5) == 1 / 4
+    assert apcer(REPLAY, 0.5) == 1
+    assert bpcer(LIVE, 0.5) == 1 / 4
+
+
+def test_species_are_not_pooled() -> None:
+    """The worst species counts: pooled, .5 would come out as 3 of 6 instead of 2 of 2."""
+    both = {"print": PRINT, "replay": REPLAY}
+    assert worst_apcer(both, 0.5) == 1
+    assert acer(both, LIVE, 0.5) == (1 + 1 / 4) / 2
+
+
+def test_equality_with_the_threshold_accepts() -> None:
+    """As everywhere in the service, a score equal to the threshold passes."""
+    assert (apcer(REPLAY, 0.55), bpcer(LIVE, 0.9)) == (1 / 2, 3 / 4)
+
+
+def test_rates_of_nothing_are_unknown() -> None:
+    """Without attacks there is no APCER, without live presentations no BPCER; ACER needs both."""
+    nothing = np.array([])
+    assert isnan(apcer(nothing, 0.5))
+    assert isnan(bpcer(nothing, 0.5))
+    assert isnan(acer({}, LIVE, 0.5))
+    assert isnan(acer({"print": PRINT}, nothing, 0.5))
+
+
+def test_refused_everywhere() -> None:
+    """Minus infinity, what the service never accepts, is refused at every threshold."""
+    assert (apcer(np.array([-inf]), -1e308), bpcer(np.array([-inf]), -1e308)) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("errors", "total", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (1, 10, 0.0179, 0.4042), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0)],
+)
+def test_wilson_by_the_table(errors: int, total: int, low: float, high: float) -> None:
+    """Values that published tables of the interval give at 95 %."""
+    assert wilson(errors, total) == pytest.approx((low, high), abs=5e-5)
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_wilson_holds_the_share(counts: tuple[int, int]) -> None:
+    """The interval holds the share, lies within 0..1, and is the mirror of the complement's."""
+    errors, total = counts
+    low, high = wilson(errors, total)
+    assert 0 <= low <= errors / total <= high <= 1
+    assert wilson(total - errors, total) == pytest.approx((1 - high, 1 - low), abs=1e-9)
+
+
+def test_wilson_knows_nothing_of_nothing() -> None:
+    assert wilson(0, 0) == (0, 1)
+
+
+@given(scores, scores, thresholds, thresholds)
+def test_errors_trade_off(live: np.ndarray, attacks: np.ndarray, one: float, other: float) -> None:
+    """A higher threshold never accepts more attacks and never refuses fewer live ones."""
+    low, high = sorted((one, other))
+    assert apcer(attacks, low) >= apcer(attacks, high)
+    assert bpcer(live, low) <= bpcer(live, high)
+
+
+def test_bpcer_at_a_bound_by_hand() -> None:
+    """To accept at most a quarter of the prints the threshold must lie above .4."""
+    point = at_apcer({"print": PRINT}, LIVE, 0.25)
+    assert point.threshold == pytest.approx(0.4)
+    assert point.threshold > 0.4
+    assert (point.bpcer, point.supported) == (1 / 4, True)
+
+
+def test_bound_finer_than_the_sample() -> None:
+    """Of four attacks 1 % means none; that is met, and told to say little."""
+    point = at_apcer({"print": PRINT}, LIVE, 0.01)
+    assert point.threshold > 0.7
+    assert (point.bpcer, point.supported) == (2 / 4, False)
+
+
+@given(st.dictionaries(st.sampled_from("abc"), scores, min_size=1), scores, st.floats(0, 0.99))
+def test_bound_is_kept_at_the_least_cost(
+    species: dict[str, np.ndarray], live: np.ndarray, bound: float
+) -> None:
+    """Every species keeps the bound, and no lower threshold among the curve's does."""
+    point = at_apcer(species, live, bound)
+    assert worst_apcer(species, point.threshold) <= bound
+    cheaper = [p for p in det(species, live) if p.apcer <= bound and p.bpcer < point.bpcer]
+    assert cheaper == []
+
+
+@given(st.dictionaries(st.sampled_from("abc"), scores, min_size=1), scores)
+def test_curve_runs_from_all_accepted_to_all_refused(
+    species: dict[str, np.ndarray], live: np.ndarray
+) -> None:
+    """The curve begins with everybody accepted, ends with everybody refused, and is monotone."""
+    curve = det(species, live)
+    assert (curve[0].apcer, curve[0].bpcer) == (1, 0)
+    assert (curve[-1].apcer, curve[-1].bpcer) == (0, 1)
+    assert all(a.apcer >= b.apcer and a.bpcer <= b.bpcer for a, b in itertools.pairwise(curve))
+
+
+def test_equal_error_of_separable_scores_is_zero() -> None:
+    point = equal_error(det({"print": np.array([0.1, 0.2])}, np.array([0.8, 0.9])))
+    assert point is not None
+    assert (point.apcer, point.bpcer) == (0, 0)
+    assert 0.2 < point.threshold <= 0.8
+    assert equal_error(det({}, LIVE)) is None
+
+
+def test_bootstrap_draws_whole_subjects() -> None:
+    """Ten pictures of each of four people, all wrong for one: far wider than Wilson's."""
+    wrong = [subject == "anna" for subject in ("anna", "bea", "carl", "dan") for _ in range(10)]
+    subjects = [subject for subject in ("anna", "bea", "carl", "dan") for _ in range(10)]
+    drawn = by_subject(wrong, subjects)
+    assert drawn is not None
+    low, high = drawn
+    wilson_low, wilson_high = wilson(10, 40)
+    assert (low, high) == (0.0, 0.75)
+    assert high - low > 2 * (wilson_high - wilson_low)
+
+
+def test_bootstrap_of_single_presentations_is_near_wilson() -> None:
+    """Where everyone has one presentation, both intervals say about the same."""
+    wrong = [number < 60 for number in range(300)]
+    drawn = by_subject(wrong, [str(number) for number in range(300)])
+    assert drawn == pytest.approx(wilson(60, 300), abs=0.01)
+
+
+def test_bootstrap_that_sees_no_spread_says_nothing() -> None:
+    """One subject, or no error at all: an interval of width nought would be a false promise."""
+    assert by_subject([True, False], ["anna", "anna"]) is None
+    assert by_subject([False] * 5, list("abcde")) is None

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from evaluation.samples import Sample, read
+from shared.errors import ResourceError
+
+ENDINGS = frozenset({".jpg", ".mp4"})
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+def test_folders_tell_label_species_and_subject(tmp_path: Path) -> None:
+    """live/SUBJECT and attack/SPECIES/SUBJECT; a file without a subject's folder is its own."""
+    touch(
+        tmp_path,
+        "live/anna/1.jpg",
+        "live/anna/later/2.JPG",
+        "live/bea.mp4",
+        "attack/print/anna/1.jpg",
+        "attack/replay/x.mp4",
+    )
+    found = {sample.name: (sample.species, sample.subject) for sample in read(tmp_path, ENDINGS)}
+    assert found == {
+        "live/anna/1.jpg": ("", "anna"),
+        "live/anna/later/2.JPG": ("", "anna"),
+        "live/bea.mp4": ("", "live/bea.mp4"),
+        "attack/print/anna/1.jpg": ("print", "anna"),
+        "attack/replay/x.mp4": ("replay", "attack/replay/x.mp4"),
+    }
+
+
+def test_other_files_are_passed_over(tmp_path: Path) -> None:
+    """Notes, hidden files and folders are no samples; an attack without species is one."""
+    touch(tmp_path, "live/a.jpg", "live/readme.txt", "live/.x.jpg", "live/.t/b.jpg", "attack/c.jpg")
+    assert [(one.name, one.species) for one in read(tmp_path, ENDINGS)] == [
+        ("live/a.jpg", ""),
+        ("attack/c.jpg", "unnamed"),
+    ]
+
+
+def test_table(tmp_path: Path) -> None:
+    """A CSV names what folders cannot; paths are relative to it."""
+    touch(tmp_path, "one.jpg", "two.jpg")
+    table = tmp_path / "set.csv"
+    table.write_text("path,label,species,subject\none.jpg,live,,anna\ntwo.jpg,ATTACK,print,\n")
+    assert read(table, ENDINGS) == [
+        Sample(tmp_path / "one.jpg", "one.jpg", "", "anna"),
+        Sample(tmp_path / "two.jpg", "two.jpg", "print", "two.jpg"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("file,label\na,live\n", "column 'path' is missing"),
+        ("path,label\none.jpg,real\n", "line 2: label: found 'real'"),
+        ("path,label\nnone.jpg,live\n", "line 2: path: there is no file 'none.jpg'"),
+        ("path,label\n", "found no sample"),
+    ],
+)
+def test_faults_of_a_table(tmp_path: Path, text: str, told: str) -> None:
+    """A fault is told with its line and what is allowed."""
+    touch(tmp_path, "one.jpg")
+    (tmp_path / "set.csv").write_text(text)
+    with pytest.raises(ResourceError, match=told):
+        read(tmp_path / "set.csv", ENDINGS)
+
+
+def test_folder_of_another_layout(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    with pytest.raises(ResourceError, match="found no sample; expected live/"):
+        read(tmp_path, ENDINGS)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from evaluation.report import html
+from evaluation.summary import by_frame, score, summarise
+from shared.checks import Rules
+from shared.codes import Code
+from shared.estimation import HeadPose
+from tests.evaluation.estimates import estimate, presentation
+
+RULES = Rules()
+AWAY = HeadPose(-40, 0, 0)
+
+
+def summary(*presentations, unit: str = "presentation"):  # type: ignore[no-untyped-def]
+    return summarise([score(one, RULES, 1) for one in presentations], RULES, unit=unit, window=1)
+
+
+SET = (
+    presentation(estimate(0.9), name="live/a.jpg"),
+    presentation(estimate(0.3), name="live/b.jpg"),
+    presentation(estimate(0.8, head_pose=AWAY), name="live/c.jpg"),
+    presentation(estimate(0.7), name="attack/print/a.jpg", species="print"),
+    presentation(estimate(0.1), name="attack/print/b.jpg", species="print"),
+    presentation(estimate(0.1), name="attack/replay/a.mp4", species="replay"),
+)
+
+
+def test_rates_of_a_small_set_by_hand() -> None:
+    """One of two prints is accepted, one of three live ones refused; served also the turned one."""
+    told = summary(*SET)
+    assert told["apcer"] == {"print": 0.5, "replay": 0.0}
+    assert told["apcerMax"] == 0.5
+    assert told["bpcer"] == pytest.approx(1 / 3)
+    assert told["acer"] == pytest.approx((1 / 2 + 1 / 3) / 2)
+    assert told["served"]["bpcer"] == pytest.approx(2 / 3)
+    assert told["counts"]["attack"] == {"print": 2, "replay": 1}
+    assert told["counts"]["live"] == 3
+
+
+def test_checks_are_counted_first_and_at_all() -> None:
+    """A turned face that is not live is refused for its turn, and would be for its liveness."""
+    told = summary(presentation(estimate(0.1, head_pose=AWAY)), presentation(estimate(0.2)))
+    by_code = {check["code"]: check["live"] for check in told["checks"]}
+    assert by_code[Code.TURN_LEFT] == {"first": 1, "any": 1, "of": 2}
+    assert by_code[Code.LOW_LIVENESS] == {"first": 1, "any": 2, "of": 2}
+
+
+def test_frame_without_a_face_has_one_fault() -> None:
+    """What cannot be measured without a face is no further fault."""
+    told = summary(presentation(estimate(None, faces=0, face=None, quality=None)))
+    assert [check["code"] for check in told["checks"]] == [Code.NO_FACE]
+    assert told["nonResponse"] == {"live": 1.0}
+    assert told["bpcer"] is None
+
+
+def test_smallness_is_told() -> None:
+    """Nobody shall quote a rate from six pictures; what is missing is told as well."""
+    assert "Quote no error rate" in summary(*SET)["notes"][0]
+    assert any("no APCER" in note for note in summary(SET[0])["notes"])
+    assert any("could not be decoded" in note for note in summary(presentation())["notes"])
+
+
+def test_frames_by_themselves_keep_their_subject() -> None:
+    """Frames of one video are no independent people."""
+    video = presentation(estimate(0.9), estimate(0.1), name="live/v.mp4")
+    told = summary(*by_frame(video), unit="frame")
+    assert told["bpcer"] == 0.5
+    assert told["intervals"]["bpcer"]["subjects"] == 1
+    assert told["intervals"]["bpcer"]["bySubject"] is None
+
+
+def test_summary_is_strict_json() -> None:
+    """No infinity and no NaN, which other readers of JSON refuse."""
+    for told in (summary(*SET), summary(SET[0]), summary(presentation())):
+        json.dumps(told, allow_nan=False)
+
+
+def test_report_is_one_escaped_page() -> None:
+    """The page loads nothing from elsewhere, and a file's name cannot become markup."""
+    hostile = '<script src="//x">.jpg'
+    shown = presentation(estimate(0.1), name=hostile)
+    page = html(summary(shown, *SET[3:]), f"Evaluation of {hostile}", lambda name: "AAAA")
+    assert "<script" not in page
+    assert "&lt;script" in page
+    assert "http" not in page.replace("http-equiv", "")
+    assert page.count("<svg") >= 3
+    assert "data:image/jpeg;base64,AAAA" in page

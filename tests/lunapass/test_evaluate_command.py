@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from lunapass.commands.evaluate import command
+from shared.estimation import Image
+
+
+@pytest.fixture
+def config(tmp_path: Path, models_directory: Path) -> Path:
+    path = tmp_path / "lunapass.toml"
+    path.write_text(f'[MODELS]\ndirectory = "{models_directory}"\nprovider = "cpu"\n')
+    return path
+
+
+@pytest.fixture
+def labelled(tmp_path: Path, portrait: Image) -> Path:
+    """Two live pictures of one person, an "attack" whose face is a flat drawing, and a fault."""
+    folder = tmp_path / "set"
+    for name in ("live/eileen", "attack/drawing"):
+        (folder / name).mkdir(parents=True)
+    cv2.imwrite(str(folder / "live/eileen/1.png"), portrait)
+    cv2.imwrite(str(folder / "live/eileen/2.png"), cv2.flip(portrait, 1))
+    drawing = np.full_like(portrait, 90)
+    cv2.circle(drawing, (320, 240), 120, (150, 170, 220), -1)
+    cv2.imwrite(str(folder / "attack/drawing/1.png"), drawing)
+    (folder / "live/broken.jpg").write_bytes(b"no picture")
+    return folder
+
+
+def evaluate(config: Path, source: Path, *words: object) -> Result:
+    cache = config.parent / "cache"
+    arguments = [source, "--config", config, "--cache", cache, *words]
+    return CliRunner().invoke(command, [str(word) for word in arguments], catch_exceptions=False)
+
+
+def test_rates_and_report(config: Path, labelled: Path, tmp_path: Path) -> None:
+    """Live pictures are accepted, a drawing without a face gives no response, faults are told."""
+    json_file, html_file = tmp_path / "out.json", tmp_path / "out.html"
+    result = evaluate(config, labelled, "--json", json_file, "--html", html_file)
+    told = json.loads(json_file.read_text())
+    assert result.exit_code == 0
+    assert (told["bpcer"], told["served"]["bpcer"]) == (0.0, pytest.approx(1 / 3))
+    assert told["served"]["apcer"] == {"drawing": 0.0}
+    assert told["nonResponse"] == {"live": pytest.approx(1 / 3), "drawing": 1.0}
+    assert told["counts"]["unreadable"] == 1
+    assert "Quote no error rate" in " ".join(result.output.split())
+    assert "<svg" in html_file.read_text()
+
+
+def test_second_run_comes_from_the_cache(config: Path, labelled: Path, tmp_path: Path) -> None:
+    """The same set again, at another threshold, needs no measuring and is judged anew."""
+    assert "0 of them from the cache" in evaluate(config, labelled).output
+    config.write_text(config.read_text() + "[LIVENESS.THRESHOLDS]\nlivenessScore = 0.9999\n")
+    again = evaluate(config, labelled, "--json", tmp_path / "again.json")
+    assert "4 samples, 4 of them from the cache" in again.output
+    assert json.loads((tmp_path / "again.json").read_text())["bpcer"] == 1.0
+
+
+def test_acceptance_on_the_real_pictures(config: Path, media: Path, tmp_path: Path) -> None:
+    """The live face is accepted and the paper print is not; the worst error is shown."""
+    table = tmp_path / "set.csv"
+    rows = [f"{media}/pad/minivision_T1_real.jpg,live,", f"{media}/stills/src_man1.jpg,live,"]
+    rows.append(f"{media}/pad/minivision_F1_print.jpg,attack,print")
+    table.write_text("path,label,species\n" + "\n".join(rows))
+    evaluate(config, table, "--json", tmp_path / "o.json", "--html", tmp_path / "o.html")
+    told = json.loads((tmp_path / "o.json").read_text())
+    scores = {Path(one["path"]).stem: one["score"] for one in told["presentations"]}
+    assert scores["minivision_T1_real"] > 0.9 > 0.3 > scores["minivision_F1_print"]
+    assert told["apcer"] == {"print": 0.0}
