@@ -22,6 +22,7 @@ import zmq
 from aggregator.plugins import registry
 from aggregator.session import Outcome, Session
 from aggregator.verdict import VerdictWriter
+from shared.accounts import Accounts
 from shared.checks import Rules
 from shared.config import Config
 from shared.errors import MessageError
@@ -76,6 +77,7 @@ class Aggregator:
         self._rules = Rules.of(config)
         self._writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
         self._incarnation = uuid.uuid4().hex
+        self._accounts = Accounts("aggregator")
         self._entries: dict[str, Entry] = {}
         self._stopped = asyncio.Event()
         self._notifier = Notifier()
@@ -113,6 +115,8 @@ class Aggregator:
         message = decode(body[0])
         if isinstance(message, GatewayHello):
             self._send(peer, encode(Welcome(self._incarnation, os.getpid())))
+            if self._accounts.due(time.monotonic()):
+                self._send(peer, encode(self._accounts.message()))
             return
         if not isinstance(message, Open | Judge | Resume | Close):
             raise MessageError(f"{type(message).__name__} is not for the aggregator")
@@ -144,7 +148,7 @@ class Aggregator:
         if entry is None:
             log.error("estimate of an unknown session", extra={"fields": {"seq": message.seq}})
             return
-        entry.touched = time.monotonic()
+        began = entry.touched = time.monotonic()
         if message.seq <= entry.session.last_seq or entry.result is not None:
             self._repeat(peer, message.session, entry)
             return
@@ -158,6 +162,8 @@ class Aggregator:
             entry.result = self._writer.result(entry.session, outcome)
         if not message.replay:
             self._answer(peer, message.session, entry, outcome)
+            self._accounts.codes.update(outcome.errors)
+            self._accounts.note("judge", time.monotonic() - began)
 
     def _remember(
         self, entry: Entry, message: Judge, raw: bytes, frame: bytes | None, outcome: Outcome

@@ -20,6 +20,7 @@ import zmq
 
 from gateway import metrics
 from gateway.decoding import decode_into
+from gateway.ledger import Ledger
 from gateway.session import PendingFrame, Session
 from gateway.slots import SlotAllocator
 from shared.codes import Code
@@ -27,6 +28,7 @@ from shared.config import Config
 from shared.errors import FrameError, MessageError
 from shared.estimation import Estimate, Profile, Stage
 from shared.messages import (
+    Account,
     Alive,
     Done,
     Job,
@@ -60,6 +62,8 @@ class Lease:
     frame: PendingFrame
     profile: Profile
     chances: int = CHANCES
+    begun: float = 0.0
+    sent: float = 0.0
 
 
 @dataclass
@@ -83,6 +87,31 @@ class WorkerLink:
         return 0 if self.leaving else self.credit - len(self.leases) - self.reserved
 
 
+@dataclass
+class Tally:
+    """What the processes of one worker's name have done since the gateway's start."""
+
+    name: str
+    pid: int = 0
+    judged: int = 0
+    lost: int = 0
+    link: WorkerLink | None = None
+
+    @property
+    def jobs(self) -> int:
+        """Jobs it holds."""
+        return len(self.link.leases) if self.link else 0
+
+    @property
+    def state(self) -> str:
+        """``idle``, ``busy``, ``leaving`` or ``lost``."""
+        if self.link is None:
+            return "lost"
+        if self.link.leaving:
+            return "leaving"
+        return "busy" if self.link.leases else "idle"
+
+
 def failed_estimate(frame: PendingFrame, profile: Profile, stage: Stage, code: Code) -> bytes:
     """Estimate of a frame that no worker could judge: it counts, and it never passes."""
     width, height = (frame.header.width, frame.header.height) if frame.header else (0, 0)
@@ -96,13 +125,16 @@ class Dispatcher:
         config: the configuration.
         slab: the slab, made by this process.
         estimated: called with each frame's packed estimate.
+        ledger: takes the workers' accounts.
     """
 
-    def __init__(self, config: Config, slab: Slab, estimated: Estimated) -> None:
+    def __init__(self, config: Config, slab: Slab, estimated: Estimated, ledger: Ledger) -> None:
         self._config = config
         self._slab = slab
         self._estimated = estimated
         self._slots = SlotAllocator(slab)
+        self._ledger = ledger
+        self._tallies: dict[str, Tally] = {}
         self._workers: dict[bytes, WorkerLink] = {}
         self._ready: deque[Session] = deque()
         self._retries: deque[Lease] = deque()
@@ -118,6 +150,16 @@ class Dispatcher:
     def workers(self) -> list[WorkerLink]:
         """Workers that take jobs."""
         return [worker for worker in self._workers.values() if not worker.leaving]
+
+    @property
+    def tallies(self) -> list[Tally]:
+        """What each worker has done, also one that is lost now."""
+        return list(self._tallies.values())
+
+    @property
+    def slots(self) -> int:
+        """Number of slots."""
+        return self._slab.slots
 
     @property
     def free_slots(self) -> int:
@@ -183,6 +225,7 @@ class Dispatcher:
             assert frame is not None
             assert session.profile is not None
             session.active = frame
+            metrics.STEPS.note("queue", time.monotonic() - frame.received)
             return Lease(self._number(), slot[0], slot[1], session, frame, session.profile)
         return None
 
@@ -195,6 +238,7 @@ class Dispatcher:
         header = lease.frame.header
         assert header is not None
         worker.reserved += 1
+        lease.begun = time.monotonic()
         decoding = self._loop.run_in_executor(
             self._decoders,
             decode_into,
@@ -209,6 +253,7 @@ class Dispatcher:
 
     def _decoded(self, worker: WorkerLink, lease: Lease, future: asyncio.Future[None]) -> None:
         worker.reserved -= 1
+        metrics.STEPS.note("decode", time.monotonic() - lease.begun)
         error = None if future.cancelled() else future.exception()
         if future.cancelled() or error is not None:
             if error is not None and not isinstance(error, FrameError):
@@ -223,8 +268,9 @@ class Dispatcher:
 
     def _send(self, worker: WorkerLink, lease: Lease) -> None:
         lease.number = self._number()
+        lease.sent = time.monotonic()
         if not worker.leases:
-            worker.head_since = time.monotonic()
+            worker.head_since = lease.sent
         worker.leases[lease.number] = lease
         job = Job(
             lease.number,
@@ -238,6 +284,7 @@ class Dispatcher:
         )
         if not self._channel.send([worker.peer, encode(job)]):
             self._lose(worker, "gone")
+        metrics.STEPS.note("dispatch", time.monotonic() - lease.sent)
 
     def _finish(self, lease: Lease, estimate: bytes) -> None:
         self._slots.release(lease.slot)
@@ -258,6 +305,8 @@ class Dispatcher:
                 self._done(worker, message, body[1])
             elif isinstance(message, Alive):
                 worker.last_seen = time.monotonic()
+            elif isinstance(message, Account):
+                self._ledger.take(message)
             elif isinstance(message, Leaving):
                 worker.leaving = True
             else:
@@ -278,7 +327,8 @@ class Dispatcher:
         worker = WorkerLink(peer, ready.name, ready.pid, ready.credit)
         self._workers[peer] = worker
         self._watch(worker)
-        metrics.WORKERS.set(len(self.workers))
+        tally = self._tallies.setdefault(ready.name, Tally(ready.name))
+        tally.pid, tally.link = ready.pid, worker
         log.info("worker ready", extra={"fields": {"worker": ready.name, "pid": ready.pid}})
 
     def _watch(self, worker: WorkerLink) -> None:
@@ -300,6 +350,8 @@ class Dispatcher:
         if len(estimate) > MAX_ESTIMATE_BYTES:
             raise MessageError(f"an estimate of {len(estimate)} bytes")
         del worker.leases[done.lease]
+        metrics.STEPS.note("estimate", now - max(worker.head_since, lease.sent))
+        self._tallies[worker.name].judged += 1
         worker.head_since = now
         self._finish(lease, estimate)
 
@@ -313,6 +365,7 @@ class Dispatcher:
         gone_on_purpose = worker.leaving and not worker.leases
         if not gone_on_purpose:
             metrics.WORKERS_LOST.labels(reason).inc()
+            self._tallies[worker.name].lost += 1
             log.error("worker lost", extra={"fields": {"worker": worker.name, "reason": reason}})
         for index, lease in enumerate(worker.leases.values()):
             lease.chances -= index == 0
@@ -325,9 +378,11 @@ class Dispatcher:
 
     def _forget(self, worker: WorkerLink) -> None:
         self._workers.pop(worker.peer, None)
+        tally = self._tallies.get(worker.name)
+        if tally is not None and tally.link is worker:
+            tally.link = None
         if worker.pid_descriptor is not None:
             self._loop.remove_reader(worker.pid_descriptor)
             with contextlib.suppress(OSError):
                 os.close(worker.pid_descriptor)
             worker.pid_descriptor = None
-        metrics.WORKERS.set(len(self.workers))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from ipaddress import ip_address
 
+from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
@@ -40,20 +42,58 @@ def path_of(request: Request) -> str:
     return request.path.partition("?")[0]
 
 
+FORWARDED = (
+    "Forwarded",
+    "Via",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+)
+"""Headers by which a proxy says that it asks for somebody else."""
+
+
+def is_local(connection: ServerConnection, request: Request) -> bool:
+    """Tell whether somebody on this machine asks, and not a proxy for somebody else."""
+    address = connection.remote_address
+    try:
+        loopback = ip_address(address[0]).is_loopback
+    except (TypeError, IndexError, ValueError):  # no address: another kind of socket
+        return False
+    return loopback and not any(name in request.headers for name in FORWARDED)
+
+
 class Routes:
-    """Finds the handler of a path; what is not in the table does not exist."""
+    """Finds the handler of a path; what is not in the table does not exist.
+
+    Attributes:
+        credentials: tells whether a request shows credentials that open private paths.
+    """
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
+        self._private: set[str] = set()
+        self.credentials: Callable[[Request], bool] = lambda _: False
 
-    def add(self, path: str, handler: Handler) -> None:
-        """Answer a path by a handler; each path has one."""
+    def add(self, path: str, handler: Handler, *, private: bool = False) -> None:
+        """Answer a path by a handler; each path has one.
+
+        Args:
+            path: path without query.
+            handler: answers the requests.
+            private: answer only to this machine, or to who shows credentials.
+        """
         assert path not in self._handlers, path
         self._handlers[path] = handler
+        if private:
+            self._private.add(path)
 
-    def answer(self, request: Request) -> Response:
-        """Answer a request."""
-        handler = self._handlers.get(path_of(request))
+    def answer(self, request: Request, *, local: bool = False) -> Response:
+        """Answer a request; ``local`` when somebody on this machine asks for himself."""
+        path = path_of(request)
+        handler = self._handlers.get(path)
         if handler is None:
             return respond("not found\n", status=HTTPStatus.NOT_FOUND)
+        if path in self._private and not (local or self.credentials(request)):
+            return respond("not for you\n", status=HTTPStatus.FORBIDDEN)
         return handler(request)

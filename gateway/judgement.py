@@ -10,10 +10,12 @@ from dataclasses import replace
 
 import zmq
 
+from gateway.ledger import Ledger
 from gateway.session import PendingFrame, Session
 from shared.config import Config
 from shared.errors import MessageError
 from shared.messages import (
+    Account,
     Close,
     GatewayHello,
     Judge,
@@ -42,13 +44,19 @@ class JudgementLink:
         config: the configuration.
         sessions: gives the open sessions, for a replay.
         receiver: called with each answer and its further parts.
+        ledger: takes the aggregator's account.
     """
 
     def __init__(
-        self, config: Config, sessions: Callable[[], Iterable[Session]], receiver: Receiver
+        self,
+        config: Config,
+        sessions: Callable[[], Iterable[Session]],
+        receiver: Receiver,
+        ledger: Ledger,
     ) -> None:
         self._sessions = sessions
         self._receiver = receiver
+        self._ledger = ledger
         self._incarnation = ""
         self._last_seen = 0.0
         self._hello = encode(GatewayHello(uuid.uuid4().hex))
@@ -100,6 +108,8 @@ class JudgementLink:
         self._last_seen = time.monotonic()
         if isinstance(message, Welcome):
             self._welcome(message)
+        elif isinstance(message, Account):
+            self._ledger.take(message)
         elif isinstance(message, Opened | Verdict | Resumed):
             self._receiver(message, parts[1:])
 

@@ -1,25 +1,34 @@
-"""Metrics of the gateway: few series, scraped at /metrics."""
+"""What the gateway counts where it happens; ``gateway.statistics`` shows it with all the rest."""
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
-CONTENT_TYPE = "text/plain; version=0.0.4"
+from shared.accounts import Accounts, Recent
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
-SESSIONS = Counter("lunapass_sessions", "Sessions ended", ["outcome"], registry=REGISTRY)
-OPEN_SESSIONS = Gauge("lunapass_open_sessions", "Sessions open now", registry=REGISTRY)
+SESSIONS = Counter("lunapass_sessions", "Sessions decided", ["outcome"], registry=REGISTRY)
+RECEIVED = Counter("lunapass_frames_received", "Frames received", registry=REGISTRY)
 FRAMES = Counter("lunapass_frames", "Frames answered", ["outcome", "reason"], registry=REGISTRY)
-ANSWER_SECONDS = Histogram(
-    "lunapass_answer_seconds",
-    "Seconds from a frame's dispatch to its answer",
-    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
-    registry=REGISTRY,
-)
-WORKERS = Gauge("lunapass_workers", "Workers ready", registry=REGISTRY)
 WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ["reason"], registry=REGISTRY)
-SLOTS_FREE = Gauge("lunapass_slots_free", "Free frame slots", registry=REGISTRY)
+
+STEPS = Accounts("gateway")
+"""Durations of this process's steps.
+
+``receive``, ``dispatch`` and ``reply`` are work of the event loop; ``decode`` is work of a decoding
+thread; ``queue``, ``estimate`` and ``judge`` are what a frame waits for a worker's credit, for its
+estimate and for its verdict; ``answer`` is the whole, from a frame's receipt to its status.
+"""
+ANSWERS = Recent()
+"""The step ``answer`` of the last minute."""
 
 
-def exposition() -> bytes:
-    """All series in the text format of Prometheus."""
-    return generate_latest(REGISTRY)
+def totals(counter: Counter, label: str = "") -> dict[str, int]:
+    """Totals of a counter by one of its labels, or under an empty name."""
+    samples = next(iter(counter.collect())).samples
+    return {
+        sample.labels.get(label, ""): int(sample.value)
+        for sample in samples
+        if sample.name.endswith("_total")
+    }

@@ -21,9 +21,11 @@ from gateway import metrics
 from gateway.admission import Admission
 from gateway.connection import Connection
 from gateway.dispatch import Dispatcher
-from gateway.http import JSON, Routes, path_of, respond
+from gateway.http import JSON, Routes, is_local, path_of, respond
 from gateway.judgement import JudgementLink
+from gateway.ledger import Ledger
 from gateway.sessions import Sessions
+from gateway.statistics import PROMETHEUS, Statistics
 from shared.config import Config
 from shared.errors import ConfigError, ResourceError
 from shared.process import Notifier, begin, die_with_parent
@@ -82,7 +84,6 @@ class Gateway:
         self._jwks = Signer(config.LUNA_PASS.JWT).jwks
         self._connections: set[Connection] = set()
         self._admission = Admission(config.LIMITS, lambda: len(self._connections))
-        self._routes = self._make_routes()
         self._stopped = asyncio.Event()
         self._notifier = Notifier()
         self._slab = make_slab(config)
@@ -94,9 +95,12 @@ class Gateway:
 
     def _wire(self) -> None:
         sessions = Sessions(self._config)
+        ledger = Ledger(metrics.STEPS)
         self._sessions = sessions
-        self._dispatcher = Dispatcher(self._config, self._slab, sessions.estimated)
-        self._link = JudgementLink(self._config, sessions.all, sessions.receive)
+        self._dispatcher = Dispatcher(self._config, self._slab, sessions.estimated, ledger)
+        self._link = JudgementLink(self._config, sessions.all, sessions.receive, ledger)
+        self._statistics = Statistics(sessions, self._dispatcher, self._link, ledger)
+        self._routes = self._make_routes()
         sessions.submit = self._dispatcher.submit
         sessions.ask_open = self._link.open
         sessions.ask_verdict = self._link.judge
@@ -157,7 +161,6 @@ class Gateway:
         self._link.beat()
         self._dispatcher.sweep()
         self._sessions.sweep()
-        metrics.SLOTS_FREE.set(self._dispatcher.free_slots)
         now = time.monotonic()
         for connection in list(self._connections):
             connection.check_idle(now)
@@ -186,13 +189,15 @@ class Gateway:
     def _request(self, connection: ServerConnection, request: Request) -> Response | None:
         if path_of(request) == WEBSOCKET_PATH:
             return self._admission.refusal(connection, request)
-        return self._routes.answer(request)
+        return self._routes.answer(request, local=is_local(connection, request))
 
     def _make_routes(self) -> Routes:
         routes = Routes()
         routes.add("/healthz", lambda _: respond("ok\n"))
         routes.add("/readyz", lambda _: self._readiness())
-        routes.add("/metrics", lambda _: respond(metrics.exposition(), metrics.CONTENT_TYPE))
+        statistics = self._statistics
+        routes.add("/metrics", lambda _: respond(statistics.exposition(), PROMETHEUS), private=True)
+        routes.add("/statistics", lambda _: respond(statistics.json(), JSON), private=True)
         routes.add("/.well-known/jwks.json", lambda _: respond(self._jwks, JSON))
         return routes
 

@@ -34,7 +34,9 @@ class PendingFrame:
         seq: number in the session, from 1.
         data: encoded picture.
         header: what its header says.
+        received: monotonic time of its arrival.
         deadline: monotonic time at which it is answered at the latest.
+        asked: monotonic time at which its verdict was asked for.
         estimate: its estimate, once a worker gave one; then the verdict is awaited.
         at: time of the estimate, seconds of the epoch.
         answered: the client has its answer.
@@ -43,9 +45,11 @@ class PendingFrame:
     seq: int
     data: bytes
     header: Header | None
+    received: float
     deadline: float
     estimate: bytes | None = None
     at: float = 0.0
+    asked: float = 0.0
     answered: bool = False
 
 

@@ -27,6 +27,8 @@ from shared.protocol import CloseCode, Codec, Command, Drop
 
 log = logging.getLogger(__name__)
 
+JUDGED = metrics.FRAMES.labels("status", "")
+
 
 class Sessions:
     """Registry and life cycle of sessions.
@@ -101,7 +103,6 @@ class Sessions:
         session = Session(opened.session, opened, address, bucket, time.monotonic())
         self._sessions[session.id] = session
         self._per_address[address] += 1
-        metrics.OPEN_SESSIONS.set(len(self._sessions))
         return session
 
     def find(self, identity: str, token: str) -> Session | None:
@@ -141,8 +142,10 @@ class Sessions:
 
     def accept(self, session: Session, data: bytes) -> None:
         """Take a frame; the newest replaces one that still waits."""
+        now = time.monotonic()
         session.seq += 1
-        frame = PendingFrame(session.seq, data, None, time.monotonic() + self._limits.frameDeadline)
+        frame = PendingFrame(session.seq, data, None, now, now + self._limits.frameDeadline)
+        metrics.RECEIVED.inc()
         if session.result is not None or session.closing:
             self._drop(session, frame, Drop.ENDED)
             return
@@ -158,6 +161,7 @@ class Sessions:
             self._drop(session, session.waiting, Drop.REPLACED)
         session.waiting = frame
         self.advance(session)
+        metrics.STEPS.note("receive", time.monotonic() - now)
 
     def advance(self, session: Session) -> None:
         """Begin the waiting frame, if nothing is under way."""
@@ -178,6 +182,7 @@ class Sessions:
             return
         frame.estimate = estimate
         frame.at = session.now
+        frame.asked = time.monotonic()
         self.ask_verdict(session, frame)
 
     def _drop(self, session: Session, frame: PendingFrame, reason: Drop) -> None:
@@ -206,6 +211,7 @@ class Sessions:
 
     def _verdict(self, session: Session, verdict: Verdict, parts: list[bytes]) -> None:
         frame = session.active
+        began = time.monotonic()
         if frame is not None and frame.seq == verdict.seq and frame.estimate is not None:
             session.log.append((frame.seq, frame.at, frame.estimate))
             if verdict.keep:
@@ -219,12 +225,17 @@ class Sessions:
             self.end(session, "log full")
         else:
             self.advance(session)
+        metrics.STEPS.note("reply", time.monotonic() - began)
 
     def _answer(self, session: Session, frame: PendingFrame, status: str) -> None:
         if frame.answered:
             return
         frame.answered = True
-        metrics.FRAMES.labels("status", "").inc()
+        now = time.monotonic()
+        JUDGED.inc()
+        metrics.STEPS.note("judge", now - frame.asked)
+        metrics.STEPS.note("answer", now - frame.received)
+        metrics.ANSWERS.note(now - frame.received, now)
         if session.outlet is not None:
             session.outlet.send(status)
 
@@ -296,4 +307,3 @@ class Sessions:
         else:
             del self._sessions[session.id]
             self._per_address[session.address] -= 1
-            metrics.OPEN_SESSIONS.set(len(self._sessions))

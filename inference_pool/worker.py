@@ -19,6 +19,7 @@ import zmq
 
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
+from shared.accounts import Accounts
 from shared.checks import Rules
 from shared.codes import Code
 from shared.config import Config
@@ -66,6 +67,7 @@ class Worker:
     ) -> None:
         self._config = config
         self._name = name
+        self._accounts = Accounts(name)
         self._estimator = estimator
         self._capabilities = capabilities
         self._parent = parent
@@ -87,6 +89,7 @@ class Worker:
                 self._receive()
             else:
                 self._socket.send(encode(Alive()))
+            self._tell()
         self._finish()
 
     def leave(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
@@ -124,9 +127,18 @@ class Worker:
         self._say_ready()
 
     def _work(self, job: Job) -> None:
+        began = time.monotonic()
         estimate = self._estimate(job)
         done = Done(job.lease, job.slot, job.generation)
         self._socket.send_multipart([encode(done), encode_estimate(estimate)])
+        for step, milliseconds in estimate.timings.items():
+            self._accounts.note(step, milliseconds / 1000)
+        self._accounts.note("job", time.monotonic() - began)
+
+    def _tell(self) -> None:
+        """Tell the gateway, once a second, what was done so far."""
+        if self._accounts.due(time.monotonic()):
+            self._socket.send(encode(self._accounts.message()))
 
     def _estimate(self, job: Job) -> Estimate:
         """Estimate the job's frame; whatever goes wrong becomes code 2, never a passed check."""

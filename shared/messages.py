@@ -22,6 +22,7 @@ Name = Annotated[str, Field(max_length=256)]
 SessionId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Digest = Annotated[bytes, Field(min_length=32, max_length=32)]
 Natural = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Pairs = Annotated[tuple[tuple[Natural, Natural], ...], Field(max_length=256)]
 
 
 # Worker -> gateway
@@ -55,6 +56,29 @@ class Done:
 @dataclass(frozen=True, slots=True)
 class Leaving:
     """A worker finishes what it holds and wants no more jobs."""
+
+
+# Worker or aggregator -> gateway
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What a process has done and used since it began; told once a second.
+
+    Attributes:
+        cpu: processor time in seconds.
+        memory: resident bytes.
+        steps: total seconds of each step, and pairs of a bucket of
+            ``shared.accounts.BOUNDS`` and its count.
+        codes: pairs of a code and how often a frame was judged with each code.
+    """
+
+    name: Name
+    pid: Natural
+    cpu: Finite
+    memory: Natural
+    steps: Annotated[dict[Name, tuple[Finite, Pairs]], Field(max_length=64)]
+    codes: Pairs
 
 
 # Gateway -> worker
@@ -189,6 +213,7 @@ Message = (
     | Alive
     | Done
     | Leaving
+    | Account
     | SlabOffer
     | Job
     | GatewayHello

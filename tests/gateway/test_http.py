@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
-from gateway.http import JSON, Routes, respond
+from gateway.http import JSON, Routes, is_local, respond
 
 
 def request(path: str) -> Request:
@@ -37,3 +39,39 @@ def test_a_response_tells_its_length_and_type() -> None:
     assert response.headers["Content-Length"] == "2"
     assert response.headers["Content-Type"] == JSON
     assert response.headers["ETag"] == '"1"'
+
+
+@pytest.mark.parametrize(
+    ("local", "credentials", "status"),
+    [
+        (False, False, HTTPStatus.FORBIDDEN),
+        (True, False, HTTPStatus.OK),
+        (False, True, HTTPStatus.OK),
+    ],
+)
+def test_a_private_path_asks_who_asks(local: bool, credentials: bool, status: HTTPStatus) -> None:
+    """Only this machine, or who shows credentials, gets an answer."""
+    routes = Routes()
+    routes.credentials = lambda _: credentials
+    routes.add("/metrics", lambda _: respond("1\n"), private=True)
+    assert routes.answer(request("/metrics"), local=local).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "local"),
+    [
+        (("127.0.0.1", 1), {}, True),
+        (("::1", 1, 0, 0), {}, True),
+        (("192.0.2.7", 1), {}, False),
+        (("127.0.0.1", 1), {"X-Forwarded-For": "127.0.0.1"}, False),
+        (("127.0.0.1", 1), {"Forwarded": "for=127.0.0.1"}, False),
+        (("127.0.0.1", 1), {"x-real-ip": "127.0.0.1"}, False),
+        ("", {}, False),
+    ],
+)
+def test_local_is_who_asks_for_himself(
+    address: object, headers: dict[str, str], local: bool
+) -> None:
+    """Loopback counts only without a proxy's headers: behind a proxy everybody is loopback."""
+    connection: Any = SimpleNamespace(remote_address=address)
+    assert is_local(connection, Request("/metrics", Headers(headers))) is local

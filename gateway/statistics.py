@@ -1,0 +1,168 @@
+"""The state of the cell: JSON for people at /statistics, Prometheus series at /metrics."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from prometheus_client import generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from gateway import metrics
+from gateway.dispatch import Dispatcher
+from gateway.judgement import JudgementLink
+from gateway.ledger import Ledger
+from gateway.sessions import Sessions
+from shared import __version__
+from shared.accounts import BOUNDS, STEPS_PER_OCTAVE, Histogram
+
+PROMETHEUS = "text/plain; version=0.0.4"
+_OCTAVES = BOUNDS[3 * STEPS_PER_OCTAVE :: STEPS_PER_OCTAVE]
+"""Bounds of the published histograms: doublings from 80 microseconds to 20 s."""
+
+
+class Statistics(Collector):
+    """Reads the parts of a gateway when somebody asks.
+
+    Args:
+        sessions: the sessions.
+        dispatcher: the workers and slots.
+        link: the aggregator.
+        ledger: accounts of all processes.
+    """
+
+    def __init__(
+        self, sessions: Sessions, dispatcher: Dispatcher, link: JudgementLink, ledger: Ledger
+    ) -> None:
+        self._sessions = sessions
+        self._dispatcher = dispatcher
+        self._link = link
+        self._ledger = ledger
+        self._began = time.monotonic()
+
+    def json(self) -> bytes:
+        """Write the statistics; counters are totals since the gateway's start.
+
+        ``latencyMs`` is that of the frames answered within the last minute, from their receipt to
+        their status.
+        """
+        return json.dumps(self.reading(), separators=(",", ":")).encode()
+
+    def reading(self) -> dict[str, Any]:
+        """Everything that ``json`` writes."""
+        dispatcher = self._dispatcher
+        outcomes = metrics.totals(metrics.SESSIONS, "outcome")
+        by_reason = metrics.totals(metrics.FRAMES, "reason")
+        return {
+            "at": round(time.time(), 3),
+            "uptimeSeconds": round(time.monotonic() - self._began, 1),
+            "version": __version__,
+            "sessions": {
+                "open": len(self._sessions.all()),
+                "undecided": self._sessions.undecided,
+                "accepted": outcomes.get("accepted", 0),
+                "refused": outcomes.get("refused", 0),
+            },
+            "frames": {
+                "received": metrics.totals(metrics.RECEIVED)[""],
+                "judged": by_reason.get("", 0),
+                "dropped": {reason: count for reason, count in by_reason.items() if reason},
+            },
+            "failedChecks": {str(code): count for code, count in self._ledger.codes().items()},
+            "latencyMs": _latency(metrics.ANSWERS.histogram(time.monotonic())),
+            "workers": [
+                {
+                    "name": tally.name,
+                    "pid": tally.pid,
+                    "state": tally.state,
+                    "jobs": tally.jobs,
+                    "judged": tally.judged,
+                    "lost": tally.lost,
+                }
+                for tally in dispatcher.tallies
+            ],
+            "slots": {"total": dispatcher.slots, "free": dispatcher.free_slots},
+            "aggregator": {"up": self._link.up},
+        }
+
+    def exposition(self) -> bytes:
+        """All series in the text format of Prometheus."""
+        return generate_latest(metrics.REGISTRY) + generate_latest(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what is read rather than counted."""
+        reading = self.reading()
+        sessions = GaugeMetricFamily("lunapass_open_sessions", "Sessions now", labels=["state"])
+        undecided = reading["sessions"]["undecided"]
+        sessions.add_metric(["undecided"], undecided)
+        sessions.add_metric(["decided"], reading["sessions"]["open"] - undecided)
+        yield sessions
+        workers = GaugeMetricFamily("lunapass_workers", "Workers now", labels=["state"])
+        states = [worker["state"] for worker in reading["workers"]]
+        for state in ("idle", "busy", "leaving", "lost"):
+            workers.add_metric([state], states.count(state))
+        yield workers
+        up = float(self._link.up)
+        yield GaugeMetricFamily("lunapass_aggregator_up", "Aggregator answers", value=up)
+        yield GaugeMetricFamily(
+            "lunapass_slots_free", "Free frame slots", value=self._dispatcher.free_slots
+        )
+        yield self._ages()
+        failed = CounterMetricFamily(
+            "lunapass_failed_checks", "Frames judged with a code", labels=["code"]
+        )
+        for code, count in reading["failedChecks"].items():
+            failed.add_metric([code], count)
+        yield failed
+        yield from self._processes()
+        yield self._steps()
+
+    def _ages(self) -> Metric:
+        """Age of the oldest frame that waits for a worker, and of the oldest that has one."""
+        now = time.monotonic()
+        ages = GaugeMetricFamily(
+            "lunapass_queue_age_seconds", "Age of the oldest frame", labels=["queue"]
+        )
+        sessions = self._sessions.all()
+        ages.add_metric(["waiting"], _oldest((s.waiting for s in sessions), now))
+        ages.add_metric(["active"], _oldest((s.active for s in sessions), now))
+        return ages
+
+    def _processes(self) -> Iterator[Metric]:
+        cpu = CounterMetricFamily("lunapass_cpu_seconds", "Processor time", labels=["process"])
+        for name, seconds in self._ledger.cpu().items():
+            cpu.add_metric([name], seconds)
+        yield cpu
+        memory = GaugeMetricFamily("lunapass_memory_bytes", "Resident memory", labels=["process"])
+        for name, size in self._ledger.memory().items():
+            memory.add_metric([name], size)
+        yield memory
+
+    def _steps(self) -> Metric:
+        family = HistogramMetricFamily(
+            "lunapass_step_seconds", "Duration of a frame's steps", labels=["role", "step"]
+        )
+        for (role, step), histogram in sorted(self._ledger.steps().items()):
+            buckets = [(f"{bound:.6g}", histogram.below(bound)) for bound in _OCTAVES]
+            buckets.append(("+Inf", histogram.count))
+            family.add_metric([role, step], buckets, histogram.total)
+        return family
+
+
+def _latency(histogram: Histogram) -> dict[str, float]:
+    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+    found = {name: round(1000 * histogram.percentile(part), 2) for name, part in shares.items()}
+    return {**found, "count": histogram.count}
+
+
+def _oldest(frames: Iterable[Any], now: float) -> float:
+    received = (frame.received for frame in frames if frame is not None)
+    return max((now - at for at in received), default=0.0)

@@ -1,0 +1,118 @@
+"""/statistics and /metrics tell what happened in all processes, and only to this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from lunapass.client import Client
+from shared.protocol import Command
+from tests.support.service import Service, running
+from tests.support.stamp import stamped_jpeg
+
+FRAMES = 12
+
+
+BURST = 8
+
+
+@dataclass
+class Played:
+    """A service with a known history."""
+
+    service: Service
+    dropped: int
+
+    @property
+    def judged(self) -> int:
+        return FRAMES + 1 + BURST - self.dropped
+
+
+@pytest.fixture(scope="module")
+def played() -> Iterator[Played]:
+    with running() as started:
+        yield Played(started, asyncio.run(play(started)))
+
+
+async def play(service: Service) -> int:
+    """A session that is accepted, one that its client ends, and one with a burst of frames.
+
+    Returns:
+        Number of frames that were dropped.
+    """
+    async with Client(service.url) as client:
+        for number in range(FRAMES):
+            await client.send_frame(stamped_jpeg(1, number))
+            assert (await client.receive()).command is Command.STATUS
+        await client.send_frame(stamped_jpeg(1, 30))
+        await client.receive()
+        assert (await client.receive()).body["isOk"]
+    async with Client(service.url) as client:
+        await client.send(Command.DISCONNECT)
+        assert (await client.receive()).command is Command.RESULT
+    async with Client(service.url) as client:
+        for number in range(BURST):
+            await client.send_frame(stamped_jpeg(2, number))
+        answers = [await client.receive() for _ in range(BURST)]
+    await asyncio.sleep(1.5)  # accounts come once a second
+    return [answer.command for answer in answers].count(Command.DROPPED)
+
+
+def test_statistics_count_what_happened(played: Played) -> None:
+    """Sessions, frames, codes and workers of a known history."""
+    told: dict[str, Any] = played.service.get("/statistics").json()
+    assert told["sessions"] == {"open": 3, "undecided": 1, "accepted": 1, "refused": 1}
+    assert told["frames"]["received"] == FRAMES + 1 + BURST
+    assert told["frames"]["judged"] == played.judged
+    assert sum(told["frames"]["dropped"].values()) == played.dropped
+    assert told["failedChecks"]["32"] == played.judged - 1
+    assert told["latencyMs"]["count"] == played.judged
+    assert 0 < told["latencyMs"]["p50"] <= told["latencyMs"]["p95"] <= told["latencyMs"]["p99"]
+    assert {worker["name"] for worker in told["workers"]} == {"worker-0", "worker-1"}
+    assert sum(worker["judged"] for worker in told["workers"]) == played.judged
+    assert {worker["state"] for worker in told["workers"]} == {"idle"}
+    assert told["slots"] == {"total": 6, "free": 6}
+    assert told["aggregator"] == {"up": True}
+
+
+def test_metrics_tell_the_steps_of_every_role(played: Played) -> None:
+    """One histogram family holds gateway, aggregator and workers, each step as often as it was."""
+    families = {
+        f.name: f for f in text_string_to_metric_families(played.service.get("/metrics").text)
+    }
+    counts = {
+        (sample.labels["role"], sample.labels["step"]): sample.value
+        for sample in families["lunapass_step_seconds"].samples
+        if sample.name.endswith("_count")
+    }
+    judged = played.judged
+    for step in ("queue", "decode", "dispatch", "estimate", "judge", "answer"):
+        assert counts["gateway", step] == judged, step
+    assert counts["gateway", "receive"] == judged + played.dropped
+    assert counts["aggregator", "judge"] == judged
+    assert counts["worker", "job"] == judged
+    assert counts["worker", "faces"] == judged
+    processes = {s.labels["process"] for s in families["lunapass_cpu_seconds"].samples}
+    assert processes == {"gateway", "aggregator", "worker-0", "worker-1"}
+    assert families["lunapass_aggregator_up"].samples[0].value == 1
+
+
+@pytest.mark.parametrize("path", ["/statistics", "/metrics"])
+def test_a_proxy_does_not_open_them(played: Played, path: str) -> None:
+    """Who comes through a proxy is somebody else, although the proxy is on this machine."""
+    address = f"http://127.0.0.1:{played.service.port}{path}"
+    answer = httpx.get(address, headers={"X-Forwarded-For": "192.0.2.1"}, trust_env=False)
+    assert answer.status_code == 403
+    assert "lunapass" not in answer.text
+
+
+def test_statistics_are_json_without_surprises(played: Played) -> None:
+    """No value is NaN or infinite, which JSON does not know."""
+    json.loads(played.service.get("/statistics").content, parse_constant=pytest.fail)
