@@ -13,16 +13,17 @@ from shared.estimation import Backend
 _BUILT_IN = {
     "onnx": "inference_pool.onnx.backend:OnnxBackend",
     "lunasdk": "inference_pool.lunasdk.backend:LunaSdkBackend",
+    "oip": "inference_pool.oip.models:load",
 }
-_NOT_AVAILABLE = frozenset({"oip"})
+_EXTRA = {_BUILT_IN["oip"]: "; install the extra: pip install 'open-lunapass[oip]'"}
 
 
 def load_backend(config: Config) -> Backend:
     """Make the backend that ``WORKERS.backend`` names.
 
     Args:
-        config: the configuration; a class with a ``from_config`` is made by that, any other by
-            calling it, with the whole configuration either way.
+        config: the configuration; a class with a ``from_config`` is made by that, anything else
+            by calling it, with the whole configuration either way.
 
     Returns:
         The backend, with its models loaded.
@@ -31,11 +32,6 @@ def load_backend(config: Config) -> Backend:
         StartupError: the name is unknown, the class cannot be imported, or it cannot start.
     """
     name = config.WORKERS.backend
-    if name in _NOT_AVAILABLE:
-        raise StartupError(
-            f"WORKERS.backend: {name!r} is not available in this version;"
-            " use 'onnx' or 'package.module:Class'"
-        )
     backend_class = _find(_BUILT_IN.get(name, name))
     make = getattr(backend_class, "from_config", backend_class)
     return cast(Callable[[Config], Backend], make)(config)
@@ -52,4 +48,5 @@ def _find(spelled: str) -> object:
     try:
         return getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError) as error:
-        raise StartupError(f"WORKERS.backend: cannot load {spelled!r}: {error}") from error
+        hint = _EXTRA.get(spelled, "")
+        raise StartupError(f"WORKERS.backend: cannot load {spelled!r}: {error}{hint}") from error

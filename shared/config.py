@@ -66,6 +66,25 @@ class ModelsSection(Section):
     """Use the optional eyeglasses model where it is present."""
 
 
+class OipSection(Section):
+    """Inference servers of the Open Inference Protocol v2, used by the backend ``oip``."""
+
+    endpoints: Annotated[
+        list[Annotated[str, Field(pattern=r"^grpcs?://[^/@\s]+:\d{1,5}$")]], Field(min_length=1)
+    ] = ["grpc://127.0.0.1:8001"]
+    """Servers, ``grpc://host:port`` or ``grpcs://host:port`` (TLS); the first that answers."""
+    rootCertificates: str = ""
+    """PEM file of the authorities for ``grpcs``; empty takes the gRPC library's own."""
+    modelPrefix: str = ""
+    """What stands before a role's name in the name of its model there."""
+    modelVersion: str = ""
+    """Version of the models; empty leaves the choice to the server."""
+    timeout: Positive = 0.5
+    """Seconds for one model's answer of one server."""
+    restSeconds: Positive = 5.0
+    """Seconds for which a server that failed is asked last."""
+
+
 class TransportSection(Section):
     """How the roles of one cell find each other."""
 
@@ -168,6 +187,8 @@ class Config(Section):
     """Inference workers."""
     MODELS: ModelsSection = ModelsSection()
     """Model files of the ``onnx`` backend."""
+    OIP: OipSection = OipSection()
+    """Inference servers of the Open Inference Protocol v2, used by the backend ``oip``."""
     TRANSPORT: TransportSection = TransportSection()
     """How the roles of one cell find each other."""
     LIMITS: LimitsSection = LimitsSection()

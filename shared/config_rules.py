@@ -161,6 +161,17 @@ def _workers(config: Config) -> Iterator[Finding]:
         )
 
 
+def _inference_servers(config: Config) -> Iterator[Finding]:
+    servers, patience = config.OIP, config.WORKERS.jobTimeout
+    slowest = servers.timeout * len(servers.endpoints)
+    if config.WORKERS.backend == "oip" and slowest >= patience:
+        yield error(
+            "[OIP] timeout",
+            f"is {servers.timeout:g} for each of {len(servers.endpoints)} endpoints; allowed: in "
+            f"all less than [WORKERS] jobTimeout, which is {patience:g}; lower it or raise that",
+        )
+
+
 RULES: tuple[Rule, ...] = (
     _environment,
     _signature,
@@ -172,5 +183,6 @@ RULES: tuple[Rule, ...] = (
     plugins.addresses,
     _frame_sizes,
     _workers,
+    _inference_servers,
 )
 """All rules, in the order of the file."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 from inference_pool.models.manifest import Kind
 from inference_pool.models.store import ModelStore
@@ -37,11 +38,32 @@ SPECK = 0.2
 """Width over the largest face's below which a detection is a speck in the background."""
 
 
+class Models(Protocol):
+    """Where the networks come from: files run by this process, or servers elsewhere."""
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the manifest's sets it is."""
+
+    @property
+    def passive_liveness(self) -> bool:
+        """Whether the set can tell a live face from a picture of one."""
+
+    def available(self, role: str) -> bool:
+        """Tell whether the set has this role."""
+
+    def path(self, role: str) -> Path:
+        """Answer the path of a role's verified file."""
+
+    def session(self, role: str) -> Any:
+        """Answer a role's network."""
+
+
 class OnnxBackend:
     """Implements ``shared.estimation.Backend`` on one thread with open models.
 
     Args:
-        models: the verified model files, the reference or the fallback set.
+        models: the networks, of the reference or the fallback set.
         eye_open: openness from which an eye counts as open.
         use_glasses: use the optional model of eyeglasses where it is present.
 
@@ -49,9 +71,7 @@ class OnnxBackend:
         ModelError: a required model is missing or not what its role needs.
     """
 
-    def __init__(
-        self, models: ModelStore, *, eye_open: float = 0.2, use_glasses: bool = True
-    ) -> None:
+    def __init__(self, models: Models, *, eye_open: float = 0.2, use_glasses: bool = True) -> None:
         detector = BlazeFace if models.kind is Kind.FALLBACK else YuNet
         self._detector = detector(models.session("detector"))
         self._mesh = FaceMesh(models.session("mesh"))
@@ -147,5 +167,5 @@ def _own(face: Face) -> DetectedFace:
     return cast(DetectedFace, face)
 
 
-def _optional(models: ModelStore, role: str) -> Any | None:
+def _optional(models: Models, role: str) -> Any | None:
     return models.session(role) if models.available(role) else None

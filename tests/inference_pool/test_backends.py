@@ -40,7 +40,7 @@ def test_own_class_without_from_config_is_called() -> None:
     assert backend.ags_answer == 0.8
 
 
-@pytest.mark.parametrize("name", ["oip", "onxx", ":", "nowhere.at_all:Class", f"{__name__}:Absent"])
+@pytest.mark.parametrize("name", ["onxx", ":", "nowhere.at_all:Class", f"{__name__}:Absent"])
 def test_unknown_backend_is_a_startup_error(name: str) -> None:
     """What cannot be had is refused in one line that names the key and the value."""
     with pytest.raises(StartupError, match=r"WORKERS\.backend") as caught:

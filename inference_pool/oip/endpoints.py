@@ -1,0 +1,99 @@
+"""The inference servers: one is asked, another one when it fails, and a failed one rests."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from tritonclient.grpc import InferenceServerClient
+from tritonclient.utils import InferenceServerException
+
+from shared.config import OipSection
+from shared.errors import EstimationError
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+NOT_FOUND = "StatusCode.NOT_FOUND"
+
+
+class NotServed(EstimationError):
+    """Every server says that it has no such model."""
+
+
+class Endpoint:
+    """One server.
+
+    Args:
+        address: ``grpc://host:port``, or ``grpcs://host:port`` for TLS.
+        root_certificates: PEM file of the authorities for TLS; empty takes those of the runtime.
+
+    Attributes:
+        address: as given.
+        client: its gRPC client; it connects when it is first used.
+        rests_until: monotonic time until which it is only asked when no other one answers.
+    """
+
+    def __init__(self, address: str, root_certificates: str = "") -> None:
+        parts = urlsplit(address)
+        self.address = address
+        self.client = InferenceServerClient(
+            parts.netloc,
+            ssl=parts.scheme == "grpcs",
+            root_certificates=root_certificates or None,
+        )
+        self.rests_until = 0.0
+
+
+class Endpoints:
+    """Asks servers in their order, those that failed lately last.
+
+    Args:
+        settings: section ``[OIP]``.
+        clock: monotonic seconds.
+    """
+
+    def __init__(self, settings: OipSection, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rest = settings.restSeconds
+        self._clock = clock
+        self.timeout = settings.timeout
+        self._endpoints = [
+            Endpoint(address, settings.rootCertificates) for address in settings.endpoints
+        ]
+
+    def ask(self, question: Callable[[InferenceServerClient], Answer]) -> Answer:
+        """Ask one server after another until one answers.
+
+        Args:
+            question: a call of the client; it must pass ``timeout`` on.
+
+        Raises:
+            NotServed: every server answered that it has no such model.
+            EstimationError: no server answered.
+        """
+        errors: list[InferenceServerException] = []
+        for endpoint in self._in_turn():
+            try:
+                answer = question(endpoint.client)
+            except InferenceServerException as error:
+                errors.append(error)
+                if error.status() != NOT_FOUND:
+                    self._note_failure(endpoint, error)
+            else:
+                endpoint.rests_until = 0.0
+                return answer
+        kind = NotServed if all(e.status() == NOT_FOUND for e in errors) else EstimationError
+        raise kind("no inference server answered: " + "; ".join(e.message() for e in errors))
+
+    def _in_turn(self) -> Sequence[Endpoint]:
+        """All servers, the rested first; one that rests is still better than none."""
+        now = self._clock()
+        return sorted(self._endpoints, key=lambda endpoint: endpoint.rests_until > now)
+
+    def _note_failure(self, endpoint: Endpoint, error: InferenceServerException) -> None:
+        if endpoint.rests_until <= self._clock():
+            log.error("inference server %s failed: %s", endpoint.address, error.message())
+        endpoint.rests_until = self._clock() + self._rest

@@ -1,0 +1,103 @@
+"""A model behind an inference server, with the few methods of a session that ``Network`` uses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
+
+from inference_pool.oip.endpoints import Endpoints
+from shared.errors import EstimationError
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """Name and shape of an input or output; a free dimension is its index as text."""
+
+    name: str
+    shape: list[int | str]
+
+
+class RemoteSession:
+    """Runs one model on whichever server answers.
+
+    Args:
+        endpoints: the servers.
+        model: name of the model there.
+        version: its version; empty leaves the choice to the server.
+
+    Raises:
+        EstimationError: no server describes the model.
+    """
+
+    def __init__(self, endpoints: Endpoints, model: str, version: str = "") -> None:
+        self._endpoints = endpoints
+        self._model = model
+        self._version = version
+        described = endpoints.ask(self._describe)
+        self._inputs = [_tensor(tensor) for tensor in described.inputs]
+        self._outputs = [_tensor(tensor) for tensor in described.outputs]
+
+    def get_inputs(self) -> list[Tensor]:
+        """Inputs in the model's order."""
+        return self._inputs
+
+    def get_outputs(self) -> list[Tensor]:
+        """Outputs in the model's order."""
+        return self._outputs
+
+    def run(self, names: Sequence[str] | None, feed: dict[str, Floats]) -> list[Floats]:
+        """Run the model on one batch.
+
+        Args:
+            names: outputs wanted; None for all, in the model's order.
+            feed: the inputs by name.
+
+        Returns:
+            The outputs.
+
+        Raises:
+            EstimationError: no server answered, or the answer is not of finite numbers.
+        """
+        wanted = list(names or (output.name for output in self._outputs))
+        result = self._endpoints.ask(lambda client: self._infer(client, wanted, feed))
+        return [self._output(result, name) for name in wanted]
+
+    def _describe(self, client: InferenceServerClient) -> Any:
+        return client.get_model_metadata(
+            self._model, self._version, client_timeout=self._endpoints.timeout
+        )
+
+    def _infer(
+        self, client: InferenceServerClient, wanted: list[str], feed: dict[str, Floats]
+    ) -> Any:
+        inputs = []
+        for name, values in feed.items():
+            tensor = InferInput(name, list(values.shape), "FP32")
+            tensor.set_data_from_numpy(values)
+            inputs.append(tensor)
+        return client.infer(
+            self._model,
+            inputs,
+            model_version=self._version,
+            outputs=[InferRequestedOutput(name) for name in wanted],
+            client_timeout=self._endpoints.timeout,
+        )
+
+    def _output(self, result: Any, name: str) -> Floats:
+        """Take one output; a comparison with NaN would pass checks, so it is refused here."""
+        values = result.as_numpy(name)
+        if values is None or not np.isfinite(values).all():
+            raise EstimationError(f"model {self._model}: output {name} is not of finite numbers")
+        return np.asarray(values, np.float32)
+
+
+def _tensor(described: Any) -> Tensor:
+    shape = [int(size) if int(size) > 0 else str(i) for i, size in enumerate(described.shape)]
+    return Tensor(described.name, shape)

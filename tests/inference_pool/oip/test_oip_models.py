@@ -1,0 +1,132 @@
+"""The models behind real inference servers: same measures, fail over, and fail closed."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from inference_pool.backends import load_backend
+from inference_pool.estimator import Estimator
+from inference_pool.onnx.backend import OnnxBackend
+from shared.checks import Rules
+from shared.codes import Code
+from shared.config import Config
+from shared.errors import ModelError
+from shared.estimation import Backend, Estimate, Image, Profile, Stage
+from tests.inference_pool.oip.conftest import Server
+from tests.support.service import free_port
+
+RULES = Rules()
+
+
+@pytest.fixture(scope="module")
+def server(start: Callable[..., Server]) -> Server:
+    return start()
+
+
+@pytest.fixture(autouse=True)
+def mended(server: Server) -> Any:
+    yield
+    server.mend()
+
+
+def config(models: Path, *addresses: str, **settings: Any) -> Config:
+    return Config.model_validate(
+        {
+            "WORKERS": {"backend": "oip"},
+            "MODELS": {"directory": str(models)},
+            "OIP": {"endpoints": list(addresses), "timeout": 5.0, **settings},
+        }
+    )
+
+
+def estimate(backend: Backend, image: Image) -> Estimate:
+    return Estimator(backend, RULES).estimate(image, Profile.PASSIVE)
+
+
+def test_it_measures_what_the_files_measure(
+    server: Server, models_directory: Path, portrait: Image
+) -> None:
+    """Networks run elsewhere give the same estimate as those of the same files run here."""
+    there = estimate(load_backend(config(models_directory, server.address)), portrait)
+    local = Config.model_validate(
+        {"MODELS": {"directory": str(models_directory), "rewritePrelu": False}}
+    )
+    here = estimate(OnnxBackend.from_config(local), portrait)
+    assert there.ok
+    assert there.stage is Stage.LIVENESS
+    assert there.face == here.face
+    assert there.liveness is not None
+    assert here.liveness is not None
+    assert there.liveness.score == pytest.approx(here.liveness.score, abs=1e-4)
+    assert there.head_pose is not None
+    assert here.head_pose is not None
+    assert there.head_pose.yaw == pytest.approx(here.head_pose.yaw, abs=0.01)
+
+
+def test_another_endpoint_answers(server: Server, models_directory: Path, portrait: Image) -> None:
+    """An endpoint where nobody listens is passed over, at the start and later."""
+    dead = f"grpc://127.0.0.1:{free_port()}"
+    backend = load_backend(config(models_directory, dead, server.address))
+    assert estimate(backend, portrait).ok
+
+
+def test_a_dead_server_fails_closed_and_heals(
+    start: Callable[..., Server], server: Server, models_directory: Path, portrait: Image
+) -> None:
+    """All servers gone: every frame fails with a code; one that lives is found again."""
+    mortal = start()
+    alone = load_backend(config(models_directory, mortal.address))
+    paired = load_backend(config(models_directory, mortal.address, server.address))
+    assert estimate(alone, portrait).ok
+    mortal.kill()
+    assert estimate(alone, portrait).errors == (Code.ESTIMATION_FAILED,)
+    assert estimate(paired, portrait).ok
+
+
+def test_a_slow_server_fails_closed(
+    server: Server, models_directory: Path, portrait: Image
+) -> None:
+    """An answer past the time-out is no answer, and the next good one counts again."""
+    backend = load_backend(config(models_directory, server.address, timeout=0.8))
+    server.delay(3)
+    assert estimate(backend, portrait).errors == (Code.ESTIMATION_FAILED,)
+    server.mend()
+    assert estimate(backend, portrait).ok
+
+
+def test_an_answer_of_nan_fails_closed(
+    server: Server, models_directory: Path, portrait: Image
+) -> None:
+    """A broken model's NaN passes no threshold by chance."""
+    backend = load_backend(config(models_directory, server.address))
+    server.spoil()
+    assert estimate(backend, portrait).errors == (Code.ESTIMATION_FAILED,)
+
+
+def test_a_missing_required_model_stops_the_start(
+    start: Callable[..., Server], models_directory: Path
+) -> None:
+    """Without a liveness model nobody starts; without the optional one they do."""
+    poor = start(without=("liveness_v2", "glasses"))
+    with pytest.raises(ModelError, match="liveness_v2"):
+        load_backend(config(models_directory, poor.address))
+
+
+def test_an_unreachable_server_stops_the_start(models_directory: Path) -> None:
+    """Nobody there: one line that names the model and the reason."""
+    with pytest.raises(ModelError, match=r"\[OIP\]") as caught:
+        load_backend(config(models_directory, f"grpc://127.0.0.1:{free_port()}"))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_says_nothing_stops_the_start(models_directory: Path) -> None:
+    """A port that accepts and never answers costs the time-out, not for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"grpc://127.0.0.1:{mute.getsockname()[1]}"
+        with pytest.raises(ModelError):
+            load_backend(config(models_directory, address, timeout=0.5))
