@@ -1,0 +1,206 @@
+"""The asynchronous client: one session, resumed over new connections as often as needed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from types import TracebackType
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.typing import Subprotocol
+
+from lunapass.client.conversation import (
+    RESUMABLE,
+    Answer,
+    Identity,
+    NoVerdict,
+    Refused,
+    Verdict,
+    authorization,
+    pauses,
+    require_granted,
+)
+from shared.protocol import SUBPROTOCOL, Codec, Command
+
+Frames = Iterable[bytes] | AsyncIterable[bytes]
+Listener = Callable[[Answer], None]
+
+
+class Client:
+    """One session; use it as an asynchronous context manager.
+
+    ``check`` does everything. The other methods speak message by message, for those who must.
+
+    Args:
+        url: address such as ``ws://host:8321/ws``.
+        session_id: session to resume.
+        resume_token: its token.
+        client: what to tell of the client, such as ``{"mirrored": True}``.
+        username: user name, where the service asks for one.
+        password: its password.
+        resumes: tries to resume after a broken connection, one after another.
+
+    Attributes:
+        connected: the service's answer to CONNECT.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        session_id: str | None = None,
+        resume_token: str | None = None,
+        client: dict[str, Any] | None = None,
+        username: str | None = None,
+        password: str | None = None,
+        resumes: int = 8,
+    ) -> None:
+        self._url = url
+        self._identity = Identity(client or {}, session_id, resume_token)
+        self._headers = authorization(username, password)
+        self._resumes = resumes
+        self.connected: Answer | None = None
+        self._socket: ClientConnection | None = None
+
+    async def __aenter__(self) -> Client:
+        await self._connect()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.socket.close()
+
+    @property
+    def session_id(self) -> str | None:
+        """Id of the session, once connected."""
+        return self._identity.session_id
+
+    @property
+    def resume_token(self) -> str | None:
+        """Token with which the session may be resumed; as good as the session itself."""
+        return self._identity.resume_token
+
+    @property
+    def socket(self) -> ClientConnection:
+        """The open WebSocket."""
+        assert self._socket is not None, "use the client with 'async with'"
+        return self._socket
+
+    @property
+    def close_code(self) -> int | None:
+        """Why the service ended the connection, once it did."""
+        return self.socket.close_code
+
+    async def check(self, frames: Frames, on_answer: Listener | None = None) -> Verdict:
+        """Send frames, one at a time, until the verdict.
+
+        Args:
+            frames: encoded pictures, taken as they are needed; pace them yourself.
+            on_answer: called with each answer, to show the person what to change.
+
+        Raises:
+            Refused: the service does not grant the session or ends it.
+            NoVerdict: the frames ended, or the connection could not be had again.
+        """
+        assert self.connected is not None, "use the client with 'async with'"
+        require_granted(self.connected)
+        async for frame in _each(frames):
+            verdict = await self._show(frame, on_answer)
+            if verdict is not None:
+                return verdict
+        raise NoVerdict("the frames ended before the verdict")
+
+    async def _show(self, frame: bytes, on_answer: Listener | None) -> Verdict | None:
+        """Send a frame and await its answer; a frame lost with a connection is not sent again."""
+        try:
+            await self.send_frame(frame)
+            while True:
+                answer = await self.receive()
+                if answer.command is Command.RESULT:
+                    return Verdict.of(answer)
+                if answer.command is Command.ERROR:
+                    raise Refused(answer.body["code"], answer.body["message"])
+                if on_answer is not None:
+                    on_answer(answer)
+                if answer.answers_frame:
+                    return await self._verdict_at_hand(answer)
+        except ConnectionClosed as closed:
+            return await self._resume(closed)
+
+    async def _verdict_at_hand(self, answer: Answer) -> Verdict | None:
+        """RESULT follows an accepted frame at once."""
+        if answer.command is Command.STATUS and answer.body["isOk"]:
+            return Verdict.of(await self.receive())
+        return None
+
+    async def _resume(self, closed: ConnectionClosed) -> Verdict | None:
+        code = closed.rcvd.code if closed.rcvd is not None else 1006
+        if code not in RESUMABLE:
+            raise NoVerdict(f"the service closed with {code}") from closed
+        for pause in pauses(self._resumes):
+            await asyncio.sleep(pause)
+            with contextlib.suppress(OSError, InvalidHandshake, ConnectionClosed, TimeoutError):
+                answer = await self._connect()
+                require_granted(answer)
+                return await self._result_of_resumption()
+        raise NoVerdict("the connection could not be had again") from closed
+
+    async def _result_of_resumption(self) -> Verdict | None:
+        """A verdict given meanwhile follows CONNECTED at once; otherwise the session goes on."""
+        with contextlib.suppress(TimeoutError):
+            answer = await self.receive(seconds=0.2)
+            if answer.command is Command.RESULT:
+                return Verdict.of(answer)
+        return None
+
+    async def _connect(self) -> Answer:
+        self._socket = await connect(
+            self._url,
+            compression=None,
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            max_size=None,
+            additional_headers=self._headers,
+        )
+        await self._socket.send(self._identity.connect())
+        self.connected = await self.receive()
+        self._identity.granted(self.connected)
+        return self.connected
+
+    async def send_frame(self, data: bytes) -> None:
+        """Send one encoded picture."""
+        await self.socket.send(data)
+
+    async def send(self, command: Command) -> None:
+        """Send a command without headers."""
+        await self.socket.send(Codec.encode(command))
+
+    async def receive(self, *, seconds: float = 30.0) -> Answer:
+        """Await the next message.
+
+        Raises:
+            TimeoutError: none came in time.
+            websockets.exceptions.ConnectionClosed: the connection is over.
+        """
+        return Answer.parse(await asyncio.wait_for(self.socket.recv(), seconds))
+
+    async def answers(self) -> AsyncIterator[Answer]:
+        """Yield messages until the connection ends."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                yield await self.receive()
+
+
+async def _each(frames: Frames) -> AsyncIterator[bytes]:
+    if isinstance(frames, AsyncIterable):
+        async for frame in frames:
+            yield frame
+    else:
+        for frame in frames:
+            yield frame

@@ -1,0 +1,67 @@
+"""The clients' pure part: what is said, what is understood, how long is waited."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from lunapass.client.conversation import (
+    LONGEST_PAUSE,
+    Answer,
+    Identity,
+    Refused,
+    Verdict,
+    authorization,
+    pauses,
+    require_granted,
+)
+from shared.protocol import Codec, Command
+
+
+def test_a_new_session_asks_for_no_id() -> None:
+    """The first CONNECT names the client only; what it got is named when it resumes."""
+    identity = Identity({"mirrored": True})
+    assert json.loads(identity.connect())["headers"] == {"client": {"mirrored": True}}
+    granted = {"session-id": "a" * 32, "resume-token": "b" * 32}
+    identity.granted(Answer(Command.CONNECTED, granted, None))
+    assert json.loads(identity.connect())["headers"] == {"client": {"mirrored": True}, **granted}
+
+
+def test_a_refusal_keeps_the_identity() -> None:
+    """ERROR in place of CONNECTED is raised with its code and forgets nothing."""
+    identity = Identity({}, "a" * 32, "b" * 32)
+    refusal = Answer(Command.ERROR, {}, {"code": "session.full", "message": "try later"})
+    identity.granted(refusal)
+    assert identity.session_id == "a" * 32
+    with pytest.raises(Refused) as caught:
+        require_granted(refusal)
+    assert caught.value.code == "session.full"
+
+
+def test_a_verdict_is_read_from_result() -> None:
+    """Accepted with a token, refused with codes."""
+    raw = Codec.encode(Command.RESULT, {}, {"isOk": False, "jwt": None, "errors": [60]})
+    assert Verdict.of(Answer.parse(raw)) == Verdict(False, None, (60,))
+
+
+@pytest.mark.parametrize("command", list(Command))
+def test_status_and_dropped_answer_a_frame(command: Command) -> None:
+    """A frame has exactly one of these."""
+    assert Answer(command, {}, None).answers_frame == (command in (Command.STATUS, Command.DROPPED))
+
+
+def test_credentials_go_into_a_header() -> None:
+    """RFC 7617: base64 of user name, colon, password in UTF-8."""
+    header = authorization("kiosk", "pässword")["Authorization"]
+    assert base64.b64decode(header.removeprefix("Basic ")).decode() == "kiosk:pässword"
+    assert authorization(None, None) == {}
+
+
+def test_pauses_grow_and_are_bounded() -> None:
+    """Each try may wait longer than the one before, none longer than the bound."""
+    many = [list(pauses(12)) for _ in range(50)]
+    assert all(0 <= pause <= LONGEST_PAUSE for series in many for pause in series)
+    means = [sum(column) / len(column) for column in zip(*many, strict=True)]
+    assert means[0] < means[3] < means[8]
