@@ -13,23 +13,26 @@ import os
 import signal
 import time
 import uuid
-from dataclasses import dataclass, field
+from functools import partial
 
 import msgpack
 import uvloop
 import zmq
 
-from aggregator.plugins import registry
+from aggregator.entry import Entry, Pending
+from aggregator.plugins.base import Question
+from aggregator.plugins.registry import Registry
+from aggregator.questions import answer_to
 from aggregator.session import Outcome, Session
 from aggregator.verdict import VerdictWriter
 from shared.accounts import Accounts
-from shared.checks import Rules
 from shared.config import Config
 from shared.errors import MessageError
 from shared.messages import (
     Close,
     GatewayHello,
     Judge,
+    Judged,
     Open,
     Opened,
     Resume,
@@ -49,19 +52,6 @@ log = logging.getLogger(__name__)
 SWEEP_SECONDS = 1.0
 
 
-@dataclass
-class Entry:
-    """A session's state together with the events it came from."""
-
-    session: Session
-    open_bytes: bytes
-    estimates: list[tuple[int, float, bytes]] = field(default_factory=list)
-    kept: tuple[int, bytes] | None = None
-    result: bytes | None = None
-    last_status: bytes = b""
-    touched: float = field(default_factory=time.monotonic)
-
-
 class Aggregator:
     """Judges sessions for one gateway at a time.
 
@@ -71,10 +61,9 @@ class Aggregator:
     """
 
     def __init__(self, config: Config, *, parent: int | None = None) -> None:
-        registry.check(config)
         self._config = config
         self._parent = parent
-        self._rules = Rules.of(config)
+        self._registry = Registry(config)
         self._writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
         self._incarnation = uuid.uuid4().hex
         self._accounts = Accounts("aggregator")
@@ -99,6 +88,8 @@ class Aggregator:
                 continue
         self._notifier.stopping()
         self._channel.close()
+        await self._registry.close()
+        self._notifier.close()
 
     def stop(self) -> None:
         """End; the gateway holds what the next aggregator needs."""
@@ -138,8 +129,7 @@ class Aggregator:
     def _open(self, peer: bytes, message: Open, raw: bytes) -> None:
         entry = self._entries.get(message.session)
         if entry is None:
-            plugins = registry.build(self._config, self._rules)
-            entry = Entry(Session(message, plugins, self._config.LIVENESS), raw)
+            entry = Entry(Session(message, self._registry.plugins(), self._config.LIVENESS), raw)
             self._entries[message.session] = entry
         self._send(peer, encode(Opened(message.session, entry.session.context.profile)))
 
@@ -148,29 +138,53 @@ class Aggregator:
         if entry is None:
             log.error("estimate of an unknown session", extra={"fields": {"seq": message.seq}})
             return
-        began = entry.touched = time.monotonic()
+        entry.touched = time.monotonic()
+        if entry.pending is not None:
+            return  # its answer is under way
         if message.seq <= entry.session.last_seq or entry.result is not None:
             self._repeat(peer, message.session, entry)
             return
-        estimate = decode_estimate(raw)
-        outcome = entry.session.fold(
-            message.seq, message.at, estimate, frame, replay=message.replay
+        pending = Pending(peer, message, raw, decode_estimate(raw), frame)
+        step = entry.session.fold(
+            message.seq,
+            message.at,
+            pending.estimate,
+            frame,
+            replay=message.replay,
+            answers=message.answers,
         )
-        self._remember(entry, message, raw, frame, outcome)
-        entry.last_status = self._writer.status(message.seq, estimate, outcome)
+        self._follow(entry, pending, step)
+
+    def _follow(self, entry: Entry, pending: Pending, step: Outcome | Question) -> None:
+        """Ask the outside where a plugin does; settle the frame where there is an outcome."""
+        if isinstance(step, Outcome):
+            entry.pending = None
+            self._settle(entry, pending, step)
+            return
+        entry.pending = pending
+        pending.question = asyncio.create_task(answer_to(step))
+        pending.question.add_done_callback(partial(self._answered, entry, pending))
+
+    def _answered(
+        self, entry: Entry, pending: Pending, question: asyncio.Task[bytes | None]
+    ) -> None:
+        if entry.pending is pending:
+            answer = None if question.cancelled() else question.result()
+            self._follow(entry, pending, entry.session.resolve(answer))
+
+    def _settle(self, entry: Entry, pending: Pending, outcome: Outcome) -> None:
+        message = pending.message
+        judged = Judged(message.seq, message.at, pending.raw, outcome.answers)
+        entry.judged.append(judged)
+        if outcome.keep and pending.frame is not None:
+            entry.kept = (message.seq, pending.frame)
+        entry.last_status = self._writer.status(message.seq, pending.estimate, outcome)
         if outcome.final:
             entry.result = self._writer.result(entry.session, outcome)
         if not message.replay:
-            self._answer(peer, message.session, entry, outcome)
+            self._answer(pending.peer, message.session, entry, outcome)
             self._accounts.codes.update(outcome.errors)
-            self._accounts.note("judge", time.monotonic() - began)
-
-    def _remember(
-        self, entry: Entry, message: Judge, raw: bytes, frame: bytes | None, outcome: Outcome
-    ) -> None:
-        entry.estimates.append((message.seq, message.at, raw))
-        if outcome.keep and frame is not None:
-            entry.kept = (message.seq, frame)
+            self._accounts.note("judge", time.monotonic() - pending.began)
 
     def _answer(self, peer: bytes, session: str, entry: Entry, outcome: Outcome) -> None:
         verdict = Verdict(
@@ -180,6 +194,7 @@ class Aggregator:
             keep=outcome.keep,
             final=outcome.final,
             accepted=outcome.accepted,
+            answers=outcome.answers,
         )
         parts = [encode(verdict), entry.last_status]
         if entry.result is not None:
@@ -187,7 +202,7 @@ class Aggregator:
         self._send(peer, *parts)
 
     def _repeat(self, peer: bytes, session: str, entry: Entry) -> None:
-        """Answer an estimate that is already folded in: its answer was lost with a gateway."""
+        """Answer an estimate that is already folded in: its verdict was lost with a gateway."""
         outcome = entry.session.outcome or Outcome(
             (), final=False, accepted=False, keep=False, profile=entry.session.context.profile
         )
@@ -200,17 +215,25 @@ class Aggregator:
             self._send(peer, encode(Resumed(message.session, found=False)))
             return
         entry.touched = time.monotonic()
+        self._give_up_question(entry)
         seq, frame = entry.kept or (0, b"")
-        log_bytes: bytes = msgpack.packb([entry.open_bytes, entry.estimates, seq, frame])
+        log_bytes: bytes = msgpack.packb([entry.open_bytes, entry.judged, seq, frame])
         final = entry.result is not None
         resumed = Resumed(message.session, True, entry.session.context.profile, final)
         self._send(peer, encode(resumed), log_bytes, entry.result or b"")
+
+    def _give_up_question(self, entry: Entry) -> None:
+        """Take an open question for unanswered: the gateway that waited for it is gone."""
+        while (pending := entry.pending) is not None:
+            entry.drop_question()
+            self._follow(entry, pending, entry.session.resolve(None))
 
     def _close(self, peer: bytes, message: Close) -> None:
         entry = self._entries.get(message.session)
         if entry is None:
             return
         entry.touched = time.monotonic()
+        entry.drop_question()
         outcome = entry.session.close(message.at)
         if entry.result is None:
             entry.result = self._writer.result(entry.session, outcome)
@@ -225,6 +248,7 @@ class Aggregator:
             silent = now - entry.touched
             undecided = 0.0 if entry.result is not None else self._config.LIMITS.sessionSeconds
             if silent > undecided + keep:
+                entry.drop_question()
                 entry.session.close(time.time())
                 del self._entries[session]
 

@@ -1,18 +1,29 @@
-"""A session as the aggregator sees it: a pure fold of its events into a verdict."""
+"""A session as the aggregator sees it: a pure fold of its events into a verdict.
+
+A frame's way through the plugins is a generator that stops where a plugin asks the outside. Whoever
+drives the session gets the question, and hands in the answer whenever there is one; a replay hands
+in the answers of the log, so that nothing is asked twice.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import random
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
+from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from shared.codes import Code
 from shared.config_manual import LivenessSection
-from shared.estimation import Estimate, Profile
+from shared.estimation import Estimate, Profile, Stage
 from shared.messages import Open
 
 log = logging.getLogger(__name__)
+
+Answer = bytes | None
+Chain = Generator[Question, Answer, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +36,7 @@ class Outcome:
         accepted: the session has succeeded; only ever together with ``final``.
         keep: this frame is the best shot from now on.
         profile: checks asked of the next frame.
-        seq: frame of the token, when accepted.
+        answers: what the outside answered on the way.
     """
 
     errors: tuple[int, ...]
@@ -33,6 +44,26 @@ class Outcome:
     accepted: bool
     keep: bool
     profile: Profile
+    answers: tuple[Answer, ...] = ()
+
+
+@dataclass
+class Judging:
+    """A frame in the middle of its judgement.
+
+    Attributes:
+        frame: the frame.
+        chain: its way through the plugins.
+        best_before: number of the best shot before it.
+        recorded: answers of the log that are still to be handed in.
+        given: answers so far.
+    """
+
+    frame: FrameJudgement
+    chain: Chain
+    best_before: int
+    recorded: list[Answer]
+    given: list[Answer] = field(default_factory=list)
 
 
 @dataclass
@@ -44,7 +75,8 @@ class Session:
         context: what the plugins share.
         attempts: frames judged so far.
         liveness_attempts: frames that reached the liveness estimation.
-        last_seq: number of the last frame folded in.
+        last_seq: number of the last frame folded in, or begun.
+        judging: the frame that waits for an answer from outside.
         outcome: the final outcome, once there is one.
     """
 
@@ -55,6 +87,7 @@ class Session:
     attempts: int = 0
     liveness_attempts: int = 0
     last_seq: int = 0
+    judging: Judging | None = None
     outcome: Outcome | None = None
 
     def __post_init__(self) -> None:
@@ -63,19 +96,43 @@ class Session:
             random=random.Random(self.opened.seed),  # noqa: S311  the seed itself is secret
             log=log,
             now=self.opened.at,
+            client=_client(self.opened.client),
             mirrored=self.opened.mirrored,
             replay=self.opened.replay,
         )
+        self._broken = False
         for plugin in self.plugins:
-            plugin.on_open(self.context)
+            try:
+                plugin.on_open(self.context)
+            except Exception:
+                self._tell_fault(plugin, 0)
+                self._broken = True
 
     def fold(
-        self, seq: int, at: float, estimate: Estimate, frame: bytes | None, *, replay: bool
-    ) -> Outcome:
+        self,
+        seq: int,
+        at: float,
+        estimate: Estimate,
+        frame: bytes | None,
+        *,
+        replay: bool,
+        answers: Sequence[Answer] = (),
+    ) -> Outcome | Question:
         """Judge one frame.
 
         A plugin that raises ends its session without success (code 71); other sessions never
         notice.
+
+        Args:
+            seq: number of the frame.
+            at: its time, seconds of the epoch.
+            estimate: its estimate.
+            frame: the encoded frame; a replay may lack it.
+            replay: the frame was judged before, by an aggregator that is gone.
+            answers: what the outside answered then.
+
+        Returns:
+            The outcome, or a question whose answer ``resolve`` awaits.
         """
         self.last_seq = seq
         self.context.now = at
@@ -83,58 +140,112 @@ class Session:
         self.attempts += 1
         self.liveness_attempts += estimate.reached_liveness
         judged = FrameJudgement(seq, estimate, frame, list(estimate.errors))
-        best_before = self.context.best_seq
-        self._ask_plugins(judged)
+        self.judging = Judging(
+            judged, self._ask_plugins(judged), self.context.best_seq, list(answers)
+        )
+        return self._advance(None)
+
+    def resolve(self, answer: Answer) -> Outcome | Question:
+        """Go on with the frame that waits, given the answer to its question (None for none)."""
+        assert self.judging is not None
+        self.judging.given.append(answer)
+        return self._advance(answer)
+
+    def close(self, at: float) -> Outcome:
+        """End the session from outside; without a verdict so far it has failed (code 40).
+
+        A frame that still waits for an answer is left undecided.
+        """
+        self.context.now = at
+        if self.outcome is None:
+            self.judging = None
+            failed = Outcome((Code.SESSION_FAILED,), True, False, False, self.context.profile)
+            self._end(failed)
+            return failed
+        return self.outcome
+
+    def _advance(self, answer: Answer) -> Outcome | Question:
+        judging = self.judging
+        assert judging is not None
+        try:
+            question = judging.chain.send(answer)
+            while judging.recorded or self.context.replay:
+                recorded = judging.recorded.pop(0) if judging.recorded else None
+                judging.given.append(recorded)
+                question = judging.chain.send(recorded)
+        except StopIteration:
+            self.judging = None
+            return self._conclude(judging)
+        return question
+
+    def _conclude(self, judging: Judging) -> Outcome:
+        judged = judging.frame
         self._guard(judged)
         accepted = judged.ok and not judged.ended
         outcome = Outcome(
             errors=tuple(judged.errors),
             final=accepted or judged.ended or self._exhausted(),
             accepted=accepted,
-            keep=self.context.best_seq == seq and best_before != seq,
+            keep=self.context.best_seq == judged.seq != judging.best_before,
             profile=self.context.profile,
+            answers=tuple(judging.given),
         )
         if outcome.final:
             self._end(outcome)
         return outcome
 
-    def close(self, at: float) -> Outcome:
-        """End the session from outside; without a verdict so far it has failed (code 40)."""
-        self.context.now = at
-        if self.outcome is None:
-            failed = Outcome((Code.SESSION_FAILED,), True, False, False, self.context.profile)
-            self._end(failed)
-            return failed
-        return self.outcome
-
-    def _ask_plugins(self, judged: FrameJudgement) -> None:
+    def _ask_plugins(self, judged: FrameJudgement) -> Chain:
+        """Ask each plugin in turn; the first that raises or ends the session is the last."""
+        if self._broken:
+            judged.refuse(Code.PLUGIN_FAILED, end=True)
+            return
         for plugin in self.plugins:
             try:
-                plugin.on_estimate(self.context, judged)
+                question = plugin.on_estimate(self.context, judged)
+                if question is not None:
+                    answer = yield question
+                    plugin.on_answer(self.context, judged, answer)
             except Exception:
-                log.exception(
-                    "plugin %s failed",
-                    type(plugin).__name__,
-                    extra={"fields": {"session": self.opened.session, "seq": judged.seq}},
-                )
-                judged.errors.append(Code.PLUGIN_FAILED)
-                judged.ended = True
+                self._tell_fault(plugin, judged.seq)
+                judged.refuse(Code.PLUGIN_FAILED, end=True)
             if judged.ended:
                 return
+
+    def _tell_fault(self, plugin: Plugin, seq: int) -> None:
+        name = f"{type(plugin).__module__}:{type(plugin).__qualname__}"
+        fields = {"plugin": name, "session": self.opened.session, "seq": seq}
+        log.exception("plugin %s failed", name, extra={"fields": fields})
 
     def _guard(self, judged: FrameJudgement) -> None:
         """Fail closed, whatever plugins are on: only a live, fully judged frame is accepted."""
         if not judged.ok:
             return
-        if judged.estimate.profile is not Profile.PASSIVE:
-            judged.errors.append(Code.AGGREGATING)
-        elif judged.estimate.liveness is None:
-            judged.errors.append(Code.LIVENESS_FAILED)
-        elif self.context.best_seq == 0:
+        if not judged.estimate.ok:
+            judged.refuse(Code.PLUGIN_FAILED, end=True)  # a plugin has removed the worker's codes
+        elif judged.estimate.profile is not Profile.PASSIVE:
+            judged.refuse(Code.AGGREGATING)
+        elif not self._alive(judged.estimate):
+            judged.refuse(Code.LIVENESS_FAILED)
+        elif self.context.best is None:
             self._take_as_best(judged)
-        if judged.ok and self.context.best_frame is None:
-            judged.errors.append(Code.SESSION_FAILED)
-            judged.ended = True
+        if judged.ok and not self._presentable():
+            judged.refuse(Code.SESSION_FAILED, end=True)
+
+    def _alive(self, estimate: Estimate) -> bool:
+        """Tell whether a frame shows a live face; where nothing measures it, the acts must."""
+        if estimate.liveness is not None:
+            return True
+        return self.context.acted and estimate.stage is Stage.AGS
+
+    def _presentable(self) -> bool:
+        """Tell whether the best shot may go into a token."""
+        best = self.context.best
+        return (
+            best is not None
+            and best.ok
+            and self._alive(best)
+            and self.context.best_frame is not None
+        )
 
     def _take_as_best(self, judged: FrameJudgement) -> None:
         """Without Bestshot the accepted frame itself is the one in the token."""
@@ -154,4 +265,13 @@ class Session:
             try:
                 plugin.on_close(self.context, accepted=outcome.accepted)
             except Exception:
-                log.exception("plugin %s failed at the end", type(plugin).__name__)
+                self._tell_fault(plugin, self.last_seq)
+
+
+def _client(text: str) -> dict[str, Any]:
+    """Read what a client told of itself; anything but an object tells nothing."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -124,8 +124,8 @@ class JudgementLink:
         """Bring a new aggregator to where the one before was: open, log, the open question."""
         self.open(session, replay=bool(session.log))
         kept_seq, kept = session.kept or (0, b"")
-        for seq, at, estimate in session.log:
-            judge = encode(Judge(self._incarnation, session.id, seq, at, replay=True))
+        for seq, at, estimate, answers in session.log:
+            judge = encode(Judge(self._incarnation, session.id, seq, at, True, answers))
             parts = [judge, estimate, kept] if seq == kept_seq else [judge, estimate]
             self._channel.send(parts)
         if session.active is not None and session.active.estimate is not None:

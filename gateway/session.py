@@ -12,7 +12,7 @@ from typing import Protocol
 from gateway.limits import TokenBucket
 from shared.estimation import Profile
 from shared.intake import Header
-from shared.messages import Open
+from shared.messages import Judged, Open
 from shared.protocol import CloseCode
 
 
@@ -72,7 +72,7 @@ class Session:
         profile: checks of the next frame; None until the aggregator knows the session.
         waiting: newest frame, not yet begun.
         active: frame under way.
-        log: judged frames: number, time, packed estimate.
+        log: judged frames, for a replay.
         kept: number and bytes of the best shot so far.
         result: text of RESULT once the verdict is given.
         outlet: connection; None while the client is away.
@@ -87,7 +87,7 @@ class Session:
     profile: Profile | None = None
     waiting: PendingFrame | None = None
     active: PendingFrame | None = None
-    log: list[tuple[int, float, bytes]] = field(default_factory=list)
+    log: list[Judged] = field(default_factory=list)
     kept: tuple[int, bytes] | None = None
     result: str | None = None
     outlet: Outlet | None = None
@@ -111,7 +111,7 @@ class Session:
     @property
     def now(self) -> float:
         """Seconds of the epoch, never running backwards within the session."""
-        last = self.log[-1][1] if self.log else self.opened.at
+        last = self.log[-1].at if self.log else self.opened.at
         return max(time.time(), last)
 
     def owns(self, token: str) -> bool:

@@ -22,7 +22,7 @@ from shared.codes import Code
 from shared.config import Config
 from shared.errors import FrameError, ProtocolError
 from shared.estimation import Profile, Stage
-from shared.messages import Open, Opened, Resumed, Verdict, decode
+from shared.messages import Judged, Open, Opened, Resumed, Verdict, decode
 from shared.protocol import CloseCode, Codec, Command, Drop
 
 log = logging.getLogger(__name__)
@@ -213,7 +213,7 @@ class Sessions:
         frame = session.active
         began = time.monotonic()
         if frame is not None and frame.seq == verdict.seq and frame.estimate is not None:
-            session.log.append((frame.seq, frame.at, frame.estimate))
+            session.log.append(Judged(frame.seq, frame.at, frame.estimate, verdict.answers))
             if verdict.keep:
                 session.kept = (frame.seq, frame.data)
             session.active = None
@@ -270,9 +270,9 @@ class Sessions:
         opened = decode(raw_open)
         assert isinstance(opened, Open)
         session = self._sessions.get(opened.session) or self._add(opened, "resumed")
-        session.log = list(estimates)
+        session.log = [Judged(*judged) for judged in estimates]
         session.kept = (kept_seq, kept) if kept_seq else None
-        session.seq = max(session.seq, estimates[-1][0] if estimates else 0)
+        session.seq = max(session.seq, session.log[-1].seq if session.log else 0)
         session.profile = message.profile
         session.left = time.monotonic()
         if message.final:

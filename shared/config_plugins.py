@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -226,9 +227,12 @@ class CallbacksPlugin(Switch):
 USER_PLUGIN_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 """Shape of the name of a plugin of the user's own: ``package.module:Class``."""
 
+ENTRY_POINTS = "lunapass.plugins"
+"""Group of the entry points that name plugins of the user's own."""
+
 
 class UserPlugin(Switch):
-    """A plugin of the user's own, named ``package.module:Class``."""
+    """A plugin of the user's own, named ``package.module:Class`` or by its entry point."""
 
     args: dict[str, Any] = {}
     """Arguments, judged by the plugin's own model."""
@@ -242,9 +246,10 @@ class RequestMiddlewares(Section):
 
 
 class WsMiddlewares(Section):
-    """Plugins of a session; keys of the form ``package.module:Class`` are the user's own.
+    """Plugins of a session; keys other than these are plugins of the user's own.
 
-    The order here is that of the file; the order in which plugins run is the aggregator's matter.
+    Such a key is ``package.module:Class`` or an entry point of the group ``lunapass.plugins``. The
+    order here is that of the file; the order in which plugins run is the aggregator's matter.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -296,7 +301,11 @@ class WsMiddlewares(Section):
 
     @classmethod
     def _is_plugin(cls, name: str) -> bool:
-        return name in cls.model_fields or USER_PLUGIN_NAME.fullmatch(name) is not None
+        return (
+            name in cls.model_fields
+            or USER_PLUGIN_NAME.fullmatch(name) is not None
+            or bool(entry_points(group=ENTRY_POINTS, name=name))
+        )
 
     @property
     def user_plugins(self) -> dict[str, UserPlugin]:

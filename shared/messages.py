@@ -8,7 +8,7 @@ it merely forwards. Field order and names are the contract; both ends always run
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgpack
 from pydantic import Field, TypeAdapter, ValidationError
@@ -23,6 +23,19 @@ SessionId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 Digest = Annotated[bytes, Field(min_length=32, max_length=32)]
 Natural = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Pairs = Annotated[tuple[tuple[Natural, Natural], ...], Field(max_length=256)]
+Answers = Annotated[
+    tuple[Annotated[bytes, Field(max_length=16_384)] | None, ...], Field(max_length=8)
+]
+"""What the outside answered to the plugins' questions about one frame; None for no answer."""
+
+
+class Judged(NamedTuple):
+    """A judged frame in a session's log: all that a replay of its judgement needs."""
+
+    seq: int
+    at: float
+    estimate: bytes
+    answers: Answers = ()
 
 
 # Worker -> gateway
@@ -132,13 +145,17 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """One estimate (part two) and the encoded frame (part three; a replay may lack it)."""
+    """One estimate (part two) and the encoded frame (part three; a replay may lack it).
+
+    ``answers`` are those that an earlier judgement of the frame was given; none is asked again.
+    """
 
     incarnation: Name
     session: SessionId
     seq: Natural
     at: Finite
     replay: bool = False
+    answers: Answers = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +201,7 @@ class Verdict:
     """Judgement of one frame (or, with ``seq`` 0, of the session's end).
 
     Part two is the text of STATUS for the client; when ``final``, part three is that of RESULT.
+    ``answers`` belong into the log, beside the estimate.
     """
 
     session: SessionId
@@ -192,13 +210,14 @@ class Verdict:
     keep: bool = False
     final: bool = False
     accepted: bool = False
+    answers: Answers = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
     """The stored log of a session; ``found`` is False for an unknown session or a wrong token.
 
-    Part two is a packed list ``[open, [[seq, at, estimate], ...], kept_seq, kept_frame]``;
+    Part two is a packed list ``[open, [Judged, ...], kept_seq, kept_frame]``;
     part three, when the verdict is already given, the text of RESULT.
     """
 

@@ -77,6 +77,11 @@ class Notifier:
         """Say that the role ends on purpose."""
         self._say("STOPPING=1")
 
+    def close(self) -> None:
+        """Say nothing more."""
+        self._address = ""
+        self._socket.close()
+
     def beat(self) -> None:
         """Say, at most once a second, that the working loop still turns."""
         now = time.monotonic()

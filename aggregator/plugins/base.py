@@ -1,16 +1,23 @@
-"""What a session plugin is: a plain class that sees every estimate and may object, accept or end.
+"""What a session plugin is: a plain class that sees every estimate and may object, ask or end.
 
 A plugin must be a pure fold over the session's events: time, chance and logging come through the
-context, so that a replay after a restart gives the same state and the same verdict.
+context, so that a replay after a restart gives the same state and the same verdict. What only the
+outside knows it asks with a ``Question``, whose answer becomes part of the session's log.
 """
 
 from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar, Self
 
+from pydantic import BaseModel
+
+from shared.codes import Code
+from shared.config import Config
+from shared.config_base import Section
 from shared.estimation import Estimate, Profile
 
 
@@ -23,25 +30,30 @@ class SessionContext:
         random: source of chance, seeded for the session; the only one a plugin may use.
         log: logger that names session and plugin.
         now: time of the current event, in seconds of the epoch.
+        client: what the client told of itself in CONNECT; hostile until judged.
         mirrored: the client sends mirrored pictures.
         replay: the event is a repetition after a restart; outside effects must not happen again.
         profile: checks asked of the next frame; a plugin may set it.
         best_seq: sequence number of the frame to keep as best shot; a plugin may set it.
         best_frame: that frame, encoded.
         best: that frame's estimate.
-        data: what plugins tell each other and, under their names, the token's details.
+        acted: the person has done what ActiveLiveness asked.
+        data: what plugins tell each other and, under their names, the token's details. It holds
+            JSON values.
     """
 
     session: str
     random: random.Random
     log: logging.Logger
     now: float
+    client: dict[str, Any] = field(default_factory=dict)
     mirrored: bool = False
     replay: bool = False
     profile: Profile = Profile.PASSIVE
     best_seq: int = 0
     best_frame: bytes | None = None
     best: Estimate | None = None
+    acted: bool = False
     data: dict[str, Any] = field(default_factory=dict)
 
 
@@ -68,15 +80,64 @@ class FrameJudgement:
         """Whether nobody objects so far."""
         return not self.errors
 
+    def refuse(self, code: int, *, end: bool = False) -> None:
+        """Add a code, once; ``end`` ends the session without success."""
+        if code not in self.errors:
+            self.errors.append(code)
+        self.ended = self.ended or end
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something only the outside can answer; the frame's judgement waits for it.
+
+    Attributes:
+        ask: gets the answer, at most 16 KiB; what it raises counts as no answer.
+        seconds: longest time for it; then there is no answer.
+    """
+
+    ask: Callable[[], Awaitable[bytes]]
+    seconds: float
+
 
 class Plugin:
-    """Base of session plugins; one instance per session. Override what you need."""
+    """Base of session plugins; one instance per session. Override what you need.
+
+    Attributes:
+        Args: model of the plugin's ``args`` in the configuration.
+    """
+
+    Args: ClassVar[type[BaseModel]] = Section
+
+    def __init__(self, args: Any = None) -> None:
+        self.args = args
+
+    @classmethod
+    def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
+        """Prepare, once at the start, what all sessions share; answer what makes one's plugin.
+
+        Args:
+            args: the plugin's arguments, an instance of ``Args``.
+            config: the whole configuration.
+
+        Raises:
+            ConfigError: the plugin cannot work with these arguments.
+        """
+        return lambda: cls(args)
 
     def on_open(self, context: SessionContext) -> None:
         """See the session's beginning."""
 
-    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """See a frame; add codes to ``frame.errors`` to refuse it."""
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> Question | None:
+        """See a frame; refuse it, or ask a question before it goes on to the next plugin."""
+        return None
+
+    def on_answer(
+        self, context: SessionContext, frame: FrameJudgement, answer: bytes | None
+    ) -> None:
+        """Take the answer to the question; None when there was none, which refuses the frame."""
+        if answer is None:
+            frame.refuse(Code.EXTERNAL_FAILED)
 
     def on_close(self, context: SessionContext, *, accepted: bool) -> None:
         """See the session's end."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Self
+
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
 from shared.checks import Rules
-from shared.estimation import Estimate
+from shared.config import Config
+from shared.estimation import Estimate, Profile, Stage
 
 
 class Bestshot(Plugin):
     """Keeps the frame with the highest liveness score.
 
-    Only a frame that reached the liveness estimation with a quality score above
-    ``livenessQualityScore`` counts, and never one with both eyes closed unless sunglasses are
-    allowed. Among equal scores the earlier frame stays.
+    Only a frame that passed every stage with a quality score above ``livenessQualityScore``
+    counts, and never one with both eyes closed unless sunglasses are allowed. Among equal scores
+    the earlier frame stays. Where no model measures liveness, the fitness for face comparison
+    decides.
 
     Args:
         rules: thresholds.
@@ -20,25 +25,37 @@ class Bestshot(Plugin):
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._best_score = float("-inf")
+
+    @classmethod
+    def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
+        """Take the thresholds out of the configuration."""
+        rules = Rules.of(config)
+        return lambda: cls(rules)
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
         """Remember the frame if it is the best so far."""
-        if not self._eligible(frame.estimate):
+        if frame.errors or not self._eligible(frame.estimate):
             return
-        assert frame.estimate.liveness is not None
-        score = frame.estimate.liveness.score
-        if score > self._best_score:
-            self._best_score = score
+        if context.best is None or _score(frame.estimate) > _score(context.best):
             context.best_seq = frame.seq
             context.best = frame.estimate
             context.best_frame = frame.frame
 
     def _eligible(self, estimate: Estimate) -> bool:
-        liveness, eyes = estimate.liveness, estimate.eyes
-        if liveness is None or not estimate.ok:
+        if not estimate.ok or estimate.profile is not Profile.PASSIVE:
             return False
-        if liveness.quality_score < self._rules.thresholds.livenessQualityScore:
+        liveness, eyes = estimate.liveness, estimate.eyes
+        if liveness is None:
+            if estimate.stage is not Stage.AGS:
+                return False
+        elif liveness.quality_score < self._rules.thresholds.livenessQualityScore:
             return False
         closed = eyes is None or not (eyes.left_open or eyes.right_open)
         return not closed or self._rules.sunglasses_allowed
+
+
+def _score(estimate: Estimate) -> tuple[bool, float]:
+    """Rank of a frame: any with a liveness score is before all without."""
+    if estimate.liveness is not None:
+        return True, estimate.liveness.score
+    return False, estimate.ags or 0.0

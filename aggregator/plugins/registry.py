@@ -2,38 +2,103 @@
 
 from __future__ import annotations
 
-from aggregator.plugins.base import Plugin
+import logging
+from collections.abc import Callable, Iterator
+
+from aggregator.plugins import user
+from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
 from aggregator.plugins.bestshot import Bestshot
 from aggregator.plugins.result import Result
-from shared.checks import Rules
 from shared.config import Config
 from shared.errors import ConfigError
 
-AVAILABLE = frozenset({"Bestshot", "Result"})
+log = logging.getLogger(__name__)
+
+Maker = Callable[[], Plugin]
+
+GATHERING: dict[str, type[Plugin]] = {
+    "Bestshot": Bestshot,
+}
+"""Plugins before the user's own, in the manual's order; the order in the file does not count."""
+
+DECIDING: dict[str, type[Plugin]] = {
+    "Result": Result,
+}
+"""Plugins after the user's own."""
+
+BUILT_IN = GATHERING | DECIDING
 
 
-def check(config: Config) -> None:
-    """Refuse a configuration that turns on a plugin which this version does not have.
+class Registry:
+    """The plugins that a configuration turns on.
+
+    Args:
+        config: the configuration.
 
     Raises:
-        ConfigError: such a plugin is on; silently leaving out a check would let people in.
+        ConfigError: a plugin is on that cannot be had, or its arguments do not fit; silently
+            leaving out a check would let people in.
     """
+
+    def __init__(self, config: Config) -> None:
+        _check(config)
+        self._makers: dict[str, Maker] = {
+            **dict(_built_in(config, GATHERING)),
+            **dict(_of_user(config)),
+            **dict(_built_in(config, DECIDING)),
+        }
+
+    def plugins(self) -> list[Plugin]:
+        """Make one session's plugins, in the order they run.
+
+        A plugin that cannot be made is replaced by one that fails its session.
+        """
+        made: list[Plugin] = []
+        for name, make in self._makers.items():
+            try:
+                made.append(make())
+            except Exception:
+                log.exception("plugin %s failed", name, extra={"fields": {"plugin": name}})
+                made.append(_Failed())
+        return made
+
+    async def close(self) -> None:
+        """Give back what the plugins share."""
+
+
+class _Failed(Plugin):
+    """Stands for a plugin that could not be made: its session fails."""
+
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
+        raise RuntimeError("the plugin could not be made for this session")
+
+
+def _built_in(config: Config, kinds: dict[str, type[Plugin]]) -> Iterator[tuple[str, Maker]]:
+    for name, kind in kinds.items():
+        section = getattr(config.MIDDLEWARES.WS, name)
+        if section.isEnabled:
+            yield name, kind.factory(getattr(section, "args", None), config)
+
+
+def _of_user(config: Config) -> Iterator[tuple[str, Maker]]:
+    for name, section in config.MIDDLEWARES.WS.user_plugins.items():
+        if not section.isEnabled:
+            continue
+        kind = user.find(name)
+        args = user.arguments(name, kind, section.args)
+        try:
+            yield name, kind.factory(args, config)
+        except ConfigError:
+            raise
+        except Exception as error:  # as with the module: any fault is a fault of the start
+            raise ConfigError(f'[MIDDLEWARES.WS."{name}"] cannot start: {error!r}') from error
+
+
+def _check(config: Config) -> None:
     plugins = config.MIDDLEWARES.WS
-    named = {name: getattr(plugins, name) for name in type(plugins).model_fields}
-    for name, plugin in {**named, **plugins.user_plugins}.items():
-        if plugin.isEnabled and name not in AVAILABLE:
+    for name in type(plugins).model_fields:
+        if getattr(plugins, name).isEnabled and name not in BUILT_IN:
             raise ConfigError(
                 f"[MIDDLEWARES.WS.{name}] isEnabled: this version has no such plugin; "
-                f"it has {', '.join(sorted(AVAILABLE))}. Set isEnabled = 0"
+                f"it has {', '.join(BUILT_IN)}. Set isEnabled = 0"
             )
-
-
-def build(config: Config, rules: Rules) -> list[Plugin]:
-    """Make one session's plugins, in the manual's order."""
-    ws = config.MIDDLEWARES.WS
-    plugins: list[Plugin] = []
-    if ws.Bestshot.isEnabled:
-        plugins.append(Bestshot(rules))
-    if ws.Result.isEnabled:
-        plugins.append(Result(needs_best=ws.Bestshot.isEnabled))
-    return plugins

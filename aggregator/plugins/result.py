@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, Self
+
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
 from shared.codes import Code
+from shared.config import Config
 
 
 class Result(Plugin):
@@ -16,7 +20,13 @@ class Result(Plugin):
     def __init__(self, *, needs_best: bool) -> None:
         self._needs_best = needs_best
 
+    @classmethod
+    def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
+        """See which plugins it decides for."""
+        needs_best = config.MIDDLEWARES.WS.Bestshot.isEnabled
+        return lambda: cls(needs_best=needs_best)
+
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
         """Ask for further frames while something is missing."""
         if frame.ok and self._needs_best and context.best_seq == 0:
-            frame.errors.append(Code.AGGREGATING)
+            frame.refuse(Code.AGGREGATING)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
 from aggregator.plugins.bestshot import Bestshot
-from aggregator.plugins.registry import build
+from aggregator.plugins.registry import Registry
 from aggregator.plugins.result import Result
 from aggregator.session import Outcome, Session
 from shared.checks import Rules
@@ -143,7 +143,7 @@ def test_a_replay_gives_the_same_verdict(
     estimates = [live(s) if ok and s >= 0.5 else live(s, errors=(32,)) for s, ok in scores]
 
     def run(restart_after: int) -> list[Outcome]:
-        judged = Session(OPEN, build(config, Rules()), config.LIVENESS)
+        judged = Session(OPEN, Registry(config).plugins(), config.LIVENESS)
         outcomes: list[Outcome] = []
         kept: tuple[int, bytes] = (0, b"")
         for seq, estimate in enumerate(estimates, 1):
@@ -154,7 +154,7 @@ def test_a_replay_gives_the_same_verdict(
             if outcome.final:
                 break
             if seq == restart_after:
-                judged = Session(OPEN, build(config, Rules()), config.LIVENESS)
+                judged = Session(OPEN, Registry(config).plugins(), config.LIVENESS)
                 for old, past in enumerate(estimates[:seq], 1):
                     frame = kept[1] if old == kept[0] else None
                     judged.fold(old, 1000.0 + old, past, frame, replay=True)

@@ -1,0 +1,65 @@
+"""What the aggregator keeps of a session, and of a frame whose judgement is under way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+from aggregator.session import Session
+from shared.estimation import Estimate
+from shared.messages import Judge, Judged
+
+
+@dataclass
+class Pending:
+    """A frame that is being judged.
+
+    Attributes:
+        peer: gateway that awaits the verdict.
+        message: its question.
+        raw: the packed estimate.
+        estimate: the estimate.
+        frame: the encoded frame; a replay may lack it.
+        question: what a plugin asks the outside just now.
+        began: monotonic time of its beginning.
+    """
+
+    peer: bytes
+    message: Judge
+    raw: bytes
+    estimate: Estimate
+    frame: bytes | None
+    question: asyncio.Task[bytes | None] | None = None
+    began: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class Entry:
+    """A session's state together with the events it came from.
+
+    Attributes:
+        session: the state.
+        open_bytes: the packed event that began it.
+        judged: the log of the frames.
+        kept: number and bytes of the best shot so far.
+        pending: frame that waits for an answer from outside.
+        result: text of RESULT, once the verdict is given.
+        last_status: text of the last STATUS, for a repetition.
+        touched: monotonic time of the last message about it.
+    """
+
+    session: Session
+    open_bytes: bytes
+    judged: list[Judged] = field(default_factory=list)
+    kept: tuple[int, bytes] | None = None
+    pending: Pending | None = None
+    result: bytes | None = None
+    last_status: bytes = b""
+    touched: float = field(default_factory=time.monotonic)
+
+    def drop_question(self) -> None:
+        """Wait no longer for an answer from outside."""
+        pending, self.pending = self.pending, None
+        if pending is not None and pending.question is not None:
+            pending.question.cancel()

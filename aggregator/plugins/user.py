@@ -1,0 +1,75 @@
+"""Plugins of the user's own: found by ``package.module:Class`` or by the name of an entry point."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from aggregator.plugins.base import Plugin
+from shared.config_plugins import ENTRY_POINTS
+from shared.errors import ConfigError
+
+
+def find(name: str) -> type[Plugin]:
+    """Import a plugin's class.
+
+    Args:
+        name: ``package.module:Class``, or an entry point of the group ``lunapass.plugins``.
+
+    Raises:
+        ConfigError: there is no such class, its module fails, or it is no plugin.
+    """
+    try:
+        found = _load(name)
+    except Exception as error:  # a module of the user's own may fail in any way
+        raise _fault(name, f"cannot be loaded: {_line(error)}; correct the name") from error
+    if not (isinstance(found, type) and issubclass(found, Plugin)):
+        raise _fault(name, "is not a subclass of aggregator.plugins.base.Plugin; derive from it")
+    if not (isinstance(found.Args, type) and issubclass(found.Args, BaseModel)):
+        raise _fault(name, "has no pydantic model as its Args; derive Args from BaseModel")
+    return found
+
+
+def arguments(name: str, kind: type[Plugin], table: dict[str, Any]) -> BaseModel:
+    """Judge a plugin's arguments by its own model.
+
+    Raises:
+        ConfigError: they do not fit; one line for each fault.
+    """
+    try:
+        return kind.Args.model_validate(table)
+    except ValidationError as error:
+        lines = [
+            f"{_place(name)} {'.'.join(map(str, ('args', *fault['loc'])))}: {_fold(fault['msg'])}"
+            for fault in error.errors(include_url=False)
+        ]
+        raise ConfigError("\n".join(lines)) from error
+
+
+def _load(name: str) -> object:
+    module, colon, attribute = name.partition(":")
+    if colon:
+        return getattr(importlib.import_module(module), attribute)
+    named: list[EntryPoint] = list(entry_points(group=ENTRY_POINTS, name=name))
+    if len(named) != 1:
+        raise LookupError(f"{len(named)} entry points of the group {ENTRY_POINTS} have that name")
+    return named[0].load()
+
+
+def _place(name: str) -> str:
+    return f'[MIDDLEWARES.WS."{name}"]'
+
+
+def _fault(name: str, text: str) -> ConfigError:
+    return ConfigError(f"{_place(name)} {text}")
+
+
+def _line(error: Exception) -> str:
+    return _fold(f"{type(error).__name__}: {error}")
+
+
+def _fold(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,29 @@
+"""Asking the outside on behalf of a plugin: bounded in time and size, and never a fault."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aggregator.plugins.base import Question
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 16_384
+
+
+async def answer_to(question: Question) -> bytes | None:
+    """Get the answer to a question; None where there is none in time, for whatever reason."""
+    try:
+        async with asyncio.timeout(question.seconds):
+            answer = await question.ask()
+    except TimeoutError:
+        log.error("no answer from outside within %g s", question.seconds)
+        return None
+    except Exception:
+        log.exception("no answer from outside")
+        return None
+    if not isinstance(answer, bytes) or len(answer) > MOST_BYTES:
+        log.error("an answer from outside is not at most %d bytes", MOST_BYTES)
+        return None
+    return answer

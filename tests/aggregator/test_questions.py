@@ -1,0 +1,110 @@
+"""A plugin's question to the outside: the frame waits, the log keeps the answer, faults refuse."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregator.plugins.registry import Registry
+from aggregator.session import Outcome, Session
+from shared.codes import Code
+from shared.messages import Judge, Open, Opened, encode_estimate
+from tests.support.judge import SESSION, judging, live, plugin_config
+from tests.support.plugins import Oracle
+
+ORACLE = "tests.support.plugins:Oracle"
+OPEN = Open("", SESSION, 1000.0, 7, bytes(32))
+
+
+def config(**args: Any) -> Any:
+    return plugin_config({ORACLE: args})
+
+
+async def test_the_answer_decides_and_is_logged(tmp_path: Path) -> None:
+    """The verdict carries the answer, which the gateway logs beside the estimate."""
+    async with judging(config(answer="no"), tmp_path) as gateway:
+        await gateway.open()
+        gateway.judge(1, live())
+        verdict, parts = await gateway.verdict()
+        assert verdict.answers == (b"no",)
+        assert not verdict.final
+        assert json.loads(parts[0])["body"]["errors"] == [90]
+        assert [judged.answers for judged in await gateway.log()] == [(b"no",)]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [{"answer": "raise"}, {"seconds": 30.0, "patience": 0.05}, {"answer": "x" * 20_000}],
+    ids=["raises", "too late", "too long"],
+)
+async def test_no_answer_refuses_the_frame(tmp_path: Path, args: dict[str, Any]) -> None:
+    """Code 34, not final, never a success; the next frame asks again."""
+    async with judging(config(**args), tmp_path) as gateway:
+        await gateway.open()
+        for seq in (1, 2):
+            gateway.judge(seq, live())
+            verdict, parts = await gateway.verdict()
+            assert (verdict.final, verdict.accepted, verdict.answers) == (False, False, (None,))
+            assert json.loads(parts[0])["body"]["errors"] == [Code.EXTERNAL_FAILED]
+
+
+async def test_closing_does_not_wait_for_an_answer(tmp_path: Path) -> None:
+    """A session that ends while a question is open has failed, and the answer changes nothing."""
+    async with judging(config(seconds=0.3), tmp_path) as gateway:
+        await gateway.open()
+        gateway.judge(1, live())
+        gateway.end()
+        verdict, parts = await gateway.verdict()
+        assert (verdict.seq, verdict.final, verdict.accepted) == (0, True, False)
+        assert json.loads(parts[1])["body"]["errors"] == [Code.SESSION_FAILED]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(gateway.receive(), 0.6)
+
+
+async def test_a_gateway_that_comes_anew_does_not_wait(tmp_path: Path) -> None:
+    """Its log holds the frame as one without an answer; the next frame is judged as ever."""
+    async with judging(config(seconds=0.3), tmp_path) as gateway:
+        await gateway.open()
+        gateway.judge(1, live())
+        gateway.send(Judge(gateway.incarnation, SESSION, 1, 1001.0), encode_estimate(live()), b"")
+        log = await gateway.log_while_asking()
+        assert [judged.answers for judged in log] == [(None,)]
+        gateway.judge(2, live())
+        verdict, _ = await gateway.verdict()
+        assert (verdict.seq, verdict.accepted) == (2, True)
+
+
+async def test_other_sessions_go_on_meanwhile(tmp_path: Path) -> None:
+    """A slow outside holds up its own session alone."""
+    other = "1" * 32
+    async with judging(config(seconds=0.5), tmp_path) as gateway:
+        await gateway.open()
+        gateway.judge(1, live())
+        gateway.send(Open(gateway.incarnation, other, 1000.0, 7, bytes(32)))
+        opened, _ = await gateway.receive()
+        assert isinstance(opened, Opened)
+        blurred = encode_estimate(live(errors=(3,)))
+        gateway.send(Judge(gateway.incarnation, other, 1, 1001.0), blurred, b"")
+        first, _ = await gateway.verdict()
+        second, _ = await gateway.verdict()
+        assert (first.session, second.session) == (other, SESSION)
+
+
+def test_a_replay_asks_nothing() -> None:
+    """Logged answers are handed in; where one is missing the frame is refused, not asked anew."""
+    before = Oracle.asked
+
+    def replay(answers: tuple[bytes | None, ...]) -> Outcome:
+        session = Session(OPEN, Registry(config()).plugins(), config().LIVENESS)
+        outcome = session.fold(1, 1001.0, live(), b"jpeg", replay=True, answers=answers)
+        assert isinstance(outcome, Outcome)
+        return outcome
+
+    assert replay((b"yes",)).accepted
+    assert replay((b"no",)).errors == (90,)
+    assert replay(()).errors == (Code.EXTERNAL_FAILED,)
+    assert Oracle.asked == before

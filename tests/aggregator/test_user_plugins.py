@@ -1,0 +1,143 @@
+"""Plugins of the user's own: how they are found, judged at the start, and held apart."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregator.plugins.registry import Registry
+from aggregator.session import Outcome, Session
+from shared.errors import ConfigError
+from shared.messages import Open
+from tests.support.judge import SESSION, live, plugin_config
+
+OPEN = Open("", SESSION, 1000.0, 7, bytes(32))
+ROOT = Path(__file__).parents[2]
+HERE = "tests.support.plugins"
+
+
+def first_outcome(name: str, args: dict[str, Any] | None = None, **changes: Any) -> Outcome:
+    config = plugin_config({name: args})
+    session = Session(OPEN, Registry(config).plugins(), config.LIVENESS)
+    outcome = session.fold(1, 1001.0, live(**changes), b"jpeg", replay=False)
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
+@pytest.mark.parametrize("where", ["init", "open", "estimate"])
+def test_a_plugin_that_raises_fails_its_session(
+    where: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Code 71, final, and the log names the plugin."""
+    outcome = first_outcome(f"{HERE}:Raising", {"where": where})
+    assert (outcome.errors, outcome.final, outcome.accepted) == ((71,), True, False)
+    assert f"plugin {HERE}:Raising failed" in caplog.text
+
+
+def test_a_plugin_that_raises_at_the_end_changes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The verdict stands; the log names the plugin."""
+    assert first_outcome(f"{HERE}:Raising", {"where": "close"}).accepted
+    assert "Raising failed" in caplog.text
+
+
+def test_no_plugin_can_lift_a_code_of_the_worker() -> None:
+    """Taking codes away is a fault of the plugin, never a success."""
+    outcome = first_outcome(f"{HERE}:Lenient", errors=(32,))
+    assert (outcome.errors, outcome.final, outcome.accepted) == ((71,), True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "expected"),
+    [
+        ("tests.support.absent:Plugin", {}, "ModuleNotFoundError"),
+        (f"{HERE}:Absent", {}, "AttributeError"),
+        (f"{HERE}:NoPlugin", {}, "not a subclass"),
+        (f"{HERE}:Oracle", {"seconds": -1.0}, "args.seconds"),
+        (f"{HERE}:Oracle", {"answer": []}, "args.answer"),
+    ],
+)
+def test_what_cannot_start_says_so(name: str, args: dict[str, Any], expected: str) -> None:
+    """One line that names the section, and what is wrong."""
+    with pytest.raises(ConfigError, match=r"\[MIDDLEWARES\.WS\.\"") as fault:
+        Registry(plugin_config({name: args}))
+    assert expected in str(fault.value)
+    assert "\n" not in str(fault.value)
+
+
+def test_a_plugin_that_is_off_is_not_imported() -> None:
+    """Only what is on is loaded."""
+    table = {"tests.support.absent:Plugin": {"isEnabled": False}}
+    config = plugin_config({}).model_validate({"MIDDLEWARES": {"WS": table}})
+    assert Registry(config).plugins()
+
+
+WHEEL = {
+    "METADATA": "Metadata-Version: 2.1\nName: door-rules\nVersion: 1.0\n",
+    "WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    "entry_points.txt": "[lunapass.plugins]\nopening-hours = door_rules:OpeningHours\n",
+    "RECORD": "",
+}
+
+
+def make_wheel(folder: Path) -> Path:
+    """A package with the worked example of docs/plugins.md."""
+    wheel = folder / "door_rules-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("door_rules.py", worked_example())
+        for name, text in WHEEL.items():
+            archive.writestr(f"door_rules-1.0.dist-info/{name}", text)
+    return wheel
+
+
+def test_an_installed_package_brings_its_plugin(tmp_path: Path) -> None:
+    """The worked example, installed as a package, is found by its entry point's name."""
+    target, config = tmp_path / "target", tmp_path / "config.toml"
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
+    subprocess.run([*pip, "--target", str(target), str(make_wheel(tmp_path))], check=True)
+
+    def judge(hours: str) -> subprocess.CompletedProcess[str]:
+        plugin = f"[MIDDLEWARES.WS.opening-hours]\nisEnabled=1\nargs.hours={hours}\n"
+        config.write_text(f'[LUNA_PASS]\nenv="development"\n{plugin}')
+        return subprocess.run(
+            [sys.executable, "-c", JUDGE_ONE_FRAME, str(config)],
+            env={"PYTHONPATH": f"{target}:{ROOT}", "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert judge("[0, 24]").stdout.split() == ["True"]
+    assert judge("[0, 0]").stdout.split() == ["False", "1001"]
+    assert "args.hours" in judge('["all day", 1]').stderr
+
+
+JUDGE_ONE_FRAME = """
+import sys
+import zipfile
+from pathlib import Path
+from aggregator.plugins.registry import Registry
+from aggregator.session import Session
+from shared.config_loading import load
+from shared.messages import Open
+from tests.support.judge import live
+
+config = load(Path(sys.argv[1]))
+opened = Open("", "0" * 32, 0.0, 7, bytes(32))
+session = Session(opened, Registry(config).plugins(), config.LIVENESS)
+outcome = session.fold(1, 0.0, live(), b"jpeg", replay=False)
+print(outcome.accepted, *outcome.errors)
+"""
+
+
+def worked_example() -> str:
+    """The code of the worked example in docs/plugins.md."""
+    text = (ROOT / "docs" / "plugins.md").read_text()
+    blocks = text.split("```python\n")[1:]
+    return next(b.split("```")[0] for b in blocks if "class OpeningHours" in b)

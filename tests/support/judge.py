@@ -1,0 +1,132 @@
+"""An aggregator in the test's own process, and a gateway's side of the talk with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import zmq
+
+from aggregator.service import Aggregator
+from shared.config import Config
+from shared.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage
+from shared.messages import (
+    Close,
+    GatewayHello,
+    Judge,
+    Judged,
+    Message,
+    Open,
+    Resume,
+    Verdict,
+    Welcome,
+    decode,
+    encode,
+    encode_estimate,
+)
+from shared.transport import Channel
+
+KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"
+SESSION = "0" * 32
+DIGEST = bytes(32)
+
+
+def live(score: float = 0.9, **changes: Any) -> Estimate:
+    """The estimate of a straight, open-eyed frame that passed every stage."""
+    values: dict[str, Any] = {
+        "width": 640,
+        "height": 480,
+        "profile": Profile.PASSIVE,
+        "stage": Stage.LIVENESS,
+        "faces": 1,
+        "head_pose": HeadPose(0.0, 0.0, 0.0),
+        "eyes": Eyes(0.3, 0.3, True, True),
+        "liveness": Liveness(score, 1.0),
+    }
+    return Estimate(**{**values, **changes})
+
+
+def plugin_config(plugins: dict[str, dict[str, Any] | None], **sections: Any) -> Config:
+    """A configuration with these plugins on, each with its args."""
+    on = {name: {"isEnabled": True, **({"args": a} if a else {})} for name, a in plugins.items()}
+    table = {"MIDDLEWARES": {"WS": on}, "LUNA_PASS": {"JWT": {"key": KEY}}, **sections}
+    return Config.model_validate(table)
+
+
+class FakeGateway:
+    """Speaks to an aggregator as the gateway does, one message at a time."""
+
+    def __init__(self, address: str) -> None:
+        socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+        socket.connect(address)
+        self._answers: asyncio.Queue[tuple[Message, list[bytes]]] = asyncio.Queue()
+        self._channel = Channel(
+            socket, lambda parts: self._answers.put_nowait((decode(parts[0]), parts[1:]))
+        )
+        self.incarnation = ""
+
+    def send(self, message: Message, *parts: bytes) -> None:
+        self._channel.send([encode(message), *parts])
+
+    async def receive(self) -> tuple[Any, list[bytes]]:
+        return await asyncio.wait_for(self._answers.get(), 20)
+
+    async def hello(self) -> None:
+        self.send(GatewayHello("test"))
+        welcome, _ = await self.receive()
+        assert isinstance(welcome, Welcome)
+        self.incarnation = welcome.incarnation
+
+    async def open(self, seed: int = 7) -> Any:
+        self.send(Open(self.incarnation, SESSION, 1000.0, seed, DIGEST))
+        return (await self.receive())[0]
+
+    def judge(self, seq: int, estimate: Estimate, frame: bytes = b"jpeg") -> None:
+        self.send(
+            Judge(self.incarnation, SESSION, seq, 1000.0 + seq), encode_estimate(estimate), frame
+        )
+
+    async def verdict(self) -> tuple[Verdict, list[bytes]]:
+        verdict, parts = await self.receive()
+        assert isinstance(verdict, Verdict)
+        return verdict, parts
+
+    def end(self) -> None:
+        self.send(Close(self.incarnation, SESSION, 2000.0, "test"))
+
+    async def log(self) -> list[Judged]:
+        """What a gateway that comes anew gets."""
+        self.send(Resume(self.incarnation, SESSION, DIGEST))
+        _, parts = await self.receive()
+        return [Judged(*judged) for judged in msgpack.unpackb(parts[0], use_list=False)[1]]
+
+    async def log_while_asking(self) -> list[Judged]:
+        """The same while a question is open; the verdict on its frame comes before."""
+        self.send(Resume(self.incarnation, SESSION, DIGEST))
+        await self.verdict()
+        _, parts = await self.receive()
+        return [Judged(*judged) for judged in msgpack.unpackb(parts[0], use_list=False)[1]]
+
+    def close(self) -> None:
+        self._channel.close()
+
+
+@contextlib.asynccontextmanager
+async def judging(config: Config, directory: Path) -> AsyncIterator[FakeGateway]:
+    """Run an aggregator and be its gateway."""
+    address = f"ipc://{directory}/a"
+    transport = config.TRANSPORT.model_copy(update={"aggregator": address})
+    aggregator = Aggregator(config.model_copy(update={"TRANSPORT": transport}))
+    running = asyncio.create_task(aggregator.run())
+    gateway = FakeGateway(address)
+    try:
+        await gateway.hello()
+        yield gateway
+    finally:
+        gateway.close()
+        aggregator.stop()
+        await running

@@ -1,0 +1,77 @@
+"""Plugins of a user's own, for tests."""
+
+from __future__ import annotations
+
+import asyncio
+
+from pydantic import BaseModel, Field
+
+from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
+
+
+class Oracle(Plugin):
+    """Asks the outside about each good frame; what the answer is, the arguments say."""
+
+    class Args(BaseModel):
+        """What the test sets."""
+
+        answer: str = "yes"
+        seconds: float = Field(default=0.0, ge=0)
+        patience: float = 5.0
+
+    asked = 0
+
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> Question | None:
+        return Question(self._ask, self.args.patience) if frame.ok else None
+
+    async def _ask(self) -> bytes:
+        Oracle.asked += 1
+        await asyncio.sleep(self.args.seconds)
+        if self.args.answer == "raise":
+            raise ConnectionError("unreachable")
+        return bytes(self.args.answer, "ascii")
+
+    def on_answer(
+        self, context: SessionContext, frame: FrameJudgement, answer: bytes | None
+    ) -> None:
+        super().on_answer(context, frame, answer)
+        context.data["oracle"] = (answer or b"-").decode()
+        if answer == b"no":
+            frame.refuse(90)
+
+
+class Raising(Plugin):
+    """Raises where its arguments say."""
+
+    class Args(BaseModel):
+        """What the test sets."""
+
+        where: str = "estimate"
+
+    def __init__(self, args: Args) -> None:
+        super().__init__(args)
+        self._raise("init")
+
+    def _raise(self, where: str) -> None:
+        if self.args.where == where:
+            raise RuntimeError(f"broken in {where}")
+
+    def on_open(self, context: SessionContext) -> None:
+        self._raise("open")
+
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
+        self._raise("estimate")
+
+    def on_close(self, context: SessionContext, *, accepted: bool) -> None:
+        self._raise("close")
+
+
+class Lenient(Plugin):
+    """Takes away what others object to, which no plugin may."""
+
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
+        frame.errors.clear()
+
+
+class NoPlugin:
+    """Has the wrong base."""
