@@ -88,6 +88,8 @@ class Aggregator:
                 continue
         self._notifier.stopping()
         self._channel.close()
+        for entry in self._entries.values():
+            entry.drop_question()
         await self._registry.close()
         self._notifier.close()
 
