@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: help venv models demo test lint types unit e2e format bench-plumbing docs-config lock
+.PHONY: help venv models demo test lint types unit e2e format bench-plumbing docs docs-config lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -15,7 +15,7 @@ venv: $(STAMP) ## make the virtual environment and install everything into it
 
 $(STAMP): setup.cfg pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test,demo,oip,video]'
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test,demo,docs,oip,video]'
 	@touch $@
 
 models: $(STAMP) ## get the model files that are not there yet
@@ -45,6 +45,9 @@ format: $(STAMP) ## format, and mend what can be mended
 
 bench-plumbing: $(STAMP) ## print the CPU of gateway and aggregator for each frame
 	$(BIN)/python -m benchmarks.plumbing
+
+docs: $(STAMP) ## make the documentation's pages in build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 docs-config: $(STAMP) ## make the configuration's file and reference from its schema
 	$(BIN)/lunapass config show --defaults > config/lunapassapi.config.toml

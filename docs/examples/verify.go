@@ -1,0 +1,153 @@
+// Verify a verdict's token in Go with the standard library (HS256 and EdDSA).
+//
+// Usage: go run verify.go TOKEN SECRET          shared secret (HS256)
+//
+//	go run verify.go TOKEN --jwks URL      public key of the service (EdDSA)
+package main
+
+import (
+	"crypto/ed25519"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+const issuer = "lunapass"
+
+// Claims are what a verdict says.
+type Claims struct {
+	IsOk     bool            `json:"isOk"`
+	Bestshot string          `json:"bestshot"` // image, Base64
+	Details  json.RawMessage `json:"details"`
+	Iss      string          `json:"iss"`
+	Exp      int64           `json:"exp"`
+	Jti      string          `json:"jti"`
+	Sid      string          `json:"sid"` // compare it with the session your kiosk began
+}
+
+type header struct {
+	Alg string `json:"alg"`
+	Kid string `json:"kid"`
+}
+
+// Verifier checks tokens of one algorithm and takes each of them once.
+type Verifier struct {
+	Algorithm string
+	Check     func(kid string, data, signature []byte) bool
+
+	mutex sync.Mutex
+	seen  map[string]int64 // jti -> exp; with several processes keep this in your database
+}
+
+// Verify returns the claims of a good token, an error for any other.
+func (v *Verifier) Verify(token string) (*Claims, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil, errors.New("this is no token")
+	}
+	var head header
+	var claims Claims
+	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil || decode(parts[0], &head) != nil {
+		return nil, errors.New("this is no token")
+	}
+	if head.Alg != v.Algorithm { // a token may claim any, "none" too
+		return nil, errors.New("another algorithm")
+	}
+	if !v.Check(head.Kid, []byte(parts[0]+"."+parts[1]), signature) {
+		return nil, errors.New("the signature is wrong")
+	}
+	if err := decode(parts[1], &claims); err != nil {
+		return nil, err
+	}
+	switch now := time.Now().Unix(); {
+	case claims.Iss != issuer:
+		return nil, errors.New("another issuer")
+	case claims.Exp <= now:
+		return nil, errors.New("the token is too old")
+	case !claims.IsOk:
+		return nil, errors.New("the verdict is not positive")
+	case !v.takeOnce(claims.Jti, claims.Exp, now):
+		return nil, errors.New("the token was used before")
+	}
+	return &claims, nil
+}
+
+func (v *Verifier) takeOnce(jti string, exp, now int64) bool {
+	v.mutex.Lock()
+	defer v.mutex.Unlock()
+	if v.seen == nil {
+		v.seen = map[string]int64{}
+	}
+	for old, end := range v.seen {
+		if end < now {
+			delete(v.seen, old)
+		}
+	}
+	if _, used := v.seen[jti]; used || jti == "" {
+		return false
+	}
+	v.seen[jti] = exp
+	return true
+}
+
+func decode(part string, into any) error {
+	data, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(data, into)
+}
+
+func sharedSecret(secret string) func(string, []byte, []byte) bool {
+	return func(_ string, data, signature []byte) bool {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write(data)
+		return hmac.Equal(mac.Sum(nil), signature)
+	}
+}
+
+func publicKeys(url string) func(string, []byte, []byte) bool {
+	return func(kid string, data, signature []byte) bool {
+		answer, err := http.Get(url)
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		var set struct {
+			Keys []struct{ Kid, Crv, X string }
+		}
+		if json.NewDecoder(answer.Body).Decode(&set) != nil {
+			return false
+		}
+		for _, key := range set.Keys {
+			raw, err := base64.RawURLEncoding.DecodeString(key.X)
+			fits := err == nil && len(raw) == ed25519.PublicKeySize && (kid == "" || key.Kid == kid)
+			if fits && ed25519.Verify(raw, data, signature) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func main() {
+	verifier := &Verifier{Algorithm: "HS256", Check: sharedSecret(os.Args[2])}
+	if os.Args[2] == "--jwks" {
+		verifier = &Verifier{Algorithm: "EdDSA", Check: publicKeys(os.Args[3])}
+	}
+	claims, err := verifier.Verify(os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "refused:", err)
+		os.Exit(1)
+	}
+	fmt.Println("accepted, session", claims.Sid)
+}

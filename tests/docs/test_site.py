@@ -1,0 +1,48 @@
+"""The documentation builds without a broken link, and its pages ask no other host."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("site")
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, built.stderr
+    return folder
+
+
+def test_every_page_is_there(site: Path) -> None:
+    """Each text of docs/ becomes a page; strict building refuses broken links."""
+    texts = {path.stem for path in (ROOT / "docs").glob("*.md")}
+    assert texts <= {path.stem for path in site.glob("*.html")}
+
+
+def test_pages_ask_no_other_host(site: Path) -> None:
+    """Reading the documentation tells nobody: no script, style, font or picture of elsewhere."""
+    foreign = re.compile(r'<(?:script|img|iframe)[^>]+src="https?://|<link[^>]+stylesheet[^>]+http')
+    for page in site.glob("*.html"):
+        assert not foreign.search(page.read_text()), page.name
+
+
+def test_the_integration_guide_shows_the_tested_examples(site: Path) -> None:
+    """The programs on the page are the very files that are tested."""
+    text = (site / "integration.html").read_text()
+    assert "timingSafeEqual" in text
+    assert "PyJWKClient" in text
+    assert "ed25519" in text
