@@ -9,6 +9,7 @@ import numpy as np
 
 from shared.codes import hint
 from shared.estimation import Estimate, Face, Image
+from shared.lettering import write
 
 GOOD, BAD, MESH = (80, 200, 80), (60, 60, 230), (220, 200, 80)
 """Colours, BGR."""
@@ -33,7 +34,7 @@ def draw(image: Image, estimate: Estimate, face: Face | None) -> Image:
     for x, y in np.rint(mesh[:, :2]).astype(int).tolist() if mesh is not None else ():
         cv2.circle(canvas, (x, y), unit, MESH, -1)
     for row, line in enumerate(scores(estimate)):
-        _write(canvas, line, (8 * unit, (20 + 18 * row) * unit), unit, colour)
+        write(canvas, line, (8 * unit, (20 + 18 * row) * unit), unit, colour)
     return canvas
 
 
@@ -60,20 +61,3 @@ def scores(estimate: Estimate) -> Iterator[str]:
         yield f"ags {estimate.ags:.2f}"
     if (liveness := estimate.liveness) is not None:
         yield f"liveness {liveness.score:.2f}  fitness {liveness.quality_score:.2f}"
-
-
-def _write(
-    canvas: Image, line: str, origin: tuple[int, int], unit: int, colour: tuple[int, int, int]
-) -> None:
-    """Write a line with a dark outline, legible on any ground."""
-    for thickness, shade in ((3 * unit, (0, 0, 0)), (unit, colour)):
-        cv2.putText(
-            canvas,
-            line,
-            origin,
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.45 * unit,
-            shade,
-            thickness,
-            cv2.LINE_AA,
-        )

@@ -128,13 +128,19 @@ def read_meta(redis: Redis, session: str) -> SessionMeta | None:
 
 
 def read_frames(redis: Redis, session: str, *, chunk: int = CHUNK) -> Iterator[StoredFrame]:
-    """Read a session's frames in order, a chunk at a time."""
+    """Read a session's frames in order, a chunk at a time.
+
+    An entry that is none of this module's comes as a frame without bytes.
+    """
     start = "-"
     while True:
         found = redis.xrange(frames_key(session), min=start, count=chunk)
         entries = cast("list[tuple[bytes, dict[bytes, bytes]]]", found)
         for entry_id, entry in entries:
-            yield decode_frame(entry_id, entry)
+            try:
+                yield decode_frame(entry_id, entry)
+            except ValueError:
+                yield StoredFrame(int(entry_id.partition(b"-")[0]), 0.0, b"", {})
         if len(entries) < chunk:
             return
         start = f"({entries[-1][0].decode()}"
@@ -143,3 +149,10 @@ def read_frames(redis: Redis, session: str, *, chunk: int = CHUNK) -> Iterator[S
 def forget(redis: Redis, session: str) -> None:
     """Remove a session's frames and hash."""
     redis.unlink(frames_key(session), meta_key(session))
+
+
+def expire(redis: Redis, session: str, seconds: int) -> None:
+    """Let Redis forget a session's frames and hash after a time, unless it would sooner."""
+    for key in (frames_key(session), meta_key(session)):
+        if (left := redis.ttl(key)) == -1 or left > seconds:
+            redis.expire(key, seconds)

@@ -1,0 +1,142 @@
+"""Encodes pictures into one MP4 file; the same pictures give the same bytes every time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast, get_args
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+from av.video.stream import VideoStream
+
+from shared.config_video import Preset, VideoSection
+from shared.estimation import Image
+from video_builder.canvas import Size
+
+TIME_BASE = Fraction(1, 1000)
+PRESETS: tuple[Preset, ...] = get_args(Preset)
+VP9_SPEED = dict(zip(PRESETS, (5, 5, 5, 4, 3, 2, 1, 1, 0), strict=True))
+"""libvpx's ``cpu-used`` that stands for each preset."""
+
+
+@dataclass(frozen=True)
+class Codec:
+    """An encoder of FFmpeg.
+
+    Attributes:
+        encoder: its name.
+        tag: four letters by which players know the codec.
+        crf: constant quality unless another is asked for.
+    """
+
+    encoder: str
+    tag: str
+    crf: int
+
+
+CODECS = {
+    "H265": Codec("libx265", "hvc1", 28),
+    "H264": Codec("libx264", "avc1", 23),
+    "VP9": Codec("libvpx-vp9", "vp09", 32),
+}
+
+
+def options(settings: VideoSection) -> dict[str, str]:
+    """Return the encoder's own options.
+
+    All that may depend on the number of CPUs is fixed, so that a second run, on whatever machine,
+    makes the same file.
+    """
+    crf = CODECS[settings.codec].crf if settings.crf is None else settings.crf
+    if settings.codec == "VP9":
+        return {
+            "crf": str(crf),
+            "b": "0",
+            "deadline": "good",
+            "cpu-used": str(VP9_SPEED[settings.preset]),
+            "row-mt": "1",
+        }
+    chosen = {"preset": settings.preset, "crf": str(min(crf, 51))}
+    if settings.codec == "H265":
+        threads = f"frame-threads=1:pools={settings.threads}"
+        chosen["x265-params"] = f"{threads}:log-level=error"
+    return chosen
+
+
+class Encoder:
+    """A video that is being written; the file is whole once the block has ended without error.
+
+    Args:
+        path: file to write.
+        size: width and height of every picture, both even.
+        settings: codec and its effort.
+        tags: what the file tells of itself, such as ``title``.
+    """
+
+    def __init__(
+        self, path: Path, size: Size, settings: VideoSection, tags: Mapping[str, str]
+    ) -> None:
+        codec = CODECS[settings.codec]
+        self._file = av.open(
+            str(path),
+            "w",
+            format="mp4",
+            options={"movflags": "+faststart", "fflags": "+bitexact"},
+        )
+        self._file.metadata.update(tags)
+        stream = self._file.add_stream(codec.encoder, options=options(settings))
+        self._stream = cast(VideoStream, stream)
+        self._stream.time_base = TIME_BASE
+        self._set_up(size, codec.tag, settings.threads)
+        self._durations: dict[int, int] = {}
+
+    def _set_up(self, size: Size, tag: str, threads: int) -> None:
+        context = self._stream.codec_context
+        context.width, context.height = size
+        context.pix_fmt = "yuv420p"
+        context.time_base = TIME_BASE
+        context.framerate = Fraction(25)
+        context.codec_tag = tag
+        context.thread_count = threads
+        context.color_range = ColorRange.MPEG
+        context.colorspace = Colorspace.ITU601
+
+    def add(self, image: Image, time: int, duration: int) -> None:
+        """Encode the next picture.
+
+        Args:
+            image: (height, width, 3) BGR, of the video's size.
+            time: when it is shown, milliseconds; more than the one before.
+            duration: how long, milliseconds.
+        """
+        planes = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)
+        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame.pts, frame.time_base = time, TIME_BASE
+        self._durations[time] = duration
+        self._write(frame)
+
+    def _write(self, frame: av.VideoFrame | None) -> None:
+        for packet in self._stream.encode(frame):
+            packet.duration = self._durations.pop(packet.pts or 0, 0)
+            self._file.mux(packet)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._write(None)
+        finally:
+            self._file.close()

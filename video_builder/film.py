@@ -1,0 +1,130 @@
+"""Makes the video and the side file of one session.
+
+Its frames are read twice: first their headers, to know the size of the picture, then to encode. At
+no time is more than a chunk of frames in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.config_video import VideoSection
+from shared.video_store import SessionMeta, StoredFrame
+from video_builder import output
+from video_builder.encoder import Encoder
+from video_builder.errors import NoFramesError
+from video_builder.reel import Extent, Reel, measure
+from video_builder.summary import SummaryWriter, facts, tags
+from video_builder.timeline import MILLISECONDS, with_durations
+
+Reader = Callable[[], Iterable[StoredFrame]]
+"""Reads a session's frames from the first on; may be called again."""
+Progress = Callable[[int, int], None]
+"""Is told how many pictures of how many are encoded."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """A finished video.
+
+    Attributes:
+        session: id of the session.
+        video: the file.
+        side_file: the JSON file that tells of its frames and of the verdict.
+        accepted: the session's verdict; None when there is none.
+        frames: pictures in the video.
+        skipped: frames of the session that could not be decoded.
+        seconds: how long it plays.
+        sha256: digest of the file, hexadecimal.
+    """
+
+    session: str
+    video: Path
+    side_file: Path
+    accepted: bool | None
+    frames: int
+    skipped: int
+    seconds: float
+    sha256: str
+
+
+def make(
+    session: str,
+    meta: SessionMeta | None,
+    read: Reader,
+    settings: VideoSection,
+    progress: Progress = lambda done, total: None,
+) -> Film:
+    """Make a session's video and side file; each appears whole or not at all, the video first.
+
+    Raises:
+        NoFramesError: there is no frame, or none that can be decoded.
+        FramesLostError: the second reading finds fewer frames than the first.
+        BusyError: another process makes the same video.
+    """
+    folder = Path(settings.directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    video, side_file = folder / f"{session}.mp4", folder / f"{session}.json"
+    extent = measure(read(), settings)
+    if extent.total == 0:
+        raise NoFramesError(
+            f"session {session} has no frames in Redis: none was stored, or their time is over"
+        )
+    with output.writing(side_file) as side_part, side_part.open("w") as text:
+        lines = SummaryWriter(text, facts(session, meta))
+        reel = Reel(settings, extent, lines)
+        with output.writing(video) as part:
+            end = _encode(part, reel, read(), extent, settings, tags(session, meta), progress)
+        film = Film(
+            session,
+            video,
+            side_file,
+            meta.accepted if meta else None,
+            reel.taken,
+            reel.skipped,
+            end / MILLISECONDS,
+            output.sha256(video),
+        )
+        lines.finish(_told(film, extent, settings))
+    return film
+
+
+def _encode(
+    part: Path,
+    reel: Reel,
+    frames: Iterable[StoredFrame],
+    extent: Extent,
+    settings: VideoSection,
+    about: Mapping[str, str],
+    progress: Progress,
+) -> int:
+    """Encode the pictures; return the time at which the last ends, milliseconds."""
+    if extent.size is None:
+        raise NoFramesError(f"none of the {extent.total} frames is a picture")
+    end = 0
+    with Encoder(part, extent.size, settings, about) as encoder:
+        for time, duration, image in with_durations(reel.pictures(frames)):
+            encoder.add(image, time, duration)
+            end = time + duration
+            progress(reel.taken + reel.skipped, extent.total - extent.left_out)
+        if not reel.taken:
+            raise NoFramesError(f"none of the {extent.total} frames can be decoded")
+    return end
+
+
+def _told(film: Film, extent: Extent, settings: VideoSection) -> dict[str, object]:
+    """Say in the side file what the video is."""
+    width, height = extent.size or (0, 0)
+    return {
+        "file": film.video.name,
+        "codec": settings.codec,
+        "width": width,
+        "height": height,
+        "seconds": film.seconds,
+        "frames": film.frames,
+        "skipped": film.skipped,
+        "leftOut": extent.left_out,
+        "sha256": film.sha256,
+    }

@@ -1,0 +1,69 @@
+"""Draws into a frame what the service said of it: face box, codes and hints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+
+from shared.codes import hint
+from shared.estimation import Image
+from shared.lettering import write
+
+GOOD, BAD, PLAIN = (80, 200, 80), (60, 60, 230), (230, 230, 230)
+"""Colours, BGR."""
+MANY = 8
+"""Lines of text, at most."""
+
+
+def draw(image: Image, seq: int, time: int, status: dict[str, Any]) -> None:
+    """Draw into a frame, in place.
+
+    Args:
+        image: (height, width, 3) BGR.
+        seq: number of the frame in its session.
+        time: milliseconds since the session's first frame.
+        status: what the client was told; whatever is odd in it is left out.
+    """
+    unit = max(1, round(max(image.shape[:2]) / 640))
+    colour = GOOD if status.get("isOk") is True else BAD
+    if (corners := face_corners(status)) is not None:
+        cv2.rectangle(image, *corners, colour, 2 * unit)
+    lines = [(f"{seq}   {time / 1000:.2f} s", PLAIN)]
+    lines += [(line, colour) for line in hints(status)]
+    for row, (line, shade) in enumerate(lines[:MANY]):
+        write(image, line, (8 * unit, (20 + 18 * row) * unit), unit, shade)
+
+
+def hints(status: dict[str, Any]) -> Iterator[str]:
+    """Yield each code of a frame with its hint."""
+    for code in codes(status):
+        yield f"{code} {hint(code)}"
+
+
+def codes(status: dict[str, Any]) -> list[int]:
+    """Return the codes of a frame's status."""
+    errors = status.get("errors")
+    return [code for code in errors if type(code) is int] if isinstance(errors, list) else []
+
+
+def face_corners(status: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Return the upper left and lower right corner of the face box; None where there is none."""
+    found: Any = status
+    for name in ("details", "faceFramePosition", "faceRect"):
+        found = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        return None
+    x, y, width, height = (_pixels(found.get(name)) for name in ("x", "y", "width", "height"))
+    if x is None or y is None or width is None or height is None:
+        return None
+    return (x, y), (x + width, y + height)
+
+
+def _pixels(value: object) -> int | None:
+    """Take a number that can be a place in a picture."""
+    if not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > 2**15:
+        return None
+    return round(value)

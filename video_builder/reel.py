@@ -1,0 +1,151 @@
+"""The frames of one session on their way from Redis to the encoder."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from shared import intake
+from shared.config import LimitsSection
+from shared.config_video import VideoSection
+from shared.decoding import decode_into
+from shared.errors import FrameError
+from shared.estimation import Image
+from shared.video_store import StoredFrame
+from video_builder import overlay
+from video_builder.canvas import Size, even, largest, letterbox
+from video_builder.errors import FramesLostError
+from video_builder.summary import SummaryWriter
+from video_builder.timeline import MILLISECONDS, Clock
+
+NO_SIZE = (0, 0)
+LONGEST_SIDE = 16_384
+"""Pixels; what H.265 and VP9 can encode."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What a first reading of a session's frames finds, looking at headers only.
+
+    Attributes:
+        total: how many frames there are.
+        left_out: how many of the first are not to be shown.
+        size: size of the video; None when no frame has a sound header.
+    """
+
+    total: int
+    left_out: int
+    size: Size | None
+
+
+def limits_of(settings: VideoSection) -> LimitsSection:
+    """Return the limits of one frame; the number of its pixels is what counts."""
+    return LimitsSection(
+        framePixels=settings.framePixels, frameWidth=LONGEST_SIDE, frameHeight=LONGEST_SIDE
+    )
+
+
+def measure(frames: Iterable[StoredFrame], settings: VideoSection) -> Extent:
+    """Read a session's frames for their number and sizes.
+
+    Args:
+        frames: all frames of the session.
+        settings: limits of a frame, and how many of the last are to be shown.
+    """
+    limits, total = limits_of(settings), 0
+
+    def sizes() -> Iterator[Size]:
+        nonlocal total
+        for frame in frames:
+            total += 1
+            yield _size(frame, limits)
+
+    limit = settings.framesLimit
+    size = largest(deque(sizes(), maxlen=limit) if limit else sizes())
+    left_out = max(0, total - limit) if limit else 0
+    return Extent(total, left_out, even(size) if size and size != NO_SIZE else None)
+
+
+def _size(frame: StoredFrame, limits: LimitsSection) -> Size:
+    """Read a frame's size; that of one which is no picture is nothing."""
+    try:
+        return intake.judge(frame.frame, limits).upright_size
+    except FrameError:
+        return NO_SIZE
+
+
+class Reel:
+    """Turns stored frames into pictures and writes a line of the side file for each.
+
+    Args:
+        settings: how frames are shown.
+        extent: what the first reading found.
+        lines: the side file.
+
+    Attributes:
+        taken: frames that became pictures.
+        skipped: frames that could not be decoded.
+    """
+
+    def __init__(self, settings: VideoSection, extent: Extent, lines: SummaryWriter) -> None:
+        self._settings = settings
+        self._extent = extent
+        self._size = extent.size or NO_SIZE
+        self._limits = limits_of(settings)
+        self._lines = lines
+        self.taken = 0
+        self.skipped = 0
+
+    def pictures(self, frames: Iterable[StoredFrame]) -> Iterator[tuple[int, Image]]:
+        """Yield the time in milliseconds and the picture of each frame that can be decoded.
+
+        Raises:
+            FramesLostError: there are fewer frames than at the first reading.
+        """
+        clock = Clock(self._settings.fps, self._settings.longestPause)
+        for frame in self._shown(frames):
+            try:
+                image = self._decode(frame.frame)
+            except FrameError as error:
+                self.skipped += 1
+                self._lines.add({"seq": frame.seq, "skipped": error.code})
+                continue
+            time = clock.show(frame.at)
+            self.taken += 1
+            self._lines.add(_line(frame, time))
+            if self._settings.overlay:
+                overlay.draw(image, frame.seq, time, frame.status)
+            yield time, letterbox(image, self._size)
+
+    def _shown(self, frames: Iterable[StoredFrame]) -> Iterator[StoredFrame]:
+        """Yield the frames that the first reading counted, without those left out."""
+        count = 0
+        for count, frame in enumerate(frames, 1):
+            if count > self._extent.left_out:
+                yield frame
+            if count == self._extent.total:
+                return
+        raise FramesLostError(
+            f"Redis has {count} frames of the {self._extent.total} that it had a moment ago"
+        )
+
+    def _decode(self, data: bytes) -> Image:
+        header = intake.judge(data, self._limits)
+        width, height = header.upright_size
+        image = np.empty((height, width, 3), np.uint8)
+        decode_into(image, data, header)
+        return image
+
+
+def _line(frame: StoredFrame, time: int) -> dict[str, object]:
+    return {
+        "seq": frame.seq,
+        "at": frame.at if math.isfinite(frame.at) else None,
+        "time": time / MILLISECONDS,
+        "isOk": frame.status.get("isOk") is True,
+        "errors": overlay.codes(frame.status),
+    }
