@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from shared.config import Config
+from shared.config_base import Section
 from shared.config_plugins import WsMiddlewares
 from shared.config_schema import (
     Path,
@@ -33,45 +35,48 @@ LONGEST_VALUE = 60
 Location = tuple[int | str, ...]
 
 
-def describe(error: ValidationError, source_of: Callable[[Path], str]) -> list[str]:
+def describe(
+    error: ValidationError, source_of: Callable[[Path], str], root: type[Section] = Config
+) -> list[str]:
     """Turn a validation's faults into lines.
 
     Args:
         error: what pydantic found.
         source_of: names the file or the environment variable that set the value at a path.
+        root: what was validated.
     """
     return [
-        f"{source_of(_path(line['loc']))}: {_line(line)}"
+        f"{source_of(_path(line['loc']))}: {_line(line, root)}"
         for line in error.errors(include_url=False)
     ]
 
 
-def unknown(path: Path) -> str:
+def unknown(path: Path, root: type[Section] = Config) -> str:
     """Tell that a path leads to nothing, and what may have been meant."""
-    parent = section_at(path[:-1])
+    parent = section_at(path[:-1], root)
     if parent is None:
         return f"{'.'.join(path[:-1])} is a key, not a section; leave away what follows it"
     section, key = place((*path[:-1], key_text(path[-1])))
     where = f"[{section}] has no key {key}" if section else f"there is no section or key {key}"
     names = list(parent.model_fields)
-    meant = suggestion(path, names)
+    meant = suggestion(path, names, root)
     own = ", package.module:Class" if parent is WsMiddlewares else ""
     return f"{where}{meant}; allowed: {', '.join(names)}{own}; rename or remove it"
 
 
-def suggestion(path: Path, names: Iterable[str]) -> str:
+def suggestion(path: Path, names: Iterable[str], root: type[Section] = Config) -> str:
     """Name the key that was probably meant, or nothing when none is near."""
     by_case = {known.casefold(): known for known in names}
     name = path[-1].casefold()
     near = difflib.get_close_matches(name, by_case, n=1)
-    meant = by_case.get(name) or _elsewhere(path) or (by_case[near[0]] if near else None)
+    meant = by_case.get(name) or _elsewhere(path, root) or (by_case[near[0]] if near else None)
     return f" (did you mean {meant}?)" if meant else ""
 
 
-def _elsewhere(path: Path) -> str | None:
+def _elsewhere(path: Path, root: type[Section]) -> str | None:
     """Find the one section, if any, that has a key of this name; those further down come first."""
     *section, name = path
-    places = [known for known, _ in keys() if known[-1].casefold() == name.casefold()]
+    places = [known for known, _ in keys(root) if known[-1].casefold() == name.casefold()]
     below = [known for known in places if list(known[: len(section)]) == section]
     if len(below or places) != 1:
         return None
@@ -84,11 +89,11 @@ def _path(location: Location) -> Path:
     return tuple(part for part in location if isinstance(part, str))
 
 
-def _line(line: ErrorDetails) -> str:
+def _line(line: ErrorDetails, root: type[Section]) -> str:
     path = _path(line["loc"])
-    field = field_at(path)
+    field = field_at(path, root)
     if line["type"] == "extra_forbidden":
-        return unknown(path)
+        return unknown(path, root)
     if field is None or section_of(field) is not None:
         return _not_a_table(path, line["input"])
     section, key = place(path)

@@ -1,7 +1,8 @@
-"""Loading the configuration: the file, then the environment over it, then the schema's judgement.
+"""Loading a configuration: the file, then the environment over it, then the schema's judgement.
 
 An environment variable ``LUNAPASS__SECTION__KEY=value`` sets one key; names match without regard
-to case, and the value is read as TOML (``15``, ``true``, ``["jpeg"]``) or else as plain text.
+to case, and the value is read as TOML (``15``, ``true``, ``["jpeg"]``) or else as plain text. That
+is the service's; the video worker has a file and variables of its own, ``LUNAPASSVIDEO__...``.
 """
 
 from __future__ import annotations
@@ -9,27 +10,52 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from shared import config_faults, config_schema
 from shared.config import Config
 from shared.config_base import Section
 from shared.config_manual import LunaPassSection
+from shared.config_video import VideoConfig
 from shared.errors import ConfigError
-
-DEFAULT_PATH = Path("config/lunapassapi.config.toml")
-PATH_VARIABLE = "LUNAPASS_CONFIG"
-PREFIX = "LUNAPASS__"
 
 Table = dict[str, Any]
 KeyPath = config_schema.Path
+Model = TypeVar("Model", bound=Section)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a configuration comes from.
+
+    Attributes:
+        default_path: the file unless another is named.
+        path_variable: environment variable that names another.
+        prefix: beginning of the variables that set single keys.
+    """
+
+    default_path: Path
+    path_variable: str
+    prefix: str
+
+    def usual_path(self, environment: Mapping[str, str] = os.environ) -> Path | None:
+        """Return the file that is loaded when none is named; None where there is none."""
+        if named := environment.get(self.path_variable):
+            return Path(named)
+        return self.default_path if self.default_path.exists() else None
+
+
+SERVICE = Source(Path("config/lunapassapi.config.toml"), "LUNAPASS_CONFIG", "LUNAPASS__")
+VIDEO = Source(Path("config/lunapassvideo.config.toml"), "LUNAPASSVIDEO_CONFIG", "LUNAPASSVIDEO__")
 
 
 def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) -> Config:
-    """Load the configuration.
+    """Load the service's configuration.
 
     Args:
         path: the file; None takes ``$LUNAPASS_CONFIG``, else ``config/lunapassapi.config.toml``
@@ -40,27 +66,40 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         ConfigError: one line for each fault: file or variable, section, key, what was found, what
             is allowed, what to do.
     """
-    file = path or usual_path(environment)
-    table = _read(file) if file else {}
-    faults = [f"{file}: {fault}" for fault in _move_top_level_keys(table)]
-    origins, environment_faults = _override(table, environment)
-    faults += environment_faults
-    try:
-        config = Config.model_validate(table)
-    except ValidationError as error:
-        faults += config_faults.describe(
-            error, lambda path: _source(path, origins) or str(file or "configuration")
-        )
-    if faults:
-        raise ConfigError("\n".join(faults))
-    return config
+    return _load(Config, SERVICE, path, environment)
+
+
+def load_video(
+    path: Path | None = None, environment: Mapping[str, str] = os.environ
+) -> VideoConfig:
+    """Load the video worker's configuration, likewise."""
+    return _load(VideoConfig, VIDEO, path, environment)
 
 
 def usual_path(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the file that is loaded when none is named; None where there is none."""
-    if named := environment.get(PATH_VARIABLE):
-        return Path(named)
-    return DEFAULT_PATH if DEFAULT_PATH.exists() else None
+    """Return the service's file that is loaded when none is named; None where there is none."""
+    return SERVICE.usual_path(environment)
+
+
+def _load(
+    model: type[Model], source: Source, path: Path | None, environment: Mapping[str, str]
+) -> Model:
+    file = path or source.usual_path(environment)
+    table = _read(file) if file else {}
+    moved = _move_top_level_keys(table) if source is SERVICE else []
+    faults = [f"{file}: {fault}" for fault in moved]
+    origins, environment_faults = _override(table, environment, model, source.prefix)
+    faults += environment_faults
+    config = None
+    try:
+        config = model.model_validate(table)
+    except ValidationError as error:
+        faults += config_faults.describe(
+            error, lambda path: _source(path, origins) or str(file or "configuration"), model
+        )
+    if faults or config is None:
+        raise ConfigError("\n".join(faults))
+    return config
 
 
 def _read(path: Path) -> Table:
@@ -106,12 +145,14 @@ def _move_top_level_keys(table: Table) -> list[str]:
     return faults
 
 
-def _override(table: Table, environment: Mapping[str, str]) -> tuple[dict[KeyPath, str], list[str]]:
+def _override(
+    table: Table, environment: Mapping[str, str], root: type[Section], prefix: str
+) -> tuple[dict[KeyPath, str], list[str]]:
     """Set the keys that environment variables name; return who set what, and the faults."""
     origins: dict[KeyPath, str] = {}
     faults: list[str] = []
-    for variable in sorted(name for name in environment if name.startswith(PREFIX)):
-        path, fault = _resolve(variable)
+    for variable in sorted(name for name in environment if name.startswith(prefix)):
+        path, fault = _resolve(variable.removeprefix(prefix), root)
         if fault is None and path in origins:
             fault = f"sets the same key as {origins[path]}; allowed: one of the two; remove one"
         if not _is_unicode(environment[variable]):
@@ -120,30 +161,29 @@ def _override(table: Table, environment: Mapping[str, str]) -> tuple[dict[KeyPat
             faults.append(f"environment variable {variable}: {fault}")
             continue
         origins[path] = variable
-        _set(table, path, _value(environment[variable], path))
+        _set(table, path, _value(environment[variable], config_schema.field_at(path, root)))
     return origins, faults
 
 
-def _resolve(variable: str) -> tuple[KeyPath, str | None]:
+def _resolve(name: str, root: type[Section]) -> tuple[KeyPath, str | None]:
     """Find the key that a variable names, or a fault."""
-    parts = tuple(variable.removeprefix(PREFIX).split("__"))
-    path = _spelled(parts)
-    field = config_schema.field_at(path)
+    path = _spelled(tuple(name.split("__")), root)
+    field = config_schema.field_at(path, root)
     if field is None:
-        return path, config_faults.unknown(path)
+        return path, config_faults.unknown(path, root)
     if (section := config_schema.section_of(field)) is not None:
         names = ", ".join(section.model_fields)
         return path, f"[{'.'.join(path)}] is a section; allowed: a key; add __ and one of {names}"
     return path, None
 
 
-def _spelled(parts: KeyPath) -> KeyPath:
+def _spelled(parts: KeyPath, root: type[Section]) -> KeyPath:
     """Spell the parts as the schema does, up to the first that it does not know."""
-    if len(parts) == 1 and (key := _match(LunaPassSection, parts[0])):
+    if root is Config and len(parts) == 1 and (key := _match(LunaPassSection, parts[0])):
         return ("LUNA_PASS", key)
     path: KeyPath = ()
     for part in parts:
-        section = config_schema.section_at(path)
+        section = config_schema.section_at(path, root)
         name = _match(section, part) if section else None
         if name is None:
             return (*path, part)
@@ -162,14 +202,13 @@ def _is_unicode(text: str) -> bool:
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _value(text: str, path: KeyPath) -> object:
+def _value(text: str, field: FieldInfo | None) -> object:
     """Read a variable's text as TOML, or take it as it is."""
     try:
         parsed = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
         return text
     value = parsed.pop("value")
-    field = config_schema.field_at(path)
     wants_text = field is not None and config_schema.is_text(field)
     return text if parsed or (wants_text and not isinstance(value, str)) else value
 

@@ -38,9 +38,9 @@ def keys(model: type[Section] = Config, path: Path = ()) -> Iterator[tuple[Path,
             yield from keys(section, (*path, name))
 
 
-def section_at(path: Path) -> type[Section] | None:
+def section_at(path: Path, root: type[Section] = Config) -> type[Section] | None:
     """Return the model of the section at a path, None where there is no such section."""
-    model: type[Section] | None = Config
+    model: type[Section] | None = root
     for name in path:
         if model is None:
             return None
@@ -54,11 +54,11 @@ def _child_section(model: type[Section], name: str) -> type[Section] | None:
     return UserPlugin if model is WsMiddlewares else None
 
 
-def field_at(path: Path) -> FieldInfo | None:
+def field_at(path: Path, root: type[Section] = Config) -> FieldInfo | None:
     """Return the field at a path, be it a key or a section; None where there is none."""
     if not path:
         return None
-    parent = section_at(path[:-1])
+    parent = section_at(path[:-1], root)
     return parent.model_fields.get(path[-1]) if parent else None
 
 

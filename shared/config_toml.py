@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from shared.config import Config
 from shared.config_base import Section
 from shared.config_plugins import UserPlugin, WsMiddlewares
 from shared.config_schema import Path, allowed, place, section_of
@@ -25,7 +24,7 @@ LONG = 10**4000
 WIDTH = 100
 
 
-def dump(config: Config, *, reveal: bool = False, comments: bool = True) -> str:
+def dump(config: Section, *, reveal: bool = False, comments: bool = True) -> str:
     """Write every key of a configuration as TOML that ``config_loading.load`` reads back.
 
     A key without a value appears as a comment, since TOML has no null.
