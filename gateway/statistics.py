@@ -115,6 +115,11 @@ class Statistics(Collector):
         yield GaugeMetricFamily(
             "lunapass_slots_free", "Free frame slots", value=self._dispatcher.free_slots
         )
+        yield GaugeMetricFamily(
+            "lunapass_open_leases",
+            "Frames lent to workers or awaiting a second chance",
+            value=self._dispatcher.open_leases,
+        )
         yield self._ages()
         failed = CounterMetricFamily(
             "lunapass_failed_checks", "Frames judged with a code", labels=["code"]

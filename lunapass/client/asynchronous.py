@@ -18,6 +18,7 @@ from lunapass.client.conversation import (
     Identity,
     NoVerdict,
     Refused,
+    Unavailable,
     Verdict,
     authorization,
     pauses,
@@ -27,6 +28,10 @@ from shared.protocol import SUBPROTOCOL, Codec, Command
 
 Frames = Iterable[bytes] | AsyncIterable[bytes]
 Listener = Callable[[Answer], None]
+
+
+TEMPORARY = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, Unavailable)
+"""What a further try may mend."""
 
 
 class Client:
@@ -146,7 +151,7 @@ class Client:
             raise NoVerdict(f"the service closed with {code}") from closed
         for pause in pauses(self._resumes):
             await asyncio.sleep(pause)
-            with contextlib.suppress(OSError, InvalidHandshake, ConnectionClosed, TimeoutError):
+            with contextlib.suppress(*TEMPORARY):
                 answer = await self._connect()
                 require_granted(answer)
                 return await self._result_of_resumption()
@@ -168,8 +173,12 @@ class Client:
             max_size=None,
             additional_headers=self._headers,
         )
-        await self._socket.send(self._identity.connect())
-        self.connected = await self.receive()
+        try:
+            await self._socket.send(self._identity.connect())
+            self.connected = await self.receive()
+        except BaseException:
+            self._socket.transport.abort()
+            raise
         self._identity.granted(self.connected)
         return self.connected
 

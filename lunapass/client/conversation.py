@@ -30,6 +30,10 @@ class Refused(Exception):
         self.code = code
 
 
+class Unavailable(Refused):
+    """The service cannot judge at the moment; the same request may be made again."""
+
+
 class NoVerdict(Exception):
     """The frames or the tries to resume came to an end before the verdict."""
 
@@ -111,7 +115,8 @@ class Identity:
 def require_granted(answer: Answer) -> None:
     """Raise ``Refused`` unless the answer is CONNECTED."""
     if answer.command is Command.ERROR:
-        raise Refused(answer.body["code"], answer.body["message"])
+        code, message = answer.body["code"], answer.body["message"]
+        raise (Unavailable if code == "service.unavailable" else Refused)(code, message)
 
 
 def authorization(username: str | None, password: str | None) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -18,6 +18,7 @@ from lunapass.client.conversation import (
     Identity,
     NoVerdict,
     Refused,
+    Unavailable,
     Verdict,
     authorization,
     pauses,
@@ -26,6 +27,10 @@ from lunapass.client.conversation import (
 from shared.protocol import SUBPROTOCOL, Command
 
 ANSWER_SECONDS = 30.0
+
+
+TEMPORARY = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, Unavailable)
+"""What a further try may mend."""
 
 
 class SyncClient:
@@ -121,7 +126,7 @@ class SyncClient:
             raise NoVerdict(f"the service closed with {code}") from closed
         for pause in pauses(self._resumes):
             time.sleep(pause)
-            with contextlib.suppress(OSError, InvalidHandshake, ConnectionClosed, TimeoutError):
+            with contextlib.suppress(*TEMPORARY):
                 require_granted(self._connect())
                 return self._result_of_resumption()
         raise NoVerdict("the connection could not be had again") from closed

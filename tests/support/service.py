@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +59,11 @@ class Service:
         lines = self.get("/metrics").text.splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
 
+    def end(self) -> None:
+        """Ask the service to end, and wait for it."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(40)
+
     def wait_ready(self, seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -71,9 +76,23 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(settings: str = "", *, workers: int = 2) -> Iterator[Service]:
-    """Run a service with the stamp backend (or what ``settings`` says) until the block ends."""
+def running(
+    settings: str = "",
+    *,
+    workers: int = 2,
+    wrapper: Sequence[str] = (),
+    worker_settings: str = "",
+) -> Iterator[Service]:
+    """Run a service with the stamp backend (or what ``settings`` says) until the block ends.
+
+    ``settings`` go on in ``[TRANSPORT]``, ``worker_settings`` in ``[WORKERS]``.
+    ``wrapper`` is a command that ends by becoming the one that follows it; in ``settings`` and
+    ``wrapper`` the word ``DIRECTORY`` stands for the service's own folder.
+    """
     directory = Path(tempfile.mkdtemp(prefix="lp-"))
+    (directory / "memory").mkdir()
+    settings = settings.replace("DIRECTORY", str(directory))
+    wrapper = [word.replace("DIRECTORY", str(directory)) for word in wrapper]
     port = free_port()
     config = directory / "config.toml"
     config.write_text(
@@ -87,6 +106,7 @@ key = "{KEY}"
 [WORKERS]
 count = {workers}
 {"" if "backend" in settings else 'backend = "tests.support.stamp:StampBackend"'}
+{worker_settings}
 [TRANSPORT]
 runtimeDirectory = "{directory}/run"
 {settings}
@@ -94,7 +114,7 @@ runtimeDirectory = "{directory}/run"
     )
     with (directory / "log").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "lunapass", "run", "--config", str(config)],
+            [*wrapper, sys.executable, "-m", "lunapass", "run", "--config", str(config)],
             cwd=ROOT,
             env={**os.environ, "PYTHONPATH": str(ROOT)},
             stderr=output,
@@ -104,9 +124,8 @@ runtimeDirectory = "{directory}/run"
         service.wait_ready()
         yield service
     finally:
-        process.send_signal(signal.SIGTERM)
         try:
-            process.wait(40)
+            service.end()
         finally:
             process.kill()
             sys.stdout.write((directory / "log").read_text())

@@ -33,6 +33,10 @@ OFFSET = 10
 SIZE = 200
 DIE = 0xDEAD
 """A person number that kills the worker which reads it."""
+HANG = 0xBEEF
+"""A person number that keeps the worker which reads it for ever."""
+PEOPLE = 400
+"""Person numbers whose face box lies within a frame of 640x480."""
 
 
 def stamped_jpeg(person: int, number: int, width: int = 640, height: int = 480) -> bytes:
@@ -71,6 +75,8 @@ class StampBackend:
         person, self._number = read_stamp(image)
         if person == DIE:
             os.kill(os.getpid(), 9)
+        while person == HANG:
+            time.sleep(0.1)
         if self._number == 0xFFFF:
             return []
         time.sleep(0.002)

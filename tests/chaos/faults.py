@@ -1,0 +1,137 @@
+"""Does to a running service what the schedule says, and notes what it did."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import resource
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from lunapass.client import Client
+from tests.chaos.nemesis import GATEWAY, KEEPERS, Act, Fault
+from tests.chaos.player import ABSENT
+from tests.support.service import Service
+from tests.support.stamp import DIE, HANG, stamped_jpeg
+
+SPARE_DESCRIPTORS = 2
+SIGNALS = {Act.KILL: signal.SIGKILL, Act.RESTART: signal.SIGTERM}
+
+
+@dataclass
+class Nemesis:
+    """Applies faults one by one.
+
+    Args:
+        service: whose roles suffer.
+        memory: folder of the small memory file system, as seen from here; None where there is
+            none, then it is never filled.
+        chance: which of several workers.
+
+    Attributes:
+        done: how often each fault was applied.
+        stopped: intervals in which the gateway stood still.
+    """
+
+    service: Service
+    memory: Path | None
+    chance: random.Random
+    done: Counter[str] = field(default_factory=Counter)
+    stopped: list[tuple[float, float]] = field(default_factory=list)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def run(self, faults: list[Fault]) -> None:
+        """Apply each fault at its time; keepers of sessions only when the service is whole."""
+        begun = time.monotonic()
+        for fault in faults:
+            await asyncio.sleep(max(0.0, begun + fault.at - time.monotonic()))
+            if fault.role in KEEPERS and not await self._whole():
+                self.done["skipped"] += 1
+                continue
+            self._tasks.append(asyncio.create_task(self._apply(fault)))
+        await asyncio.gather(*self._tasks)
+
+    async def _whole(self) -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            answer = await asyncio.to_thread(self.service.get, "/readyz")
+            return answer.status_code == 200
+        return False
+
+    async def _apply(self, fault: Fault) -> None:
+        if fault.act in (Act.POISON, Act.HANG):
+            applied = await self._poison(DIE if fault.act is Act.POISON else HANG)
+        elif fault.act is Act.FILL:
+            applied = await self._fill(fault.seconds)
+        else:
+            applied = await self._harm(fault)
+        if applied:
+            self.done[f"{fault.role}: {fault.act}"] += 1
+
+    async def _harm(self, fault: Fault) -> bool:
+        pids = self.service.pids(fault.role)
+        if not pids:
+            return False
+        pid = self.chance.choice(pids)
+        with contextlib.suppress(ProcessLookupError):
+            if fault.act is Act.STOP:
+                await self._stop(pid, fault)
+            elif fault.act is Act.EXHAUST:
+                await self._exhaust(pid, fault.seconds)
+            else:
+                os.kill(pid, SIGNALS[fault.act])
+            return True
+        return False
+
+    async def _stop(self, pid: int, fault: Fault) -> None:
+        begin = time.monotonic()
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(fault.seconds)
+        finally:
+            if fault.role == GATEWAY:
+                self.stopped.append((begin, time.monotonic()))
+            os.kill(pid, signal.SIGCONT)
+
+    async def _exhaust(self, pid: int, seconds: float) -> None:
+        """Leave a process hardly a free file descriptor."""
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        open_now = len(os.listdir(f"/proc/{pid}/fd"))
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_now + SPARE_DESCRIPTORS, before[1]))
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+
+    async def _fill(self, seconds: float) -> bool:
+        """Keep the memory file system full while a gateway tries to begin."""
+        if self.memory is None or not (pids := self.service.pids(GATEWAY)):
+            return False
+        filler = self.memory / "filler"
+        end = time.monotonic() + seconds
+        try:
+            with filler.open("wb", buffering=0) as file:
+                os.kill(pids[0], signal.SIGKILL)
+                while time.monotonic() < end:
+                    with contextlib.suppress(OSError):
+                        while True:
+                            file.write(bytes(1 << 16))
+                    await asyncio.sleep(0.02)
+        finally:
+            filler.unlink(missing_ok=True)
+        return True
+
+    async def _poison(self, person: int) -> bool:
+        """Send one frame that kills, or keeps, each worker that reads it."""
+        with contextlib.suppress(*ABSENT):
+            async with Client(self.service.url) as client:
+                await client.send_frame(stamped_jpeg(person, 1))
+                await client.receive(seconds=12)
+                return True
+        return False

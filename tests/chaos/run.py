@@ -1,0 +1,177 @@
+"""A chaos run: a crowd plays while a nemesis breaks things; then the history is judged."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import shutil
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.chaos.attempt import Attempt
+from tests.chaos.faults import Nemesis
+from tests.chaos.history import History
+from tests.chaos.invariants import Terms, Violation, check
+from tests.chaos.nemesis import schedule
+from tests.chaos.player import Player
+from tests.support.service import KEY, Service, running
+
+DEADLINE, GRACE, ATTEMPTS, WORKERS = 5.0, 2.0, 60, 2
+SETTINGS = f"""
+slabDirectory = "MEMORY"
+[LIVENESS]
+maxAttempts = {ATTEMPTS}
+[LIMITS]
+framePixels = 307200
+frameDeadline = {DEADLINE}
+resumeSeconds = 20.0
+reconnects = 1000
+drainSeconds = 1.0
+[SUPERVISOR]
+crashLimit = 100000
+respawnDelay = 0.05
+respawnDelayMax = 0.5
+watchdogSeconds = 5.0
+"""
+WORKER_SETTINGS = "jobTimeout = 1.0\nheartbeatTimeout = 2.0\n"
+MEMORY = ("sh", "-c", 'mount -t tmpfs -o size=8m,mode=0700 lp DIRECTORY/memory && exec "$@"', "sh")
+PRIVATE = ("unshare", "--mount", "--propagation", "private")
+
+
+@dataclass
+class Report:
+    """What a run came to."""
+
+    seconds: float
+    seed: int
+    history: History
+    faults: Counter[str]
+    violations: list[Violation] = field(default_factory=list)
+
+    def lines(self) -> Iterator[str]:
+        """The report for people."""
+        attempts = [Attempt.read(p, e) for p, e in self.history.attempts().items()]
+        kinds = Counter(str(event.kind) for event in self.history.events)
+        verdicts = Counter(a.results[0].body["isOk"] for a in attempts if a.results)
+        frames = [frame for attempt in attempts for frame in attempt.frames]
+        answered = [f.answers[0].at - f.sent for f in frames if f.answers]
+        not_judged = sum(f.status is not None and f.status.body["errors"] == [2] for f in frames)
+        yield f"chaos: {self.seconds:.0f} s, seed {self.seed}"
+        yield f"faults: {sum(n for k, n in self.faults.items() if k != 'skipped')}"
+        yield from (f"  {name}: {count}" for name, count in sorted(self.faults.items()))
+        yield (
+            f"sessions: {len(attempts)} ({verdicts[True]} accepted, {verdicts[False]} refused, "
+            f"{sum(a.left for a in attempts)} left), connections: {kinds['connected']}"
+        )
+        yield (
+            f"frames: {len(frames)} sent, {kinds['status']} judged ({not_judged} with code 2), "
+            f"{kinds['dropped']} dropped, {sum(f.lost for f in frames)} lost with a gateway, "
+            f"{sum(f.cut is not None and not f.lost for f in frames)} cut off"
+        )
+        yield f"longest wait for an answer: {max(answered, default=0):.2f} s"
+        yield f"violations: {len(self.violations)}"
+        yield from (f"  {v.invariant}: person {v.person}: {v.what}" for v in self.violations)
+
+
+def can_mount() -> bool:
+    """Whether a private memory file system can be had here."""
+    if shutil.which("unshare") is None:
+        return False
+    trial = [*PRIVATE, "mount", "-t", "tmpfs", "lp", "/mnt"]
+    return subprocess.run(trial, capture_output=True, check=False).returncode == 0
+
+
+@contextlib.contextmanager
+def suffering_service() -> Iterator[tuple[Service, Path | None]]:
+    """Run the service on a small memory file system of its own, where that is allowed."""
+    settings = SETTINGS.replace("MEMORY", "DIRECTORY/memory")
+    mounted = can_mount()
+    wrapper = [*PRIVATE, *MEMORY] if mounted else ["env"]
+    with running(settings, workers=WORKERS, wrapper=wrapper, worker_settings=WORKER_SETTINGS) as s:
+        seen = Path(f"/proc/{s.process.pid}/root{s.directory}/memory")
+        yield s, seen if mounted else None
+
+
+async def crowd(service: Service, history: History, seed: int, people: int, until: float) -> None:
+    """Play attempts, so many at a time, until the time is over; each is played to its end."""
+    numbers = iter(range(1, 1_000_000))
+
+    async def visitor() -> None:
+        while time.monotonic() < until:
+            person = next(numbers)
+            await Player(person, service.url, history, random.Random(f"{seed}/{person}")).play()
+
+    await asyncio.gather(*(visitor() for _ in range(people)))
+
+
+async def quiet(service: Service, slab_directory: Path) -> list[str]:
+    """After the storm: what is not back in its place."""
+    await asyncio.to_thread(service.wait_ready)
+    wrong: list[str] = []
+    for _ in range(60):
+        wrong = await asyncio.to_thread(_unrest, service, slab_directory)
+        if not wrong:
+            break
+        await asyncio.sleep(0.25)
+    return wrong
+
+
+def _unrest(service: Service, slab_directory: Path) -> list[str]:
+    wrong = []
+    state = service.get("/statistics").json()
+    if (slots := state["slots"])["free"] != slots["total"]:
+        wrong.append(f"{slots['free']} of {slots['total']} slots are free")
+    if leases := service.metric("lunapass_open_leases"):
+        wrong.append(f"{leases:.0f} leases are open")
+    ready = [worker for worker in state["workers"] if worker["state"] in ("idle", "busy")]
+    if len(ready) != WORKERS:
+        wrong.append(f"{len(ready)} of {WORKERS} workers")
+    files = sorted(slab_directory.glob("*/*"))
+    if len(files) != 1:
+        wrong.append(f"files in the slab directory: {[file.name for file in files]}")
+    return wrong
+
+
+def remains(directory: Path) -> list[str]:
+    """Files that a stopped service has left behind, but for what it keeps on purpose."""
+    found = [path.relative_to(directory) for path in directory.rglob("*") if path.is_file()]
+    return [str(path) for path in found if "quarantine" not in path.parts]
+
+
+def outcries(log: str) -> list[str]:
+    """Lines of the log that tell of a fault nobody foresaw."""
+    return [line[:300] for line in log.splitlines() if "Traceback" in line or "exception" in line]
+
+
+async def _play(seconds: float, seed: int, people: int) -> Report:
+    history = History()
+    with suffering_service() as (service, memory):
+        nemesis = Nemesis(service, memory, random.Random(seed))
+        begun = time.monotonic()
+        await asyncio.gather(
+            crowd(service, history, seed, people, begun + seconds),
+            nemesis.run(schedule(seed, seconds)),
+        )
+        slab_directory = memory or service.directory / "memory"
+        wrong = await quiet(service, slab_directory)
+        until = time.monotonic()
+        terms = Terms(DEADLINE, GRACE, tuple(nemesis.stopped), ATTEMPTS, KEY, until)
+        report = Report(until - begun, seed, history, nemesis.done, check(history, terms))
+        report.violations += [Violation("quiet", 0, what) for what in wrong]
+        service.end()
+        report.violations += [
+            Violation("no_file_left", 0, name) for name in remains(service.directory / "run")
+        ]
+        log = (service.directory / "log").read_text()
+        report.violations += [Violation("no_outcry", 0, line) for line in outcries(log)]
+    return report
+
+
+def play(seconds: float, seed: int, *, people: int = 12) -> Report:
+    """Run chaos for some seconds and judge it."""
+    return asyncio.run(_play(seconds, seed, people))
