@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: help venv models demo test lint types unit e2e format bench-plumbing docs docs-config lock
+.PHONY: help venv models demo test lint types unit e2e chaos format bench-plumbing docs docs-config lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,6 +38,9 @@ unit: models ## run the tests of single packages
 
 e2e: models ## run the tests of the whole service
 	$(BIN)/pytest -n $(JOBS) tests/e2e
+
+chaos: $(STAMP) ## break everything while a crowd plays (SECONDS=300 SEED=random)
+	$(BIN)/python -m tests.chaos $(or $(SECONDS),300) $(SEED)
 
 format: $(STAMP) ## format, and mend what can be mended
 	$(BIN)/ruff format

@@ -214,14 +214,16 @@ class Aggregator:
         entry = self._entries.get(message.session)
         known = entry.session.opened.token_digest if entry else bytes(32)
         if not hmac.compare_digest(known, message.token_digest) or entry is None:
-            self._send(peer, encode(Resumed(message.session, found=False)))
+            self._send(peer, encode(Resumed(message.session, message.token_digest, found=False)))
             return
         entry.touched = time.monotonic()
         self._give_up_question(entry)
         seq, frame = entry.kept or (0, b"")
         log_bytes: bytes = msgpack.packb([entry.open_bytes, entry.judged, seq, frame])
         final = entry.result is not None
-        resumed = Resumed(message.session, True, entry.session.context.profile, final)
+        resumed = Resumed(
+            message.session, message.token_digest, True, entry.session.context.profile, final
+        )
         self._send(peer, encode(resumed), log_bytes, entry.result or b"")
 
     def _give_up_question(self, entry: Entry) -> None:

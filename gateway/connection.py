@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import time
 from collections import deque
@@ -12,7 +13,8 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from gateway.session import Session
+from gateway.limits import TokenBucket
+from gateway.session import Session, is_identity
 from gateway.sessions import Sessions
 from shared.config import Config
 from shared.errors import ProtocolError
@@ -20,7 +22,10 @@ from shared.protocol import CloseCode, Codec, Command, Frame, Text
 
 log = logging.getLogger(__name__)
 
-RESUME_TIMEOUT = 5.0
+CLOSE_SECONDS = 5.0
+"""For what is queued and the closing handshake; a client that does not read gets no longer."""
+CLIENT_CHARACTERS = 8192
+"""Of what a client tells of itself, as JSON."""
 
 
 class Connection:
@@ -34,6 +39,7 @@ class Connection:
 
     def __init__(self, socket: ServerConnection, sessions: Sessions, config: Config) -> None:
         self._socket = socket
+        self._address = str(socket.remote_address[0])
         self._sessions = sessions
         self._limits = config.LIMITS
         self._codec = Codec(text_bytes=config.LIMITS.textBytes, text_depth=config.LIMITS.textDepth)
@@ -42,6 +48,10 @@ class Connection:
         self._closing: tuple[CloseCode, str] | None = None
         self._wake = asyncio.Event()
         self._idle = config.LIMITS.idleSeconds
+        self._messages = TokenBucket(
+            config.LIMITS.messagesPerSecond, 2 * config.LIMITS.messagesPerSecond
+        )
+        self._cutter: asyncio.TimerHandle | None = None
         self.last_heard = time.monotonic()
 
     # Answers out; called from anywhere on the loop
@@ -53,21 +63,32 @@ class Connection:
         self._queue.append(text)
         self._queued_bytes += len(text)
         if self._queued_bytes > self._limits.queuedBytes:
-            self._queue.clear()
-            self._closing = (CloseCode.SLOW_CLIENT, "answers are not read")
-            self._socket.transport.abort()
+            self._cut()
         self._wake.set()
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """End the connection once what is queued is written."""
+        """End the connection once what is queued is written, or cannot be written in time."""
         if self._closing is None:
             self._closing = (code, reason)
+            self._cutter = asyncio.get_running_loop().call_later(
+                CLOSE_SECONDS, self._socket.transport.abort
+            )
             self._wake.set()
 
-    def check_idle(self, now: float) -> None:
-        """Close a connection from which nothing was heard for too long."""
+    def check(self, now: float) -> None:
+        """Close a connection that is silent for too long, cut one that does not read.
+
+        What the WebSocket layer answers by itself (pongs) is in the transport's buffer alone.
+        """
         if now - self.last_heard > self._idle:
             self.close(CloseCode.IDLE, "no message for too long")
+        if self._socket.transport.get_write_buffer_size() > self._limits.queuedBytes:
+            self._cut()
+
+    def _cut(self) -> None:
+        self._queue.clear()
+        self._closing = (CloseCode.SLOW_CLIENT, "answers are not read")
+        self._socket.transport.abort()
 
     async def _write(self) -> None:
         while True:
@@ -106,7 +127,9 @@ class Connection:
         if self._closing is None:
             writer.cancel()
         with contextlib.suppress(ConnectionClosed, TimeoutError, asyncio.CancelledError):
-            await asyncio.wait_for(writer, 5.0)
+            await asyncio.wait_for(writer, CLOSE_SECONDS)
+        if self._cutter is not None:
+            self._cutter.cancel()
 
     def _refuse(self, error: ProtocolError) -> None:
         self.send(Codec.encode(Command.ERROR, {}, {"code": error.code, "message": str(error)}))
@@ -138,29 +161,46 @@ class Connection:
     async def _grant(self, headers: dict[str, Any]) -> Session:
         identity, token = headers.get("session-id"), headers.get("resume-token")
         if identity is None:
-            client = headers.get("client")
-            mirrored = bool(isinstance(client, dict) and client.get("mirrored"))
-            address = str(self._socket.remote_address[0])
-            session, token = self._sessions.begin(address, mirrored=mirrored, client=client)
+            session, token = self._begin(headers.get("client"))
+            await self._until_known(session)
         else:
-            session = await self._resume(str(identity), str(token))
+            session = await self._resume(identity, str(token))
         self._sessions.attach(session, self)
         beat = self._agree_heartbeat(headers.get("heartbeat-interval"))
         self.send(self._connected(session, str(token), beat))
         self._sessions.deliver(session)
         return session
 
-    async def _resume(self, identity: str, token: str) -> Session:
-        session = self._sessions.find(identity, token)
-        if session is None and len(identity) == 32 and identity.isalnum():
-            found: asyncio.Future[Session | None] = asyncio.get_running_loop().create_future()
-            self._sessions.fetch(
-                identity, token, lambda s: None if found.done() else found.set_result(s)
+    def _begin(self, client: object) -> tuple[Session, str]:
+        """Begin a session; what the client tells of itself is an object of bounded size."""
+        told = json.dumps(client)
+        if not isinstance(client, dict | None) or len(told) > CLIENT_CHARACTERS:
+            raise ProtocolError(
+                f'"client" is an object of at most {CLIENT_CHARACTERS} characters',
+                code="message.malformed",
+                close_code=CloseCode.BAD_MESSAGE,
             )
-            with contextlib.suppress(TimeoutError):
-                session = await asyncio.wait_for(found, RESUME_TIMEOUT)
-        # An answer of the aggregator names the session, not who asked: of two clients asking for
-        # one session at once, each must still show its own token.
+        mirrored = bool(client and client.get("mirrored"))
+        return self._sessions.begin(self._address, mirrored=mirrored, client=told)
+
+    async def _until_known(self, session: Session) -> None:
+        """Tell a client of its session only once the session would outlive this gateway."""
+        try:
+            async with asyncio.timeout(self._limits.connectTimeout):
+                await session.known.wait()
+        except TimeoutError as error:
+            self._sessions.end(session, "never known")
+            raise _unavailable() from error
+
+    async def _resume(self, identity: object, token: str) -> Session:
+        session = None
+        if is_identity(identity):
+            session = self._sessions.find(identity, token)
+            try:
+                async with asyncio.timeout(self._limits.connectTimeout):
+                    session = session or await self._sessions.fetch(identity, token, self._address)
+            except TimeoutError as error:
+                raise _unavailable() from error
         if session is None or not session.owns(token):
             raise ProtocolError(
                 "no such session, or not its resume token; connect without session-id",
@@ -172,8 +212,9 @@ class Connection:
     def _agree_heartbeat(self, asked: object) -> float:
         """Grant a heartbeat interval in seconds; twice and a half of it counts as idle."""
         longest = self._limits.idleSeconds / 2.5
-        usable = isinstance(asked, int | float) and not isinstance(asked, bool) and asked > 0
-        interval = min(float(asked), longest) if usable else longest  # type: ignore[arg-type]
+        interval = longest
+        if isinstance(asked, int | float) and not isinstance(asked, bool) and 0 < asked < longest:
+            interval = float(asked)
         self._idle = max(self._limits.idleSeconds, 2.5 * interval)
         return interval
 
@@ -198,7 +239,15 @@ class Connection:
 
     async def _read(self, session: Session) -> None:
         async for raw in self._socket:
+            if session.outlet is not self:
+                return  # a newer connection has the session; its client counts its own frames
             self.last_heard = time.monotonic()
+            if not self._messages.admit(self.last_heard):
+                raise ProtocolError(
+                    f"more than {self._limits.messagesPerSecond:g} messages in a second",
+                    code="message.too-many",
+                    close_code=CloseCode.POLICY,
+                )
             message = self._codec.decode(raw)
             if isinstance(message, Frame):
                 self._sessions.accept(session, message.data)
@@ -213,3 +262,11 @@ class Connection:
 
     def _heartbeat(self, message: Text) -> None:
         self.send(Codec.encode(Command.HEARTBEAT, {}, None))
+
+
+def _unavailable() -> ProtocolError:
+    return ProtocolError(
+        "the service cannot judge at the moment, try again",
+        code="service.unavailable",
+        close_code=CloseCode.OVERLOADED,
+    )

@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 3.0
 
-Answers = Opened | Verdict | Resumed
+Answers = Opened | Verdict | Resumed | Welcome
+"""What the receiver gets; ``Welcome`` only of an aggregator that has just begun."""
 Receiver = Callable[[Answers, list[bytes]], None]
 
 
@@ -119,6 +120,7 @@ class JudgementLink:
         self._incarnation = welcome.incarnation
         for session in self._sessions():
             self._replay(session)
+        self._receiver(welcome, [])
 
     def _replay(self, session: Session) -> None:
         """Bring a new aggregator to where the one before was: open, log, the open question."""

@@ -163,7 +163,7 @@ class Gateway:
         self._sessions.sweep()
         now = time.monotonic()
         for connection in list(self._connections):
-            connection.check_idle(now)
+            connection.check(now)
 
     async def _drain(self) -> None:
         """Refuse new sessions, let running ones end, then close what is left with 1012."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from gateway.limits import TokenBucket
 from shared.estimation import Profile
@@ -53,6 +55,14 @@ class PendingFrame:
     answered: bool = False
 
 
+_IDENTITY = re.compile(r"[0-9a-f]{32}")
+
+
+def is_identity(text: object) -> TypeGuard[str]:
+    """Whether this may be a session id at all."""
+    return isinstance(text, str) and _IDENTITY.fullmatch(text) is not None
+
+
 def digest(token: str) -> bytes:
     """Digest of a resume token; the token itself is stored nowhere."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
@@ -75,6 +85,7 @@ class Session:
         log: judged frames, for a replay.
         kept: number and bytes of the best shot so far.
         result: text of RESULT once the verdict is given.
+        known: set once the aggregator knows the session, so that it outlives this gateway.
         outlet: connection; None while the client is away.
         left: monotonic time at which the client went away.
     """
@@ -90,6 +101,7 @@ class Session:
     log: list[Judged] = field(default_factory=list)
     kept: tuple[int, bytes] | None = None
     result: str | None = None
+    known: asyncio.Event = field(default_factory=asyncio.Event)
     outlet: Outlet | None = None
     left: float = 0.0
     seq: int = 0

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import logging
 import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import msgpack
 
@@ -22,7 +21,7 @@ from shared.codes import Code
 from shared.config import Config
 from shared.errors import FrameError, ProtocolError
 from shared.estimation import Profile, Stage
-from shared.messages import Judged, Open, Opened, Resumed, Verdict, decode
+from shared.messages import Judged, Open, Opened, Resumed, Verdict, Welcome, decode
 from shared.protocol import CloseCode, Codec, Command, Drop
 
 log = logging.getLogger(__name__)
@@ -45,7 +44,7 @@ class Sessions:
         self._limits = config.LIMITS
         self._sessions: dict[str, Session] = {}
         self._per_address: Counter[str] = Counter()
-        self._resuming: dict[str, Callable[[Session | None], None]] = {}
+        self._resuming: dict[tuple[str, bytes], asyncio.Future[Session | None]] = {}
         self.submit: Callable[[Session], None]
         self.ask_open: Callable[[Session], None]
         self.ask_verdict: Callable[[Session, PendingFrame], None]
@@ -63,8 +62,13 @@ class Sessions:
 
     # Beginning
 
-    def begin(self, address: str, *, mirrored: bool, client: Any) -> tuple[Session, str]:
+    def begin(self, address: str, *, mirrored: bool, client: str) -> tuple[Session, str]:
         """Make a session.
+
+        Args:
+            address: of the client.
+            mirrored: its pictures are mirrored.
+            client: what it tells of itself, as JSON.
 
         Returns:
             The session and its resume token, which is kept nowhere but with the client.
@@ -92,7 +96,7 @@ class Sessions:
             seed=secrets.randbits(63),
             token_digest=digest(token),
             mirrored=mirrored,
-            client=json.dumps(client)[:8192],
+            client=client,
         )
         session = self._add(opened, address)
         self.ask_open(session)
@@ -102,7 +106,7 @@ class Sessions:
         bucket = TokenBucket(self._limits.framesPerSecond, self._limits.frameBurst)
         session = Session(opened.session, opened, address, bucket, time.monotonic())
         self._sessions[session.id] = session
-        self._per_address[address] += 1
+        self._count(address, 1)
         return session
 
     def find(self, identity: str, token: str) -> Session | None:
@@ -110,10 +114,36 @@ class Sessions:
         session = self._sessions.get(identity)
         return session if session is not None and session.owns(token) else None
 
-    def fetch(self, identity: str, token: str, done: Callable[[Session | None], None]) -> None:
-        """Ask the aggregator for a session that an earlier gateway had begun."""
-        self._resuming[identity] = done
-        self.ask_resume(identity, digest(token))
+    async def fetch(self, identity: str, token: str, address: str) -> Session | None:
+        """Ask the aggregator for a session that an earlier gateway had begun.
+
+        Answers name the token's digest, so that of several who ask for one session each gets the
+        answer to its own token.
+        """
+        key = (identity, digest(token))
+        if key not in self._resuming:
+            self._resuming[key] = asyncio.get_running_loop().create_future()
+            self.ask_resume(*key)
+        answer = self._resuming[key]
+        try:
+            session = await asyncio.shield(answer)
+        finally:
+            if not answer.done():
+                self._resuming.pop(key, None)
+        if session is not None:
+            self._move(session, address)
+        return session
+
+    def _move(self, session: Session, address: str) -> None:
+        """Count a session under the address from which its client came back."""
+        self._count(session.address, -1)
+        session.address = address
+        self._count(address, 1)
+
+    def _count(self, address: str, change: int) -> None:
+        self._per_address[address] += change
+        if self._per_address[address] <= 0:
+            del self._per_address[address]
 
     def attach(self, session: Session, outlet: Outlet) -> None:
         """Give a session its connection; an older one is closed.
@@ -180,6 +210,10 @@ class Sessions:
         """Take a frame's estimate and ask for its verdict."""
         if session.active is not frame:
             return
+        if frame.answered:  # its deadline has passed: what the client was told stays true
+            session.active = None
+            self.advance(session)
+            return
         frame.estimate = estimate
         frame.at = session.now
         frame.asked = time.monotonic()
@@ -199,10 +233,15 @@ class Sessions:
         if isinstance(message, Resumed):
             self._resumed(message, parts)
             return
+        if isinstance(message, Welcome):
+            for key in self._resuming:
+                self.ask_resume(*key)
+            return
         session = self._sessions.get(message.session)
         if session is None:
             return
         if isinstance(message, Opened):
+            session.known.set()
             if session.profile is None:
                 session.profile = message.profile
             self.advance(session)
@@ -260,16 +299,22 @@ class Sessions:
             session.outlet.close(CloseCode.VERDICT, "verdict given")
 
     def _resumed(self, message: Resumed, parts: list[bytes]) -> None:
-        done = self._resuming.pop(message.session, None)
-        if done is None:
+        answer = self._resuming.pop((message.session, message.token_digest), None)
+        if answer is None or answer.done():
             return
-        if not message.found:
-            done(None)
-            return
+        session = self._sessions.get(message.session)
+        if session is None and message.found:
+            session = self._restore(message, parts)
+        answer.set_result(session)
+
+    def _restore(self, message: Resumed, parts: list[bytes]) -> Session:
+        """Make a session anew from what the aggregator remembers of it."""
         raw_open, estimates, kept_seq, kept = msgpack.unpackb(parts[0], use_list=False)
         opened = decode(raw_open)
         assert isinstance(opened, Open)
-        session = self._sessions.get(opened.session) or self._add(opened, "resumed")
+        session = self._add(opened, "unknown")
+        session.begun -= max(0.0, time.time() - opened.at)
+        session.known.set()
         session.log = [Judged(*judged) for judged in estimates]
         session.kept = (kept_seq, kept) if kept_seq else None
         session.seq = max(session.seq, session.log[-1].seq if session.log else 0)
@@ -277,7 +322,7 @@ class Sessions:
         session.left = time.monotonic()
         if message.final:
             session.result = parts[1].decode()
-        done(session)
+        return session
 
     # Ending
 
@@ -306,4 +351,4 @@ class Sessions:
             self.end(session, "client gone")
         else:
             del self._sessions[session.id]
-            self._per_address[session.address] -= 1
+            self._count(session.address, -1)

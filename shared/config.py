@@ -117,6 +117,8 @@ class LimitsSection(Section):
     """Frames of one session in a second; more are dropped before any work."""
     frameBurst: AtLeastOne = 10
     """Frames of one session at once."""
+    messagesPerSecond: Positive = 200.0
+    """Messages of one connection in a second, of any kind; twice as many at once."""
     frameBytes: AtLeastOne = 4_000_000
     """Bytes of one frame, encoded."""
     frameWidth: Annotated[int, Field(ge=16, le=16_384)] = 4096

@@ -222,6 +222,7 @@ class Resumed:
     """
 
     session: SessionId
+    token_digest: Digest
     found: bool
     profile: Profile = Profile.PASSIVE
     final: bool = False

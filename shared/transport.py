@@ -107,8 +107,11 @@ class Channel:
             return
         # What handlers send from here consumes no edge unseen: receiving goes on until empty.
         self._scheduled = True
-        emptied = self._receive_batch()
-        self._scheduled = False
+        emptied = False
+        try:
+            emptied = self._receive_batch()
+        finally:  # a handler that raises must not silence the channel for good
+            self._scheduled = False
         if not emptied:
             self._schedule()
 

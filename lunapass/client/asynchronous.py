@@ -29,7 +29,6 @@ from shared.protocol import SUBPROTOCOL, Codec, Command
 Frames = Iterable[bytes] | AsyncIterable[bytes]
 Listener = Callable[[Answer], None]
 
-
 TEMPORARY = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, Unavailable)
 """What a further try may mend."""
 

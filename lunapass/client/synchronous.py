@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -27,8 +27,6 @@ from lunapass.client.conversation import (
 from shared.protocol import SUBPROTOCOL, Command
 
 ANSWER_SECONDS = 30.0
-
-
 TEMPORARY = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, Unavailable)
 """What a further try may mend."""
 

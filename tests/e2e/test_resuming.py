@@ -1,0 +1,84 @@
+"""A session belongs to whoever shows its token, on one connection at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from lunapass.client import Client
+from shared.protocol import CloseCode, Command
+from tests.support.service import Service, running
+from tests.support.stamp import stamped_jpeg
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running(workers=1) as started:
+        yield started
+
+
+async def resumed(service: Service, session: str | None, token: str | None) -> str:
+    """What a client that asks for a session is told."""
+    async with Client(service.url, session_id=session, resume_token=token) as client:
+        assert client.connected is not None
+        if client.connected.command is Command.ERROR:
+            code: str = client.connected.body["code"]
+            return code
+        return str(client.connected.command)
+
+
+async def test_of_many_who_ask_at_once_only_the_owner_gets_the_session(service: Service) -> None:
+    """A thief who asks at the same moment neither gets the session nor keeps the owner out."""
+    async with Client(service.url) as client:
+        await client.send_frame(stamped_jpeg(1, 1))
+        await client.receive()
+        session, token = client.session_id, client.resume_token
+        os.kill(service.pids("gateway")[0], signal.SIGKILL)
+    await asyncio.to_thread(service.wait_ready)
+    thefts = [resumed(service, session, f"{number:032x}") for number in range(8)]
+    *refused, owner = await asyncio.gather(*thefts, resumed(service, session, token))
+    assert owner == "CONNECTED"
+    assert set(refused) == {"session.unknown"}
+
+
+async def test_a_replaced_connection_is_read_no_more(service: Service) -> None:
+    """Its frames count for nobody, so that the new connection's numbers stay right."""
+    async with AsyncExitStack() as stack:
+        old = await stack.enter_async_context(Client(service.url))
+        new = await stack.enter_async_context(
+            Client(service.url, session_id=old.session_id, resume_token=old.resume_token)
+        )
+        with pytest.raises(ConnectionClosed):
+            for number in range(100):
+                await old.send_frame(stamped_jpeg(2, number))
+                await asyncio.sleep(0.02)
+        await new.send_frame(stamped_jpeg(2, 30))
+        assert (await new.receive()).seq == 1
+        assert old.close_code == CloseCode.REPLACED
+
+
+async def test_a_client_waits_while_the_aggregator_begins_anew(service: Service) -> None:
+    """A session is told to its client only once it would survive; until then CONNECT waits."""
+    os.kill(service.pids("aggregator")[0], signal.SIGKILL)
+    async with Client(service.url) as client:
+        assert client.connected is not None
+        assert client.connected.command is Command.CONNECTED
+
+
+async def test_without_an_aggregator_a_client_is_told_to_come_again() -> None:
+    """No session is promised that could not be kept; 1013 asks for a later attempt."""
+    with running("[LIMITS]\nconnectTimeout = 0.5\n", workers=1) as service:
+        aggregator = service.pids("aggregator")[0]
+        os.kill(aggregator, signal.SIGSTOP)
+        try:
+            assert await resumed(service, None, None) == "service.unavailable"
+            assert await resumed(service, "0" * 32, "1" * 32) == "service.unavailable"
+        finally:
+            os.kill(aggregator, signal.SIGCONT)
+        assert await resumed(service, None, None) == "CONNECTED"
