@@ -19,6 +19,7 @@ COMMANDS = {
     "config": "Check, show and document the configuration.",
     "check": "Judge pictures or videos with the stages of a worker.",
     "evaluate": "Measure a labelled set and tell error rates.",
+    "load": "Play a crowd of synthetic people against a service and report.",
     "models": "Fetch, list and verify the model files.",
 }
 """Name of each subcommand (module ``lunapass.commands.NAME``, function ``command``) and help."""

@@ -196,7 +196,8 @@ class Client:
             TimeoutError: none came in time.
             websockets.exceptions.ConnectionClosed: the connection is over.
         """
-        return Answer.parse(await asyncio.wait_for(self.socket.recv(), seconds))
+        async with asyncio.timeout(seconds):  # costs no task, as wait_for does
+            return Answer.parse(await self.socket.recv())
 
     async def answers(self) -> AsyncIterator[Answer]:
         """Yield messages until the connection ends."""

@@ -1,0 +1,127 @@
+"""Pre-rendered frames of one person, shared by a whole crowd: the frame nearest to a wanted look.
+
+Rendering a frame takes tens of milliseconds; picking one takes microseconds, so that one client
+core can play hundreds of people.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, astuple, fields
+from pathlib import Path
+
+import msgpack
+import numpy as np
+
+from loadtest.look import Look
+from shared.errors import ResourceError
+
+Render = Callable[[Look], bytes]
+
+VERSION = 1
+_DEGREES = range(4, 29, 4)
+_SWAYING = 12
+_NEARNESS = Look(
+    yaw=2.0,
+    pitch=2.0,
+    roll=2.0,
+    left_eye_closed=0.15,
+    right_eye_closed=0.15,
+    mouth_open=0.15,
+    distance=0.1,
+    blur=0.5,
+    brightness=0.1,
+)
+"""Differences of each property that count alike when two looks are compared."""
+
+
+def looks(seed: int = 0) -> Iterator[Look]:
+    """Give the looks of a gallery: holding still, all gestures, and what people do wrong."""
+    chance = random.Random(seed)  # noqa: S311  # a natural motion, no secret
+    yield Look()
+    for _ in range(_SWAYING):
+        yield Look(
+            yaw=chance.uniform(-1.5, 1.5), pitch=chance.uniform(-1, 1), roll=chance.uniform(-1, 1)
+        )
+    for degrees in _DEGREES:
+        for side in (-degrees, degrees):
+            yield Look(yaw=side)
+            yield Look(pitch=side)
+    for closed in (0.25, 0.5, 0.75, 1.0):
+        yield Look(left_eye_closed=closed, right_eye_closed=closed)
+    for distance in (1.4, 1.8):
+        yield Look(distance=distance)
+    yield Look(blur=4.0)
+    yield Look(brightness=0.15)
+
+
+class Gallery:
+    """Frames by look.
+
+    Args:
+        looks: what each frame shows.
+        frames: encoded frames.
+
+    Raises:
+        ResourceError: there is no frame, or one without its look.
+    """
+
+    def __init__(self, looks: list[Look], frames: list[bytes]) -> None:
+        if not frames or len(looks) != len(frames):
+            raise ResourceError("a gallery has one frame or more, each with its look")
+        self.looks = looks
+        self.frames = frames
+        self._scale = np.array(astuple(_NEARNESS), np.float32)
+        self._table = np.array([astuple(look) for look in looks], np.float32) / self._scale
+
+    @classmethod
+    def render(cls, render: Render) -> Gallery:
+        """Render all looks."""
+        wanted = list(looks())
+        return cls(wanted, [render(look) for look in wanted])
+
+    def nearest(self, look: Look) -> bytes:
+        """Give the frame whose look is nearest to the wanted one."""
+        wanted = np.array(astuple(look), np.float32) / self._scale
+        distances = ((self._table - wanted) ** 2).sum(axis=1)
+        return self.frames[int(distances.argmin())]
+
+    def save(self, path: Path) -> None:
+        """Write the gallery, so that a machine without models can play the crowd."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        looks = [asdict(look) for look in self.looks]
+        path.write_bytes(msgpack.packb([VERSION, looks, self.frames]))
+
+    @classmethod
+    def load(cls, path: Path) -> Gallery:
+        """Read a gallery that ``save`` wrote.
+
+        Raises:
+            ResourceError: the file cannot be read or holds no gallery.
+        """
+        names = {field.name for field in fields(Look)}
+        try:
+            version, stored, frames = msgpack.unpackb(path.read_bytes())
+            if version != VERSION:
+                raise ValueError(version)
+            read = [Look(**{name: float(look[name]) for name in names}) for look in stored]
+            return cls(read, [bytes(frame) for frame in frames])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ResourceError(
+                f"gallery {path}: not a gallery that can be read; delete it to render a new one"
+            ) from error
+
+
+def of_pictures(paths: list[Path]) -> Gallery:
+    """Make a gallery of pictures of one's own, shown in turn as sway; they obey no prompt.
+
+    Raises:
+        ResourceError: a picture cannot be read.
+    """
+    try:
+        frames = [path.read_bytes() for path in sorted(paths)]
+    except OSError as error:
+        raise ResourceError(f"picture {error.filename}: {error.strerror}") from error
+    steps = max(1, len(frames) - 1)
+    return Gallery([Look(yaw=3 * n / steps - 1.5) for n in range(len(frames))], frames)

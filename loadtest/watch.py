@@ -1,0 +1,97 @@
+"""Watches the service during a load run by its own metrics: CPU and memory of each process."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+CPU = "lunapass_cpu_seconds"
+MEMORY = "lunapass_memory_bytes"
+
+
+@dataclass
+class Sample:
+    """One reading.
+
+    Attributes:
+        at: monotonic time.
+        cpu: processor seconds by process since its beginning.
+        memory: resident bytes by process.
+    """
+
+    at: float
+    cpu: dict[str, float] = field(default_factory=dict)
+    memory: dict[str, float] = field(default_factory=dict)
+
+
+def metrics_address(url: str) -> str:
+    """Give the address of the metrics beside a WebSocket address."""
+    parts = urlsplit(url)
+    scheme = "https" if parts.scheme == "wss" else "http"
+    return f"{scheme}://{parts.netloc}/metrics"
+
+
+def read(text: str, at: float) -> Sample:
+    """Read processor time and memory out of an exposition."""
+    sample = Sample(at)
+    for family in text_string_to_metric_families(text):
+        into = {CPU: sample.cpu, MEMORY: sample.memory}.get(family.name)
+        if into is not None:
+            into.update({s.labels["process"]: s.value for s in family.samples})
+    return sample
+
+
+class Watch:
+    """Reads the service's metrics each second.
+
+    Args:
+        url: the service's WebSocket address.
+
+    Attributes:
+        samples: what was read.
+        trouble: why nothing was read, if so.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._address = metrics_address(url)
+        self.samples: list[Sample] = []
+        self.trouble = ""
+
+    async def run(self) -> None:
+        """Read until cancelled, or until the service does not want to tell."""
+        async with httpx.AsyncClient(timeout=5) as http:
+            while True:
+                try:
+                    answer = await http.get(self._address)
+                    answer.raise_for_status()
+                except httpx.HTTPStatusError as error:
+                    self.trouble = f"{self._address} answers {error.response.status_code}"
+                    return
+                except httpx.HTTPError as error:
+                    self.trouble = f"{self._address}: {type(error).__name__}"
+                else:
+                    self.samples.append(read(answer.text, time.monotonic()))
+                await asyncio.sleep(1.0)
+
+    def cpu_percent(self, start: float) -> dict[str, list[tuple[float, float]]]:
+        """Percent of a CPU of each process, by seconds since ``start``."""
+        found: dict[str, list[tuple[float, float]]] = {}
+        for before, after in zip(self.samples, self.samples[1:], strict=False):
+            for process, seconds in after.cpu.items():
+                if process in before.cpu:
+                    used = 100 * (seconds - before.cpu[process]) / (after.at - before.at)
+                    found.setdefault(process, []).append((after.at - start, max(0.0, used)))
+        return found
+
+    def memory_megabytes(self, start: float) -> dict[str, list[tuple[float, float]]]:
+        """Resident megabytes of each process, by seconds since ``start``."""
+        found: dict[str, list[tuple[float, float]]] = {}
+        for sample in self.samples:
+            for process, size in sample.memory.items():
+                found.setdefault(process, []).append((sample.at - start, size / 1e6))
+        return found

@@ -1,0 +1,108 @@
+"""``lunapass load`` against a real service: what the crowd saw is what the service counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.service import ROOT, Service, running
+from tests.support.stamp import stamped_jpeg
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures that the stamp backend accepts from the 20th on."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for number in range(14, 24):
+        (folder / f"{number}.jpg").write_bytes(stamped_jpeg(1, number))
+    return folder
+
+
+def load(service: Service, folder: Path, pictures: Path, *options: str) -> str:
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "lunapass", "load", service.url),
+            *("--pictures", str(pictures), "--gallery", str(folder / "gallery")),
+            *("--output", str(folder), "--prepare", "0", *options),
+        ],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    ).stdout
+
+
+@pytest.fixture(scope="module")
+def folder(service: Service, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Reports of a run with two client processes and broken connections."""
+    folder = tmp_path_factory.mktemp("load")
+    printed = load(
+        service, folder, pictures,
+        *("--people", "6", "--seconds", "5", "--fps", "8", "--think", "0.2"),
+        *("--breaks", "0.5", "--processes", "2"),
+    )  # fmt: skip
+    assert "latency p95 ms" in printed
+    return folder
+
+
+def test_a_run_reports_what_the_service_counted(service: Service, folder: Path) -> None:
+    """Frames and sessions agree, and every person ended once."""
+    report: dict[str, Any] = json.loads((folder / "report.json").read_text())
+    whole, counted = report["whole"], service.get("/statistics").json()
+    sessions = whole["sessions"]
+    assert sessions["failed"] == {}
+    ended = sessions["accepted"] + sessions["refused"] + sessions["left"]
+    assert sessions["begun"] == ended > 0
+    assert sessions["accepted"] == counted["sessions"]["accepted"] > 0
+    assert ended == counted["sessions"]["accepted"] + counted["sessions"]["refused"]
+    assert whole["frames"]["sent"] >= counted["frames"]["received"] > 0
+    assert 0 < whole["frames"]["judged"] <= counted["frames"]["judged"]
+    assert set(report["service"]["memoryMegabytes"]) >= {"gateway", "aggregator", "worker-0"}
+    assert len(report["seconds"]) >= 5
+
+
+def test_the_page_needs_nothing_else(folder: Path) -> None:
+    """One file without scripts and without anything to fetch, with all its charts."""
+    page = (folder / "report.html").read_text()
+    for word in ("<script", "src=", "href=", "@import", "url("):
+        assert word not in page
+    assert page.count("<svg") >= 5
+    assert page.count("<polyline") >= 6
+
+
+def test_people_come_at_random_times(service: Service, pictures: Path, tmp_path: Path) -> None:
+    """With arrivals the number of people is a result, near rate times seconds (40)."""
+    load(
+        service, tmp_path, pictures,
+        *("--arrivals", "--people", "10", "--seconds", "4", "--fps", "10"),
+    )  # fmt: skip
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert 15 <= report["whole"]["sessions"]["begun"] <= 70
+    assert report["whole"]["sessions"]["failed"] == {}
+
+
+def test_the_service_is_quiet_afterwards(service: Service) -> None:
+    """Every slot is free and nobody is undecided."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        told = service.get("/statistics").json()
+        if told["slots"]["free"] == told["slots"]["total"] and not told["sessions"]["undecided"]:
+            return
+        time.sleep(0.1)
+    raise AssertionError(told)

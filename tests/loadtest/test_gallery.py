@@ -1,0 +1,72 @@
+"""A gallery: the nearest frame, kept in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loadtest.gallery import Gallery, looks, of_pictures
+from loadtest.look import Look
+from shared.errors import ResourceError
+
+
+def named() -> Gallery:
+    """A gallery whose frames are the looks in words."""
+    return Gallery.render(lambda look: repr(look).encode())
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        (Look(yaw=27.3, pitch=0.4), Look(yaw=28)),
+        (Look(yaw=-13), Look(yaw=-12)),
+        (Look(pitch=17.5, roll=0.3), Look(pitch=16)),
+        (
+            Look(yaw=0.2, left_eye_closed=0.93, right_eye_closed=0.95),
+            Look(left_eye_closed=1, right_eye_closed=1),
+        ),
+        (Look(distance=1.75), Look(distance=1.8)),
+    ],
+)
+def test_the_nearest_look_is_shown(wanted: Look, shown: Look) -> None:
+    """Gestures come out as gestures, whatever sway is on top."""
+    gallery = named()
+    assert gallery.looks[gallery.frames.index(gallery.nearest(wanted))] == shown
+
+
+def test_holding_still_moves_a_little() -> None:
+    """Sway chooses among several straight frames."""
+    gallery = named()
+    shown = {gallery.nearest(Look(yaw=yaw / 10, pitch=yaw / 20)) for yaw in range(-15, 16)}
+    assert len(shown) > 2
+
+
+def test_a_file_keeps_it(tmp_path: Path) -> None:
+    """What was saved is loaded."""
+    gallery = named()
+    gallery.save(tmp_path / "folder" / "gallery")
+    again = Gallery.load(tmp_path / "folder" / "gallery")
+    assert (again.looks, again.frames) == (gallery.looks, gallery.frames)
+
+
+@pytest.mark.parametrize("content", [b"", b"not packed", b"\x93\x01\x90\x90", b"\x93\x09\x90\x90"])
+def test_a_damaged_file_is_one_line(tmp_path: Path, content: bytes) -> None:
+    """Whatever is in it."""
+    path = tmp_path / "gallery"
+    path.write_bytes(content)
+    with pytest.raises(ResourceError, match="gallery"):
+        Gallery.load(path)
+
+
+def test_pictures_of_ones_own_are_shown_in_turn(tmp_path: Path) -> None:
+    """All of them, by sway."""
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        (tmp_path / name).write_bytes(name.encode())
+    gallery = of_pictures(list(tmp_path.iterdir()))
+    assert {gallery.nearest(Look(yaw=yaw)) for yaw in (-1.5, 0, 1.5)} == set(gallery.frames)
+
+
+def test_equal_seeds_give_equal_looks() -> None:
+    """A gallery is the same on every machine."""
+    assert list(looks(3)) == list(looks(3))

@@ -1,0 +1,221 @@
+"""A kiosk against a scripted service: it obeys, resumes, and no failure escapes the tally."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from loadtest.gallery import Gallery
+from loadtest.kiosk import Kiosk
+from loadtest.plan import Plan
+from loadtest.tally import Tally
+from shared.codes import Code
+from shared.protocol import Command
+
+Script = Callable[[ServerConnection, dict[str, Any]], Awaitable[None]]
+RESULT = {"isOk": True, "jwt": "x", "errors": []}
+
+
+def message(command: Command, body: Any = None, **headers: Any) -> str:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return json.dumps({"command": command.value, "headers": named, "body": body})
+
+
+def status(seq: int, *errors: int) -> str:
+    return message(Command.STATUS, {"isOk": not errors, "errors": errors, "details": {}}, seq=seq)
+
+
+@asynccontextmanager
+async def service(script: Script, **options: Any) -> AsyncIterator[str]:
+    """A service that accepts CONNECT and then follows a script."""
+
+    async def handle(socket: ServerConnection) -> None:
+        connect = json.loads(await socket.recv())["headers"]
+        await socket.send(message(Command.CONNECTED, session_id="s", resume_token="t", seq=0))
+        await script(socket, connect)
+
+    async with serve(handle, "127.0.0.1", 0, **options) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Gallery:
+    return Gallery.render(lambda look: repr(look).encode())
+
+
+async def attend(url: str, gallery: Gallery, **how: Any) -> Tally:
+    """Let one person try."""
+    tally = Tally()
+    plan = Plan(url, **{"fps": 0.0, "prepare": 0.0, **how})
+    kiosk = Kiosk(plan, gallery, lambda: tally, seed=1)
+    await asyncio.wait_for(kiosk.attend(asyncio.get_running_loop().time(), lambda: True), 20)
+    return tally
+
+
+async def test_a_prompt_is_obeyed(gallery: Gallery) -> None:
+    """Asked to turn left, the person is seen turning left and coming back."""
+    seen: list[float] = []
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        seq = 0
+        async for frame in socket:
+            seq += 1
+            assert isinstance(frame, bytes)
+            seen.append(float(frame.split(b"yaw=")[1].split(b",")[0]))
+            if max(seen) > 20 and seen[-1] < 3:
+                await socket.send(status(seq))
+                await socket.send(message(Command.RESULT, RESULT))
+                return
+            await asyncio.sleep(0.02)
+            await socket.send(status(seq, Code.ASK_TURN_LEFT))
+
+    async with service(script) as url:
+        tally = await attend(url, gallery)
+    assert tally.counts["accepted"] == 1
+    assert max(seen) > 20
+    assert seen[0] < 3
+
+
+async def test_a_broken_connection_is_resumed_by_token(gallery: Gallery) -> None:
+    """The next CONNECT names session and token; the session still ends once."""
+    connects: list[dict[str, Any]] = []
+
+    async def script(socket: ServerConnection, connect: dict[str, Any]) -> None:
+        connects.append(connect)
+        await socket.recv()
+        if len(connects) == 1:
+            socket.transport.abort()
+        else:
+            await socket.send(message(Command.RESULT, RESULT))
+
+    async with service(script) as url:
+        tally = await attend(url, gallery)
+    assert "session-id" not in connects[0]
+    assert (connects[1]["session-id"], connects[1]["resume-token"]) == ("s", "t")
+    assert (tally.counts["resumed"], tally.counts["accepted"]) == (1, 1)
+    assert not tally.failed
+
+
+async def test_a_person_whose_connection_breaks_on_purpose_comes_back(gallery: Gallery) -> None:
+    """With ``breaks`` the kiosk itself cuts the line in the middle."""
+    frames: list[int] = []
+
+    async def script(socket: ServerConnection, connect: dict[str, Any]) -> None:
+        if "session-id" in connect:
+            await socket.send(message(Command.RESULT, RESULT))
+            return
+        async for _ in socket:
+            frames.append(1)
+            await socket.send(status(len(frames), Code.BLURRED))
+
+    async with service(script) as url:
+        tally = await attend(url, gallery, breaks=1.0)
+    assert tally.counts["resumed"] == 1
+    assert 1 <= len(frames) <= 8
+    assert tally.counts["accepted"] == 1
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (message(Command.ERROR, {"code": "session.full", "message": ""}), "session.full"),
+        (None, "closed 1013"),
+    ],
+)
+async def test_a_refusal_fails_with_its_reason(
+    gallery: Gallery, sent: str | None, reason: str
+) -> None:
+    """Each person ends in one entry, failures by reason."""
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        if sent:
+            await socket.send(sent)
+        await socket.close(1013)
+
+    async with service(script) as url:
+        tally = await attend(url, gallery)
+    assert dict(tally.failed) == {reason: 1}
+    assert not any(tally.counts[end] for end in ("accepted", "refused", "left"))
+
+
+async def test_a_refused_upgrade_fails_with_its_status(gallery: Gallery) -> None:
+    """HTTP 503 before the upgrade."""
+
+    async def never(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        raise AssertionError
+
+    def refuse(connection: ServerConnection, _request: Any) -> Any:
+        return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "full\n")
+
+    async with service(never, process_request=refuse) as url:
+        tally = await attend(url, gallery)
+    assert dict(tally.failed) == {"HTTP 503": 1}
+
+
+async def test_nobody_there_is_a_failure(gallery: Gallery) -> None:
+    """A service that does not run."""
+    tally = await attend("ws://127.0.0.1:9/ws", gallery)
+    assert dict(tally.failed) == {"ConnectionRefusedError": 1}
+
+
+async def test_an_impatient_person_says_good_bye(gallery: Gallery) -> None:
+    """Who leaves is no failure; the service's last word is awaited."""
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        async for raw in socket:
+            if isinstance(raw, str):
+                assert json.loads(raw)["command"] == "DISCONNECT"
+                refused = {"isOk": False, "jwt": None, "errors": [40]}
+                await socket.send(message(Command.RESULT, refused))
+                return
+
+    async with service(script) as url:
+        tally = await attend(url, gallery, fps=20.0, patience=0.3)
+    assert tally.counts["left"] == 1
+    assert not tally.failed
+
+
+async def test_a_stalled_service_is_charged_for_every_frame_it_held_up(gallery: Gallery) -> None:
+    """The service stands still for a second: all the frames due in it are late, not only one.
+
+    A client that waited for the answer before the next frame would see one slow frame of thirty;
+    here a third of the frames lie within the stall.
+    """
+    stall, fps, frames = 1.0, 20, 60
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        for seq in range(1, frames + 1):
+            await socket.recv()
+            if seq == 20:
+                await asyncio.sleep(stall)
+            await socket.send(status(seq, Code.BLURRED))
+        await socket.send(message(Command.RESULT, RESULT))
+
+    async with service(script) as url:
+        tally = await attend(url, gallery, fps=float(fps))
+    median, high = tally.percentile(0.5), tally.percentile(0.9)
+    assert median is not None
+    assert high is not None
+    assert high > 0.5 * stall
+    assert high > 3 * median
+
+
+async def test_drops_are_counted_by_reason(gallery: Gallery) -> None:
+    """A dropped frame has no latency."""
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        await socket.recv()
+        await socket.send(message(Command.DROPPED, seq=1, reason="replaced"))
+        await socket.send(message(Command.RESULT, RESULT))
+
+    async with service(script) as url:
+        tally = await attend(url, gallery)
+    assert dict(tally.dropped) == {"replaced": 1}
+    assert tally.latency.get_total_count() == 0

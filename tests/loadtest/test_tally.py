@@ -1,0 +1,52 @@
+"""Tallies: nothing is lost when added up, and drops cannot make latency look better."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from loadtest.tally import Tally, note
+
+
+def filled(latencies: list[float], dropped: int = 0) -> Tally:
+    tally = Tally()
+    for latency in latencies:
+        note(tally.latency, latency)
+    tally.dropped["replaced"] = dropped
+    return tally
+
+
+def test_tallies_add_up_over_processes() -> None:
+    """Through JSON, as client processes tell them."""
+    whole = Tally()
+    for latencies in ([0.01] * 50, [0.03] * 50):
+        tally = filled(latencies, dropped=1)
+        tally.counts["judged"] = 50
+        tally.failed["no answer"] = 2
+        tally.codes[13] = 3
+        tally.kiosks = 4
+        whole.add(json.loads(json.dumps(tally.packed())))
+    assert whole.counts["judged"] == 100
+    assert (whole.dropped["replaced"], whole.failed["no answer"]) == (2, 4)
+    assert (whole.codes[13], whole.kiosks) == (6, 8)
+    assert whole.percentile(0.25) == pytest.approx(0.01, rel=0.02)
+    assert whole.percentile(0.75) == pytest.approx(0.03, rel=0.02)
+
+
+def test_a_dropped_frame_is_later_than_every_other() -> None:
+    """With a tenth dropped the median moves up and the 95th percentile is beyond all time."""
+    tally = filled([n / 1000 for n in range(1, 91)], dropped=10)
+    assert tally.percentile(0.5) == pytest.approx(0.050, rel=0.03)
+    assert tally.percentile(0.95) == math.inf
+
+
+def test_no_frames_no_percentile() -> None:
+    """Silence is not speed."""
+    assert Tally().percentile(0.5) is None
+
+
+def test_all_dropped_is_never_in_time() -> None:
+    """Also for the smallest share."""
+    assert filled([], dropped=3).percentile(0.01) == math.inf
