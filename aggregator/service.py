@@ -26,8 +26,10 @@ from aggregator.questions import answer_to
 from aggregator.session import Outcome, Session
 from aggregator.verdict import VerdictWriter
 from shared.accounts import Accounts
+from shared.codes import Code
 from shared.config import Config
 from shared.errors import MessageError
+from shared.estimation import Estimate, Profile, Stage
 from shared.messages import (
     Close,
     GatewayHello,
@@ -146,7 +148,7 @@ class Aggregator:
         if message.seq <= entry.session.last_seq or entry.result is not None:
             self._repeat(peer, message.session, entry)
             return
-        pending = Pending(peer, message, raw, decode_estimate(raw), frame)
+        pending = Pending(peer, message, raw, _estimate_of(raw), frame)
         step = entry.session.fold(
             message.seq,
             message.at,
@@ -255,6 +257,15 @@ class Aggregator:
                 entry.drop_question()
                 entry.session.close(time.time())
                 del self._entries[session]
+
+
+def _estimate_of(raw: bytes) -> Estimate:
+    """Unpack an estimate; what a worker at fault made of it counts as a frame not judged."""
+    try:
+        return decode_estimate(raw)
+    except MessageError as error:
+        log.error("unreadable estimate: %s", error)
+        return Estimate(0, 0, Profile.PASSIVE, Stage.FACES, (Code.ESTIMATION_FAILED,))
 
 
 async def _serve(config: Config, parent: int | None) -> None:

@@ -21,6 +21,7 @@ import zmq
 from gateway import metrics
 from gateway.decoding import decode_into
 from gateway.ledger import Ledger
+from gateway.quarantine import Quarantine
 from gateway.session import PendingFrame, Session
 from gateway.slots import SlotAllocator
 from shared.codes import Code
@@ -133,6 +134,7 @@ class Dispatcher:
         self._slab = slab
         self._estimated = estimated
         self._slots = SlotAllocator(slab)
+        self._quarantine = Quarantine(config)
         self._ledger = ledger
         self._tallies: dict[str, Tally] = {}
         self._workers: dict[bytes, WorkerLink] = {}
@@ -373,6 +375,9 @@ class Dispatcher:
                 self._retries.append(lease)
             else:
                 code = Code.ESTIMATION_FAILED
+                self._decoders.submit(
+                    self._quarantine.keep, lease.session.id, lease.frame.seq, lease.frame.data
+                )
                 self._finish(lease, failed_estimate(lease.frame, lease.profile, Stage.FACES, code))
         worker.leases.clear()
 

@@ -28,6 +28,7 @@ from gateway.sessions import Sessions
 from gateway.statistics import PROMETHEUS, Statistics
 from shared.config import Config
 from shared.errors import ConfigError, ResourceError
+from shared.private import private_directory
 from shared.process import Notifier, begin, die_with_parent
 from shared.protocol import SUBPROTOCOL, CloseCode
 from shared.signing import Signer
@@ -51,13 +52,9 @@ def make_slab(config: Config) -> Slab:
     Raises:
         ResourceError: the folder cannot be made or the memory not reserved.
     """
-    directory = Path(config.TRANSPORT.slabDirectory) / f"lunapass-{os.getuid()}"
-    try:
-        directory.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise ResourceError(
-            f"slab directory {directory}: {error.strerror}; set TRANSPORT.slabDirectory"
-        ) from error
+    directory = private_directory(
+        Path(config.TRANSPORT.slabDirectory) / f"lunapass-{os.getuid()}", "TRANSPORT.slabDirectory"
+    )
     sweep(directory)
     slots = config.TRANSPORT.slots or worker_count(config) * config.WORKERS.credit + EXTRA_SLOTS
     return Slab.create(

@@ -51,6 +51,10 @@ class WorkersSection(Section):
     """Seconds between two signs of life of an idle worker."""
     heartbeatTimeout: Positive = 3.0
     """Seconds without any sign of life after which a worker counts as lost."""
+    quarantineFrames: Count = 20
+    """Newest frames kept of those that cost two workers their lives; 0 keeps none."""
+    quarantineDirectory: str = ""
+    """Private folder for them; empty is ``quarantine`` in the runtime directory."""
 
 
 class ModelsSection(Section):

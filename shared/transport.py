@@ -16,6 +16,7 @@ import zmq
 
 from shared.config import Config
 from shared.errors import ResourceError
+from shared.private import private_directory
 
 Part = bytes | memoryview
 Handler = Callable[[list[bytes]], None]
@@ -30,13 +31,7 @@ def runtime_directory(config: Config) -> Path:
         ResourceError: it cannot be made.
     """
     path = Path(config.TRANSPORT.runtimeDirectory).absolute()
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ResourceError(
-            f"runtime directory {path}: {error.strerror}; set TRANSPORT.runtimeDirectory"
-        ) from error
-    return path
+    return private_directory(path, "TRANSPORT.runtimeDirectory", parents=True)
 
 
 def _ipc(config: Config, name: str) -> str:

@@ -1,0 +1,52 @@
+"""Keeps the bytes of frames that cost two workers their lives, for whoever looks into it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+from shared.config import Config
+from shared.errors import ResourceError
+from shared.private import private_directory
+from shared.transport import runtime_directory
+
+log = logging.getLogger(__name__)
+
+KEY = "WORKERS.quarantineDirectory"
+
+
+class Quarantine:
+    """A folder of the newest such frames.
+
+    Args:
+        config: the configuration.
+    """
+
+    def __init__(self, config: Config) -> None:
+        named = config.WORKERS.quarantineDirectory
+        self._directory = Path(named) if named else runtime_directory(config) / "quarantine"
+        self._most = config.WORKERS.quarantineFrames
+
+    def keep(self, session: str, seq: int, data: bytes) -> None:
+        """Write a frame, mode 0600, and remove the oldest ones beyond the bound.
+
+        A full or forbidden disk is logged; it must not cost the service more than the frame.
+        """
+        if self._most == 0:
+            return
+        try:
+            path = private_directory(self._directory, KEY) / f"{session}-{seq}"
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+            self._prune()
+        except (OSError, ResourceError) as error:
+            log.error("frame not kept in quarantine: %s", error)
+        else:
+            log.error("frame kept in quarantine", extra={"fields": {"frame": path.name}})
+
+    def _prune(self) -> None:
+        by_age = sorted(self._directory.iterdir(), key=lambda path: path.stat().st_mtime_ns)
+        for path in by_age[: -self._most]:
+            path.unlink(missing_ok=True)
