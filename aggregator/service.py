@@ -26,9 +26,11 @@ from aggregator.questions import answer_to
 from aggregator.session import Outcome, Session
 from aggregator.verdict import VerdictWriter
 from shared.accounts import Accounts
+from shared.cells import role_name
 from shared.codes import Code
 from shared.config import Config
-from shared.errors import MessageError
+from shared.config_source import ConfigSource
+from shared.errors import MessageError, StartupError
 from shared.estimation import Estimate, Profile, Stage
 from shared.messages import (
     Close,
@@ -52,6 +54,7 @@ from shared.transport import Channel, aggregator_address, bind
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
+STATUS = "judging"
 
 
 class Aggregator:
@@ -59,13 +62,16 @@ class Aggregator:
 
     Args:
         config: the configuration.
+        source: where it comes from, to read it again.
         parent: process id of the supervisor; the aggregator ends when that is gone.
     """
 
-    def __init__(self, config: Config, *, parent: int | None = None) -> None:
+    def __init__(self, config: Config, source: ConfigSource, *, parent: int | None = None) -> None:
         self._config = config
+        self._source = source
         self._parent = parent
         self._registry = Registry(config)
+        self._retired: list[Registry] = []
         self._writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
         self._incarnation = uuid.uuid4().hex
         self._accounts = Accounts("aggregator")
@@ -80,7 +86,7 @@ class Aggregator:
 
     async def run(self) -> None:
         """Work until stopped."""
-        self._notifier.ready("judging")
+        self._notifier.ready(STATUS)
         while not self._stopped.is_set() and not die_with_parent(self._parent):
             self._notifier.beat()
             self._sweep()
@@ -92,12 +98,26 @@ class Aggregator:
         self._channel.close()
         for entry in self._entries.values():
             entry.drop_question()
-        await self._registry.close()
+        for registry in (*self._retired, self._registry):
+            await registry.close()
         self._notifier.close()
 
     def stop(self) -> None:
         """End; the gateway holds what the next aggregator needs."""
         self._stopped.set()
+
+    def reload(self) -> None:
+        """Take new plugins and thresholds; sessions keep the plugins they began with."""
+        self._notifier.reloading()
+        fresh = self._source.again(self._config)
+        try:
+            if fresh is not None:
+                renewed = Registry(fresh)
+                self._retired.append(self._registry)  # running sessions keep their plugins
+                self._registry, self._config = renewed, fresh
+        except StartupError as error:
+            log.error("configuration not reloaded: %s", error)
+        self._notifier.ready(STATUS)
 
     def _receive(self, parts: list[bytes]) -> None:
         peer, *body = parts
@@ -268,19 +288,20 @@ def _estimate_of(raw: bytes) -> Estimate:
         return Estimate(0, 0, Profile.PASSIVE, Stage.FACES, (Code.ESTIMATION_FAILED,))
 
 
-async def _serve(config: Config, parent: int | None) -> None:
-    aggregator = Aggregator(config, parent=parent)
+async def _serve(config: Config, source: ConfigSource, parent: int | None) -> None:
+    aggregator = Aggregator(config, source, parent=parent)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, aggregator.stop)
+    loop.add_signal_handler(signal.SIGHUP, aggregator.reload)
     await aggregator.run()
 
 
-def run(config: Config, *, parent: int | None = None) -> None:
+def run(config: Config, source: ConfigSource, *, parent: int | None = None) -> None:
     """Run the aggregator until it is told to stop.
 
     Raises:
         StartupError: settings do not allow a start.
     """
-    begin("aggregator", config)
-    uvloop.run(_serve(config, parent))
+    begin(role_name(config, "aggregator"), config)
+    uvloop.run(_serve(config, source, parent))

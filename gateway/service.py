@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import time
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -26,8 +27,11 @@ from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
 from gateway.sessions import Sessions
 from gateway.statistics import PROMETHEUS, Statistics
+from shared.cells import role_name, worker_count
 from shared.config import Config
+from shared.config_source import ConfigSource
 from shared.errors import ConfigError, ResourceError
+from shared.listening import Listeners
 from shared.private import private_directory
 from shared.process import Notifier, begin, die_with_parent
 from shared.protocol import SUBPROTOCOL, CloseCode
@@ -39,11 +43,6 @@ log = logging.getLogger(__name__)
 WEBSOCKET_PATH = "/ws"
 SWEEP_SECONDS = 0.1
 EXTRA_SLOTS = 2
-
-
-def worker_count(config: Config) -> int:
-    """Number of workers: the configured one, or one per usable CPU but one."""
-    return config.WORKERS.count or max(1, len(os.sched_getaffinity(0)) - 1)
 
 
 def make_slab(config: Config) -> Slab:
@@ -67,16 +66,28 @@ class Gateway:
 
     Args:
         config: the configuration.
+        source: where it comes from, to read it again.
+        listeners: sockets that accept clients.
         parent: process id of the supervisor; the gateway ends when that is gone.
     """
 
-    def __init__(self, config: Config, *, parent: int | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        source: ConfigSource,
+        listeners: Listeners,
+        *,
+        parent: int | None = None,
+    ) -> None:
         if config.MIDDLEWARES.REQUEST.BasicAuth.isEnabled:
             raise ConfigError(
                 "[MIDDLEWARES.REQUEST.BasicAuth] isEnabled: this version has no such plugin; "
                 "set isEnabled = 0 and protect the path in the proxy in front"
             )
         self._config = config
+        self._source = source
+        self._listeners = listeners
+        self._servers: list[Server] = []
         self._parent = parent
         self._jwks = Signer(config.LUNA_PASS.JWT).jwks
         self._connections: set[Connection] = set()
@@ -107,44 +118,60 @@ class Gateway:
     async def run(self) -> None:
         """Serve until stopped, then drain."""
         try:
-            async with await self._listen() as server:
-                self.port: int = next(iter(server.sockets)).getsockname()[1]
-                log.info("listening", extra={"fields": {"port": self.port}})
-                self._notifier.ready(f"listening on port {self.port}")
-                await self._turn()
-                await self._drain()
+            self._servers = [await self._serve_at(item) for item in self._listeners.sockets]
+            self.port: int = self._listeners.sockets[0].getsockname()[1]
+            log.info("listening", extra={"fields": {"port": self.port}})
+            self._say_ready()
+            await self._turn()
+            await self._drain()
+            await self._close_servers()
         finally:
             self._dispatcher.close()
             self._link.close()
             self._slab.close()
 
+    def _say_ready(self) -> None:
+        self._notifier.ready(f"listening on port {self.port}")
+
     def stop(self) -> None:
         """Begin to drain."""
         self._stopped.set()
 
-    async def _listen(self) -> Server:
-        settings, limits = self._config.LUNA_PASS, self._config.LIMITS
-        try:
-            return await serve(
-                self._serve,
-                settings.host,
-                settings.port,
-                process_request=self._request,
-                subprotocols=[Subprotocol(SUBPROTOCOL)],
-                select_subprotocol=_select_subprotocol,
-                compression=None,
-                max_size=limits.frameBytes,
-                max_queue=2,
-                open_timeout=limits.connectTimeout,
-                ping_interval=None,
-                close_timeout=2,
-                server_header=None,
-            )
-        except OSError as error:
-            raise ResourceError(
-                f"port {settings.port} on {settings.host}: {os.strerror(error.errno or 0)}; "
-                "set LUNA_PASS.port or end what holds it"
-            ) from error
+    def reload(self) -> None:
+        """Read the configuration again; no session and no connection is touched."""
+        self._notifier.reloading()
+        self._config = self._source.again(self._config) or self._config
+        self._say_ready()
+
+    async def _serve_at(self, listener: socket.socket) -> Server:
+        limits = self._config.LIMITS
+        return await serve(
+            self._serve,
+            sock=listener,
+            process_request=self._request,
+            subprotocols=[Subprotocol(SUBPROTOCOL)],
+            select_subprotocol=_select_subprotocol,
+            compression=None,
+            max_size=limits.frameBytes,
+            max_queue=2,
+            open_timeout=limits.connectTimeout,
+            ping_interval=None,
+            close_timeout=2,
+            server_header=None,
+        )
+
+    def _leave_the_queue(self) -> None:
+        """Accept no more: who connects now waits in the kernel's queue for the next gateway."""
+        for server in self._servers:
+            # Whoever was accepted before is served; the library would answer 503 from now on.
+            server.is_serving = lambda: True  # type: ignore[method-assign]
+            server.server.close()
+
+    async def _close_servers(self) -> None:
+        for server in self._servers:
+            server.close(code=CloseCode.RESTART, reason="the service restarts")
+        for server in self._servers:
+            await server.wait_closed()
 
     async def _turn(self) -> None:
         """The regular work beside messages: heartbeats, deadlines, the watchdog."""
@@ -163,9 +190,12 @@ class Gateway:
             connection.check(now)
 
     async def _drain(self) -> None:
-        """Refuse new sessions, let running ones end, then close what is left with 1012."""
-        self._admission.draining = True
+        """Take no new sessions, let running ones end, then close what is left with 1012."""
         self._notifier.stopping()
+        if self._listeners.kept:
+            self._leave_the_queue()
+        else:
+            self._admission.draining = True
         deadline = time.monotonic() + self._config.LIMITS.drainSeconds
         while self._sessions.undecided and self._connections and time.monotonic() < deadline:
             self._tick()
@@ -206,7 +236,7 @@ class Gateway:
     def missing(self) -> list[str]:
         """What keeps the service from doing its work; empty when it is ready."""
         missing = []
-        if self._admission.draining:
+        if self._stopped.is_set():
             missing.append("draining")
         if not self._dispatcher.workers:
             missing.append("no worker")
@@ -223,19 +253,24 @@ def _select_subprotocol(
     return ours if ours in offered else None
 
 
-async def _serve(config: Config, parent: int | None) -> None:
-    gateway = Gateway(config, parent=parent)
+async def _serve(
+    config: Config, source: ConfigSource, listeners: Listeners, parent: int | None
+) -> None:
+    gateway = Gateway(config, source, listeners, parent=parent)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, gateway.stop)
+    loop.add_signal_handler(signal.SIGHUP, gateway.reload)
     await gateway.run()
 
 
-def run(config: Config, *, parent: int | None = None) -> None:
+def run(
+    config: Config, source: ConfigSource, listeners: Listeners, *, parent: int | None = None
+) -> None:
     """Run the gateway until it is told to stop.
 
     Raises:
         StartupError: settings or the machine do not allow a start.
     """
-    begin("gateway", config)
-    uvloop.run(_serve(config, parent))
+    begin(role_name(config, "gateway"), config)
+    uvloop.run(_serve(config, source, listeners, parent))

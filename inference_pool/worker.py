@@ -10,6 +10,7 @@ import logging
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -23,7 +24,8 @@ from shared.accounts import Accounts
 from shared.checks import Rules
 from shared.codes import Code
 from shared.config import Config
-from shared.errors import LunaPassError, MessageError, ModelError, SlotError
+from shared.config_source import ConfigSource
+from shared.errors import LunaPassError, MessageError, ModelError, SlotError, StartupError
 from shared.estimation import Backend, Capabilities, Estimate, Image, Profile, Stage
 from shared.messages import (
     Alive,
@@ -43,6 +45,7 @@ from shared.transport import workers_address
 log = logging.getLogger(__name__)
 
 WARM_UP_FRAMES = 2
+STATUS = "waiting for jobs"
 
 
 class Worker:
@@ -50,8 +53,9 @@ class Worker:
 
     Args:
         config: the configuration.
+        source: where it comes from, to read it again.
         name: name in logs and metrics.
-        estimator: what judges frames.
+        make: makes what judges frames, for a configuration.
         capabilities: what the estimator's backend can measure.
         parent: process id of the supervisor; the worker ends when that is gone.
     """
@@ -59,20 +63,24 @@ class Worker:
     def __init__(
         self,
         config: Config,
+        source: ConfigSource,
         name: str,
-        estimator: Estimator,
+        make: Callable[[Config], Estimator],
         capabilities: Capabilities,
         *,
         parent: int | None = None,
     ) -> None:
         self._config = config
+        self._source = source
         self._name = name
         self._accounts = Accounts(name)
-        self._estimator = estimator
+        self._make = make
+        self._estimator = make(config)
         self._capabilities = capabilities
         self._parent = parent
         self._slab: Slab | None = None
         self._leaving = False
+        self._reloading = False
         self._notifier = Notifier()
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 500)
@@ -81,10 +89,12 @@ class Worker:
     def run(self) -> None:
         """Work until told to leave, or until the supervisor is gone."""
         self._say_ready()
-        self._notifier.ready("waiting for jobs")
+        self._notifier.ready(STATUS)
         wait = int(self._config.WORKERS.heartbeatInterval * 1000)
         while not self._leaving and not die_with_parent(self._parent):
             self._notifier.beat()
+            if self._reloading:
+                self._reload()
             if self._socket.poll(wait):
                 self._receive()
             else:
@@ -95,6 +105,22 @@ class Worker:
     def leave(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Finish the jobs at hand and end; a signal handler."""
         self._leaving = True
+
+    def reload(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        """Take new thresholds after the job at hand; a signal handler."""
+        self._reloading = True
+
+    def _reload(self) -> None:
+        self._reloading = False
+        self._notifier.reloading()
+        fresh = self._source.again(self._config)
+        try:
+            if fresh is not None:
+                self._estimator = self._make(fresh)
+                self._config = fresh
+        except StartupError as error:
+            log.error("configuration not reloaded: %s", error)
+        self._notifier.ready(STATUS)
 
     def _say_ready(self) -> None:
         ready = Ready(
@@ -170,6 +196,8 @@ def pin(cpus: list[int], index: int) -> None:
     """Pin this process to its CPU: the configured ones in turn, else from the last one down."""
     usable = sorted(os.sched_getaffinity(0))
     chosen = cpus[index % len(cpus)] if cpus else usable[-1 - index % len(usable)]
+    if usable == [chosen]:
+        return
     try:
         os.sched_setaffinity(0, {chosen})
     except OSError:
@@ -200,7 +228,7 @@ def require_liveness(backend: Backend, config: Config) -> None:
         )
 
 
-def run(config: Config, index: int = 0, *, parent: int | None = None) -> None:
+def run(config: Config, source: ConfigSource, index: int = 0, *, parent: int | None = None) -> None:
     """Run one worker until it is told to stop.
 
     Raises:
@@ -210,12 +238,16 @@ def run(config: Config, index: int = 0, *, parent: int | None = None) -> None:
     begin(name, config)
     pin(config.WORKERS.cpus, index)
     cv2.setNumThreads(1)  # one CPU: threads of OpenCV would only wait for each other
-    describe = config.MIDDLEWARES.WS.FaceMatcher.isEnabled
     backend = load_backend(config)
-    require_liveness(backend, config)
-    estimator = Estimator(backend, Rules.of(config), describe=describe)
-    warm_up(estimator)
-    worker = Worker(config, name, estimator, backend.capabilities, parent=parent)
+
+    def make(chosen: Config) -> Estimator:
+        require_liveness(backend, chosen)
+        describe = chosen.MIDDLEWARES.WS.FaceMatcher.isEnabled
+        return Estimator(backend, Rules.of(chosen), describe=describe)
+
+    warm_up(make(config))
+    worker = Worker(config, source, name, make, backend.capabilities, parent=parent)
     signal.signal(signal.SIGTERM, worker.leave)
     signal.signal(signal.SIGINT, worker.leave)
+    signal.signal(signal.SIGHUP, worker.reload)
     worker.run()

@@ -15,39 +15,20 @@ import signal
 import socket
 import sys
 import time
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from lunapass.roles import Child, plan
 from shared.config import Config
 from shared.errors import ResourceError, StartupError
+from shared.process import Notifier
 from shared.transport import runtime_directory
 
 log = logging.getLogger(__name__)
 
 KILL_AFTER_SECONDS = 5.0
 CHECK_SECONDS = 0.5
-
-
-@dataclass
-class Child:
-    """One role's process.
-
-    Attributes:
-        name: role and number, such as ``worker-0``.
-        arguments: of ``lunapass``.
-        deaths: monotonic times of its deaths within the crash window.
-    """
-
-    name: str
-    arguments: Sequence[str]
-    process: asyncio.subprocess.Process | None = None
-    notify: socket.socket | None = None
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-    heard: float = 0.0
-    deaths: deque[float] = field(default_factory=deque)
-    given_up: bool = False
+RELOAD_ORDER = ("worker", "aggregator", "gateway")
+"""Who measures comes before who needs the new measures."""
 
 
 class Supervisor:
@@ -56,24 +37,19 @@ class Supervisor:
     Args:
         config: the configuration.
         config_path: its file, handed on to the roles; None for their own default.
-        workers: number of workers.
+        workers: number of workers of all cells together.
+
+    Raises:
+        ResourceError: a port is taken or not allowed.
     """
 
     def __init__(self, config: Config, config_path: Path | None, workers: int) -> None:
         self._settings = config.SUPERVISOR
         self._drain = config.LIMITS.drainSeconds
         self._directory = runtime_directory(config)
-        common = ["--parent", str(os.getpid())]
-        if config_path is not None:
-            common += ["--config", str(config_path)]
-        self.children = [
-            Child("aggregator", ["aggregator", *common]),
-            *(
-                Child(f"worker-{index}", ["worker", "--index", str(index), *common])
-                for index in range(workers)
-            ),
-            Child("gateway", ["gateway", *common]),
-        ]
+        self._cells = plan(config, config_path, workers)
+        self._notifier = Notifier()
+        self.children = [child for cell in self._cells for child in cell.children]
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -99,29 +75,43 @@ class Supervisor:
             await self.stop()
             raise
         self._tasks = [asyncio.create_task(self._watch(child)) for child in self.children]
+        self._notifier.ready(f"{len(self.children)} processes")
 
     async def wait(self) -> None:
-        """Wait until somebody asks for the end."""
-        await self._stopping.wait()
+        """Wait until somebody asks for the end, and tell whoever watches that the loop turns."""
+        while not self._stopping.is_set():
+            self._notifier.beat()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), CHECK_SECONDS)
+
+    def reload(self) -> None:
+        """Let every role read the configuration again; one that still starts reads it anyway."""
+        for child in sorted(self.children, key=lambda child: RELOAD_ORDER.index(child.role)):
+            if child.ready.is_set() and child.process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    child.process.send_signal(signal.SIGHUP)
 
     def request_stop(self) -> None:
         """Ask for the end; a signal handler."""
         self._stopping.set()
 
     async def stop(self) -> None:
-        """End the gateway first, so that it can drain while the others still work."""
+        """End the gateways first, so that they can drain while the others still work."""
         self._stopping.set()
+        self._notifier.stopping()
         for task in self._tasks:
             task.cancel()
-        for child in reversed(self.children):
-            await self._end(child)
+        await asyncio.gather(*(self._end(child) for child in self.children if child.is_gateway))
+        await asyncio.gather(*(self._end(child) for child in self.children if not child.is_gateway))
+        for cell in self._cells:
+            cell.sockets.close()
 
     async def _end(self, child: Child) -> None:
         process = child.process
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 process.terminate()
-            patience = KILL_AFTER_SECONDS + (self._drain if child.name == "gateway" else 0)
+            patience = KILL_AFTER_SECONDS + (self._drain if child.is_gateway else 0)
             try:
                 await asyncio.wait_for(process.wait(), patience)
             except TimeoutError:
@@ -152,6 +142,7 @@ class Supervisor:
             "lunapass",
             *child.arguments,
             env={**os.environ, "NOTIFY_SOCKET": str(path)},
+            pass_fds=child.descriptors,
             # Ctrl-C reaches the supervisor alone, which ends the roles in their order.
             start_new_session=True,
         )
@@ -215,6 +206,7 @@ async def supervise(supervisor: Supervisor) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.request_stop)
+    loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
     await supervisor.start()
     try:
         await supervisor.wait()

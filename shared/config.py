@@ -102,6 +102,14 @@ class TransportSection(Section):
     """Memory file system for the frame slab."""
     slots: Count = 0
     """Frame slots of the slab; 0 takes workers x credit + 2."""
+    cells: Annotated[int, Field(ge=1, le=64)] = 1
+    """Cells of this machine, side by side on one port (docs/scaling.md)."""
+    cell: Annotated[int, Field(ge=0, le=63)] = 0
+    """Number of this cell on its machine; set by ``lunapass run`` and by the units."""
+    firstCell: Annotated[int, Field(ge=0, le=255)] = 0
+    """Number of this machine's first cell among those of all machines behind one balancer."""
+    cellPort: Annotated[int, Field(ge=0, le=65_535)] = 0
+    """Port of cell 0 alone, for a balancer; each further cell takes the next. 0: none."""
 
 
 class LimitsSection(Section):

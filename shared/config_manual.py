@@ -31,6 +31,8 @@ class LunaPassSection(Section):
     """Address to listen on."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8321
     """Port to listen on; 0 takes a free one."""
+    trustedProxies: list[str] = []
+    """Addresses and networks of the proxies in front, whose X-Forwarded-For is believed."""
     logLevel: Literal[0, 1, 2] = 1
     """0 logs errors, 1 adds information, 2 adds debugging."""
     JWT: JwtSection = JwtSection()

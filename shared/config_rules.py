@@ -8,9 +8,11 @@ hardly as meant.
 from __future__ import annotations
 
 import difflib
+import ipaddress
 from collections.abc import Iterator
 
 from shared import config_rules_plugins as plugins
+from shared.cells import MOST_CELLS
 from shared.config import Config
 from shared.config_findings import Finding, Rule, error, warning
 from shared.errors import ConfigError
@@ -80,6 +82,46 @@ def _environment(config: Config) -> Iterator[Finding]:
         yield warning(
             "[LUNA_PASS] env",
             "is development, which shows every score to clients; set production before real use",
+        )
+
+
+def _proxies(config: Config) -> Iterator[Finding]:
+    for text in config.LUNA_PASS.trustedProxies:
+        try:
+            ipaddress.ip_network(text)
+        except ValueError:
+            yield error(
+                "[LUNA_PASS] trustedProxies",
+                f"holds {text[:60]!r}; allowed: addresses and networks such as 127.0.0.1 or "
+                "10.0.0.0/8; correct it",
+            )
+
+
+def _cells(config: Config) -> Iterator[Finding]:
+    transport = config.TRANSPORT
+    if transport.firstCell + transport.cells > MOST_CELLS:
+        yield error(
+            "[TRANSPORT] firstCell",
+            f"is {transport.firstCell}, with {transport.cells} cells; allowed: numbers up to "
+            f"{MOST_CELLS - 1} for all machines behind one balancer; lower it",
+        )
+    if transport.cellPort + transport.cells > 65_536:
+        yield error(
+            "[TRANSPORT] cellPort",
+            f"is {transport.cellPort}, too high for {transport.cells} cells; lower it",
+        )
+    count = config.WORKERS.count
+    if 0 < count < transport.cells:
+        yield error(
+            "[WORKERS] count",
+            f"is {count}; allowed: at least one for each of the {transport.cells} cells of "
+            "[TRANSPORT] cells; raise it",
+        )
+    if transport.cells > 1 and (transport.workers or transport.aggregator):
+        yield error(
+            "[TRANSPORT] cells",
+            f"is {transport.cells}, but workers and aggregator name one address for all of them; "
+            "leave those two empty",
         )
 
 
@@ -175,6 +217,7 @@ def _inference_servers(config: Config) -> Iterator[Finding]:
 RULES: tuple[Rule, ...] = (
     _environment,
     _signature,
+    _proxies,
     plugins.basic_auth,
     _attempts,
     plugins.needs_result,
@@ -184,5 +227,6 @@ RULES: tuple[Rule, ...] = (
     _frame_sizes,
     _workers,
     _inference_servers,
+    _cells,
 )
 """All rules, in the order of the file."""

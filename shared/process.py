@@ -73,6 +73,10 @@ class Notifier:
         """Say that the role does its work from now on."""
         self._say(f"READY=1\nSTATUS={status}")
 
+    def reloading(self) -> None:
+        """Say that the configuration is read again; ``ready`` ends it."""
+        self._say(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+
     def stopping(self) -> None:
         """Say that the role ends on purpose."""
         self._say("STOPPING=1")

@@ -6,18 +6,21 @@ from pathlib import Path
 
 import click
 
-from lunapass.commands.options import config_option, parent_option
+from lunapass.commands.options import cell_option, cells_option, config_option, parent_option
 
 
 @click.command(help="Run one aggregator.")
+@cell_option
+@cells_option
 @config_option
 @parent_option
-def command(config_path: Path | None, parent: int | None) -> None:
+def command(
+    cell: int | None, cells: int | None, config_path: Path | None, parent: int | None
+) -> None:
     """Run the role in this process."""
     from aggregator.service import run
-    from shared.config_loading import load
-    from shared.config_rules import check
+    from shared.cells import of_cell
+    from shared.config_source import ConfigSource
 
-    config = load(config_path)
-    check(config)
-    run(config, parent=parent)
+    source = ConfigSource(config_path)
+    run(of_cell(source.config, cell, cells), source, parent=parent)

@@ -6,18 +6,31 @@ from pathlib import Path
 
 import click
 
-from lunapass.commands.options import config_option, parent_option
+from lunapass.commands.options import cell_option, cells_option, config_option, parent_option
 
 
 @click.command(help="Run one gateway.")
+@click.option("--listen-fd", type=int, multiple=True, hidden=True, help="Inherited descriptors.")
+@click.option("--kept", is_flag=True, hidden=True, help="They outlive this gateway.")
+@cell_option
+@cells_option
 @config_option
 @parent_option
-def command(config_path: Path | None, parent: int | None) -> None:
+def command(
+    listen_fd: tuple[int, ...],
+    kept: bool,
+    cell: int | None,
+    cells: int | None,
+    config_path: Path | None,
+    parent: int | None,
+) -> None:
     """Run the role in this process."""
     from gateway.service import run
-    from shared.config_loading import load
-    from shared.config_rules import check
+    from shared.cells import of_cell
+    from shared.config_source import ConfigSource
+    from shared.listening import adopt, inherited, opened
 
-    config = load(config_path)
-    check(config)
-    run(config, parent=parent)
+    source = ConfigSource(config_path)
+    config = of_cell(source.config, cell, cells)
+    handed = adopt(listen_fd, kept=kept) if listen_fd else inherited()
+    run(config, source, handed or opened(config), parent=parent)

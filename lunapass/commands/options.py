@@ -15,3 +15,5 @@ config_option = click.option(
 parent_option = click.option(
     "--parent", type=int, hidden=True, help="Process id of the supervisor to outlive never."
 )
+cell_option = click.option("--cell", type=int, help="Number of the cell on this machine.")
+cells_option = click.option("--cells", type=int, help="Cells of this machine.")

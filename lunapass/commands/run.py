@@ -7,23 +7,24 @@ from pathlib import Path
 
 import click
 
-from lunapass.commands.options import config_option
+from lunapass.commands.options import cells_option, config_option
 
 
 @click.command(help="Run all roles under one supervisor.")
+@cells_option
 @config_option
-def command(config_path: Path | None) -> None:
+def command(cells: int | None, config_path: Path | None) -> None:
     """Check the configuration, then supervise the roles until a signal."""
-    from gateway.service import worker_count
     from lunapass.supervisor import Supervisor, supervise
+    from shared.cells import of_cell, total_workers
     from shared.config_loading import load
     from shared.config_rules import check
 
-    config = load(config_path)
+    config = of_cell(load(config_path), None, cells)
     for warning in check(config):
         click.echo(f"lunapass: {warning}", err=True)
 
     async def run() -> None:
-        await supervise(Supervisor(config, config_path, worker_count(config)))
+        await supervise(Supervisor(config, config_path, total_workers(config)))
 
     asyncio.run(run())

@@ -1,0 +1,46 @@
+"""The client's address behind proxies, from X-Forwarded-For as far as it may be believed."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Sequence
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Read the configured proxies."""
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:
+    """Find the address that no trusted proxy vouches further for.
+
+    Each proxy appends whom it speaks for, so the header is read from its end, and only as long as
+    the address that appended is a trusted proxy's. A client can write what it likes further left.
+
+    Args:
+        peer: address of the connection.
+        forwarded: values of X-Forwarded-For, one for each header line.
+        trusted: networks of the proxies.
+    """
+    address = _parse(peer)
+    if address is None:
+        return peer
+    chain = [part.strip() for line in forwarded for part in line.split(",")]
+    while chain and any(address in network for network in trusted):
+        claimed = _parse(chain.pop())
+        if claimed is None:
+            break
+        address = claimed
+    return str(address)
+
+
+def _parse(text: str) -> Address | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return address if mapped is None else mapped

@@ -1,0 +1,102 @@
+"""The roles that ``lunapass run`` starts: for each cell an aggregator, workers and a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared.cells import of_cell, share
+from shared.config import Config
+from shared.listening import Listeners, inherited, opened
+
+
+@dataclass
+class Child:
+    """One role's process.
+
+    Attributes:
+        name: role and number, such as ``worker-0``.
+        arguments: of ``lunapass``.
+        descriptors: open files that it inherits.
+        deaths: monotonic times of its deaths within the crash window.
+    """
+
+    name: str
+    arguments: Sequence[str]
+    descriptors: Sequence[int] = ()
+    process: asyncio.subprocess.Process | None = None
+    notify: socket.socket | None = None
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: float = 0.0
+    deaths: deque[float] = field(default_factory=deque)
+    given_up: bool = False
+
+    @property
+    def role(self) -> str:
+        """Its subcommand."""
+        return self.arguments[0]
+
+    @property
+    def is_gateway(self) -> bool:
+        """Whether it has clients to drain."""
+        return self.role == "gateway"
+
+
+@dataclass
+class Cell:
+    """One cell's processes and the sockets that outlive its gateway."""
+
+    children: list[Child]
+    sockets: Listeners
+
+
+def plan(config: Config, config_path: Path | None, workers: int) -> list[Cell]:
+    """Open every cell's sockets and lay out its processes.
+
+    Args:
+        config: that of the machine.
+        config_path: its file, handed on to the roles; None for their own default.
+        workers: number of workers of all cells together.
+
+    Raises:
+        ResourceError: a port is taken or not allowed.
+    """
+    shared = inherited()
+    numbers = range(config.TRANSPORT.cells)
+    return [_cell(config, config_path, workers, number, shared) for number in numbers]
+
+
+def _cell(
+    config: Config,
+    config_path: Path | None,
+    workers: int,
+    number: int,
+    shared: Listeners | None,
+) -> Cell:
+    cells = config.TRANSPORT.cells
+    common = ["--parent", str(os.getpid())]
+    if config_path is not None:
+        common += ["--config", str(config_path)]
+    suffix = ""
+    if cells > 1:
+        common += ["--cell", str(number), "--cells", str(cells)]
+        suffix = f"-{number}"
+        config = of_cell(config, number)
+    sockets = shared or opened(config)
+    handed = [word for fd in sockets.descriptors for word in ("--listen-fd", str(fd))]
+    if sockets.kept:
+        handed.append("--kept")
+    children = [
+        Child(f"aggregator{suffix}", ["aggregator", *common]),
+        *(
+            Child(f"worker-{index}", ["worker", "--index", str(index), *common])
+            for index in share(workers, cells, number)
+        ),
+        Child(f"gateway{suffix}", ["gateway", *handed, *common], sockets.descriptors),
+    ]
+    return Cell(children, sockets)
