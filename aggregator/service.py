@@ -62,11 +62,13 @@ class Aggregator:
 
     Args:
         config: the configuration.
-        source: where it comes from, to read it again.
+        source: where it comes from, to read it again; None never reloads.
         parent: process id of the supervisor; the aggregator ends when that is gone.
     """
 
-    def __init__(self, config: Config, source: ConfigSource, *, parent: int | None = None) -> None:
+    def __init__(
+        self, config: Config, source: ConfigSource | None = None, *, parent: int | None = None
+    ) -> None:
         self._config = config
         self._source = source
         self._parent = parent
@@ -109,7 +111,7 @@ class Aggregator:
     def reload(self) -> None:
         """Take new plugins and thresholds; sessions keep the plugins they began with."""
         self._notifier.reloading()
-        fresh = self._source.again(self._config)
+        fresh = self._source.again(self._config) if self._source else None
         try:
             if fresh is not None:
                 renewed = Registry(fresh)
