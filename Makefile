@@ -55,6 +55,7 @@ docs: $(STAMP) ## make the documentation's pages in build/site
 docs-config: $(STAMP) ## make the configuration's file and reference from its schema
 	$(BIN)/lunapass config show --defaults > config/lunapassapi.config.toml
 	$(BIN)/lunapass config docs > docs/configuration.md
+	$(BIN)/lunapass video defaults > config/lunapassvideo.config.toml
 
 lock: $(STAMP) ## take the installed versions into requirements.lock
 	$(BIN)/pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' > requirements.lock

@@ -16,6 +16,7 @@ COMMANDS = {
     "gateway": "Run one gateway.",
     "worker": "Run one inference worker.",
     "aggregator": "Run the aggregator.",
+    "video": "Run one video worker; see what it does and what failed.",
     "config": "Check, show and document the configuration.",
     "check": "Judge pictures or videos with the stages of a worker.",
     "evaluate": "Measure a labelled set and tell error rates.",

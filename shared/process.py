@@ -44,12 +44,22 @@ class JsonFormatter(logging.Formatter):
 
 
 def begin(role: str, config: Config) -> None:
-    """Name the process, write tracebacks of crashes, and log JSON lines to standard error."""
+    """Begin as a role of the service."""
+    begin_logging(role, config.LUNA_PASS.logLevel)
+
+
+def begin_logging(role: str, level: int) -> None:
+    """Name the process, write tracebacks of crashes, and log JSON lines to standard error.
+
+    Args:
+        role: name of the process.
+        level: 0 logs errors, 1 adds information, 2 adds debugging.
+    """
     setproctitle(f"lunapass {role}")
     faulthandler.enable()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(role))
-    logging.basicConfig(level=LEVELS[config.LUNA_PASS.logLevel], handlers=[handler], force=True)
+    logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
     for noisy in ("websockets", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 

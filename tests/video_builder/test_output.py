@@ -1,0 +1,74 @@
+"""A file is there whole or not at all, whoever dies."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from video_builder import output
+from video_builder.errors import BusyError
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    """Until the block ends, only the unfinished name is there."""
+    path = tmp_path / "a.mp4"
+    with output.writing(path) as part:
+        part.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert os.listdir(tmp_path) == ["a.mp4"]
+
+
+def test_an_error_leaves_the_older_file(tmp_path: Path) -> None:
+    """What was there before stays, what was half written goes."""
+    path = tmp_path / "a.mp4"
+    path.write_text("older")
+    with pytest.raises(ZeroDivisionError), output.writing(path) as part:
+        part.write_text("half")
+        raise ZeroDivisionError
+    assert path.read_text() == "older"
+    assert os.listdir(tmp_path) == ["a.mp4"]
+
+
+def test_two_cannot_write_the_same_file(tmp_path: Path) -> None:
+    """The second is told, and does not disturb the first."""
+    path = tmp_path / "a.mp4"
+    with output.writing(path) as part:
+        part.write_text("first")
+        with pytest.raises(BusyError), output.writing(path):
+            pass
+    assert path.read_text() == "first"
+
+
+def _die_writing(path: Path) -> None:
+    with output.writing(path) as part:
+        part.write_text("half")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_a_death_leaves_is_swept_and_what_lives_is_not(tmp_path: Path) -> None:
+    """A sweep removes the files of the dead only."""
+    dead = multiprocessing.get_context("spawn").Process(
+        target=_die_writing, args=(tmp_path / "dead.mp4",)
+    )
+    dead.start()
+    dead.join()
+    assert output.part_of(tmp_path / "dead.mp4").exists()
+    with output.writing(tmp_path / "alive.mp4") as part:
+        part.write_text("alive")
+        assert output.sweep(tmp_path) == 1
+    assert os.listdir(tmp_path) == ["alive.mp4"]
+
+
+def test_a_further_try_takes_the_name_of_the_dead_over(tmp_path: Path) -> None:
+    """Nothing is left of the first try."""
+    path = tmp_path / "a.mp4"
+    output.part_of(path).write_text("half of a much longer text")
+    with output.writing(path) as part:
+        part.write_text("whole")
+    assert path.read_text() == "whole"
+    assert os.listdir(tmp_path) == ["a.mp4"]

@@ -1,0 +1,60 @@
+"""Times in the video always move forward, and follow the frames' own clock where it can be."""
+
+from __future__ import annotations
+
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from video_builder.timeline import ALONE, Clock, with_durations
+
+
+def shown(times: list[float], *, fps: float = 0.0, longest_pause: float = 60.0) -> list[int]:
+    clock = Clock(fps, longest_pause)
+    return [clock.show(at) for at in times]
+
+
+def test_real_times_are_kept_from_the_first_frame_on() -> None:
+    """Milliseconds after the first frame."""
+    assert shown([1e9, 1e9 + 0.2, 1e9 + 0.5, 1e9 + 30]) == [0, 200, 500, 30_000]
+
+
+def test_a_rate_shows_frames_evenly() -> None:
+    """With fps the frames' own times do not count."""
+    assert shown([0, 7, 7, 1], fps=4) == [0, 250, 500, 750]
+
+
+def test_a_long_pause_is_cut() -> None:
+    """What follows a cut keeps its distances."""
+    assert shown([0, 1000, 1000.5], longest_pause=10) == [0, 10_000, 10_500]
+
+
+def test_a_clock_that_goes_back_costs_a_millisecond() -> None:
+    """After a leap back, time goes on from where it was."""
+    assert shown([100, 101, 50, 51]) == [0, 1000, 1001, 2000]
+
+
+@given(st.lists(st.floats()), st.sampled_from([0.0, 0.1, 120.0]))
+def test_whatever_the_times_the_video_moves_forward(times: list[float], fps: float) -> None:
+    """NaN, infinities and leaps: strictly increasing, and no pause longer than allowed."""
+    moments = shown(times, fps=fps, longest_pause=60.0)
+    steps = [later - earlier for earlier, later in zip(moments, moments[1:], strict=False)]
+    assert all(step >= 1 for step in steps)
+    assert fps or all(step <= 60_001 for step in steps)
+    assert not moments or moments[0] == 0
+    assert all(math.isfinite(moment) for moment in moments)
+
+
+def test_a_frame_lasts_until_the_next() -> None:
+    """The last lasts as long as the one before it."""
+    assert list(with_durations([(0, "a"), (200, "b"), (700, "c")])) == [
+        (0, 200, "a"),
+        (200, 500, "b"),
+        (700, 500, "c"),
+    ]
+
+
+def test_a_frame_alone_lasts_a_second() -> None:
+    """There is no other to tell how long."""
+    assert list(with_durations([(0, "a")])) == [(0, ALONE, "a")]

@@ -1,0 +1,169 @@
+"""The one job of a video worker: a session's frames become a video, then the user's task runs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+from redis import Redis
+from rq.job import Job
+
+from shared import video_store
+from shared.config_video import VideoConfig
+from shared.video_store import JOB_FUNCTION
+from video_builder import film, output
+from video_builder.errors import HopelessError, RefusedError
+from video_builder.task import Tasks
+
+log = logging.getLogger(__name__)
+
+CHUNK = 8
+"""Frames read from Redis at a time."""
+PROGRESS_SECONDS = 1.0
+"""Least time between two notes of progress."""
+KEPT_SECONDS = 600
+"""How long the frames of a finished video are kept, should its job be run again."""
+
+
+@dataclass(frozen=True)
+class Builder:
+    """Builds the video of a session.
+
+    Attributes:
+        config: the worker's configuration.
+        tasks: the user's task file.
+    """
+
+    config: VideoConfig
+    tasks: Tasks
+
+    def build(
+        self, redis: Redis, note: Callable[..., None], *, session: object, task: object
+    ) -> dict[str, Any]:
+        """Make a session's video and hand it to the user's task.
+
+        Args:
+            redis: where the frames are.
+            note: takes progress as keywords.
+            session: id of the session.
+            task: name of a function in the task file.
+
+        Returns:
+            What the video is, as the job's result.
+
+        Raises:
+            VideoError: there is no video, for a reason that it tells.
+            Exception: whatever the user's task raises.
+        """
+        run = self.tasks.find(task)
+        if not isinstance(session, str) or not output.SESSION.fullmatch(session):
+            raise RefusedError("the session's id is none that this service gives")
+        made = film.make(
+            session,
+            _meta(redis, session),
+            lambda: video_store.read_frames(redis, session, chunk=CHUNK),
+            self.config.VIDEO,
+            lambda done, total: note(stage="encoding", done=done, total=total),
+        )
+        note(stage="task", done=made.frames, total=made.frames)
+        run(made)
+        video_store.expire(redis, session, KEPT_SECONDS)
+        log.info(
+            "made a video",
+            extra={
+                "fields": {
+                    "session": session,
+                    "frames": made.frames,
+                    "skipped": made.skipped,
+                    "seconds": made.seconds,
+                    "task": task,
+                }
+            },
+        )
+        return {
+            "video": made.video.name,
+            "sha256": made.sha256,
+            "frames": made.frames,
+            "skipped": made.skipped,
+            "seconds": made.seconds,
+        }
+
+
+def _meta(redis: Redis, session: str) -> video_store.SessionMeta | None:
+    try:
+        return video_store.read_meta(redis, session)
+    except ValueError:
+        log.warning("a session's facts cannot be read", extra={"fields": {"session": session}})
+        return None
+
+
+class VideoJob(Job):
+    """A job of RQ that runs nothing but ``Builder.build``, whatever Redis says.
+
+    RQ imports by name what a job tells it to run, before and after, and calls web addresses. Here
+    a name is compared instead of imported, and there is no before and after.
+    """
+
+    builder: ClassVar[Builder | None] = None
+
+    @classmethod
+    def of(cls, builder: Builder) -> type[Self]:
+        """Return this class bound to a builder."""
+        return type(cls.__name__, (cls,), {"builder": builder})
+
+    @property
+    def func(self) -> Callable[..., dict[str, Any]]:
+        """Return what runs the job.
+
+        Raises:
+            RefusedError: the job names another function.
+        """
+        if self.func_name != JOB_FUNCTION or self.instance is not None or self.args:
+            self.retries_left = 0
+            raise RefusedError(f"only {JOB_FUNCTION}(session=, task=) is run here")
+        return self._build
+
+    success_callback = failure_callback = stopped_callback = None
+
+    def send_webhooks(self, *args: object, **kwargs: object) -> None:
+        """Call no web address that a job names."""
+
+    def restore(self, raw_data: Any) -> None:
+        """Read the job from Redis; how long and how often it is tried is the worker's matter."""
+        super().restore(raw_data)
+        if self.builder is None:
+            return
+        worker = self.builder.config.WORKER
+        self.timeout = worker.jobTimeout
+        if self.retries_left is None and worker.retryPauses:
+            self.retries_left = len(worker.retryPauses)
+            self.retry_intervals = worker.retryPauses
+
+    def _build(self, *, session: object = None, task: object = None) -> dict[str, Any]:
+        if self.builder is None:
+            raise RefusedError("this process runs no jobs")
+        try:
+            return self.builder.build(self.connection, Notes(self).take, session=session, task=task)
+        except HopelessError:
+            self.retries_left = 0
+            raise
+
+
+class Notes:
+    """Keeps a job's progress in its meta, at most once a second."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._next = 0.0
+        self._stage = ""
+
+    def take(self, *, stage: str, done: int, total: int) -> None:
+        """Note how far the job is."""
+        now = time.monotonic()
+        if stage != self._stage or now >= self._next:
+            self._next, self._stage = now + PROGRESS_SECONDS, stage
+            self._job.meta.update(stage=stage, done=done, total=total)
+            self._job.save_meta()  # type: ignore[no-untyped-call]

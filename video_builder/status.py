@@ -1,0 +1,161 @@
+"""What is waiting, running, done and failed, as RQ's registries tell it.
+
+Looking changes nothing: no registry is tidied up from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from redis import Redis
+from rq import Worker, worker_registration
+from rq.job import Job
+from rq.registry import BaseRegistry
+from rq.results import Result
+from rq.serializers import JSONSerializer
+
+from video_builder.job import VideoJob
+from video_builder.queue import VideoQueue
+
+RATE_WINDOW = timedelta(minutes=5)
+LATEST = 2000
+"""Finished jobs looked at for the rate, at most."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A job in work."""
+
+    session: str
+    stage: str
+    done: int
+    total: int
+    worker: str
+
+
+@dataclass(frozen=True)
+class QueueStatus:
+    """One queue.
+
+    Attributes:
+        name: of the queue.
+        workers: names of those that work on it.
+        waiting: jobs to be worked on.
+        scheduled: jobs that wait for their time.
+        running: jobs in work.
+        finished: jobs whose result is still kept.
+        failed: jobs that failed.
+        perMinute: videos made a minute, over the last five.
+    """
+
+    name: str
+    workers: list[str]
+    waiting: int
+    scheduled: int
+    running: list[Running]
+    finished: int
+    failed: int
+    perMinute: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that failed."""
+
+    session: str
+    queue: str
+    ended: str
+    reason: str
+    trace: str
+
+
+def queue_status(redis: Redis, name: str) -> QueueStatus:
+    """Look at one queue."""
+    queue = _queue(redis, name)
+    ids = queue.started_job_registry.get_job_ids(cleanup=False)
+    return QueueStatus(
+        name=name,
+        workers=_workers(redis, queue),
+        waiting=queue.count,
+        scheduled=queue.scheduled_job_registry.get_job_count(cleanup=False),
+        running=[_running(job) for job in _fetch(redis, ids)],
+        finished=queue.finished_job_registry.get_job_count(cleanup=False),
+        failed=queue.failed_job_registry.get_job_count(cleanup=False),
+        perMinute=_rate(redis, queue.finished_job_registry),
+    )
+
+
+def failures(redis: Redis, name: str) -> Iterator[Failure]:
+    """Yield the failed jobs of a queue, the latest first."""
+    registry = _queue(redis, name).failed_job_registry
+    for job in _fetch(redis, registry.get_job_ids(desc=True, cleanup=False)):
+        yield _failure(job)
+
+
+def failure(redis: Redis, session: str) -> Failure | None:
+    """Return the failed job of a session; None when there is none."""
+    found = next(_fetch(redis, [f"video-{session}"]), None)
+    return _failure(found) if found is not None and found.is_failed else None
+
+
+def retry(redis: Redis, session: str) -> bool:
+    """Put the failed job of a session back into its queue, with all its tries."""
+    found = next(_fetch(redis, [f"video-{session}"]), None)
+    if found is None or not found.is_failed:
+        return False
+    redis.hdel(found.key, "retries_left")
+    found.retries_left = None
+    _queue(redis, found.origin).failed_job_registry.requeue(found)
+    return True
+
+
+def _queue(redis: Redis, name: str) -> VideoQueue:
+    return VideoQueue(name, connection=redis, job_class=VideoJob, serializer=JSONSerializer)
+
+
+def _workers(redis: Redis, queue: VideoQueue) -> list[str]:
+    """Name the workers of a queue that live; a dead one's key runs out."""
+    keys = worker_registration.get_keys(queue=queue)
+    living = (key for key in keys if redis.exists(key))
+    return sorted(key.removeprefix(Worker.redis_worker_namespace_prefix) for key in living)
+
+
+def _fetch(redis: Redis, ids: list[str]) -> Iterator[Job]:
+    for job in VideoJob.fetch_many(ids, connection=redis, serializer=JSONSerializer):
+        if job is not None:
+            yield job
+
+
+def _running(job: Job) -> Running:
+    meta: dict[str, Any] = job.meta if isinstance(job.meta, dict) else {}
+    return Running(
+        session=session_of(job),
+        stage=str(meta.get("stage", "starting")),
+        done=int(meta.get("done", 0)),
+        total=int(meta.get("total", 0)),
+        worker=job.worker_name or "",
+    )
+
+
+def _failure(job: Job) -> Failure:
+    result = job.latest_result()
+    trace = (result.exc_string or "") if result and result.type is Result.Type.FAILED else ""
+    lines = trace.strip().splitlines()
+    ended = job.ended_at.isoformat(timespec="seconds") if job.ended_at else ""
+    return Failure(session_of(job), job.origin, ended, lines[-1] if lines else "unknown", trace)
+
+
+def session_of(job: Job) -> str:
+    """Return the id of the session that a job is for."""
+    return job.id.removeprefix("video-")
+
+
+def _rate(redis: Redis, registry: BaseRegistry) -> float:
+    """Count the videos of the last minutes whose jobs are still known."""
+    since = datetime.now(UTC) - RATE_WINDOW
+    latest = registry.get_job_ids(end=LATEST - 1, desc=True, cleanup=False)
+    made = sum(1 for job in _fetch(redis, latest) if job.ended_at and job.ended_at >= since)
+    return round(made / (RATE_WINDOW.total_seconds() / 60), 1)
