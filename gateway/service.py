@@ -30,7 +30,7 @@ from gateway.statistics import PROMETHEUS, Statistics
 from shared.cells import role_name, worker_count
 from shared.config import Config
 from shared.config_source import ConfigSource
-from shared.errors import ConfigError, ResourceError
+from shared.errors import ConfigError
 from shared.listening import Listeners
 from shared.private import private_directory
 from shared.process import Notifier, begin, die_with_parent
