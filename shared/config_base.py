@@ -37,6 +37,15 @@ Duration = Annotated[str, Field(pattern=r"^[0-9]{1,9} ?[smhdwy]?$", examples=["5
 GlassesName = Annotated[Glasses, BeforeValidator(_glasses)]
 
 
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+
+
+def seconds(duration: str) -> int:
+    """Seconds of a ``Duration`` such as ``500s`` or ``1y``; a bare number is seconds."""
+    text = duration.strip()
+    return int(text[:-1]) * _SECONDS[text[-1]] if text[-1] in _SECONDS else int(text)
+
+
 class Section(BaseModel):
     """One table of the file: immutable, typed strictly, unknown keys refused."""
 

@@ -142,13 +142,14 @@ class VideoRedisArgs(Section):
     """Arguments of VideoRedis."""
 
     connectionString: str = "redis://127.0.0.1:6379"
-    """Address of Redis."""
+    """Address of Redis: ``redis://``, ``rediss://``, ``unix://``, or
+    ``redis+sentinel://host:port,host:port/master``."""
     queueName: str = "default"
     """Queue of the video workers."""
     resultTtl: Duration = "500s"
     """How long Redis keeps the results of jobs."""
     failureTtl: Duration = "1y"
-    """How long Redis keeps failed jobs and their frames."""
+    """How long Redis keeps failed jobs."""
     sessionTimeout: Annotated[float, Field(ge=0)] = 300.0
     """Seconds after a session ends without best shot before its video is built."""
     workerTask: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$", examples=["task.run"])] = (
@@ -157,6 +158,8 @@ class VideoRedisArgs(Section):
     """The task that the video worker runs, as module and function."""
     framesLimit: Count = 0
     """0 keeps all frames, N the last N."""
+    framesTtl: Duration = "7d"
+    """How long Redis keeps the frames of a session whose video nobody builds."""
     spoolPath: str = "./VIDEO_SPOOL"
     """Folder that takes the frames while Redis cannot be reached."""
     spoolBytes: Count = 1_000_000_000

@@ -139,7 +139,7 @@ def addresses(config: Config) -> Iterator[Finding]:
             "[MIDDLEWARES.WS.VideoRedis]",
             "connectionString",
             video.args.connectionString,
-            ("redis", "rediss", "unix"),
+            ("redis", "rediss", "unix", "redis+sentinel"),
         )
 
 

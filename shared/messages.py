@@ -38,6 +38,10 @@ class Judged(NamedTuple):
     answers: Answers = ()
 
 
+END = 2**62
+"""Number that stands for a session's end; above every frame's."""
+
+
 # Worker -> gateway
 
 
@@ -228,6 +232,24 @@ class Resumed:
     final: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SinkHealth:
+    """How a side-effect plugin fares: what it gave up since its start, and what waits, in bytes."""
+
+    name: Name
+    dropped: Natural
+    waiting: Natural
+    disabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Up to which frame (or ``END``) the side effects of sessions are done, or given up."""
+
+    marks: tuple[tuple[SessionId, Natural], ...]
+    health: tuple[SinkHealth, ...]
+
+
 Message = (
     Ready
     | Alive
@@ -245,6 +267,7 @@ Message = (
     | Opened
     | Verdict
     | Resumed
+    | Settled
 )
 
 _ADAPTERS: dict[str, TypeAdapter[Any]] = {

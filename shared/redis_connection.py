@@ -17,6 +17,8 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from shared.errors import ConfigError
@@ -30,13 +32,15 @@ def connect(address: str, *, timeout: float | None = None) -> Redis:
 
     Args:
         address: address as told above.
-        timeout: seconds to wait for a connection and for an answer; None waits without bound,
-            as a client that blocks on purpose must.
+        timeout: seconds to wait for a connection and for an answer, and then no second try; None
+            waits without bound, as a client that blocks on purpose must.
 
     Raises:
         ConfigError: the address cannot be understood.
     """
     options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
+    if timeout is not None:
+        options["retry"] = Retry(NoBackoff(), 0)
     try:
         parts = urlsplit(address)
         if parts.scheme == "redis+sentinel":

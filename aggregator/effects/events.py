@@ -1,0 +1,106 @@
+"""What side-effect plugins are told: a frame was judged, a session ended.
+
+An event's key is (session, seq), with ``END`` as the seq of a session's end. The same key always
+means the same operation, so that an event told again after a restart changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from shared.estimation import Estimate
+from shared.messages import END
+
+RECORD_BYTES = 4096
+"""Rough size of an event without its picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """What is known of a session from its beginning.
+
+    Attributes:
+        session: id of the session.
+        at: time at which it began, seconds of the epoch.
+        mirrored: the client sends mirrored pictures.
+        client: what the client told of itself; never trusted.
+    """
+
+    session: str
+    at: float
+    mirrored: bool
+    client: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameJudged:
+    """A frame has its answer.
+
+    Attributes:
+        info: its session.
+        seq: number of the frame in its session.
+        at: time of its estimate, seconds of the epoch.
+        estimate: what was measured.
+        errors: codes that the client got.
+        frame: the encoded picture; empty for one that could not be read, None for a lost one.
+    """
+
+    info: SessionInfo
+    seq: int
+    at: float
+    estimate: Estimate
+    errors: tuple[int, ...]
+    frame: bytes | None
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes in a queue."""
+        return RECORD_BYTES + len(self.frame or b"")
+
+    def without_frame(self) -> FrameJudged:
+        """The same event with its picture lost."""
+        return replace(self, frame=None)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """A session has its verdict.
+
+    Attributes:
+        info: the session.
+        at: time of the verdict, seconds of the epoch.
+        accepted: it succeeded.
+        errors: codes of the verdict.
+        best_seq: number of the best shot's frame; 0 when there is none.
+        frames: frames that were judged and could be read.
+        result: RESULT as the client got it, with the token.
+        data: what the plugins gathered.
+    """
+
+    info: SessionInfo
+    at: float
+    accepted: bool
+    errors: tuple[int, ...]
+    best_seq: int
+    frames: int
+    result: bytes
+    data: Mapping[str, Any]
+
+    @property
+    def seq(self) -> int:
+        """Above every frame's number."""
+        return END
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes in a queue."""
+        return RECORD_BYTES + len(self.result)
+
+    def without_frame(self) -> SessionEnded:
+        """It has no picture to lose."""
+        return self
+
+
+Event = FrameJudged | SessionEnded

@@ -1,0 +1,139 @@
+"""A thread that writes events for one plugin, behind a bounded queue that never blocks judging."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from aggregator.effects.events import Event, SessionEnded
+from shared.messages import SinkHealth
+
+log = logging.getLogger(__name__)
+
+REST_SECONDS = 0.5
+"""Pause between two calls of ``rest`` while nothing is to be written."""
+
+
+class Sink(Protocol):
+    """Where a plugin's events go. All methods are called by the writer's thread.
+
+    Attributes:
+        name: the plugin's name.
+        dropped: pictures and events that were given up since the start.
+        disabled: it cannot write where it should for now.
+    """
+
+    name: str
+    dropped: int
+    disabled: bool
+
+    @property
+    def waiting(self) -> int:
+        """Bytes it holds that are not where they belong yet."""
+
+    def write(self, event: Event) -> None:
+        """Make an event durable, or give it up and count that; the same event again is harmless."""
+
+    def rest(self) -> None:
+        """Do what is due beside events: deliver a spool, remove what is old."""
+
+    def close(self) -> None:
+        """Give back what is held."""
+
+
+class Writer:
+    """Runs a sink.
+
+    Args:
+        sink: where the events go.
+        capacity: bytes that may wait. An event over that loses its picture; one over twice that is
+            lost altogether, unless it is a session's end.
+
+    Attributes:
+        done: keys of the events that are written, or given up; whoever reads them takes them away.
+    """
+
+    def __init__(self, sink: Sink, capacity: int) -> None:
+        self._sink = sink
+        self._capacity = capacity
+        self._queue: deque[Event] = deque()
+        self._bytes = 0
+        self._lost = 0
+        self._faults = 0
+        self._wake = threading.Condition()
+        self._stopping = False
+        self.done: deque[tuple[str, int]] = deque()
+        self._thread = threading.Thread(target=self._run, name=sink.name, daemon=True)
+        self._thread.start()
+
+    @property
+    def health(self) -> SinkHealth:
+        """How the plugin fares."""
+        sink = self._sink
+        return SinkHealth(
+            sink.name, sink.dropped + self._lost, self._bytes + sink.waiting, sink.disabled
+        )
+
+    def put(self, event: Event) -> None:
+        """Queue an event; never waits."""
+        with self._wake:
+            if self._bytes + event.size > self._capacity:
+                event = event.without_frame()
+            if self._bytes + event.size > 2 * self._capacity and not isinstance(
+                event, SessionEnded
+            ):
+                self._lost += 1
+                return
+            self._queue.append(event)
+            self._bytes += event.size
+            self._wake.notify()
+
+    def stop(self) -> None:
+        """Let the thread end once it has written what is queued."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+
+    def join(self, seconds: float) -> None:
+        """Await the thread's end, for so long at most."""
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        rested = 0.0
+        while True:
+            event = self._next()
+            if event is not None:
+                self._guard(partial(self._sink.write, event))
+                self.done.append((event.info.session, event.seq))
+            elif self._stopping:
+                self._guard(self._sink.close)
+                return
+            if time.monotonic() - rested >= REST_SECONDS:
+                self._guard(self._sink.rest)
+                rested = time.monotonic()
+
+    def _next(self) -> Event | None:
+        """Take the oldest event; None after a pause, or when the thread is to end."""
+        with self._wake:
+            if not self._queue and not self._stopping:
+                self._wake.wait(REST_SECONDS)
+            if not self._queue:
+                return None
+            event = self._queue.popleft()
+            self._bytes -= event.size
+            return event
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        """Outlive whatever a sink raises; a fault that stays is told ever more rarely."""
+        try:
+            work()
+        except Exception:
+            self._lost += 1
+            self._faults += 1
+            if self._faults & (self._faults - 1) == 0:  # the 1st, 2nd, 4th, 8th ...
+                log.exception("%s failed (fault %d)", self._sink.name, self._faults)

@@ -1,0 +1,125 @@
+"""Delivery of events: never blocks, bounded, and settled only once every plugin is done."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from aggregator.effects.delivery import Effects
+from aggregator.effects.events import Event, FrameJudged
+from shared.messages import END, Settled
+from tests.support.events import ended, info, judged
+
+CAPACITY = 100_000
+
+
+class Recorder:
+    """A sink that keeps what it gets, and stands still while its gate is shut."""
+
+    name = "Recorder"
+    waiting = 0
+
+    def __init__(self, fault: Callable[[Event], bool] = lambda _: False) -> None:
+        self.dropped = 0
+        self.disabled = False
+        self.events: list[Event] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.closed = False
+        self._fault = fault
+
+    def write(self, event: Event) -> None:
+        assert self.gate.wait(20)
+        if self._fault(event):
+            raise RuntimeError("broken")
+        self.events.append(event)
+
+    def rest(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def until(effects: Effects, number: int, mark: int) -> list[Settled]:
+    """Wait for a session's mark; what was told on the way."""
+    told, deadline = list[Settled](), time.monotonic() + 20
+    while not any((info(number).session, mark) in each.marks for each in told):
+        assert time.monotonic() < deadline, told
+        told.append(effects.settled())
+        time.sleep(0.002)
+    return told
+
+
+def test_settled_is_what_the_slowest_plugin_has_written() -> None:
+    """The mark of a session waits for every plugin, and each mark is told once."""
+    fast, slow = Recorder(), Recorder()
+    slow.gate.clear()
+    effects = Effects([fast, slow], CAPACITY)
+    for seq in (1, 3):
+        effects.put(judged(1, seq))
+    while len(fast.events) < 2:
+        time.sleep(0.001)
+    assert effects.settled().marks == ()
+    slow.gate.set()
+    until(effects, 1, 3)
+    effects.put(ended(1, 3))
+    until(effects, 1, END)
+    assert effects.settled().marks == ()
+    assert [event.seq for event in slow.events] == [1, 3, END]
+    effects.close()
+    assert slow.closed
+
+
+def test_a_standing_plugin_loses_pictures_then_events_but_no_end() -> None:
+    """Judging never waits: what is over the bound is given up and counted, ends are not."""
+    recorder = Recorder()
+    recorder.gate.clear()
+    effects = Effects([recorder], CAPACITY)
+    before = time.monotonic()
+    for seq in range(1, 1000):
+        effects.put(judged(1, seq, b"\xff\xd8" + bytes(20_000)))
+    effects.put(ended(1, 999))
+    assert time.monotonic() - before < 5
+    (health,) = effects.settled().health
+    assert health.dropped > 900
+    assert health.waiting <= 2.1 * CAPACITY
+    recorder.gate.set()
+    until(effects, 1, END)
+    frames = [event for event in recorder.events if isinstance(event, FrameJudged)]
+    assert [f.seq for f in frames] == list(range(1, len(frames) + 1))
+    pictures = [frame.frame is not None for frame in frames]
+    assert 0 < sum(pictures) < len(pictures) < 60
+    assert len(frames) + health.dropped == 999
+    effects.close()
+
+
+def test_a_plugin_that_raises_is_counted_and_holds_up_nobody() -> None:
+    """A fault of one event is a drop of that plugin; the session is settled all the same."""
+    sound, broken = Recorder(), Recorder(fault=lambda event: event.seq == 2)
+    effects = Effects([sound, broken], CAPACITY)
+    for seq in (1, 2, 3):
+        effects.put(judged(1, seq))
+    told = until(effects, 1, 3)
+    assert [health.dropped for health in told[-1].health] == [0, 1]
+    assert [event.seq for event in broken.events] == [1, 3]
+    assert [event.seq for event in sound.events] == [1, 2, 3]
+    effects.close()
+
+
+def test_what_is_queued_is_written_at_the_end() -> None:
+    """A regular end loses nothing."""
+    recorder = Recorder()
+    effects = Effects([recorder], CAPACITY * 10)
+    for seq in range(1, 100):
+        effects.put(judged(1, seq))
+    effects.close()
+    assert len(recorder.events) == 99
+
+
+def test_without_plugins_there_is_nothing_to_do() -> None:
+    """No plugin, no mark."""
+    effects = Effects([], CAPACITY)
+    assert not effects
+    assert effects.settled() == Settled((), ())

@@ -1,0 +1,88 @@
+"""The spool on disk: in order, bounded, and still there after its process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.effects.spool import Spool
+from shared.errors import ResourceError
+
+
+def drain(spool: Spool) -> list[bytes]:
+    entries = []
+    while spool:
+        entries.append(spool.oldest())
+        spool.pop()
+    return entries
+
+
+def test_entries_come_back_in_order_after_a_restart(tmp_path: Path) -> None:
+    """The process that comes next finds what the one before has left, and adds behind it."""
+    first = Spool(tmp_path, 10_000)
+    for number in range(12):
+        assert first.append(b"%d" % number)
+    first.pop()
+    first.close()
+    second = Spool(tmp_path, 10_000)
+    assert second.append(b"last")
+    assert drain(second) == [b"%d" % number for number in range(1, 12)] + [b"last"]
+    assert second.bytes == 0
+    assert list(tmp_path.rglob("*.entry")) == []
+
+
+def test_processes_do_not_share_a_subfolder(tmp_path: Path) -> None:
+    """Each living process has its own entries."""
+    first, second = Spool(tmp_path, 100), Spool(tmp_path, 100)
+    first.append(b"1")
+    second.append(b"2")
+    assert (drain(first), drain(second)) == ([b"1"], [b"2"])
+
+
+def test_the_capacity_holds(tmp_path: Path) -> None:
+    """What is over is refused; what must not be lost may go a tenth over."""
+    spool = Spool(tmp_path, 100)
+    assert spool.append(bytes(100))
+    assert not spool.append(b"x")
+    assert spool.append(bytes(10), must=True)
+    assert not spool.append(b"x", must=True)
+    spool.pop()
+    assert spool.append(bytes(90))
+
+
+def test_a_torn_entry_is_passed_over(tmp_path: Path) -> None:
+    """A file that was being written when the process died is no entry."""
+    Spool(tmp_path, 100).close()
+    (tmp_path / "0" / "0000000000000001.new").write_bytes(b"tor")
+    assert len(Spool(tmp_path, 100)) == 0
+
+
+def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
+    """A file in the folder's place is a fault at the start."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match="file"):
+        Spool(tmp_path / "file", 100)
+
+
+@given(st.lists(st.one_of(st.binary(max_size=40), st.none(), st.just("restart")), max_size=30))
+def test_it_is_a_queue(tmp_path_factory: pytest.TempPathFactory, steps: list[object]) -> None:
+    """Whatever is added, taken and restarted in whatever order: first in, first out."""
+    folder = tmp_path_factory.mktemp("spool")
+    spool, model = Spool(folder, 200), list[bytes]()
+    for step in steps:
+        if isinstance(step, bytes):
+            fits = sum(map(len, model)) + len(step) <= 200
+            assert spool.append(step) == fits
+            model += [step] if fits else []
+        elif step == "restart":
+            spool.close()
+            spool = Spool(folder, 200)
+        elif model:
+            assert spool.oldest() == model.pop(0)
+            spool.pop()
+        assert (len(spool), spool.bytes) == (len(model), sum(map(len, model)))
+    assert drain(spool) == model
+    spool.close()

@@ -1,0 +1,178 @@
+"""Callbacks against a real HTTP server: signed, repeated until taken, never after that."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from aggregator.plugins import callbacks
+from aggregator.plugins.callbacks import Callbacks
+from shared.config_plugins import CallbacksArgs
+from tests.support.events import ended, info, judged
+from tests.support.service import free_port
+
+
+class Receiver:
+    """A receiver that answers with the statuses of a list, then with 204."""
+
+    def __init__(self, port: int = 0) -> None:
+        self.statuses: list[int] = []
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.got.append((dict(self.headers), body))
+                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def wait(self, count: int) -> None:
+        deadline = time.monotonic() + 20
+        while len(self.got) < count:
+            assert time.monotonic() < deadline, self.got
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    started = Receiver()
+    yield started
+    started.close()
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callbacks, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(callbacks, "IDLE_SECONDS", 0.02)
+
+
+def sink(folder: Path, port: int, **args: float) -> Callbacks:
+    url = f"http://127.0.0.1:{port}/hook"
+    return Callbacks(CallbacksArgs(url=url, key=SecretStr("k" * 32), queuePath=str(folder), **args))
+
+
+def settle(plugin: Callbacks) -> None:
+    deadline = time.monotonic() + 20
+    while plugin.waiting:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_answer_is_posted_once_and_signed(tmp_path: Path, receiver: Receiver) -> None:
+    """The receiver gets the client's answer with a signature it can check; frames are not sent."""
+    plugin = sink(tmp_path, receiver.port)
+    plugin.write(judged(1, 1))
+    plugin.write(ended(1, 3))
+    settle(plugin)
+    ((headers, body),) = receiver.got
+    digest = hmac.new(b"k" * 32, body, hashlib.sha256).hexdigest()
+    assert headers["X-Signature"] == f"sha256={digest}"
+    assert headers["Idempotency-Key"] == info(1).session
+    told = json.loads(body)
+    assert told == {
+        "session": info(1).session,
+        "at": 2000.0,
+        "isOk": True,
+        "jwt": "a.b.c",
+        "errors": [],
+    }
+    plugin.close()
+
+
+def test_a_replay_does_not_repeat_it(tmp_path: Path, receiver: Receiver) -> None:
+    """Neither the same process nor the next one sends an answer again that was taken."""
+    for _ in range(2):
+        plugin = sink(tmp_path, receiver.port)
+        for _ in range(2):
+            plugin.write(ended(1, 3))
+            settle(plugin)
+        plugin.close()
+    assert len(receiver.got) == 1
+    assert all(b"a.b.c" not in file.read_bytes() for file in tmp_path.rglob("*.done"))
+
+
+@pytest.mark.parametrize("status", [500, 404, 302])
+def test_anything_but_2xx_is_tried_again(tmp_path: Path, receiver: Receiver, status: int) -> None:
+    """An answer counts as taken when the receiver says so."""
+    receiver.statuses = [status, status]
+    plugin = sink(tmp_path, receiver.port)
+    plugin.write(ended(1, 3))
+    settle(plugin)
+    assert len({body for _, body in receiver.got}) == 1
+    assert len(receiver.got) == 3
+    assert not plugin.disabled
+    plugin.close()
+
+
+def test_answers_outlive_the_process(tmp_path: Path) -> None:
+    """What nobody took is sent by the next process."""
+    port = free_port()
+    plugin = sink(tmp_path, port)
+    for number in range(5):
+        plugin.write(ended(number, 3))
+    plugin.close()
+    assert plugin.waiting > 0
+    receiver = Receiver(port)
+    try:
+        following = sink(tmp_path, port)
+        settle(following)
+        assert len({headers["Idempotency-Key"] for headers, _ in receiver.got}) == 5
+        assert len(receiver.got) == 5
+        following.close()
+    finally:
+        receiver.close()
+
+
+def test_tries_are_bounded(tmp_path: Path, receiver: Receiver) -> None:
+    """After the last try the answer is given up, counted, and its file is gone."""
+    receiver.statuses = [500] * 100
+    plugin = sink(tmp_path, receiver.port, retries=2)
+    plugin.write(ended(1, 3))
+    settle(plugin)
+    assert (len(receiver.got), plugin.dropped) == (3, 1)
+    assert list(tmp_path.rglob("*.json")) == []
+    plugin.close()
+
+
+def test_the_queue_is_bounded(tmp_path: Path) -> None:
+    """What does not fit is given up and counted; what is there stays."""
+    plugin = sink(tmp_path, free_port(), queueBytes=300)
+    for number in range(10):
+        plugin.write(ended(number, 3))
+    kept = list(tmp_path.rglob("*.json"))
+    assert len(kept) + plugin.dropped == 10
+    assert sum(file.stat().st_size for file in kept) <= 300
+    assert kept
+    plugin.close()
+
+
+def test_a_receiver_that_never_answers_delays_nobody(tmp_path: Path) -> None:
+    """Keeping an answer does not wait for the delivery of another."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        plugin = sink(tmp_path, silent.getsockname()[1], timeout=1)
+        for number in range(100):
+            plugin.write(ended(number, 3))
+        assert len(list(tmp_path.rglob("*.json"))) == 100
+        plugin.close()

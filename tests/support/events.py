@@ -1,0 +1,57 @@
+"""Events of made-up sessions, as side-effect plugins get them."""
+
+from __future__ import annotations
+
+import json
+
+from aggregator.effects.events import FrameJudged, SessionEnded, SessionInfo
+from shared.estimation import (
+    Box,
+    Estimate,
+    Eyes,
+    HeadPose,
+    Liveness,
+    Mouth,
+    Profile,
+    Quality,
+    Stage,
+)
+
+JPEG = b"\xff\xd8" + bytes(1000)
+
+ESTIMATE = Estimate(
+    640,
+    480,
+    Profile.PASSIVE,
+    Stage.LIVENESS,
+    (32,),
+    1,
+    Box(100, 90, 200, 240),
+    Quality(0.9, 0.8, 0.7, 0.6, 0.5),
+    HeadPose(1.25, -2.5, 0.0),
+    Eyes(0.3, 0.31, True, True),
+    Mouth(0.1, 0.2, 0.05),
+    "no_glasses",
+    0.9,
+    Liveness(0.4, 0.8),
+    bytes(range(256)) * 2,
+    {"detect": 1.5},
+)
+"""An estimate with everything in it."""
+
+
+def info(number: int) -> SessionInfo:
+    return SessionInfo(f"{number:032x}", 1000.0, False, {"camera": "FaceTime"})
+
+
+def judged(number: int, seq: int, frame: bytes | None = JPEG) -> FrameJudged:
+    return FrameJudged(info(number), seq, 1000.0 + seq, ESTIMATE, (32,), frame)
+
+
+def ended(number: int, frames: int, *, accepted: bool = True) -> SessionEnded:
+    body = {"isOk": accepted, "jwt": "a.b.c" if accepted else None, "errors": []}
+    result = json.dumps({"command": "RESULT", "headers": {}, "body": body}).encode()
+    errors = () if accepted else (40,)
+    best = frames if accepted else 0
+    data = {"score": 0.5}
+    return SessionEnded(info(number), 2000.0, accepted, errors, best, frames, result, data)
