@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from functools import cached_property
 
-from aggregator.session import Session
+from aggregator.effects.events import FrameJudged, SessionEnded, SessionInfo
+from aggregator.session import Outcome, Session
 from shared.estimation import Estimate
 from shared.messages import Judge, Judged
 
@@ -47,6 +49,8 @@ class Entry:
         result: text of RESULT, once the verdict is given.
         last_status: text of the last STATUS, for a repetition.
         touched: monotonic time of the last message about it.
+        settled: number of the last frame whose side effects are done; ``END`` for all.
+        pictures: frames that were judged and could be read.
     """
 
     session: Session
@@ -57,6 +61,35 @@ class Entry:
     result: bytes | None = None
     last_status: bytes = b""
     touched: float = field(default_factory=time.monotonic)
+    settled: int = 0
+    pictures: int = 0
+
+    @cached_property
+    def info(self) -> SessionInfo:
+        """What the side-effect plugins are told of the session."""
+        opened, context = self.session.opened, self.session.context
+        return SessionInfo(opened.session, opened.at, opened.mirrored, context.client)
+
+    def frame_event(self, pending: Pending, outcome: Outcome) -> FrameJudged:
+        """Tell of a judged frame."""
+        message = pending.message
+        return FrameJudged(
+            self.info, message.seq, message.at, pending.estimate, outcome.errors, pending.frame
+        )
+
+    def end_event(self, outcome: Outcome) -> SessionEnded:
+        """Tell of the session's end."""
+        context = self.session.context
+        return SessionEnded(
+            self.info,
+            context.now,
+            outcome.accepted,
+            outcome.errors,
+            context.best_seq,
+            self.pictures,
+            self.result or b"",
+            dict(context.data),
+        )
 
     def drop_question(self) -> None:
         """Wait no longer for an answer from outside."""

@@ -19,6 +19,9 @@ import msgpack
 import uvloop
 import zmq
 
+from aggregator.effects import sinks
+from aggregator.effects.delivery import Effects
+from aggregator.effects.events import Event
 from aggregator.entry import Entry, Pending
 from aggregator.plugins.base import Question
 from aggregator.plugins.registry import Registry
@@ -27,6 +30,7 @@ from aggregator.session import Outcome, Session
 from aggregator.verdict import VerdictWriter
 from shared.accounts import Accounts
 from shared.cells import role_name
+from shared.checks import Rules
 from shared.codes import Code
 from shared.config import Config
 from shared.config_source import ConfigSource
@@ -55,6 +59,8 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
 STATUS = "judging"
+SETTLE_SECONDS = 0.1
+HEALTH_SECONDS = 1.0
 
 
 class Aggregator:
@@ -75,6 +81,9 @@ class Aggregator:
         self._registry = Registry(config)
         self._retired: list[Registry] = []
         self._writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
+        built = sinks.build(config, Rules.of(config))
+        self._effects = Effects(built, config.LIMITS.effectBytes)
+        self._gateway = b""
         self._incarnation = uuid.uuid4().hex
         self._accounts = Accounts("aggregator")
         self._entries: dict[str, Entry] = {}
@@ -88,6 +97,7 @@ class Aggregator:
 
     async def run(self) -> None:
         """Work until stopped."""
+        telling = asyncio.create_task(self._tell_settled())
         self._notifier.ready(STATUS)
         while not self._stopped.is_set() and not die_with_parent(self._parent):
             self._notifier.beat()
@@ -97,9 +107,11 @@ class Aggregator:
             except TimeoutError:
                 continue
         self._notifier.stopping()
+        telling.cancel()
         self._channel.close()
         for entry in self._entries.values():
             entry.drop_question()
+        await asyncio.to_thread(self._effects.close)
         for registry in (*self._retired, self._registry):
             await registry.close()
         self._notifier.close()
@@ -131,6 +143,7 @@ class Aggregator:
     def _handle(self, peer: bytes, body: list[bytes]) -> None:
         message = decode(body[0])
         if isinstance(message, GatewayHello):
+            self._gateway = peer
             self._send(peer, encode(Welcome(self._incarnation, os.getpid())))
             if self._accounts.due(time.monotonic()):
                 self._send(peer, encode(self._accounts.message()))
@@ -155,7 +168,8 @@ class Aggregator:
     def _open(self, peer: bytes, message: Open, raw: bytes) -> None:
         entry = self._entries.get(message.session)
         if entry is None:
-            entry = Entry(Session(message, self._registry.plugins(), self._config.LIVENESS), raw)
+            session = Session(message, self._registry.plugins(), self._config.LIVENESS)
+            entry = Entry(session, raw, settled=message.settled)
             self._entries[message.session] = entry
         self._send(peer, encode(Opened(message.session, entry.session.context.profile)))
 
@@ -204,6 +218,7 @@ class Aggregator:
         entry.judged.append(judged)
         if outcome.keep and pending.frame is not None:
             entry.kept = (message.seq, pending.frame)
+        entry.pictures += Code.FRAME_UNDECODABLE not in pending.estimate.errors
         entry.last_status = self._writer.status(message.seq, pending.estimate, outcome)
         if outcome.final:
             entry.result = self._writer.result(entry.session, outcome)
@@ -211,6 +226,9 @@ class Aggregator:
             self._answer(pending.peer, message.session, entry, outcome)
             self._accounts.codes.update(outcome.errors)
             self._accounts.note("judge", time.monotonic() - pending.began)
+        self._effect(entry, entry.frame_event(pending, outcome))
+        if outcome.final:
+            self._effect(entry, entry.end_event(outcome))
 
     def _answer(self, peer: bytes, session: str, entry: Entry, outcome: Outcome) -> None:
         verdict = Verdict(
@@ -245,8 +263,9 @@ class Aggregator:
         seq, frame = entry.kept or (0, b"")
         log_bytes: bytes = msgpack.packb([entry.open_bytes, entry.judged, seq, frame])
         final = entry.result is not None
+        profile = entry.session.context.profile
         resumed = Resumed(
-            message.session, message.token_digest, True, entry.session.context.profile, final
+            message.session, message.token_digest, True, profile, final, entry.settled
         )
         self._send(peer, encode(resumed), log_bytes, entry.result or b"")
 
@@ -262,11 +281,13 @@ class Aggregator:
             return
         entry.touched = time.monotonic()
         entry.drop_question()
+        undecided = entry.result is None
         outcome = entry.session.close(message.at)
-        if entry.result is None:
-            entry.result = self._writer.result(entry.session, outcome)
+        entry.result = entry.result or self._writer.result(entry.session, outcome)
         verdict = Verdict(message.session, 0, outcome.profile, False, True, outcome.accepted)
         self._send(peer, encode(verdict), b"", entry.result)
+        if undecided:
+            self._effect(entry, entry.end_event(outcome))
 
     def _sweep(self) -> None:
         """Forget what can no longer be resumed."""
@@ -277,8 +298,37 @@ class Aggregator:
             undecided = 0.0 if entry.result is not None else self._config.LIMITS.sessionSeconds
             if silent > undecided + keep:
                 entry.drop_question()
-                entry.session.close(time.time())
+                self._forget(entry)
                 del self._entries[session]
+
+    def _forget(self, entry: Entry) -> None:
+        """End a session to which no gateway came back."""
+        outcome = entry.session.close(time.time())
+        if entry.result is None:
+            entry.result = self._writer.result(entry.session, outcome)
+            self._effect(entry, entry.end_event(outcome))
+
+    # Side effects, after the answer
+
+    def _effect(self, entry: Entry, event: Event) -> None:
+        """Hand an event to the side-effect plugins, unless they had it before a restart."""
+        if self._effects and event.seq > entry.settled:
+            self._effects.put(event)
+
+    async def _tell_settled(self) -> None:
+        """Tell the gateway what is settled, and once a second how the plugins fare."""
+        told = 0.0
+        while self._effects:
+            await asyncio.sleep(SETTLE_SECONDS)
+            settled = self._effects.settled()
+            if not settled.marks and time.monotonic() - told < HEALTH_SECONDS:
+                continue
+            told = time.monotonic()
+            for session, mark in settled.marks:
+                if (entry := self._entries.get(session)) is not None:
+                    entry.settled = mark
+            if self._gateway:
+                self._channel.send([self._gateway, encode(settled)])
 
 
 def _estimate_of(raw: bytes) -> Estimate:

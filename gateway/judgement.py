@@ -22,6 +22,7 @@ from shared.messages import (
     Opened,
     Resume,
     Resumed,
+    Settled,
     Verdict,
     Welcome,
     decode,
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 3.0
 
-Answers = Opened | Verdict | Resumed | Welcome
+Answers = Opened | Verdict | Resumed | Settled | Welcome
 """What the receiver gets; ``Welcome`` only of an aggregator that has just begun."""
 Receiver = Callable[[Answers, list[bytes]], None]
 
@@ -79,7 +80,12 @@ class JudgementLink:
 
     def open(self, session: Session, *, replay: bool = False) -> None:
         """Tell of a new session."""
-        message = replace(session.opened, incarnation=self._incarnation, replay=replay)
+        message = replace(
+            session.opened,
+            incarnation=self._incarnation,
+            replay=replay,
+            settled=session.settled,
+        )
         self._channel.send([encode(message)])
 
     def judge(self, session: Session, frame: PendingFrame) -> None:
@@ -111,7 +117,7 @@ class JudgementLink:
             self._welcome(message)
         elif isinstance(message, Account):
             self._ledger.take(message)
-        elif isinstance(message, Opened | Verdict | Resumed):
+        elif isinstance(message, Opened | Verdict | Resumed | Settled):
             self._receiver(message, parts[1:])
 
     def _welcome(self, welcome: Welcome) -> None:
@@ -128,8 +134,8 @@ class JudgementLink:
         kept_seq, kept = session.kept or (0, b"")
         for seq, at, estimate, answers in session.log:
             judge = encode(Judge(self._incarnation, session.id, seq, at, True, answers))
-            parts = [judge, estimate, kept] if seq == kept_seq else [judge, estimate]
-            self._channel.send(parts)
+            frame = kept if seq == kept_seq else session.unsettled.get(seq)
+            self._channel.send([judge, estimate] + ([] if frame is None else [frame]))
         if session.active is not None and session.active.estimate is not None:
             self.judge(session, session.active)
         if session.closing:

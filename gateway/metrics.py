@@ -11,6 +11,9 @@ REGISTRY = CollectorRegistry()
 SESSIONS = Counter("lunapass_sessions", "Sessions decided", ["outcome"], registry=REGISTRY)
 RECEIVED = Counter("lunapass_frames_received", "Frames received", registry=REGISTRY)
 FRAMES = Counter("lunapass_frames", "Frames answered", ["outcome", "reason"], registry=REGISTRY)
+UNKEPT = Counter(
+    "lunapass_frames_unkept", "Frames not kept until their side effects are done", registry=REGISTRY
+)
 WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ["reason"], registry=REGISTRY)
 
 STEPS = Accounts("gateway")

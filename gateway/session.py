@@ -84,6 +84,8 @@ class Session:
         active: frame under way.
         log: judged frames, for a replay.
         kept: number and bytes of the best shot so far.
+        settled: number of the last frame whose side effects are done; ``END`` for all.
+        unsettled: frames after that, by number.
         result: text of RESULT once the verdict is given.
         known: set once the aggregator knows the session, so that it outlives this gateway.
         outlet: connection; None while the client is away.
@@ -100,6 +102,8 @@ class Session:
     active: PendingFrame | None = None
     log: list[Judged] = field(default_factory=list)
     kept: tuple[int, bytes] | None = None
+    settled: int = 0
+    unsettled: dict[int, bytes] = field(default_factory=dict)
     result: str | None = None
     known: asyncio.Event = field(default_factory=asyncio.Event)
     outlet: Outlet | None = None

@@ -16,12 +16,23 @@ from gateway.dispatch import failed_estimate
 from gateway.judgement import Answers
 from gateway.limits import TokenBucket
 from gateway.session import Outlet, PendingFrame, Session, digest, new_identity
+from gateway.unsettled import Unsettled
 from shared import intake
 from shared.codes import Code
 from shared.config import Config
 from shared.errors import FrameError, ProtocolError
 from shared.estimation import Profile, Stage
-from shared.messages import Judged, Open, Opened, Resumed, Verdict, Welcome, decode
+from shared.messages import (
+    Judged,
+    Open,
+    Opened,
+    Resumed,
+    Settled,
+    SinkHealth,
+    Verdict,
+    Welcome,
+    decode,
+)
 from shared.protocol import CloseCode, Codec, Command, Drop
 
 log = logging.getLogger(__name__)
@@ -44,6 +55,10 @@ class Sessions:
         self._limits = config.LIMITS
         self._sessions: dict[str, Session] = {}
         self._per_address: Counter[str] = Counter()
+        self._unsettled = Unsettled(
+            wanted=config.MIDDLEWARES.WS.needs_frames, capacity=self._limits.unsettledBytes
+        )
+        self.sinks: tuple[SinkHealth, ...] = ()
         self._resuming: dict[tuple[str, bytes], asyncio.Future[Session | None]] = {}
         self.submit: Callable[[Session], None]
         self.ask_open: Callable[[Session], None]
@@ -237,6 +252,9 @@ class Sessions:
             for key in self._resuming:
                 self.ask_resume(*key)
             return
+        if isinstance(message, Settled):
+            self._settle(message)
+            return
         session = self._sessions.get(message.session)
         if session is None:
             return
@@ -253,6 +271,7 @@ class Sessions:
         began = time.monotonic()
         if frame is not None and frame.seq == verdict.seq and frame.estimate is not None:
             session.log.append(Judged(frame.seq, frame.at, frame.estimate, verdict.answers))
+            self._unsettled.keep(session, frame.seq, frame.data)
             if verdict.keep:
                 session.kept = (frame.seq, frame.data)
             session.active = None
@@ -319,10 +338,19 @@ class Sessions:
         session.kept = (kept_seq, kept) if kept_seq else None
         session.seq = max(session.seq, session.log[-1].seq if session.log else 0)
         session.profile = message.profile
+        session.settled = message.settled
         session.left = time.monotonic()
         if message.final:
             session.result = parts[1].decode()
         return session
+
+    def _settle(self, settled: Settled) -> None:
+        """Let go the frames whose side effects are done."""
+        self.sinks = settled.health
+        for identity, mark in settled.marks:
+            session = self._sessions.get(identity)
+            if session is not None:
+                self._unsettled.settle(session, mark)
 
     # Ending
 
@@ -350,5 +378,6 @@ class Sessions:
         if session.result is None:
             self.end(session, "client gone")
         else:
+            self._unsettled.forget(session)
             del self._sessions[session.id]
             self._count(session.address, -1)

@@ -91,6 +91,15 @@ class Statistics(Collector):
             ],
             "slots": {"total": dispatcher.slots, "free": dispatcher.free_slots},
             "aggregator": {"up": self._link.up},
+            "effects": [
+                {
+                    "plugin": sink.name,
+                    "dropped": sink.dropped,
+                    "waitingBytes": sink.waiting,
+                    "disabled": sink.disabled,
+                }
+                for sink in self._sessions.sinks
+            ],
         }
 
     def exposition(self) -> bytes:
@@ -127,6 +136,7 @@ class Statistics(Collector):
         for code, count in reading["failedChecks"].items():
             failed.add_metric([code], count)
         yield failed
+        yield from self._effects(reading["effects"])
         yield from self._processes()
         yield self._steps()
 
@@ -140,6 +150,19 @@ class Statistics(Collector):
         ages.add_metric(["waiting"], _oldest((s.waiting for s in sessions), now))
         ages.add_metric(["active"], _oldest((s.active for s in sessions), now))
         return ages
+
+    def _effects(self, effects: list[dict[str, Any]]) -> Iterator[Metric]:
+        """State of the side-effect plugins, since the aggregator's start."""
+        kinds = (
+            ("dropped", "lunapass_effects_dropped", "Pictures and events given up"),
+            ("waitingBytes", "lunapass_effects_waiting_bytes", "Bytes not written yet"),
+            ("disabled", "lunapass_effects_disabled", "1 while the plugin cannot write"),
+        )
+        for key, name, meaning in kinds:
+            family = GaugeMetricFamily(name, meaning, labels=["plugin"])
+            for effect in effects:
+                family.add_metric([effect["plugin"]], float(effect[key]))
+            yield family
 
     def _processes(self) -> Iterator[Metric]:
         cpu = CounterMetricFamily("lunapass_cpu_seconds", "Processor time", labels=["process"])

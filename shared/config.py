@@ -161,6 +161,11 @@ class LimitsSection(Section):
     """Seconds for which a session whose connection broke may be resumed."""
     reconnects: Count = 20
     """Resumptions of one session."""
+    effectBytes: AtLeastOne = 64_000_000
+    """Bytes that wait to be written by each side-effect plugin; a frame over that loses its
+    picture there, and is counted."""
+    unsettledBytes: AtLeastOne = 256_000_000
+    """Bytes of frames kept until their side effects are done, for a restarted aggregator."""
     logFrames: AtLeastOne = 5000
     """Judged frames of one session."""
     drainSeconds: Positive = 20.0

@@ -311,6 +311,11 @@ class WsMiddlewares(Section):
         )
 
     @property
+    def needs_frames(self) -> bool:
+        """Whether a side-effect plugin is on that needs the frames."""
+        return self.FileLogger.isEnabled or self.VideoRedis.isEnabled
+
+    @property
     def user_plugins(self) -> dict[str, UserPlugin]:
         """The user's own plugins by name, in the file's order."""
         return self.__pydantic_extra__ or {}

@@ -135,7 +135,10 @@ class GatewayHello:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A session begins. ``at`` is in seconds of the epoch; ``seed`` feeds the plugins' chance."""
+    """A session begins. ``at`` is in seconds of the epoch; ``seed`` feeds the plugins' chance.
+
+    In a replay, ``settled`` is the last frame (or ``END``) whose side effects are done.
+    """
 
     incarnation: Name
     session: SessionId
@@ -145,6 +148,7 @@ class Open:
     mirrored: bool = False
     client: Annotated[str, Field(max_length=8192)] = "{}"
     replay: bool = False
+    settled: Natural = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +234,7 @@ class Resumed:
     found: bool
     profile: Profile = Profile.PASSIVE
     final: bool = False
+    settled: Natural = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from aggregator.plugins.video_redis import VideoRedis
 from shared.checks import Rules
 from shared.config import Config
 
-AVAILABLE = frozenset({"FileLogger", "VideoRedis", "Callbacks"})
-
 
 def build(config: Config, rules: Rules) -> list[Sink]:
     """Make the side-effect plugins.

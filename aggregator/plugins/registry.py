@@ -27,6 +27,8 @@ DECIDING: dict[str, type[Plugin]] = {
 """Plugins after the user's own."""
 
 BUILT_IN = GATHERING | DECIDING
+EFFECTS = frozenset({"FileLogger", "VideoRedis", "Callbacks"})
+"""Plugins without a say, which ``aggregator.effects`` runs after the answer."""
 
 
 class Registry:
@@ -97,8 +99,8 @@ def _of_user(config: Config) -> Iterator[tuple[str, Maker]]:
 def _check(config: Config) -> None:
     plugins = config.MIDDLEWARES.WS
     for name in type(plugins).model_fields:
-        if getattr(plugins, name).isEnabled and name not in BUILT_IN:
+        if getattr(plugins, name).isEnabled and name not in BUILT_IN.keys() | EFFECTS:
             raise ConfigError(
                 f"[MIDDLEWARES.WS.{name}] isEnabled: this version has no such plugin; "
-                f"it has {', '.join(BUILT_IN)}. Set isEnabled = 0"
+                f"it has {', '.join([*BUILT_IN, *sorted(EFFECTS)])}. Set isEnabled = 0"
             )

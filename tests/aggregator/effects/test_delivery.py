@@ -88,7 +88,7 @@ def test_a_standing_plugin_loses_pictures_then_events_but_no_end() -> None:
     recorder.gate.set()
     until(effects, 1, END)
     frames = [event for event in recorder.events if isinstance(event, FrameJudged)]
-    assert [f.seq for f in frames] == list(range(1, len(frames) + 1))
+    assert [f.seq for f in frames] == sorted({f.seq for f in frames})
     pictures = [frame.frame is not None for frame in frames]
     assert 0 < sum(pictures) < len(pictures) < 60
     assert len(frames) + health.dropped == 999

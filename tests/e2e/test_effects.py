@@ -1,0 +1,66 @@
+"""Side effects of the whole service: nothing lost and nothing twice when the aggregator dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from pathlib import Path
+
+from lunapass.client import Client
+from shared.protocol import Command
+from shared.session_log import SessionLog, folders, read_session
+from tests.support.service import Service, running
+from tests.support.stamp import stamped_jpeg
+
+
+async def play(service: Service, person: int, frames: int, *, pause: float = 0.0) -> list[bytes]:
+    """Send so many frames that are not accepted, then one that is; the frames with a status."""
+    judged = []
+    async with Client(service.url) as client:
+        for number in range(frames + 1):
+            sent = stamped_jpeg(person, 200 if number == frames else number % 10)
+            await client.send_frame(sent)
+            answer = await client.receive()
+            if answer.command is Command.STATUS:
+                judged.append(sent)
+            await asyncio.sleep(pause)
+        assert (await client.receive()).body["isOk"]
+    return judged
+
+
+def ended_logs(path: Path, count: int) -> list[SessionLog]:
+    """Await so many finished folders."""
+    deadline = time.monotonic() + 20
+    while True:
+        logs = [read_session(folder) for folder in folders(path)]
+        if sum(log.verdict is not None for log in logs) == count:
+            return logs
+        assert time.monotonic() < deadline, logs
+        time.sleep(0.05)
+
+
+async def test_every_frame_is_in_the_files_though_the_aggregator_is_killed(tmp_path: Path) -> None:
+    """Ten sessions, the aggregator killed three times: each judged frame is there, once."""
+    settings = f'[MIDDLEWARES.WS.FileLogger]\nisEnabled = 1\nargs.path = "{tmp_path}/logs"\n'
+    with running(settings) as service:
+        playing = [
+            asyncio.create_task(play(service, person, 30, pause=0.05)) for person in range(10)
+        ]
+        for _ in range(3):
+            await asyncio.sleep(0.7)
+            for pid in service.pids("aggregator"):
+                os.kill(pid, signal.SIGKILL)
+        sent = await asyncio.gather(*playing)
+        logs = await asyncio.to_thread(ended_logs, tmp_path / "logs", 10)
+        assert service.metric('lunapass_effects_dropped{plugin="FileLogger"}') == 0
+    written = []
+    for log in logs:
+        assert log.verdict is not None
+        assert log.verdict.accepted
+        assert len(log.frames) == log.verdict.frames
+        assert [frame.seq for frame in log.frames] == sorted({frame.seq for frame in log.frames})
+        assert log.frames[-1].errors == ()
+        written.append([(log.folder / (frame.file or "")).read_bytes() for frame in log.frames])
+    assert sorted(written) == sorted(sent)
