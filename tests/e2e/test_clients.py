@@ -13,13 +13,13 @@ import pytest
 
 from lunapass.client import Answer, Client, NoVerdict, Refused, SyncClient
 from shared.protocol import Command
-from tests.support.service import KEY, Service, running
+from tests.support.service import KEY, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with running() as started:
+    with running(UNPACED) as started:
         yield started
 
 

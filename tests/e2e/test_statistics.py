@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lunapass.client import Client
 from shared.protocol import Command
-from tests.support.service import Service, running
+from tests.support.service import UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 
 FRAMES = 12
@@ -37,7 +37,7 @@ class Played:
 
 @pytest.fixture(scope="module")
 def played() -> Iterator[Played]:
-    with running() as started:
+    with running(UNPACED) as started:
         yield Played(started, asyncio.run(play(started)))
 
 

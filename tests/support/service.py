@@ -18,6 +18,8 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).parents[2]
+UNPACED = "[LIMITS]\nframesPerSecond = 1000.0\nframeBurst = 1000\n"
+"""Settings for a test that sends as fast as it is answered."""
 KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"
 
 

@@ -27,7 +27,7 @@ def test_an_error_leaves_the_older_file(tmp_path: Path) -> None:
     """What was there before stays, what was half written goes."""
     path = tmp_path / "a.mp4"
     path.write_text("older")
-    with pytest.raises(ZeroDivisionError), output.writing(path) as part:
+    with pytest.raises(ZeroDivisionError), output.writing(path) as part:  # noqa: PT012
         part.write_text("half")
         raise ZeroDivisionError
     assert path.read_text() == "older"
