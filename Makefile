@@ -5,8 +5,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
+TOOLS  := kiosk/node_modules/.installed
 
-.PHONY: help venv models demo test lint types unit e2e chaos format bench-plumbing docs docs-config lock
+.PHONY: help venv models demo kiosk test lint types unit e2e chaos format bench-plumbing docs docs-config lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -33,7 +34,14 @@ lint: $(STAMP) ## check style and docstrings
 types: $(STAMP) ## check types
 	$(BIN)/mypy
 
-unit: models ## run the tests of single packages
+kiosk: $(TOOLS) ## build the browser library and the page into kiosk/dist
+	cd kiosk && npm run --silent types && npm run --silent build
+
+$(TOOLS): kiosk/package.json kiosk/package-lock.json
+	cd kiosk && npm ci --silent --ignore-scripts
+	@touch $@
+
+unit: models $(if $(shell command -v npm),$(TOOLS)) ## run the tests of single packages
 	$(BIN)/pytest -n $(JOBS) --ignore=tests/e2e
 
 e2e: models ## run the tests of the whole service

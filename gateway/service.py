@@ -18,7 +18,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from gateway import metrics
+from gateway import metrics, static_files
 from gateway.admission import Admission
 from gateway.connection import Connection
 from gateway.dispatch import Dispatcher
@@ -226,6 +226,9 @@ class Gateway:
         routes.add("/metrics", lambda _: respond(statistics.exposition(), PROMETHEUS), private=True)
         routes.add("/statistics", lambda _: respond(statistics.json(), JSON), private=True)
         routes.add("/.well-known/jwks.json", lambda _: respond(self._jwks, JSON))
+        page = self._config.KIOSK
+        if page.isEnabled:
+            static_files.add_routes(routes, Path(page.directory or static_files.installed()))
         return routes
 
     def _readiness(self) -> Response:

@@ -222,7 +222,8 @@ async def demonstrate(
         console.print(f"token verified: session {claims['sid']}, id {claims['jti']}")
         console.print(f"best shot written to {files.best_shot}")
         if camera:
-            console.print(f"the service goes on at {url} until Ctrl-C")
+            page = f"http://localhost:{config.LUNA_PASS.port}/"
+            console.print(f"open {page} before a camera; Ctrl-C ends the service")
             with contextlib.suppress(asyncio.CancelledError):
                 await supervisor.wait()
     finally:

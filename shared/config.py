@@ -89,6 +89,15 @@ class OipSection(Section):
     """Seconds for which a server that failed is asked last."""
 
 
+class KioskSection(Section):
+    """The kiosk page and the browser library, served by the gateway for demo and small sites."""
+
+    isEnabled: Flag = True
+    """1 serves the page at ``/`` and the operator's page at ``/status``."""
+    directory: str = ""
+    """Folder of the page; empty takes the one that is installed with the service."""
+
+
 class TransportSection(Section):
     """How the roles of one cell find each other."""
 
@@ -208,6 +217,8 @@ class Config(Section):
     """Model files of the ``onnx`` backend."""
     OIP: OipSection = OipSection()
     """Inference servers of the Open Inference Protocol v2, used by the backend ``oip``."""
+    KIOSK: KioskSection = KioskSection()
+    """The kiosk page and the browser library, served by the gateway for demo and small sites."""
     TRANSPORT: TransportSection = TransportSection()
     """How the roles of one cell find each other."""
     LIMITS: LimitsSection = LimitsSection()

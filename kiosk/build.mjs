@@ -1,0 +1,47 @@
+/** Builds dist/: the library, the kiosk page and the operator's page. */
+
+import { cp, mkdir, readFile, rm } from "node:fs/promises";
+import { build, transform } from "esbuild";
+
+const out = process.argv[2] ?? "dist";
+
+/** A style sheet that is imported by a script becomes its minified text. */
+const styleText = {
+  name: "style-text",
+  setup({ onLoad }) {
+    onLoad({ filter: /lib[\\/].*\.css$/ }, async ({ path }) => {
+      const { code } = await transform(await readFile(path, "utf8"), {
+        loader: "css",
+        minify: true,
+        target: "chrome111",
+      });
+      return { contents: code, loader: "text" };
+    });
+  },
+};
+
+/** @type {import("esbuild").BuildOptions} */
+const common = {
+  bundle: true,
+  minify: true,
+  charset: "utf8",
+  legalComments: "none",
+  target: ["chrome111", "firefox113", "safari16.4"],
+  outdir: out,
+  plugins: [styleText],
+};
+
+await rm(out, { recursive: true, force: true });
+await mkdir(`${out}/texts`, { recursive: true });
+await Promise.all([
+  build({
+    ...common,
+    format: "esm",
+    entryPoints: { "lunapass.esm": "src/lib/index.js", page: "src/page/page.js" },
+  }),
+  build({ ...common, format: "iife", entryPoints: ["src/classic/*.js"] }),
+  build({ ...common, bundle: false, plugins: [], entryPoints: ["src/page/page.css"] }),
+  cp("src/page/index.html", `${out}/index.html`),
+  cp("src/page/icon.svg", `${out}/icon.svg`),
+  cp("src/page/texts", `${out}/texts`, { recursive: true }),
+]);

@@ -1,0 +1,123 @@
+/** One liveness check: takes frames at the asked pace until the verdict. */
+
+import { LunaPassError } from "./errors.js";
+import { pause } from "./wait.js";
+
+const FROZEN_MS = 10_000;
+const NO_FACE = 8;
+
+/**
+ * @typedef {object} Parts
+ * @property {import("./link.js").Link} link
+ * @property {HTMLVideoElement} video
+ * @property {import("./shutter.js").Shutter} shutter
+ * @property {() => number} zoom
+ * @property {number} interval ms between two frames
+ * @property {number} timeout ms in which the verdict must come
+ * @property {string | undefined} detector address of the face detector's module
+ * @property {(status: import("./lunapass.js").FrameStatus) => void} onFrameStatus
+ *
+ * @typedef {{sees: (video: HTMLVideoElement) => Promise<boolean>}} Detector
+ */
+
+export class Check {
+  /** @type {(verdict: import("./lunapass.js").Verdict) => void} */
+  #resolve = () => {};
+  /** @type {(error: unknown) => void} */
+  #reject = () => {};
+  /** @type {Detector | null} */
+  #detector = null;
+  #over = false;
+  #pictures = -1;
+  #moved = performance.now();
+  #parts;
+  #timer;
+
+  /** @param {Parts} parts */
+  constructor(parts) {
+    this.#parts = parts;
+    /** @type {Promise<import("./lunapass.js").Verdict>} */
+    this.verdict = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    const late = new LunaPassError("timeout", `no verdict in ${parts.timeout} ms`, "verdict");
+    this.#timer = setTimeout(() => this.fail(late), parts.timeout);
+    if (parts.detector) this.#loadDetector(parts.detector);
+    this.#run().catch((error) => this.fail(error));
+  }
+
+  /** @param {import("./lunapass.js").FrameStatus} status */
+  status(status) {
+    if (this.#over) return;
+    try {
+      this.#parts.onFrameStatus(status);
+    } catch (error) {
+      reportError(error); // the page's own fault must not end the check
+    }
+  }
+
+  /** @param {import("./lunapass.js").Verdict} verdict */
+  decide(verdict) {
+    this.#end();
+    this.#resolve(verdict);
+  }
+
+  /** @param {unknown} error */
+  fail(error) {
+    this.#end();
+    this.#reject(error);
+  }
+
+  #end() {
+    this.#over = true;
+    clearTimeout(this.#timer);
+  }
+
+  async #run() {
+    while (!this.#over) {
+      const began = performance.now();
+      this.#checkMotion(began);
+      if (this.#parts.link.up && this.#parts.link.unanswered.room) await this.#frame();
+      await pause(Math.max(10, this.#parts.interval - (performance.now() - began)));
+    }
+  }
+
+  async #frame() {
+    const { link, shutter, video, zoom } = this.#parts;
+    if (this.#detector !== null && !(await this.#detector.sees(video))) {
+      this.status({ isOk: false, errors: [NO_FACE], details: {} });
+      return;
+    }
+    const picture = await shutter.take(video, zoom(), link.limits);
+    if (!this.#over) link.send(picture);
+  }
+
+  /**
+   * A camera may stop without a word.
+   *
+   * @param {number} now
+   */
+  #checkMotion(now) {
+    const pictures = this.#parts.video.getVideoPlaybackQuality().totalVideoFrames;
+    if (pictures !== this.#pictures || document.visibilityState === "hidden") this.#moved = now;
+    this.#pictures = pictures;
+    if (now - this.#moved > FROZEN_MS) {
+      throw new LunaPassError("camera.lost", "the camera gives no new pictures");
+    }
+  }
+
+  /**
+   * Without its module the check goes on: the service finds faces itself.
+   *
+   * @param {string} address
+   */
+  async #loadDetector(address) {
+    try {
+      const module = await import(new URL(address, document.baseURI).href);
+      this.#detector = await module.load();
+    } catch (error) {
+      console.warn("LunaPass: the face detector is left out:", error);
+    }
+  }
+}

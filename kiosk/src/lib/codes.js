@@ -1,0 +1,102 @@
+/** What a code of a frame status asks the person to do, and which of several comes first. */
+
+/**
+ * Hints in order of importance: of a frame's codes, the hint that stands first here is shown.
+ * Everything a person cannot act on (failed estimators, aggregation) is `hold`.
+ */
+export const HINTS = Object.freeze([
+  "camera",
+  "aim",
+  "one",
+  "closer",
+  "back",
+  "down",
+  "up",
+  "left",
+  "right",
+  "moreLight",
+  "lessLight",
+  "evenLight",
+  "glare",
+  "turnRight",
+  "turnLeft",
+  "untiltRight",
+  "untiltLeft",
+  "chinUp",
+  "chinDown",
+  "uncover",
+  "glasses",
+  "openEyes",
+  "closeEyes",
+  "straight",
+  "still",
+  "hold",
+]);
+
+/** @type {Readonly<Record<number, string>>} */
+const HINT_OF_CODE = Object.freeze({
+  3: "still",
+  4: "lessLight",
+  5: "moreLight",
+  6: "evenLight",
+  7: "glare",
+  8: "aim",
+  9: "one",
+  10: "camera",
+  11: "camera",
+  12: "closer",
+  13: "closer",
+  14: "up",
+  15: "left",
+  16: "down",
+  17: "right",
+  19: "turnRight",
+  20: "turnLeft",
+  21: "untiltRight",
+  22: "untiltLeft",
+  23: "chinUp",
+  24: "chinDown",
+  26: "uncover",
+  28: "glasses",
+  30: "still",
+  33: "still",
+  38: "back",
+  51: "openEyes",
+  61: "openEyes",
+  62: "closeEyes",
+  63: "straight",
+  64: "turnRight",
+  65: "turnLeft",
+  66: "straight",
+  67: "chinUp",
+  68: "chinDown",
+});
+
+const isPrompt = (/** @type {number} */ code) => code >= 61 && code <= 68;
+
+/**
+ * @typedef {object} Hint
+ * @property {string} name one of HINTS
+ * @property {number} code the code it stands for, 0 for none
+ * @property {boolean} prompt whether it asks for an action of the active check
+ */
+
+/** @type {Readonly<Hint>} */
+export const HOLD = Object.freeze({ name: "hold", code: 0, prompt: false });
+
+/**
+ * Choose the one hint of a frame.
+ *
+ * @param {readonly number[]} errors codes of the frame status
+ * @returns {Readonly<Hint>}
+ */
+export function hintOf(errors) {
+  let best = HOLD;
+  for (const code of errors) {
+    const name = HINT_OF_CODE[code];
+    if (name !== undefined && HINTS.indexOf(name) < HINTS.indexOf(best.name)) {
+      best = { name, code, prompt: isPrompt(code) };
+    }
+  }
+  return best;
+}

@@ -1,0 +1,75 @@
+/** How much and how fast: unanswered frames and pauses between attempts. No I/O, no clock. */
+
+/** Frames that were sent and are not answered yet, by the server's own numbers. */
+export class Unanswered {
+  /** @type {Set<number>} */
+  #open = new Set();
+  #last = 0;
+
+  /** @param {number} most most frames that may be open */
+  constructor(most = 1) {
+    this.most = most;
+  }
+
+  /**
+   * Begin anew on a fresh or resumed connection; what was open is not waited for any more.
+   *
+   * @param {number} received frames that the server has received so far
+   * @param {number} most most frames that may be open
+   */
+  restart(received, most) {
+    this.#open.clear();
+    this.#last = received;
+    this.most = Math.max(1, most);
+  }
+
+  /** Note a sent frame. */
+  sent() {
+    this.#open.add(++this.#last);
+  }
+
+  /** @param {number} seq number of the frame that an answer names */
+  answered(seq) {
+    this.#open.delete(seq);
+  }
+
+  /** Whether one more frame may be sent. */
+  get room() {
+    return this.#open.size < this.most;
+  }
+
+  /** Number of open frames. */
+  get size() {
+    return this.#open.size;
+  }
+}
+
+/** Pauses between attempts: doubled each time, with jitter so that many clients spread out. */
+export class Backoff {
+  #next;
+
+  /**
+   * @param {object} [options]
+   * @param {number} [options.first] first pause in ms
+   * @param {number} [options.most] longest pause in ms
+   * @param {() => number} [options.random] gives 0 to 1
+   */
+  constructor({ first = 250, most = 4000, random = Math.random } = {}) {
+    this.first = first;
+    this.most = most;
+    this.random = random;
+    this.#next = first;
+  }
+
+  /** The next pause in ms: between half of it and the whole. */
+  pause() {
+    const whole = this.#next;
+    this.#next = Math.min(this.most, whole * 2);
+    return whole * (0.5 + 0.5 * this.random());
+  }
+
+  /** Begin again with the first pause. */
+  reset() {
+    this.#next = this.first;
+  }
+}

@@ -1,0 +1,252 @@
+/** The connection to the service: CONNECT, heartbeats, and resuming after it breaks. */
+
+import { LunaPassError } from "./errors.js";
+import { Backoff, Unanswered } from "./flow.js";
+import { Close, SUBPROTOCOL, decode, encode, fatal } from "./protocol.js";
+import { pause, within } from "./wait.js";
+
+const ATTEMPT_MS = 8000;
+const ANSWER_MS = 15_000;
+const WATCH_MS = 500;
+const SILENT_BEATS = 2.5;
+
+/**
+ * @typedef {object} LinkEvents
+ * @property {(message: import("./protocol.js").Message) => void} message STATUS, DROPPED or RESULT
+ * @property {(state: "up" | "down") => void} state the connection came up, or went down
+ * @property {(error: LunaPassError) => void} failed it is over for good
+ *
+ * @typedef {{id: string, token: string}} Identity a session and its resume token
+ */
+
+export class Link {
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #watch;
+  #backoff = new Backoff();
+  #closed = false;
+  #decided = false;
+  #heard = 0;
+  #spoken = 0;
+  #beat = 0;
+  #said = "";
+
+  /**
+   * @param {object} options
+   * @param {string} options.url address such as `wss://host/ws`
+   * @param {Record<string, unknown>} options.client what to tell of the client
+   * @param {Identity | null} options.identity session to resume
+   * @param {number} options.heartbeat seconds between heartbeats to ask for
+   * @param {number} options.patience ms in which the first connection, or a resumption, must come
+   * @param {LinkEvents} options.events
+   */
+  constructor({ url, client, identity, heartbeat, patience, events }) {
+    this.url = url;
+    this.client = client;
+    this.identity = identity;
+    this.heartbeat = heartbeat;
+    this.patience = patience;
+    this.events = events;
+    /** @type {Record<string, number>} */
+    this.limits = {};
+    this.unanswered = new Unanswered();
+  }
+
+  /**
+   * Connect, with further attempts while patience lasts.
+   *
+   * @throws {LunaPassError}
+   */
+  async open() {
+    const deadline = performance.now() + this.patience;
+    for (;;) {
+      try {
+        await this.#attempt(Math.min(ATTEMPT_MS, Math.max(1, deadline - performance.now())));
+        this.#backoff.reset();
+        this.events.state("up");
+        return;
+      } catch (error) {
+        if (this.#closed) throw new LunaPassError("aborted", "the connection was closed");
+        if (this.#mustEnd(/** @type {LunaPassError} */ (error), deadline)) throw error;
+      }
+      await pause(this.#backoff.pause());
+    }
+  }
+
+  /** Whether the connection is up. */
+  get up() {
+    return this.#socket !== null;
+  }
+
+  /**
+   * Send one picture.
+   *
+   * @param {Blob} picture
+   */
+  send(picture) {
+    if (this.#socket === null) return;
+    this.#socket.send(picture);
+    this.#spoken = performance.now();
+    this.unanswered.sent();
+  }
+
+  /** End session and connection. */
+  close() {
+    if (this.#socket !== null && !this.#decided) this.#socket.send(encode("DISCONNECT"));
+    this.#closed = true;
+    this.#drop();
+  }
+
+  /**
+   * @param {LunaPassError} error
+   * @param {number} deadline
+   */
+  #mustEnd(error, deadline) {
+    if (error.code === "session.unknown") {
+      this.identity = null; // the service knows it no more: go on with a session of its own
+      return false;
+    }
+    const passing = error.code === "network.unreachable" || error.code === "timeout";
+    return !passing || performance.now() >= deadline;
+  }
+
+  /**
+   * One connection up to CONNECTED.
+   *
+   * @param {number} ms
+   */
+  async #attempt(ms) {
+    /** @type {WebSocket} */
+    let socket;
+    try {
+      socket = new WebSocket(this.url, SUBPROTOCOL);
+    } catch (error) {
+      throw new LunaPassError("state", `not an address for connectWS: ${error}`);
+    }
+    socket.binaryType = "arraybuffer";
+    this.#said = "";
+    try {
+      const granted = await within(this.#handshake(socket), ms, "connection");
+      if (this.#closed) throw new LunaPassError("aborted", "the connection was closed");
+      this.#begin(socket, granted.headers);
+    } catch (error) {
+      discard(socket);
+      throw error;
+    }
+  }
+
+  /**
+   * @param {WebSocket} socket
+   * @returns {Promise<import("./protocol.js").Message>}
+   */
+  #handshake(socket) {
+    return new Promise((resolve, reject) => {
+      socket.onopen = () => socket.send(encode("CONNECT", this.#connectHeaders()));
+      socket.onmessage = ({ data }) => {
+        try {
+          const message = decode(data);
+          if (message.command === "CONNECTED") resolve(message);
+          else if (message.command === "ERROR") this.#said = String(message.body?.code ?? "");
+        } catch (error) {
+          reject(error);
+        }
+      };
+      socket.onclose = ({ code }) => {
+        const unknown = code === Close.SESSION_UNKNOWN ? "session.unknown" : "network.unreachable";
+        reject(fatal(code, this.#said) ?? new LunaPassError(unknown, `closed with ${code}`));
+      };
+    });
+  }
+
+  #connectHeaders() {
+    const asked = { "heartbeat-interval": this.heartbeat, client: this.client };
+    if (this.identity === null) return asked;
+    const { id, token } = this.identity;
+    return { ...asked, "session-id": id, "resume-token": token };
+  }
+
+  /**
+   * @param {WebSocket} socket
+   * @param {Record<string, any>} granted headers of CONNECTED
+   */
+  #begin(socket, granted) {
+    this.#socket = socket;
+    this.identity = { id: granted["session-id"], token: granted["resume-token"] };
+    this.limits = granted.limits ?? {};
+    this.#beat = 1000 * (Number(granted["heartbeat-interval"]) || this.heartbeat);
+    this.unanswered.restart(Number(granted.seq) || 0, this.limits.unansweredFrames ?? 1);
+    this.#heard = this.#spoken = performance.now();
+    socket.onmessage = ({ data }) => this.#receive(data);
+    socket.onclose = ({ code }) => this.#lost(code);
+    this.#watch = setInterval(() => this.#look(), WATCH_MS);
+  }
+
+  /** @param {unknown} data */
+  #receive(data) {
+    this.#heard = performance.now();
+    let message;
+    try {
+      message = decode(data);
+    } catch (error) {
+      this.close();
+      this.events.failed(/** @type {LunaPassError} */ (error));
+      return;
+    }
+    if (message.command === "ERROR") this.#said = String(message.body?.code ?? "");
+    if (message.headers.seq !== undefined) this.unanswered.answered(message.headers.seq);
+    if (message.command === "RESULT") this.#decided = true;
+    if (message.command !== "HEARTBEAT") this.events.message(message);
+  }
+
+  /** Send heartbeats; give a connection up that is silent. */
+  #look() {
+    const now = performance.now();
+    if (now - this.#spoken >= this.#beat) {
+      this.#socket?.send(encode("HEARTBEAT"));
+      this.#spoken = now;
+    }
+    const due = this.unanswered.size > 0 ? ANSWER_MS : Infinity;
+    if (now - this.#heard > Math.min(due, SILENT_BEATS * this.#beat)) this.#lost(0);
+  }
+
+  /**
+   * The connection is gone: resume it, unless all is said.
+   *
+   * @param {number} code close code, 0 for silence
+   */
+  #lost(code) {
+    this.#drop();
+    if (this.#closed || this.#decided) return;
+    const error = fatal(code, this.#said);
+    if (error !== null) {
+      this.events.failed(error);
+      return;
+    }
+    this.events.state("down");
+    this.open().catch((reason) => this.events.failed(lostFor(reason)));
+  }
+
+  #drop() {
+    clearInterval(this.#watch);
+    if (this.#socket !== null) discard(this.#socket);
+    this.#socket = null;
+  }
+}
+
+/** @param {WebSocket} socket */
+function discard(socket) {
+  socket.onopen = socket.onmessage = socket.onclose = null;
+  socket.close();
+}
+
+/**
+ * @param {LunaPassError} error why the last attempt to resume failed
+ * @returns {LunaPassError}
+ */
+function lostFor(error) {
+  const passing = error.code === "network.unreachable" || error.code === "timeout";
+  return passing
+    ? new LunaPassError("network.lost", "the connection could not be resumed", error.message)
+    : error;
+}

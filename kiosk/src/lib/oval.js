@@ -1,0 +1,59 @@
+/** The guide in which the face belongs, with the progress of the active actions around it. */
+
+import { svg } from "./icons.js";
+
+const [WIDTH, HEIGHT] = [75, 100];
+const [RX, RY] = [WIDTH / 2, HEIGHT / 2];
+const GAP = 0.06;
+
+export class Oval {
+  #ring = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" });
+  #drawn = "";
+
+  constructor() {
+    this.element = document.createElement("div");
+    this.element.className = "lp-oval";
+    this.element.append(this.#ring);
+    this.show(0, 0);
+  }
+
+  /**
+   * Draw the ring, in as many parts as there are actions.
+   *
+   * @param {number} done actions done
+   * @param {number} total actions asked; 0 for none
+   */
+  show(done, total) {
+    const drawn = `${done}/${total}`;
+    if (drawn === this.#drawn) return;
+    this.#drawn = drawn;
+    this.#ring.replaceChildren(...(total > 0 ? parts(done, total) : [whole()]));
+  }
+}
+
+function whole() {
+  return svg("ellipse", { cx: WIDTH / 2, cy: HEIGHT / 2, rx: RX, ry: RY });
+}
+
+/**
+ * @param {number} done
+ * @param {number} total
+ */
+function parts(done, total) {
+  return Array.from({ length: total }, (_, index) => {
+    const [from, to] = [index / total + GAP / 2, (index + 1) / total - GAP / 2];
+    const d = `M${at(from)}A${RX} ${RY} 0 ${to - from > 0.5 ? 1 : 0} 1 ${at(to)}`;
+    return svg("path", { d, "data-done": String(index < done) });
+  });
+}
+
+/**
+ * Point of the ellipse at a share of its way, clockwise from the top.
+ *
+ * @param {number} share
+ */
+function at(share) {
+  const angle = 2 * Math.PI * share;
+  const [x, y] = [WIDTH / 2 + RX * Math.sin(angle), HEIGHT / 2 - RY * Math.cos(angle)];
+  return `${x.toFixed(2)} ${y.toFixed(2)}`;
+}

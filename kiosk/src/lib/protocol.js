@@ -1,0 +1,70 @@
+/**
+ * The wire protocol `lpproto.v1` (docs/protocol.md): texts in, messages out, no I/O.
+ *
+ * @typedef {{command: string, headers: Record<string, any>, body: any}} Message
+ */
+
+import { LunaPassError } from "./errors.js";
+
+export const SUBPROTOCOL = "lpproto.v1";
+
+/** Close codes that the client tells apart. */
+export const Close = Object.freeze({
+  POLICY: 1008,
+  TOO_BIG: 1009,
+  OVERLOADED: 1013,
+  BAD_MESSAGE: 4000,
+  SESSION_UNKNOWN: 4003,
+  REPLACED: 4004,
+});
+
+/**
+ * @param {string} command
+ * @param {Record<string, unknown>} [headers]
+ * @returns {string}
+ */
+export function encode(command, headers = {}) {
+  return JSON.stringify({ command, headers, body: null });
+}
+
+/**
+ * Decode a message of the server.
+ *
+ * @param {unknown} data
+ * @returns {Message}
+ * @throws {LunaPassError} it is not of this protocol
+ */
+export function decode(data) {
+  let value;
+  try {
+    value = JSON.parse(/** @type {string} */ (data));
+  } catch {
+    throw new LunaPassError("server.refused", "the server's message is not JSON");
+  }
+  if (typeof value?.command !== "string") {
+    throw new LunaPassError("server.refused", "the server's message has no command");
+  }
+  return { command: value.command, headers: value.headers ?? {}, body: value.body ?? null };
+}
+
+/**
+ * What the end of a connection means.
+ *
+ * @param {number} close close code
+ * @param {string} said code of the ERROR that came before it, or ""
+ * @returns {LunaPassError | null} the error that ends the check; null where resuming may help
+ */
+export function fatal(close, said) {
+  switch (close) {
+    case Close.OVERLOADED:
+      return new LunaPassError("server.full", "the service takes no further session now", said);
+    case Close.REPLACED:
+      return new LunaPassError("session.replaced", "the session was resumed elsewhere", said);
+    case Close.POLICY:
+    case Close.TOO_BIG:
+    case Close.BAD_MESSAGE:
+      return new LunaPassError("server.refused", `the service refused: ${said || close}`, said);
+    default:
+      return null;
+  }
+}

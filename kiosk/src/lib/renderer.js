@@ -1,0 +1,145 @@
+/** Shows what a frame status asks of the person: one hint in words and as a picture, and a guide. */
+
+import { hintOf } from "./codes.js";
+import { icon } from "./icons.js";
+import { Oval } from "./oval.js";
+import { progressOf } from "./progress.js";
+import css from "./renderer.css";
+import { SteadyHint } from "./steady.js";
+import { OPERATOR_WORDS, WORDS } from "./words.js";
+
+/**
+ * @typedef {object} RendererOptions
+ * @property {boolean | Record<string, string>} [text] false: no words; an object: words by hint
+ * @property {boolean | object} [graphics] false: neither guide nor pictures
+ * @property {Record<string | number, string>} [errorMessages] words by code
+ * @property {"selfie" | "operator"} [mode] whether the person sees the picture as in a mirror
+ */
+
+export class LPMessageRenderer {
+  #steady = new SteadyHint();
+  #oval = new Oval();
+  #element = document.createElement("div");
+  #picture = document.createElement("div");
+  #words = document.createElement("p");
+  #step = document.createElement("p");
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  #options;
+  #texts;
+
+  /** @param {RendererOptions} [options] */
+  constructor(options = {}) {
+    const { text, mode = "selfie", errorMessages = {}, graphics = true } = options;
+    this.#options = { graphics: graphics !== false, text: text !== false, mode, errorMessages };
+    const own = typeof text === "object" ? text : {};
+    this.#texts = { ...WORDS, ...(mode === "operator" ? OPERATOR_WORDS : {}), ...own };
+  }
+
+  /**
+   * Draw into an element, over what it shows.
+   *
+   * @param {HTMLElement} root
+   */
+  async init(root) {
+    useStyle();
+    if (getComputedStyle(root).position === "static") root.style.position = "relative";
+    const bubble = document.createElement("div");
+    bubble.className = "lp-bubble";
+    bubble.setAttribute("role", "status");
+    this.#element.className = "lp-renderer";
+    this.#picture.className = "lp-picture";
+    this.#words.className = "lp-words";
+    this.#step.className = "lp-step";
+    const said = document.createElement("div");
+    said.append(this.#words, this.#step);
+    bubble.append(...(this.#options.graphics ? [this.#picture] : []), said);
+    this.#words.hidden = this.#step.hidden = !this.#options.text;
+    this.#element.replaceChildren(bubble, ...(this.#options.graphics ? [this.#oval.element] : []));
+    root.append(this.#element);
+  }
+
+  /**
+   * Take a frame status; what is shown follows without flickering.
+   *
+   * @param {import("./lunapass.js").FrameStatus} status
+   */
+  render(status) {
+    this.#steady.push(hintOf(status.errors ?? []), performance.now());
+    const progress = progressOf(status.details);
+    this.#oval.show(progress.done, progress.total);
+    this.#write(this.#step, progress.total > 0 ? this.#stepText(progress) : "");
+    this.#refresh();
+  }
+
+  /**
+   * Show words of the page's own at once, such as that the connection is being restored.
+   *
+   * @param {string} words
+   * @param {string} [name] of a picture
+   */
+  notice(words, name = "wait") {
+    clearTimeout(this.#timer);
+    this.#steady = new SteadyHint();
+    this.#show(name, words);
+  }
+
+  /** Remove everything that was drawn. */
+  destroy() {
+    clearTimeout(this.#timer);
+    this.#element.remove();
+  }
+
+  #refresh() {
+    clearTimeout(this.#timer);
+    const now = performance.now();
+    const hint = this.#steady.shown(now);
+    if (hint !== null) this.#show(hint.name, this.#wordsOf(hint));
+    const due = this.#steady.due(now);
+    if (due !== null) this.#timer = setTimeout(() => this.#refresh(), due);
+  }
+
+  /** @param {Readonly<import("./codes.js").Hint>} hint */
+  #wordsOf({ name, code }) {
+    return this.#options.errorMessages[code] ?? this.#texts[name] ?? "";
+  }
+
+  /** @param {import("./progress.js").Progress} progress */
+  #stepText({ done, total }) {
+    const number = Math.min(done + 1, total);
+    const text = this.#texts.step ?? "";
+    return text.replace("{number}", String(number)).replace("{total}", String(total));
+  }
+
+  /**
+   * @param {string} name
+   * @param {string} words
+   */
+  #show(name, words) {
+    this.#write(this.#words, words);
+    if (this.#element.dataset.hint === name) return;
+    this.#element.dataset.hint = name;
+    this.#picture.replaceChildren(icon(name, { mirrored: this.#options.mode === "selfie" }));
+  }
+
+  /**
+   * Write only what changes: a screen reader says it again each time.
+   *
+   * @param {HTMLElement} element
+   * @param {string} words
+   */
+  #write(element, words) {
+    if (element.textContent !== words) element.textContent = words;
+  }
+}
+
+/** Add the style once; a constructed one needs no exception in a content security policy. */
+function useStyle() {
+  if (sheet !== null) return;
+  sheet = new CSSStyleSheet();
+  sheet.replaceSync(css);
+  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+}
+
+/** @type {CSSStyleSheet | null} */
+let sheet = null;

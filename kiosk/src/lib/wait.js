@@ -1,0 +1,31 @@
+/** Waiting that always ends. */
+
+import { LunaPassError } from "./errors.js";
+
+/**
+ * @param {number} ms
+ * @returns {Promise<void>}
+ */
+export function pause(ms) {
+  return new Promise((done) => setTimeout(done, ms));
+}
+
+/**
+ * Await a promise, but not for ever.
+ *
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {number} ms
+ * @param {string} what names what is waited for
+ * @returns {Promise<T>}
+ * @throws {LunaPassError} code `timeout`
+ */
+export function within(promise, ms, what) {
+  /** @type {ReturnType<typeof setTimeout>} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    const error = new LunaPassError("timeout", `${what} did not come within ${ms} ms`, what);
+    timer = setTimeout(() => reject(error), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

@@ -1,0 +1,154 @@
+/** The kiosk page: start, check, outcome, and again. */
+
+import { LunaPassError } from "../lib/errors.js";
+import { icon } from "../lib/icons.js";
+import { LunaPass } from "../lib/lunapass.js";
+import { LPMessageRenderer } from "../lib/renderer.js";
+import { outcomeOf, problemOf } from "./outcome.js";
+import { readSettings, serviceAddress } from "./settings.js";
+import { apply, firstLanguage, keep, load } from "./texts.js";
+
+/**
+ * @template {HTMLElement} T
+ * @param {string} id
+ * @returns {T}
+ */
+const byId = (id) => /** @type {T} */ (document.getElementById(id));
+
+const settings = readSettings(location.search);
+/** @type {HTMLSelectElement} */
+const languages = byId("language");
+/** @type {HTMLSelectElement} */
+const cameras = byId("camera");
+/** @type {HTMLInputElement} */
+const zoom = byId("zoom");
+/** @type {HTMLImageElement} */
+const bestshot = byId("bestshot");
+const stage = byId("stage");
+
+const EMBLEMS = { done: "done", failed: "failed", problem: "wait" };
+
+let texts = await load("en");
+/** @type {LunaPass | null} */
+let running = null;
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let returning;
+
+/**
+ * @param {"start" | "check" | "end"} name
+ * @param {string} focus id of what a keyboard or a screen reader goes on from
+ */
+function showScreen(name, focus) {
+  clearTimeout(returning);
+  document.body.dataset.screen = name;
+  byId(focus).focus();
+}
+
+async function check() {
+  showScreen("check", "check-title");
+  const renderer = new LPMessageRenderer({ text: texts.hints, mode: settings.mode });
+  await renderer.init(stage);
+  const pass = new LunaPass(stage, {
+    mode: settings.mode,
+    timeout: settings.timeout,
+    connectTimeout: settings.patience,
+    detector: settings.detector,
+    onConnection: (state) => {
+      renderer.notice(state === "up" ? texts.connecting : texts.reconnecting);
+    },
+  });
+  running = pass;
+  pass.zoom = Number(zoom.value);
+  try {
+    renderer.notice(texts.askingCamera, "camera");
+    await pass.attachCamera(cameras.value);
+    await offerCameras(pass.camera);
+    renderer.notice(texts.connecting);
+    await pass.connectWS(serviceAddress(location));
+    const verdict = await pass.checkLiveness((status) => renderer.render(status));
+    document.dispatchEvent(new CustomEvent("lunapass", { detail: verdict }));
+    end(outcomeOf(verdict, texts));
+  } catch (error) {
+    if (running === pass) end(problemOf(error, texts));
+    if (!(error instanceof LunaPassError)) console.error(error);
+  } finally {
+    await leave(pass);
+    renderer.destroy();
+  }
+}
+
+/** @param {LunaPass} pass */
+async function leave(pass) {
+  if (running === pass) running = null;
+  await pass.detachCamera();
+  await pass.disconnectWS();
+}
+
+/** @param {import("./outcome.js").Outcome} outcome */
+function end({ kind, title, reason, bestshot: picture }) {
+  document.body.dataset.outcome = kind;
+  byId("emblem").replaceChildren(icon(EMBLEMS[kind]));
+  byId("outcome").textContent = title;
+  byId("reason").textContent = reason;
+  byId("again").hidden = kind === "done";
+  byId("next").hidden = kind !== "done";
+  bestshot.hidden = picture === undefined;
+  bestshot.src = picture ?? "";
+  bestshot.alt = texts.bestshot;
+  showScreen("end", "outcome");
+  if (settings.restart > 0) returning = setTimeout(toStart, settings.restart * 1000);
+}
+
+function toStart() {
+  bestshot.removeAttribute("src"); // the next person must not see it
+  showScreen("start", "title");
+}
+
+async function cancel() {
+  if (running !== null) await leave(running);
+  toStart();
+}
+
+/** @param {string} used id of the camera in use */
+async function offerCameras(used) {
+  const found = await LunaPass.cameras();
+  cameras.replaceChildren(
+    ...found.map(({ deviceId, label }, index) => {
+      return new Option(label || `${texts.camera} ${index + 1}`, deviceId);
+    }),
+  );
+  cameras.value = used;
+}
+
+/** @param {string} language */
+async function speak(language) {
+  texts = await load(language);
+  languages.value = language;
+  apply(texts, language);
+}
+
+for (const place of document.querySelectorAll("[data-icon]")) {
+  place.append(icon(/** @type {HTMLElement} */ (place).dataset.icon ?? ""));
+}
+byId("begin").addEventListener("click", check);
+byId("again").addEventListener("click", check);
+byId("next").addEventListener("click", toStart);
+byId("cancel").addEventListener("click", cancel);
+zoom.addEventListener("input", () => {
+  if (running !== null) running.zoom = Number(zoom.value);
+});
+cameras.addEventListener("change", async () => {
+  if (running === null) return;
+  await leave(running);
+  await check();
+});
+languages.addEventListener("change", async () => {
+  keep(languages.value);
+  await speak(languages.value);
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.body.dataset.screen === "check") cancel();
+});
+addEventListener("pagehide", () => running && leave(running));
+
+await speak(firstLanguage(settings.language, [...languages.options].map((o) => o.value)));

@@ -1,0 +1,37 @@
+/** What the page's address says, such as `/?lang=es&mode=operator&restart=10`. */
+
+/**
+ * @typedef {object} Settings
+ * @property {string | null} language
+ * @property {"selfie" | "operator"} mode
+ * @property {number | undefined} timeout ms for one check
+ * @property {number | undefined} patience ms for a connection, or its resumption
+ * @property {number} restart seconds after which a finished page returns to its beginning; 0 never
+ * @property {string | undefined} detector module of the face detector
+ */
+
+/**
+ * @param {string} query
+ * @returns {Settings}
+ */
+export function readSettings(query) {
+  const given = new URLSearchParams(query);
+  const number = (/** @type {string} */ name) => Math.max(0, Number(given.get(name)) || 0);
+  return {
+    language: given.get("lang"),
+    mode: given.get("mode") === "operator" ? "operator" : "selfie",
+    timeout: number("timeout") * 1000 || undefined,
+    patience: number("patience") * 1000 || undefined,
+    restart: number("restart"),
+    detector: given.get("detector") === "1" ? "detector/detector.js" : undefined,
+  };
+}
+
+/**
+ * The service's address beside the page.
+ *
+ * @param {Location} location
+ */
+export function serviceAddress({ protocol, host }) {
+  return `${protocol === "https:" ? "wss" : "ws"}://${host}/ws`;
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { progressOf } from "../../kiosk/src/lib/progress.js";
+import { decode, encode, fatal } from "../../kiosk/src/lib/protocol.js";
+import { fit } from "../../kiosk/src/lib/shutter.js";
+
+test("a message is the object that docs/protocol.md names", () => {
+  const text = encode("CONNECT", { "heartbeat-interval": 10 });
+  assert.deepEqual(JSON.parse(text), {
+    command: "CONNECT",
+    headers: { "heartbeat-interval": 10 },
+    body: null,
+  });
+});
+
+test("what is left out is empty", () => {
+  assert.deepEqual(decode('{"command":"STATUS"}'), { command: "STATUS", headers: {}, body: null });
+});
+
+test("what is not of the protocol is refused by a typed error", () => {
+  for (const data of ["", "{", "[]", "null", '"x"', '{"command":1}', new ArrayBuffer(3)]) {
+    assert.throws(() => decode(data), { code: "server.refused" });
+  }
+});
+
+test("only what resuming cannot mend is fatal", () => {
+  const codes = [1000, 1001, 1006, 1011, 1012, 4001, 4002, 4003, 4005, 0];
+  for (const code of codes) assert.equal(fatal(code, ""), null, String(code));
+  assert.equal(fatal(1013, "session.full")?.code, "server.full");
+  assert.equal(fatal(4004, "")?.code, "session.replaced");
+  for (const code of [1008, 1009, 4000]) assert.equal(fatal(code, "x")?.code, "server.refused");
+});
+
+test("a picture keeps its shape within the server's limits", () => {
+  assert.deepEqual(fit(640, 480, {}), [640, 480]);
+  assert.deepEqual(fit(3840, 2160, { frameWidth: 1920 }), [1920, 1080]);
+  const [width, height] = fit(4000, 3000, { framePixels: 2_304_000 });
+  assert.ok(width * height <= 2_304_000);
+  assert.ok(Math.abs(width / height - 4 / 3) < 0.01);
+});
+
+test("progress that is absent or strange is none", () => {
+  const none = { done: 0, total: 0 };
+  for (const active of [undefined, null, {}, { action: 1, actions: "3" }, { actions: -1 }]) {
+    assert.deepEqual(progressOf({ activeLiveness: active }), none);
+  }
+  assert.deepEqual(progressOf(undefined), none);
+});

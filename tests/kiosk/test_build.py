@@ -1,0 +1,68 @@
+"""The built page in the repository is what its sources give; types and pure parts are right."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.service import ROOT
+
+KIOSK = ROOT / "kiosk"
+BUDGET = 60_000
+
+
+@pytest.fixture(scope="module")
+def node() -> str:
+    """Path of Node.js; the tests skip where it or its packages are not installed."""
+    path = shutil.which("node")
+    if path is None or not (KIOSK / "node_modules" / "esbuild").is_dir():
+        pytest.skip("Node.js or kiosk/node_modules is missing: install it and run 'make kiosk'")
+    return path
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, cwd=KIOSK, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    found = {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+    return {name: data for name, data in found.items() if not name.startswith("detector/")}
+
+
+def test_dist_is_a_fresh_build(node: str, tmp_path: Path) -> None:
+    """Who has no Node.js gets the same page: each committed file equals a build of now."""
+    run(node, "build.mjs", str(tmp_path / "dist"))
+    fresh, committed = contents(tmp_path / "dist"), contents(KIOSK / "dist")
+    assert sorted(fresh) == sorted(committed)
+    changed = [name for name, data in fresh.items() if committed[name] != data]
+    assert changed == [], "run 'make kiosk' and commit kiosk/dist"
+
+
+def test_types(node: str) -> None:
+    """The JSDoc types hold, strictly."""
+    run(node, "node_modules/typescript/bin/tsc")
+
+
+def test_pure_parts(node: str) -> None:
+    """The tests of hints, flow, protocol and texts pass."""
+    files = sorted(str(file) for file in (ROOT / "tests" / "kiosk").glob("*.test.mjs"))
+    assert files
+    assert "fail 0" in run(node, "--test", "--test-reporter=spec", *files)
+
+
+def test_the_page_is_small() -> None:
+    """All that the page loads, packed, stays below its budget."""
+    loaded = [
+        file
+        for file in (KIOSK / "dist").rglob("*")
+        if file.name in ("index.html", "page.css", "page.js", "icon.svg", "ru.json")
+    ]
+    assert len(loaded) == 5
+    assert sum(len(gzip.compress(file.read_bytes())) for file in loaded) < BUDGET

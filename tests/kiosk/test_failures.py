@@ -1,0 +1,114 @@
+"""What goes wrong between a person and the verdict, each with its own words on the screen."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+
+import jwt
+import pytest
+
+from tests.support.browser import DENY, Kiosk, browsing, until
+from tests.support.fake_camera import FakeCamera
+from tests.support.service import KEY, Service, running
+from tests.support.stamp import stamped_jpeg
+
+LIVE = 30
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running(workers=1) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def checking(service: Service, camera: FakeCamera, query: str = "") -> Iterator[Kiosk]:
+    """A page in the middle of a check."""
+    with browsing(camera) as browser:
+        kiosk = Kiosk(browser, service, query, size=(540, 960))
+        kiosk.start()
+        kiosk.wait_hint("hold")
+        yield kiosk
+
+
+def test_no_camera(service: Service) -> None:
+    """Without a camera the page says what to do, and that it may be tried again."""
+    with browsing(None) as browser:
+        kiosk = Kiosk(browser, service, size=(540, 960))
+        kiosk.start()
+        assert kiosk.wait_end("problem").startswith("No camera was found")
+        assert kiosk.page.is_visible("#again")
+        kiosk.shoot("failure-no-camera")
+
+
+def test_permission_denied(service: Service, stamps: FakeCamera) -> None:
+    """A camera that the person forbids is named so, in the person's language."""
+    with browsing(stamps, permission=DENY) as browser:
+        kiosk = Kiosk(browser, service, "?lang=es", size=(540, 960))
+        kiosk.start()
+        assert kiosk.wait_end("problem").startswith("La cámara no está permitida")
+        kiosk.shoot("failure-permission-denied")
+
+
+def test_a_killed_gateway_is_resumed(service: Service, stamps: FakeCamera) -> None:
+    """The gateway dies in the middle: the page says so, resumes, and ends with the verdict."""
+    with checking(service, stamps) as kiosk:
+        os.kill(service.pids("gateway")[0], signal.SIGKILL)
+        kiosk.page.wait_for_selector("text=Connection lost")
+        kiosk.shoot("failure-reconnecting")
+        kiosk.wait_hint("hold")
+        stamps.show(stamped_jpeg(1, LIVE))
+        kiosk.wait_end("done")
+        claims = jwt.decode(kiosk.verdict["jwt"], KEY, algorithms=["HS256"], issuer="lunapass")
+    assert claims["isOk"] is True
+
+
+def test_a_forgotten_session_is_begun_anew(service: Service, stamps: FakeCamera) -> None:
+    """Gateway and aggregator die together: the session is lost, and the check still ends well."""
+    with checking(service, stamps) as kiosk:
+        for role in ("aggregator", "gateway"):
+            os.kill(service.pids(role)[0], signal.SIGKILL)
+        kiosk.page.wait_for_selector("text=Connection lost")
+        stamps.show(stamped_jpeg(1, LIVE))
+        kiosk.wait_end("done")
+
+
+def test_the_page_sets_a_time(service: Service, stamps: FakeCamera) -> None:
+    """A check without a verdict ends by the page's own time-out; "try again" then succeeds."""
+    with checking(service, stamps, "?timeout=2") as kiosk:
+        assert kiosk.wait_end("problem").startswith("That took too long")
+        kiosk.shoot("failure-timeout")
+        stamps.show(stamped_jpeg(1, LIVE))
+        kiosk.page.click("#again")
+        kiosk.wait_end("done")
+
+
+def test_a_full_service_and_one_that_ends_the_session(stamps: FakeCamera) -> None:
+    """The first page's session is ended by the service's own time; the second finds no room."""
+    settings = "[LIMITS]\nsessions = 1\nsessionSeconds = 6"
+    with running(settings, workers=1) as small, browsing(stamps) as browser:
+        first = Kiosk(browser, small, size=(540, 960))
+        first.start()
+        first.wait_hint("hold")
+        second = Kiosk(browser, small, size=(540, 960))
+        second.start()
+        assert second.wait_end("problem").startswith("Too many people")
+        second.shoot("failure-server-full")
+        assert first.wait_end("failed") == "The time is up. Please try again."
+        first.shoot("failure-time-is-up")
+
+
+def test_a_service_that_is_gone(stamps: FakeCamera) -> None:
+    """A service that does not come back ends the check by name, not in silence."""
+    quick = "[LIMITS]\ndrainSeconds = 0.1"
+    with running(quick, workers=1) as gone, browsing(stamps) as browser:
+        kiosk = Kiosk(browser, gone, "?patience=2", size=(540, 960))
+        kiosk.start()
+        kiosk.wait_hint("hold")
+        gone.process.send_signal(signal.SIGTERM)
+        until(lambda: gone.process.poll() is not None)
+        assert kiosk.wait_end("problem").startswith("The connection was lost")
+        kiosk.shoot("failure-service-gone")

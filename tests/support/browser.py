@@ -1,0 +1,134 @@
+"""Chromium before the kiosk page, with a fake camera, as a person's browser would be."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.fake_camera import FakeCamera
+from tests.support.service import ROOT, Service
+
+SHOTS = ROOT / "build" / "kiosk"
+"""Where the screenshots go, for people to look at."""
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+ALLOW = "--use-fake-ui-for-media-stream"
+DENY = "--deny-permission-prompts"
+
+
+def chromium() -> str:
+    """Path of the browser; the test skips where there is none."""
+    pytest.importorskip("playwright", reason="playwright (extra test) is not installed")
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        if (path := shutil.which(name)) is not None:
+            return path
+    pytest.skip("no Chromium on this machine (Debian package chromium)")
+
+
+@contextlib.contextmanager
+def browsing(camera: FakeCamera | None, *, permission: str = ALLOW) -> Iterator[Any]:
+    """Run a browser with a camera, or without any, until the block ends."""
+    path = chromium()
+    from playwright.sync_api import sync_playwright
+
+    flags = [*FLAGS, permission]
+    if camera is not None:
+        flags += [
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={camera.path}",
+        ]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Kiosk:
+    """The kiosk page in a browser.
+
+    Args:
+        browser: a running browser.
+        service: what serves the page.
+        query: of the page's address.
+        size: of the screen.
+
+    Attributes:
+        page: Playwright's page.
+        faults: what the page complained of on its console.
+    """
+
+    def __init__(
+        self,
+        browser: Any,
+        service: Service,
+        query: str = "",
+        size: tuple[int, int] = (1080, 1920),
+    ) -> None:
+        self.page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale="en-US")
+        self.faults: list[str] = []
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on(
+            "console",
+            lambda said: self.faults.append(said.text) if said.type in ("error", "warning") else 0,
+        )
+        self.page.goto(f"http://127.0.0.1:{service.port}/{query}")
+        self.page.evaluate(
+            "document.addEventListener('lunapass', (event) => { window.verdict = event.detail })"
+        )
+
+    def start(self) -> None:
+        """Press the start button."""
+        self.page.click("#begin")
+
+    @property
+    def hint(self) -> str:
+        """Name of the hint on the screen, empty where there is none."""
+        return str(self.page.evaluate("document.querySelector('.lp-renderer')?.dataset.hint ?? ''"))
+
+    def wait_hint(self, name: str) -> None:
+        """Wait until a hint is on the screen."""
+        self.page.wait_for_selector(f".lp-renderer[data-hint={name}]", state="attached")
+
+    def wait_end(self, outcome: str) -> str:
+        """Wait for the last screen; the reason it gives."""
+        self.page.wait_for_selector("[data-screen=end]", timeout=60_000)
+        reason = str(self.page.inner_text("#reason"))
+        assert self.page.get_attribute("body", "data-outcome") == outcome, reason
+        return reason
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """The verdict that the page was given."""
+        verdict: dict[str, Any] = self.page.evaluate("window.verdict")
+        return verdict
+
+    def shoot(self, name: str) -> Path:
+        """Keep a screenshot."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        path = SHOTS / f"{name}.png"
+        self.page.screenshot(path=path)
+        return path
+
+
+def until(condition: Any, seconds: float = 30) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.05)
