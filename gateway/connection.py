@@ -64,7 +64,9 @@ class Connection:
         self._queue.append(text)
         self._queued_bytes += len(text)
         if self._queued_bytes > self._limits.queuedBytes:
-            self._cut()
+            self._queue.clear()
+            self._closing = (CloseCode.SLOW_CLIENT, "answers are not read")
+            self._socket.transport.abort()
         self._wake.set()
 
     def close(self, code: CloseCode, reason: str) -> None:
@@ -76,20 +78,10 @@ class Connection:
             )
             self._wake.set()
 
-    def check(self, now: float) -> None:
-        """Close a connection that is silent for too long, cut one that does not read.
-
-        What the WebSocket layer answers by itself (pongs) is in the transport's buffer alone.
-        """
+    def check_idle(self, now: float) -> None:
+        """Close a connection from which nothing was heard for too long."""
         if now - self.last_heard > self._idle:
             self.close(CloseCode.IDLE, "no message for too long")
-        if self._socket.transport.get_write_buffer_size() > self._limits.queuedBytes:
-            self._cut()
-
-    def _cut(self) -> None:
-        self._queue.clear()
-        self._closing = (CloseCode.SLOW_CLIENT, "answers are not read")
-        self._socket.transport.abort()
 
     async def _write(self) -> None:
         while True:

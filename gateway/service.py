@@ -22,6 +22,7 @@ from gateway import metrics, static_files
 from gateway.admission import Admission
 from gateway.connection import Connection
 from gateway.dispatch import Dispatcher
+from gateway.doorway import Doors
 from gateway.http import JSON, Routes, is_local, path_of, respond
 from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
@@ -91,7 +92,10 @@ class Gateway:
         self._parent = parent
         self._jwks = Signer(config.LUNA_PASS.JWT).jwks
         self._connections: set[Connection] = set()
-        self._admission = Admission(config.LIMITS, lambda: len(self._connections))
+        self._doors = Doors(config.LIMITS)
+        self._admission = Admission(
+            config.LIMITS, lambda: len(self._connections), config.LUNA_PASS.origins
+        )
         self._stopped = asyncio.Event()
         self._notifier = Notifier()
         self._slab = make_slab(config)
@@ -158,6 +162,7 @@ class Gateway:
             ping_interval=None,
             close_timeout=2,
             server_header=None,
+            create_connection=self._doors.connection,  # type: ignore[arg-type]  # a factory
         )
 
     def _leave_the_queue(self) -> None:
@@ -187,7 +192,7 @@ class Gateway:
         self._sessions.sweep()
         now = time.monotonic()
         for connection in list(self._connections):
-            connection.check(now)
+            connection.check_idle(now)
 
     async def _drain(self) -> None:
         """Take no new sessions, let running ones end, then close what is left with 1012."""

@@ -132,8 +132,10 @@ class LimitsSection(Section):
     """Sessions of one client address."""
     handshakesPerSecond: Positive = 100.0
     """Handshakes in a second; twice as many at once."""
+    headerBytes: Annotated[int, Field(ge=512, le=1_048_576)] = 16_384
+    """Bytes of a request's head; then the connection is cut."""
     connectTimeout: Positive = 5.0
-    """Seconds from the upgrade to CONNECT."""
+    """Seconds from the connection to the upgrade, and from the upgrade to CONNECT."""
     framesPerSecond: Positive = 30.0
     """Frames of one session in a second; more are dropped before any work."""
     frameBurst: AtLeastOne = 10

@@ -33,6 +33,9 @@ class LunaPassSection(Section):
     """Port to listen on; 0 takes a free one."""
     trustedProxies: list[str] = []
     """Addresses and networks of the proxies in front, whose X-Forwarded-For is believed."""
+    origins: list[str] = []
+    """Origins of pages that may connect beside those of the service's own host, such as
+    ``https://kiosk.example``; ``*`` lets every page connect."""
     logLevel: Literal[0, 1, 2] = 1
     """0 logs errors, 1 adds information, 2 adds debugging."""
     JWT: JwtSection = JwtSection()

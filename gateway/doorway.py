@@ -1,0 +1,69 @@
+"""A client's socket from its first byte: how many there may be, how much they may cost.
+
+The WebSocket library bounds messages and times; what it leaves open is bounded here: sockets that
+never ask for an upgrade, endless headers, and answers it gives by itself to a client that does not
+read them (pongs).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.server import ServerProtocol
+
+from shared.config import LimitsSection
+
+SPARE = 256
+"""Sockets beyond ``LIMITS.connections``, for requests of HTTP and for telling that it is full."""
+
+
+@dataclass
+class Doors:
+    """What all sockets of a gateway share.
+
+    Attributes:
+        limits: the bounds.
+        open: sockets open now.
+    """
+
+    limits: LimitsSection
+    open: int = 0
+
+    def connection(self, protocol: ServerProtocol, server: Server, **options: Any) -> Doorway:
+        """Make a connection; for ``websockets.serve(create_connection=...)``."""
+        return Doorway(self, protocol, server, **options)
+
+
+class Doorway(ServerConnection):
+    """A connection that counts itself and what it is sent before the upgrade."""
+
+    def __init__(self, doors: Doors, protocol: ServerProtocol, server: Server, **options: Any):
+        super().__init__(protocol, server, **options)
+        self._doors = doors
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a socket, or end it at once where there are too many."""
+        self._doors.open += 1
+        super().connection_made(transport)
+        if self._doors.open > self._doors.limits.connections + SPARE:
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the place to another."""
+        self._doors.open -= 1
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand bytes on, as long as they and the answers to them stay within bounds."""
+        super().data_received(data)
+        limits = self._doors.limits
+        if self.request is None:
+            self._head_bytes += len(data)
+            if self._head_bytes > limits.headerBytes:
+                self.transport.abort()
+        if self.transport.get_write_buffer_size() > limits.queuedBytes:
+            self.transport.abort()

@@ -1,0 +1,230 @@
+"""One test for each attack that docs/security.md names; each has a control that is served."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from lunapass.client import Client
+from shared.protocol import CloseCode, Codec, Command
+from tests.support.raw import Raw, frame, upgrade
+from tests.support.service import Service, running
+from tests.support.stamp import stamped_jpeg
+
+SETTINGS = """
+slabDirectory = "DIRECTORY/memory"
+[LIMITS]
+connectTimeout = 1.0
+idleSeconds = 1.5
+headerBytes = 4096
+messagesPerSecond = 50.0
+queuedBytes = 100000
+sessionsPerAddress = 40
+resumeSeconds = 0.5
+"""
+CONNECT = frame(1, Codec.encode(Command.CONNECT).encode())
+HEARTBEAT = Codec.encode(Command.HEARTBEAT)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running(SETTINGS, workers=1) as started:
+        yield started
+
+
+async def assert_served(service: Service) -> None:
+    """Good input goes on working while the attack goes on or after it."""
+    async with Client(service.url) as client:
+        await client.send_frame(stamped_jpeg(1, 30))
+        assert (await client.receive()).body["isOk"]
+
+
+async def test_slow_upgrade(service: Service) -> None:
+    """Slowloris: a request written byte by byte is cut after connectTimeout."""
+    raw = await Raw.open(service)
+    request = upgrade(service)
+    sent, _ = await asyncio.gather(raw.drip(request, 0.05), assert_served(service))
+    assert sent < len(request)
+
+
+async def test_silent_socket(service: Service) -> None:
+    """A socket that says nothing at all is cut as well."""
+    raw = await Raw.open(service)
+    assert b"101" not in await raw.rest()
+
+
+async def test_slow_fragments(service: Service) -> None:
+    """A message that never ends counts as no message: idleSeconds closes the connection."""
+    raw = await Raw.upgraded(service)
+    raw.writer.write(CONNECT + frame(2, b"\xff\xd8", final=False))
+    endless = frame(0, b"x", final=False) * 200
+    assert await raw.drip(endless, 0.01) < len(endless)
+
+
+async def test_many_fragments(service: Service) -> None:
+    """A message in more fragments than any picture needs is refused with 1009."""
+    raw = await Raw.upgraded(service)
+    raw.writer.write(CONNECT + frame(2, b"", final=False) + frame(0, b"x", final=False) * 5000)
+    assert int(CloseCode.TOO_BIG).to_bytes(2, "big") in await raw.rest()
+
+
+async def test_compression_bomb(service: Service) -> None:
+    """Compression is never agreed to, and a compressed frame ends the connection with 1002."""
+    raw = await Raw.upgraded(service, Sec_WebSocket_Extensions="permessage-deflate")
+    assert b"101" in raw.head
+    assert b"permessage-deflate" not in raw.head
+    raw.writer.write(frame(2, bytes(100), reserved=4))
+    assert (1002).to_bytes(2, "big") in await raw.rest()
+
+
+@pytest.mark.parametrize("headers", [{"X-Big": "a" * 8000}, {f"X-{n}": "a" for n in range(600)}])
+async def test_header_flood(service: Service, headers: dict[str, str]) -> None:
+    """Heads beyond headerBytes are cut off unanswered, few long lines or many short ones."""
+    raw = await Raw.open(service)
+    with_flood = upgrade(service, **headers)
+    for start in range(0, len(with_flood) - 4, 1000):
+        raw.writer.write(with_flood[start : min(start + 1000, len(with_flood) - 4)])
+        await asyncio.sleep(0.01)
+    assert b"101" not in await raw.rest()
+    await assert_served(service)
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
+async def test_cross_site_page(service: Service, origin: str) -> None:
+    """A page of another origin cannot open a WebSocket in its visitor's browser."""
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(service.url, additional_headers={"Origin": origin})
+    assert refused.value.response.status_code == 403
+    own = service.url.replace("ws:", "http:").removesuffix("/ws")
+    async with connect(service.url, additional_headers={"Origin": own}):
+        pass
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../../../../etc/passwd",
+        "/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "/..%2f..%2f..%2fetc%2fpasswd",
+        "//etc/passwd",
+        "/kiosk/../../../etc/passwd",
+        "/kiosk/%2e%2e/%2e%2e/setup.cfg",
+        "/kiosk/..\\..\\setup.cfg",
+        "/\x00etc/passwd",
+        "/etc/passwd",
+    ],
+)
+async def test_path_traversal(service: Service, path: str) -> None:
+    """No path leads out of what is served."""
+    raw = await Raw.open(service)
+    raw.writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode("latin-1"))
+    answer = await raw.rest()
+    assert b"root:" not in answer
+    assert b"metadata" not in answer
+    assert answer.split(b" ")[1] in (b"404", b"400", b"403")
+
+
+async def test_log_injection(service: Service) -> None:
+    """Whatever a client sends, each line of the log stays one JSON object of ours."""
+    forged = '\n{"level": "info", "message": "forged"}\r\n\x1b[31m\u2028forged'
+    for headers in ({"client": {"name": forged}}, {"session-id": forged, "resume-token": forged}):
+        async with connect(service.url) as socket:
+            await socket.send(Codec.encode(Command.CONNECT, headers))
+            with contextlib.suppress(ConnectionClosed):
+                await socket.recv()
+                await socket.send(forged)
+    await assert_served(service)
+    lines = (service.directory / "log").read_text().splitlines()
+    ours = [json.loads(line) for line in lines if line.startswith("{")]
+    assert ours
+    assert all("forged" not in str(line.get("message", "")).split()[:1] for line in ours)
+    assert not [line for line in lines if line.startswith('{"level"')]
+    assert "\x1b" not in "".join(lines)
+
+
+async def test_message_flood(service: Service) -> None:
+    """More messages than messagesPerSecond end the connection with 1008 and disturb nobody."""
+    async with Client(service.url) as client:
+        with contextlib.suppress(ConnectionClosed):
+            for _ in range(1000):
+                await client.socket.send(HEARTBEAT)
+        answers = [answer async for answer in client.answers()]
+        assert client.close_code == CloseCode.POLICY
+    assert len(answers) <= 102
+    assert answers[-1].body["code"] == "message.too-many"
+    await assert_served(service)
+
+
+async def test_ping_flood_unread(service: Service) -> None:
+    """Pongs that a client does not read are bounded by queuedBytes; then it is cut."""
+    raw = await Raw.upgraded(service)
+    assert await raw.flood(frame(9, bytes(125)) * 500)
+    await assert_served(service)
+
+
+async def test_absurd_headers_of_connect(service: Service) -> None:
+    """Numbers beyond any float, wrong types, much too much: answered, never a crash."""
+    odd: list[dict[str, object]] = [
+        {"heartbeat-interval": 10**4000},
+        {"heartbeat-interval": -1},
+        {"heartbeat-interval": [3]},
+        {"client": []},
+        {"client": {"x": "y" * 10_000}},
+        {"session-id": 7},
+        {"session-id": "٣" * 32, "resume-token": "\ud800"},
+        {"session-id": {}, "resume-token": []},
+    ]
+    for headers in odd:
+        async with connect(service.url) as socket:
+            await socket.send(Codec.encode(Command.CONNECT, headers))
+            answer = json.loads(await socket.recv())
+            assert answer["command"] in ("CONNECTED", "ERROR")
+            if answer["command"] == "ERROR":
+                assert answer["body"]["code"] in ("session.unknown", "message.malformed")
+
+
+async def test_too_many_sessions_of_one_address(service: Service) -> None:
+    """SessionsPerAddress holds, and places are given back."""
+    clients = [Client(service.url) for _ in range(44)]
+    async with asyncio.timeout(10):
+        for client in clients:
+            await client.__aenter__()
+    codes = [c.connected.body["code"] for c in clients if c.connected and c.connected.body]
+    assert "session.too-many" in codes
+    for client in clients:
+        await client.socket.close()
+    for _ in range(40):
+        await asyncio.sleep(0.1)
+        async with Client(service.url) as again:
+            assert again.connected is not None
+            if again.connected.command is Command.CONNECTED:
+                break
+    else:
+        pytest.fail("no place was given back")
+
+
+def test_permissions_of_sockets_and_slab(service: Service) -> None:
+    """Nobody but the service's user may look at frames or speak to the roles."""
+    run, memory = service.directory / "run", service.directory / "memory"
+    folders = [run, *(path for path in memory.iterdir())]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in folders] == [0o700] * len(folders)
+    found = [path for folder in folders for path in folder.iterdir()]
+    names = {path.name.split("-")[0] for path in found}
+    assert names >= {"workers.sock", "aggregator.sock", "slab"}
+    for path in found:
+        if path.name.startswith(("workers", "aggregator", "slab")):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
+
+
+def test_no_outcry(service: Service) -> None:
+    """None of the attacks above made the service raise what it did not foresee."""
+    log = Path(service.directory / "log").read_text()
+    assert "Traceback" not in log
