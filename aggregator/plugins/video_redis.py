@@ -12,7 +12,17 @@ from typing import Any, cast
 
 import msgpack
 from redis import Redis
-from redis.exceptions import ConnectionError, RedisError, ResponseError, TimeoutError
+from redis.exceptions import (
+    ClusterError,
+    ConnectionError,
+    ExecAbortError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TimeoutError,
+)
 from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
@@ -43,16 +53,15 @@ DRAINED_AT_REST = 500
 DRAINED_AT_ONCE = 8
 """Spooled operations delivered for each new one, so that the spool shrinks under load too."""
 OUTAGES = (
-    "OOM",
-    "MISCONF",
-    "READONLY",
-    "NOAUTH",
-    "WRONGPASS",
-    "NOPERM",
-    "CLUSTERDOWN",
-    "NOREPLICAS",
+    ConnectionError,
+    TimeoutError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    NoPermissionError,
+    ExecAbortError,
+    ClusterError,
 )
-"""Answers of a Redis that takes nothing for now; every other refusal would be repeated for good."""
+"""Faults of a Redis that takes nothing for now; every other refusal would be repeated for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,4 +305,4 @@ class VideoRedis:
 
 
 def _is_outage(error: RedisError) -> bool:
-    return isinstance(error, ConnectionError | TimeoutError) or str(error).startswith(OUTAGES)
+    return isinstance(error, OUTAGES) or "MISCONF" in str(error)

@@ -8,9 +8,16 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+
 from lunapass.client import Client
+from shared import video_store
 from shared.protocol import Command
 from shared.session_log import SessionLog, folders, read_session
+from tests.support.redis_server import running_redis
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
 
@@ -64,3 +71,55 @@ async def test_every_frame_is_in_the_files_though_the_aggregator_is_killed(tmp_p
         assert log.frames[-1].errors == ()
         written.append([(log.folder / (frame.file or "")).read_bytes() for frame in log.frames])
     assert sorted(written) == sorted(sent)
+
+
+def videos(redis: Redis, count: int) -> dict[str, tuple[list[bytes], int, int]]:
+    """Await so many jobs; each session's frames, and how many there were and how many are lost."""
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    deadline = time.monotonic() + 30
+    while len(queue) < count:
+        assert time.monotonic() < deadline, f"{len(queue)} jobs"
+        time.sleep(0.05)
+    found = {}
+    for job in queue.jobs:
+        session = job.kwargs["session"]
+        meta = video_store.read_meta(redis, session)
+        assert meta is not None
+        frames = [frame.frame for frame in video_store.read_frames(redis, session)]
+        found[session] = (frames, meta.frames_total, meta.frames_dropped)
+    assert len(found) == len(queue)
+    return found
+
+
+@pytest.mark.parametrize("spool", [1_000_000_000, 150_000], ids=["room", "little room"])
+async def test_redis_killed_twice_under_twenty_sessions(tmp_path: Path, spool: int) -> None:
+    """Every session has its one video job, with all its frames in order or a counted drop."""
+    with running_redis() as redis:
+        settings = f"""
+[MIDDLEWARES.WS.VideoRedis]
+isEnabled = 1
+args.connectionString = "{redis.url}"
+args.spoolPath = "{tmp_path}/spool"
+args.spoolBytes = {spool}
+"""
+        with running(settings) as service:
+            people = range(20)
+            playing = [asyncio.create_task(play(service, p, 30, pause=0.15)) for p in people]
+            for _ in range(2):
+                await asyncio.sleep(1.0)
+                redis.kill()
+                await asyncio.sleep(1.2)
+                await asyncio.to_thread(redis.start)
+            sent = await asyncio.gather(*playing)
+            with redis.client() as client:
+                found = await asyncio.to_thread(videos, client, 20)
+            dropped = service.metric('lunapass_effects_dropped{plugin="VideoRedis"}')
+    lost = 0
+    for frames, total, missing in found.values():
+        whole = next(one for one in sent if frames[-1] in one)
+        assert len(whole) == total == len(frames) + missing
+        left = iter(whole)
+        assert all(frame in left for frame in frames), "out of order or foreign"
+        lost += missing
+    assert lost == dropped
+    assert (lost > 0) == (spool < 1_000_000)

@@ -1,0 +1,243 @@
+"""VideoRedis against a real redis-server that is killed, full, deaf and restarted."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from rq import Queue
+from rq.job import Job
+from rq.registry import ScheduledJobRegistry
+from rq.serializers import JSONSerializer
+
+from aggregator.plugins import video_redis
+from aggregator.plugins.video_redis import VideoRedis
+from shared import video_store
+from shared.checks import Rules
+from shared.config_plugins import VideoRedisArgs
+from tests.support.events import JPEG, ended, info, judged
+from tests.support.redis_server import RedisServer, running_redis
+
+FRAMES = 10
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(video_redis, "RETRY_SECONDS", 0.01)
+
+
+@contextlib.contextmanager
+def plugin(address: str, folder: Path, **args: Any) -> Iterator[VideoRedis]:
+    made = VideoRedis(
+        VideoRedisArgs(connectionString=address, spoolPath=str(folder), **args), Rules()
+    )
+    yield made
+    made.close()
+
+
+def play(sink: VideoRedis, number: int, *, accepted: bool = True) -> None:
+    """A whole session, as the writer tells it."""
+    for seq in range(1, FRAMES + 1):
+        sink.write(judged(number, seq))
+    sink.write(ended(number, FRAMES, accepted=accepted))
+
+
+def deliver(sink: VideoRedis) -> None:
+    """Rest until the spool is empty."""
+    deadline = time.monotonic() + 20
+    while sink.waiting:
+        assert time.monotonic() < deadline, "the spool is not delivered"
+        sink.rest()
+        time.sleep(0.005)
+
+
+def stored(client: Redis, number: int) -> list[int]:
+    """Numbers of a session's frames in Redis."""
+    return [frame.seq for frame in video_store.read_frames(client, info(number).session)]
+
+
+def queued(client: Redis) -> list[Job]:
+    return Queue("default", connection=client, serializer=JSONSerializer).jobs
+
+
+def dropped(client: Redis, number: int) -> int:
+    meta = video_store.read_meta(client, info(number).session)
+    assert meta is not None
+    return meta.frames_dropped
+
+
+def test_frames_meta_and_job_arrive(redis: RedisServer, tmp_path: Path) -> None:
+    """Each frame with its status in order, what is known of the session, one job, all with TTL."""
+    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
+        play(sink, 1)
+        frames = list(video_store.read_frames(client, info(1).session))
+        assert [frame.seq for frame in frames] == list(range(1, FRAMES + 1))
+        assert frames[0].frame == JPEG
+        assert frames[0].at == 1001.0
+        assert frames[0].status["errors"] == [32]
+        assert frames[0].status["details"]["faceFramePosition"]["faceRect"]["x"] == 100
+        meta = video_store.read_meta(client, info(1).session)
+        assert meta is not None
+        assert (meta.accepted, meta.best_seq, meta.frames_total) == (True, FRAMES, FRAMES)
+        assert (meta.opened, meta.ended, meta.frames_dropped) == (1000.0, 2000.0, 0)
+        (job,) = queued(client)
+        assert job.id == f"video-{info(1).session}"
+        assert (job.func_name, list(job.args)) == ("video_builder.job.build", [])
+        assert job.kwargs == {"session": info(1).session, "task": "task.run"}
+        assert (job.result_ttl, job.failure_ttl) == (500, 31_536_000)
+        assert client.ttl(video_store.frames_key(info(1).session)) > 6 * 86_400
+        assert client.ttl(video_store.meta_key(info(1).session)) > 6 * 86_400
+
+
+def test_without_best_shot_the_job_waits(redis: RedisServer, tmp_path: Path) -> None:
+    """The video of a session without best shot is due sessionTimeout after its end."""
+    timeout = time.time() - 2000.0 + 60  # made-up sessions end at 2000
+    with plugin(redis.url, tmp_path, sessionTimeout=timeout) as sink, redis.client() as client:
+        play(sink, 1, accepted=False)
+        queue = Queue("default", connection=client, serializer=JSONSerializer)
+        registry = ScheduledJobRegistry(queue=queue)
+        assert queue.job_ids == []
+        assert registry.get_job_ids() == [f"video-{info(1).session}"]
+        due = registry.get_scheduled_time(f"video-{info(1).session}").timestamp()
+        assert due == pytest.approx(2000.0 + timeout, abs=1.5)
+
+
+def test_told_again_changes_nothing(redis: RedisServer, tmp_path: Path) -> None:
+    """Events that a restarted aggregator tells again: the same frames, the same one job."""
+    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
+        play(sink, 1)
+        play(sink, 1)
+        assert stored(client, 1) == list(range(1, FRAMES + 1))
+        assert len(queued(client)) == 1
+        assert dropped(client, 1) == 0
+        assert sink.dropped == 0
+
+
+def test_an_outage_is_bridged_by_the_spool(redis: RedisServer, tmp_path: Path) -> None:
+    """Redis killed in the middle, the aggregator restarted meanwhile: all arrives, in order."""
+    with plugin(redis.url, tmp_path) as sink:
+        for seq in range(1, 5):
+            sink.write(judged(1, seq))
+        redis.kill()
+        for seq in range(5, 8):
+            sink.write(judged(1, seq))
+        assert sink.disabled
+        assert sink.waiting > 3 * len(JPEG)
+    with plugin(redis.url, tmp_path) as sink:
+        for seq in range(6, FRAMES + 1):  # 6 and 7 are told again
+            sink.write(judged(1, seq))
+        sink.write(ended(1, FRAMES))
+        play(sink, 2)
+        redis.start()
+        deliver(sink)
+        assert not sink.disabled
+        assert sink.dropped == 0
+    with redis.client() as client:
+        assert stored(client, 1) == stored(client, 2) == list(range(1, FRAMES + 1))
+        assert dropped(client, 1) == dropped(client, 2) == 0
+        assert len(queued(client)) == 2
+
+
+def test_what_the_spool_cannot_hold_is_counted(redis: RedisServer, tmp_path: Path) -> None:
+    """A full spool drops frames, never a session's end, and the session knows how many."""
+    redis.kill()
+    with plugin(redis.url, tmp_path, spoolBytes=7 * len(JPEG)) as sink:
+        play(sink, 1)
+        assert sink.dropped > 0
+        redis.start()
+        deliver(sink)
+        with redis.client() as client:
+            frames = stored(client, 1)
+            assert len(frames) > 0
+            assert len(frames) + sink.dropped == len(frames) + dropped(client, 1) == FRAMES
+            assert len(queued(client)) == 1
+
+
+def test_a_redis_that_lost_its_memory_is_noticed(redis: RedisServer, tmp_path: Path) -> None:
+    """Frames that Redis had and lost count as dropped in the session."""
+    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
+        for seq in range(1, FRAMES + 1):
+            sink.write(judged(1, seq))
+        client.flushall()
+        sink.write(ended(1, FRAMES))
+        assert dropped(client, 1) == FRAMES
+
+
+def test_frames_limit_keeps_the_last(redis: RedisServer, tmp_path: Path) -> None:
+    """N frames at most, the last ones, and none of them counts as dropped."""
+    with plugin(redis.url, tmp_path, framesLimit=4) as sink, redis.client() as client:
+        play(sink, 1)
+        assert stored(client, 1) == list(range(FRAMES - 3, FRAMES + 1))
+        assert dropped(client, 1) == 0
+
+
+def test_a_full_redis_is_an_outage(redis: RedisServer, tmp_path: Path) -> None:
+    """Out of memory: the frames wait in the spool until there is room again."""
+    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
+        client.config_set("maxmemory", "1")
+        play(sink, 1)
+        assert sink.disabled
+        client.config_set("maxmemory", "0")
+        deliver(sink)
+        assert stored(client, 1) == list(range(1, FRAMES + 1))
+        assert sink.dropped == 0
+
+
+def test_what_redis_refuses_for_good_holds_up_nobody(redis: RedisServer, tmp_path: Path) -> None:
+    """A key of another type costs that session its frames, and only that."""
+    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
+        client.set(video_store.frames_key(info(1).session), "foreign")
+        play(sink, 1)
+        play(sink, 2)
+        assert sink.dropped == FRAMES + 1
+        assert stored(client, 2) == list(range(1, FRAMES + 1))
+        assert not sink.disabled
+
+
+def test_a_deaf_redis_is_tried_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that accepts and never answers costs a small share of the time."""
+    monkeypatch.setattr(video_redis, "REDIS_TIMEOUT", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        address = f"redis://127.0.0.1:{deaf.getsockname()[1]}"
+        with plugin(address, tmp_path) as sink:
+            begun, waited = time.monotonic(), 0.0
+            while time.monotonic() - begun < 2.0:
+                before = time.monotonic()
+                sink.write(judged(1, 1))
+                took = time.monotonic() - before
+                waited += took if took > 0.08 else 0.0
+            assert 0 < waited < 0.8
+            assert sink.waiting > 0
+
+
+def test_a_damaged_spool_entry_is_passed_over(redis: RedisServer, tmp_path: Path) -> None:
+    """An entry that cannot be read is counted, and the rest is delivered."""
+    redis.kill()
+    with plugin(redis.url, tmp_path) as sink:
+        play(sink, 1)
+        (tmp_path / "0" / "0000000000000003.entry").write_bytes(b"\xc1")
+        redis.start()
+        deliver(sink)
+        with redis.client() as client:
+            assert stored(client, 1) == [1, 2, *range(4, FRAMES + 1)]
+            assert dropped(client, 1) == 1
+
+
+def test_a_session_without_pictures_has_no_video(redis: RedisServer, tmp_path: Path) -> None:
+    """Nothing to film: no stream, no hash, no job."""
+    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
+        sink.write(judged(1, 1, b""))
+        sink.write(ended(1, 0, accepted=False))
+        assert client.dbsize() == 0
