@@ -13,6 +13,7 @@ import os
 import signal
 import time
 import uuid
+from collections import deque
 from functools import partial
 
 import msgpack
@@ -61,6 +62,7 @@ SWEEP_SECONDS = 1.0
 STATUS = "judging"
 SETTLE_SECONDS = 0.1
 HEALTH_SECONDS = 1.0
+GATEWAYS_KNOWN = 16
 
 
 class Aggregator:
@@ -84,6 +86,7 @@ class Aggregator:
         built = sinks.build(config, Rules.of(config))
         self._effects = Effects(built, config.LIMITS.effectBytes)
         self._gateway = b""
+        self._gateways: deque[str] = deque(maxlen=GATEWAYS_KNOWN)
         self._incarnation = uuid.uuid4().hex
         self._accounts = Accounts("aggregator")
         self._entries: dict[str, Entry] = {}
@@ -145,6 +148,9 @@ class Aggregator:
         if isinstance(message, GatewayHello):
             self._gateway = peer
             self._send(peer, encode(Welcome(self._incarnation, os.getpid())))
+            if message.gateway not in self._gateways:
+                self._gateways.append(message.gateway)
+                self._hand_over(peer)
             if self._accounts.due(time.monotonic()):
                 self._send(peer, encode(self._accounts.message()))
             return
@@ -258,15 +264,25 @@ class Aggregator:
         if not hmac.compare_digest(known, message.token_digest) or entry is None:
             self._send(peer, encode(Resumed(message.session, message.token_digest, found=False)))
             return
+        self._give_back(peer, entry)
+
+    def _hand_over(self, peer: bytes) -> None:
+        """Give every session to a gateway that has just begun.
+
+        At once, rather than when its client comes back: until then this process alone would hold
+        it, and a death of this one too would lose it.
+        """
+        for entry in self._entries.values():
+            self._give_back(peer, entry)
+
+    def _give_back(self, peer: bytes, entry: Entry) -> None:
         entry.touched = time.monotonic()
         self._give_up_question(entry)
         seq, frame = entry.kept or (0, b"")
         log_bytes: bytes = msgpack.packb([entry.open_bytes, entry.judged, seq, frame])
+        opened, profile = entry.session.opened, entry.session.context.profile
         final = entry.result is not None
-        profile = entry.session.context.profile
-        resumed = Resumed(
-            message.session, message.token_digest, True, profile, final, entry.settled
-        )
+        resumed = Resumed(opened.session, opened.token_digest, True, profile, final, entry.settled)
         self._send(peer, encode(resumed), log_bytes, entry.result or b"")
 
     def _give_up_question(self, entry: Entry) -> None:

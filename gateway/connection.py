@@ -188,13 +188,12 @@ class Connection:
     async def _resume(self, identity: object, token: str) -> Session:
         session = None
         if is_identity(identity):
-            session = self._sessions.find(identity, token)
             try:
                 async with asyncio.timeout(self._limits.connectTimeout):
-                    session = session or await self._sessions.fetch(identity, token, self._address)
+                    session = await self._sessions.resume(identity, token, self._address)
             except TimeoutError as error:
                 raise _unavailable() from error
-        if session is None or not session.owns(token):
+        if session is None:
             raise ProtocolError(
                 "no such session, or not its resume token; connect without session-id",
                 code="session.unknown",

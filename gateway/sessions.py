@@ -124,13 +124,22 @@ class Sessions:
         self._count(address, 1)
         return session
 
-    def find(self, identity: str, token: str) -> Session | None:
-        """Find a session of this gateway by id and resume token."""
-        session = self._sessions.get(identity)
-        return session if session is not None and session.owns(token) else None
+    async def resume(self, identity: str, token: str, address: str) -> Session | None:
+        """Find a session by id and resume token; None where there is none, or not by that token.
 
-    async def fetch(self, identity: str, token: str, address: str) -> Session | None:
-        """Ask the aggregator for a session that an earlier gateway had begun.
+        The aggregator hands all sessions to a gateway that has just begun. One that is not here yet
+        is asked for.
+        """
+        session = self._sessions.get(identity) or await self._fetch(identity, token)
+        if session is None or not session.owns(token):
+            return None
+        self._count(session.address, -1)
+        session.address = address
+        self._count(address, 1)
+        return session
+
+    async def _fetch(self, identity: str, token: str) -> Session | None:
+        """Ask the aggregator for a session.
 
         Answers name the token's digest, so that of several who ask for one session each gets the
         answer to its own token.
@@ -141,19 +150,10 @@ class Sessions:
             self.ask_resume(*key)
         answer = self._resuming[key]
         try:
-            session = await asyncio.shield(answer)
+            return await asyncio.shield(answer)
         finally:
             if not answer.done():
                 self._resuming.pop(key, None)
-        if session is not None:
-            self._move(session, address)
-        return session
-
-    def _move(self, session: Session, address: str) -> None:
-        """Count a session under the address from which its client came back."""
-        self._count(session.address, -1)
-        session.address = address
-        self._count(address, 1)
 
     def _count(self, address: str, change: int) -> None:
         self._per_address[address] += change
@@ -318,13 +318,12 @@ class Sessions:
             session.outlet.close(CloseCode.VERDICT, "verdict given")
 
     def _resumed(self, message: Resumed, parts: list[bytes]) -> None:
-        answer = self._resuming.pop((message.session, message.token_digest), None)
-        if answer is None or answer.done():
-            return
         session = self._sessions.get(message.session)
         if session is None and message.found:
             session = self._restore(message, parts)
-        answer.set_result(session)
+        answer = self._resuming.pop((message.session, message.token_digest), None)
+        if answer is not None and not answer.done():
+            answer.set_result(session)
 
     def _restore(self, message: Resumed, parts: list[bytes]) -> Session:
         """Make a session anew from what the aggregator remembers of it."""

@@ -59,9 +59,12 @@ class Nemesis:
         await asyncio.gather(*self._tasks)
 
     async def _whole(self) -> bool:
-        with contextlib.suppress(httpx.HTTPError):
-            answer = await asyncio.to_thread(self.service.get, "/readyz")
-            return answer.status_code == 200
+        for _ in range(20):
+            with contextlib.suppress(httpx.HTTPError):
+                answer = await asyncio.to_thread(self.service.get, "/readyz")
+                if answer.status_code == 200:
+                    return True
+            await asyncio.sleep(0.2)
         return False
 
     async def _apply(self, fault: Fault) -> None:

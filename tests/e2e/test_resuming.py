@@ -83,3 +83,23 @@ async def test_without_an_aggregator_a_client_is_told_to_come_again() -> None:
         finally:
             os.kill(aggregator, signal.SIGCONT)
         assert await resumed(service, None, None) == "CONNECTED"
+
+
+async def test_both_keepers_may_die_one_after_the_other(service: Service) -> None:
+    """A new gateway is given every session at once, so the aggregator may die before clients come.
+
+    The client comes back to processes none of which has ever seen it.
+    """
+    async with Client(service.url) as client:
+        for number in range(3):
+            await client.send_frame(stamped_jpeg(3, number))
+            await client.receive()
+        session, token = client.session_id, client.resume_token
+        os.kill(service.pids("gateway")[0], signal.SIGKILL)
+    await asyncio.to_thread(service.wait_ready)
+    os.kill(service.pids("aggregator")[0], signal.SIGKILL)
+    await asyncio.sleep(0.5)
+    await asyncio.to_thread(service.wait_ready)
+    async with Client(service.url, session_id=session, resume_token=token) as again:
+        assert again.connected is not None
+        assert again.connected.headers["seq"] == 3
