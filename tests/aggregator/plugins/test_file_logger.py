@@ -1,0 +1,254 @@
+"""FileLogger on real file systems: complete, private, bounded, and off when the disk is full."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aggregator.plugins import file_logger
+from aggregator.plugins.file_logger import FileLogger
+from shared.config_plugins import FileLoggerArgs
+from shared.errors import ResourceError
+from shared.session_log import FILE, SessionLog, folders, read_session
+from tests.support.events import ESTIMATE, JPEG, ended, info, judged
+from tests.support.service import ROOT
+
+DAY = 86_400.0
+
+
+def sink(path: Path, *, age: float = 0.0, size: int = 0) -> FileLogger:
+    return FileLogger(FileLoggerArgs(path=str(path), maxAgeDays=age, maxBytes=size))
+
+
+def read(path: Path, number: int) -> SessionLog:
+    return read_session(path / info(number).session)
+
+
+def play(logger: FileLogger, number: int, frames: int = 3) -> None:
+    for seq in range(1, frames + 1):
+        logger.write(judged(number, seq))
+    logger.write(ended(number, frames))
+
+
+def test_a_session_is_one_folder(tmp_path: Path) -> None:
+    """Pictures by number, and a log of frames and verdict; the token is not among it."""
+    logger = sink(tmp_path / "logs")
+    logger.write(judged(1, 2))
+    logger.write(judged(1, 5, b""))
+    logger.write(judged(1, 6, None))
+    logger.write(ended(1, 3))
+    folder = tmp_path / "logs" / info(1).session
+    assert sorted(os.listdir(folder)) == ["000002.jpg", FILE]
+    assert (folder / "000002.jpg").read_bytes() == JPEG
+    log = read(tmp_path / "logs", 1)
+    assert (log.at, log.client) == (1000.0, {"camera": "FaceTime"})
+    assert [(f.seq, f.file, f.errors) for f in log.frames] == [
+        (2, "000002.jpg", (32,)),
+        (5, None, (32,)),
+        (6, None, (32,)),
+    ]
+    assert log.frames[0].estimate == ESTIMATE
+    assert log.verdict is not None
+    assert (log.verdict.accepted, log.verdict.at, log.verdict.data) == (
+        True,
+        2000.0,
+        {"score": 0.5},
+    )
+    assert logger.dropped == 1
+    assert b"a.b.c" not in (folder / FILE).read_bytes()
+
+
+def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+    """Folders are 0700 and files 0600, whatever the umask."""
+    before = os.umask(0)
+    try:
+        play(sink(tmp_path / "logs"), 1)
+    finally:
+        os.umask(before)
+    folder = tmp_path / "logs" / info(1).session
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "logs", folder)}
+    assert modes == {0o700}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+def test_told_again_by_another_aggregator_changes_nothing(tmp_path: Path) -> None:
+    """A log that an earlier process left is gone on with: nothing twice, nothing missing."""
+    first = sink(tmp_path)
+    for seq in (1, 2):
+        first.write(judged(1, seq))
+    second = sink(tmp_path)
+    play(second, 1)
+    whole = (tmp_path / info(1).session / FILE).read_bytes()
+    play(sink(tmp_path), 1)
+    assert (tmp_path / info(1).session / FILE).read_bytes() == whole
+    assert [frame.seq for frame in read(tmp_path, 1).frames] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"event": "op', b'{"event": "frame", "se'])
+def test_a_torn_log_is_mended(tmp_path: Path, torn: bytes) -> None:
+    """A line that a killed process began is cut off before the next."""
+    play(sink(tmp_path), 1, frames=1)
+    file = tmp_path / info(1).session / FILE
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes((b"" if b"op" in torn or not torn else lines[0] + lines[1]) + torn)
+    play(sink(tmp_path), 1, frames=2)
+    assert [frame.seq for frame in read(tmp_path, 1).frames] == [1, 2]
+    assert read(tmp_path, 1).verdict is not None
+
+
+def test_a_link_in_a_files_place_is_not_followed(tmp_path: Path) -> None:
+    """Somebody who can make links in the folder cannot have other files written."""
+    target = tmp_path / "target"
+    folder = tmp_path / "logs" / info(1).session
+    folder.mkdir(parents=True)
+    (folder / "000001.jpg").symlink_to(target)
+    logger = sink(tmp_path / "logs")
+    logger.write(judged(1, 1))
+    assert logger.dropped == 1
+    assert not target.exists()
+
+
+FULL_DISK = """
+import logging, os, sys
+from pathlib import Path
+from aggregator.plugins import file_logger
+from tests.aggregator.plugins.test_file_logger import sink, play
+from tests.support.events import ended, judged
+logging.basicConfig(format="%(levelname)s %(message)s")
+file_logger.RETRY_SECONDS = 0.0 if sys.argv[2] == "retry" else 60.0
+path = Path(sys.argv[1])
+logger = sink(path)
+play(logger, 1)
+ballast = path / "ballast"
+with ballast.open("wb", buffering=0) as file:
+    try:
+        while True:
+            file.write(bytes(4096))
+    except OSError:
+        pass
+for number in range(2, 6):
+    play(logger, number)
+print(logger.disabled, logger.dropped)
+ballast.unlink()
+play(logger, 6)
+print(logger.disabled, sorted(os.listdir(path / ("%032x" % 6))) if not logger.disabled else [])
+"""
+
+
+@pytest.mark.parametrize("retry", ["retry", "later"])
+def test_a_full_disk_turns_it_off_with_one_line(tmp_path: Path, retry: str) -> None:
+    """A really full file system: one loud line, what comes after is counted; then it goes on."""
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare (util-linux)")
+    namespace = (
+        ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
+    )
+    mount = f'mount -t tmpfs -o size=256k none {tmp_path} && exec "$@"'
+    if subprocess.run(
+        [*namespace, "sh", "-c", mount, "sh", "true"], capture_output=True
+    ).returncode:
+        pytest.skip("no private mounts allowed here")
+    done = subprocess.run(
+        [
+            *namespace,
+            "sh",
+            "-c",
+            mount,
+            "sh",
+            sys.executable,
+            "-c",
+            FULL_DISK,
+            str(tmp_path),
+            retry,
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert lines[0] == "True 16"
+    errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    assert len(errors) == 1
+    assert "FILE LOGGER IS OFF: No space left on device" in errors[0]
+    if retry == "retry":
+        assert lines[1] == f"False {['000001.jpg', '000002.jpg', '000003.jpg', FILE]}"
+    else:
+        assert lines[1] == "True []"
+
+
+def aged(path: Path, number: int, days: float, now: float) -> None:
+    os.utime(path / info(number).session, (now - days * DAY,) * 2)
+
+
+def names(path: Path) -> list[int]:
+    return [int(folder.name, 16) for folder in folders(path)]
+
+
+def test_old_folders_are_removed(tmp_path: Path) -> None:
+    """By age; what goes on, what is young and what is no session stays."""
+    now = 1_800_000_000.0
+    logger = sink(tmp_path, age=7)
+    for number in (1, 2, 3):
+        play(logger, number)
+    logger.write(judged(4, 1))
+    (tmp_path / "notes").mkdir()
+    for number, days in ((1, 8), (2, 6), (3, 100), (4, 100)):
+        aged(tmp_path, number, days, now)
+    logger.prune(now)
+    assert names(tmp_path) == [2, 4]
+    assert (tmp_path / "notes").is_dir()
+
+
+def test_the_oldest_go_when_there_is_too_much(tmp_path: Path) -> None:
+    """By bytes of all together, as few as needed."""
+    logger = sink(tmp_path, size=35_000)
+    for number in range(1, 9):
+        play(logger, number)
+        aged(tmp_path, number, 10 - number, 1_800_000_000.0)
+    each = sum(file.stat().st_size for file in (tmp_path / info(1).session).iterdir())
+    logger.prune(1_800_000_000.0)
+    kept = names(tmp_path)
+    assert kept == list(range(9 - 35_000 // each, 9))
+    logger.prune(1_800_000_000.0)
+    assert names(tmp_path) == kept
+
+
+def test_without_bounds_nothing_is_removed(tmp_path: Path) -> None:
+    """0 keeps for good."""
+    logger = sink(tmp_path)
+    play(logger, 1)
+    aged(tmp_path, 1, 10_000, 1_800_000_000.0)
+    logger.prune(1_800_000_000.0)
+    assert names(tmp_path) == [1]
+
+
+def test_it_looks_for_old_folders_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the start, and then every now and then."""
+    play(sink(tmp_path), 1)
+    os.utime(tmp_path / info(1).session, (0, 0))
+    logger = sink(tmp_path, age=1)
+    logger.rest()
+    assert names(tmp_path) == []
+    play(logger, 2)
+    os.utime(tmp_path / info(2).session, (0, 0))
+    logger.rest()
+    assert names(tmp_path) == [2]
+    monkeypatch.setattr(file_logger, "PRUNE_SECONDS", 0.0)
+    logger.rest()
+    assert names(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made_is_a_fault_of_the_start(tmp_path: Path) -> None:
+    """One line that names the key."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ResourceError, match=r"FileLogger\] args.path .*file/logs"):
+        sink(tmp_path / "file" / "logs")
