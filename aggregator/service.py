@@ -225,7 +225,9 @@ class Aggregator:
         if outcome.keep and pending.frame is not None:
             entry.kept = (message.seq, pending.frame)
         entry.pictures += Code.FRAME_UNDECODABLE not in pending.estimate.errors
-        entry.last_status = self._writer.status(message.seq, pending.estimate, outcome)
+        entry.last_status = self._writer.status(
+            message.seq, pending.estimate, outcome, entry.session.context.data
+        )
         if outcome.final:
             entry.result = self._writer.result(entry.session, outcome)
         if not message.replay:

@@ -14,6 +14,9 @@ from shared.estimation import Estimate
 from shared.protocol import Codec, Command
 from shared.signing import Signer
 
+PUBLIC = frozenset({"activeLiveness"})
+"""What plugins tell that a client may see in production too."""
+
 
 class VerdictWriter:
     """Writes what the client gets.
@@ -29,9 +32,11 @@ class VerdictWriter:
         self._jwt = config.LUNA_PASS.JWT
         self._signer = signer
 
-    def status(self, seq: int, estimate: Estimate, outcome: Outcome) -> bytes:
-        """Write STATUS for one frame."""
+    def status(self, seq: int, estimate: Estimate, outcome: Outcome, data: dict[str, Any]) -> bytes:
+        """Write STATUS for one frame; ``data`` is what plugins tell of the session so far."""
         body = frame_status(estimate, outcome.errors, self._rules, reveal=self._reveal)
+        told = {name: data[name] for name in data if self._reveal or name in PUBLIC}
+        body["details"].update(told)
         return Codec.encode(Command.STATUS, {"seq": seq}, body).encode()
 
     def result(self, session: Session, outcome: Outcome) -> bytes:

@@ -228,6 +228,19 @@ def require_liveness(backend: Backend, config: Config) -> None:
         )
 
 
+def require_descriptor(backend: Backend, config: Config) -> None:
+    """Refuse to start where FaceMatcher would have nothing to compare.
+
+    Raises:
+        ModelError: FaceMatcher is on and the backend cannot describe faces.
+    """
+    if config.MIDDLEWARES.WS.FaceMatcher.isEnabled and not backend.capabilities.descriptor:
+        raise ModelError(
+            f"{backend.capabilities.name} cannot describe faces, which [MIDDLEWARES.WS.FaceMatcher]"
+            " compares; turn it off, or run 'lunapass models pull' where the model can be had"
+        )
+
+
 def run(config: Config, source: ConfigSource, index: int = 0, *, parent: int | None = None) -> None:
     """Run one worker until it is told to stop.
 
@@ -242,6 +255,7 @@ def run(config: Config, source: ConfigSource, index: int = 0, *, parent: int | N
 
     def make(chosen: Config) -> Estimator:
         require_liveness(backend, chosen)
+        require_descriptor(backend, chosen)
         describe = chosen.MIDDLEWARES.WS.FaceMatcher.isEnabled
         return Estimator(backend, Rules.of(chosen), describe=describe)
 

@@ -99,7 +99,7 @@ class Actor:
 
         Other codes are left unheeded, so that all codes of a frame's status may be passed on.
         """
-        busy = self._now < self._since + _REACTION + self._gesture.seconds
+        busy = self._now < self._since + _REACTION + max(self._gesture.seconds, _FADE)
         if code not in PROMPTS or (code == self._code and busy):
             return
         self._code, self._gesture = code, GESTURES[code]

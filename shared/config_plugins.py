@@ -121,7 +121,7 @@ class ActiveLivenessArgs(Section):
     totalTimeout: Positive = 60.0
     """Seconds for all actions; then the session fails with code 60."""
     wrongActionsAllowed: Annotated[int, Field(ge=0, le=10)] = 1
-    """Wrong actions in place of the asked ones before the session fails with code 60."""
+    """Wrong actions that begin a new sequence instead of ending the session with code 60."""
 
 
 class ActiveLivenessPlugin(Switch):
@@ -177,7 +177,7 @@ class FaceMatcherArgs(Section):
     """Arguments of FaceMatcher."""
 
     similarity: Annotated[float, Field(ge=-1, le=1)] = 0.5
-    """Cosine similarity of two frames' faces, at least."""
+    """Cosine similarity of a straight face with the session's first, at least."""
 
 
 class FaceMatcherPlugin(Switch):

@@ -110,6 +110,12 @@ def active_liveness(config: Config) -> Iterator[Finding]:
             )
     if not config.MIDDLEWARES.WS.ActiveLiveness.isEnabled:
         return
+    if not config.MIDDLEWARES.WS.FaceMatcher.isEnabled:
+        yield warning(
+            place,
+            "is on without FaceMatcher, so that one person may act and another be on the best "
+            "shot; set isEnabled = 1 in [MIDDLEWARES.WS.FaceMatcher]",
+        )
     if args.totalTimeout < args.actionTimeout:
         yield warning(
             place,

@@ -6,8 +6,11 @@ import logging
 from collections.abc import Callable, Iterator
 
 from aggregator.plugins import user
+from aggregator.plugins.active_liveness import ActiveLiveness
+from aggregator.plugins.aggregate_liveness import AggregateLiveness
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
 from aggregator.plugins.bestshot import Bestshot
+from aggregator.plugins.face_matcher import FaceMatcher
 from aggregator.plugins.result import Result
 from shared.config import Config
 from shared.errors import ConfigError
@@ -17,7 +20,10 @@ log = logging.getLogger(__name__)
 Maker = Callable[[], Plugin]
 
 GATHERING: dict[str, type[Plugin]] = {
+    "FaceMatcher": FaceMatcher,
     "Bestshot": Bestshot,
+    "AggregateLiveness": AggregateLiveness,
+    "ActiveLiveness": ActiveLiveness,
 }
 """Plugins before the user's own, in the manual's order; the order in the file does not count."""
 

@@ -94,14 +94,20 @@ def test_no_finding_shows_the_key():
         (
             {
                 f"{WS}.ActiveLiveness.isEnabled": 1,
+                f"{WS}.FaceMatcher.isEnabled": 1,
                 f"{WS}.ActiveLiveness.args.totalTimeout": 14,
             },
             "args.totalTimeout (14 s) ends before",
         ),
         (
-            {f"{WS}.ActiveLiveness.isEnabled": 1, "LIMITS.sessionSeconds": 59},
+            {
+                f"{WS}.ActiveLiveness.isEnabled": 1,
+                f"{WS}.FaceMatcher.isEnabled": 1,
+                "LIMITS.sessionSeconds": 59,
+            },
             "args.totalTimeout (60 s) outlasts",
         ),
+        ({f"{WS}.ActiveLiveness.isEnabled": 1}, "without FaceMatcher"),
         (
             {
                 f"{WS}.Callbacks.isEnabled": 1,

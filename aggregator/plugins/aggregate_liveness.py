@@ -1,0 +1,65 @@
+"""AggregateLiveness: liveness over several frames instead of one lucky one."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Self
+
+from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
+from shared.checks import Rules
+from shared.codes import Code
+from shared.config import Config
+from shared.config_plugins import AggregateLivenessArgs
+from shared.estimation import Profile
+
+DATA = "aggregateLiveness"
+
+
+class AggregateLiveness(Plugin):
+    """Asks for the mean of the last scores to reach ``livenessScore``.
+
+    Every frame on which liveness was measured counts, also one whose own score was too low; only
+    a frame unfit for the measure does not.
+
+    Args:
+        args: how many frames.
+        rules: thresholds.
+    """
+
+    Args = AggregateLivenessArgs
+
+    def __init__(self, args: AggregateLivenessArgs, rules: Rules) -> None:
+        self._thresholds = rules.thresholds
+        self._scores: deque[float] = deque(maxlen=args.framesCount)
+
+    @classmethod
+    def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
+        """Take the thresholds out of the configuration."""
+        rules = Rules.of(config)
+        return lambda: cls(args, rules)
+
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
+        """Take the score in, and refuse the frame until there are enough good ones."""
+        if frame.estimate.profile is Profile.ACTIVE:
+            return
+        measured = frame.estimate.liveness
+        if measured is not None and measured.quality_score >= self._thresholds.livenessQualityScore:
+            self._scores.append(measured.score)
+            context.data[DATA] = self._summary()
+        if not frame.ok:
+            return
+        if len(self._scores) < (self._scores.maxlen or 0):
+            frame.refuse(Code.AGGREGATING)
+        elif self._mean() < self._thresholds.livenessScore:
+            frame.refuse(Code.LOW_LIVENESS)
+
+    def _mean(self) -> float:
+        return sum(self._scores) / len(self._scores)
+
+    def _summary(self) -> dict[str, float | int]:
+        return {
+            "score": round(self._mean(), 4),
+            "spread": round(max(self._scores) - min(self._scores), 4),
+            "frames": len(self._scores),
+        }

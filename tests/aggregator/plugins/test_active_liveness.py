@@ -1,0 +1,320 @@
+"""ActiveLiveness at the level of the fold: who obeys passes, who does not fails."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aggregator.plugins.registry import Registry
+from aggregator.session import Outcome, Session
+from loadtest.look import Look
+from loadtest.script import BLINK, CHIN_DOWN, CHIN_UP, TURN_LEFT, TURN_RIGHT, Gesture
+from shared.codes import Code
+from shared.config import Config
+from shared.estimation import Profile
+from shared.messages import Open
+from tests.support.acting import Director, obeying, play, seen
+from tests.support.judge import SESSION, plugin_config
+
+ALL = [BLINK, TURN_LEFT, TURN_RIGHT, CHIN_UP, CHIN_DOWN]
+ASKS = {
+    Code.CLOSE_EYES: BLINK,
+    Code.ASK_TURN_LEFT: TURN_LEFT,
+    Code.ASK_TURN_RIGHT: TURN_RIGHT,
+    Code.ASK_CHIN_UP: CHIN_UP,
+    Code.ASK_CHIN_DOWN: CHIN_DOWN,
+}
+
+
+def config(**args: Any) -> Config:
+    return plugin_config({"ActiveLiveness": args})
+
+
+def recording(
+    gestures: list[Gesture], *, lead: float = 0.5, gap: float = 0.3, speed: float = 1.0
+) -> Director:
+    """A recording that plays the same gestures over and over, whatever is asked."""
+    total = sum(gesture.seconds + gap for gesture in gestures)
+
+    def direct(now: float, codes: tuple[int, ...]) -> Look:
+        at = (now * speed - lead) % total if now * speed > lead else -1.0
+        for gesture in gestures:
+            if at < gesture.seconds:
+                return gesture.look(at)
+            at -= gesture.seconds + gap
+        return Look()
+
+    return direct
+
+
+def scripted(*looks: Look) -> Director:
+    """These looks, a frame each, the last one to the end."""
+    rest = list(looks)
+    return lambda now, codes: rest.pop(0) if len(rest) > 1 else rest[0]
+
+
+def asked(config: Config, seed: int) -> Code:
+    """The first prompt of a session with this seed, for a straight person."""
+    return Code(play(config, lambda now, codes: Look(), seed=seed, seconds=0.3).prompts[0])
+
+
+@pytest.mark.parametrize("count", range(1, 6))
+@pytest.mark.parametrize("fps", [4.0, 10.0, 30.0])
+def test_who_obeys_passes(count: int, fps: float) -> None:
+    """Any number of actions, at any usual frame rate; each action is asked once."""
+    for seed in range(6):
+        played = play(config(interactionsCount=count), obeying(seed), seed=seed, fps=fps)
+        assert played.last.accepted, played.prompts
+        asks = [code for code in played.prompts if code in ASKS]
+        assert len(asks) == len(set(asks)) == count
+
+
+def test_all_sequences_come_equally_often() -> None:
+    """Every ordered choice of distinct actions is as likely as any other."""
+    first = [asked(config(), seed) for seed in range(1000)]
+    counts = [first.count(code) for code in ASKS]
+    assert sum(counts) == 1000
+    assert all(150 < count < 250 for count in counts)
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_a_recording_passes_as_often_as_chance_allows(count: int, allowed: int) -> None:
+    """A try is one guess among all ordered choices; there are ``wrongActionsAllowed`` + 1 tries.
+
+    Every kind of recording is played against 200 seeds; three standard deviations are allowed.
+    """
+    chance = (1 + allowed) * math.factorial(5 - count) / math.factorial(5)
+    most = 200 * chance + 3 * math.sqrt(200 * chance * (1 - chance))
+    recordings = {
+        "everything": recording(ALL),
+        "everything, fast": recording(ALL, gap=0.05, speed=2.0),
+        "nods": recording(ALL[1:]),
+        "shakes": recording([TURN_LEFT, TURN_RIGHT]),
+        "blinks between": recording([BLINK, TURN_LEFT, BLINK, CHIN_UP]),
+        "the other way round": recording(ALL[::-1]),
+    }
+    args = config(interactionsCount=count, wrongActionsAllowed=allowed)
+    for name, director in recordings.items():
+        passed = sum(play(args, director, seed=seed).last.accepted for seed in range(200))
+        assert passed <= most, f"{name}: {passed} of 200, chance {chance:.3f}"
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_a_still_never_passes(count: int) -> None:
+    """It fails with code 60 when the time for the action is over, whatever is asked."""
+    for seed in range(40):
+        played = play(config(interactionsCount=count), lambda now, codes: Look(), seed=seed, fps=5)
+        assert (played.last.final, played.last.accepted) == (True, False)
+        assert played.last.errors == (Code.ACTION_FAILED,)
+        assert 15.0 < len(played.outcomes) / 5 < 16.0
+
+
+def test_circling_the_head_never_passes() -> None:
+    """A head that is never straight begins no turn and no nod, and a blink is no circle."""
+    circle: Director = lambda now, codes: (  # noqa: E731
+        Look() if now < 0.5 else Look(yaw=25 * math.cos(6 * now), pitch=25 * math.sin(6 * now))
+    )
+    for seed in range(60):
+        assert not play(config(interactionsCount=1), circle, seed=seed).last.accepted
+
+
+@pytest.mark.parametrize(
+    ("prompt", "gesture", "straight"),
+    [
+        (Code.ASK_TURN_LEFT, TURN_LEFT, Code.LOOK_STRAIGHT_YAW),
+        (Code.ASK_TURN_RIGHT, TURN_RIGHT, Code.LOOK_STRAIGHT_YAW),
+        (Code.ASK_CHIN_UP, CHIN_UP, Code.LOOK_STRAIGHT_PITCH),
+        (Code.ASK_CHIN_DOWN, CHIN_DOWN, Code.LOOK_STRAIGHT_PITCH),
+    ],
+)
+def test_a_head_action_goes_from_straight_past_the_threshold_and_back(
+    prompt: Code, gesture: Gesture, straight: Code
+) -> None:
+    """Straight first, then the ask, then straight again; directions are the person's own."""
+    args = config(interactionsCount=1)
+    seed = next(s for s in range(50) if asked(args, s) is prompt)
+    peak = gesture.peak
+    aside = Look(yaw=peak.yaw * 0.5, pitch=peak.pitch * 0.5)  # 14 degrees: neither
+    director = scripted(aside, aside, Look(), aside, peak, aside, Look())
+    played = play(args, director, seed=seed)
+    assert [int(outcome.errors[0]) for outcome in played.outcomes[:-1]] == [
+        straight,
+        straight,
+        prompt,
+        prompt,
+        straight,
+        straight,
+        Code.AGGREGATING,
+    ]
+    assert played.last.accepted
+
+
+def test_the_threshold_itself_counts() -> None:
+    """Equality passes: straight at the start angle, past at the threshold."""
+    args = config(interactionsCount=1)
+    seed = next(s for s in range(50) if asked(args, s) is Code.ASK_TURN_LEFT)
+    director = scripted(Look(yaw=10), Look(yaw=10), Look(yaw=20), Look(yaw=10), Look())
+    assert play(args, director, seed=seed).last.accepted
+    short = scripted(Look(yaw=10), Look(yaw=10), Look(yaw=19.9), Look(yaw=10), Look())
+    assert not play(args, short, seed=seed).last.accepted
+
+
+SHUT = Look(left_eye_closed=1, right_eye_closed=1)
+WINK = Look(left_eye_closed=1)
+
+
+@pytest.mark.parametrize(
+    ("one_eyed", "look", "frames", "passes"),
+    [
+        (False, SHUT, 5, True),
+        (False, SHUT, 2, False),
+        (False, WINK, 5, False),
+        (True, WINK, 5, True),
+        (True, SHUT, 5, True),
+    ],
+    ids=["both", "natural blink", "wink", "one eye", "one-eyed and both"],
+)
+def test_a_blink_is_held_for_a_moment(
+    one_eyed: bool, look: Look, frames: int, passes: bool
+) -> None:
+    """Open, shut for 0.3 s, open; with both eyes, or with one where that is accepted."""
+    args = config(interactionsCount=1, acceptOneEyed=one_eyed)
+    seed = next(s for s in range(50) if asked(args, s) is Code.CLOSE_EYES)
+    director = scripted(Look(), Look(), *[look] * frames, Look(), Look())
+    assert play(args, director, seed=seed, seconds=5).last.accepted is passes
+
+
+def test_a_person_with_one_eye_blinks_with_it() -> None:
+    """The other eye is shut all the time; without acceptOneEyed that never counts."""
+    one = replace(WINK, right_eye_closed=0)
+    for accepted in (True, False):
+        args = config(interactionsCount=1, acceptOneEyed=accepted)
+        seed = next(s for s in range(50) if asked(args, s) is Code.CLOSE_EYES)
+        director = scripted(one, one, *[SHUT] * 5, one, one)
+        assert play(args, director, seed=seed, seconds=5).last.accepted is accepted
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_a_wrong_action_begins_a_new_sequence(wrong: int) -> None:
+    """``wrongActionsAllowed`` of them; one more fails with code 60."""
+    args = config(interactionsCount=2, wrongActionsAllowed=1)
+
+    def contrary(director: Director) -> Director:
+        left = wrong
+        away: list[Look] = []
+
+        def direct(now: float, codes: tuple[int, ...]) -> Look:
+            nonlocal left
+            asked_now = [code for code in codes if code in ASKS]
+            if asked_now and left and not away:
+                left -= 1
+                other = CHIN_UP if asked_now[0] != Code.ASK_CHIN_UP else TURN_LEFT
+                away.extend([other.peak, other.peak, Look()])
+            return away.pop(0) if away else director(now, codes)
+
+        return direct
+
+    for seed in range(10):
+        last = play(args, contrary(obeying(seed)), seed=seed).last
+        assert last.accepted is (wrong <= 1)
+        assert last.errors == (() if wrong <= 1 else (Code.ACTION_FAILED,))
+
+
+def test_shut_eyes_in_place_of_a_turn_are_wrong() -> None:
+    """Held shut they are an action that was not asked; a natural blink is none."""
+    args = config(interactionsCount=1, wrongActionsAllowed=0)
+    seed = next(s for s in range(50) if asked(args, s) is Code.ASK_TURN_LEFT)
+    natural = scripted(Look(), Look(), SHUT, SHUT, Look())
+    assert not play(args, natural, seed=seed, seconds=3).last.final
+    held = play(args, scripted(Look(), Look(), *[SHUT] * 5, Look()), seed=seed, seconds=3)
+    assert held.last.errors == (Code.ACTION_FAILED,)
+
+
+@pytest.mark.parametrize(
+    ("args", "seconds"),
+    [
+        ({"actionTimeout": 4.0}, 4.0),
+        ({"actionTimeout": 9.0, "totalTimeout": 6.0}, 6.0),
+    ],
+)
+def test_time_runs_out(args: dict[str, Any], seconds: float) -> None:
+    """For one action, and for all together; each ends with code 60."""
+    played = play(config(**args), lambda now, codes: Look())
+    assert played.last.errors == (Code.ACTION_FAILED,)
+    assert len(played.outcomes) / 10 == pytest.approx(seconds, abs=0.4)
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_straight_live_frames_cool_down(count: int) -> None:
+    """That many of them go by after the last action, and the next one decides."""
+    played = play(config(interactionsCount=1, cooldownFramesCount=count), obeying())
+    assert played.last.accepted
+    after = [outcome for outcome in played.outcomes if outcome.profile is Profile.PASSIVE]
+    assert [outcome.errors for outcome in after[:-1]] == [(Code.AGGREGATING,)] * (count + 1)
+
+
+def test_profiles_follow_the_actions() -> None:
+    """Passive until a frame has passed in full, active while acting, passive for the verdict."""
+    far = Look(yaw=25)
+    played = play(config(interactionsCount=1), scripted(far, far, Look()), seconds=1)
+    assert [outcome.profile for outcome in played.outcomes[:3]] == [
+        Profile.PASSIVE,
+        Profile.PASSIVE,
+        Profile.ACTIVE,
+    ]
+    assert played.outcomes[0].errors == (Code.TURN_LEFT,)
+
+
+def test_a_frame_with_a_fault_counts_for_nothing_and_keeps_the_prompt() -> None:
+    """The fault comes first, what is asked after it."""
+    args = config(interactionsCount=1)
+    played = play(args, lambda now, codes: Look(), seconds=0.3)
+    blurred = replace(seen(TURN_LEFT.peak, Profile.ACTIVE), errors=(Code.BLURRED,))
+    outcome = played.session.fold(9, 1001.0, blurred, b"jpeg", replay=False)
+    assert isinstance(outcome, Outcome)
+    assert outcome.errors == (Code.BLURRED, played.prompts[-1])
+
+
+def test_progress_is_told() -> None:
+    """Which action of how many; nothing before the first."""
+    played = play(config(interactionsCount=3), scripted(Look(yaw=25)), seconds=0.3)
+    assert "activeLiveness" not in played.session.context.data
+    played = play(config(interactionsCount=3), obeying(), seconds=0.3)
+    assert played.session.context.data["activeLiveness"] == {"action": 1, "actions": 3}
+    played = play(config(interactionsCount=3), obeying())
+    assert played.session.context.data["activeLiveness"] == {"action": 3, "actions": 3}
+
+
+@pytest.mark.parametrize("passive", [True, False], ids=["liveness", "no liveness"])
+def test_without_passive_liveness_the_actions_must_be_done(passive: bool) -> None:
+    """A frame without liveness score is accepted only after them, and never without the plugin."""
+    played = play(config(interactionsCount=2), obeying(), passive=passive)
+    assert played.last.accepted
+    bare = play(plugin_config({}), obeying(), passive=passive, seconds=3)
+    assert bare.last.accepted is passive
+    assert bare.last.errors == (() if passive else (Code.LIVENESS_FAILED,))
+
+
+def test_every_action_has_its_order() -> None:
+    """The order of the actions is that of the seed alone: equal seeds, equal sequences."""
+
+    def make(seed: int) -> list[int]:
+        return play(config(interactionsCount=5), obeying(), seed=seed).prompts
+
+    assert make(3) == make(3)
+    assert len({tuple(make(seed)) for seed in range(12)}) > 8
+
+
+def test_the_seed_of_another_session_is_another() -> None:
+    """Two sessions with one plugin registry share no state."""
+    registry = Registry(config(interactionsCount=2))
+    sessions = [
+        Session(Open("", SESSION, 1000.0, seed, bytes(32)), registry.plugins(), config().LIVENESS)
+        for seed in (1, 2)
+    ]
+    sessions[0].fold(1, 1000.1, seen(Look(), Profile.PASSIVE), b"jpeg", replay=False)
+    assert sessions[1].context.profile is Profile.PASSIVE

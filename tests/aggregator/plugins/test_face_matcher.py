@@ -1,0 +1,133 @@
+"""FaceMatcher: one person from the first frame that passed to the verdict."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aggregator.plugins.base import FrameJudgement, SessionContext
+from aggregator.plugins.face_matcher import FaceMatcher
+from aggregator.plugins.registry import Registry
+from aggregator.session import Outcome, Session
+from shared.codes import Code
+from shared.config_plugins import FaceMatcherArgs
+from shared.estimation import HeadPose, Profile, Stage
+from shared.messages import Open
+from tests.support.judge import SESSION, live, plugin_config
+
+CONFIG = plugin_config({"FaceMatcher": {}, "AggregateLiveness": {"framesCount": 3}})
+
+
+def face(similarity: float = 1.0) -> bytes:
+    """A descriptor with this similarity to that of ``face()``."""
+    vector = np.zeros(128, np.float32)
+    vector[0], vector[1] = similarity, math.sqrt(1 - similarity**2)
+    return vector.tobytes()
+
+
+class Matching:
+    """Shows frames to a matcher, one after another."""
+
+    def __init__(self, **args: Any) -> None:
+        self.plugin = FaceMatcher(FaceMatcherArgs(**args))
+        self.session = Session(Open("", SESSION, 1000.0, 7, bytes(32)), [], CONFIG.LIVENESS)
+
+    @property
+    def context(self) -> SessionContext:
+        return self.session.context
+
+    def see(self, descriptor: bytes | None, yaw: float = 0.0, **changes: Any) -> FrameJudgement:
+        estimate = live(descriptor=descriptor, head_pose=HeadPose(yaw, 0.0, 0.0), **changes)
+        frame = FrameJudgement(1, estimate, b"jpeg", list(estimate.errors))
+        self.plugin.on_estimate(self.context, frame)
+        return frame
+
+    def acting(self, descriptor: bytes, yaw: float) -> FrameJudgement:
+        return self.see(descriptor, yaw, profile=Profile.ACTIVE, stage=Stage.EYES, liveness=None)
+
+
+@pytest.mark.parametrize(
+    ("similarity", "codes", "ended"),
+    [
+        (0.9, [], False),
+        (0.5, [], False),
+        (0.49, [Code.OTHER_PERSON], False),
+        (0.31, [Code.OTHER_PERSON], False),
+        (0.29, [Code.OTHER_PERSON], True),
+        (-0.1, [Code.OTHER_PERSON], True),
+    ],
+)
+def test_a_straight_face_is_compared_with_the_first(
+    similarity: float, codes: list[Code], ended: bool
+) -> None:
+    """At least ``similarity`` counts, less does not, and far less ends the session."""
+    matching = Matching(similarity=0.5)
+    assert matching.see(face()).ok
+    frame = matching.see(face(similarity))
+    assert (frame.errors, frame.ended) == (codes, ended)
+
+
+def test_another_person_ends_the_session_with_its_own_code() -> None:
+    """Code 69, final, no success."""
+    session = Session(
+        Open("", SESSION, 1000.0, 7, bytes(32)), Registry(CONFIG).plugins(), CONFIG.LIVENESS
+    )
+    outcomes = [
+        session.fold(seq, 1000.0 + seq, live(descriptor=one), b"jpeg", replay=False)
+        for seq, one in enumerate([face(), face(0.8), face(0.1)], 1)
+    ]
+    last = outcomes[-1]
+    assert isinstance(last, Outcome)
+    assert (last.errors, last.final, last.accepted) == ((Code.OTHER_PERSON,), True, False)
+
+
+def test_small_steps_lead_nowhere() -> None:
+    """Each straight face is compared with the first, not with the one before."""
+    matching = Matching(similarity=0.5)
+    steps = [matching.see(face(math.cos(angle))).ok for angle in np.linspace(0, 1.4, 15)]
+    assert steps == [True] * 11 + [False] * 4
+
+
+def test_a_turned_face_may_resemble_one_on_the_way() -> None:
+    """It need not resemble the straight one, but some face that the session has seen."""
+    matching = Matching(similarity=0.5)
+    matching.see(face())
+    assert matching.acting(face(0.6), 20).ok
+    assert matching.acting(face(math.cos(1.8)), 32).ok  # .62 to the one before
+    assert matching.see(face(0.9)).ok
+
+
+def test_nobody_else_can_act() -> None:
+    """A turned stranger's frame does not count, and the straight stranger ends the session."""
+    matching = Matching(similarity=0.5)
+    matching.see(face())
+    stranger = matching.acting(face(0.1), 25)
+    assert (stranger.errors, stranger.ended) == ([Code.OTHER_PERSON], False)
+    assert matching.acting(face(0.1), 5).ended
+
+
+def test_nobody_acts_before_the_first_face() -> None:
+    """A turned face at the beginning is compared with nothing and counts for nothing."""
+    assert Matching().acting(face(), 25).errors == [Code.AGGREGATING]
+
+
+@pytest.mark.parametrize("descriptor", [None, b"", b"abc"])
+def test_a_face_without_descriptor_does_not_pass(descriptor: bytes | None) -> None:
+    """What cannot be compared cannot be let in."""
+    assert Matching().see(descriptor).errors == [Code.ESTIMATION_FAILED]
+
+
+def test_frames_with_faults_are_left_alone() -> None:
+    """They have no descriptor, and count for nothing anyway."""
+    assert Matching().see(None, errors=(Code.BLURRED,)).errors == [Code.BLURRED]
+
+
+def test_the_lowest_similarity_is_told() -> None:
+    """In the details, for whoever sets the threshold."""
+    matching = Matching(similarity=0.5)
+    for similarity in (1.0, 0.7, 0.9):
+        matching.see(face(similarity))
+    assert matching.context.data["faceMatcher"]["similarity"] == pytest.approx(0.7)
