@@ -237,9 +237,13 @@ class Gateway:
         return routes
 
     def _readiness(self) -> Response:
+        """Answer 503 where nothing can be judged; 200 with a word where it goes on with less."""
         missing = self.missing()
-        status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
-        return respond((", ".join(missing) or "ready") + "\n", status=status)
+        if missing:
+            text = ", ".join(missing) + "\n"
+            return respond(text, status=HTTPStatus.SERVICE_UNAVAILABLE)
+        ready, wanted = len(self._dispatcher.workers), worker_count(self._config)
+        return respond("ready\n" if ready >= wanted else f"degraded: {ready} of {wanted} workers\n")
 
     def missing(self) -> list[str]:
         """What keeps the service from doing its work; empty when it is ready."""

@@ -2,7 +2,8 @@
 
 A child that ends before it has said ``READY=1`` stops the whole service: that is a wrong setting or
 a missing file, and trying again would not help. A child that dies later is started again, after a
-pause that doubles; too many deaths in a short time end the attempts for that role.
+pause that doubles; too many deaths in a short time end the attempts for that role. A service that
+lacks a worker is degraded; one that lacks its gateway or aggregator ends, with status 1.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ class Supervisor:
         config_path: its file, handed on to the roles; None for their own default.
         workers: number of workers of all cells together.
 
+    Attributes:
+        failed: a role without which nothing works died too often.
+
     Raises:
         ResourceError: a port is taken or not allowed.
     """
@@ -50,6 +54,7 @@ class Supervisor:
         self._cells = plan(config, config_path, workers)
         self._notifier = Notifier()
         self.children = [child for cell in self._cells for child in cell.children]
+        self.failed = False
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -178,8 +183,10 @@ class Supervisor:
             await self._respawn(child)
 
     def _check_watchdog(self, child: Child) -> None:
+        settings = self._settings
         silent = time.monotonic() - child.heard
-        if silent > self._settings.watchdogSeconds and child.process is not None:
+        patience = settings.watchdogSeconds if child.ready.is_set() else settings.startTimeout
+        if silent > patience and child.process is not None:
             log.error("%s stands still for %.0f s and is killed", child.name, silent)
             child.process.kill()
 
@@ -189,8 +196,7 @@ class Supervisor:
         while child.deaths and now - child.deaths[0] > self._settings.crashWindow:
             child.deaths.popleft()
         if len(child.deaths) >= self._settings.crashLimit:
-            child.given_up = True
-            log.error("%s died %d times and is left dead", child.name, len(child.deaths))
+            self._give_up(child)
             return
         pause = min(
             self._settings.respawnDelay * 2 ** (len(child.deaths) - 1),
@@ -200,9 +206,24 @@ class Supervisor:
         await asyncio.sleep(pause)
         await self._spawn(child)
 
+    def _give_up(self, child: Child) -> None:
+        """Leave a role dead: the service is degraded without a worker, and ends without others."""
+        child.given_up = True
+        log.error("%s died %d times and is left dead", child.name, len(child.deaths))
+        if child.role == "worker":
+            dead = ", ".join(child.name for child in self.children if child.given_up)
+            self._notifier.status(f"degraded: {dead} left dead")
+        else:
+            self.failed = True
+            self._stopping.set()
+
 
 async def supervise(supervisor: Supervisor) -> None:
-    """Run a supervisor until a signal asks for the end."""
+    """Run a supervisor until a signal asks for the end.
+
+    Raises:
+        SystemExit: a role without which nothing works could not be kept alive; status 1.
+    """
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.request_stop)
@@ -212,3 +233,5 @@ async def supervise(supervisor: Supervisor) -> None:
         await supervisor.wait()
     finally:
         await supervisor.stop()
+    if supervisor.failed:
+        raise SystemExit(1)

@@ -19,6 +19,8 @@ from setproctitle import setproctitle
 
 from shared.config import Config
 
+LONGEST_TEXT = 4096
+"""Characters of a message or traceback in the log; of a traceback the end says most."""
 LEVELS = {0: logging.ERROR, 1: logging.INFO, 2: logging.DEBUG}
 
 
@@ -35,11 +37,11 @@ class JsonFormatter(logging.Formatter):
             "time": round(record.created, 3),
             "level": record.levelname.lower(),
             "role": self._role,
-            "message": record.getMessage(),
+            "message": record.getMessage()[:LONGEST_TEXT],
         }
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = self.formatException(record.exc_info)[-LONGEST_TEXT:]
         return json.dumps(line, default=str)
 
 
@@ -82,6 +84,10 @@ class Notifier:
     def ready(self, status: str) -> None:
         """Say that the role does its work from now on."""
         self._say(f"READY=1\nSTATUS={status}")
+
+    def status(self, status: str) -> None:
+        """Tell people how it goes."""
+        self._say(f"STATUS={status}")
 
     def reloading(self) -> None:
         """Say that the configuration is read again; ``ready`` ends it."""

@@ -1,0 +1,60 @@
+"""A role that dies again and again is given up; without a worker the rest goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import httpx
+
+from lunapass.client import Client
+from tests.support.service import Service, running
+from tests.support.stamp import stamped_jpeg
+
+SETTINGS = "[SUPERVISOR]\ncrashLimit = 3\nrespawnDelay = 0.05\n"
+
+
+def until(reached: Callable[[], bool], seconds: float = 20) -> bool:
+    """Wait for something; False when it does not come."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if reached():
+                return True
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.05)
+    return False
+
+
+def kill_anew(service: Service, role: str, times: int) -> None:
+    """Kill the first process of a role and each that takes its place."""
+    killed: set[int] = set()
+    for _ in range(times):
+        assert until(lambda: bool(set(service.pids(role)) - killed))
+        pid = (set(service.pids(role)) - killed).pop()
+        os.kill(pid, signal.SIGKILL)
+        killed.add(pid)
+
+
+async def test_a_worker_that_keeps_dying_leaves_the_service_degraded() -> None:
+    """The rest goes on serving, and operators read of it at /readyz and in the log."""
+    with running(SETTINGS, workers=2) as service:
+        kill_anew(service, "worker-0", 3)
+        assert until(lambda: service.get("/readyz").text == "degraded: 1 of 2 workers\n")
+        assert until(lambda: "left dead" in (service.directory / "log").read_text())
+        assert service.get("/readyz").status_code == 200
+        assert service.pids("worker-0") == []
+        async with Client(service.url) as client:
+            await client.send_frame(stamped_jpeg(1, 30))
+            assert (await client.receive()).body["isOk"]
+
+
+async def test_an_aggregator_that_keeps_dying_ends_the_service() -> None:
+    """Whoever watches it may start it on healthier ground; it never hangs on half alive."""
+    with running(SETTINGS, workers=1) as service:
+        kill_anew(service, "aggregator", 3)
+        assert await asyncio.to_thread(service.process.wait, 30) == 1
