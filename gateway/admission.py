@@ -23,24 +23,19 @@ class Admission:
     Args:
         limits: bounds of connections and handshakes.
         connections: gives the number of open connections.
-        origins: pages of other hosts that may connect.
 
     Attributes:
         draining: refuse everybody, since the gateway ends.
+        origins: pages of other hosts that may connect.
         checks: what is asked, in order; a request plugin appends its own.
     """
 
-    def __init__(
-        self,
-        limits: LimitsSection,
-        connections: Callable[[], int],
-        origins: Sequence[str] = (),
-    ) -> None:
+    def __init__(self, limits: LimitsSection, connections: Callable[[], int]) -> None:
         self._limits = limits
         self._connections = connections
-        self._origins = origins
         self._handshakes = TokenBucket(limits.handshakesPerSecond, 2 * limits.handshakesPerSecond)
         self.draining = False
+        self.origins: Sequence[str] = ()
         self.checks: list[Check] = [self._not_draining, self._room, self._pace, self._own_page]
 
     def refusal(self, connection: ServerConnection, request: Request) -> Response | None:
@@ -64,7 +59,7 @@ class Admission:
         headers = request.headers
         host = headers.get_all("Host")
         own = host[0] if len(host) == 1 else ""
-        if is_allowed(headers.get_all("Origin"), own, self._origins):
+        if is_allowed(headers.get_all("Origin"), own, self.origins):
             return None
         return respond("pages of this origin may not connect\n", status=HTTPStatus.FORBIDDEN)
 

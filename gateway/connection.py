@@ -13,7 +13,7 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from gateway.forwarded import Network, client_address, networks
+from gateway.forwarded import address_of, networks
 from gateway.limits import TokenBucket
 from gateway.session import Session, is_identity
 from gateway.sessions import Sessions
@@ -40,7 +40,8 @@ class Connection:
 
     def __init__(self, socket: ServerConnection, sessions: Sessions, config: Config) -> None:
         self._socket = socket
-        self._address = _address(socket, networks(config.LUNA_PASS.trustedProxies))
+        proxies = networks(config.LUNA_PASS.trustedProxies)
+        self._address = address_of(socket, socket.request, proxies)
         self._sessions = sessions
         self._limits = config.LIMITS
         self._codec = Codec(text_bytes=config.LIMITS.textBytes, text_depth=config.LIMITS.textDepth)
@@ -262,8 +263,3 @@ def _unavailable() -> ProtocolError:
         code="service.unavailable",
         close_code=CloseCode.OVERLOADED,
     )
-
-
-def _address(socket: ServerConnection, proxies: tuple[Network, ...]) -> str:
-    forwarded = socket.request.headers.get_all("X-Forwarded-For") if socket.request else []
-    return client_address(str(socket.remote_address[0]), forwarded, proxies)

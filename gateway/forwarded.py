@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Sequence
 
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -12,6 +15,14 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """Read the configured proxies."""
     return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def address_of(
+    connection: ServerConnection, request: Request | None, trusted: Sequence[Network]
+) -> str:
+    """Find the address of the client that made a connection with this first request."""
+    forwarded = request.headers.get_all("X-Forwarded-For") if request else []
+    return client_address(str(connection.remote_address[0]), forwarded, trusted)
 
 
 def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:

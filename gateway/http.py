@@ -63,37 +63,63 @@ def is_local(connection: ServerConnection, request: Request) -> bool:
     return loopback and not any(name in request.headers for name in FORWARDED)
 
 
+Guard = Callable[[Request, str], Response | None]
+"""Answers the refusal of a request from an address, or None to go on."""
+
+
+def not_for_strangers(_request: Request, _address: str) -> Response | None:
+    """Refuse everybody."""
+    return respond("not for you\n", status=HTTPStatus.FORBIDDEN)
+
+
 class Routes:
     """Finds the handler of a path; what is not in the table does not exist.
 
     Attributes:
-        credentials: tells whether a request shows credentials that open private paths.
+        private: asked on private paths, unless somebody on this machine asks for himself.
+        page: asked on the paths of pages that open a WebSocket.
     """
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
         self._private: set[str] = set()
-        self.credentials: Callable[[Request], bool] = lambda _: False
+        self._pages: set[str] = set()
+        self.private: Guard = not_for_strangers
+        self.page: Guard = lambda _request, _address: None
 
-    def add(self, path: str, handler: Handler, *, private: bool = False) -> None:
+    def add(
+        self, path: str, handler: Handler, *, private: bool = False, page: bool = False
+    ) -> None:
         """Answer a path by a handler; each path has one.
 
         Args:
             path: path without query.
             handler: answers the requests.
             private: answer only to this machine, or to who shows credentials.
+            page: a page that opens a WebSocket, and so needs what that needs.
         """
         assert path not in self._handlers, path
         self._handlers[path] = handler
         if private:
             self._private.add(path)
+        if page:
+            self._pages.add(path)
 
-    def answer(self, request: Request, *, local: bool = False) -> Response:
-        """Answer a request; ``local`` when somebody on this machine asks for himself."""
+    def answer(self, request: Request, *, local: bool = False, address: str = "") -> Response:
+        """Answer a request.
+
+        Args:
+            request: the request.
+            local: somebody on this machine asks for himself.
+            address: the client's.
+        """
         path = path_of(request)
         handler = self._handlers.get(path)
         if handler is None:
             return respond("not found\n", status=HTTPStatus.NOT_FOUND)
-        if path in self._private and not (local or self.credentials(request)):
-            return respond("not for you\n", status=HTTPStatus.FORBIDDEN)
-        return handler(request)
+        refused = None
+        if path in self._private and not local:
+            refused = self.private(request, address)
+        elif path in self._pages:
+            refused = self.page(request, address)
+        return refused or handler(request)

@@ -20,9 +20,11 @@ from websockets.typing import Subprotocol
 
 from gateway import metrics, static_files
 from gateway.admission import Admission
+from gateway.basic_auth import BasicAuth
 from gateway.connection import Connection
 from gateway.dispatch import Dispatcher
 from gateway.doorway import Doors
+from gateway.forwarded import address_of, networks
 from gateway.http import JSON, Routes, is_local, path_of, respond
 from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
@@ -31,7 +33,6 @@ from gateway.statistics import PROMETHEUS, Statistics
 from shared.cells import role_name, worker_count
 from shared.config import Config
 from shared.config_source import ConfigSource
-from shared.errors import ConfigError
 from shared.listening import Listeners
 from shared.private import private_directory
 from shared.process import Notifier, begin, die_with_parent
@@ -80,11 +81,6 @@ class Gateway:
         *,
         parent: int | None = None,
     ) -> None:
-        if config.MIDDLEWARES.REQUEST.BasicAuth.isEnabled:
-            raise ConfigError(
-                "[MIDDLEWARES.REQUEST.BasicAuth] isEnabled: this version has no such plugin; "
-                "set isEnabled = 0 and protect the path in the proxy in front"
-            )
         self._config = config
         self._source = source
         self._listeners = listeners
@@ -93,8 +89,14 @@ class Gateway:
         self._jwks = Signer(config.LUNA_PASS.JWT).jwks
         self._connections: set[Connection] = set()
         self._doors = Doors(config.LIMITS)
-        self._admission = Admission(
-            config.LIMITS, lambda: len(self._connections), config.LUNA_PASS.origins
+        self._proxies = networks(config.LUNA_PASS.trustedProxies)
+        self._auth = BasicAuth(config.MIDDLEWARES.REQUEST.BasicAuth)
+        self._admission = Admission(config.LIMITS, lambda: len(self._connections))
+        self._admission.origins = _origins(config)
+        self._admission.checks.append(
+            lambda connection, request: self._auth.admit(
+                request, address_of(connection, request, self._proxies)
+            )
         )
         self._stopped = asyncio.Event()
         self._notifier = Notifier()
@@ -145,6 +147,8 @@ class Gateway:
         """Read the configuration again; no session and no connection is touched."""
         self._notifier.reloading()
         self._config = self._source.again(self._config) or self._config
+        self._auth.renew(self._config.MIDDLEWARES.REQUEST.BasicAuth)
+        self._admission.origins = _origins(self._config)
         self._say_ready()
 
     async def _serve_at(self, listener: socket.socket) -> Server:
@@ -221,10 +225,13 @@ class Gateway:
     def _request(self, connection: ServerConnection, request: Request) -> Response | None:
         if path_of(request) == WEBSOCKET_PATH:
             return self._admission.refusal(connection, request)
-        return self._routes.answer(request, local=is_local(connection, request))
+        address = address_of(connection, request, self._proxies)
+        return self._routes.answer(request, local=is_local(connection, request), address=address)
 
     def _make_routes(self) -> Routes:
         routes = Routes()
+        routes.page = self._auth.challenge
+        routes.private = self._auth.private
         routes.add("/healthz", lambda _: respond("ok\n"))
         routes.add("/readyz", lambda _: self._readiness())
         statistics = self._statistics
@@ -255,6 +262,13 @@ class Gateway:
         if not self._link.up:
             missing.append("no aggregator")
         return missing
+
+
+def _origins(config: Config) -> list[str]:
+    """Pages of other hosts that may connect; BasicAuth's is one, if it is on."""
+    plugin = config.MIDDLEWARES.REQUEST.BasicAuth
+    named = [plugin.args.origin] if plugin.isEnabled and plugin.args.origin else []
+    return [*config.LUNA_PASS.origins, *named]
 
 
 def _select_subprotocol(

@@ -172,7 +172,7 @@ def add_routes(routes: Routes, folder: Path) -> None:
     for path, file in read(folder).items():
         handler: Handler = file.answer
         if path == INDEX:
-            routes.add("/", handler)
+            routes.add("/", handler, page=True)
         elif path == STATUS:
             routes.add("/status", handler, private=True)
         else:

@@ -15,7 +15,17 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails, InitErrorDetails
 
-from shared.config_base import Count, Degrees, Duration, Flag, Positive, Secret, Section, Unit
+from shared.config_base import (
+    AtLeastOne,
+    Count,
+    Degrees,
+    Duration,
+    Flag,
+    Positive,
+    Secret,
+    Section,
+    Unit,
+)
 
 
 class Switch(Section):
@@ -34,6 +44,10 @@ class BasicAuthArgs(Section):
     """Password to ask for."""
     origin: str | None = None
     """Origin header that a browser must send, such as https://kiosk.example.org."""
+    wrongTries: AtLeastOne = 10
+    """Wrong passwords of one address at once; then it is answered 429 for a while."""
+    wrongTriesPerMinute: Positive = 6.0
+    """Wrong passwords that an address has again after a minute."""
 
 
 class BasicAuthPlugin(Switch):

@@ -10,7 +10,7 @@ import pytest
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
-from gateway.http import JSON, Routes, is_local, respond
+from gateway.http import JSON, Routes, is_local, not_for_strangers, respond
 
 
 def request(path: str) -> Request:
@@ -42,19 +42,35 @@ def test_a_response_tells_its_length_and_type() -> None:
 
 
 @pytest.mark.parametrize(
-    ("local", "credentials", "status"),
+    ("local", "address", "status"),
     [
-        (False, False, HTTPStatus.FORBIDDEN),
-        (True, False, HTTPStatus.OK),
-        (False, True, HTTPStatus.OK),
+        (False, "192.0.2.8", HTTPStatus.FORBIDDEN),
+        (True, "127.0.0.1", HTTPStatus.OK),
+        (False, "192.0.2.7", HTTPStatus.OK),
     ],
 )
-def test_a_private_path_asks_who_asks(local: bool, credentials: bool, status: HTTPStatus) -> None:
-    """Only this machine, or who shows credentials, gets an answer."""
+def test_a_private_path_asks_who_asks(local: bool, address: str, status: HTTPStatus) -> None:
+    """Only this machine, or whom the guard lets through, gets an answer."""
     routes = Routes()
-    routes.credentials = lambda _: credentials
     routes.add("/metrics", lambda _: respond("1\n"), private=True)
-    assert routes.answer(request("/metrics"), local=local).status_code == status
+    refused = routes.answer(request("/metrics"), address=address)
+    assert refused.status_code == HTTPStatus.FORBIDDEN
+    routes.private = lambda asked, who: (
+        None if who == "192.0.2.7" else not_for_strangers(asked, who)
+    )
+    answer = routes.answer(request("/metrics"), local=local, address=address)
+    assert answer.status_code == status
+
+
+def test_a_page_is_guarded_on_this_machine_too() -> None:
+    """A kiosk's browser must learn the password before its page opens a WebSocket."""
+    routes = Routes()
+    routes.add("/", lambda _: respond("page\n"), page=True)
+    routes.add("/page.js", lambda _: respond("1\n"))
+    assert routes.answer(request("/")).status_code == HTTPStatus.OK
+    routes.page = not_for_strangers
+    assert routes.answer(request("/"), local=True).status_code == HTTPStatus.FORBIDDEN
+    assert routes.answer(request("/page.js")).status_code == HTTPStatus.OK
 
 
 @pytest.mark.parametrize(
