@@ -1,0 +1,76 @@
+"""A service that asks for a password: clients, operators and a kiosk's browser before it."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from lunapass.client import SyncClient
+from tests.support.browser import browsing
+from tests.support.service import Service, running
+from tests.support.stamp import stamped_jpeg
+
+SETTINGS = """
+[MIDDLEWARES.REQUEST.BasicAuth]
+isEnabled = 1
+args.username = "kiosk"
+args.password = "s3cret"
+"""
+RIGHT = ("kiosk", "s3cret")
+PROXIED = {"X-Forwarded-For": "192.0.2.7"}
+OPENS = """() => new Promise(done => {
+  const socket = new WebSocket(`ws://${location.host}/ws`, "lpproto.v1")
+  socket.onopen = () => done("open")
+  socket.onclose = () => done("refused")
+})"""
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running(SETTINGS, workers=1) as started:
+        yield started
+
+
+def test_a_client_with_the_password_gets_its_token(service: Service) -> None:
+    """The library's client sends the password with the upgrade request."""
+    with SyncClient(service.url, username=RIGHT[0], password=RIGHT[1]) as client:
+        assert client.check(stamped_jpeg(1, 200) for _ in range(10)).accepted
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic a2lvc2s6eA=="}])
+def test_nobody_else_gets_a_socket(service: Service, headers: dict[str, str]) -> None:
+    """401 before the upgrade, with the challenge."""
+    with pytest.raises(InvalidStatus) as caught:
+        connect(service.url, additional_headers=headers)
+    assert caught.value.response.status_code == http.client.UNAUTHORIZED
+    assert "WWW-Authenticate" in caught.value.response.headers
+
+
+def test_operators_pages_open_to_the_password(service: Service) -> None:
+    """Through a proxy too; probes and public keys stay open, and this machine needs none."""
+    with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", trust_env=False) as http_client:
+        for path in ("/statistics", "/metrics"):
+            refused = http_client.get(path, headers=PROXIED)
+            assert refused.status_code == http.client.UNAUTHORIZED
+            assert http_client.get(path, headers=PROXIED, auth=RIGHT).status_code == http.client.OK
+            assert http_client.get(path).status_code == http.client.OK
+        for path in ("/healthz", "/readyz", "/.well-known/jwks.json"):
+            assert http_client.get(path, headers=PROXIED).status_code == http.client.OK
+
+
+def test_a_browser_passes_its_pages_password_on(service: Service) -> None:
+    """The page is asked for the password; its WebSocket then carries it without more ado."""
+    with browsing(None) as browser:
+        page = browser.new_page()
+        page.goto(f"http://kiosk:s3cret@127.0.0.1:{service.port}/")
+        assert page.evaluate(OPENS) == "open"
+        stranger = browser.new_context().new_page()
+        stranger.goto(f"http://127.0.0.1:{service.port}/healthz")
+        assert stranger.evaluate(OPENS) == "refused"
+        with pytest.raises(Exception, match="ERR_INVALID_AUTH_CREDENTIALS"):
+            stranger.goto(f"http://127.0.0.1:{service.port}/")
