@@ -40,7 +40,7 @@ class PendingFrame:
         deadline: monotonic time at which it is answered at the latest.
         asked: monotonic time at which its verdict was asked for.
         estimate: its estimate, once a worker gave one; then the verdict is awaited.
-        at: time of the estimate, seconds of the epoch.
+        at: time of its arrival, seconds of the epoch, once it has its estimate.
         answered: the client has its answer.
     """
 
@@ -127,8 +127,12 @@ class Session:
     @property
     def now(self) -> float:
         """Seconds of the epoch, never running backwards within the session."""
+        return self.epoch(time.monotonic())
+
+    def epoch(self, moment: float) -> float:
+        """Seconds of the epoch at a monotonic time, never running backwards in the session."""
         last = self.log[-1].at if self.log else self.opened.at
-        return max(time.time(), last)
+        return max(time.time() - (time.monotonic() - moment), last)
 
     def owns(self, token: str) -> bool:
         """Whether a resume token is this session's; compared in constant time."""

@@ -230,7 +230,7 @@ class Sessions:
             self.advance(session)
             return
         frame.estimate = estimate
-        frame.at = session.now
+        frame.at = session.epoch(frame.received)
         frame.asked = time.monotonic()
         self.ask_verdict(session, frame)
 

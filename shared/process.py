@@ -62,7 +62,7 @@ def begin_logging(role: str, level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(role))
     logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
-    for noisy in ("websockets", "asyncio"):
+    for noisy in ("websockets", "asyncio", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 

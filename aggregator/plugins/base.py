@@ -116,6 +116,8 @@ class Plugin:
     def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
         """Prepare, once at the start, what all sessions share; answer what makes one's plugin.
 
+        The answer may have a coroutine method ``close``, which is called at the end.
+
         Args:
             args: the plugin's arguments, an instance of ``Args``.
             config: the whole configuration.

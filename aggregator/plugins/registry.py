@@ -11,7 +11,9 @@ from aggregator.plugins.aggregate_liveness import AggregateLiveness
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
 from aggregator.plugins.bestshot import Bestshot
 from aggregator.plugins.face_matcher import FaceMatcher
+from aggregator.plugins.luna3 import Luna3DescriptorQualityCheck
 from aggregator.plugins.result import Result
+from aggregator.plugins.virtual_camera import VirtualCameraChecker
 from shared.config import Config
 from shared.errors import ConfigError
 
@@ -21,7 +23,9 @@ Maker = Callable[[], Plugin]
 
 GATHERING: dict[str, type[Plugin]] = {
     "FaceMatcher": FaceMatcher,
+    "VirtualCameraChecker": VirtualCameraChecker,
     "Bestshot": Bestshot,
+    "Luna3DescriptorQualityCheck": Luna3DescriptorQualityCheck,
     "AggregateLiveness": AggregateLiveness,
     "ActiveLiveness": ActiveLiveness,
 }
@@ -71,7 +75,10 @@ class Registry:
         return made
 
     async def close(self) -> None:
-        """Give back what the plugins share."""
+        """Give back what the plugins share: factories that have a coroutine ``close`` know it."""
+        for make in self._makers.values():
+            if (close := getattr(make, "close", None)) is not None:
+                await close()
 
 
 class _Failed(Plugin):

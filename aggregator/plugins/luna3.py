@@ -1,0 +1,90 @@
+"""Luna3DescriptorQualityCheck: the photo must be good enough for an external LUNA PLATFORM 3."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any
+
+from aggregator.luna3 import Luna3
+from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
+from shared.codes import Code
+from shared.config import Config
+from shared.config_plugins import Luna3Args
+from shared.estimation import Estimate, Profile
+
+DATA = "luna3"
+Shot = tuple[int, Estimate | None, bytes | None]
+
+
+class Luna3DescriptorQualityCheck(Plugin):
+    """Has photos judged outside; a photo that fails, or is not judged, does not pass.
+
+    With Bestshot on only a new best shot is sent. One that fails is best no more: the best shot
+    before it, which has passed, stands again, or else the next one that comes.
+
+    Args:
+        args: the threshold.
+        luna: the client, shared by all sessions.
+        best_only: Bestshot is on.
+    """
+
+    Args = Luna3Args
+
+    def __init__(self, args: Luna3Args, luna: Luna3, *, best_only: bool) -> None:
+        self._threshold = args.descriptorQualityThreshold or 0.0
+        self._luna = luna
+        self._best_only = best_only
+        self._passed: Shot = (0, None, None)
+
+    @classmethod
+    def factory(cls, args: Any, config: Config) -> Luna3Maker:
+        """Make the client."""
+        return Luna3Maker(cls, args, best_only=config.MIDDLEWARES.WS.Bestshot.isEnabled)
+
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> Question | None:
+        """Ask about a frame that passed everything so far, or about a new best shot only."""
+        if not frame.ok or frame.estimate.profile is not Profile.PASSIVE:
+            return None
+        if self._best_only and context.best_seq != frame.seq:
+            return None
+        return Question(partial(self._luna.ask, frame.frame or b""), self._luna.patience)
+
+    def on_answer(
+        self, context: SessionContext, frame: FrameJudgement, answer: bytes | None
+    ) -> None:
+        """Compare with the threshold; without an answer the frame is refused with code 34."""
+        super().on_answer(context, frame, answer)
+        if answer is not None:
+            said = json.loads(answer)
+            context.data[DATA] = said
+            if said.get("quality", -1.0) < self._threshold or "refused" in said:
+                frame.refuse(Code.LOW_AGS)
+        if self._best_only:
+            self._keep_or_restore(context, passed=frame.ok)
+
+    def _keep_or_restore(self, context: SessionContext, *, passed: bool) -> None:
+        if passed:
+            self._passed = (context.best_seq, context.best, context.best_frame)
+        else:
+            context.best_seq, context.best, context.best_frame = self._passed
+
+
+class Luna3Maker:
+    """Makes the plugin of each session around one client."""
+
+    def __init__(
+        self, kind: type[Luna3DescriptorQualityCheck], args: Luna3Args, *, best_only: bool
+    ) -> None:
+        self._kind = kind
+        self._args = args
+        self._best_only = best_only
+        self._luna = Luna3(args)
+
+    def __call__(self) -> Any:
+        """Make one session's plugin."""
+        return self._kind(self._args, self._luna, best_only=self._best_only)
+
+    async def close(self) -> None:
+        """Close the client."""
+        await self._luna.close()

@@ -1,0 +1,174 @@
+"""VirtualCameraChecker: what counts as evidence, and what an honest camera may do."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregator.plugins.registry import Registry
+from aggregator.plugins.virtual_camera import MEMORY
+from aggregator.session import Outcome, Session
+from shared.codes import Code
+from shared.errors import ConfigError
+from shared.estimation import Box, Estimate, HeadPose, Quality
+from shared.messages import Open
+from tests.support.judge import SESSION, live, plugin_config
+
+CAMERA = {"label": "Integrated Camera (04f2:b6dd)", "width": 640, "height": 480, "frameRate": 30}
+
+
+def picture(number: int, **changes: Any) -> Estimate:
+    """The estimate of picture number so and so; equal numbers, equal pictures."""
+    noise = random.Random(number).random
+    quality = Quality(noise(), noise(), noise(), noise(), noise())
+    estimate = live(face=Box(100, 100, 200, 220), quality=quality, errors=(Code.AGGREGATING,))
+    return replace(estimate, **changes)
+
+
+def watch(
+    pictures: Sequence[Estimate], *, fps: float = 10.0, client: object = None, **args: Any
+) -> tuple[Outcome, dict[str, Any]]:
+    """Show pictures until the session ends; the last outcome, and what was found."""
+    config = plugin_config({"VirtualCameraChecker": args})
+    told = json.dumps({"camera": CAMERA} if client is None else client)
+    session = Session(
+        Open("", SESSION, 1000.0, 7, bytes(32), client=told),
+        Registry(config).plugins(),
+        config.LIVENESS,
+    )
+    for seq, estimate in enumerate(pictures, 1):
+        outcome = session.fold(seq, 1000.0 + seq / fps, estimate, b"jpeg", replay=False)
+        assert isinstance(outcome, Outcome)
+        if outcome.final:
+            break
+    return outcome, session.context.data["virtualCamera"]
+
+
+def refused(outcome: Outcome) -> bool:
+    assert not outcome.accepted
+    return outcome.final and Code.VIRTUAL_CAMERA in outcome.errors
+
+
+def test_an_honest_camera_leaves_no_evidence() -> None:
+    """A minute of different pictures at the camera's rate, the phone turned once."""
+    pictures = [picture(n) for n in range(600)]
+    pictures += [picture(n, width=480, height=640) for n in range(600, 900)]
+    outcome, found = watch(pictures, fps=30)
+    assert not outcome.final
+    assert found == {"score": 0.0, "evidence": {}}
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "OBS Virtual Camera",
+        "obs virtual camera (m-de:vice)",
+        "ManyCam Virtual Webcam",
+        "v4l2loopback",
+    ],
+)
+def test_the_label_of_a_virtual_camera_is_enough(label: str) -> None:
+    """Whatever its case and whatever stands around it."""
+    outcome, found = watch([picture(1)], client={"camera": {"label": label}})
+    assert refused(outcome)
+    assert found["evidence"] == {"label": 1}
+
+
+@pytest.mark.parametrize(
+    "client",
+    [{}, [], "x", {"camera": []}, {"camera": {"label": 5, "frameRate": "30"}}, {"camera": None}],
+)
+def test_a_client_that_tells_nothing_is_no_evidence(client: object) -> None:
+    """Nor is one that tells nonsense."""
+    outcome, found = watch([picture(n) for n in range(60)], client=client, fps=60)
+    assert not outcome.final
+    assert found["evidence"] == {}
+
+
+def test_a_loop_is_found() -> None:
+    """A picture that comes back after others is evidence; two end the session."""
+    outcome, found = watch([picture(n % 40) for n in range(200)])
+    assert refused(outcome)
+    assert found["evidence"] == {"repeated": 2}
+
+
+def test_what_is_repeated_is_remembered_for_a_minute() -> None:
+    """Memory is bounded."""
+    outcome, _ = watch([picture(n % (MEMORY + 5)) for n in range(2 * MEMORY)])
+    assert not outcome.final
+
+
+def test_a_stream_that_stands_still_is_found() -> None:
+    """The same picture for a second is evidence; for two it ends the session."""
+    one_second = [picture(1)] * 12 + [picture(2)]
+    outcome, found = watch(one_second)
+    assert not outcome.final
+    assert found["evidence"] == {"frozen": 1}
+    outcome, _ = watch([picture(1)] * 30)
+    assert refused(outcome)
+
+
+def test_a_picture_shown_twice_in_a_row_is_none() -> None:
+    """A client may be faster than its camera."""
+    slow = {"camera": {**CAMERA, "frameRate": 8}}
+    outcome, found = watch([picture(n // 3) for n in range(300)], fps=24, client=slow)
+    assert not outcome.final
+    assert found["evidence"] == {}
+
+
+def test_more_pictures_than_the_camera_makes_are_found() -> None:
+    """Different pictures, twice as many as its frame rate allows."""
+    slow = {"camera": {**CAMERA, "frameRate": 15}}
+    outcome, found = watch([picture(n) for n in range(200)], fps=30, client=slow)
+    assert refused(outcome)
+    assert found["evidence"]["tooFast"] == 3
+
+
+def test_jumps_alone_end_nothing() -> None:
+    """A head faster than heads are is weak evidence: frames may have got lost."""
+    poses = [HeadPose(yaw, 0, 0) for yaw in (-90.0, 90.0)]
+    outcome, found = watch([picture(n, head_pose=poses[n % 2]) for n in range(30)])
+    assert not outcome.final
+    assert 0 < found["score"] < 0.7
+    assert found["evidence"] == {"jump": 3}
+
+
+def test_changes_of_size_are_found() -> None:
+    """No camera changes its size in the middle, and again, and again."""
+    pictures = [picture(n, width=640 + 8 * (n % 4)) for n in range(30)]
+    outcome, _ = watch(pictures)
+    assert refused(outcome)
+
+
+def test_the_threshold_can_be_set() -> None:
+    """At 1 nothing is refused, but the score is told."""
+    outcome, found = watch([picture(1)] * 30, threshold=1.0)
+    assert not outcome.final
+    assert found["score"] > 0.7
+
+
+def test_labels_come_from_a_file(tmp_path: Path) -> None:
+    """One a line, comments left out; it replaces the built-in list."""
+    file = tmp_path / "labels.txt"
+    file.write_text("# ours\nBAD Cam  # a comment\n\n")
+    chosen = {"labelsPath": str(file)}
+    assert refused(watch([picture(1)], client={"camera": {"label": "My bad cam 2"}}, **chosen)[0])
+    assert not watch([picture(1)], client={"camera": {"label": "OBS"}}, **chosen)[0].final
+
+
+@pytest.mark.parametrize("content", [None, b"# nothing\n", b"\xff\xfe"])
+def test_a_file_without_labels_is_a_fault_at_the_start(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    """One line that names the key."""
+    file = tmp_path / "labels.txt"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"args\.labelsPath"):
+        Registry(plugin_config({"VirtualCameraChecker": {"labelsPath": str(file)}}))

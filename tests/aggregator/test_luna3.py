@@ -1,0 +1,235 @@
+"""The client of LUNA PLATFORM 3 and its plugin, against a real HTTP server."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aggregator.luna3 import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, Luna3, Outage
+from shared.codes import Code
+from shared.config import Config
+from shared.config_plugins import Luna3Args
+from tests.support.judge import judging, live, plugin_config
+from tests.support.luna_platform import FACE, TOKEN, LunaPlatform, luna_platform
+
+JPEG = b"\xff\xd8\xff\xe0 a photo"
+
+
+@pytest.fixture
+def platform() -> Iterator[LunaPlatform]:
+    with luna_platform() as server:
+        yield server
+
+
+def args(platform: LunaPlatform, **changes: Any) -> dict[str, Any]:
+    return {
+        "connectionString": platform.url,
+        "authToken": TOKEN,
+        "descriptorQualityThreshold": 0.5,
+        "timeout": 0.3,
+        **changes,
+    }
+
+
+async def ask(platform: LunaPlatform, photo: bytes = JPEG, **changes: Any) -> dict[str, Any]:
+    luna = Luna3(Luna3Args(**args(platform, **changes)))
+    try:
+        answer: dict[str, Any] = json.loads(await luna.ask(photo))
+        return answer
+    finally:
+        await luna.close()
+
+
+async def test_the_request_is_as_documented(platform: LunaPlatform) -> None:
+    """The raw picture by POST, its type, the token in a header, never in the address."""
+    assert await ask(platform) == {"quality": 0.9}
+    ((method, path, headers),) = platform.requests
+    assert (method, path) == (
+        "POST",
+        "/4/storage/descriptors?estimate_quality=1&extract_descriptor=1",
+    )
+    assert headers["X-Auth-Token"] == TOKEN
+    assert headers["Content-Type"] == "image/jpeg"
+    assert platform.photos == [JPEG]
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"), [(b"\x89PNG", "image/png"), (b"RIFF", "image/webp"), (b"??", "image/jpeg")]
+)
+async def test_the_type_is_that_of_the_picture(
+    platform: LunaPlatform, start: bytes, kind: str
+) -> None:
+    """Kiosks may send any of the formats."""
+    await ask(platform, start + b"...")
+    assert platform.requests[0][2]["Content-Type"] == kind
+
+
+@pytest.mark.parametrize("field", ["light", "dark", "saturation", "blurriness"])
+async def test_the_field_can_be_chosen(platform: LunaPlatform, field: str) -> None:
+    """Which field of the answer counts is a setting."""
+    quality = FACE["quality"]
+    assert isinstance(quality, dict)
+    assert await ask(platform, qualityField=field) == {"quality": quality[field]}
+
+
+@pytest.mark.parametrize(("deed", "code"), [("400", 36003), ("no face", 0)])
+async def test_a_photo_it_does_not_take_is_an_answer(
+    platform: LunaPlatform, deed: str, code: int
+) -> None:
+    """No outage: it is asked once."""
+    platform.plan = [deed]
+    assert await ask(platform) == {"refused": code}
+    assert len(platform.photos) == 1
+
+
+@pytest.mark.parametrize(
+    ("deed", "tries"),
+    [
+        ("500", 3),
+        ("cut", 3),
+        ("slow", 3),
+        ("huge", 1),
+        ("not json", 1),
+        ("moved", 1),
+    ],
+)
+async def test_anything_else_is_an_outage(platform: LunaPlatform, deed: str, tries: int) -> None:
+    """What may pass is tried again, as often as set; what will not is not."""
+    platform.plan = [deed]
+    with pytest.raises(Outage):
+        await ask(platform, retries=2)
+    assert len(platform.photos) == tries
+
+
+@pytest.mark.parametrize("value", [None, "high", True, float("nan"), [0.9]])
+async def test_a_quality_that_is_no_number_is_an_outage(
+    platform: LunaPlatform, value: object
+) -> None:
+    """It is never taken for a good one."""
+    platform.face = {**FACE, "score": value}
+    with pytest.raises(Outage):
+        await ask(platform)
+
+
+async def test_a_wrong_token_is_an_outage(platform: LunaPlatform) -> None:
+    """A fault of the settings must let nobody in; trying again would not help."""
+    with pytest.raises(Outage, match="401"):
+        await ask(platform, authToken="wrong", retries=2)
+    assert len(platform.photos) == 1
+
+
+async def test_a_short_outage_goes_unnoticed(platform: LunaPlatform) -> None:
+    """The next try succeeds."""
+    platform.plan = ["500", "cut", "201"]
+    assert await ask(platform, retries=2) == {"quality": 0.9}
+
+
+async def test_nobody_there_is_an_outage(platform: LunaPlatform) -> None:
+    """A refused connection too."""
+    with pytest.raises(Outage):
+        await ask(platform, connectionString="http://127.0.0.1:1", retries=0)
+
+
+async def test_the_breaker_opens_and_closes(platform: LunaPlatform) -> None:
+    """After outages in a row nothing is sent for a while; then one question tries."""
+    now = [0.0]
+    breaker = Breaker(now=lambda: now[0])
+    luna = Luna3(Luna3Args(**args(platform, retries=0)), breaker)
+    platform.plan = ["500"]
+
+    async def fails() -> int:
+        with pytest.raises(Outage):
+            await luna.ask(JPEG)
+        return len(platform.photos)
+
+    assert [await fails() for _ in range(FAILURES_TO_OPEN)] == [1, 2, 3, 4, 5]
+    assert [await fails() for _ in range(3)] == [5, 5, 5]
+    now[0] = OPEN_SECONDS
+    assert [await fails() for _ in range(3)] == [6, 6, 6]  # one tries, and fails
+    now[0] = 2 * OPEN_SECONDS
+    platform.plan = ["201"]
+    assert json.loads(await luna.ask(JPEG)) == {"quality": 0.9}
+    assert json.loads(await luna.ask(JPEG)) == {"quality": 0.9}
+    await luna.close()
+
+
+def config(platform: LunaPlatform, *plugins: str, **changes: Any) -> Config:
+    luna = {"Luna3DescriptorQualityCheck": args(platform, retries=0, **changes)}
+    return plugin_config({**dict.fromkeys(plugins), **luna})
+
+
+async def codes(gateway: Any, seq: int, score: float, photo: bytes = JPEG) -> list[int]:
+    """Codes of the frame that is judged now."""
+    gateway.judge(seq, live(score), photo)
+    _, parts = await gateway.verdict()
+    errors: list[int] = json.loads(parts[0])["body"]["errors"]
+    return errors
+
+
+@pytest.mark.parametrize(
+    ("deed", "threshold", "expected"),
+    [
+        ("201", 0.9, []),
+        ("201", 0.91, [Code.LOW_AGS]),
+        ("400", 0.0, [Code.LOW_AGS]),
+        ("no face", 0.0, [Code.LOW_AGS]),
+        ("500", 0.0, [Code.EXTERNAL_FAILED]),
+        ("slow", 0.0, [Code.EXTERNAL_FAILED]),
+        ("cut", 0.0, [Code.EXTERNAL_FAILED]),
+    ],
+)
+async def test_the_verdict_follows_the_answer(
+    platform: LunaPlatform, tmp_path: Path, deed: str, threshold: float, expected: list[int]
+) -> None:
+    """Equality passes; a poor photo is code 30; an outage is code 34 and no success."""
+    platform.plan = [deed]
+    chosen = config(platform, descriptorQualityThreshold=threshold)
+    async with judging(chosen, tmp_path) as gateway:
+        await gateway.open()
+        assert await codes(gateway, 1, 0.9) == expected
+
+
+async def test_with_bestshot_only_the_best_shot_is_sent(
+    platform: LunaPlatform, tmp_path: Path
+) -> None:
+    """A frame that is no better than the best is accepted on the best one's word."""
+    chosen = plugin_config(
+        {
+            "Bestshot": None,
+            "Luna3DescriptorQualityCheck": args(platform, retries=0),
+            "AggregateLiveness": {"framesCount": 4},
+        }
+    )
+    async with judging(chosen, tmp_path) as gateway:
+        await gateway.open()
+        for seq, score in enumerate([0.7, 0.6, 0.9, 0.8], 1):
+            await codes(gateway, seq, score, b"%d" % seq)
+    assert platform.photos == [b"1", b"3"]
+
+
+async def test_a_best_shot_that_fails_is_best_no_more(
+    platform: LunaPlatform, tmp_path: Path
+) -> None:
+    """The one before stands again and the session succeeds with it; an outage is no pass."""
+    chosen = plugin_config(
+        {
+            "Bestshot": None,
+            "Luna3DescriptorQualityCheck": args(platform, retries=0),
+            "AggregateLiveness": {"framesCount": 4},
+        }
+    )
+    platform.plan = ["400", "201", "400", "500", "201"]
+    async with judging(chosen, tmp_path) as gateway:
+        await gateway.open()
+        said = [await codes(gateway, n, score) for n, score in enumerate([0.9, 0.7, 0.8, 0.8], 1)]
+        gateway.judge(5, live(0.6), b"no better")
+        verdict, parts = await gateway.verdict()
+    assert said == [[30], [37], [30], [34]]
+    assert verdict.accepted
+    assert not verdict.keep
+    assert len(platform.photos) == 4
+    assert json.loads(parts[1])["body"]["isOk"]
