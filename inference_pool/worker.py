@@ -195,9 +195,9 @@ class Worker:
 def pin(cpus: list[int], index: int) -> None:
     """Pin this process to its CPU: the configured ones in turn, else from the last one down."""
     usable = sorted(os.sched_getaffinity(0))
+    if len(usable) == 1:
+        return  # whoever started it has chosen
     chosen = cpus[index % len(cpus)] if cpus else usable[-1 - index % len(usable)]
-    if usable == [chosen]:
-        return
     try:
         os.sched_setaffinity(0, {chosen})
     except OSError:

@@ -17,6 +17,7 @@ COMMANDS = {
     "worker": "Run one inference worker.",
     "aggregator": "Run the aggregator.",
     "video": "Run one video worker; see what it does and what failed.",
+    "install-units": "Write the units for systemd, fitted to this machine.",
     "config": "Check, show and document the configuration.",
     "check": "Judge pictures or videos with the stages of a worker.",
     "evaluate": "Measure a labelled set and tell error rates.",
@@ -37,7 +38,7 @@ class LazyGroup(click.Group):
         """Import the module of one subcommand."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"lunapass.commands.{cmd_name}")
+        module = importlib.import_module(f"lunapass.commands.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

@@ -1,0 +1,167 @@
+"""Units for systemd: the templates beside this module, fitted to one machine by drop-ins.
+
+A unit stays as it is in the package but for the paths of program and configuration; what depends on
+the machine (CPUs, cells, ports) stands in drop-ins named ``10-lunapass.conf``, so that
+administrators add or override with drop-ins of their own.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+from shared.cells import share
+from shared.errors import ConfigError, ResourceError
+
+PROGRAM = "/opt/lunapass/current/venv/bin/lunapass"
+CONFIG = "/etc/lunapass/lunapassapi.config.toml"
+VIDEO_CONFIG = "/etc/lunapass/lunapassvideo.config.toml"
+DROP_IN = "10-lunapass.conf"
+SUFFIXES = (".service", ".socket", ".target")
+BACK_OFF_SINCE = 254
+"""First version of systemd whose pauses before restarts can grow."""
+BACK_OFF = "RestartSteps=6\nRestartMaxDelaySec=10s"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the units of a machine depend on.
+
+    Attributes:
+        cpus: CPU of each worker, by the worker's number.
+        cells: number of cells.
+        host: address to listen on.
+        port: port that all cells share.
+        cell_port: port of cell 0 alone, the next for each further cell; 0 for none.
+        program: command of the service.
+        config: its configuration file.
+        video_config: that of the video worker.
+        systemd: version of systemd.
+    """
+
+    cpus: Sequence[int]
+    cells: int = 1
+    host: str = "0.0.0.0"  # noqa: S104  as in the configuration
+    port: int = 8321
+    cell_port: int = 0
+    program: str = PROGRAM
+    config: str = CONFIG
+    video_config: str = VIDEO_CONFIG
+    systemd: int = 0
+
+
+def worker_cpus(wanted: int | None, cpus: Sequence[int], usable: Sequence[int]) -> Sequence[int]:
+    """Choose a CPU for each worker.
+
+    Args:
+        wanted: number of workers.
+        cpus: the configured ones; empty takes the last of the usable ones.
+        usable: CPUs of the machine.
+
+    Raises:
+        ConfigError: there are fewer CPUs than workers, or one that the machine lacks.
+    """
+    chosen = list(cpus) or sorted(usable, reverse=True)
+    lacking = sorted(set(chosen) - set(usable))
+    if lacking:
+        raise ConfigError(f"[WORKERS] cpus: this machine has no CPU {lacking[0]}; correct it")
+    count = len(chosen) if wanted is None else wanted
+    if not 1 <= count <= len(chosen):
+        raise ConfigError(
+            f"workers: found {count}; allowed: 1 to {len(chosen)}, one unit for each CPU; correct "
+            "--workers or [WORKERS] count"
+        )
+    return chosen[:count]
+
+
+def render(layout: Layout) -> dict[str, str]:
+    """Make the files of the unit directory: relative path and text of each."""
+    files = {name: _fitted(text, layout) for name, text in _templates()}
+    files.update({f"{unit}.d/{DROP_IN}": text for unit, text in _drop_ins(layout)})
+    return files
+
+
+def write(files: Mapping[str, str], directory: Path) -> None:
+    """Write the files; drop-ins of an earlier, larger layout are removed.
+
+    Raises:
+        ResourceError: the directory cannot be written.
+    """
+    try:
+        for old in directory.glob(f"lunapass*.d/{DROP_IN}"):
+            old.unlink()
+        for name, text in files.items():
+            path = directory / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    except OSError as error:
+        raise ResourceError(
+            f"unit directory {directory}: {error.strerror}; run it as root, or give --directory"
+        ) from error
+
+
+def systemd_version() -> int:
+    """Version of the systemd that is installed; 0 where there is none."""
+    program = shutil.which("systemctl")
+    if program is None:
+        return 0
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    found = re.match(r"systemd (\d+)", told.stdout)
+    return int(found[1]) if found else 0
+
+
+def _templates() -> Iterator[tuple[str, str]]:
+    for file in resources.files("deploy").joinpath("systemd").iterdir():
+        if file.name.endswith(SUFFIXES):
+            yield file.name, file.read_text()
+
+
+def _fitted(text: str, layout: Layout) -> str:
+    fitted = text.replace(PROGRAM, layout.program).replace(CONFIG, layout.config)
+    return fitted.replace(VIDEO_CONFIG, layout.video_config)
+
+
+def _drop_ins(layout: Layout) -> Iterator[tuple[str, str]]:
+    roles = [f"lunapass-{role}@{cell}" for cell in range(layout.cells) for role in _CELL_ROLES]
+    sockets = [f"lunapass-gateway@{cell}.socket" for cell in range(layout.cells)]
+    workers = [f"lunapass-worker@{cpu}" for cpu in layout.cpus]
+    wanted = [*sockets, *(f"{name}.service" for name in (*roles, *workers))]
+    yield "lunapass.target", "[Unit]\n" + "".join(f"Wants={name}\n" for name in wanted)
+    common = (
+        "[Service]\n"
+        f"Environment=LUNAPASS__TRANSPORT__CELLS={layout.cells}\n"
+        f"Environment=LUNAPASS__WORKERS__COUNT={len(layout.cpus)}\n"
+    )
+    if layout.systemd >= BACK_OFF_SINCE:
+        common += f"{BACK_OFF}\n"
+    for role in (*_CELL_ROLES, "worker"):
+        yield f"lunapass-{role}@.service", common
+    yield "lunapassapi.socket", _socket(replace(layout, cells=1, cell_port=0), 0)
+    for cell in range(layout.cells):
+        yield f"lunapass-gateway@{cell}.socket", _socket(layout, cell)
+        for number in share(len(layout.cpus), layout.cells, cell):
+            yield f"lunapass-worker@{layout.cpus[number]}.service", _worker(cell)
+
+
+_CELL_ROLES = ("aggregator", "gateway")
+
+
+def _socket(layout: Layout, cell: int) -> str:
+    text = f"[Socket]\nListenStream=\nListenStream={layout.host}:{layout.port}\n"
+    if layout.cells > 1:
+        text += "ReusePort=yes\n"
+    if layout.cell_port:
+        text += f"ListenStream={layout.host}:{layout.cell_port + cell}\n"
+    return text
+
+
+def _worker(cell: int) -> str:
+    return (
+        f"[Unit]\nBefore=lunapass-gateway@{cell}.service\n"
+        f"[Service]\nEnvironment=LUNAPASS_CELL={cell}\n"
+    )

@@ -1,0 +1,70 @@
+"""``lunapass install-units``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from lunapass.commands.options import cells_option, config_option
+
+DIRECTORY = Path("/etc/systemd/system")
+
+
+@click.command(help="Write the units for systemd, fitted to this machine.")
+@click.option(
+    "--workers",
+    default="auto",
+    show_default=True,
+    help="Number of workers, one for each CPU; auto takes the configured number.",
+)
+@cells_option
+@config_option
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=DIRECTORY,
+    show_default=True,
+    help="Folder of the units.",
+)
+@click.option("--program", help="Command of the service instead of this one.")
+def command(
+    workers: str,
+    cells: int | None,
+    config_path: Path | None,
+    directory: Path,
+    program: str | None,
+) -> None:
+    """Write the units and say how they are started."""
+    from deploy import units
+    from shared.cells import of_cell, total_workers
+    from shared.config_loading import load
+    from shared.config_rules import check
+
+    config = of_cell(load(config_path), None, cells)
+    check(config)
+    if workers != "auto" and not workers.isdecimal():
+        raise click.BadParameter("give a number, or auto", param_hint="--workers")
+    count = total_workers(config) if workers == "auto" else int(workers)
+    layout = units.Layout(
+        cpus=units.worker_cpus(count, config.WORKERS.cpus, sorted(os.sched_getaffinity(0))),
+        cells=config.TRANSPORT.cells,
+        host=config.LUNA_PASS.host,
+        port=config.LUNA_PASS.port,
+        cell_port=config.TRANSPORT.cellPort,
+        program=program or str(Path(sys.prefix) / "bin" / "lunapass"),
+        config=str(config_path.absolute()) if config_path else units.CONFIG,
+        video_config=_beside(config_path, units.VIDEO_CONFIG),
+        systemd=units.systemd_version(),
+    )
+    files = units.render(layout)
+    units.write(files, directory)
+    click.echo(f"{len(files)} files in {directory}: {layout.cells} cell(s), {count} worker(s)")
+    click.echo("start:  systemctl daemon-reload && systemctl enable --now lunapass.target")
+
+
+def _beside(config_path: Path | None, usual: str) -> str:
+    """The video worker's configuration stands in the same folder."""
+    return str(config_path.absolute().parent / Path(usual).name) if config_path else usual

@@ -1,0 +1,171 @@
+"""A machine of its own under a real systemd: namespaces on this one, ended with the test."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.service import KEY, ROOT, free_port
+
+SOURCE = "/opt/lunapass/src"
+PYTHON = f"/opt/lunapass/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"
+PACKAGES = Path(sysconfig.get_path("purelib")).resolve()
+CONFIG = "/etc/lunapass/lunapassapi.config.toml"
+UNITS = "/etc/systemd/system"
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+    """Wait for something that must come."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"{what} did not come within {seconds:g} s"
+        time.sleep(0.1)
+
+
+@dataclass
+class Machine:
+    """A running systemd.
+
+    Attributes:
+        pid: of its process 1, as seen from outside.
+        port: where the service listens.
+        etc: the folder of the service's configuration.
+    """
+
+    pid: int
+    port: int
+    etc: Path
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+    def run(self, *command: str, check: bool = True) -> str:
+        """Run a command on the machine; what it says."""
+        done = subprocess.run(
+            ["nsenter", "-t", str(self.pid), "-m", "-p", "--", *command],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, **environment(), "SYSTEMD_PAGER": ""},
+        )
+        assert not check or done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def lunapass(self, *arguments: str) -> str:
+        return self.run(PYTHON, "-m", "lunapass", *arguments)
+
+    def systemctl(self, *arguments: str) -> str:
+        return self.run("systemctl", *arguments)
+
+    def show(self, unit: str, name: str) -> str:
+        """A property of a unit."""
+        return self.systemctl("show", "--value", "-p", name, unit).strip()
+
+    def active(self, unit: str) -> bool:
+        return self.show(unit, "ActiveState") == "active"
+
+    def kill(self, unit: str, signal: str) -> None:
+        """Send a signal to a unit's main process."""
+        self.systemctl("kill", "--kill-who=main", f"--signal={signal}", unit)
+
+    def restarted(self, unit: str, before: int) -> bool:
+        """Whether a unit is back after more restarts than before."""
+        return int(self.show(unit, "NRestarts")) > before and self.active(unit)
+
+    def ready(self) -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            url = f"http://127.0.0.1:{self.port}/readyz"
+            return httpx.get(url, trust_env=False).status_code == 200
+        return False
+
+    def log(self) -> str:
+        path = self.etc / "log"
+        return path.read_text() if path.exists() else ""
+
+    def configure(self, settings: str = "", *, port: int | None = None) -> None:
+        """Write the service's configuration."""
+        (self.etc / "lunapassapi.config.toml").write_text(
+            f"""
+[LUNA_PASS]
+env = "development"
+host = "127.0.0.1"
+port = {port or self.port}
+[LUNA_PASS.JWT]
+key = "{KEY}"
+[WORKERS]
+backend = "tests.support.stamp:StampBackend"
+[LIMITS]
+drainSeconds = 8
+{settings}
+"""
+        )
+
+
+def environment() -> dict[str, str]:
+    """How the machine's Python finds its library and its packages."""
+    return {
+        "LD_LIBRARY_PATH": "/opt/lunapass/python/lib",
+        "PYTHONPATH": f"{SOURCE}:{SOURCE}/{PACKAGES.relative_to(ROOT)}",
+    }
+
+
+def missing() -> str | None:
+    """What this machine lacks to run another one; None where it can."""
+    if os.geteuid() != 0:
+        return "needs root"
+    if not Path("/lib/systemd/systemd").exists():
+        return "needs systemd"
+    if not PACKAGES.is_relative_to(ROOT):
+        return "needs the packages in a folder below the source"
+    lacking = [name for name in ("unshare", "nsenter", "systemctl") if not shutil.which(name)]
+    if lacking:
+        return f"needs {', '.join(lacking)}"
+    probe = subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], check=False)
+    return None if probe.returncode == 0 else "namespaces are not allowed here"
+
+
+@contextlib.contextmanager
+def booted(etc: Path) -> Iterator[Machine]:
+    """Boot a machine; everything on it ends with the block."""
+    if (reason := missing()) is not None:
+        pytest.skip(f"no systemd in namespaces: {reason}")
+    etc.chmod(0o755)
+    flags = ["--mount", "--pid", "--fork", "--cgroup", "--mount-proc", "--uts", "--ipc"]
+    boot = [str(ROOT / "tests/deploy/boot.sh"), str(ROOT), sys.base_prefix, str(etc)]
+    with (etc / "console").open("wb") as console:
+        shell = subprocess.Popen(
+            ["unshare", *flags, "--kill-child", "bash", *boot],
+            stdout=console,
+            stderr=console,
+            env={**os.environ, **environment()},
+        )
+        try:
+            machine = Machine(_first_process(shell), free_port(), etc)
+            wait_until(
+                lambda: "running" in machine.run("systemctl", "is-system-running", check=False),
+                "systemd",
+            )
+            yield machine
+        finally:
+            shell.kill()  # and with it, by --kill-child, process 1 and all others
+            shell.wait(30)
+            sys.stdout.write((etc / "console").read_text())
+
+
+def _first_process(shell: subprocess.Popen[bytes]) -> int:
+    children = Path(f"/proc/{shell.pid}/task/{shell.pid}/children")
+    wait_until(lambda: bool(children.read_text().split()), "the namespace", 10)
+    return int(children.read_text().split()[0])

@@ -1,0 +1,181 @@
+"""The units under a real systemd: sandboxed, watched, restarted, reloaded, stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lunapass.client import Client
+from shared.protocol import CloseCode, Command
+from tests.deploy.machine import CONFIG, PYTHON, SOURCE, Machine, booted, wait_until
+from tests.support.service import ROOT
+from tests.support.stamp import stamped_jpeg
+
+PROGRAM = f"{PYTHON} -m lunapass"
+AGGREGATOR, GATEWAY = "lunapass-aggregator@0.service", "lunapass-gateway@0.service"
+SOCKET = "lunapass-gateway@0.socket"
+WORST_EXPOSURE = 2.0
+TOO_LARGE = "[LIVENESS.THRESHOLDS]\nfaceWidth = 300"
+"""A threshold that the test's faces, 200 pixels wide, do not meet: code 12."""
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with booted(tmp_path_factory.mktemp("etc")) as started:
+        started.configure()
+        started.lunapass("install-units", "--config", CONFIG, "--program", PROGRAM)
+        started.systemctl("daemon-reload")
+        started.systemctl("start", "lunapass.target")
+        try:
+            wait_until(started.ready, "the service")
+            yield started
+        finally:
+            print(started.log())
+
+
+def worker(machine: Machine) -> str:
+    listed = machine.systemctl("list-units", "--plain", "--no-legend", "lunapass-worker@*")
+    return listed.split()[0]
+
+
+async def ended_well(client: Client) -> bool:
+    """Send a frame that is accepted; whether the verdict is a success."""
+    await client.send_frame(stamped_jpeg(1, 50))
+    answers = [answer async for answer in client.answers()]
+    assert client.close_code == CloseCode.VERDICT
+    return answers[-1].command is Command.RESULT and answers[-1].body["isOk"]
+
+
+async def until_back(machine: Machine, unit: str, before: int) -> None:
+    await asyncio.to_thread(wait_until, lambda: machine.restarted(unit, before), unit)
+    await asyncio.to_thread(wait_until, machine.ready, "the service")
+
+
+def test_the_units_are_clean(machine: Machine) -> None:
+    """``systemd-analyze verify`` has nothing to say."""
+    units = ["lunapass.target", SOCKET, AGGREGATOR, GATEWAY, worker(machine)]
+    others = ["lunapass-video@1.service", "lunapassapi.socket", "lunapassapi.service"]
+    assert machine.run("systemd-analyze", "verify", *units, *others).strip() == ""
+
+
+def test_the_units_are_sandboxed(machine: Machine) -> None:
+    """Every service is rated 2.0 or better by ``systemd-analyze security``."""
+    units = [AGGREGATOR, GATEWAY, worker(machine), "lunapass-video@1.service", "lunapassapi.service"]
+    for unit in units:
+        told = machine.run("systemd-analyze", "security", "--no-pager", unit)
+        rated = re.search(r"exposure level for \S+: ([\d.]+)", told)
+        assert rated, told
+        print(rated[0])
+        assert float(rated[1]) <= WORST_EXPOSURE
+
+
+async def test_a_session_succeeds(machine: Machine) -> None:
+    """Gateway, worker and aggregator find each other through their sandboxes."""
+    async with Client(machine.url) as client:
+        assert await ended_well(client)
+
+
+@pytest.mark.parametrize("role", ["worker", "aggregator", "gateway"])
+async def test_a_killed_unit_is_back_and_the_session_lives(machine: Machine, role: str) -> None:
+    """SIGKILL to any unit: systemd starts it again, and the session ends in its verdict."""
+    unit = {"worker": worker(machine), "aggregator": AGGREGATOR, "gateway": GATEWAY}[role]
+    before = int(machine.show(unit, "NRestarts"))
+    async with Client(machine.url) as client:
+        await client.send_frame(stamped_jpeg(1, 1))
+        assert (await client.receive()).seq == 1
+        machine.kill(unit, "SIGKILL")
+        await until_back(machine, unit, before)
+        if role != "gateway":
+            assert await ended_well(client)
+            return
+    resumed = Client(machine.url, session_id=client.session_id, resume_token=client.resume_token)
+    async with resumed as again:
+        assert again.connected is not None
+        assert again.connected.headers["seq"] == 1
+        assert await ended_well(again)
+
+
+async def test_the_watchdog_ends_what_stands_still(machine: Machine) -> None:
+    """A worker that is stopped (SIGSTOP) is killed by the watchdog and started again."""
+    unit = worker(machine)
+    before = int(machine.show(unit, "NRestarts"))
+    machine.kill(unit, "SIGSTOP")
+    await until_back(machine, unit, before)
+    assert "Fatal Python error: Aborted" in machine.log()  # systemd asked it where it stands
+
+
+async def test_a_reload_takes_new_thresholds_and_drops_nobody(machine: Machine) -> None:
+    """After a reload the open session's frames are judged anew; a faulty file changes nothing."""
+    everything = ["reload", GATEWAY, AGGREGATOR, worker(machine)]
+    pid = machine.show(GATEWAY, "MainPID")
+    try:
+        async with Client(machine.url) as client:
+            await client.send_frame(stamped_jpeg(1, 1))
+            assert 12 not in (await client.receive()).body["errors"]
+            for settings in (TOO_LARGE, "[LIVENESS.THRESHOLDS]\nfaceWidth = -1"):
+                machine.configure(settings)
+                machine.systemctl(*everything)
+                await asyncio.sleep(1)  # a worker looks between two jobs, or every half second
+                await client.send_frame(stamped_jpeg(1, 2))
+                assert (await client.receive()).body["errors"] == [12]
+            machine.configure()
+            machine.systemctl(*everything)
+            await asyncio.sleep(1)
+            assert await ended_well(client)
+    finally:
+        machine.configure()
+    assert machine.show(GATEWAY, "MainPID") == pid
+    assert "configuration not reloaded" in machine.log()
+
+
+async def test_a_restart_refuses_no_connection(machine: Machine) -> None:
+    """Clients that connect all through a gateway's restart are all served."""
+    restart = asyncio.create_task(asyncio.to_thread(machine.systemctl, "restart", GATEWAY))
+    served = 0
+    while not restart.done() or served < 20:
+        async with Client(machine.url) as client:
+            assert client.connected is not None
+            assert client.connected.command is Command.CONNECTED
+            served += 1
+    await restart
+    assert machine.show(GATEWAY, "Result") == "success"
+
+
+async def test_a_stop_lets_the_session_end(machine: Machine) -> None:
+    """Stopping everything ends the gateway first, and that one waits for its sessions."""
+    async with Client(machine.url) as client:
+        await client.send_frame(stamped_jpeg(1, 1))
+        await client.receive()
+        stop = asyncio.create_task(asyncio.to_thread(machine.systemctl, "stop", "lunapass.target"))
+        await asyncio.to_thread(
+            wait_until, lambda: machine.show(GATEWAY, "SubState") == "stop-sigterm", "the drain"
+        )
+        assert machine.active(AGGREGATOR)
+        assert await ended_well(client)
+    await stop
+    for unit in (GATEWAY, AGGREGATOR):
+        assert machine.show(unit, "ActiveState") == "inactive"
+        assert machine.show(unit, "Result") == "success"
+    assert machine.run("find", "/dev/shm", "-name", "slab-*") == ""
+
+
+async def test_one_unit_runs_all_roles(machine: Machine) -> None:
+    """The single unit: its supervisor starts all roles, with the real models where there are."""
+    settings = f'[MODELS]\ndirectory = "{SOURCE}/models"'
+    real = Path(ROOT / "models/yunet_s_320_320.onnx").exists()
+    machine.configure(settings)
+    if real:
+        path = machine.etc / "lunapassapi.config.toml"
+        path.write_text(path.read_text().replace("tests.support.stamp:StampBackend", "onnx"))
+    machine.systemctl("start", "lunapassapi.service")
+    await asyncio.to_thread(wait_until, machine.ready, "the service")
+    async with Client(machine.url) as client:
+        await client.send_frame(stamped_jpeg(1, 50))
+        errors = (await client.receive()).body["errors"]
+    assert errors == ([8] if real else [])
+    machine.systemctl("stop", "lunapassapi.service")
+    assert machine.show("lunapassapi.service", "Result") == "success"
