@@ -77,6 +77,9 @@ class Machine:
     def active(self, unit: str) -> bool:
         return self.show(unit, "ActiveState") == "active"
 
+    def inactive(self, unit: str) -> bool:
+        return self.show(unit, "ActiveState") == "inactive"
+
     def kill(self, unit: str, signal: str) -> None:
         """Send a signal to a unit's main process."""
         self.systemctl("kill", "--kill-who=main", f"--signal={signal}", unit)

@@ -158,7 +158,7 @@ async def test_a_stop_lets_the_session_end(machine: Machine) -> None:
         assert await ended_well(client)
     await stop
     for unit in (GATEWAY, AGGREGATOR):
-        assert machine.show(unit, "ActiveState") == "inactive"
+        await asyncio.to_thread(wait_until, lambda unit=unit: machine.inactive(unit), "the end")
         assert machine.show(unit, "Result") == "success"
     assert machine.run("find", "/dev/shm", "-name", "slab-*") == ""
 
