@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 TOOLS  := kiosk/node_modules/.installed
 
-.PHONY: help venv models demo kiosk test lint types unit e2e chaos format bench-plumbing docs docs-config lock
+.PHONY: help venv models demo kiosk test lint types unit e2e machines chaos format bench-plumbing docs docs-config lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -25,7 +25,7 @@ models: $(STAMP) ## get the model files that are not there yet
 demo: models ## play a synthetic person against a service (CAMERA=1 leaves it running)
 	$(BIN)/lunapass demo $(if $(filter 1,$(CAMERA)),--camera)
 
-test: lint types unit e2e ## everything that must pass
+test: lint types unit e2e machines ## everything that must pass
 
 lint: $(STAMP) ## check style and docstrings
 	$(BIN)/ruff check
@@ -42,10 +42,13 @@ $(TOOLS): kiosk/package.json kiosk/package-lock.json
 	@touch $@
 
 unit: models $(if $(shell command -v npm),$(TOOLS)) ## run the tests of single packages
-	$(BIN)/pytest -n $(JOBS) --ignore=tests/e2e
+	$(BIN)/pytest -n $(JOBS) --ignore=tests/e2e --ignore=tests/machines
 
 e2e: models ## run the tests of the whole service
 	$(BIN)/pytest -n $(JOBS) tests/e2e
+
+machines: models ## run it under systemd, behind proxies and on two hosts (as root)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile tests/machines
 
 chaos: $(STAMP) ## break everything while a crowd plays (SECONDS=300 SEED=random)
 	$(BIN)/python -m tests.chaos $(or $(SECONDS),300) $(SEED)

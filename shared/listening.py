@@ -83,6 +83,7 @@ def adopt(descriptors: Iterable[int], *, kept: bool) -> Listeners:
                 f"inherited descriptor {descriptor}: {error.strerror}; it must be a socket"
             ) from error
         if not listening:
+            listener.close()
             raise ResourceError(f"inherited descriptor {descriptor}: this socket does not listen")
         os.set_inheritable(descriptor, False)
         listener.setblocking(False)

@@ -147,7 +147,7 @@ def booted(etc: Path) -> Iterator[Machine]:
         pytest.skip(f"no systemd in namespaces: {reason}")
     etc.chmod(0o755)
     flags = ["--mount", "--pid", "--fork", "--cgroup", "--mount-proc", "--uts", "--ipc"]
-    boot = [str(ROOT / "tests/deploy/boot.sh"), str(ROOT), sys.base_prefix, str(etc)]
+    boot = [str(ROOT / "tests/machines/boot.sh"), str(ROOT), sys.base_prefix, str(etc)]
     with (etc / "console").open("wb") as console:
         shell = subprocess.Popen(
             ["unshare", *flags, "--kill-child", "bash", *boot],

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from lunapass.client import Client
 from shared.protocol import CloseCode, Command
-from tests.deploy.machine import CONFIG, PYTHON, SOURCE, Machine, booted, wait_until
+from tests.machines.machine import CONFIG, PYTHON, SOURCE, Machine, booted, wait_until
 from tests.support.service import ROOT
 from tests.support.stamp import stamped_jpeg
 
@@ -19,6 +18,7 @@ PROGRAM = f"{PYTHON} -m lunapass"
 AGGREGATOR, GATEWAY = "lunapass-aggregator@0.service", "lunapass-gateway@0.service"
 SOCKET = "lunapass-gateway@0.socket"
 WORST_EXPOSURE = 2.0
+REAL_MODELS = (ROOT / "models/yunet_s_320_320.onnx").exists()
 TOO_LARGE = "[LIVENESS.THRESHOLDS]\nfaceWidth = 300"
 """A threshold that the test's faces, 200 pixels wide, do not meet: code 12."""
 
@@ -64,7 +64,13 @@ def test_the_units_are_clean(machine: Machine) -> None:
 
 def test_the_units_are_sandboxed(machine: Machine) -> None:
     """Every service is rated 2.0 or better by ``systemd-analyze security``."""
-    units = [AGGREGATOR, GATEWAY, worker(machine), "lunapass-video@1.service", "lunapassapi.service"]
+    units = [
+        AGGREGATOR,
+        GATEWAY,
+        worker(machine),
+        "lunapass-video@1.service",
+        "lunapassapi.service",
+    ]
     for unit in units:
         told = machine.run("systemd-analyze", "security", "--no-pager", unit)
         rated = re.search(r"exposure level for \S+: ([\d.]+)", told)
@@ -166,9 +172,8 @@ async def test_a_stop_lets_the_session_end(machine: Machine) -> None:
 async def test_one_unit_runs_all_roles(machine: Machine) -> None:
     """The single unit: its supervisor starts all roles, with the real models where there are."""
     settings = f'[MODELS]\ndirectory = "{SOURCE}/models"'
-    real = Path(ROOT / "models/yunet_s_320_320.onnx").exists()
     machine.configure(settings)
-    if real:
+    if REAL_MODELS:
         path = machine.etc / "lunapassapi.config.toml"
         path.write_text(path.read_text().replace("tests.support.stamp:StampBackend", "onnx"))
     machine.systemctl("start", "lunapassapi.service")
@@ -176,6 +181,6 @@ async def test_one_unit_runs_all_roles(machine: Machine) -> None:
     async with Client(machine.url) as client:
         await client.send_frame(stamped_jpeg(1, 50))
         errors = (await client.receive()).body["errors"]
-    assert errors == ([8] if real else [])
+    assert errors == ([8] if REAL_MODELS else [])
     machine.systemctl("stop", "lunapassapi.service")
     assert machine.show("lunapassapi.service", "Result") == "success"

@@ -1,0 +1,82 @@
+"""The units fit the machine: CPUs, cells and ports stand in drop-ins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.units import DROP_IN, Layout, render, worker_cpus, write
+from shared.errors import ConfigError, ResourceError
+
+TARGET = f"lunapass.target.d/{DROP_IN}"
+
+
+def test_one_worker_unit_for_each_cpu() -> None:
+    """The target wants socket, gateway and aggregator of each cell and every worker."""
+    files = render(Layout(cpus=[3, 2, 1]))
+    for name in ("gateway@0.socket", "gateway@0.service", "worker@3.service", "worker@1.service"):
+        assert f"Wants=lunapass-{name}\n" in files[TARGET]
+    assert "CPUAffinity=%i" in files["lunapass-worker@.service"]
+
+
+def test_workers_belong_to_their_cell() -> None:
+    """Each cell's workers know it, and are stopped after its gateway."""
+    files = render(Layout(cpus=[7, 6, 5, 4], cells=2, port=80, cell_port=8400))
+    second = files[f"lunapass-worker@4.service.d/{DROP_IN}"]
+    assert "LUNAPASS_CELL=1" in second
+    assert "Before=lunapass-gateway@1.service" in second
+    socket = files[f"lunapass-gateway@1.socket.d/{DROP_IN}"]
+    assert "ReusePort=yes" in socket
+    assert "ListenStream=0.0.0.0:80\n" in socket
+    assert "ListenStream=0.0.0.0:8401\n" in socket
+
+
+def test_paths_of_program_and_configuration_are_fitted() -> None:
+    """Nothing points at the usual places when others are named."""
+    files = render(Layout(cpus=[0], program="/x/lunapass", config="/y/c.toml", video_config="/y/v"))
+    text = "".join(files.values())
+    assert "/opt/lunapass/current" not in text
+    assert "/etc/lunapass" not in text
+    assert "ExecStart=/x/lunapass gateway --cell %i --config /y/c.toml" in text
+
+
+def test_growing_pauses_where_systemd_has_them() -> None:
+    """Older versions would complain of keys they do not know."""
+    old, new = (render(Layout(cpus=[0], systemd=version)) for version in (252, 254))
+    assert "RestartSteps" not in "".join(old.values())
+    assert "RestartSteps" in new[f"lunapass-worker@.service.d/{DROP_IN}"]
+
+
+def test_a_smaller_layout_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Drop-ins of workers that are no more are removed, the administrator's own are kept."""
+    write(render(Layout(cpus=[1, 0])), tmp_path)
+    own = tmp_path / "lunapass-worker@0.service.d" / "50-own.conf"
+    own.write_text("[Service]\n")
+    write(render(Layout(cpus=[1])), tmp_path)
+    assert not (tmp_path / f"lunapass-worker@0.service.d/{DROP_IN}").exists()
+    assert own.exists()
+
+
+@pytest.mark.parametrize("wanted", [0, 3])
+def test_more_workers_than_cpus_are_refused(wanted: int) -> None:
+    """A unit is named by its CPU, so there is one for each at most."""
+    with pytest.raises(ConfigError, match="1 to 2"):
+        worker_cpus(wanted, [], [0, 1])
+
+
+def test_a_cpu_that_is_not_there_is_named() -> None:
+    """The configured CPUs must exist."""
+    with pytest.raises(ConfigError, match="no CPU 9"):
+        worker_cpus(1, [9], [0, 1])
+
+
+def test_the_last_cpus_are_for_workers() -> None:
+    """The first ones are left to gateways and aggregators."""
+    assert worker_cpus(2, [], [0, 1, 2, 3]) == [3, 2]
+
+
+def test_a_directory_that_cannot_be_written_is_named() -> None:
+    """The message says what to do."""
+    with pytest.raises(ResourceError, match="--directory"):
+        write({"a.service": ""}, Path("/proc"))

@@ -1,0 +1,41 @@
+"""Cells: workers are shared out, folders and ids are kept apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.cells import of_cell, prefix, role_name, share, worker_count
+from shared.config import Config
+
+
+@pytest.mark.parametrize(("total", "cells"), [(1, 1), (7, 3), (8, 2), (5, 5)])
+def test_every_worker_has_one_cell(total: int, cells: int) -> None:
+    """The shares cover all workers once and differ by one at most."""
+    shares = [share(total, cells, cell) for cell in range(cells)]
+    assert [number for part in shares for number in part] == list(range(total))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_a_cell_has_its_own_folder_and_prefix() -> None:
+    """Sockets and session ids of two cells never meet."""
+    config = Config.model_validate(
+        {"TRANSPORT": {"cells": 2, "firstCell": 14, "runtimeDirectory": "/run/x"}}
+    )
+    first, second = of_cell(config, 0), of_cell(config, 1)
+    assert (first.TRANSPORT.runtimeDirectory, second.TRANSPORT.runtimeDirectory) == (
+        "/run/x/0",
+        "/run/x/1",
+    )
+    assert (prefix(first), prefix(second)) == ("0e", "0f")
+    assert (role_name(first, "gateway"), role_name(Config(), "gateway")) == ("gateway-0", "gateway")
+
+
+def test_workers_are_counted_for_the_cell() -> None:
+    """The slab of a cell is as large as its own workers need."""
+    config = Config.model_validate({"TRANSPORT": {"cells": 2}, "WORKERS": {"count": 5}})
+    assert [worker_count(of_cell(config, cell)) for cell in (0, 1)] == [2, 3]
+
+
+def test_a_command_names_another_number_of_cells() -> None:
+    """``--cells`` overrides the file."""
+    assert of_cell(Config(), None, 3).TRANSPORT.cells == 3
