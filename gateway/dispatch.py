@@ -337,8 +337,8 @@ class Dispatcher:
         """Learn of the worker's death from the kernel, at once, rather than from its silence."""
         try:
             worker.pid_descriptor = os.pidfd_open(worker.pid)
-        except OSError:
-            return  # another machine or namespace: heartbeats must do
+        except (OSError, OverflowError):
+            return  # another machine or namespace, or a lie: heartbeats must do
         self._loop.add_reader(worker.pid_descriptor, self._lose, worker, "dead")
 
     def _done(self, worker: WorkerLink, done: Done, estimate: bytes) -> None:

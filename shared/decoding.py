@@ -13,6 +13,9 @@ from shared.errors import FrameError
 from shared.estimation import Image
 from shared.intake import Header
 
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+"""Else whoever sends damaged pictures writes lines of their choice into the log."""
+
 _UPRIGHT: dict[int, Callable[[Any], Any]] = {
     2: lambda image: cv2.flip(image, 1),
     3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
@@ -33,11 +36,24 @@ def decode_into(target: Image, data: bytes, header: Header) -> None:
     """
     if header.format == "jpeg" and header.orientation == 1:
         _jpeg_into(data, target)
+        return
+    if header.format == "jpeg":
+        stored = np.empty((header.height, header.width, 3), np.uint8)
+        _jpeg_into(data, stored)
+        decoded: Image = np.asarray(_UPRIGHT[header.orientation](stored), np.uint8)
     else:
-        np.copyto(target, _decode(data, header, target.shape))
+        decoded = _decode(data, header)
+    if decoded.shape != target.shape:
+        raise FrameError(f"the {header.format} frame is not of the size its header says")
+    np.copyto(target, decoded)
 
 
 def _jpeg_into(data: bytes, target: Image) -> None:
+    """Decode a JPEG into a buffer, which the decoder never leaves.
+
+    A JPEG can be made to tell a hasty reader one size and its decoder another; a decoder that
+    makes its own buffer would then take whatever memory the second one asks for.
+    """
     try:
         decoded = simplejpeg.decode_jpeg(data, colorspace="BGR", buffer=target, strict=True)
     except ValueError as error:
@@ -46,8 +62,8 @@ def _jpeg_into(data: bytes, target: Image) -> None:
         raise FrameError("the JPEG frame is not of the size its header says")
 
 
-def _decode(data: bytes, header: Header, shape: tuple[int, ...]) -> Image:
-    """Decode PNG, WebP, or a JPEG that must be turned."""
+def _decode(data: bytes, header: Header) -> Image:
+    """Decode PNG or WebP, whose sizes stand where ``shared.intake`` reads them and nowhere else."""
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
@@ -55,8 +71,4 @@ def _decode(data: bytes, header: Header, shape: tuple[int, ...]) -> Image:
         raise FrameError(f"the {header.format} frame is damaged") from error
     if image is None:
         raise FrameError(f"the {header.format} frame is damaged")
-    turn = _UPRIGHT.get(header.orientation)
-    upright: Image = (turn(image) if turn else image).astype(np.uint8, copy=False)
-    if upright.shape != shape:
-        raise FrameError(f"the {header.format} frame is not of the size its header says")
-    return upright
+    return np.asarray(image, np.uint8)

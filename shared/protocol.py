@@ -99,6 +99,15 @@ def depth_of(text: str) -> int:
     return deepest
 
 
+def _no_number(name: str) -> None:
+    """Refuse NaN and infinities, which are no JSON although Python reads them.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(f"{name} is no JSON")
+
+
 class Codec:
     """Decoder and encoder of client messages.
 
@@ -128,7 +137,7 @@ class Codec:
         if depth_of(message) > self._text_depth:
             raise _refuse(f"JSON deeper than {self._text_depth} levels", "message.too-deep")
         try:
-            value = json.loads(message)
+            value = json.loads(message, parse_constant=_no_number)
         except ValueError as error:
             raise _refuse("text message is not JSON", "message.not-json") from error
         return self._text(value)

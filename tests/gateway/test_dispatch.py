@@ -1,0 +1,147 @@
+"""What a worker says is believed only as far as it fits its job."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import zmq
+
+from gateway.dispatch import MAX_ESTIMATE_BYTES, Dispatcher
+from gateway.ledger import Ledger
+from gateway.limits import TokenBucket
+from gateway.metrics import STEPS
+from gateway.session import PendingFrame, Session
+from shared import intake
+from shared.codes import Code
+from shared.config import Config, TransportSection, WorkersSection
+from shared.estimation import Capabilities, Estimate, Profile
+from shared.messages import (
+    Done,
+    Job,
+    Message,
+    Open,
+    Ready,
+    SlabOffer,
+    decode,
+    decode_estimate,
+    encode,
+    encode_estimate,
+)
+from shared.slab import Slab
+from shared.transport import workers_address
+from tests.support.stamp import stamped_jpeg
+
+FRAME = stamped_jpeg(1, 1)
+GOOD = encode_estimate(Estimate(640, 480))
+
+
+def session() -> Session:
+    opened = Open("", "0" * 32, 1.0, 2, bytes(32))
+    made = Session(opened.session, opened, "", TokenBucket(9, 9), 0.0, profile=Profile.PASSIVE)
+    header = intake.judge(FRAME, Config().LIMITS)
+    now = time.monotonic()
+    made.waiting = PendingFrame(1, FRAME, header, now, now + 60)
+    return made
+
+
+@dataclass
+class Rig:
+    """A dispatcher and one end of a worker's line."""
+
+    dispatcher: Dispatcher
+    slab: Slab
+    line: zmq.Socket[bytes]
+    estimates: list[bytes] = field(default_factory=list)
+
+    async def say(self, message: Message, *parts: bytes) -> None:
+        self.line.send_multipart([encode(message), *parts])
+        await asyncio.sleep(0.05)
+
+    async def hear(self) -> Message:
+        assert await asyncio.to_thread(self.line.poll, 5000), "nothing was said"
+        return decode(self.line.recv())
+
+    async def job(self) -> Job:
+        """Be welcomed as a worker and get a job."""
+        await self.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), self.slab.name))
+        self.dispatcher.submit(session())
+        job = await self.hear()
+        assert isinstance(job, Job)
+        return job
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    transport = TransportSection(workers=f"ipc://{tmp_path}/w", runtimeDirectory=str(tmp_path))
+    config = Config(TRANSPORT=transport, WORKERS=WorkersSection(jobTimeout=0.3))
+    slab = Slab.create(tmp_path / "slab-1", slots=2, pixels=640 * 480)
+    estimates: list[bytes] = []
+    dispatcher = Dispatcher(config, slab, lambda s, f, e: estimates.append(e), Ledger(STEPS))
+    line: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+    line.connect(workers_address(config))
+    yield Rig(dispatcher, slab, line, estimates)
+    line.close(linger=0)
+    dispatcher.close()
+    slab.close()
+
+
+async def test_an_honest_answer_is_taken(rig: Rig) -> None:
+    """The control: slot freed, estimate handed on as it came."""
+    job = await rig.job()
+    await rig.say(Done(job.lease, job.slot, job.generation), GOOD)
+    assert rig.estimates == [GOOD]
+    assert rig.dispatcher.free_slots == 2
+
+
+LIES: dict[str, Callable[[Job], tuple[Done, bytes]]] = {
+    "another slot": lambda job: (Done(job.lease, job.slot + 1, job.generation), GOOD),
+    "an earlier generation": lambda job: (Done(job.lease, job.slot, job.generation - 1), GOOD),
+    "another lease": lambda job: (Done(job.lease + 1, job.slot, job.generation), GOOD),
+    "a huge estimate": lambda job: (
+        Done(job.lease, job.slot, job.generation),
+        bytes(MAX_ESTIMATE_BYTES + 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_malicious_worker_message(rig: Rig, lie: str) -> None:
+    """Its answer is not taken, and in the end its frame is answered as not judged."""
+    job = await rig.job()
+    message, estimate = LIES[lie](job)
+    await rig.say(message, estimate)
+    assert rig.estimates == []
+    for _ in range(3):  # two workers have one chance each
+        await asyncio.sleep(0.35)
+        rig.dispatcher.sweep()
+        await rig.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name))
+    assert [decode_estimate(e).errors for e in rig.estimates] == [(Code.ESTIMATION_FAILED,)]
+    assert rig.dispatcher.free_slots == 2
+
+
+@pytest.mark.parametrize("noise", [b"", b"\xc1", b"x" * 300_000, encode(SlabOffer("/x", "y"))])
+async def test_noise_on_the_workers_line(rig: Rig, noise: bytes) -> None:
+    """Bytes that are no message for the gateway disturb nobody."""
+    job = await rig.job()
+    rig.line.send(noise)
+    await rig.say(Done(job.lease, job.slot, job.generation), GOOD)
+    assert rig.estimates == [GOOD]
+
+
+async def test_a_done_without_estimate(rig: Rig) -> None:
+    """Half a message is none."""
+    job = await rig.job()
+    await rig.say(Done(job.lease, job.slot, job.generation))
+    assert rig.estimates == []
+
+
+async def test_a_worker_with_another_slab_gets_no_job(rig: Rig) -> None:
+    """It is told where this gateway's frames are and must say that it maps them."""
+    await rig.say(Ready("w", 1, 1, Capabilities(True, False, "x"), "other"))
+    assert isinstance(await rig.hear(), SlabOffer)
+    assert rig.dispatcher.workers == []
