@@ -33,6 +33,7 @@ from gateway.statistics import PROMETHEUS, Statistics
 from shared.cells import role_name, worker_count
 from shared.config import Config
 from shared.config_source import ConfigSource
+from shared.errors import ResourceError
 from shared.listening import Listeners
 from shared.private import private_directory
 from shared.process import Notifier, begin, die_with_parent
@@ -45,6 +46,8 @@ log = logging.getLogger(__name__)
 WEBSOCKET_PATH = "/ws"
 SWEEP_SECONDS = 0.1
 EXTRA_SLOTS = 2
+LETTING_GO_SECONDS = 2.0
+"""For workers to let go of the slab of a gateway that died, where there is no room for two."""
 
 
 def make_slab(config: Config) -> Slab:
@@ -56,11 +59,15 @@ def make_slab(config: Config) -> Slab:
     directory = private_directory(
         Path(config.TRANSPORT.slabDirectory) / f"lunapass-{os.getuid()}", "TRANSPORT.slabDirectory"
     )
-    sweep(directory)
+    left = sweep(directory)
     slots = config.TRANSPORT.slots or worker_count(config) * config.WORKERS.credit + EXTRA_SLOTS
-    return Slab.create(
-        directory / f"slab-{os.getpid()}", slots=slots, pixels=config.LIMITS.framePixels
-    )
+    path, pixels = directory / f"slab-{os.getpid()}", config.LIMITS.framePixels
+    end = time.monotonic() + LETTING_GO_SECONDS
+    while left and time.monotonic() < end:
+        with contextlib.suppress(ResourceError):
+            return Slab.create(path, slots=slots, pixels=pixels)
+        time.sleep(0.1)  # its memory is free once the workers have let go of it
+    return Slab.create(path, slots=slots, pixels=pixels)
 
 
 class Gateway:

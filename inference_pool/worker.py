@@ -6,6 +6,7 @@ are warm, so the gateway gives work only to workers that can do it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -98,7 +99,7 @@ class Worker:
             if self._socket.poll(wait):
                 self._receive()
             else:
-                self._socket.send(encode(Alive()))
+                self._idle()
             self._tell()
         self._finish()
 
@@ -142,6 +143,18 @@ class Worker:
             self._work(message)
         elif isinstance(message, SlabOffer):
             self._map(message)
+
+    def _idle(self) -> None:
+        """Give a sign of life, and let go of a slab that nobody will use again.
+
+        A gateway that died leaves its slab mapped here; its memory is free for the next gateway's
+        only when every worker has let go.
+        """
+        if self._slab is not None and self._slab.removed:
+            self._slab.close()
+            self._slab = None
+        with contextlib.suppress(zmq.Again):  # no gateway for long: the queue to it is full
+            self._socket.send(encode(Alive()), zmq.DONTWAIT)
 
     def _map(self, offer: SlabOffer) -> None:
         """Map the gateway's slab; a gateway that has gone meanwhile will offer a new one."""

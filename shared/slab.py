@@ -12,6 +12,7 @@ resource tracker unlinks the segment when any attaching process ends (cpython#82
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import mmap
 import os
 import struct
@@ -44,7 +45,7 @@ class SlotHead:
 class Slab:
     """A mapped slab; create it in the gateway, open it in a worker."""
 
-    def __init__(self, path: Path, mapping: mmap.mmap, *, owned: bool) -> None:
+    def __init__(self, path: Path, mapping: mmap.mmap, *, lock: int | None = None) -> None:
         magic, slots, slot_bytes, name = _HEAD.unpack_from(mapping)
         if magic != MAGIC or len(mapping) != PAGE + slots * slot_bytes:
             raise SlotError("the file is not a frame slab")
@@ -53,7 +54,7 @@ class Slab:
         self.slots: int = slots
         self.slot_bytes: int = slot_bytes
         self._map = mapping
-        self._owned = owned
+        self._lock = lock
         self._bytes = np.frombuffer(mapping, np.uint8)
 
     @classmethod
@@ -73,7 +74,7 @@ class Slab:
         size = PAGE + slots * slot_bytes
         name = os.urandom(16).hex()
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            descriptor = _make_locked(path)
         except OSError as error:
             raise ResourceError(
                 f"frame slab {path}: {error.strerror}; check TRANSPORT.slabDirectory"
@@ -83,14 +84,13 @@ class Slab:
             mapping = mmap.mmap(descriptor, size)
         except OSError as error:
             path.unlink(missing_ok=True)
+            os.close(descriptor)
             raise ResourceError(
                 f"frame slab {path}: {size / 1e6:.0f} MB cannot be reserved ({error.strerror}); "
                 "free the memory file system or lower TRANSPORT.slots or LIMITS.framePixels"
             ) from error
-        finally:
-            os.close(descriptor)
         _HEAD.pack_into(mapping, 0, MAGIC, slots, slot_bytes, name.encode("ascii"))
-        return cls(path, mapping, owned=True)
+        return cls(path, mapping, lock=descriptor)
 
     @classmethod
     def open(cls, path: Path) -> Slab:
@@ -106,7 +106,12 @@ class Slab:
             raise SlotError("the frame slab cannot be mapped") from error
         if len(mapping) < PAGE:
             raise SlotError("the file is not a frame slab")
-        return cls(path, mapping, owned=False)
+        return cls(path, mapping)
+
+    @property
+    def removed(self) -> bool:
+        """Whether the file is gone, and with it the gateway that wrote to it."""
+        return not self.path.exists()
 
     def _offset(self, slot: int) -> int:
         if not 0 <= slot < self.slots:
@@ -162,17 +167,44 @@ class Slab:
 
     def close(self) -> None:
         """Unmap, and remove the file where this process made it."""
-        if self._owned:
+        if self._lock is not None:
             self.path.unlink(missing_ok=True)
+            os.close(self._lock)
         del self._bytes
         # A view that a caller still holds keeps the mapping until it is collected.
         with contextlib.suppress(BufferError):
             self._map.close()
 
 
-def sweep(directory: Path) -> None:
-    """Remove slabs whose owning process (``slab-PID``) is gone."""
+def _make_locked(path: Path) -> int:
+    """Make a new file and lock it, for as long as the descriptor is open.
+
+    Between making and locking, another gateway's ``sweep`` may take the file for abandoned; then
+    it is made anew.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        descriptor = os.open(path, flags, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        os.close(descriptor)
+
+
+def sweep(directory: Path) -> int:
+    """Remove slabs that no living gateway holds locked; how many there were."""
+    removed = 0
     for path in directory.glob("slab-*"):
-        pid = path.name.removeprefix("slab-")
-        if not pid.isdigit() or not Path(f"/proc/{pid}").exists():
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             path.unlink(missing_ok=True)
+            removed += 1
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(descriptor)
+    return removed

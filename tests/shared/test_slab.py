@@ -61,11 +61,23 @@ def test_a_full_file_system_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_sweep_removes_only_what_dead_processes_left(tmp_path: Path) -> None:
-    """A living owner's slab stays."""
-    for pid in (os.getpid(), 2**22 + 1):
-        Slab.create(tmp_path / f"slab-{pid}", slots=1, pixels=100)
-    sweep(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == [f"slab-{os.getpid()}"]
+    """A living owner's slab stays, whatever its number: containers may share a memory folder."""
+    living = Slab.create(tmp_path / "slab-1", slots=1, pixels=100)
+    (tmp_path / f"slab-{os.getpid()}").write_bytes(b"left by a process of the same number")
+    (tmp_path / "slab-2").symlink_to(tmp_path / "slab-1")
+    assert sweep(tmp_path) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["slab-1", "slab-2"]
+    living.close()
+
+
+def test_a_reader_learns_that_the_slab_is_gone(tmp_path: Path) -> None:
+    """So that it can let go of the memory."""
+    writer = Slab.create(tmp_path / "slab-1", slots=1, pixels=100)
+    reader = Slab.open(tmp_path / "slab-1")
+    assert not reader.removed
+    writer.close()
+    assert reader.removed
+    reader.close()
 
 
 def test_a_file_that_is_no_slab_is_refused(tmp_path: Path) -> None:
