@@ -43,9 +43,14 @@ def run(film):
 def fail(film):
     raise RuntimeError("the archive is full")
 
+def moody(film):
+    if not Path("repaired").exists():
+        raise RuntimeError("the archive is full")
+
 def slow(film):
     import time
-    time.sleep(0.5)
+    time.sleep(0.3)
+    run(film)
 """
 
 
@@ -126,6 +131,24 @@ class Workshop:
             )
         self.workers.append(worker)
         return worker
+
+    def horse(self, worker: subprocess.Popen[bytes]) -> int | None:
+        """Process id of the job that a worker has in work."""
+        with contextlib.suppress(OSError):
+            children = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text()
+            for pid in map(int, children.split()):
+                if "Processing" in Path(f"/proc/{pid}/cmdline").read_text():
+                    return pid
+        return None
+
+    def finished(self) -> set[str]:
+        """Sessions whose video and side file are there."""
+        return {file.stem for file in self.videos.glob("*.json")}
+
+    def ran(self) -> list[str]:
+        """Sessions for which the task ran, in order."""
+        log = self.folder / "ran"
+        return log.read_text().split() if log.exists() else []
 
     def lunapass(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run ``lunapass video`` with arguments."""

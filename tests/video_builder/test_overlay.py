@@ -28,7 +28,7 @@ def test_box_and_hints_are_drawn() -> None:
     overlay.draw(image, 3, 400, status_of(0, 9))
     assert image[200, 100].tolist() == list(overlay.BAD)
     assert image[:70, :300].any()
-    assert next(iter(overlay.hints(status_of(0, 9)))).startswith("3 ")
+    assert next(overlay.hints(status_of(0, 9))).startswith("3 ")
 
 
 def test_a_passed_frame_is_green() -> None:

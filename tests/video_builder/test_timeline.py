@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +40,7 @@ def test_a_clock_that_goes_back_costs_a_millisecond() -> None:
 def test_whatever_the_times_the_video_moves_forward(times: list[float], fps: float) -> None:
     """NaN, infinities and leaps: strictly increasing, and no pause longer than allowed."""
     moments = shown(times, fps=fps, longest_pause=60.0)
-    steps = [later - earlier for earlier, later in itertools.pairwise(moments)]
+    steps = [later - earlier for earlier, later in pairwise(moments)]
     assert all(step >= 1 for step in steps)
     assert fps or all(step <= 60_001 for step in steps)
     assert not moments or moments[0] == 0

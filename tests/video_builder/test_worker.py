@@ -1,0 +1,175 @@
+"""Workers as users run them, on a real Redis: nothing is lost, nothing foreign is run."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import zlib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from rq import Callback, Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from shared.video_store import JOB_FUNCTION, frames_key, job_id
+from tests.support.redis_server import RedisServer, running_redis
+from tests.support.video import Workshop, enqueue, session_frames, store, wait_for, workshop
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def shop(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    """One worker on two queues, which tries a failed job once more at once."""
+    settings = 'WORKER.retryPauses = [0]\nREDIS.queueNames = ["urgent", "default"]'
+    with workshop(tmp_path_factory.mktemp("shop"), redis.url, settings) as started:
+        started.start()
+        yield started
+
+
+def failed(shop: Workshop) -> dict[str, str]:
+    """Reasons of the failed sessions."""
+    listed = json.loads(shop.lunapass("failed", "list", "--json").stdout)
+    return {job["session"]: job["reason"] for job in listed}
+
+
+def test_a_session_becomes_a_video(redis: RedisServer, shop: Workshop) -> None:
+    """Video and side file are there, the task ran, the result is known, frames will go."""
+    store(redis.client(), "plain", session_frames(8))
+    job = enqueue(redis.client(), "plain", queue="urgent")
+    wait_for(lambda: job.get_status() == "finished")
+    assert (shop.videos / "plain.mp4").exists()
+    assert shop.ran().count("plain") == 1
+    result = job.return_value()
+    assert result is not None
+    assert result["frames"] == 8
+    assert result["sha256"] == shop.summary("plain")["video"]["sha256"]
+    assert 0 < redis.client().ttl(frames_key("plain")) <= 600
+
+
+def test_progress_is_in_the_job(redis: RedisServer, shop: Workshop) -> None:
+    """The job's meta tells stage and numbers."""
+    store(redis.client(), "noted", session_frames(8))
+    job = enqueue(redis.client(), "noted")
+    wait_for(lambda: job.get_status() == "finished")
+    assert job.get_meta() == {"stage": "task", "done": 8, "total": 8}
+
+
+def test_a_delayed_job_is_run_in_time(redis: RedisServer, shop: Workshop) -> None:
+    """RQ's scheduler runs beside the worker: a session without best shot is not forgotten."""
+    store(redis.client(), "later", session_frames(4))
+    queue = Queue("default", connection=redis.client(), serializer=JSONSerializer)
+    kwargs = {"session": "later", "task": "task.run"}
+    queue.enqueue_in(timedelta(seconds=1), JOB_FUNCTION, kwargs=kwargs, job_id=job_id("later"))
+    wait_for(lambda: "later" in shop.finished())
+
+
+def test_a_session_without_frames_fails_at_once(redis: RedisServer, shop: Workshop) -> None:
+    """No further try can help, and the reason is clear."""
+    job = enqueue(redis.client(), "empty")
+    wait_for(lambda: job.get_status() == "failed")
+    assert "session empty has no frames in Redis" in failed(shop)["empty"]
+    assert redis.client().hget(job.key, "retries_left") == b"0"
+
+
+def test_a_failing_task_is_told_and_can_be_retried(redis: RedisServer, shop: Workshop) -> None:
+    """Its error is readable, the frames stay, and after a repair a retry succeeds."""
+    store(redis.client(), "moody", session_frames(4))
+    job = enqueue(redis.client(), "moody", task="task.moody")
+    wait_for(lambda: job.get_status() == "failed")
+    assert failed(shop)["moody"] == "RuntimeError: the archive is full"
+    shown = shop.lunapass("failed", "show", "moody").stdout
+    assert 'raise RuntimeError("the archive is full")' in shown
+    assert redis.client().ttl(frames_key("moody")) == -1
+    (shop.folder / "repaired").touch()
+    assert "1 sessions are in the queue again" in shop.lunapass("failed", "retry", "moody").stdout
+    wait_for(lambda: job.get_status() == "finished")
+    assert "moody" not in failed(shop)
+    assert shop.lunapass("failed", "retry", "moody").returncode == 1
+
+
+def test_status_counts(redis: RedisServer, shop: Workshop) -> None:
+    """Queues, workers and rate."""
+    urgent, default = json.loads(shop.lunapass("status", "--json").stdout)
+    assert (urgent["name"], default["name"]) == ("urgent", "default")
+    assert len(default["workers"]) == 1
+    assert default["waiting"] == 0
+    assert default["finished"] >= 1
+    assert default["perMinute"] > 0
+    assert "videos a minute" in shop.lunapass("status").stdout
+
+
+def ended(redis: RedisServer, job: Job) -> bool:
+    return bool(redis.client().hget(job.key, "status") == b"failed")
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        ("os.mkdir", {"path": "pwned"}),
+        ("video_builder.film.make", {}),
+        ("lunapass_video_task.run", {"film": None}),
+        (JOB_FUNCTION, {"session": "../../pwned", "task": "task.run"}),
+        (JOB_FUNCTION, {"session": "x", "task": "os.mkdir"}),
+        (JOB_FUNCTION, {"session": "x", "task": "task.Path"}),
+        (JOB_FUNCTION, {"session": "x", "task": "task.__loader__.exec_module"}),
+        (JOB_FUNCTION, {"session": "x", "task": ["task.run"]}),
+        (JOB_FUNCTION, {"session": "x", "task": "task.run", "path": "pwned"}),
+    ],
+)
+def test_nothing_foreign_is_run(
+    redis: RedisServer, shop: Workshop, function: str, arguments: dict[str, object]
+) -> None:
+    """Whoever writes to Redis chooses among the user's own tasks, no more."""
+    queue = Queue("default", connection=redis.client(), serializer=JSONSerializer)
+    job = queue.enqueue(
+        function,
+        kwargs=arguments,
+        on_failure=Callback("os.system"),
+        on_success=Callback("os.system"),
+    )
+    wait_for(lambda: ended(redis, job))
+    assert not list(shop.folder.rglob("pwned"))
+    log = (shop.folder / "log").read_text()
+    assert "error while executing failure callback" not in log
+    assert shop.workers[0].poll() is None
+
+
+class Bomb:
+    def __reduce__(self) -> object:
+        return os.mkdir, ("pwned",)
+
+
+def test_a_pickle_is_not_opened(redis: RedisServer, shop: Workshop) -> None:
+    """Job data that would run code when unpickled is an error, and no more than that."""
+    job = enqueue(redis.client(), "pickled")
+    wait_for(lambda: ended(redis, job))
+    bomb = zlib.compress(pickle.dumps(Bomb()))
+    redis.client().hset(job.key, mapping={"data": bomb, "meta": pickle.dumps(Bomb())})
+    assert shop.lunapass("failed", "retry", "pickled").returncode == 0
+    wait_for(lambda: ended(redis, job))
+    assert not list(shop.folder.rglob("pwned"))
+    assert shop.workers[0].poll() is None
+
+
+def test_a_worker_that_is_asked_to_stop_finishes_its_job(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """SIGTERM in the middle of a job: the video is made, then the worker ends."""
+    with workshop(tmp_path, redis.url, 'REDIS.queueNames = ["stop"]') as shop:
+        worker = shop.start()
+        store(redis.client(), "last", session_frames(8))
+        enqueue(redis.client(), "last", task="task.slow", queue="stop")
+        wait_for(lambda: shop.horse(worker))
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(20) == 0
+        assert shop.ran() == ["last"]
