@@ -1,0 +1,98 @@
+"""Workers, their jobs and Redis may be killed at any moment: no video is lost or left half."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.ffmpeg import probe
+from tests.support.redis_server import running_redis
+from tests.support.video import Workshop, enqueue, session_frames, store, wait_for, workshop
+from video_builder.output import PART
+
+SESSIONS = [f"session-{number:02}" for number in range(20)]
+
+
+def leftovers(folder: Path) -> list[str]:
+    return [file.name for file in folder.glob(f".*{PART}")]
+
+
+def frozen(shop: Workshop, worker: subprocess.Popen[bytes]) -> int:
+    """Stop a worker's job in the middle, so that it is there to be killed; its process id."""
+    while True:
+        wait_for(lambda: shop.horse(worker))
+        if (horse := shop.horse(worker)) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(horse, signal.SIGSTOP)
+                if shop.horse(worker) == horse:
+                    return horse
+
+
+def test_twenty_videos_whoever_is_killed(tmp_path: Path) -> None:
+    """A worker, then a job's process are killed at work: 20 sound videos, nothing left half."""
+    with running_redis() as redis, workshop(tmp_path, redis.url, 'VIDEO.codec = "H264"') as shop:
+        for session in SESSIONS:
+            store(redis.client(), session, session_frames(20))
+            enqueue(redis.client(), session, task="task.slow")
+        first, second = shop.start(), shop.start()
+
+        wait_for(lambda: len(shop.finished()) >= 3)
+        horse = frozen(shop, first)
+        first.kill()
+        wait_for(lambda: not Path(f"/proc/{horse}").exists(), 5)
+
+        wait_for(lambda: len(shop.finished()) >= 8)
+        os.kill(frozen(shop, second), signal.SIGKILL)
+
+        wait_for(lambda: shop.finished() == set(SESSIONS), 90)
+        wait_for(lambda: set(shop.ran()) == set(SESSIONS))
+        for session in SESSIONS:
+            assert probe(shop.videos / f"{session}.mp4").frames == 20
+        assert leftovers(shop.videos) == []
+
+
+@pytest.mark.parametrize("loses_data", [False, True])
+def test_redis_dies_in_the_middle(tmp_path: Path, *, loses_data: bool) -> None:
+    """With its data the job goes on; without, its frames are gone. Nothing is left half."""
+    with running_redis() as redis, workshop(tmp_path, redis.url) as shop:
+        worker = shop.start()
+        store(redis.client(), "struck", session_frames(150))
+        enqueue(redis.client(), "struck")
+        wait_for(lambda: leftovers(shop.videos))
+        horse = frozen(shop, worker)
+        redis.kill()
+        if loses_data:
+            shutil.rmtree(redis.directory / "appendonlydir")
+        redis.start()
+        os.kill(horse, signal.SIGCONT)
+
+        store(redis.client(), "next", session_frames(4))
+        enqueue(redis.client(), "next")
+        expected = {"next"} if loses_data else {"next", "struck"}
+        wait_for(lambda: shop.finished() == expected)
+        wait_for(lambda: not shop.horse(worker))
+        assert leftovers(shop.videos) == []
+        assert not loses_data or not (shop.videos / "struck.mp4").exists()
+        for session in expected:
+            assert probe(shop.videos / f"{session}.mp4").frames == (4 if session == "next" else 150)
+        assert worker.poll() is None
+
+
+def test_a_redis_that_is_away_longer_is_waited_for(tmp_path: Path) -> None:
+    """A worker without Redis stays, and works on as soon as it is back."""
+    with running_redis() as redis, workshop(tmp_path, redis.url) as shop:
+        worker = shop.start()
+        wait_for(lambda: "ready" in (tmp_path / "log").read_text())
+        redis.kill()
+        wait_for(lambda: "could not connect" in (tmp_path / "log").read_text())
+        redis.start()
+        store(redis.client(), "after", session_frames(4))
+        enqueue(redis.client(), "after")
+        wait_for(lambda: "after" in shop.finished())
+        assert worker.poll() is None
