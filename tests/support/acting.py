@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import math
+import struct
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
 
+from aggregator.effects.events import Event
+from aggregator.entry import Entry, Pending
+from aggregator.plugins.base import Question
 from aggregator.plugins.registry import Registry
 from aggregator.session import Outcome, Session
+from aggregator.verdict import VerdictWriter
 from loadtest.look import Look
 from loadtest.script import Actor
 from shared.codes import Code
 from shared.config import Config
 from shared.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage
-from shared.messages import Open
+from shared.messages import Judge, Judged, Open, decode_estimate, encode_estimate
+from shared.signing import Signer
 from tests.support.judge import SESSION, live
 
 STRAIGHT_DEG = 20.0
 Director = Callable[[float, tuple[int, ...]], Look]
 """Gives the look at a time, told the codes of the frame before."""
+
+
+def describe(look: Look) -> bytes:
+    """A descriptor that changes as the head turns: .82 to the straight one at 28 degrees."""
+    sideways, upwards = math.sin(0.022 * look.yaw), math.sin(0.022 * look.pitch)
+    forward = math.sqrt(max(0.0, 1.0 - sideways**2 - upwards**2))
+    return struct.pack("<3f", forward, sideways, upwards)
 
 
 def seen(look: Look, profile: Profile, *, number: int = 0, passive: bool = True) -> Estimate:
@@ -28,6 +42,7 @@ def seen(look: Look, profile: Profile, *, number: int = 0, passive: bool = True)
         head_pose=HeadPose(look.yaw, look.pitch, look.roll),
         eyes=Eyes(left, right, left >= 0.2, right >= 0.2),
         liveness=None,
+        descriptor=describe(look),
     )
     if profile is Profile.ACTIVE:
         estimate.stage = Stage.EYES
@@ -54,17 +69,31 @@ def obeying(seed: int = 0) -> Director:
     return direct
 
 
+Outside = Callable[[int], bytes | None]
+"""What the outside answers to a question about the frame of a number."""
+
+
 @dataclass
 class Played:
     """A session that was played to its end.
 
     Attributes:
-        outcomes: of each frame.
         session: the session.
+        outcomes: of each frame.
+        asked: numbers of the frames about which the outside was asked.
+        log: what the gateway holds.
+        kept: number and bytes of the best shot so far.
+        events: what side-effect plugins were told.
+        result: text of RESULT.
     """
 
     session: Session
     outcomes: list[Outcome] = field(default_factory=list)
+    asked: list[int] = field(default_factory=list)
+    log: list[Judged] = field(default_factory=list)
+    kept: tuple[int, bytes] = (0, b"")
+    events: list[Event] = field(default_factory=list)
+    result: bytes = b""
 
     @property
     def last(self) -> Outcome:
@@ -86,19 +115,95 @@ def play(
     fps: float = 10.0,
     seconds: float = 90.0,
     passive: bool = True,
+    outside: Outside = lambda number: None,
+    restarts: Collection[int] = (),
+    blur: Collection[int] = (),
 ) -> Played:
-    """Play a session at the level of the fold until it ends or time is over."""
+    """Play a session at the level of the fold until it ends or time is over.
+
+    Args:
+        config: the configuration.
+        director: the person.
+        seed: the session's.
+        fps: frames in a second.
+        seconds: longest time.
+        passive: a model measures liveness.
+        outside: answers questions.
+        restarts: numbers of frames during which the aggregator dies and is fed its log again.
+        blur: numbers of frames that are blurred.
+    """
     opened = Open("", SESSION, 1000.0, seed, bytes(32))
-    played = Played(Session(opened, Registry(config).plugins(), config.LIVENESS))
+    registry = Registry(config)
+    writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
+
+    def begin() -> Entry:
+        return Entry(Session(opened, registry.plugins(), config.LIVENESS), b"")
+
+    entry = begin()
+    played = Played(entry.session)
     codes: tuple[int, ...] = ()
     profile = Profile.PASSIVE
     for number in range(1, int(seconds * fps)):
         now = number / fps
         estimate = seen(director(now, codes), profile, number=number, passive=passive)
-        outcome = played.session.fold(number, 1000.0 + now, estimate, b"jpeg", replay=False)
-        assert isinstance(outcome, Outcome)
-        played.outcomes.append(outcome)
-        codes, profile = outcome.errors, outcome.profile
-        if outcome.final:
+        if number in blur:
+            estimate = replace(estimate, errors=(Code.BLURRED,), stage=Stage.QUALITY)
+        judge = Judged(number, 1000.0 + now, encode_estimate(estimate))
+        step = _fold(entry, judge, estimate, b"picture %d" % number, replay=False)
+        if number in restarts:  # whether or not a question is open
+            entry = begin()
+            _feed(entry, played)
+            step = _fold(entry, judge, estimate, b"picture %d" % number, replay=False)
+        while isinstance(step, Question):
+            played.asked.append(number)
+            step = entry.session.resolve(outside(number))
+        _note(played, entry, writer, estimate, judge._replace(answers=step.answers), step)
+        codes, profile = step.errors, step.profile
+        if step.final:
             break
+    played.session = entry.session
     return played
+
+
+def _fold(
+    entry: Entry, judged: Judged, estimate: Estimate, frame: bytes | None, *, replay: bool
+) -> Outcome | Question:
+    return entry.session.fold(
+        judged.seq,
+        judged.at,
+        estimate,
+        frame,
+        replay=replay,
+        answers=judged.answers,
+    )
+
+
+def _feed(entry: Entry, played: Played) -> None:
+    """Feed a new aggregator the gateway's log; every frame must come out as it did before."""
+    for judged, before in zip(played.log, played.outcomes, strict=True):
+        frame = played.kept[1] if judged.seq == played.kept[0] else None
+        outcome = _fold(entry, judged, decode_estimate(judged.estimate), frame, replay=True)
+        assert outcome == before
+
+
+def _note(
+    played: Played,
+    entry: Entry,
+    writer: VerdictWriter,
+    estimate: Estimate,
+    judged: Judged,
+    outcome: Outcome,
+) -> None:
+    """Do with an outcome what gateway and aggregator do."""
+    frame = b"picture %d" % judged.seq
+    played.log.append(judged)
+    played.outcomes.append(outcome)
+    if outcome.keep:
+        played.kept = (judged.seq, frame)
+    message = Judge("", SESSION, judged.seq, judged.at)
+    pending = Pending(b"", message, judged.estimate, estimate, frame)
+    played.events.append(entry.frame_event(pending, outcome))
+    if outcome.final:
+        played.result = entry.result = writer.result(entry.session, outcome)
+        entry.pictures = len(played.log)
+        played.events.append(entry.end_event(outcome))
