@@ -53,6 +53,10 @@ machines: models ## run it under systemd, behind proxies and on two hosts (as ro
 chaos: $(STAMP) ## break everything while a crowd plays (SECONDS=300 SEED=random)
 	$(BIN)/python -m tests.chaos $(or $(SECONDS),300) $(SEED)
 
+fuzz: $(STAMP) ## feed the parsers mutated input (a million texts, 100,000 pictures and more)
+	$(BIN)/pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python -m tests.fuzz
+
 format: $(STAMP) ## format, and mend what can be mended
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix

@@ -140,7 +140,7 @@ class LimitsSection(Section):
     """Frames of one session in a second; more are dropped before any work."""
     frameBurst: AtLeastOne = 10
     """Frames of one session at once."""
-    messagesPerSecond: Positive = 200.0
+    messagesPerSecond: Positive = 100.0
     """Messages of one connection in a second, of any kind; twice as many at once."""
     frameBytes: AtLeastOne = 4_000_000
     """Bytes of one frame, encoded."""

@@ -77,26 +77,17 @@ def _refuse(message: str, code: str) -> ProtocolError:
     return ProtocolError(message, code=code, close_code=CloseCode.BAD_MESSAGE)
 
 
-def depth_of(text: str) -> int:
-    """Greatest depth of brackets outside strings, found without recursion or building values."""
-    depth = deepest = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "]}":
-            depth -= 1
-    return deepest
+def depth_of(value: object) -> int:
+    """Depth of nested objects and lists; 0 for a plain value."""
+    depth, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        depth += 1
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+    return depth
 
 
 def _no_number(name: str) -> None:
@@ -134,12 +125,15 @@ class Codec:
                 code="message.too-big",
                 close_code=CloseCode.TOO_BIG,
             )
-        if depth_of(message) > self._text_depth:
-            raise _refuse(f"JSON deeper than {self._text_depth} levels", "message.too-deep")
+        too_deep = _refuse(f"JSON deeper than {self._text_depth} levels", "message.too-deep")
         try:
             value = json.loads(message, parse_constant=_no_number)
         except ValueError as error:
             raise _refuse("text message is not JSON", "message.not-json") from error
+        except RecursionError as error:
+            raise too_deep from error
+        if depth_of(value) > self._text_depth:
+            raise too_deep
         return self._text(value)
 
     def _text(self, value: object) -> Text:

@@ -1,0 +1,58 @@
+"""What fuzzers start from: the corpora of bad input and one good input of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from shared.estimation import Box, Capabilities, Estimate, Liveness, Profile, Stage
+from shared.messages import Close, Done, Judge, Open, Ready, Verdict, encode, encode_estimate
+from shared.protocol import Codec, Command
+
+ROOT = Path(__file__).parents[2]
+SESSION = "0" * 32
+CORPORA = {
+    "protocol": "protocol/*.json",
+    "image": "frames/*.bin",
+    "message": "messages/*.bin",
+    "configuration": "config/*.toml",
+}
+
+
+def sow(target: str, folder: Path) -> None:
+    """Put a target's seeds into a folder."""
+    bad = (path.read_bytes() for path in (ROOT / "tests" / "invalid").glob(CORPORA[target]))
+    for number, seed in enumerate((*bad, *good(target))):
+        (folder / f"seed-{number}").write_bytes(seed)
+
+
+def good(target: str) -> Iterator[bytes]:
+    """Good input of a target's kind."""
+    match target:
+        case "protocol":
+            headers = {"session-id": SESSION, "resume-token": SESSION, "heartbeat-interval": 5}
+            yield Codec.encode(Command.CONNECT, headers | {"client": {"mirrored": True}}).encode()
+            yield Codec.encode(Command.HEARTBEAT).encode()
+        case "image":
+            picture = np.random.default_rng(0).integers(0, 255, (24, 32, 3), np.uint8)
+            for extension in (".jpg", ".png", ".webp"):
+                yield cv2.imencode(extension, picture)[1].tobytes()
+            options = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+            yield cv2.imencode(".jpg", picture, options)[1].tobytes()
+        case "message":
+            yield encode(Done(1, 2, 3))
+            yield encode(Ready("w", 1, 2, Capabilities(True, False, "x"), "slab"))
+            yield encode(Open("i", SESSION, 1.0, 2, bytes(32)))
+            yield encode(Judge("i", SESSION, 1, 2.0))
+            yield encode(Close("i", SESSION, 1.0, "reason"))
+            yield encode(Verdict(SESSION, 1, Profile.PASSIVE, final=True))
+            face, liveness = Box(1, 2, 3, 4), Liveness(0.5, 1.0)
+            yield encode_estimate(
+                Estimate(64, 48, Profile.ACTIVE, Stage.EYES, (3,), face=face, liveness=liveness)
+            )
+        case "configuration":
+            yield (ROOT / "config" / "lunapassapi.config.toml").read_bytes()[:2000]
+            yield b'[LUNA_PASS]\nport = 1\n[LUNA_PASS.JWT]\nkey = "%s"\n' % (b"x" * 40)
