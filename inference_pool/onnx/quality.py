@@ -1,8 +1,9 @@
 """Classical measures of sharpness and light on the face area, each 0..1, high is good.
 
-All but sharpness look at an ellipse in the face box, which holds skin and little hair. They use
-order statistics and shares of pixels instead of mean brightness, so that a dark skin in good light
-is not taken for a dark picture, and they fall monotonically as a picture gets worse.
+All but sharpness look at an ellipse in the face box, which holds skin and little hair. They ask for
+what does not depend on the skin's colour: highlights and the whites of the eyes instead of mean
+brightness, and ratios of light. They fall monotonically as a picture gets worse; curves and
+cut-offs are in docs/estimation.md.
 """
 
 from __future__ import annotations
@@ -19,18 +20,26 @@ SIZE = 128
 """Width and height of the face area that is measured; finer detail is of no use to the models."""
 BLUR_WINDOW = 9
 """Window of the second blur, as in Crété-Roffet."""
-SHARP, SMEARED = 0.42, 1.0
-"""Perceptual blur at which the score is 1 and 0; sharp portraits have .35 to .59."""
+GRAIN = 0.8
+"""Standard deviation of the blur that takes noise away before anything is measured."""
+SHARP, SMEARED = 0.62, 0.95
+"""Perceptual blur at which the score is 1 and 0; sharp portraits have .40 to .67."""
 HIGHLIGHTS = 200
 """Luma from which a pixel begins to lose its headroom."""
-DARKEST, BRIGHT = 24.0, 144.0
-"""Luma of the brighter skin at which the score is 0 and 1, on a logarithmic scale."""
-LOPSIDED, EVEN = 0.15, 0.75
-"""Brightness of the darker half over the lighter half at which the score is 0 and 1."""
+HIGHLIGHT_SHARE = 99.5
+"""Percentile of luma that stands for the highlights."""
+DARKEST, BRIGHT = 20.0, 136.0
+"""Luma of the highlights at which the score is 0 and 1, on a logarithmic scale."""
+SHADOWS = 40.0
+"""Luma below which a pixel begins to lose what it shows."""
+LOPSIDED, EVEN = 4.0, 0.75
+"""Stops between the lighter and the darker half of the face at which the score is 0 and 1."""
 GLARE_FROM, GLARE_FULL = 215, 250
 """Least colour channel from which a pixel counts as glare, and counts fully."""
 LITTLE_GLARE, MUCH_GLARE = 0.03, 0.18
 """Share of glare in the face at which the score is 1 and 0."""
+
+Luma = NDArray[np.float32]
 
 _rows, _columns = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
 _SKIN: NDArray[np.bool_] = (_columns / 0.45) ** 2 + (_rows / 0.5) ** 2 < 1
@@ -54,11 +63,12 @@ class FaceQuality:
         _cut(image, box, self._area)
         luma = self._luma
         cv2.cvtColor(self._area, cv2.COLOR_BGR2GRAY, dst=luma)
+        smooth = np.asarray(cv2.GaussianBlur(luma.astype(np.float32), (0, 0), GRAIN), np.float32)
         return Quality(
-            blur=sharpness(luma),
+            blur=sharpness(smooth),
             light=headroom(luma),
-            darkness=exposure(luma),
-            illumination=evenness(luma),
+            darkness=exposure(smooth),
+            illumination=evenness(smooth),
             specularity=matteness(self._area),
         )
 
@@ -79,24 +89,26 @@ def _cut(image: Image, box: Box, out: Image) -> None:
     )
 
 
-def sharpness(luma: NDArray[np.uint8]) -> float:
-    """Sharpness by the re-blur metric of Crété-Roffet et al. (2007), worse direction counts.
+def sharpness(luma: Luma) -> float:
+    """Sharpness after the re-blur metric of Crété-Roffet et al. (2007), worse direction counts.
 
     A sharp picture loses much of its variation between neighbours when it is blurred once more, a
-    blurred one little. Taking the worse direction makes motion blur count in full.
+    blurred one little. Taking the worse direction makes motion blur count in full. Unlike there,
+    each variation counts by its own size: edges outweigh the noise and the blocks of a codec,
+    which would otherwise pass for detail.
     """
-    grey = luma.astype(np.float32)
-    worst = max(_kept_variation(grey), _kept_variation(np.ascontiguousarray(grey.T)))
+    worst = max(_kept_variation(luma), _kept_variation(np.ascontiguousarray(luma.T)))
     return ramp(worst, SMEARED, SHARP)
 
 
-def _kept_variation(grey: NDArray[np.float32]) -> float:
+def _kept_variation(grey: Luma) -> float:
     """Share of the variation along rows that survives another blur, 0..1."""
     before = cv2.absdiff(grey[:, 1:], grey[:, :-1])
     blurred = cv2.blur(grey, (BLUR_WINDOW, 1))
     lost = before - cv2.absdiff(blurred[:, 1:], blurred[:, :-1])
-    total = float(before.sum())
-    return 1.0 - float(np.maximum(lost, 0, out=lost).sum()) / total if total > 0 else 1.0
+    np.maximum(lost, 0, out=lost)
+    total = float(np.vdot(before, before))
+    return 1.0 - float(np.vdot(lost, before)) / total if total > 0 else 1.0
 
 
 def headroom(luma: NDArray[np.uint8]) -> float:
@@ -105,17 +117,37 @@ def headroom(luma: NDArray[np.uint8]) -> float:
     return 1.0 - float(np.maximum(lost, 0).mean())
 
 
-def exposure(luma: NDArray[np.uint8]) -> float:
-    """Brightness of the skin's brighter tenth in stops; a dark skin has highlights too."""
-    bright = max(1.0, float(np.percentile(luma[_SKIN], 90)))
-    return ramp(float(np.log2(bright)), float(np.log2(DARKEST)), float(np.log2(BRIGHT)))
+def exposure(luma: Luma) -> float:
+    """Brightness of the highlights in stops, or the share of the skin that shadows have left.
+
+    Dark skin has highlights too, and whites of the eyes; so they tell less of the skin and more of
+    the light than any mean does. A face that is black beside bright highlights is dark as well.
+    """
+    skin = luma[_SKIN]
+    bright = max(1.0, float(np.percentile(skin, HIGHLIGHT_SHARE)))
+    lost = np.maximum(SHADOWS - skin, 0) / SHADOWS
+    return min(
+        ramp(float(np.log2(bright)), float(np.log2(DARKEST)), float(np.log2(BRIGHT))),
+        1.0 - float(lost.mean()),
+    )
 
 
-def evenness(luma: NDArray[np.uint8]) -> float:
-    """Median luma of the darker half over the lighter one, left and right or up and down."""
+def evenness(luma: Luma) -> float:
+    """Stops between the lighter and the darker half, left and right or up and down.
+
+    The ratio is one of light and not of pixel values, so that it is the same for every skin and
+    every exposure.
+    """
     pairs = ((luma[_LEFT], luma[_RIGHT]), (luma[_UPPER], luma[_LOWER]))
-    ratios = (sorted((float(np.median(a)), float(np.median(b)))) for a, b in pairs)
-    return ramp(min(low / max(1.0, high) for low, high in ratios), LOPSIDED, EVEN)
+    stops = max(abs(_stops(a) - _stops(b)) for a, b in pairs)
+    return ramp(stops, LOPSIDED, EVEN)
+
+
+def _stops(luma: Luma) -> float:
+    """Median of some pixels in stops of linear light (sRGB, IEC 61966-2-1)."""
+    value = max(1.0, float(np.median(luma))) / 255
+    linear = value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
+    return float(np.log2(linear))
 
 
 def matteness(area: Image) -> float:
