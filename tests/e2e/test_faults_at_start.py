@@ -21,8 +21,8 @@ FAULTS = {
         "TRANSPORT.slabDirectory",
     ),
     "unknown plugin": (
-        "[MIDDLEWARES.WS.VideoRedis]\nisEnabled=1",
-        "MIDDLEWARES.WS.VideoRedis",
+        '[MIDDLEWARES.WS."nowhere.at_all:Plugin"]\nisEnabled=1',
+        "nowhere.at_all:Plugin",
     ),
 }
 
