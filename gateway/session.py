@@ -139,6 +139,6 @@ class Session:
         return hmac.compare_digest(self.opened.token_digest, digest(token))
 
 
-def new_identity() -> tuple[str, str]:
-    """Make a session id and a resume token, 128 random bits each."""
-    return secrets.token_hex(16), secrets.token_hex(16)
+def new_identity(prefix: str) -> tuple[str, str]:
+    """Make a session id (120 random bits behind the cell's two digits) and a resume token (128)."""
+    return prefix + secrets.token_hex(15), secrets.token_hex(16)

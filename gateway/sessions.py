@@ -18,6 +18,7 @@ from gateway.limits import TokenBucket
 from gateway.session import Outlet, PendingFrame, Session, digest, new_identity
 from gateway.unsettled import Unsettled
 from shared import intake
+from shared.cells import prefix
 from shared.codes import Code
 from shared.config import Config
 from shared.errors import FrameError, ProtocolError
@@ -103,7 +104,7 @@ class Sessions:
                 code="session.too-many",
                 close_code=CloseCode.OVERLOADED,
             )
-        identity, token = new_identity()
+        identity, token = new_identity(prefix(self._config))
         opened = Open(
             incarnation="",
             session=identity,

@@ -166,7 +166,7 @@ class Client:
 
     async def _connect(self) -> Answer:
         self._socket = await connect(
-            self._url,
+            self._identity.address(self._url),
             compression=None,
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             max_size=None,

@@ -8,6 +8,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from shared.protocol import CloseCode, Codec, Command
 
@@ -97,6 +98,12 @@ class Identity:
     client: dict[str, Any]
     session_id: str | None = None
     resume_token: str | None = None
+
+    def address(self, url: str) -> str:
+        """Address to connect to; a balancer finds the session's cell by the query."""
+        if self.session_id is None:
+            return url
+        return f"{url}{'&' if '?' in url else '?'}session={quote(self.session_id)}"
 
     def connect(self) -> str:
         """Text of CONNECT."""

@@ -140,7 +140,7 @@ class SyncClient:
         self._connections.close()
         self._socket = self._connections.enter_context(
             connect(
-                self._url,
+                self._identity.address(self._url),
                 compression=None,
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
                 max_size=None,

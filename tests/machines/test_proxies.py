@@ -1,0 +1,180 @@
+"""nginx and HAProxy before two cells: sticky by session id, and a killed gateway loses nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+import websockets
+
+from lunapass.client import Answer, Client, Verdict
+from shared.protocol import Codec, Command
+from tests.machines.machine import wait_until
+from tests.machines.proxies import proxy
+from tests.support.service import UNPACED, Service, running
+from tests.support.stamp import stamped_jpeg
+
+SESSIONS = 8
+MOST_PER_ADDRESS = 60
+LIMITS = f"{UNPACED}sessionsPerAddress = {MOST_PER_ADDRESS}\n"
+
+
+@pytest.fixture(scope="module")
+def cells() -> Iterator[list[Service]]:
+    """Two services, cell 0 and cell 1, that believe a proxy on this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LUNAPASS__LUNA_PASS__TRUSTEDPROXIES", '["127.0.0.1"]')
+        with (
+            running(LIMITS, workers=1) as first,
+            running(f"firstCell = 1\n{LIMITS}", workers=1) as second,
+        ):
+            yield [first, second]
+
+
+@dataclass
+class Front:
+    """A running proxy."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"wss://127.0.0.1:{self.port}/ws"
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
+        url = f"https://127.0.0.1:{self.port}{path}"
+        return httpx.get(url, headers=headers, verify=False, trust_env=False)
+
+    def ready(self) -> bool:
+        try:
+            return self.get("/readyz").status_code == 200
+        except httpx.HTTPError:
+            return False
+
+
+@pytest.fixture(params=["nginx", "haproxy"])
+def front(
+    request: pytest.FixtureRequest,
+    cells: list[Service],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Front]:
+    for cell in cells:
+        cell.wait_ready()
+    with proxy(request.param, tmp_path, [cell.port for cell in cells]) as port:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "lunapass.pem"))
+        started = Front(port)
+        wait_until(started.ready, request.param)
+        yield started
+
+
+async def until_verdict(url: str, first_frame: asyncio.Event) -> tuple[str | None, Verdict]:
+    """A session of two seconds; its id and its verdict."""
+
+    async def frames() -> AsyncIterator[bytes]:
+        for number in range(20):
+            yield stamped_jpeg(1, 1)
+            if number == 1:
+                first_frame.set()
+            await asyncio.sleep(0.1)
+        while True:
+            yield stamped_jpeg(1, 50)
+
+    async with Client(url, resumes=20) as client:
+        identity = client.session_id
+        verdict = await client.check(frames())
+        assert client.session_id == identity
+        return identity, verdict
+
+
+async def test_a_killed_gateway_loses_nobody(front: Front, cells: list[Service]) -> None:
+    """Under load over TLS, one of two gateways dies: every session ends in its own verdict."""
+    begun = [asyncio.Event() for _ in range(SESSIONS)]
+    running_sessions = [asyncio.create_task(until_verdict(front.url, event)) for event in begun]
+    await asyncio.gather(*(event.wait() for event in begun))
+    os.kill(cells[0].pids("gateway")[0], signal.SIGKILL)
+    ended = await asyncio.gather(*running_sessions)
+    assert all(verdict.accepted for _, verdict in ended)
+    of_cell = {identity[:2] for identity, _ in ended if identity}
+    assert of_cell == {"00", "01"}  # new sessions were spread over both
+
+
+async def test_a_resuming_client_reaches_its_cell(front: Front) -> None:
+    """Sessions of either cell are found again, however many others connect in between."""
+    for _ in range(4):
+        async with Client(front.url) as client:
+            await client.send_frame(stamped_jpeg(1, 1))
+            await client.receive()
+        again = Client(front.url, session_id=client.session_id, resume_token=client.resume_token)
+        async with Client(front.url), again:
+            assert again.connected is not None
+            assert again.connected.command is Command.CONNECTED
+            assert again.connected.headers["seq"] == 1
+
+
+@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
+def test_the_client_s_address_is_handed_on(kind: str, tmp_path: Path) -> None:
+    """The gateway hears whom the proxy saw, and not what the client wrote itself."""
+    with echo() as (port, heard), proxy(kind, tmp_path, [port, port]) as front_port:
+        front = Front(front_port)
+        wait_until(front.ready, kind)
+        front.get("/", {"X-Forwarded-For": "198.51.100.1"})
+    assert heard[-1] == ["127.0.0.1"]
+
+
+async def test_sessions_are_counted_by_the_client_s_address(cells: list[Service]) -> None:
+    """Behind a trusted proxy one client that floods takes nothing from the others."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def connect(address: str) -> Command:
+            headers = {"X-Forwarded-For": address}
+            socket = await stack.enter_async_context(
+                websockets.connect(cells[0].url, additional_headers=headers)
+            )
+            await socket.send(Codec.encode(Command.CONNECT, {}))
+            return Answer.parse(await socket.recv()).command
+
+        for _ in range(MOST_PER_ADDRESS):
+            assert await connect("198.51.100.9") is Command.CONNECTED
+        assert await connect("198.51.100.9") is Command.ERROR
+        assert await connect("198.51.100.10") is Command.CONNECTED
+
+
+@contextlib.contextmanager
+def echo() -> Iterator[tuple[int, list[list[str]]]]:
+    """A server that says yes to everything, and what X-Forwarded-For it heard."""
+    heard: list[list[str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.headers.get_all("X-Forwarded-For", []))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_port, heard
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/statistics", "/status"])
+def test_numbers_are_not_shown(front: Front, path: str) -> None:
+    """What a cell tells of itself is not for the outside."""
+    assert front.get(path).status_code == 404
