@@ -156,3 +156,12 @@ def expire(redis: Redis, session: str, seconds: int) -> None:
     for key in (frames_key(session), meta_key(session)):
         if (left := redis.ttl(key)) == -1 or left > seconds:
             redis.expire(key, seconds)
+
+
+def keep(redis: Redis, session: str, seconds: int) -> None:
+    """Have Redis keep a session's frames and hash for a time at least; negative keeps for good."""
+    for key in (frames_key(session), meta_key(session)):
+        if seconds < 0:
+            redis.persist(key)
+        elif 0 <= redis.ttl(key) < seconds:
+            redis.expire(key, seconds)

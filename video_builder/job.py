@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from redis import Redis
+from redis.exceptions import RedisError
+from rq.defaults import DEFAULT_FAILURE_TTL
 from rq.job import Job
 
 from shared import video_store
@@ -147,9 +150,18 @@ class VideoJob(Job):
             raise RefusedError("this process runs no jobs")
         try:
             return self.builder.build(self.connection, Notes(self).take, session=session, task=task)
-        except HopelessError:
-            self.retries_left = 0
+        except Exception as error:
+            if isinstance(error, HopelessError):
+                self.retries_left = 0
+            self._keep_frames(session)
             raise
+
+    def _keep_frames(self, session: object) -> None:
+        """Have Redis keep the frames of a video that is not made as long as the failed job."""
+        if isinstance(session, str):
+            seconds = DEFAULT_FAILURE_TTL if self.failure_ttl is None else self.failure_ttl
+            with contextlib.suppress(RedisError):
+                video_store.keep(self.connection, session, seconds)
 
 
 class Notes:

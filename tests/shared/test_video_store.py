@@ -85,3 +85,47 @@ def test_a_forgotten_session_leaves_nothing(redis: RedisServer) -> None:
         client.hset(video_store.meta_key(SESSION), mapping=meta)
         video_store.forget(client, SESSION)
         assert client.dbsize() == 0
+
+
+def test_a_foreign_entry_among_frames_is_a_frame_without_bytes(redis: RedisServer) -> None:
+    """One bad entry does not hide the frames behind it."""
+    write(redis, frame(1))
+    with redis.client() as client:
+        client.xadd(video_store.frames_key(SESSION), {"noise": "1"}, id="2-1")
+        write(redis, frame(3))
+        found = list(video_store.read_frames(client, SESSION))
+    assert [(item.seq, bool(item.frame)) for item in found] == [(1, True), (2, False), (3, True)]
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "expected"),
+    [(None, 50, 50), (100, 50, 50), (20, 50, 20)],
+)
+def test_frames_are_forgotten_in_time(
+    redis: RedisServer, given: int | None, asked: int, expected: int
+) -> None:
+    """A finished video's frames go soon, never later than they would anyway."""
+    write(redis, frame(1))
+    key = video_store.frames_key(SESSION)
+    with redis.client() as client:
+        if given is not None:
+            client.expire(key, given)
+        video_store.expire(client, SESSION, asked)
+        assert expected - 2 <= client.ttl(key) <= expected
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "expected"),
+    [(None, 50, -1), (100, 50, 100), (20, 50, 50), (20, -1, -1)],
+)
+def test_frames_are_kept_for_a_time(
+    redis: RedisServer, given: int | None, asked: int, expected: int
+) -> None:
+    """A failed video's frames stay as long as the job, never shorter than they would anyway."""
+    write(redis, frame(1))
+    key = video_store.frames_key(SESSION)
+    with redis.client() as client:
+        if given is not None:
+            client.expire(key, given)
+        video_store.keep(client, SESSION, asked)
+        assert min(expected, expected - 2 if expected > 0 else -1) <= client.ttl(key) <= expected
