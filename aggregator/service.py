@@ -130,6 +130,8 @@ class Aggregator:
         try:
             if fresh is not None:
                 renewed = Registry(fresh)
+                if unchanged := sinks.changed(self._config, fresh):
+                    log.warning("changed plugins that need a restart: %s", ", ".join(unchanged))
                 self._retired.append(self._registry)  # running sessions keep their plugins
                 self._registry, self._config = renewed, fresh
         except StartupError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aggregator.effects.writer import Sink
 from aggregator.plugins.callbacks import Callbacks
 from aggregator.plugins.file_logger import FileLogger
+from aggregator.plugins.registry import EFFECTS
 from aggregator.plugins.video_redis import VideoRedis
 from shared.checks import Rules
 from shared.config import Config
@@ -21,7 +22,14 @@ def build(config: Config, rules: Rules) -> list[Sink]:
     if ws.FileLogger.isEnabled:
         sinks.append(FileLogger(ws.FileLogger.args))
     if ws.VideoRedis.isEnabled:
-        sinks.append(VideoRedis(ws.VideoRedis.args, rules))
+        longest = config.LIMITS.sessionSeconds + config.LIMITS.resumeSeconds
+        sinks.append(VideoRedis(ws.VideoRedis.args, rules, longest))
     if ws.Callbacks.isEnabled:
         sinks.append(Callbacks(ws.Callbacks.args))
     return sinks
+
+
+def changed(running: Config, fresh: Config) -> list[str]:
+    """Names of the side-effect plugins whose sections differ; they are made at the start only."""
+    before, after = running.MIDDLEWARES.WS, fresh.MIDDLEWARES.WS
+    return [name for name in sorted(EFFECTS) if getattr(before, name) != getattr(after, name)]

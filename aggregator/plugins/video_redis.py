@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
-import msgpack
-from redis import Redis
 from redis.exceptions import (
     ClusterError,
     ConnectionError,
@@ -20,20 +14,16 @@ from redis.exceptions import (
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
-    ResponseError,
     TimeoutError,
 )
-from rq import Queue
-from rq.exceptions import DuplicateJobError
-from rq.serializers import JSONSerializer
 
 from aggregator.effects.events import Event, FrameJudged
 from aggregator.effects.spool import Spool
+from aggregator.effects.video import AddFrame, Finish, Operation, VideoStore, pack, unpack
 from aggregator.frame_status import frame_status
-from shared import __version__, video_store
+from shared import __version__
 from shared.checks import Rules
 from shared.codes import Code
-from shared.config_base import seconds
 from shared.config_plugins import VideoRedisArgs
 from shared.redis_connection import connect
 from shared.video_store import SessionMeta, StoredFrame
@@ -44,8 +34,6 @@ REDIS_TIMEOUT = 2.0
 """Seconds to wait for Redis before it counts as unreachable."""
 RETRY_SECONDS = 0.5
 """Pause before Redis is tried again."""
-JOB_SECONDS = 3600
-"""Longest time a video may take to build."""
 RETRY_SHARE = 5
 """That pause is so many times what the try took, so that tries leave time for spooling."""
 DRAINED_AT_REST = 500
@@ -62,32 +50,6 @@ OUTAGES = (
     ClusterError,
 )
 """Faults of a Redis that takes nothing for now; every other refusal would be repeated for good."""
-
-
-@dataclass(frozen=True, slots=True)
-class AddFrame:
-    """Add a frame to its session's stream."""
-
-    session: str
-    frame: StoredFrame
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """Write what is known of an ended session and enqueue its job.
-
-    Attributes:
-        session: id of the session.
-        meta: what is known; the frames missing in Redis are not counted yet.
-        due: time at which the video is to be built, seconds of the epoch; 0 builds it at once.
-    """
-
-    session: str
-    meta: SessionMeta
-    due: float
-
-
-Operation = AddFrame | Finish
 
 
 def operation(event: Event, args: VideoRedisArgs, rules: Rules) -> Operation | None:
@@ -112,103 +74,6 @@ def operation(event: Event, args: VideoRedisArgs, rules: Rules) -> Operation | N
     return Finish(session, meta, 0.0 if event.best_seq else event.at + args.sessionTimeout)
 
 
-def pack(operation: Operation) -> bytes:
-    """Write an operation for the spool."""
-    if isinstance(operation, AddFrame):
-        frame = operation.frame
-        fields: list[Any] = [frame.seq, frame.at, frame.frame, frame.status]
-    else:
-        fields = [video_store.encode_meta(operation.meta), operation.due]
-    packed: bytes = msgpack.packb([type(operation).__name__, operation.session, fields])
-    return packed
-
-
-def unpack(data: bytes) -> Operation:
-    """Read an operation of the spool.
-
-    Raises:
-        ValueError: these bytes are none.
-    """
-    try:
-        kind, session, fields = msgpack.unpackb(data)
-        if kind == AddFrame.__name__:
-            return AddFrame(session, StoredFrame(*fields))
-        meta = {name.encode(): value.encode() for name, value in fields[0].items()}
-        return Finish(session, video_store.decode_meta(meta), fields[1])
-    except Exception as error:  # msgpack raises many kinds; all mean the same here
-        raise ValueError(f"spooled operation: {type(error).__name__}") from error
-
-
-class VideoStore:
-    """Carries operations out in Redis.
-
-    Args:
-        redis: client.
-        args: arguments of the plugin.
-    """
-
-    def __init__(self, redis: Redis, args: VideoRedisArgs) -> None:
-        self._redis = redis
-        self._args = args
-        self._limit = args.framesLimit
-        self._ttl = seconds(args.framesTtl)
-        self._queue = Queue(args.queueName, connection=redis, serializer=JSONSerializer)
-
-    def apply(self, operation: Operation) -> None:
-        """Carry an operation out; again does no harm.
-
-        Raises:
-            RedisError: it is not known to be done.
-        """
-        if isinstance(operation, AddFrame):
-            self._add(operation)
-        else:
-            self._finish(operation)
-
-    def _add(self, operation: AddFrame) -> None:
-        key = video_store.frames_key(operation.session)
-        fields = cast("dict[Any, Any]", video_store.encode_frame(operation.frame))
-        entry_id = operation.frame.entry_id
-        with self._redis.pipeline(transaction=False) as pipe:
-            pipe.xadd(key, fields, id=entry_id, maxlen=self._limit or None, approximate=False)
-            pipe.expire(key, self._ttl)
-            added, expires = pipe.execute(raise_on_error=False)
-        if isinstance(added, ResponseError) and "equal or smaller" in str(added):
-            added = None  # it is there already
-        for answer in (added, expires):
-            if isinstance(answer, Exception):
-                raise answer
-
-    def _finish(self, operation: Finish) -> None:
-        session, meta = operation.session, operation.meta
-        expected = min(meta.frames_total, self._limit or meta.frames_total)
-        stored = self._redis.xlen(video_store.frames_key(session))
-        meta = replace(meta, frames_dropped=max(0, expected - stored))
-        key = video_store.meta_key(session)
-        with self._redis.pipeline() as pipe:
-            pipe.hset(key, mapping=cast("dict[Any, Any]", video_store.encode_meta(meta)))
-            pipe.expire(key, self._ttl)
-            pipe.execute()
-        self._enqueue(session, operation.due)
-
-    def _enqueue(self, session: str, due: float) -> None:
-        """Enqueue the session's one job, or schedule it; RQ refuses an id that it has already."""
-        options: dict[str, Any] = {
-            "kwargs": {"session": session, "task": self._args.workerTask},
-            "job_id": video_store.job_id(session),
-            "job_timeout": JOB_SECONDS,
-            "result_ttl": seconds(self._args.resultTtl),
-            "failure_ttl": seconds(self._args.failureTtl),
-            "unique": True,
-        }
-        with contextlib.suppress(DuplicateJobError):
-            if due > time.time():
-                at = datetime.fromtimestamp(due, UTC)
-                self._queue.enqueue_at(at, video_store.JOB_FUNCTION, **options)
-            else:
-                self._queue.enqueue(video_store.JOB_FUNCTION, **options)
-
-
 class VideoRedis:
     """Sink of the plugin: Redis while it answers, else a bounded spool on disk.
 
@@ -218,6 +83,7 @@ class VideoRedis:
     Args:
         args: arguments of the plugin.
         rules: thresholds for the statuses.
+        longest: seconds that a session lasts at most.
 
     Raises:
         StartupError: the spool's folder or the address cannot be used.
@@ -225,11 +91,11 @@ class VideoRedis:
 
     name = "VideoRedis"
 
-    def __init__(self, args: VideoRedisArgs, rules: Rules) -> None:
+    def __init__(self, args: VideoRedisArgs, rules: Rules, longest: float) -> None:
         self._args = args
         self._rules = rules
         self._redis = connect(args.connectionString, timeout=REDIS_TIMEOUT)
-        self._store = VideoStore(self._redis, args)
+        self._store = VideoStore(self._redis, args, longest + args.sessionTimeout)
         self._spool = Spool(Path(args.spoolPath), args.spoolBytes)
         self._retry_at = 0.0
         self.dropped = 0

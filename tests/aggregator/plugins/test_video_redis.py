@@ -41,7 +41,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @contextlib.contextmanager
 def plugin(address: str, folder: Path, **args: Any) -> Iterator[VideoRedis]:
     made = VideoRedis(
-        VideoRedisArgs(connectionString=address, spoolPath=str(folder), **args), Rules()
+        VideoRedisArgs(connectionString=address, spoolPath=str(folder), **args), Rules(), 100.0
     )
     yield made
     made.close()
@@ -72,6 +72,11 @@ def queued(client: Redis) -> list[Job]:
     return Queue("default", connection=client, serializer=JSONSerializer).jobs
 
 
+def scheduled(client: Redis) -> ScheduledJobRegistry:
+    queue = Queue("default", connection=client, serializer=JSONSerializer)
+    return ScheduledJobRegistry(queue=queue)
+
+
 def dropped(client: Redis, number: int) -> int:
     meta = video_store.read_meta(client, info(number).session)
     assert meta is not None
@@ -93,6 +98,7 @@ def test_frames_meta_and_job_arrive(redis: RedisServer, tmp_path: Path) -> None:
         assert (meta.accepted, meta.best_seq, meta.frames_total) == (True, FRAMES, FRAMES)
         assert (meta.opened, meta.ended, meta.frames_dropped) == (1000.0, 2000.0, 0)
         (job,) = queued(client)
+        assert scheduled(client).get_job_ids() == []
         assert job.id == f"video-{info(1).session}"
         assert (job.func_name, list(job.args)) == ("video_builder.job.build", [])
         assert job.kwargs == {"session": info(1).session, "task": "task.run"}
@@ -106,12 +112,34 @@ def test_without_best_shot_the_job_waits(redis: RedisServer, tmp_path: Path) -> 
     timeout = time.time() - 2000.0 + 60  # made-up sessions end at 2000
     with plugin(redis.url, tmp_path, sessionTimeout=timeout) as sink, redis.client() as client:
         play(sink, 1, accepted=False)
-        queue = Queue("default", connection=client, serializer=JSONSerializer)
-        registry = ScheduledJobRegistry(queue=queue)
-        assert queue.job_ids == []
+        registry = scheduled(client)
+        assert queued(client) == []
         assert registry.get_job_ids() == [f"video-{info(1).session}"]
         due = registry.get_scheduled_time(f"video-{info(1).session}").timestamp()
         assert due == pytest.approx(2000.0 + timeout, abs=1.5)
+
+
+def test_a_session_whose_end_nobody_tells_has_a_video(redis: RedisServer, tmp_path: Path) -> None:
+    """With its first frame the job is scheduled for when the session must be over."""
+    with plugin(redis.url, tmp_path, sessionTimeout=50.0) as sink, redis.client() as client:
+        sink.write(judged(1, 1))
+        with plugin(redis.url, tmp_path / "next") as following:
+            following.write(judged(1, 2))
+        registry = scheduled(client)
+        assert registry.get_job_ids() == [f"video-{info(1).session}"]
+        due = registry.get_scheduled_time(f"video-{info(1).session}").timestamp()
+        assert due == pytest.approx(time.time() + 150, abs=20)
+        assert queued(client) == []
+
+
+def test_a_job_under_way_is_let_be(redis: RedisServer, tmp_path: Path) -> None:
+    """An end that is told again once the worker has the job, or is done, enqueues nothing."""
+    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
+        play(sink, 1)
+        client.delete(Queue("default", connection=client).key)  # taken by a worker
+        sink.write(ended(1, FRAMES))
+        assert queued(client) == []
+        assert scheduled(client).get_job_ids() == []
 
 
 def test_told_again_changes_nothing(redis: RedisServer, tmp_path: Path) -> None:

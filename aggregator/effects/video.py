@@ -1,0 +1,176 @@
+"""What VideoRedis does in Redis: frames, what is known of a session, and its job."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import msgpack
+from redis import Redis
+from redis.exceptions import ResponseError
+from rq import Queue
+from rq.exceptions import DuplicateJobError
+from rq.registry import ScheduledJobRegistry
+from rq.serializers import JSONSerializer
+
+from shared import video_store
+from shared.config_base import seconds
+from shared.config_plugins import VideoRedisArgs
+from shared.video_store import SessionMeta, StoredFrame
+
+JOB_SECONDS = 3600
+"""Longest time a video may take to build."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddFrame:
+    """Add a frame to its session's stream."""
+
+    session: str
+    frame: StoredFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Write what is known of an ended session and enqueue its job.
+
+    Attributes:
+        session: id of the session.
+        meta: what is known; the frames missing in Redis are not counted yet.
+        due: time at which the video is to be built, seconds of the epoch; 0 builds it at once.
+    """
+
+    session: str
+    meta: SessionMeta
+    due: float
+
+
+Operation = AddFrame | Finish
+
+
+def pack(operation: Operation) -> bytes:
+    """Write an operation for the spool."""
+    if isinstance(operation, AddFrame):
+        frame = operation.frame
+        fields: list[Any] = [frame.seq, frame.at, frame.frame, frame.status]
+    else:
+        fields = [video_store.encode_meta(operation.meta), operation.due]
+    packed: bytes = msgpack.packb([type(operation).__name__, operation.session, fields])
+    return packed
+
+
+def unpack(data: bytes) -> Operation:
+    """Read an operation of the spool.
+
+    Raises:
+        ValueError: these bytes are none.
+    """
+    try:
+        kind, session, fields = msgpack.unpackb(data)
+        if kind == AddFrame.__name__:
+            return AddFrame(session, StoredFrame(*fields))
+        meta = {name.encode(): value.encode() for name, value in fields[0].items()}
+        return Finish(session, video_store.decode_meta(meta), fields[1])
+    except Exception as error:  # msgpack raises many kinds; all mean the same here
+        raise ValueError(f"spooled operation: {type(error).__name__}") from error
+
+
+class VideoStore:
+    """Carries operations out in Redis.
+
+    Args:
+        redis: client.
+        args: arguments of the plugin.
+        patience: seconds after its first frame within which a session surely ends. With that frame
+            its job is scheduled for then, so that it has a video even when everybody dies who could
+            tell of its end.
+    """
+
+    def __init__(self, redis: Redis, args: VideoRedisArgs, patience: float) -> None:
+        self._redis = redis
+        self._args = args
+        self._patience = patience
+        self._promised: set[str] = set()
+        self._limit = args.framesLimit
+        self._ttl = seconds(args.framesTtl)
+        self._queue = Queue(args.queueName, connection=redis, serializer=JSONSerializer)
+        self._scheduled: Any = ScheduledJobRegistry(  # type: ignore[no-untyped-call]
+            queue=self._queue
+        )
+
+    def apply(self, operation: Operation) -> None:
+        """Carry an operation out; again does no harm.
+
+        Raises:
+            RedisError: it is not known to be done.
+        """
+        if isinstance(operation, AddFrame):
+            self._add(operation)
+        else:
+            self._finish(operation)
+
+    def _add(self, operation: AddFrame) -> None:
+        key = video_store.frames_key(operation.session)
+        fields = cast("dict[Any, Any]", video_store.encode_frame(operation.frame))
+        entry_id = operation.frame.entry_id
+        with self._redis.pipeline(transaction=False) as pipe:
+            pipe.xadd(key, fields, id=entry_id, maxlen=self._limit or None, approximate=False)
+            pipe.expire(key, self._ttl)
+            added, expires = pipe.execute(raise_on_error=False)
+        if isinstance(added, ResponseError) and "equal or smaller" in str(added):
+            added = None  # it is there already
+        for answer in (added, expires):
+            if isinstance(answer, Exception):
+                raise answer
+        if operation.session not in self._promised:
+            self._enqueue(operation.session, time.time() + self._patience)
+            self._promised.add(operation.session)
+
+    def _finish(self, operation: Finish) -> None:
+        session, meta = operation.session, operation.meta
+        expected = min(meta.frames_total, self._limit or meta.frames_total)
+        stored = self._redis.xlen(video_store.frames_key(session))
+        meta = replace(meta, frames_dropped=max(0, expected - stored))
+        key = video_store.meta_key(session)
+        with self._redis.pipeline() as pipe:
+            pipe.hset(key, mapping=cast("dict[Any, Any]", video_store.encode_meta(meta)))
+            pipe.expire(key, self._ttl)
+            pipe.execute()
+        if not self._enqueue(session, operation.due):
+            self._reschedule(session, operation.due)
+        self._promised.discard(session)
+
+    def _enqueue(self, session: str, due: float) -> bool:
+        """Enqueue the session's one job, or schedule it; False when it has one already."""
+        options: dict[str, Any] = {
+            "kwargs": {"session": session, "task": self._args.workerTask},
+            "job_id": video_store.job_id(session),
+            "job_timeout": JOB_SECONDS,
+            "result_ttl": seconds(self._args.resultTtl),
+            "failure_ttl": seconds(self._args.failureTtl),
+            "unique": True,
+        }
+        try:
+            if due > time.time():
+                at = datetime.fromtimestamp(due, UTC)
+                self._queue.enqueue_at(at, video_store.JOB_FUNCTION, **options)
+            else:
+                self._queue.enqueue(video_store.JOB_FUNCTION, **options)
+        except DuplicateJobError:
+            return False
+        return True
+
+    def _reschedule(self, session: str, due: float) -> None:
+        """Move the job that was scheduled with the first frame; one that has left is let be."""
+        job = self._queue.fetch_job(video_store.job_id(session))
+        if job is None or self._redis.zscore(self._scheduled.key, job.id) is None:
+            return
+        if due > time.time():
+            self._scheduled.schedule(job, datetime.fromtimestamp(due, UTC))
+            return
+        with self._redis.pipeline() as pipe:
+            self._queue.enqueue_job(job, pipeline=pipe)
+            self._scheduled.remove(job, pipeline=pipe)
+            pipe.execute()

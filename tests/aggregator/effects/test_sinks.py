@@ -1,0 +1,38 @@
+"""Which side-effect plugins a configuration turns on, and which a reload cannot change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aggregator.effects import sinks
+from aggregator.plugins.registry import EFFECTS, Registry
+from shared.checks import Rules
+from shared.config import Config
+from tests.support.judge import plugin_config
+
+
+def every(folder: Path) -> Config:
+    return plugin_config(
+        {
+            "FileLogger": {"path": str(folder / "logs")},
+            "VideoRedis": {"spoolPath": str(folder / "spool")},
+            "Callbacks": {"url": "http://127.0.0.1:1/", "queuePath": str(folder / "queue")},
+        }
+    )
+
+
+def test_each_plugin_is_made_once_it_is_on(tmp_path: Path) -> None:
+    """All that the registry leaves to this module, and none that is off."""
+    Registry(every(tmp_path))
+    made = sinks.build(every(tmp_path), Rules())
+    assert {sink.name for sink in made} == EFFECTS
+    for sink in made:
+        sink.close()
+    assert sinks.build(Config(), Rules()) == []
+
+
+def test_a_reload_tells_what_it_leaves_as_it_was(tmp_path: Path) -> None:
+    """These plugins are made at the start; a change of theirs is named."""
+    assert sinks.changed(every(tmp_path), every(tmp_path)) == []
+    assert sinks.changed(every(tmp_path), every(tmp_path / "other")) == sorted(EFFECTS)
+    assert sinks.changed(Config(), every(tmp_path)) == sorted(EFFECTS)
