@@ -53,10 +53,10 @@ async def test_every_frame_is_in_the_files_though_the_aggregator_is_killed(tmp_p
     settings = f'[MIDDLEWARES.WS.FileLogger]\nisEnabled = 1\nargs.path = "{tmp_path}/logs"\n'
     with running(settings) as service:
         playing = [
-            asyncio.create_task(play(service, person, 30, pause=0.05)) for person in range(10)
+            asyncio.create_task(play(service, person, 20, pause=0.05)) for person in range(10)
         ]
         for _ in range(3):
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(0.5)
             for pid in service.pids("aggregator"):
                 os.kill(pid, signal.SIGKILL)
         sent = await asyncio.gather(*playing)
@@ -104,11 +104,11 @@ args.spoolBytes = {spool}
 """
         with running(settings) as service:
             people = range(20)
-            playing = [asyncio.create_task(play(service, p, 30, pause=0.15)) for p in people]
+            playing = [asyncio.create_task(play(service, p, 20, pause=0.15)) for p in people]
             for _ in range(2):
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(0.6)
                 redis.kill()
-                await asyncio.sleep(1.2)
+                await asyncio.sleep(0.8)
                 await asyncio.to_thread(redis.start)
             sent = await asyncio.gather(*playing)
             with redis.client() as client:
