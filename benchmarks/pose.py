@@ -3,7 +3,7 @@
 ``python -m benchmarks.pose PICTURE...``. Each portrait's texture is laid over the canonical face,
 which is turned by known angles about its own axes and seen by a pinhole camera. So the true angles
 are known without asking how the person held the head, and the depth is the canonical one, not what
-the mesh network makes of it.
+the mesh network makes of it. Pitch is told against those axes, without the pose at rest.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
+from inference_pool.onnx.pose import PITCH_AT_REST
 from loadtest.features import MESH_POINTS, OVAL
 from loadtest.head import _RINGS, _ring_triangles, rotation
 from loadtest.warp import Patch, delaunay, warp
@@ -98,7 +99,8 @@ def main(paths: list[str]) -> None:
         for asked in product(YAWS, PITCHES, ROLLS):
             found = _measured(backend, rendered.at(*asked))
             if found is not None:
-                rows.append((Path(path).stem, asked, (found.yaw, found.pitch, found.roll)))
+                seen = (found.yaw, found.pitch + PITCH_AT_REST, found.roll)
+                rows.append((Path(path).stem, asked, seen))
             else:
                 print(f"no face: {path} {asked}")
     _tell(rows)
