@@ -5,6 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
+PYTHON2 ?= python2.7
 TOOLS  := kiosk/node_modules/.installed
 
 .PHONY: help venv models demo kiosk test lint types unit e2e machines chaos format bench-plumbing docs docs-config lock
@@ -56,6 +57,13 @@ chaos: $(STAMP) ## break everything while a crowd plays (SECONDS=300 SEED=random
 fuzz: $(STAMP) ## feed the parsers mutated input (a million texts, 100,000 pictures and more)
 	$(BIN)/pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz
+
+conformance: $(STAMP) ## run Autobahn's WebSocket suite against the gateway (PYTHON2=python2.7)
+	test -x build/wstest/bin/wstest || ( \
+	  $(PYTHON2) -m pip install --quiet --target build/virtualenv 'virtualenv<20.22' && \
+	  PYTHONPATH=build/virtualenv $(PYTHON2) -m virtualenv --quiet build/wstest && \
+	  build/wstest/bin/pip install --quiet autobahntestsuite==0.8.2 )
+	$(BIN)/python -m tests.conformance build/wstest/bin/wstest
 
 format: $(STAMP) ## format, and mend what can be mended
 	$(BIN)/ruff format

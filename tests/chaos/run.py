@@ -40,6 +40,7 @@ watchdogSeconds = 5.0
 """
 WORKER_SETTINGS = "jobTimeout = 1.0\nheartbeatTimeout = 2.0\n"
 MEMORY = ("sh", "-c", 'mount -t tmpfs -o size=8m,mode=0700 lp DIRECTORY/memory && exec "$@"', "sh")
+TRACES, TRACED_EVENTS = 5, 12
 PRIVATE = ("unshare", "--mount", "--propagation", "private")
 
 
@@ -76,6 +77,17 @@ class Report:
         yield f"longest wait for an answer: {max(answered, default=0):.2f} s"
         yield f"violations: {len(self.violations)}"
         yield from (f"  {v.invariant}: person {v.person}: {v.what}" for v in self.violations)
+        yield from self.traces()
+
+    def traces(self) -> Iterator[str]:
+        """The last events of some attempts that broke an invariant, to compare with the log."""
+        attempts = self.history.attempts()
+        to_epoch = time.time() - time.monotonic()
+        for person in list(dict.fromkeys(v.person for v in self.violations))[:TRACES]:
+            yield f"  person {person}:"
+            for event in attempts.get(person, [])[-TRACED_EVENTS:]:
+                at = f"{event.at + to_epoch:.3f}"
+                yield f"    {at} {event.kind} {event.connection} {event.seq} {event.body}"[:150]
 
 
 def can_mount() -> bool:
