@@ -7,18 +7,18 @@ its two chances; those that merely waited at its side have not. Late answers fin
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 import zmq
 
 from gateway import metrics
+from gateway.death_watch import DeathWatch
 from gateway.decoding import decode_into
 from gateway.ledger import Ledger
 from gateway.quarantine import Quarantine
@@ -75,7 +75,7 @@ class WorkerLink:
     name: str
     pid: int
     credit: int
-    pid_descriptor: int | None = None
+    watch: DeathWatch | None = None
     leases: OrderedDict[int, Lease] = field(default_factory=OrderedDict)
     reserved: int = 0
     last_seen: float = field(default_factory=time.monotonic)
@@ -328,18 +328,10 @@ class Dispatcher:
             return
         worker = WorkerLink(peer, ready.name, ready.pid, ready.credit)
         self._workers[peer] = worker
-        self._watch(worker)
+        worker.watch = DeathWatch(worker.pid, partial(self._lose, worker, "dead"))
         tally = self._tallies.setdefault(ready.name, Tally(ready.name))
         tally.pid, tally.link = ready.pid, worker
         log.info("worker ready", extra={"fields": {"worker": ready.name, "pid": ready.pid}})
-
-    def _watch(self, worker: WorkerLink) -> None:
-        """Learn of the worker's death from the kernel, at once, rather than from its silence."""
-        try:
-            worker.pid_descriptor = os.pidfd_open(worker.pid)
-        except (OSError, OverflowError):
-            return  # another machine or namespace, or a lie: heartbeats must do
-        self._loop.add_reader(worker.pid_descriptor, self._lose, worker, "dead")
 
     def _done(self, worker: WorkerLink, done: Done, estimate: bytes) -> None:
         now = time.monotonic()
@@ -386,8 +378,5 @@ class Dispatcher:
         tally = self._tallies.get(worker.name)
         if tally is not None and tally.link is worker:
             tally.link = None
-        if worker.pid_descriptor is not None:
-            self._loop.remove_reader(worker.pid_descriptor)
-            with contextlib.suppress(OSError):
-                os.close(worker.pid_descriptor)
-            worker.pid_descriptor = None
+        if worker.watch is not None:
+            worker.watch.close()

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import zmq
 
+from gateway.death_watch import DeathWatch
 from gateway.ledger import Ledger
 from gateway.session import PendingFrame, Session
 from shared.config import Config
@@ -61,6 +62,7 @@ class JudgementLink:
         self._ledger = ledger
         self._incarnation = ""
         self._last_seen = 0.0
+        self._watch: DeathWatch | None = None
         self._hello = encode(GatewayHello(uuid.uuid4().hex))
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         socket.setsockopt(zmq.SNDHWM, 100_000)
@@ -71,7 +73,7 @@ class JudgementLink:
 
     @property
     def up(self) -> bool:
-        """Whether the aggregator has answered lately."""
+        """Whether the aggregator has answered lately, and has not died since."""
         return time.monotonic() - self._last_seen < SILENCE_SECONDS
 
     def beat(self) -> None:
@@ -104,6 +106,8 @@ class JudgementLink:
 
     def close(self) -> None:
         """Stop speaking with the aggregator."""
+        if self._watch is not None:
+            self._watch.close()
         self._channel.close()
 
     def _receive(self, parts: list[bytes]) -> None:
@@ -124,9 +128,15 @@ class JudgementLink:
         if welcome.incarnation == self._incarnation:
             return
         self._incarnation = welcome.incarnation
+        if self._watch is not None:
+            self._watch.close()
+        self._watch = DeathWatch(welcome.pid, self._died)
         for session in self._sessions():
             self._replay(session)
         self._receiver(welcome, [])
+
+    def _died(self) -> None:
+        self._last_seen = 0.0
 
     def _replay(self, session: Session) -> None:
         """Bring a new aggregator to where the one before was: open, log, the open question."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 
 from lunapass.client import Client
-from tests.chaos.nemesis import GATEWAY, KEEPERS, Act, Fault
+from tests.chaos.nemesis import GATEWAY, HEALING_SECONDS, KEEPERS, Act, Fault
 from tests.chaos.player import ABSENT
 from tests.support.service import Service
 from tests.support.stamp import DIE, HANG, stamped_jpeg
@@ -45,16 +45,22 @@ class Nemesis:
     chance: random.Random
     done: Counter[str] = field(default_factory=Counter)
     stopped: list[tuple[float, float]] = field(default_factory=list)
+    _healed: float = 0.0
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def run(self, faults: list[Fault]) -> None:
-        """Apply each fault at its time; keepers of sessions only when the service is whole."""
+        """Apply each fault at its time; keepers of sessions only when the service is whole.
+
+        A fault that would come too soon after a delayed one is skipped, and the report says so.
+        """
         begun = time.monotonic()
         for fault in faults:
             await asyncio.sleep(max(0.0, begun + fault.at - time.monotonic()))
-            if fault.role in KEEPERS and not await self._whole():
-                self.done["skipped"] += 1
-                continue
+            if fault.role in KEEPERS:
+                if time.monotonic() < self._healed or not await self._whole():
+                    self.done["skipped"] += 1
+                    continue
+                self._healed = time.monotonic() + fault.seconds + HEALING_SECONDS
             self._tasks.append(asyncio.create_task(self._apply(fault)))
         await asyncio.gather(*self._tasks)
 
@@ -64,7 +70,7 @@ class Nemesis:
                 answer = await asyncio.to_thread(self.service.get, "/readyz")
                 if answer.status_code == 200:
                     return True
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.1)
         return False
 
     async def _apply(self, fault: Fault) -> None:

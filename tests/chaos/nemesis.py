@@ -9,7 +9,7 @@ from enum import StrEnum
 WORKER, AGGREGATOR, GATEWAY = "worker", "aggregator", "gateway"
 KEEPERS = frozenset({AGGREGATOR, GATEWAY})
 """Roles that hold the sessions between them: any one may die, and heals before the other does."""
-HEALING_SECONDS = 4.0
+HEALING_SECONDS = 3.0
 
 
 class Act(StrEnum):
