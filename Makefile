@@ -8,7 +8,7 @@ JOBS   ?= 2
 PYTHON2 ?= python2.7
 TOOLS  := kiosk/node_modules/.installed
 
-.PHONY: help venv models demo kiosk test lint types unit e2e machines chaos format bench-plumbing docs docs-config lock
+.PHONY: help venv models demo kiosk test lint types unit e2e machines chaos format bench soak bench-plumbing docs docs-config lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -68,6 +68,12 @@ conformance: $(STAMP) ## run Autobahn's WebSocket suite against the gateway (PYT
 format: $(STAMP) ## format, and mend what can be mended
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+bench: models ## run the benchmarks (ONLY=efficiency,latency for some), write build/bench.json
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+soak: models ## play a crowd against a service of its own for SECONDS (600), write build/soak
+	$(BIN)/python -m benchmarks.soak $(or $(SECONDS),600)
 
 bench-plumbing: $(STAMP) ## print the CPU of gateway and aggregator for each frame
 	$(BIN)/python -m benchmarks.plumbing

@@ -37,6 +37,7 @@ async def search(
     probe: Callable[[int], Awaitable[Probe]],
     *,
     first: int = 4,
+    growth: float = 2.0,
     most: int = 4096,
     precision: float = 0.05,
 ) -> list[Probe]:
@@ -45,6 +46,7 @@ async def search(
     Args:
         probe: tries a size.
         first: size to begin with.
+        growth: factor from one size to the next while all are good.
         most: largest size to try.
         precision: gap between the best good and the least bad size, as a share, that is enough.
 
@@ -60,7 +62,9 @@ async def search(
             good = people
         else:
             bad = people
-        people = (good + bad) // 2 if bad <= most else min(2 * people, most)
+        people = (
+            (good + bad) // 2 if bad <= most else min(max(people + 1, round(growth * people)), most)
+        )
         if people in (good, bad):
             break
     return tried

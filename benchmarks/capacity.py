@@ -1,0 +1,53 @@
+"""4. Capacity: sessions at 5 frames a second of which every one runs all models, p95 below 200 ms.
+
+A dropped frame counts as late, and one failed session ends the claim. The number is divided by the
+workers' processors; the gateway, the aggregator and the clients share the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from benchmarks.setting import GALLERY, NEVER_DONE, WORKERS, gallery, on_other_cpus, service
+from loadtest.capacity import Probe, judge, largest_good, search
+from loadtest.plan import Plan, Profile
+from loadtest.runner import play
+
+FPS, BOUND = 5.0, 0.2
+WARM, SECONDS = 2.0, 8.0
+FIRST = 12
+
+
+def run() -> dict[str, Any]:
+    """Measure."""
+    gallery()
+    with service(NEVER_DONE) as started, on_other_cpus():
+        tried, busy = asyncio.run(_search(started.url, GALLERY))
+    best = largest_good(tried)
+    cores = busy.get(best, 0.0)
+    return {
+        "capacity_sessions_per_core": best / WORKERS,
+        "sessions": best,
+        "sessions_per_busy_core": best / cores if cores else 0.0,
+        "tried": [dataclasses.asdict(probe) for probe in tried],
+    }
+
+
+async def _search(url: str, frames: Path) -> tuple[list[Probe], dict[int, float]]:
+    busy: dict[int, float] = {}
+
+    async def probe(people: int) -> Probe:
+        profile = Profile("soak", people, WARM + SECONDS, warm=WARM)
+        plan = Plan(url, profile, fps=FPS, prepare=0.0, seed=people)
+        outcome = await play(plan, frames, 1)
+        measured = outcome.between(WARM + 1, WARM + SECONDS)
+        measured.failed = outcome.whole.failed
+        percents = outcome.watch.cpu_percent(outcome.started).values()
+        middle = [[used for at, used in line if WARM < at < WARM + SECONDS] for line in percents]
+        busy[people] = sum(sum(used) / len(used) for used in middle if used) / 100
+        return judge(people, measured, BOUND)
+
+    return await search(probe, first=FIRST * WORKERS, growth=1.3, precision=0.04), busy

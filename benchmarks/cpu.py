@@ -1,0 +1,67 @@
+"""2. Processor time for each frame by role, and where it goes, from the processes' own accounting.
+
+The plumbing is measured with workers that only read a stamp, at a rate that keeps it busy; the
+stages of the estimation with the real models.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from benchmarks import plumbing
+from benchmarks.driver import saturate, to_service
+from benchmarks.setting import NEVER_DONE, WORKERS, on_other_cpus, passing_jpegs, service
+from tests.support.service import Service
+
+SESSIONS, FRAMES, SECONDS = 10, 300, 5.0
+WORK_STEPS = {"gateway": ("receive", "dispatch", "reply"), "aggregator": ("judge",)}
+"""Steps that are work of an event loop; the others are waiting."""
+
+
+def steps(service: Service) -> dict[tuple[str, str], tuple[float, float]]:
+    """Seconds and number of each step so far, by role and name."""
+    found: dict[tuple[str, str], tuple[float, float]] = {}
+    totals: dict[tuple[str, str, str], float] = {}
+    for family in text_string_to_metric_families(service.get("/metrics").text):
+        if family.name == "lunapass_step_seconds":
+            for sample in family.samples:
+                kind = sample.name.rpartition("_")[2]
+                totals[sample.labels["role"], sample.labels["step"], kind] = sample.value
+    for role, step, kind in totals:
+        if kind == "sum":
+            found[role, step] = totals[role, step, "sum"], totals[role, step, "count"]
+    return found
+
+
+def mean_us(service: Service) -> dict[str, dict[str, float]]:
+    """Mean microseconds of each step by role."""
+    means: dict[str, dict[str, float]] = {}
+    for (role, step), (seconds, count) in sorted(steps(service).items()):
+        if count:
+            means.setdefault(role, {})[step] = 1e6 * seconds / count
+    return means
+
+
+def run() -> dict[str, Any]:
+    """Measure."""
+    with service(real=False) as started, on_other_cpus():
+        figures = asyncio.run(plumbing.measure(started, SESSIONS, FRAMES))
+        plumbed = mean_us(started)
+    with service(NEVER_DONE) as started, on_other_cpus():
+        asyncio.run(saturate(to_service(started.url), 2 * WORKERS, passing_jpegs(), SECONDS))
+        asyncio.run(asyncio.sleep(1.5))  # accounts come once a second
+        stages = mean_us(started)["worker"]
+    work = {role: {s: plumbed[role][s] for s in names} for role, names in WORK_STEPS.items()}
+    return {
+        "cpu_us_per_frame": {
+            "gateway": figures["gateway_us"],
+            "aggregator": figures["aggregator_us"],
+            "plumbing": figures["plumbing_us"],
+            "decoding": figures["decoding_us"],
+            "worker": stages["job"],
+        },
+        "cpu_us_by_step": {**work, "worker": stages},
+    }

@@ -1,0 +1,123 @@
+"""Drives sessions of a service: as fast as they are answered, or on a metronome."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from lunapass.client import Answer, Client
+from shared.protocol import Command
+
+
+@dataclass
+class Seen:
+    """What a driver saw.
+
+    Attributes:
+        seconds: length of the run.
+        milliseconds: latency of each judged frame, from its due time.
+        lost: frames that were not judged.
+    """
+
+    seconds: float = 0.0
+    milliseconds: list[float] = field(default_factory=list)
+    lost: int = 0
+
+    @property
+    def fps(self) -> float:
+        """Judged frames in a second."""
+        return len(self.milliseconds) / self.seconds
+
+    def percentile(self, share: float) -> float:
+        """Milliseconds below which a share of the judged frames lies."""
+        return float(np.quantile(self.milliseconds, share))
+
+
+class Line(Protocol):
+    """One client that has one frame judged at a time."""
+
+    async def judge(self, frame: bytes) -> bool:
+        """Have a frame judged; tell whether it was."""
+
+
+class Session:
+    """A line to this service."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._busy = asyncio.Lock()
+
+    async def judge(self, frame: bytes) -> bool:
+        """Send a frame and await its status."""
+        async with self._busy:
+            await self._client.send_frame(frame)
+            raw = await self._client.socket.recv()
+        return Answer.parse(raw).command is Command.STATUS
+
+
+Connect = Callable[[AsyncExitStack], Awaitable[Line]]
+
+
+def to_service(url: str) -> Connect:
+    """Make sessions of a service."""
+
+    async def connect(stack: AsyncExitStack) -> Line:
+        return Session(await stack.enter_async_context(Client(url)))
+
+    return connect
+
+
+async def saturate(connect: Connect, lines: int, frames: list[bytes], seconds: float) -> Seen:
+    """Keep ``lines`` frames under way all the time."""
+    seen = Seen()
+    async with AsyncExitStack() as stack:
+        clients = [await connect(stack) for _ in range(lines)]
+        warm = time.perf_counter() + 0.5
+        end = warm + seconds
+
+        async def go_on(number: int, line: Line) -> None:
+            while (now := time.perf_counter()) < end:
+                judged = await line.judge(frames[number % len(frames)])
+                number += 1
+                if warm <= now and time.perf_counter() < end:
+                    _note(seen, judged, now)
+
+        await asyncio.gather(*(go_on(n, line) for n, line in enumerate(clients)))
+    seen.seconds = seconds
+    return seen
+
+
+async def metronome(
+    connect: Connect, lines: int, frames: list[bytes], pace: float, seconds: float
+) -> Seen:
+    """Send ``pace`` frames a second, evenly spaced, on lines in turn, whatever comes back."""
+    seen = Seen(seconds=seconds)
+    async with AsyncExitStack() as stack:
+        clients = [await connect(stack) for _ in range(lines)]
+        began = time.perf_counter()
+
+        async def one(number: int, due: float) -> None:
+            judged = await clients[number % lines].judge(frames[number % len(frames)])
+            if number >= pace / 2:  # the first half second warms up
+                _note(seen, judged, due)
+
+        under_way: list[asyncio.Task[None]] = []
+        for number in range(int(pace * seconds)):
+            due = began + number / pace
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            under_way.append(asyncio.create_task(one(number, due)))
+        await asyncio.gather(*under_way)
+    return seen
+
+
+def _note(seen: Seen, judged: bool, due: float) -> None:
+    if judged:
+        seen.milliseconds.append(1000 * (time.perf_counter() - due))
+    else:
+        seen.lost += 1

@@ -1,0 +1,117 @@
+"""Estimation of one passing frame against the bare time of the models that it runs.
+
+The very calls of the frame are recorded and run again bare, in turn with the whole estimation, so
+that a change of the machine's speed meets both alike.
+
+    python -m benchmarks.estimate
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from benchmarks.setting import models, passing_frames, pin_last_cpu
+from inference_pool.estimator import Estimator
+from inference_pool.onnx.backend import OnnxBackend
+from inference_pool.onnx.network import Network
+from shared.checks import Rules
+from shared.estimation import Image, Profile
+from tests.support.service import ROOT
+
+ROUNDS = 20
+
+
+@dataclass(frozen=True)
+class Call:
+    """One run of one model, as a frame made it."""
+
+    network: Network
+    picture: Image
+    tensor: Any
+    outputs: Any
+
+    def bare(self) -> None:
+        """Run the model alone."""
+        self.network._session.run(self.outputs, {self.network._name: self.tensor})
+
+
+@contextmanager
+def recorded(calls: list[Call]) -> Iterator[None]:
+    """Note every run of a model."""
+    run = Network.run
+
+    def noting(self: Network, picture: Image, outputs: Any = None) -> Any:
+        result = run(self, picture, outputs)
+        calls.append(Call(self, picture.copy(), self._input.copy(), outputs))
+        return result
+
+    Network.run = noting  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        Network.run = run  # type: ignore[method-assign]
+
+
+def measure(rounds: int) -> dict[str, float]:
+    """Milliseconds of the estimation and of its models bare, over all frames, and their ratio."""
+    estimator = Estimator(OnnxBackend(models()), Rules())
+    frames = passing_frames(estimator)
+    whole: list[list[float]] = [[] for _ in frames]
+    bare: list[list[float]] = [[] for _ in frames]
+    calls = [_calls(estimator, frame) for frame in frames]
+    for _ in range(rounds):
+        for number, frame in enumerate(frames):
+            start = perf_counter()
+            estimator.estimate(frame, Profile.PASSIVE)
+            whole[number].append(perf_counter() - start)
+            start = perf_counter()
+            for call in calls[number]:
+                call.bare()
+            bare[number].append(perf_counter() - start)
+    estimation_ms = 1000 * statistics.mean(map(statistics.median, whole))
+    models_ms = 1000 * statistics.mean(map(statistics.median, bare))
+    return {
+        "estimation_ms": estimation_ms,
+        "models_ms": models_ms,
+        "models_run": statistics.mean(map(len, calls)),
+        "estimate_ratio": estimation_ms / models_ms,
+    }
+
+
+def _calls(estimator: Estimator, frame: Image) -> list[Call]:
+    calls: list[Call] = []
+    with recorded(calls):
+        estimate = estimator.estimate(frame, Profile.PASSIVE)
+    assert estimate.ok, f"the frame fails with {estimate.errors}"
+    return calls
+
+
+def run() -> dict[str, float]:
+    """Measure in a process of its own, which keeps to one processor."""
+    printed = subprocess.run(
+        [sys.executable, "-m", "benchmarks.estimate"],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    ).stdout
+    measured: dict[str, float] = json.loads(printed)
+    return measured
+
+
+def main() -> None:
+    """Print the figures as JSON."""
+    pin_last_cpu()
+    print(json.dumps(measure(ROUNDS)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""3. Latency that the pipeline adds to decoding and estimation, at half of the bare loop's rate.
+
+Frames come evenly spaced, so that none waits for another: random arrivals at a half busy server
+wait half an estimation on average whatever the software. The bare loop keeps the same pace, since a
+processor that has rested is slower than one at work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from typing import Any
+
+from benchmarks import bare
+from benchmarks.driver import metronome, to_service
+from benchmarks.setting import (
+    NEVER_DONE,
+    WORKER_CPUS,
+    WORKERS,
+    on_other_cpus,
+    passing_jpegs,
+    service,
+)
+
+ROUNDS, SECONDS = 3, 6.0
+
+
+def run() -> dict[str, Any]:
+    """Measure."""
+    added: dict[str, list[float]] = {"p50": [], "p99": []}
+    with service(NEVER_DONE) as started:
+        pace = bare.run(WORKER_CPUS[0], 3.0).fps / 2
+        for _ in range(ROUNDS):
+            alone = bare.run(WORKER_CPUS[0], SECONDS, pace)
+            with on_other_cpus():
+                drive = metronome(
+                    to_service(started.url), 4 * WORKERS, passing_jpegs(), pace * WORKERS, SECONDS
+                )
+                seen = asyncio.run(drive)
+            for name, share in (("p50", 0.5), ("p99", 0.99)):
+                added[name].append(seen.percentile(share) - alone.percentile(share))
+    return {
+        "latency_added_ms": {name: statistics.median(values) for name, values in added.items()},
+        "latency_ms": {"p50": seen.percentile(0.5), "p99": seen.percentile(0.99)},
+        "at_fps": pace * WORKERS,
+    }

@@ -1,0 +1,119 @@
+"""What the benchmarks share: processors, models, frames and a service to measure."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import simplejpeg
+
+from inference_pool.estimator import Estimator
+from inference_pool.models.store import ModelStore
+from loadtest.gallery import Gallery
+from shared.estimation import Image, Profile
+from tests.support.service import ROOT, Service, running
+
+MODELS = Path(os.environ.get("LUNAPASS_MODELS", ROOT / "models"))
+GALLERY = ROOT / "build" / "bench" / "gallery"
+CPUS = sorted(os.sched_getaffinity(0))
+WORKERS = max(1, len(CPUS) // 2)
+WORKER_CPUS = CPUS[-WORKERS:]
+"""Half of the processors, the last ones, work on frames ..."""
+OTHER_CPUS = CPUS[:-WORKERS] or CPUS
+"""... and everything else, the clients too, has the rest."""
+NEVER_DONE = "[LIVENESS.THRESHOLDS]\nlivenessScore = 1.0\n"
+"""With this no frame is accepted, yet each goes through every stage: sessions last."""
+WIDE_LIMITS = """
+[LIMITS]
+sessionsPerAddress = 5000
+sessions = 5000
+handshakesPerSecond = 2000
+framesPerSecond = 1000
+frameBurst = 1000
+sessionSeconds = 3600
+"""
+
+
+def pin_last_cpu() -> None:
+    """Keep this process to the first of the workers' processors."""
+    os.sched_setaffinity(0, {WORKER_CPUS[0]})
+    cv2.setNumThreads(1)
+
+
+def models() -> ModelStore:
+    """The model files, with the providers that a worker would choose."""
+    return ModelStore(MODELS)
+
+
+@cache
+def gallery() -> Gallery:
+    """Frames of the synthetic person; rendered once and kept."""
+    if not GALLERY.exists():
+        from lunapass.demo import make_person
+        from shared.config import Config, ModelsSection
+
+        config = Config(MODELS=ModelsSection(directory=str(MODELS)))
+        Gallery.render(make_person(None, config).render_jpeg).save(GALLERY)
+    return Gallery.load(GALLERY)
+
+
+def passing_jpegs() -> list[bytes]:
+    """Frames of the person who looks straight into the camera, as a camera sends them."""
+    shown = gallery()
+    return [
+        frame
+        for frame, look in zip(shown.frames, shown.looks, strict=True)
+        if max(abs(look.yaw), abs(look.pitch), abs(look.roll)) < 2
+        and look.left_eye_closed == look.blur == 0
+        and look.brightness == look.distance == 1
+    ]
+
+
+def passing_frames(estimator: Estimator) -> list[Image]:
+    """Decoded frames that pass every stage of an estimator."""
+    decoded = [simplejpeg.decode_jpeg(jpeg, "BGR") for jpeg in passing_jpegs()]
+    passing = [frame for frame in decoded if estimator.estimate(frame, Profile.PASSIVE).ok]
+    assert len(passing) >= 3, "the synthetic person is not accepted"
+    return passing
+
+
+@contextlib.contextmanager
+def on_other_cpus() -> Iterator[None]:
+    """Keep this process, and what it starts meanwhile, off the workers' processors."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, set(OTHER_CPUS))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextlib.contextmanager
+def service(settings: str = "", *, real: bool = True) -> Iterator[Service]:
+    """Run a service with pinned workers; ``real`` with the models, else with the stamp backend."""
+    backend = "# backend onnx\n" if real else ""
+    place = f'\n[MODELS]\ndirectory = "{MODELS}"\n'
+    with (
+        contextlib.redirect_stdout(io.StringIO()),
+        on_other_cpus(),
+        running(backend + WIDE_LIMITS + place + settings, workers=WORKERS) as started,
+    ):
+        yield started
+
+
+def rounded(value: Any) -> Any:
+    """Round the numbers of a result for people and files; JSON has no infinity."""
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return float(f"{value:.4g}") if isinstance(value, float) else value

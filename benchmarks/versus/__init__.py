@@ -1,0 +1,1 @@
+"""What a user would write instead: the same models and frames behind usual means."""

@@ -1,0 +1,62 @@
+"""The benchmarks' means, on a service whose answers are known; figures are not judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.__main__ import BENCHMARKS, rows
+from benchmarks.cpu import WORK_STEPS, mean_us
+from benchmarks.driver import metronome, saturate, to_service
+from benchmarks.plumbing import cpu
+from tests.support.service import Service, running
+from tests.support.stamp import stamped_jpeg
+
+FRAMES = [stamped_jpeg(1, number) for number in range(8)]
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running("[LIMITS]\nframesPerSecond = 500\nframeBurst = 500") as started:
+        yield started
+
+
+async def test_the_metronome_keeps_its_pace(service: Service) -> None:
+    """Every frame is judged, and none but those that warm up is left out."""
+    seen = await metronome(to_service(service.url), 4, FRAMES, pace=50, seconds=2)
+    assert seen.lost == 0
+    assert len(seen.milliseconds) == 75
+    assert seen.percentile(0.5) <= seen.percentile(0.99)
+
+
+async def test_saturation_goes_faster_than_a_slow_metronome(service: Service) -> None:
+    """Its lines never wait for anything but answers."""
+    seen = await saturate(to_service(service.url), 4, FRAMES, seconds=1)
+    assert seen.fps > 50
+    assert seen.lost == 0
+
+
+async def test_processor_time_is_told_by_step(service: Service) -> None:
+    """All steps that the tables name are there."""
+    await saturate(to_service(service.url), 4, FRAMES, seconds=1.5)
+    means = mean_us(service)
+    for role, steps in WORK_STEPS.items():
+        assert all(means[role][step] > 0 for step in steps), role
+    used = cpu(service.pids("gateway")[0])
+    assert used.main_thread > 0
+
+
+def test_every_benchmark_can_be_run() -> None:
+    """Names in the table of benchmarks are modules with ``run``."""
+    for module in BENCHMARKS.values():
+        assert callable(__import__(module, fromlist=["run"]).run)
+
+
+def test_results_become_rows() -> None:
+    """Nested figures keep the way to them as their name."""
+    assert rows({"a": {"b": 1.23456, "c": [2, {"d": "x"}]}}) == [
+        ("a b", "1.235"),
+        ("a c 1", "2"),
+        ("a c 2 d", "x"),
+    ]
