@@ -1,5 +1,7 @@
 """A labelled set: a folder with ``live/`` and ``attack/SPECIES/``, or a table in CSV.
 
+A sample is a picture, a video, or the folder that FileLogger wrote of a session.
+
 Below ``live/`` and ``attack/SPECIES/`` a further folder names the subject, so that pictures of one
 person count together; a file without one is a subject of its own. A CSV has the columns ``path``
 (relative to the CSV), ``label`` (``live`` or ``attack``), ``species`` and ``subject``.
@@ -13,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import ResourceError
+from shared.session_log import FILE
 
 PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
 LIVE, ATTACK = "live", "attack"
@@ -75,16 +78,20 @@ def _attacks(folder: Path, endings: frozenset[str]) -> Iterator[Sample]:
 
 
 def _files(folder: Path, endings: frozenset[str]) -> list[Path]:
-    """Files below a folder in the order of their names; hidden ones are passed over."""
+    """Samples below a folder in the order of their names; hidden ones are passed over."""
     if not folder.is_dir():
         return []
-    return sorted(
+    logged = {log.parent for log in folder.rglob(FILE)}
+    found = [
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in endings
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+        if path.suffix.lower() in endings and path.is_file() and path.parent not in logged
+    ]
+    return sorted(path for path in (*found, *logged) if not _hidden(path.relative_to(folder)))
+
+
+def _hidden(inside: Path) -> bool:
+    return any(part.startswith(".") for part in inside.parts)
 
 
 def _sample(source: Path, path: Path, root: Path, species: str) -> Sample:

@@ -21,6 +21,7 @@ COMMANDS = {
     "config": "Check, show and document the configuration.",
     "check": "Judge pictures or videos with the stages of a worker.",
     "evaluate": "Measure a labelled set and tell error rates.",
+    "tune": "Tell what other thresholds would have done to logged sessions.",
     "load": "Play a crowd of synthetic people against a service and report.",
     "models": "Fetch, list and verify the model files.",
 }

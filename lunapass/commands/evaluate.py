@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,19 @@ from evaluation.measuring import measure
 from evaluation.page import percent
 from evaluation.report import html
 from evaluation.samples import PICTURES, read
+from evaluation.sessions import pictures
 from evaluation.summary import by_frame, score, summarise
 from evaluation.thumbnails import Thumbnails
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
 from lunapass.commands.options import config_option
-from lunapass.media import VIDEOS, frames
+from lunapass.media import VIDEOS
+from lunapass.media import frames as frames_of_file
 from shared.checks import Rules
 from shared.config import Config
 from shared.config_loading import load
 from shared.errors import ResourceError
+from shared.estimation import Image
 
 
 @click.command("evaluate")
@@ -69,8 +73,8 @@ def command(
 ) -> None:
     """Measure a labelled set and tell the error rates of ISO/IEC 30107-3.
 
-    DIR has live/ and attack/SPECIES/ with pictures and videos, in further folders one for each
-    subject; a CSV has the columns path, label (live, attack), species and subject.
+    DIR has live/ and attack/SPECIES/ with pictures, videos and folders of FileLogger, in further
+    folders one for each subject; a CSV has the columns path, label, species and subject.
     """
     config = load(config_path)
     rules = Rules.of(config)
@@ -92,6 +96,11 @@ def command(
     if html_file:
         thumbnails = Thumbnails({one.sample.name: one for one in measured}, frames, every)
         _write(html_file, html(summary, f"Evaluation of {source.name}", thumbnails))
+
+
+def frames(path: Path) -> Iterator[Image]:
+    """Yield the frames of a picture, a video, or a session's folder."""
+    return pictures(path, frames_of_file) if path.is_dir() else frames_of_file(path)
 
 
 def _window(config: Config) -> int:

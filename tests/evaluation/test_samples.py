@@ -77,3 +77,11 @@ def test_folder_of_another_layout(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg")
     with pytest.raises(ResourceError, match="found no sample; expected live/"):
         read(tmp_path, ENDINGS)
+
+
+def test_session_folder_is_one_sample(tmp_path: Path) -> None:
+    """A folder that FileLogger wrote is one presentation; its pictures are not samples again."""
+    session = f"live/anna/{1:032x}"
+    touch(tmp_path, f"{session}/session.jsonl", f"{session}/000001.jpg", "live/b.jpg")
+    found = [(sample.name, sample.subject) for sample in read(tmp_path, ENDINGS)]
+    assert found == [(session, "anna"), ("live/b.jpg", "live/b.jpg")]

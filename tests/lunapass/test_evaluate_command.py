@@ -74,3 +74,15 @@ def test_acceptance_on_the_real_pictures(config: Path, media: Path, tmp_path: Pa
     scores = {Path(one["path"]).stem: one["score"] for one in told["presentations"]}
     assert scores["minivision_T1_real"] > 0.9 > 0.3 > scores["minivision_F1_print"]
     assert told["apcer"] == {"print": 0.0}
+
+
+def test_logged_session_is_measured_again(config: Path, tmp_path: Path, portrait: Image) -> None:
+    """FileLogger's folder counts as one presentation with all its pictures."""
+    folder = tmp_path / "set" / "live" / f"{7:032x}"
+    folder.mkdir(parents=True)
+    (folder / "session.jsonl").write_text("")
+    for seq in (1, 2):
+        cv2.imwrite(str(folder / f"{seq:06d}.jpg"), portrait)
+    evaluate(config, tmp_path / "set", "--json", tmp_path / "o.json")
+    (one,) = json.loads((tmp_path / "o.json").read_text())["presentations"]
+    assert (one["frames"], one["accepted"]) == (2, True)

@@ -1,0 +1,88 @@
+"""FileLogger's folders as input: sessions with what was measured then, and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.samples import ATTACK, LIVE, UNNAMED
+from shared.errors import ResourceError
+from shared.estimation import Image, Profile
+from shared.session_log import FILE, FOLDER, LoggedFrame, SessionLog, read_session
+
+UNLABELLED = "unlabelled"
+Frames = Callable[[Path], Iterator[Image]]
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A logged session and what it is known to be.
+
+    Attributes:
+        log: what FileLogger wrote.
+        label: ``live``, ``attack`` or ``unlabelled``.
+        species: kind of attack.
+    """
+
+    log: SessionLog
+    label: str = UNLABELLED
+    species: str = ""
+
+    @property
+    def frames(self) -> list[LoggedFrame]:
+        """Frames that every check applied to: those without an action going on."""
+        return [one for one in self.log.frames if one.estimate.profile is Profile.PASSIVE]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the session is known to have succeeded."""
+        return self.log.verdict is not None and self.log.verdict.accepted
+
+
+def is_session(path: Path) -> bool:
+    """Tell whether a path is a session's folder."""
+    return FOLDER.fullmatch(path.name) is not None and (path / FILE).is_file()
+
+
+def pictures(folder: Path, frames: Frames) -> Iterator[Image]:
+    """Yield the pictures of a session's folder in order."""
+    for path in sorted(folder.iterdir()):
+        if path.stem.isdigit():
+            yield from frames(path)
+
+
+def read_logs(source: Path) -> tuple[list[Logged], list[str]]:
+    """Read the sessions below a folder; ``live/`` and ``attack/SPECIES/`` label those inside.
+
+    Returns:
+        The sessions in the order of their names, and what is wrong with those left out.
+
+    Raises:
+        ResourceError: there is none.
+    """
+    found, faults = [], []
+    for folder in _folders(source):
+        try:
+            found.append(Logged(read_session(folder), *_label(folder.relative_to(source))))
+        except ValueError as error:
+            faults.append(str(error))
+    if not found:
+        raise ResourceError(
+            f"{source}: found no session of FileLogger" + (f" ({faults[0]})" if faults else "")
+        )
+    return found, faults
+
+
+def _folders(source: Path) -> Iterable[Path]:
+    return sorted(log.parent for log in source.rglob(FILE) if is_session(log.parent))
+
+
+def _label(inside: Path) -> tuple[str, str]:
+    parents = inside.parts[:-1]
+    if LIVE in parents:
+        return LIVE, ""
+    if ATTACK not in parents:
+        return UNLABELLED, ""
+    below = parents[parents.index(ATTACK) + 1 :]
+    return ATTACK, below[0] if below else UNNAMED

@@ -1,0 +1,116 @@
+"""Every threshold on a measure, as data: what it compares, which way, and the codes it gives.
+
+The comparisons themselves are those of ``shared.checks``; here is what a what-if needs on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.checks import Rules, margins
+from shared.codes import Code
+from shared.config_manual import ThresholdsSection
+from shared.estimation import Estimate, Stage
+
+Measure = Callable[[Estimate], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """One threshold.
+
+    Attributes:
+        key: its name in the section ``LIVENESS.THRESHOLDS``.
+        stage: stage that compares with it.
+        codes: what a frame gets that fails.
+        measure: value compared; None where it was not measured.
+        least: the value has to be at least the threshold; otherwise at most.
+        range: values a what-if goes through, strictest last.
+        whole: the threshold is a whole number.
+    """
+
+    key: str
+    stage: Stage
+    codes: frozenset[int]
+    measure: Measure
+    least: bool
+    range: tuple[float, ...]
+    whole: bool = False
+
+    def passes(self, value: float, threshold: float) -> bool:
+        """Compare a value; equality passes."""
+        return value >= threshold if self.least else value <= threshold
+
+    def current(self, rules: Rules) -> float:
+        """Return the configured value."""
+        return float(getattr(rules.thresholds, self.key))
+
+    def changed(self, rules: Rules, value: float) -> Rules:
+        """Return the rules with another value of this threshold."""
+        told = rules.thresholds.model_dump() | {self.key: int(value) if self.whole else value}
+        return Rules(ThresholdsSection.model_validate(told), rules.limits)
+
+
+def _quality(field: str) -> Measure:
+    return lambda one: None if one.quality is None else float(getattr(one.quality, field))
+
+
+def _angle(field: str) -> Measure:
+    return lambda one: None if one.head_pose is None else abs(float(getattr(one.head_pose, field)))
+
+
+def _face(field: str) -> Measure:
+    return lambda one: None if one.face is None else float(getattr(one.face, field))
+
+
+def _liveness(field: str) -> Measure:
+    return lambda one: None if one.liveness is None else float(getattr(one.liveness, field))
+
+
+def _margin(estimate: Estimate) -> float | None:
+    return None if estimate.face is None else float(min(margins(estimate)))
+
+
+def _mouth(estimate: Estimate) -> float | None:
+    mouth = estimate.mouth
+    return None if mouth is None else max(mouth.opened, mouth.smile, mouth.occluded)
+
+
+_SHARES = tuple(round(step * 0.05, 2) for step in range(21))
+_LENIENT_FIRST = tuple(reversed(_SHARES))
+_ANGLES = tuple(float(degrees) for degrees in range(45, 0, -5))
+_PIXELS = tuple(float(pixels) for pixels in range(80, 401, 20))
+_BORDERS = tuple(float(pixels) for pixels in range(0, 61, 5))
+
+
+def _at_least(key: str, stage: Stage, code: Code, measure: Measure) -> Threshold:
+    return Threshold(key, stage, frozenset({int(code)}), measure, True, _SHARES)
+
+
+THRESHOLDS: tuple[Threshold, ...] = (
+    _at_least("blur", Stage.QUALITY, Code.BLURRED, _quality("blur")),
+    _at_least("light", Stage.QUALITY, Code.TOO_LIGHT, _quality("light")),
+    _at_least("dark", Stage.QUALITY, Code.TOO_DARK, _quality("darkness")),
+    _at_least("illumination", Stage.QUALITY, Code.UNEVEN_LIGHT, _quality("illumination")),
+    _at_least("specularity", Stage.QUALITY, Code.GLARE, _quality("specularity")),
+    Threshold("faceWidth", Stage.POSITION, frozenset({int(Code.FACE_TOO_NARROW)}), _face("width"),
+              True, _PIXELS, whole=True),
+    Threshold("faceHeight", Stage.POSITION, frozenset({int(Code.FACE_TOO_LOW)}), _face("height"),
+              True, _PIXELS, whole=True),
+    Threshold("frameMargin", Stage.POSITION, frozenset({14, 15, 16, 17}), _margin, True, _BORDERS,
+              whole=True),
+    Threshold("yaw", Stage.HEAD_POSE, frozenset({19, 20}), _angle("yaw"), False, _ANGLES),
+    Threshold("pitch", Stage.HEAD_POSE, frozenset({23, 24}), _angle("pitch"), False, _ANGLES),
+    Threshold("roll", Stage.HEAD_POSE, frozenset({21, 22}), _angle("roll"), False, _ANGLES),
+    Threshold("mouth", Stage.MOUTH, frozenset({26}), _mouth, False, _LENIENT_FIRST),
+    _at_least("ags", Stage.AGS, Code.LOW_AGS, lambda one: one.ags),
+    _at_least("livenessScore", Stage.LIVENESS, Code.LOW_LIVENESS, _liveness("score")),
+    _at_least(
+        "livenessQualityScore",
+        Stage.LIVENESS,
+        Code.LOW_LIVENESS_QUALITY,
+        _liveness("quality_score"),
+    ),
+)  # fmt: skip
+"""All of them, in the order of the stages."""

@@ -1,0 +1,133 @@
+"""What a tuning run tells: plain data, an HTML page and a TOML overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from evaluation.page import heading, note, page, paragraph, row, table
+from evaluation.samples import ATTACK, LIVE
+from evaluation.sessions import Logged
+from evaluation.svg import Curve, plot
+from evaluation.whatif import Study, Suggestion
+
+SECTION = "LIVENESS.THRESHOLDS"
+BINS = 24
+
+
+def data(
+    sessions: Sequence[Logged],
+    studies: Sequence[Study],
+    suggestions: Sequence[Suggestion],
+    faults: Sequence[str],
+) -> dict[str, Any]:
+    """Return everything for JSON."""
+    labels = [one.label for one in sessions]
+    return {
+        "sessions": len(sessions),
+        "accepted": sum(one.accepted for one in sessions),
+        "frames": sum(len(one.frames) for one in sessions),
+        "labels": {name: labels.count(name) for name in sorted(set(labels))},
+        "unreadable": list(faults),
+        "thresholds": {
+            one.threshold.key: {
+                "now": one.now,
+                "measured": one.measured,
+                "whatIf": [asdict(step) for step in one.rows],
+            }
+            for one in studies
+        },
+        "suggestions": [asdict(one) for one in suggestions],
+    }
+
+
+def overlay(suggestions: Sequence[Suggestion]) -> str:
+    """Write the suggestions as TOML to merge into the configuration, each with its cost."""
+    lines = ["# Suggested by 'lunapass tune'; read the costs before you merge it.", f"[{SECTION}]"]
+    for one in suggestions:
+        value = int(one.value) if one.value == int(one.value) and one.value > 1 else one.value
+        lines += [f"# now {one.now:g}: {one.reason}", f"# cost: {one.cost}", f"{one.key} = {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def html(told: dict[str, Any], studies: Sequence[Study], suggestions: Sequence[Suggestion]) -> str:
+    """Write the report."""
+    return page("What other thresholds would have done", _body(told, studies, suggestions))
+
+
+def _body(
+    told: dict[str, Any], studies: Sequence[Study], suggestions: Sequence[Suggestion]
+) -> Iterator[str]:
+    yield paragraph(
+        f"{told['sessions']} sessions, {told['accepted']} accepted, {told['frames']} frames without"
+        f" an action. Labels: {', '.join(f'{n} {name}' for name, n in told['labels'].items())}."
+    )
+    yield note(
+        "A worker stops at the first check that fails. So a frame that a more lenient threshold"
+        " lets through only comes further; whether it would have passed the later checks is not"
+        " in the log. Nothing here says whether a session was an attack unless it is labelled."
+    )
+    if not {LIVE, ATTACK} <= set(told["labels"]):
+        yield note("Without labelled live and attack sessions nothing is said about liveness.")
+    for fault in told["unreadable"]:
+        yield note(fault)
+    yield heading("Suggestions")
+    if suggestions:
+        head = ("threshold", "now", "suggested", "because", "cost")
+        yield table(head, [(s.key, s.now, s.value, s.reason, s.cost) for s in suggestions])
+    else:
+        yield paragraph("None.")
+    for one in studies:
+        yield from _study(one)
+
+
+def _study(one: Study) -> Iterator[str]:
+    low, high = _range(one)
+    yield heading(f"{one.threshold.key} ({'at least' if one.threshold.least else 'at most'})")
+    counts, edges = np.histogram(np.clip(one.values, low, high), BINS, (low, high))
+    bars = [
+        ((a + b) / 2, count / one.measured)
+        for a, b, count in zip(edges, edges[1:], counts, strict=False)
+    ]
+    refused = sorted((step.value, step.refused / one.measured) for step in one.rows)
+    yield row(
+        (
+            plot(
+                [Curve("frames", bars, bars=True)],
+                x=one.threshold.key,
+                y="share",
+                x_range=(low, high),
+                y_range=(0, max(share for _, share in bars)),
+                marks=[one.now],
+            ),
+            plot(
+                [Curve("refused", refused)],
+                x="threshold",
+                y="share of frames",
+                x_range=(low, high),
+                marks=[one.now],
+            ),
+        )
+    )
+    yield table(
+        ("value", "refused", "come further", "lost", "sessions helped", "sessions lost"),
+        [
+            (
+                f"{step.value:g}" + (" (now)" if step.value == one.now else ""),
+                f"{step.refused} of {one.measured}",
+                step.further,
+                step.lost,
+                step.sessions_helped,
+                step.sessions_lost,
+            )
+            for step in one.rows
+        ],
+    )
+
+
+def _range(one: Study) -> tuple[float, float]:
+    steps = (*one.threshold.range, one.now)
+    return min(steps), max(steps)

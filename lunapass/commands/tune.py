@@ -1,0 +1,87 @@
+"""``lunapass tune``: what other thresholds would have done to logged sessions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from evaluation.sessions import read_logs
+from evaluation.tuning import data, html, overlay
+from evaluation.whatif import Study, Suggestion, study, suggest
+from lunapass.commands.options import config_option
+from shared.checks import Rules
+from shared.config_loading import load
+from shared.errors import ResourceError
+
+
+@click.command("tune")
+@click.argument("logs", metavar="LOGS", type=click.Path(path_type=Path, exists=True))
+@click.option("--json", "json_file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--html", "html_file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--write",
+    "toml_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the suggestions as TOML to merge into the configuration.",
+)
+@config_option
+def command(
+    logs: Path,
+    json_file: Path | None,
+    html_file: Path | None,
+    toml_file: Path | None,
+    config_path: Path | None,
+) -> None:
+    """Tell what each threshold refused in FileLogger's folders, and what changing it would do.
+
+    LOGS is FileLogger's path, or has its folders below live/ and attack/SPECIES/; only with such
+    labels anything is said about the liveness threshold.
+    """
+    rules = Rules.of(load(config_path))
+    sessions, faults = read_logs(logs)
+    studies, suggestions = study(sessions, rules), suggest(sessions, rules)
+    _print(studies, suggestions, len(sessions), faults)
+    told = data(sessions, studies, suggestions, faults)
+    for file, text in (
+        (json_file, json.dumps(told, indent=1) + "\n"),
+        (html_file, html(told, studies, suggestions)),
+        (toml_file, overlay(suggestions)),
+    ):
+        if file is not None:
+            _write(file, text)
+
+
+def _print(
+    studies: Sequence[Study], suggestions: Sequence[Suggestion], sessions: int, faults: list[str]
+) -> None:
+    console = Console()
+    table = Table("threshold", box=None)
+    for name in ("now", "refused", "frames", "median"):
+        table.add_column(name, justify="right")
+    for one in studies:
+        now = next(step for step in one.rows if step.value == one.now)
+        middle = sorted(one.values)[one.measured // 2]
+        cells = (f"{one.now:g}", str(now.refused), str(one.measured), f"{middle:.2f}")
+        table.add_row(one.threshold.key, *cells)
+    console.print(table)
+    for fault in faults:
+        console.print(f"left out: {fault}", style="yellow", markup=False)
+    for suggested in suggestions:
+        change = f"{suggested.key}: {suggested.now:g} -> {suggested.value:g}"
+        console.print(change, style="bold", markup=False)
+        reason = f"  {suggested.reason}\n  cost: {suggested.cost}"
+        console.print(reason, markup=False, highlight=False)
+    console.print(f"{sessions} sessions, {len(suggestions)} suggestions")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ResourceError(f"cannot write {file}: {error.strerror}") from error

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from evaluation.sessions import Logged, read_logs
+from evaluation.thresholds import THRESHOLDS
+from evaluation.whatif import study, suggest, what_if
+from shared.checks import CHECKS, Rules
+from shared.codes import Code
+from shared.errors import ResourceError
+from shared.estimation import Estimate, HeadPose, Profile
+from tests.evaluation.estimates import QUALITY, estimate
+from tests.evaluation.logs import write_session
+
+RULES = Rules()
+BLUR = next(one for one in THRESHOLDS if one.key == "blur")
+YAW = next(one for one in THRESHOLDS if one.key == "yaw")
+
+
+def blurred(blur: float, **more: object) -> Estimate:
+    return estimate(quality=replace(QUALITY, blur=blur), **more)
+
+
+def logged(tmp_path: Path, *sessions: tuple[Sequence[Estimate], bool]) -> list[Logged]:
+    for number, (frames, accepted) in enumerate(sessions):
+        write_session(tmp_path, number, frames, accepted=accepted)
+    return read_logs(tmp_path)[0]
+
+
+def test_lenient_threshold_by_hand(tmp_path: Path) -> None:
+    """At .4 one of two blurred frames comes further, in a session that had no success."""
+    sessions = logged(tmp_path, ([blurred(0.5), blurred(0.3)], False), ([estimate()], True))
+    found = what_if(sessions, BLUR, 0.4, RULES)
+    assert (found.refused, found.further, found.lost) == (1, 1, 0)
+    assert (found.sessions_helped, found.sessions_lost) == (1, 0)
+
+
+def test_strict_threshold_by_hand(tmp_path: Path) -> None:
+    """At .95 the passing frames of both sessions go, and with them one session altogether."""
+    sessions = logged(tmp_path, ([estimate()], True), ([estimate(), blurred(1.0)], True))
+    found = what_if(sessions, BLUR, 0.95, RULES)
+    assert (found.refused, found.lost, found.sessions_lost) == (2, 2, 1)
+
+
+def test_another_fault_of_the_same_stage_stays(tmp_path: Path) -> None:
+    """A frame that is dark as well as blurred is not freed by looking away from the blur."""
+    both = estimate(quality=replace(QUALITY, blur=0.3, darkness=0.1))
+    assert what_if(logged(tmp_path, ([both], False)), BLUR, 0.0, RULES).further == 0
+
+
+def test_frames_of_an_action_do_not_count(tmp_path: Path) -> None:
+    """While the person turns the head the pose is not judged, so it says nothing of thresholds."""
+    turning = estimate(head_pose=HeadPose(40, 0, 0), profile=Profile.ACTIVE)
+    assert what_if(logged(tmp_path, ([turning], False)), YAW, 45, RULES).further == 0
+
+
+def test_the_configured_value_changes_nothing(tmp_path: Path) -> None:
+    """Every study holds the present value, at which nothing is freed and nothing lost."""
+    sessions = logged(
+        tmp_path,
+        ([blurred(0.2), estimate(0.1), estimate(head_pose=HeadPose(30, 0, 0))], False),
+        ([estimate()], True),
+    )
+    for one in study(sessions, RULES):
+        (now,) = (step for step in one.rows if step.value == one.now)
+        assert (now.further, now.lost, now.sessions_helped, now.sessions_lost) == (0, 0, 0, 0)
+
+
+def test_every_code_of_a_threshold_is_known() -> None:
+    """The table of thresholds names keys and codes that the checks have."""
+    assert len({one.key for one in THRESHOLDS}) == len(THRESHOLDS)
+    stages = {stage for stage, _ in CHECKS}
+    for one in THRESHOLDS:
+        assert hasattr(RULES.thresholds, one.key)
+        assert one.stage in stages
+        assert all(code in iter(Code) for code in one.codes)
+        assert one.current(one.changed(RULES, one.range[2])) == one.range[2]
+
+
+def test_suggests_what_real_people_need(tmp_path: Path) -> None:
+    """Fifty people got in after frames at .5: the suggestion lets those through, told its cost."""
+    people = [([blurred(0.5), blurred(0.55), estimate()], True) for _ in range(50)]
+    sessions = logged(tmp_path, *people, ([blurred(0.52)], False))
+    (one,) = suggest(sessions, RULES)
+    assert (one.key, one.now, one.value) == ("blur", 0.61, 0.5)
+    assert "67% of the frames of 50 sessions" in one.reason
+    assert "101 more frames come to the later checks, 1 of them in sessions" in one.cost
+
+
+def test_suggests_nothing_from_few_sessions(tmp_path: Path) -> None:
+    """Nine sessions are too few to move a threshold by."""
+    assert suggest(logged(tmp_path, *[([blurred(0.5), estimate()], True)] * 9), RULES) == []
+
+
+def test_liveness_needs_labels(tmp_path: Path) -> None:
+    """With attacks labelled, the threshold is set by their APCER, and its cost in BPCER told."""
+    for number in range(20):
+        score = 0.6 if number < 2 else 0.1
+        write_session(tmp_path / "attack" / "print", number, [estimate(score)], accepted=False)
+        low = estimate(0.55 if number == 0 else 0.95)
+        write_session(tmp_path / "live", 100 + number, [low], accepted=True)
+    sessions, _ = read_logs(tmp_path)
+    (one,) = suggest(sessions, RULES)
+    assert one.key == "livenessScore"
+    assert one.value == pytest.approx(0.601)
+    assert "10.0% now, 0.0% then" in one.reason
+    assert one.cost == "BPCER 0.0% now, 5.0% then"
+
+
+def test_labels_come_from_the_folders(tmp_path: Path) -> None:
+    write_session(tmp_path / "attack" / "replay", 1, [estimate()], accepted=False)
+    write_session(tmp_path / "live" / "anna", 2, [estimate()], accepted=True)
+    write_session(tmp_path, 3, [estimate()], accepted=True)
+    found = {(one.label, one.species) for one in read_logs(tmp_path)[0]}
+    assert found == {("attack", "replay"), ("live", ""), ("unlabelled", "")}
+
+
+def test_faulty_logs_are_told(tmp_path: Path) -> None:
+    """A torn last line is read up to there; what is no log is left out and told."""
+    write_session(tmp_path, 1, [estimate()], accepted=True, torn=True)
+    broken = write_session(tmp_path, 2, [estimate()], accepted=True)
+    (broken / "session.jsonl").write_text('{"event": "frame"}\n')
+    sessions, faults = read_logs(tmp_path)
+    assert [one.accepted for one in sessions] == [False]
+    assert "the first line is not 'opened'" in faults[0]
+    with pytest.raises(ResourceError, match="found no session of FileLogger"):
+        read_logs(broken)
