@@ -39,6 +39,7 @@ from shared.errors import MessageError, StartupError
 from shared.estimation import Estimate, Profile, Stage
 from shared.messages import (
     Close,
+    Forget,
     GatewayHello,
     Judge,
     Judged,
@@ -156,7 +157,7 @@ class Aggregator:
             if self._accounts.due(time.monotonic()):
                 self._send(peer, encode(self._accounts.message()))
             return
-        if not isinstance(message, Open | Judge | Resume | Close):
+        if not isinstance(message, Open | Judge | Resume | Close | Forget):
             raise MessageError(f"{type(message).__name__} is not for the aggregator")
         if message.incarnation != self._incarnation:
             return  # meant for the aggregator before this one; the gateway will replay
@@ -166,6 +167,8 @@ class Aggregator:
             self._judge(peer, message, body[1], body[2] if len(body) > 2 else None)
         elif isinstance(message, Resume):
             self._resume(peer, message)
+        elif isinstance(message, Forget):
+            self._let_go(message)
         else:
             self._close(peer, message)
 
@@ -308,6 +311,12 @@ class Aggregator:
         self._send(peer, encode(verdict), b"", entry.result)
         if undecided:
             self._effect(entry, entry.end_event(outcome))
+
+    def _let_go(self, message: Forget) -> None:
+        """Drop a session without any effect of its end, which belongs to another machine."""
+        entry = self._entries.pop(message.session, None)
+        if entry is not None:
+            entry.drop_question()
 
     def _sweep(self) -> None:
         """Forget what can no longer be resumed."""

@@ -18,6 +18,7 @@ from shared.errors import MessageError
 from shared.messages import (
     Account,
     Close,
+    Forget,
     GatewayHello,
     Judge,
     Opened,
@@ -104,6 +105,10 @@ class JudgementLink:
         """Ask for the final verdict of a session that ends from outside."""
         self._channel.send([encode(Close(self._incarnation, session.id, session.now, reason))])
 
+    def forget(self, session: Session) -> None:
+        """Let the aggregator forget a session without a verdict."""
+        self._channel.send([encode(Forget(self._incarnation, session.id))])
+
     def close(self) -> None:
         """Stop speaking with the aggregator."""
         if self._watch is not None:
@@ -132,13 +137,13 @@ class JudgementLink:
             self._watch.close()
         self._watch = DeathWatch(welcome.pid, self._died)
         for session in self._sessions():
-            self._replay(session)
+            self.replay(session)
         self._receiver(welcome, [])
 
     def _died(self) -> None:
         self._last_seen = 0.0
 
-    def _replay(self, session: Session) -> None:
+    def replay(self, session: Session) -> None:
         """Bring a new aggregator to where the one before was: open, log, the open question."""
         self.open(session, replay=bool(session.log))
         kept_seq, kept = session.kept or (0, b"")

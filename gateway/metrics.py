@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 
 from shared.accounts import Accounts, Recent
 
@@ -15,6 +15,9 @@ UNKEPT = Counter(
     "lunapass_frames_unkept", "Frames not kept until their side effects are done", registry=REGISTRY
 )
 WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ["reason"], registry=REGISTRY)
+STORE_UP = Gauge(
+    "lunapass_session_store_up", "Whether the session store was reached last", registry=REGISTRY
+)
 
 STEPS = Accounts("gateway")
 """Durations of this process's steps.

@@ -28,6 +28,7 @@ from gateway.forwarded import address_of, networks
 from gateway.http import JSON, Routes, is_local, path_of, respond
 from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
+from gateway.session_store import SessionStore
 from gateway.sessions import Sessions
 from gateway.statistics import PROMETHEUS, Statistics
 from shared.cells import role_name, worker_count
@@ -127,6 +128,10 @@ class Gateway:
         sessions.ask_verdict = self._link.judge
         sessions.ask_close = self._link.close_session
         sessions.ask_resume = self._link.resume
+        sessions.ask_replay = self._link.replay
+        sessions.ask_forget = self._link.forget
+        if self._config.SESSION_STORE.connectionString:
+            sessions.store = SessionStore(self._config, sessions.get, sessions.surrender)
 
     async def run(self) -> None:
         """Serve until stopped, then drain."""
@@ -139,6 +144,8 @@ class Gateway:
             await self._drain()
             await self._close_servers()
         finally:
+            if self._sessions.store is not None:
+                await self._sessions.store.close()
             self._dispatcher.close()
             self._link.close()
             self._slab.close()

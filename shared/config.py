@@ -183,6 +183,15 @@ class LimitsSection(Section):
     """Seconds for running sessions to end after SIGTERM."""
 
 
+class SessionStoreSection(Section):
+    """Redis that lets clients resume at another machine's gateway (docs/scaling.md)."""
+
+    connectionString: str = ""
+    """Address of Redis, such as redis://10.0.0.5:6379/1; empty: no store."""
+    timeout: Positive = 1.0
+    """Seconds to wait for Redis."""
+
+
 class SupervisorSection(Section):
     """How ``lunapass run`` keeps the roles alive."""
 
@@ -225,5 +234,7 @@ class Config(Section):
     """How the roles of one cell find each other."""
     LIMITS: LimitsSection = LimitsSection()
     """Bounds; what happens at each is told in docs/limits.md."""
+    SESSION_STORE: SessionStoreSection = SessionStoreSection()
+    """Redis that lets clients resume at another machine's gateway (docs/scaling.md)."""
     SUPERVISOR: SupervisorSection = SupervisorSection()
     """How ``lunapass run`` keeps the roles alive."""

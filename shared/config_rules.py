@@ -21,6 +21,7 @@ DEFAULT_KEY = "secret"
 KEY_HINT = "make one with: lunapass config key"
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 """Least length of a shared secret: that of the digest (RFC 7518, section 3.2)."""
+STORES = ("redis://", "rediss://", "unix://")
 BACKENDS = ("onnx", "lunasdk", "oip")
 
 
@@ -122,6 +123,15 @@ def _cells(config: Config) -> Iterator[Finding]:
             "[TRANSPORT] cells",
             f"is {transport.cells}, but workers and aggregator name one address for all of them; "
             "leave those two empty",
+        )
+
+
+def _session_store(config: Config) -> Iterator[Finding]:
+    address = config.SESSION_STORE.connectionString
+    if address and not address.startswith(STORES):
+        yield error(
+            "[SESSION_STORE] connectionString",
+            f"must begin with {' or '.join(STORES)}; give such an address, or leave it empty",
         )
 
 
@@ -228,5 +238,6 @@ RULES: tuple[Rule, ...] = (
     _workers,
     _inference_servers,
     _cells,
+    _session_store,
 )
 """All rules, in the order of the file."""

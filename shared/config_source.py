@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 
 from shared.config import Config
+from shared.config_base import Section
 from shared.config_loading import load
+from shared.config_plugins import MiddlewaresSection
 from shared.config_rules import check
 from shared.errors import ConfigError
 
@@ -14,6 +17,8 @@ log = logging.getLogger(__name__)
 
 TAKEN = ("LIVENESS", "CHECKS", "MIDDLEWARES")
 """Sections that a reload takes over; every other one needs a restart."""
+WRITERS = ("FileLogger", "VideoRedis", "Callbacks")
+"""Plugins whose files and connections are opened once; they need a restart too."""
 
 
 class ConfigSource:
@@ -50,12 +55,27 @@ class ConfigSource:
         except ConfigError as error:
             log.error("configuration not reloaded: %s", error)
             return None
-        waiting = [
-            name
-            for name in Config.model_fields
-            if name not in TAKEN and getattr(fresh, name) != getattr(self.config, name)
-        ]
-        if waiting:
+        if waiting := self._needing_restart(fresh):
             log.warning("changed sections that need a restart: %s", ", ".join(waiting))
         log.info("configuration reloaded")
-        return running.model_copy(update={name: getattr(fresh, name) for name in TAKEN})
+        taken = {name: getattr(fresh, name) for name in TAKEN}
+        taken["MIDDLEWARES"] = _without_writers(fresh, running)
+        return running.model_copy(update=taken)
+
+    def _needing_restart(self, fresh: Config) -> list[str]:
+        old, new = self.config, fresh
+        names = [name for name in Config.model_fields if name not in TAKEN]
+        plugins = _changed(WRITERS, old.MIDDLEWARES.WS, new.MIDDLEWARES.WS)
+        request = _changed(["REQUEST"], old.MIDDLEWARES, new.MIDDLEWARES)
+        return [*_changed(names, old, new), *plugins, *request]
+
+
+def _changed(names: Iterable[str], old: Section, new: Section) -> list[str]:
+    return [name for name in names if getattr(old, name) != getattr(new, name)]
+
+
+def _without_writers(fresh: Config, running: Config) -> MiddlewaresSection:
+    """The new plugins with those that need a restart as they are."""
+    kept = {name: getattr(running.MIDDLEWARES.WS, name) for name in WRITERS}
+    plugins = fresh.MIDDLEWARES.WS.model_copy(update=kept)
+    return running.MIDDLEWARES.model_copy(update={"WS": plugins})

@@ -185,6 +185,14 @@ class Close:
     reason: Name
 
 
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """A session has gone on at another gateway, which alone gives its verdict."""
+
+    incarnation: Name
+    session: SessionId
+
+
 # Aggregator -> gateway
 
 
@@ -268,6 +276,7 @@ Message = (
     | Judge
     | Resume
     | Close
+    | Forget
     | Welcome
     | Opened
     | Verdict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,15 @@ class Signer:
         """Sign claims into a compact token."""
         headers = {"kid": self.key_id} if self.key_id else None
         return jwt.encode(claims, self._key, algorithm=self._section.algorithm, headers=headers)
+
+
+def derived_key(section: JwtSection, purpose: str) -> bytes:
+    """Derive a secret of its own for another purpose from the signing key.
+
+    Raises:
+        ConfigError: the key cannot be read.
+    """
+    return hmac.digest(_key_text(section).encode(), f"lunapass {purpose}".encode(), "sha256")
 
 
 def _key_text(section: JwtSection) -> str:

@@ -43,6 +43,22 @@ def test_the_rest_waits_for_a_restart(file: Path, caplog: pytest.LogCaptureFixtu
     assert "need a restart: LUNA_PASS" in caplog.text
 
 
+def test_plugins_that_write_wait_for_a_restart(
+    file: Path, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """FileLogger's folder is opened once; the other plugins of the file are taken."""
+    source = ConfigSource(file)
+    file.write_text(
+        KEY + "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n[MIDDLEWARES.WS.FileLogger]\n"
+        f'isEnabled = 1\n[MIDDLEWARES.WS.FileLogger.args]\npath = "{tmp_path}/logs"\n'
+    )
+    fresh = source.again(source.config)
+    assert fresh is not None
+    assert fresh.MIDDLEWARES.WS.Bestshot.isEnabled
+    assert not fresh.MIDDLEWARES.WS.FileLogger.isEnabled
+    assert "need a restart: FileLogger" in caplog.text
+
+
 def test_a_faulty_file_changes_nothing(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Neither a single wrong value nor a broken rule is taken."""
     caplog.set_level(logging.ERROR)

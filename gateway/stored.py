@@ -1,0 +1,110 @@
+"""A session as it lies in the session store: sealed pieces, so that nobody else can write one.
+
+Each piece carries a code (HMAC-SHA256) over its session, its name and its content under a key that
+is derived from the signing key of the tokens. Whoever can write the store can lose sessions or
+take them back in time, but not make up a frame that passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgpack
+
+from gateway.session import Session
+from shared.errors import MessageError
+from shared.estimation import Profile
+from shared.messages import Judged, Open, decode, encode
+
+CODE_BYTES = hashlib.sha256().digest_size
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What another gateway needs to go on with a session.
+
+    Attributes:
+        opened: the event that began it.
+        log: judged frames.
+        kept: number and bytes of the best shot so far.
+        profile: checks of the next frame; None where that was not known yet.
+        seq: frames received so far.
+        reconnects: resumptions so far.
+        result: text of RESULT, once the verdict is given.
+    """
+
+    opened: Open
+    log: list[Judged]
+    kept: tuple[int, bytes] | None
+    profile: Profile | None
+    seq: int
+    reconnects: int
+    result: str | None
+
+
+class Sealer:
+    """Seals and opens the pieces of sessions.
+
+    Args:
+        key: secret that all gateways have.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def state(self, session: Session) -> bytes:
+        """All but the judged frames."""
+        value = (
+            encode(session.opened),
+            len(session.log),
+            session.kept[0] if session.kept else 0,
+            None if session.profile is None else session.profile.value,
+            session.seq,
+            session.reconnects,
+            session.result,
+        )
+        return self._seal(session.id, "state", msgpack.packb(value))
+
+    def kept(self, session: Session) -> bytes:
+        """The best shot so far."""
+        seq, frame = session.kept or (0, b"")
+        return self._seal(session.id, f"kept {seq}", frame)
+
+    def judged(self, session: Session, index: int) -> bytes:
+        """One judged frame, by its place in the log."""
+        return self._seal(session.id, f"log {index}", msgpack.packb(session.log[index]))
+
+    def open(self, session: str, state: bytes, kept: bytes, log: Sequence[bytes]) -> Stored:
+        """Open the pieces of one session.
+
+        Raises:
+            MessageError: a piece was not sealed by a gateway, or one is missing.
+        """
+        value = msgpack.unpackb(self._unseal(session, "state", state), use_list=False)
+        raw_open, count, kept_seq, profile, seq, reconnects, result = value
+        opened = decode(raw_open)
+        if not isinstance(opened, Open) or opened.session != session or len(log) != count:
+            raise MessageError("a stored session is not whole")
+        frame = self._unseal(session, f"kept {kept_seq}", kept)
+        judged = [
+            Judged(*msgpack.unpackb(self._unseal(session, f"log {index}", piece), use_list=False))
+            for index, piece in enumerate(log)
+        ]
+        best = (kept_seq, frame) if kept_seq else None
+        checks = None if profile is None else Profile(profile)
+        return Stored(opened, judged, best, checks, seq, reconnects, result)
+
+    def _seal(self, session: str, name: str, content: bytes) -> bytes:
+        return self._code(session, name, content) + content
+
+    def _unseal(self, session: str, name: str, piece: bytes) -> bytes:
+        code, content = piece[:CODE_BYTES], piece[CODE_BYTES:]
+        if not hmac.compare_digest(code, self._code(session, name, content)):
+            raise MessageError("a stored session was not written by a gateway")
+        return content
+
+    def _code(self, session: str, name: str, content: bytes) -> bytes:
+        return hmac.digest(self._key, f"{session} {name}\n".encode() + content, "sha256")
