@@ -18,6 +18,7 @@ from shared.codes import hint
 from shared.estimation import Estimate, Stage
 
 BOUNDS = (0.01, 0.05, 0.10)
+LARGEST = 1e300
 FEW = 30
 """Presentations below which a rate is told to rest on few."""
 
@@ -251,5 +252,5 @@ def _presentation(one: Scored, threshold: float) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
-    """JSON knows neither infinity nor NaN."""
-    return value if isfinite(value) else None
+    """JSON knows neither infinity nor NaN; the least threshold of all stands for infinity too."""
+    return value if isfinite(value) and abs(value) < LARGEST else None

@@ -13,7 +13,11 @@ COLOURS = ("#2563a8", "#c2452d", "#3d8a3d", "#8a5cc2", "#b8860b", "#4b8b9b")
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A named line of points, or of bars that begin at zero."""
+    """A named line of points, or of bars that begin at zero.
+
+    A line in steps has at each point the value of all the way to it from the point before, as an
+    error rate over thresholds does.
+    """
 
     name: str
     points: Sequence[tuple[float, float]]
@@ -107,9 +111,9 @@ class _Frame:
         for place, (x, y) in enumerate(curve.points):
             column, row = self.across(x), self.down(y)
             if place and curve.step:
-                path += f"L{column:.1f} {before:.1f}"
+                path += f"L{before:.1f} {row:.1f}"
             path += f"{'L' if place else 'M'}{column:.1f} {row:.1f}"
-            before = row
+            before = column
         return f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
 
     def bars(self, curve: Curve, colour: str, place: int, of: int) -> Iterable[str]:

@@ -77,7 +77,9 @@ def _body(
     yield heading("Suggestions")
     if suggestions:
         head = ("threshold", "now", "suggested", "because", "cost")
-        yield table(head, [(s.key, s.now, s.value, s.reason, s.cost) for s in suggestions])
+        yield table(
+            head, [(s.key, f"{s.now:g}", f"{s.value:g}", s.reason, s.cost) for s in suggestions]
+        )
     else:
         yield paragraph("None.")
     for one in studies:

@@ -127,7 +127,8 @@ def _progress(measured: Any, total: int) -> Any:
 
 def _print(summary: dict[str, Any], measured: list[Measured]) -> None:
     console = Console()
-    table = Table("", box=None)
+    table = Table(box=None)
+    table.add_column("", no_wrap=True)
     for heading in ("liveness alone", "errors", "95 %", "as served", "errors", "95 %"):
         table.add_column(heading, justify="right", no_wrap=True)
     served = summary["served"]
