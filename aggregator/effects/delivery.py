@@ -11,6 +11,8 @@ from shared.messages import END, Settled
 
 CLOSE_SECONDS = 5.0
 """Time to write what is queued when the process ends."""
+MOST_MARKS = 1000
+"""Sessions told of at a time, so that the message stays small."""
 
 
 class Effects:
@@ -40,10 +42,10 @@ class Effects:
             writer.put(event)
 
     def settled(self) -> Settled:
-        """Take what has been settled since the last call."""
+        """Take what has been settled since the last call, or the first part of much."""
         touched: set[str] = set()
         for number, writer in enumerate(self._writers):
-            while writer.done:
+            while writer.done and len(touched) < MOST_MARKS:
                 session, seq = writer.done.popleft()
                 self._marks[session][number] = seq
                 touched.add(session)

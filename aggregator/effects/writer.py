@@ -51,8 +51,8 @@ class Writer:
 
     Args:
         sink: where the events go.
-        capacity: bytes that may wait. An event over that loses its picture; one over twice that is
-            lost altogether, unless it is a session's end.
+        capacity: bytes that may wait. A frame over that loses its picture, over twice that it is
+            lost altogether; a session's end is lost over four times that only.
 
     Attributes:
         done: keys of the events that are written, or given up; whoever reads them takes them away.
@@ -84,9 +84,8 @@ class Writer:
         with self._wake:
             if self._bytes + event.size > self._capacity:
                 event = event.without_frame()
-            if self._bytes + event.size > 2 * self._capacity and not isinstance(
-                event, SessionEnded
-            ):
+            most = self._capacity * (4 if isinstance(event, SessionEnded) else 2)
+            if self._bytes + event.size > most:
                 self._lost += 1
                 return
             self._queue.append(event)

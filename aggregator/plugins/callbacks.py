@@ -27,9 +27,12 @@ FIRST_PAUSE = 1.0
 """Seconds before the second try; doubled for each further one."""
 LONGEST_PAUSE = 600.0
 """Greatest pause between two tries, in seconds."""
-MARKER_SECONDS = 86_400.0
+MARKER_SECONDS = 7200.0
 """Time for which a delivered answer is remembered, so that a replay does not repeat it."""
+TIDY_SECONDS = 60.0
+"""Pause between two looks for what need not be remembered any more."""
 IDLE_SECONDS = 1.0
+"""Longest sleep of the courier."""
 
 
 def body_of(ended: SessionEnded) -> bytes:
@@ -85,6 +88,7 @@ class Callbacks:
         self._guard = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
+        self._tidied = float("-inf")
         self.dropped = 0
         self.disabled = False
         self._courier = threading.Thread(target=self._deliver, name="courier", daemon=True)
@@ -118,6 +122,9 @@ class Callbacks:
 
     def rest(self) -> None:
         """Forget what was delivered long ago."""
+        if time.monotonic() - self._tidied < TIDY_SECONDS:
+            return
+        self._tidied = time.monotonic()
         oldest = time.time() - MARKER_SECONDS
         for marker in self._folder.glob("*.done"):
             with contextlib.suppress(OSError):
@@ -201,6 +208,8 @@ def _write_whole(file: Path, data: bytes) -> None:
     try:
         with open(new, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as opened:
             opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())
         new.rename(file)
     except OSError:
         with contextlib.suppress(OSError):

@@ -100,7 +100,7 @@ class FileLogger:
             self.dropped += 1
         else:
             try:
-                self._write(event)
+                self._write_or_begin_anew(event)
             except OSError as error:
                 self.dropped += 1
                 self._retry_at = time.monotonic() + RETRY_SECONDS
@@ -109,6 +109,14 @@ class FileLogger:
                 self._tell(None)
         if event.seq == END:
             self._written.pop(event.info.session, None)
+
+    def _write_or_begin_anew(self, event: Event) -> None:
+        """Write an event; a folder that somebody has removed meanwhile is made anew."""
+        try:
+            self._write(event)
+        except FileNotFoundError:
+            self._written.pop(event.info.session, None)
+            self._write(event)
 
     def _write(self, event: Event) -> None:
         info = event.info
@@ -127,6 +135,7 @@ class FileLogger:
 
     def _begin(self, folder: Path, info: SessionInfo) -> int:
         """Make a session's folder, or find what an earlier aggregator wrote; the last number."""
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         file = folder / FILE
         written = _last_number(file)
@@ -212,7 +221,7 @@ def _append(path: Path, line: dict[str, Any]) -> None:
     Raises:
         OSError: it could not be written.
     """
-    data = json.dumps(line).encode() + b"\n"
+    data = json.dumps(line, default=str).encode() + b"\n"
     with open(path, "ab", buffering=0, opener=_private) as file:
         before = file.tell()
         try:

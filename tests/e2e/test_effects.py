@@ -17,6 +17,7 @@ from lunapass.client import Client
 from shared import video_store
 from shared.protocol import Command
 from shared.session_log import SessionLog, folders, read_session
+from tests.support.namespace import private_tmpfs
 from tests.support.redis_server import running_redis
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
@@ -123,3 +124,20 @@ args.spoolBytes = {spool}
         lost += missing
     assert lost == dropped
     assert (lost > 0) == (spool < 1_000_000)
+
+
+async def test_a_full_disk_stops_the_files_and_no_session() -> None:
+    """Sessions pass while the folder's file system is full; one line and a metric tell of it."""
+    settings = '[MIDDLEWARES.WS.FileLogger]\nisEnabled = 1\nargs.path = "DIRECTORY/memory/logs"\n'
+    with running(settings, wrapper=private_tmpfs("DIRECTORY/memory", "200k")) as service:
+        for person in range(3):
+            await play(service, person, 20, pause=0.04)
+        off = 'lunapass_effects_disabled{plugin="FileLogger"}'
+        deadline = time.monotonic() + 20
+        while service.metric(off) != 1:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.1)
+        await play(service, 4, 20, pause=0.04)
+        assert service.metric('lunapass_effects_dropped{plugin="FileLogger"}') > 20
+        log = (service.directory / "log").read_text()
+    assert log.count("FILE LOGGER IS OFF: No space left on device") == 1

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from aggregator.effects.delivery import Effects
 from aggregator.effects.events import Event, FrameJudged
-from shared.messages import END, Settled
+from shared.messages import END, MAX_MESSAGE_BYTES, Settled, encode
 from tests.support.events import ended, info, judged
 
 CAPACITY = 100_000
@@ -105,6 +106,36 @@ def test_a_plugin_that_raises_is_counted_and_holds_up_nobody() -> None:
     assert [health.dropped for health in told[-1].health] == [0, 1]
     assert [event.seq for event in broken.events] == [1, 3]
     assert [event.seq for event in sound.events] == [1, 2, 3]
+    effects.close()
+
+
+def test_a_standing_plugin_holds_bounded_memory() -> None:
+    """Ends alone, with a best shot each, do not fill the memory either."""
+    recorder = Recorder()
+    recorder.gate.clear()
+    effects = Effects([recorder], CAPACITY)
+    for number in range(1000):
+        effects.put(replace(ended(number, 1), result=bytes(10_000)))
+    (health,) = effects.settled().health
+    assert 3 * CAPACITY < health.waiting <= 4 * CAPACITY
+    assert health.dropped > 900
+    recorder.gate.set()
+    effects.close()
+    assert len(recorder.events) + health.dropped == 1000
+
+
+def test_much_is_told_in_parts() -> None:
+    """However many sessions are settled at once, each is told once, and no message is too big."""
+    effects = Effects([Recorder()], CAPACITY * 1000)
+    for number in range(2500):
+        effects.put(ended(number, 1))
+    told, deadline = list[tuple[str, int]](), time.monotonic() + 20
+    while len(told) < 2500:
+        assert time.monotonic() < deadline
+        settled = effects.settled()
+        assert len(encode(settled)) < MAX_MESSAGE_BYTES
+        told += settled.marks
+    assert len(dict(told)) == 2500
     effects.close()
 
 

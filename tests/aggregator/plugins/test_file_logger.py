@@ -17,6 +17,7 @@ from shared.config_plugins import FileLoggerArgs
 from shared.errors import ResourceError
 from shared.session_log import FILE, SessionLog, folders, read_session
 from tests.support.events import ESTIMATE, JPEG, ended, info, judged
+from tests.support.namespace import private_tmpfs
 from tests.support.service import ROOT
 
 DAY = 86_400.0
@@ -102,6 +103,17 @@ def test_a_torn_log_is_mended(tmp_path: Path, torn: bytes) -> None:
     assert read(tmp_path, 1).verdict is not None
 
 
+def test_a_folder_that_is_removed_meanwhile_is_made_anew(tmp_path: Path) -> None:
+    """Somebody who tidies up while a session goes on does not turn the logger off."""
+    logger = sink(tmp_path / "logs")
+    for seq in (1, 2):
+        logger.write(judged(1, seq))
+        shutil.rmtree(tmp_path / "logs")
+    play(logger, 1)
+    assert not logger.disabled
+    assert [frame.seq for frame in read(tmp_path / "logs", 1).frames] == [3]
+
+
 def test_a_link_in_a_files_place_is_not_followed(tmp_path: Path) -> None:
     """Somebody who can make links in the folder cannot have other files written."""
     target = tmp_path / "target"
@@ -144,28 +156,10 @@ print(logger.disabled, sorted(os.listdir(path / ("%032x" % 6))) if not logger.di
 @pytest.mark.parametrize("retry", ["retry", "later"])
 def test_a_full_disk_turns_it_off_with_one_line(tmp_path: Path, retry: str) -> None:
     """A really full file system: one loud line, what comes after is counted; then it goes on."""
-    if shutil.which("unshare") is None:
-        pytest.skip("no unshare (util-linux)")
-    namespace = (
-        ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--map-root-user", "--mount"]
-    )
-    mount = f'mount -t tmpfs -o size=256k none {tmp_path} && exec "$@"'
-    if subprocess.run(
-        [*namespace, "sh", "-c", mount, "sh", "true"], capture_output=True
-    ).returncode:
-        pytest.skip("no private mounts allowed here")
     done = subprocess.run(
         [
-            *namespace,
-            "sh",
-            "-c",
-            mount,
-            "sh",
-            sys.executable,
-            "-c",
-            FULL_DISK,
-            str(tmp_path),
-            retry,
+            *private_tmpfs(str(tmp_path), "256k"),
+            *(sys.executable, "-c", FULL_DISK, str(tmp_path), retry),
         ],
         cwd=ROOT,
         capture_output=True,
