@@ -8,7 +8,6 @@ import contextlib
 import secrets
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,16 @@ import jwt
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from websockets.exceptions import ConnectionClosed
 
+from inference_pool.models.manifest import Kind, load_manifest
+from inference_pool.models.store import find_kind
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
-from loadtest.look import Look
 from loadtest.person import Person
 from loadtest.portrait import Portrait, astronaut
 from lunapass.client import Answer, Client
+from lunapass.demo_scenes import Scenes
 from lunapass.supervisor import Supervisor
 from shared.codes import hint
 from shared.config import Config
@@ -34,16 +36,8 @@ from shared.estimation import Image
 from shared.protocol import Command
 
 WORKERS = 2
-MOST_FRAMES = 60
-SCENES: tuple[tuple[str, Look], ...] = (
-    ("stands too far away", Look(distance=1.8)),
-    ("is blurred", Look(blur=4.0)),
-    ("stands in the dark", Look(brightness=0.15)),
-    ("looks to the side", Look(yaw=28.0)),
-    ("has the eyes shut", Look(left_eye_closed=1.0, right_eye_closed=1.0)),
-    ("looks into the camera", Look()),
-)
-"""What the synthetic person does, in turn; the last look goes on until the verdict."""
+MOST_FRAMES = 200
+FRAME_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -67,8 +61,11 @@ class DemoFiles:
         return self.directory / "bestshot.jpg"
 
 
-def write_config(files: DemoFiles, models: Path, port: int) -> tuple[Config, str]:
-    """Write a configuration with a key of its own; the configuration and that key."""
+def write_config(files: DemoFiles, models: Path, port: int, *, passive: bool) -> tuple[Config, str]:
+    """Write a configuration with a key of its own; the configuration and that key.
+
+    Without models for passive liveness the person must act instead.
+    """
     key = secrets.token_hex(32)
     files.directory.mkdir(parents=True, exist_ok=True)
     files.config.touch(mode=0o600)
@@ -85,6 +82,9 @@ key = "{key}"
 
 [MIDDLEWARES.WS.Bestshot]
 isEnabled = 1
+
+[MIDDLEWARES.WS.ActiveLiveness]
+isEnabled = {int(not passive)}
 
 [WORKERS]
 count = {WORKERS}
@@ -175,27 +175,27 @@ async def play(url: str, person: Person, report: Report) -> Answer:
     Raises:
         ResourceError: no verdict came within the frames of the demonstration.
     """
+    scenes = Scenes()
     async with Client(url) as client:
-        for scene, look in scenes():
+        for _ in range(MOST_FRAMES):
             started = time.monotonic()
+            scene, look = scenes.next(started)
             frame = await asyncio.to_thread(person.render_jpeg, look)
             sent = time.monotonic()
-            await client.send_frame(frame)
-            answer = await client.receive()
+            try:
+                await client.send_frame(frame)
+                answer = await client.receive()
+            except ConnectionClosed as error:
+                raise ResourceError("the service ended the session without success") from error
+            if answer.command is Command.RESULT:
+                return answer
             report.add(scene, answer, (time.monotonic() - sent) * 1000)
-            if answer.command is Command.STATUS and answer.body["isOk"]:
-                return await client.receive()  # RESULT follows the accepted frame
-            await asyncio.sleep(max(0.0, started + 0.2 - time.monotonic()))
+            if answer.command is Command.STATUS:
+                scenes.hear(answer.body["errors"])
+                if answer.body["isOk"]:
+                    return await client.receive()  # RESULT follows the accepted frame
+            await asyncio.sleep(max(0.0, started + FRAME_SECONDS - time.monotonic()))
     raise ResourceError(f"no verdict within {MOST_FRAMES} frames")
-
-
-def scenes() -> Iterator[tuple[str, Look]]:
-    """Give each scene for two frames, the last one to the end."""
-    for scene, look in SCENES[:-1]:
-        yield scene, look
-        yield scene, look
-    for _ in range(MOST_FRAMES):
-        yield SCENES[-1]
 
 
 async def demonstrate(
@@ -207,7 +207,14 @@ async def demonstrate(
         StartupError: something needed is missing, or the verdict is not what it must be.
     """
     console = Console()
-    config, key = write_config(files, models, 8321 if camera else free_port())
+    passive = find_kind(models, load_manifest()) is Kind.REFERENCE
+    if not passive:
+        console.print(
+            "passive liveness is off: only the fallback models are here; "
+            "ActiveLiveness is on, the person must act"
+        )
+    port = 8321 if camera else free_port()
+    config, key = write_config(files, models, port, passive=passive)
     supervisor = Supervisor(config, files.config, WORKERS)
     person = await asyncio.to_thread(make_person, picture, config)
     console.print("starting gateway, aggregator and two workers ...")

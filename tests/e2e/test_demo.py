@@ -9,13 +9,12 @@ from pathlib import Path
 import cv2
 
 from shared.codes import HINTS
+from tests.support.fallback import build_fallback
 from tests.support.service import ROOT
 
 
-def test_the_demonstration_ends_with_a_verified_verdict(
-    models_directory: Path, tmp_path: Path
-) -> None:
-    """Hints come as the person misbehaves; then the token verifies and holds the best shot."""
+def demonstrate(models: Path, output: Path) -> str:
+    """Run the demonstration; what it printed."""
     run = subprocess.run(
         [
             sys.executable,
@@ -23,9 +22,9 @@ def test_the_demonstration_ends_with_a_verified_verdict(
             "lunapass",
             "demo",
             "--models",
-            str(models_directory),
+            str(models),
             "--output",
-            str(tmp_path / "demo"),
+            str(output),
         ],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "160", "PYTHONPATH": str(ROOT)},
@@ -35,9 +34,27 @@ def test_the_demonstration_ends_with_a_verified_verdict(
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    for code in (12, 3, 5, 19, 51):
-        assert HINTS[code] in run.stdout
-    assert "token verified" in run.stdout
-    picture = cv2.imread(str(tmp_path / "demo" / "bestshot.jpg"))
+    picture = cv2.imread(str(output / "bestshot.jpg"))
     assert picture is not None
     assert picture.shape == (480, 640, 3)
+    assert "token verified" in run.stdout
+    return run.stdout
+
+
+def test_the_demonstration_ends_with_a_verified_verdict(
+    models_directory: Path, tmp_path: Path
+) -> None:
+    """Hints come as the person misbehaves; then the token verifies and holds the best shot."""
+    printed = demonstrate(models_directory, tmp_path / "demo")
+    for code in (12, 3, 5, 19, 51):
+        assert HINTS[code] in printed
+    assert "passive liveness is off" not in printed
+
+
+def test_with_the_fallback_models_the_person_must_act(tmp_path: Path) -> None:
+    """It says that passive liveness is off, asks for two actions, and succeeds."""
+    (tmp_path / "models").mkdir()
+    printed = demonstrate(build_fallback(tmp_path / "models"), tmp_path / "demo")
+    assert "passive liveness is off" in printed
+    asks = [HINTS[code] for code in (62, 64, 65, 67, 68)]
+    assert sum(ask in printed.split("eyes shut")[-1] for ask in asks) == 2

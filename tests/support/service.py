@@ -107,7 +107,7 @@ port = {port}
 key = "{KEY}"
 [WORKERS]
 count = {workers}
-{"" if "backend" in settings else 'backend = "tests.support.stamp:StampBackend"'}
+{"" if "backend" in settings + worker_settings else 'backend = "tests.support.stamp:StampBackend"'}
 {worker_settings}
 [TRANSPORT]
 runtimeDirectory = "{directory}/run"

@@ -1,0 +1,92 @@
+"""ActiveLiveness with rendered frames, real models and the whole service."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from loadtest.look import Look
+from loadtest.person import Person
+from loadtest.script import Actor
+from lunapass.client import Client
+from lunapass.demo import make_person
+from shared.codes import PROMPTS, Code
+from shared.config import Config
+from shared.protocol import Command
+from tests.support.service import KEY, Service, running
+
+FRAME_SECONDS = 0.1
+SETTINGS = """
+[MODELS]  # of the backend onnx
+directory = "{models}"
+[MIDDLEWARES.WS.Bestshot]
+isEnabled = 1
+[MIDDLEWARES.WS.FaceMatcher]
+isEnabled = 1
+[MIDDLEWARES.WS.ActiveLiveness]
+isEnabled = 1
+args.interactionsCount = 5
+args.actionTimeout = 8
+"""
+
+
+@pytest.fixture(scope="module")
+def person(models_directory: Path) -> Person:
+    pytest.importorskip("skimage", reason="scikit-image (extra demo) is not installed")
+    config = Config.model_validate({"MODELS": {"directory": str(models_directory)}})
+    return make_person(None, config)
+
+
+@pytest.fixture(scope="module")
+def service(models_directory: Path) -> Iterator[Service]:
+    settings = SETTINGS.format(models=models_directory)
+    with running(settings, workers=1, worker_settings='backend = "onnx"') as started:
+        yield started
+
+
+async def play(service: Service, person: Person, *, obeys: bool) -> tuple[list[int], Any]:
+    """Show the person to the service; the prompts in turn, and the body of RESULT."""
+    actor, still = Actor(3), person.render_jpeg(Look())
+    prompts: list[int] = []
+    async with Client(service.url) as client:
+        began = time.monotonic()
+        while True:
+            now = time.monotonic()
+            frame = still
+            if obeys:
+                frame = await asyncio.to_thread(person.render_jpeg, actor.look(now - began))
+            await client.send_frame(frame)
+            status = await client.receive()
+            assert status.command is Command.STATUS
+            for code in set(status.body["errors"]) & PROMPTS:
+                actor.ask(code)
+                prompts += [code] if prompts[-1:] != [code] else []
+            if status.body["isOk"] or Code.ACTION_FAILED in status.body["errors"]:
+                return prompts, (await client.receive()).body
+            await asyncio.sleep(max(0.0, now + FRAME_SECONDS - time.monotonic()))
+
+
+async def test_a_person_who_obeys_passes_five_actions(service: Service, person: Person) -> None:
+    """Each action is asked; the token holds a straight, live best shot of the one person."""
+    prompts, result = await play(service, person, obeys=True)
+    assert result["isOk"]
+    asks = {code for code in prompts if code in (62, 64, 65, 67, 68)}
+    assert len(asks) == 5
+    details = jwt.decode(result["jwt"], KEY, algorithms=["HS256"], issuer="lunapass")["details"]
+    assert details["activeLiveness"] == {"action": 5, "actions": 5}
+    assert details["faceMatcher"]["similarity"] >= 0.5
+    assert details["liveness"]["score"] >= 0.5
+    assert abs(details["headPose"]["yaw"]) <= 20
+
+
+async def test_a_still_does_not(service: Service, person: Person) -> None:
+    """It passes every check of a frame, but does nothing, and ends with code 60."""
+    prompts, result = await play(service, person, obeys=False)
+    assert len(prompts) == 1
+    assert result == {"isOk": False, "jwt": None, "errors": [Code.ACTION_FAILED]}
