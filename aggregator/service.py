@@ -317,6 +317,7 @@ class Aggregator:
         entry = self._entries.pop(message.session, None)
         if entry is not None:
             entry.drop_question()
+            self._effects.forget(message.session)
 
     def _sweep(self) -> None:
         """Forget what can no longer be resumed."""

@@ -47,8 +47,9 @@ class Effects:
         for number, writer in enumerate(self._writers):
             while writer.done and len(touched) < MOST_MARKS:
                 session, seq = writer.done.popleft()
-                self._marks[session][number] = seq
-                touched.add(session)
+                if (known := self._marks.get(session)) is not None:
+                    known[number] = seq
+                    touched.add(session)
         marks = tuple((session, mark) for session in touched if (mark := self._rise(session)))
         return Settled(marks, tuple(writer.health for writer in self._writers))
 
@@ -63,6 +64,11 @@ class Effects:
         else:
             self._told[session] = mark
         return mark
+
+    def forget(self, session: str) -> None:
+        """Tell no more of a session that goes on at another machine."""
+        self._marks.pop(session, None)
+        self._told.pop(session, None)
 
     def close(self) -> None:
         """Write what is queued, for a short while."""

@@ -124,6 +124,21 @@ def test_a_standing_plugin_holds_bounded_memory() -> None:
     assert len(recorder.events) + health.dropped == 1000
 
 
+def test_a_session_that_goes_on_elsewhere_is_not_told_of() -> None:
+    """What is queued is written all the same; its marks are nobody's here any more."""
+    recorder = Recorder()
+    recorder.gate.clear()
+    effects = Effects([recorder], CAPACITY)
+    effects.put(judged(1, 1))
+    effects.forget(info(1).session)
+    effects.put(judged(2, 1))
+    recorder.gate.set()
+    told = until(effects, 2, 1)
+    assert [settled.marks for settled in told if settled.marks] == [((info(2).session, 1),)]
+    assert len(recorder.events) == 2
+    effects.close()
+
+
 def test_much_is_told_in_parts() -> None:
     """However many sessions are settled at once, each is told once, and no message is too big."""
     effects = Effects([Recorder()], CAPACITY * 1000)
