@@ -54,6 +54,8 @@ machines: models ## run it under systemd, behind proxies and on two hosts (as ro
 chaos: $(STAMP) ## break everything while a crowd plays (SECONDS=300 SEED=random)
 	$(BIN)/python -m tests.chaos $(or $(SECONDS),300) $(SEED)
 
+.PHONY: fuzz conformance bench-connections
+
 fuzz: $(STAMP) ## feed the parsers mutated input (a million texts, 100,000 pictures and more)
 	$(BIN)/pip install --quiet --editable '.[fuzz]'
 	$(BIN)/python -m tests.fuzz
@@ -77,6 +79,9 @@ soak: models ## play a crowd against a service of its own for SECONDS (600), wri
 
 bench-plumbing: $(STAMP) ## print the CPU of gateway and aggregator for each frame
 	$(BIN)/python -m benchmarks.plumbing
+
+bench-connections: $(STAMP) ## print the memory of 2,000 idle connections
+	$(BIN)/python -m benchmarks.connections
 
 docs: $(STAMP) ## make the documentation's pages in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
