@@ -11,7 +11,7 @@ import simplejpeg
 
 from shared.errors import FrameError
 from shared.estimation import Image
-from shared.intake import Header
+from shared.intake import Header, plain_png
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 """Else whoever sends damaged pictures writes lines of their choice into the log."""
@@ -64,6 +64,7 @@ def _jpeg_into(data: bytes, target: Image) -> None:
 
 def _decode(data: bytes, header: Header) -> Image:
     """Decode PNG or WebP, whose sizes stand where ``shared.intake`` reads them and nowhere else."""
+    data = plain_png(data) if header.format == "png" else data
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)

@@ -19,6 +19,10 @@ MAX_SCANS = 40
 MAX_SEGMENTS = 200
 EXIF = b"Exif\0\0"
 ORIENTATION = 0x0112
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+PNG_ANIMATED = frozenset({b"acTL", b"fcTL", b"fdAT"})
+MAX_CHUNKS = 4096
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
@@ -85,7 +89,7 @@ def read(data: bytes) -> Header:
     try:
         if data[:3] == b"\xff\xd8\xff":
             return _jpeg(data)
-        if data[:8] == b"\x89PNG\r\n\x1a\n" and data[12:16] == b"IHDR":
+        if data[:8] == PNG_SIGNATURE and data[12:16] == b"IHDR":
             width, height = struct.unpack_from(">II", data, 16)
             return Header("png", width, height)
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -129,6 +133,33 @@ def _orientation(tiff: bytes) -> int:
     except (KeyError, struct.error):
         return 1
     return 1
+
+
+def plain_png(data: bytes) -> bytes:
+    """Keep of a PNG the chunks that make its pixels, and make sure that each is whole.
+
+    Decoders believe the length of a chunk: one of 2 kB that claims 4 GB costs them gigabytes.
+    Profiles and texts, which may be bombs of their own, are left out.
+
+    Raises:
+        FrameError: a chunk is not whole or not known, or the picture is animated.
+    """
+    kept, position = [PNG_SIGNATURE], len(PNG_SIGNATURE)
+    for number in range(MAX_CHUNKS):
+        length = int.from_bytes(data[position : position + 4], "big")
+        kind = data[position + 4 : position + 8]
+        end = position + 12 + length
+        if kind in PNG_ANIMATED:
+            raise FrameError("animated PNG is not accepted", code="frame.format")
+        whole = len(kind) == 4 and end <= len(data) and (kind == b"IHDR") == (number == 0)
+        if not whole or (kind not in PNG_NEEDED and kind[:1].isupper()):
+            break
+        if kind in PNG_NEEDED:
+            kept.append(data[position:end])
+        if kind == b"IEND":
+            return b"".join(kept)
+        position = end
+    raise FrameError("the frame's PNG chunks are damaged")
 
 
 def _webp(data: bytes) -> Header:

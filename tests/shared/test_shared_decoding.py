@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import cv2
 import numpy as np
 import pytest
@@ -40,3 +43,17 @@ def test_a_jpeg_of_two_sizes_is_refused(orientation: int) -> None:
     with pytest.raises(FrameError):
         decode_into(guarded[:height], data, header)
     assert (guarded[height:] == 9).all()
+
+
+def test_a_png_keeps_its_pixels_and_loses_the_rest() -> None:
+    """A profile that unpacks to ten megabytes never reaches the decoder."""
+    picture = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
+    plain = cv2.imencode(".png", picture)[1].tobytes()
+    bomb = b"bomb\0\0" + zlib.compress(bytes(10_000_000))
+    body = b"iCCP" + bomb
+    chunk = struct.pack(">I", len(bomb)) + body + struct.pack(">I", zlib.crc32(body))
+    data = plain[:33] + chunk + plain[33:]
+    assert bomb not in intake.plain_png(data)
+    target = np.zeros((48, 64, 3), np.uint8)
+    decode_into(target, data, intake.judge(data, LimitsSection()))
+    assert (target == picture).all()
