@@ -53,7 +53,7 @@ from shared.messages import (
     decode_estimate,
     encode,
 )
-from shared.process import Notifier, begin, die_with_parent
+from shared.process import Notifier, begin, die_with_parent, settle
 from shared.signing import Signer
 from shared.transport import Channel, aggregator_address, bind
 
@@ -102,6 +102,7 @@ class Aggregator:
     async def run(self) -> None:
         """Work until stopped."""
         telling = asyncio.create_task(self._tell_settled())
+        settle()
         self._notifier.ready(STATUS)
         while not self._stopped.is_set() and not die_with_parent(self._parent):
             self._notifier.beat()

@@ -10,7 +10,7 @@ import time
 from collections import deque
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
 
 from gateway.forwarded import address_of, networks
@@ -61,6 +61,9 @@ class Connection:
     def send(self, text: str) -> None:
         """Queue a text; a client that does not read is disconnected."""
         if self._closing is not None:
+            return
+        if not self._queue and self._socket.transport.get_write_buffer_size() == 0:
+            broadcast((self._socket,), text)  # nothing waits: written without a task's turn
             return
         self._queue.append(text)
         self._queued_bytes += len(text)

@@ -37,7 +37,7 @@ from shared.config_source import ConfigSource
 from shared.errors import ResourceError
 from shared.listening import Listeners
 from shared.private import private_directory
-from shared.process import Notifier, begin, die_with_parent
+from shared.process import Notifier, begin, die_with_parent, settle
 from shared.protocol import SUBPROTOCOL, CloseCode
 from shared.signing import Signer
 from shared.slab import Slab, sweep
@@ -139,6 +139,7 @@ class Gateway:
             self._servers = [await self._serve_at(item) for item in self._listeners.sockets]
             self.port: int = self._listeners.sockets[0].getsockname()[1]
             log.info("listening", extra={"fields": {"port": self.port}})
+            settle()
             self._say_ready()
             await self._turn()
             await self._drain()

@@ -39,7 +39,7 @@ from shared.messages import (
     encode,
     encode_estimate,
 )
-from shared.process import Notifier, begin, die_with_parent
+from shared.process import Notifier, begin, die_with_parent, settle
 from shared.slab import Slab
 from shared.transport import workers_address
 
@@ -89,6 +89,7 @@ class Worker:
 
     def run(self) -> None:
         """Work until told to leave, or until the supervisor is gone."""
+        settle()
         self._say_ready()
         self._notifier.ready(STATUS)
         wait = int(self._config.WORKERS.heartbeatInterval * 1000)

@@ -15,6 +15,9 @@ from shared.errors import ProtocolError
 
 SUBPROTOCOL = "lpproto.v1"
 
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+"""Made once: ``json.dumps`` makes an encoder at each call."""
+
 
 class Command(StrEnum):
     """Commands of both directions."""
@@ -151,8 +154,4 @@ class Codec:
     @staticmethod
     def encode(command: Command, headers: dict[str, Any] | None = None, body: Any = None) -> str:
         """Encode a message to a client (or, in a client, to the server)."""
-        return json.dumps(
-            {"command": command.value, "headers": headers or {}, "body": body},
-            separators=(",", ":"),
-            allow_nan=False,
-        )
+        return _JSON.encode({"command": command.value, "headers": headers or {}, "body": body})

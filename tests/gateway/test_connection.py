@@ -24,6 +24,9 @@ class DeafSocket:
     def transport(self) -> DeafSocket:
         return self
 
+    def get_write_buffer_size(self) -> int:
+        return 1
+
     def abort(self) -> None:
         self.aborted = True
 
