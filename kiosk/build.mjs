@@ -37,11 +37,21 @@ await Promise.all([
   build({
     ...common,
     format: "esm",
-    entryPoints: { "lunapass.esm": "src/lib/index.js", page: "src/page/page.js" },
+    entryPoints: {
+      "lunapass.esm": "src/lib/index.js",
+      page: "src/page/page.js",
+      status: "src/status/status.js",
+    },
   }),
   build({ ...common, format: "iife", entryPoints: ["src/classic/*.js"] }),
-  build({ ...common, bundle: false, plugins: [], entryPoints: ["src/page/page.css"] }),
+  build({
+    ...common,
+    bundle: false,
+    plugins: [],
+    entryPoints: { page: "src/page/page.css", status: "src/status/status.css" },
+  }),
   cp("src/page/index.html", `${out}/index.html`),
+  cp("src/status/status.html", `${out}/status.html`),
   cp("src/page/icon.svg", `${out}/icon.svg`),
   cp("src/page/texts", `${out}/texts`, { recursive: true }),
 ]);

@@ -59,6 +59,39 @@ def browsing(camera: FakeCamera | None, *, permission: str = ALLOW) -> Iterator[
             browser.close()
 
 
+def shoot(page: Any, name: str) -> Path:
+    """Keep a screenshot."""
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    path = SHOTS / f"{name}.png"
+    page.screenshot(path=path)
+    return path
+
+
+def serious(page: Any) -> list[str]:
+    """What axe-core finds serious or worse on a page; skips where axe-core is not installed."""
+    source = ROOT / "kiosk" / "node_modules" / "axe-core" / "axe.min.js"
+    if not source.is_file():
+        pytest.skip("axe-core is not installed: run 'make kiosk'")
+    page.evaluate(source.read_text())
+    violations = page.evaluate("axe.run().then((found) => found.violations)")
+    return [
+        f"{v['id']}: {v['help']}: {[node['html'] for node in v['nodes']]}"
+        for v in violations
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+def faults_of(page: Any) -> list[str]:
+    """A list that fills with what a page complains of."""
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on(
+        "console",
+        lambda said: faults.append(said.text) if said.type in ("error", "warning") else None,
+    )
+    return faults
+
+
 class Kiosk:
     """The kiosk page in a browser.
 
@@ -81,12 +114,7 @@ class Kiosk:
         size: tuple[int, int] = (1080, 1920),
     ) -> None:
         self.page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale="en-US")
-        self.faults: list[str] = []
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on(
-            "console",
-            lambda said: self.faults.append(said.text) if said.type in ("error", "warning") else 0,
-        )
+        self.faults = faults_of(self.page)
         self.page.goto(f"http://127.0.0.1:{service.port}/{query}")
         self.page.evaluate(
             "document.addEventListener('lunapass', (event) => { window.verdict = event.detail })"
@@ -120,10 +148,7 @@ class Kiosk:
 
     def shoot(self, name: str) -> Path:
         """Keep a screenshot."""
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        path = SHOTS / f"{name}.png"
-        self.page.screenshot(path=path)
-        return path
+        return shoot(self.page, name)
 
 
 def until(condition: Any, seconds: float = 30) -> None:

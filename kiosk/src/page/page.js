@@ -152,3 +152,4 @@ document.addEventListener("keydown", (event) => {
 addEventListener("pagehide", () => running && leave(running));
 
 await speak(firstLanguage(settings.language, [...languages.options].map((o) => o.value)));
+/** @type {HTMLButtonElement} */ (byId("begin")).disabled = false;

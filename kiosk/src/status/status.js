@@ -1,0 +1,121 @@
+/** The operator's page: what the service does now, read from its statistics. */
+
+import { WORDS } from "../lib/words.js";
+import { hintOf } from "../lib/codes.js";
+import { bars, LineChart, short } from "./chart.js";
+import { Samples } from "./samples.js";
+
+const PERIOD_MS = 2000;
+const PATIENCE_MS = 5000;
+
+/** Names of codes that ask nothing of the person. */
+const OTHERS = new Map([
+  ["1", "Picture not readable"],
+  ["2", "Picture not judged"],
+  ["32", "Liveness too low"],
+  ["33", "Liveness quality too low"],
+  ["37", "Aggregating"],
+  ["40", "Session ended"],
+  ["60", "Action failed"],
+  ["69", "Another person"],
+  ["70", "Virtual camera"],
+  ["71", "Plugin failed"],
+]);
+
+const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+const samples = new Samples();
+const charts = {
+  sessions: new LineChart(byId("sessions"), "Sessions"),
+  frames: new LineChart(byId("frames"), "Frames", "/s"),
+  latency: new LineChart(byId("latency"), "Time to answer", "ms"),
+  drops: new LineChart(byId("drops"), "Dropped frames", "/s"),
+};
+
+async function read() {
+  const answer = await fetch("statistics", {
+    cache: "no-store",
+    signal: AbortSignal.timeout(PATIENCE_MS),
+  });
+  if (!answer.ok) throw new Error(`the service answers ${answer.status}`);
+  return /** @type {import("./samples.js").Statistics} */ (await answer.json());
+}
+
+async function refresh() {
+  try {
+    samples.add(await read());
+    draw();
+    say("");
+  } catch (error) {
+    say(`No statistics: ${/** @type {Error} */ (error).message}`);
+  }
+}
+
+function draw() {
+  const { last } = samples;
+  if (last === null) return;
+  charts.sessions.draw([
+    ["open", samples.values((s) => s.sessions.open)],
+    ["without verdict", samples.values((s) => s.sessions.undecided)],
+  ]);
+  charts.frames.draw([
+    ["received", samples.rates((s) => s.frames.received)],
+    ["judged", samples.rates((s) => s.frames.judged)],
+  ]);
+  charts.latency.draw([
+    ["median", samples.values((s) => s.latencyMs.p50)],
+    ["95 %", samples.values((s) => s.latencyMs.p95)],
+    ["99 %", samples.values((s) => s.latencyMs.p99)],
+  ]);
+  const reasons = Object.keys(last.frames.dropped);
+  charts.drops.draw(reasons.map((name) => [name, samples.rates((s) => s.frames.dropped[name])]));
+  byId("checks").replaceChildren(...checkRows());
+  byId("workers").replaceChildren(...last.workers.map(workerRow));
+  drawFacts(last);
+}
+
+function checkRows() {
+  const rows = samples.grown((s) => s.failedChecks);
+  return bars(rows.map(([code, count]) => [`${code} ${nameOf(code)}`, count]));
+}
+
+/** @param {string} code */
+function nameOf(code) {
+  return OTHERS.get(code) ?? WORDS[hintOf([Number(code)]).name] ?? "";
+}
+
+/** @param {import("./samples.js").Statistics["workers"][number]} worker */
+function workerRow({ name, pid, state, jobs, judged, lost }) {
+  const row = document.createElement("tr");
+  row.dataset.state = state;
+  for (const value of [name, pid, state, jobs, judged, lost]) {
+    row.insertCell().textContent = String(value);
+  }
+  return row;
+}
+
+/** @param {import("./samples.js").Statistics} last */
+function drawFacts(last) {
+  const minutes = Math.floor(last.uptimeSeconds / 60);
+  const { accepted, refused } = last.sessions;
+  /** @type {Record<string, string>} */
+  const facts = {
+    version: last.version,
+    uptime: `${Math.floor(minutes / 60)} h ${minutes % 60} min`,
+    accepted: short(accepted),
+    refused: short(refused),
+    slots: `${last.slots.free} of ${last.slots.total} free`,
+    aggregator: last.aggregator.up ? "up" : "down",
+  };
+  for (const [id, text] of Object.entries(facts)) byId(id).textContent = text;
+  byId("aggregator").dataset.state = last.aggregator.up ? "up" : "lost";
+}
+
+/** @param {string} words */
+function say(words) {
+  const place = byId("fault");
+  if (place.textContent !== words) place.textContent = words;
+}
+
+await refresh();
+setInterval(refresh, PERIOD_MS);

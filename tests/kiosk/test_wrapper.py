@@ -1,0 +1,150 @@
+"""A page that knows only the documented interface of LUNA PASS 1.x works unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from tests.support.browser import browsing, faults_of, until
+from tests.support.fake_camera import FakeCamera
+from tests.support.service import KEY, Service, running
+from tests.support.stamp import stamped_jpeg
+
+PAGE = Path(__file__).with_name("wrapper.html")
+LIVE = 30
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running(workers=1) as started:
+        yield started
+
+
+@pytest.fixture
+def page(service: Service, stamps: FakeCamera) -> Iterator[Any]:
+    """The page, served as if by the integrator's own site."""
+    with browsing(stamps) as browser:
+        opened = browser.new_page()
+        opened.route(
+            "**/wrapper.html",
+            lambda route: route.fulfill(body=PAGE.read_text(), content_type="text/html"),
+        )
+        opened.goto(f"http://127.0.0.1:{service.port}/wrapper.html")
+        yield opened
+
+
+def begin(page: Any, service: Service, **more: Any) -> None:
+    """Start a run; what it resolves or rejects to is left in the page."""
+    page.evaluate(
+        """([url, more]) => {
+            window.outcome = undefined;
+            window.run(url, more).then(
+                (verdict) => { window.outcome = verdict; },
+                (error) => { window.outcome = {error: error.code}; });
+        }""",
+        [service.url, more],
+    )
+
+
+def statuses(page: Any, least: int) -> list[dict[str, Any]]:
+    """Wait for frame statuses; those that came."""
+
+    def enough() -> bool:
+        assert (ended := page.evaluate("window.outcome")) is None, ended
+        return len(page.evaluate("window.seen")) >= least
+
+    until(enough)
+    seen: list[dict[str, Any]] = page.evaluate("window.seen")
+    return seen
+
+
+def outcome(page: Any) -> dict[str, Any]:
+    until(lambda: page.evaluate("window.outcome"))
+    found: dict[str, Any] = page.evaluate("window.outcome")
+    return found
+
+
+@pytest.mark.parametrize("mimetype", ["image/jpeg", "image/png", "image/webp"])
+def test_the_documented_interface(
+    page: Any, service: Service, stamps: FakeCamera, mimetype: str
+) -> None:
+    """Statuses arrive in their shape, then ``{isOk, jwt}`` with a token that verifies."""
+    faults = faults_of(page)
+    begin(page, service, image={"mimetype": mimetype, "quality": 0.95})
+    statuses(page, 3)
+    assert page.evaluate("window.videos") == 1
+    assert page.inner_text(".lp-words") == "Go on"
+    assert page.eval_on_selector("video", "(video) => new DOMMatrix(video.style.transform).a") == -1
+    stamps.show(stamped_jpeg(1, LIVE))
+    verdict = outcome(page)
+    assert set(verdict) >= {"isOk", "jwt"}
+    claims = jwt.decode(verdict["jwt"], KEY, algorithms=["HS256"], issuer="lunapass")
+    assert verdict["isOk"] is claims["isOk"] is True
+    for status in page.evaluate("window.seen"):
+        assert set(status) == {"isOk", "errors", "details"}
+        assert status["isOk"] is (status["errors"] == [])
+        assert {"faceRect", "frameRect", "margins"} <= set(status["details"]["faceFramePosition"])
+    assert page.query_selector("video, .lp-renderer") is None, "everything drawn is removed"
+    assert faults == []
+
+
+def test_operator_mode_is_not_mirrored(page: Any, service: Service) -> None:
+    """What another person films is shown as it is."""
+    begin(page, service, mode="operator")
+    statuses(page, 1)
+    assert page.eval_on_selector("video", "(video) => new DOMMatrix(video.style.transform).a") == 1
+
+
+def test_no_more_frames_are_open_than_allowed(page: Any, service: Service) -> None:
+    """However short the interval, the service never has to drop a frame for a newer one."""
+    begin(page, service, requestInterval=1)
+    statuses(page, 30)
+    dropped = service.get("/statistics").json()["frames"]["dropped"]
+    assert dropped.get("replaced", 0) == 0
+
+
+def test_a_reload_resumes_the_session_by_its_id(page: Any, service: Service) -> None:
+    """With the id of a session of the same tab, the page's next life goes on with it."""
+    begin(page, service)
+    statuses(page, 2)
+    (key,) = page.evaluate("Object.keys(sessionStorage)")
+    page.reload()
+    before = service.get("/statistics").json()["sessions"]["open"]
+    begin(page, service, **{"session-id": key.removeprefix("lunapass:")})
+    statuses(page, 1)
+    assert page.evaluate("Object.keys(sessionStorage)") == [key]
+    assert service.get("/statistics").json()["sessions"]["open"] == before
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        ("new LunaPass('root')", "state"),
+        ("new LunaPass(root).checkLiveness()", "state"),
+        ("new LunaPass(root, {connectTimeout: 1}).connectWS('ws://127.0.0.1:9/')", None),
+        ("new LunaPass(root).connectWS('nonsense://')", "state"),
+        ("new LunaPass(root, {video: {width: {exact: 99999}}}).attachCamera()", "camera.none"),
+    ],
+)
+def test_each_misuse_has_its_code(page: Any, call: str, code: str | None) -> None:
+    """Faults are typed, and none of them hangs."""
+    found = page.evaluate(
+        "async (call) => { try { await eval(call); } catch (error) { return error.code; } }", call
+    )
+    assert found in ((code,) if code else ("network.unreachable", "timeout"))
+
+
+def test_a_page_without_https_is_told_so(page: Any, service: Service) -> None:
+    """Where the browser gives no camera at all, the reason is named."""
+    code = page.evaluate(
+        """async () => {
+            Object.defineProperty(window, "isSecureContext", {value: false});
+            try { await new LunaPass(document.getElementById("root")).attachCamera(); }
+            catch (error) { return error.code; }
+        }"""
+    )
+    assert code == "page.insecure"
