@@ -39,10 +39,24 @@ test("a picture keeps its shape within the server's limits", () => {
   assert.ok(Math.abs(width / height - 4 / 3) < 0.01);
 });
 
-test("progress that is absent or strange is none", () => {
+const status = (activeLiveness, errors = [64]) => ({ isOk: false, errors, details: { activeLiveness } });
+
+test("the action under way is not done yet", () => {
+  assert.deepEqual(progressOf(status({ action: 1, actions: 3 })), { done: 0, total: 3 });
+  assert.deepEqual(progressOf(status({ action: 3, actions: 3 })), { done: 2, total: 3 });
+  assert.deepEqual(progressOf(status({ action: 3, actions: 3 }, [12, 66])), { done: 2, total: 3 });
+});
+
+test("after the last action nothing is asked any more", () => {
+  assert.deepEqual(progressOf(status({ action: 3, actions: 3 }, [37])), { done: 3, total: 3 });
+});
+
+test("progress that is absent or strange is none, and never out of its range", () => {
   const none = { done: 0, total: 0 };
-  for (const active of [undefined, null, {}, { action: 1, actions: "3" }, { actions: -1 }]) {
-    assert.deepEqual(progressOf({ activeLiveness: active }), none);
+  for (const active of [undefined, null, {}, { action: 1, actions: "3" }, { action: 1, actions: -1 }]) {
+    assert.deepEqual(progressOf(status(active)), none);
   }
-  assert.deepEqual(progressOf(undefined), none);
+  assert.deepEqual(progressOf({ isOk: false, errors: [] }), none);
+  assert.deepEqual(progressOf(status({ action: -5, actions: 2 })), { done: 0, total: 2 });
+  assert.deepEqual(progressOf(status({ action: 99, actions: 1e9 })), { done: 12, total: 12 });
 });

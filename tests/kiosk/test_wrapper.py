@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,30 +10,31 @@ from typing import Any
 import jwt
 import pytest
 
+from gateway.static_files import installed
 from tests.support.browser import browsing, faults_of, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import KEY, Service, running
 from tests.support.stamp import stamped_jpeg
 
-PAGE = Path(__file__).with_name("wrapper.html")
+PAGE = Path(__file__).with_name("wrapper")
 LIVE = 30
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with running(workers=1) as started:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that serves an integrator's own page beside the library."""
+    folder = tmp_path_factory.mktemp("site")
+    for source in (installed(), PAGE):
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+    with running(f'[KIOSK]\ndirectory = "{folder}"', workers=1) as started:
         yield started
 
 
 @pytest.fixture
 def page(service: Service, stamps: FakeCamera) -> Iterator[Any]:
-    """The page, served as if by the integrator's own site."""
+    """The integrator's page in a browser."""
     with browsing(stamps) as browser:
         opened = browser.new_page()
-        opened.route(
-            "**/wrapper.html",
-            lambda route: route.fulfill(body=PAGE.read_text(), content_type="text/html"),
-        )
         opened.goto(f"http://127.0.0.1:{service.port}/wrapper.html")
         yield opened
 
@@ -133,7 +135,7 @@ def test_a_reload_resumes_the_session_by_its_id(page: Any, service: Service) -> 
 def test_each_misuse_has_its_code(page: Any, call: str, code: str | None) -> None:
     """Faults are typed, and none of them hangs."""
     found = page.evaluate(
-        "async (call) => { try { await eval(call); } catch (error) { return error.code; } }", call
+        f"async () => {{ try {{ await {call}; }} catch (error) {{ return error.code; }} }}"
     )
     assert found in ((code,) if code else ("network.unreachable", "timeout"))
 

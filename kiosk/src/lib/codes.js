@@ -72,7 +72,8 @@ const HINT_OF_CODE = Object.freeze({
   68: "chinDown",
 });
 
-const isPrompt = (/** @type {number} */ code) => code >= 61 && code <= 68;
+/** Whether a code asks for an action of the active check. */
+export const isPrompt = (/** @type {number} */ code) => code >= 61 && code <= 68;
 
 /**
  * @typedef {object} Hint
@@ -93,8 +94,8 @@ export const HOLD = Object.freeze({ name: "hold", code: 0, prompt: false });
 export function hintOf(errors) {
   let best = HOLD;
   for (const code of errors) {
-    const name = HINT_OF_CODE[code];
-    if (name !== undefined && HINTS.indexOf(name) < HINTS.indexOf(best.name)) {
+    const name = HINT_OF_CODE[code] ?? HOLD.name;
+    if (best === HOLD || HINTS.indexOf(name) < HINTS.indexOf(best.name)) {
       best = { name, code, prompt: isPrompt(code) };
     }
   }

@@ -65,10 +65,10 @@ export class LPMessageRenderer {
    * @param {import("./lunapass.js").FrameStatus} status
    */
   render(status) {
-    this.#steady.push(hintOf(status.errors ?? []), performance.now());
-    const progress = progressOf(status.details);
+    this.#steady.push(hintOf(status.errors), performance.now());
+    const progress = progressOf(status);
     this.#oval.show(progress.done, progress.total);
-    this.#write(this.#step, progress.total > 0 ? this.#stepText(progress) : "");
+    this.#write(this.#step, this.#stepText(progress));
     this.#refresh();
   }
 
@@ -106,7 +106,8 @@ export class LPMessageRenderer {
 
   /** @param {import("./progress.js").Progress} progress */
   #stepText({ done, total }) {
-    const number = Math.min(done + 1, total);
+    if (done >= total) return "";
+    const number = done + 1;
     const text = this.#texts.step ?? "";
     return text.replace("{number}", String(number)).replace("{total}", String(total));
   }

@@ -1,0 +1,164 @@
+"""The page as people meet it: keyboards, screen readers, languages, and screens of all sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.browser import Kiosk, browsing, serious, until
+from tests.support.fake_camera import FakeCamera
+from tests.support.service import Service, running
+from tests.support.stamp import stamped_jpeg
+
+SIZES = {
+    "phone": (390, 844),
+    "phone-landscape": (844, 390),
+    "kiosk": (1080, 1920),
+    "landscape": (1920, 1080),
+    "4k": (3840, 2160),
+}
+LANGUAGES = {"en": "Start", "es": "Empezar", "ru": "Начать"}
+
+OUTSIDE = """() => [...document.querySelectorAll("h1, p, button, select, .lp-words, .lp-oval")]
+    .filter((element) => element.checkVisibility() && !element.closest(".unseen, .unseen *"))
+    .filter((element) => {
+        const {left, right, top, bottom} = element.getBoundingClientRect();
+        return left < -1 || top < -1 || right > innerWidth + 1 || bottom > innerHeight + 1;
+    })
+    .map((element) => element.outerHTML)"""
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running(workers=1) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> FakeCamera:
+    """A camera before which nobody ever passes."""
+    folder: Path = tmp_path_factory.mktemp("camera")
+    return FakeCamera(folder / "camera.mjpeg", stamped_jpeg(1, 1))
+
+
+@pytest.fixture(scope="module")
+def browser(still: FakeCamera) -> Iterator[Any]:
+    with browsing(still) as running_browser:
+        yield running_browser
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_every_screen_shows_all(browser: Any, service: Service, name: str) -> None:
+    """On each size nothing stands outside; from kiosks on, a hint is read from afar."""
+    kiosk = Kiosk(browser, service, "?lang=ru", SIZES[name])
+    kiosk.page.wait_for_selector("#begin:enabled")
+    assert kiosk.page.evaluate(OUTSIDE) == []
+    kiosk.shoot(f"start-{name}")
+    kiosk.start()
+    kiosk.wait_hint("hold")
+    assert kiosk.page.evaluate(OUTSIDE) == []
+    words = kiosk.page.locator(".lp-words")
+    share = float(words.evaluate("(e) => parseFloat(getComputedStyle(e).fontSize)"))
+    assert share / min(SIZES[name]) > 0.045
+    kiosk.shoot(f"check-{name}")
+    kiosk.page.close()
+
+
+def test_a_script_from_the_right_changes_the_sides(browser: Any, service: Service) -> None:
+    """With ``dir=rtl`` all is still on the screen, and the footer begins at the right."""
+    kiosk = Kiosk(browser, service, size=SIZES["kiosk"])
+    kiosk.start()
+    kiosk.wait_hint("hold")
+    side = "document.getElementById('cancel').getBoundingClientRect().left"
+    before = kiosk.page.evaluate(side)
+    kiosk.page.evaluate("document.documentElement.dir = 'rtl'")
+    assert kiosk.page.evaluate(OUTSIDE) == []
+    assert kiosk.page.evaluate(side) < before
+    kiosk.shoot("check-rtl")
+    kiosk.page.close()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_serious_barrier_in_any_language(browser: Any, service: Service, language: str) -> None:
+    """axe-core finds nothing serious on the first, the middle and the last screen."""
+    kiosk = Kiosk(browser, service, f"?lang={language}&timeout=3")
+    assert kiosk.page.inner_text("#begin") == LANGUAGES[language]
+    assert kiosk.page.get_attribute("html", "lang") == language
+    assert serious(kiosk.page) == []
+    kiosk.start()
+    kiosk.wait_hint("hold")
+    assert serious(kiosk.page) == []
+    kiosk.wait_end("problem")
+    assert serious(kiosk.page) == []
+    assert kiosk.faults == []
+    kiosk.page.close()
+
+
+def test_a_chosen_language_is_kept(browser: Any, service: Service) -> None:
+    """The language list changes all words at once, and the page remembers it."""
+    kiosk = Kiosk(browser, service)
+    kiosk.page.select_option("#language", "es")
+    until(lambda: kiosk.page.inner_text("h1 >> nth=0") == "Control facial")
+    kiosk.page.reload()
+    until(lambda: kiosk.page.inner_text("#begin") == "Empezar")
+    kiosk.page.close()
+
+
+def test_the_keyboard_is_enough(browser: Any, service: Service) -> None:
+    """Tab and Enter start a check, arrows zoom, Escape ends it, and the focus follows."""
+    kiosk = Kiosk(browser, service, size=SIZES["landscape"])
+    page = kiosk.page
+    page.wait_for_selector("#begin:enabled")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    kiosk.wait_hint("hold")
+    assert page.evaluate("document.activeElement.id") == "check-title"
+    page.focus("#zoom")
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    across = page.eval_on_selector("video", "(v) => new DOMMatrix(v.style.transform).a")
+    assert across == pytest.approx(-2)
+    page.keyboard.press("Escape")
+    page.wait_for_selector("[data-screen=start]")
+    assert page.evaluate("document.activeElement.id") == "title"
+    assert page.query_selector("video") is None
+    page.close()
+
+
+def test_a_screen_reader_hears_the_hint(browser: Any, service: Service) -> None:
+    """The hint is in a polite live region, and pictures are not read."""
+    kiosk = Kiosk(browser, service)
+    kiosk.start()
+    kiosk.wait_hint("hold")
+    region = kiosk.page.get_by_role("status")
+    assert region.inner_text().strip() == "Good. Look into the camera"
+    hidden = "[...document.querySelectorAll('svg, video')].every((e) => e.ariaHidden === 'true')"
+    assert kiosk.page.evaluate(hidden)
+    kiosk.page.close()
+
+
+def test_less_motion_for_who_asks_for_it(browser: Any, service: Service) -> None:
+    """Nothing moves when the system asks for reduced motion."""
+    kiosk = Kiosk(browser, service)
+    kiosk.page.emulate_media(reduced_motion="reduce")
+    kiosk.start()
+    kiosk.wait_hint("hold")
+    picture = kiosk.page.locator(".lp-picture svg")
+    assert picture.evaluate("(e) => getComputedStyle(e).animationName") == "none"
+    kiosk.page.close()
+
+
+def test_another_camera_may_be_chosen(browser: Any, service: Service) -> None:
+    """The list names the cameras; a choice begins the check anew with that one."""
+    kiosk = Kiosk(browser, service)
+    kiosk.start()
+    kiosk.wait_hint("hold")
+    assert kiosk.page.locator("#camera option").count() >= 1
+    kiosk.page.dispatch_event("#camera", "change")
+    kiosk.page.wait_for_selector(".lp-renderer[data-hint=camera], .lp-renderer[data-hint=wait]")
+    kiosk.wait_hint("hold")
+    assert kiosk.page.locator("video").count() == 1
+    kiosk.page.close()
