@@ -141,6 +141,7 @@ class Dispatcher:
         self._ready: deque[Session] = deque()
         self._retries: deque[Lease] = deque()
         self._next_lease = 1
+        self._closed = False
         self._loop = asyncio.get_running_loop()
         self._decoders = ThreadPoolExecutor(DECODER_THREADS, thread_name_prefix="decode")
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
@@ -182,6 +183,7 @@ class Dispatcher:
 
     def close(self) -> None:
         """Stop speaking with the workers."""
+        self._closed = True
         for worker in list(self._workers.values()):
             self._forget(worker)
         self._channel.close()
@@ -254,6 +256,8 @@ class Dispatcher:
         decoding.add_done_callback(lambda future: self._decoded(worker, lease, future))
 
     def _decoded(self, worker: WorkerLink, lease: Lease, future: asyncio.Future[None]) -> None:
+        if self._closed:
+            return
         worker.reserved -= 1
         metrics.STEPS.note("decode", time.monotonic() - lease.begun)
         error = None if future.cancelled() else future.exception()

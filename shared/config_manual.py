@@ -16,6 +16,9 @@ class JwtSection(Section):
     """Signature algorithm; the HS family signs with a shared secret, the others with a PEM key."""
     key: Secret = SecretStr("secret")
     """Shared secret, or a private key as PEM text, or ``file:PATH`` of either."""
+    publishedKeys: list[str] = []
+    """Further public keys of the JWK set, as PEM text or ``file:PATH``: the next key before it
+    signs, and the one before until its last token has expired."""
     issuer: str = "lunapass"
     """Claim ``iss`` of the token."""
     lifetime: Annotated[int, Field(ge=1, le=86_400)] = 300

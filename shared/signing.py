@@ -6,10 +6,14 @@ import base64
 import hashlib
 import hmac
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 
 from shared.config_manual import JwtSection
@@ -32,7 +36,8 @@ class Signer:
         self._key = self._load(_key_text(section))
         public = self._public_jwk()
         self.key_id: str | None = public["kid"] if public else None
-        self._jwks = {"keys": [public] if public else []}
+        own = [public] if public else []
+        self._jwks = {"keys": own + _further_keys(section.publishedKeys, self.key_id)}
 
     def _load(self, text: str) -> Any:
         try:
@@ -46,10 +51,7 @@ class Signer:
     def _public_jwk(self) -> dict[str, Any] | None:
         if self._section.algorithm.startswith("HS"):
             return None
-        public = self._key.public_key()
-        jwk: dict[str, Any] = json.loads(self._algorithm.to_jwk(public))
-        jwk.update(use="sig", alg=self._section.algorithm, kid=_thumbprint(jwk))
-        return jwk
+        return _public_jwk(self._key.public_key(), self._section.algorithm)
 
     @property
     def jwks(self) -> str:
@@ -69,6 +71,44 @@ def derived_key(section: JwtSection, purpose: str) -> bytes:
         ConfigError: the key cannot be read.
     """
     return hmac.digest(_key_text(section).encode(), f"lunapass {purpose}".encode(), "sha256")
+
+
+KINDS: dict[str, type] = {
+    "RS256": rsa.RSAPublicKey,
+    "ES256": ec.EllipticCurvePublicKey,
+    "EdDSA": ed25519.Ed25519PublicKey,
+}
+
+
+def _further_keys(texts: Sequence[str], own: str | None) -> list[dict[str, Any]]:
+    """Public keys that this signer does not sign with; its own is not named twice."""
+    keys = [_published(text) for text in texts]
+    return [key for key in keys if key["kid"] != own]
+
+
+def _published(text: str) -> dict[str, Any]:
+    place = "[LUNA_PASS.JWT] publishedKeys"
+    try:
+        if text.startswith("file:"):
+            text = Path(text.removeprefix("file:")).read_text()
+        key = serialization.load_pem_public_key(text.encode())
+        algorithm = next(name for name, kind in KINDS.items() if isinstance(key, kind))
+        if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name != "secp256r1":
+            raise ValueError("ES256 is for P-256 alone")
+    except OSError as error:
+        raise ConfigError(f"{place}: file {error.filename}: {error.strerror}") from error
+    except (ValueError, StopIteration, UnsupportedAlgorithm) as error:
+        raise ConfigError(
+            f"{place}: holds what is no public key of RS256, ES256 or EdDSA in PEM; "
+            "give public keys only, never a private one"
+        ) from error
+    return _public_jwk(key, algorithm)
+
+
+def _public_jwk(key: Any, algorithm: str) -> dict[str, Any]:
+    jwk: dict[str, Any] = json.loads(get_default_algorithms()[algorithm].to_jwk(key))
+    jwk.update(use="sig", alg=algorithm, kid=_thumbprint(jwk))
+    return jwk
 
 
 def _key_text(section: JwtSection) -> str:

@@ -66,3 +66,57 @@ def test_a_short_secret_in_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("secret\n")
     with pytest.raises(ConfigError, match="at least 32"):
         Signer(JwtSection(key=SecretStr(f"file:{tmp_path}/key")))
+
+
+def public(private: str) -> str:
+    """The public half of a private key, as PEM."""
+    key = serialization.load_pem_private_key(private.encode(), None)
+    return (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
+
+
+def test_keys_are_rotated_without_a_token_that_does_not_verify(tmp_path: Path) -> None:
+    """Old tokens verify after the change, new ones with a set that was fetched before it."""
+    old, new = pem("RS256"), pem("ES256")
+    (tmp_path / "new.pem").write_text(public(new))
+    before = Signer(
+        JwtSection(
+            algorithm="RS256", key=SecretStr(old), publishedKeys=[f"file:{tmp_path}/new.pem"]
+        )
+    )
+    after = Signer(JwtSection(algorithm="ES256", key=SecretStr(new), publishedKeys=[public(old)]))
+    for signer in (before, after):
+        token = signer.sign({"isOk": True})
+        for published in (before.jwks, after.jwks):
+            keys = jwt.PyJWKSet.from_json(published)
+            key = keys[str(jwt.get_unverified_header(token)["kid"])]
+            assert jwt.decode(token, key, algorithms=[str(key.algorithm_name)])
+
+
+def test_the_signing_key_is_published_once(tmp_path: Path) -> None:
+    """Also where the list already has it."""
+    key = pem("EdDSA")
+    section = JwtSection(algorithm="EdDSA", key=SecretStr(key), publishedKeys=[public(key)])
+    assert len(json.loads(Signer(section).jwks)["keys"]) == 1
+
+
+P384 = ec.generate_private_key(ec.SECP384R1()).public_key()
+BAD_KEYS = {
+    "no key": "nonsense",
+    "no file": "file:/nonexistent",
+    "a private key": pem("ES256"),
+    "another curve": P384.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    ).decode(),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_KEYS.values(), ids=BAD_KEYS)
+def test_only_public_keys_are_published(bad: str) -> None:
+    """A private key put there by mistake stops the start and is not shown."""
+    with pytest.raises(ConfigError, match="publishedKeys") as caught:
+        Signer(JwtSection(key=SecretStr("s" * 64), publishedKeys=[bad]))
+    assert "BEGIN" not in str(caught.value)
