@@ -37,12 +37,17 @@ def command() -> None:
 def check_file(file: Path | None) -> None:
     """Tell every fault and warning of FILE, environment variables included.
 
-    Without FILE, the configuration that a start would take is checked. The exit status is 0 when
-    the service can start with it, warnings or not, otherwise 2.
+    Without FILE, the configuration that a start would take is checked. Plugins of the user's own
+    are loaded and judge their arguments. The exit status is 0 when the service can start with it,
+    warnings or not, otherwise 2.
     """
+    from aggregator.plugins.registry import Registry
+
     source = str(file or usual_path() or "defaults")
-    for warning in check(load(file), source):
+    config = load(file)
+    for warning in check(config, source):
         click.echo(f"warning: {warning}", err=True)
+    Registry(config)
     click.echo(f"{source}: valid")
 
 

@@ -24,6 +24,10 @@ FAULTS = {
         '[MIDDLEWARES.WS."nowhere.at_all:Plugin"]\nisEnabled=1',
         "nowhere.at_all:Plugin",
     ),
+    "argument of a user's plugin": (
+        '[MIDDLEWARES.WS."tests.support.plugins:Oracle"]\nisEnabled=1\nargs.patience="long"',
+        '[MIDDLEWARES.WS."tests.support.plugins:Oracle"] args.patience',
+    ),
 }
 
 

@@ -85,6 +85,20 @@ def test_refusal_is_status_2_without_traceback(tmp_path):
     assert "Traceback" not in result.stderr
 
 
+def test_check_loads_the_plugins_of_the_user(tmp_path):
+    """A plugin that cannot be had, or whose arguments do not fit, is told before any start."""
+    file = tmp_path / "file.toml"
+    table = '[LUNA_PASS]\nenv = "development"\n[MIDDLEWARES.WS."{}"]\nisEnabled = 1\n{}\n'
+    file.write_text(table.format("nowhere.at_all:Plugin", ""))
+    with pytest.raises(ConfigError, match=r"nowhere\.at_all:Plugin"):
+        run("check", file)
+    file.write_text(table.format("tests.support.plugins:Oracle", "args.seconds = -1"))
+    with pytest.raises(ConfigError, match=r"args\.seconds"):
+        run("check", file)
+    file.write_text(table.format("tests.support.plugins:Oracle", "args.seconds = 1"))
+    assert run("check", file).exit_code == 0
+
+
 @pytest.mark.parametrize("form", ["toml", "json"])
 def test_show_hides_secrets(tmp_path, form):
     """What is in force is shown without secrets, passwords in addresses among them."""

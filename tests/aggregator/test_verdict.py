@@ -1,0 +1,39 @@
+"""What plugins tell, and to whom: the client in production, in development, and the token."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from aggregator.verdict import VerdictWriter
+from loadtest.look import Look
+from shared.estimation import Profile
+from shared.signing import Signer
+from tests.support.acting import play, seen
+from tests.support.judge import plugin_config
+
+
+@pytest.mark.parametrize(
+    ("env", "told"),
+    [
+        ("production", {"activeLiveness"}),
+        ("development", {"activeLiveness", "aggregateLiveness", "headPose", "eyes"}),
+    ],
+)
+def test_progress_is_no_secret_and_scores_are(env: str, told: set[str]) -> None:
+    """In production the client sees how far it is, and nothing that was measured."""
+    key = "0123456789abcdef0123456789abcdef0123456789abcdef"
+    plugins: dict[str, Any] = {
+        "AggregateLiveness": {"framesCount": 1},
+        "ActiveLiveness": {"interactionsCount": 3},
+    }
+    config = plugin_config(plugins, LUNA_PASS={"env": env, "JWT": {"key": key}})
+    played = play(config, lambda now, codes: Look(), seconds=0.3)
+    writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
+    estimate = seen(Look(), Profile.ACTIVE)
+    status = writer.status(2, estimate, played.last, played.session.context.data)
+    details = json.loads(status)["body"]["details"]
+    assert set(details) - {"faceFramePosition"} == told
+    assert details["activeLiveness"] == {"action": 1, "actions": 3}
