@@ -8,7 +8,7 @@ JOBS   ?= 2
 PYTHON2 ?= python2.7
 TOOLS  := kiosk/node_modules/.installed
 
-.PHONY: help venv models demo kiosk test lint types unit e2e machines chaos format bench soak bench-plumbing docs docs-config lock
+.PHONY: help venv models demo kiosk test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-plumbing docs docs-config lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -49,7 +49,7 @@ e2e: models ## run the tests of the whole service
 	$(BIN)/pytest -n $(JOBS) tests/e2e
 
 machines: models ## run it under systemd, behind proxies and on two hosts (as root)
-	$(BIN)/pytest -n $(JOBS) --dist loadfile tests/machines
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/machines/test_offline.py tests/machines
 
 chaos: $(STAMP) ## break everything while a crowd plays (SECONDS=300 SEED=random)
 	$(BIN)/python -m tests.chaos $(or $(SECONDS),300) $(SEED)
@@ -66,6 +66,12 @@ conformance: $(STAMP) ## run Autobahn's WebSocket suite against the gateway (PYT
 	  PYTHONPATH=build/virtualenv $(PYTHON2) -m virtualenv --quiet build/wstest && \
 	  build/wstest/bin/pip install --quiet autobahntestsuite==0.8.2 )
 	$(BIN)/python -m tests.conformance build/wstest/bin/wstest
+
+wheelhouse: models ## make the archive for installs without network in build/
+	$(BIN)/python -m deploy.wheelhouse
+
+offline: models ## install from that archive without network and run the demonstration there (as root)
+	$(BIN)/pytest -n 0 tests/machines/test_offline.py
 
 format: $(STAMP) ## format, and mend what can be mended
 	$(BIN)/ruff format

@@ -54,7 +54,7 @@ def command(
         host=config.LUNA_PASS.host,
         port=config.LUNA_PASS.port,
         cell_port=config.TRANSPORT.cellPort,
-        program=program or str(Path(sys.prefix) / "bin" / "lunapass"),
+        program=program or _program(units.PROGRAM),
         config=str(config_path.absolute()) if config_path else units.CONFIG,
         video_config=_beside(config_path, units.VIDEO_CONFIG),
         systemd=units.systemd_version(),
@@ -63,6 +63,11 @@ def command(
     units.write(files, directory)
     click.echo(f"{len(files)} files in {directory}: {layout.cells} cell(s), {count} worker(s)")
     click.echo("start:  systemctl daemon-reload && systemctl enable --now lunapass.target")
+
+
+def _program(usual: str) -> str:
+    """The link to the release in use, where the archive's installer made one; else this program."""
+    return usual if Path(usual).exists() else str(Path(sys.prefix) / "bin" / "lunapass")
 
 
 def _beside(config_path: Path | None, usual: str) -> str:

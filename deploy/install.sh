@@ -1,0 +1,121 @@
+#!/usr/bin/env bash
+# Installs or upgrades the service from this archive, without network; or goes back.
+#
+#   ./install.sh [--root DIR] [--python PYTHON]    install beside what is there, then switch to it
+#   ./install.sh --rollback [--root DIR]           switch back to the release before
+#
+# Each release has a folder of its own below /opt/lunapass/releases; the link /opt/lunapass/current
+# names the one in use. The configuration in /etc/lunapass is made once and never overwritten; a new
+# release that does not accept it is not switched to. DIR stands before all these paths.
+set -euo pipefail
+umask 022
+
+here=$(cd "$(dirname "$0")" && pwd)
+root="" python=python3 rollback=""
+while (($# > 0)); do
+    case $1 in
+    --root) root=$(mkdir -p "$2" && cd "$2" && pwd) && shift 2 ;;
+    --python) python=$2 && shift 2 ;;
+    --rollback) rollback=1 && shift ;;
+    *) sed -n '2,9s/^# \{0,1\}//p' "$0" && exit 2 ;;
+    esac
+done
+base=$root/opt/lunapass
+config=$root/etc/lunapass/lunapassapi.config.toml
+kept_releases=3
+
+fail() {
+    echo "install.sh: $*" >&2
+    exit 1
+}
+
+switch_to() { # RELEASE: in one step, so that a start at any moment finds a whole release
+    ln -sfn "releases/$1" "$base/.next"
+    mv -T "$base/.next" "$base/current"
+    echo "current release: $1 ($("$base/current/venv/bin/lunapass" --version))"
+}
+
+restart_units() {
+    [[ -z $root && -d /run/systemd/system ]] || return 0
+    systemctl daemon-reload
+    systemctl try-restart 'lunapass-*.service' lunapassapi.service
+}
+
+current() { [[ -L $base/current ]] && basename "$(readlink "$base/current")" || true; }
+
+go_back() {
+    local now before
+    now=$(current)
+    [[ -n $now ]] || fail "nothing is installed in $base"
+    before=$(ls "$base/releases" | sort -n | awk -v now="$now" '$1 < now' | tail -n 1)
+    [[ -n $before ]] || fail "there is no release before $now"
+    switch_to "$before"
+    restart_units
+}
+
+check_archive() {
+    (cd "$here" && sha256sum --quiet --strict --check SHA256SUMS) ||
+        fail "the archive is damaged; copy it again"
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "$python is too old; name Python 3.11 or newer with --python"
+}
+
+install_release() { # FOLDER
+    local extras pip
+    extras=$(cat "$here/EXTRAS")
+    pip=$(echo "$here"/wheels/pip-*.whl)
+    "$python" -m venv --without-pip "$1/venv"
+    "$1/venv/bin/python" "$pip/pip" install --quiet --no-index --no-cache-dir \
+        --disable-pip-version-check --find-links "$here/wheels" \
+        "open-lunapass${extras:+[$extras]}==$(cat "$here/VERSION")"
+    cp -r "$here/models" "$1/models"
+    "$1/venv/bin/lunapass" models verify --directory "$1/models"
+}
+
+make_config() { # FOLDER
+    [[ ! -e $config ]] || return 0
+    local program=$1/venv/bin/lunapass key
+    key=$("$program" config key)
+    mkdir -p "$(dirname "$config")"
+    (umask 077 && "$program" config show --defaults | sed \
+        -e "s|^key = \"secret\"|key = \"$key\"|" \
+        -e "s|^directory = \"models\"|directory = \"$base/current/models\"|" >"$config")
+    echo "made $config with a signing key of its own"
+}
+
+prepare_system() { # FOLDER
+    [[ -z $root && $EUID == 0 && -d /run/systemd/system ]] || return 0
+    local units
+    units=$("$1/venv/bin/python" -c 'from importlib import resources
+print(resources.files("deploy") / "systemd")')
+    systemd-sysusers "$units/lunapass.sysusers"
+    chgrp lunapass "$config" && chmod 0640 "$config"
+    "$1/venv/bin/lunapass" install-units --config "$config" \
+        --program "$base/current/venv/bin/lunapass"
+}
+
+forget_old_releases() {
+    local now old
+    now=$(current)
+    for old in $(ls "$base/releases" | sort -n | head -n "-$kept_releases"); do
+        [[ $old == "$now" ]] || rm -rf "${base:?}/releases/$old"
+    done
+}
+
+if [[ -n $rollback ]]; then
+    go_back
+    exit
+fi
+check_archive
+mkdir -p "$base/releases"
+release=$(($(ls "$base/releases" | sort -n | tail -n 1) + 1))
+folder=$base/releases/$release
+trap '[[ $(current) == "$release" ]] || rm -rf "$folder"' EXIT
+install_release "$folder"
+make_config "$folder"
+LUNAPASS__MODELS__DIRECTORY="$folder/models" "$folder/venv/bin/lunapass" config check "$config" ||
+    fail "this release does not accept $config; nothing was changed"
+prepare_system "$folder"
+switch_to "$release"
+forget_old_releases
+restart_units

@@ -1,0 +1,116 @@
+"""One archive for machines without network: wheels, models, checksums and the installer.
+
+``python -m deploy.wheelhouse`` (``make wheelhouse``) makes ``lunapass-VERSION-TARGET.tar``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+import click
+
+from inference_pool.models.inventory import inspect, require
+from shared import __version__
+from shared.errors import ResourceError, StartupError
+
+SOURCE = Path(__file__).parents[1]
+EXTRAS = "video,demo"
+SUMS = "SHA256SUMS"
+
+
+@click.command(help="Make the archive for installs without network.")
+@click.option("--output", type=click.Path(path_type=Path), default=Path("build"))
+@click.option("--models", type=click.Path(path_type=Path), default=Path("models"))
+@click.option("--extras", default=EXTRAS, show_default=True, help="Extras to install.")
+@click.option("--platform", help="Wheel platform of the target, such as manylinux_2_28_x86_64.")
+@click.option("--python", "version", help="Python of the target, such as 3.12.")
+def main(
+    output: Path, models: Path, extras: str, platform: str | None, version: str | None
+) -> None:
+    """Collect everything, then pack it."""
+    target = f"{platform or 'local'}-py{version or '.'.join(map(str, sys.version_info[:2]))}"
+    name = f"lunapass-{__version__}-{target}"
+    try:
+        with tempfile.TemporaryDirectory(prefix="lunapass-wheelhouse-") as folder:
+            root = Path(folder) / name
+            collect(root, models, extras, foreign_target(platform, version))
+            archive = pack(root, output)
+    except StartupError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"{archive}: {archive.stat().st_size / 1e6:.0f} MB")
+
+
+def foreign_target(platform: str | None, version: str | None) -> list[str]:
+    """Options of pip for another machine than this one."""
+    options = ["--platform", platform] if platform else []
+    options += ["--python-version", version] if version else []
+    return [*options, "--only-binary=:all:"] if options else []
+
+
+def collect(root: Path, models: Path, extras: str, target: list[str]) -> None:
+    """Bring wheels, models and installer into a folder, and write their checksums.
+
+    Raises:
+        ResourceError: pip cannot get a wheel.
+        ModelError: a model file is missing or different.
+    """
+    _collect_wheels(root / "wheels", extras, target)
+    _, items = inspect(models)
+    require(models, items)
+    (root / "models").mkdir()
+    for item in items:
+        for file in (item.spec.file, item.spec.variant):
+            if (models / file).is_file():
+                shutil.copy2(models / file, root / "models" / file)
+    shutil.copy2(SOURCE / "deploy" / "install.sh", root / "install.sh")
+    (root / "EXTRAS").write_text(f"{extras}\n")
+    (root / "VERSION").write_text(f"{__version__}\n")
+    (root / SUMS).write_text(checksums(root))
+
+
+def _collect_wheels(wheels: Path, extras: str, target: list[str]) -> None:
+    wheels.mkdir(parents=True)
+    _pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(SOURCE))
+    (own,) = wheels.glob("open_lunapass-*.whl")
+    constraint = ["--constraint", str(SOURCE / "requirements.lock")]
+    wanted = [f"{own}[{extras}]" if extras else str(own), "pip"]
+    _pip("download", "--dest", str(wheels), *constraint, *target, *wanted)
+
+
+def _pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ResourceError(f"pip {arguments[0]}: {done.stderr.strip()[-2000:]}")
+
+
+def checksums(root: Path) -> str:
+    """Lines for ``sha256sum --check``, one for each file but their own."""
+    files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != SUMS)
+    digests = ((hashlib.sha256(path.read_bytes()).hexdigest(), path) for path in files)
+    return "".join(f"{digest}  {path.relative_to(root)}\n" for digest, path in digests)
+
+
+def pack(root: Path, output: Path) -> Path:
+    """Pack a folder; who made it and when is left out, so that equal content is equal bytes."""
+    output.mkdir(parents=True, exist_ok=True)
+    archive = output / f"{root.name}.tar"
+    with tarfile.open(archive, "w") as tar:
+        tar.add(root, root.name, filter=_anonymous)
+    return archive
+
+
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    member.uid = member.gid = member.mtime = 0
+    member.uname = member.gname = ""
+    return member
+
+
+if __name__ == "__main__":
+    main()
