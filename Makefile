@@ -54,7 +54,13 @@ machines: models ## run it under systemd, behind proxies and on two hosts (as ro
 chaos: $(STAMP) ## break everything while a crowd plays (SECONDS=300 SEED=random)
 	$(BIN)/python -m tests.chaos $(or $(SECONDS),300) $(SEED)
 
-.PHONY: fuzz conformance bench-connections
+.PHONY: audit fuzz conformance bench-connections
+
+audit: $(STAMP) ## look for known holes in what is installed, where the database can be reached
+	test -x build/audit/bin/pip-audit || ( $(PYTHON) -m venv build/audit && \
+	  build/audit/bin/pip install --quiet pip-audit )
+	timeout 120 build/audit/bin/pip-audit --progress-spinner off --timeout 10 \
+	  --path $(VENV)/lib/python3*/site-packages
 
 fuzz: $(STAMP) ## feed the parsers mutated input (a million texts, 100,000 pictures and more)
 	$(BIN)/pip install --quiet --editable '.[fuzz]'

@@ -10,6 +10,7 @@ import signal
 import socket
 import time
 from collections.abc import Sequence
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 
@@ -106,6 +107,7 @@ class Gateway:
                 request, address_of(connection, request, self._proxies)
             )
         )
+        self._for_good = False
         self._stopped = asyncio.Event()
         self._notifier = Notifier()
         self._slab = make_slab(config)
@@ -154,8 +156,14 @@ class Gateway:
     def _say_ready(self) -> None:
         self._notifier.ready(f"listening on port {self.port}")
 
-    def stop(self) -> None:
-        """Begin to drain."""
+    def stop(self, *, for_good: bool = False) -> None:
+        """Begin to drain.
+
+        Args:
+            for_good: no successor follows, so whoever connects now is told so, and not left to
+                wait in the queue of a socket that others keep open.
+        """
+        self._for_good = for_good
         self._stopped.set()
 
     def reload(self) -> None:
@@ -216,7 +224,7 @@ class Gateway:
     async def _drain(self) -> None:
         """Take no new sessions, let running ones end, then close what is left with 1012."""
         self._notifier.stopping()
-        if self._listeners.kept:
+        if self._listeners.kept and not self._for_good:
             self._leave_the_queue()
         else:
             self._admission.draining = True
@@ -299,8 +307,8 @@ async def _serve(
 ) -> None:
     gateway = Gateway(config, source, listeners, parent=parent)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, gateway.stop)
+    loop.add_signal_handler(signal.SIGTERM, gateway.stop)
+    loop.add_signal_handler(signal.SIGINT, partial(gateway.stop, for_good=True))
     loop.add_signal_handler(signal.SIGHUP, gateway.reload)
     await gateway.run()
 

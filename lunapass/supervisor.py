@@ -115,7 +115,8 @@ class Supervisor:
         process = child.process
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+                # SIGINT tells a gateway that no successor follows.
+                process.send_signal(signal.SIGINT if child.is_gateway else signal.SIGTERM)
             patience = KILL_AFTER_SECONDS + (self._drain if child.is_gateway else 0)
             try:
                 await asyncio.wait_for(process.wait(), patience)
