@@ -63,8 +63,6 @@ class Lease:
     frame: PendingFrame
     profile: Profile
     chances: int = CHANCES
-    begun: float = 0.0
-    sent: float = 0.0
 
 
 @dataclass
@@ -242,7 +240,7 @@ class Dispatcher:
         header = lease.frame.header
         assert header is not None
         worker.reserved += 1
-        lease.begun = time.monotonic()
+        lease.frame.begun = time.monotonic()
         decoding = self._loop.run_in_executor(
             self._decoders,
             decode_into,
@@ -259,7 +257,7 @@ class Dispatcher:
         if self._closed:
             return
         worker.reserved -= 1
-        metrics.STEPS.note("decode", time.monotonic() - lease.begun)
+        metrics.STEPS.note("decode", time.monotonic() - lease.frame.begun)
         error = None if future.cancelled() else future.exception()
         if future.cancelled() or error is not None:
             if error is not None and not isinstance(error, FrameError):
@@ -274,9 +272,9 @@ class Dispatcher:
 
     def _send(self, worker: WorkerLink, lease: Lease) -> None:
         lease.number = self._number()
-        lease.sent = time.monotonic()
+        sent = lease.frame.sent = time.monotonic()
         if not worker.leases:
-            worker.head_since = lease.sent
+            worker.head_since = sent
         worker.leases[lease.number] = lease
         job = Job(
             lease.number,
@@ -290,7 +288,7 @@ class Dispatcher:
         )
         if not self._channel.send([worker.peer, encode(job)]):
             self._lose(worker, "gone")
-        metrics.STEPS.note("dispatch", time.monotonic() - lease.sent)
+        metrics.STEPS.note("dispatch", time.monotonic() - sent)
 
     def _finish(self, lease: Lease, estimate: bytes) -> None:
         self._slots.release(lease.slot)
@@ -348,7 +346,7 @@ class Dispatcher:
         if len(estimate) > MAX_ESTIMATE_BYTES:
             raise MessageError(f"an estimate of {len(estimate)} bytes")
         del worker.leases[done.lease]
-        metrics.STEPS.note("estimate", now - max(worker.head_since, lease.sent))
+        metrics.STEPS.note("estimate", now - max(worker.head_since, lease.frame.sent))
         self._tallies[worker.name].judged += 1
         worker.head_since = now
         self._finish(lease, estimate)

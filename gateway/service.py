@@ -32,6 +32,7 @@ from gateway.ledger import Ledger
 from gateway.session_store import SessionStore
 from gateway.sessions import Sessions
 from gateway.statistics import PROMETHEUS, Statistics
+from gateway.traces import Traces
 from shared.cells import role_name, worker_count
 from shared.config import Config
 from shared.config_source import ConfigSource
@@ -125,6 +126,9 @@ class Gateway:
         self._link = JudgementLink(self._config, sessions.all, sessions.receive, ledger)
         self._statistics = Statistics(sessions, self._dispatcher, self._link, ledger)
         self._routes = self._make_routes()
+        settings = self._config.TRACES
+        self._traces = Traces(settings) if settings.isEnabled else None
+        sessions.trace = self._traces.frame if self._traces else None
         sessions.submit = self._dispatcher.submit
         sessions.ask_open = self._link.open
         sessions.ask_verdict = self._link.judge
@@ -149,6 +153,8 @@ class Gateway:
         finally:
             if self._sessions.store is not None:
                 await self._sessions.store.close()
+            if self._traces is not None:
+                self._traces.close()
             self._dispatcher.close()
             self._link.close()
             self._slab.close()

@@ -38,6 +38,8 @@ class PendingFrame:
         header: what its header says.
         received: monotonic time of its arrival.
         deadline: monotonic time at which it is answered at the latest.
+        begun: monotonic time at which its decoding began.
+        sent: monotonic time at which it went to a worker.
         asked: monotonic time at which its verdict was asked for.
         estimate: its estimate, once a worker gave one; then the verdict is awaited.
         at: time of its arrival, seconds of the epoch, once it has its estimate.
@@ -51,6 +53,8 @@ class PendingFrame:
     deadline: float
     estimate: bytes | None = None
     at: float = 0.0
+    begun: float = 0.0
+    sent: float = 0.0
     asked: float = 0.0
     answered: bool = False
 

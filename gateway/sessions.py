@@ -65,6 +65,7 @@ class Sessions:
         self._asked_owners = 0.0
         self.sinks: tuple[SinkHealth, ...] = ()
         self._resuming: dict[tuple[str, bytes], asyncio.Future[Session | None]] = {}
+        self.trace: Callable[[Session, PendingFrame, float], None] | None = None
         self.submit: Callable[[Session], None]
         self.ask_open: Callable[[Session], None]
         self.ask_verdict: Callable[[Session, PendingFrame], None]
@@ -349,6 +350,8 @@ class Sessions:
         metrics.STEPS.note("judge", now - frame.asked)
         metrics.STEPS.note("answer", now - frame.received)
         metrics.ANSWERS.note(now - frame.received, now)
+        if self.trace is not None:
+            self.trace(session, frame, now)
         if session.outlet is not None:
             session.outlet.send(status)
 

@@ -192,6 +192,17 @@ class SessionStoreSection(Section):
     """Seconds to wait for Redis."""
 
 
+class TracesSection(Section):
+    """OpenTelemetry traces of frames; they need the extra ``traces``."""
+
+    isEnabled: Flag = False
+    """Make traces."""
+    share: Unit = 0.01
+    """Share of the frames to trace."""
+    endpoint: str = "http://127.0.0.1:4318/v1/traces"
+    """Address that takes OTLP over HTTP."""
+
+
 class SupervisorSection(Section):
     """How ``lunapass run`` keeps the roles alive."""
 
@@ -236,5 +247,7 @@ class Config(Section):
     """Bounds; what happens at each is told in docs/limits.md."""
     SESSION_STORE: SessionStoreSection = SessionStoreSection()
     """Redis that lets clients resume at another machine's gateway (docs/scaling.md)."""
+    TRACES: TracesSection = TracesSection()
+    """OpenTelemetry traces of frames; they need the extra ``traces``."""
     SUPERVISOR: SupervisorSection = SupervisorSection()
     """How ``lunapass run`` keeps the roles alive."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from lunapass.client import Client
 from shared.protocol import Command
-from tests.support.service import UNPACED, Service, running
+from tests.support.service import ROOT, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 
 FRAMES = 12
@@ -111,6 +112,21 @@ def test_a_proxy_does_not_open_them(played: Played, path: str) -> None:
     answer = httpx.get(address, headers={"X-Forwarded-For": "192.0.2.1"}, trust_env=False)
     assert answer.status_code == 403
     assert "lunapass" not in answer.text
+
+
+def test_the_dashboard_asks_for_what_there_is(played: Played) -> None:
+    """Every series, and every role and step, that a panel of the dashboard queries is exposed."""
+    text = played.service.get("/metrics").text
+    exposed = set(re.findall(r"^(lunapass_\w+)", text, re.M))
+    exposed |= set(re.findall(r"^# TYPE (lunapass_\w+)", text, re.M))
+    board = json.loads((ROOT / "deploy" / "grafana" / "lunapass.json").read_text())
+    queries = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    asked = {name for query in queries for name in re.findall(r"lunapass_\w+", query)}
+    assert len(asked) > 10
+    assert asked <= exposed
+    for steps in re.findall(r'step=~?"([^"]+)"', " ".join(queries)):
+        for step in set(steps.split("|")) - {"descriptor"}:  # only with FaceMatcher
+            assert f'step="{step}"' in text, step
 
 
 def test_statistics_are_json_without_surprises(played: Played) -> None:

@@ -1,0 +1,84 @@
+"""Traces: a span for a frame and one for each of its steps, of the sample alone."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from gateway.limits import TokenBucket
+from gateway.session import PendingFrame, Session
+from gateway.traces import Traces
+from shared.config import TracesSection
+from shared.errors import ConfigError
+from shared.estimation import Estimate, Profile, Stage
+from shared.messages import Open, encode_estimate
+
+sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="the extra traces is not installed")
+SESSION = "0" * 32
+
+
+def session() -> Session:
+    opened = Open("i", SESSION, 1.0, 2, bytes(32))
+    return Session(SESSION, opened, "192.0.2.1", TokenBucket(1, 1), 0.0)
+
+
+def frame(received: float, timings: dict[str, float]) -> PendingFrame:
+    """A frame that took 10 ms for each of queue, decode, estimate and judge."""
+    made = PendingFrame(7, b"", None, received, received + 5)
+    made.begun, made.sent, made.asked = received + 0.01, received + 0.02, received + 0.03
+    made.estimate = encode_estimate(
+        Estimate(640, 480, Profile.PASSIVE, Stage.QUALITY, timings=timings)
+    )
+    return made
+
+
+def spans(share: float, count: int = 1, **timings: float) -> list[sdk.ReadableSpan]:
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter = InMemorySpanExporter()
+    traces = Traces(TracesSection(isEnabled=True, share=share), exporter)
+    for _ in range(count):
+        received = time.monotonic()
+        traces.frame(session(), frame(received, timings), received + 0.04)
+    traces.close()
+    return list(exporter.get_finished_spans())
+
+
+def milliseconds(span: sdk.ReadableSpan) -> float:
+    assert span.end_time is not None
+    assert span.start_time is not None
+    return (span.end_time - span.start_time) / 1e6
+
+
+def test_each_step_is_a_span_of_the_frame() -> None:
+    """With their durations, and the stages of the estimation inside of it."""
+    made = {span.name: span for span in spans(1.0, faces=4.0, quality=3.0)}
+    assert set(made) == {"frame", "queue", "decode", "estimate", "judge", "faces", "quality"}
+    assert milliseconds(made["frame"]) == pytest.approx(40, abs=0.01)
+    for step in ("queue", "decode", "estimate", "judge"):
+        assert milliseconds(made[step]) == pytest.approx(10, abs=0.01)
+        assert made[step].parent.span_id == made["frame"].context.span_id  # type: ignore[union-attr]
+    assert milliseconds(made["faces"]) == pytest.approx(4, abs=0.01)
+    assert made["faces"].parent.span_id == made["estimate"].context.span_id  # type: ignore[union-attr]
+    assert made["faces"].end_time == pytest.approx(made["quality"].start_time, abs=1000)
+
+
+def test_only_numbers_go_out() -> None:
+    """Session and frame, and nothing measured on the person."""
+    (whole,) = [span for span in spans(1.0) if span.name == "frame"]
+    assert dict(whole.attributes or {}) == {"session": SESSION, "seq": 7}
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.5, 20, 80), (1.0, 100, 100)])
+def test_only_the_share_is_traced(share: float, least: int, most: int) -> None:
+    """Of a hundred frames."""
+    made = [span for span in spans(share, 100) if span.name == "frame"]
+    assert least <= len(made) <= most
+
+
+def test_without_the_extra_the_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line that names the key and what to do."""
+    monkeypatch.setitem(__import__("sys").modules, "opentelemetry.sdk.trace", None)
+    with pytest.raises(ConfigError, match=r"\[TRACES\] isEnabled.*extra 'traces'"):
+        Traces(TracesSection(isEnabled=True))
