@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from evaluation.degradations import darker_skin, skin_mask
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points
@@ -110,3 +111,15 @@ def test_nobody_covers_the_mouth_in_the_stills(backend: OnnxBackend, media: Path
     """A beard, a grin and a tongue are not occlusion."""
     for path in sorted((media / "stills").glob("*.jpg")):
         assert measured(backend, path).occluded < MOST / 2, path.name
+
+
+@pytest.mark.parametrize("share", [0.35, 0.12])
+def test_darker_skin_is_not_occlusion(backend: OnnxBackend, media: Path, share: float) -> None:
+    """Nobody is asked to uncover the face for the colour of the skin."""
+    for path in sorted((media / "stills").glob("*.jpg")):
+        image = np.asarray(cv2.imread(str(path)), np.uint8)
+        (face,) = backend.detect(image)
+        backend.head_pose(image, face)
+        darker = darker_skin(image, skin_mask(image, mesh_of(face)), share)
+        (found,) = backend.detect(darker)
+        assert backend.mouth(darker, found).occluded <= MOST, path.name
