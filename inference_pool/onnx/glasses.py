@@ -16,6 +16,9 @@ from shared.estimation import Glasses, Image
 WIDTH, HEIGHT = 128, 64
 GLASSES_BELOW = -1.0
 """Logit below which there are glasses; squeezed eyes without any gave -0.4."""
+SKIN_LUMA, MOST_LIFT = 150.0, 4.0
+"""Luma of the skin that darker pictures are lightened to, and by how much at most; else the network
+takes very dark skin for glasses."""
 DARK_LENS = 0.35
 """Luma about the eyes over that of the skin below which a lens is dark."""
 
@@ -67,6 +70,9 @@ class GlassesKind:
         if not area.size:
             raise EstimationError("the eyes are outside the frame")
         cv2.resize(area, (WIDTH, HEIGHT), dst=self._crop)
+        lift = SKIN_LUMA / max(1.0, _luma(image, mesh, _CHEEKS_AND_FOREHEAD))
+        if lift > 1:
+            cv2.convertScaleAbs(self._crop, dst=self._crop, alpha=min(lift, MOST_LIFT))
         return float(network.run(self._crop)[0].ravel()[0])
 
 
