@@ -104,6 +104,8 @@ class AggregateLivenessArgs(Section):
 
     framesCount: Annotated[int, Field(ge=1, le=1000)] = 3
     """Frames whose mean liveness decides."""
+    earlyDecision: Flag = False
+    """1 decides sooner, either way, once the frames agree enough (a sequential test)."""
 
 
 class AggregateLivenessPlugin(Switch):

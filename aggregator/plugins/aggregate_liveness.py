@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
+from aggregator.plugins.sequential_test import SequentialTest
 from shared.checks import Rules
 from shared.codes import Code
 from shared.config import Config
@@ -20,10 +21,11 @@ class AggregateLiveness(Plugin):
     """Asks for the mean of the last scores to reach ``livenessScore``.
 
     Every frame on which liveness was measured counts, also one whose own score was too low; only
-    a frame unfit for the measure does not.
+    a frame unfit for the measure does not. With ``earlyDecision`` frames that agree decide sooner:
+    for the person, or, ending the session, against.
 
     Args:
-        args: how many frames.
+        args: how many frames, and whether fewer may do.
         rules: thresholds.
     """
 
@@ -32,6 +34,7 @@ class AggregateLiveness(Plugin):
     def __init__(self, args: AggregateLivenessArgs, rules: Rules) -> None:
         self._thresholds = rules.thresholds
         self._scores: deque[float] = deque(maxlen=args.framesCount)
+        self._test = SequentialTest() if args.earlyDecision else None
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
@@ -46,8 +49,12 @@ class AggregateLiveness(Plugin):
         measured = frame.estimate.liveness
         if measured is not None and measured.quality_score >= self._thresholds.livenessQualityScore:
             self._scores.append(measured.score)
+            if self._test is not None:
+                self._test.see(measured.score >= self._thresholds.livenessScore)
             context.data[DATA] = self._summary()
-        if not frame.ok:
+        if self._test is not None and self._test.refuses:
+            frame.refuse(Code.LOW_LIVENESS, end=True)
+        if not frame.ok or (self._test is not None and self._test.accepts):
             return
         if len(self._scores) < (self._scores.maxlen or 0):
             frame.refuse(Code.AGGREGATING)

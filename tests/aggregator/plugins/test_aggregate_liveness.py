@@ -12,8 +12,11 @@ from shared.messages import Open
 from tests.support.judge import SESSION, live, plugin_config
 
 
-def judge(estimates: list[Estimate], frames: int = 3) -> tuple[Session, list[Outcome]]:
-    config = plugin_config({"AggregateLiveness": {"framesCount": frames}})
+def judge(
+    estimates: list[Estimate], frames: int = 3, *, early: bool = False
+) -> tuple[Session, list[Outcome]]:
+    arguments = {"framesCount": frames, "earlyDecision": early}
+    config = plugin_config({"AggregateLiveness": arguments})
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
     session = Session(opened, Registry(config).plugins(), config.LIVENESS)
     outcomes = []
@@ -67,3 +70,23 @@ def test_mean_and_spread_are_told() -> None:
         "spread": 0.3,
         "frames": 3,
     }
+
+
+def test_early_decision_for_the_person() -> None:
+    """Four agreeing frames do instead of ten."""
+    _, outcomes = judge([live()] * 4, 10, early=True)
+    assert [outcome.accepted for outcome in outcomes] == [False] * 3 + [True]
+
+
+def test_early_decision_against() -> None:
+    """Three frames that are not live end the session; without the option it goes on."""
+    _, outcomes = judge([low(0.1)] * 3, 10, early=True)
+    assert (outcomes[-1].final, outcomes[-1].accepted) == (True, False)
+    assert outcomes[-1].errors == (Code.LOW_LIVENESS,)
+    assert not judge([low(0.1)] * 3, 10)[1][-1].final
+
+
+def test_no_early_decision_on_a_frame_that_fails() -> None:
+    """However sure the liveness is, the frame of the verdict has to pass every check itself."""
+    _, outcomes = judge([live()] * 3 + [live(errors=(Code.GLARE,))], 10, early=True)
+    assert not outcomes[-1].final
