@@ -8,7 +8,7 @@ JOBS   ?= 2
 PYTHON2 ?= python2.7
 TOOLS  := kiosk/node_modules/.installed
 
-.PHONY: help venv models demo kiosk test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-plumbing docs docs-config lock
+.PHONY: help venv models demo kiosk test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-plumbing bench-video docs docs-config lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -88,6 +88,9 @@ bench: models ## run the benchmarks (ONLY=efficiency,latency for some), write bu
 
 soak: models ## play a crowd against a service of its own for SECONDS (600), write build/soak
 	$(BIN)/python -m benchmarks.soak $(or $(SECONDS),600)
+
+bench-video: $(STAMP) ## compare the video worker with the ffmpeg command
+	$(BIN)/python -m benchmarks.video
 
 bench-plumbing: $(STAMP) ## print the CPU of gateway and aggregator for each frame
 	$(BIN)/python -m benchmarks.plumbing

@@ -26,6 +26,7 @@ from shared.redis_connection import connect
 from video_builder import output
 from video_builder.descent import die_with_this_process
 from video_builder.job import Builder, VideoJob
+from video_builder.memory import return_large_blocks
 from video_builder.queue import VideoQueue
 from video_builder.task import Tasks
 
@@ -132,6 +133,7 @@ def run(config: VideoConfig) -> None:
         logging.getLogger("rq").setLevel(logging.WARNING)
         logging.getLogger("rq.worker").setLevel(logging.WARNING)
     cv2.setNumThreads(1)
+    return_large_blocks()
     builder = Builder(config, Tasks(Path(config.WORKER.task)))
     _prepare_folder(Path(config.VIDEO.directory))
     die_with_this_process()
