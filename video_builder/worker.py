@@ -54,9 +54,11 @@ class VideoWorker(Worker):
         self._lease = config.WORKER.leaseSeconds
         self._notifier = notifier
         interval = self._lease // RENEWALS
+        connection = connect(config.REDIS.connectionString)
+        connection.ping()
         super().__init__(
             config.REDIS.queueNames,
-            connection=connect(config.REDIS.connectionString),
+            connection=connection,
             job_class=VideoJob.of(builder),
             serializer=JSONSerializer,
             worker_ttl=self._lease,
@@ -146,10 +148,8 @@ def run(config: VideoConfig) -> None:
 
 def _work(builder: Builder, notifier: Notifier) -> bool:
     """Work as long as Redis is there; return whether the worker is to end."""
-    worker = None
     try:
         worker = VideoWorker(builder, notifier)
-        worker.work(with_scheduler=True)
     except (AuthenticationError, ResponseError) as error:
         raise ResourceError(
             f"[REDIS] connectionString: Redis refuses this worker: {error}; correct the address, "
@@ -157,8 +157,12 @@ def _work(builder: Builder, notifier: Notifier) -> bool:
         ) from error
     except RedisError as error:
         log.error("Redis cannot be reached", extra={"fields": {"why": str(error)}})
-    if worker is None:
         return False
+    try:
+        worker.work(with_scheduler=True)
+    except RedisError as error:
+        if not worker.was_stopped:
+            log.error("Redis is lost", extra={"fields": {"why": str(error)}})
     worker.end_horse()
     return worker.was_stopped
 

@@ -150,12 +150,12 @@ class Workshop:
         log = self.folder / "ran"
         return log.read_text().split() if log.exists() else []
 
-    def lunapass(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run ``lunapass video`` with arguments."""
+    def lunapass(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run ``lunapass video`` with arguments and environment variables."""
         return subprocess.run(
             [sys.executable, "-m", "lunapass", "video", "--config", str(self.config), *arguments],
             cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, "PYTHONPATH": str(ROOT), **variables},
             capture_output=True,
             text=True,
             timeout=60,

@@ -16,9 +16,13 @@ from rq import Callback, Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from shared.config_video import VideoSection
 from shared.video_store import JOB_FUNCTION, frames_key, job_id
 from tests.support.redis_server import RedisServer, running_redis
+from tests.support.service import ROOT
 from tests.support.video import Workshop, enqueue, session_frames, store, wait_for, workshop
+from video_builder.film import make
+from video_builder.task import Tasks
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +178,43 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_job(
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(20) == 0
         assert shop.ran() == ["last"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "fault"),
+    [
+        ("VIDEO__DIRECTORY", "/proc/videos", "[VIDEO] directory: /proc/videos cannot be written"),
+        ("WORKER__TASK", "none.py", "[WORKER] task: none.py is no Python file"),
+        ("REDIS__CONNECTIONSTRING", "redis://127.0.0.1:x", "address of Redis cannot be understood"),
+        ("REDIS__CONNECTIONSTRING", "redis://nobody:wrong@{}", "Redis refuses this worker"),
+    ],
+)
+def test_a_fault_at_the_start_is_one_line(
+    redis: RedisServer, shop: Workshop, key: str, value: str, fault: str
+) -> None:
+    """The worker does not start, and tells what to correct."""
+    value = value.format(f"127.0.0.1:{redis.port}")
+    ran = shop.lunapass(**{f"LUNAPASSVIDEO__{key}": value})
+    assert ran.returncode == 2
+    assert fault in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+def test_a_task_file_that_cannot_run_is_told(shop: Workshop) -> None:
+    """The check runs the task file and names its functions or its fault."""
+    assert "valid; tasks: task.fail, task.moody, task.run" in shop.lunapass("check").stdout
+    (shop.folder / "broken.py").write_text("import nonsense")
+    ran = shop.lunapass("check", LUNAPASSVIDEO__WORKER__TASK="broken.py")
+    assert ran.returncode == 2
+    assert "No module named 'nonsense'" in ran.stderr
+
+
+def test_the_example_task_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The task that comes with the service moves both files, and a second call does no harm."""
+    tasks = Tasks(ROOT / "config" / "lunapassvideo.task.py")
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        film = make("abcd", None, lambda: session_frames(3), VideoSection(directory="videos"))
+        tasks.find("task.run")(film)
+        assert sorted(os.listdir("ARCHIVE/ab")) == ["abcd.json", "abcd.mp4"]
+        assert os.listdir("videos") == []
