@@ -264,5 +264,5 @@ def _unavailable() -> ProtocolError:
     return ProtocolError(
         "the service cannot judge at the moment, try again",
         code="service.unavailable",
-        close_code=CloseCode.OVERLOADED,
+        close_code=CloseCode.RESTART,
     )

@@ -12,7 +12,7 @@ import httpx
 
 from lunapass.client import Client
 from tests.support.service import Service, running
-from tests.support.stamp import stamped_jpeg
+from tests.support.stamp import HANG, stamped_jpeg
 
 SETTINGS = "[SUPERVISOR]\ncrashLimit = 3\nrespawnDelay = 0.05\n"
 
@@ -58,3 +58,22 @@ async def test_an_aggregator_that_keeps_dying_ends_the_service() -> None:
     with running(SETTINGS, workers=1) as service:
         kill_anew(service, "aggregator", 3)
         assert await asyncio.to_thread(service.process.wait, 30) == 1
+
+
+async def test_a_frame_that_hangs_workers_is_answered() -> None:
+    """Two workers stand still over one frame: code 2, both are replaced, the next frame works."""
+    watchful = "[SUPERVISOR]\nwatchdogSeconds = 2.0\nrespawnDelay = 0.05\n"
+    with running(watchful, workers=2, worker_settings="jobTimeout = 0.5") as service:
+        before = set(service.pids("worker"))
+        async with Client(service.url) as client:
+            await client.send_frame(stamped_jpeg(HANG, 1))
+            assert (await client.receive()).body["errors"] == [2]
+            for _ in range(200):
+                if len(after := set(service.pids("worker")) - before) == 2:
+                    break
+                await asyncio.sleep(0.1)
+        assert len(after) == 2
+        await asyncio.to_thread(service.wait_ready)
+        async with Client(service.url) as client:
+            await client.send_frame(stamped_jpeg(7, 30))
+            assert (await client.receive()).body["isOk"]

@@ -73,7 +73,7 @@ async def test_a_client_waits_while_the_aggregator_begins_anew(service: Service)
 
 
 async def test_without_an_aggregator_a_client_is_told_to_come_again() -> None:
-    """No session is promised that could not be kept; 1013 asks for a later attempt."""
+    """No session is promised that could not be kept; 1012 asks for another attempt."""
     with running("[LIMITS]\nconnectTimeout = 0.5\n", workers=1) as service:
         aggregator = service.pids("aggregator")[0]
         os.kill(aggregator, signal.SIGSTOP)
