@@ -8,6 +8,9 @@ from shared.estimation import Image
 
 Colour = tuple[int, int, int]
 """Blue, green, red, each 0..255."""
+DARK: Colour = (0, 0, 0)
+STEPS = (-1, 0, 1)
+"""Where the outline is drawn; a thicker letter would not do, since OpenCV makes it wider too."""
 
 
 def write(image: Image, line: str, origin: tuple[int, int], unit: int, colour: Colour) -> None:
@@ -20,14 +23,9 @@ def write(image: Image, line: str, origin: tuple[int, int], unit: int, colour: C
         unit: size, 1 for a picture of 640 pixels.
         colour: of the letters.
     """
-    for thickness, shade in ((3 * unit, (0, 0, 0)), (unit, colour)):
+    x, y = origin
+    around = ((x + unit * across, y + unit * down) for across in STEPS for down in STEPS)
+    for place, shade in (*((place, DARK) for place in around), (origin, colour)):
         cv2.putText(
-            image,
-            line,
-            origin,
-            cv2.FONT_HERSHEY_SIMPLEX,
-            0.45 * unit,
-            shade,
-            thickness,
-            cv2.LINE_AA,
+            image, line, place, cv2.FONT_HERSHEY_SIMPLEX, 0.45 * unit, shade, unit, cv2.LINE_AA
         )
