@@ -1,0 +1,94 @@
+"""Two cells of one machine: one port for all, one for each, and faults that stay within a cell."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from lunapass.client import Client
+from shared.protocol import Command
+from tests.machines.machine import wait_until
+from tests.support.service import UNPACED, Service, free_port, running
+from tests.support.stamp import stamped_jpeg
+
+CELLS = 2
+
+
+def port_block() -> int:
+    """First of some ports that are free together."""
+    while True:
+        first = free_port()
+        if first + CELLS < 65_536:
+            return first
+
+
+@pytest.fixture(scope="module")
+def cells() -> Iterator[tuple[Service, int]]:
+    """A service of two cells with a worker each, and the port of the first cell alone."""
+    first = port_block()
+    with running(f"cells = {CELLS}\ncellPort = {first}\n{UNPACED}", workers=CELLS) as service:
+        for number in range(CELLS):
+            wait_until(lambda port=first + number: ready(port), "each cell")
+        yield service, first
+
+
+def ready(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def cell_of(client: Client) -> str:
+    return str(client.session_id)[:2]
+
+
+async def succeeds(client: Client) -> bool:
+    await client.send_frame(stamped_jpeg(1, 50))
+    await client.receive()
+    return bool((await client.receive()).body["isOk"])
+
+
+async def test_new_sessions_are_spread_over_the_cells(cells: tuple[Service, int]) -> None:
+    """The kernel gives connections at the common port to both, and each does its work."""
+    service, _ = cells
+    met = set()
+    for _ in range(64):
+        async with Client(service.url) as client:
+            met.add(cell_of(client))
+            assert await succeeds(client)
+        if len(met) == CELLS:
+            break
+    assert met == {"00", "01"}
+
+
+async def test_each_cell_has_its_own_port(cells: tuple[Service, int]) -> None:
+    """What a balancer needs: cell K alone at cellPort + K."""
+    _, first = cells
+    for number in range(CELLS):
+        async with Client(f"ws://127.0.0.1:{first + number}/ws") as client:
+            assert cell_of(client) == f"{number:02x}"
+
+
+async def test_a_cell_s_fault_stays_within_it(cells: tuple[Service, int]) -> None:
+    """One cell's gateway dies: the other goes on, and the session is resumed at its own."""
+    service, first = cells
+    urls = [f"ws://127.0.0.1:{first + number}/ws" for number in range(CELLS)]
+    async with Client(urls[0]) as hit, Client(urls[1]) as other:
+        await hit.send_frame(stamped_jpeg(1, 1))
+        await hit.receive()
+        dead = next(pid for pid in service.pids("gateway-0"))
+        os.kill(dead, signal.SIGKILL)
+        assert await succeeds(other)
+    # No waiting for it: the connection waits in the kernel for the next gateway.
+    again = Client(urls[0], session_id=hit.session_id, resume_token=hit.resume_token)
+    async with again:
+        assert again.connected is not None
+        assert again.connected.command is Command.CONNECTED
+        assert await succeeds(again)
+    await asyncio.to_thread(wait_until, lambda: ready(first), "the cell")
