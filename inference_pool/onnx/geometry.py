@@ -82,6 +82,19 @@ def distance(first: Points, second: Points) -> float:
     return float(np.hypot(first[0] - second[0], first[1] - second[1]))
 
 
+def quantile(values: Points, share: float) -> Points:
+    """Quantile along the first axis, between neighbours linear; the median for a half.
+
+    It is what ``numpy.quantile`` gives, without the generality that costs more than the sorting.
+    """
+    ordered = np.sort(values, axis=0)
+    place = share * (len(values) - 1)
+    below = int(place)
+    above = min(below + 1, len(values) - 1)
+    between: Points = ordered[below] + (ordered[above] - ordered[below]) * np.float32(place - below)
+    return between
+
+
 def ramp(value: float, zero: float, one: float) -> float:
     """Map a value linearly so that ``zero`` gives 0 and ``one`` gives 1, clipped to 0..1."""
     return min(1.0, max(0.0, (value - zero) / (one - zero)))

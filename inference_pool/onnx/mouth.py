@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_pool.onnx.geometry import Points, Square, distance, line_angle, ramp
+from inference_pool.onnx.geometry import Points, Square, distance, line_angle, quantile, ramp
 from shared.estimation import Image, Mouth
 
 INNER_LIPS = (13, 14)
@@ -83,12 +83,12 @@ class MouthState:
 
 def _contrast(crop: Image, points: Points) -> float:
     """Colour difference between the lips and the skin around them, in equal light."""
-    cheek = max(1.0, float(np.median(_sample(_luma(crop), points[list(_CHEEKS)]))))
+    cheek = max(1.0, float(quantile(_sample(_luma(crop), points[list(_CHEEKS)]), 0.5)))
     lift = min(LIGHTEST_LIFT, max(DARKEST_LIFT, CHEEK_LUMA / cheek))
     colours = _lab(crop, lift)
     lips = (points[list(_OUTLINE)] + points[list(_OPENING)]) * np.float32(0.5)
-    lip = np.median(_sample(colours, lips), axis=0)
-    around = np.median(_sample(colours, points[list(_SKIN_AROUND)]), axis=0)
+    lip = quantile(_sample(colours, lips), 0.5)
+    around = quantile(_sample(colours, points[list(_SKIN_AROUND)]), 0.5)
     return float(np.linalg.norm(lip - around))
 
 
@@ -105,7 +105,7 @@ def _line(crop: Image, points: Points) -> float:
     lips = (upper_lip + lower_lip) / 2
     darker = np.log2((lips + BLACK) / (between.min(axis=0) + BLACK))
     lighter = np.log2((between.max(axis=0) + BLACK) / (lips + BLACK))
-    return float(max(np.median(darker), np.median(lighter)))
+    return float(max(quantile(darker, 0.5), quantile(lighter, 0.5)))
 
 
 def _span(mesh: Points, ends: Sequence[int]) -> float:

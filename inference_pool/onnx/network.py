@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -57,6 +58,7 @@ class Network:
         self._channels_last = shape[3] == 3
         self._rgb = rgb
         self._scale, self._offset = np.float32(scale), np.float32(offset)
+        self._planes: Image = np.empty((3, *shape[2:]), np.uint8)
         try:
             self.run(np.zeros(shape[1:] if self._channels_last else (*shape[2:], 3), np.uint8))
         except EstimationError as error:
@@ -75,9 +77,7 @@ class Network:
         Raises:
             EstimationError: the runtime failed.
         """
-        pixels = picture[:, :, ::-1] if self._rgb else picture
-        arranged = pixels if self._channels_last else pixels.transpose(2, 0, 1)
-        np.multiply(arranged, self._scale, out=self._input[0])
+        np.multiply(self._arranged(picture), self._scale, out=self._input[0])
         if self._offset:
             self._input += self._offset
         try:
@@ -85,3 +85,10 @@ class Network:
         except Exception as error:  # onnxruntime's errors share no base class of their own
             raise EstimationError(f"the model runtime failed: {error}") from error
         return result
+
+    def _arranged(self, picture: Image) -> Image:
+        """Give the pixels in the model's order of channels and axes."""
+        if self._channels_last:
+            return picture[:, :, ::-1] if self._rgb else picture
+        cv2.split(picture, list(self._planes))  # faster than to read across the channels
+        return self._planes[::-1] if self._rgb else self._planes

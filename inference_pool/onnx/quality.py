@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_pool.onnx.geometry import ramp, width_and_height
+from inference_pool.onnx.geometry import quantile, ramp, width_and_height
 from shared.errors import EstimationError
 from shared.estimation import Box, Image, Quality
 
@@ -124,7 +124,7 @@ def exposure(luma: Luma) -> float:
     the light than any mean does. A face that is black beside bright highlights is dark as well.
     """
     skin = luma[_SKIN]
-    bright = max(1.0, float(np.percentile(skin, HIGHLIGHT_SHARE)))
+    bright = max(1.0, float(quantile(skin, HIGHLIGHT_SHARE / 100)))
     lost = np.maximum(SHADOWS - skin, 0) / SHADOWS
     return min(
         ramp(float(np.log2(bright)), float(np.log2(DARKEST)), float(np.log2(BRIGHT))),
@@ -145,7 +145,7 @@ def evenness(luma: Luma) -> float:
 
 def _stops(luma: Luma) -> float:
     """Median of some pixels in stops of linear light (sRGB, IEC 61966-2-1)."""
-    value = max(1.0, float(np.median(luma))) / 255
+    value = max(1.0, float(quantile(luma, 0.5))) / 255
     linear = value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
     return float(np.log2(linear))
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_pool.onnx.geometry import Square, distance, line_angle, ramp
+from inference_pool.onnx.geometry import Square, distance, line_angle, quantile, ramp
 
 finite = st.floats(-1000, 1000)
 
@@ -60,3 +60,12 @@ def test_ramp_is_linear_and_clipped(value: float, mapped: float) -> None:
     """A ramp is 0 up to the first value and 1 from the second."""
     assert ramp(value, 2, 4) == mapped
     assert ramp(-value, -2, -4) == mapped
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 0.995, 1.0])
+@pytest.mark.parametrize("shape", [(1, 3), (2, 3), (7, 3), (100, 3), (4205,)])
+def test_a_quantile_is_the_usual_one(shape: tuple[int, ...], share: float) -> None:
+    """The fast one gives what numpy's general one gives."""
+    values = np.random.default_rng(0).random(shape, np.float32)
+    expected = np.quantile(values, share, axis=0)
+    np.testing.assert_allclose(quantile(values, share), expected, rtol=1e-5)
