@@ -17,7 +17,7 @@ FAULTS = {
         "models pull",
     ),
     "no slab directory": (
-        '[TRANSPORT]\nslabDirectory="/nonexistent"\nruntimeDirectory="RUN"',
+        '[TRANSPORT]\nslabDirectory="/dev/null"\nruntimeDirectory="RUN"',
         "TRANSPORT.slabDirectory",
     ),
     "unknown plugin": (
