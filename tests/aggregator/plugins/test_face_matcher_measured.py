@@ -1,0 +1,72 @@
+"""The default similarity, against descriptors of real pictures and of a synthetic person."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from aggregator.plugins.face_matcher import LEAST_SHARE
+from inference_pool.onnx.backend import OnnxBackend
+from loadtest.look import Look
+from loadtest.person import Person
+from lunapass.demo import portrait_of
+from shared.config import Config
+from shared.estimation import Image
+
+SIMILARITY = Config().MIDDLEWARES.WS.FaceMatcher.args.similarity
+LEAST = LEAST_SHARE * SIMILARITY
+PEOPLE = ("astronaut.png", "obama.jpg", "src_man1.jpg", "src_man3.jpg")
+STRAIGHT = [Look(yaw=8), Look(yaw=-8), Look(pitch=8), Look(pitch=-8)]
+SHUT = Look(left_eye_closed=1, right_eye_closed=1)
+ON_THE_WAY = [Look(yaw=yaw) for yaw in (-14, -20, -26)] + [Look(yaw=yaw) for yaw in (14, 20, 26)]
+
+
+@pytest.fixture(scope="module")
+def backend(models_directory: Path) -> OnnxBackend:
+    config = Config.model_validate({"MODELS": {"directory": str(models_directory)}})
+    return OnnxBackend.from_config(config)
+
+
+def described(image: Image, backend: OnnxBackend) -> np.ndarray:
+    face = max(backend.detect(image), key=lambda found: found.box.area)
+    backend.head_pose(image, face)
+    return np.frombuffer(backend.descriptor(image, face), np.float32)
+
+
+@pytest.fixture(scope="module")
+def people(backend: OnnxBackend, media: Path) -> dict[str, Person]:
+    pictures = {name: cv2.imread(str(media / "stills" / name)) for name in PEOPLE}
+    return {name: Person(portrait_of(one, backend)) for name, one in pictures.items()}  # type: ignore[arg-type]
+
+
+@pytest.mark.media
+def test_different_people_are_told_apart(people: dict[str, Person], backend: OnnxBackend) -> None:
+    """Straight or turned, a stranger never reaches even the share that a turned face needs."""
+    faces = {
+        name: [described(person.render(look), backend) for look in (Look(), *ON_THE_WAY[::2])]
+        for name, person in people.items()
+    }
+    for one, other in combinations(PEOPLE, 2):
+        highest = max(float(a @ b) for a in faces[one] for b in faces[other])
+        assert highest < LEAST, (one, other)
+
+
+@pytest.mark.media
+@pytest.mark.parametrize("name", PEOPLE)
+def test_one_person_is_one_person(
+    people: dict[str, Person], backend: OnnxBackend, name: str
+) -> None:
+    """Straight faces reach the similarity, turned ones the share of it, step by step."""
+    person = people[name]
+    first = described(person.render(Look()), backend)
+    for look in (*STRAIGHT, SHUT):
+        assert float(first @ described(person.render(look), backend)) >= SIMILARITY, look
+    known = [first]
+    for look in ON_THE_WAY:
+        turned = described(person.render(look), backend)
+        assert max(float(one @ turned) for one in known) >= LEAST, look
+        known.append(turned)
