@@ -72,8 +72,14 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
 def load_video(
     path: Path | None = None, environment: Mapping[str, str] = os.environ
 ) -> VideoConfig:
-    """Load the video worker's configuration, likewise."""
-    return _load(VideoConfig, VIDEO, path, environment)
+    """Load the video worker's configuration, likewise.
+
+    The path of the task file is that from the folder of the configuration file.
+    """
+    config = _load(VideoConfig, VIDEO, path, environment)
+    folder = (path or VIDEO.usual_path(environment) or VIDEO.default_path).parent
+    worker = config.WORKER.model_copy(update={"task": str(folder / config.WORKER.task)})
+    return config.model_copy(update={"WORKER": worker})
 
 
 def usual_path(environment: Mapping[str, str] = os.environ) -> Path | None:

@@ -51,8 +51,8 @@ class VideoSection(Section):
 class WorkerSection(Section):
     """How jobs are worked on."""
 
-    task: str = "config/lunapassvideo.task.py"
-    """Python file with the functions that ``args.workerTask`` of VideoRedis may name."""
+    task: str = "lunapassvideo.task.py"
+    """Python file, beside this file or elsewhere; ``args.workerTask`` names a function in it."""
     leaseSeconds: Annotated[int, Field(ge=3, le=3600)] = 30
     """Seconds without a sign of life after which a job goes to another worker."""
     jobTimeout: AtLeastOne = 3600

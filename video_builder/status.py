@@ -134,10 +134,15 @@ def _running(job: Job) -> Running:
     return Running(
         session=session_of(job),
         stage=str(meta.get("stage", "starting")),
-        done=int(meta.get("done", 0)),
-        total=int(meta.get("total", 0)),
+        done=_count(meta.get("done")),
+        total=_count(meta.get("total")),
         worker=job.worker_name or "",
     )
+
+
+def _count(value: object) -> int:
+    """Take a number that a worker has noted; whatever else stands there is nothing."""
+    return value if type(value) is int else 0
 
 
 def _failure(job: Job) -> Failure:

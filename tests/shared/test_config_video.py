@@ -19,9 +19,19 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_all_defaults_written_are_read_back(tmp_path: Path) -> None:
-    """The commented file with all defaults means just the defaults."""
-    text = dump(VideoConfig(), reveal=True)
-    assert load_video(written(tmp_path, text), {}) == VideoConfig()
+    """The commented file with all defaults means just the defaults; the task is beside it."""
+    config = load_video(written(tmp_path, dump(VideoConfig(), reveal=True)), {})
+    assert config.WORKER.task == str(tmp_path / VideoConfig().WORKER.task)
+    found, defaults = config.model_dump(), VideoConfig().model_dump()
+    found["WORKER"].pop("task")
+    defaults["WORKER"].pop("task")
+    assert found == defaults
+
+
+def test_a_task_may_be_anywhere(tmp_path: Path) -> None:
+    """An absolute path stays."""
+    path = written(tmp_path, '[WORKER]\ntask = "/srv/task.py"')
+    assert load_video(path, {}).WORKER.task == "/srv/task.py"
 
 
 def test_a_variable_overrides_the_file(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_job(
     ("key", "value", "fault"),
     [
         ("VIDEO__DIRECTORY", "/proc/videos", "[VIDEO] directory: /proc/videos cannot be written"),
-        ("WORKER__TASK", "none.py", "[WORKER] task: none.py is no Python file"),
+        ("WORKER__TASK", "none.py", "none.py is no Python file; give the path of one"),
         ("REDIS__CONNECTIONSTRING", "redis://127.0.0.1:x", "address of Redis cannot be understood"),
         ("REDIS__CONNECTIONSTRING", "redis://nobody:wrong@{}", "Redis refuses this worker"),
     ],
