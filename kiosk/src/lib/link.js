@@ -120,7 +120,7 @@ export class Link {
     /** @type {WebSocket} */
     let socket;
     try {
-      socket = new WebSocket(this.url, SUBPROTOCOL);
+      socket = new WebSocket(this.#address(), SUBPROTOCOL);
     } catch (error) {
       throw new LunaPassError("state", `not an address for connectWS: ${error}`);
     }
@@ -157,6 +157,13 @@ export class Link {
         reject(fatal(code, this.#said) ?? new LunaPassError(unknown, `closed with ${code}`));
       };
     });
+  }
+
+  /** Names the session that is resumed, so that a balancer finds the cell that has it. */
+  #address() {
+    if (this.identity === null) return this.url;
+    const joint = this.url.includes("?") ? "&" : "?";
+    return `${this.url}${joint}session=${encodeURIComponent(this.identity.id)}`;
   }
 
   #connectHeaders() {
