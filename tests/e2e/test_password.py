@@ -54,7 +54,7 @@ def test_nobody_else_gets_a_socket(service: Service, headers: dict[str, str]) ->
 def test_operators_pages_open_to_the_password(service: Service) -> None:
     """Through a proxy too; probes and public keys stay open, and this machine needs none."""
     with httpx.Client(base_url=f"http://127.0.0.1:{service.port}", trust_env=False) as http_client:
-        for path in ("/statistics", "/metrics"):
+        for path in ("/status", "/statistics", "/metrics"):
             refused = http_client.get(path, headers=PROXIED)
             assert refused.status_code == http.client.UNAUTHORIZED
             assert http_client.get(path, headers=PROXIED, auth=RIGHT).status_code == http.client.OK
