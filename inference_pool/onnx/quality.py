@@ -24,7 +24,7 @@ GRAIN = 0.8
 """Standard deviation of the blur that takes noise away before anything is measured."""
 SHARP, SMEARED = 0.62, 0.95
 """Perceptual blur at which the score is 1 and 0; sharp portraits have .40 to .67."""
-HIGHLIGHTS = 200
+HIGHLIGHTS = 215
 """Luma from which a pixel begins to lose its headroom."""
 HIGHLIGHT_SHARE = 99.5
 """Percentile of luma that stands for the highlights."""
@@ -34,7 +34,7 @@ SHADOWS = 40.0
 """Luma below which a pixel begins to lose what it shows."""
 LOPSIDED, EVEN = 4.0, 0.75
 """Stops between the lighter and the darker half of the face at which the score is 0 and 1."""
-GLARE_FROM, GLARE_FULL = 215, 250
+GLARE_FROM, GLARE_FULL = 230, 252
 """Least colour channel from which a pixel counts as glare, and counts fully."""
 LITTLE_GLARE, MUCH_GLARE = 0.03, 0.18
 """Share of glare in the face at which the score is 1 and 0."""
