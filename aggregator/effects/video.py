@@ -100,6 +100,14 @@ class VideoStore:
             queue=self._queue
         )
 
+    def is_durable(self) -> bool:
+        """Whether Redis writes every change to disk, so that its crash loses no job.
+
+        Raises:
+            RedisError: it does not say.
+        """
+        return bool(self._redis.info("persistence")["aof_enabled"])
+
     def apply(self, operation: Operation) -> None:
         """Carry an operation out; again does no harm.
 

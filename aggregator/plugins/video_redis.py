@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from pathlib import Path
@@ -98,6 +99,7 @@ class VideoRedis:
         self._store = VideoStore(self._redis, args, longest + args.sessionTimeout)
         self._spool = Spool(Path(args.spoolPath), args.spoolBytes)
         self._retry_at = 0.0
+        self._judged_durable = False
         self.dropped = 0
         self.disabled = False
 
@@ -157,7 +159,19 @@ class VideoRedis:
             self._tell(f"Redis takes nothing, frames go to the spool: {type(error).__name__}")
             return False
         self._tell("")
+        self._warn_once()
         return True
+
+    def _warn_once(self) -> None:
+        """Tell of a Redis whose crash would lose jobs; one that does not say is taken as it is."""
+        if self._judged_durable:
+            return
+        self._judged_durable = True
+        with contextlib.suppress(RedisError, KeyError):
+            if not self._store.is_durable():
+                log.warning(
+                    "%s: Redis has appendonly off; its crash would lose frames and jobs", self.name
+                )
 
     def _tell(self, outage: str) -> None:
         """Log an outage's beginning and its end, once each."""

@@ -263,6 +263,19 @@ def test_a_damaged_spool_entry_is_passed_over(redis: RedisServer, tmp_path: Path
             assert dropped(client, 1) == 1
 
 
+@pytest.mark.parametrize("durable", ["yes", "no"])
+def test_a_redis_that_forgets_is_told_once(
+    redis: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, durable: str
+) -> None:
+    """Without the append-only file a crash of Redis would lose jobs: one warning, not more."""
+    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
+        client.config_set("appendonly", durable)
+        play(sink, 1)
+        play(sink, 2)
+        assert len(queued(client)) == 2
+    assert caplog.text.count("appendonly off") == (durable == "no")
+
+
 def test_a_session_without_pictures_has_no_video(redis: RedisServer, tmp_path: Path) -> None:
     """Nothing to film: no stream, no hash, no job."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
