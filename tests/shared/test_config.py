@@ -121,7 +121,7 @@ def test_every_key_and_section_has_a_docstring():
         (f"{LUNA3}.args.descriptorQualityThreshold", "a number from 0 to 1"),
         (f"{VIDEO}.args.resultTtl", "text like 500s, 12h, 1y"),
         ("MIDDLEWARES.WS.door.args", "a table"),
-        ("LUNA_PASS.JWT", "a section with algorithm, key, issuer, lifetime"),
+        ("LUNA_PASS.JWT", "a section with algorithm, key, publishedKeys, issuer, lifetime"),
     ],
 )
 def test_allowed(path, words):
