@@ -84,7 +84,7 @@ format: $(STAMP) ## format, and mend what can be mended
 	$(BIN)/ruff check --fix
 
 bench: models ## run the benchmarks (ONLY=efficiency,latency for some), write build/bench.json
-	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(filter 1,$(DOCUMENT)),--document)
 
 soak: models ## play a crowd against a service of its own for SECONDS (600), write build/soak
 	$(BIN)/python -m benchmarks.soak $(or $(SECONDS),600)

@@ -1,6 +1,6 @@
 """Runs the benchmarks, prints their tables and writes ``build/bench.json``.
 
-    python -m benchmarks [--only efficiency,latency]
+    python -m benchmarks [--only efficiency,latency] [--document]
 
 A benchmark that fails is named and does not stop the others; the run then ends with status 1.
 """
@@ -20,6 +20,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks import document
 from benchmarks.setting import CPUS, WORKERS, gallery, rounded
 from tests.support.service import ROOT
 
@@ -71,7 +72,9 @@ def main() -> None:
     """Run what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help=f"comma list of {', '.join(BENCHMARKS)}")
-    chosen = [name for name in parser.parse_args().only.split(",") if name] or list(BENCHMARKS)
+    parser.add_argument("--document", action="store_true", help="put the results into the docs")
+    arguments = parser.parse_args()
+    chosen = [name for name in arguments.only.split(",") if name] or list(BENCHMARKS)
     if unknown := set(chosen) - set(BENCHMARKS):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     console = Console()
@@ -92,6 +95,8 @@ def main() -> None:
         RESULT.parent.mkdir(exist_ok=True)
         RESULT.write_text(json.dumps(results, indent=1))
     console.print(f"written to {RESULT.relative_to(ROOT)}")
+    if arguments.document:
+        document.write(results)
     if failed:
         console.print(f"failed: {', '.join(failed)}", style="red")
         sys.exit(1)

@@ -100,12 +100,16 @@ def service(settings: str = "", *, real: bool = True) -> Iterator[Service]:
     """Run a service with pinned workers; ``real`` with the models, else with the stamp backend."""
     backend = "# backend onnx\n" if real else ""
     place = f'\n[MODELS]\ndirectory = "{MODELS}"\n'
-    with (
-        contextlib.redirect_stdout(io.StringIO()),
-        on_other_cpus(),
-        running(backend + WIDE_LIMITS + place + settings, workers=WORKERS) as started,
-    ):
-        yield started
+    with contextlib.ExitStack() as stack:
+        with on_other_cpus():
+            started = stack.enter_context(
+                running(backend + WIDE_LIMITS + place + settings, workers=WORKERS)
+            )
+        try:
+            yield started
+        finally:
+            with contextlib.redirect_stdout(io.StringIO()):  # its log, which it prints at its end
+                stack.close()
 
 
 def rounded(value: Any) -> Any:

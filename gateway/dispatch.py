@@ -202,7 +202,7 @@ class Dispatcher:
     # Jobs out
 
     def _pump(self) -> None:
-        while (worker := self._idlest()) is not None:
+        while (self._retries or self._ready) and (worker := self._idlest()) is not None:
             if self._retries:
                 self._send(worker, self._retries.popleft())
             elif (lease := self._next()) is not None:

@@ -2,7 +2,8 @@
 
 Latency runs from the time at which a frame was due, not from when it was really sent: a client or
 service that stalls cannot hide the frames it held up (no coordinated omission). A frame that was
-dropped has no latency; in ``percentile`` it counts as later than every other.
+dropped has no latency; in ``percentile`` it counts as later than every other, unless it came after
+the session's verdict.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hdrh.histogram import HdrHistogram
+
+from shared.protocol import Drop
 
 MICROSECOND = 1e-6
 LONGEST = 120_000_000
@@ -84,7 +87,7 @@ class Tally:
             have been enough.
         """
         judged = self.latency.get_total_count()
-        every = judged + sum(self.dropped.values())
+        every = judged + sum(self.dropped.values()) - self.dropped[Drop.ENDED]
         if not every:
             return None
         if not judged or share * every > judged:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from benchmarks import document
 from benchmarks.__main__ import BENCHMARKS, rows
 from benchmarks.cpu import WORK_STEPS, mean_us
 from benchmarks.driver import metronome, saturate, to_service
@@ -60,3 +62,24 @@ def test_results_become_rows() -> None:
         ("a c 1", "2"),
         ("a c 2 d", "x"),
     ]
+
+
+def test_results_go_between_the_marks(tmp_path: Path) -> None:
+    """Twice, and whatever was not measured is a dash."""
+    page = tmp_path / "performance.md"
+    page.write_text(f"before\n{document.BEGIN}\nold\n{document.END}\nafter\n")
+    machine = {"cpus": 2, "cpu": "x", "workers": 1, "load_before": 0.1}
+    for efficiency in (0.5, 0.975):
+        document.write({"machine": machine, "efficiency": efficiency}, page)
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "| pipeline over bare loop | 0.975 | at least 0.93 |" in text
+    assert "old" not in text
+    assert "| estimation over its models bare | - |" in text
+
+
+def test_the_page_has_the_marks() -> None:
+    """The documented page can be filled."""
+    text = document.PAGE.read_text()
+    assert text.index(document.BEGIN) < text.index(document.END)

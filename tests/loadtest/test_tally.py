@@ -42,6 +42,13 @@ def test_a_dropped_frame_is_later_than_every_other() -> None:
     assert tally.percentile(0.95) == math.inf
 
 
+def test_a_frame_after_the_verdict_is_nobodys_delay() -> None:
+    """What was on its way when the session ended does not count."""
+    tally = filled([0.01] * 10)
+    tally.dropped["ended"] = 90
+    assert tally.percentile(0.99) == pytest.approx(0.01, rel=0.02)
+
+
 def test_no_frames_no_percentile() -> None:
     """Silence is not speed."""
     assert Tally().percentile(0.5) is None
