@@ -11,6 +11,7 @@ import pytest
 from lunapass.client import Client
 from shared.protocol import CloseCode, Command
 from tests.machines.machine import CONFIG, PYTHON, SOURCE, Machine, booted, wait_until
+from tests.support.redis_server import running_redis
 from tests.support.service import ROOT
 from tests.support.stamp import stamped_jpeg
 
@@ -169,6 +170,22 @@ async def test_a_stop_lets_the_session_end(machine: Machine) -> None:
     assert machine.run("find", "/dev/shm", "-name", "slab-*") == ""
 
 
+def test_a_video_worker_is_watched(machine: Machine) -> None:
+    """It reaches Redis through its sandbox, says that it is ready, and is back after SIGKILL."""
+    unit = "lunapass-video@1.service"
+    with running_redis() as redis:
+        (machine.etc / "lunapassvideo.config.toml").write_text(
+            f'[REDIS]\nconnectionString = "{redis.url}"\n'
+            f'[WORKER]\ntask = "{SOURCE}/config/lunapassvideo.task.py"\n'
+        )
+        machine.systemctl("start", unit)
+        assert machine.active(unit)
+        machine.kill(unit, "SIGKILL")
+        wait_until(lambda: machine.restarted(unit, 0), unit)
+        machine.systemctl("stop", unit)
+        assert machine.show(unit, "Result") == "success"
+
+
 async def test_one_unit_runs_all_roles(machine: Machine) -> None:
     """The single unit: its supervisor starts all roles, with the real models where there are."""
     settings = f'[MODELS]\ndirectory = "{SOURCE}/models"'
@@ -176,7 +193,11 @@ async def test_one_unit_runs_all_roles(machine: Machine) -> None:
     if REAL_MODELS:
         path = machine.etc / "lunapassapi.config.toml"
         path.write_text(path.read_text().replace("tests.support.stamp:StampBackend", "onnx"))
+    machine.systemctl("stop", "lunapass.target")
+    for unit in (GATEWAY, SOCKET):
+        await asyncio.to_thread(wait_until, lambda unit=unit: machine.inactive(unit), "the end")
     machine.systemctl("start", "lunapassapi.service")
+    assert machine.active("lunapassapi.socket")
     await asyncio.to_thread(wait_until, machine.ready, "the service")
     async with Client(machine.url) as client:
         await client.send_frame(stamped_jpeg(1, 50))

@@ -1,0 +1,63 @@
+"""SIGHUP: new thresholds and plugins, no dropped session; a faulty file has no effect."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from lunapass.client import Answer, Client
+from tests.support.service import UNPACED, Service, running
+from tests.support.stamp import stamped_jpeg
+
+LIVE = 50
+SEVERAL = "[MIDDLEWARES.WS.AggregateLiveness]\nisEnabled = 1\n"
+"""Three live frames are needed for a verdict."""
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with running(UNPACED, workers=1) as started:
+        yield started
+
+
+async def reload(service: Service, addition: str) -> None:
+    """Add to the configuration, and have it read."""
+    config = service.directory / "config.toml"
+    config.write_text(f"{config.read_text()}\n{addition}")
+    roles = 3
+    done = service.directory / "log"
+    before = done.read_text().count("reloaded")
+    service.process.send_signal(signal.SIGHUP)
+    for _ in range(200):
+        if done.read_text().count("reloaded") >= before + roles:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("not every role has read the configuration again")
+
+
+async def show(client: Client) -> Answer:
+    await client.send_frame(stamped_jpeg(1, LIVE))
+    return await client.receive()
+
+
+async def test_running_sessions_keep_their_plugins(service: Service) -> None:
+    """A plugin that is turned on is asked in the sessions that begin from now on."""
+    async with Client(service.url) as before:
+        await reload(service, SEVERAL)
+        async with Client(service.url) as after:
+            assert [(await show(after)).body["isOk"] for _ in range(3)] == [False, False, True]
+            assert (await after.receive()).body["isOk"]
+        assert (await show(before)).body["isOk"]
+        assert (await before.receive()).body["isOk"]
+
+
+async def test_thresholds_count_from_the_next_frame(service: Service) -> None:
+    """Also for a running session; a faulty file after that changes nothing."""
+    async with Client(service.url) as client:
+        await reload(service, "[LIVENESS.THRESHOLDS]\nfaceWidth = 300\n")
+        assert (await show(client)).body["errors"] == [12]
+        await reload(service, "[NO_SUCH_SECTION]\n")
+        assert (await show(client)).body["errors"] == [12]
