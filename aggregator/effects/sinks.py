@@ -6,7 +6,6 @@ from aggregator.effects.writer import Sink
 from aggregator.plugins.callbacks import Callbacks
 from aggregator.plugins.file_logger import FileLogger
 from aggregator.plugins.registry import EFFECTS
-from aggregator.plugins.video_redis import VideoRedis
 from shared.checks import Rules
 from shared.config import Config
 
@@ -22,6 +21,9 @@ def build(config: Config, rules: Rules) -> list[Sink]:
     if ws.FileLogger.isEnabled:
         sinks.append(FileLogger(ws.FileLogger.args))
     if ws.VideoRedis.isEnabled:
+        # Not above: RQ takes a fifth of a start, and a restarted aggregator keeps sessions waiting.
+        from aggregator.plugins.video_redis import VideoRedis
+
         longest = config.LIMITS.sessionSeconds + config.LIMITS.resumeSeconds
         sinks.append(VideoRedis(ws.VideoRedis.args, rules, longest))
     if ws.Callbacks.isEnabled:
