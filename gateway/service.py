@@ -25,11 +25,11 @@ from gateway.basic_auth import BasicAuth
 from gateway.connection import Connection
 from gateway.dispatch import Dispatcher
 from gateway.doorway import Doors
+from gateway.elsewhere import ThroughStore
 from gateway.forwarded import address_of, networks
 from gateway.http import JSON, Routes, is_local, path_of, respond
 from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
-from gateway.session_store import SessionStore
 from gateway.sessions import Sessions
 from gateway.statistics import PROMETHEUS, Statistics
 from gateway.traces import Traces
@@ -137,7 +137,7 @@ class Gateway:
         sessions.ask_replay = self._link.replay
         sessions.ask_forget = self._link.forget
         if self._config.SESSION_STORE.connectionString:
-            sessions.store = SessionStore(self._config, sessions.get, sessions.surrender)
+            sessions.elsewhere = ThroughStore(self._config, sessions)
 
     async def run(self) -> None:
         """Serve until stopped, then drain."""
@@ -151,8 +151,7 @@ class Gateway:
             await self._drain()
             await self._close_servers()
         finally:
-            if self._sessions.store is not None:
-                await self._sessions.store.close()
+            await self._sessions.elsewhere.close()
             if self._traces is not None:
                 self._traces.close()
             self._dispatcher.close()

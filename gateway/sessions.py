@@ -13,10 +13,10 @@ import msgpack
 
 from gateway import metrics
 from gateway.dispatch import failed_estimate
+from gateway.elsewhere import Elsewhere
 from gateway.judgement import Answers
 from gateway.limits import TokenBucket
 from gateway.session import Outlet, PendingFrame, Session, digest, new_identity
-from gateway.session_store import SessionStore
 from gateway.unsettled import Unsettled
 from shared import intake
 from shared.cells import prefix
@@ -39,8 +39,6 @@ from shared.protocol import CloseCode, Codec, Command, Drop
 
 log = logging.getLogger(__name__)
 
-OWNER_SECONDS = 2.0
-
 JUDGED = metrics.FRAMES.labels("status", "")
 
 
@@ -62,7 +60,6 @@ class Sessions:
         self._unsettled = Unsettled(
             wanted=config.MIDDLEWARES.WS.needs_frames, capacity=self._limits.unsettledBytes
         )
-        self._asked_owners = 0.0
         self.sinks: tuple[SinkHealth, ...] = ()
         self._resuming: dict[tuple[str, bytes], asyncio.Future[Session | None]] = {}
         self.trace: Callable[[Session, PendingFrame, float], None] | None = None
@@ -73,7 +70,7 @@ class Sessions:
         self.ask_resume: Callable[[str, bytes], None]
         self.ask_replay: Callable[[Session], None]
         self.ask_forget: Callable[[Session], None]
-        self.store: SessionStore | None = None
+        self.elsewhere = Elsewhere()
 
     def all(self) -> list[Session]:
         """Sessions known now."""
@@ -104,7 +101,7 @@ class Sessions:
         Raises:
             ProtocolError: there are too many sessions, in total or of this address.
         """
-        self._require_room()
+        self.require_room()
         if self._per_address[address] >= self._limits.sessionsPerAddress:
             raise ProtocolError(
                 "too many sessions from this address",
@@ -123,10 +120,15 @@ class Sessions:
         )
         session = self._add(opened, address)
         self.ask_open(session)
-        self._note(session)
+        self.elsewhere.note(session)
         return session, token
 
-    def _require_room(self) -> None:
+    def require_room(self) -> None:
+        """Make sure that one more session may begin.
+
+        Raises:
+            ProtocolError: there are too many in total.
+        """
         if self.undecided >= self._limits.sessions:
             raise ProtocolError(
                 "the service is full, try again later",
@@ -145,11 +147,13 @@ class Sessions:
         """Find a session by id and resume token; None where there is none, or not by that token.
 
         The aggregator hands all sessions to a gateway that has just begun. One that is not here yet
-        is asked for, and looked for in the session store.
+        is asked for, here and then elsewhere.
         """
-        session = self._sessions.get(identity) or await self._fetch(identity, token)
-        if session is None and self.store is not None:
-            session = await self._take(self.store, identity, token)
+        session = (
+            self._sessions.get(identity)
+            or await self._fetch(identity, token)
+            or await self.elsewhere.take(identity, token)
+        )
         if session is None or not session.owns(token):
             return None
         self._count(session.address, -1)
@@ -173,42 +177,6 @@ class Sessions:
         finally:
             if not answer.done():
                 self._resuming.pop(key, None)
-
-    async def _take(self, store: SessionStore, identity: str, token: str) -> Session | None:
-        """Take a session over from another gateway.
-
-        Raises:
-            ProtocolError: there are too many sessions already.
-        """
-        self._require_room()
-        stored = await store.take(identity, digest(token))
-        if stored is None or identity in self._sessions:
-            return self._sessions.get(identity)
-        session = self._revive(stored.opened, stored.log, stored.kept, stored.profile)
-        session.seq = max(session.seq, stored.seq)
-        session.reconnects = stored.reconnects
-        session.result = stored.result
-        session.settled = session.log[-1].seq if session.log else 0
-        if session.result is None:
-            session.known.clear()
-            self.ask_replay(session)
-        self._note(session)
-        log.info("session taken over", extra={"fields": {"session": identity}})
-        return session
-
-    def surrender(self, session: Session) -> None:
-        """Let go a session that another gateway has taken over; it alone gives the verdict."""
-        log.info("session taken over elsewhere", extra={"fields": {"session": session.id}})
-        if session.outlet is not None:
-            session.outlet.close(CloseCode.REPLACED, "resumed elsewhere")
-        session.closing = True
-        session.active = session.waiting = None
-        self.ask_forget(session)
-        self._remove(session)
-
-    def _note(self, session: Session) -> None:
-        if self.store is not None:
-            self.store.note(session)
 
     def _count(self, address: str, change: int) -> None:
         self._per_address[address] += change
@@ -338,7 +306,7 @@ class Sessions:
             self.end(session, "log full")
         else:
             self.advance(session)
-        self._note(session)
+        self.elsewhere.note(session)
         metrics.STEPS.note("reply", time.monotonic() - began)
 
     def _answer(self, session: Session, frame: PendingFrame, status: str) -> None:
@@ -390,13 +358,13 @@ class Sessions:
         assert isinstance(opened, Open)
         judged = [Judged(*judged) for judged in estimates]
         best = (kept_seq, kept) if kept_seq else None
-        session = self._revive(opened, judged, best, message.profile)
+        session = self.revive(opened, judged, best, message.profile)
         session.settled = message.settled
         if message.final:
             session.result = parts[1].decode()
         return session
 
-    def _revive(
+    def revive(
         self,
         opened: Open,
         judged: list[Judged],
@@ -443,25 +411,17 @@ class Sessions:
                 self.end(session, "session too long")
             if session.left and now - session.left > self._limits.resumeSeconds:
                 self._forget_or_end(session)
-        if self.store is not None and now - self._asked_owners > OWNER_SECONDS:
-            self._asked_owners = now
-            self._ask_owners()
-
-    def _ask_owners(self) -> None:
-        """Write the undecided sessions, to learn which have gone on elsewhere."""
-        for session in self._sessions.values():
-            if session.result is None:
-                self._note(session)
+        self.elsewhere.sweep(now)
 
     def _forget_or_end(self, session: Session) -> None:
         if session.result is None:
             self.end(session, "client gone")
         else:
-            self._remove(session)
+            self.remove(session)
 
-    def _remove(self, session: Session) -> None:
+    def remove(self, session: Session) -> None:
+        """Forget a session."""
         self._unsettled.forget(session)
-        if self.store is not None:
-            self.store.forget(session)
+        self.elsewhere.forget(session)
         del self._sessions[session.id]
         self._count(session.address, -1)
