@@ -188,7 +188,8 @@ class Aggregator:
     def _judge(self, peer: bytes, message: Judge, raw: bytes, frame: bytes | None) -> None:
         entry = self._entries.get(message.session)
         if entry is None:
-            log.error("estimate of an unknown session", extra={"fields": {"seq": message.seq}})
+            told = {"session": message.session, "seq": message.seq}
+            log.error("estimate of an unknown session", extra={"fields": told})
             return
         entry.touched = time.monotonic()
         if entry.pending is not None:

@@ -223,7 +223,7 @@ class Sessions:
         try:
             frame.header = intake.judge(data, self._limits)
         except FrameError as error:
-            log.info("frame refused: %s", error)
+            log.info("frame refused: %s", error, extra=_fields(session, seq=frame.seq))
             frame.data = b""
         if session.waiting is not None:
             self._drop(session, session.waiting, Drop.REPLACED)
@@ -329,6 +329,9 @@ class Sessions:
             return
         session.result = result
         metrics.SESSIONS.labels("accepted" if accepted else "refused").inc()
+        seconds = round(time.monotonic() - session.begun, 2)
+        told = _fields(session, accepted=accepted, frames=session.seq, seconds=seconds)
+        log.info("session decided", extra=told)
         for frame in (session.active, session.waiting):
             if frame is not None and not frame.answered:
                 self._drop(session, frame, Drop.ENDED)
@@ -425,3 +428,8 @@ class Sessions:
         self.elsewhere.forget(session)
         del self._sessions[session.id]
         self._count(session.address, -1)
+
+
+def _fields(session: Session, **more: object) -> dict[str, object]:
+    """What a log line tells of a session: its id and numbers, nothing measured on the person."""
+    return {"fields": {"session": session.id, **more}}

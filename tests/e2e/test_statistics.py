@@ -114,6 +114,16 @@ def test_a_proxy_does_not_open_them(played: Played, path: str) -> None:
     assert "lunapass" not in answer.text
 
 
+def test_the_log_tells_of_each_verdict(played: Played) -> None:
+    """One line a decided session: its id and numbers, nothing measured on the person."""
+    lines = (played.service.directory / "log").read_text().splitlines()
+    told = [json.loads(line) for line in lines if '"session decided"' in line]
+    assert sorted(line["accepted"] for line in told) == [False, True]
+    assert {line["frames"] for line in told} == {0, FRAMES + 1}
+    known = {"time", "level", "role", "message", "session", "accepted", "frames", "seconds"}
+    assert all(set(line) == known for line in told)
+
+
 def test_the_dashboard_asks_for_what_there_is(played: Played) -> None:
     """Every series, and every role and step, that a panel of the dashboard queries is exposed."""
     text = played.service.get("/metrics").text
