@@ -261,11 +261,8 @@ class Aggregator:
         self._send(peer, *parts)
 
     def _repeat(self, peer: bytes, session: str, entry: Entry) -> None:
-        """Answer an estimate that is already folded in: its verdict was lost with a gateway."""
-        outcome = entry.session.outcome or Outcome(
-            (), final=False, accepted=False, keep=False, profile=entry.session.context.profile
-        )
-        self._answer(peer, session, entry, outcome)
+        """Answer an estimate that is already folded in: its verdict was lost on the way."""
+        self._answer(peer, session, entry, entry.session.outcome or _last_outcome(entry))
 
     def _resume(self, peer: bytes, message: Resume) -> None:
         entry = self._entries.get(message.session)
@@ -361,6 +358,18 @@ class Aggregator:
                     entry.settled = mark
             if self._gateway:
                 self._channel.send([self._gateway, encode(settled)])
+
+
+def _last_outcome(entry: Entry) -> Outcome:
+    """What the last frame of an undecided session led to, as far as the gateway needs it."""
+    return Outcome(
+        errors=(),
+        final=False,
+        accepted=False,
+        keep=entry.kept is not None and entry.kept[0] == entry.session.last_seq,
+        profile=entry.session.context.profile,
+        answers=entry.judged[-1].answers if entry.judged else (),
+    )
 
 
 def _estimate_of(raw: bytes) -> Estimate:

@@ -94,6 +94,7 @@ class Session:
         known: set once the aggregator knows the session, so that it outlives this gateway.
         outlet: connection; None while the client is away.
         left: monotonic time at which the client went away.
+        asked: monotonic time of the last question to the aggregator.
     """
 
     id: str
@@ -115,6 +116,7 @@ class Session:
     seq: int = 0
     reconnects: int = 0
     closing: bool = False
+    asked: float = 0.0
     queued: bool = False
 
     @property

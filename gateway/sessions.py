@@ -39,6 +39,9 @@ from shared.protocol import CloseCode, Codec, Command, Drop
 
 log = logging.getLogger(__name__)
 
+ASK_AGAIN_SECONDS = 3.0
+"""More than any answer of the aggregator takes, but for questions that it asks others."""
+
 JUDGED = metrics.FRAMES.labels("status", "")
 
 
@@ -140,6 +143,7 @@ class Sessions:
         bucket = TokenBucket(self._limits.framesPerSecond, self._limits.frameBurst)
         session = Session(opened.session, opened, address, bucket, time.monotonic())
         self._sessions[session.id] = session
+        session.asked = session.begun
         self._count(address, 1)
         return session
 
@@ -254,7 +258,7 @@ class Sessions:
             return
         frame.estimate = estimate
         frame.at = session.epoch(frame.received)
-        frame.asked = time.monotonic()
+        frame.asked = session.asked = time.monotonic()
         self.ask_verdict(session, frame)
 
     def _drop(self, session: Session, frame: PendingFrame, reason: Drop) -> None:
@@ -399,6 +403,7 @@ class Sessions:
         """End a session from outside: the aggregator says the last word."""
         if session.result is None and not session.closing:
             session.closing = True
+            session.asked = time.monotonic()
             self.ask_close(session, reason)
 
     def sweep(self) -> None:
@@ -414,7 +419,22 @@ class Sessions:
                 self.end(session, "session too long")
             if session.left and now - session.left > self._limits.resumeSeconds:
                 self._forget_or_end(session)
+            if session.result is None and now - session.asked > ASK_AGAIN_SECONDS:
+                self._ask_again(session, now)
         self.elsewhere.sweep(now)
+
+    def _ask_again(self, session: Session, now: float) -> None:
+        """Repeat a question that has no answer yet; the aggregator answers each as often as asked.
+
+        Over ``ipc://`` none is ever lost; over ``tcp://`` a connection may break with one in it.
+        """
+        session.asked = now
+        if session.closing:
+            self.ask_close(session, "asked again")
+        elif not session.known.is_set():
+            self.ask_open(session)
+        elif session.active is not None and session.active.estimate is not None:
+            self.ask_verdict(session, session.active)
 
     def _forget_or_end(self, session: Session) -> None:
         if session.result is None:

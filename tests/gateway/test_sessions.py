@@ -1,0 +1,93 @@
+"""A session's questions reach the aggregator, also where one was lost on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from gateway.session import PendingFrame, Session
+from gateway.sessions import ASK_AGAIN_SECONDS, Sessions
+from shared.config import Config
+from shared.estimation import Estimate, Profile
+from shared.messages import Opened, Verdict, encode_estimate
+from tests.support.stamp import stamped_jpeg
+
+
+@dataclass
+class Neighbours:
+    """An aggregator and a dispatcher that only note what they are asked."""
+
+    asked: list[str] = field(default_factory=list)
+    frames: list[PendingFrame] = field(default_factory=list)
+
+    def submit(self, session: Session) -> None:
+        assert session.waiting is not None
+        session.active, session.waiting = session.waiting, None
+        self.frames.append(session.active)
+
+
+@pytest.fixture
+def neighbours() -> Neighbours:
+    return Neighbours()
+
+
+@pytest.fixture
+def sessions(neighbours: Neighbours) -> Sessions:
+    made = Sessions(Config())
+    made.submit = neighbours.submit
+    made.ask_open = lambda session: neighbours.asked.append("open")
+    made.ask_verdict = lambda session, frame: neighbours.asked.append(f"verdict {frame.seq}")
+    made.ask_close = lambda session, reason: neighbours.asked.append("close")
+    return made
+
+
+def later(session: Session) -> None:
+    """Let the last question be as old as one that has no answer any more."""
+    session.asked -= ASK_AGAIN_SECONDS + 1
+
+
+async def test_a_lost_question_is_asked_again(sessions: Sessions, neighbours: Neighbours) -> None:
+    """Whichever it was; not at once, and not when it is answered."""
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    sessions.sweep()
+    assert neighbours.asked == ["open"]
+    later(session)
+    sessions.sweep()
+    sessions.sweep()
+    assert neighbours.asked == ["open", "open"]
+
+    sessions.receive(Opened(session.id, Profile.PASSIVE), [])
+    sessions.accept(session, stamped_jpeg(1, 1))
+    sessions.estimated(session, neighbours.frames[0], encode_estimate(Estimate(640, 480)))
+    later(session)
+    sessions.sweep()
+    assert neighbours.asked[2:] == ["verdict 1", "verdict 1"]
+
+    verdict = Verdict(session.id, 1, Profile.PASSIVE)
+    sessions.receive(verdict, [b"{}"])
+    sessions.receive(verdict, [b"{}"])
+    later(session)
+    sessions.sweep()
+    assert len(session.log) == 1
+    assert len(neighbours.asked) == 4
+
+    sessions.end(session, "test")
+    later(session)
+    sessions.sweep()
+    assert neighbours.asked[4:] == ["close", "close"]
+
+
+async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all(
+    sessions: Sessions, neighbours: Neighbours
+) -> None:
+    """What a client was told stays true: a late estimate counts for nothing."""
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    sessions.receive(Opened(session.id, Profile.PASSIVE), [])
+    sessions.accept(session, stamped_jpeg(1, 1))
+    neighbours.frames[0].deadline -= 3600
+    sessions.sweep()
+    assert neighbours.frames[0].answered
+    sessions.estimated(session, neighbours.frames[0], encode_estimate(Estimate(640, 480)))
+    assert "verdict 1" not in neighbours.asked
+    assert session.active is None
