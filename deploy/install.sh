@@ -65,7 +65,7 @@ install_release() { # FOLDER
     extras=$(cat "$here/EXTRAS")
     pip=$(echo "$here"/wheels/pip-*.whl)
     "$python" -m venv --without-pip "$1/venv"
-    "$1/venv/bin/python" "$pip/pip" install --quiet --no-index --no-cache-dir \
+    PIP_CONFIG_FILE=/dev/null "$1/venv/bin/python" "$pip/pip" install --quiet --no-index --no-cache-dir \
         --disable-pip-version-check --find-links "$here/wheels" \
         "open-lunapass${extras:+[$extras]}==$(cat "$here/VERSION")"
     cp -r "$here/models" "$1/models"
