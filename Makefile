@@ -8,7 +8,7 @@ JOBS   ?= 2
 PYTHON2 ?= python2.7
 TOOLS  := kiosk/node_modules/.installed
 
-.PHONY: help venv models demo kiosk test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-plumbing bench-video docs docs-config lock
+.PHONY: help venv models demo kiosk test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video docs docs-config lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -91,6 +91,9 @@ soak: models ## play a crowd against a service of its own for SECONDS (600), wri
 
 bench-video: $(STAMP) ## compare the video worker with the ffmpeg command
 	$(BIN)/python -m benchmarks.video
+
+bench-cells: models ## print frames a second and CPU for each frame by cells and workers
+	$(BIN)/python -m benchmarks.cells
 
 bench-plumbing: $(STAMP) ## print the CPU of gateway and aggregator for each frame
 	$(BIN)/python -m benchmarks.plumbing
