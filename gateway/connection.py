@@ -186,7 +186,7 @@ class Connection:
             async with asyncio.timeout(self._limits.connectTimeout):
                 await session.known.wait()
         except TimeoutError as error:
-            self._sessions.end(session, "never known")
+            self._sessions.abandon(session)
             raise _unavailable() from error
 
     async def _resume(self, identity: object, token: str) -> Session:

@@ -442,6 +442,11 @@ class Sessions:
         else:
             self.remove(session)
 
+    def abandon(self, session: Session) -> None:
+        """Forget a session of which its client was never told; it takes no place any more."""
+        self.ask_close(session, "never known")
+        self.remove(session)
+
     def remove(self, session: Session) -> None:
         """Forget a session."""
         self._unsettled.forget(session)

@@ -80,6 +80,7 @@ async def test_without_an_aggregator_a_client_is_told_to_come_again() -> None:
         try:
             assert await resumed(service, None, None) == "service.unavailable"
             assert await resumed(service, "0" * 32, "1" * 32) == "service.unavailable"
+            assert service.get("/statistics").json()["sessions"]["open"] == 0
         finally:
             os.kill(aggregator, signal.SIGCONT)
         assert await resumed(service, None, None) == "CONNECTED"
