@@ -43,6 +43,7 @@ def fingerprint(config: Config) -> str:
         config.MODELS.glasses,
         config.CHECKS.eyeOpen,
         config.CHECKS.pitchOffsetDeg,
+        config.CHECKS.moire > 0,
         config.LIVENESS.THRESHOLDS.multifacePolicy,
     )
     digest.update(repr(keys).encode())

@@ -155,11 +155,12 @@ def ags(estimate: Estimate, rules: Rules) -> Codes:
 
 
 def liveness(estimate: Estimate, rules: Rules) -> Codes:
-    """Compare the liveness score and the quality score."""
+    """Compare the liveness score, the signs of a screen and the quality score."""
     measured, least = estimate.liveness, rules.thresholds
     if measured is None:
         return (Code.LIVENESS_FAILED,)
-    return _when(measured.score < least.livenessScore, Code.LOW_LIVENESS) + _when(
+    screen = rules.limits.moire > 0 and measured.moire > rules.limits.moire
+    return _when(screen or measured.score < least.livenessScore, Code.LOW_LIVENESS) + _when(
         measured.quality_score < least.livenessQualityScore, Code.LOW_LIVENESS_QUALITY
     )
 

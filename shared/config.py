@@ -32,6 +32,9 @@ class ChecksSection(Section):
     """Eye openness (lid distance over eye width) from which an eye counts as open."""
     pitchOffsetDeg: Annotated[float, Field(ge=-45, le=45)] = 0.0
     """Degrees added to the pitch, for a camera that looks up (negative) or down at the person."""
+    moire: Annotated[float, Field(ge=0, le=100)] = 0.0
+    """Peak in the face's spectrum above which a screen is taken to be shown (code 32); 0 leaves
+    the measure out. 5 is a start, see docs/estimation.md. Backends ``onnx`` and ``oip`` only."""
 
 
 class WorkersSection(Section):

@@ -116,10 +116,18 @@ Glasses = Literal["no_glasses", "eyeglasses", "sunglasses"]
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """Score of a live face and fitness of the frame for judging it, each 0..1, high is good."""
+    """Score of a live face and fitness of the frame for judging it, each 0..1, high is good.
+
+    Attributes:
+        score: score of a live face.
+        quality_score: fitness of the frame for that judgement.
+        moire: height of the highest peak in the face's spectrum, low is good; 0 where it is not
+            measured.
+    """
 
     score: Unit
     quality_score: Unit
+    moire: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
 
 
 @dataclass(slots=True)

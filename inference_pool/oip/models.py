@@ -88,5 +88,8 @@ def load(config: Config) -> OnnxBackend:
         ModelError: the servers cannot be reached or lack a model.
     """
     return OnnxBackend(
-        RemoteModels(config), eye_open=config.CHECKS.eyeOpen, use_glasses=config.MODELS.glasses
+        RemoteModels(config),
+        eye_open=config.CHECKS.eyeOpen,
+        use_glasses=config.MODELS.glasses,
+        look_for_moire=config.CHECKS.moire > 0,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 from inference_pool.models.manifest import Kind
 from inference_pool.models.store import ModelStore
+from inference_pool.onnx import moire
 from inference_pool.onnx.ags import fitness
 from inference_pool.onnx.blazeface import BlazeFace
 from inference_pool.onnx.descriptor import MobileFaceNet
@@ -66,12 +68,20 @@ class OnnxBackend:
         models: the networks, of the reference or the fallback set.
         eye_open: openness from which an eye counts as open.
         use_glasses: use the optional model of eyeglasses where it is present.
+        look_for_moire: measure the signs of a screen beside the networks of liveness.
 
     Raises:
         ModelError: a required model is missing or not what its role needs.
     """
 
-    def __init__(self, models: Models, *, eye_open: float = 0.2, use_glasses: bool = True) -> None:
+    def __init__(
+        self,
+        models: Models,
+        *,
+        eye_open: float = 0.2,
+        use_glasses: bool = True,
+        look_for_moire: bool = False,
+    ) -> None:
         detector = BlazeFace if models.kind is Kind.FALLBACK else YuNet
         self._detector = detector(models.session("detector"))
         self._mesh = FaceMesh(models.session("mesh"))
@@ -80,6 +90,7 @@ class OnnxBackend:
         self._eyes = EyeOpenness(_optional(models, "iris"), eye_open)
         self._mouth = MouthState()
         self._glasses = GlassesKind(_optional(models, "glasses") if use_glasses else None)
+        self._look_for_moire = look_for_moire
         self._liveness = (
             MiniFasNets(models.session("liveness_v2"), models.session("liveness_v1se"))
             if models.passive_liveness
@@ -104,7 +115,12 @@ class OnnxBackend:
         models = ModelStore(
             section.directory, provider=section.provider, rewrite_prelu=section.rewritePrelu
         )
-        return cls(models, eye_open=config.CHECKS.eyeOpen, use_glasses=section.glasses)
+        return cls(
+            models,
+            eye_open=config.CHECKS.eyeOpen,
+            use_glasses=section.glasses,
+            look_for_moire=config.CHECKS.moire > 0,
+        )
 
     @property
     def capabilities(self) -> Capabilities:
@@ -149,7 +165,10 @@ class OnnxBackend:
         """
         if self._liveness is None:
             raise EstimationError("no model of passive liveness is loaded")
-        return self._liveness.measure(image, face.box)
+        measured = self._liveness.measure(image, face.box)
+        if self._look_for_moire:
+            return replace(measured, moire=moire.peak(image, face.box))
+        return measured
 
     def descriptor(self, image: Image, face: Face) -> bytes:
         """Describe the face.

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.checks import CHECKS, FAILURE, Rules, judge, margins
 from shared.codes import Code
-from shared.config import Config
+from shared.config import ChecksSection, Config
 from shared.config_manual import ThresholdsSection
 from shared.estimation import (
     Box,
@@ -282,3 +282,15 @@ def test_face_that_passes_lies_inside_the_frame(x: int, y: int, width: int, heig
     if judge(Stage.POSITION, estimate, RULES) == ():
         assert min(margins(estimate)) >= MARGIN
         assert sum(margins(estimate)[::2]) + width == estimate.width
+
+
+def test_signs_of_a_screen_refuse_where_they_are_looked_for() -> None:
+    """Above ``CHECKS.moire`` a frame is not live, whatever its score; equality passes, 0 is off."""
+    looking = Rules(limits=ChecksSection(moire=5.0))
+    for peak, rules, codes in (
+        (above(5.0), looking, (Code.LOW_LIVENESS,)),
+        (5.0, looking, ()),
+        (99.0, Rules(), ()),
+    ):
+        estimate = passing(liveness=Liveness(1.0, 1.0, peak))
+        assert judge(Stage.LIVENESS, estimate, rules) == codes

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from evaluation.degradations import jpeg, noise
+from inference_pool.models.store import ModelStore
+from inference_pool.onnx.backend import OnnxBackend
+from inference_pool.onnx.face import DetectedFace
+from inference_pool.onnx.moire import SIZE, peak
+from shared.estimation import Box, Image
+
+SUSPECT = 5.0
+
+
+def striped(image: Image, period: float, amplitude: float) -> Image:
+    """Lay a slanted lattice over a picture, as a screen's pixels beat with a camera's."""
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    along, across = columns + 0.15 * rows, rows - 0.15 * columns
+    lattice = np.sin(2 * np.pi * along / period) + np.sin(2 * np.pi * across / period / 1.1)
+    return np.clip(image + amplitude * lattice[..., None], 0, 255).astype(np.uint8)
+
+
+def test_face_has_no_period(portrait: Image, face: DetectedFace) -> None:
+    """Neither the portrait nor what a codec or a noisy camera makes of it is suspect."""
+    for shown in (portrait, jpeg(portrait, face.box, 60), noise(portrait, face.box, 8)):
+        assert 0 < peak(shown, face.box) < SUSPECT
+
+
+@pytest.mark.parametrize("period", [3, 5, 7])
+def test_lattice_stands_out(portrait: Image, face: DetectedFace, period: float) -> None:
+    """A faint lattice is seen, also through a codec, and the stronger the more."""
+    peaks = [peak(striped(portrait, period, strength), face.box) for strength in (0, 3, 8)]
+    assert peaks == sorted(peaks)
+    assert peaks[-1] > SUSPECT
+    assert peak(jpeg(striped(portrait, period, 8), face.box, 30), face.box) > SUSPECT
+
+
+def test_too_few_pixels_are_not_judged(portrait: Image) -> None:
+    """A small face, or one that is cut off, has no measure."""
+    assert peak(portrait, Box(100, 100, SIZE - 1, SIZE - 1)) == 0
+    assert peak(portrait, Box(-120, 100, SIZE, SIZE)) == 0
+    assert peak(np.zeros((480, 640, 3), np.uint8), Box(100, 100, SIZE, SIZE)) < SUSPECT
+
+
+def test_measured_only_when_asked_for(
+    models: ModelStore, backend: OnnxBackend, portrait: Image, face: DetectedFace
+) -> None:
+    """The backend leaves it out by default, and the networks' score does not depend on it."""
+    looking = OnnxBackend(models, look_for_moire=True)
+    plain, measured = backend.liveness(portrait, face), looking.liveness(portrait, face)
+    assert (plain.moire, measured.score) == (0, plain.score)
+    assert measured.moire == peak(portrait, face.box)
