@@ -62,7 +62,7 @@ def test_an_estimate_survives_json(estimate: Estimate) -> None:
 def test_each_measure_has_its_name() -> None:
     """The names that the documentation promises."""
     written = estimate_json(ESTIMATE)
-    assert written["liveness"] == {"score": 0.4, "quality_score": 0.8}
+    assert written["liveness"] == {"score": 0.4, "quality_score": 0.8, "moire": 0.0}
     assert written["head_pose"] == {"yaw": 1.25, "pitch": -2.5, "roll": 0.0}
     assert written["face"] == {"x": 100, "y": 90, "width": 200, "height": 240}
     assert isinstance(written["descriptor"], str)
