@@ -13,11 +13,15 @@ from pathlib import Path
 from shared.config_video import VideoSection
 from shared.video_store import SessionMeta, StoredFrame
 from video_builder import output
-from video_builder.encoder import Encoder
+from video_builder.ahead import Ahead
+from video_builder.encoder import Encoder, planes
 from video_builder.errors import NoFramesError
 from video_builder.reel import Extent, Reel, measure
 from video_builder.summary import SummaryWriter, facts, tags
 from video_builder.timeline import MILLISECONDS, with_durations
+
+PREPARED = 2
+"""Pictures that are decoded ahead of the encoder."""
 
 Reader = Callable[[], Iterable[StoredFrame]]
 """Reads a session's frames from the first on; may be called again."""
@@ -104,9 +108,13 @@ def _encode(
     if extent.size is None:
         raise NoFramesError(f"none of the {extent.total} frames is a picture")
     end = 0
-    with Encoder(part, extent.size, settings, about) as encoder:
-        for time, duration, image in with_durations(reel.pictures(frames)):
-            encoder.add(image, time, duration)
+    pictures = ((time, planes(image)) for time, image in reel.pictures(frames))
+    with (
+        Ahead(with_durations(pictures), PREPARED) as prepared,
+        Encoder(part, extent.size, settings, about) as encoder,
+    ):
+        for time, duration, picture in prepared:
+            encoder.add(picture, time, duration)
             end = time + duration
             progress(reel.taken + reel.skipped, extent.total - extent.left_out)
         if not reel.taken:

@@ -1,0 +1,45 @@
+"""What a thread prepares comes in order, as do its faults; leaving early leaves no thread."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from video_builder.ahead import Ahead
+
+
+def test_items_come_in_order() -> None:
+    """All of them, once."""
+    with Ahead(range(100), 2) as items:
+        assert list(items) == list(range(100))
+
+
+def test_no_more_than_asked_is_prepared() -> None:
+    """Those ready, and the one in the thread's hand."""
+    prepared: list[int] = []
+    with Ahead((prepared.append(n) or n for n in itertools.count()), 2) as items:  # type: ignore[func-returns-value]
+        for item in itertools.islice(items, 20):
+            assert len(prepared) <= item + 1 + 2 + 1
+
+
+def test_an_error_comes_in_its_place() -> None:
+    """What came before it is not lost."""
+
+    def failing() -> Iterator[int]:
+        yield 1
+        raise ZeroDivisionError
+
+    seen = []
+    with Ahead(failing(), 2) as items, pytest.raises(ZeroDivisionError):
+        seen.extend(items)
+    assert seen == [1]
+
+
+def test_leaving_early_ends_the_thread() -> None:
+    """Even when it waits for room."""
+    with Ahead(itertools.count(), 2) as items:
+        next(iter(items))
+    assert not any(thread.name == "ahead" for thread in threading.enumerate())

@@ -1,0 +1,68 @@
+"""Lets one thread prepare pictures while another encodes; decoders and encoders release the GIL."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Ahead(Generic[T]):
+    """Runs an iteration in a thread of its own, a few items ahead of who takes them.
+
+    What the iteration raises is raised where its item would have come. When the block ends early,
+    the iteration ends after its next item.
+
+    Args:
+        items: what to iterate over.
+        most: items prepared ahead, at most.
+    """
+
+    def __init__(self, items: Iterable[T], most: int) -> None:
+        self._items = items
+        self._ready: queue.Queue[T | _End] = queue.Queue(most)
+        self._abandoned = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield the items in order."""
+        while not isinstance(item := self._ready.get(), _End):
+            yield item
+        if item.error is not None:
+            raise item.error
+
+    def __enter__(self) -> Ahead[T]:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._abandoned.set()
+        while self._thread.is_alive():
+            self._drop_one()
+            self._thread.join(0.01)
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            for item in self._items:
+                self._ready.put(item)
+                if self._abandoned.is_set():
+                    return
+        except BaseException as raised:
+            error = raised
+        self._ready.put(_End(error))
+
+    def _drop_one(self) -> None:
+        """Make room, so that the thread does not wait for ever."""
+        try:
+            self._ready.get_nowait()
+        except queue.Empty:
+            return
+
+
+class _End:
+    def __init__(self, error: BaseException | None) -> None:
+        self.error = error
