@@ -36,6 +36,9 @@ RETRY_SECONDS = 1.0
 BATCH = 64
 """Sessions written in one go."""
 
+TRIES = 3
+"""To take a session over, since its owner may write between the reading and the taking."""
+
 LOST, STALE = -1, -2
 
 _WRITE = """
@@ -137,20 +140,20 @@ class SessionStore:
             The session; None where there is none, not by that token, or Redis cannot be reached.
         """
         try:
-            owner, state, kept, judged = await self._read(keys=keys(session))
-            if state is None:
-                return None
-            stored = self._sealer.open(session, state, kept, judged)
-            if not hmac.compare_digest(stored.opened.token_digest, token_digest):
-                return None
-            taken = await self._take(keys=keys(session), args=[owner, self._owner, state])
+            for _ in range(TRIES):
+                owner, state, kept, judged = await self._read(keys=keys(session))
+                if state is None:
+                    return None
+                stored = self._sealer.open(session, state, kept, judged)
+                if not hmac.compare_digest(stored.opened.token_digest, token_digest):
+                    return None
+                if await self._take(keys=keys(session), args=[owner, self._owner, state]):
+                    return stored
         except (RedisError, OSError, TimeoutError) as error:
             self._tell(error)
-            return None
         except (MessageError, ValueError, TypeError) as error:
             log.error("stored session refused: %s", error, extra={"fields": {"session": session}})
-            return None
-        return stored if taken else None
+        return None
 
     async def close(self) -> None:
         """Write what has changed, once, and end."""
