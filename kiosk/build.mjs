@@ -1,5 +1,6 @@
 /** Builds dist/: the library, the kiosk page and the operator's page. */
 
+import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, rm } from "node:fs/promises";
 import { build, transform } from "esbuild";
 
@@ -55,3 +56,23 @@ await Promise.all([
   cp("src/page/icon.svg", `${out}/icon.svg`),
   cp("src/page/texts", `${out}/texts`, { recursive: true }),
 ]);
+
+/** The optional face detector: megabytes that are not kept in the repository. */
+const [human, wasm] = ["@vladmandic/human", "@tensorflow/tfjs-backend-wasm"];
+if (existsSync(`node_modules/${human}`) && existsSync(`node_modules/${wasm}`)) {
+  const files = [
+    `${human}/models/blazeface.json`,
+    `${human}/models/blazeface.bin`,
+    `${wasm}/dist/tfjs-backend-wasm.wasm`,
+    `${wasm}/dist/tfjs-backend-wasm-simd.wasm`,
+  ];
+  await build({
+    ...common,
+    format: "esm",
+    logLevel: "error",
+    entryPoints: { "detector/detector": "src/detector/detector.js" },
+  });
+  for (const file of files) {
+    await cp(`node_modules/${file}`, `${out}/detector/${file.split("/").at(-1)}`);
+  }
+}

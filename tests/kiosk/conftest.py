@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from loadtest.person import Person
 from loadtest.portrait import astronaut
+from tests.support.browser import browsing
 from tests.support.fake_camera import FakeCamera
 from tests.support.stamp import stamped_jpeg
 
@@ -23,7 +26,22 @@ def person(models_directory: Path) -> Person:
     return Person(portrait_of(astronaut(), backend))
 
 
+@pytest.fixture(scope="module")
+def stamp_camera(tmp_path_factory: pytest.TempPathFactory) -> FakeCamera:
+    """A camera that shows stamped pictures, for the tests of one module."""
+    folder = tmp_path_factory.mktemp("camera")
+    return FakeCamera(folder / "camera.mjpeg", stamped_jpeg(1, 1))
+
+
+@pytest.fixture(scope="module")
+def browser(stamp_camera: FakeCamera) -> Iterator[Any]:
+    """A browser with that camera."""
+    with browsing(stamp_camera) as running:
+        yield running
+
+
 @pytest.fixture
-def stamps(tmp_path: Path) -> FakeCamera:
-    """A camera that shows stamped pictures; the first one is not live."""
-    return FakeCamera(tmp_path / "camera.mjpeg", stamped_jpeg(1, 1))
+def stamps(stamp_camera: FakeCamera) -> FakeCamera:
+    """The camera before a picture that is not live."""
+    stamp_camera.show(stamped_jpeg(1, 1))
+    return stamp_camera

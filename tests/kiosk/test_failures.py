@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import jwt
 import pytest
@@ -24,14 +24,12 @@ def service() -> Iterator[Service]:
         yield started
 
 
-@contextlib.contextmanager
-def checking(service: Service, camera: FakeCamera, query: str = "") -> Iterator[Kiosk]:
+def checking(service: Service, browser: Any, query: str = "") -> Kiosk:
     """A page in the middle of a check."""
-    with browsing(camera) as browser:
-        kiosk = Kiosk(browser, service, query, size=(540, 960))
-        kiosk.start()
-        kiosk.wait_hint("hold")
-        yield kiosk
+    kiosk = Kiosk(browser, service, query, size=(540, 960))
+    kiosk.start()
+    kiosk.wait_hint("hold")
+    return kiosk
 
 
 def test_no_camera(service: Service) -> None:
@@ -53,46 +51,46 @@ def test_permission_denied(service: Service, stamps: FakeCamera) -> None:
         kiosk.shoot("failure-permission-denied")
 
 
-def test_a_killed_gateway_is_resumed(service: Service, stamps: FakeCamera) -> None:
+def test_a_killed_gateway_is_resumed(service: Service, browser: Any, stamps: FakeCamera) -> None:
     """The gateway dies in the middle: the page says so, resumes, and ends with the verdict."""
-    with checking(service, stamps) as kiosk:
-        os.kill(service.pids("gateway")[0], signal.SIGKILL)
-        kiosk.page.wait_for_selector("text=Connection lost")
-        kiosk.shoot("failure-reconnecting")
-        kiosk.wait_hint("hold")
-        stamps.show(stamped_jpeg(1, LIVE))
-        kiosk.wait_end("done")
-        claims = jwt.decode(kiosk.verdict["jwt"], KEY, algorithms=["HS256"], issuer="lunapass")
+    kiosk = checking(service, browser)
+    os.kill(service.pids("gateway")[0], signal.SIGKILL)
+    kiosk.page.wait_for_selector("text=Connection lost")
+    kiosk.shoot("failure-reconnecting")
+    kiosk.wait_hint("hold")
+    stamps.show(stamped_jpeg(1, LIVE))
+    kiosk.wait_end("done")
+    claims = jwt.decode(kiosk.verdict["jwt"], KEY, algorithms=["HS256"], issuer="lunapass")
     assert claims["isOk"] is True
 
 
-def test_a_forgotten_session_is_begun_anew(service: Service, stamps: FakeCamera) -> None:
+def test_a_forgotten_session_is_begun_anew(
+    service: Service, browser: Any, stamps: FakeCamera
+) -> None:
     """Gateway and aggregator die together: the session is lost, and the check still ends well."""
-    with checking(service, stamps) as kiosk:
-        for role in ("aggregator", "gateway"):
-            os.kill(service.pids(role)[0], signal.SIGKILL)
-        kiosk.page.wait_for_selector("text=Connection lost")
-        stamps.show(stamped_jpeg(1, LIVE))
-        kiosk.wait_end("done")
+    kiosk = checking(service, browser)
+    for role in ("aggregator", "gateway"):
+        os.kill(service.pids(role)[0], signal.SIGKILL)
+    kiosk.page.wait_for_selector("text=Connection lost")
+    stamps.show(stamped_jpeg(1, LIVE))
+    kiosk.wait_end("done")
 
 
-def test_the_page_sets_a_time(service: Service, stamps: FakeCamera) -> None:
+def test_the_page_sets_a_time(service: Service, browser: Any, stamps: FakeCamera) -> None:
     """A check without a verdict ends by the page's own time-out; "try again" then succeeds."""
-    with checking(service, stamps, "?timeout=2") as kiosk:
-        assert kiosk.wait_end("problem").startswith("That took too long")
-        kiosk.shoot("failure-timeout")
-        stamps.show(stamped_jpeg(1, LIVE))
-        kiosk.page.click("#again")
-        kiosk.wait_end("done")
+    kiosk = checking(service, browser, "?timeout=2")
+    assert kiosk.wait_end("problem").startswith("That took too long")
+    kiosk.shoot("failure-timeout")
+    stamps.show(stamped_jpeg(1, LIVE))
+    kiosk.page.click("#again")
+    kiosk.wait_end("done")
 
 
-def test_a_full_service_and_one_that_ends_the_session(stamps: FakeCamera) -> None:
+def test_a_full_service_and_one_that_ends_the_session(browser: Any, stamps: FakeCamera) -> None:
     """The first page's session is ended by the service's own time; the second finds no room."""
     settings = "[LIMITS]\nsessions = 1\nsessionSeconds = 6"
-    with running(settings, workers=1) as small, browsing(stamps) as browser:
-        first = Kiosk(browser, small, size=(540, 960))
-        first.start()
-        first.wait_hint("hold")
+    with running(settings, workers=1) as small:
+        first = checking(small, browser)
         second = Kiosk(browser, small, size=(540, 960))
         second.start()
         assert second.wait_end("problem").startswith("Too many people")
@@ -101,13 +99,11 @@ def test_a_full_service_and_one_that_ends_the_session(stamps: FakeCamera) -> Non
         first.shoot("failure-time-is-up")
 
 
-def test_a_service_that_is_gone(stamps: FakeCamera) -> None:
+def test_a_service_that_is_gone(browser: Any, stamps: FakeCamera) -> None:
     """A service that does not come back ends the check by name, not in silence."""
     quick = "[LIMITS]\ndrainSeconds = 0.1"
-    with running(quick, workers=1) as gone, browsing(stamps) as browser:
-        kiosk = Kiosk(browser, gone, "?patience=2", size=(540, 960))
-        kiosk.start()
-        kiosk.wait_hint("hold")
+    with running(quick, workers=1) as gone:
+        kiosk = checking(gone, browser, "?patience=2")
         gone.process.send_signal(signal.SIGTERM)
         until(lambda: gone.process.poll() is not None)
         assert kiosk.wait_end("problem").startswith("The connection was lost")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.browser import Kiosk, browsing, serious, until
-from tests.support.fake_camera import FakeCamera
+from tests.support.browser import Kiosk, serious, until
 from tests.support.service import Service, running
-from tests.support.stamp import stamped_jpeg
 
 SIZES = {
     "phone": (390, 844),
@@ -35,19 +32,6 @@ OUTSIDE = """() => [...document.querySelectorAll("h1, p, button, select, .lp-wor
 def service() -> Iterator[Service]:
     with running(workers=1) as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def still(tmp_path_factory: pytest.TempPathFactory) -> FakeCamera:
-    """A camera before which nobody ever passes."""
-    folder: Path = tmp_path_factory.mktemp("camera")
-    return FakeCamera(folder / "camera.mjpeg", stamped_jpeg(1, 1))
-
-
-@pytest.fixture(scope="module")
-def browser(still: FakeCamera) -> Iterator[Any]:
-    with browsing(still) as running_browser:
-        yield running_browser
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -84,7 +68,7 @@ def test_a_script_from_the_right_changes_the_sides(browser: Any, service: Servic
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_serious_barrier_in_any_language(browser: Any, service: Service, language: str) -> None:
     """axe-core finds nothing serious on the first, the middle and the last screen."""
-    kiosk = Kiosk(browser, service, f"?lang={language}&timeout=3")
+    kiosk = Kiosk(browser, service, f"?lang={language}&timeout=2")
     assert kiosk.page.inner_text("#begin") == LANGUAGES[language]
     assert kiosk.page.get_attribute("html", "lang") == language
     assert serious(kiosk.page) == []

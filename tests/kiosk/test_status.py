@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.browser import Kiosk, browsing, faults_of, serious, shoot, until
+from tests.support.browser import Kiosk, faults_of, serious, shoot, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
@@ -26,37 +26,35 @@ def points(page: Any, chart: str) -> list[float]:
     return [89 - float(point.split(",")[1]) for point in line.split()]
 
 
-def test_an_operator_watches_a_session(service: Service, stamps: FakeCamera) -> None:
+def test_an_operator_watches_a_session(service: Service, browser: Any, stamps: FakeCamera) -> None:
     """A check in another window shows in the charts, its refusals by name, the workers by state."""
-    with browsing(stamps) as browser:
-        kiosk = Kiosk(browser, service)
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        faults = faults_of(page)
-        page.goto(f"http://127.0.0.1:{service.port}/status")
-        kiosk.start()
-        page.wait_for_selector("text=32 Liveness too low")
-        until(lambda: "open: 1" in page.inner_text("#sessions .legend"))
-        until(lambda: max(points(page, "frames"), default=0) > 0)
-        assert page.locator("#workers tr").count() == 2
-        assert page.inner_text("#aggregator") == "up"
-        stamps.show(stamped_jpeg(1, 30))
-        kiosk.wait_end("done")
-        until(lambda: page.inner_text("#accepted") == "1")
-        shoot(page, "status")
-        assert serious(page) == []
-        assert faults == []
+    kiosk = Kiosk(browser, service)
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    faults = faults_of(page)
+    page.goto(f"http://127.0.0.1:{service.port}/status")
+    kiosk.start()
+    page.wait_for_selector("text=32 Liveness too low")
+    until(lambda: "open: 1" in page.inner_text("#sessions .legend"))
+    until(lambda: max(points(page, "frames"), default=0) > 0)
+    assert page.locator("#workers tr").count() == 2
+    assert page.inner_text("#aggregator") == "up"
+    stamps.show(stamped_jpeg(1, 30))
+    kiosk.wait_end("done")
+    until(lambda: page.inner_text("#accepted") == "1")
+    shoot(page, "status")
+    assert serious(page) == []
+    assert faults == []
 
 
-def test_the_page_says_when_the_service_is_silent(service: Service, stamps: FakeCamera) -> None:
+def test_the_page_says_when_the_service_is_silent(service: Service, browser: Any) -> None:
     """Old numbers must not pass for new ones: the fault is on the screen, and goes again."""
-    with browsing(stamps) as browser:
-        page = browser.new_page()
-        page.goto(f"http://127.0.0.1:{service.port}/status")
-        until(lambda: page.inner_text("#uptime") != "-")
-        page.route("**/statistics", lambda route: route.fulfill(status=500))
-        page.wait_for_selector("text=No statistics: the service answers 500")
-        page.unroute("**/statistics")
-        page.wait_for_selector("#fault:empty", state="attached")
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{service.port}/status")
+    until(lambda: page.inner_text("#uptime") != "-")
+    page.route("**/statistics", lambda route: route.fulfill(status=500))
+    page.wait_for_selector("text=No statistics: the service answers 500")
+    page.unroute("**/statistics")
+    page.wait_for_selector("#fault:empty", state="attached")
 
 
 def test_who_comes_through_a_proxy_is_refused(service: Service) -> None:

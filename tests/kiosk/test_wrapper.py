@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from gateway.static_files import installed
-from tests.support.browser import browsing, faults_of, until
+from tests.support.browser import faults_of, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import KEY, Service, running
 from tests.support.stamp import stamped_jpeg
@@ -31,12 +31,12 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture
-def page(service: Service, stamps: FakeCamera) -> Iterator[Any]:
-    """The integrator's page in a browser."""
-    with browsing(stamps) as browser:
-        opened = browser.new_page()
-        opened.goto(f"http://127.0.0.1:{service.port}/wrapper.html")
-        yield opened
+def page(service: Service, browser: Any, stamps: FakeCamera) -> Iterator[Any]:
+    """The integrator's page in a browser, before a picture that is not live."""
+    opened = browser.new_page()
+    opened.goto(f"http://127.0.0.1:{service.port}/wrapper.html")
+    yield opened
+    opened.close()
 
 
 def begin(page: Any, service: Service, **more: Any) -> None:

@@ -1,0 +1,49 @@
+/** Finds faces in the browser, so that frames without one are not sent. Loaded only when asked. */
+
+import Human from "@vladmandic/human";
+
+const here = new URL(".", import.meta.url).href;
+
+/** Face detector alone, on the processor: kiosks often have no graphics card worth its name. */
+const SETTINGS = {
+  backend: /** @type {const} */ ("wasm"),
+  wasmPath: here,
+  modelBasePath: here,
+  cacheModels: false,
+  debug: false,
+  async: false,
+  warmup: /** @type {const} */ ("none"),
+  filter: { enabled: false },
+  gesture: { enabled: false },
+  face: {
+    enabled: true,
+    detector: { modelPath: "blazeface.json", maxDetected: 1, minConfidence: 0.3, rotation: false },
+    mesh: { enabled: false },
+    iris: { enabled: false },
+    attention: { enabled: false },
+    description: { enabled: false },
+    emotion: { enabled: false },
+    antispoof: { enabled: false },
+    liveness: { enabled: false },
+  },
+  body: { enabled: false },
+  hand: { enabled: false },
+  object: { enabled: false },
+  segmentation: { enabled: false },
+};
+
+/**
+ * Load the model.
+ *
+ * @returns {Promise<import("../lib/check.js").Detector>}
+ */
+export async function load() {
+  const human = new Human(SETTINGS);
+  await human.load();
+  return {
+    async sees(video) {
+      const { face } = await human.detect(video);
+      return face.length > 0;
+    },
+  };
+}

@@ -1,0 +1,67 @@
+"""The optional face detector in the browser: what shows no face is never sent."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import simplejpeg
+
+from shared.estimation import Image
+from tests.support.browser import Kiosk, browsing, until
+from tests.support.fake_camera import FakeCamera
+from tests.support.service import ROOT, running
+
+KIOSK = ROOT / "kiosk"
+
+
+def jpeg(image: Image) -> bytes:
+    data: bytes = simplejpeg.encode_jpeg(image, 85, "BGR", "420")
+    return data
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """A fresh build with the detector; skips where its packages are not installed."""
+    node = shutil.which("node")
+    if node is None or not (KIOSK / "node_modules" / "@vladmandic" / "human").is_dir():
+        pytest.skip("the detector's packages are missing: install Node.js and run 'make kiosk'")
+    folder = tmp_path / "dist"
+    subprocess.run([node, "build.mjs", str(folder)], cwd=KIOSK, check=True, timeout=60)
+    return folder
+
+
+def test_frames_without_a_face_stay_in_the_browser(
+    site: Path, portrait: Image, tmp_path: Path
+) -> None:
+    """Before an empty wall nothing is sent and the hint says where to look; a face is sent."""
+    wall = np.full_like(portrait, 127)
+    camera = FakeCamera(tmp_path / "camera.mjpeg", jpeg(wall))
+    settings = f'[KIOSK]\ndirectory = "{site}"'
+    with running(settings, workers=1) as service, browsing(camera) as browser:
+        kiosk = Kiosk(browser, service, "?detector=1", size=(540, 960))
+        kiosk.start()
+        kiosk.wait_hint("aim")
+        loading = service.get("/statistics").json()["frames"]["received"]
+        kiosk.page.wait_for_timeout(1000)
+        assert service.get("/statistics").json()["frames"]["received"] == loading
+        assert kiosk.hint == "aim"
+        camera.show(jpeg(portrait))
+        until(lambda: service.get("/statistics").json()["frames"]["received"] > loading)
+        # The detector's library asks for a graphics card, which a test machine has not.
+        assert [fault for fault in kiosk.faults if fault != "No available adapters."] == []
+
+
+def test_without_its_files_the_check_goes_on(stamps: FakeCamera, browser: Any) -> None:
+    """The detector is a help only: where it cannot be loaded, the service sees every frame."""
+    with running(workers=1) as service:
+        kiosk = Kiosk(browser, service, size=(540, 960))
+        kiosk.page.route("**/detector/**", lambda route: route.fulfill(status=404))
+        kiosk.page.goto(f"http://127.0.0.1:{service.port}/?detector=1")
+        kiosk.start()
+        kiosk.wait_hint("hold")
+        assert any("face detector is left out" in fault for fault in kiosk.faults)
