@@ -82,10 +82,12 @@ def test_no_serious_barrier_in_any_language(browser: Any, service: Service, lang
 
 
 def test_a_chosen_language_is_kept(browser: Any, service: Service) -> None:
-    """The language list changes all words at once, and the page remembers it."""
+    """The language list changes all words, also in a check, and the page remembers it."""
     kiosk = Kiosk(browser, service)
+    kiosk.start()
+    kiosk.wait_hint("hold")
     kiosk.page.select_option("#language", "es")
-    until(lambda: kiosk.page.inner_text("h1 >> nth=0") == "Control facial")
+    until(lambda: kiosk.page.locator(".lp-words").all_inner_texts() == ["Bien. Mire a la cámara"])
     kiosk.page.reload()
     until(lambda: kiosk.page.inner_text("#begin") == "Empezar")
     kiosk.page.close()

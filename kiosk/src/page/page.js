@@ -109,6 +109,13 @@ async function cancel() {
   toStart();
 }
 
+/** Let a check that is under way begin again, with another camera or in another language. */
+async function beginAnew() {
+  if (running === null) return;
+  await leave(running);
+  await check();
+}
+
 /** @param {string} used id of the camera in use */
 async function offerCameras(used) {
   const found = await LunaPass.cameras();
@@ -137,14 +144,11 @@ byId("cancel").addEventListener("click", cancel);
 zoom.addEventListener("input", () => {
   if (running !== null) running.zoom = Number(zoom.value);
 });
-cameras.addEventListener("change", async () => {
-  if (running === null) return;
-  await leave(running);
-  await check();
-});
+cameras.addEventListener("change", beginAnew);
 languages.addEventListener("change", async () => {
   keep(languages.value);
   await speak(languages.value);
+  await beginAnew();
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.body.dataset.screen === "check") cancel();
