@@ -32,6 +32,9 @@ from shared.config_loading import load
 from shared.errors import ResourceError
 from shared.estimation import Image
 
+PIPE_WIDTH = 120
+"""Columns of the output where it is not a terminal."""
+
 
 @click.command("evaluate")
 @click.argument("source", metavar="DIR|CSV", type=click.Path(path_type=Path, exists=True))
@@ -127,6 +130,8 @@ def _progress(measured: Any, total: int) -> Any:
 
 def _print(summary: dict[str, Any], measured: list[Measured]) -> None:
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPE_WIDTH)
     table = Table(box=None)
     table.add_column("", no_wrap=True)
     for heading in ("liveness alone", "errors", "95 %", "as served", "errors", "95 %"):
