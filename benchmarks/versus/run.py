@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.driver import Connect, Line, Seen, metronome, saturate, to_service
-from benchmarks.setting import MODELS, NEVER_DONE, WORKERS, passing_jpegs, service
+from benchmarks.setting import MODELS, NEVER_DONE, WORKERS, on_other_cpus, passing_jpegs, service
 from benchmarks.versus.lines import HOST, http, websocket
 from tests.support.service import ROOT, free_port
 
@@ -129,26 +130,31 @@ def ours() -> Iterator[Connect]:
 
 
 def fastest(connect: Connect) -> Seen:
-    """Drive as fast as it goes."""
-    return asyncio.run(saturate(connect, LINES_PER_WORKER * WORKERS, passing_jpegs(), SECONDS))
+    """Drive as fast as it goes; the client stays off the processors of pinned workers."""
+    with on_other_cpus():
+        return asyncio.run(saturate(connect, LINES_PER_WORKER * WORKERS, passing_jpegs(), SECONDS))
 
 
 def paced(connect: Connect, pace: float) -> Seen:
     """Drive at a pace."""
     lines = 2 * LINES_PER_WORKER * WORKERS
-    return asyncio.run(metronome(connect, lines, passing_jpegs(), pace, SECONDS))
+    with on_other_cpus():
+        return asyncio.run(metronome(connect, lines, passing_jpegs(), pace, SECONDS))
 
 
-def _in_turn(lines: dict[str, Connect], drive: Callable[[Connect], Seen]) -> dict[str, Seen]:
-    """Drive all in turn, several times, so that a change of the machine's speed meets all alike."""
-    whole = {name: Seen() for name in lines}
+def _in_turn(
+    lines: dict[str, Connect], drive: Callable[[Connect], Seen], figure: Callable[[Seen], float]
+) -> dict[str, float]:
+    """Drive all in turn, several times, so that a change of the machine's speed meets all alike.
+
+    Returns:
+        The median of a figure over the rounds, by name.
+    """
+    found: dict[str, list[float]] = {name: [] for name in lines}
     for _ in range(ROUNDS):
         for name, connect in lines.items():
-            seen = drive(connect)
-            whole[name].seconds += seen.seconds
-            whole[name].milliseconds += seen.milliseconds
-            whole[name].lost += seen.lost
-    return whole
+            found[name].append(figure(drive(connect)))
+    return {name: statistics.median(values) for name, values in found.items()}
 
 
 def run() -> dict[str, Any]:
@@ -161,20 +167,20 @@ def run() -> dict[str, Any]:
                 lines[contender.name] = stack.enter_context(serving(contender))
             except (subprocess.CalledProcessError, TimeoutError) as error:
                 missing[contender.name] = str(error)
-        speed = _in_turn(lines, fastest)
-        pace = SHARE_OF_SLOWEST * min(speed["ours"].fps, *(seen.fps for seen in speed.values()))
-        calm = _in_turn(lines, lambda connect: paced(connect, pace))
+        fps = _in_turn(lines, fastest, lambda seen: seen.fps)
+        pace = SHARE_OF_SLOWEST * min(fps.values())
+        p99 = _in_turn(lines, lambda connect: paced(connect, pace), lambda s: s.percentile(0.99))
     rivals = [name for name in lines if name != "ours"]
     return {
         "versus": {
             name: {
-                "fps_ratio": speed["ours"].fps / speed[name].fps,
-                "p99_ratio": calm[name].percentile(0.99) / calm["ours"].percentile(0.99),
+                "fps_ratio": fps["ours"] / fps[name],
+                "p99_ratio": p99[name] / p99["ours"],
             }
             for name in rivals
         },
-        "versus_fps": {name: seen.fps for name, seen in speed.items()},
-        "versus_p99_ms": {name: seen.percentile(0.99) for name, seen in calm.items()},
+        "versus_fps": fps,
+        "versus_p99_ms": p99,
         "versus_at_fps": pace,
         "versus_missing": missing,
     }
