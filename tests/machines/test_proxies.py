@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 import websockets
+from websockets.typing import Origin
 
 from lunapass.client import Answer, Client, Verdict
 from shared.protocol import Codec, Command
@@ -127,8 +128,9 @@ def test_the_client_s_address_is_handed_on(kind: str, tmp_path: Path) -> None:
     with echo() as (port, heard), proxy(kind, tmp_path, [port, port]) as front_port:
         front = Front(front_port)
         wait_until(front.ready, kind)
-        front.get("/", {"X-Forwarded-For": "198.51.100.1"})
-    assert heard[-1] == ["127.0.0.1"]
+        for path in ("/", "/ws", "/ws?session=00"):
+            front.get(path, {"X-Forwarded-For": "198.51.100.1"})
+            assert heard[-1] == ["127.0.0.1"]
 
 
 async def test_sessions_are_counted_by_the_client_s_address(cells: list[Service]) -> None:
@@ -172,6 +174,18 @@ def echo() -> Iterator[tuple[int, list[list[str]]]]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.mark.parametrize(("site", "admitted"), [("own", True), ("another", False)])
+async def test_only_the_own_page_may_connect(front: Front, site: str, admitted: bool) -> None:
+    """Behind the proxy too, a browser's Origin is compared with the address it asked for."""
+    origin = f"https://127.0.0.1:{front.port}" if site == "own" else "https://evil.example"
+    connection = websockets.connect(front.url, origin=Origin(origin))
+    if admitted:
+        async with connection:
+            return
+    with pytest.raises(websockets.InvalidStatus, match="403"):
+        await connection
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/statistics", "/status"])
