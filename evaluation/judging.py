@@ -58,8 +58,9 @@ def liveness_score(measured: Measured) -> float | None:
 def served_score(measured: Measured, rules: Rules, window: int = 1) -> float:
     """Greatest liveness threshold at which the service would accept a presentation.
 
-    A session goes on until a frame succeeds, so its best moment counts: the best mean over
-    ``window`` frames in a row among those that pass every other check.
+    A session goes on until a frame succeeds, so its best moment counts: among the frames that pass
+    every other check the best that has both its own score and the mean of the last ``window`` so
+    high. An early decision of AggregateLiveness is not followed.
 
     Returns:
         The score; minus infinity where too few frames pass the other checks.
@@ -71,11 +72,12 @@ def served_score(measured: Measured, rules: Rules, window: int = 1) -> float:
         and passes_earlier(frame, rules)
         and frame.liveness.quality_score >= rules.thresholds.livenessQualityScore
     ]
-    return best_mean(scores, window)
+    return best_moment(scores, window)
 
 
-def best_mean(scores: Sequence[float], window: int) -> float:
-    """Greatest mean of so many scores in a row; minus infinity where there are fewer."""
+def best_moment(scores: Sequence[float], window: int) -> float:
+    """Greatest value that a score and the mean of so many up to it reach; minus infinity if few."""
     if len(scores) < window:
         return -inf
-    return float(np.convolve(scores, np.full(window, 1 / window), mode="valid").max())
+    means = np.convolve(scores, np.full(window, 1 / window), mode="valid")
+    return float(np.minimum(means, scores[window - 1 :]).max())

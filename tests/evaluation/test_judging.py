@@ -46,9 +46,11 @@ def test_service_takes_the_best_moment() -> None:
 
 
 def test_aggregation_needs_its_frames() -> None:
-    """With a window the best mean in a row counts, and too few frames are never accepted."""
+    """The frame of the verdict and the mean up to it both have to pass; too few never do."""
     shown = presentation(estimate(0.1), estimate(0.8), estimate(0.6))
-    assert served_score(shown, RULES, window=2) == pytest.approx(0.7)
+    assert served_score(shown, RULES, window=2) == pytest.approx(0.6)
+    falling = presentation(estimate(0.9), estimate(0.2))
+    assert served_score(falling, RULES, window=2) == pytest.approx(0.2)
     assert served_score(shown, RULES, window=4) == -inf
 
 
