@@ -87,4 +87,5 @@ def _is_straight(pose: HeadPose) -> bool:
 def _descriptor(estimate: Estimate) -> Descriptor | None:
     if not estimate.descriptor or len(estimate.descriptor) % 4:
         return None
-    return np.frombuffer(estimate.descriptor, np.float32)
+    face = np.frombuffer(estimate.descriptor, np.float32)
+    return face if np.isfinite(face).all() else None  # NaN is below no threshold

@@ -114,7 +114,11 @@ def test_nobody_acts_before_the_first_face() -> None:
     assert Matching().acting(face(), 25).errors == [Code.AGGREGATING]
 
 
-@pytest.mark.parametrize("descriptor", [None, b"", b"abc"])
+@pytest.mark.parametrize(
+    "descriptor",
+    [None, b"", b"abc", np.full(128, np.nan, np.float32).tobytes()],
+    ids=["none", "empty", "torn", "no numbers"],
+)
 def test_a_face_without_descriptor_does_not_pass(descriptor: bytes | None) -> None:
     """What cannot be compared cannot be let in."""
     assert Matching().see(descriptor).errors == [Code.ESTIMATION_FAILED]
