@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from gateway.session import PendingFrame, Session
 from shared import __version__
 from shared.config import TracesSection
-from shared.errors import ConfigError
+from shared.errors import ConfigError, MessageError
 from shared.estimation import Estimate
 from shared.messages import decode_estimate
 
@@ -101,5 +101,8 @@ class Traces:
 
 def _stages(frame: PendingFrame) -> list[tuple[str, float]]:
     """Seconds of each stage of the estimation, in their order."""
-    estimate: Estimate = decode_estimate(frame.estimate or b"")
+    try:
+        estimate: Estimate = decode_estimate(frame.estimate or b"")
+    except MessageError:  # of a worker at fault; its frame has its verdict all the same
+        return []
     return [(stage, milliseconds / 1000) for stage, milliseconds in estimate.timings.items()]

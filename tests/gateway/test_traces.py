@@ -82,3 +82,18 @@ def test_without_the_extra_the_start_says_so(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setitem(__import__("sys").modules, "opentelemetry.sdk.trace", None)
     with pytest.raises(ConfigError, match=r"\[TRACES\] isEnabled.*extra 'traces'"):
         Traces(TracesSection(isEnabled=True))
+
+
+def test_an_estimate_that_cannot_be_read_has_no_stages() -> None:
+    """A worker at fault costs its frame the spans, and never the answer."""
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter = InMemorySpanExporter()
+    traces = Traces(TracesSection(isEnabled=True, share=1.0), exporter)
+    received = time.monotonic()
+    broken = frame(received, {})
+    broken.estimate = b"\xc1"
+    traces.frame(session(), broken, received + 0.04)
+    traces.close()
+    names = {span.name for span in exporter.get_finished_spans()}
+    assert names == {"frame", "queue", "decode", "estimate", "judge"}
