@@ -220,6 +220,8 @@ class SessionStore:
         return undecided + self._limits.resumeSeconds
 
     def _settle(self, session: Session, answer: int, mark: tuple[int, int]) -> None:
+        if self._find(session.id) is not session:
+            return  # it ended while it was written
         if answer == LOST:
             self.forget(session)
             self._lost(session)

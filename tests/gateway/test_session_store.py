@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,7 +40,8 @@ class Gateway:
     def __init__(self, config: Config) -> None:
         self.session: Session | None = None
         self.lost: list[Session] = []
-        self.store = SessionStore(config, lambda _: self.session, self.lost.append)
+        self.find: Callable[[str], Session | None] = lambda _: self.session
+        self.store = SessionStore(config, lambda name: self.find(name), self.lost.append)
 
     async def write(self, made: Session) -> None:
         self.session = made
@@ -139,3 +140,14 @@ def test_an_owner_outlives_its_gateway(tmp_path: Path) -> None:
     ]
     assert owner_of(cells[0]) == owner_of(cells[0])
     assert owner_of(cells[0]) != owner_of(cells[1])
+
+
+async def test_a_session_that_ends_while_it_is_written(redis: RedisServer, tmp_path: Path) -> None:
+    """It cannot be lost once more; the store goes on with the next one."""
+    async with gateways(redis, tmp_path) as (first, second):
+        await first.write(session(2))
+        assert await second.store.take(ID, digest(TOKEN))
+        found = [first.session, None]  # there when its write begins, and not when it is answered
+        first.find = lambda _: found.pop(0)
+        await first.write(session(3))
+        assert (found, first.lost) == ([], [])
