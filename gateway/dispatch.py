@@ -198,7 +198,16 @@ class Dispatcher:
                     self._lose(worker, "stuck")
             elif now - worker.last_seen > settings.heartbeatTimeout:
                 self._lose(worker, "silent")
+        self._tidy()
         self._pump()
+
+    def _tidy(self) -> None:
+        """Let go of sessions without a frame to judge; without workers nobody else does."""
+        for _ in range(len(self._ready)):
+            session = self._ready.popleft()
+            session.queued = session.dispatchable
+            if session.queued:
+                self._ready.append(session)
 
     # Jobs out
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,3 +147,17 @@ async def test_a_worker_with_another_slab_gets_no_job(rig: Rig) -> None:
     await rig.say(Ready("w", 1, 1, Capabilities(True, False, "x"), "other"))
     assert isinstance(await rig.hear(), SlabOffer)
     assert rig.dispatcher.workers == []
+
+
+async def test_without_workers_ended_sessions_are_let_go(rig: Rig) -> None:
+    """Who waits in line for a worker keeps its place; who has nothing to judge any more has none."""
+    waiting, ended = session(), session()
+    for made in (ended, waiting):
+        rig.dispatcher.submit(made)
+    ended.waiting = None
+    rig.dispatcher.sweep()
+    assert (waiting.queued, ended.queued) == (True, False)
+    gone = weakref.ref(ended)
+    del made, ended
+    gc.collect()
+    assert gone() is None
