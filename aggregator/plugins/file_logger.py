@@ -25,6 +25,9 @@ RETRY_SECONDS = 60.0
 """Pause after a write failed; what comes meanwhile is dropped."""
 PRUNE_SECONDS = 60.0
 """Pause between two looks for what is too old or too much."""
+QUIET_SECONDS = 3600.0
+"""Time without a new picture after which a session counts as finished. It may have gone on at
+another machine, which alone tells its end; if it goes on here, its log is read anew."""
 DAY = 86_400.0
 
 
@@ -178,10 +181,13 @@ class FileLogger:
             now: seconds of the epoch.
         """
         ages: list[tuple[float, str, int]] = []
-        for name in os.listdir(self._path):
-            if FOLDER.fullmatch(name) and name not in self._written:
-                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                    ages.append(self._measure(name))
+        for name in filter(FOLDER.fullmatch, os.listdir(self._path)):
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                measured = self._measure(name)
+                if measured[0] < now - QUIET_SECONDS:
+                    self._written.pop(name, None)
+                if name not in self._written:
+                    ages.append(measured)
         ages.sort()
         total = sum(size for _, _, size in ages)
         oldest_allowed = now - self._args.maxAgeDays * DAY if self._args.maxAgeDays else 0.0

@@ -186,18 +186,30 @@ def names(path: Path) -> list[int]:
 
 
 def test_old_folders_are_removed(tmp_path: Path) -> None:
-    """By age; what goes on, what is young and what is no session stays."""
+    """By age; what is young and what is no session stays."""
     now = 1_800_000_000.0
     logger = sink(tmp_path, age=7)
     for number in (1, 2, 3):
         play(logger, number)
-    logger.write(judged(4, 1))
     (tmp_path / "notes").mkdir()
-    for number, days in ((1, 8), (2, 6), (3, 100), (4, 100)):
+    for number, days in ((1, 8), (2, 6), (3, 100)):
         aged(tmp_path, number, days, now)
     logger.prune(now)
-    assert names(tmp_path) == [2, 4]
+    assert names(tmp_path) == [2]
     assert (tmp_path / "notes").is_dir()
+
+
+def test_a_session_that_ended_elsewhere_is_removed_too(tmp_path: Path) -> None:
+    """Its end is never told here; what is quiet for long is no session that goes on."""
+    now = 1_800_000_000.0
+    logger = sink(tmp_path, age=0.01)
+    for number, days in ((1, 0.02), (2, 1.0)):
+        logger.write(judged(number, 1))
+        aged(tmp_path, number, days, now)
+    logger.prune(now)
+    assert names(tmp_path) == [1]
+    logger.write(judged(2, 2))
+    assert [frame.seq for frame in read(tmp_path, 2).frames] == [2]
 
 
 def test_the_oldest_go_when_there_is_too_much(tmp_path: Path) -> None:
