@@ -27,6 +27,8 @@ FIRST_PAUSE = 1.0
 """Seconds before the second try; doubled for each further one."""
 LONGEST_PAUSE = 600.0
 """Greatest pause between two tries, in seconds."""
+MOST_DOUBLINGS = 16
+"""More lead beyond any pause; a thousand would lead beyond any number."""
 MARKER_SECONDS = 7200.0
 """Time for which a delivered answer is remembered, so that a replay does not repeat it."""
 TIDY_SECONDS = 60.0
@@ -177,7 +179,7 @@ class Callbacks:
             fault = type(error).__name__
         self.disabled = bool(fault)
         if fault:
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**pending.tries)
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(pending.tries, MOST_DOUBLINGS))
             pending.due = time.monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311
             pending.tries += 1
             log.warning("callback not taken: %s", fault, extra={"fields": {"session": session}})

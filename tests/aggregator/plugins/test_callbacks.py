@@ -176,3 +176,17 @@ def test_a_receiver_that_never_answers_delays_nobody(tmp_path: Path) -> None:
             plugin.write(ended(number, 3))
         assert len(list(tmp_path.rglob("*.json"))) == 100
         plugin.close()
+
+
+def test_no_number_of_tries_ends_the_delivery(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pauses stop growing long before numbers do."""
+    monkeypatch.setattr(callbacks, "LONGEST_PAUSE", 0.02)
+    receiver.statuses = [500] * 20
+    plugin = sink(tmp_path, receiver.port, retries=10_000)
+    plugin.write(ended(1, 3))
+    plugin._pending[info(1).session].tries = 2000
+    settle(plugin)
+    plugin.close()
+    assert len(receiver.got) == 21
