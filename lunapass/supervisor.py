@@ -205,7 +205,10 @@ class Supervisor:
         )
         log.error("%s died; it is started again in %.1f s", child.name, pause)
         await asyncio.sleep(pause)
-        await self._spawn(child)
+        try:
+            await self._spawn(child)
+        except OSError as error:  # no memory, no process number: that counts as one more death
+            log.error("%s cannot be started: %s", child.name, error.strerror)
 
     def _give_up(self, child: Child) -> None:
         """Leave a role dead: the service is degraded without a worker, and ends without others."""
