@@ -93,13 +93,6 @@ class StaticFile:
         return respond(body, self.content_type, headers=headers)
 
 
-def _not_modified(headers: dict[str, str]) -> Response:
-    response = respond(b"", status=HTTPStatus.NOT_MODIFIED, headers=headers)
-    for name in ("Content-Type", "Content-Length", "Content-Encoding"):
-        response.headers.pop(name, None)  # they would speak of a body that is not sent
-    return response
-
-
 def _accepts_gzip(request: Request) -> bool:
     offered = ",".join(request.headers.get_all("Accept-Encoding")).lower()
     for item in offered.split(","):

@@ -150,7 +150,7 @@ async def test_a_worker_with_another_slab_gets_no_job(rig: Rig) -> None:
 
 
 async def test_without_workers_ended_sessions_are_let_go(rig: Rig) -> None:
-    """Who waits in line for a worker keeps its place; who has nothing to judge any more has none."""
+    """Who waits for a worker keeps its place in line; who has nothing to judge has none."""
     waiting, ended = session(), session()
     for made in (ended, waiting):
         rig.dispatcher.submit(made)
