@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
+from aggregator.telling import sound
 from shared.codes import Code
 from shared.config_manual import LivenessSection
 from shared.estimation import Estimate, Profile, Stage
@@ -180,6 +181,8 @@ class Session:
 
     def _conclude(self, judging: Judging) -> Outcome:
         judged = judging.frame
+        if not self._hold_to_json(judged):
+            judged.refuse(Code.PLUGIN_FAILED, end=True)
         self._guard(judged)
         accepted = judged.ok and not judged.ended
         outcome = Outcome(
@@ -210,6 +213,19 @@ class Session:
                 judged.refuse(Code.PLUGIN_FAILED, end=True)
             if judged.ended:
                 return
+
+    def _hold_to_json(self, judged: FrameJudgement | None = None) -> bool:
+        """Drop what no verdict can be written with; False where a plugin told such a thing."""
+        codes = judged.errors if judged is not None else []
+        told, kept = self.context.data, sound(self.context.data)
+        numbers = [code for code in codes if isinstance(code, int)]
+        if kept is told and len(numbers) == len(codes):
+            return True
+        names = set(told) - set(kept) if isinstance(told, dict) else set()
+        fields = {"told": sorted(map(repr, names)), "session": self.opened.session}
+        log.error("a plugin tells what is no JSON", extra={"fields": fields})
+        self.context.data, codes[:] = kept, numbers
+        return False
 
     def _tell_fault(self, plugin: Plugin, seq: int) -> None:
         name = f"{type(plugin).__module__}:{type(plugin).__qualname__}"
@@ -266,6 +282,7 @@ class Session:
                 plugin.on_close(self.context, accepted=outcome.accepted)
             except Exception:
                 self._tell_fault(plugin, self.last_seq)
+        self._hold_to_json()
 
 
 def _client(text: str) -> dict[str, Any]:

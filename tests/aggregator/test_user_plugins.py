@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
 from aggregator.plugins.registry import Registry
 from aggregator.session import Outcome, Session
 from shared.errors import ConfigError
 from shared.messages import Open
-from tests.support.judge import SESSION, live, plugin_config
+from tests.support.judge import KEY, SESSION, judging, live, plugin_config
 
 OPEN = Open("", SESSION, 1000.0, 7, bytes(32))
 ROOT = Path(__file__).parents[2]
@@ -51,6 +53,34 @@ def test_no_plugin_can_lift_a_code_of_the_worker() -> None:
     """Taking codes away is a fault of the plugin, never a success."""
     outcome = first_outcome(f"{HERE}:Lenient", errors=(32,))
     assert (outcome.errors, outcome.final, outcome.accepted) == ((71,), True, False)
+
+
+@pytest.mark.parametrize("env", ["development", "production"])
+@pytest.mark.parametrize("what", ["set", "nan", "bytes", "key", "nothing", "code"])
+async def test_what_is_no_json_fails_its_session(tmp_path: Path, what: str, env: str) -> None:
+    """Code 71, in a verdict: what cannot be written must not leave a session without one."""
+    config = plugin_config(
+        {f"{HERE}:Telling": {"what": what}}, LUNA_PASS={"env": env, "JWT": {"key": KEY}}
+    )
+    async with judging(config, tmp_path) as gateway:
+        await gateway.open()
+        gateway.judge(1, live())
+        verdict, parts = await gateway.verdict()
+    assert (verdict.final, verdict.accepted) == (True, False)
+    assert json.loads(parts[1])["body"] == {"isOk": False, "jwt": None, "errors": [71]}
+
+
+@pytest.mark.parametrize("what", ["set", "nan", "key", "nothing"])
+async def test_what_is_no_json_at_the_end_is_not_told(tmp_path: Path, what: str) -> None:
+    """The verdict stands."""
+    config = plugin_config({f"{HERE}:Telling": {"what": what, "at": "close"}})
+    async with judging(config, tmp_path) as gateway:
+        await gateway.open()
+        gateway.judge(1, live())
+        verdict, parts = await gateway.verdict()
+    assert verdict.accepted
+    claims = jwt.decode(json.loads(parts[1])["body"]["jwt"], options={"verify_signature": False})
+    assert "bad" not in claims["details"]
 
 
 @pytest.mark.parametrize(

@@ -73,5 +73,34 @@ class Lenient(Plugin):
         frame.errors.clear()
 
 
+class Telling(Plugin):
+    """Tells, or objects with, what is no JSON."""
+
+    class Args(BaseModel):
+        """What the test sets."""
+
+        what: str
+        at: str = "estimate"
+
+    def _tell(self, context: SessionContext) -> None:
+        things: dict[str, object] = {"set": {1}, "nan": [float("nan")], "bytes": b"x"}
+        if self.args.what in things:
+            context.data |= {"good": 1, "bad": things[self.args.what]}
+        elif self.args.what == "key":
+            context.data[("a", "b")] = 1  # type: ignore[index]
+        elif self.args.what == "nothing":
+            context.data = None  # type: ignore[assignment]
+
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
+        if self.args.at == "estimate":
+            self._tell(context)
+            if self.args.what == "code":
+                frame.refuse(object())  # type: ignore[arg-type]
+
+    def on_close(self, context: SessionContext, *, accepted: bool) -> None:
+        if self.args.at == "close":
+            self._tell(context)
+
+
 class NoPlugin:
     """Has the wrong base."""
