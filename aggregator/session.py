@@ -7,15 +7,13 @@ in the answers of the log, so that nothing is asked twice.
 
 from __future__ import annotations
 
-import json
 import logging
 import random
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
-from aggregator.telling import sound
+from aggregator.telling import of_client, sound
 from shared.codes import Code
 from shared.config_manual import LivenessSection
 from shared.estimation import Estimate, Profile, Stage
@@ -25,6 +23,7 @@ log = logging.getLogger(__name__)
 
 Answer = bytes | None
 Chain = Generator[Question, Answer, None]
+Shot = tuple[int, Estimate | None, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +54,14 @@ class Judging:
     Attributes:
         frame: the frame.
         chain: its way through the plugins.
-        best_before: number of the best shot before it.
+        best_before: the best shot before it.
         recorded: answers of the log that are still to be handed in.
         given: answers so far.
     """
 
     frame: FrameJudgement
     chain: Chain
-    best_before: int
+    best_before: Shot
     recorded: list[Answer]
     given: list[Answer] = field(default_factory=list)
 
@@ -97,7 +96,7 @@ class Session:
             random=random.Random(self.opened.seed),  # noqa: S311  the seed itself is secret
             log=log,
             now=self.opened.at,
-            client=_client(self.opened.client),
+            client=of_client(self.opened.client),
             mirrored=self.opened.mirrored,
             replay=self.opened.replay,
         )
@@ -141,9 +140,8 @@ class Session:
         self.attempts += 1
         self.liveness_attempts += estimate.reached_liveness
         judged = FrameJudgement(seq, estimate, frame, list(estimate.errors))
-        self.judging = Judging(
-            judged, self._ask_plugins(judged), self.context.best_seq, list(answers)
-        )
+        best = (self.context.best_seq, self.context.best, self.context.best_frame)
+        self.judging = Judging(judged, self._ask_plugins(judged, best), best, list(answers))
         return self._advance(None)
 
     def resolve(self, answer: Answer) -> Outcome | Question:
@@ -189,7 +187,7 @@ class Session:
             errors=tuple(judged.errors),
             final=accepted or judged.ended or self._exhausted(),
             accepted=accepted,
-            keep=self.context.best_seq == judged.seq != judging.best_before,
+            keep=self.context.best_seq == judged.seq != judging.best_before[0],
             profile=self.context.profile,
             answers=tuple(judging.given),
         )
@@ -197,12 +195,16 @@ class Session:
             self._end(outcome)
         return outcome
 
-    def _ask_plugins(self, judged: FrameJudgement) -> Chain:
-        """Ask each plugin in turn; the first that raises or ends the session is the last."""
+    def _ask_plugins(self, judged: FrameJudgement, best_before: Shot) -> Chain:
+        """Ask each plugin in turn; the first that raises or ends the session is the last.
+
+        A frame that one objects to is no best shot: the one before stands again.
+        """
         if self._broken:
             judged.refuse(Code.PLUGIN_FAILED, end=True)
             return
         for plugin in self.plugins:
+            known = [*judged.errors, Code.AGGREGATING]
             try:
                 question = plugin.on_estimate(self.context, judged)
                 if question is not None:
@@ -211,6 +213,9 @@ class Session:
             except Exception:
                 self._tell_fault(plugin, judged.seq)
                 judged.refuse(Code.PLUGIN_FAILED, end=True)
+            objects = not plugin.gathers and any(code not in known for code in judged.errors)
+            if objects and self.context.best_seq == judged.seq:
+                self.context.best_seq, self.context.best, self.context.best_frame = best_before
             if judged.ended:
                 return
 
@@ -283,12 +288,3 @@ class Session:
             except Exception:
                 self._tell_fault(plugin, self.last_seq)
         self._hold_to_json()
-
-
-def _client(text: str) -> dict[str, Any]:
-    """Read what a client told of itself; anything but an object tells nothing."""
-    try:
-        told = json.loads(text)
-    except ValueError:
-        return {}
-    return told if isinstance(told, dict) else {}

@@ -1,4 +1,4 @@
-"""What plugins tell of a session, held to JSON: it goes into statuses and into the token."""
+"""What plugins and clients tell of a session, held to JSON: it goes into statuses and the token."""
 
 from __future__ import annotations
 
@@ -23,3 +23,12 @@ def _is_json(value: object) -> bool:
     except (TypeError, ValueError, RecursionError):
         return False
     return True
+
+
+def of_client(text: str) -> dict[str, Any]:
+    """Read what a client told of itself; anything but an object tells nothing."""
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

@@ -24,6 +24,7 @@ class ActiveLiveness(Plugin):
     """
 
     Args = ActiveLivenessArgs
+    gathers = True
 
     def __init__(self, args: ActiveLivenessArgs) -> None:
         self._args = args

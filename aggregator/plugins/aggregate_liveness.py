@@ -30,6 +30,7 @@ class AggregateLiveness(Plugin):
     """
 
     Args = AggregateLivenessArgs
+    gathers = True
 
     def __init__(self, args: AggregateLivenessArgs, rules: Rules) -> None:
         self._thresholds = rules.thresholds

@@ -105,9 +105,12 @@ class Plugin:
 
     Attributes:
         Args: model of the plugin's ``args`` in the configuration.
+        gathers: its objections ask for more frames and say nothing against this one, which may be
+            the best shot. Otherwise only code 37 does.
     """
 
     Args: ClassVar[type[BaseModel]] = Section
+    gathers: ClassVar[bool] = False
 
     def __init__(self, args: Any = None) -> None:
         self.args = args

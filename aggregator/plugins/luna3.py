@@ -11,10 +11,9 @@ from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionCon
 from shared.codes import Code
 from shared.config import Config
 from shared.config_plugins import Luna3Args
-from shared.estimation import Estimate, Profile
+from shared.estimation import Profile
 
 DATA = "luna3"
-Shot = tuple[int, Estimate | None, bytes | None]
 
 
 class Luna3DescriptorQualityCheck(Plugin):
@@ -35,7 +34,6 @@ class Luna3DescriptorQualityCheck(Plugin):
         self._threshold = args.descriptorQualityThreshold or 0.0
         self._luna = luna
         self._best_only = best_only
-        self._passed: Shot = (0, None, None)
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Luna3Maker:
@@ -60,14 +58,6 @@ class Luna3DescriptorQualityCheck(Plugin):
             context.data[DATA] = said
             if said.get("quality", -1.0) < self._threshold or "refused" in said:
                 frame.refuse(Code.LOW_AGS)
-        if self._best_only:
-            self._keep_or_restore(context, passed=frame.ok)
-
-    def _keep_or_restore(self, context: SessionContext, *, passed: bool) -> None:
-        if passed:
-            self._passed = (context.best_seq, context.best, context.best_frame)
-        else:
-            context.best_seq, context.best, context.best_frame = self._passed
 
 
 class Luna3Maker:

@@ -161,3 +161,23 @@ def test_a_replay_gives_the_same_verdict(
         return outcomes
 
     assert run(data.draw(st.integers(1, len(estimates)))) == run(0)
+
+
+class Objecting(Plugin):
+    """Objects to the first frame, with a code."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
+        if frame.seq == 1:
+            frame.refuse(self._code)
+
+
+@pytest.mark.parametrize(("code", "best"), [(1001, b"second"), (37, b"first")])
+def test_a_frame_that_a_plugin_objects_to_is_no_best_shot(code: int, best: bytes) -> None:
+    """Also when that plugin runs after Bestshot; one that waits for more frames does not object."""
+    judged = session(Bestshot(Rules()), Objecting(code), Result(needs_best=True))
+    assert fold(judged, 1, live(0.99), b"first").keep is (best == b"first")
+    assert fold(judged, 2, live(0.9), b"second").accepted
+    assert judged.context.best_frame == best
