@@ -17,12 +17,20 @@ def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     return tuple(ipaddress.ip_network(text) for text in texts)
 
 
+def peer_of(connection: ServerConnection) -> str:
+    """Address of a connection's other end; empty where it has gone already, or has none."""
+    try:
+        return str(connection.remote_address[0])
+    except (AttributeError, IndexError, OSError, TypeError):  # uvloop's socket is None by then
+        return ""
+
+
 def address_of(
     connection: ServerConnection, request: Request | None, trusted: Sequence[Network]
 ) -> str:
     """Find the address of the client that made a connection with this first request."""
     forwarded = request.headers.get_all("X-Forwarded-For") if request else []
-    return client_address(str(connection.remote_address[0]), forwarded, trusted)
+    return client_address(peer_of(connection), forwarded, trusted)
 
 
 def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Network]) -> str:

@@ -14,6 +14,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
+from gateway.forwarded import peer_of
+
 Handler = Callable[[Request], Response]
 
 TEXT = "text/plain; charset=utf-8"
@@ -55,10 +57,9 @@ FORWARDED = (
 
 def is_local(connection: ServerConnection, request: Request) -> bool:
     """Tell whether somebody on this machine asks, and not a proxy for somebody else."""
-    address = connection.remote_address
     try:
-        loopback = ip_address(address[0]).is_loopback
-    except (TypeError, IndexError, ValueError):  # no address: another kind of socket
+        loopback = ip_address(peer_of(connection)).is_loopback
+    except ValueError:  # no address: gone already, or another kind of socket
         return False
     return loopback and not any(name in request.headers for name in FORWARDED)
 
