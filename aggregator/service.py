@@ -326,12 +326,19 @@ class Aggregator:
             silent = now - entry.touched
             undecided = 0.0 if entry.result is not None else self._config.LIMITS.sessionSeconds
             if silent > undecided + keep:
-                entry.drop_question()
-                self._forget(entry)
                 del self._entries[session]
+                self._forget(entry)
 
     def _forget(self, entry: Entry) -> None:
-        """End a session to which no gateway came back."""
+        """End a session to which no gateway came back; a fault in it must not end the others."""
+        try:
+            entry.drop_question()
+            self._end_abandoned(entry)
+        except Exception:
+            fields = {"session": entry.session.opened.session}
+            log.exception("abandoned session not ended", extra={"fields": fields})
+
+    def _end_abandoned(self, entry: Entry) -> None:
         outcome = entry.session.close(time.time())
         if entry.result is None:
             entry.result = self._writer.result(entry.session, outcome)
