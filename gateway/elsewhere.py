@@ -38,6 +38,11 @@ class Elsewhere:
     async def close(self) -> None:
         """The gateway ends."""
 
+    @property
+    def reached(self) -> bool | None:
+        """Whether the session store was reached last; None without one."""
+        return None
+
 
 class ThroughStore(Elsewhere):
     """Sessions pass from gateway to gateway through the session store.
@@ -90,6 +95,11 @@ class ThroughStore(Elsewhere):
         self._store.note(session)
         log.info("session taken over", extra={"fields": {"session": identity}})
         return session
+
+    @property
+    def reached(self) -> bool:
+        """Whether the session store was reached last."""
+        return self._store.reached
 
     def _surrender(self, session: Session) -> None:
         """Let go a session that another gateway has taken over; that one gives the verdict."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
 from shared.accounts import Accounts, Recent
+from shared.protocol import Drop
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
@@ -15,9 +16,10 @@ UNKEPT = Counter(
     "lunapass_frames_unkept", "Frames not kept until their side effects are done", registry=REGISTRY
 )
 WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ["reason"], registry=REGISTRY)
-STORE_UP = Gauge(
-    "lunapass_session_store_up", "Whether the session store was reached last", registry=REGISTRY
-)
+for outcome in ("accepted", "refused"):  # a series that is not there yet has no rate
+    SESSIONS.labels(outcome)
+for drop in Drop:
+    FRAMES.labels("dropped", drop.value)
 
 STEPS = Accounts("gateway")
 """Durations of this process's steps.

@@ -20,7 +20,6 @@ from collections.abc import Callable
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from gateway import metrics
 from gateway.session import Session
 from gateway.stored import Sealer, Stored
 from shared.config import Config
@@ -95,6 +94,9 @@ class SessionStore:
         config: the configuration.
         find: gives a session of this gateway by its id.
         lost: called with the session that another gateway has taken over.
+
+    Attributes:
+        reached: whether Redis answered last.
     """
 
     def __init__(
@@ -120,7 +122,7 @@ class SessionStore:
         self._changed: dict[str, None] = {}
         self._written: dict[str, tuple[int, int]] = {}
         self._wake = asyncio.Event()
-        self._reached = True
+        self.reached = True
         self._task = asyncio.create_task(self._run())
 
     def note(self, session: Session) -> None:
@@ -233,12 +235,11 @@ class SessionStore:
 
     def _tell(self, error: Exception | None) -> None:
         """Log when Redis goes and when it is back."""
-        if error is not None and self._reached:
+        if error is not None and self.reached:
             log.error("session store: %s; clients resume where they were only", error)
-        elif error is None and not self._reached:
+        elif error is None and not self.reached:
             log.info("session store: reached again")
-        self._reached = error is None
-        metrics.STORE_UP.set(self._reached)
+        self.reached = error is None
 
 
 def _mark(session: Session) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from gateway.ledger import Ledger
 from gateway.sessions import Sessions
 from shared import __version__
 from shared.accounts import BOUNDS, STEPS_PER_OCTAVE, Histogram
+from shared.protocol import Drop
 
 PROMETHEUS = "text/plain; version=0.0.4"
 _OCTAVES = BOUNDS[3 * STEPS_PER_OCTAVE :: STEPS_PER_OCTAVE]
@@ -74,7 +75,7 @@ class Statistics(Collector):
             "frames": {
                 "received": metrics.totals(metrics.RECEIVED)[""],
                 "judged": by_reason.get("", 0),
-                "dropped": {reason: count for reason, count in by_reason.items() if reason},
+                "dropped": {drop.value: by_reason[drop.value] for drop in Drop},
             },
             "failedChecks": {str(code): count for code, count in self._ledger.codes().items()},
             "latencyMs": _latency(metrics.ANSWERS.histogram(time.monotonic())),
@@ -129,6 +130,13 @@ class Statistics(Collector):
             "Frames lent to workers or awaiting a second chance",
             value=self._dispatcher.open_leases,
         )
+        reached = self._sessions.elsewhere.reached
+        if reached is not None:
+            yield GaugeMetricFamily(
+                "lunapass_session_store_up",
+                "Whether the session store was reached last",
+                value=float(reached),
+            )
         yield self._ages()
         failed = CounterMetricFamily(
             "lunapass_failed_checks", "Frames judged with a code", labels=["code"]
@@ -153,13 +161,18 @@ class Statistics(Collector):
 
     def _effects(self, effects: list[dict[str, Any]]) -> Iterator[Metric]:
         """State of the side-effect plugins, since the aggregator's start."""
-        kinds = (
-            ("dropped", "lunapass_effects_dropped", "Pictures and events given up"),
-            ("waitingBytes", "lunapass_effects_waiting_bytes", "Bytes not written yet"),
-            ("disabled", "lunapass_effects_disabled", "1 while the plugin cannot write"),
-        )
-        for key, name, meaning in kinds:
-            family = GaugeMetricFamily(name, meaning, labels=["plugin"])
+        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {
+            "dropped": CounterMetricFamily(
+                "lunapass_effects_dropped", "Pictures and events given up", labels=["plugin"]
+            ),
+            "waitingBytes": GaugeMetricFamily(
+                "lunapass_effects_waiting_bytes", "Bytes not written yet", labels=["plugin"]
+            ),
+            "disabled": GaugeMetricFamily(
+                "lunapass_effects_disabled", "1 while the plugin cannot write", labels=["plugin"]
+            ),
+        }
+        for key, family in families.items():
             for effect in effects:
                 family.add_metric([effect["plugin"]], float(effect[key]))
             yield family

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 NANO = 1_000_000_000
+EXPORT_SECONDS = 2
+"""For one export with its retries: what the gateway's end may wait for a collector that is away."""
 
 
 class Traces:
@@ -46,7 +48,7 @@ class Traces:
             if exporter is None:
                 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-                exporter = OTLPSpanExporter(endpoint=settings.endpoint)
+                exporter = OTLPSpanExporter(settings.endpoint, timeout=EXPORT_SECONDS)
         except ImportError as error:
             raise ConfigError(
                 "[TRACES] isEnabled: OpenTelemetry is not installed; install the extra 'traces' "

@@ -76,11 +76,11 @@ class Histogram:
         return BOUNDS[-1] if self.count else 0.0
 
 
-def merged(histograms: Iterable[Histogram]) -> Histogram:
-    """Add histograms up."""
+def merged(histograms: Iterable[tuple[float, Packed]]) -> Histogram:
+    """Add packed histograms up."""
     whole = Histogram()
-    for histogram in histograms:
-        whole.add(*histogram.packed())
+    for packed in histograms:
+        whole.add(*packed)
     return whole
 
 
@@ -105,7 +105,7 @@ class Recent:
     def histogram(self, now: float) -> Histogram:
         """Give what was noted within the last minute."""
         self._forget(int(now / self.SLICE_SECONDS))
-        return merged(self._slices.values())
+        return merged(piece.packed() for piece in self._slices.values())
 
     def _forget(self, newest: int) -> None:
         for number in [n for n in self._slices if n <= newest - self.SLICES]:

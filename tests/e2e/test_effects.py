@@ -62,7 +62,7 @@ async def test_every_frame_is_in_the_files_though_the_aggregator_is_killed(tmp_p
                 os.kill(pid, signal.SIGKILL)
         sent = await asyncio.gather(*playing)
         logs = await asyncio.to_thread(ended_logs, tmp_path / "logs", 10)
-        assert service.metric('lunapass_effects_dropped{plugin="FileLogger"}') == 0
+        assert service.metric('lunapass_effects_dropped_total{plugin="FileLogger"}') == 0
     written = []
     for log in logs:
         assert log.verdict is not None
@@ -114,7 +114,7 @@ args.spoolBytes = {spool}
             sent = await asyncio.gather(*playing)
             with redis.client() as client:
                 found = await asyncio.to_thread(videos, client, 20)
-            dropped = service.metric('lunapass_effects_dropped{plugin="VideoRedis"}')
+            dropped = service.metric('lunapass_effects_dropped_total{plugin="VideoRedis"}')
     lost = 0
     for frames, total, missing in found.values():
         whole = next(one for one in sent if frames[-1] in one)
@@ -138,6 +138,6 @@ async def test_a_full_disk_stops_the_files_and_no_session() -> None:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.1)
         await play(service, 4, 20, pause=0.04)
-        assert service.metric('lunapass_effects_dropped{plugin="FileLogger"}') > 20
+        assert service.metric('lunapass_effects_dropped_total{plugin="FileLogger"}') > 20
         log = (service.directory / "log").read_text()
     assert log.count("FILE LOGGER IS OFF: No space left on device") == 1

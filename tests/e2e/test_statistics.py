@@ -103,6 +103,7 @@ def test_metrics_tell_the_steps_of_every_role(played: Played) -> None:
     processes = {s.labels["process"] for s in families["lunapass_cpu_seconds"].samples}
     assert processes == {"gateway", "aggregator", "worker-0", "worker-1"}
     assert families["lunapass_aggregator_up"].samples[0].value == 1
+    assert "lunapass_session_store_up" not in families  # there is none, so it is not down
 
 
 @pytest.mark.parametrize("path", ["/statistics", "/metrics"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gateway.ledger import Ledger
 from shared.accounts import Accounts
 from shared.messages import Account
@@ -47,3 +49,42 @@ def test_names_are_bounded() -> None:
     for number in range(2 * Ledger.MOST):
         ledger.take(account(f"worker-{number}", 10, 1, 1.0))
     assert len(ledger.cpu()) == Ledger.MOST + 1
+
+
+def test_an_id_that_comes_back_is_a_new_process() -> None:
+    """In a container every worker is process 1; less processor time than before tells it."""
+    ledger = Ledger(Accounts("gateway"))
+    ledger.take(account("worker-0", 1, 5, 5.0))
+    ledger.take(account("worker-0", 1, 2, 1.0))
+    assert ledger.steps()["worker", "job"].count == 7
+    assert ledger.cpu()["worker-0"] == 6.0
+    assert ledger.codes() == {8: 7}
+
+
+def test_two_processes_of_one_name_count_once_each() -> None:
+    """A worker that was stopped and goes on tells in turn with the one that took its place."""
+    ledger = Ledger(Accounts("gateway"))
+    for second in range(1, 100):
+        ledger.take(account("worker-0", 10, second, float(second)))
+        ledger.take(account("worker-0", 11, second, float(second)))
+    assert ledger.steps()["worker", "job"].count == 198
+    assert ledger.cpu()["worker-0"] == 198.0
+
+
+def test_many_successors_are_one_sum() -> None:
+    """A worker that dies again and again costs no memory and loses no count."""
+    ledger = Ledger(Accounts("gateway"))
+    for pid in range(1, 1001):
+        ledger.take(account("worker-0", pid, 2, 0.5))
+    assert ledger.cpu()["worker-0"] == 500.0
+    assert ledger.codes() == {8: 2000}
+
+
+def test_who_is_silent_has_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that was left dead uses none; what it has done stays counted."""
+    ledger = Ledger(Accounts("gateway"))
+    ledger.take(account("worker-0", 10, 5, 5.0))
+    assert set(ledger.memory()) == {"gateway", "worker-0"}
+    monkeypatch.setattr(Ledger, "SILENCE", -1.0)
+    assert set(ledger.memory()) == {"gateway"}
+    assert ledger.cpu()["worker-0"] == 5.0

@@ -8,11 +8,12 @@ import pytest
 
 from gateway.limits import TokenBucket
 from gateway.session import PendingFrame, Session
-from gateway.traces import Traces
+from gateway.traces import EXPORT_SECONDS, Traces
 from shared.config import TracesSection
 from shared.errors import ConfigError
 from shared.estimation import Estimate, Profile, Stage
 from shared.messages import Open, encode_estimate
+from tests.support.service import free_port
 
 sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="the extra traces is not installed")
 SESSION = "0" * 32
@@ -97,3 +98,14 @@ def test_an_estimate_that_cannot_be_read_has_no_stages() -> None:
     traces.close()
     names = {span.name for span in exporter.get_finished_spans()}
     assert names == {"frame", "queue", "decode", "estimate", "judge"}
+
+
+def test_a_collector_that_is_away_hardly_delays_the_end() -> None:
+    """The gateway's end waits for one bounded export, not for all its retries (about 7 s)."""
+    address = f"http://127.0.0.1:{free_port()}/v1/traces"
+    traces = Traces(TracesSection(isEnabled=True, share=1.0, endpoint=address))
+    received = time.monotonic()
+    traces.frame(session(), frame(received, {}), received + 0.04)
+    began = time.monotonic()
+    traces.close()
+    assert time.monotonic() - began < 2 * EXPORT_SECONDS
