@@ -15,12 +15,12 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-import onnxruntime
 from rich.console import Console
 from rich.table import Table
 
+from inference_pool.models import runtimes
 from inference_pool.models.manifest import ModelSpec, load_manifest
-from inference_pool.models.store import PROVIDERS, ModelStore
+from inference_pool.models.store import ModelStore, read_verified
 
 CHOICES = {"cpu": ("cpu", False), "cpu, rewritten": ("cpu", True), "openvino": ("openvino", False)}
 """Provider and use of the PReLU variant, by name."""
@@ -28,19 +28,18 @@ CLEARLY = 1.1
 """How many times faster another choice must be to count."""
 
 
-def sessions(directory: Path, spec: ModelSpec) -> dict[str, onnxruntime.InferenceSession]:
+def sessions(directory: Path, spec: ModelSpec) -> dict[str, runtimes.Session]:
     """Load a model in every way that this machine has."""
-    installed = onnxruntime.get_available_providers()
-    return {
-        name: ModelStore(directory, provider, rewrite).session(spec.role)
-        for name, (provider, rewrite) in CHOICES.items()
-        if PROVIDERS[provider] in installed and (spec.prelu_sha256 or not rewrite)
-    }
+    loaded = {}
+    for name, (provider, rewritten) in CHOICES.items():
+        if runtimes.lacking(provider) or (rewritten and not spec.prelu_sha256):
+            continue
+        file, sha256 = (spec.variant, spec.prelu_sha256) if rewritten else (spec.file, spec.sha256)
+        loaded[name] = runtimes.start(provider, read_verified(directory / file, sha256, spec.role))
+    return loaded
 
 
-def medians(
-    loaded: dict[str, onnxruntime.InferenceSession], highest: float, rounds: int
-) -> dict[str, float]:
+def medians(loaded: dict[str, runtimes.Session], highest: float, rounds: int) -> dict[str, float]:
     """Run all choices in turn on random pixels from 0 to ``highest``; milliseconds by name."""
     tensor = next(iter(loaded.values())).get_inputs()[0]
     shape = [size if isinstance(size, int) else 1 for size in tensor.shape]

@@ -1,8 +1,8 @@
 """Units for systemd: the templates beside this module, fitted to one machine by drop-ins.
 
 A unit stays as it is in the package but for the paths of program and configuration; what depends on
-the machine (CPUs, cells, ports) stands in drop-ins named ``10-lunapass.conf``, so that
-administrators add or override with drop-ins of their own.
+the machine (CPUs, cells, ports) stands in drop-ins named ``10-lunapass.conf`` and, for a worker,
+``20-lunapass-cell.conf``, so that administrators add or override with drop-ins of their own.
 """
 
 from __future__ import annotations
@@ -22,10 +22,13 @@ PROGRAM = "/opt/lunapass/current/venv/bin/lunapass"
 CONFIG = "/etc/lunapass/lunapassapi.config.toml"
 VIDEO_CONFIG = "/etc/lunapass/lunapassvideo.config.toml"
 DROP_IN = "10-lunapass.conf"
+CELL_DROP_IN = "20-lunapass-cell.conf"
+"""Of one worker: a file of the same name would hide the one of all workers."""
 SUFFIXES = (".service", ".socket", ".target")
 BACK_OFF_SINCE = 254
 """First version of systemd whose pauses before restarts can grow."""
 BACK_OFF = "RestartSteps=6\nRestartMaxDelaySec=10s"
+MAKES_CODE = "MemoryDenyWriteExecute=no"
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Layout:
         config: its configuration file.
         video_config: that of the video worker.
         systemd: version of systemd.
+        makes_code: whether workers may execute memory that they have written.
     """
 
     cpus: Sequence[int]
@@ -53,6 +57,7 @@ class Layout:
     config: str = CONFIG
     video_config: str = VIDEO_CONFIG
     systemd: int = 0
+    makes_code: bool = False
 
 
 def worker_cpus(wanted: int | None, cpus: Sequence[int], usable: Sequence[int]) -> Sequence[int]:
@@ -83,6 +88,7 @@ def render(layout: Layout) -> dict[str, str]:
     """Make the files of the unit directory: relative path and text of each."""
     files = {name: _fitted(text, layout) for name, text in _templates()}
     files.update({f"{unit}.d/{DROP_IN}": text for unit, text in _drop_ins(layout)})
+    files.update({f"{unit}.d/{CELL_DROP_IN}": text for unit, text in _cells(layout)})
     return files
 
 
@@ -93,8 +99,9 @@ def write(files: Mapping[str, str], directory: Path) -> None:
         ResourceError: the directory cannot be written.
     """
     try:
-        for old in directory.glob(f"lunapass*.d/{DROP_IN}"):
-            old.unlink()
+        for name in (DROP_IN, CELL_DROP_IN):
+            for old in directory.glob(f"lunapass*.d/{name}"):
+                old.unlink()
         for name, text in files.items():
             path = directory / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,11 +146,18 @@ def _drop_ins(layout: Layout) -> Iterator[tuple[str, str]]:
     )
     if layout.systemd >= BACK_OFF_SINCE:
         common += f"{BACK_OFF}\n"
-    for role in (*_CELL_ROLES, "worker"):
+    for role in _CELL_ROLES:
         yield f"lunapass-{role}@.service", common
+    yield "lunapass-worker@.service", common + (f"{MAKES_CODE}\n" if layout.makes_code else "")
+    if layout.makes_code:
+        yield "lunapassapi.service", f"[Service]\n{MAKES_CODE}\n"
     yield "lunapassapi.socket", _socket(replace(layout, cells=1, cell_port=0), 0)
     for cell in range(layout.cells):
         yield f"lunapass-gateway@{cell}.socket", _socket(layout, cell)
+
+
+def _cells(layout: Layout) -> Iterator[tuple[str, str]]:
+    for cell in range(layout.cells):
         for number in share(len(layout.cpus), layout.cells, cell):
             yield f"lunapass-worker@{layout.cpus[number]}.service", _worker(cell)
 

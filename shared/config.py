@@ -66,7 +66,7 @@ class ModelsSection(Section):
     directory: str = "models"
     """Folder of the model files."""
     provider: Literal["auto", "cpu", "openvino", "cuda"] = "auto"
-    """Execution provider; ``auto`` takes the fastest that the manifest names and is installed."""
+    """What runs the models; ``openvino`` is an extra, ``auto`` takes for each model the fastest."""
     rewritePrelu: Flag = True
     """Use the variant of a model whose PReLU was rewritten when it was pulled."""
     glasses: Flag = True

@@ -45,7 +45,7 @@ class ModelSpec(BaseModel):
     required: bool = True
     """Whether the set can start without it."""
     provider: Literal["cpu", "openvino"] = "cpu"
-    """Fastest execution provider measured."""
+    """Fastest measured: onnxruntime's CPU provider, or OpenVINO."""
     prelu_sha256: Sha256 | None = None
     """Hash of the variant with rewritten PReLU, where that pays on the CPU provider."""
     input: str = ""

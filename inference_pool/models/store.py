@@ -7,26 +7,17 @@ bytes that the runtime gets.
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
-from typing import Any
 
-import onnxruntime
-
+from inference_pool.models import openvino_session, runtimes
 from inference_pool.models.manifest import Kind, Manifest, ModelSpec, load_manifest
 from shared.errors import ModelError
 
-PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "openvino": "OpenVINOExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-}
-"""Names of ``MODELS.provider`` and the runtime's names for them."""
+log = logging.getLogger(__name__)
 
-_PROVIDER_OPTIONS: dict[str, dict[str, str]] = {
-    "cpu": {},
-    "openvino": {"device_type": "CPU", "precision": "FP32", "num_of_threads": "1"},
-    "cuda": {},
-}
+_MOST_TOLD = 300
+"""Characters of a runtime's own complaint."""
 _PASSIVE = ("liveness_v2", "liveness_v1se")
 
 
@@ -75,13 +66,18 @@ def read_verified(path: Path, sha256: str, role: str) -> bytes:
     )
 
 
+class _RefusedError(ModelError):
+    """A runtime cannot load a file that is the manifest's."""
+
+
 class ModelStore:
     """The models of one directory.
 
     Args:
         directory: folder of the model files.
-        provider: execution provider: ``cpu``, ``openvino``, ``cuda``, or ``auto``, which takes for
-            each model the one the manifest names if it is installed, else the CPU.
+        provider: ``cpu`` and ``cuda`` run every model on that provider of onnxruntime; ``auto``
+            and ``openvino`` run each on what the manifest names. Where OpenVINO cannot be used,
+            ``auto`` takes the CPU provider instead, ``openvino`` refuses.
         rewrite_prelu: on the CPU, load the variant with rewritten PReLU where there is one.
         manifest: what the files have to be; that of the package by default.
 
@@ -90,7 +86,7 @@ class ModelStore:
         passive_liveness: whether the set can tell a live face from a picture of one.
 
     Raises:
-        ModelError: a required file is missing, or the provider is not installed.
+        ModelError: a required file is missing, or the provider cannot be used.
     """
 
     def __init__(
@@ -106,9 +102,9 @@ class ModelStore:
         manifest = manifest or load_manifest()
         self.kind = find_kind(self._directory, manifest)
         self._models = manifest.models(self.kind)
-        self._sessions: dict[str, onnxruntime.InferenceSession] = {}
+        self._sessions: dict[str, runtimes.Session] = {}
         self.passive_liveness = all(self.available(role) for role in _PASSIVE)
-        self._require_provider()
+        self._on_cpu = self._unable()
         self._require_files()
 
     def available(self, role: str) -> bool:
@@ -126,8 +122,8 @@ class ModelStore:
         read_verified(path, spec.sha256, role)
         return path
 
-    def session(self, role: str) -> onnxruntime.InferenceSession:
-        """Load a role's network, once: one thread, no spinning, sequential.
+    def session(self, role: str) -> runtimes.Session:
+        """Load a role's network, once.
 
         Raises:
             ModelError: the set has no such role, the file is missing or a different one, or the
@@ -139,11 +135,9 @@ class ModelStore:
 
     def provider(self, role: str) -> str:
         """Name the provider that runs a role: ``cpu``, ``openvino`` or ``cuda``."""
-        if self._provider != "auto":
+        if self._provider in ("cpu", "cuda"):
             return self._provider
-        wanted = self._spec(role).provider
-        installed = PROVIDERS[wanted] in onnxruntime.get_available_providers()
-        return wanted if installed else "cpu"
+        return "cpu" if role in self._on_cpu else self._spec(role).provider
 
     def _spec(self, role: str) -> ModelSpec:
         if role not in self._models:
@@ -153,16 +147,26 @@ class ModelStore:
             )
         return self._models[role]
 
-    def _load(self, spec: ModelSpec) -> onnxruntime.InferenceSession:
+    def _load(self, spec: ModelSpec) -> runtimes.Session:
         provider = self.provider(spec.role)
+        try:
+            return self._start(spec, provider)
+        except _RefusedError as error:
+            if self._provider != "auto" or provider == "cpu":
+                raise
+            log.warning("%s; it runs on the CPU provider instead", error)
+            self._on_cpu.add(spec.role)
+            return self._start(spec, "cpu")
+
+    def _start(self, spec: ModelSpec, provider: str) -> runtimes.Session:
         path, sha256 = self._file(spec, provider)
         data = read_verified(path, sha256, spec.role)
-        providers = [(PROVIDERS[provider], _PROVIDER_OPTIONS[provider])]
         try:
-            return onnxruntime.InferenceSession(data, _session_options(), providers=providers)
-        except Exception as error:  # the runtime's errors share no base class
-            raise ModelError(
-                f"model {spec.role}: {path}: {provider} cannot load it: {error}"
+            return runtimes.start(provider, data)
+        except Exception as error:  # the runtimes' errors share no base class
+            told = " ".join(str(error).split())[:_MOST_TOLD]
+            raise _RefusedError(
+                f"model {spec.role}: {path}: {provider} cannot load it: {told}"
             ) from error
 
     def _file(self, spec: ModelSpec, provider: str) -> tuple[Path, str]:
@@ -172,16 +176,22 @@ class ModelStore:
             return variant, spec.prelu_sha256
         return self._directory / spec.file, spec.sha256
 
-    def _require_provider(self) -> None:
-        if self._provider == "auto":
-            return
-        installed = onnxruntime.get_available_providers()
-        allowed = [name for name, spelled in PROVIDERS.items() if spelled in installed]
-        if self._provider not in allowed:
-            raise ModelError(
-                f"MODELS.provider: found {self._provider!r}; the installed onnxruntime allows"
-                f" {', '.join(['auto', *allowed])}"
-            )
+    def _unable(self) -> set[str]:
+        """Answer the roles for which ``auto`` cannot use what the manifest names.
+
+        Raises:
+            ModelError: a provider is chosen outright and cannot be used.
+        """
+        if self._provider != "auto":
+            if (reason := runtimes.lacking(self._provider)) is not None:
+                raise ModelError(f"MODELS.provider: found {self._provider!r}; {reason}")
+            return set()
+        wanting = {role for role, spec in self._models.items() if spec.provider == "openvino"}
+        if not wanting or (reason := runtimes.lacking("openvino")) is None:
+            return set()
+        level = logging.WARNING if openvino_session.installed() else logging.INFO
+        log.log(level, "MODELS.provider is 'auto': all models run on the CPU provider: %s", reason)
+        return wanting
 
     def _require_files(self) -> None:
         for role, spec in self._models.items():
@@ -191,16 +201,3 @@ class ModelStore:
                     f"model {role}: {path}: found no such file; expected {spec.bytes} bytes with"
                     f" sha256 {spec.sha256}; run 'lunapass models pull'"
                 )
-
-
-def _session_options() -> Any:  # the runtime has no type hints
-    """One thread that sleeps when it waits: the worker process is pinned to one CPU."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.log_severity_level = 3
-    return options

@@ -58,6 +58,7 @@ def command(
         config=str(config_path.absolute()) if config_path else units.CONFIG,
         video_config=_beside(config_path, units.VIDEO_CONFIG),
         systemd=units.systemd_version(),
+        makes_code=config.MODELS.provider == "openvino",
     )
     files = units.render(layout)
     units.write(files, directory)

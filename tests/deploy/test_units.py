@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.units import DROP_IN, Layout, render, worker_cpus, write
+from deploy.units import CELL_DROP_IN, DROP_IN, Layout, render, worker_cpus, write
 from shared.errors import ConfigError, ResourceError
 
 TARGET = f"lunapass.target.d/{DROP_IN}"
@@ -23,13 +23,23 @@ def test_one_worker_unit_for_each_cpu() -> None:
 def test_workers_belong_to_their_cell() -> None:
     """Each cell's workers know it, and are stopped after its gateway."""
     files = render(Layout(cpus=[7, 6, 5, 4], cells=2, port=80, cell_port=8400))
-    second = files[f"lunapass-worker@4.service.d/{DROP_IN}"]
+    second = files[f"lunapass-worker@4.service.d/{CELL_DROP_IN}"]
     assert "LUNAPASS_CELL=1" in second
     assert "Before=lunapass-gateway@1.service" in second
     socket = files[f"lunapass-gateway@1.socket.d/{DROP_IN}"]
     assert "ReusePort=yes" in socket
     assert "ListenStream=0.0.0.0:80\n" in socket
     assert "ListenStream=0.0.0.0:8401\n" in socket
+
+
+def test_what_all_workers_have_is_not_hidden() -> None:
+    """Of two drop-ins of one name, systemd reads only that of the instance."""
+    files = render(Layout(cpus=[3, 2]))
+    common = {Path(name).name for name in files if "lunapass-worker@.service.d/" in name}
+    own = {Path(name).name for name in files if "lunapass-worker@3.service.d/" in name}
+    assert common
+    assert own
+    assert not common & own
 
 
 def test_paths_of_program_and_configuration_are_fitted() -> None:
@@ -48,13 +58,23 @@ def test_growing_pauses_where_systemd_has_them() -> None:
     assert "RestartSteps" in new[f"lunapass-worker@.service.d/{DROP_IN}"]
 
 
+def test_only_workers_may_make_code_and_only_where_chosen() -> None:
+    """Memory that is written is never executed, but for OpenVINO where it is configured."""
+    allowed = "MemoryDenyWriteExecute=no"
+    assert allowed not in "".join(render(Layout(cpus=[1, 0])).values())
+    files = render(Layout(cpus=[1, 0], makes_code=True))
+    names = {name for name, text in files.items() if allowed in text}
+    units = ("lunapass-worker@.service", "lunapassapi.service")  # the second runs workers too
+    assert names == {f"{unit}.d/{DROP_IN}" for unit in units}
+
+
 def test_a_smaller_layout_leaves_nothing_behind(tmp_path: Path) -> None:
     """Drop-ins of workers that are no more are removed, the administrator's own are kept."""
     write(render(Layout(cpus=[1, 0])), tmp_path)
     own = tmp_path / "lunapass-worker@0.service.d" / "50-own.conf"
     own.write_text("[Service]\n")
     write(render(Layout(cpus=[1])), tmp_path)
-    assert not (tmp_path / f"lunapass-worker@0.service.d/{DROP_IN}").exists()
+    assert not (tmp_path / f"lunapass-worker@0.service.d/{CELL_DROP_IN}").exists()
     assert own.exists()
 
 

@@ -103,31 +103,6 @@ def test_optional_model_may_be_missing(tmp_path, manifest, fill):
     assert not ModelStore(tmp_path, manifest=manifest).available("glasses")
 
 
-def test_provider_that_is_not_installed(tmp_path, manifest, fill):
-    """The error names the setting, what was found and what is allowed."""
-    with pytest.raises(ModelError, match=r"MODELS\.provider: found 'cuda'.* allows auto, cpu"):
-        ModelStore(fill(tmp_path), provider="cuda", manifest=manifest)
-
-
-@pytest.mark.parametrize(
-    ("installed", "expected"),
-    [
-        (["CPUExecutionProvider"], "cpu"),
-        (["OpenVINOExecutionProvider", "CPUExecutionProvider"], "openvino"),
-    ],
-)
-def test_auto_takes_what_the_manifest_prefers(
-    tmp_path, manifest, fill, monkeypatch, installed, expected
-):
-    """``auto`` follows the manifest where the provider is installed, and is the CPU elsewhere."""
-    detector = manifest.reference["detector"].model_copy(update={"provider": "openvino"})
-    other = manifest.model_copy(update={"reference": manifest.reference | {"detector": detector}})
-    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: installed)
-    store = ModelStore(fill(tmp_path), manifest=other)
-    assert store.provider("detector") == expected
-    assert store.provider("liveness_v2") == "cpu"
-
-
 def test_real_models_directory_load(models_directory):
     """Every network of the reference set is the manifest's and runs."""
     store = ModelStore(models_directory)

@@ -1,0 +1,82 @@
+"""The runtimes of networks: onnxruntime, which is always there, and OpenVINO, an extra."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from inference_pool.models import openvino_session
+
+Floats = NDArray[np.float32]
+
+_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+"""Names of ``MODELS.provider`` that onnxruntime serves, and its names for them."""
+
+
+class Tensor(Protocol):
+    """An input or output of a network; a dimension that it leaves open is no number."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    @property
+    def shape(self) -> Sequence[Any]:
+        """Its dimensions."""
+
+
+class Session(Protocol):
+    """A network that is ready to run."""
+
+    def get_inputs(self) -> Sequence[Tensor]:
+        """Inputs in the model's order."""
+
+    def get_outputs(self) -> Sequence[Tensor]:
+        """Outputs in the model's order."""
+
+    def run(self, names: Sequence[str] | None, feed: dict[str, Floats]) -> list[Floats]:
+        """Answer the named outputs, or all, of one batch."""
+
+
+def start(provider: str, model: bytes) -> Session:
+    """Load a network: one thread, no spinning, sequential.
+
+    Args:
+        provider: ``cpu``, ``cuda`` or ``openvino``.
+        model: the network, a serialised ONNX model.
+
+    Raises:
+        Exception: the runtime cannot load it; the runtimes' errors share no base class.
+    """
+    if provider == "openvino":
+        return openvino_session.OpenVinoSession(model)
+    session: Session = onnxruntime.InferenceSession(
+        model, _options(), providers=[_PROVIDERS[provider]]
+    )
+    return session
+
+
+def lacking(provider: str) -> str | None:
+    """Tell why a provider cannot be used by this process; None where it can."""
+    if provider == "openvino":
+        return openvino_session.lacking()
+    if _PROVIDERS[provider] in onnxruntime.get_available_providers():
+        return None
+    return "the installed onnxruntime does not have it; choose another"
+
+
+def _options() -> Any:  # the runtime has no type hints
+    """One thread that sleeps when it waits: the worker process is pinned to one CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return options
