@@ -57,6 +57,16 @@ def test_the_page_says_when_the_service_is_silent(service: Service, browser: Any
     page.wait_for_selector("#fault:empty", state="attached")
 
 
+def test_a_slow_answer_is_waited_for(service: Service, browser: Any) -> None:
+    """Questions do not overtake each other: late answers would mix up the charts."""
+    page = browser.new_page()
+    asked: list[str] = []
+    page.route("**/statistics", lambda route: asked.append(route.request.url))
+    page.goto(f"http://127.0.0.1:{service.port}/status")
+    page.wait_for_timeout(4500)
+    assert len(asked) == 1
+
+
 def test_who_comes_through_a_proxy_is_refused(service: Service) -> None:
     """The page answers to this machine alone."""
     url = f"http://127.0.0.1:{service.port}/status"

@@ -32,12 +32,20 @@ const SETTINGS = {
   segmentation: { enabled: false },
 };
 
-/**
- * Load the model.
- *
- * @returns {Promise<import("../lib/check.js").Detector>}
- */
-export async function load() {
+/** @type {Promise<import("../lib/check.js").Detector> | null} */
+let loaded = null;
+
+/** Load the model, once for all checks of a page: what it holds is freed only with the page. */
+export function load() {
+  loaded ??= make().catch((error) => {
+    loaded = null;
+    throw error;
+  });
+  return loaded;
+}
+
+/** @returns {Promise<import("../lib/check.js").Detector>} */
+async function make() {
   const human = new Human(SETTINGS);
   await human.load();
   return {

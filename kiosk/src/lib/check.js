@@ -85,12 +85,26 @@ export class Check {
 
   async #frame() {
     const { link, shutter, video, zoom } = this.#parts;
-    if (this.#detector !== null && !(await this.#detector.sees(video))) {
+    if (!(await this.#seesFace(video))) {
       this.status({ isOk: false, errors: [NO_FACE], details: {} });
       return;
     }
     const picture = await shutter.take(video, zoom(), link.limits);
     if (!this.#over) link.send(picture);
+  }
+
+  /**
+   * Whether a face may be there: where no detector says otherwise.
+   *
+   * @param {HTMLVideoElement} video
+   */
+  async #seesFace(video) {
+    try {
+      return this.#detector === null || (await this.#detector.sees(video));
+    } catch (error) {
+      this.#leaveOut(error);
+      return true;
+    }
   }
 
   /**
@@ -107,17 +121,23 @@ export class Check {
     }
   }
 
-  /**
-   * Without its module the check goes on: the service finds faces itself.
-   *
-   * @param {string} address
-   */
+  /** @param {string} address */
   async #loadDetector(address) {
     try {
       const module = await import(new URL(address, document.baseURI).href);
       this.#detector = await module.load();
     } catch (error) {
-      console.warn("LunaPass: the face detector is left out:", error);
+      this.#leaveOut(error);
     }
+  }
+
+  /**
+   * Without its detector the check goes on: the service finds faces itself.
+   *
+   * @param {unknown} error
+   */
+  #leaveOut(error) {
+    this.#detector = null;
+    console.warn("LunaPass: the face detector is left out:", error);
   }
 }

@@ -25,6 +25,10 @@ export class Link {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #watch;
   #backoff = new Backoff();
+  /** @type {(error: LunaPassError) => void} */
+  #giveUp = () => {};
+  /** @type {Promise<never>} rejects at `close`, so that nothing is waited for after it */
+  #givenUp;
   #closed = false;
   #decided = false;
   #heard = 0;
@@ -51,6 +55,10 @@ export class Link {
     /** @type {Record<string, number>} */
     this.limits = {};
     this.unanswered = new Unanswered();
+    this.#givenUp = new Promise((_, reject) => {
+      this.#giveUp = reject;
+    });
+    this.#givenUp.catch(() => {});
   }
 
   /**
@@ -63,15 +71,14 @@ export class Link {
     for (;;) {
       try {
         await this.#attempt(Math.min(ATTEMPT_MS, Math.max(1, deadline - performance.now())));
-        this.#backoff.reset();
-        this.events.state("up");
-        return;
+        break;
       } catch (error) {
-        if (this.#closed) throw new LunaPassError("aborted", "the connection was closed");
         if (this.#mustEnd(/** @type {LunaPassError} */ (error), deadline)) throw error;
       }
-      await pause(this.#backoff.pause());
+      await Promise.race([pause(this.#backoff.pause()), this.#givenUp]);
     }
+    this.#backoff.reset();
+    this.events.state("up");
   }
 
   /** Whether the connection is up. */
@@ -95,6 +102,7 @@ export class Link {
   close() {
     if (this.#socket !== null && !this.#decided) this.#socket.send(encode("DISCONNECT"));
     this.#closed = true;
+    this.#giveUp(new LunaPassError("aborted", "the connection was closed"));
     this.#drop();
   }
 
@@ -127,10 +135,13 @@ export class Link {
     socket.binaryType = "arraybuffer";
     this.#said = "";
     try {
-      const granted = await within(this.#handshake(socket), ms, "connection");
-      if (this.#closed) throw new LunaPassError("aborted", "the connection was closed");
+      const handshake = Promise.race([this.#givenUp, this.#handshake(socket)]);
+      const granted = await within(handshake, ms, "connection");
+      if (this.#closed) await this.#givenUp;
       this.#begin(socket, granted.headers);
     } catch (error) {
+      const begun = socket.readyState === WebSocket.OPEN;
+      if (this.#closed && begun) socket.send(encode("DISCONNECT"));
       discard(socket);
       throw error;
     }
@@ -231,7 +242,9 @@ export class Link {
       return;
     }
     this.events.state("down");
-    this.open().catch((reason) => this.events.failed(lostFor(reason)));
+    this.open().catch((reason) => {
+      if (!this.#closed) this.events.failed(lostFor(reason));
+    });
   }
 
   #drop() {

@@ -47,6 +47,8 @@ export class LunaPass {
   #check = null;
   /** @type {((check: Check) => void) | null} what is said already when a check begins */
   #said = null;
+  /** Which camera counts: one that comes after the next call is turned off again. */
+  #turn = 0;
   #view;
   #shutter;
   #options;
@@ -96,7 +98,7 @@ export class LunaPass {
    * @throws {LunaPassError}
    */
   async connectWS(url) {
-    this.#link?.close();
+    this.#disconnect();
     const link = new Link({
       url,
       client: this.#describe(),
@@ -114,6 +116,7 @@ export class LunaPass {
     try {
       await link.open();
     } catch (error) {
+      link.close();
       if (this.#link === link) this.#link = null;
       throw error;
     }
@@ -126,7 +129,7 @@ export class LunaPass {
    * @throws {LunaPassError}
    */
   async attachCamera(deviceId) {
-    await this.detachCamera();
+    const turn = this.#detach();
     /** @type {MediaTrackConstraints} */
     const video = { ...(this.#options.video ?? defaultVideo(this.#options.mode)) };
     if (deviceId) {
@@ -134,17 +137,21 @@ export class LunaPass {
       video.deviceId = { exact: deviceId };
     }
     const stream = await openCamera(video, this.#options.cameraTimeout);
-    try {
-      await show(this.#view.open(), stream);
-    } catch (error) {
+    if (turn !== this.#turn) {
       stop(stream);
-      this.#view.close();
-      throw error;
+      throw detached();
     }
     this.#stream = stream;
     stream.getVideoTracks()[0]?.addEventListener("ended", () => {
-      if (this.#stream === stream) this.#cameraLost("the camera ended");
+      if (turn === this.#turn) this.#check?.fail(cameraEnded());
     });
+    try {
+      await show(this.#view.open(), stream);
+    } catch (error) {
+      if (turn === this.#turn) this.#detach();
+      else throw detached();
+      throw error;
+    }
   }
 
   /**
@@ -159,6 +166,7 @@ export class LunaPass {
     if (link === null) throw new LunaPassError("state", "connectWS comes before checkLiveness");
     if (video === null) throw new LunaPassError("state", "attachCamera comes before checkLiveness");
     if (this.#check !== null) throw new LunaPassError("state", "a check is under way");
+    if (this.#stream?.active === false) throw cameraEnded();
     const longest = 1000 * (link.limits.sessionSeconds ?? LONGEST_SESSION_S) + BEYOND_SESSION_MS;
     const check = new Check({
       link,
@@ -181,14 +189,25 @@ export class LunaPass {
 
   /** Turn the camera off; a check that is under way ends. */
   async detachCamera() {
-    this.#check?.fail(new LunaPassError("aborted", "the camera was detached"));
+    this.#detach();
+  }
+
+  /** Detach at once; the number of the turn that begins with it. */
+  #detach() {
+    this.#check?.fail(detached());
     if (this.#stream !== null) stop(this.#stream);
     this.#stream = null;
     this.#view.close();
+    return ++this.#turn;
   }
 
   /** End the session and the connection; a check that is under way ends. */
   async disconnectWS() {
+    forget(this.sessionId);
+    this.#disconnect();
+  }
+
+  #disconnect() {
     this.#check?.fail(new LunaPassError("aborted", "the connection was closed"));
     this.#link?.close();
     this.#link = null;
@@ -208,7 +227,8 @@ export class LunaPass {
 
   /** @param {import("./protocol.js").Message} message */
   #receive({ command, headers, body }) {
-    this.#log(command, headers, body);
+    const { jwt: _, ...told } = body ?? {};
+    this.#log(command, headers, told);
     if (command === "STATUS") this.#check?.status(body);
     if (command !== "RESULT") return;
     forget(this.sessionId);
@@ -230,18 +250,25 @@ export class LunaPass {
   #connection(state) {
     this.#log("connection", state);
     if (state === "up" && this.#link?.identity) remember(this.#link.identity);
-    this.#options.onConnection?.(state);
-  }
-
-  /** @param {string} reason */
-  #cameraLost(reason) {
-    this.#check?.fail(new LunaPassError("camera.lost", reason));
+    try {
+      this.#options.onConnection?.(state);
+    } catch (error) {
+      reportError(error); // the page's own fault must not end the connection
+    }
   }
 
   /** @param {unknown[]} words */
   #log(...words) {
     if (this.#options.debug) console.debug("LunaPass", ...words);
   }
+}
+
+function detached() {
+  return new LunaPassError("aborted", "the camera was detached");
+}
+
+function cameraEnded() {
+  return new LunaPassError("camera.lost", "the camera ended");
 }
 
 /** @param {number} given ms, or seconds where it is below 1000 */

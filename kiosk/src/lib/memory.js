@@ -15,7 +15,11 @@ export function recall(id, token) {
 
 /** @param {import("./link.js").Identity} identity */
 export function remember({ id, token }) {
-  storage()?.setItem(PREFIX + id, token);
+  try {
+    storage()?.setItem(PREFIX + id, token);
+  } catch {
+    // a full tab remembers nothing; its session goes on all the same
+  }
 }
 
 /** @param {string} id */

@@ -4,7 +4,8 @@ import { LunaPassError } from "./errors.js";
 import { within } from "./wait.js";
 
 const ENCODE_MS = 5000;
-const LEAST_QUALITY = 0.3;
+const SHRINK = 0.7;
+const LEAST_SCALE = 0.1;
 
 /**
  * Size of the picture to send: as the camera gives it, made smaller where it is over a limit.
@@ -12,12 +13,13 @@ const LEAST_QUALITY = 0.3;
  * @param {number} width
  * @param {number} height
  * @param {{frameWidth?: number, frameHeight?: number, framePixels?: number}} limits
+ * @param {number} [scale] most of the camera's width that is sent
  * @returns {[number, number]}
  */
-export function fit(width, height, limits) {
+export function fit(width, height, limits, scale = 1) {
   const { frameWidth = Infinity, frameHeight = Infinity, framePixels = Infinity } = limits;
   const share = Math.min(
-    1,
+    scale,
     frameWidth / width,
     frameHeight / height,
     Math.sqrt(framePixels / (width * height)),
@@ -28,6 +30,7 @@ export function fit(width, height, limits) {
 /** Takes pictures. */
 export class Shutter {
   #canvas = document.createElement("canvas");
+  #scale = 1;
 
   /**
    * @param {string} mimetype
@@ -39,6 +42,8 @@ export class Shutter {
   }
 
   /**
+   * Take a picture; one of too many bytes is taken again, smaller, as are all that follow.
+   *
    * @param {HTMLVideoElement} video
    * @param {number} zoom 1 takes all of the picture, 2 its middle half
    * @param {Record<string, number>} limits of the server
@@ -46,33 +51,36 @@ export class Shutter {
    * @throws {LunaPassError}
    */
   async take(video, zoom, limits) {
-    const [width, height] = [video.videoWidth / zoom, video.videoHeight / zoom];
-    const [x, y] = [(video.videoWidth - width) / 2, (video.videoHeight - height) / 2];
-    const canvas = this.#canvas;
-    [canvas.width, canvas.height] = fit(width, height, limits);
-    const context = canvas.getContext("2d", { alpha: false });
-    if (context === null) throw new LunaPassError("camera.busy", "the browser gives no canvas");
-    context.drawImage(video, x, y, width, height, 0, 0, canvas.width, canvas.height);
-    return this.#encode(limits.frameBytes ?? Infinity);
-  }
-
-  /** @param {number} most bytes */
-  async #encode(most) {
-    for (let quality = this.quality; ; quality -= 0.2) {
-      const blob = await within(this.#blob(quality), ENCODE_MS, "encoded picture");
-      if (blob.size <= most || quality - 0.2 < LEAST_QUALITY) return blob;
+    const most = limits.frameBytes ?? Infinity;
+    for (;;) {
+      this.#draw(video, zoom, limits);
+      const blob = await within(this.#encoded(), ENCODE_MS, "encoded picture");
+      if (blob.size <= most || this.#scale < LEAST_SCALE) return blob;
+      this.#scale *= SHRINK;
     }
   }
 
   /**
-   * @param {number} quality
-   * @returns {Promise<Blob>}
+   * @param {HTMLVideoElement} video
+   * @param {number} zoom
+   * @param {Record<string, number>} limits
    */
-  #blob(quality) {
+  #draw(video, zoom, limits) {
+    const [width, height] = [video.videoWidth / zoom, video.videoHeight / zoom];
+    const [x, y] = [(video.videoWidth - width) / 2, (video.videoHeight - height) / 2];
+    const canvas = this.#canvas;
+    [canvas.width, canvas.height] = fit(width, height, limits, this.#scale);
+    const context = canvas.getContext("2d", { alpha: false });
+    if (context === null) throw new LunaPassError("camera.busy", "the browser gives no canvas");
+    context.drawImage(video, x, y, width, height, 0, 0, canvas.width, canvas.height);
+  }
+
+  /** @returns {Promise<Blob>} */
+  #encoded() {
     return new Promise((resolve, reject) => {
       const failed = new LunaPassError("camera.busy", "the browser cannot encode the picture");
       const done = (/** @type {Blob | null} */ blob) => (blob ? resolve(blob) : reject(failed));
-      this.#canvas.toBlob(done, this.mimetype, quality);
+      this.#canvas.toBlob(done, this.mimetype, this.quality);
     });
   }
 }

@@ -61,7 +61,7 @@ async function check() {
   pass.zoom = Number(zoom.value);
   try {
     renderer.notice(texts.askingCamera, "camera");
-    await pass.attachCamera(cameras.value);
+    await attachChosen(pass);
     await offerCameras(pass.camera);
     renderer.notice(texts.connecting);
     await pass.connectWS(serviceAddress(location));
@@ -74,6 +74,20 @@ async function check() {
   } finally {
     await leave(pass);
     renderer.destroy();
+  }
+}
+
+/**
+ * Open the camera that was chosen, or any where it was unplugged since.
+ *
+ * @param {LunaPass} pass
+ */
+async function attachChosen(pass) {
+  try {
+    await pass.attachCamera(cameras.value);
+  } catch (error) {
+    if (!(error instanceof LunaPassError) || error.code !== "camera.none") throw error;
+    await pass.attachCamera();
   }
 }
 
@@ -153,7 +167,7 @@ languages.addEventListener("change", async () => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.body.dataset.screen === "check") cancel();
 });
-addEventListener("pagehide", () => running && leave(running));
+addEventListener("pagehide", cancel);
 
 await speak(firstLanguage(settings.language, [...languages.options].map((o) => o.value)));
 /** @type {HTMLButtonElement} */ (byId("begin")).disabled = false;

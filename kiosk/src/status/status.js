@@ -2,6 +2,7 @@
 
 import { WORDS } from "../lib/words.js";
 import { hintOf } from "../lib/codes.js";
+import { pause } from "../lib/wait.js";
 import { bars, LineChart, short } from "./chart.js";
 import { Samples } from "./samples.js";
 
@@ -117,5 +118,7 @@ function say(words) {
   if (place.textContent !== words) place.textContent = words;
 }
 
-await refresh();
-setInterval(refresh, PERIOD_MS);
+for (;;) {
+  await refresh();
+  await pause(PERIOD_MS);
+}
