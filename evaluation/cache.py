@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,8 @@ from shared.estimation import Estimate
 from shared.messages import decode_estimate, encode_estimate
 
 BLOCK = 1 << 20
+RUNTIMES = ("onnxruntime", "openvino")
+"""Packages that run models; the last digits of a measure differ between them."""
 
 
 def default_folder() -> Path:
@@ -25,7 +28,7 @@ def default_folder() -> Path:
 
 
 def fingerprint(config: Config) -> str:
-    """Hash everything that estimates depend on: models, code, and the keys that measures use.
+    """Hash everything that estimates depend on: models, code, runtimes, the keys that measures use.
 
     Thresholds are not among them; they are compared with the measures afterwards.
     """
@@ -37,6 +40,7 @@ def fingerprint(config: Config) -> str:
     for file in sorted(Path(inference_pool.__path__[0]).rglob("*.py")):
         digest.update(file.read_bytes())
     keys = (
+        *map(_version, RUNTIMES),
         config.WORKERS.backend,
         config.MODELS.provider,
         config.MODELS.rewritePrelu,
@@ -48,6 +52,13 @@ def fingerprint(config: Config) -> str:
     )
     digest.update(repr(keys).encode())
     return digest.hexdigest()
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def content_hash(path: Path) -> str:

@@ -22,7 +22,7 @@ class Network:
     times slower: no person should have to wait for it.
 
     Args:
-        session: an onnxruntime ``InferenceSession``.
+        session: a session of one of the runtimes.
         shape: the input's shape, (1, 3, height, width) or (1, height, width, 3).
         rgb: whether the model wants RGB instead of BGR.
         scale: factor from pixel values 0..255 to the model's range.
@@ -82,7 +82,7 @@ class Network:
             self._input += self._offset
         try:
             result: list[Floats] = self._session.run(outputs, {self._name: self._input})
-        except Exception as error:  # onnxruntime's errors share no base class of their own
+        except Exception as error:  # the runtimes' errors share no base class
             raise EstimationError(f"the model runtime failed: {error}") from error
         return result
 

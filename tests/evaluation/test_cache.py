@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,19 @@ def test_fingerprint_follows_models_and_measures_not_thresholds(tmp_path: Path) 
     assert fingerprint(Config(MODELS=models, CHECKS=ChecksSection(eyeOpen=0.3))) != plain
     (tmp_path / "a.onnx").write_bytes(b"two")
     assert fingerprint(Config(MODELS=models)) != plain
+
+
+def test_fingerprint_follows_the_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version, and one that is not installed any more, measures anew."""
+    plain = fingerprint(Config())
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0")
+    other = fingerprint(Config())
+
+    def absent(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", absent)
+    assert len({plain, other, fingerprint(Config())}) == 3
 
 
 def test_content_hash_does_not_depend_on_the_place(tmp_path: Path) -> None:
