@@ -26,7 +26,8 @@ def run() -> dict[str, Any]:
     gallery()
     with service(NEVER_DONE) as started, on_other_cpus():
         tried, busy = asyncio.run(_search(started.url, GALLERY))
-    best = largest_good(tried)
+    found = largest_good(tried)
+    best = found.people if found else 0
     cores = busy.get(best, 0.0)
     return {
         "capacity_sessions_per_core": best / WORKERS,
@@ -48,6 +49,6 @@ async def _search(url: str, frames: Path) -> tuple[list[Probe], dict[int, float]
         percents = outcome.watch.cpu_percent(outcome.started).values()
         middle = [[used for at, used in line if WARM < at < WARM + SECONDS] for line in percents]
         busy[people] = sum(sum(used) / len(used) for used in middle if used) / 100
-        return judge(people, measured, BOUND)
+        return judge(people, measured, BOUND, seconds=SECONDS - 1)
 
     return await search(probe, first=FIRST * WORKERS, growth=1.3, precision=0.04), busy

@@ -7,7 +7,7 @@ from typing import Any
 
 from evaluation.page import heading, note, page, paragraph, percent, picture, row, table
 from evaluation.samples import ATTACK, LIVE
-from evaluation.svg import Curve, histogram, plot
+from shared.charts import Curve, histogram, plot
 
 WORST = 8
 """Pictures shown of each kind of error."""

@@ -11,8 +11,8 @@ import numpy as np
 from evaluation.page import heading, note, page, paragraph, row, table
 from evaluation.samples import ATTACK, LIVE
 from evaluation.sessions import Logged
-from evaluation.svg import Curve, plot
 from evaluation.whatif import Study, Suggestion
+from shared.charts import Curve, plot
 
 SECTION = "LIVENESS.THRESHOLDS"
 BINS = 24

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
+from loadtest.plan import Plan, without_password
 from loadtest.tally import Tally
+from shared.errors import ResourceError
+
+MOST = 4096
+"""Largest crowd that is tried."""
 
 
 @dataclass(frozen=True)
@@ -17,20 +25,41 @@ class Probe:
         p95: seconds; infinite when more than one frame in twenty was dropped.
         failed: sessions that ended without a verdict.
         good: within the bound.
+        fps: frames judged in a second, of all together.
+        client_late: the machine of the clients was too slow to send in time.
     """
 
     people: int
     p95: float
     failed: int
     good: bool
+    fps: float = 0.0
+    client_late: bool = False
+
+    def __str__(self) -> str:
+        late = "too many dropped" if math.isinf(self.p95) else f"p95 {1000 * self.p95:.0f} ms"
+        verdict = "in time" if self.good else "too many"
+        told = f"{self.people:5d} people: {late}, {self.fps:.1f} frames/s judged"
+        return f"{told}, {self.failed} failed, {verdict}"
 
 
-def judge(people: int, tally: Tally, bound: float) -> Probe:
-    """Hold a tally against the bound: p95 below it, no failed session, and frames at all."""
+def judge(
+    people: int, tally: Tally, bound: float, *, seconds: float, client_late: bool = False
+) -> Probe:
+    """Hold a tally against the bound: p95 below it, no failed session, and frames at all.
+
+    Args:
+        people: size of the crowd.
+        tally: what it saw.
+        bound: of p95, in seconds.
+        seconds: length of what the tally holds.
+        client_late: the machine of the clients was too slow to send in time.
+    """
     p95 = tally.percentile(0.95)
-    failed = sum(tally.failed.values())
-    late = float("inf") if p95 is None else p95
-    return Probe(people, late, failed, good=late < bound and not failed)
+    failed = tally.failed.total()
+    late = math.inf if p95 is None else p95
+    fps = tally.counts["judged"] / seconds
+    return Probe(people, late, failed, late < bound and not failed, fps, client_late)
 
 
 async def search(
@@ -38,7 +67,7 @@ async def search(
     *,
     first: int = 4,
     growth: float = 2.0,
-    most: int = 4096,
+    most: int = MOST,
     precision: float = 0.05,
 ) -> list[Probe]:
     """Find the largest good size.
@@ -70,6 +99,32 @@ async def search(
     return tried
 
 
-def largest_good(tried: list[Probe]) -> int:
-    """The largest size that was good; 0 when none was."""
-    return max((probe.people for probe in tried if probe.good), default=0)
+def largest_good(tried: list[Probe]) -> Probe | None:
+    """The largest size that was good; None when none was."""
+    good = (probe for probe in tried if probe.good)
+    return max(good, key=lambda probe: probe.people, default=None)
+
+
+def write(tried: list[Probe], plan: Plan, bound: float, directory: Path) -> Path:
+    """Write the tried sizes as JSON into a folder; the file's path.
+
+    Raises:
+        ResourceError: the folder cannot be written.
+    """
+    best, file = largest_good(tried), directory / "capacity.json"
+    told = {
+        "url": without_password(plan.url),
+        "fps": plan.fps,
+        "boundSeconds": bound,
+        "people": best.people if best else 0,
+        "tried": [
+            {**asdict(probe), "p95": probe.p95 if math.isfinite(probe.p95) else None}
+            for probe in tried
+        ],
+    }
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(told, indent=1) + "\n")
+    except OSError as error:
+        raise ResourceError(f"cannot write {error.filename}: {error.strerror}") from error
+    return file

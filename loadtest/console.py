@@ -6,10 +6,10 @@ import time
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from loadtest.runner import Outcome, summary
-from loadtest.tally import Tally, percentile
 
 RECENT = 5
 """Seconds that the column 'now' looks back."""
@@ -22,7 +22,7 @@ def _milliseconds(value: object) -> str:
 
 
 def _counts(found: dict[str, int]) -> str:
-    return ", ".join(f"{name} {count}" for name, count in found.items() if count) or "-"
+    return escape(", ".join(f"{name} {count}" for name, count in found.items() if count) or "-")
 
 
 def table(outcome: Outcome) -> Table:
@@ -31,8 +31,7 @@ def table(outcome: Outcome) -> Table:
     last = max(outcome.seconds, default=0)
     stretch = min(RECENT, last)
     recent = outcome.between(last - stretch, last)
-    now, whole = summary(recent, stretch), summary(outcome.whole, last)
-    present = outcome.seconds[last].kiosks if outcome.seconds else 0
+    now, whole = summary(recent, stretch), summary(outcome.whole, outcome.length)
     profile = outcome.plan.profile
     drawn = Table(
         "",
@@ -40,7 +39,7 @@ def table(outcome: Outcome) -> Table:
         "whole",
         title=f"{profile.kind}, {elapsed:.0f} of {profile.seconds:g} s",
     )
-    drawn.add_row("people", str(present), f"{whole['sessions']['begun']} came")
+    drawn.add_row("people", str(recent.kiosks), f"{whole['sessions']['begun']} came")
     for label, name in (("frames sent", "sent"), ("frames judged", "judged")):
         drawn.add_row(label, str(now["frames"][name]), str(whole["frames"][name]))
     rates = (now["frames"]["judgedPerSecond"], whole["frames"]["judgedPerSecond"])
@@ -77,8 +76,3 @@ class Screen:
     def show(self, outcome: Outcome) -> None:
         """Draw anew."""
         self.live.update(table(outcome), refresh=self.console.is_terminal)
-
-
-def is_late_client(tally: Tally, interval: float) -> bool:
-    """Tell whether the client machine was too slow for its results to say much of the service."""
-    return percentile(tally.lateness, 0.99) > interval / 2

@@ -1,20 +1,25 @@
 """One client process of a load run: plays its share of the crowd and tells each second what it saw.
 
-    python -m loadtest.crowd INDEX PROCESSES GALLERY START < plan.json
+    python -m loadtest.crowd INDEX PROCESSES GALLERY
 
-``START`` is the time of the epoch at which all processes begin. Each second a JSON line goes to
-standard output.
+On standard input come a line with the plan and, once this process has said that it is ready, a line
+with the time of the epoch at which all processes begin. Each second a JSON line goes to standard
+output. SIGTERM ends the run early: people say good-bye, and what was seen is told.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import math
 import random
+import signal
 import sys
 import time
+from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +29,9 @@ from loadtest.gallery import Gallery
 from loadtest.kiosk import Kiosk
 from loadtest.plan import Plan
 from loadtest.tally import Tally
+from shared.errors import StartupError
 
+READY = "ready"
 STEP = 0.05
 LAST_WORDS = 5.0
 """Seconds after the end for sessions to get their last answer."""
@@ -50,26 +57,55 @@ class Crowd:
         self._processes = processes
         self._start = start
         self._tally = Tally()
-        self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._visitors: set[asyncio.Task[None]] = set()
+        self._kiosks: dict[int, Kiosk] = {}
+        self._tasks: dict[int, asyncio.Task[Any]] = {}
+        self._stopped = asyncio.Event()
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._start
 
+    def _level(self) -> float:
+        return 0.0 if self._stopped.is_set() else self._plan.profile.level(self._elapsed())
+
+    def _wants(self, number: int) -> bool:
+        """Whether the load is above a number."""
+        return self._level() > number
+
+    def stop(self) -> None:
+        """End before the plan does."""
+        self._stopped.set()
+
     async def run(self) -> None:
-        """Play the plan to its end, telling each second."""
-        await asyncio.sleep(max(0.0, -self._elapsed()))
+        """Play the plan to its end, telling each second.
+
+        Raises:
+            BrokenPipeError: nobody listens any more.
+        """
+        await self._pause(-self._elapsed())
         telling = asyncio.create_task(self._tell())
-        play = self._arrive if self._plan.arrivals else self._open_kiosks
-        await play()
-        present = [*self._tasks.values(), *self._visitors]
-        if present:
-            _, late = await asyncio.wait(present, timeout=LAST_WORDS)
-            for task in late:
-                self._tally.failed["no last word"] += 1
-                task.cancel()
+        playing = asyncio.create_task(self._play())
+        await asyncio.wait((telling, playing), return_when=asyncio.FIRST_COMPLETED)
+        if telling.done():
+            telling.result()
         telling.cancel()
+        await playing
         self._write(math.ceil(self._elapsed()))
+
+    async def _play(self) -> None:
+        await (self._arrive() if self._plan.arrivals else self._open_kiosks())
+        if present := [self._tasks[n] for n, kiosk in self._kiosks.items() if kiosk.present]:
+            await asyncio.wait(present, timeout=LAST_WORDS)
+        rest = list(self._tasks.values())
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+
+    def _begin(self, number: int, kiosk: Kiosk, doing: Awaitable[Any]) -> None:
+        self._kiosks[number], self._tasks[number] = kiosk, asyncio.ensure_future(doing)
+        self._tasks[number].add_done_callback(lambda _: self._end(number))
+
+    def _end(self, number: int) -> None:
+        del self._kiosks[number], self._tasks[number]
 
     def _kiosk(self, number: int) -> Kiosk:
         seed = hash((self._plan.seed, self._index, number))
@@ -77,16 +113,12 @@ class Crowd:
 
     async def _open_kiosks(self) -> None:
         """Keep kiosk ``n`` open while the level is above ``n``."""
-        level = self._plan.profile.level
-        while (elapsed := self._elapsed()) < self._plan.profile.seconds:
-            for number in range(self._index, math.ceil(level(elapsed)), self._processes):
-                task = self._tasks.get(number)
-                if task is None or task.done():
-                    self._tasks[number] = asyncio.create_task(self._stay(number))
-            await asyncio.sleep(STEP)
-
-    async def _stay(self, number: int) -> None:
-        await self._kiosk(number).stay(lambda: self._plan.profile.level(self._elapsed()) > number)
+        while self._elapsed() < self._plan.profile.seconds and not self._stopped.is_set():
+            for number in range(self._index, math.ceil(self._level()), self._processes):
+                if number not in self._tasks:
+                    kiosk = self._kiosk(number)
+                    self._begin(number, kiosk, kiosk.stay(partial(self._wants, number)))
+            await self._pause(STEP)
 
     async def _arrive(self) -> None:
         """Let people come at random times, however many are still there."""
@@ -96,15 +128,23 @@ class Crowd:
         while (due := due + chance.expovariate(most)) < profile.seconds:
             if chance.random() * profile.most > profile.level(due):
                 continue  # thinned: the rate is below the greatest one now
-            await asyncio.sleep(max(0.0, due - self._elapsed()))
+            await self._pause(due - self._elapsed())
+            if self._stopped.is_set():
+                return
             number += 1
-            visit = self._kiosk(number).attend(
-                self._start + due, lambda: self._elapsed() < profile.seconds
-            )
-            task = asyncio.create_task(visit)
-            self._visitors.add(task)
-            task.add_done_callback(self._visitors.discard)
-        await asyncio.sleep(max(0.0, profile.seconds - self._elapsed()))
+            kiosk = self._kiosk(number)
+            visit = kiosk.attend(self._start + due, partial(self._wants, 0))
+            self._begin(number, kiosk, visit)
+        await self._pause(profile.seconds - self._elapsed())
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep, but not beyond the end."""
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._stopped.wait()
+        else:
+            await asyncio.sleep(0)
 
     async def _tell(self) -> None:
         second = 0
@@ -115,21 +155,35 @@ class Crowd:
 
     def _write(self, second: int) -> None:
         tally, self._tally = self._tally, Tally()
-        working = sum(not task.done() for task in self._tasks.values())
-        tally.kiosks = working + len(self._visitors)
+        tally.kiosks = sum(kiosk.present for kiosk in self._kiosks.values())
         line: dict[str, Any] = {"second": second, "cpu": time.process_time(), **tally.packed()}
         print(json.dumps(line), flush=True)
 
 
+async def _run(plan: Plan, frames: Gallery, index: int, processes: int, begin: float) -> None:
+    crowd = Crowd(plan, frames, index, processes, begin)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, crowd.stop)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    await crowd.run()
+
+
 def main() -> None:
     """Run one client process."""
-    index, processes, gallery, start = sys.argv[1:5]
-    plan = Plan.loads(sys.stdin.read())
-    frames = Gallery.load(Path(gallery))
+    index, processes, gallery = sys.argv[1:4]
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the crowd can hear it
+    plan = Plan.loads(sys.stdin.readline())
+    try:
+        frames = Gallery.load(Path(gallery))
+    except StartupError as error:
+        sys.exit(f"lunapass: {error}")
     gc.collect()
     gc.freeze()
-    begin = time.monotonic() + float(start) - time.time()
-    uvloop.run(Crowd(plan, frames, int(index), int(processes), begin).run())
+    print(READY, flush=True)
+    start = sys.stdin.readline()
+    if start:  # else the run was called off
+        begin = time.monotonic() + float(start) - time.time()
+        with contextlib.suppress(BrokenPipeError):  # the parent has gone: so does this process
+            uvloop.run(_run(plan, frames, int(index), int(processes), begin))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,19 @@
 """One kiosk: a camera and a screen with one person after another before it.
 
 The state machine: *connecting* -> *showing* (frames go out on schedule, prompts are obeyed) ->
-verdict, or *broken* -> *resuming* by token -> *showing*. Every person ends in exactly one entry of
-the tally: accepted, refused, left, or failed with a reason.
+verdict, or *broken* -> *resuming* by token -> *showing*. Whatever the service does, every person
+ends in exactly one entry of the tally: accepted, refused, left, or failed with a reason.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import random
+import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from enum import StrEnum
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
@@ -21,52 +21,25 @@ from loadtest.gallery import Gallery
 from loadtest.look import Look
 from loadtest.plan import Plan
 from loadtest.script import Actor
-from loadtest.tally import Tally, note
+from loadtest.tally import CUT, LOST, UNJUDGED, Tally, note
+from loadtest.visitor import End, Person
 from lunapass.client import Answer, Client
-from shared.codes import PROMPTS
-from shared.protocol import Command
+from lunapass.client.conversation import RESUMABLE, pauses
+from shared.codes import PROMPTS, Code
+from shared.protocol import Command, Drop
 
 MISTAKES = (Look(distance=1.8), Look(blur=4.0), Look(yaw=28.0), Look(brightness=0.15))
 """What a person does while getting ready."""
 SILENCE = 30.0
 """Seconds without the answer to a frame after which a session has failed."""
-RESUMPTIONS = 10
-RESUME_PAUSE = 0.3
-
-
-class End(StrEnum):
-    """How a stay on one connection ended."""
-
-    ACCEPTED = "accepted"
-    REFUSED = "refused"
-    LEFT = "left"
-    BROKEN = "broken"
-    FAILED = "failed"
-
-
-@dataclass
-class Person:
-    """One person's attempt, over as many connections as it takes.
-
-    Attributes:
-        break_after: frames after which the connection breaks; 0 for never.
-        due: time at which each unanswered frame was due, by its number.
-        reason: why the last connection ended.
-        leaving: the person has said good-bye.
-        silent: the service owes an answer for too long.
-    """
-
-    actor: Actor
-    chance: random.Random
-    began: float
-    break_after: int = 0
-    session: str | None = None
-    token: str | None = None
-    sent: int = 0
-    due: dict[int, float] = field(default_factory=dict)
-    reason: str = ""
-    leaving: bool = False
-    silent: bool = False
+RESUMPTIONS = 8
+"""Tries to resume, with growing pauses, after which a session has failed."""
+TICK = 0.5
+"""Seconds between two looks at whether to go on."""
+REST = 1.0
+"""Seconds until the next person comes where one has failed."""
+UNREADABLE = "unreadable answer"
+_NAME = re.compile(r"[a-z][a-z0-9.-]{0,40}")
 
 
 class Kiosk:
@@ -77,6 +50,9 @@ class Kiosk:
         gallery: what they look like.
         tally: gives the tally of the current second.
         seed: fixes chance.
+
+    Attributes:
+        present: a person is before it.
     """
 
     def __init__(self, plan: Plan, gallery: Gallery, tally: Callable[[], Tally], seed: int) -> None:
@@ -84,17 +60,20 @@ class Kiosk:
         self._gallery = gallery
         self._tally = tally
         self._chance = random.Random(seed)  # noqa: S311  # behaviour, no secret
+        self.present = False
 
     async def stay(self, wanted: Callable[[], bool]) -> None:
         """Let one person after another come for as long as the kiosk is wanted."""
         if self._plan.fps:  # kiosks are not in step with each other
             await asyncio.sleep(self._chance.uniform(0, 1 / self._plan.fps))
         while wanted():
-            await self.attend(time.monotonic(), wanted)
-            if self._plan.think:
-                await asyncio.sleep(self._chance.expovariate(1 / self._plan.think))
+            end = await self.attend(time.monotonic(), wanted)
+            if not wanted():
+                return
+            think = self._chance.expovariate(1 / self._plan.think) if self._plan.think else 0.0
+            await asyncio.sleep(max(think, REST) if end is End.FAILED else think)
 
-    async def attend(self, arrived: float, wanted: Callable[[], bool]) -> None:
+    async def attend(self, arrived: float, wanted: Callable[[], bool]) -> End:
         """Let one person try until there is a verdict, or no hope for one."""
         chance = self._chance
         breaks = chance.random() < self._plan.breaks
@@ -102,18 +81,49 @@ class Kiosk:
             Actor(chance.getrandbits(32)), chance, arrived, chance.randint(1, 8) if breaks else 0
         )
         self._tally().counts["begun"] += 1
-        end = End.BROKEN
-        for attempt in range(RESUMPTIONS):
-            wish = arrived if attempt == 0 else time.monotonic()
-            end = await self._visit(person, wish, wanted)
-            if end is not End.BROKEN or person.session is None:
-                break
-            self._tally().counts["resumed"] += 1
-            await asyncio.sleep(RESUME_PAUSE)
-        if end in (End.BROKEN, End.FAILED):
-            self._tally().failed[person.reason] += 1
+        self.present, end = True, End.FAILED
+        try:
+            end = await self._try(person, wanted)
+        except asyncio.CancelledError:
+            person.reason = "no last word"
+            raise
+        finally:
+            self.present = False
+            self._count(person, end)
+        return end
+
+    def _count(self, person: Person, end: End) -> None:
+        """Enter a person's end into the tally, and the frames that have no answer."""
+        tally = self._tally()
+        if end is End.FAILED:
+            tally.failed[person.reason or "fault of the client"] += 1
         else:
-            self._tally().counts[end.value] += 1
+            tally.counts[end.value] += 1
+        self._drop(person, LOST if end is End.FAILED else Drop.ENDED)
+
+    def _drop(self, person: Person, reason: str) -> None:
+        """Count all unanswered frames as dropped."""
+        if person.due:
+            self._tally().dropped[reason] += len(person.due)
+            person.due.clear()
+
+    async def _try(self, person: Person, wanted: Callable[[], bool]) -> End:
+        """Connect, and again where the line breaks."""
+        wish, waits = person.began, pauses(RESUMPTIONS)
+        while True:
+            visits = person.visits
+            end = await self._visit(person, wish, wanted)
+            if end is not End.BROKEN:
+                return end
+            self._drop(person, CUT if person.cut else LOST)
+            person.cut = False
+            if person.visits > visits:
+                wish, waits = math.inf, pauses(RESUMPTIONS)
+            pause = next(waits, None)
+            if person.session is None or pause is None:
+                return End.FAILED
+            await asyncio.sleep(pause)
+            wish = min(wish, time.monotonic())
 
     async def _visit(self, person: Person, wish: float, wanted: Callable[[], bool]) -> End:
         """Connect, or connect again, and show the person until something ends it."""
@@ -121,22 +131,30 @@ class Kiosk:
         try:
             async with client:
                 assert client.connected is not None
-                note(self._tally().connecting, time.monotonic() - wish)
                 if client.connected.command is not Command.CONNECTED:
                     return _after_refusal(person, client.connected)
-                person.session, person.token = client.session_id, client.resume_token
-                person.sent = client.connected.headers["seq"]
-                person.due.clear()
+                self._granted(person, client, time.monotonic() - wish)
                 return await self._show(client, person, wanted)
         except InvalidStatus as error:
             person.reason = f"HTTP {error.response.status_code}"
         except ConnectionClosed as error:
-            if person.silent:
-                return End.FAILED
-            person.reason = f"closed {error.rcvd.code if error.rcvd else 'without a word'}"
-        except (OSError, WebSocketException, TimeoutError) as error:
+            return _after_close(person, error.rcvd.code if error.rcvd else 1006)
+        except (OSError, WebSocketException) as error:  # TimeoutError too
             person.reason = type(error).__name__
+        except (KeyError, TypeError, ValueError, AttributeError):  # not what the protocol says
+            person.reason = UNREADABLE
+            return End.FAILED
         return End.BROKEN
+
+    def _granted(self, person: Person, client: Client, seconds: float) -> None:
+        tally = self._tally()
+        note(tally.connecting, seconds)
+        person.visits += 1
+        if person.session is not None:
+            tally.counts["resumed"] += 1
+        assert client.connected is not None
+        person.sent = int(client.connected.headers["seq"])
+        person.session, person.token = client.session_id, client.resume_token
 
     async def _show(self, client: Client, person: Person, wanted: Callable[[], bool]) -> End:
         answered = asyncio.Event()
@@ -149,30 +167,39 @@ class Kiosk:
                     return end
         finally:
             sender.cancel()
-        person.reason = f"closed {client.close_code}"
-        return End.BROKEN
+        return _after_close(person, client.close_code or 1006)
 
     def _hear(self, answer: Answer, person: Person) -> End | None:
-        tally = self._tally()
         if answer.command is Command.STATUS:
-            due = person.due.pop(answer.seq or 0, None)
-            tally.counts["judged"] += 1
-            if due is not None:
-                note(tally.latency, time.monotonic() - due)
-            tally.codes.update(answer.body["errors"])
-            for code in answer.body["errors"]:
-                if code in PROMPTS:
-                    person.actor.ask(code)
+            self._hear_status(answer, person)
         elif answer.command is Command.DROPPED:
-            person.due.pop(answer.seq or 0, None)
-            tally.dropped[answer.headers["reason"]] += 1
+            reason = answer.headers["reason"]
+            if person.due.pop(answer.headers["seq"], None) is not None:
+                self._tally().dropped[reason if reason in list(Drop) else "other"] += 1
         elif answer.command is Command.RESULT:
+            accepted = bool(answer.body["isOk"])
             if person.leaving:
                 return End.LEFT
-            return End.ACCEPTED if answer.body["isOk"] else End.REFUSED
+            return End.ACCEPTED if accepted else End.REFUSED
         elif answer.command is Command.ERROR:
             return _after_refusal(person, answer)
         return None
+
+    def _hear_status(self, answer: Answer, person: Person) -> None:
+        codes = [int(code) for code in answer.body["errors"]]
+        for code in codes:
+            if code in PROMPTS:
+                person.actor.ask(code)
+        due = person.due.pop(answer.headers["seq"], None)
+        if due is None:
+            return  # of a frame that is counted as dropped since the line broke
+        tally = self._tally()
+        tally.codes.update(codes)
+        if Code.ESTIMATION_FAILED in codes:
+            tally.dropped[UNJUDGED] += 1
+        else:
+            tally.counts["judged"] += 1
+            note(tally.latency, time.monotonic() - due)
 
     async def _sending(
         self, client: Client, person: Person, answered: asyncio.Event, wanted: Callable[[], bool]
@@ -191,21 +218,19 @@ class Kiosk:
                 person.leaving = True
                 await client.send(Command.DISCONNECT)
                 return
-            if person.due and now - min(person.due.values()) > SILENCE:
-                person.silent, person.reason = True, "no answer"
-                client.socket.transport.abort()
-                return
-            await self._send_frame(client, person, due, now)
-            if person.break_after and person.sent >= person.break_after:
+            if due <= now:
+                answered.clear()
+                await self._send_frame(client, person, due, now)
+                due = due + 1 / fps if fps else math.inf
+                person.cut = 0 < person.break_after <= person.sent
+            person.silent = now - min(person.due.values(), default=now) > SILENCE
+            if person.silent or person.cut:
                 person.break_after = 0
                 client.socket.transport.abort()
                 return
             if fps:
-                due += 1 / fps
-                await asyncio.sleep(max(0.0, due - time.monotonic()))
-            else:
-                answered.clear()
-                await answered.wait()
+                await asyncio.sleep(min(TICK, max(0.0, due - time.monotonic())))
+            elif await _happens(answered, TICK):
                 due = time.monotonic()
 
     async def _send_frame(self, client: Client, person: Person, due: float, now: float) -> None:
@@ -227,6 +252,23 @@ class Kiosk:
         return bool(self._plan.patience) and now - person.began > self._plan.patience
 
 
+async def _happens(event: asyncio.Event, seconds: float) -> bool:
+    """Await an event for so long; whether it came."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    return event.is_set()
+
+
 def _after_refusal(person: Person, answer: Answer) -> End:
-    person.reason = str((answer.body or {}).get("code", "error"))
+    code = answer.body["code"]
+    person.reason = code if _NAME.fullmatch(code) else UNREADABLE
     return End.FAILED
+
+
+def _after_close(person: Person, code: int) -> End:
+    if person.silent:
+        person.reason = "no answer"
+        return End.FAILED
+    person.reason = "closed without a word" if code == 1006 else f"closed {code}"
+    return End.BROKEN if code in RESUMABLE else End.FAILED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -18,8 +19,9 @@ from loadtest.watch import Watch
 from shared.errors import ResourceError
 
 LINE_BYTES = 1 << 20
-START_SECONDS = 2.0
-"""Seconds for the client processes to get ready."""
+START_SECONDS = 0.2
+"""Seconds for the word to begin to reach all client processes."""
+FAULT = "a client process of the load run failed; its message is above"
 
 
 @dataclass
@@ -28,32 +30,41 @@ class Outcome:
 
     Attributes:
         plan: what was asked.
-        seconds: what was seen, second by second.
+        seconds: what was seen, second by second, as each client process packed it; unpacked it
+            would fill the memory in a day.
         whole: everything added up.
         watch: what the service told of itself.
         started: monotonic time of the beginning.
         client_cpu: processor seconds by client process.
+        stopped: the run was ended before the plan was.
     """
 
     plan: Plan
     watch: Watch
     started: float = 0.0
-    seconds: dict[int, Tally] = field(default_factory=dict)
+    seconds: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     whole: Tally = field(default_factory=Tally)
     client_cpu: dict[int, float] = field(default_factory=dict)
+    stopped: bool = False
+
+    @property
+    def length(self) -> float:
+        """Seconds played so far, without the last words."""
+        return min(float(max(self.seconds, default=0)), self.plan.profile.seconds)
 
     def take(self, process: int, line: dict[str, Any]) -> None:
         """Add what a client process told."""
         self.client_cpu[process] = line["cpu"]
-        self.seconds.setdefault(line["second"], Tally()).add(line)
+        self.seconds.setdefault(line["second"], []).append(line)
         self.whole.add({**line, "kiosks": 0})
 
     def between(self, first: float, last: float) -> Tally:
-        """Add up the seconds from one to another."""
+        """Add up the seconds after one to another; people are those of the last one."""
         whole = Tally()
-        for second, tally in self.seconds.items():
-            if first < second <= last:
-                whole.add({**tally.packed(), "kiosks": 0})
+        for second in range(math.floor(first) + 1, math.floor(last) + 1):
+            whole.kiosks = 0
+            for line in self.seconds.get(second, ()):
+                whole.add(line)
         return whole
 
 
@@ -84,11 +95,17 @@ def summary(tally: Tally, seconds: float) -> dict[str, Any]:
     }
 
 
+def is_late_client(tally: Tally, interval: float) -> bool:
+    """Tell whether the client machine was too slow for its results to say much of the service."""
+    return percentile(tally.lateness, 0.99) > interval / 2
+
+
 async def play(
     plan: Plan,
     gallery: Path,
     processes: int,
     show: Callable[[Outcome], None] = lambda _: None,
+    stop: asyncio.Event | None = None,
 ) -> Outcome:
     """Play a plan with several client processes.
 
@@ -97,28 +114,23 @@ async def play(
         gallery: file of the frames.
         processes: number of client processes.
         show: called each second with what is known so far.
+        stop: ends the run before the plan does.
 
     Raises:
         ResourceError: a client process ended with a fault.
     """
-    begin = time.time() + START_SECONDS
-    outcome = Outcome(plan, Watch(plan.url), time.monotonic() + START_SECONDS)
-    clients = [
-        await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "loadtest.crowd"),
-            *(str(index), str(processes), str(gallery), repr(begin)),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            limit=LINE_BYTES,
-        )
-        for index in range(processes)
-    ]
-    watching = asyncio.create_task(outcome.watch.run())
-    showing = asyncio.create_task(_show(outcome, show))
+    clients = [await _client(n, processes, gallery, plan) for n in range(processes)]
+    outcome = Outcome(plan, Watch(plan.url))
+    beside: list[asyncio.Task[None]] = []
     try:
+        await _begin(clients, outcome)
+        beside += [asyncio.create_task(outcome.watch.run())]
+        beside += [asyncio.create_task(_show(outcome, show))]
+        if stop is not None:
+            beside += [asyncio.create_task(_end_early(stop, clients, outcome))]
         await asyncio.gather(*(_follow(n, c, outcome) for n, c in enumerate(clients)))
     finally:
-        for task in (watching, showing):
+        for task in beside:
             task.cancel()
         for client in clients:
             with contextlib.suppress(ProcessLookupError):
@@ -128,16 +140,49 @@ async def play(
     return outcome
 
 
-async def _follow(number: int, client: asyncio.subprocess.Process, outcome: Outcome) -> None:
+async def _client(number: int, of: int, gallery: Path, plan: Plan) -> asyncio.subprocess.Process:
+    client = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "loadtest.crowd", str(number), str(of), str(gallery)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        limit=LINE_BYTES,
+        start_new_session=True,  # Ctrl-C is for this process; it tells the clients
+    )
     assert client.stdin is not None
+    client.stdin.write(f"{plan.dumps()}\n".encode())
+    return client
+
+
+async def _begin(clients: list[asyncio.subprocess.Process], outcome: Outcome) -> None:
+    """Let all clients begin at one time, once all are ready."""
+    for client in clients:
+        assert client.stdout is not None
+        if await client.stdout.readline() != b"ready\n":
+            raise ResourceError(FAULT)
+    begin = time.time() + START_SECONDS
+    outcome.started = time.monotonic() + START_SECONDS
+    for client in clients:
+        assert client.stdin is not None
+        client.stdin.write(f"{begin!r}\n".encode())
+        client.stdin.close()
+
+
+async def _follow(number: int, client: asyncio.subprocess.Process, outcome: Outcome) -> None:
     assert client.stdout is not None
-    client.stdin.write(outcome.plan.dumps().encode())
-    await client.stdin.drain()
-    client.stdin.close()
     async for line in client.stdout:
         outcome.take(number, json.loads(line))
     if await client.wait() != 0:
-        raise ResourceError("a client process of the load run failed; its message is above")
+        raise ResourceError(FAULT)
+
+
+async def _end_early(
+    stop: asyncio.Event, clients: list[asyncio.subprocess.Process], outcome: Outcome
+) -> None:
+    await stop.wait()
+    outcome.stopped = True
+    for client in clients:
+        with contextlib.suppress(ProcessLookupError):
+            client.terminate()
 
 
 async def _show(outcome: Outcome, show: Callable[[Outcome], None]) -> None:

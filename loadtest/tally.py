@@ -2,8 +2,9 @@
 
 Latency runs from the time at which a frame was due, not from when it was really sent: a client or
 service that stalls cannot hide the frames it held up (no coordinated omission). A frame that was
-dropped has no latency; in ``percentile`` it counts as later than every other, unless it came after
-the session's verdict.
+not judged has no latency; in ``percentile`` it counts as later than every other, unless it came
+after the session's verdict or was on its way when the person broke the line. Every frame that was
+sent is judged or dropped in the end.
 """
 
 from __future__ import annotations
@@ -19,6 +20,15 @@ from shared.protocol import Drop
 MICROSECOND = 1e-6
 LONGEST = 120_000_000
 DIGITS = 2
+
+LOST = "lost"
+"""Not answered before the service broke the line, or before the person gave up on it."""
+UNJUDGED = "not judged"
+"""Answered with code 2: no worker could judge it."""
+CUT = "cut"
+"""On its way when the person broke the line."""
+UNCHARGED = (Drop.ENDED, CUT)
+"""Reasons for which the service is not to blame."""
 
 
 def new_histogram() -> Any:  # the package has no type hints
@@ -37,12 +47,12 @@ class Tally:
 
     Attributes:
         counts: ``sent``, ``judged``, ``accepted``, ``refused``, ``left``, ``begun``, ``resumed``.
-        dropped: frames by reason.
+        dropped: frames that were not judged, by reason.
         failed: sessions that ended without a verdict, by reason.
         codes: judged frames by code.
         latency: from due to STATUS.
         lateness: from due to sent; large values mean that the client machine is too slow.
-        connecting: from the wish to connect to CONNECTED.
+        connecting: from the wish to connect, first or again, to CONNECTED.
         kiosks: people present at the end of the stretch.
     """
 
@@ -87,7 +97,7 @@ class Tally:
             have been enough.
         """
         judged = self.latency.get_total_count()
-        every = judged + sum(self.dropped.values()) - self.dropped[Drop.ENDED]
+        every = judged + self.dropped.total() - sum(self.dropped[reason] for reason in UNCHARGED)
         if not every:
             return None
         if not judged or share * every > judged:

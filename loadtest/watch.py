@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from loadtest.plan import without_password
+
 CPU = "lunapass_cpu_seconds"
 MEMORY = "lunapass_memory_bytes"
 
@@ -30,7 +32,7 @@ class Sample:
 
 
 def metrics_address(url: str) -> str:
-    """Give the address of the metrics beside a WebSocket address."""
+    """Give the address of the metrics beside a WebSocket address, with its user and password."""
     parts = urlsplit(url)
     scheme = "https" if parts.scheme == "wss" else "http"
     return f"{scheme}://{parts.netloc}/metrics"
@@ -54,11 +56,12 @@ class Watch:
 
     Attributes:
         samples: what was read.
-        trouble: why nothing was read, if so.
+        trouble: why nothing is read now, if so.
     """
 
     def __init__(self, url: str) -> None:
         self._address = metrics_address(url)
+        self._shown = without_password(self._address)
         self.samples: list[Sample] = []
         self.trouble = ""
 
@@ -69,13 +72,18 @@ class Watch:
                 try:
                     answer = await http.get(self._address)
                     answer.raise_for_status()
+                    sample = read(answer.text, time.monotonic())
                 except httpx.HTTPStatusError as error:
-                    self.trouble = f"{self._address} answers {error.response.status_code}"
+                    self.trouble = f"{self._shown} answers {error.response.status_code}"
                     return
                 except httpx.HTTPError as error:
-                    self.trouble = f"{self._address}: {type(error).__name__}"
+                    self.trouble = f"{self._shown}: {type(error).__name__}"
+                except (ValueError, KeyError):
+                    self.trouble = f"{self._shown} does not answer in the format of Prometheus"
+                    return
                 else:
-                    self.samples.append(read(answer.text, time.monotonic()))
+                    self.samples.append(sample)
+                    self.trouble = "" if sample.cpu else f"{self._shown} tells of no process"
                 await asyncio.sleep(1.0)
 
     def cpu_percent(self, start: float) -> dict[str, list[tuple[float, float]]]:

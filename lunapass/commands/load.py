@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+import math
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
+
+from shared.errors import ResourceError
 
 if TYPE_CHECKING:
     from loadtest.capacity import Probe
@@ -17,36 +24,100 @@ if TYPE_CHECKING:
 GALLERY = Path("build/load/gallery")
 CAPACITY_SECONDS = 12.0
 CAPACITY_WARM = 3.0
+PICTURES = (".jpg", ".jpeg")
+
+
+class Number(click.FloatRange):
+    """A number within limits; NaN is none, although it is beyond no limit."""
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Any:
+        """Refuse what is none."""
+        if math.isnan(found := super().convert(value, param, ctx)):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return found
+
+
+NOT_NEGATIVE = Number(0, 86400)
+ABOVE_ZERO = Number(0, 1e6, min_open=True)
+
+
+def _address(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """Refuse what is no address of a WebSocket."""
+    with contextlib.suppress(ValueError):  # of brackets and ports
+        parts = urlsplit(value)
+        if parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0:
+            return value
+    raise click.BadParameter(f"found {value!r}; allowed is ws://HOST:PORT/ws or wss://HOST/ws")
 
 
 @click.command(help="Play a crowd of people against the service at URL and report what they saw.")
-@click.argument("url", default="ws://127.0.0.1:8321/ws")
-@click.option("--people", type=float, default=10, show_default=True, help="Most at a time.")
+@click.argument("url", callback=_address, default="ws://127.0.0.1:8321/ws")
+@click.option(
+    "--people", type=ABOVE_ZERO, default=10, show_default=True, help="Most kiosks at a time."
+)
 @click.option(
     "--profile",
     "kind",
     type=click.Choice(["soak", "ramp", "spike", "step"]),
     default="soak",
     show_default=True,
+    help="The load over time.",
 )
-@click.option("--seconds", type=float, default=60, show_default=True)
+@click.option(
+    "--seconds", type=ABOVE_ZERO, default=60, show_default=True, help="Length of the run."
+)
 @click.option("--arrivals", is_flag=True, help="Take --people as sessions begun in a second.")
 @click.option(
-    "--fps", type=float, default=5, show_default=True, help="0: a frame after each answer."
-)
-@click.option("--think", type=float, default=1, show_default=True, help="Seconds between people.")
-@click.option(
-    "--prepare", type=float, default=2, show_default=True, help="Seconds of mistakes at first."
-)
-@click.option("--patience", type=float, default=0, help="Seconds to give up after; 0 for never.")
-@click.option("--breaks", type=float, default=0, help="Share of connections that break once.")
-@click.option("--processes", type=int, default=1, show_default=True, help="Client processes.")
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option(
-    "--find-capacity", is_flag=True, help="Search the largest crowd that keeps p95 below --bound."
+    "--fps",
+    type=NOT_NEGATIVE,
+    default=5,
+    show_default=True,
+    help="Frames a second of each person; 0: a frame after each answer.",
 )
 @click.option(
-    "--bound", type=float, default=200, show_default=True, help="Milliseconds of --find-capacity."
+    "--think", type=NOT_NEGATIVE, default=1, show_default=True, help="Seconds between people."
+)
+@click.option(
+    "--prepare",
+    type=NOT_NEGATIVE,
+    default=2,
+    show_default=True,
+    help="Seconds of mistakes at first.",
+)
+@click.option(
+    "--patience",
+    type=NOT_NEGATIVE,
+    default=0,
+    show_default=True,
+    help="Seconds to give up after; 0 for never.",
+)
+@click.option(
+    "--breaks",
+    type=click.FloatRange(0, 1),
+    default=0,
+    show_default=True,
+    help="Share of the sessions (0..1) whose connection breaks once.",
+)
+@click.option(
+    "--processes",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Client processes.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Fixes chance.")
+@click.option(
+    "--find-capacity",
+    is_flag=True,
+    help="Search the largest crowd that keeps p95 below --bound; --people, --seconds, --profile "
+    "and --arrivals are not for it.",
+)
+@click.option(
+    "--bound",
+    type=ABOVE_ZERO,
+    default=200,
+    show_default=True,
+    help="Milliseconds of --find-capacity.",
 )
 @click.option(
     "--gallery",
@@ -61,24 +132,44 @@ CAPACITY_WARM = 3.0
     help="Folder of JPEG files to send instead.",
 )
 @click.option(
-    "--models", type=click.Path(path_type=Path), default=Path("models"), show_default=True
+    "--models",
+    type=click.Path(path_type=Path),
+    default=Path("models"),
+    show_default=True,
+    help="Folder of the models with which frames are rendered.",
 )
 @click.option(
-    "--output", type=click.Path(path_type=Path), default=Path("build/load"), show_default=True
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("build/load"),
+    show_default=True,
+    help="Folder of the reports.",
 )
 def command(**options: Any) -> None:
     """Make the plan and play it."""
     from loadtest.plan import Plan, Profile
+
+    if options["find_capacity"]:
+        _refuse_what_is_not_for_capacity(click.get_current_context())
 
     profile = Profile(options["kind"], options["people"], options["seconds"])
     names = {field.name for field in dataclasses.fields(Plan)} - {"profile", "url"}
     chosen = {name: value for name, value in options.items() if name in names}
     plan = Plan(options["url"], profile, **chosen)
     gallery = _gallery(options["gallery"], options["pictures"], options["models"])
+    processes, output = options["processes"], options["output"]
     if options["find_capacity"]:
-        asyncio.run(_find_capacity(plan, gallery, options["processes"], options["bound"] / 1000))
+        bound = options["bound"] / 1000
+        asyncio.run(_find_capacity(plan, gallery, processes, bound, output))
     else:
-        asyncio.run(_play(plan, gallery, options["processes"], options["output"]))
+        asyncio.run(_play(plan, gallery, processes, output))
+
+
+def _refuse_what_is_not_for_capacity(ctx: click.Context) -> None:
+    for name in ("people", "seconds", "kind", "arrivals"):
+        if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(p.opts[0] for p in ctx.command.params if p.name == name)
+            raise click.UsageError(f"--find-capacity chooses the crowd itself; leave out {option}")
 
 
 def _gallery(path: Path, pictures: Path | None, models: Path) -> Path:
@@ -86,9 +177,14 @@ def _gallery(path: Path, pictures: Path | None, models: Path) -> Path:
     from loadtest.gallery import Gallery, of_pictures
 
     if pictures is not None:
+        found = [file for file in pictures.iterdir() if file.suffix.lower() in PICTURES]
+        if not found:
+            raise ResourceError(f"--pictures {pictures}: found no file that ends in .jpg or .jpeg")
         path = path.with_name("pictures")
-        of_pictures(sorted(pictures.glob("*.jp*g"))).save(path)
-    elif not path.exists():
+        of_pictures(found).save(path)
+    elif path.exists():
+        Gallery.load(path)
+    else:
         from lunapass.demo import make_person
         from shared.config import Config, ModelsSection
 
@@ -99,48 +195,80 @@ def _gallery(path: Path, pictures: Path | None, models: Path) -> Path:
 
 
 async def _play(plan: Plan, gallery: Path, processes: int, output: Path) -> None:
-    from loadtest.console import Screen, is_late_client
-    from loadtest.report import write
+    from loadtest.console import Screen
+    from loadtest.reaching import reach
+    from loadtest.report import notes, write
     from loadtest.runner import play
 
+    await reach(plan.url)
+    stop = asyncio.Event()
+    _stop_at_interrupt(stop)
     screen = Screen()
     with screen.live:
-        outcome = await play(plan, gallery, processes, screen.show)
+        outcome = await play(plan, gallery, processes, screen.show, stop)
     data, page = write(outcome, output)
     click.echo(f"\n{page}\n{data}")
-    if plan.fps and is_late_client(outcome.whole, 1 / plan.fps):
-        click.echo(
-            "this machine was too slow to send in time: use more --processes or machines", err=True
-        )
+    for note in notes(outcome):
+        click.echo(note, err=True)
     if outcome.whole.failed:
         sys.exit(1)
 
 
-async def _find_capacity(plan: Plan, gallery: Path, processes: int, bound: float) -> None:
-    from loadtest.capacity import largest_good, search
+def _stop_at_interrupt(stop: asyncio.Event) -> None:
+    """Let Ctrl-C end the run with a report; a second one ends it at once."""
+    loop = asyncio.get_running_loop()
+
+    def interrupted() -> None:
+        stop.set()
+        loop.remove_signal_handler(signal.SIGINT)
+
+    loop.add_signal_handler(signal.SIGINT, interrupted)
+
+
+async def _find_capacity(
+    plan: Plan, gallery: Path, processes: int, bound: float, output: Path
+) -> None:
+    from loadtest.capacity import MOST, largest_good, search, write
+    from loadtest.reaching import reach
+
+    await reach(plan.url)
 
     async def probe(people: int) -> Probe:
         found = await try_size(plan, people, gallery, processes, bound)
-        verdict = "in time" if found.good else "too many"
-        click.echo(
-            f"{people:5d} people: p95 {1000 * found.p95:6.0f} ms, {found.failed} failed, {verdict}"
-        )
+        click.echo(str(found))
         return found
 
-    best = largest_good(await search(probe))
-    click.echo(
-        f"capacity: {best} people at {plan.fps:g} frames/s with p95 below {1000 * bound:g} ms"
-    )
+    tried = await search(probe)
+    best = largest_good(tried)
+    if best is None:
+        click.echo(f"capacity: none; not one person with p95 below {1000 * bound:g} ms")
+    else:
+        more = " or more" if best.people == MOST else ""
+        click.echo(
+            f"capacity: {best.people} people{more}, {best.fps:.1f} frames/s judged, "
+            f"p95 {1000 * best.p95:.0f} ms, below {1000 * bound:g} ms"
+        )
+    click.echo(write(tried, plan, bound, output))
+    if any(found.client_late for found in tried if not found.good):
+        click.echo(
+            "this machine was too slow to send in time: the service may carry more; "
+            "use more --processes or machines",
+            err=True,
+        )
+    if best is None:
+        sys.exit(1)
 
 
 async def try_size(plan: Plan, people: int, gallery: Path, processes: int, bound: float) -> Probe:
     """Try one size of the crowd for some seconds."""
     from loadtest.capacity import judge
     from loadtest.plan import Profile
-    from loadtest.runner import play
+    from loadtest.runner import is_late_client, play
 
     profile = Profile("soak", people, CAPACITY_WARM + CAPACITY_SECONDS, warm=CAPACITY_WARM)
     outcome = await play(dataclasses.replace(plan, profile=profile), gallery, processes)
-    measured = outcome.between(CAPACITY_WARM + 1, CAPACITY_WARM + CAPACITY_SECONDS)
+    first, last = CAPACITY_WARM + 1, CAPACITY_WARM + CAPACITY_SECONDS
+    measured = outcome.between(first, last)
     measured.failed = outcome.whole.failed
-    return judge(people, measured, bound)
+    late = bool(plan.fps) and is_late_client(measured, 1 / plan.fps)
+    return judge(people, measured, bound, seconds=last - first, client_late=late)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -69,6 +70,8 @@ def test_a_run_reports_what_the_service_counted(service: Service, folder: Path) 
     assert sessions["failed"] == {}
     ended = sessions["accepted"] + sessions["refused"] + sessions["left"]
     assert sessions["begun"] == ended > 0
+    frames = whole["frames"]
+    assert frames["sent"] == frames["judged"] + sum(frames["dropped"].values())
     assert sessions["accepted"] == counted["sessions"]["accepted"] > 0
     assert ended == counted["sessions"]["accepted"] + counted["sessions"]["refused"]
     assert whole["frames"]["sent"] >= counted["frames"]["received"] > 0
@@ -95,6 +98,60 @@ def test_people_come_at_random_times(service: Service, pictures: Path, tmp_path:
     report = json.loads((tmp_path / "report.json").read_text())
     assert 15 <= report["whole"]["sessions"]["begun"] <= 70
     assert report["whole"]["sessions"]["failed"] == {}
+
+
+def test_ctrl_c_ends_with_a_report(service: Service, pictures: Path, tmp_path: Path) -> None:
+    """People say good-bye, the report says when it was stopped, and no traceback is shown."""
+    command = [
+        *(sys.executable, "-m", "lunapass", "load", service.url),
+        *("--pictures", str(pictures), "--gallery", str(tmp_path / "gallery")),
+        *("--output", str(tmp_path), "--seconds", "600", "--people", "2", "--processes", "2"),
+    ]
+    playing = subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    received = service.get("/statistics").json()["frames"]["received"]
+    while service.get("/statistics").json()["frames"]["received"] < received + 10:
+        assert playing.poll() is None
+        time.sleep(0.1)
+    os.killpg(playing.pid, signal.SIGINT)  # as a terminal does: to the client processes too
+    printed = playing.communicate(timeout=60)[0]
+    assert playing.returncode == 0, printed
+    assert "Traceback" not in printed
+    assert "Stopped after" in printed
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["stopped"]
+    sessions = report["whole"]["sessions"]
+    assert sessions["begun"] == sum(sessions[end] for end in ("accepted", "refused", "left")) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["ws://127.0.0.1:9/ws"], "Connection refused"),
+        (["http://127.0.0.1/ws"], "allowed is ws://"),
+        (["ws://[::1/ws"], "allowed is ws://"),
+        (["--people", "nan"], "not a number"),
+        (["--fps", "-1"], "not in the range"),
+        (["--processes", "0"], "not in the range"),
+        (["--find-capacity", "--arrivals"], "leave out --arrivals"),
+        (["--gallery", __file__], "not a gallery"),
+        (["--pictures", str(Path(__file__).parent)], "found no file that ends in"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(pictures: Path, arguments: list[str], said: str) -> None:
+    """Before anybody comes, with status 2."""
+    if not {"--gallery", "--pictures"} & set(arguments):
+        arguments = [*arguments, "--pictures", str(pictures)]
+    told = subprocess.run(
+        [sys.executable, "-m", "lunapass", "load", *arguments],
+        cwd=pictures, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert told.returncode == 2
+    assert said in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def test_the_service_is_quiet_afterwards(service: Service) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
+from pathlib import Path
+
 import pytest
 
-from loadtest.capacity import Probe, judge, largest_good, search
-from loadtest.tally import Tally, note
+from loadtest.capacity import Probe, judge, largest_good, search, write
+from loadtest.plan import Plan
+from loadtest.tally import CUT, UNJUDGED, Tally, note
 
 
 async def found(capacity: int, **how: float) -> list[Probe]:
@@ -15,23 +20,29 @@ async def found(capacity: int, **how: float) -> list[Probe]:
     return await search(probe, **how)  # type: ignore[arg-type]
 
 
+def size(tried: list[Probe]) -> int:
+    best = largest_good(tried)
+    assert best is not None
+    return best.people
+
+
 @pytest.mark.parametrize("capacity", [1, 3, 4, 17, 100, 1000])
 async def test_it_is_found_to_the_precision(capacity: int) -> None:
     """Never above the truth, and at most the precision below it, in few probes."""
     tried = await found(capacity, precision=0.05)
-    assert 0.95 * capacity - 1 <= largest_good(tried) <= capacity
+    assert 0.95 * capacity - 1 <= size(tried) <= capacity
     assert len(tried) <= 16
 
 
 async def test_a_service_that_serves_nobody_has_none() -> None:
     """Zero is an answer."""
-    assert largest_good(await found(0)) == 0
+    assert largest_good(await found(0)) is None
 
 
 async def test_the_search_ends_at_the_most() -> None:
     """A service larger than asked is not searched for ever."""
     tried = await found(10_000, most=64)
-    assert largest_good(tried) == 64
+    assert size(tried) == 64
 
 
 def tally(latency: float, *, dropped: int = 0, failed: int = 0) -> Tally:
@@ -56,4 +67,27 @@ def tally(latency: float, *, dropped: int = 0, failed: int = 0) -> Tally:
 )
 def test_what_counts_as_in_time(seen: Tally, good: bool) -> None:
     """p95 below the bound with drops counted as late, and not one failed session."""
-    assert judge(5, seen, 0.2).good is good
+    assert judge(5, seen, 0.2, seconds=1).good is good
+
+
+def test_frames_that_were_not_judged_are_late() -> None:
+    """A service whose workers are dead answers fast; it has no capacity."""
+    seen = tally(0.1)
+    seen.dropped[UNJUDGED] = 20
+    assert not judge(5, seen, 0.2, seconds=1).good
+
+
+def test_frames_of_a_line_that_the_person_cut_are_not() -> None:
+    """Nobody could have answered them."""
+    seen = tally(0.1)
+    seen.dropped[CUT] = 20
+    assert judge(5, seen, 0.2, seconds=1).good
+
+
+def test_what_was_tried_is_written(tmp_path: Path) -> None:
+    """As JSON, which knows no infinity."""
+    tried = [Probe(4, 0.05, 0, True, 20.0), Probe(8, math.inf, 2, False)]
+    file = write(tried, Plan("ws://h/ws"), 0.2, tmp_path / "new")
+    told = json.loads(file.read_text(), parse_constant=pytest.fail)
+    assert told["people"] == 4
+    assert [probe["p95"] for probe in told["tried"]] == [0.05, None]

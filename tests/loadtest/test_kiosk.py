@@ -4,45 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import math
 from http import HTTPStatus
 from typing import Any
 
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 
+from loadtest import kiosk as module
 from loadtest.gallery import Gallery
 from loadtest.kiosk import Kiosk
 from loadtest.plan import Plan
-from loadtest.tally import Tally
+from loadtest.tally import CUT, LOST, UNJUDGED, Tally
 from shared.codes import Code
 from shared.protocol import Command
-
-Script = Callable[[ServerConnection, dict[str, Any]], Awaitable[None]]
-RESULT = {"isOk": True, "jwt": "x", "errors": []}
-
-
-def message(command: Command, body: Any = None, **headers: Any) -> str:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return json.dumps({"command": command.value, "headers": named, "body": body})
-
-
-def status(seq: int, *errors: int) -> str:
-    return message(Command.STATUS, {"isOk": not errors, "errors": errors, "details": {}}, seq=seq)
-
-
-@asynccontextmanager
-async def service(script: Script, **options: Any) -> AsyncIterator[str]:
-    """A service that accepts CONNECT and then follows a script."""
-
-    async def handle(socket: ServerConnection) -> None:
-        connect = json.loads(await socket.recv())["headers"]
-        await socket.send(message(Command.CONNECTED, session_id="s", resume_token="t", seq=0))
-        await script(socket, connect)
-
-    async with serve(handle, "127.0.0.1", 0, **options) as server:
-        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
+from tests.support.scripted import RESULT, message, service, status
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +96,7 @@ async def test_a_person_whose_connection_breaks_on_purpose_comes_back(gallery: G
     assert tally.counts["resumed"] == 1
     assert 1 <= len(frames) <= 8
     assert tally.counts["accepted"] == 1
+    assert set(+tally.dropped) <= {CUT, "ended"}  # nothing that the service would be blamed for
 
 
 @pytest.mark.parametrize(
@@ -219,3 +196,152 @@ async def test_drops_are_counted_by_reason(gallery: Gallery) -> None:
         tally = await attend(url, gallery)
     assert dict(tally.dropped) == {"replaced": 1}
     assert tally.latency.get_total_count() == 0
+
+
+CONNECTED = message(Command.CONNECTED, session_id="s", resume_token="t", seq=0)
+
+
+@pytest.mark.parametrize(
+    ("first", "answer"),
+    [
+        ("hello", ""),
+        ("[]", ""),
+        (message(Command.CONNECTED), ""),
+        (message(Command.CONNECTED, session_id="s", resume_token="t", seq="many"), ""),
+        (message(Command.ERROR), ""),
+        (message(Command.ERROR, {"code": "[/red]<b>", "message": ""}), ""),
+        (CONNECTED, "hello"),
+        (CONNECTED, message(Command.STATUS, seq=1)),
+        (CONNECTED, message(Command.STATUS, {"errors": ["3 "], "isOk": False})),
+        (CONNECTED, message(Command.STATUS, {"errors": ["x"], "isOk": False}, seq=1)),
+        (CONNECTED, message(Command.DROPPED, seq=1)),
+        (CONNECTED, message(Command.RESULT)),
+        (CONNECTED, message(Command.ERROR, [])),
+    ],
+)
+async def test_what_is_not_the_protocol_fails_the_session(
+    gallery: Gallery, first: str, answer: str
+) -> None:
+    """A host that answers anything else is told of; no session gets lost between the entries."""
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        await socket.recv()
+        await socket.send(answer)
+        await socket.wait_closed()
+
+    async with service(script, first=first) as url:
+        tally = await attend(url, gallery)
+    assert dict(tally.failed) == {"unreadable answer": 1}
+    assert tally.counts["begun"] == 1
+    assert tally.counts["sent"] == tally.counts["judged"] + tally.dropped.total()
+
+
+async def test_frames_of_a_line_that_the_service_breaks_are_lost(gallery: Gallery) -> None:
+    """They count as later than every other; else a service that breaks lines would look fast."""
+
+    async def script(socket: ServerConnection, connect: dict[str, Any]) -> None:
+        await socket.recv()
+        await socket.send(status(1, Code.BLURRED))
+        if "session-id" in connect:
+            await socket.send(message(Command.RESULT, RESULT))
+            return
+        for _ in range(3):
+            await socket.recv()
+        socket.transport.abort()
+
+    async with service(script) as url:
+        tally = await attend(url, gallery, fps=50.0)
+    assert tally.counts["accepted"] == 1
+    assert tally.dropped[LOST] >= 3
+    assert tally.percentile(0.95) == math.inf
+    assert tally.counts["sent"] == tally.counts["judged"] + tally.dropped.total()
+
+
+async def test_a_frame_that_no_worker_judged_is_not_judged(gallery: Gallery) -> None:
+    """Code 2 comes fast; it must not make a service without workers look good."""
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        for seq in (1, 2, 3):
+            await socket.recv()
+            await socket.send(status(seq, Code.ESTIMATION_FAILED))
+        await socket.send(message(Command.RESULT, RESULT))
+
+    async with service(script) as url:
+        tally = await attend(url, gallery)
+    assert tally.dropped[UNJUDGED] == 3
+    assert tally.counts["judged"] == 0
+    assert tally.percentile(0.5) == math.inf
+
+
+@pytest.mark.parametrize("fps", [0.0, 20.0, 0.01])
+async def test_a_service_that_is_silent_fails(
+    gallery: Gallery, fps: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often frames are sent, and also when each waits for the answer before."""
+    monkeypatch.setattr(module, "SILENCE", 0.3)
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        await socket.wait_closed()
+
+    async with service(script) as url:
+        tally = await attend(url, gallery, fps=fps)
+    assert dict(tally.failed) == {"no answer": 1}
+    assert tally.dropped[LOST] == tally.counts["sent"] > 0
+
+
+@pytest.mark.parametrize("fps", [0.0, 0.01])
+async def test_patience_ends_between_two_frames_too(gallery: Gallery, fps: float) -> None:
+    """A person does not wait for the next frame to be due to leave."""
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        async for raw in socket:
+            if isinstance(raw, str):
+                await socket.send(message(Command.RESULT, {**RESULT, "isOk": False}))
+                return
+
+    async with service(script) as url:
+        tally = await attend(url, gallery, fps=fps, patience=0.2)
+    assert tally.counts["left"] == 1
+
+
+async def test_who_is_called_off_has_had_no_last_word(gallery: Gallery) -> None:
+    """The end of a run leaves nobody uncounted."""
+    came = asyncio.Event()
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        await socket.recv()
+        came.set()
+        await socket.wait_closed()
+
+    tally = Tally()
+    async with service(script) as url:
+        kiosk = Kiosk(Plan(url, prepare=0.0), gallery, lambda: tally, seed=1)
+        visit = asyncio.create_task(kiosk.attend(0.0, lambda: True))
+        await asyncio.wait_for(came.wait(), 10)
+        assert kiosk.present
+        visit.cancel()
+        await asyncio.wait([visit])
+    assert dict(tally.failed) == {"no last word": 1}
+    assert not kiosk.present
+
+
+async def test_reasons_of_the_host_are_bounded(gallery: Gallery) -> None:
+    """A host cannot fill the tally with names of its own."""
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        for seq in range(1, 21):
+            await socket.recv()
+            await socket.send(message(Command.DROPPED, seq=seq, reason=f"[/b]{seq}"))
+        await socket.send(message(Command.RESULT, RESULT))
+
+    async with service(script) as url:
+        tally = await attend(url, gallery)
+    assert dict(tally.dropped) == {"other": 20}
+
+
+async def test_a_kiosk_rests_after_a_failure(gallery: Gallery) -> None:
+    """Without time between people too; else a host that is away is stormed."""
+    tally, ended = Tally(), asyncio.get_running_loop().time() + 0.5
+    kiosk = Kiosk(Plan("ws://127.0.0.1:9/ws", think=0.0), gallery, lambda: tally, seed=1)
+    await kiosk.stay(lambda: asyncio.get_running_loop().time() < ended)
+    assert tally.failed.total() == 1

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from loadtest import capacity
 from loadtest.plan import Plan, Profile
-from loadtest.report import as_json, memory_growth, write
+from loadtest.report import as_html, as_json, memory_growth, notes, write
 from loadtest.runner import Outcome
 from loadtest.tally import Tally, note
 from loadtest.watch import Sample, Watch, metrics_address, read
@@ -54,6 +58,79 @@ def test_what_was_too_late_is_still_json(tmp_path: Path) -> None:
     report = json.loads(data.read_text(), parse_constant=pytest.fail)
     assert report["whole"]["latencyMs"]["p99"] == "late"
     assert page.read_text().startswith("<!doctype html>")
+
+
+def test_a_password_stays_out_of_the_reports(tmp_path: Path) -> None:
+    """Reports are passed on; whoever reads one must not be able to log in."""
+    url = "ws://user:hidden@h:1/ws"
+    made = Outcome(Plan(url, Profile("soak", 5, 60)), Watch(url))
+    for file in (*write(made, tmp_path), capacity.write([], made.plan, 0.2, tmp_path)):
+        assert "hidden" not in file.read_text()
+        assert "h:1/ws" in file.read_text()
+
+
+def test_the_page_says_what_a_reader_has_to_know() -> None:
+    """A run that was stopped, clients that were late, a service that tells nothing of itself."""
+    made = outcome(5, 0.0)
+    assert notes(made) == []
+    made.stopped = True
+    made.watch.trouble = "http://h:1/metrics answers 403"
+    for _ in range(100):
+        note(made.whole.lateness, 0.2)
+    assert len(notes(made)) == 3
+    assert "answers 403" in as_html(made)
+
+
+def test_every_chart_has_the_same_seconds() -> None:
+    """Also the one whose values end before the run does."""
+    made = outcome(10, 0.0)
+    del made.watch.samples[4:]
+    axes = set(re.findall(r'text-anchor="middle">([\d.]+)</text>', as_html(made)))
+    assert axes == {"0", "2", "4", "6", "8", "10"}
+
+
+def test_seconds_are_added_up_over_processes() -> None:
+    """People and frames of all client processes; a stretch has the people of its last second."""
+    made = Outcome(Plan("ws://h:1/ws", Profile("soak", 5, 60)), Watch("ws://h:1/ws"))
+    for second, process, people in ((1, 0, 9), (1, 1, 9), (2, 0, 2), (2, 1, 3)):
+        tally = Tally(kiosks=people)
+        tally.counts["sent"] = 1
+        made.take(process, {"second": second, "cpu": 1.0, **tally.packed()})
+    assert made.between(0, 2).kiosks == 5
+    assert made.between(0, 2).counts["sent"] == 4
+    assert made.between(1, 2).counts["sent"] == 2
+
+
+GAUGE = "# TYPE lunapass_memory_bytes gauge\nlunapass_memory_bytes{"
+COUNTER = "# TYPE lunapass_cpu_seconds_total counter\nlunapass_cpu_seconds_total{"
+
+
+@pytest.mark.parametrize(
+    ("answer", "trouble"),
+    [
+        ("<html>{</html>\n", "format of Prometheus"),
+        ("# TYPE other gauge\nother 1\n", "no process"),
+        (GAUGE + 'name="x"} 1\n', "format of Prometheus"),
+        (COUNTER + 'process="gateway"} 1\n', ""),
+    ],
+)
+async def test_metrics_that_are_none_are_told_of(answer: str, trouble: str) -> None:
+    """Charts that are missing have a reason on the page, whatever answers there."""
+
+    async def respond(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\nConnection: close\r\n\r\n"
+        writer.write((head + answer).encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        watch = Watch(f"ws://u:hidden@127.0.0.1:{port}/ws")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(watch.run(), 0.7)
+    assert trouble in watch.trouble
+    assert bool(watch.trouble) is bool(trouble)
+    assert "hidden" not in watch.trouble
 
 
 @pytest.mark.parametrize(

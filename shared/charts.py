@@ -1,0 +1,207 @@
+"""Charts as inline SVG: no script, nothing fetched, readable on paper and on a dark screen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import pairwise
+
+Point = tuple[float, float]
+Range = tuple[float, float]
+
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 40
+COLOURS = ("#2f6fde", "#d9822b", "#2a9d5c", "#b2429b", "#c23b3b", "#6c63b5", "#5b7083", "#93a01f")
+DASHES = ("", "6 3", "2 3")
+"""Lines of one colour differ by these."""
+INTERVALS = 5
+LETTER, ROW = 7, 16
+"""Width of a letter and height of a row of the legend."""
+UNIT: Range = (0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A named line of points, or of bars that begin at zero.
+
+    A value that is not finite breaks the line. A line in steps has at each point the value of all
+    the way to it from the point before, as an error rate over thresholds does.
+    """
+
+    name: str
+    points: Sequence[Point]
+    bars: bool = False
+    step: bool = False
+
+
+def plot(
+    curves: Sequence[Curve],
+    *,
+    x: str,
+    y: str,
+    title: str = "",
+    x_range: Range = UNIT,
+    y_range: Range = UNIT,
+    marks: Iterable[float] = (),
+    size: tuple[int, int] = (420, 260),
+) -> str:
+    """Draw curves over common axes, and a legend below.
+
+    Args:
+        curves: what to draw, each in a colour of its own.
+        x: label of the horizontal axis.
+        y: label of the vertical axis.
+        title: what is shown, for screen readers; by default told from the labels.
+        x_range: least and greatest value shown; what is beyond is drawn at the edge.
+        y_range: least and greatest value shown.
+        marks: values of x at which a dashed line stands, such as a threshold.
+        size: width and height without the legend.
+
+    Returns:
+        An ``svg`` element.
+    """
+    frame = _Frame(x_range, y_range, *size)
+    legend, rows = _legend(curves, *size)
+    width, height = size[0], size[1] + ROW * rows
+    parts = [
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
+        f' aria-label="{escape(title or f"{y} over {x}")}" font-family="sans-serif" font-size="11"'
+        ' fill="currentColor">',
+        *frame.axes(x, y),
+        *(frame.mark(value) for value in marks),
+    ]
+    for place, curve in enumerate(curves):
+        drawn = frame.bars(curve, place, len(curves)) if curve.bars else frame.line(curve, place)
+        parts += [f"<g {_look(place)}><title>{escape(curve.name)}</title>", *drawn, "</g>"]
+    return "".join((*parts, *legend, "</svg>"))
+
+
+def histogram(values: Sequence[float], bins: int = 20) -> list[Point]:
+    """Count values of 0..1 into bins; answers each bin's middle and its share."""
+    counts = [0] * bins
+    for value in values:
+        counts[min(bins - 1, max(0, int(value * bins)))] += 1
+    total = max(1, len(values))
+    return [((place + 0.5) / bins, count / total) for place, count in enumerate(counts)]
+
+
+def from_zero(values: Iterable[float]) -> Range:
+    """Range from zero to a round number that holds all finite values."""
+    most = max((value for value in values if math.isfinite(value)), default=0.0)
+    if most <= 0:
+        return UNIT
+    power: float = 10.0 ** math.floor(math.log10(most))
+    steps = (step * power for step in (1, 2, 2.5, 5, 10))
+    return 0.0, next((step for step in steps if step >= most * 0.9999), 10 * power)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Maps values into the picture."""
+
+    x_range: Range
+    y_range: Range
+    width: int
+    height: int
+
+    def across(self, value: float) -> float:
+        return LEFT + (self.width - LEFT - RIGHT) * _share(value, self.x_range)
+
+    def down(self, value: float) -> float:
+        bottom = self.height - BOTTOM
+        return bottom - (bottom - TOP) * _share(value, self.y_range)
+
+    def axes(self, x: str, y: str) -> Iterator[str]:
+        right, bottom = self.width - RIGHT, self.height - BOTTOM
+        for step in range(INTERVALS + 1):
+            across = _between(self.x_range, step / INTERVALS)
+            up = _between(self.y_range, step / INTERVALS)
+            column, row = self.across(across), self.down(up)
+            grid = f"M{column:.1f} {TOP}V{bottom}M{LEFT} {row:.1f}H{right}"
+            yield f'<path d="{grid}" stroke="#8884"/>'
+            yield f'<text x="{column:.1f}" y="{bottom + 14}" text-anchor="middle">'
+            yield f'{_number(across)}</text><text x="{LEFT - 5}" y="{row + 4:.1f}"'
+            yield f' text-anchor="end">{_number(up)}</text>'
+        yield f'<path d="M{LEFT} {TOP}V{bottom}H{right}" fill="none" stroke="#888"/>'
+        yield f'<text x="{(LEFT + right) / 2}" y="{self.height - 8}" text-anchor="middle">'
+        yield f'{escape(x)}</text><text transform="translate(11 {(bottom + TOP) / 2}) rotate(-90)"'
+        yield f' text-anchor="middle">{escape(y)}</text>'
+
+    def mark(self, value: float) -> str:
+        down = f"M{self.across(value):.1f} {TOP}V{self.height - BOTTOM}"
+        return f'<path d="{down}" stroke="#888" stroke-dasharray="4 3"/>'
+
+    def line(self, curve: Curve, place: int) -> Iterator[str]:
+        dash = DASHES[place // len(COLOURS) % len(DASHES)]
+        for piece in _pieces(curve.points):
+            places = [(self.across(x), self.down(y)) for x, y in piece]
+            if len(places) == 1:
+                yield f'<circle cx="{places[0][0]:.1f}" cy="{places[0][1]:.1f}" r="2"/>'
+                continue
+            corners = _steps(places) if curve.step else places
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+            yield f'<polyline points="{path}" fill="none" stroke-width="1.8"'
+            yield f' stroke-dasharray="{dash}"/>'
+
+    def bars(self, curve: Curve, place: int, of: int) -> Iterator[str]:
+        wide = (self.width - LEFT - RIGHT) / max(1, len(curve.points)) / of
+        for x, y in curve.points:
+            top, left = self.down(y), self.across(x) + (place - of / 2) * wide
+            tall = self.down(self.y_range[0]) - top
+            if tall > 0:
+                yield f'<rect x="{left:.1f}" y="{top:.1f}" width="{wide:.1f}"'
+                yield f' height="{tall:.1f}" fill-opacity=".75" stroke="none"/>'
+
+
+def _look(place: int) -> str:
+    colour = COLOURS[place % len(COLOURS)]
+    return f'stroke="{colour}" fill="{colour}"'
+
+
+def _legend(curves: Sequence[Curve], width: int, height: int) -> tuple[list[str], int]:
+    """Names of the curves in their colours, row by row, and the number of rows."""
+    parts, left, row = [], LEFT, 0
+    for place, curve in enumerate(curves):
+        wide = LETTER * len(curve.name) + 24
+        if left > LEFT and left + wide > width - RIGHT:
+            left, row = LEFT, row + 1
+        parts.append(
+            f'<g {_look(place)}><rect x="{left}" y="{height + ROW * row}" width="9" height="9"/>'
+            f'<text x="{left + 13}" y="{height + ROW * row + 9}" stroke="none">'
+            f"{escape(curve.name)}</text></g>"
+        )
+        left += wide
+    return parts, row + 1 if curves else 0
+
+
+def _pieces(points: Sequence[Point]) -> list[list[Point]]:
+    """Split a line at values that are not finite."""
+    pieces: list[list[Point]] = [[]]
+    for point in points:
+        if math.isfinite(point[0]) and math.isfinite(point[1]):
+            pieces[-1].append(point)
+        elif pieces[-1]:
+            pieces.append([])
+    return [piece for piece in pieces if piece]
+
+
+def _steps(places: Sequence[Point]) -> Iterator[Point]:
+    """Put a corner before each point, above or below the one before."""
+    yield places[0]
+    for (before, _), (x, y) in pairwise(places):
+        yield before, y
+        yield x, y
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}".replace(",", " ") if abs(value) >= 100 else f"{value:.3g}"
+
+
+def _share(value: float, limits: Range) -> float:
+    low, high = limits
+    return min(1.0, max(0.0, (value - low) / (high - low))) if high > low else 0.0
+
+
+def _between(limits: Range, share: float) -> float:
+    return limits[0] + share * (limits[1] - limits[0])

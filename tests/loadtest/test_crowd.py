@@ -1,0 +1,117 @@
+"""A crowd: whoever is not before a kiosk has not failed, and every end is counted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from loadtest import crowd as module
+from loadtest.crowd import Crowd
+from loadtest.gallery import Gallery
+from loadtest.plan import Plan, Profile
+from loadtest.tally import Tally
+from shared.protocol import Command
+from tests.support.scripted import RESULT, message, service
+
+
+async def accept(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+    """Accept the first frame."""
+    await socket.recv()
+    await socket.send(message(Command.RESULT, RESULT))
+
+
+async def be_silent(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+    await socket.wait_closed()
+
+
+@pytest.fixture(scope="module")
+def gallery() -> Gallery:
+    return Gallery.render(lambda look: repr(look).encode())
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> Tally:
+    whole = Tally()
+    for line in capsys.readouterr().out.splitlines():
+        whole.add(json.loads(line))
+    return whole
+
+
+def ended(tally: Tally) -> int:
+    ends = sum(tally.counts[end] for end in ("accepted", "refused", "left"))
+    return ends + tally.failed.total()
+
+
+async def test_time_between_people_is_no_failure(
+    gallery: Gallery, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """At the end nobody stands before the kiosks; the run does not wait for the next person."""
+    async with service(accept) as url:
+        plan = Plan(url, Profile("soak", 3, 0.6, warm=0.1), think=600, prepare=0, fps=20)
+        crowd = Crowd(plan, gallery, 0, 1, time.monotonic())
+        await asyncio.wait_for(crowd.run(), module.LAST_WORDS)
+    tally = told(capsys)
+    assert tally.counts["accepted"] == tally.counts["begun"] == 3
+    assert not tally.failed
+    assert tally.kiosks == 0
+
+
+@pytest.mark.parametrize("arrivals", [False, True])
+async def test_who_never_hears_a_last_word_has_failed(
+    gallery: Gallery,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arrivals: bool,
+) -> None:
+    """Nobody who came is missing among the ends."""
+    monkeypatch.setattr(module, "LAST_WORDS", 0.3)
+    async with service(be_silent) as url:
+        plan = Plan(url, Profile("soak", 10, 0.6, warm=0.0), arrivals=arrivals, prepare=0)
+        await Crowd(plan, gallery, 0, 1, time.monotonic()).run()
+    tally = told(capsys)
+    assert tally.counts["begun"] == ended(tally) > 0
+    assert set(tally.failed) == {"no last word"}
+
+
+@pytest.mark.parametrize("arrivals", [False, True])
+async def test_a_crowd_that_is_stopped_says_good_bye(
+    gallery: Gallery, capsys: pytest.CaptureFixture[str], arrivals: bool
+) -> None:
+    """Long before the plan ends, and without a failure."""
+
+    async def polite(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        async for raw in socket:
+            if isinstance(raw, str):
+                await socket.send(message(Command.RESULT, {**RESULT, "isOk": False}))
+                return
+
+    async with service(polite) as url:
+        plan = Plan(url, Profile("soak", 5, 3600, warm=0.0), arrivals=arrivals, prepare=0)
+        crowd = Crowd(plan, gallery, 0, 1, time.monotonic())
+        running = asyncio.create_task(crowd.run())
+        await asyncio.sleep(0.7)
+        crowd.stop()
+        await asyncio.wait_for(running, 10)
+    tally = told(capsys)
+    assert tally.counts["begun"] == tally.counts["left"] > 0
+    assert not tally.failed
+
+
+async def test_a_crowd_that_nobody_listens_to_ends(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not go on loading the host once the one who asked for it is dead."""
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("builtins.print", broken)
+    async with service(accept) as url:
+        plan = Plan(url, Profile("soak", 2, 3600), prepare=0)
+        crowd = Crowd(plan, gallery, 0, 1, time.monotonic())
+        with pytest.raises(BrokenPipeError):
+            await asyncio.wait_for(crowd.run(), 10)

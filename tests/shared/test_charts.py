@@ -1,0 +1,114 @@
+"""Charts are well-formed and show what is there, and nothing else."""
+
+from __future__ import annotations
+
+import math
+from xml.etree import ElementTree
+
+import pytest
+
+from shared.charts import COLOURS, Curve, Point, from_zero, histogram, plot
+
+
+def drawn(*curves: Curve, **how: object) -> ElementTree.Element:
+    labels = {"x": "a < b", "y": "ms & more"}
+    return ElementTree.fromstring(plot(curves, **{**labels, **how}))  # type: ignore[arg-type]
+
+
+def lines(root: ElementTree.Element) -> list[list[Point]]:
+    found = [line.attrib["points"].split() for line in root.findall(".//polyline")]
+    pairs = [[place.split(",") for place in line] for line in found]
+    return [[(float(x), float(y)) for x, y in line] for line in pairs]
+
+
+def test_whatever_a_curve_is_called_is_text() -> None:
+    """The chart is one element that holds labels and names as text."""
+    root = drawn(Curve("<script> & co", [(0, 0), (1, 1)]), title='"><b>')
+    assert root.tag == "svg"
+    assert {"<script> & co", "a < b", "ms & more"} <= {text.text for text in root.iter("text")}
+    assert root.attrib["aria-label"] == '"><b>'
+
+
+def test_each_curve_has_its_line() -> None:
+    """With all its points, and its name in the legend, in a colour or dash of its own."""
+    many = [Curve(f"curve {n}", [(0, 0), (1, 1)]) for n in range(2 * len(COLOURS))]
+    root = drawn(*many)
+    assert [len(line) for line in lines(root)] == [2] * len(many)
+    looks = {
+        (group.attrib["stroke"], line.attrib["stroke-dasharray"])
+        for group in root.findall("g")
+        for line in group.findall("polyline")
+    }
+    assert len(looks) == len(many)
+    names = [text.text for text in root.findall("g/text")]
+    assert names == [curve.name for curve in many]
+
+
+def test_the_legend_stays_inside() -> None:
+    """Row after row, and the picture grows with it."""
+    root = drawn(*(Curve("a long name of a process", []) for _ in range(9)))
+    bottom, right = float(root.attrib["height"]), float(root.attrib["width"])
+    for text in root.findall("g/text"):
+        assert float(text.attrib["y"]) <= bottom
+        assert float(text.attrib["x"]) < right
+
+
+@pytest.mark.parametrize("gap", [math.inf, math.nan])
+def test_a_value_that_is_not_finite_breaks_the_line(gap: float) -> None:
+    """Rather than being drawn as something else; what stands alone is a dot."""
+    root = drawn(Curve("p", [(0.0, 0.1), (0.1, 0.2), (0.2, gap), (0.3, 0.5), (0.4, gap)]))
+    assert [len(line) for line in lines(root)] == [2]
+    assert len(root.findall(".//circle")) == 1
+
+
+def test_higher_is_higher() -> None:
+    """SVG counts y downwards; the chart does not."""
+    (((_, low), (_, high)),) = lines(drawn(Curve("p", [(0, 0.2), (1, 0.8)])))
+    assert high < low
+
+
+def test_what_is_beyond_the_axes_stays_inside() -> None:
+    """A value before the beginning is not drawn over the labels."""
+    (((first, _), _, (last, _)),) = lines(drawn(Curve("p", [(-5, 0.2), (0.5, 0.5), (7, 9)])))
+    (((left, _), (right, _)),) = lines(drawn(Curve("p", [(0, 0), (1, 1)])))
+    assert (first, last) == (left, right)
+
+
+def test_steps_change_where_the_last_value_ends() -> None:
+    """An error rate at a threshold holds down to the threshold before."""
+    (line,) = lines(drawn(Curve("e", [(0, 1), (0.25, 1), (1, 0)], step=True)))
+    columns = [x for x, _ in line]
+    assert columns[-3] == columns[-2] != columns[-1]
+
+
+def test_bars_stand_on_the_axis() -> None:
+    """A bar's height is its share of the axis; nothing is drawn for none."""
+    root = drawn(Curve("n", [(0.25, 0.5), (0.75, 0.0)], bars=True))
+    bars = [bar for bar in root.findall("g/rect") if bar.get("fill-opacity")]
+    assert len(bars) == 1
+    assert float(bars[0].attrib["height"]) > 0
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    """No curve, and a curve without points, do not fail."""
+    assert not lines(drawn())
+    assert not lines(drawn(Curve("p", [])))
+
+
+def test_histogram_counts_every_value() -> None:
+    """Values at both ends belong to the outer bins; shares add up to one."""
+    bins = histogram([0.0, 0.05, 0.5, 1.0], bins=10)
+    assert [share for _, share in bins] == [0.5, 0, 0, 0, 0, 0.25, 0, 0, 0, 0.25]
+    assert bins[0][0] == 0.05
+
+
+@pytest.mark.parametrize(
+    ("values", "most"),
+    [
+        ([], 1), ([0], 1), ([math.inf], 1), ([3, math.nan, 7], 10), ([1.0], 1), ([1.01], 2),
+        ([240], 250), ([5e-4], 5e-4), ([9.9999999e5], 1e6), ([-3.0], 1),
+    ],
+)  # fmt: skip
+def test_an_axis_ends_at_a_round_number(values: list[float], most: float) -> None:
+    """Not below any value, and hardly above the greatest."""
+    assert from_zero(values) == (0, pytest.approx(most))

@@ -1,0 +1,38 @@
+"""A service that follows a script instead of judging."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from websockets.asyncio.server import ServerConnection, serve
+
+from shared.protocol import Command
+
+Script = Callable[[ServerConnection, dict[str, Any]], Awaitable[None]]
+RESULT = {"isOk": True, "jwt": "x", "errors": []}
+
+
+def message(command: Command, body: Any = None, **headers: Any) -> str:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return json.dumps({"command": command.value, "headers": named, "body": body})
+
+
+def status(seq: int, *errors: int) -> str:
+    return message(Command.STATUS, {"isOk": not errors, "errors": errors, "details": {}}, seq=seq)
+
+
+@asynccontextmanager
+async def service(script: Script, *, first: str = "", **options: Any) -> AsyncIterator[str]:
+    """A service that answers CONNECT, with ``first`` or as it should, and then follows a script."""
+
+    async def handle(socket: ServerConnection) -> None:
+        connect = json.loads(await socket.recv())["headers"]
+        granted = message(Command.CONNECTED, session_id="s", resume_token="t", seq=0)
+        await socket.send(first or granted)
+        await script(socket, connect)
+
+    async with serve(handle, "127.0.0.1", 0, **options) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
