@@ -54,6 +54,7 @@ from shared.messages import (
     encode,
 )
 from shared.process import Notifier, begin, die_with_parent, settle
+from shared.processors import keep_to, of_others
 from shared.signing import Signer
 from shared.transport import Channel, aggregator_address, bind
 
@@ -64,6 +65,7 @@ STATUS = "judging"
 SETTLE_SECONDS = 0.1
 HEALTH_SECONDS = 1.0
 GATEWAYS_KNOWN = 16
+_OF_SESSIONS = (Judge, Open, Resume, Close, Forget)
 
 
 class Aggregator:
@@ -158,14 +160,14 @@ class Aggregator:
             if self._accounts.due(time.monotonic()):
                 self._send(peer, encode(self._accounts.message()))
             return
-        if not isinstance(message, Open | Judge | Resume | Close | Forget):
+        if not isinstance(message, _OF_SESSIONS):
             raise MessageError(f"{type(message).__name__} is not for the aggregator")
         if message.incarnation != self._incarnation:
             return  # meant for the aggregator before this one; the gateway will replay
-        if isinstance(message, Open):
-            self._open(peer, message, body[0])
-        elif isinstance(message, Judge):
+        if isinstance(message, Judge):
             self._judge(peer, message, body[1], body[2] if len(body) > 2 else None)
+        elif isinstance(message, Open):
+            self._open(peer, message, body[0])
         elif isinstance(message, Resume):
             self._resume(peer, message)
         elif isinstance(message, Forget):
@@ -239,7 +241,8 @@ class Aggregator:
             entry.result = self._writer.result(entry.session, outcome)
         if not message.replay:
             self._answer(pending.peer, message.session, entry, outcome)
-            self._accounts.codes.update(outcome.errors)
+            for code in outcome.errors:
+                self._accounts.codes[code] += 1
             self._accounts.note("judge", time.monotonic() - pending.began)
         self._effect(entry, entry.frame_event(pending, outcome))
         if outcome.final:
@@ -404,4 +407,5 @@ def run(config: Config, source: ConfigSource, *, parent: int | None = None) -> N
         StartupError: settings do not allow a start.
     """
     begin(role_name(config, "aggregator"), config)
+    keep_to(of_others(config))
     uvloop.run(_serve(config, source, parent))

@@ -101,10 +101,9 @@ def service(settings: str = "", *, real: bool = True) -> Iterator[Service]:
     backend = "# backend onnx\n" if real else ""
     place = f'\n[MODELS]\ndirectory = "{MODELS}"\n'
     with contextlib.ExitStack() as stack:
-        with on_other_cpus():
-            started = stack.enter_context(
-                running(backend + WIDE_LIMITS + place + settings, workers=WORKERS)
-            )
+        started = stack.enter_context(
+            running(backend + WIDE_LIMITS + place + settings, workers=WORKERS)
+        )
         try:
             yield started
         finally:

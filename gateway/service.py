@@ -40,6 +40,7 @@ from shared.errors import ResourceError
 from shared.listening import Listeners
 from shared.private import private_directory
 from shared.process import Notifier, begin, die_with_parent, settle
+from shared.processors import keep_to, of_others
 from shared.protocol import SUBPROTOCOL, CloseCode
 from shared.signing import Signer
 from shared.slab import Slab, sweep
@@ -327,4 +328,5 @@ def run(
         StartupError: settings or the machine do not allow a start.
     """
     begin(role_name(config, "gateway"), config)
+    keep_to(of_others(config))
     uvloop.run(_serve(config, source, listeners, parent))

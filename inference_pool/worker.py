@@ -40,6 +40,7 @@ from shared.messages import (
     encode_estimate,
 )
 from shared.process import Notifier, begin, die_with_parent, settle
+from shared.processors import keep_to, of_worker
 from shared.slab import Slab
 from shared.transport import workers_address
 
@@ -206,18 +207,6 @@ class Worker:
         self._socket.close()
 
 
-def pin(cpus: list[int], index: int) -> None:
-    """Pin this process to its CPU: the configured ones in turn, else from the last one down."""
-    usable = sorted(os.sched_getaffinity(0))
-    if len(usable) == 1:
-        return  # whoever started it has chosen
-    chosen = cpus[index % len(cpus)] if cpus else usable[-1 - index % len(usable)]
-    try:
-        os.sched_setaffinity(0, {chosen})
-    except OSError:
-        log.warning("CPU %d cannot be used; the worker is not pinned", chosen)
-
-
 def warm_up(estimator: Estimator) -> None:
     """Run a frame through everything, so that the first real frame is not the slow one."""
     image: Image = np.full((480, 640, 3), 127, np.uint8)
@@ -263,7 +252,7 @@ def run(config: Config, source: ConfigSource, index: int = 0, *, parent: int | N
     """
     name = f"worker-{index}"
     begin(name, config)
-    pin(config.WORKERS.cpus, index)
+    keep_to({of_worker(config.WORKERS.cpus, index)})
     cv2.setNumThreads(1)  # one CPU: threads of OpenCV would only wait for each other
     backend = load_backend(config)
 

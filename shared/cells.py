@@ -30,10 +30,14 @@ def share(total: int, cells: int, cell: int) -> range:
     return range(total * cell // cells, total * (cell + 1) // cells)
 
 
+USABLE = tuple(sorted(os.sched_getaffinity(0)))
+"""CPUs that this process was given at its start, before it kept to some of them."""
+
+
 def total_workers(config: Config) -> int:
     """Workers of this machine: as configured, else one for each CPU that no gateway needs."""
     cells = config.TRANSPORT.cells
-    return config.WORKERS.count or max(cells, len(os.sched_getaffinity(0)) - cells)
+    return config.WORKERS.count or max(cells, len(USABLE) - cells)
 
 
 def worker_count(config: Config) -> int:
