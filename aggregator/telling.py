@@ -5,21 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-_JSON = json.JSONEncoder(allow_nan=False)
+_JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
 
 def sound(told: Any) -> dict[str, Any]:
     """Keep what JSON can hold: the very object that was given where that is all of it."""
     if not isinstance(told, dict):
         return {}
-    if _is_json(told):
+    if not told or _is_json(told):
         return told
     return {name: value for name, value in told.items() if _is_json({name: value})}
 
 
 def _is_json(value: object) -> bool:
     try:
-        _JSON.encode(value)
+        _JSON.encode(value).encode()  # half of a surrogate pair is no text
     except (TypeError, ValueError, RecursionError):
         return False
     return True

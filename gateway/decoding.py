@@ -1,10 +1,71 @@
-"""Decodes a judged frame straight into a slot; runs in a thread, the decoders release the GIL."""
+"""Decodes judged frames straight into their slots, in threads; the decoders release the GIL."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Thread
+
 from shared import decoding
+from shared.cells import USABLE
 from shared.intake import Header
+from shared.processors import keep_to
 from shared.slab import Slab, SlotHead
+
+END_SECONDS = 1.0
+
+Work = Callable[[], None]
+Done = Callable[[Exception | None], None]
+
+
+class Decoders:
+    """Threads for what must not hold up the event loop.
+
+    They take a third of the time of a ``ThreadPoolExecutor`` with futures for the way there and
+    back. They may use every processor: large pictures take more than what workers leave.
+
+    Args:
+        count: number of threads.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[tuple[Work, Done | None] | None] = SimpleQueue()
+        self._threads = [
+            Thread(target=self._run, name=f"decode-{number}", daemon=True)
+            for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, work: Work, done: Done | None = None) -> None:
+        """Have something done; then ``done`` is called on the loop, with the error if any."""
+        self._queue.put((work, done))
+
+    def close(self) -> None:
+        """End the threads after what they are at; what has not begun is left undone."""
+        with contextlib.suppress(Empty):
+            while True:
+                self._queue.get_nowait()
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join(END_SECONDS)
+
+    def _run(self) -> None:
+        keep_to(USABLE)
+        while (task := self._queue.get()) is not None:
+            work, done = task
+            error: Exception | None = None
+            try:
+                work()
+            except Exception as caught:  # whoever asked is told, and decides
+                error = caught
+            if done is not None:
+                with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                    self._loop.call_soon_threadsafe(done, error)
 
 
 def decode_into(

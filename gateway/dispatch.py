@@ -6,13 +6,10 @@ its two chances; those that merely waited at its side have not. Late answers fin
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -20,7 +17,7 @@ import zmq
 
 from gateway import metrics
 from gateway.death_watch import DeathWatch
-from gateway.decoding import decode_into
+from gateway.decoding import Decoders, decode_into
 from gateway.ledger import Ledger
 from gateway.quarantine import Quarantine
 from gateway.session import PendingFrame, Session
@@ -141,8 +138,7 @@ class Dispatcher:
         self._retries: deque[Lease] = deque()
         self._next_lease = 1
         self._closed = False
-        self._loop = asyncio.get_running_loop()
-        self._decoders = ThreadPoolExecutor(DECODER_THREADS, thread_name_prefix="decode")
+        self._decoders = Decoders(DECODER_THREADS)
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         bind(socket, workers_address(config))
@@ -186,7 +182,7 @@ class Dispatcher:
         for worker in list(self._workers.values()):
             self._forget(worker)
         self._channel.close()
-        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._decoders.close()
 
     def sweep(self) -> None:
         """Find workers that are silent or stuck; to be called a few times a second."""
@@ -221,8 +217,11 @@ class Dispatcher:
                 return
 
     def _idlest(self) -> WorkerLink | None:
-        best = max(self._workers.values(), key=lambda worker: worker.spare, default=None)
-        return best if best is not None and best.spare > 0 else None
+        idlest, most = None, 0
+        for worker in self._workers.values():
+            if (spare := worker.spare) > most:
+                idlest, most = worker, spare
+        return idlest
 
     def _next(self) -> Lease | None:
         """Lease a slot to the next session in line that still has a frame to judge."""
@@ -237,7 +236,7 @@ class Dispatcher:
             assert frame is not None
             assert session.profile is not None
             session.active = frame
-            metrics.STEPS.note("queue", time.monotonic() - frame.received)
+            metrics.QUEUE.note(time.monotonic() - frame.received)
             return Lease(self._number(), slot[0], slot[1], session, frame, session.profile)
         return None
 
@@ -251,7 +250,7 @@ class Dispatcher:
         assert header is not None
         worker.reserved += 1
         lease.frame.begun = time.monotonic()
-        decoding = self._decoders.submit(
+        decoding = partial(
             decode_into,
             self._slab,
             lease.slot,
@@ -260,21 +259,15 @@ class Dispatcher:
             lease.frame.data,
             header,
         )
-        decoding.add_done_callback(lambda future: self._back(worker, lease, future))
+        self._decoders.submit(decoding, partial(self._decoded, worker, lease))
 
-    def _back(self, worker: WorkerLink, lease: Lease, future: Future[None]) -> None:
-        """Return from a decoding thread; at half the price of ``run_in_executor``."""
-        with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
-            self._loop.call_soon_threadsafe(self._decoded, worker, lease, future)
-
-    def _decoded(self, worker: WorkerLink, lease: Lease, future: Future[None]) -> None:
+    def _decoded(self, worker: WorkerLink, lease: Lease, error: Exception | None) -> None:
         if self._closed:
             return
         worker.reserved -= 1
-        metrics.STEPS.note("decode", time.monotonic() - lease.frame.begun)
-        error = None if future.cancelled() else future.exception()
-        if future.cancelled() or error is not None:
-            if error is not None and not isinstance(error, FrameError):
+        metrics.DECODE.note(time.monotonic() - lease.frame.begun)
+        if error is not None:
+            if not isinstance(error, FrameError):
                 log.error("decoding failed", exc_info=error)
             code = Code.FRAME_UNDECODABLE
             self._finish(lease, failed_estimate(lease.frame, lease.profile, Stage.DECODE, code))
@@ -302,7 +295,7 @@ class Dispatcher:
         )
         if not self._channel.send([worker.peer, encode(job)]):
             self._lose(worker, "gone")
-        metrics.STEPS.note("dispatch", time.monotonic() - sent)
+        metrics.DISPATCH.note(time.monotonic() - sent)
 
     def _finish(self, lease: Lease, estimate: bytes) -> None:
         self._slots.release(lease.slot)
@@ -360,7 +353,7 @@ class Dispatcher:
         if len(estimate) > MAX_ESTIMATE_BYTES:
             raise MessageError(f"an estimate of {len(estimate)} bytes")
         del worker.leases[done.lease]
-        metrics.STEPS.note("estimate", now - max(worker.head_since, lease.frame.sent))
+        metrics.ESTIMATE.note(now - max(worker.head_since, lease.frame.sent))
         self._tallies[worker.name].judged += 1
         worker.head_since = now
         self._finish(lease, estimate)
@@ -383,8 +376,9 @@ class Dispatcher:
                 self._retries.append(lease)
             else:
                 code = Code.ESTIMATION_FAILED
+                frame = lease.frame
                 self._decoders.submit(
-                    self._quarantine.keep, lease.session.id, lease.frame.seq, lease.frame.data
+                    partial(self._quarantine.keep, lease.session.id, frame.seq, frame.data)
                 )
                 self._finish(lease, failed_estimate(lease.frame, lease.profile, Stage.FACES, code))
         worker.leases.clear()

@@ -122,12 +122,12 @@ class JudgementLink:
             log.error("unreadable message of the aggregator: %s", error)
             return
         self._last_seen = time.monotonic()
-        if isinstance(message, Welcome):
+        if isinstance(message, (Verdict, Opened, Resumed, Settled)):
+            self._receiver(message, parts[1:])
+        elif isinstance(message, Welcome):
             self._welcome(message)
         elif isinstance(message, Account):
             self._ledger.take(message)
-        elif isinstance(message, Opened | Verdict | Resumed | Settled):
-            self._receiver(message, parts[1:])
 
     def _welcome(self, welcome: Welcome) -> None:
         if welcome.incarnation == self._incarnation:

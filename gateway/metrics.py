@@ -28,6 +28,10 @@ STEPS = Accounts("gateway")
 thread; ``queue``, ``estimate`` and ``judge`` are what a frame waits for a worker's credit, for its
 estimate and for its verdict; ``answer`` is the whole, from a frame's receipt to its status.
 """
+RECEIVE, QUEUE, DECODE, DISPATCH, ESTIMATE, JUDGE, REPLY, ANSWER = map(
+    STEPS.step,
+    ("receive", "queue", "decode", "dispatch", "estimate", "judge", "reply", "answer"),
+)
 ANSWERS = Recent()
 """The step ``answer`` of the last minute."""
 

@@ -233,7 +233,7 @@ class Sessions:
             self._drop(session, session.waiting, Drop.REPLACED)
         session.waiting = frame
         self.advance(session)
-        metrics.STEPS.note("receive", time.monotonic() - now)
+        metrics.RECEIVE.note(time.monotonic() - now)
 
     def advance(self, session: Session) -> None:
         """Begin the waiting frame, if nothing is under way."""
@@ -311,7 +311,7 @@ class Sessions:
         else:
             self.advance(session)
         self.elsewhere.note(session)
-        metrics.STEPS.note("reply", time.monotonic() - began)
+        metrics.REPLY.note(time.monotonic() - began)
 
     def _answer(self, session: Session, frame: PendingFrame, status: str) -> None:
         if frame.answered:
@@ -319,8 +319,8 @@ class Sessions:
         frame.answered = True
         now = time.monotonic()
         JUDGED.inc()
-        metrics.STEPS.note("judge", now - frame.asked)
-        metrics.STEPS.note("answer", now - frame.received)
+        metrics.JUDGE.note(now - frame.asked)
+        metrics.ANSWER.note(now - frame.received)
         metrics.ANSWERS.note(now - frame.received, now)
         if self.trace is not None:
             self.trace(session, frame, now)

@@ -129,12 +129,16 @@ class Accounts:
         self.codes: Counter[int] = Counter()
         self._sent = 0.0
 
+    def step(self, name: str) -> Histogram:
+        """Give the histogram of a step, for whoever notes it often."""
+        histogram = self.steps.get(name)
+        if histogram is None:
+            histogram = self.steps[name] = Histogram()
+        return histogram
+
     def note(self, step: str, seconds: float) -> None:
         """Add one duration of a step."""
-        histogram = self.steps.get(step)
-        if histogram is None:
-            histogram = self.steps[step] = Histogram()
-        histogram.note(seconds)
+        self.step(step).note(seconds)
 
     def due(self, now: float) -> bool:
         """Tell, at most once a second, that it is time to send the account."""

@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
+from pydantic_core import to_json
+
 from shared.errors import ProtocolError
 
 SUBPROTOCOL = "lpproto.v1"
-
-_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
-"""Made once: ``json.dumps`` makes an encoder at each call."""
 
 
 class Command(StrEnum):
@@ -154,4 +153,5 @@ class Codec:
     @staticmethod
     def encode(command: Command, headers: dict[str, Any] | None = None, body: Any = None) -> str:
         """Encode a message to a client (or, in a client, to the server)."""
-        return _JSON.encode({"command": command.value, "headers": headers or {}, "body": body})
+        message = {"command": command.value, "headers": headers or {}, "body": body}
+        return to_json(message, inf_nan_mode="null").decode()

@@ -2,7 +2,7 @@
 
 ``zmq.asyncio`` costs a future for each message; ``add_reader`` with a non-blocking drain does the
 same work at a tenth of the price. The descriptor is edge-triggered, so a drain runs until the
-socket is empty and is repeated after each send, which may consume the edge.
+socket is empty, and each send, which may consume the edge, looks whether there is something.
 """
 
 from __future__ import annotations
@@ -22,6 +22,10 @@ Part = bytes | memoryview
 Handler = Callable[[list[bytes]], None]
 BATCH = 64
 """Messages handled in one go before other callbacks of the loop get their turn."""
+_EVENTS, _READABLE = int(zmq.EVENTS), int(zmq.POLLIN)
+_AT_ONCE, _AT_ONCE_AND_MORE = int(zmq.DONTWAIT), int(zmq.DONTWAIT | zmq.SNDMORE)
+"""Plain numbers: a message costs a third less than with pyzmq's enumerations and its multipart
+functions, which do arithmetic on them for every part."""
 
 
 def runtime_directory(config: Config) -> Path:
@@ -82,14 +86,18 @@ class Channel:
 
     def send(self, parts: Sequence[Part]) -> bool:
         """Send without waiting; False when the peer is gone or its queue is full."""
+        send = self._socket.send
         try:
-            self._socket.send_multipart(parts, zmq.DONTWAIT)
+            for part in parts[:-1]:
+                send(part, _AT_ONCE_AND_MORE)
+            send(parts[-1], _AT_ONCE)
         except zmq.ZMQError as error:
             if error.errno in (zmq.EAGAIN, zmq.EHOSTUNREACH):
                 return False
             raise
         finally:
-            self._schedule()
+            if not self._scheduled and self._readable():
+                self._schedule()
         return True
 
     def _schedule(self) -> None:
@@ -114,10 +122,23 @@ class Channel:
         """Hand on a batch of messages; True when the socket is empty."""
         for _ in range(BATCH):
             # Asking first costs a third of the exception that an empty socket would raise.
-            if not int(self._socket.getsockopt(zmq.EVENTS)) & zmq.POLLIN:
+            if not self._readable():
                 return True
-            self._handler(self._socket.recv_multipart(zmq.DONTWAIT))
+            self._handler(self._message())
         return False
+
+    def _readable(self) -> bool:
+        return bool(self._socket.getsockopt(_EVENTS) & _READABLE)  # type: ignore[operator]
+
+    def _message(self) -> list[bytes]:
+        """Take the parts of one message."""
+        receive = self._socket.recv
+        part = receive(_AT_ONCE, copy=False)
+        parts = [part.bytes]
+        while part.more:
+            part = receive(_AT_ONCE, copy=False)
+            parts.append(part.bytes)
+        return parts
 
     def close(self) -> None:
         """Stop reading and close the socket at once."""

@@ -1,0 +1,44 @@
+"""What plugins and clients tell is held to JSON before it may go into a status or a token."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.telling import of_client, sound
+from shared.protocol import Codec, Command
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=6)
+    | st.binary(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(st.characters(), max_size=4), ANYTHING, max_size=4))
+def test_what_is_sound_is_told_as_it_is(told: dict[str, Any]) -> None:
+    """Whatever a plugin tells, what is kept of it can be written, and reads back the same."""
+    kept = sound(told)
+    assert json.loads(Codec.encode(Command.STATUS, body=kept))["body"] == kept
+    assert sound(kept) is kept
+
+
+@pytest.mark.parametrize("value", [float("nan"), b"bytes", "\ud800", {"a": {1, 2}}])
+def test_what_is_no_json_is_dropped_alone(value: object) -> None:
+    """The rest of what was told stays."""
+    assert sound({"good": 1, "bad": value}) == {"good": 1}
+
+
+def test_a_client_tells_an_object_or_nothing() -> None:
+    """Anything else counts as nothing told."""
+    assert of_client('{"a": 1}') == {"a": 1}
+    assert of_client("[1]") == of_client("{") == {}
