@@ -25,11 +25,13 @@ class Measured:
         sample: what was measured.
         frames: every frame's estimate; empty for a file that cannot be decoded.
         cached: the estimates come from an earlier run.
+        first: place of the first of these frames among those of the file.
     """
 
     sample: Sample
     frames: tuple[Estimate, ...]
     cached: bool = False
+    first: int = 0
 
 
 Fault = tuple[Stage, tuple[int, ...]]

@@ -120,7 +120,7 @@ def _row(table: Path, line: int, row: dict[str, str | None]) -> Sample:
             f"{table}: line {line}: label: found {label!r}; allowed are {LIVE!r} and {ATTACK!r}"
         )
     path = table.parent / name
-    if not path.exists():
+    if not name or not path.exists():
         raise ResourceError(f"{table}: line {line}: path: there is no file {name!r}")
     species = "" if label == LIVE else (row.get("species") or "").strip() or UNNAMED
     return Sample(path, name, species, (row.get("subject") or "").strip() or name)

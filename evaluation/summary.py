@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -20,7 +20,7 @@ from shared.estimation import Estimate, Stage
 BOUNDS = (0.01, 0.05, 0.10)
 LARGEST = 1e300
 FEW = 30
-"""Presentations below which a rate is told to rest on few."""
+"""Subjects below which a rate is told to rest on few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,11 @@ def by_frame(measured: Measured) -> list[Measured]:
     """Split a presentation into one for each frame; the subject stays."""
     if len(measured.frames) < 2:
         return [measured]
-    return [Measured(measured.sample, (frame,), measured.cached) for frame in measured.frames]
+    sample = measured.sample
+    return [
+        Measured(replace(sample, name=f"{sample.name} frame {place + 1}"), (frame,), first=place)
+        for place, frame in enumerate(measured.frames)
+    ]
 
 
 def summarise(scored: Sequence[Scored], rules: Rules, *, unit: str, window: int) -> dict[str, Any]:
@@ -89,7 +93,7 @@ def summarise(scored: Sequence[Scored], rules: Rules, *, unit: str, window: int)
         "window": window,
         "counts": _counts(scored),
         "checks": _checks(scored, rules),
-        "notes": _notes(scored),
+        "notes": [*_notes(scored), *_silent(scored)],
         "thresholds": rules.thresholds.model_dump(mode="json"),
         "presentations": [_presentation(one, threshold) for one in scored],
     }
@@ -217,8 +221,12 @@ def _own_faults(frame: Estimate, rules: Rules) -> list[tuple[Stage, tuple[int, .
 def _notes(scored: Sequence[Scored]) -> list[str]:
     """What a reader has to know before quoting a figure."""
     counts = _counts(scored)
-    groups = {LIVE: counts[LIVE]} | counts[ATTACK]
-    small = [f"{count} of {name!r}" for name, count in groups.items() if count < FEW]
+    small = []
+    for name, count in ({LIVE: counts[LIVE]} | counts[ATTACK]).items():
+        subjects = {o.measured.sample.subject for o in scored if (o.species or LIVE) == name}
+        if len(subjects) < FEW:  # what one person does many times is no larger a sample
+            of = f" by {len(subjects)} subject(s)" if len(subjects) < count else ""
+            small.append(f"{count} of {name!r}{of}")
     notes = []
     if small:
         notes.append(
@@ -232,6 +240,20 @@ def _notes(scored: Sequence[Scored]) -> list[str]:
     if counts["unreadable"]:
         notes.append(f"{counts['unreadable']} file(s) could not be decoded.")
     return notes
+
+
+def _silent(scored: Sequence[Scored]) -> list[str]:
+    """Presentations that the rates of the liveness estimation alone leave out."""
+    told = []
+    for name, share in _non_response(scored).items():
+        of = sum((one.species or LIVE) == name for one in scored)
+        if share:
+            told.append(f"{round(share * of)} of {of} {name!r}")
+    if not told:
+        return []
+    return [
+        f"Without a liveness score, so left out of the rates of liveness alone: {', '.join(told)}."
+    ]
 
 
 def _presentation(one: Scored, threshold: float) -> dict[str, Any]:

@@ -33,14 +33,15 @@ class Thumbnails:
         """Return the base64 of a JPEG; None where the frame cannot be decoded."""
         one = self._measured[name]
         try:
-            start = self._every * _telling(one)
+            start = self._every * (one.first + _telling(one))
             image = next(islice(self._frames(one.sample.path), start, None), None)
         except FrameError:
             return None
         if image is None:
             return None
-        scale = SIDE / image.shape[1]
-        small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        height, width = image.shape[:2]
+        size = (SIDE, max(1, round(height * SIDE / width)))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         return base64.b64encode(cv2.imencode(".jpg", small)[1].tobytes()).decode()
 
 

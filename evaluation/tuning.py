@@ -48,7 +48,8 @@ def overlay(suggestions: Sequence[Suggestion]) -> str:
     """Write the suggestions as TOML to merge into the configuration, each with its cost."""
     lines = ["# Suggested by 'lunapass tune'; read the costs before you merge it.", f"[{SECTION}]"]
     for one in suggestions:
-        value = int(one.value) if one.value == int(one.value) and one.value > 1 else one.value
+        whole = one.value == int(one.value)  # keys of shares and degrees take whole numbers too
+        value = int(one.value) if whole else one.value
         lines += [f"# now {one.now:g}: {one.reason}", f"# cost: {one.cost}", f"{one.key} = {value}"]
     return "\n".join(lines) + "\n"
 

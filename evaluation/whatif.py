@@ -165,7 +165,7 @@ def _relaxed(
     refused = sum(not threshold.passes(value, now) for value in values.tolist()) / values.size
     if refused <= WORTH:
         return None
-    value = _rounded(threshold, float(np.quantile(values, _tail(threshold))))
+    value = max(0.0, _rounded(threshold, float(np.quantile(values, _tail(threshold)))))
     if value == now:
         return None
     then = what_if(sessions, threshold, value, rules)

@@ -23,7 +23,7 @@ class Probe:
     Attributes:
         people: number of kiosks.
         p95: seconds; infinite when more than one frame in twenty was dropped.
-        failed: sessions that ended without a verdict.
+        failed: sessions that ended without a verdict, by reason.
         good: within the bound.
         fps: frames judged in a second, of all together.
         client_late: the machine of the clients was too slow to send in time.
@@ -31,7 +31,7 @@ class Probe:
 
     people: int
     p95: float
-    failed: int
+    failed: dict[str, int]
     good: bool
     fps: float = 0.0
     client_late: bool = False
@@ -40,7 +40,8 @@ class Probe:
         late = "too many dropped" if math.isinf(self.p95) else f"p95 {1000 * self.p95:.0f} ms"
         verdict = "in time" if self.good else "too many"
         told = f"{self.people:5d} people: {late}, {self.fps:.1f} frames/s judged"
-        return f"{told}, {self.failed} failed, {verdict}"
+        failed = ", ".join(f"{count} {reason}" for reason, count in self.failed.items())
+        return f"{told}, failed: {failed or 'none'}, {verdict}"
 
 
 def judge(
@@ -56,7 +57,7 @@ def judge(
         client_late: the machine of the clients was too slow to send in time.
     """
     p95 = tally.percentile(0.95)
-    failed = tally.failed.total()
+    failed = dict(tally.failed)
     late = math.inf if p95 is None else p95
     fps = tally.counts["judged"] / seconds
     return Probe(people, late, failed, late < bound and not failed, fps, client_late)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -97,7 +98,7 @@ def command(
     if json_file:
         _write(json_file, json.dumps(summary, indent=1) + "\n")
     if html_file:
-        thumbnails = Thumbnails({one.sample.name: one for one in measured}, frames, every)
+        thumbnails = Thumbnails({one.sample.name: one for one in apart}, frames, every)
         _write(html_file, html(summary, f"Evaluation of {source.name}", thumbnails))
 
 
@@ -118,7 +119,7 @@ def _progress(measured: Any, total: int) -> Any:
         *Progress.get_default_columns()[:2],
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[name]}"),
+        TextColumn("{task.fields[name]}", markup=False),
     )
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -143,7 +144,7 @@ def _print(summary: dict[str, Any], measured: list[Measured]) -> None:
             _cells(rates["apcer"].get(name), interval["apcer"].get(name))
             for rates, interval in zip((summary, served), intervals, strict=True)
         )
-        table.add_row(f"APCER {name}", *next(cells), *next(cells))
+        table.add_row(escape(f"APCER {name}"), *next(cells), *next(cells))
     table.add_row(
         "BPCER",
         *_cells(summary["bpcer"], intervals[0]["bpcer"]),

@@ -62,6 +62,7 @@ def test_table(tmp_path: Path) -> None:
         ("file,label\na,live\n", "column 'path' is missing"),
         ("path,label\none.jpg,real\n", "line 2: label: found 'real'"),
         ("path,label\nnone.jpg,live\n", "line 2: path: there is no file 'none.jpg'"),
+        ("path,label\n,live\n", "line 2: path: there is no file ''"),
         ("path,label\n", "found no sample"),
     ],
 )

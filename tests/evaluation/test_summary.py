@@ -1,14 +1,20 @@
 from __future__ import annotations
 
+import base64
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from evaluation.report import html
 from evaluation.summary import by_frame, score, summarise
+from evaluation.thumbnails import Thumbnails
 from shared.checks import Rules
 from shared.codes import Code
-from shared.estimation import HeadPose
+from shared.estimation import HeadPose, Image
 from tests.evaluation.estimates import estimate, presentation
 
 RULES = Rules()
@@ -89,3 +95,37 @@ def test_report_is_one_escaped_page() -> None:
     assert "http" not in page.replace("http-equiv", "")
     assert page.count("<svg") >= 3
     assert "data:image/jpeg;base64,AAAA" in page
+
+
+def test_many_frames_of_few_people_are_a_small_sample() -> None:
+    """A hundred frames of one video say little more than one."""
+    video = presentation(*[estimate(0.9)] * 100, name="live/a.mp4")
+    told = summary(*by_frame(video), unit="frame")
+    assert told["bpcer"] == 0
+    assert "100 of 'live' by 1 subject(s)" in told["notes"][0]
+
+
+def test_what_the_rates_leave_out_is_told() -> None:
+    """A face that is not found would otherwise make a rate better without a word."""
+    lost = presentation(estimate(None, faces=0), name="live/d.jpg")
+    told = summary(*SET, lost)
+    assert told["bpcer"] == pytest.approx(1 / 3)
+    assert "left out of the rates of liveness alone: 1 of 4 'live'." in " ".join(told["notes"])
+    assert "left out" not in " ".join(summary(*SET)["notes"])
+
+
+def test_a_frame_by_itself_is_shown_as_itself() -> None:
+    """The picture of an error is that of the frame, not the worst of its video."""
+
+    def decode(_path: Path) -> Iterator[Image]:
+        for place in range(6):
+            yield np.full((4, 400, 3), 40 * place, np.uint8)
+
+    video = presentation(estimate(0.1), estimate(0.3), estimate(0.2), name="live/a.mp4")
+    frames = {one.sample.name: one for one in by_frame(video)}
+    assert list(frames) == [f"live/a.mp4 frame {number}" for number in (1, 2, 3)]
+    jpeg = Thumbnails(frames, decode, every=2)("live/a.mp4 frame 3")
+    assert jpeg is not None
+    pixels = cv2.imdecode(np.frombuffer(base64.b64decode(jpeg), np.uint8), cv2.IMREAD_COLOR)
+    assert pixels is not None
+    assert round(float(pixels.mean()) / 40) == 4

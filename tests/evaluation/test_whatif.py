@@ -8,11 +8,13 @@ import pytest
 
 from evaluation.sessions import Logged, read_logs
 from evaluation.thresholds import THRESHOLDS
+from evaluation.tuning import overlay
 from evaluation.whatif import study, suggest, what_if
 from shared.checks import CHECKS, Rules
 from shared.codes import Code
+from shared.config_loading import load
 from shared.errors import ResourceError
-from shared.estimation import Estimate, HeadPose, Profile
+from shared.estimation import Box, Estimate, HeadPose, Profile
 from tests.evaluation.estimates import QUALITY, estimate
 from tests.evaluation.logs import write_session
 
@@ -129,3 +131,17 @@ def test_faulty_logs_are_told(tmp_path: Path) -> None:
     assert "the first line is not 'opened'" in faults[0]
     with pytest.raises(ResourceError, match="found no session of FileLogger"):
         read_logs(broken)
+
+
+@pytest.mark.parametrize("left", [-30, 0, 1])
+def test_a_face_at_the_border_suggests_what_the_configuration_takes(
+    tmp_path: Path, left: int
+) -> None:
+    """A margin is a whole number from 0 on, also where faces were cut off."""
+    away = estimate(face=Box(left, 100, 220, 260))
+    sessions = logged(tmp_path, *[([away, away, estimate()], True)] * 12)
+    (found,) = [one for one in suggest(sessions, RULES) if one.key == "frameMargin"]
+    assert found.value == max(0, left)
+    written = tmp_path / "overlay.toml"
+    written.write_text(overlay([found]))
+    assert load(written).LIVENESS.THRESHOLDS.frameMargin == max(0, left)

@@ -15,7 +15,7 @@ from loadtest.tally import CUT, UNJUDGED, Tally, note
 
 async def found(capacity: int, **how: float) -> list[Probe]:
     async def probe(people: int) -> Probe:
-        return Probe(people, 0.1, 0, good=people <= capacity)
+        return Probe(people, 0.1, {}, good=people <= capacity)
 
     return await search(probe, **how)  # type: ignore[arg-type]
 
@@ -50,7 +50,8 @@ def tally(latency: float, *, dropped: int = 0, failed: int = 0) -> Tally:
     for _ in range(100):
         note(seen.latency, latency)
     seen.dropped["replaced"] = dropped
-    seen.failed["no answer"] = failed
+    seen.failed["no answer"] += failed
+    seen.failed = +seen.failed
     return seen
 
 
@@ -86,8 +87,9 @@ def test_frames_of_a_line_that_the_person_cut_are_not() -> None:
 
 def test_what_was_tried_is_written(tmp_path: Path) -> None:
     """As JSON, which knows no infinity."""
-    tried = [Probe(4, 0.05, 0, True, 20.0), Probe(8, math.inf, 2, False)]
+    tried = [Probe(4, 0.05, {}, True, 20.0), Probe(8, math.inf, {"session.full": 2}, False)]
     file = write(tried, Plan("ws://h/ws"), 0.2, tmp_path / "new")
     told = json.loads(file.read_text(), parse_constant=pytest.fail)
     assert told["people"] == 4
+    assert "2 session.full" in str(tried[1])
     assert [probe["p95"] for probe in told["tried"]] == [0.05, None]
