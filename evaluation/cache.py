@@ -49,6 +49,8 @@ def fingerprint(config: Config) -> str:
         config.CHECKS.pitchOffsetDeg,
         config.CHECKS.moire > 0,
         config.LIVENESS.THRESHOLDS.multifacePolicy,
+        config.OIP,
+        config.FACEENGINE,
     )
     digest.update(repr(keys).encode())
     return digest.hexdigest()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
+
+log = logging.getLogger(__name__)
 
 
 class DeathWatch:
@@ -23,7 +26,9 @@ class DeathWatch:
         self._descriptor: int | None = None
         try:
             self._descriptor = os.pidfd_open(pid)
-        except (OSError, OverflowError):
+        except (OSError, OverflowError) as error:
+            if not isinstance(error, ProcessLookupError):  # which another machine's are too
+                log.warning("a process's death is seen late only, by its silence: %s", error)
             return
         self._loop.add_reader(self._descriptor, self._tell)
 

@@ -162,9 +162,12 @@ class SessionStore:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
-        with contextlib.suppress(RedisError, OSError, TimeoutError):
+        try:
             while self._changed:
                 await self._flush()
+        except (RedisError, OSError, TimeoutError) as error:
+            lost = {"sessions": len(self._changed)}
+            log.error("session store: not written at the end: %s", error, extra={"fields": lost})
         with contextlib.suppress(RedisError, OSError):
             await self._redis.aclose()
 

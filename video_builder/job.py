@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -160,8 +159,11 @@ class VideoJob(Job):
         """Have Redis keep the frames of a video that is not made as long as the failed job."""
         if isinstance(session, str):
             seconds = DEFAULT_FAILURE_TTL if self.failure_ttl is None else self.failure_ttl
-            with contextlib.suppress(RedisError):
+            try:
                 video_store.keep(self.connection, session, seconds)
+            except RedisError as error:  # the job's own fault is told by its caller
+                told = {"session": session}
+                log.warning("frames not kept longer: %s", error, extra={"fields": told})
 
 
 class Notes:

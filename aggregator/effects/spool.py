@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 from collections import deque
 from pathlib import Path
 
 from shared.errors import ResourceError
+
+log = logging.getLogger(__name__)
 
 SHELVES = 64
 """Processes that may share a folder."""
@@ -38,6 +41,7 @@ class Spool:
         found = sorted(self._folder.glob("*.entry"))
         self._entries = deque((path, path.stat().st_size) for path in found)
         self._next = int(found[-1].stem) + 1 if found else 1
+        self._fault = ""
         self.bytes = sum(size for _, size in self._entries)
 
     def __len__(self) -> int:
@@ -62,10 +66,12 @@ class Spool:
         try:
             new.write_bytes(entry)
             new.rename(path)
-        except OSError:
-            with contextlib.suppress(OSError):
+        except OSError as error:
+            self._tell(f"cannot be written: {error.strerror}")
+            with contextlib.suppress(OSError):  # of the same fault
                 new.unlink()
             return False
+        self._tell("")
         self._next += 1
         self._entries.append((path, len(entry)))
         self.bytes += len(entry)
@@ -82,8 +88,16 @@ class Spool:
         """Remove the oldest entry."""
         path, size = self._entries.popleft()
         self.bytes -= size
-        with contextlib.suppress(OSError):
-            path.unlink()
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            self._tell(f"{path.name} is done and stays: {error.strerror}")
+
+    def _tell(self, fault: str) -> None:
+        """Log what is wrong, once for as long as it is."""
+        if fault and fault != self._fault:
+            log.error("spool %s: %s", self._folder, fault)
+        self._fault = fault
 
     def close(self) -> None:
         """Leave the folder to another process."""

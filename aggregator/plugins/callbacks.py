@@ -198,9 +198,12 @@ class Callbacks:
     def _finish(self, session: str, pending: Pending) -> None:
         """Leave a marker in place of the answer."""
         marker = pending.file.with_suffix(".done")
-        with contextlib.suppress(OSError):
+        try:
             pending.file.rename(marker)
             os.truncate(marker, 0)
+        except OSError as error:
+            told = {"session": session}
+            log.error("callback done and kept: %s", error.strerror, extra={"fields": told})
         with self._guard:
             self._pending.pop(session, None)
 

@@ -8,7 +8,7 @@ import pytest
 from evaluation.cache import Cache, content_hash, fingerprint
 from evaluation.measuring import measure
 from evaluation.samples import Sample
-from shared.config import ChecksSection, Config, ModelsSection
+from shared.config import ChecksSection, Config, ModelsSection, OipSection
 from shared.config_manual import LivenessSection, ThresholdsSection
 from tests.evaluation.estimates import estimate
 
@@ -38,6 +38,7 @@ def test_fingerprint_follows_models_and_measures_not_thresholds(tmp_path: Path) 
     strict = LivenessSection(THRESHOLDS=ThresholdsSection(blur=0.9))
     assert fingerprint(Config(MODELS=models, LIVENESS=strict)) == plain
     assert fingerprint(Config(MODELS=models, CHECKS=ChecksSection(eyeOpen=0.3))) != plain
+    assert fingerprint(Config(MODELS=models, OIP=OipSection(modelVersion="2"))) != plain
     (tmp_path / "a.onnx").write_bytes(b"two")
     assert fingerprint(Config(MODELS=models)) != plain
 

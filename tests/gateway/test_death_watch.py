@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 
 import pytest
@@ -39,3 +40,19 @@ async def test_a_closed_watch_tells_nothing() -> None:
 async def test_a_process_that_cannot_be_watched(pid: int) -> None:
     """Another machine's, or a lie."""
     DeathWatch(pid, lambda: pytest.fail("told")).close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [(errno.EMFILE, 1), (errno.ENOSYS, 1), (errno.ESRCH, 0)]
+)
+async def test_a_watch_that_should_be_and_is_not_is_told(
+    fault: int, told: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Deaths are noticed late then; a process of another machine is no reason for a warning."""
+
+    def refuse(_pid: int) -> int:
+        raise OSError(fault, os.strerror(fault))
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    DeathWatch(os.getpid(), lambda: pytest.fail("told")).close()
+    assert len(caplog.records) == told

@@ -151,3 +151,17 @@ async def test_a_session_that_ends_while_it_is_written(redis: RedisServer, tmp_p
         first.find = lambda _: found.pop(0)
         await first.write(session(3))
         assert (found, first.lost) == ([], [])
+
+
+async def test_sessions_that_cannot_be_written_at_the_end_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Their clients resume where they were only, and that gateway is about to be gone."""
+    with running_redis() as server:
+        async with gateways(server, tmp_path) as (first, _):
+            await first.write(session(1))
+            server.kill()
+            first.session = session(2)
+            first.store.note(first.session)
+    (told,) = [record for record in caplog.records if "at the end" in record.getMessage()]
+    assert told.fields == {"sessions": 1}  # type: ignore[attr-defined]

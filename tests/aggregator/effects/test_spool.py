@@ -67,6 +67,22 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
         Spool(tmp_path / "file", 100)
 
 
+def test_a_disk_that_takes_nothing_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not for each entry, and again for a fault after a recovery."""
+    spool = Spool(tmp_path, 100)
+    for _ in range(2):
+        (tmp_path / "0").rename(tmp_path / "away")
+        assert not spool.append(b"1")
+        assert not spool.append(b"2")
+        (tmp_path / "away").rename(tmp_path / "0")
+        assert spool.append(b"3")
+    told = [record.getMessage() for record in caplog.records]
+    assert len(told) == 2
+    assert "No such file" in told[0]
+
+
 @given(st.lists(st.one_of(st.binary(max_size=40), st.none(), st.just("restart")), max_size=30))
 def test_it_is_a_queue(tmp_path_factory: pytest.TempPathFactory, steps: list[object]) -> None:
     """Whatever is added, taken and restarted in whatever order: first in, first out."""

@@ -190,3 +190,22 @@ def test_no_number_of_tries_ends_the_delivery(
     settle(plugin)
     plugin.close()
     assert len(receiver.got) == 21
+
+
+def test_an_answer_that_stays_on_the_disk_is_told(
+    tmp_path: Path,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It holds a best shot, and would be posted again by the next process."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(callbacks.os, "truncate", full)  # type: ignore[attr-defined]
+    plugin = sink(tmp_path, receiver.port)
+    plugin.write(ended(1, 3))
+    settle(plugin)
+    plugin.close()
+    assert "No space left on device" in caplog.text
