@@ -50,10 +50,13 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def sweep(directory: Path) -> int:
-    """Remove what was left half written by a death; return how many files that were."""
+    """Remove what was left half written by a death; return how many files that were.
+
+    What is not this user's to remove stays.
+    """
     swept = 0
     for part in directory.glob(f".*{PART}"):
-        with contextlib.suppress(BusyError, FileNotFoundError):
+        with contextlib.suppress(BusyError, OSError):
             descriptor = _locked(part, create=False)
             part.unlink()
             os.close(descriptor)

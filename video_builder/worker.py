@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 from rq import Worker
 from rq.serializers import JSONSerializer
 from setproctitle import setproctitle
@@ -104,7 +105,7 @@ class VideoWorker(Worker):
         """Renew the lease; a Redis that is away must not end the job."""
         try:
             super().maintain_heartbeats(job, execution)
-        except RedisConnectionError as error:
+        except (RedisConnectionError, RedisTimeoutError) as error:
             log.warning("lease not renewed", extra={"fields": {"job": job.id, "why": str(error)}})
 
     def handle_warm_shutdown_request(self) -> None:
@@ -112,11 +113,13 @@ class VideoWorker(Worker):
         self._notifier.stopping()
         log.info("stopping after the job in work")
 
-    def end_horse(self) -> None:
-        """Kill the process of a job that nobody watches any more."""
+    def abandon(self) -> None:
+        """End what RQ leaves behind where Redis is lost: a job's process, a thread that listens."""
         if self.horse_pid:
             self.kill_horse()
             self.wait_for_horse()
+        if self.pubsub_thread:
+            self.pubsub_thread.stop()
 
     def procline(self, message: str) -> None:
         """Name the process."""
@@ -143,6 +146,8 @@ def run(config: VideoConfig) -> None:
     while not _work(builder, notifier):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        notifier.ready("waits for Redis")  # whoever watches has no cause to end this process
+        notifier.beat()
         time.sleep(LONGEST_WAIT)
 
 
@@ -163,7 +168,7 @@ def _work(builder: Builder, notifier: Notifier) -> bool:
     except RedisError as error:
         if not worker.was_stopped:
             log.error("Redis is lost", extra={"fields": {"why": str(error)}})
-    worker.end_horse()
+    worker.abandon()
     return worker.was_stopped
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -82,6 +83,45 @@ def test_redis_dies_in_the_middle(tmp_path: Path, *, loses_data: bool) -> None:
         for session in expected:
             assert probe(shop.videos / f"{session}.mp4").frames == (4 if session == "next" else 150)
         assert worker.poll() is None
+
+
+def threads(worker: subprocess.Popen[bytes]) -> int:
+    return len(list(Path(f"/proc/{worker.pid}/task").iterdir()))
+
+
+def test_a_lost_redis_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A worker that begins anew after an outage has no more threads than before."""
+    with running_redis() as redis, workshop(tmp_path, redis.url) as shop:
+        worker = shop.start()
+        for session in ("before", "cut", "after"):
+            store(redis.client(), session, session_frames(4))
+            enqueue(redis.client(), session, task="task.slow")
+            wait_for(lambda: shop.horse(worker))
+            if session == "cut":
+                redis.kill()
+                wait_for(lambda: "Redis cannot be reached" in (tmp_path / "log").read_text())
+                redis.start()
+            elif session == "before":
+                wait_for(lambda: "before" in shop.ran())
+                usual = threads(worker)
+        wait_for(lambda: "after" in shop.ran())
+        assert threads(worker) == usual
+
+
+def test_the_watcher_hears_of_the_wait_for_redis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd neither ends a worker that waits for Redis nor takes it for a failed start."""
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as watcher,
+        workshop(tmp_path, "redis://127.0.0.1:9") as shop,
+    ):
+        watcher.bind(str(tmp_path / "notify"))
+        watcher.settimeout(30)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        shop.start()
+        assert watcher.recv(100) == b"READY=1\nSTATUS=waits for Redis"
+        assert watcher.recv(100) == b"WATCHDOG=1"
 
 
 def test_a_redis_that_is_away_longer_is_waited_for(tmp_path: Path) -> None:

@@ -63,6 +63,12 @@ def test_what_a_death_leaves_is_swept_and_what_lives_is_not(tmp_path: Path) -> N
     assert os.listdir(tmp_path) == ["alive.mp4"]
 
 
+def test_what_cannot_be_swept_stays(tmp_path: Path) -> None:
+    """A worker starts beside leftovers that it may not touch, such as those of another user."""
+    (tmp_path / ".others.mp4.part").mkdir()
+    assert output.sweep(tmp_path) == 0
+
+
 def test_a_further_try_takes_the_name_of_the_dead_over(tmp_path: Path) -> None:
     """Nothing is left of the first try."""
     path = tmp_path / "a.mp4"
