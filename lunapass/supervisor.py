@@ -59,7 +59,7 @@ class Supervisor:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start every role and wait until each is ready.
+        """Start every role and wait until each is ready, or somebody asks for the end.
 
         Raises:
             StartupError: a role ended or was not ready in time; none is left running.
@@ -67,20 +67,30 @@ class Supervisor:
         try:
             for child in self.children:
                 await self._spawn(child)
+            await self._until_all_ready()
+        except OSError as error:
+            await self.stop()
+            raise ResourceError(
+                f"a role cannot be started: {error}; is there room for one more process, and is "
+                f"[TRANSPORT] runtimeDirectory, {self._directory}, short and writable?"
+            ) from error
+        except BaseException:
+            await self.stop()
+            raise
+        if not self._stopping.is_set():
+            self._tasks = [asyncio.create_task(self._watch(child)) for child in self.children]
+            self._notifier.ready(f"{len(self.children)} processes")
+
+    async def _until_all_ready(self) -> None:
+        try:
             async with asyncio.timeout(self._settings.startTimeout):
                 await asyncio.gather(*(self._until_ready(child) for child in self.children))
         except TimeoutError as error:
             late = [child.name for child in self.children if not child.ready.is_set()]
-            await self.stop()
             raise ResourceError(
                 f"{', '.join(late)} not ready within {self._settings.startTimeout:g} s; "
                 "see the log above, or raise SUPERVISOR.startTimeout"
             ) from error
-        except StartupError:
-            await self.stop()
-            raise
-        self._tasks = [asyncio.create_task(self._watch(child)) for child in self.children]
-        self._notifier.ready(f"{len(self.children)} processes")
 
     async def wait(self) -> None:
         """Wait until somebody asks for the end, and tell whoever watches that the loop turns."""
@@ -162,23 +172,26 @@ class Supervisor:
 
     async def _until_ready(self, child: Child) -> None:
         assert child.process is not None
-        ended = asyncio.create_task(child.process.wait())
-        ready = asyncio.create_task(child.ready.wait())
+        waits = (child.process.wait(), child.ready.wait(), self._stopping.wait())
+        tasks: list[asyncio.Task[object]] = [asyncio.create_task(wait) for wait in waits]
         try:
-            await asyncio.wait((ended, ready), return_when=asyncio.FIRST_COMPLETED)
-            if not child.ready.is_set():
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not child.ready.is_set() and not self._stopping.is_set():
                 raise StartupError(f"{child.name} could not start (its message is above)")
         finally:
-            ended.cancel()
-            ready.cancel()
+            for task in tasks:
+                task.cancel()
 
     async def _watch(self, child: Child) -> None:
         """Keep one role alive: end it when its loop stands still, start it anew when it is dead."""
         while not child.given_up:
             assert child.process is not None
+            began = time.monotonic()
             try:
                 await asyncio.wait_for(child.process.wait(), CHECK_SECONDS)
             except TimeoutError:
+                # While this process stood still itself (a paused machine), nobody was silent.
+                child.heard += time.monotonic() - began - CHECK_SECONDS
                 self._check_watchdog(child)
                 continue
             await self._respawn(child)

@@ -1,30 +1,38 @@
-"""The supervisor where the machine has no room for another process."""
+"""The supervisor in odd moments: no room for a process, an early end, a paused machine."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lunapass.roles import Child
 from lunapass.supervisor import Supervisor
 from shared.config import Config
+from shared.errors import ResourceError
 from tests.support.service import free_port
+
+
+def make(directory: Path) -> Supervisor:
+    quick = {"respawnDelay": 0.01, "respawnDelayMax": 0.01, "crashLimit": 3, "watchdogSeconds": 1.5}
+    config = Config.model_validate(
+        {
+            "LUNA_PASS": {"host": "127.0.0.1", "port": free_port(), "env": "development"},
+            "TRANSPORT": {"runtimeDirectory": str(directory)},
+            "SUPERVISOR": quick,
+        }
+    )
+    return Supervisor(config, None, 1)
 
 
 @pytest.fixture
 async def supervisor(tmp_path: Path) -> AsyncIterator[Supervisor]:
     """One that has not started, with quick respawns."""
-    config = Config.model_validate(
-        {
-            "LUNA_PASS": {"host": "127.0.0.1", "port": free_port(), "env": "development"},
-            "TRANSPORT": {"runtimeDirectory": str(tmp_path)},
-            "SUPERVISOR": {"respawnDelay": 0.01, "respawnDelayMax": 0.01, "crashLimit": 3},
-        }
-    )
-    made = Supervisor(config, None, 1)
+    made = make(tmp_path)
     yield made
     await made.stop()
     made._notifier.close()
@@ -47,3 +55,61 @@ async def test_a_role_that_cannot_be_started_again_is_no_end_of_its_watch(
     assert child.given_up
     assert supervisor.failed
     assert len(tried) == 2
+
+
+async def sleeping(*_: Any, **__: Any) -> asyncio.subprocess.Process:
+    """A role that lives and never says a word."""
+    return await REAL("sleep", "60")
+
+
+REAL = asyncio.create_subprocess_exec
+
+
+async def test_who_asks_for_the_end_does_not_wait_for_the_start(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal while roles are not ready yet is no fault, and none of them is left."""
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
+    starting = asyncio.create_task(supervisor.start())
+    await asyncio.sleep(0.1)
+    supervisor.request_stop()
+    await asyncio.wait_for(starting, 5)
+    await supervisor.stop()
+    assert all(child.process and child.process.returncode for child in supervisor.children)
+
+
+async def test_a_cancelled_start_leaves_no_role(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in a program that starts the service, such as the demonstration."""
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(supervisor.start(), 0.2)
+    assert all(child.process and child.process.returncode for child in supervisor.children)
+
+
+async def test_a_path_too_long_for_a_socket_is_one_line(tmp_path: Path) -> None:
+    """What the system refuses is told with the key that mends it."""
+    supervisor = make(tmp_path / ("x" * 100))
+    with pytest.raises(ResourceError, match=r"\[TRANSPORT\] runtimeDirectory"):
+        await supervisor.start()
+    supervisor._notifier.close()
+
+
+async def test_time_in_which_all_stood_still_is_not_held_against_a_role(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a pause of the whole machine no role is killed; one that stays silent still is."""
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
+    child = supervisor.children[0]
+    await supervisor._spawn(child)
+    child.ready.set()
+    watch = asyncio.create_task(supervisor._watch(child))
+    role = child.process
+    assert role is not None
+    await asyncio.sleep(0.1)
+    time.sleep(2.5)  # noqa: ASYNC251  the loop stands still, as it would in a paused machine
+    await asyncio.sleep(0.1)
+    assert role.returncode is None
+    await asyncio.wait_for(role.wait(), 10)
+    watch.cancel()

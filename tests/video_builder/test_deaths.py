@@ -111,7 +111,7 @@ def test_a_lost_redis_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_the_watcher_hears_of_the_wait_for_redis(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """systemd neither ends a worker that waits for Redis nor takes it for a failed start."""
+    """The watchdog neither ends a worker that waits for Redis nor takes it for a failed start."""
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as watcher,
         workshop(tmp_path, "redis://127.0.0.1:9") as shop,
