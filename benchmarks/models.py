@@ -1,7 +1,7 @@
-"""Time of each model: as it is, with rewritten PReLU, and on OpenVINO where that is installed.
+"""Time of each model: as it is, rewritten, and on OpenVINO where that is installed.
 
 Runs the choices of one model in turn, so that a change of the machine's speed meets all of them
-alike, and prints the medians of one thread. The manifest's ``provider`` and ``prelu_sha256`` rest
+alike, and prints the medians of one thread. The manifest's ``provider`` and ``rewrite`` rest
 on these figures: a model is marked where the manifest does not name the fastest.
 
     python benchmarks/models.py [--directory models] [--rounds 100]
@@ -23,7 +23,7 @@ from inference_pool.models.manifest import ModelSpec, load_manifest
 from inference_pool.models.store import ModelStore, read_verified
 
 CHOICES = {"cpu": ("cpu", False), "cpu, rewritten": ("cpu", True), "openvino": ("openvino", False)}
-"""Provider and use of the PReLU variant, by name."""
+"""Provider and use of the variant, by name."""
 CLEARLY = 1.1
 """How many times faster another choice must be to count."""
 
@@ -32,10 +32,12 @@ def sessions(directory: Path, spec: ModelSpec) -> dict[str, runtimes.Session]:
     """Load a model in every way that this machine has."""
     loaded = {}
     for name, (provider, rewritten) in CHOICES.items():
-        if runtimes.lacking(provider) or (rewritten and not spec.prelu_sha256):
-            continue
-        file, sha256 = (spec.variant, spec.prelu_sha256) if rewritten else (spec.file, spec.sha256)
-        loaded[name] = runtimes.start(provider, read_verified(directory / file, sha256, spec.role))
+        file, sha256 = (
+            (spec.variant, spec.variant_sha256) if rewritten else (spec.file, spec.sha256)
+        )
+        if file and sha256 and not runtimes.lacking(provider):
+            model = read_verified(directory / file, sha256, spec.role)
+            loaded[name] = runtimes.start(provider, model)
     return loaded
 
 
@@ -57,7 +59,7 @@ def named_by(spec: ModelSpec, loaded: dict[str, float]) -> str:
     """Tell which choice the store makes with ``provider`` auto."""
     if spec.provider == "openvino" and "openvino" in loaded:
         return "openvino"
-    return "cpu, rewritten" if spec.prelu_sha256 else "cpu"
+    return "cpu, rewritten" if spec.rewrite else "cpu"
 
 
 def main() -> None:

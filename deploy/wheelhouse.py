@@ -66,7 +66,7 @@ def collect(root: Path, models: Path, extras: str, target: list[str]) -> None:
     (root / "models").mkdir()
     for item in items:
         for file in (item.spec.file, item.spec.variant):
-            if (models / file).is_file():
+            if file and (models / file).is_file():
                 shutil.copy2(models / file, root / "models" / file)
     shutil.copy2(SOURCE / "deploy" / "install.sh", root / "install.sh")
     (root / "EXTRAS").write_text(f"{extras}\n")

@@ -68,7 +68,7 @@ class ModelsSection(Section):
     provider: Literal["auto", "cpu", "openvino", "cuda"] = "auto"
     """What runs the models; ``openvino`` is an extra, ``auto`` takes for each model the fastest."""
     rewritePrelu: Flag = True
-    """Use the variant of a model whose PReLU was rewritten when it was pulled."""
+    """Use the faster variants, rewritten (PReLU, a detector's heads) when models were pulled."""
     glasses: Flag = True
     """Use the optional eyeglasses model where it is present."""
 

@@ -27,7 +27,7 @@ class Item:
     Attributes:
         spec: the model.
         state: its file.
-        variant: the variant with rewritten PReLU; None for a model that has none.
+        variant: its variant; None for a model that has none.
     """
 
     spec: ModelSpec
@@ -58,9 +58,9 @@ def state(path: Path, sha256: str) -> State:
 
 def variant_state(directory: Path, spec: ModelSpec) -> State | None:
     """Compare a model's variant with its hash; None for a model that has none."""
-    if spec.prelu_sha256 is None:
+    if spec.variant is None or spec.variant_sha256 is None:
         return None
-    return state(directory / spec.variant, spec.prelu_sha256)
+    return state(directory / spec.variant, spec.variant_sha256)
 
 
 def inspect(directory: Path) -> tuple[Kind, list[Item]]:
@@ -87,8 +87,8 @@ def require(directory: Path, items: list[Item]) -> None:
         spec = item.spec
         if item.state is State.DIFFERENT or (item.state is State.MISSING and spec.required):
             _refuse(spec, directory / spec.file, item.state, spec.sha256)
-        if item.variant is State.DIFFERENT and spec.prelu_sha256:
-            _refuse(spec, directory / spec.variant, item.variant, spec.prelu_sha256)
+        if item.variant is State.DIFFERENT and spec.variant and spec.variant_sha256:
+            _refuse(spec, directory / spec.variant, item.variant, spec.variant_sha256)
 
 
 def _refuse(spec: ModelSpec, path: Path, found: State, sha256: str) -> None:

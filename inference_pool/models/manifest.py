@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Rewrite = Literal["prelu", "heads"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -46,17 +47,25 @@ class ModelSpec(BaseModel):
     """Whether the set can start without it."""
     provider: Literal["cpu", "openvino"] = "cpu"
     """Fastest measured: onnxruntime's CPU provider, or OpenVINO."""
-    prelu_sha256: Sha256 | None = None
-    """Hash of the variant with rewritten PReLU, where that pays on the CPU provider."""
+    rewrite: Rewrite | None = None
+    """How the variant is made that is faster on the CPU provider; None where none is."""
+    variant_sha256: Sha256 | None = None
+    """Hash of that variant."""
     input: str = ""
     """Shape, colour order and range that the network expects."""
     output: str = ""
     """What the network answers."""
 
     @property
-    def variant(self) -> str:
-        """File name of the variant with rewritten PReLU."""
-        return f"{PurePath(self.file).stem}.prelu.onnx"
+    def variant(self) -> str | None:
+        """File name of the variant."""
+        return f"{PurePath(self.file).stem}.{self.rewrite}.onnx" if self.rewrite else None
+
+    @model_validator(mode="after")
+    def _pin_variant(self) -> ModelSpec:
+        if (self.rewrite is None) != (self.variant_sha256 is None):
+            raise ValueError("a rewrite and the hash of its variant belong together")
+        return self
 
 
 class Manifest(BaseModel):

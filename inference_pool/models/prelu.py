@@ -7,21 +7,8 @@ results are the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import numpy as np
-import numpy.typing as npt
 import onnx
-import onnxruntime
 from onnx import helper
-
-from shared.errors import ModelError
-
-Floats = npt.NDArray[np.float32]
-Draw = Callable[[list[int], type[np.float32]], Floats]
-
-TOLERANCE = 1e-4
-"""Greatest difference of any output before and after the rewrite."""
 
 
 def rewrite(model: bytes) -> bytes:
@@ -54,59 +41,3 @@ def _unfolded(node: onnx.NodeProto) -> list[onnx.NodeProto]:
         helper.make_node("Mul", [negative, slope], [scaled], name=scaled),
         helper.make_node("Add", [positive, scaled], [result], name=f"{result}/sum"),
     ]
-
-
-def greatest_difference(before: bytes, after: bytes, *, seed: int = 0) -> float:
-    """Run both models on random input, from 0..1 and of both signs, and compare all outputs.
-
-    Args:
-        before: the original model, serialised.
-        after: the variant, serialised.
-        seed: of the random input.
-
-    Returns:
-        The greatest absolute difference of any output value.
-    """
-    pairs = zip(_outputs(before, seed), _outputs(after, seed), strict=True)
-    return max(float(np.abs(one - other).max()) for one, other in pairs)
-
-
-def _outputs(model: bytes, seed: int) -> list[Floats]:
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    random = np.random.default_rng(seed)
-    draws: list[Draw] = [random.random, random.standard_normal]
-    outputs: list[Floats] = []
-    for draw in draws:
-        feeds = {
-            tensor.name: draw(_fixed(tensor.shape), np.float32) for tensor in session.get_inputs()
-        }
-        outputs.extend(session.run(None, feeds))
-    return outputs
-
-
-def _fixed(shape: list[int | str | None]) -> list[int]:
-    """Take 1 for a size that the model leaves open."""
-    return [size if isinstance(size, int) else 1 for size in shape]
-
-
-def verified_variant(model: bytes, name: str) -> bytes:
-    """Rewrite a model and prove that the variant computes the same.
-
-    Args:
-        model: a serialised ONNX model.
-        name: file name, for the error.
-
-    Returns:
-        The serialised variant.
-
-    Raises:
-        ModelError: an output differs by more than ``TOLERANCE``.
-    """
-    variant = rewrite(model)
-    difference = greatest_difference(model, variant)
-    if difference > TOLERANCE:
-        raise ModelError(
-            f"{name}: PReLU rewrite changes an output by {difference:.2e},"
-            f" at most {TOLERANCE:.0e} is allowed; use MODELS.rewritePrelu = false"
-        )
-    return variant

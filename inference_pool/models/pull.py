@@ -13,8 +13,8 @@ from inference_pool.models.download import AbsentError, UnreachableError
 from inference_pool.models.fallback import make
 from inference_pool.models.inventory import State, state, variant_state
 from inference_pool.models.manifest import Kind, Manifest, ModelSpec
-from inference_pool.models.prelu import verified_variant
 from inference_pool.models.sources import Source
+from inference_pool.models.variants import verified_variant
 from shared.errors import ModelError, ResourceError
 
 Progress = Callable[[ModelSpec, int], None]
@@ -28,7 +28,7 @@ class Fetched:
     Attributes:
         spec: the model.
         source: where the file came from; None where no source has it.
-        rewritten: whether a variant with rewritten PReLU stands beside it.
+        rewritten: whether a faster variant stands beside it.
     """
 
     spec: ModelSpec
@@ -153,18 +153,18 @@ class Puller:
             _put_in_place(part, self._directory / spec.file)
 
     def _vary(self, spec: ModelSpec) -> bool:
-        """Build the variant with rewritten PReLU where it pays.
+        """Build the variant where there is one.
 
         An onnx package that writes other bytes than the manifest pins leaves no variant; the
         original serves then.
         """
         built = variant_state(self._directory, spec)
-        if built is None or built is State.VERIFIED:
+        if spec.variant is None or spec.rewrite is None or built is State.VERIFIED:
             return built is not None
         original = (self._directory / spec.file).read_bytes()
-        variant = verified_variant(original, spec.file)
+        variant = verified_variant(original, spec.rewrite, spec.file)
         path = self._directory / spec.variant
-        if hashlib.sha256(variant).hexdigest() != spec.prelu_sha256:
+        if hashlib.sha256(variant).hexdigest() != spec.variant_sha256:
             path.unlink(missing_ok=True)
             return False
         self._write(path, variant)

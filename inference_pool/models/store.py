@@ -78,7 +78,7 @@ class ModelStore:
         provider: ``cpu`` and ``cuda`` run every model on that provider of onnxruntime; ``auto``
             and ``openvino`` run each on what the manifest names. Where OpenVINO cannot be used,
             ``auto`` takes the CPU provider instead, ``openvino`` refuses.
-        rewrite_prelu: on the CPU, load the variant with rewritten PReLU where there is one.
+        variants: on the CPU, load the faster variant of a model where there is one.
         manifest: what the files have to be; that of the package by default.
 
     Attributes:
@@ -93,12 +93,12 @@ class ModelStore:
         self,
         directory: str | Path,
         provider: str = "auto",
-        rewrite_prelu: bool = True,
+        variants: bool = True,
         manifest: Manifest | None = None,
     ) -> None:
         self._directory = Path(directory)
         self._provider = provider
-        self._rewrite_prelu = rewrite_prelu
+        self._variants = variants
         manifest = manifest or load_manifest()
         self.kind = find_kind(self._directory, manifest)
         self._models = manifest.models(self.kind)
@@ -171,9 +171,10 @@ class ModelStore:
 
     def _file(self, spec: ModelSpec, provider: str) -> tuple[Path, str]:
         """Choose between the original and the variant; the variant may be missing."""
-        variant = self._directory / spec.variant
-        if provider == "cpu" and self._rewrite_prelu and spec.prelu_sha256 and variant.is_file():
-            return variant, spec.prelu_sha256
+        if provider == "cpu" and self._variants and spec.variant and spec.variant_sha256:
+            variant = self._directory / spec.variant
+            if variant.is_file():
+                return variant, spec.variant_sha256
         return self._directory / spec.file, spec.sha256
 
     def _unable(self) -> set[str]:

@@ -113,7 +113,7 @@ class OnnxBackend:
         """
         section = config.MODELS
         models = ModelStore(
-            section.directory, provider=section.provider, rewrite_prelu=section.rewritePrelu
+            section.directory, provider=section.provider, variants=section.rewritePrelu
         )
         return cls(
             models,

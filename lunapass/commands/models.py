@@ -92,7 +92,7 @@ def list_(directory: Path | None, config_path: Path | None) -> None:
     directory = _directory(directory, config_path)
     kind, items = inspect(directory)
     table = Table(title=f"{kind} models in {directory}", box=SIMPLE_HEAD)
-    for column in ("role", "file", "bytes", "licence", "provider", "state", "PReLU variant"):
+    for column in ("role", "file", "bytes", "licence", "provider", "state", "variant"):
         table.add_column(column, justify="right" if column == "bytes" else "left", overflow="fold")
     for item in items:
         spec = item.spec
@@ -147,7 +147,7 @@ def _build_fallback(puller: Puller, cause: Exception) -> list[Fetched]:
 def _tell(console: Console, fetched: list[Fetched], directory: Path, fallback: bool) -> None:
     for item in fetched:
         origin = item.source or "not to be had; optional, the service runs without it"
-        variant = ", PReLU rewritten" if item.rewritten else ""
+        variant = ", rewritten" if item.rewritten else ""
         console.print(
             f"{item.spec.role:14} {item.spec.file}: {origin}{variant}", soft_wrap=True, markup=False
         )

@@ -76,7 +76,7 @@ def manifest() -> Manifest:
     return Manifest.model_validate(
         {
             "reference": {
-                "detector": table("detector.onnx", prelu_sha256=variant),
+                "detector": table("detector.onnx", rewrite="prelu", variant_sha256=variant),
                 "liveness_v2": table("liveness_v2.onnx"),
                 "liveness_v1se": table("liveness_v1se.onnx"),
                 "glasses": table("glasses.onnx", required=False),

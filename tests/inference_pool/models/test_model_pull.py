@@ -125,7 +125,7 @@ def test_optional_model_may_be_missing(tmp_path, manifest, fill):
 
 def test_unpinned_variant_is_not_kept(tmp_path, manifest, fill):
     """A variant of other bytes than the manifest pins is left out; the original serves."""
-    detector = manifest.reference["detector"].model_copy(update={"prelu_sha256": "0" * 64})
+    detector = manifest.reference["detector"].model_copy(update={"variant_sha256": "0" * 64})
     other = manifest.model_copy(update={"reference": manifest.reference | {"detector": detector}})
     fetched = Puller(tmp_path / "m", other, [FolderSource(fill(tmp_path / "s"))]).reference()
     assert not any(item.rewritten for item in fetched)

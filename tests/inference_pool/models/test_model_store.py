@@ -74,7 +74,7 @@ def test_variant_is_preferred_on_the_cpu(tmp_path, manifest, fill, files):
     variant.write_bytes(b"damaged")
     with pytest.raises(ModelError, match=r"detector\.prelu\.onnx"):
         ModelStore(tmp_path, manifest=manifest).session("detector")
-    assert ModelStore(tmp_path, rewrite_prelu=False, manifest=manifest).session("detector")
+    assert ModelStore(tmp_path, variants=False, manifest=manifest).session("detector")
     variant.write_bytes(rewrite(files["detector.onnx"]))
     assert ModelStore(tmp_path, manifest=manifest).session("detector")
 
