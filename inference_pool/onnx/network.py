@@ -58,7 +58,8 @@ class Network:
         self._channels_last = shape[3] == 3
         self._rgb = rgb
         self._scale, self._offset = np.float32(scale), np.float32(offset)
-        self._planes: Image = np.empty((3, *shape[2:]), np.uint8)
+        self._arranged: Image = np.empty(shape[1:], np.uint8)
+        self._planes = list(self._arranged[::-1] if rgb else self._arranged)
         try:
             self.run(np.zeros(shape[1:] if self._channels_last else (*shape[2:], 3), np.uint8))
         except EstimationError as error:
@@ -77,18 +78,28 @@ class Network:
         Raises:
             EstimationError: the runtime failed.
         """
-        np.multiply(self._arranged(picture), self._scale, out=self._input[0])
-        if self._offset:
-            self._input += self._offset
+        self._fill(picture)
         try:
             result: list[Floats] = self._session.run(outputs, {self._name: self._input})
         except Exception as error:  # the runtimes' errors share no base class
             raise EstimationError(f"the model runtime failed: {error}") from error
         return result
 
-    def _arranged(self, picture: Image) -> Image:
-        """Give the pixels in the model's order of channels and axes."""
-        if self._channels_last:
-            return picture[:, :, ::-1] if self._rgb else picture
-        cv2.split(picture, list(self._planes))  # faster than to read across the channels
-        return self._planes[::-1] if self._rgb else self._planes
+    def _fill(self, picture: Image) -> None:
+        """Fill the input in the model's order of channels and axes, and in its range.
+
+        Bytes are brought into order before they become numbers of four times their size.
+        """
+        arranged = self._arranged
+        if not self._channels_last:
+            cv2.split(picture, self._planes)
+        elif self._rgb:
+            cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=arranged)
+        else:
+            arranged = picture
+        if self._scale == 1:
+            np.copyto(self._input[0], arranged)
+        else:
+            np.multiply(arranged, self._scale, out=self._input[0])
+        if self._offset:
+            self._input += self._offset
