@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 from shared.checks import FAILURE, Rules, judge
 from shared.codes import Code
@@ -23,10 +21,9 @@ from shared.estimation import (
     Stage,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 Step = Callable[["_Frame"], None]
+
+_NAMES = {stage: stage.name.lower() for stage in Stage}
 
 
 @dataclass(slots=True)
@@ -123,11 +120,13 @@ class Estimator:
 
     def _run(self, stage: Stage, frame: _Frame) -> tuple[int, ...]:
         """Measure and judge one stage; answer the codes of what failed."""
+        start = perf_counter()
         try:
-            with _timed(frame.estimate, stage.name.lower()):
-                self._steps[stage](frame)
+            self._steps[stage](frame)
         except EstimationError:
             return (FAILURE.get(stage, Code.ESTIMATION_FAILED),)
+        finally:
+            _note(frame.estimate, _NAMES[stage], start)
         return judge(stage, frame.estimate, self._rules)
 
     def _faces(self, frame: _Frame) -> None:
@@ -175,21 +174,18 @@ class Estimator:
     def _descriptor(self, frame: _Frame) -> None:
         """Add the descriptor; a frame that should have one and has none fails."""
         estimate = frame.estimate
+        start = perf_counter()
         try:
-            with _timed(estimate, "descriptor"):
-                estimate.descriptor = self._backend.descriptor(frame.image, frame.face)
+            estimate.descriptor = self._backend.descriptor(frame.image, frame.face)
         except EstimationError:
             estimate.errors = (Code.ESTIMATION_FAILED,)
+        finally:
+            _note(estimate, "descriptor", start)
 
 
-@contextmanager
-def _timed(estimate: Estimate, step: str) -> Iterator[None]:
-    """Note the milliseconds of a step, also of one that fails."""
-    start = perf_counter()
-    try:
-        yield
-    finally:
-        estimate.timings[step] = (perf_counter() - start) * 1000.0
+def _note(estimate: Estimate, step: str, start: float) -> None:
+    """Note the milliseconds of a step."""
+    estimate.timings[step] = (perf_counter() - start) * 1000.0
 
 
 def _distance_from_centre(box: Box, estimate: Estimate) -> float:

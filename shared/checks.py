@@ -180,6 +180,10 @@ CHECKS: tuple[tuple[Stage, Check], ...] = (
 )
 """The checks of each stage, in the manual's order."""
 
+_CHECKS_OF: dict[Stage, tuple[Check, ...]] = {
+    stage: tuple(check for checked, check in CHECKS if checked is stage) for stage in Stage
+}
+
 FAILURE: dict[Stage, Code] = {
     Stage.DECODE: Code.FRAME_UNDECODABLE,
     Stage.HEAD_POSE: Code.HEAD_POSE_FAILED,
@@ -209,7 +213,6 @@ def judge(stage: Stage, estimate: Estimate, rules: Rules) -> Codes:
     if estimate.profile is Profile.ACTIVE and stage in UNJUDGED_WHILE_ACTING:
         return ()
     found: Codes = ()
-    for checked, check in CHECKS:
-        if checked is stage:
-            found += check(estimate, rules)
+    for check in _CHECKS_OF[stage]:
+        found += check(estimate, rules)
     return found
