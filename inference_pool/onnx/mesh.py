@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import radians
+from math import isfinite, radians
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ MOST_PASSES = 4
 RIGHT_EYE_CORNERS = (33, 133)
 LEFT_EYE_CORNERS = (362, 263)
 """Corners of the person's own eyes, the one to the picture's left first."""
+_EYE_CORNERS = np.array(RIGHT_EYE_CORNERS + LEFT_EYE_CORNERS)
 
 
 class FaceMesh:
@@ -61,11 +62,11 @@ class FaceMesh:
         for _ in range(MOST_PASSES):
             points, presence = self._run(square.cut(image, self._crop))
             mesh = square.to_frame(points)
-            levelled = _from_mesh(mesh)
-            if abs(levelled.angle - square.angle) < LEVEL_ENOUGH:
+            roll = _roll(mesh)
+            if abs(roll - square.angle) < LEVEL_ENOUGH:
                 break
-            square = levelled
-        if presence < 0:
+            square = _about(mesh, roll)
+        if not (presence >= 0 and isfinite(mesh.sum())):
             raise EstimationError("the face mesh finds no face in the detected box")
         return mesh
 
@@ -86,16 +87,19 @@ def _from_detection(face: DetectedFace) -> Square:
     )
 
 
-def _from_mesh(mesh: Points) -> Square:
-    """Square about the mesh, levelled by its eyes."""
-    low, high = mesh[:, :2].min(axis=0), mesh[:, :2].max(axis=0)
-    centre = (low + high) / 2
+def _about(mesh: Points, roll: float) -> Square:
+    """Square about the mesh, levelled by its roll."""
+    low, high = mesh.min(axis=0).tolist(), mesh.max(axis=0).tolist()
     return Square(
-        x=float(centre[0]),
-        y=float(centre[1]),
-        side=CROP_SCALE * max(1.0, float((high - low).max())),
-        angle=line_angle(
-            mesh[list(RIGHT_EYE_CORNERS)].mean(0), mesh[list(LEFT_EYE_CORNERS)].mean(0)
-        ),
+        x=(low[0] + high[0]) / 2,
+        y=(low[1] + high[1]) / 2,
+        side=CROP_SCALE * max(1.0, high[0] - low[0], high[1] - low[1]),
+        angle=roll,
         size=SIZE,
     )
+
+
+def _roll(mesh: Points) -> float:
+    """Clockwise angle of the line through the middles of both eyes, in radians."""
+    corners = mesh.take(_EYE_CORNERS, axis=0)
+    return line_angle(corners[0] + corners[1], corners[2] + corners[3])

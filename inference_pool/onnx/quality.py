@@ -8,6 +8,8 @@ cut-offs are in docs/estimation.md.
 
 from __future__ import annotations
 
+from math import log2
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -39,20 +41,34 @@ GLARE_FROM, GLARE_FULL = 230, 252
 LITTLE_GLARE, MUCH_GLARE = 0.03, 0.18
 """Share of glare in the face at which the score is 1 and 0."""
 
+Grey = NDArray[np.uint8]
 Luma = NDArray[np.float32]
+Tones = NDArray[np.float32]
+"""Something for each of the 256 values of a pixel."""
 
 _rows, _columns = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
-_SKIN: NDArray[np.bool_] = (_columns / 0.45) ** 2 + (_rows / 0.5) ** 2 < 1
-_LEFT, _RIGHT = _SKIN & (_columns < -0.1), _SKIN & (_columns > 0.1)
-_UPPER, _LOWER = _SKIN & (_rows < -0.1), _SKIN & (_rows > 0.1)
+_skin = (_columns / 0.45) ** 2 + (_rows / 0.5) ** 2 < 1
+_SKIN_MASK: Grey = _skin.astype(np.uint8)
+_SKIN, _LEFT, _RIGHT, _UPPER, _LOWER = (
+    np.flatnonzero(_skin & half)
+    for half in (True, _columns < -0.1, _columns > 0.1, _rows < -0.1, _rows > 0.1)
+)
+"""Places of pixels in the flattened face area."""
+
+_values = np.arange(256, dtype=np.float32)
+_LOST_HEADROOM: Tones = np.maximum(0, (_values - HIGHLIGHTS) / (255 - HIGHLIGHTS))
+_GLARE: Tones = np.clip((_values - GLARE_FROM) / (GLARE_FULL - GLARE_FROM), 0, 1)
+"""What a pixel counts, by its value."""
+
+_GRAIN_KERNEL = cv2.getGaussianKernel(7, GRAIN, cv2.CV_32F)
+_REACH = BLUR_WINDOW // 2
 
 
 class FaceQuality:
     """Measures the face area; keeps its buffers from frame to frame."""
 
     def __init__(self) -> None:
-        self._area: Image = np.empty((SIZE, SIZE, 3), np.uint8)
-        self._luma: NDArray[np.uint8] = np.empty((SIZE, SIZE), np.uint8)
+        self._luma: Grey = np.empty((SIZE, SIZE), np.uint8)
 
     def measure(self, image: Image, box: Box) -> Quality:
         """Measure the face in a box of an image.
@@ -60,33 +76,45 @@ class FaceQuality:
         Raises:
             EstimationError: the box has no pixels inside the frame.
         """
-        _cut(image, box, self._area)
-        luma = self._luma
-        cv2.cvtColor(self._area, cv2.COLOR_BGR2GRAY, dst=luma)
-        smooth = np.asarray(cv2.GaussianBlur(luma.astype(np.float32), (0, 0), GRAIN), np.float32)
+        area = _middle(image, box)
+        grey = np.asarray(cv2.cvtColor(area, cv2.COLOR_BGR2GRAY), np.uint8)
+        luma = _sampled(grey, self._luma)
+        smooth = np.asarray(
+            cv2.sepFilter2D(luma, cv2.CV_32F, _GRAIN_KERNEL, _GRAIN_KERNEL), np.float32
+        )
+        tones = _tones(luma)
         return Quality(
             blur=sharpness(smooth),
-            light=headroom(luma),
+            light=headroom(tones),
             darkness=exposure(smooth),
             illumination=evenness(smooth),
-            specularity=matteness(self._area),
+            specularity=matteness(area) if may_glare(tones) else 1.0,
         )
 
 
-def _cut(image: Image, box: Box, out: Image) -> None:
-    """Sample the middle of the box, without the hair at its top and sides."""
+def _middle(image: Image, box: Box) -> Image:
+    """Cut out the middle of the box, without the hair at its top and sides."""
     width, height = width_and_height(image)
     left, right = (min(width, max(0, round(box.x + share * box.width))) for share in (0.1, 0.9))
     top, bottom = (min(height, max(0, round(box.y + share * box.height))) for share in (0.15, 0.95))
     if right - left < 2 or bottom - top < 2:
         raise EstimationError("the face box has no pixels inside the frame")
-    shrinks = right - left > SIZE
-    cv2.resize(
-        image[top:bottom, left:right],
-        (SIZE, SIZE),
-        dst=out,
-        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+    return image[top:bottom, left:right]
+
+
+def _sampled(area: Image, out: Image | None = None) -> Image:
+    """Scale an area to the size at which it is measured."""
+    shrinks = area.shape[1] > SIZE
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(
+        cv2.resize(area, (SIZE, SIZE), dst=out, interpolation=interpolation), np.uint8
     )
+
+
+def _tones(values: Grey) -> Tones:
+    """Share of the skin's pixels that have each value."""
+    histogram = cv2.calcHist([values], [0], _SKIN_MASK, [256], [0, 256])
+    return np.asarray(histogram, np.float32).ravel() / np.float32(len(_SKIN))
 
 
 def sharpness(luma: Luma) -> float:
@@ -97,24 +125,44 @@ def sharpness(luma: Luma) -> float:
     each variation counts by its own size: edges outweigh the noise and the blocks of a codec,
     which would otherwise pass for detail.
     """
-    worst = max(_kept_variation(luma), _kept_variation(np.ascontiguousarray(luma.T)))
+    reach, size = _REACH, SIZE + _REACH
+    framed = np.asarray(
+        cv2.copyMakeBorder(luma, reach, reach, reach, reach, cv2.BORDER_REFLECT_101), np.float32
+    )
+    across, down = framed[reach:size], framed[:, reach:size]
+    worst = max(
+        _kept_variation(
+            _apart(across[:, reach + 1 : size], across[:, reach : size - 1]),
+            _apart(across[:, BLUR_WINDOW:], across[:, :-BLUR_WINDOW]),
+        ),
+        _kept_variation(
+            _apart(down[reach + 1 : size], down[reach : size - 1]),
+            _apart(down[BLUR_WINDOW:], down[:-BLUR_WINDOW]),
+        ),
+    )
     return ramp(worst, SMEARED, SHARP)
 
 
-def _kept_variation(grey: Luma) -> float:
-    """Share of the variation along rows that survives another blur, 0..1."""
-    before = cv2.absdiff(grey[:, 1:], grey[:, :-1])
-    blurred = cv2.blur(grey, (BLUR_WINDOW, 1))
-    lost = before - cv2.absdiff(blurred[:, 1:], blurred[:, :-1])
-    np.maximum(lost, 0, out=lost)
+def _apart(one: Luma, other: Luma) -> Luma:
+    return np.asarray(cv2.absdiff(one, other), np.float32)
+
+
+def _kept_variation(before: Luma, ends: Luma) -> float:
+    """Share of the variation that survives another blur, 0..1.
+
+    Args:
+        before: differences of neighbours.
+        ends: differences of the pixels that enter and leave the window of the blur between two
+            neighbours; by so much, over the window, do these differ when blurred.
+    """
+    kept = np.minimum(before, ends * np.float32(1 / BLUR_WINDOW))
     total = float(np.vdot(before, before))
-    return 1.0 - float(np.vdot(lost, before)) / total if total > 0 else 1.0
+    return float(np.vdot(kept, before)) / total if total > 0 else 1.0
 
 
-def headroom(luma: NDArray[np.uint8]) -> float:
+def headroom(luma: Tones) -> float:
     """One less the mean share of headroom that the skin's pixels have lost to over-exposure."""
-    lost = (luma[_SKIN].astype(np.float32) - HIGHLIGHTS) / (255 - HIGHLIGHTS)
-    return 1.0 - float(np.maximum(lost, 0).mean())
+    return max(0.0, 1.0 - float(luma @ _LOST_HEADROOM))
 
 
 def exposure(luma: Luma) -> float:
@@ -123,12 +171,11 @@ def exposure(luma: Luma) -> float:
     Dark skin has highlights too, and whites of the eyes; so they tell less of the skin and more of
     the light than any mean does. A face that is black beside bright highlights is dark as well.
     """
-    skin = luma[_SKIN]
+    skin = luma.ravel().take(_SKIN)
     bright = max(1.0, float(quantile(skin, HIGHLIGHT_SHARE / 100)))
-    lost = np.maximum(SHADOWS - skin, 0) / SHADOWS
+    _, left = cv2.threshold(skin, SHADOWS, 0, cv2.THRESH_TRUNC)
     return min(
-        ramp(float(np.log2(bright)), float(np.log2(DARKEST)), float(np.log2(BRIGHT))),
-        1.0 - float(lost.mean()),
+        ramp(log2(bright), log2(DARKEST), log2(BRIGHT)), min(1.0, cv2.mean(left)[0] / SHADOWS)
     )
 
 
@@ -138,21 +185,31 @@ def evenness(luma: Luma) -> float:
     The ratio is one of light and not of pixel values, so that it is the same for every skin and
     every exposure.
     """
-    pairs = ((luma[_LEFT], luma[_RIGHT]), (luma[_UPPER], luma[_LOWER]))
-    stops = max(abs(_stops(a) - _stops(b)) for a, b in pairs)
-    return ramp(stops, LOPSIDED, EVEN)
+    pixels = luma.ravel()
+    left, right, upper, lower = (
+        _stops(pixels.take(half)) for half in (_LEFT, _RIGHT, _UPPER, _LOWER)
+    )
+    return ramp(max(abs(left - right), abs(upper - lower)), LOPSIDED, EVEN)
 
 
 def _stops(luma: Luma) -> float:
     """Median of some pixels in stops of linear light (sRGB, IEC 61966-2-1)."""
     value = max(1.0, float(quantile(luma, 0.5))) / 255
     linear = value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
-    return float(np.log2(linear))
+    return log2(linear)
+
+
+def may_glare(luma: Tones) -> bool:
+    """Tell whether so many pixels are bright that some glare might count.
+
+    No channel's least is above the luma, but for the rounding of both; so where this is false,
+    ``matteness`` is 1, and most faces need no look at their colours.
+    """
+    return float(luma[:-1] @ _GLARE[1:] + luma[-1]) > LITTLE_GLARE
 
 
 def matteness(area: Image) -> float:
     """One less the share of glare: bright pixels without colour."""
-    least_channel = np.minimum(np.minimum(area[..., 0], area[..., 1]), area[..., 2])
-    skin = least_channel[_SKIN].astype(np.float32)
-    glare = np.clip((skin - GLARE_FROM) / (GLARE_FULL - GLARE_FROM), 0, 1)
-    return 1.0 - ramp(float(glare.mean()), LITTLE_GLARE, MUCH_GLARE)
+    blue, green, red = cv2.split(_sampled(area))
+    least = np.asarray(cv2.min(cv2.min(blue, green), red), np.uint8)
+    return 1.0 - ramp(float(_tones(least) @ _GLARE), LITTLE_GLARE, MUCH_GLARE)

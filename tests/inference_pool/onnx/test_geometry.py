@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from math import radians
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,8 +18,8 @@ def test_there_and_back(x: float, y: float, side: float, angle: float) -> None:
     """Mapping the frame's points into the picture and back changes nothing."""
     square = Square(x, y, side, angle, 192)
     points = np.array([[0, 0], [100, 40], [-7, 300]], np.float32)
-    back = square.to_frame(square.to_picture(points))
-    assert np.allclose(back, points, atol=0.05)
+    seen = np.column_stack((square.to_picture(points), np.zeros(3, np.float32)))
+    assert np.allclose(square.to_frame(seen)[:, :2], points, atol=0.05)
 
 
 def test_centre_of_the_region_is_the_centre_of_the_picture() -> None:
@@ -53,6 +54,21 @@ def test_cut_samples_the_region() -> None:
     column, row = np.rint(square.to_picture(np.array([[60, 30]], np.float32))[0]).astype(int)
     assert picture[row, column].min() == 255
     assert picture[99 - row, 99 - column].max() == 0
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.4, -2.0])
+@pytest.mark.parametrize("side", [40, 300, 900])
+@pytest.mark.parametrize("centre", [(100, 80), (3, 5), (197, 150), (-60, 80), (5000, 80)])
+def test_cut_is_a_warp_of_the_whole_frame(
+    side: float, angle: float, centre: tuple[int, int]
+) -> None:
+    """Wherever the region lies, in the frame, across its border or outside, large or small."""
+    frame = np.random.default_rng(0).integers(1, 256, (160, 200, 3)).astype(np.uint8)
+    frame = np.asarray(cv2.blur(frame, (9, 9)), np.uint8)
+    square = Square(*centre, side, angle, 64)
+    picture = square.cut(frame, np.full((64, 64, 3), 7, np.uint8))
+    whole = cv2.warpAffine(frame, square._matrix(), (64, 64))
+    assert np.abs(picture.astype(int) - whole).max() <= 2
 
 
 @pytest.mark.parametrize(("value", "mapped"), [(-1, 0), (2, 0), (3, 0.5), (4, 1), (9, 1)])

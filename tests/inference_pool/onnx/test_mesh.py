@@ -74,6 +74,24 @@ def test_tilted_face_is_levelled(
     assert mesh.passes <= MOST_PASSES
 
 
+class BrokenMesh(FaceMesh):
+    """Sees a face whose points are no numbers."""
+
+    def _run(self, crop: Image) -> tuple[np.ndarray, float]:
+        points, _ = super()._run(crop)
+        points[100, 1] = np.nan
+        return points, 10.0
+
+
+def test_points_that_are_no_numbers_are_refused(
+    models: ModelStore, yunet: YuNet, portrait: Image
+) -> None:
+    """No later measure has to bear with them."""
+    (face,) = yunet.detect(portrait)
+    with pytest.raises(EstimationError):
+        BrokenMesh(models.session("mesh")).fit(portrait, face)
+
+
 def test_no_face_in_the_box(mesh: CountingMesh) -> None:
     """A box without a face in it is refused instead of being given a mesh."""
     points = np.array([[280, 200], [360, 200], [320, 250], [290, 290], [350, 290]], np.float32)

@@ -9,7 +9,7 @@ import pytest
 
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
-from inference_pool.onnx.quality import FaceQuality
+from inference_pool.onnx.quality import SIZE, FaceQuality, matteness
 from shared.checks import Rules, judge
 from shared.codes import Code
 from shared.errors import EstimationError
@@ -141,6 +141,19 @@ def test_glare(portrait: Image, face: DetectedFace) -> None:
     assert falls([quality.specularity for quality in white])
     assert Code.GLARE in codes(white[-1])
     assert Code.GLARE not in codes(pink[-1])
+
+
+@pytest.mark.parametrize("value", [229, 231, 236, 252])
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.3])
+def test_colours_are_looked_at_wherever_they_count(value: int, share: float) -> None:
+    """A face whose light pixels are too few or too dark for any glare is judged without them."""
+    area = np.full((SIZE, SIZE, 3), 120, np.uint8)
+    area[: round(share * SIZE)] = value
+    area = np.random.default_rng(0).permutation(area.reshape(-1, 3)).reshape(area.shape)
+    frame = np.zeros((160, 160, 3), np.uint8)
+    frame[24:152, 16:144] = area
+    measured = MEASURE.measure(frame, Box(0, 0, 160, 160))
+    assert measured.specularity == pytest.approx(matteness(area), abs=1e-6)
 
 
 def test_size_of_the_face_does_not_change_the_verdict(portrait: Image, face: DetectedFace) -> None:
