@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points, width_and_height
@@ -17,6 +17,9 @@ SIZE = 320
 STRIDES = (8, 16, 32)
 LEAST_SCORE = 0.6
 MOST_OVERLAP = 0.3
+
+Candidates = tuple[Floats, Floats, Floats]
+"""Scores (n,), rectangles (n, 4) and points (n, 5, 2) in pixels of the network's picture."""
 
 
 class YuNet:
@@ -30,20 +33,13 @@ class YuNet:
     """
 
     OUTPUTS = tuple(
-        f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES
+        f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")
     )
 
     def __init__(self, session: Any) -> None:
         self._network = Network(session, (1, 3, SIZE, SIZE), rgb=False)
         self._canvas: Image = np.zeros((SIZE, SIZE, 3), np.uint8)
-        grids = [_cells(stride) for stride in STRIDES]
-        self._cells = np.concatenate(grids)
-        self._strides = np.concatenate(
-            [
-                np.full(len(grid), stride, np.float32)
-                for grid, stride in zip(grids, STRIDES, strict=True)
-            ]
-        )
+        self._grids = [_cells(stride) for stride in STRIDES]
 
     def detect(self, image: Image) -> list[DetectedFace]:
         """Find the faces of an image, best first.
@@ -55,15 +51,12 @@ class YuNet:
             The faces. ``points`` are (5, 2): eyes, nose tip and mouth corners.
         """
         shrink = self._letterbox(image)
-        found = self._network.run(self._canvas, self.OUTPUTS)
-        cls, obj, boxes, points = (
-            np.concatenate(found[kind : kind + 3], axis=1)[0] for kind in range(0, 12, 3)
-        )
-        scores = np.sqrt(np.clip(cls[:, 0], 0, 1) * np.clip(obj[:, 0], 0, 1))
-        likely = np.flatnonzero(scores >= LEAST_SCORE)
-        if not likely.size:
+        candidates = list(self._likely(self._network.run(self._canvas, self.OUTPUTS)))
+        if not candidates:
             return []
-        return self._faces(likely, scores[likely], boxes[likely], points[likely], shrink)
+        scores, rectangles, points = map(np.concatenate, zip(*candidates, strict=True))
+        scale = np.float32(shrink)
+        return _best(scores, rectangles * scale, points * scale)
 
     def _letterbox(self, image: Image) -> float:
         """Scale the image into the canvas's upper left corner; answer pixels per canvas pixel."""
@@ -75,25 +68,32 @@ class YuNet:
         cv2.resize(image, size, dst=self._canvas[: size[1], : size[0]])
         return shrink
 
-    def _faces(
-        self, likely: NDArray[np.intp], scores: Floats, boxes: Floats, points: Floats, shrink: float
-    ) -> list[DetectedFace]:
-        """Decode the likely cells and keep the best of overlapping boxes."""
-        stride = self._strides[likely, None]
-        origin = self._cells[likely]
-        centre = (origin + boxes[:, :2]) * stride
-        size = np.exp(boxes[:, 2:]) * stride
-        corner = centre - size / 2
-        rectangles = np.concatenate((corner, size), axis=1) * shrink
-        kept = cv2.dnn.NMSBoxes(rectangles.tolist(), scores.tolist(), LEAST_SCORE, MOST_OVERLAP)
-        return [
-            DetectedFace(
-                box=_box(rectangles[i]),
-                score=float(scores[i]),
-                points=(points[i].reshape(5, 2) + origin[i]) * stride[i] * np.float32(shrink),
-            )
-            for i in np.asarray(kept).ravel()
-        ]
+    def _likely(self, found: list[Floats]) -> Iterator[Candidates]:
+        """Decode the cells that may hold a face, stride by stride."""
+        for place, (stride, grid) in enumerate(zip(STRIDES, self._grids, strict=True)):
+            cls, obj, boxes, points = (output[0] for output in found[4 * place : 4 * place + 4])
+            cells = np.flatnonzero(cls * obj >= 0.99 * LEAST_SCORE**2)
+            if cells.size:
+                scores = np.sqrt(np.clip(cls[cells, 0], 0, 1) * np.clip(obj[cells, 0], 0, 1))
+                yield scores, *_decoded(boxes[cells], points[cells], grid[cells], stride)
+
+
+def _decoded(boxes: Floats, points: Floats, origin: Points, stride: int) -> tuple[Floats, Floats]:
+    """Bring what is told relative to some cells into the picture: rectangles and points."""
+    centre = (origin + boxes[:, :2]) * np.float32(stride)
+    size = np.exp(boxes[:, 2:]) * np.float32(stride)
+    placed = (points.reshape(-1, 5, 2) + origin[:, None]) * np.float32(stride)
+    return np.concatenate((centre - size / 2, size), axis=1), placed
+
+
+def _best(scores: Floats, rectangles: Floats, points: Floats) -> list[DetectedFace]:
+    """Keep the best of overlapping candidates."""
+    listed = rectangles.tolist()
+    kept = cv2.dnn.NMSBoxes(listed, scores.tolist(), LEAST_SCORE, MOST_OVERLAP)
+    return [
+        DetectedFace(box=Box(*map(round, listed[i])), score=float(scores[i]), points=points[i])
+        for i in kept
+    ]
 
 
 def _cells(stride: int) -> Points:
@@ -101,8 +101,3 @@ def _cells(stride: int) -> Points:
     count = SIZE // stride
     rows, columns = np.mgrid[:count, :count].astype(np.float32)
     return np.stack((columns.ravel(), rows.ravel()), axis=1)
-
-
-def _box(rectangle: Floats) -> Box:
-    x, y, width, height = (round(float(value)) for value in rectangle)
-    return Box(x, y, width, height)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from statistics import median
 from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from inference_pool.onnx.geometry import Points, width_and_height
 from inference_pool.onnx.network import Network
@@ -23,10 +25,10 @@ DARK_LENS = 0.35
 """Luma about the eyes over that of the skin below which a lens is dark."""
 
 # fmt: off
-_BROWS_AND_NOSE_TIP = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 1)
-_ABOUT_RIGHT_EYE = (22, 23, 24, 26, 27, 28, 29, 56)
-_ABOUT_LEFT_EYE = (252, 253, 254, 256, 257, 258, 259, 286)
-_CHEEKS_AND_FOREHEAD = (50, 280, 101, 330, 9, 151, 108, 337)
+_BROWS_AND_NOSE_TIP = np.array((70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 1))
+_ABOUT_RIGHT_EYE = np.array((22, 23, 24, 26, 27, 28, 29, 56))
+_ABOUT_LEFT_EYE = np.array((252, 253, 254, 256, 257, 258, 259, 286))
+_CHEEKS_AND_FOREHEAD = np.array((50, 280, 101, 330, 9, 151, 108, 337))
 # fmt: on
 
 
@@ -61,11 +63,8 @@ class GlassesKind:
 
     def _logit(self, network: Network, image: Image, mesh: Points) -> float:
         """Run the network on the box of brows and nose tip, a third wider on each side."""
-        points = mesh[list(_BROWS_AND_NOSE_TIP), :2]
-        low, high = points.min(axis=0), points.max(axis=0)
-        margin = (high - low) / 3
-        left, top = np.maximum(low - margin, 0).astype(int)
-        right, bottom = np.maximum(high + margin, 0).astype(int)
+        columns, rows, _ = mesh.take(_BROWS_AND_NOSE_TIP, axis=0).T.tolist()
+        (left, right), (top, bottom) = _widened(columns), _widened(rows)
         area = image[top:bottom, left:right]
         if not area.size:
             raise EstimationError("the eyes are outside the frame")
@@ -82,9 +81,18 @@ def _both_dark(image: Image, mesh: Points) -> bool:
     return max(eyes) < DARK_LENS * skin
 
 
-def _luma(image: Image, mesh: Points, vertices: Sequence[int]) -> float:
+def _widened(places: list[float]) -> tuple[int, int]:
+    """Reach of some places along an axis, with a third more on either side."""
+    low, high = min(places), max(places)
+    margin = (high - low) / 3
+    return int(max(0.0, low - margin)), int(max(0.0, high + margin))
+
+
+def _luma(image: Image, mesh: Points, vertices: NDArray[np.intp]) -> float:
     """Median luma (ITU-R BT.601) of the pixels at some vertices."""
     width, height = width_and_height(image)
-    columns, rows = np.rint(mesh[list(vertices), :2]).astype(np.intp).T
-    pixels = image[np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)]
-    return float(np.median(pixels @ (0.114, 0.587, 0.299)))
+    pixels: Iterable[list[int]] = (
+        image[min(height - 1, max(0, round(y))), min(width - 1, max(0, round(x)))].tolist()
+        for x, y, _ in mesh.take(vertices, axis=0).tolist()
+    )
+    return median(0.114 * blue + 0.587 * green + 0.299 * red for blue, green, red in pixels)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import exp, isfinite
 from typing import Any
 
 import cv2
 import numpy as np
 
 from inference_pool.onnx.geometry import ramp, width_and_height
-from inference_pool.onnx.network import Floats, Network
+from inference_pool.onnx.network import Network
+from shared.errors import EstimationError
 from shared.estimation import Box, Image, Liveness
 
 SIZE = 80
@@ -39,7 +42,11 @@ class MiniFasNets:
         self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
 
     def measure(self, image: Image, box: Box) -> Liveness:
-        """Measure the liveness of a face in its frame."""
+        """Measure the liveness of a face in its frame.
+
+        Raises:
+            EstimationError: a network answers no numbers.
+        """
         score = sum(self._live(network, image, box, scale) for network, scale in self._networks)
         return Liveness(
             score=min(1.0, score / len(self._networks)), quality_score=_fitness(image, box)
@@ -48,7 +55,7 @@ class MiniFasNets:
     def _live(self, network: Network, image: Image, box: Box, scale: float) -> float:
         left, top, right, bottom = _surroundings(image, box, scale)
         cv2.resize(image[top:bottom, left:right], (SIZE, SIZE), dst=self._crop)
-        return float(_softmax(network.run(self._crop)[0][0])[LIVE_CLASS])
+        return _share(network.run(self._crop)[0][0].tolist(), LIVE_CLASS)
 
 
 def _room(image: Image, box: Box) -> float:
@@ -81,7 +88,10 @@ def _fitness(image: Image, box: Box) -> float:
     return min(roomy, fine)
 
 
-def _softmax(logits: Floats) -> Floats:
-    exponents = np.exp(logits - logits.max())
-    result: Floats = exponents / exponents.sum()
-    return result
+def _share(logits: Sequence[float], of: int) -> float:
+    """Probability of one class (softmax)."""
+    if not all(map(isfinite, logits)):  # a comparison with NaN lets everything pass
+        raise EstimationError("a liveness model answers no numbers")
+    greatest = max(logits)
+    exponents = [exp(logit - greatest) for logit in logits]
+    return exponents[of] / sum(exponents)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import dist, log2
+from statistics import median
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_pool.onnx.geometry import Points, Square, distance, line_angle, quantile, ramp
+from inference_pool.onnx.geometry import Points, Square, distance, line_angle, ramp
 from shared.estimation import Image, Mouth
 
 INNER_LIPS = (13, 14)
@@ -46,6 +48,28 @@ CROP_SCALE = 2.0
 """Side of the crop over the distance of the outer eye corners."""
 LINE_BLUR, LINE_REACH, BLACK = 0.8, (-2, -1, 0, 1, 2), 3.0
 """Noise filter, pixels in which the line is looked for, and luma that counts as none."""
+_LINE_KERNEL = cv2.getGaussianKernel(7, LINE_BLUR, cv2.CV_32F)
+
+Grey = NDArray[np.uint8]
+Places = NDArray[np.intp]
+
+_ACROSS = len(_UPPER_INNER)
+_FIRST = np.array(
+    _CHEEKS + _OUTLINE + _SKIN_AROUND + _UPPER_OUTER + _LOWER_OUTER + len(LINE_REACH) * _UPPER_INNER
+)
+_SECOND = np.array(
+    _CHEEKS + _OPENING + _SKIN_AROUND + _UPPER_INNER + _LOWER_INNER + len(LINE_REACH) * _LOWER_INNER
+)
+"""Samples are taken in the middle between two vertices each ..."""
+_ON_CHEEKS, _ON_LIPS, _ON_SKIN, _ON_LINE = (
+    slice(0, 8),
+    slice(8, 28),
+    slice(28, 44),
+    slice(44, None),
+)
+_OFF = np.zeros((len(_FIRST), 2), np.float32)
+_OFF[-len(LINE_REACH) * _ACROSS :, 1] = np.repeat(LINE_REACH, _ACROSS)
+"""... and so many pixels away from it."""
 
 
 class MouthState:
@@ -58,7 +82,7 @@ class MouthState:
 
     def __init__(self) -> None:
         self._crop: Image = np.zeros((SIZE, SIZE, 3), np.uint8)
-        _lab(self._crop)  # OpenCV builds its tables at the first conversion, in some 60 ms
+        _lab(self._crop[0], 1.0)  # OpenCV builds its tables at the first conversion, in some 60 ms
 
     def measure(self, image: Image, mesh: Points) -> Mouth:
         """Measure the mouth of a mesh, (468, 3) in the image's pixels."""
@@ -71,61 +95,58 @@ class MouthState:
         )
 
     def _occluded(self, image: Image, mesh: Points, eyes: float) -> float:
-        middle = mesh[list(OUTER_CORNERS)].mean(axis=0)
-        angle = line_angle(*mesh[list(OUTER_EYE_CORNERS)])
-        square = Square(float(middle[0]), float(middle[1]), CROP_SCALE * eyes, angle, SIZE)
+        first, second = (mesh[corner].tolist() for corner in OUTER_CORNERS)
+        angle = line_angle(*(mesh[corner] for corner in OUTER_EYE_CORNERS))
+        square = Square(
+            (first[0] + second[0]) / 2, (first[1] + second[1]) / 2, CROP_SCALE * eyes, angle, SIZE
+        )
         crop = square.cut(image, self._crop)
-        points = square.to_picture(mesh[:, :2])
-        colour = ramp(_contrast(crop, points), NO_CONTRAST, LIP_CONTRAST)
-        line = ramp(_line(crop, points), NO_LINE, LIP_LINE)
+        luma = np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), np.uint8)
+        places = _places(square, mesh)
+        colour = ramp(_contrast(crop, luma, places), NO_CONTRAST, LIP_CONTRAST)
+        line = ramp(_line(luma, places), NO_LINE, LIP_LINE)
         return 1.0 - (colour + line) / 2
 
 
-def _contrast(crop: Image, points: Points) -> float:
+def _places(square: Square, mesh: Points) -> Places:
+    """Places in the flattened crop of all samples; points outside take the border's."""
+    middles = (mesh.take(_FIRST, axis=0) + mesh.take(_SECOND, axis=0)) * np.float32(0.5)
+    pixels = np.rint(square.to_picture(middles) + _OFF)
+    inside = np.minimum(np.maximum(pixels, 0), SIZE - 1)  # numpy.clip takes four times as long
+    columns, rows = inside.astype(np.intp).T
+    places: Places = columns + SIZE * rows
+    return places
+
+
+def _contrast(crop: Image, luma: Grey, places: Places) -> float:
     """Colour difference between the lips and the skin around them, in equal light."""
-    cheek = max(1.0, float(quantile(_sample(_luma(crop), points[list(_CHEEKS)]), 0.5)))
+    cheek = max(1.0, median(luma.ravel().take(places[_ON_CHEEKS]).tolist()))
     lift = min(LIGHTEST_LIFT, max(DARKEST_LIFT, CHEEK_LUMA / cheek))
-    colours = _lab(crop, lift)
-    lips = (points[list(_OUTLINE)] + points[list(_OPENING)]) * np.float32(0.5)
-    lip = quantile(_sample(colours, lips), 0.5)
-    around = quantile(_sample(colours, points[list(_SKIN_AROUND)]), 0.5)
-    return float(np.linalg.norm(lip - around))
+    smooth = np.asarray(cv2.blur(crop, (3, 3)), np.uint8).reshape(-1, 3)
+    lips, around = (
+        [median(values) for values in _lab(smooth.take(places[part], axis=0), lift).T.tolist()]
+        for part in (_ON_LIPS, _ON_SKIN)
+    )
+    return dist(lips, around)
 
 
-def _line(crop: Image, points: Points) -> float:
+def _line(luma: Grey, places: Places) -> float:
     """Stops of pixel values by which what is between the lips is darker or lighter than they.
 
     The mesh may miss the line by a little, so the strongest value nearby counts.
     """
-    smooth = np.asarray(cv2.GaussianBlur(_luma(crop), (0, 0), LINE_BLUR), np.float32)
-    upper, lower = points[list(_UPPER_INNER)], points[list(_LOWER_INNER)]
-    between = np.array([_sample(smooth, (upper + lower) / 2 + (0, step)) for step in LINE_REACH])
-    upper_lip = _sample(smooth, (points[list(_UPPER_OUTER)] + upper) / 2)
-    lower_lip = _sample(smooth, (points[list(_LOWER_OUTER)] + lower) / 2)
-    lips = (upper_lip + lower_lip) / 2
-    darker = np.log2((lips + BLACK) / (between.min(axis=0) + BLACK))
-    lighter = np.log2((between.max(axis=0) + BLACK) / (lips + BLACK))
-    return float(max(quantile(darker, 0.5), quantile(lighter, 0.5)))
+    smooth = cv2.sepFilter2D(luma, cv2.CV_32F, _LINE_KERNEL, _LINE_KERNEL)
+    found = smooth.ravel().take(places[_ON_LINE]).reshape(-1, _ACROSS) + BLACK
+    lips, between = (found[0] + found[1]) / 2, found[2:]
+    darker, lighter = lips / between.min(axis=0), between.max(axis=0) / lips
+    return log2(max(median(darker.tolist()), median(lighter.tolist())))
 
 
 def _span(mesh: Points, ends: Sequence[int]) -> float:
     return distance(mesh[ends[0]], mesh[ends[1]])
 
 
-def _lab(crop: Image, lift: float = 1.0) -> NDArray[np.float32]:
-    """Smooth a little, lighten and convert to CIELAB: L 0..100, a and b about -127..127."""
-    smooth = cv2.blur(crop, (3, 3)).astype(np.float32)
-    smooth *= lift / 255
-    np.minimum(smooth, 1, out=smooth)
-    return np.asarray(cv2.cvtColor(smooth, cv2.COLOR_BGR2LAB), np.float32)
-
-
-def _luma(crop: Image) -> NDArray[np.float32]:
-    return np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), np.float32)
-
-
-def _sample(values: NDArray[np.float32], points: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Values at points; points outside take the border's."""
-    columns, rows = np.clip(np.rint(points).astype(np.intp), 0, SIZE - 1).T
-    sampled: NDArray[np.float32] = values[rows, columns]
-    return sampled
+def _lab(pixels: Image, lift: float) -> NDArray[np.float32]:
+    """Lighten pixels, (n, 3), and convert them to CIELAB: L 0..100, a and b about -127..127."""
+    lit = np.minimum(pixels * np.float32(lift / 255), np.float32(1))
+    return np.asarray(cv2.cvtColor(lit[None], cv2.COLOR_BGR2LAB)[0], np.float32)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from math import asin, atan2, degrees, isfinite
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +24,9 @@ PITCH_AT_REST = -6.0
 
 Told as 0. It is no error of the measure, which has little on pictures rendered at known angles, but
 how people hold their heads: 8 frontal portraits have -7 on the average, 16 others -8."""
+
+_AXES = np.array([[1.0], [-1.0], [-DEPTH_GAIN]])
+"""From the frame's axes to the canonical ones."""
 
 
 class PoseSolver:
@@ -45,16 +49,19 @@ class PoseSolver:
     def pose(self, mesh: Points) -> HeadPose:
         """Return the angles of a mesh in frame pixels, (468, 3)."""
         raw = angles(self._rotation(mesh))
-        return replace(raw, pitch=raw.pitch - PITCH_AT_REST)
+        return HeadPose(raw.yaw, raw.pitch - PITCH_AT_REST, raw.roll)
 
     def _rotation(self, mesh: Points) -> Rotation:
-        seen = (mesh - mesh.mean(axis=0)) * (1.0, -1.0, -DEPTH_GAIN)
-        try:
-            u, _, vt = np.linalg.svd(seen.T @ self._canonical)
-        except np.linalg.LinAlgError as error:
-            raise EstimationError("the face mesh has no extent") from error
-        mirror = np.sign(np.linalg.det(u @ vt)) or 1.0
-        rotation: Rotation = u @ np.diag((1.0, 1.0, mirror)) @ vt
+        """Rotate as Kabsch does; the mesh's centre drops out, as the canonical one is 0."""
+        seen = mesh.T.astype(np.float64) @ self._canonical
+        _, u, vt = cv2.SVDecomp(seen * _AXES)
+        rotation: Rotation = np.asarray(u @ vt, np.float64)
+        turn = cv2.determinant(rotation)
+        if not isfinite(turn):
+            raise EstimationError("the face mesh has no extent")
+        if turn < 0:  # a mirror image fits best
+            u[:, 2] *= -1
+            rotation = np.asarray(u @ vt, np.float64)
         return rotation
 
 
@@ -63,13 +70,11 @@ def angles(rotation: Rotation) -> HeadPose:
 
     With the tilt last, a camera that is itself tilted changes the roll alone.
     """
-    yaw = np.arcsin(np.clip(-rotation[2, 0], -1.0, 1.0))
-    pitch = -np.arctan2(rotation[2, 1], rotation[2, 2])
-    roll = -np.arctan2(rotation[1, 0], rotation[0, 0])
+    (right, _, _), (up, _, _), (towards, beside, ahead) = rotation.tolist()
     return HeadPose(
-        yaw=float(np.degrees(yaw)),
-        pitch=float(np.degrees(pitch)),
-        roll=float(np.degrees(roll)),
+        yaw=degrees(asin(min(1.0, max(-1.0, -towards)))),
+        pitch=degrees(-atan2(beside, ahead)),
+        roll=degrees(-atan2(up, right)),
     )
 
 

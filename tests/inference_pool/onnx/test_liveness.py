@@ -10,6 +10,7 @@ import pytest
 
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.liveness import SCALES, MiniFasNets
+from shared.errors import EstimationError
 from shared.estimation import Box, Image
 
 GRADIENT = np.dstack(
@@ -82,6 +83,14 @@ def test_score_is_the_mean_probability_of_the_live_class() -> None:
     sure, unsure = Session((-50.0, 50.0, -50.0)), Session((0.0, 0.0, 0.0))
     measured = MiniFasNets(sure, unsure).measure(GRADIENT, Box(260, 180, 100, 120))
     assert measured.score == pytest.approx((1 + 1 / 3) / 2)
+
+
+@pytest.mark.parametrize("logit", [np.nan, np.inf])
+def test_what_is_no_number_is_no_live_face(logit: float) -> None:
+    """A network gone wrong fails the stage; NaN is neither above nor below a threshold."""
+    for sessions in ((Session((0, logit, 0)), Session()), (Session(), Session((logit, 0, 0)))):
+        with pytest.raises(EstimationError):
+            MiniFasNets(*sessions).measure(GRADIENT, Box(260, 180, 100, 120))
 
 
 def test_live_face_and_paper_print(backend: OnnxBackend, media: Path) -> None:

@@ -13,7 +13,7 @@ from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.pose import DEPTH_GAIN, PITCH_AT_REST, PoseSolver, angles
-from shared.errors import ModelError
+from shared.errors import EstimationError, ModelError
 from shared.estimation import HeadPose, Image
 
 
@@ -65,6 +65,20 @@ def test_rotated_canonical_face(
     found = solver.pose(seen.astype(np.float32))
     expected = (pose[0], pose[1] - PITCH_AT_REST, pose[2])
     assert (found.yaw, found.pitch, found.roll) == pytest.approx(expected, abs=1e-2)
+
+
+def test_mirror_image_of_a_face_is_turned_not_mirrored(solver: PoseSolver) -> None:
+    """The best rotation is one even where a reflection would fit better."""
+    mesh = (solver._canonical * (-7.0, -7.0, -7.0)).astype(np.float32)
+    rotated = solver._rotation(mesh)
+    assert np.linalg.det(rotated) == pytest.approx(1)
+    assert rotated @ rotated.T == pytest.approx(np.eye(3), abs=1e-9)
+
+
+def test_points_that_are_no_numbers_have_no_pose(solver: PoseSolver) -> None:
+    """An angle that is no number would be within every limit."""
+    with pytest.raises(EstimationError):
+        solver.pose(np.full((468, 3), np.nan, np.float32))
 
 
 def test_mirrored_picture_changes_sides(backend: OnnxBackend, media: Path) -> None:
