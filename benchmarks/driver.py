@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from lunapass.client import Answer, Client
+from shared.codes import Code
 from shared.protocol import Command
 
 
@@ -35,8 +36,12 @@ class Seen:
         return len(self.milliseconds) / self.seconds
 
     def percentile(self, share: float) -> float:
-        """Milliseconds below which a share of the judged frames lies."""
-        return float(np.quantile(self.milliseconds, share))
+        """Milliseconds within which a share of the frames was judged; infinite when too few were.
+
+        A lost frame counts as later than every other, so that losing frames cannot look like speed.
+        """
+        every = [*self.milliseconds, *[np.inf] * self.lost]
+        return float(np.quantile(every, share, method="inverted_cdf")) if every else np.inf
 
 
 class Line(Protocol):
@@ -58,7 +63,10 @@ class Session:
         async with self._busy:
             await self._client.send_frame(frame)
             raw = await self._client.socket.recv()
-        return Answer.parse(raw).command is Command.STATUS
+        answer = Answer.parse(raw)
+        return (
+            answer.command is Command.STATUS and Code.ESTIMATION_FAILED not in answer.body["errors"]
+        )
 
 
 Connect = Callable[[AsyncExitStack], Awaitable[Line]]

@@ -1,7 +1,8 @@
 """5. Side by side with what a user would pick instead: same models, frames, machine and workers.
 
-Each contender is installed into a virtual environment of its own. All have all processors of the
-machine; this service pins its workers as always. First each goes as fast as it can; then each gets
+Each contender is installed into a virtual environment of its own, with the very versions and the
+model runtimes that this service has here. All have all processors of the machine; this service pins
+its workers as always. First each goes as fast as it can; then each gets
 the same load, a little above half of what the slowest can do, on a metronome. A ratio above 1
 means that this service leads: its frames a second over the contender's, and the contender's 99th
 percentile over its own.
@@ -11,6 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
+import json
 import os
 import signal
 import statistics
@@ -24,11 +27,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from websockets.exceptions import WebSocketException
+
 from benchmarks.driver import Connect, Line, Seen, metronome, saturate, to_service
 from benchmarks.setting import MODELS, NEVER_DONE, WORKERS, on_other_cpus, passing_jpegs, service
 from benchmarks.versus.lines import HOST, http, websocket
 from tests.support.service import ROOT, free_port
 
+BUILD, LOCK = ROOT / "build" / "bench", ROOT / "requirements.lock"
 ROUNDS, SECONDS, LINES_PER_WORKER = 3, 4.0, 4
 SHARE_OF_SLOWEST = 0.55
 START_SECONDS = 60.0
@@ -59,22 +65,26 @@ CONTENDERS = (
 
 
 def python_of(contender: Contender) -> Path:
-    """Make the contender's virtual environment, once.
+    """Make the contender's virtual environment, once for the versions that are wanted.
 
     Raises:
         subprocess.CalledProcessError: something cannot be installed.
     """
-    place = ROOT / "build" / "bench" / f"venv-{contender.name}"
+    place = BUILD / f"venv-{contender.name}"
     done = place / "installed"
     python = place / "bin" / "python"
-    if not done.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(place)], check=True)
+    runtimes = "[openvino]" if importlib.util.find_spec("openvino") else ""
+    wanted = ["--constraint", str(LOCK), "--editable", f"{ROOT}{runtimes}", *contender.needs]
+    told = json.dumps([wanted, LOCK.read_text(), (ROOT / "setup.cfg").read_text()])
+    if not done.exists() or done.read_text() != told:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
         subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--editable", str(ROOT), *contender.needs],
+            [python, "-m", "pip", "install", "--quiet", *wanted],
             check=True,
             capture_output=True,
+            text=True,
         )
-        done.touch()
+        done.write_text(told)
     return python
 
 
@@ -89,16 +99,18 @@ def serving(contender: Contender) -> Iterator[Connect]:
         "BENCH_MODELS": str(MODELS),
         "PYTHONPATH": str(ROOT),
     }
-    process = subprocess.Popen(
-        [python_of(contender), "-m", contender.module],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    python = python_of(contender)
+    with (BUILD / f"{contender.name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [python, "-m", contender.module],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
     try:
-        asyncio.run(_until_judging(contender, port))
+        asyncio.run(_until_judging(contender, port, process))
         yield partial(contender.connect, port)
     finally:
         with contextlib.suppress(ProcessLookupError):  # the whole group that it started
@@ -106,20 +118,23 @@ def serving(contender: Contender) -> Iterator[Connect]:
         process.wait()
 
 
-async def _until_judging(contender: Contender, port: int) -> None:
-    """Wait until a frame is judged, so that loading models is not measured."""
+async def _until_judging(contender: Contender, port: int, process: subprocess.Popen[bytes]) -> None:
+    """Wait until all its workers have judged, so that loading models is not measured.
+
+    Raises:
+        TimeoutError: it does not judge, or has ended.
+    """
     deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
+    lines, frame = LINES_PER_WORKER * WORKERS, passing_jpegs()[0]
+    while time.monotonic() < deadline and process.poll() is None:
+        # Not there yet: refused, or cut off in the middle.
+        with contextlib.suppress(OSError, EOFError, WebSocketException):
             async with asyncio.timeout(START_SECONDS), AsyncExitStack() as stack:
-                line = await contender.connect(port, stack)
-                if await line.judge(passing_jpegs()[0]):
+                clients = [await contender.connect(port, stack) for _ in range(lines)]
+                if all(await asyncio.gather(*(line.judge(frame) for line in clients))):
                     return
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{contender.name} does not judge on {HOST}:{port}")
         await asyncio.sleep(0.3)
+    raise TimeoutError(f"{contender.name} does not judge on {HOST}:{port}; see its log in {BUILD}")
 
 
 @contextlib.contextmanager
@@ -165,7 +180,9 @@ def run() -> dict[str, Any]:
         for contender in CONTENDERS:
             try:
                 lines[contender.name] = stack.enter_context(serving(contender))
-            except (subprocess.CalledProcessError, TimeoutError) as error:
+            except subprocess.CalledProcessError as error:
+                missing[contender.name] = f"{error}: {error.stderr or ''}".strip()
+            except TimeoutError as error:
                 missing[contender.name] = str(error)
         fps = _in_turn(lines, fastest, lambda seen: seen.fps)
         pace = SHARE_OF_SLOWEST * min(fps.values())

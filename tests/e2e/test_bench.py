@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from benchmarks import document
 from benchmarks.__main__ import BENCHMARKS, rows
 from benchmarks.cpu import WORK_STEPS, mean_us
-from benchmarks.driver import metronome, saturate, to_service
+from benchmarks.driver import Seen, metronome, saturate, to_service
 from benchmarks.plumbing import cpu
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
@@ -37,6 +38,16 @@ async def test_saturation_goes_faster_than_a_slow_metronome(service: Service) ->
     seen = await saturate(to_service(service.url), 4, FRAMES, seconds=1)
     assert seen.fps > 50
     assert seen.lost == 0
+
+
+def test_lost_frames_are_late() -> None:
+    """A service that loses frames is not faster for it."""
+    seen = Seen(1.0, milliseconds=[1.0] * 98)
+    assert seen.percentile(0.99) == 1.0
+    seen.lost = 2
+    assert seen.percentile(0.98) == 1.0
+    assert seen.percentile(0.99) == math.inf
+    assert Seen().percentile(0.5) == math.inf
 
 
 async def test_processor_time_is_told_by_step(service: Service) -> None:
