@@ -52,6 +52,8 @@ class Statistics(Collector):
     def json(self) -> bytes:
         """Write the statistics; counters are totals since the gateway's start.
 
+        ``failedChecks`` is counted by the aggregator, since its own start.
+
         ``latencyMs`` is that of the frames answered within the last minute, from their receipt to
         their status.
         """
