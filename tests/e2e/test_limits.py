@@ -50,6 +50,7 @@ async def test_sessions_in_total(service: Service) -> None:
     """The one too many is told that the service is full."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(Client(service.url)) for _ in range(7)]
+        await clients[-1].socket.wait_closed()
     *granted, refused = [client.connected for client in clients]
     assert all(answer and answer.command is Command.CONNECTED for answer in granted)
     assert refused is not None
