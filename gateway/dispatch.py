@@ -356,6 +356,7 @@ class Dispatcher:
         metrics.ESTIMATE.note(now - max(worker.head_since, lease.frame.sent))
         self._tallies[worker.name].judged += 1
         worker.head_since = now
+        lease.frame.passed = done.passed
         self._finish(lease, estimate)
 
     # Losses

@@ -61,6 +61,7 @@ class JudgementLink:
         self._sessions = sessions
         self._receiver = receiver
         self._ledger = ledger
+        self.renew(config)
         self._incarnation = ""
         self._last_seen = 0.0
         self._watch: DeathWatch | None = None
@@ -77,6 +78,10 @@ class JudgementLink:
         """Whether the aggregator has answered lately, and has not died since."""
         return time.monotonic() - self._last_seen < SILENCE_SECONDS
 
+    def renew(self, config: Config) -> None:
+        """Take over which plugins are on, from a configuration that was read again."""
+        self._looks_at_all = config.MIDDLEWARES.WS.looks_at_all_frames
+
     def beat(self) -> None:
         """Ask for a sign of life; to be called a few times a second."""
         self._channel.send([self._hello])
@@ -92,10 +97,16 @@ class JudgementLink:
         self._channel.send([encode(message)])
 
     def judge(self, session: Session, frame: PendingFrame) -> None:
-        """Ask for the verdict on a frame that has its estimate."""
+        """Ask for the verdict on a frame that has its estimate.
+
+        Most frames fail a check; their pictures stay here unless a plugin looks at them.
+        """
         assert frame.estimate is not None
         judge = Judge(self._incarnation, session.id, frame.seq, frame.at)
-        self._channel.send([encode(judge), frame.estimate, frame.data])
+        parts = [encode(judge), frame.estimate]
+        if frame.passed or self._looks_at_all:
+            parts.append(frame.data)
+        self._channel.send(parts)
 
     def resume(self, session: str, token_digest: bytes) -> None:
         """Ask for the log of a session that this gateway does not know."""

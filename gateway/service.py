@@ -178,6 +178,7 @@ class Gateway:
         self._config = self._source.again(self._config) or self._config
         self._auth.renew(self._config.MIDDLEWARES.REQUEST.BasicAuth)
         self._admission.origins = _origins(self._config)
+        self._link.renew(self._config)
         self._say_ready()
 
     async def _serve_at(self, listener: socket.socket) -> Server:

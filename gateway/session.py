@@ -42,6 +42,7 @@ class PendingFrame:
         sent: monotonic time at which it went to a worker.
         asked: monotonic time at which its verdict was asked for.
         estimate: its estimate, once a worker gave one; then the verdict is awaited.
+        passed: the worker found no fault in it, so that it may become the best shot.
         at: time of its arrival, seconds of the epoch, once it has its estimate.
         answered: the client has its answer.
     """
@@ -52,6 +53,7 @@ class PendingFrame:
     received: float
     deadline: float
     estimate: bytes | None = None
+    passed: bool = False
     at: float = 0.0
     begun: float = 0.0
     sent: float = 0.0

@@ -170,7 +170,7 @@ class Worker:
     def _work(self, job: Job) -> None:
         began = time.monotonic()
         estimate = self._estimate(job)
-        done = Done(job.lease, job.slot, job.generation)
+        done = Done(job.lease, job.slot, job.generation, estimate.ok)
         self._socket.send_multipart([encode(done), encode_estimate(estimate)])
         for step, milliseconds in estimate.timings.items():
             self._accounts.note(step, milliseconds / 1000)

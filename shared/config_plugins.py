@@ -332,6 +332,11 @@ class WsMiddlewares(Section):
         return self.FileLogger.isEnabled or self.VideoRedis.isEnabled
 
     @property
+    def looks_at_all_frames(self) -> bool:
+        """Whether a plugin may want the picture of a frame that failed a check."""
+        return self.needs_frames or any(plugin.isEnabled for plugin in self.user_plugins.values())
+
+    @property
     def user_plugins(self) -> dict[str, UserPlugin]:
         """The user's own plugins by name, in the file's order."""
         return self.__pydantic_extra__ or {}

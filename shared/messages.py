@@ -63,11 +63,15 @@ class Alive:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A job is finished; part two is the estimate. Returns one credit."""
+    """A job is finished; part two is the estimate, ``passed`` whether it has no errors.
+
+    Returns one credit.
+    """
 
     lease: Natural
     slot: Natural
     generation: Natural
+    passed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,9 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """One estimate (part two) and the encoded frame (part three; a replay may lack it).
+    """One estimate (part two) and the encoded frame (part three).
+
+    The frame is left out where nobody looks at it, and a replay may lack it.
 
     ``answers`` are those that an earlier judgement of the frame was given; none is asked again.
     """
