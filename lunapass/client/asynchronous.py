@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
+from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from lunapass.client.conversation import (
-    RESUMABLE,
+    ANSWER_SECONDS,
+    BROKEN,
+    RESULT_SECONDS,
+    TEMPORARY,
     Answer,
     Identity,
     NoVerdict,
-    Refused,
-    Unavailable,
+    Resumption,
+    Silent,
     Verdict,
     authorization,
-    pauses,
     require_granted,
 )
 from shared.protocol import SUBPROTOCOL, Codec, Command
 
 Frames = Iterable[bytes] | AsyncIterable[bytes]
 Listener = Callable[[Answer], None]
-
-TEMPORARY = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, Unavailable)
-"""What a further try may mend."""
 
 
 class Client:
@@ -45,6 +45,8 @@ class Client:
         client: what to tell of the client, such as ``{"mirrored": True}``.
         username: user name, where the service asks for one.
         password: its password.
+        tls: what to trust, where that is not what the system trusts.
+        patience: seconds without an answer after which a connection counts as broken.
         resumes: tries to resume after a broken connection, one after another.
 
     Attributes:
@@ -60,11 +62,15 @@ class Client:
         client: dict[str, Any] | None = None,
         username: str | None = None,
         password: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        patience: float = ANSWER_SECONDS,
         resumes: int = 8,
     ) -> None:
         self._url = url
         self._identity = Identity(client or {}, session_id, resume_token)
         self._headers = authorization(username, password)
+        self._tls: dict[str, Any] = {} if tls is None else {"ssl": tls}
+        self._patience = patience
         self._resumes = resumes
         self.connected: Answer | None = None
         self._socket: ClientConnection | None = None
@@ -127,41 +133,30 @@ class Client:
             await self.send_frame(frame)
             while True:
                 answer = await self.receive()
-                if answer.command is Command.RESULT:
-                    return Verdict.of(answer)
-                if answer.command is Command.ERROR:
-                    raise Refused(answer.body["code"], answer.body["message"])
+                if (verdict := Verdict.within(answer)) is not None:
+                    return verdict
                 if on_answer is not None:
                     on_answer(answer)
-                if answer.answers_frame:
-                    return await self._verdict_at_hand(answer)
-        except ConnectionClosed as closed:
-            return await self._resume(closed)
+                if answer.asks_for_more:
+                    return None
+        except BROKEN as broken:
+            return await self._resume(Resumption(broken, self._resumes))
 
-    async def _verdict_at_hand(self, answer: Answer) -> Verdict | None:
-        """RESULT follows an accepted frame at once."""
-        if answer.command is Command.STATUS and answer.body["isOk"]:
-            return Verdict.of(await self.receive())
-        return None
-
-    async def _resume(self, closed: ConnectionClosed) -> Verdict | None:
-        code = closed.rcvd.code if closed.rcvd is not None else 1006
-        if code not in RESUMABLE:
-            raise NoVerdict(f"the service closed with {code}") from closed
-        for pause in pauses(self._resumes):
+    async def _resume(self, resumption: Resumption) -> Verdict | None:
+        self.socket.transport.abort()
+        for pause in resumption.pauses():
             await asyncio.sleep(pause)
-            with contextlib.suppress(*TEMPORARY):
-                answer = await self._connect()
-                require_granted(answer)
+            try:
+                require_granted(await self._connect())
                 return await self._result_of_resumption()
-        raise NoVerdict("the connection could not be had again") from closed
+            except TEMPORARY as error:
+                resumption.failed(error)
+        return None
 
     async def _result_of_resumption(self) -> Verdict | None:
         """A verdict given meanwhile follows CONNECTED at once; otherwise the session goes on."""
-        with contextlib.suppress(TimeoutError):
-            answer = await self.receive(seconds=0.2)
-            if answer.command is Command.RESULT:
-                return Verdict.of(answer)
+        with contextlib.suppress(Silent):
+            return Verdict.within(await self.receive(seconds=RESULT_SECONDS))
         return None
 
     async def _connect(self) -> Answer:
@@ -171,6 +166,7 @@ class Client:
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             max_size=None,
             additional_headers=self._headers,
+            **self._tls,
         )
         try:
             await self._socket.send(self._identity.connect())
@@ -189,15 +185,19 @@ class Client:
         """Send a command without headers."""
         await self.socket.send(Codec.encode(command))
 
-    async def receive(self, *, seconds: float = 30.0) -> Answer:
-        """Await the next message.
+    async def receive(self, *, seconds: float | None = None) -> Answer:
+        """Await the next message, for ``patience`` seconds if no others are given.
 
         Raises:
             TimeoutError: none came in time.
             websockets.exceptions.ConnectionClosed: the connection is over.
         """
-        async with asyncio.timeout(seconds):  # costs no task, as wait_for does
-            return Answer.parse(await self.socket.recv())
+        seconds = self._patience if seconds is None else seconds
+        try:
+            async with asyncio.timeout(seconds):  # costs no task, as wait_for does
+                return Answer.parse(await self.socket.recv())
+        except TimeoutError as error:
+            raise Silent(f"no message within {seconds:g} s") from error
 
     async def answers(self) -> AsyncIterator[Answer]:
         """Yield messages until the connection ends."""

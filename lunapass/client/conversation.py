@@ -1,4 +1,4 @@
-"""What a client says and understands, without I/O: shared by both clients."""
+"""What a client says, understands and decides, without I/O: shared by both clients."""
 
 from __future__ import annotations
 
@@ -10,13 +10,21 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
 from shared.protocol import CloseCode, Codec, Command
 
 RESUMABLE = frozenset({1001, 1006, 1011, int(CloseCode.RESTART), int(CloseCode.IDLE)})
 """Close codes after which the same session may go on over a new connection; 1006 is a cut."""
 
+ANSWER_SECONDS = 30.0
+"""How long the service may be silent; it answers each frame within seconds."""
+RESULT_SECONDS = 0.2
+"""How long a resumed session is listened to for a verdict given meanwhile."""
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
+PASSING_STATUS = frozenset({408, 429, *range(500, 600)})
+"""HTTP answers to the handshake that may be others a moment later."""
 
 
 class Refused(Exception):
@@ -37,6 +45,16 @@ class Unavailable(Refused):
 
 class NoVerdict(Exception):
     """The frames or the tries to resume came to an end before the verdict."""
+
+
+class Silent(TimeoutError):
+    """The service said nothing for too long: the connection is as good as broken."""
+
+
+BROKEN = (ConnectionClosed, Silent)
+"""What ends a connection, but perhaps not the session."""
+TEMPORARY = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, Unavailable)
+"""What a further try may mend; ``Resumption.failed`` looks closer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +81,12 @@ class Answer:
         """Whether a frame has its one answer with this."""
         return self.command in (Command.STATUS, Command.DROPPED)
 
+    @property
+    def asks_for_more(self) -> bool:
+        """Whether the next frame is due; after an accepted one RESULT follows at once."""
+        accepted = self.command is Command.STATUS and self.body["isOk"]
+        return self.answers_frame and not accepted
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -83,6 +107,17 @@ class Verdict:
         """Read RESULT."""
         body = answer.body
         return cls(bool(body["isOk"]), body["jwt"], tuple(body["errors"]))
+
+    @classmethod
+    def within(cls, answer: Answer) -> Verdict | None:
+        """Find the verdict in an answer; None where the conversation goes on.
+
+        Raises:
+            Refused: the service ends the session.
+        """
+        if answer.command is Command.ERROR:
+            raise Refused(answer.body["code"], answer.body["message"])
+        return cls.of(answer) if answer.command is Command.RESULT else None
 
 
 @dataclass
@@ -134,8 +169,45 @@ def authorization(username: str | None, password: str | None) -> dict[str, str]:
     return {"Authorization": f"Basic {credentials}"}
 
 
+class Resumption:
+    """The tries to have a session again after its connection broke.
+
+    Args:
+        broken: how the connection ended.
+        tries: number of tries.
+    """
+
+    def __init__(self, broken: ConnectionClosed | Silent, tries: int) -> None:
+        self._cause: BaseException = broken
+        self._tries = tries
+        received = broken.rcvd if isinstance(broken, ConnectionClosed) else None
+        self._code = 1006 if received is None else received.code
+
+    def pauses(self) -> Iterator[float]:
+        """Yield the seconds to wait before each try.
+
+        Raises:
+            NoVerdict: a further try is of no use; its cause is the last fault.
+        """
+        if self._code not in RESUMABLE:
+            raise NoVerdict(f"the service closed with {self._code}") from self._cause
+        yield from pauses(self._tries)
+        raise NoVerdict("the connection could not be had again") from self._cause
+
+    def failed(self, error: BaseException) -> None:
+        """Take the fault of a try.
+
+        Raises:
+            Exception: the fault itself, where it stays: a wrong password, an unknown address.
+        """
+        if isinstance(error, InvalidStatus) and error.response.status_code not in PASSING_STATUS:
+            raise error
+        self._cause = error
+
+
 def pauses(tries: int) -> Iterator[float]:
     """Seconds to wait before each try to resume: doubled each time, with full jitter."""
-    for number in range(tries):
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**number)
+    longest = FIRST_PAUSE
+    for _ in range(tries):
         yield random.uniform(0, longest)  # noqa: S311  # spreads clients, no secret
+        longest = min(LONGEST_PAUSE, 2 * longest)

@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import ssl
 import time
 from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from lunapass.client.conversation import (
-    RESUMABLE,
+    ANSWER_SECONDS,
+    BROKEN,
+    RESULT_SECONDS,
+    TEMPORARY,
     Answer,
     Identity,
     NoVerdict,
-    Refused,
-    Unavailable,
+    Resumption,
+    Silent,
     Verdict,
     authorization,
-    pauses,
     require_granted,
 )
-from shared.protocol import SUBPROTOCOL, Command
-
-ANSWER_SECONDS = 30.0
-TEMPORARY = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, Unavailable)
-"""What a further try may mend."""
+from shared.protocol import SUBPROTOCOL
 
 
 class SyncClient:
@@ -39,6 +37,8 @@ class SyncClient:
         client: what to tell of the client, such as ``{"mirrored": True}``.
         username: user name, where the service asks for one.
         password: its password.
+        tls: what to trust, where that is not what the system trusts.
+        patience: seconds without an answer after which a connection counts as broken.
         resumes: tries to resume after a broken connection, one after another.
     """
 
@@ -49,17 +49,21 @@ class SyncClient:
         client: dict[str, Any] | None = None,
         username: str | None = None,
         password: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        patience: float = ANSWER_SECONDS,
         resumes: int = 8,
     ) -> None:
         self._url = url
         self._identity = Identity(client or {})
         self._headers = authorization(username, password)
+        self._tls = tls
+        self._patience = patience
         self._resumes = resumes
         self._socket: ClientConnection | None = None
         self._connections = contextlib.ExitStack()
 
     def __enter__(self) -> SyncClient:
-        require_granted(self._connect())
+        self._connect()
         return self
 
     def __exit__(
@@ -93,7 +97,6 @@ class SyncClient:
         Raises:
             Refused: the service does not grant the session or ends it.
             NoVerdict: the frames ended, or the connection could not be had again.
-            TimeoutError: the service does not answer.
         """
         for frame in frames:
             verdict = self._show(frame, on_answer)
@@ -106,51 +109,59 @@ class SyncClient:
             self.socket.send(frame)
             while True:
                 answer = self._receive()
-                if answer.command is Command.RESULT:
-                    return Verdict.of(answer)
-                if answer.command is Command.ERROR:
-                    raise Refused(answer.body["code"], answer.body["message"])
+                if (verdict := Verdict.within(answer)) is not None:
+                    return verdict
                 if on_answer is not None:
                     on_answer(answer)
-                if answer.answers_frame:
-                    accepted = answer.command is Command.STATUS and answer.body["isOk"]
-                    return Verdict.of(self._receive()) if accepted else None
-        except ConnectionClosed as closed:
-            return self._resume(closed)
+                if answer.asks_for_more:
+                    return None
+        except BROKEN as broken:
+            return self._resume(Resumption(broken, self._resumes))
 
-    def _resume(self, closed: ConnectionClosed) -> Verdict | None:
-        code = closed.rcvd.code if closed.rcvd is not None else 1006
-        if code not in RESUMABLE:
-            raise NoVerdict(f"the service closed with {code}") from closed
-        for pause in pauses(self._resumes):
+    def _resume(self, resumption: Resumption) -> Verdict | None:
+        self._drop()
+        for pause in resumption.pauses():
             time.sleep(pause)
-            with contextlib.suppress(*TEMPORARY):
-                require_granted(self._connect())
+            try:
+                self._connect()
                 return self._result_of_resumption()
-        raise NoVerdict("the connection could not be had again") from closed
-
-    def _result_of_resumption(self) -> Verdict | None:
-        with contextlib.suppress(TimeoutError):
-            answer = self._receive(0.2)
-            if answer.command is Command.RESULT:
-                return Verdict.of(answer)
+            except TEMPORARY as error:
+                resumption.failed(error)
         return None
 
-    def _connect(self) -> Answer:
-        self._connections.close()
+    def _result_of_resumption(self) -> Verdict | None:
+        with contextlib.suppress(Silent):
+            return Verdict.within(self._receive(RESULT_SECONDS))
+        return None
+
+    def _connect(self) -> None:
         self._socket = self._connections.enter_context(
             connect(
                 self._identity.address(self._url),
+                ssl=self._tls,
                 compression=None,
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
                 max_size=None,
                 additional_headers=self._headers,
             )
         )
-        self._socket.send(self._identity.connect())
-        answer = self._receive()
-        self._identity.granted(answer)
-        return answer
+        try:
+            self._socket.send(self._identity.connect())
+            answer = self._receive()
+            self._identity.granted(answer)
+            require_granted(answer)
+        except BaseException:
+            self._drop()
+            raise
 
-    def _receive(self, seconds: float = ANSWER_SECONDS) -> Answer:
-        return Answer.parse(self.socket.recv(seconds))
+    def _drop(self) -> None:
+        """Give the connection up without a farewell: nobody may be there to answer it."""
+        self.socket.close_socket()
+        self._connections.close()
+
+    def _receive(self, seconds: float | None = None) -> Answer:
+        seconds = self._patience if seconds is None else seconds
+        try:
+            return Answer.parse(self.socket.recv(seconds))
+        except TimeoutError as error:
+            raise Silent(f"no message within {seconds:g} s") from error

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
+import ssl
+import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import jwt
 import pytest
+from websockets.asyncio.server import serve
 
 from lunapass.client import Answer, Client, NoVerdict, Refused, SyncClient
 from shared.protocol import Command
+from tests.machines.proxies import certificate
 from tests.support.service import KEY, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 
@@ -81,3 +87,106 @@ async def test_a_wrong_token_is_refused(service: Service) -> None:
     async with Client(service.url, session_id="0" * 32, resume_token="0" * 32) as client:
         with pytest.raises(Refused, match=r"session\.unknown"):
             await client.check([stamped_jpeg(24, 1)])
+
+
+class Relay:
+    """A way to the service that may go silent: what is open then stays open, and says nothing."""
+
+    def __init__(self, service: Service) -> None:
+        self._target = service.port
+        self._silent: set[asyncio.StreamWriter] = set()
+        self._open: set[asyncio.StreamWriter] = set()
+
+    @contextlib.asynccontextmanager
+    async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+        """Relay until the block ends; the port."""
+        server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
+        try:
+            yield server.sockets[0].getsockname()[1]
+        finally:
+            server.close()
+            for writer in self._open:
+                writer.transport.abort()
+
+    def fall_silent(self) -> None:
+        """Say nothing more on what is open now."""
+        self._silent |= self._open
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        onward, back = await asyncio.open_connection("127.0.0.1", self._target)
+        self._open |= {writer, back}
+        await asyncio.gather(self._carry(reader, back), self._carry(onward, writer))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                if writer not in self._silent:
+                    writer.write(data)
+        if writer not in self._silent:
+            writer.close()
+
+
+def silent_once(relay: Relay) -> tuple[threading.Event, Callable[[Answer], None]]:
+    """Have a relay fall silent after the third frame."""
+    done = threading.Event()
+
+    def hear(answer: Answer) -> None:
+        if answer.seq == 3 and not done.is_set():
+            done.set()
+            relay.fall_silent()
+
+    return done, hear
+
+
+async def test_a_connection_that_only_seems_open_is_replaced(service: Service) -> None:
+    """A network that swallows everything: both clients notice, and resume the same session."""
+    relay = Relay(service)
+    async with relay.listening() as port:
+        url = f"ws://127.0.0.1:{port}/ws"
+        done, hear = silent_once(relay)
+        async with Client(url, patience=0.5) as client:
+            session = client.session_id
+            verdict = await client.check(paced_frames(25), hear)
+            assert verdict.accepted
+            assert client.session_id == session
+        assert done.is_set()
+
+        def play() -> bool:
+            with SyncClient(url, patience=0.5) as client:
+                return client.check(frames(26), again).accepted
+
+        done, again = silent_once(relay)
+        assert await asyncio.to_thread(play)
+        assert done.is_set()
+
+
+async def test_a_certificate_of_ones_own(service: Service, tmp_path: Path) -> None:
+    """Both clients trust what they are told to trust, and nothing else."""
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(*certificate(tmp_path))
+    trusted = ssl.create_default_context(cafile=str(tmp_path / "lunapass.pem"))
+    async with Relay(service).listening(server) as port:
+        url = f"wss://127.0.0.1:{port}/ws"
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await Client(url).__aenter__()
+        async with Client(url, tls=trusted) as client:
+            assert (await client.check(paced_frames(27))).accepted
+
+        def play() -> bool:
+            with SyncClient(url, tls=trusted) as client:
+                return client.check(frames(28)).accepted
+
+        assert await asyncio.to_thread(play)
+
+
+async def test_a_client_that_is_not_answered_leaves_no_thread() -> None:
+    """A synchronous client that gets no session closes what it has opened for it."""
+
+    def play(port: int) -> None:
+        before = threading.active_count()
+        with pytest.raises(TimeoutError):
+            SyncClient(f"ws://127.0.0.1:{port}/ws", patience=0.3).__enter__()
+        assert threading.active_count() == before
+
+    async with serve(lambda socket: socket.wait_closed(), "127.0.0.1", 0) as silent:
+        await asyncio.to_thread(play, next(iter(silent.sockets)).getsockname()[1])

@@ -6,12 +6,19 @@ import base64
 import json
 
 import pytest
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.frames import Close
+from websockets.http11 import Response
 
 from lunapass.client.conversation import (
     LONGEST_PAUSE,
     Answer,
     Identity,
+    NoVerdict,
     Refused,
+    Resumption,
+    Silent,
     Verdict,
     authorization,
     pauses,
@@ -44,6 +51,53 @@ def test_a_verdict_is_read_from_result() -> None:
     """Accepted with a token, refused with codes."""
     raw = Codec.encode(Command.RESULT, {}, {"isOk": False, "jwt": None, "errors": [60]})
     assert Verdict.of(Answer.parse(raw)) == Verdict(False, None, (60,))
+
+
+def test_what_ends_a_frames_turn() -> None:
+    """A refused or dropped frame asks for the next; after an accepted one RESULT is awaited."""
+    assert Answer(Command.STATUS, {}, {"isOk": False}).asks_for_more
+    assert Answer(Command.DROPPED, {}, None).asks_for_more
+    assert not Answer(Command.STATUS, {}, {"isOk": True}).asks_for_more
+    assert not Answer(Command.HEARTBEAT, {}, None).asks_for_more
+
+
+def closed(code: int | None) -> ConnectionClosedError:
+    return ConnectionClosedError(None if code is None else Close(code, ""), None)
+
+
+@pytest.mark.parametrize(("code", "tries"), [(None, 3), (1012, 3), (4002, 3), (4004, 0), (1008, 0)])
+def test_what_may_be_resumed(code: int | None, tries: int) -> None:
+    """A cut, a restart and idleness are followed by tries, a replaced session by none."""
+    pauses = Resumption(closed(code), 3).pauses()
+    assert len([next(pauses) for _ in range(tries)]) == tries
+    with pytest.raises(NoVerdict):
+        next(pauses)
+
+
+def handshake(status: int) -> InvalidStatus:
+    return InvalidStatus(Response(status, "", Headers()))
+
+
+def test_the_last_fault_is_the_cause() -> None:
+    """Who reads the traceback learns why the tries failed, not only that the connection broke."""
+    resumption, busy = Resumption(Silent(), 1), handshake(503)
+    pauses = resumption.pauses()
+    next(pauses)
+    resumption.failed(busy)
+    with pytest.raises(NoVerdict) as raised:
+        next(pauses)
+    assert raised.value.__cause__ is busy
+
+
+def test_a_wrong_password_is_not_tried_again() -> None:
+    """What will be the same at each try is raised at once, as it is."""
+    with pytest.raises(InvalidStatus):
+        Resumption(closed(1012), 2).failed(handshake(401))
+
+
+def test_any_number_of_tries() -> None:
+    """A kiosk may try for a day."""
+    assert max(pauses(5000)) <= LONGEST_PAUSE
 
 
 @pytest.mark.parametrize("command", list(Command))
