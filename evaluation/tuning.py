@@ -12,7 +12,7 @@ from evaluation.page import heading, note, page, paragraph, row, table
 from evaluation.samples import ATTACK, LIVE
 from evaluation.sessions import Logged
 from evaluation.whatif import Study, Suggestion
-from shared.charts import Curve, plot
+from shared.charts import Curve, from_zero, plot
 
 SECTION = "LIVENESS.THRESHOLDS"
 BINS = 24
@@ -103,7 +103,7 @@ def _study(one: Study) -> Iterator[str]:
                 x=one.threshold.key,
                 y="share",
                 x_range=(low, high),
-                y_range=(0, max(share for _, share in bars)),
+                y_range=from_zero(share for _, share in bars),
                 marks=[one.now],
             ),
             plot(

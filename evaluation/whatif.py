@@ -175,7 +175,7 @@ def _relaxed(
         value,
         f"refused {refused:.0%} of the frames of {len(good)} sessions that succeeded",
         f"{then.further} more frames come to the later checks,"
-        f" {then.sessions_helped} of them in sessions without success",
+        f" also in {then.sessions_helped} sessions without success",
     )
 
 

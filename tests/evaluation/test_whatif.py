@@ -90,7 +90,7 @@ def test_suggests_what_real_people_need(tmp_path: Path) -> None:
     (one,) = suggest(sessions, RULES)
     assert (one.key, one.now, one.value) == ("blur", 0.61, 0.5)
     assert "67% of the frames of 50 sessions" in one.reason
-    assert "101 more frames come to the later checks, 1 of them in sessions" in one.cost
+    assert "101 more frames come to the later checks, also in 1 sessions" in one.cost
 
 
 def test_suggests_nothing_from_few_sessions(tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""Before a crowd is sent: what is not there is told in one line, what is only full is not."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from loadtest.reaching import reach
+from shared.errors import ResourceError
+from tests.machines.proxies import certificate
+
+
+async def silent(socket: ServerConnection) -> None:
+    await socket.wait_closed()
+
+
+async def reached(**options: Any) -> None:
+    """Reach for a server that answers as the options say."""
+    scheme = "wss" if "ssl" in options else "ws"
+    async with serve(silent, "127.0.0.1", 0, **options) as server:
+        port = server.sockets[0].getsockname()[1]
+        await reach(f"{scheme}://user:hidden@127.0.0.1:{port}/ws")
+
+
+async def test_a_service_is_reached() -> None:
+    """A WebSocket is opened and closed again; no session begins."""
+    await reached()
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS])
+async def test_a_full_service_is_there(status: HTTPStatus) -> None:
+    """How it stands a crowd is what the run is to show."""
+    await reached(process_request=lambda connection, _: connection.respond(status, "full\n"))
+
+
+@pytest.mark.parametrize("status", [HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.UNAUTHORIZED])
+async def test_a_page_is_no_service(status: HTTPStatus) -> None:
+    """The status is told, the password is not."""
+    with pytest.raises(ResourceError, match=f"HTTP {status.value}") as told:
+        await reached(process_request=lambda connection, _: connection.respond(status, "page\n"))
+    assert "hidden" not in str(told.value)
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what to do about it, which helps."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate(tmp_path))
+    with pytest.raises(ResourceError, match=r"certificate is not trusted.*SSL_CERT_FILE"):
+        await reached(ssl=context)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "lunapass.pem"))
+    await reached(ssl=context)
+
+
+async def test_what_speaks_otherwise_is_told() -> None:
+    """A port of something else."""
+
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(ResourceError, match="does not speak WebSocket"):
+            await reach(f"ws://127.0.0.1:{port}/ws")
