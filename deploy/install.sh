@@ -5,7 +5,7 @@
 #   ./install.sh --rollback [--root DIR]           switch back to the release before
 #
 # Each release has a folder of its own below /opt/lunapass/releases; the link /opt/lunapass/current
-# names the one in use. The configuration in /etc/lunapass is made once and never overwritten; a new
+# names the one in use. The configuration in /etc/lunapass is made once and never overwritten; a
 # release that does not accept it is not switched to. DIR stands before all these paths.
 set -euo pipefail
 umask 022
@@ -29,10 +29,30 @@ fail() {
     exit 1
 }
 
+[[ $root != *[\"\\\|\&]* ]] || fail "--root $root: quotes, \\, | and & are not for paths"
+
 switch_to() { # RELEASE: in one step, so that a start at any moment finds a whole release
     ln -sfn "releases/$1" "$base/.next"
     mv -T "$base/.next" "$base/current"
     echo "current release: $1 ($("$base/current/venv/bin/lunapass" --version))"
+}
+
+take_turns() { # until the end of this script
+    exec 9>"$base/.lock"
+    flock --nonblock 9 || fail "another install.sh is at work in $base; wait for it"
+}
+
+releases() { # numbers of the whole ones, in order
+    local folder
+    for folder in "$base"/releases/[0-9]*; do
+        [[ ! -d $folder || -e $folder/unfinished ]] || basename "$folder"
+    done | sort -n
+}
+
+check_config() { # RELEASE
+    LUNAPASS__MODELS__DIRECTORY="$base/releases/$1/models" \
+        "$base/releases/$1/venv/bin/lunapass" config check "$config" ||
+        fail "release $1 does not accept $config; nothing was changed"
 }
 
 restart_units() {
@@ -47,8 +67,11 @@ go_back() {
     local now before
     now=$(current)
     [[ -n $now ]] || fail "nothing is installed in $base"
-    before=$(ls "$base/releases" | sort -n | awk -v now="$now" '$1 < now' | tail -n 1)
+    take_turns
+    before=$(releases | awk -v now="$now" '$1 < now' | tail -n 1)
     [[ -n $before ]] || fail "there is no release before $now"
+    check_config "$before"
+    prepare_system "$base/releases/$before" # its units, which may differ
     switch_to "$before"
     restart_units
 }
@@ -69,6 +92,7 @@ install_release() { # FOLDER
         --disable-pip-version-check --find-links "$here/wheels" \
         "open-lunapass${extras:+[$extras]}==$(cat "$here/VERSION")"
     cp -r "$here/models" "$1/models"
+    chmod -R u=rwX,go=rX "$1/models" # an archive unpacked under another umask may hide them
     "$1/venv/bin/lunapass" models verify --directory "$1/models"
 }
 
@@ -77,9 +101,12 @@ make_config() { # FOLDER
     local program=$1/venv/bin/lunapass key
     key=$("$program" config key)
     mkdir -p "$(dirname "$config")"
-    (umask 077 && "$program" config show --defaults | sed \
-        -e "s|^key = \"secret\"|key = \"$key\"|" \
-        -e "s|^directory = \"models\"|directory = \"$base/current/models\"|" >"$config")
+    # The key goes through a pipe: arguments of a program are everybody's to read.
+    (umask 077 && "$program" config show --defaults | sed -f <(
+        echo "s|^key = \"secret\"|key = \"$key\"|"
+        echo "s|^directory = \"models\"|directory = \"$base/current/models\"|"
+    ) >"$config.new")
+    mv "$config.new" "$config"
     echo "made $config with a signing key of its own"
 }
 
@@ -94,10 +121,17 @@ print(resources.files("deploy") / "systemd")')
         --program "$base/current/venv/bin/lunapass"
 }
 
+forget_unfinished_releases() { # what deaths in the middle left: nobody else is at work
+    local mark
+    for mark in "$base"/releases/[0-9]*/unfinished; do
+        [[ ! -e $mark ]] || rm -rf "$(dirname "$mark")"
+    done
+}
+
 forget_old_releases() {
     local now old
     now=$(current)
-    for old in $(ls "$base/releases" | sort -n | head -n "-$kept_releases"); do
+    for old in $(releases | head -n "-$kept_releases"); do
         [[ $old == "$now" ]] || rm -rf "${base:?}/releases/$old"
     done
 }
@@ -108,14 +142,18 @@ if [[ -n $rollback ]]; then
 fi
 check_archive
 mkdir -p "$base/releases"
-release=$(($(ls "$base/releases" | sort -n | tail -n 1) + 1))
+take_turns
+forget_unfinished_releases
+release=$(($(releases | tail -n 1) + 1))
 folder=$base/releases/$release
 trap '[[ $(current) == "$release" ]] || rm -rf "$folder"' EXIT
+mkdir "$folder"
+touch "$folder/unfinished"
 install_release "$folder"
 make_config "$folder"
-LUNAPASS__MODELS__DIRECTORY="$folder/models" "$folder/venv/bin/lunapass" config check "$config" ||
-    fail "this release does not accept $config; nothing was changed"
+check_config "$release"
 prepare_system "$folder"
+rm "$folder/unfinished"
 switch_to "$release"
 forget_old_releases
 restart_units

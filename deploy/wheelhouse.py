@@ -98,7 +98,7 @@ def checksums(root: Path) -> str:
 
 
 def pack(root: Path, output: Path) -> Path:
-    """Pack a folder; who made it and when is left out, so that equal content is equal bytes."""
+    """Pack a folder without its maker, time and umask, so that equal content is equal bytes."""
     output.mkdir(parents=True, exist_ok=True)
     archive = output / f"{root.name}.tar"
     with tarfile.open(archive, "w") as tar:
@@ -109,6 +109,7 @@ def pack(root: Path, output: Path) -> Path:
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.uid = member.gid = member.mtime = 0
     member.uname = member.gname = ""
+    member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
     return member
 
 
