@@ -129,8 +129,17 @@ def _templates() -> Iterator[tuple[str, str]]:
 
 
 def _fitted(text: str, layout: Layout) -> str:
-    fitted = text.replace(PROGRAM, layout.program).replace(CONFIG, layout.config)
-    return fitted.replace(VIDEO_CONFIG, layout.video_config)
+    fitted = text.replace(PROGRAM, layout.program).replace(CONFIG, _word(layout.config))
+    return fitted.replace(VIDEO_CONFIG, _word(layout.video_config))
+
+
+def _word(path: str) -> str:
+    """Write a path as one word of a unit's command line, whatever is in its name."""
+    for special in ("\\", '"'):
+        path = path.replace(special, f"\\{special}")
+    for special in ("%", "$"):
+        path = path.replace(special, 2 * special)
+    return f'"{path}"' if re.search(r"[^\w/.@%$+-]", path) else path
 
 
 def _drop_ins(layout: Layout) -> Iterator[tuple[str, str]]:

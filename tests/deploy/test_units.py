@@ -51,6 +51,21 @@ def test_paths_of_program_and_configuration_are_fitted() -> None:
     assert "ExecStart=/x/lunapass gateway --cell %i --config /y/c.toml" in text
 
 
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("/etc/x_y/a-b.toml", "/etc/x_y/a-b.toml"),
+        ("/etc/100%/$HOME.toml", "/etc/100%%/$$HOME.toml"),
+        ('/etc/a b/"c"\\d.toml', r'"/etc/a b/\"c\"\\d.toml"'),
+    ],
+)
+def test_any_path_is_one_word_of_a_command(path: str, word: str) -> None:
+    """Blanks, percent signs and dollars of a folder's name are its name to systemd too."""
+    text = render(Layout(cpus=[0], config=path))["lunapass-gateway@.service"]
+    assert f"ExecStartPre=/opt/lunapass/current/venv/bin/lunapass config check {word}\n" in text
+    assert f" gateway --cell %i --config {word}\n" in text
+
+
 def test_growing_pauses_where_systemd_has_them() -> None:
     """Older versions would complain of keys they do not know."""
     old, new = (render(Layout(cpus=[0], systemd=version)) for version in (252, 254))
