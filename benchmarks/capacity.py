@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.setting import GALLERY, NEVER_DONE, WORKERS, gallery, on_other_cpus, service
-from loadtest.capacity import Probe, judge, largest_good, search
-from loadtest.plan import Plan, Profile
-from loadtest.runner import play
+from loadtest.capacity import Probe, largest_good, search, try_size
+from loadtest.plan import Plan
 
 FPS, BOUND = 5.0, 0.2
 WARM, SECONDS = 2.0, 8.0
@@ -41,14 +40,11 @@ async def _search(url: str, frames: Path) -> tuple[list[Probe], dict[int, float]
     busy: dict[int, float] = {}
 
     async def probe(people: int) -> Probe:
-        profile = Profile("soak", people, WARM + SECONDS, warm=WARM)
-        plan = Plan(url, profile, fps=FPS, prepare=0.0, seed=people)
-        outcome = await play(plan, frames, 1)
-        measured = outcome.between(WARM + 1, WARM + SECONDS)
-        measured.failed = outcome.whole.failed
+        plan = Plan(url, fps=FPS, prepare=0.0, seed=people)
+        found, outcome = await try_size(plan, people, frames, 1, BOUND, warm=WARM, seconds=SECONDS)
         percents = outcome.watch.cpu_percent(outcome.started).values()
         middle = [[used for at, used in line if WARM < at < WARM + SECONDS] for line in percents]
         busy[people] = sum(sum(used) / len(used) for used in middle if used) / 100
-        return judge(people, measured, BOUND, seconds=SECONDS - 1)
+        return found
 
     return await search(probe, first=FIRST * WORKERS, growth=1.3, precision=0.04), busy

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from loadtest.plan import Plan, without_password
+from loadtest.plan import Plan, Profile, without_password
+from loadtest.runner import Outcome, is_late_client, play
 from loadtest.tally import Tally
 from shared.errors import ResourceError
 
@@ -61,6 +62,35 @@ def judge(
     late = math.inf if p95 is None else p95
     fps = tally.counts["judged"] / seconds
     return Probe(people, late, failed, late < bound and not failed, fps, client_late)
+
+
+async def try_size(
+    plan: Plan,
+    people: int,
+    gallery: Path,
+    processes: int,
+    bound: float,
+    *,
+    warm: float = 3.0,
+    seconds: float = 12.0,
+) -> tuple[Probe, Outcome]:
+    """Try one size of the crowd for some seconds; the first after the warm ones does not count.
+
+    Args:
+        plan: how people behave.
+        people: size of the crowd.
+        gallery: file of the frames.
+        processes: number of client processes.
+        bound: of p95, in seconds.
+        warm: seconds in which the crowd comes.
+        seconds: seconds after that.
+    """
+    profile = Profile("soak", people, warm + seconds, warm=warm)
+    outcome = await play(replace(plan, profile=profile), gallery, processes)
+    measured = outcome.between(warm + 1, warm + seconds)
+    measured.failed = outcome.whole.failed
+    late = bool(plan.fps) and is_late_client(measured, 1 / plan.fps)
+    return judge(people, measured, bound, seconds=seconds - 1, client_late=late), outcome
 
 
 async def search(

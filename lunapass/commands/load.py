@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from loadtest.plan import Plan
 
 GALLERY = Path("build/load/gallery")
-CAPACITY_SECONDS = 12.0
-CAPACITY_WARM = 3.0
 PICTURES = (".jpg", ".jpeg")
 
 
@@ -228,13 +226,13 @@ def _stop_at_interrupt(stop: asyncio.Event) -> None:
 async def _find_capacity(
     plan: Plan, gallery: Path, processes: int, bound: float, output: Path
 ) -> None:
-    from loadtest.capacity import MOST, largest_good, search, write
+    from loadtest.capacity import MOST, largest_good, search, try_size, write
     from loadtest.reaching import reach
 
     await reach(plan.url)
 
     async def probe(people: int) -> Probe:
-        found = await try_size(plan, people, gallery, processes, bound)
+        found, _ = await try_size(plan, people, gallery, processes, bound)
         click.echo(str(found))
         return found
 
@@ -257,18 +255,3 @@ async def _find_capacity(
         )
     if best is None:
         sys.exit(1)
-
-
-async def try_size(plan: Plan, people: int, gallery: Path, processes: int, bound: float) -> Probe:
-    """Try one size of the crowd for some seconds."""
-    from loadtest.capacity import judge
-    from loadtest.plan import Profile
-    from loadtest.runner import is_late_client, play
-
-    profile = Profile("soak", people, CAPACITY_WARM + CAPACITY_SECONDS, warm=CAPACITY_WARM)
-    outcome = await play(dataclasses.replace(plan, profile=profile), gallery, processes)
-    first, last = CAPACITY_WARM + 1, CAPACITY_WARM + CAPACITY_SECONDS
-    measured = outcome.between(first, last)
-    measured.failed = outcome.whole.failed
-    late = bool(plan.fps) and is_late_client(measured, 1 / plan.fps)
-    return judge(people, measured, bound, seconds=last - first, client_late=late)
