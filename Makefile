@@ -108,6 +108,7 @@ docs-config: $(STAMP) ## make the configuration's file and reference from its sc
 	$(BIN)/lunapass config show --defaults > config/lunapassapi.config.toml
 	$(BIN)/lunapass config docs > docs/configuration.md
 	$(BIN)/lunapass video defaults > config/lunapassvideo.config.toml
+	$(BIN)/lunapass video task > config/lunapassvideo.task.py
 
 lock: $(STAMP) ## take the installed versions into requirements.lock
 	$(BIN)/pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+==' > requirements.lock

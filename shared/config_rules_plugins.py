@@ -17,7 +17,7 @@ def basic_auth(config: Config) -> Iterator[Finding]:
     plugin = config.MIDDLEWARES.REQUEST.BasicAuth
     args = plugin.args
     if not plugin.isEnabled:
-        if args.model_fields_set:
+        if args.model_fields_set & {"username", "password", "origin"}:
             yield warning(place, "has args but is off; set isEnabled = 1 to use them")
         return
     has_password = args.password is not None and args.password.get_secret_value() != ""

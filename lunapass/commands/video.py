@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,12 @@ def check(config_path: Path | None, file: Path | None) -> None:
 def defaults() -> None:
     """Print the whole configuration file with comments and defaults."""
     click.echo(HEADER + dump(VideoConfig(), reveal=True), nl=False)
+
+
+@command.command()
+def task() -> None:
+    """Print a task file to begin with: what happens to each video."""
+    click.echo(resources.files("video_builder").joinpath("task.example").read_text(), nl=False)
 
 
 @command.command()

@@ -6,7 +6,9 @@ import secrets
 import pytest
 
 from shared.config import Config
+from shared.config_loading import load
 from shared.config_rules import RULES, check
+from shared.config_toml import dump
 from shared.errors import ConfigError
 
 KEY = secrets.token_urlsafe(64)
@@ -31,6 +33,13 @@ def config(values, key=KEY):
 def test_good_configuration_gives_no_warning():
     """With a key of one's own the defaults pass in production."""
     assert check(config({})) == []
+
+
+def test_the_file_with_all_defaults_gives_no_warning(tmp_path):
+    """Who sets nothing but the key is warned of nothing, though every key stands in the file."""
+    file = tmp_path / "lunapassapi.config.toml"
+    file.write_text(dump(Config(), reveal=True))
+    assert check(load(file, {"LUNAPASS__LUNA_PASS__JWT__KEY": KEY})) == []
 
 
 def test_default_key_is_refused_in_production_and_told_in_development():

@@ -209,6 +209,12 @@ def test_a_task_file_that_cannot_run_is_told(shop: Workshop) -> None:
     assert "No module named 'nonsense'" in ran.stderr
 
 
+def test_the_example_task_comes_with_the_program(shop: Workshop) -> None:
+    """Who has no sources begins with the same file."""
+    example = ROOT / "config" / "lunapassvideo.task.py"
+    assert shop.lunapass("task").stdout == example.read_text(), "run: make docs-config"
+
+
 def test_the_example_task_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The task that comes with the service moves both files, and a second call does no harm."""
     tasks = Tasks(ROOT / "config" / "lunapassvideo.task.py")
