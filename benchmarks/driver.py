@@ -22,7 +22,7 @@ class Seen:
 
     Attributes:
         seconds: length of the run.
-        milliseconds: latency of each judged frame, from its due time.
+        milliseconds: latency of each judged frame, from when the client took it up.
         lost: frames that were not judged.
     """
 
@@ -119,7 +119,8 @@ async def metronome(
         for number in range(int(pace * seconds)):
             due = began + number / pace
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            under_way.append(asyncio.create_task(one(number, due)))
+            # From when the client can send: its timer, late by up to a millisecond, is no server's.
+            under_way.append(asyncio.create_task(one(number, time.perf_counter())))
         await asyncio.gather(*under_way)
     return seen
 

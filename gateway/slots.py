@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import deque
-
 from shared.slab import Slab
 
 
 class SlotAllocator:
-    """Free list of slots with a generation that rises at each lease."""
+    """Free list of slots with a generation that rises at each lease.
+
+    The slot that was freed last is leased first: its memory is still in the processor's caches.
+    """
 
     def __init__(self, slab: Slab) -> None:
-        self._free = deque(range(slab.slots))
+        self._free = list(range(slab.slots))
         self._generations = [0] * slab.slots
         self._leased: set[int] = set()
 
@@ -24,7 +25,7 @@ class SlotAllocator:
         """Take a slot; its number and generation, or None when none is free."""
         if not self._free:
             return None
-        slot = self._free.popleft()
+        slot = self._free.pop()
         self._leased.add(slot)
         self._generations[slot] += 1
         return slot, self._generations[slot]
