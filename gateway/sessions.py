@@ -65,6 +65,7 @@ class Sessions:
         )
         self.sinks: tuple[SinkHealth, ...] = ()
         self._resuming: dict[tuple[str, bytes], asyncio.Future[Session | None]] = {}
+        self._waiting: Counter[tuple[str, bytes]] = Counter()
         self.trace: Callable[[Session, PendingFrame, float], None] | None = None
         self.submit: Callable[[Session], None]
         self.ask_open: Callable[[Session], None]
@@ -176,10 +177,13 @@ class Sessions:
             self._resuming[key] = asyncio.get_running_loop().create_future()
             self.ask_resume(*key)
         answer = self._resuming[key]
+        self._waiting[key] += 1
         try:
             return await asyncio.shield(answer)
         finally:
-            if not answer.done():
+            self._waiting[key] -= 1
+            if not self._waiting[key]:  # the last one gives up: nobody waits for the answer
+                del self._waiting[key]
                 self._resuming.pop(key, None)
 
     def _count(self, address: str, change: int) -> None:

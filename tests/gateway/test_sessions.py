@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.session import PendingFrame, Session
+from gateway.session import PendingFrame, Session, digest
 from gateway.sessions import ASK_AGAIN_SECONDS, Sessions
 from shared.config import Config
 from shared.estimation import Estimate, Profile
-from shared.messages import Opened, Verdict, encode_estimate
+from shared.messages import Opened, Resumed, Verdict, encode_estimate
 from tests.support.stamp import stamped_jpeg
 
 
@@ -91,3 +92,21 @@ async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all(
     sessions.estimated(session, neighbours.frames[0], encode_estimate(Estimate(640, 480)))
     assert "verdict 1" not in neighbours.asked
     assert session.active is None
+
+
+async def test_one_who_gives_up_leaves_the_answer_to_the_other(sessions: Sessions) -> None:
+    """Of two who resume by one token, the one that waits longer gets the answer."""
+    asked: list[tuple[str, bytes]] = []
+    sessions.ask_resume = lambda *key: asked.append(key)
+    identity, token = "0" * 32, "t"
+    hasty, patient = (
+        asyncio.create_task(sessions.resume(identity, token, "192.0.2.1")) for _ in range(2)
+    )
+    await asyncio.sleep(0)
+    hasty.cancel()
+    await asyncio.sleep(0)
+    sessions.receive(Resumed(identity, digest(token), found=False), [b"", b""])
+    assert await asyncio.wait_for(patient, 5) is None
+    assert asked == [(identity, digest(token))]
+    assert not sessions._resuming
+    assert not sessions._waiting
