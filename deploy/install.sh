@@ -121,10 +121,14 @@ print(resources.files("deploy") / "systemd")')
         --program "$base/current/venv/bin/lunapass"
 }
 
-forget_unfinished_releases() { # what deaths in the middle left: nobody else is at work
-    local mark
+forget_failed_releases() { # what deaths in the middle left, and those that were gone back from
+    local mark now old
     for mark in "$base"/releases/[0-9]*/unfinished; do
         [[ ! -e $mark ]] || rm -rf "$(dirname "$mark")"
+    done
+    now=$(current)
+    for old in $(releases | awk -v now="$now" 'now != "" && $1 > now'); do
+        rm -rf "${base:?}/releases/$old"
     done
 }
 
@@ -143,7 +147,7 @@ fi
 check_archive
 mkdir -p "$base/releases"
 take_turns
-forget_unfinished_releases
+forget_failed_releases
 release=$(($(releases | tail -n 1) + 1))
 folder=$base/releases/$release
 trap '[[ $(current) == "$release" ]] || rm -rf "$folder"' EXIT

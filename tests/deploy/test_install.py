@@ -104,6 +104,17 @@ def test_a_half_installed_release_is_never_gone_back_to(tmp_path: Path) -> None:
     assert "lunapass 1" in back.stdout
 
 
+def test_a_release_that_was_gone_back_from_is_not_the_one_before(tmp_path: Path) -> None:
+    """Release 2 is bad, 3 too: the way back from 3 leads to 1, not to 2 again."""
+    root = tmp_path / "root"
+    first, second, third = (archive(tmp_path, version) for version in "123")
+    for here in (first, second):
+        assert install(here, root).returncode == 0
+    assert "lunapass 1" in install(second, root, "--rollback").stdout
+    assert "lunapass 3" in install(third, root).stdout
+    assert "lunapass 1" in install(third, root, "--rollback").stdout
+
+
 def test_going_back_asks_the_release_before(tmp_path: Path) -> None:
     """A configuration that the release before does not know would leave nothing running."""
     root = tmp_path / "root"

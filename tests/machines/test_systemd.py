@@ -15,6 +15,7 @@ from tests.machines.machine import CONFIG, PYTHON, SOURCE, Machine, booted, wait
 from tests.support.redis_server import running_redis
 from tests.support.service import ROOT
 from tests.support.stamp import stamped_jpeg
+from tests.support.video import enqueue, session_frames, store
 
 PROGRAM = f"{PYTHON} -m lunapass"
 AGGREGATOR, GATEWAY = "lunapass-aggregator@0.service", "lunapass-gateway@0.service"
@@ -172,18 +173,23 @@ async def test_a_stop_lets_the_session_end(machine: Machine) -> None:
     assert machine.run("find", "/dev/shm", "-name", "slab-*") == ""
 
 
-def test_a_video_worker_is_watched(machine: Machine) -> None:
-    """It reaches Redis through its sandbox, says that it is ready, and is back after SIGKILL."""
+@pytest.mark.parametrize("codec", ["H265", "H264", "VP9"])
+def test_a_video_worker_is_watched(machine: Machine, codec: str) -> None:
+    """It films through its sandbox, says that it is ready, and is back after SIGKILL."""
     unit = "lunapass-video@1.service"
+    before = int(machine.show(unit, "NRestarts"))
     with running_redis() as redis:
         (machine.etc / "lunapassvideo.config.toml").write_text(
-            f'[REDIS]\nconnectionString = "{redis.url}"\n'
-            f'[WORKER]\ntask = "{SOURCE}/config/lunapassvideo.task.py"\n'
+            f'[REDIS]\nconnectionString = "{redis.url}"\n[VIDEO]\ncodec = "{codec}"\n[WORKER]\n'
+            f'leaseSeconds = 3\ntask = "{SOURCE}/config/lunapassvideo.task.py"\n'
         )
         machine.systemctl("start", unit)
         assert machine.active(unit)
         machine.kill(unit, "SIGKILL")
-        wait_until(lambda: machine.restarted(unit, 0), unit)
+        wait_until(lambda: machine.restarted(unit, before), unit)
+        store(redis.client(), codec, session_frames(3))
+        job = enqueue(redis.client(), codec)
+        wait_until(lambda: job.get_status() == "finished", "the video")
         machine.systemctl("stop", unit)
         assert machine.show(unit, "Result") == "success"
 
