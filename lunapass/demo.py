@@ -224,6 +224,8 @@ async def demonstrate(
         url = f"ws://127.0.0.1:{config.LUNA_PASS.port}/ws"
         with report.live:
             result = await play(url, person, report)
+        if not console.is_terminal:
+            console.line()  # which a live table writes to a terminal only
         claims = verified(result, key, config)
         files.best_shot.write_bytes(base64.b64decode(claims["bestshot"]))
         console.print(f"token verified: session {claims['sid']}, id {claims['jti']}")
