@@ -39,6 +39,7 @@ class YuNet:
     def __init__(self, session: Any) -> None:
         self._network = Network(session, (1, 3, SIZE, SIZE), rgb=False)
         self._canvas: Image = np.zeros((SIZE, SIZE, 3), np.uint8)
+        self._size = (SIZE, SIZE)
         self._grids = [_cells(stride) for stride in STRIDES]
 
     def detect(self, image: Image) -> list[DetectedFace]:
@@ -63,19 +64,21 @@ class YuNet:
         width, height = width_and_height(image)
         shrink = max(height, width) / SIZE
         size = max(1, round(width / shrink)), max(1, round(height / shrink))
-        self._canvas[size[1] :] = 0
-        self._canvas[:, size[0] :] = 0
+        if size != self._size:  # nothing may be left of a larger picture
+            self._canvas[:] = 0
+            self._size = size
         cv2.resize(image, size, dst=self._canvas[: size[1], : size[0]])
         return shrink
 
     def _likely(self, found: list[Floats]) -> Iterator[Candidates]:
         """Decode the cells that may hold a face, stride by stride."""
         for place, (stride, grid) in enumerate(zip(STRIDES, self._grids, strict=True)):
-            cls, obj, boxes, points = (output[0] for output in found[4 * place : 4 * place + 4])
-            cells = np.flatnonzero(cls * obj >= 0.99 * LEAST_SCORE**2)
+            cls, obj, boxes, points = found[4 * place : 4 * place + 4]
+            squares = (cls * obj).ravel()
+            (cells,) = (squares >= LEAST_SCORE**2).nonzero()
             if cells.size:
-                scores = np.sqrt(np.clip(cls[cells, 0], 0, 1) * np.clip(obj[cells, 0], 0, 1))
-                yield scores, *_decoded(boxes[cells], points[cells], grid[cells], stride)
+                scores = np.sqrt(np.minimum(squares[cells], 1))
+                yield scores, *_decoded(boxes[0, cells], points[0, cells], grid[cells], stride)
 
 
 def _decoded(boxes: Floats, points: Floats, origin: Points, stride: int) -> tuple[Floats, Floats]:

@@ -61,12 +61,8 @@ _SECOND = np.array(
     _CHEEKS + _OPENING + _SKIN_AROUND + _UPPER_INNER + _LOWER_INNER + len(LINE_REACH) * _LOWER_INNER
 )
 """Samples are taken in the middle between two vertices each ..."""
-_ON_CHEEKS, _ON_LIPS, _ON_SKIN, _ON_LINE = (
-    slice(0, 8),
-    slice(8, 28),
-    slice(28, 44),
-    slice(44, None),
-)
+_LIP_SAMPLES = len(_OUTLINE)
+_ON_CHEEKS, _ON_FACE, _ON_LINE = slice(0, 8), slice(8, 44), slice(44, None)
 _OFF = np.zeros((len(_FIRST), 2), np.float32)
 _OFF[-len(LINE_REACH) * _ACROSS :, 1] = np.repeat(LINE_REACH, _ACROSS)
 """... and so many pixels away from it."""
@@ -123,10 +119,9 @@ def _contrast(crop: Image, luma: Grey, places: Places) -> float:
     cheek = max(1.0, median(luma.ravel().take(places[_ON_CHEEKS]).tolist()))
     lift = min(LIGHTEST_LIFT, max(DARKEST_LIFT, CHEEK_LUMA / cheek))
     smooth = np.asarray(cv2.blur(crop, (3, 3)), np.uint8).reshape(-1, 3)
-    lips, around = (
-        [median(values) for values in _lab(smooth.take(places[part], axis=0), lift).T.tolist()]
-        for part in (_ON_LIPS, _ON_SKIN)
-    )
+    channels = _lab(smooth.take(places[_ON_FACE], axis=0), lift).T.tolist()
+    lips = [median(values[:_LIP_SAMPLES]) for values in channels]
+    around = [median(values[_LIP_SAMPLES:]) for values in channels]
     return dist(lips, around)
 
 

@@ -193,8 +193,10 @@ def evenness(luma: Luma) -> float:
 
 
 def _stops(luma: Luma) -> float:
-    """Median of some pixels in stops of linear light (sRGB, IEC 61966-2-1)."""
-    value = max(1.0, float(quantile(luma, 0.5))) / 255
+    """Median of an odd number of pixels in stops of linear light (sRGB, IEC 61966-2-1)."""
+    middle = len(luma) // 2
+    luma.partition(middle)
+    value = max(1.0, float(luma[middle])) / 255
     linear = value / 12.92 if value <= 0.04045 else ((value + 0.055) / 1.055) ** 2.4
     return log2(linear)
 
