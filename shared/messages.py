@@ -63,15 +63,17 @@ class Alive:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A job is finished; part two is the estimate, ``passed`` whether it has no errors.
+    """A job is finished; part two is the estimate. Returns one credit.
 
-    Returns one credit.
+    ``passed`` tells whether the estimate has no errors. A worker of an earlier version, still there
+    in the middle of an upgrade, does not tell; its frames are taken for passed, so that their
+    pictures are at hand.
     """
 
     lease: Natural
     slot: Natural
     generation: Natural
-    passed: bool = False
+    passed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
