@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 import simplejpeg
+import uvloop
 
 from loadtest.portrait import astronaut
 from lunapass.client import Client
@@ -97,7 +98,7 @@ def main(seconds: float = 8, per_worker: int = 4) -> None:
     )
     for cells, workers in LAYOUTS:
         with running(settings(cells), workers=workers, worker_settings='backend = "onnx"') as up:
-            result = asyncio.run(measure(up, seconds, per_worker * workers))
+            result = uvloop.run(measure(up, seconds, per_worker * workers))
         spent = "  ".join(f"{result.cpu[role]:{len(role)}.2f}" for role in ROLES)
         print(
             f"{cells:5} {workers:7} {result.rate:9.1f} {result.latency:10.1f} "

@@ -7,11 +7,11 @@ so on a quiet machine they are processor time.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any
 
 import psutil
+import uvloop
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks import plumbing
@@ -56,11 +56,11 @@ def worker_seconds(service: Service) -> float:
 def run() -> dict[str, Any]:
     """Measure."""
     with service(real=False) as started, on_other_cpus():
-        figures = asyncio.run(plumbing.measure(started, SESSIONS, FRAMES))
+        figures = uvloop.run(plumbing.measure(started, SESSIONS, FRAMES))
         plumbed = mean_us(started)
     with service(NEVER_DONE) as started, on_other_cpus():
         before = worker_seconds(started)
-        asyncio.run(saturate(to_service(started.url), 2 * WORKERS, passing_jpegs(), SECONDS))
+        uvloop.run(saturate(to_service(started.url), 2 * WORKERS, passing_jpegs(), SECONDS))
         time.sleep(1.5)  # accounts come once a second
         stages = mean_us(started)["worker"]
         jobs = steps(started)["worker", "job"][1]

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import psutil
+import uvloop
 
 from benchmarks.driver import Seen, Session
 from benchmarks.plumbing import cpu
@@ -69,7 +70,7 @@ async def _one(seen: Seen, line: Session, frame: bytes, due: float) -> None:
 def run() -> dict[str, Any]:
     """Measure."""
     with service(real=False) as started, on_other_cpus():
-        rows = [asyncio.run(crowd(started, size)) for size in CROWDS]
+        rows = [uvloop.run(crowd(started, size)) for size in CROWDS]
     few, many = rows[0], rows[-1]
     grown = (many["bytes"] - few["bytes"]) / (many["sessions"] - few["sessions"])
     return {"bytes_per_session": grown, "growth": rows}

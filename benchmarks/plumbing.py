@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import uvloop
 
 from lunapass.client import Client
 from shared.protocol import Command
@@ -101,7 +102,7 @@ def main() -> None:
     sessions = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     frames = int(sys.argv[2]) if len(sys.argv) > 2 else 200
     with running(workers=2) as service:
-        figures = asyncio.run(measure(service, sessions, frames))
+        figures = uvloop.run(measure(service, sessions, frames))
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(figures, indent=1))
     print(f"{sessions} sessions")

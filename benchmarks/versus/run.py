@@ -27,6 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from websockets.exceptions import WebSocketException
 
 from benchmarks.driver import Connect, Line, Seen, metronome, saturate, to_service
@@ -110,7 +111,7 @@ def serving(contender: Contender) -> Iterator[Connect]:
             start_new_session=True,
         )
     try:
-        asyncio.run(_until_judging(contender, port, process))
+        uvloop.run(_until_judging(contender, port, process))
         yield partial(contender.connect, port)
     finally:
         with contextlib.suppress(ProcessLookupError):  # the whole group that it started
@@ -147,14 +148,14 @@ def ours() -> Iterator[Connect]:
 def fastest(connect: Connect) -> Seen:
     """Drive as fast as it goes; the client stays off the processors of pinned workers."""
     with on_other_cpus():
-        return asyncio.run(saturate(connect, LINES_PER_WORKER * WORKERS, passing_jpegs(), SECONDS))
+        return uvloop.run(saturate(connect, LINES_PER_WORKER * WORKERS, passing_jpegs(), SECONDS))
 
 
 def paced(connect: Connect, pace: float) -> Seen:
     """Drive at a pace."""
     lines = 2 * LINES_PER_WORKER * WORKERS
     with on_other_cpus():
-        return asyncio.run(metronome(connect, lines, passing_jpegs(), pace, SECONDS))
+        return uvloop.run(metronome(connect, lines, passing_jpegs(), pace, SECONDS))
 
 
 def _in_turn(
