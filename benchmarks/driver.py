@@ -1,4 +1,4 @@
-"""Drives sessions of a service: as fast as they are answered, or on a metronome."""
+"""Drives sessions of a service: as fast as they are answered, or on a schedule."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ import numpy as np
 from lunapass.client import Answer, Client
 from shared.codes import Code
 from shared.protocol import Command
+
+WARM_SECONDS = 0.5
+"""At the beginning, of which nothing is noted."""
 
 
 @dataclass
@@ -86,7 +89,7 @@ async def saturate(connect: Connect, lines: int, frames: list[bytes], seconds: f
     seen = Seen()
     async with AsyncExitStack() as stack:
         clients = [await connect(stack) for _ in range(lines)]
-        warm = time.perf_counter() + 0.5
+        warm = time.perf_counter() + WARM_SECONDS
         end = warm + seconds
 
         async def go_on(number: int, line: Line) -> None:
@@ -101,10 +104,22 @@ async def saturate(connect: Connect, lines: int, frames: list[bytes], seconds: f
     return seen
 
 
-async def metronome(
-    connect: Connect, lines: int, frames: list[bytes], pace: float, seconds: float
+def evenly(pace: float, seconds: float) -> list[float]:
+    """When to send ``pace`` frames a second, each at the same distance, in seconds from now."""
+    return [number / pace for number in range(int(pace * seconds))]
+
+
+def at_random(pace: float, seconds: float, seed: int) -> list[float]:
+    """When people who know nothing of each other would send (Poisson), in seconds from now."""
+    gaps = np.random.default_rng(seed).exponential(1 / pace, int(2 * pace * seconds) + 20)
+    dues = np.cumsum(gaps)
+    return [float(due) for due in dues[dues < seconds]]
+
+
+async def on_schedule(
+    connect: Connect, lines: int, frames: list[bytes], dues: list[float], seconds: float
 ) -> Seen:
-    """Send ``pace`` frames a second, evenly spaced, on lines in turn, whatever comes back."""
+    """Send frames when they are due, on lines in turn, whatever comes back."""
     seen = Seen(seconds=seconds)
     async with AsyncExitStack() as stack:
         clients = [await connect(stack) for _ in range(lines)]
@@ -112,13 +127,12 @@ async def metronome(
 
         async def one(number: int, due: float) -> None:
             judged = await clients[number % lines].judge(frames[number % len(frames)])
-            if number >= pace / 2:  # the first half second warms up
+            if dues[number] >= WARM_SECONDS:
                 _note(seen, judged, due)
 
         under_way: list[asyncio.Task[None]] = []
-        for number in range(int(pace * seconds)):
-            due = began + number / pace
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        for number, due in enumerate(dues):
+            await asyncio.sleep(max(0.0, began + due - time.perf_counter()))
             # From when the client can send: its timer, late by up to a millisecond, is no server's.
             under_way.append(asyncio.create_task(one(number, time.perf_counter())))
         await asyncio.gather(*under_way)

@@ -13,7 +13,7 @@ from typing import Any
 import uvloop
 
 from benchmarks import bare
-from benchmarks.driver import metronome, to_service
+from benchmarks.driver import evenly, on_schedule, to_service
 from benchmarks.setting import (
     NEVER_DONE,
     WORKER_CPUS,
@@ -34,8 +34,9 @@ def run() -> dict[str, Any]:
         for _ in range(ROUNDS):
             alone = bare.run(WORKER_CPUS[0], SECONDS, pace)
             with on_other_cpus():
-                drive = metronome(
-                    to_service(started.url), 4 * WORKERS, passing_jpegs(), pace * WORKERS, SECONDS
+                dues = evenly(pace * WORKERS, SECONDS)
+                drive = on_schedule(
+                    to_service(started.url), 4 * WORKERS, passing_jpegs(), dues, SECONDS
                 )
                 seen = uvloop.run(drive)
             for name, share in (("p50", 0.5), ("p99", 0.99)):

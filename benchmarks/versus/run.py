@@ -2,9 +2,10 @@
 
 Each contender is installed into a virtual environment of its own, with the very versions and the
 model runtimes that this service has here. All have all processors of the machine; this service pins
-its workers as always. First each goes as fast as it can; then each gets
-the same load, a little above half of what the slowest can do, on a metronome. A ratio above 1
-means that this service leads: its frames a second over the contender's, and the contender's 99th
+its workers as always. First each goes as fast as it can; then each gets the same frames at the
+same random moments, three quarters of what the slowest can do, as from people who know nothing of
+each other; last a calm load, evenly spaced, where no frame ever meets another. A ratio above 1 means
+that this service leads: its frames a second over the contender's, and the contender's 99th
 percentile over its own.
 """
 
@@ -20,7 +21,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -30,14 +31,25 @@ from typing import Any
 import uvloop
 from websockets.exceptions import WebSocketException
 
-from benchmarks.driver import Connect, Line, Seen, metronome, saturate, to_service
+from benchmarks.driver import (
+    Connect,
+    Line,
+    Seen,
+    at_random,
+    evenly,
+    on_schedule,
+    saturate,
+    to_service,
+)
 from benchmarks.setting import MODELS, NEVER_DONE, WORKERS, on_other_cpus, passing_jpegs, service
 from benchmarks.versus.lines import HOST, http, websocket
 from tests.support.service import ROOT, free_port
 
 BUILD, LOCK = ROOT / "build" / "bench", ROOT / "requirements.lock"
-ROUNDS, SECONDS, LINES_PER_WORKER = 3, 4.0, 4
-SHARE_OF_SLOWEST = 0.55
+OURS = "ours"
+ROUNDS, SECONDS, LINES_PER_WORKER = 5, 3.5, 4
+BUSY, CALM = 0.75, 0.55
+"""Share of what the slowest can do."""
 START_SECONDS = 60.0
 
 
@@ -147,36 +159,54 @@ def ours() -> Iterator[Connect]:
 
 def fastest(connect: Connect) -> Seen:
     """Drive as fast as it goes; the client stays off the processors of pinned workers."""
+    drive = saturate(connect, LINES_PER_WORKER * WORKERS, passing_jpegs(), SECONDS)
     with on_other_cpus():
-        return uvloop.run(saturate(connect, LINES_PER_WORKER * WORKERS, passing_jpegs(), SECONDS))
+        return uvloop.run(drive)
 
 
-def paced(connect: Connect, pace: float) -> Seen:
-    """Drive at a pace."""
+def paced(connect: Connect, dues: list[float]) -> Seen:
+    """Drive on a schedule."""
     lines = 2 * LINES_PER_WORKER * WORKERS
     with on_other_cpus():
-        return uvloop.run(metronome(connect, lines, passing_jpegs(), pace, SECONDS))
+        return uvloop.run(on_schedule(connect, lines, passing_jpegs(), dues, SECONDS))
 
 
-def _in_turn(
-    lines: dict[str, Connect], drive: Callable[[Connect], Seen], figure: Callable[[Seen], float]
-) -> dict[str, float]:
-    """Drive all in turn, several times, so that a change of the machine's speed meets all alike.
+def duels(
+    lines: dict[str, Connect], drive: Callable[[Connect, int], Seen]
+) -> dict[str, list[tuple[Seen, Seen]]]:
+    """Drive this service and each rival one right after the other, several times.
+
+    A shared machine is half as fast in one minute as in the next; only neighbours compare.
 
     Returns:
-        The median of a figure over the rounds, by name.
+        What was seen of this service and of the rival, in each round, by the rival's name.
     """
-    found: dict[str, list[float]] = {name: [] for name in lines}
-    for _ in range(ROUNDS):
-        for name, connect in lines.items():
-            found[name].append(figure(drive(connect)))
-    return {name: statistics.median(values) for name, values in found.items()}
+    found: dict[str, list[tuple[Seen, Seen]]] = {name: [] for name in lines if name != OURS}
+    for number in range(ROUNDS):
+        for name, pairs in found.items():
+            pairs.append((drive(lines[OURS], number), drive(lines[name], number)))
+    return found
+
+
+def p99_ratio(pairs: list[tuple[Seen, Seen]]) -> float:
+    """The rival's 99th percentile over ours, each of all rounds together."""
+    ours, rivals = (together(side) for side in zip(*pairs, strict=True))
+    return rivals.percentile(0.99) / ours.percentile(0.99)
+
+
+def together(seen: Sequence[Seen]) -> Seen:
+    """All rounds as one."""
+    return Seen(
+        sum(one.seconds for one in seen),
+        [value for one in seen for value in one.milliseconds],
+        sum(one.lost for one in seen),
+    )
 
 
 def run() -> dict[str, Any]:
     """Measure; a contender that cannot be installed or started is named with the reason."""
     with contextlib.ExitStack() as stack:
-        lines: dict[str, Connect] = {"ours": stack.enter_context(ours())}
+        lines: dict[str, Connect] = {OURS: stack.enter_context(ours())}
         missing: dict[str, str] = {}
         for contender in CONTENDERS:
             try:
@@ -185,20 +215,29 @@ def run() -> dict[str, Any]:
                 missing[contender.name] = f"{error}: {error.stderr or ''}".strip()
             except TimeoutError as error:
                 missing[contender.name] = str(error)
-        fps = _in_turn(lines, fastest, lambda seen: seen.fps)
-        pace = SHARE_OF_SLOWEST * min(fps.values())
-        p99 = _in_turn(lines, lambda connect: paced(connect, pace), lambda s: s.percentile(0.99))
-    rivals = [name for name in lines if name != "ours"]
+        fast = duels(lines, lambda connect, _: fastest(connect))
+        fps = {name: [(own.fps, rival.fps) for own, rival in fast[name]] for name in fast}
+        slowest = min(statistics.median(min(pair) for pair in pairs) for pairs in fps.values())
+        busy = slowest * BUSY
+        random = duels(lines, lambda connect, seed: paced(connect, at_random(busy, SECONDS, seed)))
+        calm = evenly(slowest * CALM, SECONDS)
+        even = duels(lines, lambda connect, _: paced(connect, calm))
     return {
         "versus": {
             name: {
-                "fps_ratio": fps["ours"] / fps[name],
-                "p99_ratio": p99[name] / p99["ours"],
+                "fps_ratio": statistics.median(own / rival for own, rival in fps[name]),
+                "p99_ratio": p99_ratio(random[name]),
+                "p99_ratio_calm": p99_ratio(even[name]),
             }
-            for name in rivals
+            for name in fps
         },
-        "versus_fps": fps,
-        "versus_p99_ms": p99,
-        "versus_at_fps": pace,
+        "versus_fps": {
+            name: [statistics.median(side) for side in zip(*fps[name], strict=True)] for name in fps
+        },
+        "versus_p99_ms": {
+            name: [together(side).percentile(0.99) for side in zip(*random[name], strict=True)]
+            for name in random
+        },
+        "versus_at_fps": busy,
         "versus_missing": missing,
     }

@@ -11,7 +11,7 @@ import pytest
 from benchmarks import document
 from benchmarks.__main__ import BENCHMARKS, rows
 from benchmarks.cpu import WORK_STEPS, mean_us
-from benchmarks.driver import Seen, metronome, saturate, to_service
+from benchmarks.driver import Seen, at_random, evenly, on_schedule, saturate, to_service
 from benchmarks.plumbing import cpu
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
@@ -25,15 +25,24 @@ def service() -> Iterator[Service]:
         yield started
 
 
-async def test_the_metronome_keeps_its_pace(service: Service) -> None:
+async def test_a_schedule_is_kept(service: Service) -> None:
     """Every frame is judged, and none but those that warm up is left out."""
-    seen = await metronome(to_service(service.url), 4, FRAMES, pace=50, seconds=2)
+    seen = await on_schedule(to_service(service.url), 4, FRAMES, evenly(50, 2), seconds=2)
     assert seen.lost == 0
     assert len(seen.milliseconds) == 75
     assert seen.percentile(0.5) <= seen.percentile(0.99)
 
 
-async def test_saturation_goes_faster_than_a_slow_metronome(service: Service) -> None:
+def test_random_arrivals_have_the_pace_and_are_the_same_for_all() -> None:
+    """Equal load means the very same moments for whoever is compared."""
+    dues = at_random(40, 50, seed=3)
+    assert dues == at_random(40, 50, seed=3) != at_random(40, 50, seed=4)
+    assert 0.9 < len(dues) / 2000 < 1.1
+    assert dues == sorted(dues)
+    assert dues[-1] < 50
+
+
+async def test_saturation_goes_faster_than_a_slow_schedule(service: Service) -> None:
     """Its lines never wait for anything but answers."""
     seen = await saturate(to_service(service.url), 4, FRAMES, seconds=1)
     assert seen.fps > 50
