@@ -4,8 +4,8 @@ Each contender is installed into a virtual environment of its own, with the very
 model runtimes that this service has here. All have all processors of the machine; this service pins
 its workers as always. First each goes as fast as it can; then each gets the same frames at the
 same random moments, three quarters of what the slowest can do, as from people who know nothing of
-each other; last a calm load, evenly spaced, where no frame ever meets another. A ratio above 1 means
-that this service leads: its frames a second over the contender's, and the contender's 99th
+each other; last a calm load, evenly spaced, where no frame ever meets another. A ratio above 1
+means that this service leads: its frames a second over the contender's, and the contender's 99th
 percentile over its own.
 """
 
