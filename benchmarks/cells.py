@@ -1,7 +1,8 @@
 """Cells of one machine: frames a second and CPU for each frame, by number of cells and workers.
 
-Every session sends a portrait, the next as soon as the one before is answered; the liveness
-threshold is out of reach, so that all stages run on every frame. The real models are needed.
+Every session sends frames of a person who looks straight into the camera, the next as soon as the
+one before is answered; the liveness threshold is out of reach, so that all stages run on every
+frame. The real models are needed.
 
     python -m benchmarks.cells [SECONDS] [SESSIONS_PER_WORKER]
 """
@@ -9,6 +10,7 @@ threshold is out of reach, so that all stages run on every frame. The real model
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 import time
 from collections import Counter
@@ -16,10 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import simplejpeg
 import uvloop
 
-from loadtest.portrait import astronaut
+from benchmarks.setting import passing_jpegs
 from lunapass.client import Client
 from shared.protocol import Command
 from tests.support.service import ROOT, UNPACED, Service, free_port, running
@@ -66,7 +67,7 @@ def cpu_seconds(service: Service) -> dict[str, float]:
 
 async def measure(service: Service, seconds: float, sessions: int) -> Measured:
     """Load a service and count."""
-    picture = simplejpeg.encode_jpeg(astronaut(), quality=85, colorspace="BGR")
+    pictures = passing_jpegs()
     latencies: list[float] = []
     spread: Counter[str] = Counter()
     end = time.monotonic() + seconds
@@ -74,9 +75,10 @@ async def measure(service: Service, seconds: float, sessions: int) -> Measured:
     async def session() -> None:
         async with Client(service.url) as client:
             spread[str(client.session_id)[:2]] += 1
-            while time.monotonic() < end:
-                sent = time.monotonic()
-                await client.send_frame(picture)
+            for number in itertools.count():
+                if (sent := time.monotonic()) > end:
+                    return
+                await client.send_frame(pictures[number % len(pictures)])
                 answer = await client.receive()
                 if answer.command is Command.STATUS:
                     latencies.append(time.monotonic() - sent)
