@@ -16,7 +16,7 @@ from shared.estimation import Image
 SIZE = 192
 CROP_SCALE = 1.5
 """Side of the crop over the larger side of the face."""
-LEVEL_ENOUGH = radians(5)
+LEVEL_ENOUGH = radians(3)
 """Roll left in the crop with which the mesh is taken as it is; docs/performance.md has the cost."""
 MOST_PASSES = 4
 
