@@ -137,7 +137,8 @@ async def test_log_injection(service: Service) -> None:
     forged = '\n{"level": "info", "message": "forged"}\r\n\x1b[31m\u2028forged'
     for headers in ({"client": {"name": forged}}, {"session-id": forged, "resume-token": forged}):
         async with connect(service.url) as socket:
-            await socket.send(Codec.encode(Command.CONNECT, headers))
+            # Not by our codec, which writes no half of a surrogate pair.
+            await socket.send(json.dumps({"command": "CONNECT", "headers": headers}))
             with contextlib.suppress(ConnectionClosed):
                 await socket.recv()
                 await socket.send(forged)
@@ -184,7 +185,8 @@ async def test_absurd_headers_of_connect(service: Service) -> None:
     ]
     for headers in odd:
         async with connect(service.url) as socket:
-            await socket.send(Codec.encode(Command.CONNECT, headers))
+            # Not by our codec, which writes no half of a surrogate pair.
+            await socket.send(json.dumps({"command": "CONNECT", "headers": headers}))
             answer = json.loads(await socket.recv())
             assert answer["command"] in ("CONNECTED", "ERROR")
             if answer["command"] == "ERROR":
