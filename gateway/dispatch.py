@@ -83,16 +83,25 @@ class WorkerLink:
         """Jobs it may still be given."""
         return 0 if self.leaving else self.credit - len(self.leases) - self.reserved
 
+    @property
+    def finished(self) -> bool:
+        """Whether it leaves and owes nothing, so that its end is no loss."""
+        return self.leaving and not self.leases
+
 
 @dataclass
 class Tally:
-    """What the processes of one worker's name have done since the gateway's start."""
+    """What the processes of one worker's name have done since the gateway's start.
+
+    ``ended`` says that the last one left on purpose and that none has come after it yet.
+    """
 
     name: str
     pid: int = 0
     judged: int = 0
     lost: int = 0
     link: WorkerLink | None = None
+    ended: bool = False
 
     @property
     def jobs(self) -> int:
@@ -151,8 +160,8 @@ class Dispatcher:
 
     @property
     def tallies(self) -> list[Tally]:
-        """What each worker has done, also one that is lost now."""
-        return list(self._tallies.values())
+        """What each worker has done, also one that is lost now, but none that left on purpose."""
+        return [tally for tally in self._tallies.values() if not tally.ended]
 
     @property
     def slots(self) -> int:
@@ -339,7 +348,7 @@ class Dispatcher:
         self._workers[peer] = worker
         worker.watch = DeathWatch(worker.pid, partial(self._lose, worker, "dead"))
         tally = self._tallies.setdefault(ready.name, Tally(ready.name))
-        tally.pid, tally.link = ready.pid, worker
+        tally.pid, tally.link, tally.ended = ready.pid, worker, False
         log.info("worker ready", extra={"fields": {"worker": ready.name, "pid": ready.pid}})
 
     def _done(self, worker: WorkerLink, done: Done, estimate: bytes) -> None:
@@ -366,8 +375,7 @@ class Dispatcher:
         if worker.peer not in self._workers:
             return
         self._forget(worker)
-        gone_on_purpose = worker.leaving and not worker.leases
-        if not gone_on_purpose:
+        if not worker.finished:
             metrics.WORKERS_LOST.labels(reason).inc()
             self._tallies[worker.name].lost += 1
             log.error("worker lost", extra={"fields": {"worker": worker.name, "reason": reason}})
@@ -388,6 +396,6 @@ class Dispatcher:
         self._workers.pop(worker.peer, None)
         tally = self._tallies.get(worker.name)
         if tally is not None and tally.link is worker:
-            tally.link = None
+            tally.link, tally.ended = None, worker.finished
         if worker.watch is not None:
             worker.watch.close()

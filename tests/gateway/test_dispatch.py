@@ -7,7 +7,7 @@ import gc
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from shared.estimation import Capabilities, Estimate, Profile
 from shared.messages import (
     Done,
     Job,
+    Leaving,
     Message,
     Open,
     Ready,
@@ -140,6 +141,30 @@ async def test_a_done_without_estimate(rig: Rig) -> None:
     job = await rig.job()
     await rig.say(Done(job.lease, job.slot, job.generation))
     assert rig.estimates == []
+
+
+@pytest.mark.parametrize(
+    ("leaves", "states"), [(True, []), (False, ["lost"])], ids=["takes its leave", "dies"]
+)
+async def test_only_who_died_is_missed(rig: Rig, *, leaves: bool, states: list[str]) -> None:
+    """A worker that was stopped for good is not ``lost``; one that comes again counts on."""
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    ready = Ready("w", process.pid, 1, Capabilities(True, False, "x"), rig.slab.name)
+    await rig.say(ready)
+    rig.dispatcher.submit(session())
+    job = await rig.hear()
+    assert isinstance(job, Job)
+    await rig.say(Done(job.lease, job.slot, job.generation), GOOD)
+    if leaves:
+        await rig.say(Leaving())
+        assert [tally.state for tally in rig.dispatcher.tallies] == ["leaving"]
+    process.kill()
+    await process.wait()
+    await asyncio.sleep(0.05)
+    assert [tally.state for tally in rig.dispatcher.tallies] == states
+    await rig.say(replace(ready, pid=2**62))
+    (again,) = rig.dispatcher.tallies
+    assert (again.state, again.judged, again.lost) == ("idle", 1, len(states))
 
 
 async def test_a_worker_with_another_slab_gets_no_job(rig: Rig) -> None:
