@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from gateway.forwarded import address_of, networks
 from gateway.limits import TokenBucket
 from gateway.session import Session, is_identity
-from gateway.sessions import Sessions
+from gateway.sessions import CLIENT_LEFT, Sessions
 from shared.config import Config
 from shared.errors import ProtocolError
 from shared.protocol import CloseCode, Codec, Command, Frame, Text
@@ -248,7 +248,7 @@ class Connection:
             if isinstance(message, Frame):
                 self._sessions.accept(session, message.data)
             elif message.command is Command.DISCONNECT:
-                self._sessions.end(session, "client left")
+                self._sessions.end(session, CLIENT_LEFT)
             elif message.command is Command.CONNECT:
                 raise ProtocolError(
                     "CONNECT comes once", code="connect.twice", close_code=CloseCode.POLICY

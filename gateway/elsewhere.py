@@ -106,7 +106,7 @@ class ThroughStore(Elsewhere):
         log.info("session taken over elsewhere", extra={"fields": {"session": session.id}})
         if session.outlet is not None:
             session.outlet.close(CloseCode.REPLACED, "resumed elsewhere")
-        session.closing = True
+        session.closing = "elsewhere"
         session.active = session.waiting = None
         self._sessions.ask_forget(session)
         self._sessions.remove(session)

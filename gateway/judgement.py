@@ -165,4 +165,4 @@ class JudgementLink:
         if session.active is not None and session.active.estimate is not None:
             self.judge(session, session.active)
         if session.closing:
-            self.close_session(session, "closing")
+            self.close_session(session, session.closing)

@@ -16,7 +16,7 @@ UNKEPT = Counter(
     "lunapass_frames_unkept", "Frames not kept until their side effects are done", registry=REGISTRY
 )
 WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ["reason"], registry=REGISTRY)
-for outcome in ("accepted", "refused"):  # a series that is not there yet has no rate
+for outcome in ("accepted", "refused", "left"):  # a series that is not there yet has no rate
     SESSIONS.labels(outcome)
 for drop in Drop:
     FRAMES.labels("dropped", drop.value)

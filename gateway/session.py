@@ -96,6 +96,7 @@ class Session:
         known: set once the aggregator knows the session, so that it outlives this gateway.
         outlet: connection; None while the client is away.
         left: monotonic time at which the client went away.
+        closing: why the aggregator was asked to end it; empty when it was not.
         asked: monotonic time of the last question to the aggregator.
     """
 
@@ -117,7 +118,7 @@ class Session:
     left: float = 0.0
     seq: int = 0
     reconnects: int = 0
-    closing: bool = False
+    closing: str = ""
     asked: float = 0.0
     queued: bool = False
 

@@ -42,6 +42,9 @@ log = logging.getLogger(__name__)
 ASK_AGAIN_SECONDS = 3.0
 """More than any answer of the aggregator takes, but for questions that it asks others."""
 
+CLIENT_LEFT = "client left"
+"""Why a session ends whose client says DISCONNECT."""
+
 JUDGED = metrics.FRAMES.labels("status", "")
 
 
@@ -309,7 +312,7 @@ class Sessions:
             session.profile = verdict.profile
             self._answer(session, frame, parts[0].decode())
         if verdict.final and len(parts) > 1:
-            self._decide(session, parts[1].decode(), accepted=verdict.accepted)
+            self._decide(session, parts[1].decode(), _outcome(session, verdict))
         elif len(session.log) >= self._limits.logFrames:
             self.end(session, "log full")
         else:
@@ -331,14 +334,14 @@ class Sessions:
         if session.outlet is not None:
             session.outlet.send(status)
 
-    def _decide(self, session: Session, result: str, *, accepted: bool) -> None:
+    def _decide(self, session: Session, result: str, outcome: str) -> None:
         """Give the verdict to the client, once; a client that is away gets it when it resumes."""
         if session.result is not None:
             return
         session.result = result
-        metrics.SESSIONS.labels("accepted" if accepted else "refused").inc()
+        metrics.SESSIONS.labels(outcome).inc()
         seconds = round(time.monotonic() - session.begun, 2)
-        told = _fields(session, accepted=accepted, frames=session.seq, seconds=seconds)
+        told = _fields(session, outcome=outcome, frames=session.seq, seconds=seconds)
         log.info("session decided", extra=told)
         for frame in (session.active, session.waiting):
             if frame is not None and not frame.answered:
@@ -406,7 +409,7 @@ class Sessions:
     def end(self, session: Session, reason: str) -> None:
         """End a session from outside: the aggregator says the last word."""
         if session.result is None and not session.closing:
-            session.closing = True
+            session.closing = reason
             session.asked = time.monotonic()
             self.ask_close(session, reason)
 
@@ -434,7 +437,7 @@ class Sessions:
         """
         session.asked = now
         if session.closing:
-            self.ask_close(session, "asked again")
+            self.ask_close(session, session.closing)
         elif not session.known.is_set():
             self.ask_open(session)
         elif session.active is not None and session.active.estimate is not None:
@@ -457,6 +460,15 @@ class Sessions:
         self.elsewhere.forget(session)
         del self._sessions[session.id]
         self._count(session.address, -1)
+
+
+def _outcome(session: Session, verdict: Verdict) -> str:
+    """How a session ended; ``left`` when its client went away before any verdict."""
+    if verdict.accepted:
+        return "accepted"
+    ended_from_outside = verdict.seq == 0
+    gone = session.outlet is None or session.closing == CLIENT_LEFT
+    return "left" if ended_from_outside and gone else "refused"
 
 
 def _fields(session: Session, **more: object) -> dict[str, object]:

@@ -73,6 +73,7 @@ class Statistics(Collector):
                 "undecided": self._sessions.undecided,
                 "accepted": outcomes.get("accepted", 0),
                 "refused": outcomes.get("refused", 0),
+                "left": outcomes.get("left", 0),
             },
             "frames": {
                 "received": metrics.totals(metrics.RECEIVED)[""],

@@ -73,7 +73,7 @@ def test_a_run_reports_what_the_service_counted(service: Service, folder: Path) 
     frames = whole["frames"]
     assert frames["sent"] == frames["judged"] + sum(frames["dropped"].values())
     assert sessions["accepted"] == counted["sessions"]["accepted"] > 0
-    assert ended == counted["sessions"]["accepted"] + counted["sessions"]["refused"]
+    assert ended == sum(counted["sessions"][end] for end in ("accepted", "refused", "left"))
     assert whole["frames"]["sent"] >= counted["frames"]["received"] > 0
     assert 0 < whole["frames"]["judged"] <= counted["frames"]["judged"]
     assert set(report["service"]["memoryMegabytes"]) >= {"gateway", "aggregator", "worker-0"}

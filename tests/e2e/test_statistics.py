@@ -69,7 +69,7 @@ async def play(service: Service) -> int:
 def test_statistics_count_what_happened(played: Played) -> None:
     """Sessions, frames, codes and workers of a known history."""
     told: dict[str, Any] = played.service.get("/statistics").json()
-    assert told["sessions"] == {"open": 3, "undecided": 1, "accepted": 1, "refused": 1}
+    assert told["sessions"] == {"open": 3, "undecided": 1, "accepted": 1, "refused": 0, "left": 1}
     assert told["frames"]["received"] == FRAMES + 1 + BURST
     assert told["frames"]["judged"] == played.judged
     assert sum(told["frames"]["dropped"].values()) == played.dropped
@@ -119,9 +119,9 @@ def test_the_log_tells_of_each_verdict(played: Played) -> None:
     """One line a decided session: its id and numbers, nothing measured on the person."""
     lines = (played.service.directory / "log").read_text().splitlines()
     told = [json.loads(line) for line in lines if '"session decided"' in line]
-    assert sorted(line["accepted"] for line in told) == [False, True]
+    assert sorted(line["outcome"] for line in told) == ["accepted", "left"]
     assert {line["frames"] for line in told} == {0, FRAMES + 1}
-    known = {"time", "level", "role", "message", "session", "accepted", "frames", "seconds"}
+    known = {"time", "level", "role", "message", "session", "outcome", "frames", "seconds"}
     assert all(set(line) == known for line in told)
 
 

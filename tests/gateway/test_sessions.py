@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from gateway import metrics
 from gateway.session import PendingFrame, Session, digest
-from gateway.sessions import ASK_AGAIN_SECONDS, Sessions
+from gateway.sessions import ASK_AGAIN_SECONDS, CLIENT_LEFT, Sessions
 from shared.config import Config
 from shared.estimation import Estimate, Profile
 from shared.messages import Opened, Resumed, Verdict, encode_estimate
+from shared.protocol import CloseCode
 from tests.support.stamp import stamped_jpeg
 
 
@@ -28,6 +30,16 @@ class Neighbours:
         self.frames.append(session.active)
 
 
+class Listener:
+    """A client that is there."""
+
+    def send(self, text: str) -> None:
+        pass
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        pass
+
+
 @pytest.fixture
 def neighbours() -> Neighbours:
     return Neighbours()
@@ -39,7 +51,7 @@ def sessions(neighbours: Neighbours) -> Sessions:
     made.submit = neighbours.submit
     made.ask_open = lambda session: neighbours.asked.append("open")
     made.ask_verdict = lambda session, frame: neighbours.asked.append(f"verdict {frame.seq}")
-    made.ask_close = lambda session, reason: neighbours.asked.append("close")
+    made.ask_close = lambda session, reason: neighbours.asked.append(f"close: {reason}")
     return made
 
 
@@ -76,7 +88,37 @@ async def test_a_lost_question_is_asked_again(sessions: Sessions, neighbours: Ne
     sessions.end(session, "test")
     later(session)
     sessions.sweep()
-    assert neighbours.asked[4:] == ["close", "close"]
+    assert neighbours.asked[4:] == ["close: test", "close: test"]
+
+
+def outcomes() -> dict[str, int]:
+    return metrics.totals(metrics.SESSIONS, "outcome")
+
+
+ENDINGS = {
+    "says goodbye": (CLIENT_LEFT, True, 0, False, "left"),
+    "does not come back": ("client gone", False, 0, False, "left"),
+    "is away for all its time": ("session too long", False, 0, False, "left"),
+    "stays too long": ("session too long", True, 0, False, "refused"),
+    "is judged just before": (CLIENT_LEFT, True, 7, False, "refused"),
+    "is accepted just before": (CLIENT_LEFT, False, 0, True, "accepted"),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+async def test_who_leaves_before_a_verdict_is_not_refused(sessions: Sessions, ending: str) -> None:
+    """Counted as ``left``; what was judged counts as it was judged, also when the client goes."""
+    reason, stays, seq, accepted, expected = ENDINGS[ending]
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    if stays:
+        sessions.attach(session, Listener())
+    before = outcomes()
+    sessions.end(session, reason)
+    verdict = Verdict(session.id, seq, Profile.PASSIVE, final=True, accepted=accepted)
+    for _ in range(2):  # a repetition counts no more
+        sessions.receive(verdict, [b"", b"{}"])
+    grown = {name: count - before[name] for name, count in outcomes().items()}
+    assert grown == {"accepted": 0, "refused": 0, "left": 0, expected: 1}
 
 
 async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all(

@@ -41,6 +41,7 @@ def test_an_operator_watches_a_session(service: Service, browser: Any, stamps: F
     stamps.show(stamped_jpeg(1, 30))
     kiosk.wait_end("done")
     until(lambda: page.inner_text("#accepted") == "1")
+    assert (page.inner_text("#refused"), page.inner_text("#left")) == ("0", "0")
     shoot(page, "status")
     assert serious(page) == []
     assert faults == []

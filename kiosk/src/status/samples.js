@@ -5,7 +5,8 @@
  * @property {number} at seconds of the epoch
  * @property {number} uptimeSeconds
  * @property {string} version
- * @property {{open: number, undecided: number, accepted: number, refused: number}} sessions
+ * @property {{open: number, undecided: number, accepted: number, refused: number,
+ *   left: number}} sessions
  * @property {{received: number, judged: number, dropped: Record<string, number>}} frames
  * @property {Record<string, number>} failedChecks
  * @property {{p50: number | null, p95: number | null, p99: number | null, count: number}} latencyMs

@@ -98,13 +98,14 @@ function workerRow({ name, pid, state, jobs, judged, lost }) {
 /** @param {import("./samples.js").Statistics} last */
 function drawFacts(last) {
   const minutes = Math.floor(last.uptimeSeconds / 60);
-  const { accepted, refused } = last.sessions;
+  const { accepted, refused, left } = last.sessions;
   /** @type {Record<string, string>} */
   const facts = {
     version: last.version,
     uptime: `${Math.floor(minutes / 60)} h ${minutes % 60} min`,
     accepted: short(accepted),
     refused: short(refused),
+    left: short(left),
     slots: `${last.slots.free} of ${last.slots.total} free`,
     aggregator: last.aggregator.up ? "up" : "down",
   };
