@@ -52,10 +52,10 @@ def read_and_decode(data: bytes) -> None:
 
 @pytest.mark.parametrize("path", corpus("protocol", "json"), ids=lambda path: path.stem)
 def test_invalid_text(path: Path) -> None:
-    """Code and close code are as written."""
+    """Code and close code are as written, or one of them where Python's versions differ."""
     with pytest.raises(ProtocolError) as caught:
         Codec().decode(path.read_text())
-    assert f"{caught.value.code} {caught.value.close_code}" == expected(path)
+    assert f"{caught.value.code} {caught.value.close_code}" in expected(path).splitlines()
     assert_tells_no_internals(str(caught.value))
 
 
