@@ -11,12 +11,16 @@ from functools import partial
 from typing import Protocol
 
 from aggregator.effects.events import Event, SessionEnded
-from shared.messages import SinkHealth
+from shared.messages import END, SinkHealth
 
 log = logging.getLogger(__name__)
 
 REST_SECONDS = 0.5
 """Pause between two calls of ``rest`` while nothing is to be written."""
+
+
+Item = tuple[tuple[str, int], Event | None]
+"""An event's session and number, and the event, or None for an end that found no room."""
 
 
 class Sink(Protocol):
@@ -52,7 +56,8 @@ class Writer:
     Args:
         sink: where the events go.
         capacity: bytes that may wait. A frame over that loses its picture, over twice that it is
-            lost altogether; a session's end is lost over four times that only.
+            lost altogether; a session's end is lost over four times that only. Even then it keeps
+            its place in the queue, so that its session is settled in the end.
 
     Attributes:
         done: keys of the events that are written, or given up; whoever reads them takes them away.
@@ -61,7 +66,7 @@ class Writer:
     def __init__(self, sink: Sink, capacity: int) -> None:
         self._sink = sink
         self._capacity = capacity
-        self._queue: deque[Event] = deque()
+        self._queue: deque[Item] = deque()
         self._bytes = 0
         self._lost = 0
         self._faults = 0
@@ -81,16 +86,23 @@ class Writer:
 
     def put(self, event: Event) -> None:
         """Queue an event; never waits."""
+        key = (event.info.session, event.seq)
         with self._wake:
-            if self._bytes + event.size > self._capacity:
-                event = event.without_frame()
-            most = self._capacity * (4 if isinstance(event, SessionEnded) else 2)
-            if self._bytes + event.size > most:
+            fitting = self._fitting(event)
+            if fitting is not None:
+                self._bytes += fitting.size
+            else:
                 self._lost += 1
-                return
-            self._queue.append(event)
-            self._bytes += event.size
-            self._wake.notify()
+            if fitting is not None or event.seq == END:
+                self._queue.append((key, fitting))
+                self._wake.notify()
+
+    def _fitting(self, event: Event) -> Event | None:
+        """As much of an event as there is room for."""
+        if self._bytes + event.size > self._capacity:
+            event = event.without_frame()
+        most = self._capacity * (4 if isinstance(event, SessionEnded) else 2)
+        return event if self._bytes + event.size <= most else None
 
     def stop(self) -> None:
         """Let the thread end once it has written what is queued."""
@@ -105,10 +117,12 @@ class Writer:
     def _run(self) -> None:
         rested = 0.0
         while True:
-            event = self._next()
-            if event is not None:
-                self._guard(partial(self._sink.write, event))
-                self.done.append((event.info.session, event.seq))
+            item = self._next()
+            if item is not None:
+                key, event = item
+                if event is not None:
+                    self._guard(partial(self._sink.write, event))
+                self.done.append(key)
             elif self._stopping:
                 self._guard(self._sink.close)
                 return
@@ -116,16 +130,17 @@ class Writer:
                 self._guard(self._sink.rest)
                 rested = time.monotonic()
 
-    def _next(self) -> Event | None:
-        """Take the oldest event; None after a pause, or when the thread is to end."""
+    def _next(self) -> Item | None:
+        """Take the oldest item; None after a pause, or when the thread is to end."""
         with self._wake:
             if not self._queue and not self._stopping:
                 self._wake.wait(REST_SECONDS)
             if not self._queue:
                 return None
-            event = self._queue.popleft()
-            self._bytes -= event.size
-            return event
+            key, event = self._queue.popleft()
+            if event is not None:
+                self._bytes -= event.size
+            return key, event
 
     def _guard(self, work: Callable[[], None]) -> None:
         """Outlive whatever a sink raises; a fault that stays is told ever more rarely."""

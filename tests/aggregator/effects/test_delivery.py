@@ -124,6 +124,27 @@ def test_a_standing_plugin_holds_bounded_memory() -> None:
     assert len(recorder.events) + health.dropped == 1000
 
 
+def test_a_session_whose_end_is_lost_is_settled_all_the_same() -> None:
+    """In its turn, after what is queued before it; nothing of it is remembered then."""
+    recorder = Recorder()
+    recorder.gate.clear()
+    effects = Effects([recorder], CAPACITY)
+    effects.put(judged(1, 1))
+    filler = replace(ended(2, 1), result=bytes(10_000))
+    while not effects.settled().health[0].dropped:
+        effects.put(filler)
+    effects.put(replace(ended(1, 1), result=bytes(10_000)))
+    (health,) = effects.settled().health
+    assert health.dropped == 2
+    assert effects.settled().marks == ()
+    recorder.gate.set()
+    until(effects, 1, END)
+    assert info(1).session not in {e.info.session for e in recorder.events if e.seq == END}
+    assert not effects._marks
+    assert not effects._told
+    effects.close()
+
+
 def test_a_session_that_goes_on_elsewhere_is_not_told_of() -> None:
     """What is queued is written all the same; its marks are nobody's here any more."""
     recorder = Recorder()
