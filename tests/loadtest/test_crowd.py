@@ -16,17 +16,13 @@ from loadtest.gallery import Gallery
 from loadtest.plan import Plan, Profile
 from loadtest.tally import Tally
 from shared.protocol import Command
-from tests.support.scripted import RESULT, message, service
+from tests.support.scripted import RESULT, be_silent, message, say_farewell, service
 
 
 async def accept(socket: ServerConnection, _connect: dict[str, Any]) -> None:
     """Accept the first frame."""
     await socket.recv()
     await socket.send(message(Command.RESULT, RESULT))
-
-
-async def be_silent(socket: ServerConnection, _connect: dict[str, Any]) -> None:
-    await socket.wait_closed()
 
 
 @pytest.fixture(scope="module")
@@ -82,14 +78,7 @@ async def test_a_crowd_that_is_stopped_says_good_bye(
     gallery: Gallery, capsys: pytest.CaptureFixture[str], arrivals: bool
 ) -> None:
     """Long before the plan ends, and without a failure."""
-
-    async def polite(socket: ServerConnection, _connect: dict[str, Any]) -> None:
-        async for raw in socket:
-            if isinstance(raw, str):
-                await socket.send(message(Command.RESULT, {**RESULT, "isOk": False}))
-                return
-
-    async with service(polite) as url:
+    async with service(say_farewell) as url:
         plan = Plan(url, Profile("soak", 5, 3600, warm=0.0), arrivals=arrivals, prepare=0)
         crowd = Crowd(plan, gallery, 0, 1, time.monotonic())
         running = asyncio.create_task(crowd.run())

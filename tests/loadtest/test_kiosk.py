@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 from http import HTTPStatus
 from typing import Any
@@ -18,7 +17,7 @@ from loadtest.plan import Plan
 from loadtest.tally import CUT, LOST, UNJUDGED, Tally
 from shared.codes import Code
 from shared.protocol import Command
-from tests.support.scripted import RESULT, message, service, status
+from tests.support.scripted import RESULT, be_silent, message, say_farewell, service, status
 
 
 @pytest.fixture(scope="module")
@@ -144,16 +143,7 @@ async def test_nobody_there_is_a_failure(gallery: Gallery) -> None:
 
 async def test_an_impatient_person_says_good_bye(gallery: Gallery) -> None:
     """Who leaves is no failure; the service's last word is awaited."""
-
-    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
-        async for raw in socket:
-            if isinstance(raw, str):
-                assert json.loads(raw)["command"] == "DISCONNECT"
-                refused = {"isOk": False, "jwt": None, "errors": [40]}
-                await socket.send(message(Command.RESULT, refused))
-                return
-
-    async with service(script) as url:
+    async with service(say_farewell) as url:
         tally = await attend(url, gallery, fps=20.0, patience=0.3)
     assert tally.counts["left"] == 1
     assert not tally.failed
@@ -279,11 +269,7 @@ async def test_a_service_that_is_silent_fails(
 ) -> None:
     """However often frames are sent, and also when each waits for the answer before."""
     monkeypatch.setattr(module, "SILENCE", 0.3)
-
-    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
-        await socket.wait_closed()
-
-    async with service(script) as url:
+    async with service(be_silent) as url:
         tally = await attend(url, gallery, fps=fps)
     assert dict(tally.failed) == {"no answer": 1}
     assert tally.dropped[LOST] == tally.counts["sent"] > 0

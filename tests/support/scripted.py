@@ -24,6 +24,20 @@ def status(seq: int, *errors: int) -> str:
     return message(Command.STATUS, {"isOk": not errors, "errors": errors, "details": {}}, seq=seq)
 
 
+async def say_farewell(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+    """Judge nothing, and answer DISCONNECT with RESULT."""
+    async for raw in socket:
+        if isinstance(raw, str):
+            assert json.loads(raw)["command"] == Command.DISCONNECT.value
+            await socket.send(message(Command.RESULT, {"isOk": False, "jwt": None, "errors": [40]}))
+            return
+
+
+async def be_silent(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+    """Answer nothing."""
+    await socket.wait_closed()
+
+
 @asynccontextmanager
 async def service(script: Script, *, first: str = "", **options: Any) -> AsyncIterator[str]:
     """A service that answers CONNECT, with ``first`` or as it should, and then follows a script."""
