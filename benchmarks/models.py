@@ -15,12 +15,15 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from inference_pool.models import runtimes
 from inference_pool.models.manifest import ModelSpec, load_manifest
 from inference_pool.models.store import ModelStore, read_verified
+
+Floats = NDArray[np.float32]
 
 CHOICES = {"cpu": ("cpu", False), "cpu, rewritten": ("cpu", True), "openvino": ("openvino", False)}
 """Provider and use of the variant, by name."""
@@ -43,16 +46,21 @@ def sessions(directory: Path, spec: ModelSpec) -> dict[str, runtimes.Session]:
 
 def medians(loaded: dict[str, runtimes.Session], highest: float, rounds: int) -> dict[str, float]:
     """Run all choices in turn on random pixels from 0 to ``highest``; milliseconds by name."""
-    tensor = next(iter(loaded.values())).get_inputs()[0]
-    shape = [size if isinstance(size, int) else 1 for size in tensor.shape]
-    pixels = np.random.default_rng(0).random(shape, np.float32) * np.float32(highest)
+    feeds = {name: _random_pixels(session, highest) for name, session in loaded.items()}
     times: dict[str, list[float]] = {name: [] for name in loaded}
     for _ in range(rounds):
         for name, session in loaded.items():
             start = perf_counter()
-            session.run(None, {tensor.name: pixels})
+            session.run(None, feeds[name])
             times[name].append(1000 * (perf_counter() - start))
     return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def _random_pixels(session: runtimes.Session, highest: float) -> dict[str, Floats]:
+    (tensor,) = session.get_inputs()
+    shape = [size if isinstance(size, int) else 1 for size in tensor.shape]
+    random = np.random.default_rng(0)
+    return {tensor.name: random.random(shape, np.float32) * np.float32(highest)}
 
 
 def named_by(spec: ModelSpec, loaded: dict[str, float]) -> str:

@@ -56,6 +56,7 @@ class OpenVinoSession:
         core = self._runtime.Core()
         network = core.read_model(model)
         network.reshape({port: _fixed(port) for port in network.inputs})
+        network = _channels_last(self._runtime, network)
         self._inputs = [_tensor(port) for port in network.inputs]
         self._outputs = [_tensor(port) for port in network.outputs]
         self._numbers = {output.name: number for number, output in enumerate(self._outputs)}
@@ -138,6 +139,19 @@ def _may_make_code() -> bool:
     except OSError:
         return False
     return True
+
+
+def _channels_last(ov: Any, network: Any) -> Any:
+    """Let the network take its pictures with the channels last, as its kernels want them.
+
+    Else it would put every picture in order anew.
+    """
+    order = ov.preprocess.PrePostProcessor(network)
+    for number, port in enumerate(network.inputs):
+        if len(port.shape) == 4 and port.shape[1] == 3:
+            order.input(number).tensor().set_layout(ov.Layout("NHWC"))
+            order.input(number).model().set_layout(ov.Layout("NCHW"))
+    return order.build()
 
 
 def _fixed(port: Any) -> list[int]:

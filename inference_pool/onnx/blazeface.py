@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_pool.onnx.face import DetectedFace
-from inference_pool.onnx.geometry import Points, width_and_height
+from inference_pool.onnx.geometry import Points, shrunk
 from inference_pool.onnx.network import Floats, Network
 from shared.estimation import Box, Image
 
@@ -40,8 +40,7 @@ class BlazeFace:
     OUTPUTS = ("scores_16", "scores_32", "boxes_16", "boxes_32")
 
     def __init__(self, session: Any) -> None:
-        self._network = Network(session, (1, 3, SIZE, SIZE), rgb=True, scale=1 / 127.5, offset=-1.0)
-        self._canvas: Image = np.zeros((SIZE, SIZE, 3), np.uint8)
+        self._network = Network(session, (SIZE, SIZE), rgb=True, scale=1 / 127.5, offset=-1.0)
         self._anchors = np.concatenate(
             [_anchors(stride, count) for stride, count in ANCHORS_PER_CELL.items()]
         )
@@ -56,8 +55,8 @@ class BlazeFace:
             The faces. ``points`` are (6, 2): eyes and nose tip as ever, then the mouth's centre
             and both ears in place of the mouth's corners.
         """
-        shrink = self._letterbox(image)
-        found = self._network.run(self._canvas, self.OUTPUTS)
+        picture, shrink = shrunk(image, SIZE, cv2.INTER_AREA)
+        found = self._network.run(picture, self.OUTPUTS)
         logits = np.concatenate(found[:2], axis=1)[0, :, 0]
         likely = np.flatnonzero(logits >= _logit(LEAST_SCORE))
         if not likely.size:
@@ -65,18 +64,6 @@ class BlazeFace:
         boxes = np.concatenate(found[2:], axis=1)[0, likely]
         scores = (1 / (1 + np.exp(-logits[likely]))).astype(np.float32)
         return self._faces(scores, boxes, self._anchors[likely], shrink)
-
-    def _letterbox(self, image: Image) -> float:
-        """Scale the image into the canvas's upper left corner; answer pixels per canvas pixel."""
-        width, height = width_and_height(image)
-        shrink = max(height, width) / SIZE
-        size = max(1, round(width / shrink)), max(1, round(height / shrink))
-        self._canvas[size[1] :] = 0
-        self._canvas[:, size[0] :] = 0
-        cv2.resize(
-            image, size, dst=self._canvas[: size[1], : size[0]], interpolation=cv2.INTER_AREA
-        )
-        return shrink
 
     @staticmethod
     def _faces(scores: Floats, boxes: Floats, anchors: Points, shrink: float) -> list[DetectedFace]:

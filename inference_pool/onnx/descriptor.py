@@ -34,9 +34,7 @@ class MobileFaceNet:
     """
 
     def __init__(self, session: Any) -> None:
-        self._network = Network(
-            session, (1, 3, SIZE, SIZE), rgb=True, scale=1 / 128, offset=-127.5 / 128
-        )
+        self._network = Network(session, (SIZE, SIZE), rgb=True, scale=1 / 128, offset=-127.5 / 128)
         self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
 
     def describe(self, image: Image, points: Points) -> bytes:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from inference_pool.onnx.face import DetectedFace
-from inference_pool.onnx.geometry import Points, width_and_height
+from inference_pool.onnx.geometry import Points, shrunk
 from inference_pool.onnx.network import Floats, Network
 from shared.estimation import Box, Image
 
@@ -37,9 +37,7 @@ class YuNet:
     )
 
     def __init__(self, session: Any) -> None:
-        self._network = Network(session, (1, 3, SIZE, SIZE), rgb=False)
-        self._canvas: Image = np.zeros((SIZE, SIZE, 3), np.uint8)
-        self._size = (SIZE, SIZE)
+        self._network = Network(session, (SIZE, SIZE), rgb=False)
         self._grids = [_cells(stride) for stride in STRIDES]
 
     def detect(self, image: Image) -> list[DetectedFace]:
@@ -51,24 +49,13 @@ class YuNet:
         Returns:
             The faces. ``points`` are (5, 2): eyes, nose tip and mouth corners.
         """
-        shrink = self._letterbox(image)
-        candidates = list(self._likely(self._network.run(self._canvas, self.OUTPUTS)))
+        picture, shrink = shrunk(image, SIZE)
+        candidates = list(self._likely(self._network.run(picture, self.OUTPUTS)))
         if not candidates:
             return []
         scores, rectangles, points = map(np.concatenate, zip(*candidates, strict=True))
         scale = np.float32(shrink)
         return _best(scores, rectangles * scale, points * scale)
-
-    def _letterbox(self, image: Image) -> float:
-        """Scale the image into the canvas's upper left corner; answer pixels per canvas pixel."""
-        width, height = width_and_height(image)
-        shrink = max(height, width) / SIZE
-        size = max(1, round(width / shrink)), max(1, round(height / shrink))
-        if size != self._size:  # nothing may be left of a larger picture
-            self._canvas[:] = 0
-            self._size = size
-        cv2.resize(image, size, dst=self._canvas[: size[1], : size[0]])
-        return shrink
 
     def _likely(self, found: list[Floats]) -> Iterator[Candidates]:
         """Decode the cells that may hold a face, stride by stride."""

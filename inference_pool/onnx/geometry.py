@@ -97,6 +97,16 @@ def width_and_height(image: Image) -> tuple[int, int]:
     return int(image.shape[1]), int(image.shape[0])
 
 
+def shrunk(
+    image: Image, longest: int, interpolation: int = cv2.INTER_LINEAR
+) -> tuple[Image, float]:
+    """Scale an image so that its longer side has a length; also answer the factor back."""
+    width, height = width_and_height(image)
+    factor = max(height, width) / longest
+    size = max(1, round(width / factor)), max(1, round(height / factor))
+    return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8), factor
+
+
 def line_angle(start: Points, end: Points) -> float:
     """Clockwise angle in radians of the line between two points from the picture's x axis."""
     return atan2(end[1] - start[1], end[0] - start[0])

@@ -44,9 +44,7 @@ class GlassesKind:
     """
 
     def __init__(self, session: Any | None) -> None:
-        self._network = (
-            Network(session, (1, HEIGHT, WIDTH, 3), rgb=True) if session is not None else None
-        )
+        self._network = Network(session, (HEIGHT, WIDTH), rgb=True) if session is not None else None
         self._crop: Image = np.empty((HEIGHT, WIDTH, 3), np.uint8)
 
     def tell(self, image: Image, mesh: Points) -> Glasses:

@@ -36,7 +36,7 @@ class MiniFasNets:
 
     def __init__(self, v2: Any, v1se: Any) -> None:
         self._networks = [
-            (Network(session, (1, 3, SIZE, SIZE), rgb=False), scale)
+            (Network(session, (SIZE, SIZE), rgb=False), scale)
             for session, scale in zip((v2, v1se), SCALES.values(), strict=True)
         ]
         self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)

@@ -37,7 +37,7 @@ class FaceMesh:
     """
 
     def __init__(self, session: Any) -> None:
-        self._network = Network(session, (1, 3, SIZE, SIZE), rgb=True, scale=1 / 255)
+        self._network = Network(session, (SIZE, SIZE), rgb=True, scale=1 / 255)
         self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
 
     def fit(self, image: Image, face: DetectedFace) -> Points:

@@ -14,6 +14,8 @@ from shared.estimation import Image
 
 Floats = NDArray[np.float32]
 
+CHANNELS = 3
+
 
 class Network:
     """Runs a model of one picture input.
@@ -22,8 +24,8 @@ class Network:
     times slower: no person should have to wait for it.
 
     Args:
-        session: a session of one of the runtimes.
-        shape: the input's shape, (1, 3, height, width) or (1, height, width, 3).
+        session: a session of one of the runtimes; its channels come first or last.
+        size: height and width of the input.
         rgb: whether the model wants RGB instead of BGR.
         scale: factor from pixel values 0..255 to the model's range.
         offset: summand after the factor.
@@ -38,30 +40,23 @@ class Network:
     def __init__(
         self,
         session: Any,
-        shape: tuple[int, int, int, int],
+        size: tuple[int, int],
         *,
         rgb: bool,
         scale: float = 1.0,
         offset: float = 0.0,
     ) -> None:
-        inputs = session.get_inputs()
-        found = [size for size in inputs[0].shape if isinstance(size, int)]
-        if len(inputs) != 1 or found not in (list(shape), list(shape[1:])):
-            raise ModelError(
-                f"a model has an input of shape {inputs[0].shape}, expected {list(shape)};"
-                " fetch the models again with 'lunapass models pull'"
-            )
+        shape = _picture(session, size)
         self._session = session
-        self._name = inputs[0].name
+        self._name = session.get_inputs()[0].name
         self.outputs = [output.name for output in session.get_outputs()]
-        self._input: Floats = np.zeros(shape, np.float32)
-        self._channels_last = shape[3] == 3
+        self._channels_last = shape[-1] == CHANNELS
         self._rgb = rgb
         self._scale, self._offset = np.float32(scale), np.float32(offset)
-        self._arranged: Image = np.empty(shape[1:], np.uint8)
-        self._planes = list(self._arranged[::-1] if rgb else self._arranged)
+        self._input: Floats = np.zeros((1, *shape), np.float32)
+        self._make_room(size)
         try:
-            self.run(np.zeros(shape[1:] if self._channels_last else (*shape[2:], 3), np.uint8))
+            self.run(np.zeros((*size, CHANNELS), np.uint8))
         except EstimationError as error:
             raise ModelError(str(error)) from error
 
@@ -69,7 +64,8 @@ class Network:
         """Run the model on one picture.
 
         Args:
-            picture: BGR picture of the input's size.
+            picture: BGR picture of the input's size; a smaller one is put into the upper left
+                corner of a black one.
             outputs: names of the outputs wanted; None for all, in the model's order.
 
         Returns:
@@ -90,6 +86,8 @@ class Network:
 
         Bytes are brought into order before they become numbers of four times their size.
         """
+        if picture.shape[:2] != self._size:
+            self._make_room(picture.shape[:2])
         arranged = self._arranged
         if not self._channels_last:
             cv2.split(picture, self._planes)
@@ -98,8 +96,37 @@ class Network:
         else:
             arranged = picture
         if self._scale == 1:
-            np.copyto(self._input[0], arranged)
+            np.copyto(self._filled, arranged)
         else:
-            np.multiply(arranged, self._scale, out=self._input[0])
+            np.multiply(arranged, self._scale, out=self._filled)
         if self._offset:
-            self._input += self._offset
+            self._filled += self._offset
+
+    def _make_room(self, size: tuple[int, ...]) -> None:
+        """Prepare for pictures of a size; what they leave is black."""
+        height, width = self._size = size
+        self._input[:] = self._offset
+        if self._channels_last:
+            self._filled = self._input[0, :height, :width]
+        else:
+            self._filled = self._input[0, :, :height, :width]
+        self._arranged: Image = np.empty(self._filled.shape, np.uint8)
+        self._planes = list(self._arranged[::-1] if self._rgb else self._arranged)
+
+
+def _picture(session: Any, size: tuple[int, int]) -> tuple[int, ...]:
+    """Return the shape of the one picture that a model takes, its channels first or last.
+
+    Raises:
+        ModelError: the model takes something else.
+    """
+    inputs = session.get_inputs()
+    batch, *picture = inputs[0].shape
+    one = batch == 1 or not isinstance(batch, int)
+    first, last = (CHANNELS, *size), (*size, CHANNELS)
+    if len(inputs) != 1 or not one or tuple(picture) not in (first, last):
+        raise ModelError(
+            f"a model has an input of shape {inputs[0].shape}, expected {[1, *first]};"
+            " fetch the models again with 'lunapass models pull'"
+        )
+    return tuple(picture)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_pool.onnx.geometry import Square, distance, line_angle, quantile, ramp
+from inference_pool.onnx.geometry import Square, distance, line_angle, quantile, ramp, shrunk
 
 finite = st.floats(-1000, 1000)
 
@@ -69,6 +69,16 @@ def test_cut_is_a_warp_of_the_whole_frame(
     picture = square.cut(frame, np.full((64, 64, 3), 7, np.uint8))
     whole = cv2.warpAffine(frame, square._matrix(), (64, 64))
     assert np.abs(picture.astype(int) - whole).max() <= 2
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (300, 900), (20, 30), (1, 2000)])
+def test_shrunk_to_a_longest_side(width: int, height: int) -> None:
+    """The longer side has the length, the other keeps the aspect and at least a pixel."""
+    image = np.zeros((height, width, 3), np.uint8)
+    picture, factor = shrunk(image, 320)
+    assert max(picture.shape) == 320
+    assert factor * 320 == max(width, height)
+    assert min(picture.shape[:2]) == max(1, round(min(width, height) / factor))
 
 
 @pytest.mark.parametrize(("value", "mapped"), [(-1, 0), (2, 0), (3, 0.5), (4, 1), (9, 1)])

@@ -36,7 +36,7 @@ class Session:
 
 def seen_by(shape: tuple[int, int, int, int], **options: Any) -> np.ndarray:
     session = Session(shape)
-    Network(session, shape, **options).run(PICTURE)
+    Network(session, (2, 4), **options).run(PICTURE)
     return session.seen[-1]
 
 
@@ -61,7 +61,7 @@ def test_scale_and_offset() -> None:
 def test_offset_does_not_add_up() -> None:
     """The reused input is filled anew for each picture."""
     session = Session((1, 3, 2, 4))
-    network = Network(session, (1, 3, 2, 4), rgb=False, offset=-1.0)
+    network = Network(session, (2, 4), rgb=False, offset=-1.0)
     network.run(PICTURE)
     network.run(PICTURE)
     assert np.array_equal(session.seen[-1], session.seen[-2])
@@ -69,20 +69,43 @@ def test_offset_does_not_add_up() -> None:
 
 def test_free_batch_size_is_accepted() -> None:
     """A model whose batch size is a name fits as well."""
-    Network(Session(("batch", 3, 2, 4)), (1, 3, 2, 4), rgb=False)
+    Network(Session(("batch", 3, 2, 4)), (2, 4), rgb=False)
 
 
-@pytest.mark.parametrize("session", [Session((1, 3, 2, 5)), Session((1, 3, 2, 4), failing=True)])
+@pytest.mark.parametrize("shape", [(1, 3, 2, 4), (1, 2, 4, 3)])
+@pytest.mark.parametrize("offset", [0.0, -1.0])
+def test_a_smaller_picture_lies_in_the_corner_of_a_black_one(shape: Any, offset: float) -> None:
+    """Nothing is left of the larger picture before it, nor of the smaller one after."""
+    session = Session(shape)
+    network = Network(session, (2, 4), rgb=False, offset=offset)
+    black = np.zeros_like(PICTURE)
+    for height, width in ((2, 4), (1, 2), (2, 1), (2, 4)):
+        network.run(PICTURE[:height, :width])
+        padded = black.copy()
+        padded[:height, :width] = PICTURE[:height, :width]
+        network.run(padded)
+        assert np.array_equal(session.seen[-1], session.seen[-2])
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        Session((1, 3, 2, 5)),
+        Session((2, 3, 2, 4)),
+        Session((3, 2, 4)),
+        Session((1, 3, 2, 4), failing=True),
+    ],
+)
 def test_unfit_model_does_not_start(session: Session) -> None:
     """A model of another input, or one that cannot run, is found when it is loaded."""
     with pytest.raises(ModelError):
-        Network(session, (1, 3, 2, 4), rgb=False)
+        Network(session, (2, 4), rgb=False)
 
 
 def test_runtime_failure_is_an_estimation_error() -> None:
     """A failing run fails the stage, not the process."""
     session = Session((1, 3, 2, 4))
-    network = Network(session, (1, 3, 2, 4), rgb=False)
+    network = Network(session, (2, 4), rgb=False)
     session.failing = True
     with pytest.raises(EstimationError, match="broken"):
         network.run(PICTURE)
