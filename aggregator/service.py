@@ -14,6 +14,7 @@ import signal
 import time
 import uuid
 from collections import deque
+from dataclasses import replace
 from functools import partial
 
 import msgpack
@@ -167,7 +168,7 @@ class Aggregator:
         if isinstance(message, Judge):
             self._judge(peer, message, body[1], body[2] if len(body) > 2 else None)
         elif isinstance(message, Open):
-            self._open(peer, message, body[0])
+            self._open(peer, message)
         elif isinstance(message, Resume):
             self._resume(peer, message)
         elif isinstance(message, Forget):
@@ -179,13 +180,21 @@ class Aggregator:
         if not self._channel.send([peer, *parts]):
             log.error("the gateway cannot be reached; it will ask again")
 
-    def _open(self, peer: bytes, message: Open, raw: bytes) -> None:
+    def _open(self, peer: bytes, message: Open) -> None:
         entry = self._entries.get(message.session)
         if entry is None:
-            session = Session(message, self._registry.plugins(), self._config.LIVENESS)
-            entry = Entry(session, raw, settled=message.settled)
+            entry = self._begin(message)
             self._entries[message.session] = entry
-        self._send(peer, encode(Opened(message.session, entry.session.context.profile)))
+        opened, profile = entry.session.opened, entry.session.context.profile
+        self._send(peer, encode(Opened(opened.session, profile, opened.plugins)))
+
+    def _begin(self, message: Open) -> Entry:
+        opened = replace(message, plugins=self._registry.digest)
+        if message.replay and message.plugins not in ("", opened.plugins):
+            fields = {"session": message.session}
+            log.warning("session judged again by other plugins", extra={"fields": fields})
+        session = Session(opened, self._registry.plugins(), self._config.LIVENESS)
+        return Entry(session, encode(opened), settled=message.settled)
 
     def _judge(self, peer: bytes, message: Judge, raw: bytes, frame: bytes | None) -> None:
         entry = self._entries.get(message.session)

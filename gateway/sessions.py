@@ -8,6 +8,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgpack
 
@@ -294,6 +295,7 @@ class Sessions:
             return
         if isinstance(message, Opened):
             session.known.set()
+            session.opened = replace(session.opened, plugins=message.plugins)
             if session.profile is None:
                 session.profile = message.profile
             self.advance(session)

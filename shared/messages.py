@@ -143,7 +143,8 @@ class GatewayHello:
 class Open:
     """A session begins. ``at`` is in seconds of the epoch; ``seed`` feeds the plugins' chance.
 
-    In a replay, ``settled`` is the last frame (or ``END``) whose side effects are done.
+    In a replay, ``settled`` is the last frame (or ``END``) whose side effects are done, and
+    ``plugins`` is what ``Opened`` told.
     """
 
     incarnation: Name
@@ -155,6 +156,7 @@ class Open:
     client: Annotated[str, Field(max_length=8192)] = "{}"
     replay: bool = False
     settled: Natural = 0
+    plugins: Name = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,10 +216,14 @@ class Welcome:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session is known; ``profile`` is that of its first frame."""
+    """A session is known; ``profile`` is that of its first frame.
+
+    ``plugins`` tells by which plugins, as they are configured, it is judged.
+    """
 
     session: SessionId
     profile: Profile
+    plugins: Name = ""
 
 
 @dataclass(frozen=True, slots=True)

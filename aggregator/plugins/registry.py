@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterator
 
@@ -50,6 +51,9 @@ class Registry:
     Raises:
         ConfigError: a plugin is on that cannot be had, or its arguments do not fit; silently
             leaving out a check would let people in.
+
+    Attributes:
+        digest: tells apart configurations by which sessions are judged differently.
     """
 
     def __init__(self, config: Config) -> None:
@@ -59,6 +63,7 @@ class Registry:
             **dict(_of_user(config)),
             **dict(_built_in(config, DECIDING)),
         }
+        self.digest = _digest(config)
 
     def plugins(self) -> list[Plugin]:
         """Make one session's plugins, in the order they run.
@@ -107,6 +112,12 @@ def _of_user(config: Config) -> Iterator[tuple[str, Maker]]:
             raise
         except Exception as error:  # as with the module: any fault is a fault of the start
             raise ConfigError(f'[MIDDLEWARES.WS."{name}"] cannot start: {error!r}') from error
+
+
+def _digest(config: Config) -> str:
+    plugins = config.MIDDLEWARES.WS.model_dump_json(exclude=set(EFFECTS))
+    told = (config.LIVENESS.model_dump_json(), config.CHECKS.model_dump_json(), plugins)
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 def _check(config: Config) -> None:

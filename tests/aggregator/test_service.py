@@ -6,11 +6,41 @@ import asyncio
 from pathlib import Path
 from typing import Any, NoReturn
 
+import msgpack
 import pytest
 
 from aggregator.verdict import VerdictWriter
-from shared.messages import Opened, Resume
+from shared.messages import Open, Opened, Resume, decode
 from tests.support.judge import DIGEST, SESSION, judging, plugin_config
+
+
+@pytest.mark.parametrize(
+    ("plugins", "told"), [({}, 0), ({"FileLogger": None}, 0), ({"AggregateLiveness": None}, 1)]
+)
+async def test_a_replay_by_other_plugins_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, plugins: dict[str, Any], told: int
+) -> None:
+    """Only where they judge otherwise, and once: the session is theirs from then on."""
+    if "FileLogger" in plugins:
+        plugins = {"FileLogger": {"path": str(tmp_path / "LOGS")}}
+    names: list[str] = []
+    async with judging(plugin_config({}), tmp_path) as gateway:
+        names.append((await gateway.open()).plugins)
+    for _ in range(2):
+        async with judging(plugin_config(plugins), tmp_path) as gateway:
+            replay = Open(
+                gateway.incarnation, SESSION, 1000.0, 7, DIGEST, replay=True, plugins=names[-1]
+            )
+            gateway.send(replay)
+            names.append((await gateway.receive())[0].plugins)
+            gateway.send(Resume(gateway.incarnation, SESSION, DIGEST))
+            _, parts = await gateway.receive()
+            handed_over = decode(msgpack.unpackb(parts[0])[0])
+            assert isinstance(handed_over, Open)
+            assert handed_over.plugins == names[-1]  # to a gateway that knows nothing
+    assert caplog.text.count("judged again by other plugins") == told
+    assert (names[0] != names[1]) == bool(told)
+    assert names[1] == names[2]
 
 
 async def test_a_fault_in_an_abandoned_session_ends_no_other(

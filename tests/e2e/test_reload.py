@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import signal
 from collections.abc import Iterator
 
@@ -43,6 +45,12 @@ async def show(client: Client) -> Answer:
     return await client.receive()
 
 
+async def refused(client: Client) -> None:
+    """Show a frame that gets a verdict, but is not live."""
+    await client.send_frame(stamped_jpeg(1, 1))
+    assert not (await client.receive()).body["isOk"]
+
+
 async def test_running_sessions_keep_their_plugins(service: Service) -> None:
     """A plugin that is turned on is asked in the sessions that begin from now on."""
     async with Client(service.url) as before:
@@ -52,6 +60,35 @@ async def test_running_sessions_keep_their_plugins(service: Service) -> None:
             assert (await after.receive()).body["isOk"]
         assert (await show(before)).body["isOk"]
         assert (await before.receive()).body["isOk"]
+
+
+AGAIN = "session judged again by other plugins"
+
+
+async def test_a_death_after_a_reload_is_told(service: Service) -> None:
+    """The replay goes by the new plugins, as the log tells once; by the same it tells nothing."""
+
+    def told() -> list[str]:
+        lines = (service.directory / "log").read_text().splitlines()
+        return [json.loads(line)["session"] for line in lines if AGAIN in line]
+
+    def kill() -> None:
+        os.kill(service.pids("aggregator")[0], signal.SIGKILL)
+
+    async with Client(service.url) as client:
+        await refused(client)
+        kill()
+        await refused(client)
+        assert told() == []
+        await reload(service, SEVERAL)
+        kill()
+        await refused(client)
+        kill()
+        await refused(client)
+        assert told() == [client.session_id]
+        while not (await show(client)).body["isOk"]:
+            pass
+        assert (await client.receive()).body["isOk"]
 
 
 async def test_thresholds_count_from_the_next_frame(service: Service) -> None:

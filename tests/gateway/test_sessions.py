@@ -121,6 +121,14 @@ async def test_who_leaves_before_a_verdict_is_not_refused(sessions: Sessions, en
     assert grown == {"accepted": 0, "refused": 0, "left": 0, expected: 1}
 
 
+async def test_a_replay_tells_by_what_the_session_was_judged(sessions: Sessions) -> None:
+    """Each aggregator names its plugins; the next one is told the last name."""
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    for name in ("first", "second"):
+        sessions.receive(Opened(session.id, Profile.PASSIVE, name), [])
+        assert session.opened.plugins == name
+
+
 async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all(
     sessions: Sessions, neighbours: Neighbours
 ) -> None:
