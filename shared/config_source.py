@@ -66,8 +66,7 @@ class ConfigSource:
         old, new = self.config, fresh
         names = [name for name in Config.model_fields if name not in TAKEN]
         plugins = _changed(WRITERS, old.MIDDLEWARES.WS, new.MIDDLEWARES.WS)
-        request = _changed(["REQUEST"], old.MIDDLEWARES, new.MIDDLEWARES)
-        return [*_changed(names, old, new), *plugins, *request]
+        return [*_changed(names, old, new), *plugins]
 
 
 def _changed(names: Iterable[str], old: Section, new: Section) -> list[str]:
@@ -78,4 +77,4 @@ def _without_writers(fresh: Config, running: Config) -> MiddlewaresSection:
     """The new plugins with those that need a restart as they are."""
     kept = {name: getattr(running.MIDDLEWARES.WS, name) for name in WRITERS}
     plugins = fresh.MIDDLEWARES.WS.model_copy(update=kept)
-    return running.MIDDLEWARES.model_copy(update={"WS": plugins})
+    return fresh.MIDDLEWARES.model_copy(update={"WS": plugins})

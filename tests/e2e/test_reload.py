@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from lunapass.client import Answer, Client
 from tests.support.service import UNPACED, Service, running
@@ -60,6 +61,31 @@ async def test_running_sessions_keep_their_plugins(service: Service) -> None:
             assert (await after.receive()).body["isOk"]
         assert (await show(before)).body["isOk"]
         assert (await before.receive()).body["isOk"]
+
+
+PASSWORD = """[MIDDLEWARES.REQUEST.BasicAuth]
+isEnabled = 1
+args.username = "kiosk"
+args.password = "first"
+"""
+
+
+async def test_a_password_is_changed(service: Service) -> None:
+    """For whoever connects from now on; the old one is worth nothing, a session goes on."""
+    async with Client(service.url) as before:
+        await reload(service, PASSWORD)
+        with pytest.raises(InvalidStatus, match="401"):
+            await Client(service.url).__aenter__()
+        async with Client(service.url, username="kiosk", password="first"):
+            pass
+        config = service.directory / "config.toml"
+        config.write_text(config.read_text().replace('"first"', '"second"'))
+        await reload(service, "")
+        with pytest.raises(InvalidStatus, match="401"):
+            await Client(service.url, username="kiosk", password="first").__aenter__()
+        async with Client(service.url, username="kiosk", password="second"):
+            pass
+        assert (await show(before)).body["isOk"]
 
 
 AGAIN = "session judged again by other plugins"

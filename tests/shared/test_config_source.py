@@ -19,15 +19,18 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_thresholds_and_plugins_are_taken(file: Path) -> None:
+def test_thresholds_and_plugins_are_taken(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     """LIVENESS, CHECKS and MIDDLEWARES are renewed."""
     source = ConfigSource(file)
     file.write_text(
         KEY + "[LIVENESS.THRESHOLDS]\nyaw = 5\n[CHECKS]\nframeWidth = 400\n"
         "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n"
+        '[MIDDLEWARES.REQUEST.BasicAuth]\nisEnabled = 1\nargs.origin = "https://a"\n'
     )
     fresh = source.again(source.config)
     assert fresh is not None
+    assert "need a restart" not in caplog.text
+    assert fresh.MIDDLEWARES.REQUEST.BasicAuth.args.origin == "https://a"
     assert fresh.LIVENESS.THRESHOLDS.yaw == 5
     assert fresh.CHECKS.frameWidth == 400
     assert fresh.MIDDLEWARES.WS.Bestshot.isEnabled
