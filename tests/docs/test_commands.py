@@ -1,0 +1,86 @@
+"""What the texts tell a reader to type exists: commands with their options, targets, keys."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from lunapass.cli import cli
+from shared.config import Config
+from shared.config_base import Section
+from shared.config_video import VideoConfig
+
+ROOT = Path(__file__).parents[2]
+TEXTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+
+
+@pytest.fixture(params=TEXTS, ids=lambda path: path.name)
+def text(request: pytest.FixtureRequest) -> str:
+    return str(request.param.read_text())
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """Words after ``lunapass``, at the beginning of a line of code or within backticks."""
+    for line in re.findall(r"^(?:\.venv/bin/)?lunapass +(\w.*)$|`lunapass +(\w[^`]*)`", text, re.M):
+        yield shlex.split("".join(line).split(" #")[0], comments=True)
+
+
+def unknown(words: list[str]) -> list[str]:
+    """Options, and names of subcommands, that a command line has and the program has not."""
+    command: click.Command = cli
+    context = click.Context(command)
+    wrong: list[str] = []
+    for word in words:
+        if isinstance(command, click.Group) and re.fullmatch(r"[a-z-]+", word):
+            if (found := command.get_command(context, word)) is None:
+                return [*wrong, word]
+            command = found
+        elif word.startswith("-"):
+            known = {name for param in command.params for name in param.opts}
+            known |= {name for param in command.params for name in param.secondary_opts}
+            wrong += [word] if word.split("=")[0] not in known else []
+    return wrong
+
+
+def test_commands_exist(text: str) -> None:
+    """As the program's own help has them."""
+    wrong = [(words, unknown(words)) for words in commands(text)]
+    assert [pair for pair in wrong if pair[1]] == []
+
+
+def test_the_texts_tell_commands() -> None:
+    """The search above finds something to judge, and would find a mistake."""
+    found = [words for path in TEXTS for words in commands(path.read_text())]
+    assert len(found) > 40
+    assert sum(word.startswith("--") for words in found for word in words) > 15
+    assert unknown(["models", "fetch"]) == ["fetch"]
+    assert unknown(["load", "URL", "--crowd", "3", "--people", "3"]) == ["--crowd"]
+
+
+def test_targets_exist(text: str) -> None:
+    """Those of the Makefile."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = re.findall(r"^make ([a-z -]+)|`make ([a-z -]+)", text, re.M)
+    assert {word for pair in named for word in "".join(pair).split()} <= targets
+
+
+def keys(section: type[Section], prefix: str = "") -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        yield prefix + name
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, Section):
+            yield from keys(inner, f"{prefix}{name}.")
+
+
+def test_keys_exist(text: str) -> None:
+    """A key with its section, such as ``LIMITS.sessions``, is one of the two configurations."""
+    known = {*keys(Config), *keys(VideoConfig)}
+    sections = {key.split(".")[0] for key in known}
+    named = set(re.findall(r"\b((?:[A-Z][A-Z_]+\.)+[a-z]\w+)\b(?!-)", text))
+    named = {name for name in named if name.split(".")[0] in sections}
+    assert named <= known
