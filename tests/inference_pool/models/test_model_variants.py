@@ -102,6 +102,32 @@ def test_difference_is_seen(monkeypatch, prelu_network):
         variants.verified_variant(prelu_network(), "prelu", "tiny.onnx")
 
 
+@pytest.mark.parametrize("broken", [(np.nan, 9.0), (9.0, np.nan)])
+def test_what_is_no_number_is_no_small_difference(monkeypatch, prelu_network, broken):
+    """A variant that answers NaN in one channel is refused, whatever the others answer."""
+    monkeypatch.setitem(variants._REWRITES, "prelu", lambda model: prelu_network(broken))
+    with pytest.raises(ModelError, match="changes an output by nan"):
+        variants.verified_variant(prelu_network((0.5, 0.5)), "prelu", "tiny.onnx")
+
+
+def two_outputs(first: str, second: str) -> onnx.ModelProto:
+    """Build a network that answers its input by two operators."""
+    values = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [4]) for name in ("x", "a", "b")
+    ]
+    nodes = [helper.make_node(first, ["x"], ["a"]), helper.make_node(second, ["x"], ["b"])]
+    graph = helper.make_graph(nodes, "two", values[:1], values[1:])
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+
+
+@pytest.mark.parametrize("outputs", [("Sqrt", "Abs"), ("Abs", "Sqrt")])
+def test_no_number_in_any_output(outputs):
+    """Whichever output has it, first or last: the square root of what is negative is no number."""
+    before = two_outputs("Abs", "Abs").SerializeToString()
+    after = two_outputs(*outputs).SerializeToString()
+    assert np.isnan(variants.greatest_difference(before, after))
+
+
 @pytest.mark.parametrize("role", PINNED)
 def test_reference_variants(models_directory, role):
     """Each pinned variant is built to its pinned bytes, equal to 1e-4 on random input."""
