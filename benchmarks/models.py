@@ -21,6 +21,7 @@ from rich.table import Table
 
 from inference_pool.models import runtimes
 from inference_pool.models.manifest import ModelSpec, load_manifest
+from inference_pool.models.session import Session
 from inference_pool.models.store import ModelStore, read_verified
 
 Floats = NDArray[np.float32]
@@ -31,7 +32,7 @@ CLEARLY = 1.1
 """How many times faster another choice must be to count."""
 
 
-def sessions(directory: Path, spec: ModelSpec) -> dict[str, runtimes.Session]:
+def sessions(directory: Path, spec: ModelSpec) -> dict[str, Session]:
     """Load a model in every way that this machine has."""
     loaded = {}
     for name, (provider, rewritten) in CHOICES.items():
@@ -44,7 +45,7 @@ def sessions(directory: Path, spec: ModelSpec) -> dict[str, runtimes.Session]:
     return loaded
 
 
-def medians(loaded: dict[str, runtimes.Session], highest: float, rounds: int) -> dict[str, float]:
+def medians(loaded: dict[str, Session], highest: float, rounds: int) -> dict[str, float]:
     """Run all choices in turn on random pixels from 0 to ``highest``; milliseconds by name."""
     feeds = {name: _random_pixels(session, highest) for name, session in loaded.items()}
     times: dict[str, list[float]] = {name: [] for name in loaded}
@@ -56,7 +57,7 @@ def medians(loaded: dict[str, runtimes.Session], highest: float, rounds: int) ->
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def _random_pixels(session: runtimes.Session, highest: float) -> dict[str, Floats]:
+def _random_pixels(session: Session, highest: float) -> dict[str, Floats]:
     (tensor,) = session.get_inputs()
     shape = [size if isinstance(size, int) else 1 for size in tensor.shape]
     random = np.random.default_rng(0)

@@ -12,13 +12,11 @@ import importlib.util
 import mmap
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from inference_pool.models.session import Described, Floats, Port
 
 PACKAGE = "openvino"
 _TELEMETRY = "openvino_telemetry"
@@ -32,15 +30,7 @@ _CONFIG = {
 """The caller's thread alone, on whichever CPU the process is pinned to, in full precision."""
 
 
-@dataclass(frozen=True)
-class Tensor:
-    """Name and shape of an input or output."""
-
-    name: str
-    shape: list[int]
-
-
-class OpenVinoSession:
+class OpenVinoSession(Described):
     """Runs one network on one thread, the caller's.
 
     Args:
@@ -57,21 +47,12 @@ class OpenVinoSession:
         network = core.read_model(model)
         network.reshape({port: _fixed(port) for port in network.inputs})
         network = _channels_last(self._runtime, network)
-        self._inputs = [_tensor(port) for port in network.inputs]
-        self._outputs = [_tensor(port) for port in network.outputs]
-        self._numbers = {output.name: number for number, output in enumerate(self._outputs)}
+        super().__init__(_described(network.inputs), _described(network.outputs))
         compiled = core.compile_model(network, "CPU", _CONFIG)  # that would add names to outputs
         self._request = compiled.create_infer_request()
+        self._results = {port.any_name: self._bind_output(port) for port in network.outputs}
         self._request.infer()  # some of its code is made at the first run
         self._bound: dict[str, Floats] = {}
-
-    def get_inputs(self) -> list[Tensor]:
-        """Inputs in the model's order."""
-        return self._inputs
-
-    def get_outputs(self) -> list[Tensor]:
-        """Outputs in the model's order."""
-        return self._outputs
 
     def run(self, names: Sequence[str] | None, feed: dict[str, Floats]) -> list[Floats]:
         """Run the network on one batch.
@@ -85,12 +66,18 @@ class OpenVinoSession:
         """
         for name, values in feed.items():
             if self._bound.get(name) is not values:
-                self._bind(name, values)
+                self._bind_input(name, values)
         self._request.infer(share_outputs=True)
-        wanted = self._numbers if names is None else names
-        return [self._request.get_output_tensor(self._numbers[name]).data.copy() for name in wanted]
+        wanted = self._results if names is None else names
+        return [self._results[name].copy() for name in wanted]
 
-    def _bind(self, name: str, values: Floats) -> None:
+    def _bind_output(self, port: Any) -> Floats:
+        """Let the network write an output to memory of ours."""
+        values: Floats = np.empty(_fixed(port), np.float32)
+        self._request.set_tensor(port.any_name, self._runtime.Tensor(values, shared_memory=True))
+        return values
+
+    def _bind_input(self, name: str, values: Floats) -> None:
         """Let the network read its input from the caller's memory."""
         shared = np.require(values, np.float32, ["C", "W"])  # a copy where it is not so
         self._request.set_tensor(name, self._runtime.Tensor(shared, shared_memory=True))
@@ -159,5 +146,5 @@ def _fixed(port: Any) -> list[int]:
     return [size.get_length() if size.is_static else 1 for size in shape]
 
 
-def _tensor(port: Any) -> Tensor:
-    return Tensor(port.any_name, _fixed(port))
+def _described(ports: Any) -> list[Port]:
+    return [Port(port.any_name, _fixed(port)) for port in ports]

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
 from inference_pool.models import openvino_session
-
-Floats = NDArray[np.float32]
+from inference_pool.models.session import Session
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 """Names of ``MODELS.provider`` that onnxruntime serves, and its names for them."""
-
-
-class Tensor(Protocol):
-    """An input or output of a network; a dimension that it leaves open is no number."""
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def shape(self) -> Sequence[Any]:
-        """Its dimensions."""
-
-
-class Session(Protocol):
-    """A network that is ready to run."""
-
-    def get_inputs(self) -> Sequence[Tensor]:
-        """Inputs in the model's order."""
-
-    def get_outputs(self) -> Sequence[Tensor]:
-        """Outputs in the model's order."""
-
-    def run(self, names: Sequence[str] | None, feed: dict[str, Floats]) -> list[Floats]:
-        """Answer the named outputs, or all, of one batch."""
 
 
 def start(provider: str, model: bytes) -> Session:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from inference_pool.models import openvino_session, runtimes
 from inference_pool.models.manifest import Kind, Manifest, ModelSpec, load_manifest
+from inference_pool.models.session import Session
 from shared.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -102,7 +103,7 @@ class ModelStore:
         manifest = manifest or load_manifest()
         self.kind = find_kind(self._directory, manifest)
         self._models = manifest.models(self.kind)
-        self._sessions: dict[str, runtimes.Session] = {}
+        self._sessions: dict[str, Session] = {}
         self.passive_liveness = all(self.available(role) for role in _PASSIVE)
         self._on_cpu = self._unable()
         self._require_files()
@@ -122,7 +123,7 @@ class ModelStore:
         read_verified(path, spec.sha256, role)
         return path
 
-    def session(self, role: str) -> runtimes.Session:
+    def session(self, role: str) -> Session:
         """Load a role's network, once.
 
         Raises:
@@ -147,7 +148,7 @@ class ModelStore:
             )
         return self._models[role]
 
-    def _load(self, spec: ModelSpec) -> runtimes.Session:
+    def _load(self, spec: ModelSpec) -> Session:
         provider = self.provider(spec.role)
         try:
             return self._start(spec, provider)
@@ -158,7 +159,7 @@ class ModelStore:
             self._on_cpu.add(spec.role)
             return self._start(spec, "cpu")
 
-    def _start(self, spec: ModelSpec, provider: str) -> runtimes.Session:
+    def _start(self, spec: ModelSpec, provider: str) -> Session:
         path, sha256 = self._file(spec, provider)
         data = read_verified(path, sha256, spec.role)
         try:

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedOutput
 
+from inference_pool.models.session import Described, Floats, Port
 from inference_pool.oip.endpoints import Endpoints
 from shared.errors import EstimationError
 
-Floats = NDArray[np.float32]
 
-
-@dataclass(frozen=True)
-class Tensor:
-    """Name and shape of an input or output; a free dimension is its index as text."""
-
-    name: str
-    shape: list[int | str]
-
-
-class RemoteSession:
+class RemoteSession(Described):
     """Runs one model on whichever server answers.
 
     Args:
@@ -41,16 +30,7 @@ class RemoteSession:
         self._model = model
         self._version = version
         described = endpoints.ask(self._describe)
-        self._inputs = [_tensor(tensor) for tensor in described.inputs]
-        self._outputs = [_tensor(tensor) for tensor in described.outputs]
-
-    def get_inputs(self) -> list[Tensor]:
-        """Inputs in the model's order."""
-        return self._inputs
-
-    def get_outputs(self) -> list[Tensor]:
-        """Outputs in the model's order."""
-        return self._outputs
+        super().__init__(_ports(described.inputs), _ports(described.outputs))
 
     def run(self, names: Sequence[str] | None, feed: dict[str, Floats]) -> list[Floats]:
         """Run the model on one batch.
@@ -98,6 +78,12 @@ class RemoteSession:
         return np.asarray(values, np.float32)
 
 
-def _tensor(described: Any) -> Tensor:
-    shape = [int(size) if int(size) > 0 else str(i) for i, size in enumerate(described.shape)]
-    return Tensor(described.name, shape)
+def _ports(described: Any) -> list[Port]:
+    """Take over names and shapes; a free dimension is its index as text."""
+    return [
+        Port(
+            tensor.name,
+            [int(size) if int(size) > 0 else str(i) for i, size in enumerate(tensor.shape)],
+        )
+        for tensor in described
+    ]
