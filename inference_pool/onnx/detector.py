@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from math import exp, sqrt
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -18,8 +19,28 @@ STRIDES = (8, 16, 32)
 LEAST_SCORE = 0.6
 MOST_OVERLAP = 0.3
 
-Candidates = tuple[Floats, Floats, Floats]
-"""Scores (n,), rectangles (n, 4) and points (n, 5, 2) in pixels of the network's picture."""
+
+class _Candidate(NamedTuple):
+    """What one grid cell tells of a face: a box and points relative to it, in cells."""
+
+    score: float
+    place: tuple[int, int]
+    stride: int
+    box: list[float]
+    points: Floats
+
+    def rectangle(self, shrink: float) -> list[float]:
+        """Left, top, width and height in pixels of the frame."""
+        scale = self.stride * shrink
+        x, y, width, height = self.box
+        width, height = exp(width) * scale, exp(height) * scale
+        column, row = self.place
+        return [(column + x) * scale - width / 2, (row + y) * scale - height / 2, width, height]
+
+    def key_points(self, shrink: float) -> Points:
+        """All points in pixels of the frame, (5, 2)."""
+        placed = self.points.reshape(5, 2) + np.array(self.place, np.float32)
+        return placed * np.float32(self.stride * shrink)
 
 
 class YuNet:
@@ -38,7 +59,6 @@ class YuNet:
 
     def __init__(self, session: Any) -> None:
         self._network = Network(session, (SIZE, SIZE), rgb=False)
-        self._grids = [_cells(stride) for stride in STRIDES]
 
     def detect(self, image: Image) -> list[DetectedFace]:
         """Find the faces of an image, best first.
@@ -50,44 +70,31 @@ class YuNet:
             The faces. ``points`` are (5, 2): eyes, nose tip and mouth corners.
         """
         picture, shrink = shrunk(image, SIZE)
-        candidates = list(self._likely(self._network.run(picture, self.OUTPUTS)))
-        if not candidates:
-            return []
-        scores, rectangles, points = map(np.concatenate, zip(*candidates, strict=True))
-        scale = np.float32(shrink)
-        return _best(scores, rectangles * scale, points * scale)
-
-    def _likely(self, found: list[Floats]) -> Iterator[Candidates]:
-        """Decode the cells that may hold a face, stride by stride."""
-        for place, (stride, grid) in enumerate(zip(STRIDES, self._grids, strict=True)):
-            cls, obj, boxes, points = found[4 * place : 4 * place + 4]
-            squares = (cls * obj).ravel()
-            (cells,) = (squares >= LEAST_SCORE**2).nonzero()
-            if cells.size:
-                scores = np.sqrt(np.minimum(squares[cells], 1))
-                yield scores, *_decoded(boxes[0, cells], points[0, cells], grid[cells], stride)
+        return _best(list(_likely(self._network.run(picture, self.OUTPUTS))), shrink)
 
 
-def _decoded(boxes: Floats, points: Floats, origin: Points, stride: int) -> tuple[Floats, Floats]:
-    """Bring what is told relative to some cells into the picture: rectangles and points."""
-    centre = (origin + boxes[:, :2]) * np.float32(stride)
-    size = np.exp(boxes[:, 2:]) * np.float32(stride)
-    placed = (points.reshape(-1, 5, 2) + origin[:, None]) * np.float32(stride)
-    return np.concatenate((centre - size / 2, size), axis=1), placed
+def _likely(found: list[Floats]) -> Iterator[_Candidate]:
+    """Take the cells that may hold a face, stride by stride."""
+    for number, stride in enumerate(STRIDES):
+        cls, obj, boxes, points = found[4 * number : 4 * number + 4]
+        squares = (cls * obj).ravel()
+        for cell in (squares >= LEAST_SCORE**2).nonzero()[0].tolist():
+            row, column = divmod(cell, SIZE // stride)
+            score = sqrt(min(1.0, float(squares[cell])))
+            yield _Candidate(score, (column, row), stride, boxes[0, cell].tolist(), points[0, cell])
 
 
-def _best(scores: Floats, rectangles: Floats, points: Floats) -> list[DetectedFace]:
+def _best(candidates: list[_Candidate], shrink: float) -> list[DetectedFace]:
     """Keep the best of overlapping candidates."""
-    listed = rectangles.tolist()
-    kept = cv2.dnn.NMSBoxes(listed, scores.tolist(), LEAST_SCORE, MOST_OVERLAP)
+    if not candidates:
+        return []
+    rectangles = [candidate.rectangle(shrink) for candidate in candidates]
+    scores = [candidate.score for candidate in candidates]
     return [
-        DetectedFace(box=Box(*map(round, listed[i])), score=float(scores[i]), points=points[i])
-        for i in kept
+        DetectedFace(
+            box=Box(*map(round, rectangles[i])),
+            score=scores[i],
+            points=candidates[i].key_points(shrink),
+        )
+        for i in cv2.dnn.NMSBoxes(rectangles, scores, LEAST_SCORE, MOST_OVERLAP)
     ]
-
-
-def _cells(stride: int) -> Points:
-    """Column and row of each grid cell of a stride, (cells, 2), row by row."""
-    count = SIZE // stride
-    rows, columns = np.mgrid[:count, :count].astype(np.float32)
-    return np.stack((columns.ravel(), rows.ravel()), axis=1)

@@ -56,8 +56,7 @@ class Square:
 
     def to_picture(self, points: Points) -> Points:
         """Map points of the frame to the picture, (n, 2); depth is left out."""
-        matrix = self._matrix().astype(np.float32)
-        return points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+        return np.asarray(cv2.transform(points[None, :, :2], self._matrix())[0], np.float32)
 
     def to_frame(self, points: Points) -> Points:
         """Map points of the picture, (n, 3), to the frame, z scaled alike."""
@@ -117,20 +116,18 @@ def distance(first: Points, second: Points) -> float:
     return hypot(first[0] - second[0], first[1] - second[1])
 
 
-def quantile(values: Points, share: float) -> Points:
-    """Quantile along the first axis, between neighbours linear; the median for a half.
+def quantile(values: NDArray[np.float32], share: float) -> float:
+    """Quantile of some numbers, between neighbours linear; their order is lost.
 
     It is what ``numpy.quantile`` gives, without the generality that costs more than the sorting.
     """
     place = share * (len(values) - 1)
     below = int(place)
-    parted = np.partition(values, below, axis=0)
-    low: Points = parted[below]
+    values.partition(below)
+    low = float(values[below])
     if place == below:
         return low
-    high: Points = parted[below + 1 :].min(axis=0)
-    between: Points = low + (high - low) * np.float32(place - below)
-    return between
+    return low + (float(values[below + 1 :].min()) - low) * (place - below)
 
 
 def ramp(value: float, zero: float, one: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import dist, log2
 from statistics import median
+from typing import Any
 
 import cv2
 import numpy as np
@@ -51,7 +52,6 @@ LINE_BLUR, LINE_REACH, BLACK = 0.8, (-2, -1, 0, 1, 2), 3.0
 _LINE_KERNEL = cv2.getGaussianKernel(7, LINE_BLUR, cv2.CV_32F)
 
 Grey = NDArray[np.uint8]
-Places = NDArray[np.intp]
 
 _ACROSS = len(_UPPER_INNER)
 _FIRST = np.array(
@@ -104,37 +104,42 @@ class MouthState:
         return 1.0 - (colour + line) / 2
 
 
-def _places(square: Square, mesh: Points) -> Places:
-    """Places in the flattened crop of all samples; points outside take the border's."""
+def _places(square: Square, mesh: Points) -> Points:
+    """Places of all samples in the crop."""
     middles = (mesh.take(_FIRST, axis=0) + mesh.take(_SECOND, axis=0)) * np.float32(0.5)
-    pixels = np.rint(square.to_picture(middles) + _OFF)
-    inside = np.minimum(np.maximum(pixels, 0), SIZE - 1)  # numpy.clip takes four times as long
-    columns, rows = inside.astype(np.intp).T
-    places: Places = columns + SIZE * rows
-    return places
+    return square.to_picture(middles) + _OFF
 
 
-def _contrast(crop: Image, luma: Grey, places: Places) -> float:
+def _sampled(picture: Any, places: Points) -> Any:
+    """Take the pixels nearest to some places; places outside take the border's."""
+    one_map: Any = None  # both coordinates are in the first
+    nearest, border = cv2.INTER_NEAREST, cv2.BORDER_REPLICATE
+    return cv2.remap(picture, places[None], one_map, nearest, borderMode=border)[0]
+
+
+def _contrast(crop: Image, luma: Grey, places: Points) -> float:
     """Colour difference between the lips and the skin around them, in equal light."""
-    cheek = max(1.0, median(luma.ravel().take(places[_ON_CHEEKS]).tolist()))
+    cheek = max(1.0, median(_sampled(luma, places[_ON_CHEEKS]).tolist()))
     lift = min(LIGHTEST_LIFT, max(DARKEST_LIFT, CHEEK_LUMA / cheek))
-    smooth = np.asarray(cv2.blur(crop, (3, 3)), np.uint8).reshape(-1, 3)
-    channels = _lab(smooth.take(places[_ON_FACE], axis=0), lift).T.tolist()
+    smooth = cv2.blur(crop, (3, 3))
+    channels = _lab(_sampled(smooth, places[_ON_FACE]), lift).T.tolist()
     lips = [median(values[:_LIP_SAMPLES]) for values in channels]
     around = [median(values[_LIP_SAMPLES:]) for values in channels]
     return dist(lips, around)
 
 
-def _line(luma: Grey, places: Places) -> float:
+def _line(luma: Grey, places: Points) -> float:
     """Stops of pixel values by which what is between the lips is darker or lighter than they.
 
     The mesh may miss the line by a little, so the strongest value nearby counts.
     """
     smooth = cv2.sepFilter2D(luma, cv2.CV_32F, _LINE_KERNEL, _LINE_KERNEL)
-    found = smooth.ravel().take(places[_ON_LINE]).reshape(-1, _ACROSS) + BLACK
-    lips, between = (found[0] + found[1]) / 2, found[2:]
-    darker, lighter = lips / between.min(axis=0), between.max(axis=0) / lips
-    return log2(max(median(darker.tolist()), median(lighter.tolist())))
+    found = _sampled(smooth, places[_ON_LINE]).reshape(-1, _ACROSS).T.tolist()
+    lips = [(upper + lower) / 2 + BLACK for upper, lower, *_ in found]
+    between = [column[2:] for column in found]
+    darker = median(lip / (min(near) + BLACK) for lip, near in zip(lips, between, strict=True))
+    lighter = median((max(near) + BLACK) / lip for lip, near in zip(lips, between, strict=True))
+    return log2(max(darker, lighter))
 
 
 def _span(mesh: Points, ends: Sequence[int]) -> float:

@@ -48,12 +48,12 @@ Tones = NDArray[np.float32]
 
 _rows, _columns = np.mgrid[:SIZE, :SIZE] / SIZE - 0.5
 _skin = (_columns / 0.45) ** 2 + (_rows / 0.5) ** 2 < 1
-_SKIN_MASK: Grey = _skin.astype(np.uint8)
 _SKIN, _LEFT, _RIGHT, _UPPER, _LOWER = (
-    np.flatnonzero(_skin & half)
-    for half in (True, _columns < -0.1, _columns > 0.1, _rows < -0.1, _rows > 0.1)
+    _skin & half for half in (True, _columns < -0.1, _columns > 0.1, _rows < -0.1, _rows > 0.1)
 )
-"""Places of pixels in the flattened face area."""
+"""Which pixels of the face area belong to each part; masks are an eighth of a list of places."""
+_SKIN_MASK: Grey = _SKIN.astype(np.uint8)
+_SKIN_PIXELS = int(_SKIN.sum())
 
 _values = np.arange(256, dtype=np.float32)
 _LOST_HEADROOM: Tones = np.maximum(0, (_values - HIGHLIGHTS) / (255 - HIGHLIGHTS))
@@ -114,7 +114,7 @@ def _sampled(area: Image, out: Image | None = None) -> Image:
 def _tones(values: Grey) -> Tones:
     """Share of the skin's pixels that have each value."""
     histogram = cv2.calcHist([values], [0], _SKIN_MASK, [256], [0, 256])
-    return np.asarray(histogram, np.float32).ravel() / np.float32(len(_SKIN))
+    return np.asarray(histogram, np.float32).ravel() / np.float32(_SKIN_PIXELS)
 
 
 def sharpness(luma: Luma) -> float:
@@ -153,11 +153,13 @@ def _kept_variation(before: Luma, ends: Luma) -> float:
     Args:
         before: differences of neighbours.
         ends: differences of the pixels that enter and leave the window of the blur between two
-            neighbours; by so much, over the window, do these differ when blurred.
+            neighbours; by so much, over the window, do these differ when blurred. They are
+            overwritten: a further array would come from memory that no cache holds.
     """
-    kept = np.minimum(before, ends * np.float32(1 / BLUR_WINDOW))
+    np.multiply(ends, np.float32(1 / BLUR_WINDOW), out=ends)
+    np.minimum(before, ends, out=ends)
     total = float(np.vdot(before, before))
-    return float(np.vdot(kept, before)) / total if total > 0 else 1.0
+    return float(np.vdot(ends, before)) / total if total > 0 else 1.0
 
 
 def headroom(luma: Tones) -> float:
@@ -171,12 +173,11 @@ def exposure(luma: Luma) -> float:
     Dark skin has highlights too, and whites of the eyes; so they tell less of the skin and more of
     the light than any mean does. A face that is black beside bright highlights is dark as well.
     """
-    skin = luma.ravel().take(_SKIN)
-    bright = max(1.0, float(quantile(skin, HIGHLIGHT_SHARE / 100)))
+    skin = luma[_SKIN]
     _, left = cv2.threshold(skin, SHADOWS, 0, cv2.THRESH_TRUNC)
-    return min(
-        ramp(log2(bright), log2(DARKEST), log2(BRIGHT)), min(1.0, cv2.mean(left)[0] / SHADOWS)
-    )
+    shown = min(1.0, cv2.mean(left)[0] / SHADOWS)
+    bright = max(1.0, quantile(skin, HIGHLIGHT_SHARE / 100))
+    return min(ramp(log2(bright), log2(DARKEST), log2(BRIGHT)), shown)
 
 
 def evenness(luma: Luma) -> float:
@@ -185,10 +186,7 @@ def evenness(luma: Luma) -> float:
     The ratio is one of light and not of pixel values, so that it is the same for every skin and
     every exposure.
     """
-    pixels = luma.ravel()
-    left, right, upper, lower = (
-        _stops(pixels.take(half)) for half in (_LEFT, _RIGHT, _UPPER, _LOWER)
-    )
+    left, right, upper, lower = (_stops(luma[half]) for half in (_LEFT, _RIGHT, _UPPER, _LOWER))
     return ramp(max(abs(left - right), abs(upper - lower)), LOPSIDED, EVEN)
 
 

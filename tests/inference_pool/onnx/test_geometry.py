@@ -89,9 +89,9 @@ def test_ramp_is_linear_and_clipped(value: float, mapped: float) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 0.995, 1.0])
-@pytest.mark.parametrize("shape", [(1, 3), (2, 3), (7, 3), (100, 3), (4205,)])
-def test_a_quantile_is_the_usual_one(shape: tuple[int, ...], share: float) -> None:
+@pytest.mark.parametrize("count", [1, 2, 7, 100, 4205])
+def test_a_quantile_is_the_usual_one(count: int, share: float) -> None:
     """The fast one gives what numpy's general one gives."""
-    values = np.random.default_rng(0).random(shape, np.float32)
-    expected = np.quantile(values, share, axis=0)
-    np.testing.assert_allclose(quantile(values, share), expected, rtol=1e-5)
+    values = np.random.default_rng(0).random(count, np.float32)
+    expected = np.quantile(values, share)
+    assert quantile(values, share) == pytest.approx(expected, rel=1e-5)
