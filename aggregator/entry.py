@@ -20,7 +20,6 @@ class Pending:
     Attributes:
         peer: gateway that awaits the verdict.
         message: its question.
-        raw: the packed estimate.
         estimate: the estimate.
         frame: the encoded frame; a replay may lack it.
         question: what a plugin asks the outside just now.
@@ -29,7 +28,6 @@ class Pending:
 
     peer: bytes
     message: Judge
-    raw: bytes
     estimate: Estimate
     frame: bytes | None
     question: asyncio.Task[bytes | None] | None = None
@@ -59,7 +57,7 @@ class Entry:
     kept: tuple[int, bytes] | None = None
     pending: Pending | None = None
     result: bytes | None = None
-    last_status: bytes = b""
+    last_status: str = ""
     touched: float = field(default_factory=time.monotonic)
     settled: int = 0
     pictures: int = 0

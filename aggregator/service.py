@@ -14,12 +14,11 @@ import signal
 import time
 import uuid
 from collections import deque
-from dataclasses import replace
 from functools import partial
 
-import msgpack
 import uvloop
 import zmq
+from msgspec.structs import replace
 
 from aggregator.effects import sinks
 from aggregator.effects.delivery import Effects
@@ -42,6 +41,7 @@ from shared.messages import (
     Close,
     Forget,
     GatewayHello,
+    History,
     Judge,
     Judged,
     Open,
@@ -166,7 +166,7 @@ class Aggregator:
         if message.incarnation != self._incarnation:
             return  # meant for the aggregator before this one; the gateway will replay
         if isinstance(message, Judge):
-            self._judge(peer, message, body[1], body[2] if len(body) > 2 else None)
+            self._judge(peer, message, body[1] if len(body) > 1 else None)
         elif isinstance(message, Open):
             self._open(peer, message)
         elif isinstance(message, Resume):
@@ -196,7 +196,7 @@ class Aggregator:
         session = Session(opened, self._registry.plugins(), self._config.LIVENESS)
         return Entry(session, encode(opened), settled=message.settled)
 
-    def _judge(self, peer: bytes, message: Judge, raw: bytes, frame: bytes | None) -> None:
+    def _judge(self, peer: bytes, message: Judge, frame: bytes | None) -> None:
         entry = self._entries.get(message.session)
         if entry is None:
             told = {"session": message.session, "seq": message.seq}
@@ -208,7 +208,7 @@ class Aggregator:
         if message.seq <= entry.session.last_seq or entry.result is not None:
             self._repeat(peer, message.session, entry)
             return
-        pending = Pending(peer, message, raw, _estimate_of(raw), frame)
+        pending = Pending(peer, message, _estimate_of(message.estimate), frame)
         step = entry.session.fold(
             message.seq,
             message.at,
@@ -238,7 +238,7 @@ class Aggregator:
 
     def _settle(self, entry: Entry, pending: Pending, outcome: Outcome) -> None:
         message = pending.message
-        judged = Judged(message.seq, message.at, pending.raw, outcome.answers)
+        judged = Judged(message.seq, message.at, message.estimate, outcome.answers)
         entry.judged.append(judged)
         if outcome.keep and pending.frame is not None:
             entry.kept = (message.seq, pending.frame)
@@ -262,15 +262,13 @@ class Aggregator:
             session,
             entry.session.last_seq,
             outcome.profile,
+            entry.last_status,
             keep=outcome.keep,
             final=outcome.final,
             accepted=outcome.accepted,
             answers=outcome.answers,
         )
-        parts = [encode(verdict), entry.last_status]
-        if entry.result is not None:
-            parts.append(entry.result)
-        self._send(peer, *parts)
+        self._send(peer, encode(verdict), *([] if entry.result is None else [entry.result]))
 
     def _repeat(self, peer: bytes, session: str, entry: Entry) -> None:
         """Answer an estimate that is already folded in: its verdict was lost on the way."""
@@ -297,11 +295,11 @@ class Aggregator:
         entry.touched = time.monotonic()
         self._give_up_question(entry)
         seq, frame = entry.kept or (0, b"")
-        log_bytes: bytes = msgpack.packb([entry.open_bytes, entry.judged, seq, frame])
+        history = encode(History(entry.open_bytes, entry.judged, seq, frame))
         opened, profile = entry.session.opened, entry.session.context.profile
         final = entry.result is not None
         resumed = Resumed(opened.session, opened.token_digest, True, profile, final, entry.settled)
-        self._send(peer, encode(resumed), log_bytes, entry.result or b"")
+        self._send(peer, encode(resumed), history, entry.result or b"")
 
     def _give_up_question(self, entry: Entry) -> None:
         """Take an open question for unanswered: the gateway that waited for it is gone."""
@@ -318,8 +316,10 @@ class Aggregator:
         undecided = entry.result is None
         outcome = entry.session.close(message.at)
         entry.result = entry.result or self._writer.result(entry.session, outcome)
-        verdict = Verdict(message.session, 0, outcome.profile, False, True, outcome.accepted)
-        self._send(peer, encode(verdict), b"", entry.result)
+        verdict = Verdict(
+            message.session, 0, outcome.profile, "", final=True, accepted=outcome.accepted
+        )
+        self._send(peer, encode(verdict), entry.result)
         if undecided:
             self._effect(entry, entry.end_event(outcome))
 

@@ -32,12 +32,12 @@ class VerdictWriter:
         self._jwt = config.LUNA_PASS.JWT
         self._signer = signer
 
-    def status(self, seq: int, estimate: Estimate, outcome: Outcome, data: dict[str, Any]) -> bytes:
+    def status(self, seq: int, estimate: Estimate, outcome: Outcome, data: dict[str, Any]) -> str:
         """Write STATUS for one frame; ``data`` is what plugins tell of the session so far."""
         body = frame_status(estimate, outcome.errors, self._rules, reveal=self._reveal)
         told = {name: data[name] for name in data if self._reveal or name in PUBLIC}
         body["details"].update(told)
-        return Codec.encode(Command.STATUS, {"seq": seq}, body).encode()
+        return Codec.encode(Command.STATUS, {"seq": seq}, body)
 
     def result(self, session: Session, outcome: Outcome) -> bytes:
         """Write RESULT: a token only on success, so that a signature alone proves success.

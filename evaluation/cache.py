@@ -8,13 +8,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgpack
+import msgspec
 
 import inference_pool
 from shared.config import Config
 from shared.errors import MessageError, ResourceError
 from shared.estimation import Estimate
-from shared.messages import decode_estimate, encode_estimate
+from shared.messages import decode_estimate, encode
 
 BLOCK = 1 << 20
 RUNTIMES = ("onnxruntime", "openvino")
@@ -90,9 +90,9 @@ class Cache:
     def get(self, content: str) -> tuple[Estimate, ...] | None:
         """Return the estimates of a content, None where there are none that can be read."""
         try:
-            packed = msgpack.unpackb(self._file(content).read_bytes())
+            packed = msgspec.msgpack.decode(self._file(content).read_bytes(), type=list[bytes])
             return tuple(decode_estimate(estimate) for estimate in packed)
-        except (OSError, ValueError, TypeError, msgpack.UnpackException, MessageError):
+        except (OSError, ValueError, MessageError):
             return None
 
     def put(self, content: str, estimates: Sequence[Estimate]) -> None:
@@ -105,7 +105,7 @@ class Cache:
         partial = file.with_suffix(f".{os.getpid()}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(msgpack.packb([encode_estimate(one) for one in estimates]))
+            partial.write_bytes(msgspec.msgpack.encode([encode(one) for one in estimates]))
             partial.replace(file)
         except OSError as error:
             raise ResourceError(f"--cache: cannot write {file}: {error.strerror}") from error

@@ -36,7 +36,6 @@ from shared.messages import (
     SlabOffer,
     decode,
     encode,
-    encode_estimate,
 )
 from shared.slab import Slab
 from shared.transport import Channel, bind, workers_address
@@ -44,7 +43,6 @@ from shared.transport import Channel, bind, workers_address
 log = logging.getLogger(__name__)
 
 CHANCES = 2
-MAX_ESTIMATE_BYTES = 65_536
 DECODER_THREADS = 2
 
 Estimated = Callable[[Session, PendingFrame, bytes], None]
@@ -121,7 +119,7 @@ class Tally:
 def failed_estimate(frame: PendingFrame, profile: Profile, stage: Stage, code: Code) -> bytes:
     """Estimate of a frame that no worker could judge: it counts, and it never passes."""
     width, height = (frame.header.width, frame.header.height) if frame.header else (0, 0)
-    return encode_estimate(Estimate(width, height, profile, stage, (code,)))
+    return encode(Estimate(width, height, profile, stage, (code,)))
 
 
 class Dispatcher:
@@ -322,7 +320,7 @@ class Dispatcher:
             elif worker is None:
                 self._offer(peer)
             elif isinstance(message, Done):
-                self._done(worker, message, body[1])
+                self._done(worker, message)
             elif isinstance(message, Alive):
                 worker.last_seen = time.monotonic()
             elif isinstance(message, Account):
@@ -351,7 +349,7 @@ class Dispatcher:
         tally.pid, tally.link, tally.ended = ready.pid, worker, False
         log.info("worker ready", extra={"fields": {"worker": ready.name, "pid": ready.pid}})
 
-    def _done(self, worker: WorkerLink, done: Done, estimate: bytes) -> None:
+    def _done(self, worker: WorkerLink, done: Done) -> None:
         now = time.monotonic()
         worker.last_seen = now
         lease = worker.leases.get(done.lease)
@@ -359,14 +357,12 @@ class Dispatcher:
             return
         if (lease.slot, lease.generation) != (done.slot, done.generation):
             raise MessageError("an answer names another slot than its job")
-        if len(estimate) > MAX_ESTIMATE_BYTES:
-            raise MessageError(f"an estimate of {len(estimate)} bytes")
         del worker.leases[done.lease]
         metrics.ESTIMATE.note(now - max(worker.head_since, lease.frame.sent))
         self._tallies[worker.name].judged += 1
         worker.head_since = now
         lease.frame.passed = done.passed
-        self._finish(lease, estimate)
+        self._finish(lease, done.estimate)
 
     # Losses
 

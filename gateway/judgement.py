@@ -6,9 +6,9 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 import zmq
+from msgspec.structs import replace
 
 from gateway.death_watch import DeathWatch
 from gateway.ledger import Ledger
@@ -102,8 +102,8 @@ class JudgementLink:
         Most frames fail a check; their pictures stay here unless a plugin looks at them.
         """
         assert frame.estimate is not None
-        judge = Judge(self._incarnation, session.id, frame.seq, frame.at)
-        parts = [encode(judge), frame.estimate]
+        judge = Judge(self._incarnation, session.id, frame.seq, frame.at, frame.estimate)
+        parts = [encode(judge)]
         if frame.passed or self._looks_at_all:
             parts.append(frame.data)
         self._channel.send(parts)
@@ -159,9 +159,9 @@ class JudgementLink:
         self.open(session, replay=bool(session.log))
         kept_seq, kept = session.kept or (0, b"")
         for seq, at, estimate, answers in session.log:
-            judge = encode(Judge(self._incarnation, session.id, seq, at, True, answers))
+            judge = Judge(self._incarnation, session.id, seq, at, estimate, True, answers)
             frame = kept if seq == kept_seq else session.unsettled.get(seq)
-            self._channel.send([judge, estimate] + ([] if frame is None else [frame]))
+            self._channel.send([encode(judge)] + ([] if frame is None else [frame]))
         if session.active is not None and session.active.estimate is not None:
             self.judge(session, session.active)
         if session.closing:

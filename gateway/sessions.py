@@ -8,9 +8,8 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 
-import msgpack
+from msgspec.structs import replace
 
 from gateway import metrics
 from gateway.dispatch import failed_estimate
@@ -35,6 +34,7 @@ from shared.messages import (
     Verdict,
     Welcome,
     decode,
+    decode_history,
 )
 from shared.protocol import CloseCode, Codec, Command, Drop
 
@@ -312,9 +312,9 @@ class Sessions:
                 session.kept = (frame.seq, frame.data)
             session.active = None
             session.profile = verdict.profile
-            self._answer(session, frame, parts[0].decode())
-        if verdict.final and len(parts) > 1:
-            self._decide(session, parts[1].decode(), _outcome(session, verdict))
+            self._answer(session, frame, verdict.status)
+        if verdict.final and parts:
+            self._decide(session, parts[0].decode(), _outcome(session, verdict))
         elif len(session.log) >= self._limits.logFrames:
             self.end(session, "log full")
         else:
@@ -369,12 +369,11 @@ class Sessions:
 
     def _restore(self, message: Resumed, parts: list[bytes]) -> Session:
         """Make a session anew from what the aggregator remembers of it."""
-        raw_open, estimates, kept_seq, kept = msgpack.unpackb(parts[0], use_list=False)
-        opened = decode(raw_open)
+        history = decode_history(parts[0])
+        opened = decode(history.opened)
         assert isinstance(opened, Open)
-        judged = [Judged(*judged) for judged in estimates]
-        best = (kept_seq, kept) if kept_seq else None
-        session = self.revive(opened, judged, best, message.profile)
+        best = (history.kept_seq, history.kept) if history.kept_seq else None
+        session = self.revive(opened, history.judged, best, message.profile)
         session.settled = message.settled
         if message.final:
             session.result = parts[1].decode()

@@ -12,7 +12,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import msgpack
+import msgspec
 
 from gateway.session import Session
 from shared.errors import MessageError
@@ -20,6 +20,8 @@ from shared.estimation import Profile
 from shared.messages import Judged, Open, decode, encode
 
 CODE_BYTES = hashlib.sha256().digest_size
+
+State = tuple[bytes, int, int, Profile | None, int, int, str | None]
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,12 @@ class Sealer:
             encode(session.opened),
             len(session.log),
             session.kept[0] if session.kept else 0,
-            None if session.profile is None else session.profile.value,
+            session.profile,
             session.seq,
             session.reconnects,
             session.result,
         )
-        return self._seal(session.id, "state", msgpack.packb(value))
+        return self._seal(session.id, "state", msgspec.msgpack.encode(value))
 
     def kept(self, session: Session) -> bytes:
         """The best shot so far."""
@@ -75,7 +77,7 @@ class Sealer:
 
     def judged(self, session: Session, index: int) -> bytes:
         """One judged frame, by its place in the log."""
-        return self._seal(session.id, f"log {index}", msgpack.packb(session.log[index]))
+        return self._seal(session.id, f"log {index}", msgspec.msgpack.encode(session.log[index]))
 
     def open(self, session: str, state: bytes, kept: bytes, log: Sequence[bytes]) -> Stored:
         """Open the pieces of one session.
@@ -83,19 +85,18 @@ class Sealer:
         Raises:
             MessageError: a piece was not sealed by a gateway, or one is missing.
         """
-        value = msgpack.unpackb(self._unseal(session, "state", state), use_list=False)
+        value = msgspec.msgpack.decode(self._unseal(session, "state", state), type=State)
         raw_open, count, kept_seq, profile, seq, reconnects, result = value
         opened = decode(raw_open)
         if not isinstance(opened, Open) or opened.session != session or len(log) != count:
             raise MessageError("a stored session is not whole")
         frame = self._unseal(session, f"kept {kept_seq}", kept)
         judged = [
-            Judged(*msgpack.unpackb(self._unseal(session, f"log {index}", piece), use_list=False))
+            msgspec.msgpack.decode(self._unseal(session, f"log {index}", piece), type=Judged)
             for index, piece in enumerate(log)
         ]
         best = (kept_seq, frame) if kept_seq else None
-        checks = None if profile is None else Profile(profile)
-        return Stored(opened, judged, best, checks, seq, reconnects, result)
+        return Stored(opened, judged, best, profile, seq, reconnects, result)
 
     def _seal(self, session: str, name: str, content: bytes) -> bytes:
         return self._code(session, name, content) + content

@@ -37,7 +37,6 @@ from shared.messages import (
     SlabOffer,
     decode,
     encode,
-    encode_estimate,
 )
 from shared.process import Notifier, begin, die_with_parent, settle
 from shared.processors import keep_to, of_worker
@@ -170,8 +169,8 @@ class Worker:
     def _work(self, job: Job) -> None:
         began = time.monotonic()
         estimate = self._estimate(job)
-        done = Done(job.lease, job.slot, job.generation, estimate.ok)
-        self._socket.send_multipart([encode(done), encode_estimate(estimate)])
+        done = Done(job.lease, job.slot, job.generation, estimate.ok, encode(estimate))
+        self._socket.send(encode(done))
         for step, milliseconds in estimate.timings.items():
             self._accounts.note(step, milliseconds / 1000)
         self._accounts.note("job", time.monotonic() - began)

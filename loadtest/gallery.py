@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
-import msgpack
+import msgspec
 import numpy as np
 
 from loadtest.look import Look
@@ -91,7 +91,7 @@ class Gallery:
         """Write the gallery, so that a machine without models can play the crowd."""
         path.parent.mkdir(parents=True, exist_ok=True)
         looks = [asdict(look) for look in self.looks]
-        path.write_bytes(msgpack.packb([VERSION, looks, self.frames]))
+        path.write_bytes(msgspec.msgpack.encode([VERSION, looks, self.frames]))
 
     @classmethod
     def load(cls, path: Path) -> Gallery:
@@ -102,7 +102,7 @@ class Gallery:
         """
         names = {field.name for field in fields(Look)}
         try:
-            version, stored, frames = msgpack.unpackb(path.read_bytes())
+            version, stored, frames = msgspec.msgpack.decode(path.read_bytes())
             if version != VERSION:
                 raise ValueError(version)
             read = [Look(**{name: float(look[name]) for name in names}) for look in stored]

@@ -8,20 +8,23 @@ clockwise turn in the picture. Backends answer in this convention whatever their
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
-from pydantic import Field
 
 Image = NDArray[np.uint8]
 """Picture of shape (height, width, 3), BGR, 0..255."""
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Unit = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
-Pixels = Annotated[int, Field(ge=-100_000, le=100_000)]
+LARGEST = sys.float_info.max
+# A bound refuses NaN too, which compares with nothing.
+Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
+Unit = Annotated[float, Meta(ge=0.0, le=1.0)]
+Pixels = Annotated[int, Meta(ge=-100_000, le=100_000)]
 
 
 class Stage(IntEnum):
@@ -56,8 +59,8 @@ class Box:
 
     x: Pixels
     y: Pixels
-    width: Annotated[int, Field(ge=0, le=100_000)]
-    height: Annotated[int, Field(ge=0, le=100_000)]
+    width: Annotated[int, Meta(ge=0, le=100_000)]
+    height: Annotated[int, Meta(ge=0, le=100_000)]
 
     @property
     def area(self) -> int:
@@ -127,7 +130,7 @@ class Liveness:
 
     score: Unit
     quality_score: Unit
-    moire: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
+    moire: Annotated[float, Meta(ge=0.0, le=LARGEST)] = 0.0
 
 
 @dataclass(slots=True)
@@ -153,12 +156,12 @@ class Estimate:
         timings: milliseconds spent per step.
     """
 
-    width: Annotated[int, Field(ge=0, le=100_000)]
-    height: Annotated[int, Field(ge=0, le=100_000)]
+    width: Annotated[int, Meta(ge=0, le=100_000)]
+    height: Annotated[int, Meta(ge=0, le=100_000)]
     profile: Profile = Profile.PASSIVE
     stage: Stage = Stage.DECODE
     errors: tuple[int, ...] = ()
-    faces: Annotated[int, Field(ge=0, le=10_000)] = 0
+    faces: Annotated[int, Meta(ge=0, le=10_000)] = 0
     face: Box | None = None
     quality: Quality | None = None
     head_pose: HeadPose | None = None
@@ -167,7 +170,7 @@ class Estimate:
     glasses: Glasses | None = None
     ags: Unit | None = None
     liveness: Liveness | None = None
-    descriptor: Annotated[bytes, Field(max_length=8192)] | None = None
+    descriptor: Annotated[bytes, Meta(max_length=8192)] | None = None
     timings: dict[str, Finite] = field(default_factory=dict)
 
     @property

@@ -1,30 +1,38 @@
-"""Messages between the roles: one dataclass each, MessagePack on the wire, validated on receipt.
+"""Messages between the roles: one struct each, MessagePack on the wire, validated on receipt.
 
-A message is one ZeroMQ part, ``[name, fields]``. Bulk data (an estimate that only passes through,
-the encoded frame, the answer's text) travels as further parts, so that a role never unpacks what
-it merely forwards. Field order and names are the contract; both ends always run one version.
+A message is one ZeroMQ part, ``[name, field, field, ...]``, packed and checked by msgspec: between
+two frames the processor's caches are emptied, so what counts is how much code and data a message
+touches. Bulk data (the encoded frame, the session's last answer, its log) travels as further parts,
+so that a role never unpacks what it merely forwards. The order of the fields is the contract; both
+ends always run one version.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 
-import msgpack
-from pydantic import Field, TypeAdapter, ValidationError
+import msgspec
+import numpy as np
+from msgspec import Meta, Struct
 
 from shared.errors import MessageError
 from shared.estimation import Capabilities, Estimate, Finite, Profile
 
-MAX_MESSAGE_BYTES = 262_144
+MAX_MESSAGE_BYTES = 4_194_304
+MAX_ESTIMATE_BYTES = 65_536
 
-Name = Annotated[str, Field(max_length=256)]
-SessionId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-Digest = Annotated[bytes, Field(min_length=32, max_length=32)]
-Natural = Annotated[int, Field(ge=0, le=2**63 - 1)]
-Pairs = Annotated[tuple[tuple[Natural, Natural], ...], Field(max_length=256)]
+Kind = TypeVar("Kind")
+
+Name = Annotated[str, Meta(max_length=256)]
+SessionId = Annotated[str, Meta(min_length=32, max_length=32)]
+NewSessionId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+"""Checked once, where a session begins; later messages find a session by its id or do not."""
+PackedEstimate = Annotated[bytes, Meta(max_length=MAX_ESTIMATE_BYTES)]
+Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
+Natural = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Pairs = Annotated[tuple[tuple[Natural, Natural], ...], Meta(max_length=256)]
 Answers = Annotated[
-    tuple[Annotated[bytes, Field(max_length=16_384)] | None, ...], Field(max_length=8)
+    tuple[Annotated[bytes, Meta(max_length=16_384)] | None, ...], Meta(max_length=8)
 ]
 """What the outside answered to the plugins' questions about one frame; None for no answer."""
 
@@ -42,50 +50,64 @@ END = 2**62
 """Number that stands for a session's end; above every frame's."""
 
 
+class History(Struct, frozen=True, array_like=True):
+    """A session as the aggregator remembers it.
+
+    Attributes:
+        opened: the packed event that began it.
+        judged: the log of its frames.
+        kept_seq: number of the best shot so far; 0 for none.
+        kept: its encoded frame.
+    """
+
+    opened: bytes
+    judged: list[Judged]
+    kept_seq: Natural
+    kept: bytes
+
+
+class Wire(Struct, frozen=True, array_like=True, tag=True):
+    """A message; its first element is its name."""
+
+
 # Worker -> gateway
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Wire, frozen=True):
     """A worker is warm and gives its credit; sent again whenever it maps a new slab."""
 
     name: Name
     pid: Natural
-    credit: Annotated[int, Field(ge=1, le=64)]
+    credit: Annotated[int, Meta(ge=1, le=64)]
     capabilities: Capabilities
-    slab: Annotated[str, Field(max_length=64)] = ""
+    slab: Annotated[str, Meta(max_length=64)] = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Alive:
+class Alive(Wire, frozen=True):
     """A worker's sign of life while it has no job."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """A job is finished; part two is the estimate. Returns one credit.
+class Done(Wire, frozen=True):
+    """A job is finished. Returns one credit.
 
-    ``passed`` tells whether the estimate has no errors. A worker of an earlier version, still there
-    in the middle of an upgrade, does not tell; its frames are taken for passed, so that their
-    pictures are at hand.
+    ``passed`` tells whether the estimate has no errors.
     """
 
     lease: Natural
     slot: Natural
     generation: Natural
-    passed: bool = True
+    passed: bool
+    estimate: PackedEstimate
 
 
-@dataclass(frozen=True, slots=True)
-class Leaving:
+class Leaving(Wire, frozen=True):
     """A worker finishes what it holds and wants no more jobs."""
 
 
 # Worker or aggregator -> gateway
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Wire, frozen=True):
     """What a process has done and used since it began; told once a second.
 
     Attributes:
@@ -100,23 +122,21 @@ class Account:
     pid: Natural
     cpu: Finite
     memory: Natural
-    steps: Annotated[dict[Name, tuple[Finite, Pairs]], Field(max_length=64)]
+    steps: Annotated[dict[Name, tuple[Finite, Pairs]], Meta(max_length=64)]
     codes: Pairs
 
 
 # Gateway -> worker
 
 
-@dataclass(frozen=True, slots=True)
-class SlabOffer:
+class SlabOffer(Wire, frozen=True):
     """Where the gateway's slab is; the worker maps it and answers ``Ready``."""
 
-    path: Annotated[str, Field(max_length=512)]
-    slab: Annotated[str, Field(max_length=64)]
+    path: Annotated[str, Meta(max_length=512)]
+    slab: Annotated[str, Meta(max_length=64)]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Wire, frozen=True):
     """Estimate the frame in a slot. ``deadline`` is in seconds of the monotonic clock."""
 
     lease: Natural
@@ -132,15 +152,13 @@ class Job:
 # Gateway -> aggregator; ``incarnation`` is that of the aggregator the gateway believes to speak to
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayHello:
+class GatewayHello(Wire, frozen=True):
     """A gateway is there; repeated as its sign of life."""
 
     gateway: Name
 
 
-@dataclass(frozen=True, slots=True)
-class Open:
+class Open(Wire, frozen=True):
     """A session begins. ``at`` is in seconds of the epoch; ``seed`` feeds the plugins' chance.
 
     In a replay, ``settled`` is the last frame (or ``END``) whose side effects are done, and
@@ -148,20 +166,19 @@ class Open:
     """
 
     incarnation: Name
-    session: SessionId
+    session: NewSessionId
     at: Finite
     seed: Natural
     token_digest: Digest
     mirrored: bool = False
-    client: Annotated[str, Field(max_length=8192)] = "{}"
+    client: Annotated[str, Meta(max_length=8192)] = "{}"
     replay: bool = False
     settled: Natural = 0
     plugins: Name = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """One estimate (part two) and the encoded frame (part three).
+class Judge(Wire, frozen=True):
+    """One estimate; part two is the encoded frame.
 
     The frame is left out where nobody looks at it, and a replay may lack it.
 
@@ -172,12 +189,12 @@ class Judge:
     session: SessionId
     seq: Natural
     at: Finite
+    estimate: PackedEstimate
     replay: bool = False
     answers: Answers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(Wire, frozen=True):
     """A client came back to a gateway that does not know its session."""
 
     incarnation: Name
@@ -185,8 +202,7 @@ class Resume:
     token_digest: Digest
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Wire, frozen=True):
     """A session is over for the reason given; without a verdict so far it has failed."""
 
     incarnation: Name
@@ -195,8 +211,7 @@ class Close:
     reason: Name
 
 
-@dataclass(frozen=True, slots=True)
-class Forget:
+class Forget(Wire, frozen=True):
     """A session has gone on at another gateway, which alone gives its verdict."""
 
     incarnation: Name
@@ -206,16 +221,14 @@ class Forget:
 # Aggregator -> gateway
 
 
-@dataclass(frozen=True, slots=True)
-class Welcome:
+class Welcome(Wire, frozen=True):
     """The aggregator's answer to ``GatewayHello``; a new ``incarnation`` asks for a replay."""
 
     incarnation: Name
     pid: Natural
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Wire, frozen=True):
     """A session is known; ``profile`` is that of its first frame.
 
     ``plugins`` tells by which plugins, as they are configured, it is judged.
@@ -226,29 +239,28 @@ class Opened:
     plugins: Name = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Wire, frozen=True):
     """Judgement of one frame (or, with ``seq`` 0, of the session's end).
 
-    Part two is the text of STATUS for the client; when ``final``, part three is that of RESULT.
+    ``status`` is the text of STATUS for the client; when ``final``, part two is that of RESULT.
     ``answers`` belong into the log, beside the estimate.
     """
 
     session: SessionId
     seq: Natural
     profile: Profile
+    status: str
     keep: bool = False
     final: bool = False
     accepted: bool = False
     answers: Answers = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Wire, frozen=True):
     """The stored log of a session; ``found`` is False for an unknown session or a wrong token.
 
-    Part two is a packed list ``[open, [Judged, ...], kept_seq, kept_frame]``;
-    part three, when the verdict is already given, the text of RESULT.
+    Part two is its packed ``History``; part three, when the verdict is already given, the text of
+    RESULT.
     """
 
     session: SessionId
@@ -259,8 +271,7 @@ class Resumed:
     settled: Natural = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SinkHealth:
+class SinkHealth(Wire, frozen=True):
     """How a side-effect plugin fares: what it gave up since its start, and what waits, in bytes."""
 
     name: Name
@@ -269,8 +280,7 @@ class SinkHealth:
     disabled: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Wire, frozen=True):
     """Up to which frame (or ``END``) the side effects of sessions are done, or given up."""
 
     marks: tuple[tuple[SessionId, Natural], ...]
@@ -298,30 +308,27 @@ Message = (
     | Settled
 )
 
-_ADAPTERS: dict[str, TypeAdapter[Any]] = {
-    kind.__name__: TypeAdapter(kind) for kind in Message.__args__
-}
-_ESTIMATE: TypeAdapter[Estimate] = TypeAdapter(Estimate)
+
+def _plain(value: object) -> Any:
+    """Numbers of numpy, as measures may be, in the form of Python's.
+
+    Raises:
+        NotImplementedError: it is something else.
+    """
+    if isinstance(value, np.generic):
+        return value.item()
+    raise NotImplementedError(type(value).__name__)
 
 
-def _pack(value: object) -> bytes:
-    packed: bytes = msgpack.packb(value)
-    return packed
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
+_MESSAGE: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
+_ESTIMATE = msgspec.msgpack.Decoder(Estimate)
+_HISTORY = msgspec.msgpack.Decoder(History)
 
 
-def _unpack(data: bytes) -> Any:
-    if len(data) > MAX_MESSAGE_BYTES:
-        raise MessageError(f"message of {len(data)} bytes, at most {MAX_MESSAGE_BYTES} are allowed")
-    try:
-        return msgpack.unpackb(data, use_list=False, strict_map_key=True)
-    except Exception as error:  # msgpack raises many kinds; all mean the same here
-        raise MessageError(f"message is not MessagePack: {type(error).__name__}") from error
-
-
-def encode(message: Message) -> bytes:
-    """Pack a message."""
-    name = type(message).__name__
-    return _pack((name, _ADAPTERS[name].dump_python(message)))
+def encode(message: Message | Estimate | History) -> bytes:
+    """Pack a message, an estimate or a history."""
+    return _ENCODER.encode(message)
 
 
 def decode(data: bytes) -> Message:
@@ -330,24 +337,9 @@ def decode(data: bytes) -> Message:
     Raises:
         MessageError: the bytes are not a message of this module.
     """
-    unpacked = _unpack(data)
-    if not (isinstance(unpacked, tuple) and len(unpacked) == 2 and isinstance(unpacked[0], str)):
-        raise MessageError("message is not a pair of name and fields")
-    adapter = _ADAPTERS.get(unpacked[0])
-    if adapter is None:
-        raise MessageError(f"unknown message {unpacked[0][:40]!r}")
-    try:
-        message: Message = adapter.validate_python(unpacked[1])
-    except ValidationError as error:
-        raise MessageError(
-            f"message {unpacked[0]}: {error.error_count()} invalid fields"
-        ) from error
-    return message
-
-
-def encode_estimate(estimate: Estimate) -> bytes:
-    """Pack an estimate."""
-    return _pack(_ESTIMATE.dump_python(estimate))
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise MessageError(f"message of {len(data)} bytes, at most {MAX_MESSAGE_BYTES} are allowed")
+    return _unpack(_MESSAGE, data, "message")
 
 
 def decode_estimate(data: bytes) -> Estimate:
@@ -356,8 +348,20 @@ def decode_estimate(data: bytes) -> Estimate:
     Raises:
         MessageError: the bytes are not an estimate.
     """
-    unpacked = _unpack(data)
+    return _unpack(_ESTIMATE, data, "estimate")
+
+
+def decode_history(data: bytes) -> History:
+    """Unpack and validate what an aggregator remembers of a session.
+
+    Raises:
+        MessageError: the bytes are not a history.
+    """
+    return _unpack(_HISTORY, data, "history")
+
+
+def _unpack(decoder: msgspec.msgpack.Decoder[Kind], data: bytes, what: str) -> Kind:
     try:
-        return _ESTIMATE.validate_python(unpacked)
-    except ValidationError as error:
-        raise MessageError(f"estimate: {error.error_count()} invalid fields") from error
+        return decoder.decode(data)
+    except ValueError as error:  # msgspec's own, and that of a text that is not UTF-8
+        raise MessageError(f"{what}: {str(error)[:200]}") from error

@@ -8,7 +8,6 @@ be missing (the session goes on, or its end was lost) or torn.
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -16,13 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+import msgspec
 
 from shared.estimation import Estimate
 
 FILE = "session.jsonl"
 FOLDER = re.compile(r"[0-9a-f]{32}")
-_ESTIMATE: TypeAdapter[Estimate] = TypeAdapter(Estimate)
 _SUFFIXES = ((b"\xff\xd8", ".jpg"), (b"\x89PNG", ".png"), (b"RIFF", ".webp"))
 
 
@@ -97,9 +95,7 @@ def picture_name(seq: int, picture: bytes) -> str:
 
 def estimate_json(estimate: Estimate) -> dict[str, Any]:
     """Write an estimate for JSON: every field, the descriptor in Base64."""
-    values: dict[str, Any] = _ESTIMATE.dump_python(estimate)
-    if estimate.descriptor is not None:
-        values["descriptor"] = base64.b64encode(estimate.descriptor).decode("ascii")
+    values: dict[str, Any] = msgspec.to_builtins(estimate)  # bytes become Base64
     return values
 
 
@@ -109,9 +105,7 @@ def estimate_of(values: Mapping[str, Any]) -> Estimate:
     Raises:
         ValueError: these values are none.
     """
-    descriptor = values.get("descriptor")
-    raw = base64.b64decode(descriptor) if descriptor is not None else None
-    return _ESTIMATE.validate_python({**values, "descriptor": raw})
+    return msgspec.convert(values, Estimate)
 
 
 def folders(path: Path) -> Iterator[Path]:
@@ -133,7 +127,7 @@ def read_session(folder: Path) -> SessionLog:
     for number, line in enumerate(lines, 1):
         try:
             log = _take(folder, log, json.loads(line))
-        except (ValueError, TypeError, KeyError, ValidationError) as error:
+        except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{folder / FILE}, line {number}: {error!r}") from error
     if log is None:
         raise ValueError(f"{folder / FILE}: no line is complete")

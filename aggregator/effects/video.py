@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import msgpack
+import msgspec
 from redis import Redis
 from redis.exceptions import ResponseError
 from rq import Queue
@@ -57,8 +57,7 @@ def pack(operation: Operation) -> bytes:
         fields: list[Any] = [frame.seq, frame.at, frame.frame, frame.status]
     else:
         fields = [video_store.encode_meta(operation.meta), operation.due]
-    packed: bytes = msgpack.packb([type(operation).__name__, operation.session, fields])
-    return packed
+    return msgspec.msgpack.encode([type(operation).__name__, operation.session, fields])
 
 
 def unpack(data: bytes) -> Operation:
@@ -68,12 +67,12 @@ def unpack(data: bytes) -> Operation:
         ValueError: these bytes are none.
     """
     try:
-        kind, session, fields = msgpack.unpackb(data)
+        kind, session, fields = msgspec.msgpack.decode(data)
         if kind == AddFrame.__name__:
             return AddFrame(session, StoredFrame(*fields))
         meta = {name.encode(): value.encode() for name, value in fields[0].items()}
         return Finish(session, video_store.decode_meta(meta), fields[1])
-    except Exception as error:  # msgpack raises many kinds; all mean the same here
+    except Exception as error:  # many kinds; all mean the same here
         raise ValueError(f"spooled operation: {type(error).__name__}") from error
 
 

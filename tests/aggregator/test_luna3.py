@@ -165,8 +165,8 @@ def config(platform: LunaPlatform, *plugins: str, **changes: Any) -> Config:
 async def codes(gateway: Any, seq: int, score: float, photo: bytes = JPEG) -> list[int]:
     """Codes of the frame that is judged now."""
     gateway.judge(seq, live(score), photo)
-    _, parts = await gateway.verdict()
-    errors: list[int] = json.loads(parts[0])["body"]["errors"]
+    verdict, _ = await gateway.verdict()
+    errors: list[int] = json.loads(verdict.status)["body"]["errors"]
     return errors
 
 
@@ -232,4 +232,4 @@ async def test_a_best_shot_that_fails_is_best_no_more(
     assert verdict.accepted
     assert not verdict.keep
     assert len(platform.photos) == 4
-    assert json.loads(parts[1])["body"]["isOk"]
+    assert json.loads(parts[0])["body"]["isOk"]

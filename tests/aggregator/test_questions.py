@@ -12,7 +12,7 @@ import pytest
 from aggregator.plugins.registry import Registry
 from aggregator.session import Outcome, Session
 from shared.codes import Code
-from shared.messages import Judge, Open, Opened, encode_estimate
+from shared.messages import Judge, Open, Opened, encode
 from tests.support.judge import SESSION, judging, live, plugin_config
 from tests.support.plugins import Oracle
 
@@ -29,10 +29,10 @@ async def test_the_answer_decides_and_is_logged(tmp_path: Path) -> None:
     async with judging(config(answer="no"), tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
-        verdict, parts = await gateway.verdict()
+        verdict, _ = await gateway.verdict()
         assert verdict.answers == (b"no",)
         assert not verdict.final
-        assert json.loads(parts[0])["body"]["errors"] == [90]
+        assert json.loads(verdict.status)["body"]["errors"] == [90]
         assert [judged.answers for judged in await gateway.log()] == [(b"no",)]
 
 
@@ -47,9 +47,9 @@ async def test_no_answer_refuses_the_frame(tmp_path: Path, args: dict[str, Any])
         await gateway.open()
         for seq in (1, 2):
             gateway.judge(seq, live())
-            verdict, parts = await gateway.verdict()
+            verdict, _ = await gateway.verdict()
             assert (verdict.final, verdict.accepted, verdict.answers) == (False, False, (None,))
-            assert json.loads(parts[0])["body"]["errors"] == [Code.EXTERNAL_FAILED]
+            assert json.loads(verdict.status)["body"]["errors"] == [Code.EXTERNAL_FAILED]
 
 
 async def test_closing_does_not_wait_for_an_answer(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ async def test_closing_does_not_wait_for_an_answer(tmp_path: Path) -> None:
         gateway.end()
         verdict, parts = await gateway.verdict()
         assert (verdict.seq, verdict.final, verdict.accepted) == (0, True, False)
-        assert json.loads(parts[1])["body"]["errors"] == [Code.SESSION_FAILED]
+        assert json.loads(parts[0])["body"]["errors"] == [Code.SESSION_FAILED]
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(gateway.receive(), 0.6)
 
@@ -70,7 +70,7 @@ async def test_a_gateway_that_comes_anew_does_not_wait(tmp_path: Path) -> None:
     async with judging(config(seconds=0.3), tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
-        gateway.send(Judge(gateway.incarnation, SESSION, 1, 1001.0), encode_estimate(live()), b"")
+        gateway.send(Judge(gateway.incarnation, SESSION, 1, 1001.0, encode(live())), b"")
         log = await gateway.log_while_asking()
         assert [judged.answers for judged in log] == [(None,)]
         gateway.judge(2, live())
@@ -87,8 +87,8 @@ async def test_other_sessions_go_on_meanwhile(tmp_path: Path) -> None:
         gateway.send(Open(gateway.incarnation, other, 1000.0, 7, bytes(32)))
         opened, _ = await gateway.receive()
         assert isinstance(opened, Opened)
-        blurred = encode_estimate(live(errors=(3,)))
-        gateway.send(Judge(gateway.incarnation, other, 1, 1001.0), blurred, b"")
+        blurred = encode(live(errors=(3,)))
+        gateway.send(Judge(gateway.incarnation, other, 1, 1001.0, blurred), b"")
         first, _ = await gateway.verdict()
         second, _ = await gateway.verdict()
         assert (first.session, second.session) == (other, SESSION)

@@ -67,7 +67,7 @@ async def test_what_is_no_json_fails_its_session(tmp_path: Path, what: str, env:
         gateway.judge(1, live())
         verdict, parts = await gateway.verdict()
     assert (verdict.final, verdict.accepted) == (True, False)
-    assert json.loads(parts[1])["body"] == {"isOk": False, "jwt": None, "errors": [71]}
+    assert json.loads(parts[0])["body"] == {"isOk": False, "jwt": None, "errors": [71]}
 
 
 @pytest.mark.parametrize("what", ["set", "nan", "key", "nothing"])
@@ -79,7 +79,7 @@ async def test_what_is_no_json_at_the_end_is_not_told(tmp_path: Path, what: str)
         gateway.judge(1, live())
         verdict, parts = await gateway.verdict()
     assert verdict.accepted
-    claims = jwt.decode(json.loads(parts[1])["body"]["jwt"], options={"verify_signature": False})
+    claims = jwt.decode(json.loads(parts[0])["body"]["jwt"], options={"verify_signature": False})
     assert "bad" not in claims["details"]
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from shared.estimation import Box, Capabilities, Estimate, Liveness, Profile, Stage
-from shared.messages import Close, Done, Judge, Open, Ready, Verdict, encode, encode_estimate
+from shared.messages import Close, Done, Judge, Open, Ready, Verdict, encode
 from shared.protocol import Codec, Command
 
 ROOT = Path(__file__).parents[2]
@@ -43,14 +43,14 @@ def good(target: str) -> Iterator[bytes]:
             options = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
             yield cv2.imencode(".jpg", picture, options)[1].tobytes()
         case "message":
-            yield encode(Done(1, 2, 3))
+            yield encode(Done(1, 2, 3, True, b"estimate"))
             yield encode(Ready("w", 1, 2, Capabilities(True, False, "x"), "slab"))
             yield encode(Open("i", SESSION, 1.0, 2, bytes(32)))
-            yield encode(Judge("i", SESSION, 1, 2.0))
+            yield encode(Judge("i", SESSION, 1, 2.0, b"estimate"))
             yield encode(Close("i", SESSION, 1.0, "reason"))
-            yield encode(Verdict(SESSION, 1, Profile.PASSIVE, final=True))
+            yield encode(Verdict(SESSION, 1, Profile.PASSIVE, "{}", final=True))
             face, liveness = Box(1, 2, 3, 4), Liveness(0.5, 1.0)
-            yield encode_estimate(
+            yield encode(
                 Estimate(64, 48, Profile.ACTIVE, Stage.EYES, (3,), face=face, liveness=liveness)
             )
         case "configuration":

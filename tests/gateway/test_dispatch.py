@@ -7,13 +7,14 @@ import gc
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import zmq
+from msgspec.structs import replace
 
-from gateway.dispatch import MAX_ESTIMATE_BYTES, Dispatcher
+from gateway.dispatch import Dispatcher
 from gateway.ledger import Ledger
 from gateway.limits import TokenBucket
 from gateway.metrics import STEPS
@@ -23,6 +24,7 @@ from shared.codes import Code
 from shared.config import Config, TransportSection, WorkersSection
 from shared.estimation import Capabilities, Estimate, Profile
 from shared.messages import (
+    MAX_ESTIMATE_BYTES,
     Done,
     Job,
     Leaving,
@@ -33,14 +35,13 @@ from shared.messages import (
     decode,
     decode_estimate,
     encode,
-    encode_estimate,
 )
 from shared.slab import Slab
 from shared.transport import workers_address
 from tests.support.stamp import stamped_jpeg
 
 FRAME = stamped_jpeg(1, 1)
-GOOD = encode_estimate(Estimate(640, 480))
+GOOD = encode(Estimate(640, 480))
 
 
 def session() -> Session:
@@ -61,8 +62,8 @@ class Rig:
     line: zmq.Socket[bytes]
     estimates: list[bytes] = field(default_factory=list)
 
-    async def say(self, message: Message, *parts: bytes) -> None:
-        self.line.send_multipart([encode(message), *parts])
+    async def say(self, message: Message) -> None:
+        self.line.send(encode(message))
         await asyncio.sleep(0.05)
 
     async def hear(self) -> Message:
@@ -96,18 +97,17 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 async def test_an_honest_answer_is_taken(rig: Rig) -> None:
     """The control: slot freed, estimate handed on as it came."""
     job = await rig.job()
-    await rig.say(Done(job.lease, job.slot, job.generation), GOOD)
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
     assert rig.estimates == [GOOD]
     assert rig.dispatcher.free_slots == 2
 
 
-LIES: dict[str, Callable[[Job], tuple[Done, bytes]]] = {
-    "another slot": lambda job: (Done(job.lease, job.slot + 1, job.generation), GOOD),
-    "an earlier generation": lambda job: (Done(job.lease, job.slot, job.generation - 1), GOOD),
-    "another lease": lambda job: (Done(job.lease + 1, job.slot, job.generation), GOOD),
-    "a huge estimate": lambda job: (
-        Done(job.lease, job.slot, job.generation),
-        bytes(MAX_ESTIMATE_BYTES + 1),
+LIES: dict[str, Callable[[Job], Done]] = {
+    "another slot": lambda job: Done(job.lease, job.slot + 1, job.generation, True, GOOD),
+    "an earlier generation": lambda job: Done(job.lease, job.slot, job.generation - 1, True, GOOD),
+    "another lease": lambda job: Done(job.lease + 1, job.slot, job.generation, True, GOOD),
+    "a huge estimate": lambda job: Done(
+        job.lease, job.slot, job.generation, True, bytes(MAX_ESTIMATE_BYTES + 1)
     ),
 }
 
@@ -116,8 +116,7 @@ LIES: dict[str, Callable[[Job], tuple[Done, bytes]]] = {
 async def test_malicious_worker_message(rig: Rig, lie: str) -> None:
     """Its answer is not taken, and in the end its frame is answered as not judged."""
     job = await rig.job()
-    message, estimate = LIES[lie](job)
-    await rig.say(message, estimate)
+    await rig.say(LIES[lie](job))
     assert rig.estimates == []
     for _ in range(3):  # two workers have one chance each
         await asyncio.sleep(0.35)
@@ -132,14 +131,16 @@ async def test_noise_on_the_workers_line(rig: Rig, noise: bytes) -> None:
     """Bytes that are no message for the gateway disturb nobody."""
     job = await rig.job()
     rig.line.send(noise)
-    await rig.say(Done(job.lease, job.slot, job.generation), GOOD)
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
     assert rig.estimates == [GOOD]
 
 
 async def test_a_done_without_estimate(rig: Rig) -> None:
     """Half a message is none."""
     job = await rig.job()
-    await rig.say(Done(job.lease, job.slot, job.generation))
+    whole = encode(Done(job.lease, job.slot, job.generation, True, GOOD))
+    rig.line.send(whole[: -len(GOOD)])
+    await asyncio.sleep(0.05)
     assert rig.estimates == []
 
 

@@ -17,7 +17,7 @@ from gateway.metrics import STEPS
 from gateway.session import PendingFrame, Session
 from shared.config import Config
 from shared.estimation import Estimate
-from shared.messages import Judge, Open, decode, encode_estimate
+from shared.messages import Judge, Open, decode, encode
 from shared.transport import aggregator_address
 
 NOBODY: dict[str, Any] = {}
@@ -61,13 +61,13 @@ async def test_a_picture_goes_along_where_somebody_looks_at_it(
         link.renew(wanted)
     now = time.monotonic()
     frame = PendingFrame(7, b"picture", None, now, now + 60)
-    frame.estimate, frame.passed = encode_estimate(Estimate(640, 480)), passed
+    frame.estimate, frame.passed = encode(Estimate(640, 480)), passed
     opened = Open("", "0" * 32, 1.0, 2, bytes(32))
     link.judge(Session(opened.session, opened, "", TokenBucket(9, 9), 0.0), frame)
     assert await asyncio.to_thread(aggregator.poll, 5000)
-    _, message, estimate, *pictures = aggregator.recv_multipart()
+    _, message, *pictures = aggregator.recv_multipart()
     assert isinstance(judge := decode(message), Judge)
-    assert (judge.seq, estimate) == (7, frame.estimate)
+    assert (judge.seq, judge.estimate) == (7, frame.estimate)
     assert pictures == ([b"picture"] if sent else [])
     link.close()
     aggregator.close(linger=0)

@@ -12,7 +12,7 @@ from gateway.session import PendingFrame, Session, digest
 from gateway.sessions import ASK_AGAIN_SECONDS, CLIENT_LEFT, Sessions
 from shared.config import Config
 from shared.estimation import Estimate, Profile
-from shared.messages import Opened, Resumed, Verdict, encode_estimate
+from shared.messages import Opened, Resumed, Verdict, encode
 from shared.protocol import CloseCode
 from tests.support.stamp import stamped_jpeg
 
@@ -72,14 +72,14 @@ async def test_a_lost_question_is_asked_again(sessions: Sessions, neighbours: Ne
 
     sessions.receive(Opened(session.id, Profile.PASSIVE), [])
     sessions.accept(session, stamped_jpeg(1, 1))
-    sessions.estimated(session, neighbours.frames[0], encode_estimate(Estimate(640, 480)))
+    sessions.estimated(session, neighbours.frames[0], encode(Estimate(640, 480)))
     later(session)
     sessions.sweep()
     assert neighbours.asked[2:] == ["verdict 1", "verdict 1"]
 
-    verdict = Verdict(session.id, 1, Profile.PASSIVE)
-    sessions.receive(verdict, [b"{}"])
-    sessions.receive(verdict, [b"{}"])
+    verdict = Verdict(session.id, 1, Profile.PASSIVE, "{}")
+    sessions.receive(verdict, [])
+    sessions.receive(verdict, [])
     later(session)
     sessions.sweep()
     assert len(session.log) == 1
@@ -139,7 +139,7 @@ async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all(
     neighbours.frames[0].deadline -= 3600
     sessions.sweep()
     assert neighbours.frames[0].answered
-    sessions.estimated(session, neighbours.frames[0], encode_estimate(Estimate(640, 480)))
+    sessions.estimated(session, neighbours.frames[0], encode(Estimate(640, 480)))
     assert "verdict 1" not in neighbours.asked
     assert session.active is None
 

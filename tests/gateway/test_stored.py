@@ -18,7 +18,7 @@ SEALER = Sealer(b"k" * 32)
 def session(identity: str = ID, frames: int = 3) -> Session:
     opened = Open("", identity, 1.0, 7, bytes(32), client='{"a": 1}')
     made = Session(identity, opened, "198.51.100.1", TokenBucket(1, 1), 0.0)
-    made.log = [Judged(seq, float(seq), b"e%d" % seq, ((1, b"x"),)) for seq in range(1, frames + 1)]
+    made.log = [Judged(seq, float(seq), b"e%d" % seq, (b"x", None)) for seq in range(1, frames + 1)]
     made.kept = (2, b"picture")
     made.profile = Profile.ACTIVE
     made.seq = 9

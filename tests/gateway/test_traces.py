@@ -12,7 +12,7 @@ from gateway.traces import EXPORT_SECONDS, Traces
 from shared.config import TracesSection
 from shared.errors import ConfigError
 from shared.estimation import Estimate, Profile, Stage
-from shared.messages import Open, encode_estimate
+from shared.messages import Open, encode
 from tests.support.service import free_port
 
 sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="the extra traces is not installed")
@@ -28,9 +28,7 @@ def frame(received: float, timings: dict[str, float]) -> PendingFrame:
     """A frame that took 10 ms for each of queue, decode, estimate and judge."""
     made = PendingFrame(7, b"", None, received, received + 5)
     made.begun, made.sent, made.asked = received + 0.01, received + 0.02, received + 0.03
-    made.estimate = encode_estimate(
-        Estimate(640, 480, Profile.PASSIVE, Stage.QUALITY, timings=timings)
-    )
+    made.estimate = encode(Estimate(640, 480, Profile.PASSIVE, Stage.QUALITY, timings=timings))
     return made
 
 

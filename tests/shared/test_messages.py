@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import msgpack
+import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,24 +12,26 @@ from shared.errors import MessageError
 from shared.estimation import Box, Capabilities, Estimate, Liveness, Profile, Stage
 from shared.messages import (
     Done,
+    History,
     Job,
+    Judged,
     Message,
     Open,
     Ready,
     Verdict,
     decode,
     decode_estimate,
+    decode_history,
     encode,
-    encode_estimate,
 )
 
 SESSION = "0" * 32
 MESSAGES: list[Message] = [
     Job(1, 2, 3, SESSION, 4, Profile.ACTIVE, True, 5.0),
-    Done(1, 2, 3),
+    Done(1, 2, 3, True, b"estimate"),
     Ready("w", 1, 2, Capabilities(True, False, "x")),
     Open("i", SESSION, 1.0, 2, bytes(32)),
-    Verdict(SESSION, 1, Profile.PASSIVE, final=True),
+    Verdict(SESSION, 1, Profile.PASSIVE, "{}", final=True),
 ]
 
 
@@ -50,7 +53,7 @@ def test_an_estimate_survives() -> None:
         liveness=Liveness(0.1, 1.0),
         timings={"faces": 1.5},
     )
-    assert decode_estimate(encode_estimate(estimate)) == estimate
+    assert decode_estimate(encode(estimate)) == estimate
 
 
 @given(st.binary(max_size=200))
@@ -65,20 +68,44 @@ def test_noise_is_a_message_error(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
-        ("Job", {"lease": -1}),
-        ("Done", {"lease": 1, "slot": 1}),
-        ("Ready", {"name": "x" * 999, "pid": 1, "credit": 1}),
-        ("Nonsense", {}),
+        ("Alive", None),
+        ("Done", [-1, 1, 1, True, b""]),
+        ("Done", [1, 1]),
+        ("Done", [1, 1, 1, True, bytes(65_537)]),
+        ("Done", [1, 1, 1, 1, b""]),
+        ("Open", ["i", SESSION[:-1] + "\n", 1.0, 2, bytes(32)]),
+        ("Open", ["i", "../" * 10 + "ab", 1.0, 2, bytes(32)]),
+        ("Open", ["i", SESSION, float("inf"), 2, bytes(32)]),
+        ("Ready", ["x" * 999, 1, 1, {}]),
+        ("Nonsense", []),
     ],
 )
-def test_wrong_fields_are_a_message_error(name: str, fields: dict[str, object]) -> None:
+def test_wrong_fields_are_a_message_error(name: str, fields: list[object] | None) -> None:
     """A worker cannot smuggle in what the type does not allow."""
+    packed = msgspec.msgpack.encode({name: 1} if fields is None else [name, *fields])
     with pytest.raises(MessageError):
-        decode(msgpack.packb((name, fields)))
+        decode(packed)
 
 
 def test_a_score_that_is_no_number_is_refused() -> None:
     """NaN compares false with every threshold and must never get that far."""
     estimate = Estimate(640, 480, liveness=Liveness(float("nan"), 1.0))
     with pytest.raises(MessageError):
-        decode_estimate(encode_estimate(estimate))
+        decode_estimate(encode(estimate))
+
+
+def test_measures_may_be_numbers_of_numpy() -> None:
+    """A backend may answer with what its arrays hold."""
+    measured = Estimate(640, 480, faces=np.int64(1), ags=np.float32(0.5))  # type: ignore[arg-type]
+    read = decode_estimate(encode(measured))
+    assert (read.faces, read.ags) == (1, 0.5)
+    assert type(read.faces) is int
+
+
+def test_a_log_survives() -> None:
+    """What an aggregator remembers comes back with every answer from outside."""
+    judged = [Judged(1, 1.0, b"estimate"), Judged(2, 2.0, b"", (b"yes", None))]
+    history = History(b"open", judged, 2, b"picture")
+    assert decode_history(encode(history)) == history
+    with pytest.raises(MessageError):
+        decode_history(encode(history)[:-1])

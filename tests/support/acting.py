@@ -18,7 +18,7 @@ from loadtest.script import Actor
 from shared.codes import Code
 from shared.config import Config
 from shared.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage
-from shared.messages import Judge, Judged, Open, decode_estimate, encode_estimate
+from shared.messages import Judge, Judged, Open, decode_estimate, encode
 from shared.signing import Signer
 from tests.support.judge import SESSION, live
 
@@ -148,7 +148,7 @@ def play(
         estimate = seen(director(now, codes), profile, number=number, passive=passive)
         if number in blur:
             estimate = replace(estimate, errors=(Code.BLURRED,), stage=Stage.QUALITY)
-        judge = Judged(number, 1000.0 + now, encode_estimate(estimate))
+        judge = Judged(number, 1000.0 + now, encode(estimate))
         step = _fold(entry, judge, estimate, b"picture %d" % number, replay=False)
         if number in restarts:  # whether or not a question is open
             entry = begin()
@@ -200,8 +200,8 @@ def _note(
     played.outcomes.append(outcome)
     if outcome.keep:
         played.kept = (judged.seq, frame)
-    message = Judge("", SESSION, judged.seq, judged.at)
-    pending = Pending(b"", message, judged.estimate, estimate, frame)
+    message = Judge("", SESSION, judged.seq, judged.at, judged.estimate)
+    pending = Pending(b"", message, estimate, frame)
     played.events.append(entry.frame_event(pending, outcome))
     if outcome.final:
         played.result = entry.result = writer.result(entry.session, outcome)

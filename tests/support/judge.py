@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import msgpack
 import zmq
 
 from aggregator.service import Aggregator
@@ -26,8 +25,8 @@ from shared.messages import (
     Verdict,
     Welcome,
     decode,
+    decode_history,
     encode,
-    encode_estimate,
 )
 from shared.transport import Channel
 
@@ -90,9 +89,7 @@ class FakeGateway:
         return (await self.receive())[0]
 
     def judge(self, seq: int, estimate: Estimate, frame: bytes = b"jpeg") -> None:
-        self.send(
-            Judge(self.incarnation, SESSION, seq, 1000.0 + seq), encode_estimate(estimate), frame
-        )
+        self.send(Judge(self.incarnation, SESSION, seq, 1000.0 + seq, encode(estimate)), frame)
 
     async def verdict(self) -> tuple[Verdict, list[bytes]]:
         verdict, parts = await self.receive()
@@ -106,14 +103,14 @@ class FakeGateway:
         """What a gateway that comes anew gets."""
         self.send(Resume(self.incarnation, SESSION, DIGEST))
         _, parts = await self.receive()
-        return [Judged(*judged) for judged in msgpack.unpackb(parts[0], use_list=False)[1]]
+        return decode_history(parts[0]).judged
 
     async def log_while_asking(self) -> list[Judged]:
         """The same while a question is open; the verdict on its frame comes before."""
         self.send(Resume(self.incarnation, SESSION, DIGEST))
         await self.verdict()
         _, parts = await self.receive()
-        return [Judged(*judged) for judged in msgpack.unpackb(parts[0], use_list=False)[1]]
+        return decode_history(parts[0]).judged
 
     def close(self) -> None:
         self._channel.close()

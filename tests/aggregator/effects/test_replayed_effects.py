@@ -25,7 +25,7 @@ from gateway.session import PendingFrame, Session
 from gateway.sessions import Sessions
 from shared import video_store
 from shared.config import Config
-from shared.messages import END, encode_estimate
+from shared.messages import END, encode
 from shared.session_log import read_session
 from tests.aggregator.plugins.test_callbacks import Receiver
 from tests.support.judge import live, plugin_config
@@ -106,7 +106,7 @@ async def judge(cell: Cell, session: Session, kind: str) -> None:
     frame = PendingFrame(session.seq, data, None, time.monotonic(), time.monotonic() + 60)
     session.active = frame
     cell.expected[session.id].append((session.seq, data))
-    cell.sessions.estimated(session, frame, encode_estimate(live(errors=errors)))
+    cell.sessions.estimated(session, frame, encode(live(errors=errors)))
 
 
 async def play(cell: Cell, steps: list[tuple[str, int]]) -> None:
