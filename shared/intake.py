@@ -24,6 +24,8 @@ PNG_NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 PNG_ANIMATED = frozenset({b"acTL", b"fcTL", b"fdAT"})
 MAX_CHUNKS = 4096
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+SEQUENTIAL = frozenset({0xC0, 0xC1})
+START_OF_SCAN = 0xDA
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +102,51 @@ def read(data: bytes) -> Header:
 
 
 def _jpeg(data: bytes) -> Header:
-    if data.count(b"\xff\xda") > MAX_SCANS:
-        raise FrameError(f"the frame has more than {MAX_SCANS} scans", code="frame.too-many-scans")
     position, orientation = 2, 1
     for _ in range(MAX_SEGMENTS):
-        while data[position] == 0xFF and data[position + 1] == 0xFF:
-            position += 1
-        if data[position] != 0xFF:
-            raise FrameError("the frame's JPEG header is damaged")
-        marker = data[position + 1]
-        (length,) = struct.unpack_from(">H", data, position + 2)
+        marker, content, position = _segment(data, position)
         if marker in START_OF_FRAME:
-            height, width = struct.unpack_from(">HH", data, position + 5)
+            height, width = struct.unpack_from(">HH", data, content + 1)
+            if marker not in SEQUENTIAL or not _is_one_scan(data, position, data[content + 5]):
+                _require_few_scans(data)
             return Header("jpeg", width, height, orientation)
-        if marker == 0xE1 and data[position + 4 : position + 10] == EXIF:
-            orientation = _orientation(data[position + 10 : position + 2 + length])
-        position += 2 + length
+        if marker == 0xE1 and data[content : content + 6] == EXIF:
+            orientation = _orientation(data[content + 6 : position])
     raise FrameError("the frame's JPEG header is too long")
+
+
+def _segment(data: bytes, position: int) -> tuple[int, int, int]:
+    """Read a JPEG segment: its marker, where its content begins and where the next one does.
+
+    Raises:
+        FrameError: there is none.
+    """
+    while data[position] == 0xFF and data[position + 1] == 0xFF:
+        position += 1
+    if data[position] != 0xFF:
+        raise FrameError("the frame's JPEG header is damaged")
+    (length,) = struct.unpack_from(">H", data, position + 2)
+    return data[position + 1], position + 4, position + 2 + length
+
+
+def _is_one_scan(data: bytes, position: int, components: int) -> bool:
+    """Tell whether the first scan holds all components of a sequential JPEG.
+
+    A decoder stops after such a scan, however many follow.
+    """
+    try:
+        for _ in range(MAX_SEGMENTS):
+            marker, content, position = _segment(data, position)
+            if marker == START_OF_SCAN:
+                return data[content] == components
+    except (FrameError, struct.error, IndexError):
+        pass  # the decoder will find out
+    return False
+
+
+def _require_few_scans(data: bytes) -> None:
+    if data.count(b"\xff\xda") > MAX_SCANS:
+        raise FrameError(f"the frame has more than {MAX_SCANS} scans", code="frame.too-many-scans")
 
 
 def _orientation(tiff: bytes) -> int:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
-from pydantic_core import to_json
+import msgspec
 
 from shared.errors import ProtocolError
 
 SUBPROTOCOL = "lpproto.v1"
+_JSON = msgspec.json.Encoder()
+"""Writes null for NaN and infinities, which JSON has not."""
 
 
 class Command(StrEnum):
@@ -154,4 +156,4 @@ class Codec:
     def encode(command: Command, headers: dict[str, Any] | None = None, body: Any = None) -> str:
         """Encode a message to a client (or, in a client, to the server)."""
         message = {"command": command.value, "headers": headers or {}, "body": body}
-        return to_json(message, inf_nan_mode="null").decode()
+        return _JSON.encode(message).decode()

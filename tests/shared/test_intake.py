@@ -98,3 +98,14 @@ def test_a_truncated_jpeg_is_refused() -> None:
     """Half a picture is none."""
     with pytest.raises(FrameError):
         decoded(stamped_jpeg(1, 1)[:4000])
+
+
+def test_scans_after_a_whole_one_cost_nothing() -> None:
+    """No decoder goes on after a scan that holds all components; ours refuses such a file."""
+    jpeg = encoded(".jpg")
+    scan = jpeg[jpeg.index(b"\xff\xda") : -2]
+    many = jpeg[:-2] + scan * (2 * intake.MAX_SCANS) + jpeg[-2:]
+    first, plain = (cv2.imdecode(np.frombuffer(data, np.uint8), 1) for data in (many, jpeg))
+    assert np.array_equal(first, plain)
+    with pytest.raises(FrameError):
+        decoded(many)
