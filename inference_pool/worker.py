@@ -39,9 +39,9 @@ from shared.messages import (
     encode,
 )
 from shared.process import Notifier, begin, die_with_parent, settle
-from shared.processors import keep_to, of_worker
+from shared.processors import keep_to, of_others, of_worker
 from shared.slab import Slab
-from shared.transport import workers_address
+from shared.transport import start_threads, workers_address
 
 log = logging.getLogger(__name__)
 
@@ -92,15 +92,16 @@ class Worker:
         settle()
         self._say_ready()
         self._notifier.ready(STATUS)
-        wait = int(self._config.WORKERS.heartbeatInterval * 1000)
+        self._socket.setsockopt(zmq.RCVTIMEO, int(self._config.WORKERS.heartbeatInterval * 1000))
         while not self._leaving and not die_with_parent(self._parent):
             self._notifier.beat()
             if self._reloading:
                 self._reload()
-            if self._socket.poll(wait):
-                self._receive()
-            else:
+            data = self._next()
+            if data is None:
                 self._idle()
+            else:
+                self._receive(data)
             self._tell()
         self._finish()
 
@@ -134,9 +135,16 @@ class Worker:
         )
         self._socket.send(encode(ready))
 
-    def _receive(self) -> None:
+    def _next(self) -> bytes | None:
+        """Await a message; None when there was none for the time of a heartbeat."""
         try:
-            message = decode(self._socket.recv())
+            return self._socket.recv()
+        except zmq.Again:
+            return None
+
+    def _receive(self, data: bytes) -> None:
+        try:
+            message = decode(data)
         except MessageError as error:
             log.error("unreadable message: %s", error)
             return
@@ -202,7 +210,7 @@ class Worker:
         self._notifier.stopping()
         self._socket.send(encode(Leaving()))
         while self._socket.poll(100):
-            self._receive()
+            self._receive(self._socket.recv())
         self._socket.close()
 
 
@@ -251,6 +259,8 @@ def run(config: Config, source: ConfigSource, index: int = 0, *, parent: int | N
     """
     name = f"worker-{index}"
     begin(name, config)
+    keep_to(of_others(config))
+    start_threads()  # which so do not interrupt the estimation
     keep_to({of_worker(config.WORKERS.cpus, index)})
     cv2.setNumThreads(1)  # one CPU: threads of OpenCV would only wait for each other
     backend = load_backend(config)

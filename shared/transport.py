@@ -72,6 +72,11 @@ def bind(socket: zmq.Socket[bytes], address: str) -> None:
         os.chmod(address.removeprefix("ipc://"), 0o600)
 
 
+def start_threads() -> None:
+    """Start ZeroMQ's own threads; they keep to the processors of the thread that calls this."""
+    zmq.Context.instance().socket(zmq.PAIR).close()
+
+
 class Channel:
     """A socket whose messages are handed to a callback by the running loop."""
 
