@@ -21,7 +21,6 @@ class Pending:
         peer: gateway that awaits the verdict.
         message: its question.
         estimate: the estimate.
-        frame: the encoded frame; a replay may lack it.
         question: what a plugin asks the outside just now.
         began: monotonic time of its beginning.
     """
@@ -29,7 +28,6 @@ class Pending:
     peer: bytes
     message: Judge
     estimate: Estimate
-    frame: bytes | None
     question: asyncio.Task[bytes | None] | None = None
     began: float = field(default_factory=time.monotonic)
 
@@ -56,7 +54,7 @@ class Entry:
     judged: list[Judged] = field(default_factory=list)
     kept: tuple[int, bytes] | None = None
     pending: Pending | None = None
-    result: bytes | None = None
+    result: str | None = None
     last_status: str = ""
     touched: float = field(default_factory=time.monotonic)
     settled: int = 0
@@ -72,7 +70,7 @@ class Entry:
         """Tell of a judged frame."""
         message = pending.message
         return FrameJudged(
-            self.info, message.seq, message.at, pending.estimate, outcome.errors, pending.frame
+            self.info, message.seq, message.at, pending.estimate, outcome.errors, message.frame
         )
 
     def end_event(self, outcome: Outcome) -> SessionEnded:
@@ -85,7 +83,7 @@ class Entry:
             outcome.errors,
             context.best_seq,
             self.pictures,
-            self.result or b"",
+            (self.result or "").encode(),
             dict(context.data),
         )
 

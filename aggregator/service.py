@@ -44,6 +44,7 @@ from shared.messages import (
     History,
     Judge,
     Judged,
+    Message,
     Open,
     Opened,
     Resume,
@@ -143,30 +144,29 @@ class Aggregator:
             log.error("configuration not reloaded: %s", error)
         self._notifier.ready(STATUS)
 
-    def _receive(self, parts: list[bytes]) -> None:
-        peer, *body = parts
+    def _receive(self, peer: bytes, data: bytes) -> None:
         try:
-            self._handle(peer, body)
-        except (MessageError, IndexError) as error:
+            self._handle(peer, data)
+        except MessageError as error:
             log.error("unreadable message: %s", error)
 
-    def _handle(self, peer: bytes, body: list[bytes]) -> None:
-        message = decode(body[0])
+    def _handle(self, peer: bytes, data: bytes) -> None:
+        message = decode(data)
         if isinstance(message, GatewayHello):
             self._gateway = peer
-            self._send(peer, encode(Welcome(self._incarnation, os.getpid())))
+            self._send(peer, Welcome(self._incarnation, os.getpid()))
             if message.gateway not in self._gateways:
                 self._gateways.append(message.gateway)
                 self._hand_over(peer)
             if self._accounts.due(time.monotonic()):
-                self._send(peer, encode(self._accounts.message()))
+                self._send(peer, self._accounts.message())
             return
         if not isinstance(message, _OF_SESSIONS):
             raise MessageError(f"{type(message).__name__} is not for the aggregator")
         if message.incarnation != self._incarnation:
             return  # meant for the aggregator before this one; the gateway will replay
         if isinstance(message, Judge):
-            self._judge(peer, message, body[1] if len(body) > 1 else None)
+            self._judge(peer, message)
         elif isinstance(message, Open):
             self._open(peer, message)
         elif isinstance(message, Resume):
@@ -176,8 +176,8 @@ class Aggregator:
         else:
             self._close(peer, message)
 
-    def _send(self, peer: bytes, *parts: bytes) -> None:
-        if not self._channel.send([peer, *parts]):
+    def _send(self, peer: bytes, message: Message) -> None:
+        if not self._channel.send(encode(message), peer):
             log.error("the gateway cannot be reached; it will ask again")
 
     def _open(self, peer: bytes, message: Open) -> None:
@@ -186,7 +186,7 @@ class Aggregator:
             entry = self._begin(message)
             self._entries[message.session] = entry
         opened, profile = entry.session.opened, entry.session.context.profile
-        self._send(peer, encode(Opened(opened.session, profile, opened.plugins)))
+        self._send(peer, Opened(opened.session, profile, opened.plugins))
 
     def _begin(self, message: Open) -> Entry:
         opened = replace(message, plugins=self._registry.digest)
@@ -196,7 +196,7 @@ class Aggregator:
         session = Session(opened, self._registry.plugins(), self._config.LIVENESS)
         return Entry(session, encode(opened), settled=message.settled)
 
-    def _judge(self, peer: bytes, message: Judge, frame: bytes | None) -> None:
+    def _judge(self, peer: bytes, message: Judge) -> None:
         entry = self._entries.get(message.session)
         if entry is None:
             told = {"session": message.session, "seq": message.seq}
@@ -208,12 +208,12 @@ class Aggregator:
         if message.seq <= entry.session.last_seq or entry.result is not None:
             self._repeat(peer, message.session, entry)
             return
-        pending = Pending(peer, message, _estimate_of(message.estimate), frame)
+        pending = Pending(peer, message, _estimate_of(message.estimate))
         step = entry.session.fold(
             message.seq,
             message.at,
             pending.estimate,
-            frame,
+            message.frame,
             replay=message.replay,
             answers=message.answers,
         )
@@ -240,8 +240,8 @@ class Aggregator:
         message = pending.message
         judged = Judged(message.seq, message.at, message.estimate, outcome.answers)
         entry.judged.append(judged)
-        if outcome.keep and pending.frame is not None:
-            entry.kept = (message.seq, pending.frame)
+        if outcome.keep and message.frame is not None:
+            entry.kept = (message.seq, message.frame)
         entry.pictures += Code.FRAME_UNDECODABLE not in pending.estimate.errors
         entry.last_status = self._writer.status(
             message.seq, pending.estimate, outcome, entry.session.context.data
@@ -267,8 +267,9 @@ class Aggregator:
             final=outcome.final,
             accepted=outcome.accepted,
             answers=outcome.answers,
+            result=entry.result,
         )
-        self._send(peer, encode(verdict), *([] if entry.result is None else [entry.result]))
+        self._send(peer, verdict)
 
     def _repeat(self, peer: bytes, session: str, entry: Entry) -> None:
         """Answer an estimate that is already folded in: its verdict was lost on the way."""
@@ -278,7 +279,7 @@ class Aggregator:
         entry = self._entries.get(message.session)
         known = entry.session.opened.token_digest if entry else bytes(32)
         if not hmac.compare_digest(known, message.token_digest) or entry is None:
-            self._send(peer, encode(Resumed(message.session, message.token_digest, found=False)))
+            self._send(peer, Resumed(message.session, message.token_digest))
             return
         self._give_back(peer, entry)
 
@@ -295,11 +296,19 @@ class Aggregator:
         entry.touched = time.monotonic()
         self._give_up_question(entry)
         seq, frame = entry.kept or (0, b"")
-        history = encode(History(entry.open_bytes, entry.judged, seq, frame))
+        history = History(entry.open_bytes, entry.judged, seq, frame)
         opened, profile = entry.session.opened, entry.session.context.profile
-        final = entry.result is not None
-        resumed = Resumed(opened.session, opened.token_digest, True, profile, final, entry.settled)
-        self._send(peer, encode(resumed), history, entry.result or b"")
+        self._send(
+            peer,
+            Resumed(
+                opened.session,
+                opened.token_digest,
+                history,
+                profile,
+                entry.settled,
+                entry.result,
+            ),
+        )
 
     def _give_up_question(self, entry: Entry) -> None:
         """Take an open question for unanswered: the gateway that waited for it is gone."""
@@ -317,9 +326,15 @@ class Aggregator:
         outcome = entry.session.close(message.at)
         entry.result = entry.result or self._writer.result(entry.session, outcome)
         verdict = Verdict(
-            message.session, 0, outcome.profile, "", final=True, accepted=outcome.accepted
+            message.session,
+            0,
+            outcome.profile,
+            "",
+            final=True,
+            accepted=outcome.accepted,
+            result=entry.result,
         )
-        self._send(peer, encode(verdict), entry.result)
+        self._send(peer, verdict)
         if undecided:
             self._effect(entry, entry.end_event(outcome))
 
@@ -376,7 +391,7 @@ class Aggregator:
                 if (entry := self._entries.get(session)) is not None:
                     entry.settled = mark
             if self._gateway:
-                self._channel.send([self._gateway, encode(settled)])
+                self._channel.send(encode(settled), self._gateway)
 
 
 def _last_outcome(entry: Entry) -> Outcome:

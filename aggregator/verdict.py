@@ -39,7 +39,7 @@ class VerdictWriter:
         body["details"].update(told)
         return Codec.encode(Command.STATUS, {"seq": seq}, body)
 
-    def result(self, session: Session, outcome: Outcome) -> bytes:
+    def result(self, session: Session, outcome: Outcome) -> str:
         """Write RESULT: a token only on success, so that a signature alone proves success.
 
         The token's id is derived from the session's seed, so a repetition is the same token.
@@ -48,7 +48,7 @@ class VerdictWriter:
         if outcome.accepted:
             body = {"isOk": True, "jwt": self._signer.sign(self._claims(session)), "errors": []}
         headers = {"session-id": session.opened.session}
-        return Codec.encode(Command.RESULT, headers, body).encode()
+        return Codec.encode(Command.RESULT, headers, body)
 
     def _claims(self, session: Session) -> dict[str, Any]:
         context, opened = session.context, session.opened

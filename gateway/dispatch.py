@@ -300,7 +300,7 @@ class Dispatcher:
             lease.session.opened.mirrored,
             lease.frame.deadline,
         )
-        if not self._channel.send([worker.peer, encode(job)]):
+        if not self._channel.send(encode(job), worker.peer):
             self._lose(worker, "gone")
         metrics.DISPATCH.note(time.monotonic() - sent)
 
@@ -310,10 +310,9 @@ class Dispatcher:
 
     # Answers in
 
-    def _receive(self, parts: list[bytes]) -> None:
-        peer, *body = parts
+    def _receive(self, peer: bytes, data: bytes) -> None:
         try:
-            message = decode(body[0])
+            message = decode(data)
             worker = self._workers.get(peer)
             if isinstance(message, Ready):
                 self._welcome(peer, message)
@@ -329,12 +328,12 @@ class Dispatcher:
                 worker.leaving = True
             else:
                 raise MessageError(f"{type(message).__name__} is not for the gateway")
-        except (MessageError, IndexError) as error:
+        except MessageError as error:
             log.error("unreadable message of a worker: %s", error)
         self._pump()
 
     def _offer(self, peer: bytes) -> None:
-        self._channel.send([peer, encode(SlabOffer(str(self._slab.path), self._slab.name))])
+        self._channel.send(encode(SlabOffer(str(self._slab.path), self._slab.name)), peer)
 
     def _welcome(self, peer: bytes, ready: Ready) -> None:
         if ready.slab != self._slab.name:

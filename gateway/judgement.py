@@ -38,7 +38,7 @@ SILENCE_SECONDS = 3.0
 
 Answers = Opened | Verdict | Resumed | Settled | Welcome
 """What the receiver gets; ``Welcome`` only of an aggregator that has just begun."""
-Receiver = Callable[[Answers, list[bytes]], None]
+Receiver = Callable[[Answers], None]
 
 
 class JudgementLink:
@@ -47,7 +47,7 @@ class JudgementLink:
     Args:
         config: the configuration.
         sessions: gives the open sessions, for a replay.
-        receiver: called with each answer and its further parts.
+        receiver: called with each answer.
         ledger: takes the aggregator's account.
     """
 
@@ -84,7 +84,7 @@ class JudgementLink:
 
     def beat(self) -> None:
         """Ask for a sign of life; to be called a few times a second."""
-        self._channel.send([self._hello])
+        self._channel.send(self._hello)
 
     def open(self, session: Session, *, replay: bool = False) -> None:
         """Tell of a new session."""
@@ -94,7 +94,7 @@ class JudgementLink:
             replay=replay,
             settled=session.settled,
         )
-        self._channel.send([encode(message)])
+        self._channel.send(encode(message))
 
     def judge(self, session: Session, frame: PendingFrame) -> None:
         """Ask for the verdict on a frame that has its estimate.
@@ -102,23 +102,21 @@ class JudgementLink:
         Most frames fail a check; their pictures stay here unless a plugin looks at them.
         """
         assert frame.estimate is not None
-        judge = Judge(self._incarnation, session.id, frame.seq, frame.at, frame.estimate)
-        parts = [encode(judge)]
-        if frame.passed or self._looks_at_all:
-            parts.append(frame.data)
-        self._channel.send(parts)
+        picture = frame.data if frame.passed or self._looks_at_all else None
+        judge = Judge(self._incarnation, session.id, frame.seq, frame.at, frame.estimate, picture)
+        self._channel.send(encode(judge))
 
     def resume(self, session: str, token_digest: bytes) -> None:
         """Ask for the log of a session that this gateway does not know."""
-        self._channel.send([encode(Resume(self._incarnation, session, token_digest))])
+        self._channel.send(encode(Resume(self._incarnation, session, token_digest)))
 
     def close_session(self, session: Session, reason: str) -> None:
         """Ask for the final verdict of a session that ends from outside."""
-        self._channel.send([encode(Close(self._incarnation, session.id, session.now, reason))])
+        self._channel.send(encode(Close(self._incarnation, session.id, session.now, reason)))
 
     def forget(self, session: Session) -> None:
         """Let the aggregator forget a session without a verdict."""
-        self._channel.send([encode(Forget(self._incarnation, session.id))])
+        self._channel.send(encode(Forget(self._incarnation, session.id)))
 
     def close(self) -> None:
         """Stop speaking with the aggregator."""
@@ -126,15 +124,15 @@ class JudgementLink:
             self._watch.close()
         self._channel.close()
 
-    def _receive(self, parts: list[bytes]) -> None:
+    def _receive(self, _peer: bytes, data: bytes) -> None:
         try:
-            message = decode(parts[0])
+            message = decode(data)
         except MessageError as error:
             log.error("unreadable message of the aggregator: %s", error)
             return
         self._last_seen = time.monotonic()
         if isinstance(message, (Verdict, Opened, Resumed, Settled)):
-            self._receiver(message, parts[1:])
+            self._receiver(message)
         elif isinstance(message, Welcome):
             self._welcome(message)
         elif isinstance(message, Account):
@@ -149,7 +147,7 @@ class JudgementLink:
         self._watch = DeathWatch(welcome.pid, self._died)
         for session in self._sessions():
             self.replay(session)
-        self._receiver(welcome, [])
+        self._receiver(welcome)
 
     def _died(self) -> None:
         self._last_seen = 0.0
@@ -159,9 +157,9 @@ class JudgementLink:
         self.open(session, replay=bool(session.log))
         kept_seq, kept = session.kept or (0, b"")
         for seq, at, estimate, answers in session.log:
-            judge = Judge(self._incarnation, session.id, seq, at, estimate, True, answers)
             frame = kept if seq == kept_seq else session.unsettled.get(seq)
-            self._channel.send([encode(judge)] + ([] if frame is None else [frame]))
+            judge = Judge(self._incarnation, session.id, seq, at, estimate, frame, True, answers)
+            self._channel.send(encode(judge))
         if session.active is not None and session.active.estimate is not None:
             self.judge(session, session.active)
         if session.closing:

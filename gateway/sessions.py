@@ -25,6 +25,7 @@ from shared.config import Config
 from shared.errors import FrameError, ProtocolError
 from shared.estimation import Profile, Stage
 from shared.messages import (
+    History,
     Judged,
     Open,
     Opened,
@@ -34,7 +35,6 @@ from shared.messages import (
     Verdict,
     Welcome,
     decode,
-    decode_history,
 )
 from shared.protocol import CloseCode, Codec, Command, Drop
 
@@ -278,10 +278,10 @@ class Sessions:
 
     # Answers of the aggregator
 
-    def receive(self, message: Answers, parts: list[bytes]) -> None:
+    def receive(self, message: Answers) -> None:
         """Take an answer of the aggregator."""
         if isinstance(message, Resumed):
-            self._resumed(message, parts)
+            self._resumed(message)
             return
         if isinstance(message, Welcome):
             for key in self._resuming:
@@ -300,9 +300,9 @@ class Sessions:
                 session.profile = message.profile
             self.advance(session)
         else:
-            self._verdict(session, message, parts)
+            self._verdict(session, message)
 
-    def _verdict(self, session: Session, verdict: Verdict, parts: list[bytes]) -> None:
+    def _verdict(self, session: Session, verdict: Verdict) -> None:
         frame = session.active
         began = time.monotonic()
         if frame is not None and frame.seq == verdict.seq and frame.estimate is not None:
@@ -313,8 +313,8 @@ class Sessions:
             session.active = None
             session.profile = verdict.profile
             self._answer(session, frame, verdict.status)
-        if verdict.final and parts:
-            self._decide(session, parts[0].decode(), _outcome(session, verdict))
+        if verdict.final and verdict.result is not None:
+            self._decide(session, verdict.result, _outcome(session, verdict))
         elif len(session.log) >= self._limits.logFrames:
             self.end(session, "log full")
         else:
@@ -359,24 +359,22 @@ class Sessions:
             session.outlet.send(session.result)
             session.outlet.close(CloseCode.VERDICT, "verdict given")
 
-    def _resumed(self, message: Resumed, parts: list[bytes]) -> None:
+    def _resumed(self, message: Resumed) -> None:
         session = self._sessions.get(message.session)
-        if session is None and message.found:
-            session = self._restore(message, parts)
+        if session is None and message.history is not None:
+            session = self._restore(message, message.history)
         answer = self._resuming.pop((message.session, message.token_digest), None)
         if answer is not None and not answer.done():
             answer.set_result(session)
 
-    def _restore(self, message: Resumed, parts: list[bytes]) -> Session:
+    def _restore(self, message: Resumed, history: History) -> Session:
         """Make a session anew from what the aggregator remembers of it."""
-        history = decode_history(parts[0])
         opened = decode(history.opened)
         assert isinstance(opened, Open)
         best = (history.kept_seq, history.kept) if history.kept_seq else None
         session = self.revive(opened, history.judged, best, message.profile)
         session.settled = message.settled
-        if message.final:
-            session.result = parts[1].decode()
+        session.result = message.result
         return session
 
     def revive(

@@ -2,9 +2,8 @@
 
 A message is one ZeroMQ part, ``[name, field, field, ...]``, packed and checked by msgspec: between
 two frames the processor's caches are emptied, so what counts is how much code and data a message
-touches. Bulk data (the encoded frame, the session's last answer, its log) travels as further parts,
-so that a role never unpacks what it merely forwards. The order of the fields is the contract; both
-ends always run one version.
+touches. What a role merely forwards (a packed estimate, the encoded frame, the text of an answer)
+is bytes in it. The order of the fields is the contract; both ends always run one version.
 """
 
 from __future__ import annotations
@@ -18,7 +17,8 @@ from msgspec import Meta, Struct
 from shared.errors import MessageError
 from shared.estimation import Capabilities, Estimate, Finite, Profile
 
-MAX_MESSAGE_BYTES = 4_194_304
+MAX_MESSAGE_BYTES = 2**28
+"""Beyond any session's log with its best shot, the largest that a message may hold."""
 MAX_ESTIMATE_BYTES = 65_536
 
 Kind = TypeVar("Kind")
@@ -178,7 +178,7 @@ class Open(Wire, frozen=True):
 
 
 class Judge(Wire, frozen=True):
-    """One estimate; part two is the encoded frame.
+    """One estimate and its encoded frame.
 
     The frame is left out where nobody looks at it, and a replay may lack it.
 
@@ -190,6 +190,7 @@ class Judge(Wire, frozen=True):
     seq: Natural
     at: Finite
     estimate: PackedEstimate
+    frame: bytes | None = None
     replay: bool = False
     answers: Answers = ()
 
@@ -242,7 +243,7 @@ class Opened(Wire, frozen=True):
 class Verdict(Wire, frozen=True):
     """Judgement of one frame (or, with ``seq`` 0, of the session's end).
 
-    ``status`` is the text of STATUS for the client; when ``final``, part two is that of RESULT.
+    ``status`` is the text of STATUS for the client, ``result`` that of RESULT when ``final``.
     ``answers`` belong into the log, beside the estimate.
     """
 
@@ -254,21 +255,21 @@ class Verdict(Wire, frozen=True):
     final: bool = False
     accepted: bool = False
     answers: Answers = ()
+    result: str | None = None
 
 
 class Resumed(Wire, frozen=True):
-    """The stored log of a session; ``found`` is False for an unknown session or a wrong token.
+    """What is remembered of a session; nothing of an unknown one, or for a wrong token.
 
-    Part two is its packed ``History``; part three, when the verdict is already given, the text of
-    RESULT.
+    ``result`` is the text of RESULT where the verdict is already given.
     """
 
     session: SessionId
     token_digest: Digest
-    found: bool
+    history: History | None = None
     profile: Profile = Profile.PASSIVE
-    final: bool = False
     settled: Natural = 0
+    result: str | None = None
 
 
 class SinkHealth(Wire, frozen=True):
@@ -323,11 +324,10 @@ def _plain(value: object) -> Any:
 _ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
 _MESSAGE: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 _ESTIMATE = msgspec.msgpack.Decoder(Estimate)
-_HISTORY = msgspec.msgpack.Decoder(History)
 
 
-def encode(message: Message | Estimate | History) -> bytes:
-    """Pack a message, an estimate or a history."""
+def encode(message: Message | Estimate) -> bytes:
+    """Pack a message or an estimate."""
     return _ENCODER.encode(message)
 
 
@@ -349,15 +349,6 @@ def decode_estimate(data: bytes) -> Estimate:
         MessageError: the bytes are not an estimate.
     """
     return _unpack(_ESTIMATE, data, "estimate")
-
-
-def decode_history(data: bytes) -> History:
-    """Unpack and validate what an aggregator remembers of a session.
-
-    Raises:
-        MessageError: the bytes are not a history.
-    """
-    return _unpack(_HISTORY, data, "history")
 
 
 def _unpack(decoder: msgspec.msgpack.Decoder[Kind], data: bytes, what: str) -> Kind:

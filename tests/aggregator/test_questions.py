@@ -29,7 +29,7 @@ async def test_the_answer_decides_and_is_logged(tmp_path: Path) -> None:
     async with judging(config(answer="no"), tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
-        verdict, _ = await gateway.verdict()
+        verdict = await gateway.verdict()
         assert verdict.answers == (b"no",)
         assert not verdict.final
         assert json.loads(verdict.status)["body"]["errors"] == [90]
@@ -47,7 +47,7 @@ async def test_no_answer_refuses_the_frame(tmp_path: Path, args: dict[str, Any])
         await gateway.open()
         for seq in (1, 2):
             gateway.judge(seq, live())
-            verdict, _ = await gateway.verdict()
+            verdict = await gateway.verdict()
             assert (verdict.final, verdict.accepted, verdict.answers) == (False, False, (None,))
             assert json.loads(verdict.status)["body"]["errors"] == [Code.EXTERNAL_FAILED]
 
@@ -58,9 +58,9 @@ async def test_closing_does_not_wait_for_an_answer(tmp_path: Path) -> None:
         await gateway.open()
         gateway.judge(1, live())
         gateway.end()
-        verdict, parts = await gateway.verdict()
+        verdict = await gateway.verdict()
         assert (verdict.seq, verdict.final, verdict.accepted) == (0, True, False)
-        assert json.loads(parts[0])["body"]["errors"] == [Code.SESSION_FAILED]
+        assert json.loads(verdict.result or "")["body"]["errors"] == [Code.SESSION_FAILED]
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(gateway.receive(), 0.6)
 
@@ -70,11 +70,11 @@ async def test_a_gateway_that_comes_anew_does_not_wait(tmp_path: Path) -> None:
     async with judging(config(seconds=0.3), tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
-        gateway.send(Judge(gateway.incarnation, SESSION, 1, 1001.0, encode(live())), b"")
+        gateway.send(Judge(gateway.incarnation, SESSION, 1, 1001.0, encode(live()), b""))
         log = await gateway.log_while_asking()
         assert [judged.answers for judged in log] == [(None,)]
         gateway.judge(2, live())
-        verdict, _ = await gateway.verdict()
+        verdict = await gateway.verdict()
         assert (verdict.seq, verdict.accepted) == (2, True)
 
 
@@ -85,12 +85,12 @@ async def test_other_sessions_go_on_meanwhile(tmp_path: Path) -> None:
         await gateway.open()
         gateway.judge(1, live())
         gateway.send(Open(gateway.incarnation, other, 1000.0, 7, bytes(32)))
-        opened, _ = await gateway.receive()
+        opened = await gateway.receive()
         assert isinstance(opened, Opened)
         blurred = encode(live(errors=(3,)))
-        gateway.send(Judge(gateway.incarnation, other, 1, 1001.0, blurred), b"")
-        first, _ = await gateway.verdict()
-        second, _ = await gateway.verdict()
+        gateway.send(Judge(gateway.incarnation, other, 1, 1001.0, blurred, b""))
+        first = await gateway.verdict()
+        second = await gateway.verdict()
         assert (first.session, second.session) == (other, SESSION)
 
 

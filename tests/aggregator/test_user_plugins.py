@@ -65,9 +65,9 @@ async def test_what_is_no_json_fails_its_session(tmp_path: Path, what: str, env:
     async with judging(config, tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
-        verdict, parts = await gateway.verdict()
+        verdict = await gateway.verdict()
     assert (verdict.final, verdict.accepted) == (True, False)
-    assert json.loads(parts[0])["body"] == {"isOk": False, "jwt": None, "errors": [71]}
+    assert json.loads(verdict.result or "")["body"] == {"isOk": False, "jwt": None, "errors": [71]}
 
 
 @pytest.mark.parametrize("what", ["set", "nan", "key", "nothing"])
@@ -77,9 +77,11 @@ async def test_what_is_no_json_at_the_end_is_not_told(tmp_path: Path, what: str)
     async with judging(config, tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
-        verdict, parts = await gateway.verdict()
+        verdict = await gateway.verdict()
     assert verdict.accepted
-    claims = jwt.decode(json.loads(parts[0])["body"]["jwt"], options={"verify_signature": False})
+    claims = jwt.decode(
+        json.loads(verdict.result or "")["body"]["jwt"], options={"verify_signature": False}
+    )
     assert "bad" not in claims["details"]
 
 

@@ -70,7 +70,7 @@ async def test_a_lost_question_is_asked_again(sessions: Sessions, neighbours: Ne
     sessions.sweep()
     assert neighbours.asked == ["open", "open"]
 
-    sessions.receive(Opened(session.id, Profile.PASSIVE), [])
+    sessions.receive(Opened(session.id, Profile.PASSIVE))
     sessions.accept(session, stamped_jpeg(1, 1))
     sessions.estimated(session, neighbours.frames[0], encode(Estimate(640, 480)))
     later(session)
@@ -78,8 +78,8 @@ async def test_a_lost_question_is_asked_again(sessions: Sessions, neighbours: Ne
     assert neighbours.asked[2:] == ["verdict 1", "verdict 1"]
 
     verdict = Verdict(session.id, 1, Profile.PASSIVE, "{}")
-    sessions.receive(verdict, [])
-    sessions.receive(verdict, [])
+    sessions.receive(verdict)
+    sessions.receive(verdict)
     later(session)
     sessions.sweep()
     assert len(session.log) == 1
@@ -125,7 +125,7 @@ async def test_a_replay_tells_by_what_the_session_was_judged(sessions: Sessions)
     """Each aggregator names its plugins; the next one is told the last name."""
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     for name in ("first", "second"):
-        sessions.receive(Opened(session.id, Profile.PASSIVE, name), [])
+        sessions.receive(Opened(session.id, Profile.PASSIVE, name))
         assert session.opened.plugins == name
 
 
@@ -134,7 +134,7 @@ async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all(
 ) -> None:
     """What a client was told stays true: a late estimate counts for nothing."""
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
-    sessions.receive(Opened(session.id, Profile.PASSIVE), [])
+    sessions.receive(Opened(session.id, Profile.PASSIVE))
     sessions.accept(session, stamped_jpeg(1, 1))
     neighbours.frames[0].deadline -= 3600
     sessions.sweep()
@@ -155,7 +155,7 @@ async def test_one_who_gives_up_leaves_the_answer_to_the_other(sessions: Session
     await asyncio.sleep(0)
     hasty.cancel()
     await asyncio.sleep(0)
-    sessions.receive(Resumed(identity, digest(token), found=False), [b"", b""])
+    sessions.receive(Resumed(identity, digest(token)))
     assert await asyncio.wait_for(patient, 5) is None
     assert asked == [(identity, digest(token))]
     assert not sessions._resuming

@@ -93,7 +93,7 @@ class Played:
     log: list[Judged] = field(default_factory=list)
     kept: tuple[int, bytes] = (0, b"")
     events: list[Event] = field(default_factory=list)
-    result: bytes = b""
+    result: str = ""
 
     @property
     def last(self) -> Outcome:
@@ -200,8 +200,8 @@ def _note(
     played.outcomes.append(outcome)
     if outcome.keep:
         played.kept = (judged.seq, frame)
-    message = Judge("", SESSION, judged.seq, judged.at, judged.estimate)
-    pending = Pending(b"", message, estimate, frame)
+    message = Judge("", SESSION, judged.seq, judged.at, judged.estimate, frame)
+    pending = Pending(b"", message, estimate)
     played.events.append(entry.frame_event(pending, outcome))
     if outcome.final:
         played.result = entry.result = writer.result(entry.session, outcome)

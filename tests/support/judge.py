@@ -25,7 +25,6 @@ from shared.messages import (
     Verdict,
     Welcome,
     decode,
-    decode_history,
     encode,
 )
 from shared.transport import Channel
@@ -63,38 +62,38 @@ class FakeGateway:
     def __init__(self, address: str) -> None:
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         socket.connect(address)
-        self._answers: asyncio.Queue[tuple[Message, list[bytes]]] = asyncio.Queue()
+        self._answers: asyncio.Queue[Message] = asyncio.Queue()
         self._channel = Channel(socket, self._take)
         self.incarnation = ""
 
-    def _take(self, parts: list[bytes]) -> None:
-        message = decode(parts[0])
+    def _take(self, _peer: bytes, data: bytes) -> None:
+        message = decode(data)
         if not isinstance(message, Account):  # comes whenever it likes
-            self._answers.put_nowait((message, parts[1:]))
+            self._answers.put_nowait(message)
 
-    def send(self, message: Message, *parts: bytes) -> None:
-        self._channel.send([encode(message), *parts])
+    def send(self, message: Message) -> None:
+        self._channel.send(encode(message))
 
-    async def receive(self) -> tuple[Any, list[bytes]]:
+    async def receive(self) -> Any:
         return await asyncio.wait_for(self._answers.get(), 20)
 
     async def hello(self) -> None:
         self.send(GatewayHello("test"))
-        welcome, _ = await self.receive()
+        welcome = await self.receive()
         assert isinstance(welcome, Welcome)
         self.incarnation = welcome.incarnation
 
     async def open(self, seed: int = 7) -> Any:
         self.send(Open(self.incarnation, SESSION, 1000.0, seed, DIGEST))
-        return (await self.receive())[0]
+        return await self.receive()
 
     def judge(self, seq: int, estimate: Estimate, frame: bytes = b"jpeg") -> None:
-        self.send(Judge(self.incarnation, SESSION, seq, 1000.0 + seq, encode(estimate)), frame)
+        self.send(Judge(self.incarnation, SESSION, seq, 1000.0 + seq, encode(estimate), frame))
 
-    async def verdict(self) -> tuple[Verdict, list[bytes]]:
-        verdict, parts = await self.receive()
+    async def verdict(self) -> Verdict:
+        verdict = await self.receive()
         assert isinstance(verdict, Verdict)
-        return verdict, parts
+        return verdict
 
     def end(self) -> None:
         self.send(Close(self.incarnation, SESSION, 2000.0, "test"))
@@ -102,15 +101,17 @@ class FakeGateway:
     async def log(self) -> list[Judged]:
         """What a gateway that comes anew gets."""
         self.send(Resume(self.incarnation, SESSION, DIGEST))
-        _, parts = await self.receive()
-        return decode_history(parts[0]).judged
+        resumed = await self.receive()
+        judged: list[Judged] = resumed.history.judged
+        return judged
 
     async def log_while_asking(self) -> list[Judged]:
         """The same while a question is open; the verdict on its frame comes before."""
         self.send(Resume(self.incarnation, SESSION, DIGEST))
         await self.verdict()
-        _, parts = await self.receive()
-        return decode_history(parts[0]).judged
+        resumed = await self.receive()
+        judged: list[Judged] = resumed.history.judged
+        return judged
 
     def close(self) -> None:
         self._channel.close()
