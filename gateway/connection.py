@@ -8,11 +8,13 @@ import json
 import logging
 import time
 from collections import deque
+from functools import partial
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
+from gateway.doorway import Doorway
 from gateway.forwarded import address_of, networks
 from gateway.limits import TokenBucket
 from gateway.session import Session, is_identity
@@ -38,7 +40,7 @@ class Connection:
         config: the configuration.
     """
 
-    def __init__(self, socket: ServerConnection, sessions: Sessions, config: Config) -> None:
+    def __init__(self, socket: Doorway, sessions: Sessions, config: Config) -> None:
         self._socket = socket
         proxies = networks(config.LUNA_PASS.trustedProxies)
         self._address = address_of(socket, socket.request, proxies)
@@ -140,7 +142,7 @@ class Connection:
         """
         try:
             async with asyncio.timeout(self._limits.connectTimeout):
-                message = self._codec.decode(await self._socket.recv())
+                message = self._codec.decode(await self._socket.next_message())
         except TimeoutError as error:
             raise ProtocolError(
                 f"CONNECT did not come within {self._limits.connectTimeout:g} s",
@@ -234,16 +236,12 @@ class Connection:
         return Codec.encode(Command.CONNECTED, headers)
 
     async def _read(self, session: Session) -> None:
-        async for raw in self._socket:
+        self._socket.take_picture = partial(self._take_picture, session)
+        while True:
+            raw = await self._socket.next_message()
             if session.outlet is not self:
                 return  # a newer connection has the session; its client counts its own frames
-            self.last_heard = time.monotonic()
-            if not self._messages.admit(self.last_heard):
-                raise ProtocolError(
-                    f"more than {self._limits.messagesPerSecond:g} messages in a second",
-                    code="message.too-many",
-                    close_code=CloseCode.POLICY,
-                )
+            self._hear()
             message = self._codec.decode(raw)
             if isinstance(message, Frame):
                 self._sessions.accept(session, message.data)
@@ -255,6 +253,31 @@ class Connection:
                 )
             else:
                 self._heartbeat(message)
+
+    def _take_picture(self, session: Session, data: bytes) -> None:
+        """Take a frame outside of the reader's task."""
+        if session.outlet is not self or self._closing is not None:
+            return
+        try:
+            self._hear()
+        except ProtocolError as error:
+            self._refuse(error)
+            return
+        self._sessions.accept(session, data)
+
+    def _hear(self) -> None:
+        """Note a message.
+
+        Raises:
+            ProtocolError: there were too many.
+        """
+        self.last_heard = time.monotonic()
+        if not self._messages.admit(self.last_heard):
+            raise ProtocolError(
+                f"more than {self._limits.messagesPerSecond:g} messages in a second",
+                code="message.too-many",
+                close_code=CloseCode.POLICY,
+            )
 
     def _heartbeat(self, message: Text) -> None:
         self.send(Codec.encode(Command.HEARTBEAT, {}, None))

@@ -24,7 +24,7 @@ from gateway.admission import Admission
 from gateway.basic_auth import BasicAuth
 from gateway.connection import Connection
 from gateway.dispatch import Dispatcher
-from gateway.doorway import Doors
+from gateway.doorway import Doors, Doorway
 from gateway.elsewhere import ThroughStore
 from gateway.forwarded import address_of, networks
 from gateway.http import JSON, Routes, is_local, path_of, respond
@@ -243,6 +243,7 @@ class Gateway:
             connection.close(CloseCode.RESTART, "the service restarts")
 
     async def _serve(self, socket: ServerConnection) -> None:
+        assert isinstance(socket, Doorway)  # as self._doors makes them
         connection = Connection(socket, self._sessions, self._config)
         self._connections.add(connection)
         try:

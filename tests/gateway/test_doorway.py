@@ -1,0 +1,86 @@
+"""Pictures take the short way only where that keeps every message in its place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
+
+from gateway.doorway import Doors, Doorway
+from shared.config import LimitsSection
+from tests.support.raw import KEY, frame
+
+TEXT, BINARY, CONTINUATION, CLOSE = 1, 2, 0, 8
+UPGRADE = (
+    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+).encode()
+
+Sent = tuple[bool, int, int]
+"""A message: whether it is binary, its number of fragments, and of pauses after it."""
+messages = st.lists(st.tuples(st.booleans(), st.integers(1, 3), st.integers(0, 2)), max_size=12)
+
+
+def encoded(number: int, binary: bool, fragments: int) -> bytes:
+    """Frames of a message that tells its number in each fragment."""
+    wire = b""
+    for index in range(fragments):
+        opcode = (BINARY if binary else TEXT) if index == 0 else CONTINUATION
+        wire += frame(opcode, b"<%d>" % number, final=index == fragments - 1)
+    return wire
+
+
+async def exchange(sent: list[Sent]) -> tuple[list[bytes], int]:
+    """What the handler sees of these messages, and how many of them took the short way."""
+    seen: list[bytes] = []
+    short: list[bytes] = []
+    done = asyncio.Event()
+
+    def take(data: bytes) -> None:
+        seen.append(data)
+        short.append(data)
+
+    async def handle(socket: ServerConnection) -> None:
+        assert isinstance(socket, Doorway)
+        socket.take_picture = take
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                message = await socket.next_message()
+                seen.append(message.encode() if isinstance(message, str) else message)
+        done.set()
+
+    doors = Doors(LimitsSection())
+    async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(UPGRADE)
+        await reader.readuntil(b"\r\n\r\n")
+        for number, (binary, fragments, pauses) in enumerate(sent):
+            writer.write(encoded(number, binary, fragments))
+            for _ in range(pauses):  # without one, several messages arrive in one piece
+                await writer.drain()
+                await asyncio.sleep(0.001)
+        writer.write(frame(CLOSE, (1000).to_bytes(2, "big")))
+        await reader.read()
+        writer.close()
+        await asyncio.wait_for(done.wait(), 10)
+    return seen, len(short)
+
+
+@settings(deadline=None, max_examples=60)
+@given(messages)
+def test_every_message_keeps_its_place(sent: list[Sent]) -> None:
+    """Whatever is fragmented, text or picture, and however it is cut into packets."""
+    seen, short = asyncio.run(exchange(sent))
+    assert seen == [b"<%d>" % n * fragments for n, (_, fragments, _) in enumerate(sent)]
+    assert short <= sum(binary and fragments == 1 for binary, fragments, _ in sent)
+
+
+def test_whole_pictures_take_the_short_way() -> None:
+    """Each of them, where nothing else is on the line."""
+    _, short = asyncio.run(exchange([(True, 1, 0)] * 5 + [(True, 1, 1)] * 5))
+    assert short == 10
