@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import Any, NoReturn
 
-import msgpack
 import pytest
 
 from aggregator.verdict import VerdictWriter
@@ -32,10 +31,10 @@ async def test_a_replay_by_other_plugins_is_told(
                 gateway.incarnation, SESSION, 1000.0, 7, DIGEST, replay=True, plugins=names[-1]
             )
             gateway.send(replay)
-            names.append((await gateway.receive())[0].plugins)
+            names.append((await gateway.receive()).plugins)
             gateway.send(Resume(gateway.incarnation, SESSION, DIGEST))
-            _, parts = await gateway.receive()
-            handed_over = decode(msgpack.unpackb(parts[0])[0])
+            resumed = await gateway.receive()
+            handed_over = decode(resumed.history.opened)
             assert isinstance(handed_over, Open)
             assert handed_over.plugins == names[-1]  # to a gateway that knows nothing
     assert caplog.text.count("judged again by other plugins") == told

@@ -155,7 +155,7 @@ async def test_only_who_died_is_missed(rig: Rig, *, leaves: bool, states: list[s
     rig.dispatcher.submit(session())
     job = await rig.hear()
     assert isinstance(job, Job)
-    await rig.say(Done(job.lease, job.slot, job.generation), GOOD)
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
     if leaves:
         await rig.say(Leaving())
         assert [tally.state for tally in rig.dispatcher.tallies] == ["leaving"]

@@ -114,9 +114,11 @@ async def test_who_leaves_before_a_verdict_is_not_refused(sessions: Sessions, en
         sessions.attach(session, Listener())
     before = outcomes()
     sessions.end(session, reason)
-    verdict = Verdict(session.id, seq, Profile.PASSIVE, final=True, accepted=accepted)
+    verdict = Verdict(
+        session.id, seq, Profile.PASSIVE, "", final=True, accepted=accepted, result="{}"
+    )
     for _ in range(2):  # a repetition counts no more
-        sessions.receive(verdict, [b"", b"{}"])
+        sessions.receive(verdict)
     grown = {name: count - before[name] for name, count in outcomes().items()}
     assert grown == {"accepted": 0, "refused": 0, "left": 0, expected: 1}
 
