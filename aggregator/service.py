@@ -94,6 +94,7 @@ class Aggregator:
         self._gateways: deque[str] = deque(maxlen=GATEWAYS_KNOWN)
         self._incarnation = uuid.uuid4().hex
         self._accounts = Accounts("aggregator")
+        self._judge_step = self._accounts.step("judge")
         self._entries: dict[str, Entry] = {}
         self._stopped = asyncio.Event()
         self._notifier = Notifier()
@@ -252,10 +253,11 @@ class Aggregator:
             self._answer(pending.peer, message.session, entry, outcome)
             for code in outcome.errors:
                 self._accounts.codes[code] += 1
-            self._accounts.note("judge", time.monotonic() - pending.began)
-        self._effect(entry, entry.frame_event(pending, outcome))
-        if outcome.final:
-            self._effect(entry, entry.end_event(outcome))
+            self._judge_step.note(time.monotonic() - pending.began)
+        if self._effects:
+            self._effect(entry, entry.frame_event(pending, outcome))
+            if outcome.final:
+                self._effect(entry, entry.end_event(outcome))
 
     def _answer(self, peer: bytes, session: str, entry: Entry, outcome: Outcome) -> None:
         verdict = Verdict(

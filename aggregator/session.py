@@ -11,6 +11,7 @@ import logging
 import random
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from aggregator.telling import of_client, sound
@@ -26,8 +27,7 @@ Chain = Generator[Question, Answer, None]
 Shot = tuple[int, Estimate | None, bytes | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one event led to.
 
     Attributes:
