@@ -88,6 +88,7 @@ class Doorway(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place to another."""
         self._doors.open -= 1
+        self.take_picture = None  # which holds the session's connection, and that this socket
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

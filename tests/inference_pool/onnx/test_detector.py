@@ -52,7 +52,7 @@ def test_two_faces(yunet: YuNet, portrait: Image) -> None:
 
 
 def test_nothing_is_left_of_the_frame_before(yunet: YuNet, portrait: Image) -> None:
-    """The reused canvas does not keep the part that a narrower frame does not cover."""
+    """The network's input keeps nothing of a wider frame that came before."""
     tall = cv2.resize(portrait, (160, 480))
     alone = [face.box for face in yunet.detect(np.zeros_like(tall))]
     yunet.detect(portrait)
