@@ -15,16 +15,13 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
 from inference_pool.models import runtimes
 from inference_pool.models.manifest import ModelSpec, load_manifest
-from inference_pool.models.session import Session
+from inference_pool.models.session import Floats, Session
 from inference_pool.models.store import ModelStore, read_verified
-
-Floats = NDArray[np.float32]
 
 CHOICES = {"cpu": ("cpu", False), "cpu, rewritten": ("cpu", True), "openvino": ("openvino", False)}
 """Provider and use of the variant, by name."""

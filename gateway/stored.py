@@ -22,6 +22,7 @@ from shared.messages import Judged, Open, decode, encode
 CODE_BYTES = hashlib.sha256().digest_size
 
 State = tuple[bytes, int, int, Profile | None, int, int, str | None]
+"""Open event, length of the log, number of the best shot, then as in ``Stored``."""
 
 
 @dataclass(frozen=True)

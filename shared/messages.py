@@ -18,7 +18,7 @@ from shared.errors import MessageError
 from shared.estimation import Capabilities, Estimate, Finite, Profile
 
 MAX_MESSAGE_BYTES = 2**28
-"""Beyond any session's log with its best shot, the largest that a message may hold."""
+"""Ten times what the longest log of a session comes to, with its descriptors and best shot."""
 MAX_ESTIMATE_BYTES = 65_536
 
 Kind = TypeVar("Kind")
