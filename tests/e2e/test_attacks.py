@@ -151,12 +151,13 @@ async def test_log_injection(service: Service) -> None:
     assert "\x1b" not in "".join(lines)
 
 
-async def test_message_flood(service: Service) -> None:
+@pytest.mark.parametrize("message", [HEARTBEAT, b"no picture"], ids=["texts", "pictures"])
+async def test_message_flood(service: Service, message: str | bytes) -> None:
     """More messages than messagesPerSecond end the connection with 1008 and disturb nobody."""
     async with Client(service.url) as client:
         with contextlib.suppress(ConnectionClosed):
             for _ in range(1000):
-                await client.socket.send(HEARTBEAT)
+                await client.socket.send(message)
         answers = [answer async for answer in client.answers()]
         assert client.close_code == CloseCode.POLICY
     assert len(answers) <= 102
