@@ -141,7 +141,13 @@ class Kiosk:
             return _after_close(person, error.rcvd.code if error.rcvd else 1006)
         except (OSError, WebSocketException) as error:  # TimeoutError too
             person.reason = type(error).__name__
-        except (KeyError, TypeError, ValueError, AttributeError):  # not what the protocol says
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            ZeroDivisionError,
+        ):  # not what the protocol says
             person.reason = UNREADABLE
             return End.FAILED
         return End.BROKEN
@@ -154,6 +160,8 @@ class Kiosk:
             tally.counts["resumed"] += 1
         assert client.connected is not None
         person.sent = int(client.connected.headers["seq"])
+        limits = client.connected.headers.get("limits", {})
+        person.interval = 1 / float(limits.get("framesPerSecond", math.inf))
         person.session, person.token = client.session_id, client.resume_token
 
     async def _show(self, client: Client, person: Person, wanted: Callable[[], bool]) -> End:
@@ -212,6 +220,7 @@ class Kiosk:
     ) -> None:
         """Send frames when they are due, until the person leaves or the line breaks."""
         fps, due = self._plan.fps, time.monotonic()
+        allowed = due
         while True:
             now = time.monotonic()
             if self._impatient(person, now) or not wanted():
@@ -222,16 +231,17 @@ class Kiosk:
                 answered.clear()
                 await self._send_frame(client, person, due, now)
                 due = due + 1 / fps if fps else math.inf
+                allowed = now + person.interval
                 person.cut = 0 < person.break_after <= person.sent
             person.silent = now - min(person.due.values(), default=now) > SILENCE
             if person.silent or person.cut:
                 person.break_after = 0
                 client.socket.transport.abort()
                 return
-            if fps:
+            if due < math.inf:
                 await asyncio.sleep(min(TICK, max(0.0, due - time.monotonic())))
             elif await _happens(answered, TICK):
-                due = time.monotonic()
+                due = max(time.monotonic(), allowed)
 
     async def _send_frame(self, client: Client, person: Person, due: float, now: float) -> None:
         frame = self._gallery.nearest(self._look(person, now))

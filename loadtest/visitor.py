@@ -31,6 +31,7 @@ class Person:
         silent: the service owes an answer for too long.
         cut: the person has broken the line.
         visits: connections that the service has granted.
+        interval: least seconds between two frames that the service allows.
     """
 
     actor: Actor
@@ -46,3 +47,4 @@ class Person:
     silent: bool = False
     cut: bool = False
     visits: int = 0
+    interval: float = 0.0

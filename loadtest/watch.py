@@ -14,6 +14,8 @@ from loadtest.plan import without_password
 
 CPU = "lunapass_cpu_seconds"
 MEMORY = "lunapass_memory_bytes"
+READINGS = 5
+"""Over so many the processor time is taken: the service's own figure is up to a second old."""
 
 
 @dataclass
@@ -87,9 +89,10 @@ class Watch:
                 await asyncio.sleep(1.0)
 
     def cpu_percent(self, start: float) -> dict[str, list[tuple[float, float]]]:
-        """Percent of a CPU of each process, by seconds since ``start``."""
+        """Percent of a CPU of each process in the last readings, by seconds since ``start``."""
         found: dict[str, list[tuple[float, float]]] = {}
-        for before, after in zip(self.samples, self.samples[1:], strict=False):
+        for place, after in enumerate(self.samples[1:], 1):
+            before = self.samples[max(0, place - READINGS)]
             for process, seconds in after.cpu.items():
                 if process in before.cpu:
                     used = 100 * (seconds - before.cpu[process]) / (after.at - before.at)

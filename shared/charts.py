@@ -15,7 +15,8 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 40
 COLOURS = ("#2f6fde", "#d9822b", "#2a9d5c", "#b2429b", "#c23b3b", "#6c63b5", "#5b7083", "#93a01f")
 DASHES = ("", "6 3", "2 3")
 """Lines of one colour differ by these."""
-INTERVALS = 5
+INTERVALS = 6
+"""Most intervals between the labels of an axis."""
 LETTER, ROW = 7, 16
 """Width of a letter and height of a row of the legend."""
 UNIT: Range = (0.0, 1.0)
@@ -87,13 +88,12 @@ def histogram(values: Sequence[float], bins: int = 20) -> list[Point]:
 
 
 def from_zero(values: Iterable[float]) -> Range:
-    """Range from zero to a round number that holds all finite values."""
+    """Range from zero to the first label of an axis that no finite value is above."""
     most = max((value for value in values if math.isfinite(value)), default=0.0)
     if most <= 0:
         return UNIT
-    power: float = 10.0 ** math.floor(math.log10(most))
-    steps = (step * power for step in (1, 2, 2.5, 5, 10))
-    return 0.0, next((step for step in steps if step >= most * 0.9999), 10 * power)
+    step = _step(most)
+    return 0.0, step * math.ceil(most / step - 1e-9)
 
 
 @dataclass(frozen=True)
@@ -114,15 +114,16 @@ class _Frame:
 
     def axes(self, x: str, y: str) -> Iterator[str]:
         right, bottom = self.width - RIGHT, self.height - BOTTOM
-        for step in range(INTERVALS + 1):
-            across = _between(self.x_range, step / INTERVALS)
-            up = _between(self.y_range, step / INTERVALS)
-            column, row = self.across(across), self.down(up)
-            grid = f"M{column:.1f} {TOP}V{bottom}M{LEFT} {row:.1f}H{right}"
-            yield f'<path d="{grid}" stroke="#8884"/>'
+        for value in _labels(self.x_range):
+            column = self.across(value)
+            yield f'<path d="M{column:.1f} {TOP}V{bottom}" stroke="#8884"/>'
             yield f'<text x="{column:.1f}" y="{bottom + 14}" text-anchor="middle">'
-            yield f'{_number(across)}</text><text x="{LEFT - 5}" y="{row + 4:.1f}"'
-            yield f' text-anchor="end">{_number(up)}</text>'
+            yield f"{_number(value)}</text>"
+        for value in _labels(self.y_range):
+            row = self.down(value)
+            yield f'<path d="M{LEFT} {row:.1f}H{right}" stroke="#8884"/>'
+            yield f'<text x="{LEFT - 5}" y="{row + 4:.1f}" text-anchor="end">'
+            yield f"{_number(value)}</text>"
         yield f'<path d="M{LEFT} {TOP}V{bottom}H{right}" fill="none" stroke="#888"/>'
         yield f'<text x="{(LEFT + right) / 2}" y="{self.height - 8}" text-anchor="middle">'
         yield f'{escape(x)}</text><text transform="translate(11 {(bottom + TOP) / 2}) rotate(-90)"'
@@ -198,10 +199,24 @@ def _number(value: float) -> str:
     return f"{value:,.0f}".replace(",", " ") if abs(value) >= 100 else f"{value:.3g}"
 
 
+def _step(span: float) -> float:
+    """Least round number of which at most ``INTERVALS`` fit into a span."""
+    power: float = 10.0 ** math.floor(math.log10(span / INTERVALS))
+    return next(
+        n for n in (power, 2 * power, 5 * power, 10 * power) if n * INTERVALS >= 0.9999 * span
+    )
+
+
+def _labels(limits: Range) -> list[float]:
+    """Round numbers within the limits."""
+    low, high = limits
+    if high <= low:
+        return [low]
+    step = _step(high - low)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [step * place for place in range(first, last + 1)]
+
+
 def _share(value: float, limits: Range) -> float:
     low, high = limits
     return min(1.0, max(0.0, (value - low) / (high - low))) if high > low else 0.0
-
-
-def _between(limits: Range, share: float) -> float:
-    return limits[0] + share * (limits[1] - limits[0])

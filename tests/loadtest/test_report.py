@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from loadtest import capacity
+from loadtest.page import as_html
 from loadtest.plan import Plan, Profile
-from loadtest.report import as_html, as_json, memory_growth, notes, write
+from loadtest.report import as_json, memory_growth, notes, write
 from loadtest.runner import Outcome
 from loadtest.tally import Tally, note
 from loadtest.watch import Sample, Watch, metrics_address, read
@@ -78,15 +80,37 @@ def test_the_page_says_what_a_reader_has_to_know() -> None:
     for _ in range(100):
         note(made.whole.lateness, 0.2)
     assert len(notes(made)) == 3
-    assert "answers 403" in as_html(made)
+    assert "answers 403" in as_html(as_json(made), notes(made))
 
 
 def test_every_chart_has_the_same_seconds() -> None:
     """Also the one whose values end before the run does."""
     made = outcome(10, 0.0)
     del made.watch.samples[4:]
-    axes = set(re.findall(r'text-anchor="middle">([\d.]+)</text>', as_html(made)))
+    axes = set(re.findall(r'text-anchor="middle">([\d.]+)</text>', as_html(as_json(made))))
     assert axes == {"0", "2", "4", "6", "8", "10"}
+
+
+def test_a_figure_of_the_service_that_comes_late_makes_no_peak() -> None:
+    """Processes tell their time once a second: read as often, it stands still and then leaps."""
+    watch = Watch("ws://h:1/ws")
+    watch.samples = [Sample(float(n), {"gateway": n // 2}) for n in range(60)]
+    told = [used for _, used in watch.cpu_percent(0.0)["gateway"][5:]]
+    assert 35 < min(told) <= max(told) < 65
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["12 Come closer", "failed: session.full", "too many frames dropped", "frames a second",
+     "% of a core", "MB", "at most 5 kiosks", "one after each answer", "+6.8 %"],
+)  # fmt: skip
+def test_the_page_is_in_words_and_units(written: str) -> None:
+    """Nobody has to know the names of the JSON report or the numbers of the codes."""
+    made = outcome(600, 0.01)
+    made.plan = dataclasses.replace(made.plan, fps=0.0)
+    made.whole.codes[12] = 3
+    made.whole.failed["session.full"] = 1
+    assert f">{written}" in as_html(as_json(made)) or f"{written}<" in as_html(as_json(made))
 
 
 def test_seconds_are_added_up_over_processes() -> None:

@@ -103,9 +103,20 @@ def test_histogram_counts_every_value() -> None:
 
 
 @pytest.mark.parametrize(
+    ("end", "labels"),
+    [(31, "0 10 20 30"), (1, "0 0.2 0.4 0.6 0.8 1"), (3600, "0 1 000 2 000 3 000"), (0, "0")],
+)
+def test_labels_are_round_numbers(end: float, labels: str) -> None:
+    """However long the axis is, and even if it has no length."""
+    root = drawn(x_range=(0.0, end))
+    found = [text.text for text in root.findall("text") if text.get("text-anchor") == "middle"]
+    assert " ".join(filter(None, found[: -len(("x", "y"))])) == labels
+
+
+@pytest.mark.parametrize(
     ("values", "most"),
     [
-        ([], 1), ([0], 1), ([math.inf], 1), ([3, math.nan, 7], 10), ([1.0], 1), ([1.01], 2),
+        ([], 1), ([0], 1), ([math.inf], 1), ([3, math.nan, 7], 8), ([1.0], 1), ([1.01], 1.2),
         ([240], 250), ([5e-4], 5e-4), ([9.9999999e5], 1e6), ([-3.0], 1),
     ],
 )  # fmt: skip

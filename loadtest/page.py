@@ -1,0 +1,210 @@
+"""The page of a load run, drawn from its JSON report: one file, no script, nothing to fetch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from shared.charts import Curve, Point, from_zero, plot
+from shared.codes import hint
+
+STYLE = """
+:root{color-scheme:light dark}
+body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}
+.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:1.5rem}
+.grid>*{margin:0;min-width:0}caption,figcaption{font-weight:600;text-align:left}
+figcaption{min-height:3em;display:flex;align-items:end}
+table{border-collapse:collapse;width:100%;align-self:start}
+td{padding:.25rem .6rem;border-bottom:1px solid #8884;overflow-wrap:anywhere}
+td:first-child{padding-left:0}td:last-child{font-variant-numeric:tabular-nums}
+svg{width:100%;height:auto}
+.note{background:#d9822b22;padding:.5rem .8rem;border-left:3px solid #d9822b}
+"""
+Told = dict[str, Any]
+Row = tuple[str, str]
+
+
+def as_html(told: Told, notes: Iterable[str] = ()) -> str:
+    """Write the page.
+
+    Args:
+        told: the report, as ``loadtest.report.as_json`` makes it.
+        notes: what a reader has to know before quoting a figure.
+    """
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(told["at"]))
+    note = "".join(f'<p class="note">{escape(text)}</p>' for text in notes)
+    result, setting = (
+        "".join(_table(*table) for table in tables(told)) for tables in (_result, _setting)
+    )
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>Load run {when}</title><style>{STYLE}</style>"
+        f"<h1>Load run of {when}</h1>{note}"
+        f'<h2>Result</h2><div class="grid">{result}</div>'
+        f'<h2>Over time</h2><div class="grid">{"".join(_charts(told))}</div>'
+        f'<h2>What was asked</h2><div class="grid">{setting}</div></html>'
+    )
+
+
+def _result(told: Told) -> Iterator[tuple[str, list[Row]]]:
+    whole = told["whole"]
+    sessions, frames = whole["sessions"], whole["frames"]
+    yield (
+        "Sessions",
+        [
+            ("begun", _number(sessions["begun"])),
+            ("accepted", _number(sessions["accepted"])),
+            ("refused", _number(sessions["refused"])),
+            ("left before a verdict", _number(sessions["left"])),
+            ("resumed on a new connection", _number(sessions["resumed"])),
+            *_by_reason("failed", sessions["failed"]),
+        ],
+    )
+    yield (
+        "Latency from due to answered",
+        [
+            *((name, _milliseconds(found)) for name, found in whole["latencyMs"].items()),
+            ("connecting, p95", _milliseconds(whole["connectMs"]["p95"])),
+            ("sent late by the clients, p99", _milliseconds(whole["clientLateMs"]["p99"])),
+        ],
+    )
+    yield (
+        "Frames",
+        [
+            ("sent", _number(frames["sent"])),
+            ("judged", _number(frames["judged"])),
+            ("judged a second", f"{frames['judgedPerSecond']:.1f}"),
+            *_by_reason("dropped", frames["dropped"]),
+        ],
+    )
+    codes = whole["codes"].items()
+    yield (
+        "Frames judged with a code",
+        [(f"{code} {hint(int(code))}", _number(count)) for code, count in codes],
+    )
+    growth = told["service"]["memoryGrowth"]
+    yield (
+        "Memory, last minute over third",
+        [(name, f"{100 * (share - 1):+.1f} %") for name, share in growth.items()],
+    )
+
+
+def _setting(told: Told) -> Iterator[tuple[str, list[Row]]]:
+    plan, machine, cpu = told["plan"], told["machine"], told["clientCpuSeconds"]
+    profile = plan["profile"]
+    seconds = f"{profile['seconds']:g} s"
+    whose = "sessions begun a second" if plan["arrivals"] else "kiosks"
+    pace = f"{plan['fps']:g} a second" if plan["fps"] else "one after each answer"
+    yield (
+        "Crowd",
+        [
+            ("address", plan["url"]),
+            ("load", f"{profile['kind']}, {seconds}, at most {profile['most']:g} {whose}"),
+            ("frames of each person", pace),
+            ("mistakes at first", f"{plan['prepare']:g} s"),
+            ("patience", f"{plan['patience']:g} s" if plan["patience"] else "without end"),
+            ("between two people", f"{plan['think']:g} s on average"),
+            ("connections that break once", f"{100 * plan['breaks']:g} %"),
+            ("seed", str(plan["seed"])),
+        ],
+    )
+    yield (
+        "Client machine",
+        [
+            ("system", machine["system"]),
+            ("processors", str(machine["cpus"])),
+            ("client processes", str(len(cpu))),
+            ("their processor time", f"{sum(cpu.values()):.1f} s"),
+            ("Python", machine["python"]),
+            ("lunapass", told["version"]),
+        ],
+    )
+
+
+def _charts(told: Told) -> Iterator[str]:
+    seconds, service = told["seconds"], told["service"]
+
+    def over(*path: str) -> list[Point]:
+        return [(float(row["second"]), _value(row, path)) for row in seconds]
+
+    found: list[tuple[str, str, Mapping[str, Sequence[Point]]]] = [
+        ("People present", "people", {"people": over("people")}),
+        (
+            "Latency from due to answered (a gap: no frame, or too many dropped)",
+            "ms",
+            {name: over("latencyMs", name) for name in ("p50", "p95", "p99")},
+        ),
+        (
+            "Frames",
+            "frames a second",
+            {name: over("frames", name) for name in ("sent", "judged")},
+        ),
+        (
+            "Frames dropped by reason",
+            "frames a second",
+            {
+                reason: over("frames", "dropped", reason)
+                for reason in sorted(told["whole"]["frames"]["dropped"])
+            },
+        ),
+        (
+            "Verdicts, and sessions that ended without one",
+            "sessions a second",
+            {name: over("sessions", name) for name in ("accepted", "refused", "left", "failed")},
+        ),
+        ("CPU of the service, each role", "% of a core", service["cpuPercent"]),
+        ("Memory of the service, each role", "MB", service["memoryMegabytes"]),
+    ]
+    end = max(1.0, told["length"], *(float(row["second"]) for row in seconds))
+    for title, unit, series in found:
+        if series:
+            yield _chart(title, unit, series, end)
+
+
+def _value(row: Told, path: Sequence[str]) -> float:
+    """Number at a path; a count by reason is added up, what is missing counts none."""
+    value: Any = row
+    for name in path:
+        value = value.get(name, 0)
+    if isinstance(value, dict):
+        value = sum(value.values())
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _chart(title: str, unit: str, series: Mapping[str, Sequence[Point]], end: float) -> str:
+    drawn = plot(
+        [Curve(name, points) for name, points in series.items()],
+        x="seconds",
+        y=unit,
+        title=title,
+        x_range=(0.0, end),
+        y_range=from_zero(value for points in series.values() for _, value in points),
+        size=(480, 240),
+    )
+    return f"<figure><figcaption>{escape(title)}</figcaption>{drawn}</figure>"
+
+
+def _table(caption: str, rows: Sequence[Row]) -> str:
+    if not rows:
+        return ""
+    cells = "".join(f"<tr><td>{escape(a)}</td><td>{escape(b)}</td></tr>" for a, b in rows)
+    return f"<table><caption>{escape(caption)}</caption>{cells}</table>"
+
+
+def _by_reason(what: str, counts: Mapping[str, int]) -> list[Row]:
+    rows = [(f"{what}: {reason}", _number(count)) for reason, count in counts.items()]
+    return rows or [(what, "0")]
+
+
+def _milliseconds(found: float | str | None) -> str:
+    if isinstance(found, str):
+        return "too many frames dropped"
+    return "-" if found is None else f"{found:g} ms"
+
+
+def _number(count: int) -> str:
+    return f"{count:,}".replace(",", " ")
