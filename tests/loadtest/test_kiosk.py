@@ -17,7 +17,15 @@ from loadtest.plan import Plan
 from loadtest.tally import CUT, LOST, UNJUDGED, Tally
 from shared.codes import Code
 from shared.protocol import Command
-from tests.support.scripted import RESULT, be_silent, message, say_farewell, service, status
+from tests.support.scripted import (
+    GRANTED,
+    RESULT,
+    be_silent,
+    message,
+    say_farewell,
+    service,
+    status,
+)
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +196,30 @@ async def test_drops_are_counted_by_reason(gallery: Gallery) -> None:
     assert tally.latency.get_total_count() == 0
 
 
-CONNECTED = message(Command.CONNECTED, session_id="s", resume_token="t", seq=0)
+@pytest.mark.parametrize("limit", [10, math.inf])
+async def test_as_fast_as_answered_is_no_faster_than_allowed(
+    gallery: Gallery, limit: float
+) -> None:
+    """A service that names its limit gets no frame too early; one without is not waited for."""
+    arrived: list[float] = []
+    clock = asyncio.get_running_loop().time
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        async for _ in socket:
+            arrived.append(clock())
+            await socket.send(status(len(arrived), Code.BLURRED))
+            if len(arrived) == 6:
+                await socket.send(message(Command.RESULT, RESULT))
+
+    limits = {"framesPerSecond": limit} if limit < math.inf else {}
+    async with service(script, first=message(Command.CONNECTED, **GRANTED, limits=limits)) as url:
+        tally = await attend(url, gallery)
+    assert tally.counts["judged"] == 6
+    allowed = 5 / limit
+    assert arrived[-1] - arrived[0] > 0.9 * allowed
+
+
+CONNECTED = message(Command.CONNECTED, **GRANTED)
 
 
 @pytest.mark.parametrize(
@@ -198,6 +229,8 @@ CONNECTED = message(Command.CONNECTED, session_id="s", resume_token="t", seq=0)
         ("[]", ""),
         (message(Command.CONNECTED), ""),
         (message(Command.CONNECTED, session_id="s", resume_token="t", seq="many"), ""),
+        (message(Command.CONNECTED, **GRANTED, limits=[]), ""),
+        (message(Command.CONNECTED, **GRANTED, limits={"framesPerSecond": 0}), ""),
         (message(Command.ERROR), ""),
         (message(Command.ERROR, {"code": "[/red]<b>", "message": ""}), ""),
         (CONNECTED, "hello"),

@@ -20,6 +20,9 @@ def message(command: Command, body: Any = None, **headers: Any) -> str:
     return json.dumps({"command": command.value, "headers": named, "body": body})
 
 
+GRANTED: dict[str, Any] = {"session_id": "s", "resume_token": "t", "seq": 0}
+
+
 def status(seq: int, *errors: int) -> str:
     return message(Command.STATUS, {"isOk": not errors, "errors": errors, "details": {}}, seq=seq)
 
@@ -44,7 +47,7 @@ async def service(script: Script, *, first: str = "", **options: Any) -> AsyncIt
 
     async def handle(socket: ServerConnection) -> None:
         connect = json.loads(await socket.recv())["headers"]
-        granted = message(Command.CONNECTED, session_id="s", resume_token="t", seq=0)
+        granted = message(Command.CONNECTED, **GRANTED)
         await socket.send(first or granted)
         await script(socket, connect)
 
