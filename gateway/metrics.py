@@ -18,6 +18,8 @@ UNKEPT = Counter(
 WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ["reason"], registry=REGISTRY)
 for outcome in ("accepted", "refused", "left"):  # a series that is not there yet has no rate
     SESSIONS.labels(outcome)
+for loss in ("dead", "gone", "silent", "stuck"):
+    WORKERS_LOST.labels(loss)
 for drop in Drop:
     FRAMES.labels("dropped", drop.value)
 

@@ -46,7 +46,7 @@ ASK_AGAIN_SECONDS = 3.0
 CLIENT_LEFT = "client left"
 """Why a session ends whose client says DISCONNECT."""
 
-JUDGED = metrics.FRAMES.labels("status", "")
+JUDGED = metrics.FRAMES.labels("judged", "")
 
 
 class Sessions:

@@ -103,6 +103,14 @@ def test_metrics_tell_the_steps_of_every_role(played: Played) -> None:
     processes = {s.labels["process"] for s in families["lunapass_cpu_seconds"].samples}
     assert processes == {"gateway", "aggregator", "worker-0", "worker-1"}
     assert families["lunapass_aggregator_up"].samples[0].value == 1
+    frames = {
+        (s.labels["outcome"], s.labels["reason"]): s.value
+        for s in families["lunapass_frames"].samples
+    }
+    assert frames["judged", ""] == judged
+    assert sum(frames.values()) == judged + played.dropped
+    losses = {s.labels["reason"]: s.value for s in families["lunapass_workers_lost"].samples}
+    assert losses == dict.fromkeys(("dead", "gone", "silent", "stuck"), 0)  # the first has a rate
     assert "lunapass_session_store_up" not in families  # there is none, so it is not down
 
 
