@@ -10,7 +10,7 @@ from functools import cached_property
 from aggregator.effects.events import FrameJudged, SessionEnded, SessionInfo
 from aggregator.session import Outcome, Session
 from shared.estimation import Estimate
-from shared.messages import Judge, Judged
+from shared.messages import History, Judge, Judged
 
 
 @dataclass
@@ -65,6 +65,24 @@ class Entry:
         """What the side-effect plugins are told of the session."""
         opened, context = self.session.opened, self.session.context
         return SessionInfo(opened.session, opened.at, opened.mirrored, context.client)
+
+    @property
+    def history(self) -> History:
+        """What a gateway that comes anew needs to go on with the session."""
+        seq, frame = self.kept or (0, b"")
+        return History(self.open_bytes, self.judged, seq, frame)
+
+    @property
+    def last_outcome(self) -> Outcome:
+        """What the last frame of an undecided session led to, as far as the gateway needs it."""
+        return Outcome(
+            errors=(),
+            final=False,
+            accepted=False,
+            keep=self.kept is not None and self.kept[0] == self.session.last_seq,
+            profile=self.session.context.profile,
+            answers=self.judged[-1].answers if self.judged else (),
+        )
 
     def frame_event(self, pending: Pending, outcome: Outcome) -> FrameJudged:
         """Tell of a judged frame."""

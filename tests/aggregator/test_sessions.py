@@ -1,4 +1,4 @@
-"""The aggregator process: one session's fault is nobody else's."""
+"""The sessions of an aggregator: one session's fault is nobody else's."""
 
 from __future__ import annotations
 

@@ -1,0 +1,296 @@
+"""The sessions of this aggregator: opened, judged frame by frame, given back, ended.
+
+It keeps, beside each session's state, the packed events that led to it. A gateway that lost its
+memory gets them back with ``Resumed``; an aggregator that lost its own is fed by the gateway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+
+from msgspec.structs import replace
+
+from aggregator.effects.delivery import Effects
+from aggregator.effects.events import Event
+from aggregator.entry import Entry, Pending
+from aggregator.plugins.base import Question
+from aggregator.plugins.registry import Registry
+from aggregator.questions import answer_to
+from aggregator.session import Outcome, Session
+from aggregator.verdict import VerdictWriter
+from shared.accounts import Accounts
+from shared.codes import Code
+from shared.config import Config
+from shared.errors import MessageError
+from shared.estimation import Estimate, Profile, Stage
+from shared.messages import (
+    Close,
+    Forget,
+    Judge,
+    Judged,
+    Message,
+    Open,
+    Opened,
+    Resume,
+    Resumed,
+    Settled,
+    Verdict,
+    decode_estimate,
+    encode,
+)
+from shared.signing import Signer
+
+log = logging.getLogger(__name__)
+
+
+class Sessions:
+    """Registry and life cycle of sessions.
+
+    Args:
+        config: the configuration.
+        registry: the plugins.
+        effects: takes the side effects, after the answer.
+        accounts: counts what is judged.
+        send: says a message to a gateway.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        registry: Registry,
+        effects: Effects,
+        accounts: Accounts,
+        send: Callable[[bytes, Message], None],
+    ) -> None:
+        self.renew(config, registry)
+        self._writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
+        self._effects = effects
+        self._accounts = accounts
+        self._judge_step = accounts.step("judge")
+        self._send = send
+        self._entries: dict[str, Entry] = {}
+
+    def renew(self, config: Config, registry: Registry) -> None:
+        """Begin sessions by other settings; those that run keep the plugins they began with."""
+        self._config = config
+        self._registry = registry
+
+    # Beginning
+
+    def open(self, peer: bytes, message: Open) -> None:
+        """Begin a session, unless that was done before, and say that it is known."""
+        entry = self._entries.get(message.session)
+        if entry is None:
+            entry = self._begin(message)
+            self._entries[message.session] = entry
+        opened, profile = entry.session.opened, entry.session.context.profile
+        self._send(peer, Opened(opened.session, profile, opened.plugins))
+
+    def _begin(self, message: Open) -> Entry:
+        opened = replace(message, plugins=self._registry.digest)
+        if message.replay and message.plugins not in ("", opened.plugins):
+            fields = {"session": message.session}
+            log.warning("session judged again by other plugins", extra={"fields": fields})
+        session = Session(opened, self._registry.plugins(), self._config.LIVENESS)
+        return Entry(session, encode(opened), settled=message.settled)
+
+    # Frames
+
+    def judge(self, peer: bytes, message: Judge) -> None:
+        """Fold an estimate in and answer with the verdict."""
+        entry = self._entries.get(message.session)
+        if entry is None:
+            told = {"session": message.session, "seq": message.seq}
+            log.error("estimate of an unknown session", extra={"fields": told})
+            return
+        entry.touched = time.monotonic()
+        if entry.pending is not None:
+            return  # its answer is under way
+        if message.seq <= entry.session.last_seq or entry.result is not None:
+            self._repeat(peer, message.session, entry)
+            return
+        pending = Pending(peer, message, _estimate_of(message.estimate))
+        step = entry.session.fold(
+            message.seq,
+            message.at,
+            pending.estimate,
+            message.frame,
+            replay=message.replay,
+            answers=message.answers,
+        )
+        self._follow(entry, pending, step)
+
+    def _follow(self, entry: Entry, pending: Pending, step: Outcome | Question) -> None:
+        """Ask the outside where a plugin does; conclude the frame where there is an outcome."""
+        if isinstance(step, Outcome):
+            entry.pending = None
+            self._conclude(entry, pending, step)
+            return
+        entry.pending = pending
+        pending.question = asyncio.create_task(answer_to(step))
+        pending.question.add_done_callback(partial(self._answered, entry, pending))
+
+    def _answered(
+        self, entry: Entry, pending: Pending, question: asyncio.Task[bytes | None]
+    ) -> None:
+        if entry.pending is pending:
+            answer = None if question.cancelled() else question.result()
+            self._follow(entry, pending, entry.session.resolve(answer))
+
+    def _conclude(self, entry: Entry, pending: Pending, outcome: Outcome) -> None:
+        message = pending.message
+        judged = Judged(message.seq, message.at, message.estimate, outcome.answers)
+        entry.judged.append(judged)
+        if outcome.keep and message.frame is not None:
+            entry.kept = (message.seq, message.frame)
+        entry.pictures += Code.FRAME_UNDECODABLE not in pending.estimate.errors
+        entry.last_status = self._writer.status(
+            message.seq, pending.estimate, outcome, entry.session.context.data
+        )
+        if outcome.final:
+            entry.result = self._writer.result(entry.session, outcome)
+        if not message.replay:
+            self._answer(pending.peer, message.session, entry, outcome)
+            for code in outcome.errors:
+                self._accounts.codes[code] += 1
+            self._judge_step.note(time.monotonic() - pending.began)
+        if self._effects:
+            self._effect(entry, entry.frame_event(pending, outcome))
+            if outcome.final:
+                self._effect(entry, entry.end_event(outcome))
+
+    def _answer(self, peer: bytes, session: str, entry: Entry, outcome: Outcome) -> None:
+        verdict = Verdict(
+            session,
+            entry.session.last_seq,
+            outcome.profile,
+            entry.last_status,
+            keep=outcome.keep,
+            final=outcome.final,
+            accepted=outcome.accepted,
+            answers=outcome.answers,
+            result=entry.result,
+        )
+        self._send(peer, verdict)
+
+    def _repeat(self, peer: bytes, session: str, entry: Entry) -> None:
+        """Answer an estimate that is already folded in: its verdict was lost on the way."""
+        self._answer(peer, session, entry, entry.session.outcome or entry.last_outcome)
+
+    # Gateways that come anew
+
+    def resume(self, peer: bytes, message: Resume) -> None:
+        """Give a session back, to whom its token's digest is known."""
+        entry = self._entries.get(message.session)
+        known = entry.session.opened.token_digest if entry else bytes(32)
+        if not hmac.compare_digest(known, message.token_digest) or entry is None:
+            self._send(peer, Resumed(message.session, message.token_digest))
+            return
+        self._give_back(peer, entry)
+
+    def hand_over(self, peer: bytes) -> None:
+        """Give every session to a gateway that has just begun.
+
+        At once, rather than when its client comes back: until then this process alone would hold
+        it, and a death of this one too would lose it.
+        """
+        for entry in self._entries.values():
+            self._give_back(peer, entry)
+
+    def _give_back(self, peer: bytes, entry: Entry) -> None:
+        entry.touched = time.monotonic()
+        self._give_up_question(entry)
+        opened, profile = entry.session.opened, entry.session.context.profile
+        key = opened.session, opened.token_digest
+        self._send(peer, Resumed(*key, entry.history, profile, entry.settled, entry.result))
+
+    def _give_up_question(self, entry: Entry) -> None:
+        """Take an open question for unanswered: the gateway that waited for it is gone."""
+        while (pending := entry.pending) is not None:
+            entry.drop_question()
+            self._follow(entry, pending, entry.session.resolve(None))
+
+    # Ending
+
+    def close(self, peer: bytes, message: Close) -> None:
+        """End a session from outside; without a verdict so far it has failed."""
+        entry = self._entries.get(message.session)
+        if entry is None:
+            return
+        entry.touched = time.monotonic()
+        entry.drop_question()
+        undecided = entry.result is None
+        outcome = entry.session.close(message.at)
+        entry.result = entry.result or self._writer.result(entry.session, outcome)
+        profile, accepted = outcome.profile, outcome.accepted
+        verdict = Verdict(
+            message.session, 0, profile, "", final=True, accepted=accepted, result=entry.result
+        )
+        self._send(peer, verdict)
+        if undecided:
+            self._effect(entry, entry.end_event(outcome))
+
+    def forget(self, message: Forget) -> None:
+        """Drop a session without any effect of its end, which belongs to another machine."""
+        entry = self._entries.pop(message.session, None)
+        if entry is not None:
+            entry.drop_question()
+            self._effects.forget(message.session)
+
+    def sweep(self) -> None:
+        """Forget what can no longer be resumed."""
+        now = time.monotonic()
+        keep = self._config.LIMITS.resumeSeconds
+        for session, entry in list(self._entries.items()):
+            silent = now - entry.touched
+            undecided = 0.0 if entry.result is not None else self._config.LIMITS.sessionSeconds
+            if silent > undecided + keep:
+                del self._entries[session]
+                self._abandon(entry)
+
+    def _abandon(self, entry: Entry) -> None:
+        """End a session to which no gateway came back; a fault in it must not end the others."""
+        try:
+            entry.drop_question()
+            self._end_abandoned(entry)
+        except Exception:
+            fields = {"session": entry.session.opened.session}
+            log.exception("abandoned session not ended", extra={"fields": fields})
+
+    def _end_abandoned(self, entry: Entry) -> None:
+        outcome = entry.session.close(time.time())
+        if entry.result is None:
+            entry.result = self._writer.result(entry.session, outcome)
+            self._effect(entry, entry.end_event(outcome))
+
+    def drop_questions(self) -> None:
+        """Wait for no answer from outside any more: the process ends."""
+        for entry in self._entries.values():
+            entry.drop_question()
+
+    # Side effects, after the answer
+
+    def settle(self, settled: Settled) -> None:
+        """Note up to where the side effects of sessions are done."""
+        for session, mark in settled.marks:
+            if (entry := self._entries.get(session)) is not None:
+                entry.settled = mark
+
+    def _effect(self, entry: Entry, event: Event) -> None:
+        """Hand an event to the side-effect plugins, unless they had it before a restart."""
+        if self._effects and event.seq > entry.settled:
+            self._effects.put(event)
+
+
+def _estimate_of(raw: bytes) -> Estimate:
+    """Unpack an estimate; what a worker at fault made of it counts as a frame not judged."""
+    try:
+        return decode_estimate(raw)
+    except MessageError as error:
+        log.error("unreadable estimate: %s", error)
+        return Estimate(0, 0, Profile.PASSIVE, Stage.FACES, (Code.ESTIMATION_FAILED,))
