@@ -45,6 +45,7 @@ class Connection:
         proxies = networks(config.LUNA_PASS.trustedProxies)
         self._address = address_of(socket, socket.request, proxies)
         self._sessions = sessions
+        self._frames = sessions.frames
         self._limits = config.LIMITS
         self._codec = Codec(text_bytes=config.LIMITS.textBytes, text_depth=config.LIMITS.textDepth)
         self._queue: deque[str] = deque()
@@ -118,7 +119,7 @@ class Connection:
             pass
         finally:
             if session is not None:
-                self._sessions.detach(session, self)
+                session.detach(self)
             await self._finish(writer)
 
     async def _finish(self, writer: asyncio.Task[None]) -> None:
@@ -164,10 +165,10 @@ class Connection:
             await self._until_known(session)
         else:
             session = await self._resume(identity, str(token))
-        self._sessions.attach(session, self)
+        session.attach(self, self._limits.reconnects)
         beat = self._agree_heartbeat(headers.get("heartbeat-interval"))
         self.send(self._connected(session, str(token), beat))
-        self._sessions.deliver(session)
+        session.deliver()
         return session
 
     def _begin(self, client: object) -> tuple[Session, str]:
@@ -244,7 +245,7 @@ class Connection:
             self._hear()
             message = self._codec.decode(raw)
             if isinstance(message, Frame):
-                self._sessions.accept(session, message.data)
+                self._frames.accept(session, message.data)
             elif message.command is Command.DISCONNECT:
                 self._sessions.end(session, CLIENT_LEFT)
             elif message.command is Command.CONNECT:
@@ -263,7 +264,7 @@ class Connection:
         except ProtocolError as error:
             self._refuse(error)
             return
-        self._sessions.accept(session, data)
+        self._frames.accept(session, data)
 
     def _hear(self) -> None:
         """Note a message.

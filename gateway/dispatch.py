@@ -25,7 +25,7 @@ from gateway.slots import SlotAllocator
 from shared.codes import Code
 from shared.config import Config
 from shared.errors import FrameError, MessageError
-from shared.estimation import Estimate, Profile, Stage
+from shared.estimation import Profile, Stage
 from shared.messages import (
     Account,
     Alive,
@@ -114,12 +114,6 @@ class Tally:
         if self.link.leaving:
             return "leaving"
         return "busy" if self.link.leases else "idle"
-
-
-def failed_estimate(frame: PendingFrame, profile: Profile, stage: Stage, code: Code) -> bytes:
-    """Estimate of a frame that no worker could judge: it counts, and it never passes."""
-    width, height = (frame.header.width, frame.header.height) if frame.header else (0, 0)
-    return encode(Estimate(width, height, profile, stage, (code,)))
 
 
 class Dispatcher:
@@ -277,7 +271,7 @@ class Dispatcher:
             if not isinstance(error, FrameError):
                 log.error("decoding failed", exc_info=error)
             code = Code.FRAME_UNDECODABLE
-            self._finish(lease, failed_estimate(lease.frame, lease.profile, Stage.DECODE, code))
+            self._finish(lease, lease.frame.failed(lease.profile, Stage.DECODE, code))
         elif worker.peer in self._workers and not worker.leaving:
             self._send(worker, lease)
         else:
@@ -384,7 +378,7 @@ class Dispatcher:
                 self._decoders.submit(
                     partial(self._quarantine.keep, lease.session.id, frame.seq, frame.data)
                 )
-                self._finish(lease, failed_estimate(lease.frame, lease.profile, Stage.FACES, code))
+                self._finish(lease, lease.frame.failed(lease.profile, Stage.FACES, code))
         worker.leases.clear()
 
     def _forget(self, worker: WorkerLink) -> None:

@@ -35,6 +35,8 @@ from shared.transport import Channel, aggregator_address
 log = logging.getLogger(__name__)
 
 SILENCE_SECONDS = 3.0
+ASK_AGAIN_SECONDS = 3.0
+"""More than any answer of the aggregator takes, but for questions that it asks others."""
 
 Answers = Opened | Verdict | Resumed | Settled | Welcome
 """What the receiver gets; ``Welcome`` only of an aggregator that has just begun."""
@@ -46,7 +48,7 @@ class JudgementLink:
 
     Args:
         config: the configuration.
-        sessions: gives the open sessions, for a replay.
+        sessions: gives the open sessions, to ask again and to replay.
         receiver: called with each answer.
         ledger: takes the aggregator's account.
     """
@@ -83,8 +85,25 @@ class JudgementLink:
         self._looks_at_all = config.MIDDLEWARES.WS.looks_at_all_frames
 
     def beat(self) -> None:
-        """Ask for a sign of life; to be called a few times a second."""
+        """Ask for a sign of life and for answers overdue; to be called a few times a second."""
         self._channel.send(self._hello)
+        now = time.monotonic()
+        for session in self._sessions():
+            if session.result is None and now - session.asked > ASK_AGAIN_SECONDS:
+                session.asked = now
+                self._ask_again(session)
+
+    def _ask_again(self, session: Session) -> None:
+        """Repeat a question that has no answer yet; the aggregator answers each as often as asked.
+
+        Over ``ipc://`` none is ever lost; over ``tcp://`` a connection may break with one in it.
+        """
+        if session.closing:
+            self.close_session(session, session.closing)
+        elif not session.known.is_set():
+            self.open(session)
+        elif session.active is not None and session.active.estimate is not None:
+            self.judge(session, session.active)
 
     def open(self, session: Session, *, replay: bool = False) -> None:
         """Tell of a new session."""

@@ -123,18 +123,18 @@ class Gateway:
         sessions = Sessions(self._config)
         ledger = Ledger(metrics.STEPS)
         self._sessions = sessions
-        self._dispatcher = Dispatcher(self._config, self._slab, sessions.estimated, ledger)
+        self._dispatcher = Dispatcher(self._config, self._slab, sessions.frames.estimated, ledger)
         self._link = JudgementLink(self._config, sessions.all, sessions.receive, ledger)
         self._statistics = Statistics(sessions, self._dispatcher, self._link, ledger)
         self._routes = self._make_routes()
         settings = self._config.TRACES
         self._traces = Traces(settings) if settings.isEnabled else None
-        sessions.trace = self._traces.frame if self._traces else None
-        sessions.submit = self._dispatcher.submit
+        sessions.frames.trace = self._traces.frame if self._traces else None
+        sessions.frames.submit = self._dispatcher.submit
         sessions.ask_open = self._link.open
-        sessions.ask_verdict = self._link.judge
+        sessions.frames.ask_verdict = self._link.judge
         sessions.ask_close = self._link.close_session
-        sessions.ask_resume = self._link.resume
+        sessions.recall.ask = self._link.resume
         sessions.ask_replay = self._link.replay
         sessions.ask_forget = self._link.forget
         if self._config.SESSION_STORE.connectionString:

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeGuard
 
 from gateway.limits import TokenBucket
-from shared.estimation import Profile
+from shared.codes import Code
+from shared.errors import ProtocolError
+from shared.estimation import Estimate, Profile, Stage
 from shared.intake import Header
-from shared.messages import Judged, Open
+from shared.messages import Judged, Open, encode
 from shared.protocol import CloseCode
 
 
@@ -59,6 +61,11 @@ class PendingFrame:
     sent: float = 0.0
     asked: float = 0.0
     answered: bool = False
+
+    def failed(self, profile: Profile, stage: Stage, code: Code) -> bytes:
+        """Estimate where no worker could judge it: it counts, and it never passes."""
+        width, height = (self.header.width, self.header.height) if self.header else (0, 0)
+        return encode(Estimate(width, height, profile, stage, (code,)))
 
 
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
@@ -142,6 +149,43 @@ class Session:
         """Seconds of the epoch at a monotonic time, never running backwards in the session."""
         last = self.log[-1].at if self.log else self.opened.at
         return max(time.time() - (time.monotonic() - moment), last)
+
+    def attach(self, outlet: Outlet, most: int) -> None:
+        """Go on at a connection; an older one is closed.
+
+        Args:
+            outlet: the connection.
+            most: resumptions that are allowed.
+
+        Raises:
+            ProtocolError: it was resumed too often.
+        """
+        if self.outlet is not None:
+            self.outlet.close(CloseCode.REPLACED, "resumed elsewhere")
+        if self.left or self.outlet is not None:
+            self.reconnects += 1
+        if self.reconnects > most:
+            raise ProtocolError(
+                "resumed too often", code="session.too-many-resumes", close_code=CloseCode.POLICY
+            )
+        self.outlet = outlet
+        self.left = 0.0
+
+    def detach(self, outlet: Outlet) -> None:
+        """Note that a connection is gone; the session waits for the client to come back."""
+        if self.outlet is outlet:
+            self.outlet = None
+            self.left = time.monotonic()
+
+    def deliver(self) -> None:
+        """Send RESULT, if there is a client and a verdict, and close with 1000."""
+        if self.outlet is not None and self.result is not None:
+            self.outlet.send(self.result)
+            self.outlet.close(CloseCode.VERDICT, "verdict given")
+
+    def fields(self, **more: object) -> dict[str, object]:
+        """What a log line tells of it: its id and numbers, nothing measured on the person."""
+        return {"fields": {"session": self.id, **more}}
 
     def owns(self, token: str) -> bool:
         """Whether a resume token is this session's; compared in constant time."""

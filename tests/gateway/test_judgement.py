@@ -1,4 +1,4 @@
-"""What the aggregator gets to see with an estimate."""
+"""What the aggregator is asked: with which picture, and again where no answer came."""
 
 from __future__ import annotations
 
@@ -10,15 +10,26 @@ from typing import Any
 import pytest
 import zmq
 
-from gateway.judgement import JudgementLink
+from gateway.judgement import ASK_AGAIN_SECONDS, JudgementLink
 from gateway.ledger import Ledger
 from gateway.limits import TokenBucket
 from gateway.metrics import STEPS
 from gateway.session import PendingFrame, Session
+from gateway.sessions import Sessions
 from shared.config import Config
-from shared.estimation import Estimate
-from shared.messages import Judge, Open, decode, encode
+from shared.estimation import Estimate, Profile
+from shared.messages import (
+    Forget,
+    GatewayHello,
+    Judge,
+    Open,
+    Opened,
+    Verdict,
+    decode,
+    encode,
+)
 from shared.transport import aggregator_address
+from tests.support.stamp import stamped_jpeg
 
 NOBODY: dict[str, Any] = {}
 USER_PLUGIN = {"tests.support.plugins:Anything": {"isEnabled": 1}}
@@ -69,5 +80,55 @@ async def test_a_picture_goes_along_where_somebody_looks_at_it(
     assert isinstance(judge := decode(message), Judge)
     assert (judge.seq, judge.estimate) == (7, frame.estimate)
     assert judge.frame == (b"picture" if sent else None)
+    link.close()
+    aggregator.close(linger=0)
+
+
+async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
+    """Whichever it was; not at once, and not when it is answered."""
+    settings = config(tmp_path, NOBODY)
+    aggregator: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+    aggregator.setsockopt(zmq.RCVTIMEO, 5000)
+    aggregator.bind(aggregator_address(settings))
+    sessions = Sessions(settings)
+    link = JudgementLink(settings, sessions.all, sessions.receive, Ledger(STEPS))
+    sessions.ask_open, sessions.ask_close = link.open, link.close_session
+    sessions.frames.ask_verdict, sessions.frames.submit = link.judge, lambda _: None
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+
+    def asked(*, later: bool = False) -> list[str]:
+        """What was asked since the last time; ``later`` when every question has got old."""
+        session.asked -= ASK_AGAIN_SECONDS + 1 if later else 0
+        link.beat()
+        link.beat()
+        link.forget(session)
+        names = []
+        while not isinstance(message := decode(aggregator.recv_multipart()[1]), Forget):
+            if not isinstance(message, GatewayHello):
+                names.append(type(message).__name__)
+        return names
+
+    assert asked() == ["Open"]
+    assert asked(later=True) == ["Open"]
+
+    sessions.receive(Opened(session.id, Profile.PASSIVE))
+    sessions.frames.accept(session, stamped_jpeg(1, 1))
+    assert asked(later=True) == []  # a worker is asked, not the aggregator
+    frame, session.waiting = session.waiting, None
+    assert frame is not None
+    session.active = frame
+    sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
+    assert asked() == ["Judge"]
+    assert asked(later=True) == ["Judge"]
+
+    verdict = Verdict(session.id, 1, Profile.PASSIVE, "{}")
+    sessions.receive(verdict)
+    sessions.receive(verdict)
+    assert asked(later=True) == []
+    assert len(session.log) == 1
+
+    sessions.end(session, "test")
+    assert asked() == ["Close"]
+    assert asked(later=True) == ["Close"]
     link.close()
     aggregator.close(linger=0)

@@ -61,11 +61,11 @@ class Cell:
         self.link = JudgementLink(
             self.config, self.sessions.all, self.sessions.receive, Ledger(metrics.STEPS)
         )
-        self.sessions.submit = lambda _: None
+        self.sessions.frames.submit = lambda _: None
         self.sessions.ask_open = self.link.open
-        self.sessions.ask_verdict = self.link.judge
+        self.sessions.frames.ask_verdict = self.link.judge
         self.sessions.ask_close = self.link.close_session
-        self.sessions.ask_resume = self.link.resume
+        self.sessions.recall.ask = self.link.resume
         self._begin_aggregator()
 
     def _begin_aggregator(self) -> None:
@@ -106,7 +106,7 @@ async def judge(cell: Cell, session: Session, kind: str) -> None:
     frame = PendingFrame(session.seq, data, None, time.monotonic(), time.monotonic() + 60)
     session.active = frame
     cell.expected[session.id].append((session.seq, data))
-    cell.sessions.estimated(session, frame, encode(live(errors=errors)))
+    cell.sessions.frames.estimated(session, frame, encode(live(errors=errors)))
 
 
 async def play(cell: Cell, steps: list[tuple[str, int]]) -> None:

@@ -1,0 +1,148 @@
+"""The frames of sessions, from receipt to answer: the newest waits, one is under way.
+
+A client gets exactly one answer for each frame: the aggregator's status, or why it was dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+
+from gateway import metrics
+from gateway.session import PendingFrame, Session
+from gateway.unsettled import Unsettled
+from shared import intake
+from shared.codes import Code
+from shared.config import Config
+from shared.errors import FrameError
+from shared.estimation import Profile, Stage
+from shared.messages import Judged, Verdict
+from shared.protocol import Codec, Command, Drop
+
+log = logging.getLogger(__name__)
+
+JUDGED = metrics.FRAMES.labels("judged", "")
+
+
+class Frames:
+    """Takes frames in, has them estimated and judged, and answers.
+
+    Args:
+        config: the configuration.
+
+    The two neighbours are set by the gateway once all three exist.
+
+    Attributes:
+        submit: puts a session in line for a worker.
+        ask_verdict: asks the aggregator.
+        trace: told of each frame that was judged, with the monotonic time of its answer.
+        unsettled: frames whose side effects are not done.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._limits = config.LIMITS
+        self.unsettled = Unsettled(
+            wanted=config.MIDDLEWARES.WS.needs_frames, capacity=self._limits.unsettledBytes
+        )
+        self.trace: Callable[[Session, PendingFrame, float], None] | None = None
+        self.submit: Callable[[Session], None]
+        self.ask_verdict: Callable[[Session, PendingFrame], None]
+
+    def accept(self, session: Session, data: bytes) -> None:
+        """Take a frame; the newest replaces one that still waits."""
+        now = time.monotonic()
+        session.seq += 1
+        frame = PendingFrame(session.seq, data, None, now, now + self._limits.frameDeadline)
+        metrics.RECEIVED.inc()
+        if session.result is not None or session.closing:
+            self._drop(session, frame, Drop.ENDED)
+            return
+        if not session.bucket.admit():
+            self._drop(session, frame, Drop.RATE)
+            return
+        try:
+            frame.header = intake.judge(data, self._limits)
+        except FrameError as error:
+            log.info("frame refused: %s", error, extra=session.fields(seq=frame.seq))
+            frame.data = b""
+        if session.waiting is not None:
+            self._drop(session, session.waiting, Drop.REPLACED)
+        session.waiting = frame
+        self.advance(session)
+        metrics.RECEIVE.note(time.monotonic() - now)
+
+    def advance(self, session: Session) -> None:
+        """Begin the waiting frame, if nothing is under way."""
+        frame = session.waiting
+        if frame is None or not session.dispatchable:
+            return
+        if frame.header is None:
+            session.waiting, session.active = None, frame
+            profile = session.profile or Profile.PASSIVE
+            estimate = frame.failed(profile, Stage.DECODE, Code.FRAME_UNDECODABLE)
+            self.estimated(session, frame, estimate)
+        else:
+            self.submit(session)
+
+    def estimated(self, session: Session, frame: PendingFrame, estimate: bytes) -> None:
+        """Take a frame's estimate and ask for its verdict."""
+        if session.active is not frame:
+            return
+        if frame.answered:  # its deadline has passed: what the client was told stays true
+            session.active = None
+            self.advance(session)
+            return
+        frame.estimate = estimate
+        frame.at = session.epoch(frame.received)
+        frame.asked = session.asked = time.monotonic()
+        self.ask_verdict(session, frame)
+
+    def judged(self, session: Session, verdict: Verdict) -> None:
+        """Note the verdict on the frame under way; a late one of another frame changes nothing."""
+        frame = session.active
+        if frame is None or frame.seq != verdict.seq or frame.estimate is None:
+            return
+        session.log.append(Judged(frame.seq, frame.at, frame.estimate, verdict.answers))
+        self.unsettled.keep(session, frame.seq, frame.data)
+        if verdict.keep:
+            session.kept = (frame.seq, frame.data)
+        session.active = None
+        session.profile = verdict.profile
+        if not frame.answered:
+            self._answer(session, frame, verdict.status)
+
+    def _answer(self, session: Session, frame: PendingFrame, status: str) -> None:
+        frame.answered = True
+        now = time.monotonic()
+        JUDGED.inc()
+        metrics.JUDGE.note(now - frame.asked)
+        metrics.ANSWER.note(now - frame.received)
+        metrics.ANSWERS.note(now - frame.received, now)
+        if self.trace is not None:
+            self.trace(session, frame, now)
+        if session.outlet is not None:
+            session.outlet.send(status)
+
+    def sweep(self, sessions: Iterable[Session], now: float) -> None:
+        """Answer what is past its deadline."""
+        for session in sessions:
+            for frame in (session.active, session.waiting):
+                if frame is not None and not frame.answered and now > frame.deadline:
+                    self._drop(session, frame, Drop.DEADLINE)
+                    if frame is session.waiting:
+                        session.waiting = None
+
+    def end(self, session: Session) -> None:
+        """Answer what is left of a session that has its verdict."""
+        for frame in (session.active, session.waiting):
+            if frame is not None and not frame.answered:
+                self._drop(session, frame, Drop.ENDED)
+        session.active = session.waiting = None
+
+    def _drop(self, session: Session, frame: PendingFrame, reason: Drop) -> None:
+        frame.answered = True
+        metrics.FRAMES.labels("dropped", reason.value).inc()
+        if session.outlet is not None:
+            text = Codec.encode(Command.DROPPED, {"seq": frame.seq, "reason": reason.value})
+            session.outlet.send(text)
