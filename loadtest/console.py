@@ -28,6 +28,7 @@ def _counts(found: dict[str, int]) -> str:
 def table(outcome: Outcome) -> Table:
     """Draw what is known so far: the last seconds beside the whole."""
     elapsed = max(0.0, time.monotonic() - outcome.started)
+    elapsed = min(elapsed, outcome.plan.profile.seconds)
     last = max(outcome.seconds, default=0)
     stretch = min(RECENT, last)
     recent = outcome.between(last - stretch, last)

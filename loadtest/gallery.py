@@ -88,10 +88,17 @@ class Gallery:
         return self.frames[int(distances.argmin())]
 
     def save(self, path: Path) -> None:
-        """Write the gallery, so that a machine without models can play the crowd."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write the gallery, so that a machine without models can play the crowd.
+
+        Raises:
+            ResourceError: the file cannot be written.
+        """
         looks = [asdict(look) for look in self.looks]
-        path.write_bytes(msgspec.msgpack.encode([VERSION, looks, self.frames]))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(msgspec.msgpack.encode([VERSION, looks, self.frames]))
+        except OSError as error:
+            raise ResourceError(f"gallery {path}: cannot be written: {error.strerror}") from error
 
     @classmethod
     def load(cls, path: Path) -> Gallery:

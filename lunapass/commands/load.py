@@ -8,6 +8,7 @@ import dataclasses
 import math
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -147,8 +148,8 @@ def command(**options: Any) -> None:
     """Make the plan and play it."""
     from loadtest.plan import Plan, Profile
 
-    if options["find_capacity"]:
-        _refuse_what_is_not_for_capacity(click.get_current_context())
+    _refuse_what_is_for_another_run(click.get_current_context(), options["find_capacity"])
+    _refuse_what_cannot_be_written(options["output"])
 
     profile = Profile(options["kind"], options["people"], options["seconds"])
     names = {field.name for field in dataclasses.fields(Plan)} - {"profile", "url"}
@@ -163,11 +164,22 @@ def command(**options: Any) -> None:
         asyncio.run(_play(plan, gallery, processes, output))
 
 
-def _refuse_what_is_not_for_capacity(ctx: click.Context) -> None:
-    for name in ("people", "seconds", "kind", "arrivals"):
+def _refuse_what_is_for_another_run(ctx: click.Context, find_capacity: bool) -> None:
+    for name in ("people", "seconds", "kind", "arrivals") if find_capacity else ("bound",):
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(p.opts[0] for p in ctx.command.params if p.name == name)
-            raise click.UsageError(f"--find-capacity chooses the crowd itself; leave out {option}")
+            why = "chooses the crowd itself" if find_capacity else "is not asked for"
+            raise click.UsageError(f"--find-capacity {why}; leave out {option}")
+
+
+def _refuse_what_cannot_be_written(folder: Path) -> None:
+    """A run of hours is not to find out at its end that its report has no place."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ResourceError(f"--output {folder}: cannot write there: {error.strerror}") from error
 
 
 def _gallery(path: Path, pictures: Path | None, models: Path) -> Path:
