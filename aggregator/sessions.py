@@ -43,6 +43,7 @@ from shared.messages import (
     decode_estimate,
     encode,
 )
+from shared.process import about
 from shared.signing import Signer
 
 log = logging.getLogger(__name__)
@@ -86,7 +87,8 @@ class Sessions:
         """Begin a session, unless that was done before, and say that it is known."""
         entry = self._entries.get(message.session)
         if entry is None:
-            entry = self._begin(message)
+            with about(session=message.session):
+                entry = self._begin(message)
             self._entries[message.session] = entry
         opened, profile = entry.session.opened, entry.session.context.profile
         self._send(peer, Opened(opened.session, profile, opened.plugins))
@@ -94,8 +96,7 @@ class Sessions:
     def _begin(self, message: Open) -> Entry:
         opened = replace(message, plugins=self._registry.digest)
         if message.replay and message.plugins not in ("", opened.plugins):
-            fields = {"session": message.session}
-            log.warning("session judged again by other plugins", extra={"fields": fields})
+            log.warning("session judged again by other plugins")
         session = Session(opened, self._registry.plugins(), self._config.LIVENESS)
         return Entry(session, encode(opened), settled=message.settled)
 
@@ -114,6 +115,10 @@ class Sessions:
         if message.seq <= entry.session.last_seq or entry.result is not None:
             self._repeat(peer, message.session, entry)
             return
+        with about(session=message.session, seq=message.seq):
+            self._judge(peer, message, entry)
+
+    def _judge(self, peer: bytes, message: Judge, entry: Entry) -> None:
         pending = Pending(peer, message, _estimate_of(message.estimate))
         step = entry.session.fold(
             message.seq,
@@ -225,7 +230,8 @@ class Sessions:
         entry.touched = time.monotonic()
         entry.drop_question()
         undecided = entry.result is None
-        outcome = entry.session.close(message.at)
+        with about(session=message.session):
+            outcome = entry.session.close(message.at)
         entry.result = entry.result or self._writer.result(entry.session, outcome)
         profile, accepted = outcome.profile, outcome.accepted
         verdict = Verdict(
@@ -255,12 +261,12 @@ class Sessions:
 
     def _abandon(self, entry: Entry) -> None:
         """End a session to which no gateway came back; a fault in it must not end the others."""
-        try:
-            entry.drop_question()
-            self._end_abandoned(entry)
-        except Exception:
-            fields = {"session": entry.session.opened.session}
-            log.exception("abandoned session not ended", extra={"fields": fields})
+        with about(session=entry.session.opened.session):
+            try:
+                entry.drop_question()
+                self._end_abandoned(entry)
+            except Exception:
+                log.exception("abandoned session not ended")
 
     def _end_abandoned(self, entry: Entry) -> None:
         outcome = entry.session.close(time.time())

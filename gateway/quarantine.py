@@ -9,6 +9,7 @@ from pathlib import Path
 from shared.config import Config
 from shared.errors import ResourceError
 from shared.private import private_directory
+from shared.process import about
 from shared.transport import runtime_directory
 
 log = logging.getLogger(__name__)
@@ -33,18 +34,23 @@ class Quarantine:
 
         A full or forbidden disk is logged; it must not cost the service more than the frame.
         """
+        with about(session=session, seq=seq):
+            self._keep(f"{session}-{seq}", data)
+
+    def _keep(self, name: str, data: bytes) -> None:
         if self._most == 0:
+            log.error("frame given up, and not kept")
             return
         try:
-            path = private_directory(self._directory, KEY) / f"{session}-{seq}"
+            path = private_directory(self._directory, KEY) / name
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
             self._prune()
         except (OSError, ResourceError) as error:
-            log.error("frame not kept in quarantine: %s", error)
+            log.error("frame given up, and not kept: %s", error)
         else:
-            log.error("frame kept in quarantine", extra={"fields": {"frame": path.name}})
+            log.error("frame given up, and kept in quarantine")
 
     def _prune(self) -> None:
         by_age = sorted(self._directory.iterdir(), key=lambda path: path.stat().st_mtime_ns)

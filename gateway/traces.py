@@ -102,9 +102,17 @@ class Traces:
 
 
 def _stages(frame: PendingFrame) -> list[tuple[str, float]]:
-    """Seconds of each stage of the estimation, in their order."""
+    """Seconds of each stage of the estimation, in their order.
+
+    Without the first, whose name is that of the gateway's step: the worker only holds the size
+    against its bounds there.
+    """
     try:
         estimate: Estimate = decode_estimate(frame.estimate or b"")
     except MessageError:  # of a worker at fault; its frame has its verdict all the same
         return []
-    return [(stage, milliseconds / 1000) for stage, milliseconds in estimate.timings.items()]
+    return [
+        (stage, milliseconds / 1000)
+        for stage, milliseconds in estimate.timings.items()
+        if stage != "decode"
+    ]

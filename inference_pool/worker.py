@@ -38,7 +38,7 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.process import Notifier, begin, die_with_parent, settle
+from shared.process import Notifier, about, begin, die_with_parent, settle
 from shared.processors import keep_to, of_others, of_worker
 from shared.slab import Slab
 from shared.transport import start_threads, workers_address
@@ -176,7 +176,8 @@ class Worker:
 
     def _work(self, job: Job) -> None:
         began = time.monotonic()
-        estimate = self._estimate(job)
+        with about(session=job.session, seq=job.seq):
+            estimate = self._estimate(job)
         done = Done(job.lease, job.slot, job.generation, estimate.ok, encode(estimate))
         self._socket.send(encode(done))
         for step, milliseconds in estimate.timings.items():

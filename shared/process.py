@@ -15,11 +15,14 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Iterator
+from contextvars import ContextVar
 
 from setproctitle import setproctitle
 
 from shared.config import Config
 
+_ABOUT: ContextVar[dict[str, object]] = ContextVar("about")
 LONGEST_TEXT = 4096
 """Characters of a message or traceback in the log; of a traceback the end says most."""
 LEVELS = {0: logging.ERROR, 1: logging.INFO, 2: logging.DEBUG}
@@ -33,17 +36,28 @@ class JsonFormatter(logging.Formatter):
         self._role = role
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write a record with the fields given as ``extra={"fields": {...}}``."""
+        """Write a record with the fields of ``about`` and of ``extra={"fields": {...}}``."""
         line: dict[str, object] = {
             "time": round(record.created, 3),
             "level": record.levelname.lower(),
             "role": self._role,
             "message": record.getMessage()[:LONGEST_TEXT],
         }
+        line.update(_ABOUT.get({}))
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)[-LONGEST_TEXT:]
         return json.dumps(line, default=str)
+
+
+@contextlib.contextmanager
+def about(**fields: object) -> Iterator[None]:
+    """Name what is at work in every line that is logged meanwhile, and by tasks begun meanwhile."""
+    token = _ABOUT.set(fields)
+    try:
+        yield
+    finally:
+        _ABOUT.reset(token)
 
 
 def begin(role: str, config: Config) -> None:

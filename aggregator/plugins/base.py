@@ -28,7 +28,7 @@ class SessionContext:
     Attributes:
         session: id of the session.
         random: source of chance, seeded for the session; the only one a plugin may use.
-        log: logger that names session and plugin.
+        log: logger; its lines name the session and the frame that is judged.
         now: time of the current event, in seconds of the epoch.
         client: what the client told of itself in CONNECT; hostile until judged.
         mirrored: the client sends mirrored pictures.

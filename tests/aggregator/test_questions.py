@@ -14,6 +14,7 @@ from aggregator.session import Outcome, Session
 from shared.codes import Code
 from shared.messages import Judge, Open, Opened, encode
 from tests.support.judge import SESSION, judging, live, plugin_config
+from tests.support.log import logged
 from tests.support.plugins import Oracle
 
 ORACLE = "tests.support.plugins:Oracle"
@@ -45,11 +46,13 @@ async def test_no_answer_refuses_the_frame(tmp_path: Path, args: dict[str, Any])
     """Code 34, not final, never a success; the next frame asks again."""
     async with judging(config(**args), tmp_path) as gateway:
         await gateway.open()
-        for seq in (1, 2):
-            gateway.judge(seq, live())
-            verdict = await gateway.verdict()
-            assert (verdict.final, verdict.accepted, verdict.answers) == (False, False, (None,))
-            assert json.loads(verdict.status)["body"]["errors"] == [Code.EXTERNAL_FAILED]
+        with logged("aggregator") as lines:
+            for seq in (1, 2):
+                gateway.judge(seq, live())
+                verdict = await gateway.verdict()
+                assert (verdict.final, verdict.accepted, verdict.answers) == (False, False, (None,))
+                assert json.loads(verdict.status)["body"]["errors"] == [Code.EXTERNAL_FAILED]
+    assert [(line["session"], line["seq"]) for line in lines] == [(SESSION, 1), (SESSION, 2)]
 
 
 async def test_closing_does_not_wait_for_an_answer(tmp_path: Path) -> None:

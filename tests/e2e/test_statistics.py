@@ -153,6 +153,25 @@ def test_the_dashboard_asks_for_what_there_is(played: Played) -> None:
             assert f'step="{step}"' in text, step
 
 
+def test_the_manual_names_each_series(played: Played) -> None:
+    """With its labels, and no other."""
+    rows = re.findall(
+        r"^\| `(lunapass_\w+)` \| ([\w, ]*)\|", (ROOT / "docs" / "operations.md").read_text(), re.M
+    )
+    told = {name: set(labels.replace(",", " ").split()) for name, labels in rows}
+    exposed = {
+        family.name + ("_total" if family.type == "counter" else ""): {
+            label for sample in family.samples for label in sample.labels if label != "le"
+        }
+        for family in text_string_to_metric_families(played.service.get("/metrics").text)
+    }
+    unseen = {"lunapass_session_store_up", *(name for name in told if "effects" in name)}
+    assert set(told) - {"lunapass_session_store_up"} == set(exposed)
+    assert {name: told[name] for name in exposed if name not in unseen} == {
+        name: labels for name, labels in exposed.items() if name not in unseen
+    }
+
+
 def test_statistics_are_json_without_surprises(played: Played) -> None:
     """No value is NaN or infinite, which JSON does not know."""
     json.loads(played.service.get("/statistics").content, parse_constant=pytest.fail)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.quarantine import Quarantine
 from shared.config import Config, TransportSection, WorkersSection
+from tests.support.log import logged
 
 
 def quarantine(tmp_path: Path, frames: int = 3) -> Quarantine:
@@ -16,7 +17,9 @@ def quarantine(tmp_path: Path, frames: int = 3) -> Quarantine:
 
 def test_a_frame_is_kept_as_it_came(tmp_path: Path) -> None:
     """The bytes, under session and number, mode 0600 in a folder of mode 0700."""
-    quarantine(tmp_path).keep("ab", 7, b"picture")
+    with logged("gateway.quarantine") as lines:
+        quarantine(tmp_path).keep("ab", 7, b"picture")
+    assert [(line["session"], line["seq"]) for line in lines] == [("ab", 7)]
     path = tmp_path / "quarantine" / "ab-7"
     assert path.read_bytes() == b"picture"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -51,8 +51,8 @@ def milliseconds(span: sdk.ReadableSpan) -> float:
 
 
 def test_each_step_is_a_span_of_the_frame() -> None:
-    """With their durations, and the stages of the estimation inside of it."""
-    made = {span.name: span for span in spans(1.0, faces=4.0, quality=3.0)}
+    """With their durations, and the stages of the estimation inside; one span is decode."""
+    made = {span.name: span for span in spans(1.0, decode=0.01, faces=4.0, quality=3.0)}
     assert set(made) == {"frame", "queue", "decode", "estimate", "judge", "faces", "quality"}
     assert milliseconds(made["frame"]) == pytest.approx(40, abs=0.01)
     for step in ("queue", "decode", "estimate", "judge"):
