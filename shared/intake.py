@@ -26,6 +26,8 @@ MAX_CHUNKS = 4096
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 SEQUENTIAL = frozenset({0xC0, 0xC1})
 START_OF_SCAN = 0xDA
+WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
+"""Markers that stand alone; decoders pass over some in a header, and no encoder writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +125,11 @@ def _segment(data: bytes, position: int) -> tuple[int, int, int]:
     """
     while data[position] == 0xFF and data[position + 1] == 0xFF:
         position += 1
-    if data[position] != 0xFF:
+    marker = data[position + 1]
+    if data[position] != 0xFF or marker in WITHOUT_LENGTH:
         raise FrameError("the frame's JPEG header is damaged")
     (length,) = struct.unpack_from(">H", data, position + 2)
-    return data[position + 1], position + 4, position + 2 + length
+    return marker, position + 4, position + 2 + length
 
 
 def _is_one_scan(data: bytes, position: int, components: int) -> bool:

@@ -109,3 +109,27 @@ def test_scans_after_a_whole_one_cost_nothing() -> None:
     assert np.array_equal(first, plain)
     with pytest.raises(FrameError):
         decoded(many)
+
+
+@pytest.mark.parametrize("marker", [0x00, 0x01, *range(0xD0, 0xDA)], ids=hex)
+def test_scans_cannot_be_hidden(marker: int) -> None:
+    """Behind a marker without a length, which a decoder passes over.
+
+    Whoever took the next two bytes for its length would find the header of another picture, of one
+    scan, far behind the one that is decoded: 0.4 MB cost a minute so.
+    """
+    real, decoy = progressive(), encoded(".jpg")
+    assert real.count(b"\xff\xda") > intake.MAX_SCANS
+    hidden = real[:2] + bytes([0xFF, marker]) + real[2:]
+    length = int.from_bytes(real[2:4], "big")
+    data = hidden.ljust(4 + length, b"\0") + decoy[decoy.index(b"\xff\xc0") :]
+    with pytest.raises(FrameError):
+        intake.judge(data, LIMITS)
+
+
+def progressive() -> bytes:
+    """A JPEG of more scans than are allowed."""
+    flags = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+    jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 127, np.uint8), flags)[1].tobytes()
+    last = jpeg[jpeg.rindex(b"\xff\xda") : -2]
+    return jpeg[:-2] + last * intake.MAX_SCANS + jpeg[-2:]
