@@ -123,8 +123,8 @@ class Channel:
             emptied = self._receive_batch()
         finally:  # a handler that raises must not silence the channel for good
             self._scheduled = False
-        if not emptied:
-            self._schedule()
+            if not emptied:
+                self._schedule()
 
     def _receive_batch(self) -> bool:
         """Hand on a batch of messages; True when the socket is empty.
