@@ -354,5 +354,5 @@ def decode_estimate(data: bytes) -> Estimate:
 def _unpack(decoder: msgspec.msgpack.Decoder[Kind], data: bytes, what: str) -> Kind:
     try:
         return decoder.decode(data)
-    except ValueError as error:  # msgspec's own, and that of a text that is not UTF-8
+    except (ValueError, RecursionError) as error:  # msgspec's own; text not UTF-8; too deep
         raise MessageError(f"{what}: {str(error)[:200]}") from error

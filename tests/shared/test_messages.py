@@ -87,6 +87,16 @@ def test_wrong_fields_are_a_message_error(name: str, fields: list[object] | None
         decode(packed)
 
 
+@pytest.mark.parametrize("level", [b"\x91", b"\x81\x01"], ids=["lists", "maps"])
+def test_depth_is_a_message_error(level: bytes) -> None:
+    """Also in fields that no message has, over which the decoder only passes."""
+    deep = level * 100_000 + b"\0"
+    with pytest.raises(MessageError):
+        decode(b"\x92\xa5Alive" + deep)
+    with pytest.raises(MessageError):
+        decode_estimate(b"\x81\xa1x" + deep)
+
+
 def test_a_score_that_is_no_number_is_refused() -> None:
     """NaN compares false with every threshold and must never get that far."""
     estimate = Estimate(640, 480, liveness=Liveness(float("nan"), 1.0))
