@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from shared.protocol import Codec, Command
+
 _JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
 
@@ -18,8 +20,10 @@ def sound(told: Any) -> dict[str, Any]:
 
 
 def _is_json(value: object) -> bool:
+    """Whether both can be written, the token and, by a stricter encoder, the status."""
     try:
         _JSON.encode(value).encode()  # half of a surrogate pair is no text
+        Codec.encode(Command.STATUS, body=value)
     except (TypeError, ValueError, RecursionError):
         return False
     return True

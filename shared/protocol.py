@@ -16,7 +16,21 @@ import msgspec
 from shared.errors import ProtocolError
 
 SUBPROTOCOL = "lpproto.v1"
-_JSON = msgspec.json.Encoder()
+
+
+def _plain(value: object) -> Any:
+    """Take numbers and texts of a kind of their own, as numpy's, for what they stand for.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    for kind in (float, int, str):
+        if isinstance(value, kind):
+            return kind(value)
+    raise TypeError(f"{type(value).__name__} is no JSON")
+
+
+_JSON = msgspec.json.Encoder(enc_hook=_plain)
 """Writes null for NaN and infinities, which JSON has not."""
 
 

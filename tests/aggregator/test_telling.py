@@ -32,7 +32,7 @@ def test_what_is_sound_is_told_as_it_is(told: dict[str, Any]) -> None:
     assert sound(kept) is kept
 
 
-@pytest.mark.parametrize("value", [float("nan"), b"bytes", "\ud800", {"a": {1, 2}}])
+@pytest.mark.parametrize("value", [float("nan"), b"bytes", "\ud800", {"a": {1, 2}}, {None: 1}])
 def test_what_is_no_json_is_dropped_alone(value: object) -> None:
     """The rest of what was told stays."""
     assert sound({"good": 1, "bad": value}) == {"good": 1}

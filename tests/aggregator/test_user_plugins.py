@@ -56,7 +56,7 @@ def test_no_plugin_can_lift_a_code_of_the_worker() -> None:
 
 
 @pytest.mark.parametrize("env", ["development", "production"])
-@pytest.mark.parametrize("what", ["set", "nan", "bytes", "key", "nothing", "code"])
+@pytest.mark.parametrize("what", ["set", "nan", "bytes", "key", "inner key", "nothing", "code"])
 async def test_what_is_no_json_fails_its_session(tmp_path: Path, what: str, env: str) -> None:
     """Code 71, in a verdict: what cannot be written must not leave a session without one."""
     config = plugin_config(
@@ -68,6 +68,22 @@ async def test_what_is_no_json_fails_its_session(tmp_path: Path, what: str, env:
         verdict = await gateway.verdict()
     assert (verdict.final, verdict.accepted) == (True, False)
     assert json.loads(verdict.result or "")["body"] == {"isOk": False, "jwt": None, "errors": [71]}
+
+
+@pytest.mark.parametrize("env", ["development", "production"])
+async def test_what_numpy_measures_may_be_told(tmp_path: Path, env: str) -> None:
+    """Its numbers and texts that are Python's too: in the status and in the token."""
+    config = plugin_config(
+        {f"{HERE}:Telling": {"what": "numpy"}}, LUNA_PASS={"env": env, "JWT": {"key": KEY}}
+    )
+    async with judging(config, tmp_path) as gateway:
+        await gateway.open()
+        gateway.judge(1, live())
+        verdict = await gateway.verdict()
+    assert verdict.accepted
+    token = json.loads(verdict.result or "")["body"]["jwt"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims["details"]["bad"] == [0.5, "x"]
 
 
 @pytest.mark.parametrize("what", ["set", "nan", "key", "nothing"])

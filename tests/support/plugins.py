@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import numpy as np
 from pydantic import BaseModel, Field
 
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
@@ -83,7 +84,13 @@ class Telling(Plugin):
         at: str = "estimate"
 
     def _tell(self, context: SessionContext) -> None:
-        things: dict[str, object] = {"set": {1}, "nan": [float("nan")], "bytes": b"x"}
+        things: dict[str, object] = {
+            "set": {1},
+            "nan": [float("nan")],
+            "bytes": b"x",
+            "inner key": {None: 1},
+            "numpy": [np.float64(0.5), np.str_("x")],
+        }
         if self.args.what in things:
             context.data |= {"good": 1, "bad": things[self.args.what]}
         elif self.args.what == "key":
