@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import exp, sqrt
 from typing import Any, NamedTuple
 
@@ -18,29 +17,26 @@ SIZE = 320
 STRIDES = (8, 16, 32)
 LEAST_SCORE = 0.6
 MOST_OVERLAP = 0.3
+MOST_CELLS = 256
+"""Likely cells that are looked at, the best ones; a face has some eight."""
 
 
-class _Candidate(NamedTuple):
-    """What one grid cell tells of a face: a box and points relative to it, in cells."""
+class _Cell(NamedTuple):
+    """One cell of the three grids, and which output of each kind tells of it at which place."""
 
-    score: float
-    place: tuple[int, int]
+    column: int
+    row: int
     stride: int
-    box: list[float]
-    points: Floats
+    output: int
+    place: int
 
-    def rectangle(self, shrink: float) -> list[float]:
-        """Left, top, width and height in pixels of the frame."""
-        scale = self.stride * shrink
-        x, y, width, height = self.box
-        width, height = exp(width) * scale, exp(height) * scale
-        column, row = self.place
-        return [(column + x) * scale - width / 2, (row + y) * scale - height / 2, width, height]
 
-    def key_points(self, shrink: float) -> Points:
-        """All points in pixels of the frame, (5, 2)."""
-        placed = self.points.reshape(5, 2) + np.array(self.place, np.float32)
-        return placed * np.float32(self.stride * shrink)
+_CELLS = [
+    _Cell(column, row, stride, output, row * (SIZE // stride) + column)
+    for output, stride in enumerate(STRIDES)
+    for row in range(SIZE // stride)
+    for column in range(SIZE // stride)
+]
 
 
 class YuNet:
@@ -54,7 +50,7 @@ class YuNet:
     """
 
     OUTPUTS = tuple(
-        f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox", "kps")
+        f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES
     )
 
     def __init__(self, session: Any) -> None:
@@ -70,31 +66,51 @@ class YuNet:
             The faces. ``points`` are (5, 2): eyes, nose tip and mouth corners.
         """
         picture, shrink = shrunk(image, SIZE)
-        return _best(list(_likely(self._network.run(picture, self.OUTPUTS))), shrink)
+        found = self._network.run(picture, self.OUTPUTS)
+        squares = (np.concatenate(found[0:3], axis=1) * np.concatenate(found[3:6], axis=1)).ravel()
+        likely = (squares >= LEAST_SCORE**2).nonzero()[0]
+        if not likely.size:
+            return []
+        if likely.size > MOST_CELLS:
+            likely = np.sort(likely[squares[likely].argsort()[-MOST_CELLS:]])
+        cells = [_CELLS[number] for number in likely.tolist()]
+        scores = [sqrt(min(1.0, square)) for square in squares[likely].tolist()]
+        return _best(cells, scores, found[6:9], found[9:12], shrink)
 
 
-def _likely(found: list[Floats]) -> Iterator[_Candidate]:
-    """Take the cells that may hold a face, stride by stride."""
-    for number, stride in enumerate(STRIDES):
-        cls, obj, boxes, points = found[4 * number : 4 * number + 4]
-        squares = (cls * obj).ravel()
-        for cell in (squares >= LEAST_SCORE**2).nonzero()[0].tolist():
-            row, column = divmod(cell, SIZE // stride)
-            score = sqrt(min(1.0, float(squares[cell])))
-            yield _Candidate(score, (column, row), stride, boxes[0, cell].tolist(), points[0, cell])
-
-
-def _best(candidates: list[_Candidate], shrink: float) -> list[DetectedFace]:
-    """Keep the best of overlapping candidates."""
-    if not candidates:
-        return []
-    rectangles = [candidate.rectangle(shrink) for candidate in candidates]
-    scores = [candidate.score for candidate in candidates]
+def _best(
+    cells: list[_Cell],
+    scores: list[float],
+    boxes: list[Floats],
+    points: list[Floats],
+    shrink: float,
+) -> list[DetectedFace]:
+    """Keep the best of overlapping faces."""
+    rectangles = [_rectangle(cell, boxes[cell.output][0, cell.place], shrink) for cell in cells]
     return [
         DetectedFace(
             box=Box(*map(round, rectangles[i])),
             score=scores[i],
-            points=candidates[i].key_points(shrink),
+            points=_key_points(cells[i], points[cells[i].output][0, cells[i].place], shrink),
         )
         for i in cv2.dnn.NMSBoxes(rectangles, scores, LEAST_SCORE, MOST_OVERLAP)
     ]
+
+
+def _rectangle(cell: _Cell, box: Floats, shrink: float) -> list[float]:
+    """Left, top, width and height in pixels of the frame."""
+    scale = cell.stride * shrink
+    x, y, width, height = box.tolist()
+    width, height = exp(width) * scale, exp(height) * scale
+    return [
+        (cell.column + x) * scale - width / 2,
+        (cell.row + y) * scale - height / 2,
+        width,
+        height,
+    ]
+
+
+def _key_points(cell: _Cell, points: Floats, shrink: float) -> Points:
+    """All points in pixels of the frame, (5, 2)."""
+    placed = points.reshape(5, 2) + np.array((cell.column, cell.row), np.float32)
+    return placed * np.float32(cell.stride * shrink)

@@ -45,7 +45,7 @@ class EyeOpenness:
 
     def __init__(self, session: Any | None, open_from: float) -> None:
         self._network = Network(session, (SIZE, SIZE), rgb=True, scale=1 / 255) if session else None
-        self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
+        self._crop: Image = np.empty((SIZE, SIZE, 4), np.uint8)
         self._open_from = open_from
 
     def measure(self, image: Image, mesh: Points, *, careful: bool) -> Eyes:

@@ -37,21 +37,20 @@ class Square:
     size: int
 
     def cut(self, image: Image, out: Image) -> Image:
-        """Sample the region into ``out``, (size, size, 3); outside the frame it is black.
+        """Sample the region into ``out``, (size, size, 4) BGRA; outside the frame it is black.
 
         OpenCV warps four channels more than twice as fast as three; so the region is copied to
         four, unless it is so large that the copy would take longer than the warping.
         """
         if self.side > LARGE * self.size:
-            cv2.warpAffine(image, self._matrix(), (self.size, self.size), dst=out)
-            return out
+            turned = cv2.warpAffine(image, self._matrix(), (self.size, self.size))
+            return np.asarray(cv2.cvtColor(turned, cv2.COLOR_BGR2BGRA, dst=out), np.uint8)
         left, top, right, bottom = self._bounds(image)
         if left >= right or top >= bottom:
             out[:] = 0
             return out
         area = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_BGR2BGRA)
-        turned = cv2.warpAffine(area, self._matrix(left, top), (self.size, self.size))
-        cv2.cvtColor(turned, cv2.COLOR_BGRA2BGR, dst=out)
+        cv2.warpAffine(area, self._matrix(left, top), (self.size, self.size), dst=out)
         return out
 
     def to_picture(self, points: Points) -> Points:

@@ -38,7 +38,7 @@ class FaceMesh:
 
     def __init__(self, session: Any) -> None:
         self._network = Network(session, (SIZE, SIZE), rgb=True, scale=1 / 255)
-        self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
+        self._crop: Image = np.empty((SIZE, SIZE, 4), np.uint8)
 
     def fit(self, image: Image, face: DetectedFace) -> Points:
         """Return the mesh of a face, from its memory if it was fitted before.

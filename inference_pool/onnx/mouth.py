@@ -77,7 +77,7 @@ class MouthState:
     """
 
     def __init__(self) -> None:
-        self._crop: Image = np.zeros((SIZE, SIZE, 3), np.uint8)
+        self._crop: Image = np.zeros((SIZE, SIZE, 4), np.uint8)
         _lab(self._crop[0], 1.0)  # OpenCV builds its tables at the first conversion, in some 60 ms
 
     def measure(self, image: Image, mesh: Points) -> Mouth:
@@ -97,7 +97,7 @@ class MouthState:
             (first[0] + second[0]) / 2, (first[1] + second[1]) / 2, CROP_SCALE * eyes, angle, SIZE
         )
         crop = square.cut(image, self._crop)
-        luma = np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY), np.uint8)
+        luma = np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGRA2GRAY), np.uint8)
         places = _places(square, mesh)
         colour = ramp(_contrast(crop, luma, places), NO_CONTRAST, LIP_CONTRAST)
         line = ramp(_line(luma, places), NO_LINE, LIP_LINE)

@@ -15,6 +15,7 @@ from shared.estimation import Image
 Floats = NDArray[np.float32]
 
 CHANNELS = 3
+_TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
 
 
 class Network:
@@ -54,7 +55,7 @@ class Network:
         self._rgb = rgb
         self._scale, self._offset = np.float32(scale), np.float32(offset)
         self._input: Floats = np.zeros((1, *shape), np.float32)
-        self._make_room(size)
+        self._make_room(*size)
         try:
             self.run(np.zeros((*size, CHANNELS), np.uint8))
         except EstimationError as error:
@@ -64,8 +65,8 @@ class Network:
         """Run the model on one picture.
 
         Args:
-            picture: BGR picture of the input's size; a smaller one is put into the upper left
-                corner of a black one.
+            picture: BGR or BGRA picture of the input's size; a smaller one is put into the upper
+                left corner of a black one.
             outputs: names of the outputs wanted; None for all, in the model's order.
 
         Returns:
@@ -86,32 +87,33 @@ class Network:
 
         Bytes are brought into order before they become numbers of four times their size.
         """
-        if picture.shape[:2] != self._size:
-            self._make_room(picture.shape[:2])
+        height, width, channels = picture.shape
+        if (height, width) != self._size:
+            self._make_room(height, width)
         arranged = self._arranged
         if not self._channels_last:
-            cv2.split(picture, self._planes)
+            cv2.split(picture, self._planes[:channels])
         elif self._rgb:
-            cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=arranged)
+            cv2.cvtColor(picture, _TO_RGB[channels], dst=arranged)
         else:
-            arranged = picture
-        if self._scale == 1:
-            np.copyto(self._filled, arranged)
-        else:
-            np.multiply(arranged, self._scale, out=self._filled)
+            arranged = picture[:, :, :CHANNELS]
+        np.copyto(self._filled, arranged)
+        if self._scale != 1:  # multiplying bytes into numbers is slower: numpy converts by pieces
+            self._filled *= self._scale
         if self._offset:
             self._filled += self._offset
 
-    def _make_room(self, size: tuple[int, ...]) -> None:
+    def _make_room(self, height: int, width: int) -> None:
         """Prepare for pictures of a size; what they leave is black."""
-        height, width = self._size = size
+        self._size = height, width
         self._input[:] = self._offset
         if self._channels_last:
             self._filled = self._input[0, :height, :width]
         else:
             self._filled = self._input[0, :, :height, :width]
         self._arranged: Image = np.empty(self._filled.shape, np.uint8)
-        self._planes = list(self._arranged[::-1] if self._rgb else self._arranged)
+        opacity: Image = np.empty((height, width), np.uint8)
+        self._planes = [*(self._arranged[::-1] if self._rgb else self._arranged), opacity]
 
 
 def _picture(session: Any, size: tuple[int, int]) -> tuple[int, ...]:

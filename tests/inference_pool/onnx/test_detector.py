@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
 import cv2
 import numpy as np
 import pytest
 
 from inference_pool.models.store import ModelStore
-from inference_pool.onnx.detector import YuNet
+from inference_pool.onnx.detector import MOST_CELLS, SIZE, STRIDES, YuNet
 from shared.estimation import Image
 
 
@@ -57,3 +60,34 @@ def test_nothing_is_left_of_the_frame_before(yunet: YuNet, portrait: Image) -> N
     alone = [face.box for face in yunet.detect(np.zeros_like(tall))]
     yunet.detect(portrait)
     assert [face.box for face in yunet.detect(np.zeros_like(tall))] == alone == []
+
+
+class FacesEverywhere:
+    """Stands for the network: sees a small face in each cell, the surer the further down."""
+
+    CHANNELS: ClassVar = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
+
+    def get_inputs(self) -> list[Any]:
+        return [SimpleNamespace(name="input", shape=[1, 3, SIZE, SIZE])]
+
+    def get_outputs(self) -> list[Any]:
+        return [SimpleNamespace(name=name) for name in YuNet.OUTPUTS]
+
+    def run(self, outputs: list[str] | None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        return [self._answer(*name.split("_")) for name in outputs or YuNet.OUTPUTS]
+
+    def _answer(self, kind: str, stride: str) -> np.ndarray:
+        side = SIZE // int(stride)
+        shape = (1, side * side, self.CHANNELS[kind])
+        if kind == "obj":
+            return np.linspace(0.7, 1, side * side, dtype=np.float32).reshape(shape)
+        return np.full(shape, 1 if kind == "cls" else -2, np.float32)
+
+
+def test_a_frame_full_of_faces_is_bounded() -> None:
+    """However many cells are likely, the surest alone are looked at; all of them can be told."""
+    assert sum((SIZE // stride) ** 2 for stride in STRIDES) > 8 * MOST_CELLS
+    faces = YuNet(FacesEverywhere()).detect(np.zeros((SIZE, SIZE, 3), np.uint8))
+    assert 1 < len(faces) <= MOST_CELLS
+    assert min(face.score for face in faces) > 0.97
+    assert min(face.box.y for face in faces) > SIZE / 2

@@ -50,7 +50,7 @@ def test_cut_samples_the_region() -> None:
     frame = np.zeros((100, 100, 3), np.uint8)
     frame[28:33, 58:63] = 255
     square = Square(50, 50, 50, radians(90), 100)
-    picture = square.cut(frame, np.empty((100, 100, 3), np.uint8))
+    picture = square.cut(frame, np.empty((100, 100, 4), np.uint8))[:, :, :3]
     column, row = np.rint(square.to_picture(np.array([[60, 30]], np.float32))[0]).astype(int)
     assert picture[row, column].min() == 255
     assert picture[99 - row, 99 - column].max() == 0
@@ -66,7 +66,7 @@ def test_cut_is_a_warp_of_the_whole_frame(
     frame = np.random.default_rng(0).integers(1, 256, (160, 200, 3)).astype(np.uint8)
     frame = np.asarray(cv2.blur(frame, (9, 9)), np.uint8)
     square = Square(*centre, side, angle, 64)
-    picture = square.cut(frame, np.full((64, 64, 3), 7, np.uint8))
+    picture = square.cut(frame, np.full((64, 64, 4), 7, np.uint8))[:, :, :3]
     whole = cv2.warpAffine(frame, square._matrix(), (64, 64))
     assert np.abs(picture.astype(int) - whole).max() <= 2
 

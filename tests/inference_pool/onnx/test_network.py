@@ -52,6 +52,17 @@ def test_channels_last_rgb() -> None:
     assert np.array_equal(seen[0], PICTURE[:, :, ::-1])
 
 
+@pytest.mark.parametrize("shape", [(1, 3, 2, 4), (1, 2, 4, 3)])
+@pytest.mark.parametrize("rgb", [False, True])
+def test_a_fourth_channel_is_left_out(shape: tuple[int, int, int, int], rgb: bool) -> None:
+    """A picture with an opacity gives the model the same as one without."""
+    session = Session(shape)
+    network = Network(session, (2, 4), rgb=rgb)
+    network.run(PICTURE)
+    network.run(np.dstack((PICTURE, np.full((2, 4), 77, np.uint8))))
+    assert np.array_equal(session.seen[-1], session.seen[-2])
+
+
 def test_scale_and_offset() -> None:
     """Values become value * scale + offset."""
     seen = seen_by((1, 3, 2, 4), rgb=True, scale=0.5, offset=-1.0)
