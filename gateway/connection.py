@@ -264,7 +264,11 @@ class Connection:
         except ProtocolError as error:
             self._refuse(error)
             return
-        self._frames.accept(session, data)
+        try:
+            self._frames.accept(session, data)
+        except Exception:  # raised further, it would cut the line without a word
+            log.exception("frame not taken", extra={"fields": {"session": session.id}})
+            self.close(CloseCode.INTERNAL, "")
 
     def _hear(self) -> None:
         """Note a message.

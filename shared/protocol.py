@@ -56,6 +56,7 @@ class CloseCode(IntEnum):
     VERDICT = 1000
     POLICY = 1008
     TOO_BIG = 1009
+    INTERNAL = 1011
     RESTART = 1012
     OVERLOADED = 1013
     BAD_MESSAGE = 4000

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, NoReturn, cast
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosedError
 
 from gateway.connection import Connection
+from gateway.doorway import Doors, Doorway
+from gateway.session import Session
 from gateway.sessions import Sessions
 from shared.config import Config, LimitsSection
-from shared.protocol import CloseCode
+from shared.protocol import CloseCode, Codec, Command
 
 
 @dataclass
@@ -54,3 +62,44 @@ async def test_an_idle_client_is_closed() -> None:
     made.check_idle(made.last_heard + 11)
     assert made._closing is not None
     assert made._closing[0] is CloseCode.IDLE
+
+
+@pytest.mark.parametrize("before", [[], [Codec.encode(Command.HEARTBEAT)] * 3])
+async def test_a_fault_with_a_frame_is_told_by_1011(
+    before: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """By itself or behind other messages: closed in order, logged, and nothing told of it.
+
+    The session waits for its client to come back.
+    """
+    config = Config()
+    sessions = Sessions(config)
+
+    def known(session: Session) -> None:
+        session.known.set()
+
+    def broken(session: Session, data: bytes) -> NoReturn:
+        raise RuntimeError("a secret")
+
+    sessions.ask_open = known
+    sessions.frames.accept = broken  # type: ignore[method-assign]
+
+    async def handle(socket: ServerConnection) -> None:
+        assert isinstance(socket, Doorway)
+        await Connection(socket, sessions, config).run()
+
+    doors = Doors(config.LIMITS)
+    async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}", proxy=None) as client:
+            await client.send(Codec.encode(Command.CONNECT))
+            await client.recv()
+            for message in (*before, b"picture"):
+                await client.send(message)
+            with contextlib.suppress(ConnectionClosedError):  # which 1011 counts as
+                async for text in client:
+                    assert "secret" not in str(text)
+    assert (client.close_code, client.close_reason) == (CloseCode.INTERNAL, "")
+    assert "a secret" in caplog.text
+    (session,) = sessions.all()
+    assert session.outlet is None
