@@ -272,9 +272,9 @@ class Dispatcher:
                 log.error("decoding failed", exc_info=error)
             code = Code.FRAME_UNDECODABLE
             self._finish(lease, lease.frame.failed(lease.profile, Stage.DECODE, code))
-        elif worker.peer in self._workers and not worker.leaving:
+        elif self._workers.get(worker.peer) is worker and not worker.leaving:
             self._send(worker, lease)
-        else:
+        else:  # lost meanwhile; one that came back is another, with other leases
             self._retries.append(lease)
         self._pump()
 
@@ -361,7 +361,7 @@ class Dispatcher:
 
     def _lose(self, worker: WorkerLink, reason: str) -> None:
         """Revoke a worker's leases; it must say ``Ready`` anew to get jobs again."""
-        if worker.peer not in self._workers:
+        if self._workers.get(worker.peer) is not worker:
             return
         self._forget(worker)
         if not worker.finished:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
 from msgspec.structs import replace
 
+from gateway.decoding import decode_into
 from gateway.dispatch import Dispatcher
 from gateway.ledger import Ledger
 from gateway.limits import TokenBucket
@@ -166,6 +169,35 @@ async def test_only_who_died_is_missed(rig: Rig, *, leaves: bool, states: list[s
     await rig.say(replace(ready, pid=2**62))
     (again,) = rig.dispatcher.tallies
     assert (again.state, again.judged, again.lost) == ("idle", 1, len(states))
+
+
+async def test_a_worker_that_comes_back_while_a_frame_is_decoded(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who was lost and is welcomed again gets that frame too, and its answer is taken."""
+    begun, free = threading.Event(), threading.Event()
+
+    def slow(*arguments: Any) -> None:
+        begun.set()
+        free.wait(10)
+        decode_into(*arguments)
+
+    monkeypatch.setattr("gateway.dispatch.decode_into", slow)
+    ready = Ready("w", 2**62, 2, Capabilities(True, False, "x"), rig.slab.name)
+    await rig.say(ready)
+    rig.dispatcher.submit(session())
+    assert await asyncio.to_thread(begun.wait, 5)
+    silent = WorkersSection().heartbeatTimeout + 1
+    rig.dispatcher.workers[0].last_seen -= silent
+    rig.dispatcher.sweep()
+    assert rig.dispatcher.workers == []
+    await rig.say(ready)
+    free.set()
+    job = await rig.hear()
+    assert isinstance(job, Job)
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    assert rig.estimates == [GOOD]
+    assert rig.dispatcher.free_slots == 2
 
 
 async def test_a_worker_with_another_slab_gets_no_job(rig: Rig) -> None:
