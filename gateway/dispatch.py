@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 import zmq
 
 from gateway import metrics
-from gateway.death_watch import DeathWatch
 from gateway.decoding import Decoders, decode_into
 from gateway.ledger import Ledger
 from gateway.quarantine import Quarantine
 from gateway.session import PendingFrame, Session
 from gateway.slots import SlotAllocator
+from gateway.workers import Lease, WorkerLink, Workers
 from shared.codes import Code
 from shared.config import Config
 from shared.errors import FrameError, MessageError
-from shared.estimation import Profile, Stage
+from shared.estimation import Stage
 from shared.messages import (
     Account,
     Alive,
@@ -42,78 +41,9 @@ from shared.transport import Channel, bind, workers_address
 
 log = logging.getLogger(__name__)
 
-CHANCES = 2
 DECODER_THREADS = 2
 
 Estimated = Callable[[Session, PendingFrame, bytes], None]
-
-
-@dataclass(slots=True)
-class Lease:
-    """A slot lent to a worker for one frame."""
-
-    number: int
-    slot: int
-    generation: int
-    session: Session
-    frame: PendingFrame
-    profile: Profile
-    chances: int = CHANCES
-
-
-@dataclass
-class WorkerLink:
-    """A worker as the gateway knows it; the first lease is the one it works on."""
-
-    peer: bytes
-    name: str
-    pid: int
-    credit: int
-    watch: DeathWatch | None = None
-    leases: OrderedDict[int, Lease] = field(default_factory=OrderedDict)
-    reserved: int = 0
-    last_seen: float = field(default_factory=time.monotonic)
-    head_since: float = 0.0
-    leaving: bool = False
-
-    @property
-    def spare(self) -> int:
-        """Jobs it may still be given."""
-        return 0 if self.leaving else self.credit - len(self.leases) - self.reserved
-
-    @property
-    def finished(self) -> bool:
-        """Whether it leaves and owes nothing, so that its end is no loss."""
-        return self.leaving and not self.leases
-
-
-@dataclass
-class Tally:
-    """What the processes of one worker's name have done since the gateway's start.
-
-    ``ended`` says that the last one left on purpose and that none has come after it yet.
-    """
-
-    name: str
-    pid: int = 0
-    judged: int = 0
-    lost: int = 0
-    link: WorkerLink | None = None
-    ended: bool = False
-
-    @property
-    def jobs(self) -> int:
-        """Jobs it holds."""
-        return len(self.link.leases) if self.link else 0
-
-    @property
-    def state(self) -> str:
-        """``idle``, ``busy``, ``leaving`` or ``lost``."""
-        if self.link is None:
-            return "lost"
-        if self.link.leaving:
-            return "leaving"
-        return "busy" if self.link.leases else "idle"
 
 
 class Dispatcher:
@@ -124,17 +54,18 @@ class Dispatcher:
         slab: the slab, made by this process.
         estimated: called with each frame's packed estimate.
         ledger: takes the workers' accounts.
+
+    Attributes:
+        workers: those that it gives jobs.
     """
 
     def __init__(self, config: Config, slab: Slab, estimated: Estimated, ledger: Ledger) -> None:
-        self._config = config
         self._slab = slab
         self._estimated = estimated
         self._slots = SlotAllocator(slab)
         self._quarantine = Quarantine(config)
         self._ledger = ledger
-        self._tallies: dict[str, Tally] = {}
-        self._workers: dict[bytes, WorkerLink] = {}
+        self.workers = Workers(config.WORKERS, self._lose)
         self._ready: deque[Session] = deque()
         self._retries: deque[Lease] = deque()
         self._next_lease = 1
@@ -144,16 +75,6 @@ class Dispatcher:
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         bind(socket, workers_address(config))
         self._channel = Channel(socket, self._receive)
-
-    @property
-    def workers(self) -> list[WorkerLink]:
-        """Workers that take jobs."""
-        return [worker for worker in self._workers.values() if not worker.leaving]
-
-    @property
-    def tallies(self) -> list[Tally]:
-        """What each worker has done, also one that is lost now, but none that left on purpose."""
-        return [tally for tally in self._tallies.values() if not tally.ended]
 
     @property
     def slots(self) -> int:
@@ -168,7 +89,7 @@ class Dispatcher:
     @property
     def open_leases(self) -> int:
         """Number of frames lent to workers or waiting for a second chance."""
-        return sum(len(w.leases) for w in self._workers.values()) + len(self._retries)
+        return self.workers.leases + len(self._retries)
 
     def submit(self, session: Session) -> None:
         """Put a session in line, if its waiting frame may begin."""
@@ -180,21 +101,14 @@ class Dispatcher:
     def close(self) -> None:
         """Stop speaking with the workers."""
         self._closed = True
-        for worker in list(self._workers.values()):
-            self._forget(worker)
+        self.workers.close()
         self._channel.close()
         self._decoders.close()
 
     def sweep(self) -> None:
         """Find workers that are silent or stuck; to be called a few times a second."""
-        now = time.monotonic()
-        settings = self._config.WORKERS
-        for worker in list(self._workers.values()):
-            if worker.leases:
-                if now - worker.head_since > settings.jobTimeout:
-                    self._lose(worker, "stuck")
-            elif now - worker.last_seen > settings.heartbeatTimeout:
-                self._lose(worker, "silent")
+        for worker, reason in self.workers.overdue():
+            self._lose(worker, reason)
         self._tidy()
         self._pump()
 
@@ -209,20 +123,13 @@ class Dispatcher:
     # Jobs out
 
     def _pump(self) -> None:
-        while (self._retries or self._ready) and (worker := self._idlest()) is not None:
+        while (self._retries or self._ready) and (worker := self.workers.idlest()) is not None:
             if self._retries:
                 self._send(worker, self._retries.popleft())
             elif (lease := self._next()) is not None:
                 self._begin(worker, lease)
             else:
                 return
-
-    def _idlest(self) -> WorkerLink | None:
-        idlest, most = None, 0
-        for worker in self._workers.values():
-            if (spare := worker.spare) > most:
-                idlest, most = worker, spare
-        return idlest
 
     def _next(self) -> Lease | None:
         """Lease a slot to the next session in line that still has a frame to judge."""
@@ -272,7 +179,7 @@ class Dispatcher:
                 log.error("decoding failed", exc_info=error)
             code = Code.FRAME_UNDECODABLE
             self._finish(lease, lease.frame.failed(lease.profile, Stage.DECODE, code))
-        elif self._workers.get(worker.peer) is worker and not worker.leaving:
+        elif self.workers.links.get(worker.peer) is worker and not worker.leaving:
             self._send(worker, lease)
         else:  # lost meanwhile; one that came back is another, with other leases
             self._retries.append(lease)
@@ -307,7 +214,7 @@ class Dispatcher:
     def _receive(self, peer: bytes, data: bytes) -> None:
         try:
             message = decode(data)
-            worker = self._workers.get(peer)
+            worker = self.workers.links.get(peer)
             if isinstance(message, Ready):
                 self._welcome(peer, message)
             elif worker is None:
@@ -333,14 +240,8 @@ class Dispatcher:
         if ready.slab != self._slab.name:
             self._offer(peer)
             return
-        if peer in self._workers:
-            return
-        worker = WorkerLink(peer, ready.name, ready.pid, ready.credit)
-        self._workers[peer] = worker
-        worker.watch = DeathWatch(worker.pid, partial(self._lose, worker, "dead"))
-        tally = self._tallies.setdefault(ready.name, Tally(ready.name))
-        tally.pid, tally.link, tally.ended = ready.pid, worker, False
-        log.info("worker ready", extra={"fields": {"worker": ready.name, "pid": ready.pid}})
+        if peer not in self.workers.links:
+            self.workers.add(peer, ready)
 
     def _done(self, worker: WorkerLink, done: Done) -> None:
         now = time.monotonic()
@@ -352,7 +253,7 @@ class Dispatcher:
             raise MessageError("an answer names another slot than its job")
         del worker.leases[done.lease]
         metrics.ESTIMATE.note(now - max(worker.head_since, lease.frame.sent))
-        self._tallies[worker.name].judged += 1
+        worker.tally.judged += 1
         worker.head_since = now
         lease.frame.passed = done.passed
         self._finish(lease, done.estimate)
@@ -361,30 +262,19 @@ class Dispatcher:
 
     def _lose(self, worker: WorkerLink, reason: str) -> None:
         """Revoke a worker's leases; it must say ``Ready`` anew to get jobs again."""
-        if self._workers.get(worker.peer) is not worker:
+        if not self.workers.remove(worker, reason):
             return
-        self._forget(worker)
-        if not worker.finished:
-            metrics.WORKERS_LOST.labels(reason).inc()
-            self._tallies[worker.name].lost += 1
-            log.error("worker lost", extra={"fields": {"worker": worker.name, "reason": reason}})
         for index, lease in enumerate(worker.leases.values()):
             lease.chances -= index == 0
             if lease.chances > 0:
                 self._retries.append(lease)
             else:
-                code = Code.ESTIMATION_FAILED
-                frame = lease.frame
-                self._decoders.submit(
-                    partial(self._quarantine.keep, lease.session.id, frame.seq, frame.data)
-                )
-                self._finish(lease, lease.frame.failed(lease.profile, Stage.FACES, code))
+                self._give_up(lease)
         worker.leases.clear()
 
-    def _forget(self, worker: WorkerLink) -> None:
-        self._workers.pop(worker.peer, None)
-        tally = self._tallies.get(worker.name)
-        if tally is not None and tally.link is worker:
-            tally.link, tally.ended = None, worker.finished
-        if worker.watch is not None:
-            worker.watch.close()
+    def _give_up(self, lease: Lease) -> None:
+        """Answer a frame that has cost its last worker; it may be at fault itself."""
+        frame = lease.frame
+        keeping = partial(self._quarantine.keep, lease.session.id, frame.seq, frame.data)
+        self._decoders.submit(keeping)
+        self._finish(lease, frame.failed(lease.profile, Stage.FACES, Code.ESTIMATION_FAILED))

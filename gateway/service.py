@@ -280,7 +280,7 @@ class Gateway:
         if missing:
             text = ", ".join(missing) + "\n"
             return respond(text, status=HTTPStatus.SERVICE_UNAVAILABLE)
-        ready, wanted = len(self._dispatcher.workers), worker_count(self._config)
+        ready, wanted = len(self._dispatcher.workers.ready), worker_count(self._config)
         return respond("ready\n" if ready >= wanted else f"degraded: {ready} of {wanted} workers\n")
 
     def missing(self) -> list[str]:
@@ -288,7 +288,7 @@ class Gateway:
         missing = []
         if self._stopped.is_set():
             missing.append("draining")
-        if not self._dispatcher.workers:
+        if not self._dispatcher.workers.ready:
             missing.append("no worker")
         if not self._link.up:
             missing.append("no aggregator")

@@ -91,7 +91,7 @@ class Statistics(Collector):
                     "judged": tally.judged,
                     "lost": tally.lost,
                 }
-                for tally in dispatcher.tallies
+                for tally in dispatcher.workers.tallies
             ],
             "slots": {"total": dispatcher.slots, "free": dispatcher.free_slots},
             "aggregator": {"up": self._link.up},

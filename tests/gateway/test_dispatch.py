@@ -161,13 +161,13 @@ async def test_only_who_died_is_missed(rig: Rig, *, leaves: bool, states: list[s
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
     if leaves:
         await rig.say(Leaving())
-        assert [tally.state for tally in rig.dispatcher.tallies] == ["leaving"]
+        assert [tally.state for tally in rig.dispatcher.workers.tallies] == ["leaving"]
     process.kill()
     await process.wait()
     await asyncio.sleep(0.05)
-    assert [tally.state for tally in rig.dispatcher.tallies] == states
+    assert [tally.state for tally in rig.dispatcher.workers.tallies] == states
     await rig.say(replace(ready, pid=2**62))
-    (again,) = rig.dispatcher.tallies
+    (again,) = rig.dispatcher.workers.tallies
     assert (again.state, again.judged, again.lost) == ("idle", 1, len(states))
 
 
@@ -188,9 +188,9 @@ async def test_a_worker_that_comes_back_while_a_frame_is_decoded(
     rig.dispatcher.submit(session())
     assert await asyncio.to_thread(begun.wait, 5)
     silent = WorkersSection().heartbeatTimeout + 1
-    rig.dispatcher.workers[0].last_seen -= silent
+    rig.dispatcher.workers.ready[0].last_seen -= silent
     rig.dispatcher.sweep()
-    assert rig.dispatcher.workers == []
+    assert rig.dispatcher.workers.ready == []
     await rig.say(ready)
     free.set()
     job = await rig.hear()
@@ -204,7 +204,7 @@ async def test_a_worker_with_another_slab_gets_no_job(rig: Rig) -> None:
     """It is told where this gateway's frames are and must say that it maps them."""
     await rig.say(Ready("w", 1, 1, Capabilities(True, False, "x"), "other"))
     assert isinstance(await rig.hear(), SlabOffer)
-    assert rig.dispatcher.workers == []
+    assert rig.dispatcher.workers.ready == []
 
 
 async def test_without_workers_ended_sessions_are_let_go(rig: Rig) -> None:
