@@ -131,16 +131,12 @@ class Aggregator:
     def _handle(self, peer: bytes, data: bytes) -> None:
         message = decode(data)
         if isinstance(message, GatewayHello):
-            self._gateway = peer
-            self._send(peer, Welcome(self._incarnation, os.getpid()))
-            if message.gateway not in self._gateways:
-                self._gateways.append(message.gateway)
-                self._sessions.hand_over(peer)
-            if self._accounts.due(time.monotonic()):
-                self._send(peer, self._accounts.message())
+            self._greet(peer, message)
             return
         if not isinstance(message, _OF_SESSIONS):
             raise MessageError(f"{type(message).__name__} is not for the aggregator")
+        if peer != self._gateway:
+            return  # of a dead gateway, whose successor has the sessions and numbers frames anew
         if message.incarnation != self._incarnation:
             return  # meant for the aggregator before this one; the gateway will replay
         if isinstance(message, Judge):
@@ -153,6 +149,19 @@ class Aggregator:
             self._sessions.forget(message)
         else:
             self._sessions.close(peer, message)
+
+    def _greet(self, peer: bytes, hello: GatewayHello) -> None:
+        """Welcome a gateway; a dead one's hello may come after its successor's."""
+        superseded = hello.gateway in self._gateways and hello.gateway != self._gateways[-1]
+        welcome = encode(Welcome(self._incarnation, os.getpid()))
+        if superseded or not self._channel.send(welcome, peer):
+            return
+        self._gateway = peer
+        if hello.gateway not in self._gateways:
+            self._gateways.append(hello.gateway)
+            self._sessions.hand_over(peer)
+        if self._accounts.due(time.monotonic()):
+            self._send(peer, self._accounts.message())
 
     def _send(self, peer: bytes, message: Message) -> None:
         if not self._channel.send(encode(message), peer):

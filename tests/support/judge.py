@@ -59,7 +59,8 @@ def plugin_config(plugins: dict[str, dict[str, Any] | None], **sections: Any) ->
 class FakeGateway:
     """Speaks to an aggregator as the gateway does, one message at a time."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, name: str = "test") -> None:
+        self.address, self._name = address, name
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         socket.connect(address)
         self._answers: asyncio.Queue[Message] = asyncio.Queue()
@@ -78,7 +79,7 @@ class FakeGateway:
         return await asyncio.wait_for(self._answers.get(), 20)
 
     async def hello(self) -> None:
-        self.send(GatewayHello("test"))
+        self.send(GatewayHello(self._name))
         welcome = await self.receive()
         assert isinstance(welcome, Welcome)
         self.incarnation = welcome.incarnation
