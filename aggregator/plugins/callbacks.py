@@ -175,7 +175,7 @@ class Callbacks:
             headers = self._headers(session, body)
             with client.stream("POST", self._args.url or "", content=body, headers=headers) as got:
                 fault = "" if got.is_success else f"status {got.status_code}"
-        except (httpx.HTTPError, OSError) as error:
+        except Exception as error:  # httpx raises more kinds, for a Location that is no address too
             fault = type(error).__name__
         self.disabled = bool(fault)
         if fault:

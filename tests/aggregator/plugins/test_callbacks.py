@@ -27,6 +27,7 @@ class Receiver:
 
     def __init__(self, port: int = 0) -> None:
         self.statuses: list[int] = []
+        self.location = ""
         self.got: list[tuple[dict[str, str], bytes]] = []
         receiver = self
 
@@ -35,6 +36,8 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.got.append((dict(self.headers), body))
                 self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
+                if receiver.location:
+                    self.send_header("Location", receiver.location)
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
@@ -122,6 +125,18 @@ def test_anything_but_2xx_is_tried_again(tmp_path: Path, receiver: Receiver, sta
     settle(plugin)
     assert len({body for _, body in receiver.got}) == 1
     assert len(receiver.got) == 3
+    assert not plugin.disabled
+    plugin.close()
+
+
+@pytest.mark.parametrize("location", ["//xn--", "http://]/", "http://:80a", "http://127.0.0.1:1/"])
+def test_no_answer_ends_the_delivery(tmp_path: Path, receiver: Receiver, location: str) -> None:
+    """A receiver that sends elsewhere, be it to no address at all, is asked again itself."""
+    receiver.statuses, receiver.location = [302], location
+    plugin = sink(tmp_path, receiver.port)
+    plugin.write(ended(1, 3))
+    settle(plugin)
+    assert len(receiver.got) == 2
     assert not plugin.disabled
     plugin.close()
 
