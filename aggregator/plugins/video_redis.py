@@ -51,6 +51,8 @@ OUTAGES = (
     ClusterError,
 )
 """Faults of a Redis that takes nothing for now; every other refusal would be repeated for good."""
+OUTAGE_WORDS = ("MISCONF", "NOREPLICAS", "BUSY Redis")
+"""Words of such faults for which the library has no kind: disk full, replicas away, busy."""
 
 
 def operation(event: Event, args: VideoRedisArgs, rules: Rules) -> Operation | None:
@@ -185,4 +187,4 @@ class VideoRedis:
 
 
 def _is_outage(error: RedisError) -> bool:
-    return isinstance(error, OUTAGES) or "MISCONF" in str(error)
+    return isinstance(error, OUTAGES) or any(word in str(error) for word in OUTAGE_WORDS)

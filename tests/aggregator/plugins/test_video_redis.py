@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from redis.exceptions import ResponseError
 from rq import Queue
 from rq.job import Job
 from rq.registry import ScheduledJobRegistry
@@ -221,6 +223,51 @@ def test_a_full_redis_is_an_outage(redis: RedisServer, tmp_path: Path) -> None:
         deliver(sink)
         assert stored(client, 1) == list(range(1, FRAMES + 1))
         assert sink.dropped == 0
+
+
+def test_a_redis_without_its_replicas_is_an_outage(redis: RedisServer, tmp_path: Path) -> None:
+    """A master that must have replicas and has none loses neither frames nor the job."""
+    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
+        client.config_set("min-replicas-to-write", 1)
+        play(sink, 1)
+        assert sink.disabled
+        client.config_set("min-replicas-to-write", 0)
+        deliver(sink)
+        assert stored(client, 1) == list(range(1, FRAMES + 1))
+        assert len(queued(client)) == 1
+        assert sink.dropped == 0
+
+
+def test_a_redis_that_runs_a_long_script_is_an_outage(redis: RedisServer, tmp_path: Path) -> None:
+    """Somebody's script that takes Redis for itself delays frames and costs none."""
+    with plugin(redis.url, tmp_path) as sink, redis.client() as client, redis.client() as other:
+        client.config_set("busy-reply-threshold", 1)
+        script = threading.Thread(target=run_for_ever, args=(other,))
+        script.start()
+        wait_until_busy(client)
+        play(sink, 1)
+        assert sink.disabled
+        client.execute_command("SCRIPT", "KILL")
+        script.join()
+        deliver(sink)
+        assert stored(client, 1) == list(range(1, FRAMES + 1))
+        assert sink.dropped == 0
+
+
+def run_for_ever(client: Redis) -> None:
+    with contextlib.suppress(ResponseError):  # killed in the end
+        client.eval("while true do end", 0)
+
+
+def wait_until_busy(client: Redis) -> None:
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            client.ping()
+        except ResponseError:
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_what_redis_refuses_for_good_holds_up_nobody(redis: RedisServer, tmp_path: Path) -> None:
