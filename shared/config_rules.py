@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import os
 from collections.abc import Iterator
 
 from shared import config_rules_plugins as plugins
@@ -69,6 +70,11 @@ def _signature(config: Config) -> Iterator[Finding]:
         yield weak_key(
             place,
             f"is the default '{DEFAULT_KEY}', with which anybody can sign verdicts; {KEY_HINT}",
+        )
+    elif key.startswith("/") and os.path.exists(key):
+        yield error(
+            place,
+            "is the path of a file, which would itself be the secret; write file: before it",
         )
     elif len(key.encode()) < KEY_BYTES[jwt.algorithm]:
         yield weak_key(

@@ -150,10 +150,17 @@ def addresses(config: Config) -> Iterator[Finding]:
 
 
 def _address(place: str, name: str, text: str, schemes: tuple[str, ...]) -> Iterator[Finding]:
-    try:
-        scheme = urlsplit(text).scheme
-    except ValueError:
-        scheme = ""
-    if scheme not in schemes or "//" not in text:
+    if not _is_address(text, schemes):
         kinds = " or ".join(f"{kind}://" for kind in schemes)
         yield error(place, f"args.{name} must be an address that begins with {kinds}; give one")
+
+
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    """Tell whether a text has one of the schemes and, for the web, a possible host and port."""
+    try:
+        parts = urlsplit(text)
+        if parts.scheme in HTTP and (not parts.hostname or parts.port == 0):
+            return False
+    except ValueError:
+        return False
+    return parts.scheme in schemes and "//" in text

@@ -70,6 +70,26 @@ def test_private_key(algorithm, key):
     assert check(config({"LUNA_PASS.JWT.algorithm": algorithm}, key=key)) == []
 
 
+def test_the_path_of_a_key_is_no_key(tmp_path):
+    """Without ``file:`` before it the path would sign, and whoever guesses it would too."""
+    file = tmp_path / "token-signing.key"
+    file.touch()
+    assert len(str(file)) >= 32
+    with pytest.raises(ConfigError, match="write file: before it"):
+        check(config({}, key=str(file)))
+    assert check(config({}, key="/" + "k" * 40)) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["https://", "http://:80/x", "http://h:99999/", "http://h:80a/", "http://h:0/", "h"]
+)
+def test_address_that_cannot_be(url):
+    """An address to which nothing can be sent is told at the start, not at the first answer."""
+    values = {f"{WS}.Callbacks.isEnabled": 1, f"{WS}.Callbacks.args.url": url}
+    with pytest.raises(ConfigError, match=r"args\.url must be an address"):
+        check(config(values))
+
+
 def test_no_finding_shows_the_key():
     """Refusals of keys do not print them."""
     for algorithm in ("HS256", "RS256"):
