@@ -176,7 +176,8 @@ class Dispatcher:
         metrics.DECODE.note(time.monotonic() - lease.frame.begun)
         if error is not None:
             if not isinstance(error, FrameError):
-                log.error("decoding failed", exc_info=error)
+                told = {"session": lease.session.id, "seq": lease.frame.seq}
+                log.error("decoding failed", exc_info=error, extra={"fields": told})
             code = Code.FRAME_UNDECODABLE
             self._finish(lease, lease.frame.failed(lease.profile, Stage.DECODE, code))
         elif self.workers.links.get(worker.peer) is worker and not worker.leaving:

@@ -41,6 +41,7 @@ from shared.messages import (
 )
 from shared.slab import Slab
 from shared.transport import workers_address
+from tests.support.log import logged
 from tests.support.stamp import stamped_jpeg
 
 FRAME = stamped_jpeg(1, 1)
@@ -145,6 +146,24 @@ async def test_a_done_without_estimate(rig: Rig) -> None:
     rig.line.send(whole[: -len(GOOD)])
     await asyncio.sleep(0.05)
     assert rig.estimates == []
+
+
+async def test_a_fault_of_the_decoder_names_its_frame(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the log; the frame is answered as not decodable."""
+
+    def decode_nothing(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("gateway.dispatch.decode_into", decode_nothing)
+    with logged("gateway.dispatch") as lines:
+        await rig.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name))
+        rig.dispatcher.submit(session())
+        await asyncio.sleep(0.1)
+    (told,) = [line for line in lines if line["message"] == "decoding failed"]
+    assert (told["session"], told["seq"]) == ("0" * 32, 1)
+    assert [decode_estimate(e).errors for e in rig.estimates] == [(Code.FRAME_UNDECODABLE,)]
 
 
 @pytest.mark.parametrize(
