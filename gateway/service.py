@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import signal
 import socket
 import time
 from collections.abc import Sequence
 from functools import partial
-from http import HTTPStatus
 from pathlib import Path
 
 import uvloop
@@ -30,48 +28,24 @@ from gateway.forwarded import address_of, networks
 from gateway.http import JSON, Routes, is_local, path_of, respond
 from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
+from gateway.readiness import readiness
 from gateway.sessions import Sessions
+from gateway.slots import make_slab
 from gateway.statistics import PROMETHEUS, Statistics
 from gateway.traces import Traces
 from shared.cells import role_name, worker_count
 from shared.config import Config
 from shared.config_source import ConfigSource
-from shared.errors import ResourceError
 from shared.listening import Listeners
-from shared.private import private_directory
 from shared.process import Notifier, begin, die_with_parent, settle
 from shared.processors import keep_to, of_others
 from shared.protocol import SUBPROTOCOL, CloseCode
 from shared.signing import Signer
-from shared.slab import Slab, sweep
 
 log = logging.getLogger(__name__)
 
 WEBSOCKET_PATH = "/ws"
 SWEEP_SECONDS = 0.1
-EXTRA_SLOTS = 2
-LETTING_GO_SECONDS = 2.0
-"""For workers to let go of the slab of a gateway that died, where there is no room for two."""
-
-
-def make_slab(config: Config) -> Slab:
-    """Make this gateway's slab in a private folder of the memory file system.
-
-    Raises:
-        ResourceError: the folder cannot be made or the memory not reserved.
-    """
-    directory = private_directory(
-        Path(config.TRANSPORT.slabDirectory) / f"lunapass-{os.getuid()}", "TRANSPORT.slabDirectory"
-    )
-    left = sweep(directory)
-    slots = config.TRANSPORT.slots or worker_count(config) * config.WORKERS.credit + EXTRA_SLOTS
-    path, pixels = directory / f"slab-{os.getpid()}", config.LIMITS.framePixels
-    end = time.monotonic() + LETTING_GO_SECONDS
-    while left and time.monotonic() < end:
-        with contextlib.suppress(ResourceError):
-            return Slab.create(path, slots=slots, pixels=pixels)
-        time.sleep(0.1)  # its memory is free once the workers have let go of it
-    return Slab.create(path, slots=slots, pixels=pixels)
 
 
 class Gateway:
@@ -275,24 +249,12 @@ class Gateway:
         return routes
 
     def _readiness(self) -> Response:
-        """Answer 503 where nothing can be judged; 200 with a word where it goes on with less."""
-        missing = self.missing()
-        if missing:
-            text = ", ".join(missing) + "\n"
-            return respond(text, status=HTTPStatus.SERVICE_UNAVAILABLE)
-        ready, wanted = len(self._dispatcher.workers.ready), worker_count(self._config)
-        return respond("ready\n" if ready >= wanted else f"degraded: {ready} of {wanted} workers\n")
-
-    def missing(self) -> list[str]:
-        """What keeps the service from doing its work; empty when it is ready."""
-        missing = []
-        if self._stopped.is_set():
-            missing.append("draining")
-        if not self._dispatcher.workers.ready:
-            missing.append("no worker")
-        if not self._link.up:
-            missing.append("no aggregator")
-        return missing
+        return readiness(
+            draining=self._stopped.is_set(),
+            workers=len(self._dispatcher.workers.ready),
+            wanted=worker_count(self._config),
+            aggregator=self._link.up,
+        )
 
 
 def _origins(config: Config) -> list[str]:

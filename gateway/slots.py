@@ -1,8 +1,41 @@
-"""Allocation of slab slots; the gateway alone leases and frees them."""
+"""The slab and its slots; the gateway alone makes it, and leases and frees them."""
 
 from __future__ import annotations
 
-from shared.slab import Slab
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from shared.cells import worker_count
+from shared.config import Config
+from shared.errors import ResourceError
+from shared.private import private_directory
+from shared.slab import Slab, sweep
+
+EXTRA_SLOTS = 2
+LETTING_GO_SECONDS = 2.0
+"""For workers to let go of the slab of a gateway that died, where there is no room for two."""
+
+
+def make_slab(config: Config) -> Slab:
+    """Make this gateway's slab in a private folder of the memory file system.
+
+    Raises:
+        ResourceError: the folder cannot be made or the memory not reserved.
+    """
+    directory = private_directory(
+        Path(config.TRANSPORT.slabDirectory) / f"lunapass-{os.getuid()}", "TRANSPORT.slabDirectory"
+    )
+    left = sweep(directory)
+    slots = config.TRANSPORT.slots or worker_count(config) * config.WORKERS.credit + EXTRA_SLOTS
+    path, pixels = directory / f"slab-{os.getpid()}", config.LIMITS.framePixels
+    end = time.monotonic() + LETTING_GO_SECONDS
+    while left and time.monotonic() < end:
+        with contextlib.suppress(ResourceError):
+            return Slab.create(path, slots=slots, pixels=pixels)
+        time.sleep(0.1)  # its memory is free once the workers have let go of it
+    return Slab.create(path, slots=slots, pixels=pixels)
 
 
 class SlotAllocator:
