@@ -24,6 +24,7 @@ class Child:
         arguments: of ``lunapass``.
         descriptors: open files that it inherits.
         deaths: monotonic times of its deaths within the crash window.
+        reloads: it is to read the configuration again once it is ready.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Child:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     heard: float = 0.0
     deaths: deque[float] = field(default_factory=deque)
+    reloads: bool = False
     given_up: bool = False
 
     @property

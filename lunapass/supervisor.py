@@ -100,11 +100,18 @@ class Supervisor:
                 await asyncio.wait_for(self._stopping.wait(), CHECK_SECONDS)
 
     def reload(self) -> None:
-        """Let every role read the configuration again; one that still starts reads it anyway."""
+        """Let every role read the configuration again; one that still starts, once it is ready."""
         for child in sorted(self.children, key=lambda child: RELOAD_ORDER.index(child.role)):
-            if child.ready.is_set() and child.process is not None:
-                with contextlib.suppress(ProcessLookupError):
-                    child.process.send_signal(signal.SIGHUP)
+            if child.ready.is_set():
+                self._reload(child)
+            else:
+                child.reloads = True
+
+    def _reload(self, child: Child) -> None:
+        child.reloads = False
+        if child.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                child.process.send_signal(signal.SIGHUP)
 
     def request_stop(self) -> None:
         """Ask for the end; a signal handler."""
@@ -150,6 +157,7 @@ class Supervisor:
         child.notify.bind(str(path))
         child.notify.setblocking(False)
         child.ready.clear()
+        child.reloads = False
         child.heard = time.monotonic()
         asyncio.get_running_loop().add_reader(child.notify.fileno(), self._hear, child)
         child.process = await asyncio.create_subprocess_exec(
@@ -169,6 +177,8 @@ class Supervisor:
             child.heard = time.monotonic()
             if b"READY=1" in words:
                 child.ready.set()
+                if child.reloads:
+                    self._reload(child)
 
     async def _until_ready(self, child: Child) -> None:
         assert child.process is not None

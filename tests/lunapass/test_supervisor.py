@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -113,3 +115,20 @@ async def test_time_in_which_all_stood_still_is_not_held_against_a_role(
     assert role.returncode is None
     await asyncio.wait_for(role.wait(), 10)
     watch.cancel()
+
+
+async def test_a_role_that_starts_during_a_reload_reads_again(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have read the file just before that was changed; asked once ready, it reads anew."""
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
+    child = supervisor.children[0]
+    await supervisor._spawn(child)
+    role = child.process
+    assert role is not None
+    supervisor.reload()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(role.wait(), 0.2)  # a signal too early would end it
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as voice:
+        voice.sendto(b"READY=1", str(supervisor._directory / f"notify-{child.name}"))
+    assert await asyncio.wait_for(role.wait(), 10) == -signal.SIGHUP
