@@ -21,6 +21,8 @@ from shared.errors import ConfigError
 
 SHORTEST_SECRET = 32
 """Characters of a shared secret in a file of its own (RFC 7518: as long as the digest)."""
+SHORTEST_RSA = 2048
+"""Bits of an RSA key (RFC 7518, section 3.3)."""
 
 
 class Signer:
@@ -40,13 +42,19 @@ class Signer:
         self._jwks = {"keys": own + _further_keys(section.publishedKeys, self.key_id)}
 
     def _load(self, text: str) -> Any:
+        name = self._section.algorithm
         try:
-            return self._algorithm.prepare_key(text)
+            key = self._algorithm.prepare_key(text)
+            if name in KINDS and not isinstance(key.public_key(), KINDS[name]):
+                raise ValueError("another kind of key")
+            if name == "RS256" and key.key_size < SHORTEST_RSA:
+                raise ValueError("too short")
         except Exception as error:  # the key may be wrong in ways only its parser knows
             raise ConfigError(
-                f"[LUNA_PASS.JWT] key: does not fit {self._section.algorithm}; "
-                "give a shared secret for HS..., a private key in PEM for the others"
+                f"[LUNA_PASS.JWT] key: does not fit {name}; give a shared secret for HS..., "
+                "a private key in PEM for the others: RSA of 2048 bits or more, P-256, Ed25519"
             ) from error
+        return key
 
     def _public_jwk(self) -> dict[str, Any] | None:
         if self._section.algorithm.startswith("HS"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from pydantic import SecretStr
 
 from shared.config_manual import JwtSection
@@ -59,6 +61,38 @@ def test_a_key_that_does_not_fit_is_one_clear_error() -> None:
     with pytest.raises(ConfigError, match=r"\[LUNA_PASS.JWT\] key") as caught:
         Signer(JwtSection(algorithm="RS256", key=SecretStr("hunter2")))
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "key"),
+    [
+        ("RS256", lambda: rsa.generate_private_key(65537, 1024)),
+        ("RS256", lambda: rsa.generate_private_key(65537, 2048).public_key()),
+        ("ES256", lambda: ec.generate_private_key(ec.SECP384R1())),
+        ("ES256", lambda: ec.generate_private_key(ec.SECP256R1()).public_key()),
+        ("EdDSA", ed448.Ed448PrivateKey.generate),
+        ("EdDSA", lambda: ed25519.Ed25519PrivateKey.generate().public_key()),
+    ],
+)
+def test_a_key_that_signs_nothing_safe_is_refused(
+    algorithm: Any, key: Callable[[], Any], tmp_path: Path
+) -> None:
+    """A key that can be broken, that verifiers do not know, or that is the public half."""
+    made, file = key(), tmp_path / "key.pem"
+    text = public_text(made) if hasattr(made, "verify") else private_text(made)
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=f"does not fit {algorithm}"):
+        Signer(JwtSection(algorithm=algorithm, key=SecretStr(f"file:{file}")))
+
+
+def private_text(key: Any) -> str:
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode()
+
+
+def public_text(key: Any) -> str:
+    spki = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_bytes(serialization.Encoding.PEM, spki).decode()
 
 
 def test_a_short_secret_in_a_file_is_refused(tmp_path: Path) -> None:
