@@ -182,12 +182,17 @@ class FileLogger:
         """
         ages: list[tuple[float, str, int]] = []
         for name in filter(FOLDER.fullmatch, os.listdir(self._path)):
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            try:
                 measured = self._measure(name)
-                if measured[0] < now - QUIET_SECONDS:
-                    self._written.pop(name, None)
-                if name not in self._written:
-                    ages.append(measured)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError as error:  # another user's, say; the others are looked at all the same
+                log.error("%s is never removed: %s", self._path / name, error.strerror)
+                continue
+            if measured[0] < now - QUIET_SECONDS:
+                self._written.pop(name, None)
+            if name not in self._written:
+                ages.append(measured)
         ages.sort()
         total = sum(size for _, _, size in ages)
         oldest_allowed = now - self._args.maxAgeDays * DAY if self._args.maxAgeDays else 0.0

@@ -226,6 +226,22 @@ def test_the_oldest_go_when_there_is_too_much(tmp_path: Path) -> None:
     assert names(tmp_path) == kept
 
 
+def test_a_folder_that_cannot_be_looked_at_keeps_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told of; those that are too old go all the same."""
+    now = 1_800_000_000.0
+    logger = sink(tmp_path, age=7)
+    for number in (1, 3):
+        play(logger, number)
+        aged(tmp_path, number, 8, now)
+    odd = tmp_path / info(2).session
+    odd.symlink_to(odd)
+    logger.prune(now)
+    assert names(tmp_path) == [2]
+    assert f"{odd} is never removed" in caplog.text
+
+
 def test_without_bounds_nothing_is_removed(tmp_path: Path) -> None:
     """0 keeps for good."""
     logger = sink(tmp_path)
