@@ -138,7 +138,8 @@ class Supervisor:
             try:
                 await asyncio.wait_for(process.wait(), patience)
             except TimeoutError:
-                process.kill()
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
                 await process.wait()
         self._close_notify(child)
 
@@ -212,7 +213,8 @@ class Supervisor:
         patience = settings.watchdogSeconds if child.ready.is_set() else settings.startTimeout
         if silent > patience and child.process is not None:
             log.error("%s stands still for %.0f s and is killed", child.name, silent)
-            child.process.kill()
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+                child.process.kill()
 
     async def _respawn(self, child: Child) -> None:
         now = time.monotonic()

@@ -132,3 +132,15 @@ async def test_a_role_that_starts_during_a_reload_reads_again(
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as voice:
         voice.sendto(b"READY=1", str(supervisor._directory / f"notify-{child.name}"))
     assert await asyncio.wait_for(role.wait(), 10) == -signal.SIGHUP
+
+
+async def test_a_role_that_ends_while_it_is_found_still_is_no_end_of_its_watch(
+    supervisor: Supervisor,
+) -> None:
+    """Between a look at its silence and the signal it may be gone; it is started again."""
+    child = supervisor.children[0]
+    child.process = await asyncio.create_subprocess_exec("true")
+    await child.process.wait()
+    child.ready.set()
+    child.heard = time.monotonic() - 1000
+    supervisor._check_watchdog(child)
