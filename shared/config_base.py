@@ -33,7 +33,11 @@ Degrees = Annotated[float, Field(ge=0, le=180)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
-Duration = Annotated[str, Field(pattern=r"^[0-9]{1,9} ?[smhdwy]?$", examples=["500s", "12h", "1y"])]
+# Redis takes no time beyond 292 million years, and would then keep pictures for good.
+Duration = Annotated[
+    str,
+    Field(pattern=r"^([0-9]{1,9} ?[smhdw]?|[0-9]{1,4} ?y)$", examples=["500s", "12h", "1y"]),
+]
 GlassesName = Annotated[Glasses, BeforeValidator(_glasses)]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from redis import Redis
 from redis.exceptions import ResponseError
 from rq import Queue
@@ -211,6 +212,21 @@ def test_frames_limit_keeps_the_last(redis: RedisServer, tmp_path: Path) -> None
         play(sink, 1)
         assert stored(client, 1) == list(range(FRAMES - 3, FRAMES + 1))
         assert dropped(client, 1) == 0
+
+
+@pytest.mark.parametrize("ttl", ["999999999w", "9999y", "999999999"])
+def test_no_time_keeps_frames_for_good(redis: RedisServer, tmp_path: Path, ttl: str) -> None:
+    """Redis takes the longest times that the configuration does; frames would have none else."""
+    with plugin(redis.url, tmp_path, framesTtl=ttl) as sink, redis.client() as client:
+        play(sink, 1)
+        assert client.ttl(video_store.frames_key(info(1).session)) > 0
+        assert sink.dropped == 0
+
+
+def test_a_time_that_redis_cannot_keep_is_refused() -> None:
+    """It would end no frame's time."""
+    with pytest.raises(ValidationError):
+        VideoRedisArgs(framesTtl="999999999y")
 
 
 def test_a_full_redis_is_an_outage(redis: RedisServer, tmp_path: Path) -> None:
