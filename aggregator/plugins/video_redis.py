@@ -151,9 +151,9 @@ class VideoRedis:
             return False
         try:
             self._store.apply(wanted)
-        except RedisError as error:
+        except Exception as error:  # RQ raises kinds of its own for a job that it cannot read
             if not _is_outage(error):
-                log.error("%s: Redis refuses an operation: %s", self.name, error)
+                log.error("%s: Redis refuses an operation: %r", self.name, error)
                 self.dropped += 1
                 return True
             took = time.monotonic() - begun
@@ -186,5 +186,5 @@ class VideoRedis:
             log.warning("%s: Redis answers again", self.name)
 
 
-def _is_outage(error: RedisError) -> bool:
+def _is_outage(error: Exception) -> bool:
     return isinstance(error, OUTAGES) or any(word in str(error) for word in OUTAGE_WORDS)

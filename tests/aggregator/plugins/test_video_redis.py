@@ -297,6 +297,21 @@ def test_what_redis_refuses_for_good_holds_up_nobody(redis: RedisServer, tmp_pat
         assert not sink.disabled
 
 
+def test_a_foreign_job_holds_up_nobody(redis: RedisServer, tmp_path: Path) -> None:
+    """A job of that name which RQ cannot read costs its session the video, not those behind it."""
+    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
+        job = Job.key_for(video_store.job_id(info(1).session))
+        client.hset(job, mapping={"created_at": "yesterday", "data": "?"})
+        client.config_set("maxmemory", "1")
+        play(sink, 1)
+        play(sink, 2)
+        client.config_set("maxmemory", "0")
+        deliver(sink)
+        assert stored(client, 2) == list(range(1, FRAMES + 1))
+        assert len(queued(client)) == 1
+        assert sink.dropped == 1
+
+
 def test_a_deaf_redis_is_tried_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that accepts and never answers costs a small share of the time."""
     monkeypatch.setattr(video_redis, "REDIS_TIMEOUT", 0.1)
