@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,20 @@ async def test_anything_else_is_an_outage(platform: LunaPlatform, deed: str, tri
     with pytest.raises(Outage):
         await ask(platform, retries=2)
     assert len(platform.photos) == tries
+
+
+async def test_a_compressed_answer_is_not_unpacked(platform: LunaPlatform) -> None:
+    """Some thousand bytes would become gigabytes, before anybody could count them."""
+    platform.plan = ["bomb"]
+    tracemalloc.start()
+    try:
+        with pytest.raises(Outage):
+            await ask(platform, timeout=10.0)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10_000_000
+    assert platform.requests[0][2]["Accept-Encoding"] == "identity"
 
 
 @pytest.mark.parametrize("value", [None, "high", True, float("nan"), [0.9]])

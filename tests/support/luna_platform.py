@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 import time
@@ -17,6 +18,11 @@ FACE = {
     "score": 0.9,
     "quality": {"light": 0.8, "dark": 0.7, "saturation": 0.6, "blurriness": 0.5},
 }
+
+
+def bomb() -> bytes:
+    """Make a few thousand bytes that unpack to thirty megabytes."""
+    return gzip.compress(gzip.compress(bytes(30_000_000), 1), 1)
 
 
 class LunaPlatform(ThreadingHTTPServer):
@@ -76,6 +82,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(400, {"error_code": 36003, "detail": "No faces found."})
         elif deed == "huge":
             self._raw(201, b"{" + b" " * 200_000)
+        elif deed == "bomb":
+            self._raw(201, bomb(), **{"Content-Encoding": "gzip, gzip"})
         elif deed == "not json":
             self._raw(201, b"<html>")
         elif deed == "moved":
