@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -20,8 +21,9 @@ FACE = {
 }
 
 
+@cache
 def bomb() -> bytes:
-    """Make a few thousand bytes that unpack to thirty megabytes."""
+    """Make, once, a few thousand bytes that unpack to thirty megabytes."""
     return gzip.compress(gzip.compress(bytes(30_000_000), 1), 1)
 
 
