@@ -74,3 +74,16 @@ def test_a_browser_passes_its_pages_password_on(service: Service) -> None:
         assert stranger.evaluate(OPENS) == "refused"
         with pytest.raises(Exception, match="ERR_INVALID_AUTH_CREDENTIALS"):
             stranger.goto(f"http://127.0.0.1:{service.port}/")
+
+
+def test_a_password_in_the_address_breaks_no_page(service: Service) -> None:
+    """Words of other languages and the statistics come also where the address has the password."""
+    address = f"http://kiosk:s3cret@127.0.0.1:{service.port}"
+    with browsing(None) as browser:
+        page = browser.new_page()
+        page.goto(f"{address}/?lang=es")
+        page.wait_for_selector("#begin:enabled")
+        assert page.inner_text("#begin") == "Empezar"
+        page.goto(f"{address}/status")
+        page.wait_for_selector("#uptime:not(:text-is('-'))")
+        assert page.inner_text("#fault") == ""

@@ -15,8 +15,10 @@ from gateway.static_files import installed
 from tests.support.browser import Kiosk, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import Service, running
+from tests.support.stamp import stamped_jpeg
 
 PAGE = Path(__file__).with_name("wrapper")
+LIVE = 30
 SPY = """
     window.streams = [];
     window.gate = Promise.resolve();
@@ -220,3 +222,44 @@ def test_a_chosen_camera_that_is_gone(browser: Any, service: Service, stamps: Fa
     kiosk.page.evaluate("document.getElementById('camera').add(new Option('gone', 'no-such-id'))")
     kiosk.start()
     kiosk.wait_hint("hold")
+
+
+def test_a_verdict_is_for_one_check(page: Any, stamps: FakeCamera) -> None:
+    """A second check on a session that is over does not succeed by the verdict of the first."""
+    page.evaluate("pass.connectWS(url)")
+    page.evaluate("pass.attachCamera()")
+    stamps.show(stamped_jpeg(1, LIVE))
+    assert page.evaluate("codeOf(pass.checkLiveness())") == "fine"
+    assert page.evaluate("codeOf(pass.checkLiveness())") == "state"
+    page.evaluate("pass.connectWS(url)")
+    assert page.evaluate("codeOf(pass.checkLiveness())") == "fine"
+
+
+def test_neither_a_lost_nor_a_replaced_session_leaves_a_token(page: Any) -> None:
+    """Of sessions that the service knows no more, or that a new one took the place of."""
+    page.evaluate(
+        """() => { sessionStorage.setItem("lunapass:" + "0".repeat(32), "of yesterday");
+            pass = new LunaPass(root, {"session-id": "0".repeat(32)}); }"""
+    )
+    for _ in range(2):
+        page.evaluate("pass.connectWS(url)")
+        session = page.evaluate("pass.sessionId")
+        assert page.evaluate("Object.keys(sessionStorage)") == [f"lunapass:{session}"]
+
+
+def test_cancel_while_the_cameras_are_listed(browser: Any, service: Service) -> None:
+    """Who cancels then is not connected behind the start screen."""
+    kiosk = Kiosk(browser, service, size=(540, 960))
+    kiosk.page.evaluate(SPY)
+    kiosk.page.evaluate(
+        """() => { navigator.mediaDevices.enumerateDevices = () => {
+            window.asked = true;
+            return new Promise((done) => { window.list = () => done([]); });
+        } }"""
+    )
+    kiosk.start()
+    until(lambda: kiosk.page.evaluate("window.asked"))
+    kiosk.page.click("#cancel")
+    kiosk.page.evaluate("list()")
+    kiosk.page.wait_for_selector(".lp-renderer", state="detached")
+    assert kiosk.page.evaluate("sockets.length") == 0

@@ -12,6 +12,7 @@ from tests.support.service import Service, running
 
 SIZES = {
     "phone": (390, 844),
+    "small-phone": (320, 568),
     "phone-landscape": (844, 390),
     "kiosk": (1080, 1920),
     "landscape": (1920, 1080),
@@ -147,4 +148,56 @@ def test_another_camera_may_be_chosen(browser: Any, service: Service) -> None:
     kiosk.page.wait_for_selector(".lp-renderer[data-hint=camera], .lp-renderer[data-hint=wait]")
     kiosk.wait_hint("hold")
     assert kiosk.page.locator("video").count() == 1
+    kiosk.page.close()
+
+
+def test_the_last_chosen_language_counts(browser: Any, service: Service) -> None:
+    """Words that come late, over a slow network, do not take the place of those chosen since."""
+    kiosk = Kiosk(browser, service)
+    held: list[Any] = []
+    kiosk.page.route("**/texts/es.json", lambda route: held.append(route))
+    with kiosk.page.expect_request("**/texts/es.json"):
+        kiosk.page.select_option("#language", "es")
+    kiosk.page.select_option("#language", "ru")
+    kiosk.page.wait_for_selector("#begin:text-is('Начать')")
+    with kiosk.page.expect_response("**/texts/es.json") as late:
+        held[0].continue_()
+    late.value.finished()
+    kiosk.page.wait_for_timeout(200)
+    assert kiosk.page.inner_text("#begin") == "Начать"
+    assert kiosk.page.input_value("#language") == kiosk.page.get_attribute("html", "lang") == "ru"
+    kiosk.page.close()
+
+
+def test_words_that_cannot_be_had(browser: Any, service: Service) -> None:
+    """English stands in, and says so to screen readers."""
+    kiosk = Kiosk(browser, service)
+    kiosk.page.route("**/texts/es.json", lambda route: route.abort())
+    with kiosk.page.expect_event("requestfailed"):
+        kiosk.page.select_option("#language", "es")
+    kiosk.page.wait_for_timeout(200)
+    assert kiosk.page.inner_text("#begin") == "Start"
+    assert kiosk.page.get_attribute("html", "lang") == "en"
+    kiosk.page.close()
+
+
+def test_words_that_never_come_hold_nobody_up(browser: Any, service: Service) -> None:
+    """A check can be begun, though the service does not answer for the words."""
+    page = browser.new_page()
+    page.route("**/texts/es.json", lambda route: None)
+    page.goto(f"http://127.0.0.1:{service.port}/?lang=es")
+    page.wait_for_selector("#begin:enabled")
+    page.close()
+
+
+def test_the_last_screen_changes_its_language_too(browser: Any, service: Service) -> None:
+    """How the check ended is told in the language that is chosen then."""
+    kiosk = Kiosk(browser, service, "?timeout=2", size=SIZES["phone"])
+    kiosk.start()
+    kiosk.wait_end("problem")
+    kiosk.page.select_option("#language", "es")
+    until(lambda: kiosk.page.inner_text("#again") == "Intentar de nuevo")
+    assert kiosk.page.inner_text("#outcome") == "El control no pudo continuar"
+    assert kiosk.page.inner_text("#reason") == "Ha tardado demasiado. Inténtelo de nuevo."
+    kiosk.shoot("end-other-language")
     kiosk.page.close()

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.codes import Code
 from tests.support.browser import Kiosk, faults_of, serious, shoot, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import Service, running
@@ -74,3 +75,22 @@ def test_who_comes_through_a_proxy_is_refused(service: Service) -> None:
     assert httpx.get(url, trust_env=False).status_code == 200
     forwarded = httpx.get(url, headers={"X-Forwarded-For": "203.0.113.9"}, trust_env=False)
     assert forwarded.status_code == 403
+
+
+def test_every_failed_check_has_its_name(service: Service, browser: Any) -> None:
+    """A code that asks nothing of a person is not called good; one unknown has no name."""
+    page = browser.new_page()
+    asked: list[int] = []
+
+    def grow(route: Any) -> None:
+        asked.append(1)
+        counts = {str(int(code)): len(asked) for code in [*Code, 99]}
+        route.fulfill(json=service.get("/statistics").json() | {"failedChecks": counts})
+
+    page.route("**/statistics", grow)
+    page.goto(f"http://127.0.0.1:{service.port}/status")
+    page.wait_for_selector("#checks tr")
+    names = dict(row.split(" ", 1) for row in page.locator("#checks th").all_text_contents())
+    assert names.pop("99") == ""
+    assert len(names) == len(Code)
+    assert [code for code, name in names.items() if not name or "Good" in name] == []

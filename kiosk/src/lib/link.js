@@ -2,6 +2,7 @@
 
 import { LunaPassError } from "./errors.js";
 import { Backoff, Unanswered } from "./flow.js";
+import { forget } from "./memory.js";
 import { Close, SUBPROTOCOL, decode, encode, fatal } from "./protocol.js";
 import { pause, within } from "./wait.js";
 
@@ -112,6 +113,7 @@ export class Link {
    */
   #mustEnd(error, deadline) {
     if (error.code === "session.unknown") {
+      if (this.identity !== null) forget(this.identity.id);
       this.identity = null; // the service knows it no more: go on with a session of its own
       return false;
     }

@@ -179,7 +179,7 @@ export class LunaPass {
       onFrameStatus,
     });
     this.#check = check;
-    this.#said?.(check);
+    if (this.#said !== null) this.#tell(this.#said);
     try {
       return await check.verdict;
     } finally {
@@ -203,11 +203,11 @@ export class LunaPass {
 
   /** End the session and the connection; a check that is under way ends. */
   async disconnectWS() {
-    forget(this.sessionId);
     this.#disconnect();
   }
 
   #disconnect() {
+    forget(this.sessionId);
     this.#check?.fail(new LunaPassError("aborted", "the connection was closed"));
     this.#link?.close();
     this.#link = null;
@@ -237,12 +237,12 @@ export class LunaPass {
   }
 
   /**
-   * Tell the check how it ends, now or as soon as it begins.
+   * Tell the check how it ends, now or as soon as it begins; one check only, not those after it.
    *
    * @param {(check: Check) => void} end
    */
   #tell(end) {
-    this.#said = end;
+    this.#said = this.#check === null ? end : (check) => check.fail(sessionOver());
     if (this.#check !== null) end(this.#check);
   }
 
@@ -265,6 +265,10 @@ export class LunaPass {
 
 function detached() {
   return new LunaPassError("aborted", "the camera was detached");
+}
+
+function sessionOver() {
+  return new LunaPassError("state", "the session is over: connectWS comes before checkLiveness");
 }
 
 function cameraEnded() {

@@ -33,6 +33,8 @@ let texts = await load("en");
 let running = null;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let returning;
+/** @type {(() => import("./outcome.js").Outcome) | null} how the check ended, in the words of now */
+let outcome = null;
 
 /**
  * @param {"start" | "check" | "end"} name
@@ -63,13 +65,14 @@ async function check() {
     renderer.notice(texts.askingCamera, "camera");
     await attachChosen(pass);
     await offerCameras(pass.camera);
+    if (running !== pass) return;
     renderer.notice(texts.connecting);
     await pass.connectWS(serviceAddress(location));
     const verdict = await pass.checkLiveness((status) => renderer.render(status));
     document.dispatchEvent(new CustomEvent("lunapass", { detail: verdict }));
-    end(outcomeOf(verdict, texts));
+    end(() => outcomeOf(verdict, texts));
   } catch (error) {
-    if (running === pass) end(problemOf(error, texts));
+    if (running === pass) end(() => problemOf(error, texts));
     if (!(error instanceof LunaPassError)) console.error(error);
   } finally {
     await leave(pass);
@@ -98,8 +101,16 @@ async function leave(pass) {
   await pass.disconnectWS();
 }
 
+/** @param {() => import("./outcome.js").Outcome} how */
+function end(how) {
+  outcome = how;
+  tell(how());
+  showScreen("end", "outcome");
+  if (settings.restart > 0) returning = setTimeout(toStart, settings.restart * 1000);
+}
+
 /** @param {import("./outcome.js").Outcome} outcome */
-function end({ kind, title, reason, bestshot: picture }) {
+function tell({ kind, title, reason, bestshot: picture }) {
   document.body.dataset.outcome = kind;
   byId("emblem").replaceChildren(icon(EMBLEMS[kind]));
   byId("outcome").textContent = title;
@@ -109,12 +120,11 @@ function end({ kind, title, reason, bestshot: picture }) {
   bestshot.hidden = picture === undefined;
   bestshot.src = picture ?? "";
   bestshot.alt = texts.bestshot;
-  showScreen("end", "outcome");
-  if (settings.restart > 0) returning = setTimeout(toStart, settings.restart * 1000);
 }
 
 function toStart() {
   bestshot.removeAttribute("src"); // the next person must not see it
+  outcome = null;
   showScreen("start", "title");
 }
 
@@ -141,11 +151,18 @@ async function offerCameras(used) {
   cameras.value = used;
 }
 
-/** @param {string} language */
+/**
+ * @param {string} language
+ * @returns {Promise<boolean>} false where another one was chosen before its words came
+ */
 async function speak(language) {
-  texts = await load(language);
   languages.value = language;
+  const loaded = await load(language);
+  if (languages.value !== language) return false;
+  texts = loaded;
   apply(texts, language);
+  if (outcome !== null) tell(outcome());
+  return true;
 }
 
 for (const place of document.querySelectorAll("[data-icon]")) {
@@ -161,8 +178,7 @@ zoom.addEventListener("input", () => {
 cameras.addEventListener("change", beginAnew);
 languages.addEventListener("change", async () => {
   keep(languages.value);
-  await speak(languages.value);
-  await beginAnew();
+  if (await speak(languages.value)) await beginAnew();
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.body.dataset.screen === "check") cancel();

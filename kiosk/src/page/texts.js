@@ -5,6 +5,7 @@ import english from "./texts/en.json";
 /** @typedef {typeof english} Texts */
 
 const KEPT = "lunapass.language";
+const PATIENCE_MS = 5000;
 
 /**
  * The language to begin with: asked in the address, chosen earlier, or the browser's.
@@ -25,7 +26,9 @@ export function firstLanguage(asked, offered) {
 export async function load(language) {
   if (language === "en") return english;
   try {
-    const answer = await fetch(`texts/${language}.json`);
+    // the location, unlike the base address, never holds a password, which fetch would refuse
+    const address = new URL(`texts/${language}.json`, location.href);
+    const answer = await fetch(address, { signal: AbortSignal.timeout(PATIENCE_MS) });
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
     return await answer.json();
   } catch (error) {
@@ -35,13 +38,13 @@ export async function load(language) {
 }
 
 /**
- * Put words into all elements that name one.
+ * Put words into all elements that name one; the page is of the language that they are in.
  *
  * @param {Texts} texts
  * @param {string} language
  */
 export function apply(texts, language) {
-  document.documentElement.lang = language;
+  document.documentElement.lang = texts === english ? "en" : language;
   document.documentElement.dir = texts.dir;
   document.title = texts.title;
   for (const element of document.querySelectorAll("[data-text]")) {

@@ -1,7 +1,7 @@
 /** The operator's page: what the service does now, read from its statistics. */
 
 import { WORDS } from "../lib/words.js";
-import { hintOf } from "../lib/codes.js";
+import { HOLD, hintOf } from "../lib/codes.js";
 import { pause } from "../lib/wait.js";
 import { bars, LineChart, short } from "./chart.js";
 import { Samples } from "./samples.js";
@@ -13,10 +13,17 @@ const PATIENCE_MS = 5000;
 const OTHERS = new Map([
   ["1", "Picture not readable"],
   ["2", "Picture not judged"],
+  ["18", "Head pose not judged"],
+  ["25", "Mouth not judged"],
+  ["27", "Glasses not judged"],
+  ["29", "Frame quality not judged"],
+  ["31", "Liveness not judged"],
   ["32", "Liveness too low"],
   ["33", "Liveness quality too low"],
+  ["34", "External check failed"],
   ["37", "Aggregating"],
   ["40", "Session ended"],
+  ["50", "Eyes not judged"],
   ["60", "Action failed"],
   ["69", "Another person"],
   ["70", "Virtual camera"],
@@ -34,7 +41,8 @@ const charts = {
 };
 
 async function read() {
-  const answer = await fetch("statistics", {
+  // the location, unlike the base address, never holds a password, which fetch would refuse
+  const answer = await fetch(new URL("statistics", location.href), {
     cache: "no-store",
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
@@ -82,7 +90,8 @@ function checkRows() {
 
 /** @param {string} code */
 function nameOf(code) {
-  return OTHERS.get(code) ?? WORDS[hintOf([Number(code)]).name] ?? "";
+  const { name } = hintOf([Number(code)]);
+  return OTHERS.get(code) ?? (name === HOLD.name ? "" : (WORDS[name] ?? ""));
 }
 
 /** @param {import("./samples.js").Statistics["workers"][number]} worker */
