@@ -87,12 +87,14 @@ def test_a_key_that_signs_nothing_safe_is_refused(
 
 def private_text(key: Any) -> str:
     pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-    return key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain).decode()
+    data: bytes = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    return data.decode()
 
 
 def public_text(key: Any) -> str:
     spki = serialization.PublicFormat.SubjectPublicKeyInfo
-    return key.public_bytes(serialization.Encoding.PEM, spki).decode()
+    data: bytes = key.public_bytes(serialization.Encoding.PEM, spki)
+    return data.decode()
 
 
 def test_a_short_secret_in_a_file_is_refused(tmp_path: Path) -> None:
