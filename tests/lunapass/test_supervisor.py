@@ -67,6 +67,17 @@ async def sleeping(*_: Any, **__: Any) -> asyncio.subprocess.Process:
 REAL = asyncio.create_subprocess_exec
 
 
+async def silent_role(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Child, asyncio.subprocess.Process]:
+    """Start the first role alone, as one that never says a word."""
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
+    child = supervisor.children[0]
+    await supervisor._spawn(child)
+    assert child.process is not None
+    return child, child.process
+
+
 async def test_who_asks_for_the_end_does_not_wait_for_the_start(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,13 +113,9 @@ async def test_time_in_which_all_stood_still_is_not_held_against_a_role(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a pause of the whole machine no role is killed; one that stays silent still is."""
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
-    child = supervisor.children[0]
-    await supervisor._spawn(child)
+    child, role = await silent_role(supervisor, monkeypatch)
     child.ready.set()
     watch = asyncio.create_task(supervisor._watch(child))
-    role = child.process
-    assert role is not None
     await asyncio.sleep(0.1)
     time.sleep(2.5)  # noqa: ASYNC251  the loop stands still, as it would in a paused machine
     await asyncio.sleep(0.1)
@@ -121,11 +128,7 @@ async def test_a_role_that_starts_during_a_reload_reads_again(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may have read the file just before that was changed; asked once ready, it reads anew."""
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
-    child = supervisor.children[0]
-    await supervisor._spawn(child)
-    role = child.process
-    assert role is not None
+    child, role = await silent_role(supervisor, monkeypatch)
     supervisor.reload()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(role.wait(), 0.2)  # a signal too early would end it
