@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request
 
+from gateway.addresses import parse_address
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
@@ -44,22 +45,13 @@ def client_address(peer: str, forwarded: Sequence[str], trusted: Sequence[Networ
         forwarded: values of X-Forwarded-For, one for each header line.
         trusted: networks of the proxies.
     """
-    address = _parse(peer)
+    address = parse_address(peer)
     if address is None:
         return peer
     chain = [part.strip() for line in forwarded for part in line.split(",")]
     while chain and any(address in network for network in trusted):
-        claimed = _parse(chain.pop())
+        claimed = parse_address(chain.pop())
         if claimed is None:
             break
         address = claimed
     return str(address)
-
-
-def _parse(text: str) -> Address | None:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return address if mapped is None else mapped

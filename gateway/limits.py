@@ -1,8 +1,14 @@
-"""Token bucket: so many in a second, so many at once."""
+"""Token buckets: so many in a second, so many at once, for all clients or for each address."""
 
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
+
+from gateway.addresses import limit_key
+
+MAX_ADDRESSES = 10_000
+"""Addresses remembered (some 3 MB); beyond, the one that was counted longest ago is forgotten."""
 
 
 class TokenBucket:
@@ -35,3 +41,37 @@ class TokenBucket:
             return False
         self._tokens -= 1
         return True
+
+
+class AddressBuckets:
+    """One token bucket for each client address (IPv6: each /64), in bounded memory.
+
+    Args:
+        rate: events of one address in a second.
+        burst: events of one address at once.
+    """
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Number of addresses remembered."""
+        return len(self._buckets)
+
+    def available(self, address: str, now: float) -> float:
+        """Tokens that an address has at a monotonic time."""
+        bucket = self._buckets.get(limit_key(address))
+        return self._burst if bucket is None else bucket.available(now)
+
+    def admit(self, address: str, now: float) -> bool:
+        """Take one token of an address; False when it has none."""
+        key = limit_key(address)
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = TokenBucket(self._rate, self._burst, now)
+            if len(self._buckets) > MAX_ADDRESSES:
+                self._buckets.popitem(last=False)
+        self._buckets.move_to_end(key)
+        return bucket.admit(now)

@@ -91,7 +91,7 @@ class Session:
     Attributes:
         id: 128 random bits in hex.
         opened: the event that the aggregator gets, and gets again after its restart.
-        address: client address, for limits.
+        address: the client's, as limits count it (IPv6: its /64); empty until it is back.
         profile: checks of the next frame; None until the aggregator knows the session.
         waiting: newest frame, not yet begun.
         active: frame under way.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import secrets
 import time
-from collections import Counter
 from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from gateway import metrics
+from gateway.addresses import limit_key
 from gateway.elsewhere import Elsewhere
 from gateway.frames import Frames
 from gateway.judgement import Answers
@@ -59,7 +59,6 @@ class Sessions:
         self._config = config
         self._limits = config.LIMITS
         self._sessions: dict[str, Session] = {}
-        self._per_address: Counter[str] = Counter()
         self.frames = Frames(config)
         self.recall = Recall()
         self.sinks: tuple[SinkHealth, ...] = ()
@@ -99,7 +98,8 @@ class Sessions:
             ProtocolError: there are too many sessions, in total or of this address.
         """
         self.require_room()
-        if self._per_address[address] >= self._limits.sessionsPerAddress:
+        key = limit_key(address)
+        if self._under_way(key) >= self._limits.sessionsPerAddress:
             raise ProtocolError(
                 "too many sessions from this address",
                 code="session.too-many",
@@ -115,7 +115,7 @@ class Sessions:
             mirrored=mirrored,
             client=client,
         )
-        session = self._add(opened, address)
+        session = self._add(opened, key)
         self.ask_open(session)
         self.elsewhere.note(session)
         return session, token
@@ -133,12 +133,15 @@ class Sessions:
                 close_code=CloseCode.OVERLOADED,
             )
 
-    def _add(self, opened: Open, address: str) -> Session:
+    def _under_way(self, key: str) -> int:
+        """Number of sessions of an address without a verdict; those with one cost no judging."""
+        return sum(s.result is None and s.address == key for s in self._sessions.values())
+
+    def _add(self, opened: Open, key: str) -> Session:
         bucket = TokenBucket(self._limits.framesPerSecond, self._limits.frameBurst)
-        session = Session(opened.session, opened, address, bucket, time.monotonic())
+        session = Session(opened.session, opened, key, bucket, time.monotonic())
         self._sessions[session.id] = session
         session.asked = session.begun
-        self._count(address, 1)
         return session
 
     async def resume(self, identity: str, token: str, address: str) -> Session | None:
@@ -154,15 +157,8 @@ class Sessions:
         )
         if session is None or not session.owns(token):
             return None
-        self._count(session.address, -1)
-        session.address = address
-        self._count(address, 1)
+        session.address = limit_key(address)
         return session
-
-    def _count(self, address: str, change: int) -> None:
-        self._per_address[address] += change
-        if self._per_address[address] <= 0:
-            del self._per_address[address]
 
     # Answers of the aggregator
 
@@ -242,7 +238,7 @@ class Sessions:
         profile: Profile | None,
     ) -> Session:
         """Make a session anew of its log; its client is yet to come back."""
-        session = self._add(opened, "unknown")
+        session = self._add(opened, "")
         session.begun -= max(0.0, time.time() - opened.at)
         session.known.set()
         session.log = judged
@@ -294,7 +290,6 @@ class Sessions:
         self.frames.unsettled.forget(session)
         self.elsewhere.forget(session)
         del self._sessions[session.id]
-        self._count(session.address, -1)
 
 
 def _outcome(session: Session, verdict: Verdict) -> str:

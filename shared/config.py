@@ -132,7 +132,7 @@ class LimitsSection(Section):
     connections: AtLeastOne = 4000
     """Open connections in total, before and after the handshake."""
     sessionsPerAddress: AtLeastOne = 200
-    """Sessions of one client address."""
+    """Sessions under way of one client address (IPv6: of one /64)."""
     handshakesPerSecond: Positive = 100.0
     """Handshakes in a second; twice as many at once."""
     headerBytes: Annotated[int, Field(ge=512, le=1_048_576)] = 16_384

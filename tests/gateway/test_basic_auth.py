@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
-from gateway import tries
 from gateway.basic_auth import BasicAuth
-from gateway.tries import WrongTries
 from shared.config_plugins import BasicAuthPlugin
 
 ORIGIN = "https://kiosk.example.org"
@@ -160,27 +158,6 @@ def test_asking_without_a_password_costs_no_try() -> None:
     auth = password_only(wrongTries=1)
     assert [status(auth) for _ in range(20)] == [401] * 20
     assert [status(auth, RIGHT) for _ in range(20)] == [0] * 20
-
-
-def test_an_ipv6_network_is_one_address() -> None:
-    """Whoever has a /64 cannot try 2**64 times."""
-    wrong = WrongTries(2, 6.0)
-    for host in range(2):
-        wrong.note(f"2001:db8::{host:x}", 0.0)
-    assert wrong.exhausted("2001:db8::ffff:1", 0.0)
-    assert not wrong.exhausted("2001:db8:0:1::1", 0.0)
-
-
-def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the bound the address that was wrong longest ago is forgotten."""
-    monkeypatch.setattr(tries, "MOST_ADDRESSES", 100)
-    wrong = WrongTries(1, 6.0)
-    for number in range(1000):
-        wrong.note(f"10.0.{number // 256}.{number % 256}", 0.0)
-        wrong.note("192.0.2.1", 0.0)
-    assert len(wrong) == 100
-    assert wrong.exhausted("192.0.2.1", 0.0)
-    assert not wrong.exhausted("10.0.0.1", 0.0)
 
 
 def test_off_it_refuses_nobody_and_opens_nothing() -> None:

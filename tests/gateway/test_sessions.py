@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gateway import metrics
+from gateway.session import Session
 from gateway.sessions import CLIENT_LEFT, Sessions
 from shared.config import Config
+from shared.errors import ProtocolError
 from shared.estimation import Profile
 from shared.messages import Opened, Verdict
 from shared.protocol import CloseCode
@@ -22,12 +24,16 @@ class Listener:
         pass
 
 
+def made(**limits: int) -> Sessions:
+    sessions = Sessions(Config.model_validate({"LIMITS": limits}))
+    sessions.ask_open = lambda session: None
+    sessions.ask_close = lambda session, reason: None
+    return sessions
+
+
 @pytest.fixture
 def sessions() -> Sessions:
-    made = Sessions(Config())
-    made.ask_open = lambda session: None
-    made.ask_close = lambda session, reason: None
-    return made
+    return made()
 
 
 def outcomes() -> dict[str, int]:
@@ -68,3 +74,42 @@ async def test_a_replay_tells_by_what_the_session_was_judged(sessions: Sessions)
     for name in ("first", "second"):
         sessions.receive(Opened(session.id, Profile.PASSIVE, name))
         assert session.opened.plugins == name
+
+
+def begin(sessions: Sessions, address: str) -> Session:
+    session, _ = sessions.begin(address, mirrored=False, client="null")
+    return session
+
+
+async def test_an_ipv6_network_is_one_address() -> None:
+    """A client that has a /64 gets no more sessions by changing its address within it."""
+    sessions = made(sessionsPerAddress=2)
+    for host in (1, 2):
+        begin(sessions, f"2001:db8::{host}")
+    with pytest.raises(ProtocolError, match="too many sessions"):
+        begin(sessions, "2001:db8::ffff:3")
+    begin(sessions, "2001:db8:0:1::1")
+
+
+async def test_only_sessions_under_way_count_for_an_address() -> None:
+    """A kiosk whose people had their verdicts is not held up until those are forgotten."""
+    sessions = made(sessionsPerAddress=2)
+    first = begin(sessions, "192.0.2.1")
+    begin(sessions, "192.0.2.1")
+    with pytest.raises(ProtocolError, match="too many sessions"):
+        begin(sessions, "192.0.2.1")
+    sessions.receive(
+        Verdict(first.id, 1, Profile.PASSIVE, "", final=True, accepted=True, result="{}")
+    )
+    assert sessions.get(first.id) is first
+    begin(sessions, "192.0.2.1")
+
+
+async def test_a_session_counts_where_its_client_is() -> None:
+    """One that is resumed from another address leaves its place at the first."""
+    sessions = made(sessionsPerAddress=1)
+    session, token = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    assert await sessions.resume(session.id, token, "192.0.2.2") is session
+    begin(sessions, "192.0.2.1")
+    with pytest.raises(ProtocolError, match="too many sessions"):
+        begin(sessions, "192.0.2.2")
