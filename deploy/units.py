@@ -175,11 +175,14 @@ _CELL_ROLES = ("aggregator", "gateway")
 
 
 def _socket(layout: Layout, cell: int) -> str:
-    text = f"[Socket]\nListenStream=\nListenStream={layout.host}:{layout.port}\n"
+    host = f"[{layout.host}]" if ":" in layout.host else layout.host
+    text = f"[Socket]\nListenStream=\nListenStream={host}:{layout.port}\n"
+    if layout.host == "::":  # both families, whatever net.ipv6.bindv6only says
+        text += "BindIPv6Only=both\n"
     if layout.cells > 1:
         text += "ReusePort=yes\n"
     if layout.cell_port:
-        text += f"ListenStream={layout.host}:{layout.cell_port + cell}\n"
+        text += f"ListenStream={host}:{layout.cell_port + cell}\n"
     return text
 
 

@@ -31,7 +31,7 @@ class LunaPassSection(Section):
     env: Literal["development", "production"] = "production"
     """``production`` shows a client only codes and face coordinates, ``development`` everything."""
     host: str = "0.0.0.0"  # noqa: S104  the original's default; a kiosk server listens outside
-    """Address to listen on."""
+    """Address to listen on: 0.0.0.0 for all of IPv4, ``::`` for all of IPv4 and IPv6."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8321
     """Port to listen on; 0 takes a free one."""
     trustedProxies: list[str] = []

@@ -7,6 +7,7 @@ for the next one, so a restart refuses none.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,9 @@ from shared.errors import ResourceError
 
 FIRST_DESCRIPTOR = 3
 BACKLOG = 1024
+ANY_IPV6 = "::"
+HOST_ERRORS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""Not an address of this machine; no IPv6 here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def opened(config: Config) -> Listeners:
     """Open a cell's sockets: the port that all cells share, and its own where there is one.
 
     Raises:
-        ResourceError: a port is taken or not allowed.
+        ResourceError: the host is not this machine's, or a port is taken or not allowed.
     """
     host, transport = config.LUNA_PASS.host, config.TRANSPORT
     sockets = _open(host, config.LUNA_PASS.port, shared=transport.cells > 1)
@@ -92,7 +96,7 @@ def adopt(descriptors: Iterable[int], *, kept: bool) -> Listeners:
 
 
 def _open(host: str, port: int, *, shared: bool) -> list[socket.socket]:
-    """Listen at every address of a host."""
+    """Listen at every address of a host; ``::`` serves IPv4 clients too."""
     try:
         found = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -103,12 +107,27 @@ def _open(host: str, port: int, *, shared: bool) -> list[socket.socket]:
                 family=family,
                 backlog=BACKLOG,
                 reuse_port=shared,
+                dualstack_ipv6=host == ANY_IPV6 and socket.has_dualstack_ipv6(),
             )
             for family, _, _, _, address in dict.fromkeys(found)
         ]
-    except OSError as error:
-        known = error.errno is not None and error.errno > 0
-        reason = os.strerror(error.errno) if known else error.strerror  # type: ignore[arg-type]
-        raise ResourceError(
-            f"port {port} on {host}: {reason}; set LUNA_PASS.port or end what holds it"
-        ) from error
+    except (OSError, UnicodeError) as error:
+        raise ResourceError(_why_not(error, host, port)) from error
+
+
+def _why_not(error: OSError | UnicodeError, host: str, port: int) -> str:
+    """Say what is wrong with a host and port, and which of the two settings to correct."""
+    about_host = True
+    if isinstance(error, UnicodeError):  # of a label that is empty or too long
+        reason = "not a name"
+    elif isinstance(error, socket.gaierror) or error.errno is None:  # no number of the system
+        reason = str(error.strerror)
+    else:
+        reason = os.strerror(error.errno)
+        about_host = error.errno in HOST_ERRORS
+    if about_host:
+        return (
+            f"LUNA_PASS.host {host}: {reason}; set it to an address of this machine, to 0.0.0.0 "
+            "for all IPv4 addresses, or to :: for all addresses of both families"
+        )
+    return f"port {port} on {host}: {reason}; set LUNA_PASS.port or end what holds it"

@@ -32,6 +32,16 @@ def test_workers_belong_to_their_cell() -> None:
     assert "ListenStream=0.0.0.0:8401\n" in socket
 
 
+def test_a_socket_of_both_families() -> None:
+    """For systemd IPv6 addresses stand in brackets; ``::`` takes IPv4 clients too."""
+    name = f"lunapass-gateway@0.socket.d/{DROP_IN}"
+    both = render(Layout(cpus=[0], host="::", cell_port=8400))[name]
+    assert "ListenStream=[::]:8321\n" in both
+    assert "ListenStream=[::]:8400\n" in both
+    assert "BindIPv6Only=both" in both
+    assert "BindIPv6Only" not in render(Layout(cpus=[0], host="::1"))[name]
+
+
 def test_what_all_workers_have_is_not_hidden() -> None:
     """Of two drop-ins of one name, systemd reads only that of the instance."""
     files = render(Layout(cpus=[3, 2]))

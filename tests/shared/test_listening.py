@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -73,8 +74,29 @@ def test_another_process_s_sockets_are_left_alone(environment: dict[str, str]) -
     assert inherited(environment) is None
 
 
-def test_an_unknown_host_is_named() -> None:
-    """The message names the host and what to set."""
-    broken = Config.model_validate({"LUNA_PASS": {"host": "host.invalid", "port": 0}})
-    with pytest.raises(ResourceError, match=r"host\.invalid.*LUNA_PASS\.port"):
+@pytest.mark.parametrize("host", ["host.invalid", "192.0.2.1", "0.0.0.0.0", "a..b"])
+def test_a_wrong_host_is_blamed_on_the_host(host: str) -> None:
+    """The message names LUNA_PASS.host and not the port, which is not at fault."""
+    broken = Config.model_validate({"LUNA_PASS": {"host": host, "port": 0}})
+    with pytest.raises(ResourceError, match=rf"LUNA_PASS\.host {re.escape(host)}: ") as caught:
         opened(broken)
+    assert "LUNA_PASS.port" not in str(caught.value)
+
+
+def test_a_taken_port_is_blamed_on_the_port() -> None:
+    """The other way round."""
+    first = opened(config())
+    with pytest.raises(ResourceError, match=r"set LUNA_PASS\.port"):
+        opened(config(port_of(first.sockets[0])))
+    first.close()
+
+
+def test_the_ipv6_wildcard_serves_both_families() -> None:
+    """``host = "::"`` takes clients of IPv4 and of IPv6."""
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("this machine has no IPv6")
+    listeners = opened(Config.model_validate({"LUNA_PASS": {"host": "::", "port": 0}}))
+    port = port_of(listeners.sockets[0])
+    for address in ("127.0.0.1", "::1"):
+        socket.create_connection((address, port), timeout=5).close()
+    listeners.close()
