@@ -23,6 +23,8 @@ TIME_BASE = Fraction(1, 1000)
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 VP9_SPEED = dict(zip(PRESETS, (5, 5, 5, 4, 3, 2, 1, 1, 0), strict=True))
 """libvpx's ``cpu-used`` that stands for each preset."""
+WITHOUT_REORDERING = 2
+"""Pictures up to which a video has none that is decoded before an earlier one."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Encoder:
         self._stream.time_base = TIME_BASE
         self._set_up(size, codec.tag, threads(settings))
         self._durations: dict[int, int] = {}
+        self._added = 0
 
     def _set_up(self, size: Size, tag: str, threads: int) -> None:
         context = self._stream.codec_context
@@ -127,11 +130,17 @@ class Encoder:
         """
         frame.pts, frame.time_base = time, TIME_BASE
         self._durations[time] = duration
+        self._added += 1
         self._write(frame)
 
     def _write(self, frame: av.VideoFrame | None) -> None:
         for packet in self._stream.encode(frame):
             packet.duration = self._durations.pop(packet.pts or 0, 0)
+            if frame is None and self._added <= WITHOUT_REORDERING:
+                # x265 4.2 subtracts a delay from the first decoding times that it learns with the
+                # third picture. In a shorter video the delay is uninitialised memory
+                # (https://github.com/Multicorewareinc/x265/issues/781).
+                packet.dts = packet.pts
             self._file.mux(packet)
 
     def __enter__(self) -> Self:
