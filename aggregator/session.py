@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
+from aggregator.policy import UNKNOWN, Basis, Policy
 from aggregator.telling import of_client, sound
 from shared.codes import Code
 from shared.config_manual import LivenessSection
@@ -72,6 +73,8 @@ class Session:
 
     Attributes:
         opened: the event that began it.
+        policy: what its token states of the judgement.
+        bases: what its frames were judged by, each once, that of the last frame last.
         context: what the plugins share.
         attempts: frames judged so far.
         liveness_attempts: frames that reached the liveness estimation.
@@ -83,6 +86,8 @@ class Session:
     opened: Open
     plugins: list[Plugin]
     limits: LivenessSection
+    policy: Policy = field(default_factory=Policy)
+    bases: list[Basis] = field(default_factory=list)
     context: SessionContext = field(init=False)
     attempts: int = 0
     liveness_attempts: int = 0
@@ -139,6 +144,7 @@ class Session:
         self.context.replay = replay
         self.attempts += 1
         self.liveness_attempts += estimate.reached_liveness
+        self._note_basis(estimate)
         judged = FrameJudgement(seq, estimate, frame, list(estimate.errors))
         best = (self.context.best_seq, self.context.best, self.context.best_frame)
         self.judging = Judging(judged, self._ask_plugins(judged, best), best, list(answers))
@@ -162,6 +168,15 @@ class Session:
             self._end(failed)
             return failed
         return self.outcome
+
+    def _note_basis(self, estimate: Estimate) -> None:
+        """Note by what a frame was judged; one that no worker has judged says nothing."""
+        basis = Basis.of(estimate)
+        if basis == UNKNOWN and not estimate.ok:
+            return
+        if basis in self.bases:
+            self.bases.remove(basis)
+        self.bases.append(basis)
 
     def _advance(self, answer: Answer) -> Outcome | Question:
         judging = self.judging

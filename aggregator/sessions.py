@@ -68,8 +68,8 @@ class Sessions:
         accounts: Accounts,
         send: Callable[[bytes, Message], None],
     ) -> None:
+        self._signer = Signer(config.LUNA_PASS.JWT)
         self.renew(config, registry)
-        self._writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
         self._effects = effects
         self._accounts = accounts
         self._judge_step = accounts.step("judge")
@@ -80,6 +80,7 @@ class Sessions:
         """Begin sessions by other settings; those that run keep the plugins they began with."""
         self._config = config
         self._registry = registry
+        self._writer = VerdictWriter(config, self._signer)
 
     # Beginning
 
@@ -94,10 +95,11 @@ class Sessions:
         self._send(peer, Opened(opened.session, profile, opened.plugins))
 
     def _begin(self, message: Open) -> Entry:
-        opened = replace(message, plugins=self._registry.digest)
+        registry = self._registry
+        opened = replace(message, plugins=registry.digest)
         if message.replay and message.plugins not in ("", opened.plugins):
             log.warning("session judged again by other plugins")
-        session = Session(opened, self._registry.plugins(), self._config.LIVENESS)
+        session = Session(opened, registry.plugins(), self._config.LIVENESS, registry.policy)
         return Entry(session, encode(opened), settled=message.settled)
 
     # Frames

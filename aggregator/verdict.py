@@ -65,4 +65,5 @@ class VerdictWriter:
             "exp": issued + self._jwt.lifetime,
             "jti": uuid.uuid5(uuid.NAMESPACE_OID, f"{opened.session}/{opened.seed}").hex,
             "sid": opened.session,
+            "policy": session.policy.claim(session.bases),
         }

@@ -6,7 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import cast
 
-from shared.config import Config
+from shared.config import ChecksSection, Config
 from shared.errors import StartupError
 from shared.estimation import Backend
 
@@ -35,6 +35,21 @@ def load_backend(config: Config) -> Backend:
     backend_class = _find(_BUILT_IN.get(name, name))
     make = getattr(backend_class, "from_config", backend_class)
     return cast(Callable[[Config], Backend], make)(config)
+
+
+def with_checks(backend: Backend, checks: ChecksSection) -> Backend:
+    """Let a backend follow ``[CHECKS]`` after a reload.
+
+    Args:
+        backend: the backend; one that reads ``[CHECKS]`` has a method ``with_checks`` that answers
+            a backend with the same models and the other settings.
+        checks: the settings.
+
+    Returns:
+        That backend, or the same one where it has no such method.
+    """
+    follow = getattr(backend, "with_checks", None)
+    return backend if follow is None else cast(Backend, follow(checks))
 
 
 def _find(spelled: str) -> object:

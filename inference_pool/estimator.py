@@ -8,6 +8,7 @@ from time import perf_counter
 
 from shared.checks import FAILURE, Rules, judge
 from shared.codes import Code
+from shared.digests import short_digest
 from shared.errors import EstimationError
 from shared.estimation import (
     Backend,
@@ -72,6 +73,7 @@ class Estimator:
         self._rules = rules
         self._describe = describe and backend.capabilities.descriptor
         self._exhaustive = exhaustive
+        self._models = _models_of(backend)
         self.face: Face | None = None
         self._steps: dict[Stage, Step] = {
             Stage.DECODE: lambda frame: None,
@@ -105,8 +107,14 @@ class Estimator:
             The measures up to the first failing stage and the codes of what failed there.
         """
         height, width = image.shape[:2]
-        frame = _Frame(image, Estimate(width=width, height=height, profile=profile), mirrored)
-        estimate = frame.estimate
+        estimate = Estimate(
+            width=width,
+            height=height,
+            profile=profile,
+            rules=self._rules.digest,
+            models=self._models,
+        )
+        frame = _Frame(image, estimate, mirrored)
         for stage in self._stages[profile]:
             errors = self._run(stage, frame)
             if estimate.ok:
@@ -181,6 +189,13 @@ class Estimator:
             estimate.errors = (Code.ESTIMATION_FAILED,)
         finally:
             _note(estimate, "descriptor", start)
+
+
+def _models_of(backend: Backend) -> str:
+    """Name the models by their digest, or by the backend itself where it gives none."""
+    capabilities, kind = backend.capabilities, type(backend)
+    own = [f"{kind.__module__}:{kind.__qualname__}", capabilities.name]
+    return capabilities.models or short_digest(own)
 
 
 def _note(estimate: Estimate, step: str, start: float) -> None:

@@ -12,6 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -19,7 +20,7 @@ import cv2
 import numpy as np
 import zmq
 
-from inference_pool.backends import load_backend
+from inference_pool.backends import load_backend, with_checks
 from inference_pool.estimator import Estimator
 from shared.accounts import Accounts
 from shared.checks import Rules
@@ -252,6 +253,18 @@ def require_descriptor(backend: Backend, config: Config) -> None:
         )
 
 
+def make_estimator(backend: Backend, config: Config) -> Estimator:
+    """Make what judges frames by a configuration, at the start and after each reload.
+
+    Raises:
+        ModelError: the backend lacks what the configuration needs.
+    """
+    require_liveness(backend, config)
+    require_descriptor(backend, config)
+    describe = config.MIDDLEWARES.WS.FaceMatcher.isEnabled
+    return Estimator(with_checks(backend, config.CHECKS), Rules.of(config), describe=describe)
+
+
 def run(config: Config, source: ConfigSource, index: int = 0, *, parent: int | None = None) -> None:
     """Run one worker until it is told to stop.
 
@@ -266,12 +279,7 @@ def run(config: Config, source: ConfigSource, index: int = 0, *, parent: int | N
     cv2.setNumThreads(1)  # one CPU: threads of OpenCV would only wait for each other
     backend = load_backend(config)
 
-    def make(chosen: Config) -> Estimator:
-        require_liveness(backend, chosen)
-        require_descriptor(backend, chosen)
-        describe = chosen.MIDDLEWARES.WS.FaceMatcher.isEnabled
-        return Estimator(backend, Rules.of(chosen), describe=describe)
-
+    make = partial(make_estimator, backend)
     warm_up(make(config))
     worker = Worker(config, source, name, make, backend.capabilities, parent=parent)
     signal.signal(signal.SIGTERM, worker.leave)

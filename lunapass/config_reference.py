@@ -35,6 +35,7 @@ what to do. `env = "production"` asks for a key of your own in `[LUNA_PASS.JWT]`
 | `lunapass config check FILE` | tells every fault and warning of a file |
 | `lunapass config show` | prints what is in force, secrets hidden |
 | `lunapass config show --defaults` | prints the whole file with comments and defaults |
+| `lunapass config policy FILE` | prints the claim `policy` that its tokens carry |
 | `lunapass config key` | prints a new random key for `[LUNA_PASS.JWT]` |
 """
 

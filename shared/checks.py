@@ -13,6 +13,7 @@ from functools import cached_property
 from shared.codes import Code
 from shared.config import ChecksSection, Config
 from shared.config_manual import ThresholdsSection
+from shared.digests import short_digest
 from shared.estimation import Estimate, Profile, Stage
 
 
@@ -32,6 +33,11 @@ class Rules:
     def sunglasses_allowed(self) -> bool:
         """Whether sunglasses, and so unseen eyes, are allowed."""
         return "sunglasses" in self.thresholds.glasses
+
+    @cached_property
+    def digest(self) -> str:
+        """Short digest of every threshold and limit."""
+        return short_digest([self.thresholds.model_dump(), self.limits.model_dump()])
 
 
 Codes = tuple[Code, ...]

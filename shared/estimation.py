@@ -17,6 +17,8 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from shared.digests import SHORT
+
 Image = NDArray[np.uint8]
 """Picture of shape (height, width, 3), BGR, 0..255."""
 
@@ -25,6 +27,7 @@ LARGEST = sys.float_info.max
 Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 Unit = Annotated[float, Meta(ge=0.0, le=1.0)]
 Pixels = Annotated[int, Meta(ge=-100_000, le=100_000)]
+ShortDigest = Annotated[str, Meta(max_length=SHORT)]
 
 
 class Stage(IntEnum):
@@ -154,6 +157,8 @@ class Estimate:
         liveness: passive liveness; None also where the backend has no model for it.
         descriptor: face descriptor for comparing persons, float32 bytes of unit length.
         timings: milliseconds spent per step.
+        rules: digest of the thresholds and limits that judged the frame; empty where none did.
+        models: digest of the models that measured it; empty where none did.
     """
 
     width: Annotated[int, Meta(ge=0, le=100_000)]
@@ -172,6 +177,8 @@ class Estimate:
     liveness: Liveness | None = None
     descriptor: Annotated[bytes, Meta(max_length=8192)] | None = None
     timings: dict[str, Finite] = field(default_factory=dict)
+    rules: ShortDigest = ""
+    models: ShortDigest = ""
 
     @property
     def ok(self) -> bool:
@@ -192,11 +199,14 @@ class Capabilities:
         passive_liveness: a liveness model is loaded.
         descriptor: a face descriptor model is loaded.
         name: backend and model set in words, for logs and the status page.
+        models: digest of the models, for the token's claim ``policy``; empty where the backend
+            cannot give one, and its class and ``name`` stand for them.
     """
 
     passive_liveness: bool
     descriptor: bool
     name: str
+    models: ShortDigest = ""
 
 
 class Face(Protocol):

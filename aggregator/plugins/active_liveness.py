@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aggregator.plugins.actions import Action, BlinkAction, Done, HeadAction, View, begin
-from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
+from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
+from aggregator.policy import Stated
 from shared.codes import Code
+from shared.config import Config
 from shared.config_plugins import ActiveLivenessArgs
 from shared.estimation import Profile
 
@@ -36,6 +40,11 @@ class ActiveLiveness(Plugin):
         self._begun_at = 0.0
         self._asked_at = 0.0
         self._cooling = 0
+
+    @classmethod
+    def stated(cls, args: Any, config: Config) -> Stated:
+        """State every argument."""
+        return numbers_of(args)
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
         """Ask, watch, and let a frame through only after the last action."""

@@ -6,8 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Self
 
-from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
+from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
 from aggregator.plugins.sequential_test import SequentialTest
+from aggregator.policy import Stated
 from shared.checks import Rules
 from shared.codes import Code
 from shared.config import Config
@@ -42,6 +43,16 @@ class AggregateLiveness(Plugin):
         """Take the thresholds out of the configuration."""
         rules = Rules.of(config)
         return lambda: cls(args, rules)
+
+    @classmethod
+    def stated(cls, args: Any, config: Config) -> Stated:
+        """State every argument, and the thresholds with which the plugin itself compares."""
+        thresholds = config.LIVENESS.THRESHOLDS
+        return {
+            **numbers_of(args),
+            "livenessScore": thresholds.livenessScore,
+            "livenessQualityScore": thresholds.livenessQualityScore,
+        }
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
         """Take the score in, and refuse the frame until there are enough good ones."""

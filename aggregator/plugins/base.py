@@ -15,9 +15,11 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel
 
+from aggregator.policy import Stated
 from shared.codes import Code
 from shared.config import Config
 from shared.config_base import Section
+from shared.digests import short_digest
 from shared.estimation import Estimate, Profile
 
 
@@ -100,6 +102,11 @@ class Question:
     seconds: float
 
 
+def numbers_of(args: BaseModel) -> dict[str, bool | int | float]:
+    """Return the arguments that are numbers or switches; text may be a secret, path or address."""
+    return {name: value for name, value in args if isinstance(value, bool | int | float)}
+
+
 class Plugin:
     """Base of session plugins; one instance per session. Override what you need.
 
@@ -129,6 +136,22 @@ class Plugin:
             ConfigError: the plugin cannot work with these arguments.
         """
         return lambda: cls(args)
+
+    @classmethod
+    def stated(cls, args: Any, config: Config) -> Stated:
+        """Say for the token's claim ``policy`` how the plugin is configured.
+
+        The claim is short, and whoever has a token can read it: no secret, path or address. The
+        default is a digest of all arguments, without those of the type ``SecretStr``.
+
+        Args:
+            args: the plugin's arguments, an instance of ``Args``; None for a plugin without any.
+            config: the whole configuration.
+
+        Returns:
+            JSON values; equal configurations must give equal ones.
+        """
+        return {} if args is None else {"digest": short_digest(args.model_dump())}
 
     def on_open(self, context: SessionContext) -> None:
         """See the session's beginning."""

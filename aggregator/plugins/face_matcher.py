@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
+from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
+from aggregator.policy import Stated
 from shared.codes import Code
+from shared.config import Config
 from shared.config_plugins import FaceMatcherArgs
 from shared.estimation import Estimate, HeadPose, Profile
 
@@ -42,6 +45,11 @@ class FaceMatcher(Plugin):
         self._least = LEAST_SHARE * args.similarity if args.similarity > 0 else args.similarity
         self._first: Descriptor | None = None
         self._latest: deque[Descriptor] = deque(maxlen=REMEMBERED)
+
+    @classmethod
+    def stated(cls, args: Any, config: Config) -> Stated:
+        """State every argument."""
+        return numbers_of(args)
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
         """Refuse a face that is not the session's, and end the session of another one."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from aggregator.luna3 import Luna3
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
+from aggregator.policy import Stated
 from shared.codes import Code
 from shared.config import Config
 from shared.config_plugins import Luna3Args
@@ -39,6 +40,14 @@ class Luna3DescriptorQualityCheck(Plugin):
     def factory(cls, args: Any, config: Config) -> Luna3Maker:
         """Make the client."""
         return Luna3Maker(cls, args, best_only=config.MIDDLEWARES.WS.Bestshot.isEnabled)
+
+    @classmethod
+    def stated(cls, args: Any, config: Config) -> Stated:
+        """State what the answer is compared with, not whom is asked."""
+        return {
+            "descriptorQualityThreshold": args.descriptorQualityThreshold,
+            "qualityField": args.qualityField,
+        }
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> Question | None:
         """Ask about a frame that passed everything so far, or about a new best shot only."""

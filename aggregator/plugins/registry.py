@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from pydantic import BaseModel
 
 from aggregator.plugins import user
 from aggregator.plugins.active_liveness import ActiveLiveness
@@ -15,12 +18,28 @@ from aggregator.plugins.face_matcher import FaceMatcher
 from aggregator.plugins.luna3 import Luna3DescriptorQualityCheck
 from aggregator.plugins.result import Result
 from aggregator.plugins.virtual_camera import VirtualCameraChecker
+from aggregator.policy import Policy, Stated
+from aggregator.telling import sound
 from shared.config import Config
+from shared.digests import canonical
 from shared.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
 Maker = Callable[[], Plugin]
+
+
+class Configured(NamedTuple):
+    """A plugin that is on.
+
+    Attributes:
+        make: makes one session's plugin.
+        stated: what the token's claim ``policy`` says of it.
+    """
+
+    make: Maker
+    stated: Stated
+
 
 GATHERING: dict[str, type[Plugin]] = {
     "FaceMatcher": FaceMatcher,
@@ -41,6 +60,9 @@ BUILT_IN = GATHERING | DECIDING
 EFFECTS = frozenset({"FileLogger", "VideoRedis", "Callbacks"})
 """Plugins without a say, which ``aggregator.effects`` runs after the answer."""
 
+MAX_STATED_BYTES = 200
+"""JSON of one user plugin in the claim ``policy``, at most, so that the token stays small."""
+
 
 class Registry:
     """The plugins that a configuration turns on.
@@ -54,16 +76,18 @@ class Registry:
 
     Attributes:
         digest: tells apart configurations by which sessions are judged differently.
+        policy: what the token of a session that begins now states of its judgement.
     """
 
     def __init__(self, config: Config) -> None:
         _check(config)
-        self._makers: dict[str, Maker] = {
+        self._plugins: dict[str, Configured] = {
             **dict(_built_in(config, GATHERING)),
             **dict(_of_user(config)),
             **dict(_built_in(config, DECIDING)),
         }
         self.digest = _digest(config)
+        self.policy = Policy.of(config, [(name, on.stated) for name, on in self._plugins.items()])
 
     def plugins(self) -> list[Plugin]:
         """Make one session's plugins, in the order they run.
@@ -71,9 +95,9 @@ class Registry:
         A plugin that cannot be made is replaced by one that fails its session.
         """
         made: list[Plugin] = []
-        for name, make in self._makers.items():
+        for name, plugin in self._plugins.items():
             try:
-                made.append(make())
+                made.append(plugin.make())
             except Exception:
                 log.exception("plugin %s failed", name, extra={"fields": {"plugin": name}})
                 made.append(_Failed())
@@ -81,8 +105,8 @@ class Registry:
 
     async def close(self) -> None:
         """Give back what the plugins share: factories that have a coroutine ``close`` know it."""
-        for make in self._makers.values():
-            if (close := getattr(make, "close", None)) is not None:
+        for plugin in self._plugins.values():
+            if (close := getattr(plugin.make, "close", None)) is not None:
                 await close()
 
 
@@ -93,25 +117,44 @@ class _Failed(Plugin):
         raise RuntimeError("the plugin could not be made for this session")
 
 
-def _built_in(config: Config, kinds: dict[str, type[Plugin]]) -> Iterator[tuple[str, Maker]]:
+def _built_in(config: Config, kinds: dict[str, type[Plugin]]) -> Iterator[tuple[str, Configured]]:
     for name, kind in kinds.items():
         section = getattr(config.MIDDLEWARES.WS, name)
         if section.isEnabled:
-            yield name, kind.factory(getattr(section, "args", None), config)
+            args = getattr(section, "args", None)
+            yield name, Configured(kind.factory(args, config), kind.stated(args, config))
 
 
-def _of_user(config: Config) -> Iterator[tuple[str, Maker]]:
+def _of_user(config: Config) -> Iterator[tuple[str, Configured]]:
     for name, section in config.MIDDLEWARES.WS.user_plugins.items():
         if not section.isEnabled:
             continue
         kind = user.find(name)
         args = user.arguments(name, kind, section.args)
         try:
-            yield name, kind.factory(args, config)
+            yield name, Configured(kind.factory(args, config), _stated(kind, args, config))
         except ConfigError:
             raise
         except Exception as error:  # as with the module: any fault is a fault of the start
             raise ConfigError(f'[MIDDLEWARES.WS."{name}"] cannot start: {error!r}') from error
+
+
+def _stated(kind: type[Plugin], args: BaseModel, config: Config) -> Stated:
+    """Ask a plugin of the user's own, and take only what can stand in a token.
+
+    Raises:
+        ConfigError: it is not a JSON object, or too long.
+    """
+    stated = kind.stated(args, config)
+    place = f"{kind.__module__}:{kind.__qualname__}.stated"
+    if not isinstance(stated, dict) or sound(stated) is not stated:
+        raise ConfigError(f"{place} returns no JSON object; return a dict of JSON values")
+    if (length := len(canonical(stated))) > MAX_STATED_BYTES:
+        raise ConfigError(
+            f"{place} returns {length} bytes of JSON; allowed: at most {MAX_STATED_BYTES}; "
+            "return a digest instead"
+        )
+    return stated
 
 
 def _digest(config: Config) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
-from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
+from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
 from aggregator.plugins.camera_labels import LABELS
+from aggregator.policy import Stated
 from shared.codes import Code
 from shared.config import Config
 from shared.config_plugins import VirtualCameraArgs
+from shared.digests import short_digest
 from shared.errors import ConfigError
 from shared.estimation import Estimate
 
@@ -70,8 +72,13 @@ class VirtualCameraChecker(Plugin):
     @classmethod
     def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
         """Read the labels."""
-        labels = _read(args.labelsPath) if args.labelsPath else LABELS
+        labels = _labels(args)
         return lambda: cls(args, labels)
+
+    @classmethod
+    def stated(cls, args: Any, config: Config) -> Stated:
+        """State the threshold, and a digest of the labels."""
+        return {**numbers_of(args), "labels": short_digest(_labels(args))}
 
     def on_open(self, context: SessionContext) -> None:
         """Look at what the client tells of its camera."""
@@ -154,6 +161,10 @@ def _print(estimate: Estimate) -> Print | None:
     if estimate.face is None or estimate.quality is None:
         return None
     return (estimate.width, estimate.height, estimate.face, estimate.quality)
+
+
+def _labels(args: VirtualCameraArgs) -> tuple[str, ...]:
+    return _read(args.labelsPath) if args.labelsPath else LABELS
 
 
 def _read(path: str) -> tuple[str, ...]:

@@ -3,9 +3,11 @@
 // Usage: go run verify.go TOKEN SECRET          shared secret (HS256)
 //
 //	go run verify.go TOKEN --jwks URL      public key of the service (EdDSA)
+//	go run verify.go ... --policy FILE     JSON of the policy that you require
 package main
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -31,6 +33,31 @@ type Claims struct {
 	Exp      int64           `json:"exp"`
 	Jti      string          `json:"jti"`
 	Sid      string          `json:"sid"` // compare it with the session your kiosk began
+	Policy   Policy          `json:"policy"`
+}
+
+// Judged names what frames were judged by.
+type Judged struct{ Digest, Rules, Models string }
+
+// Policy is what the verdict was reached by.
+type Policy struct {
+	Judged
+	Others  []Judged // what other frames of the session were judged by, as before a reload
+	Plugins []struct {
+		Name string
+		Args map[string]any
+	}
+	Limits map[string]any
+}
+
+// Range is [least, most]; switches are 0 and 1.
+type Range [2]float64
+
+// Required is the policy that you ask for; what is left out is not checked.
+type Required struct {
+	Digest, Rules, Models []string // those allowed
+	Plugins               map[string]map[string]Range
+	Limits                map[string]Range
 }
 
 type header struct {
@@ -79,6 +106,59 @@ func (v *Verifier) Verify(token string) (*Claims, error) {
 		return nil, errors.New("the token was used before")
 	}
 	return &claims, nil
+}
+
+// Check returns an error for a verdict that was reached by a laxer policy.
+func (r *Required) Check(policy *Policy) error {
+	for _, judged := range append(policy.Others, policy.Judged) { // all must be yours
+		switch {
+		case r.Digest != nil && !contains(r.Digest, judged.Digest):
+			return errors.New("another policy: digest")
+		case r.Rules != nil && !contains(r.Rules, judged.Rules):
+			return errors.New("another policy: rules")
+		case r.Models != nil && !contains(r.Models, judged.Models):
+			return errors.New("another policy: models")
+		}
+	}
+	plugins := map[string]map[string]any{}
+	for _, plugin := range policy.Plugins {
+		plugins[plugin.Name] = plugin.Args
+	}
+	for name, ranges := range r.Plugins {
+		args, on := plugins[name]
+		if !on {
+			return fmt.Errorf("another policy: %s was off", name)
+		}
+		if err := checkRanges(name, args, ranges); err != nil {
+			return err
+		}
+	}
+	return checkRanges("limits", policy.Limits, r.Limits)
+}
+
+func checkRanges(name string, values map[string]any, ranges map[string]Range) error {
+	for key, span := range ranges {
+		value, isNumber := values[key].(float64)
+		if on, isSwitch := values[key].(bool); isSwitch {
+			isNumber = true
+			if on {
+				value = 1
+			}
+		}
+		if !isNumber || value < span[0] || value > span[1] {
+			return fmt.Errorf("another policy: %s %s", name, key)
+		}
+	}
+	return nil
+}
+
+func contains(allowed []string, text string) bool {
+	for _, one := range allowed {
+		if one == text {
+			return true
+		}
+	}
+	return false
 }
 
 func (v *Verifier) takeOnce(jti string, exp, now int64) bool {
@@ -139,12 +219,33 @@ func publicKeys(url string) func(string, []byte, []byte) bool {
 	}
 }
 
+func readPolicy(words []string) (*Required, error) {
+	var required Required
+	if len(words) < 2 || words[len(words)-2] != "--policy" {
+		return &required, nil
+	}
+	text, err := os.ReadFile(words[len(words)-1])
+	if err != nil {
+		return nil, err
+	}
+	reader := json.NewDecoder(bytes.NewReader(text))
+	reader.DisallowUnknownFields() // a misspelled key would leave its check out
+	return &required, reader.Decode(&required)
+}
+
 func main() {
 	verifier := &Verifier{Algorithm: "HS256", Check: sharedSecret(os.Args[2])}
 	if os.Args[2] == "--jwks" {
 		verifier = &Verifier{Algorithm: "EdDSA", Check: publicKeys(os.Args[3])}
 	}
-	claims, err := verifier.Verify(os.Args[1])
+	required, err := readPolicy(os.Args)
+	var claims *Claims
+	if err == nil {
+		claims, err = verifier.Verify(os.Args[1])
+	}
+	if err == nil {
+		err = required.Check(&claims.Policy)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "refused:", err)
 		os.Exit(1)

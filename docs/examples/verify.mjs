@@ -2,8 +2,10 @@
 //
 // Usage: node verify.mjs TOKEN SECRET          shared secret (HS256, HS384, HS512)
 //        node verify.mjs TOKEN --jwks URL      public key of the service (RS256, ES256, EdDSA)
+//        node verify.mjs ... --policy FILE     JSON of the policy that you require
 
 import crypto from "node:crypto";
+import fs from "node:fs";
 
 const ISSUER = "lunapass";
 const HASH = { HS256: "sha256", HS384: "sha384", HS512: "sha512", RS256: "sha256", ES256: "sha256" };
@@ -46,6 +48,33 @@ export async function verify(token, key, algorithms) {
   return claims; // compare claims.sid with the session your kiosk began
 }
 
+/** Throws for a verdict that was reached by a laxer policy. */
+export function checkPolicy(claims, required) {
+  const known = ["digest", "rules", "models", "plugins", "limits"];
+  const unknown = Object.keys(required).filter((key) => !known.includes(key));
+  if (unknown.length) throw new Error(`the policy that you require has unknown keys: ${unknown}`);
+  const policy = claims.policy ?? {};
+  // Frames before a reload may have been judged by other rules: all must be yours.
+  for (const judged of [policy, ...(policy.others ?? [])])
+    for (const key of ["digest", "rules", "models"])
+      if (required[key] && !required[key].includes(judged[key]))
+        throw new Error(`another policy: ${key}`);
+  for (const [name, ranges] of Object.entries(required.plugins ?? {})) {
+    const plugin = (policy.plugins ?? []).find((plugin) => plugin.name === name);
+    if (!plugin) throw new Error(`another policy: ${name} was off`);
+    checkRanges(name, plugin.args, ranges);
+  }
+  checkRanges("limits", policy.limits ?? {}, required.limits ?? {});
+}
+
+/** Holds each value to its [least, most]; switches are 0 and 1. */
+function checkRanges(name, values, ranges) {
+  for (const [key, [least, most]] of Object.entries(ranges)) {
+    const value = ["number", "boolean"].includes(typeof values[key]) ? Number(values[key]) : NaN;
+    if (!(least <= value && value <= most)) throw new Error(`another policy: ${name} ${key}`);
+  }
+}
+
 async function publicKey(url, kid) {
   const { keys } = await (await fetch(url)).json();
   const found = keys.find((key) => kid === undefined || key.kid === kid);
@@ -54,13 +83,17 @@ async function publicKey(url, kid) {
 }
 
 if (import.meta.url === `file://${process.argv[1]}`) {
-  const [token, first, url] = process.argv.slice(2);
+  const words = process.argv.slice(2);
+  const required = words.at(-2) === "--policy" ? JSON.parse(fs.readFileSync(words.at(-1))) : {};
+  const [token, first, url] = words;
   const [key, algorithms] =
     first === "--jwks"
       ? [(kid) => publicKey(url, kid), ["RS256", "ES256", "EdDSA"]]
       : [() => first, ["HS256", "HS384", "HS512"]];
   try {
-    console.log("accepted, session", (await verify(token, key, algorithms)).sid);
+    const claims = await verify(token, key, algorithms);
+    checkPolicy(claims, required);
+    console.log("accepted, session", claims.sid);
   } catch (error) {
     console.error(`refused: ${error.message}`);
     process.exit(1);

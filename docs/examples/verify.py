@@ -2,8 +2,10 @@
 
 Usage: python verify.py TOKEN SECRET            shared secret (HS256, HS384, HS512)
        python verify.py TOKEN --jwks URL        public key of the service (RS256, ES256, EdDSA)
+       python verify.py ... --policy FILE       JSON of the policy that you require
 """
 
+import json
 import sys
 import time
 
@@ -36,13 +38,44 @@ def verify(token, key, algorithms):
     return claims  # compare claims["sid"] with the session your kiosk began
 
 
+def check_policy(claims, required):
+    """Raise jwt.InvalidTokenError for a verdict that was reached by a laxer policy."""
+    if unknown := required.keys() - {"digest", "rules", "models", "plugins", "limits"}:
+        raise ValueError(f"the policy that you require has unknown keys: {sorted(unknown)}")
+    policy = claims.get("policy") or {}
+    # Frames before a reload may have been judged by other rules: all must be yours.
+    for judged in [policy, *policy.get("others", [])]:
+        for key in ("digest", "rules", "models"):
+            if key in required and judged.get(key) not in required[key]:
+                raise jwt.InvalidTokenError(f"another policy: {key}")
+    plugins = {plugin["name"]: plugin["args"] for plugin in policy.get("plugins", [])}
+    for name, ranges in required.get("plugins", {}).items():
+        if name not in plugins:
+            raise jwt.InvalidTokenError(f"another policy: {name} was off")
+        check_ranges(name, plugins[name], ranges)
+    check_ranges("limits", policy.get("limits", {}), required.get("limits", {}))
+
+
+def check_ranges(name, values, ranges):
+    """Hold each value to its [least, most]; switches are 0 and 1."""
+    for key, (least, most) in ranges.items():
+        if not isinstance(values.get(key), int | float) or not least <= values[key] <= most:
+            raise jwt.InvalidTokenError(f"another policy: {name} {key}")
+
+
 if __name__ == "__main__":
     token, *rest = sys.argv[1:]
+    required = {}
+    if "--policy" in rest:
+        with open(rest.pop()) as file:
+            required = json.load(file)
     if rest[0] == "--jwks":
         key, algorithms = jwt.PyJWKClient(rest[1]).get_signing_key_from_jwt(token).key, PUBLIC_KEYS
     else:
         key, algorithms = rest[0], SECRETS
     try:
-        print("accepted, session", verify(token, key, algorithms)["sid"])
-    except jwt.InvalidTokenError as error:
+        claims = verify(token, key, algorithms)
+        check_policy(claims, required)
+        print("accepted, session", claims["sid"])
+    except (jwt.InvalidTokenError, ValueError) as error:
         sys.exit(f"refused: {error}")

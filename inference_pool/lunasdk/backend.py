@@ -9,6 +9,7 @@ from inference_pool.lunasdk.detection import Detector, SdkFace
 from inference_pool.lunasdk.engine import Engine, optional_value, value_of
 from shared.config import Config
 from shared.config_manual import FaceEngineSection
+from shared.digests import short_digest
 from shared.errors import EstimationError
 from shared.estimation import (
     Capabilities,
@@ -38,8 +39,6 @@ class LunaSdkBackend:
         StartupError: the SDK cannot be opened, or lacks a model or a licence feature.
     """
 
-    capabilities = Capabilities(passive_liveness=True, descriptor=False, name="LUNA SDK")
-
     def __init__(self, settings: FaceEngineSection) -> None:
         engine = Engine(settings)
         self._module = engine.module
@@ -56,6 +55,13 @@ class LunaSdkBackend:
         self._eyes = engine.create("createEyeEstimator")
         self._glasses = engine.create("createGlassesEstimator")
         self._liveness = engine.create("createLivenessOneShotRGBEstimator")
+        signs = (settings.yawSign, settings.pitchSign, settings.rollSign)
+        self.capabilities = Capabilities(
+            passive_liveness=True,
+            descriptor=False,
+            name="LUNA SDK",
+            models=short_digest(["lunasdk", engine.identity, signs]),
+        )
 
     @classmethod
     def from_config(cls, config: Config) -> LunaSdkBackend:

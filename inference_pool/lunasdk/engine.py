@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from shared.config_manual import FaceEngineSection
+from shared.digests import short_digest
 from shared.errors import EstimationError, StartupError
 
 MODULE = "FaceEngine"
@@ -26,6 +27,8 @@ class Engine:
 
     Attributes:
         module: the FaceEngine module.
+        identity: digest of the names and sizes of the data files; their content comes to gigabytes,
+            which each worker would have to read at its start.
 
     Raises:
         StartupError: bindings, data or licence are missing or refused; one line says which.
@@ -40,6 +43,13 @@ class Engine:
         except RuntimeError as error:
             raise StartupError(f"[FACEENGINE] sdkDataPath {data}: {error}") from error
         self._activate(licence)
+        self.identity = short_digest(
+            [
+                [str(file.relative_to(data)), file.stat().st_size]
+                for file in sorted(data.rglob("*"))
+                if file.is_file()
+            ]
+        )
 
     def _activate(self, licence: Path) -> None:
         """Activate the licence; the answer is a bool in old bindings, a result in new ones."""

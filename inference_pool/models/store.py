@@ -85,6 +85,8 @@ class ModelStore:
     Attributes:
         kind: which of the manifest's sets the directory holds.
         passive_liveness: whether the set can tell a live face from a picture of one.
+        loaded: SHA-256 of each file that was asked for so far, by its role; a variant goes by its
+            original, with which it computes the same.
 
     Raises:
         ModelError: a required file is missing, or the provider cannot be used.
@@ -104,6 +106,7 @@ class ModelStore:
         self.kind = find_kind(self._directory, manifest)
         self._models = manifest.models(self.kind)
         self._sessions: dict[str, Session] = {}
+        self.loaded: dict[str, str] = {}
         self.passive_liveness = all(self.available(role) for role in _PASSIVE)
         self._on_cpu = self._unable()
         self._require_files()
@@ -121,6 +124,7 @@ class ModelStore:
         spec = self._spec(role)
         path = self._directory / spec.file
         read_verified(path, spec.sha256, role)
+        self.loaded[role] = spec.sha256
         return path
 
     def session(self, role: str) -> Session:
@@ -131,7 +135,9 @@ class ModelStore:
                 runtime cannot load it.
         """
         if role not in self._sessions:
-            self._sessions[role] = self._load(self._spec(role))
+            spec = self._spec(role)
+            self._sessions[role] = self._load(spec)
+            self.loaded[role] = spec.sha256
         return self._sessions[role]
 
     def provider(self, role: str) -> str:

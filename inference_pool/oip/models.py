@@ -29,6 +29,10 @@ class RemoteModels:
     Args:
         config: the configuration.
 
+    Attributes:
+        loaded: what the servers said of each model at the start, by its role; the hash of the
+            file that is read here.
+
     Raises:
         ModelError: a required model is not served.
     """
@@ -40,6 +44,7 @@ class RemoteModels:
         self._directory = Path(config.MODELS.directory)
         self._endpoints = Endpoints(config.OIP)
         self._sessions: dict[str, RemoteSession] = {}
+        self.loaded: dict[str, str] = {}
         for role, spec in load_manifest().reference.items():
             if role != GEOMETRY:
                 self._look_up(role, required=spec.required)
@@ -68,6 +73,7 @@ class RemoteModels:
         spec = load_manifest().reference[role]
         path = self._directory / spec.file
         read_verified(path, spec.sha256, role)
+        self.loaded[role] = spec.sha256
         return path
 
     def session(self, role: str) -> RemoteSession:
@@ -78,6 +84,7 @@ class RemoteModels:
         """
         if role not in self._sessions:
             raise ModelError(f"model {role}: [OIP] does not serve it")
+        self.loaded[role] = self._sessions[role].identity
         return self._sessions[role]
 
 

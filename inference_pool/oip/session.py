@@ -10,6 +10,7 @@ from tritonclient.grpc import InferenceServerClient, InferInput, InferRequestedO
 
 from inference_pool.models.session import Described, Floats, Port
 from inference_pool.oip.endpoints import Endpoints
+from shared.digests import short_digest
 from shared.errors import EstimationError
 
 
@@ -21,6 +22,10 @@ class RemoteSession(Described):
         model: name of the model there.
         version: its version; empty leaves the choice to the server.
 
+    Attributes:
+        identity: digest of what the server says of the model: name, versions, platform, inputs and
+            outputs. Its weights are not known here.
+
     Raises:
         EstimationError: no server describes the model.
     """
@@ -31,6 +36,9 @@ class RemoteSession(Described):
         self._version = version
         described = endpoints.ask(self._describe)
         super().__init__(_ports(described.inputs), _ports(described.outputs))
+        versions = version or sorted(described.versions)
+        ports = [[port.name, port.shape] for port in (*self._inputs, *self._outputs)]
+        self.identity = short_digest([model, versions, described.platform, ports])
 
     def run(self, names: Sequence[str] | None, feed: dict[str, Floats]) -> list[Floats]:
         """Run the model on one batch.

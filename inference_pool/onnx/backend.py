@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -21,7 +23,8 @@ from inference_pool.onnx.mesh import FaceMesh
 from inference_pool.onnx.mouth import MouthState
 from inference_pool.onnx.pose import PoseSolver
 from inference_pool.onnx.quality import FaceQuality
-from shared.config import Config
+from shared.config import ChecksSection, Config
+from shared.digests import short_digest
 from shared.errors import EstimationError
 from shared.estimation import (
     Capabilities,
@@ -50,6 +53,10 @@ class Models(Protocol):
     @property
     def passive_liveness(self) -> bool:
         """Whether the set can tell a live face from a picture of one."""
+
+    @property
+    def loaded(self) -> Mapping[str, str]:
+        """What identifies each model that was asked for so far, by its role."""
 
     def available(self, role: str) -> bool:
         """Tell whether the set has this role."""
@@ -102,6 +109,7 @@ class OnnxBackend:
             passive_liveness=self._liveness is not None,
             descriptor=self._descriptor is not None,
             name=f"onnx, {models.kind} models",
+            models=short_digest(models.loaded),
         )
 
     @classmethod
@@ -121,6 +129,13 @@ class OnnxBackend:
             use_glasses=section.glasses,
             look_for_moire=config.CHECKS.moire > 0,
         )
+
+    def with_checks(self, checks: ChecksSection) -> OnnxBackend:
+        """Return a backend with the same networks and other settings of ``[CHECKS]``."""
+        twin = copy.copy(self)
+        twin._eyes = self._eyes.with_threshold(checks.eyeOpen)
+        twin._look_for_moire = checks.moire > 0
+        return twin
 
     @property
     def capabilities(self) -> Capabilities:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,12 @@ class EyeOpenness:
         self._network = Network(session, (SIZE, SIZE), rgb=True, scale=1 / 255) if session else None
         self._crop: Image = np.empty((SIZE, SIZE, 4), np.uint8)
         self._open_from = open_from
+
+    def with_threshold(self, open_from: float) -> EyeOpenness:
+        """Return a measure with the same network and another threshold."""
+        twin = copy.copy(self)
+        twin._open_from = open_from
+        return twin
 
     def measure(self, image: Image, mesh: Points, *, careful: bool) -> Eyes:
         """Measure both eyes.

@@ -69,6 +69,29 @@ def show(defaults: bool, file: Path | None, form: str) -> None:
 
 
 @command.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+def policy(file: Path | None) -> None:
+    """Print the claim 'policy' that tokens carry under FILE, as JSON.
+
+    Without FILE, that of the configuration that a start would take. The models are loaded, for
+    their digest is part of it. A relying party compares a token's claim with this one.
+    """
+    import numpy as np
+
+    from aggregator.plugins.registry import Registry
+    from aggregator.policy import Basis
+    from inference_pool.backends import load_backend
+    from inference_pool.worker import make_estimator
+    from shared.estimation import Profile
+
+    config = load(file)
+    estimator = make_estimator(load_backend(config), config)
+    estimate = estimator.estimate(np.zeros((480, 640, 3), np.uint8), Profile.PASSIVE)
+    claim = Registry(config).policy.claim([Basis.of(estimate)])
+    click.echo(json.dumps(claim, indent=2))
+
+
+@command.command()
 def docs() -> None:
     """Print the reference of all keys in Markdown."""
     from lunapass.config_reference import reference

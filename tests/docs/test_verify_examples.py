@@ -1,9 +1,10 @@
-"""The examples of the integration guide really tell good tokens from bad ones."""
+"""The examples of the integration guide really tell good tokens from bad and lax ones."""
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from aggregator.plugins.registry import Registry
+from aggregator.policy import Basis
 from shared.config_manual import JwtSection
 from shared.signing import Signer
+from tests.support.judge import plugin_config
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 SECRET = "0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -89,6 +93,97 @@ def test_a_bad_token_is_refused(verify: Run, spoilt: Callable[[], str]) -> None:
     answer = verify(spoilt(), SECRET)
     assert answer.returncode == 1
     assert "refused" in answer.stderr
+
+
+STRICT = {"FaceMatcher": None, "AggregateLiveness": {"framesCount": 5}}
+OURS, OTHER = Basis("a" * 16, "b" * 16), Basis("c" * 16, "b" * 16)
+REQUIRED: dict[str, Any] = {
+    "rules": [OURS.rules],
+    "models": ["0" * 16, OURS.models],
+    "plugins": {
+        "FaceMatcher": {"similarity": [0.5, 1]},
+        "AggregateLiveness": {"framesCount": [5, 1000], "earlyDecision": [0, 0]},
+    },
+    "limits": {"maxLivenessAttempts": [1, 30]},
+}
+
+
+def policy(plugins: dict[str, Any] = STRICT, *bases: Basis, attempts: int = 20) -> dict[str, Any]:
+    """The claim that the service writes under a configuration."""
+    config = plugin_config(plugins, LIVENESS={"maxLivenessAttempts": attempts})
+    return Registry(config).policy.claim(bases or [OURS])
+
+
+@pytest.fixture
+def verify_policy(verify: Run, tmp_path: Path) -> Run:
+    """Verify a token against a required policy."""
+
+    def run(token: str, required: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+        file = tmp_path / "policy.json"
+        file.write_text(json.dumps(required))
+        return verify(token, SECRET, "--policy", str(file))
+
+    return run
+
+
+def test_a_token_of_the_required_policy_is_accepted(verify_policy: Run) -> None:
+    """By its digest, or by its parts."""
+    token = sign(claims(policy=policy()))
+    for required in ({"digest": ["0" * 64, policy()["digest"]]}, REQUIRED):
+        answer = verify_policy(token, required)
+        assert answer.returncode == 0, answer.stderr
+
+
+def test_both_policies_around_a_reload_can_be_required(verify_policy: Run) -> None:
+    """A session that saw a reload names both; each has to be one of the required."""
+    both = {"digest": [policy(STRICT, basis)["digest"] for basis in (OURS, OTHER)]}
+    answer = verify_policy(sign(claims(policy=policy(STRICT, OTHER, OURS))), both)
+    assert answer.returncode == 0, answer.stderr
+
+
+LAX = {
+    "no policy stated": None,
+    "plugin off": policy({"AggregateLiveness": {"framesCount": 5}}),
+    "too few frames": policy({**STRICT, "AggregateLiveness": {"framesCount": 4}}),
+    "switch on": policy({**STRICT, "AggregateLiveness": {"framesCount": 5, "earlyDecision": True}}),
+    "another face may do": policy({**STRICT, "FaceMatcher": {"similarity": 0.1}}),
+    "no bound on attempts": policy(attempts=-1),
+    "other rules": policy(STRICT, OTHER),
+    "other rules before a reload": policy(STRICT, OTHER, OURS),
+}
+
+
+@pytest.mark.parametrize("lax", LAX.values(), ids=LAX)
+def test_a_token_of_a_lax_policy_is_refused(verify_policy: Run, lax: dict[str, Any] | None) -> None:
+    """Its signature is good: the policy alone tells."""
+    token = sign(claims(policy=lax))
+    for required in ({"digest": [policy()["digest"]]}, REQUIRED):
+        answer = verify_policy(token, required)
+        assert answer.returncode == 1
+        assert "another policy" in answer.stderr
+
+
+def test_a_forged_policy_is_refused(verify_policy: Run) -> None:
+    """The strict policy in place of the lax one breaks the signature."""
+    header, _, signature = sign(claims(policy=LAX["plugin off"])).split(".")
+    payload = json.dumps(claims(policy=policy())).encode()
+    forged = f"{header}.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.{signature}"
+    answer = verify_policy(forged, REQUIRED)
+    assert answer.returncode == 1
+    assert "ignature" in answer.stderr
+
+
+def test_a_misspelled_requirement_is_refused(verify_policy: Run) -> None:
+    """A key that the program does not know would leave its check out."""
+    assert verify_policy(sign(claims(policy=policy())), {"digests": []}).returncode == 1
+
+
+def test_the_guides_required_policy_can_be_read(verify_policy: Run) -> None:
+    """The JSON in the guide has the shape that the programs take."""
+    text = (EXAMPLES.parent / "integration.md").read_text()
+    (block,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    answer = verify_policy(sign(claims(policy=policy())), json.loads(block))
+    assert "another policy: rules" in answer.stderr  # those of the guide are an example
 
 
 @pytest.fixture

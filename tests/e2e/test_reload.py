@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
@@ -26,21 +25,6 @@ def service() -> Iterator[Service]:
         yield started
 
 
-async def reload(service: Service, addition: str) -> None:
-    """Add to the configuration, and have it read."""
-    config = service.directory / "config.toml"
-    config.write_text(f"{config.read_text()}\n{addition}")
-    roles = 3
-    done = service.directory / "log"
-    before = done.read_text().count("reloaded")
-    service.process.send_signal(signal.SIGHUP)
-    for _ in range(200):
-        if done.read_text().count("reloaded") >= before + roles:
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("not every role has read the configuration again")
-
-
 async def show(client: Client) -> Answer:
     await client.send_frame(stamped_jpeg(1, LIVE))
     return await client.receive()
@@ -55,7 +39,7 @@ async def refused(client: Client) -> None:
 async def test_running_sessions_keep_their_plugins(service: Service) -> None:
     """A plugin that is turned on is asked in the sessions that begin from now on."""
     async with Client(service.url) as before:
-        await reload(service, SEVERAL)
+        await service.reload(SEVERAL)
         async with Client(service.url) as after:
             assert [(await show(after)).body["isOk"] for _ in range(3)] == [False, False, True]
             assert (await after.receive()).body["isOk"]
@@ -73,14 +57,14 @@ args.password = "first"
 async def test_a_password_is_changed(service: Service) -> None:
     """For whoever connects from now on; the old one is worth nothing, a session goes on."""
     async with Client(service.url) as before:
-        await reload(service, PASSWORD)
+        await service.reload(PASSWORD)
         with pytest.raises(InvalidStatus, match="401"):
             await Client(service.url).__aenter__()
         async with Client(service.url, username="kiosk", password="first"):
             pass
         config = service.directory / "config.toml"
         config.write_text(config.read_text().replace('"first"', '"second"'))
-        await reload(service, "")
+        await service.reload("")
         with pytest.raises(InvalidStatus, match="401"):
             await Client(service.url, username="kiosk", password="first").__aenter__()
         async with Client(service.url, username="kiosk", password="second"):
@@ -106,7 +90,7 @@ async def test_a_death_after_a_reload_is_told(service: Service) -> None:
         kill()
         await refused(client)
         assert told() == []
-        await reload(service, SEVERAL)
+        await service.reload(SEVERAL)
         kill()
         await refused(client)
         kill()
@@ -120,7 +104,7 @@ async def test_a_death_after_a_reload_is_told(service: Service) -> None:
 async def test_thresholds_count_from_the_next_frame(service: Service) -> None:
     """Also for a running session; a faulty file after that changes nothing."""
     async with Client(service.url) as client:
-        await reload(service, "[LIVENESS.THRESHOLDS]\nfaceWidth = 300\n")
+        await service.reload("[LIVENESS.THRESHOLDS]\nfaceWidth = 300\n")
         assert (await show(client)).body["errors"] == [12]
-        await reload(service, "[NO_SUCH_SECTION]\n")
+        await service.reload("[NO_SUCH_SECTION]\n")
         assert (await show(client)).body["errors"] == [12]

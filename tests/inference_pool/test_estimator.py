@@ -206,3 +206,25 @@ def test_every_step_that_ran_is_timed() -> None:
     result = estimate(RecordingBackend(failing="head_pose"))
     assert list(result.timings) == ["decode", "faces", "quality", "position", "head_pose"]
     assert all(ms >= 0 for ms in result.timings.values())
+
+
+def test_an_estimate_names_the_rules_and_models_that_judged() -> None:
+    """So that what the token states is what the worker did, whatever the aggregator believes."""
+    lax = Rules(ThresholdsSection(livenessScore=0.0))
+    named = RecordingBackend(capabilities=Capabilities(True, True, "fixed", models="f" * 16))
+    for rules in (Rules(), lax):
+        for faces in ([], [GOOD_FACE]):
+            named.faces = faces
+            judged = estimate(named, rules=rules)
+            assert (judged.rules, judged.models) == (rules.digest, "f" * 16)
+    assert Rules().digest != lax.digest
+
+
+def test_a_backend_without_a_digest_is_named_by_itself() -> None:
+    """By its class and name, so that no frame is judged by nothing."""
+    plain, other = (
+        estimate(RecordingBackend(capabilities=Capabilities(True, True, name))).models
+        for name in ("one", "another")
+    )
+    assert len(plain) == 16
+    assert plain != other

@@ -124,6 +124,21 @@ def test_show_refuses_defaults_of_a_file():
     assert "exclude each other" in result.stderr
 
 
+def test_policy_is_the_claim_of_the_tokens(tmp_path):
+    """As JSON, with the digest to pin; it needs no key, and a lax file has another digest."""
+    file = tmp_path / "file.toml"
+    backend = '[WORKERS]\nbackend = "tests.support.stamp:StampBackend"\n'
+    rules = "[LIVENESS.THRESHOLDS]\nyaw = 90\n"
+    plugin = "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n"
+    digests = set()
+    for addition in ("", rules, plugin):
+        file.write_text(backend + addition)
+        claim = json.loads(run("policy", file).stdout)
+        assert set(claim) == {"digest", "rules", "models", "plugins", "limits", "version"}
+        digests.add(claim["digest"])
+    assert len(digests) == 3
+
+
 def test_key_is_new_and_long_enough():
     """Each key is another and passes the rules for every HS algorithm."""
     keys = {run("key").stdout.strip() for _ in range(3)}

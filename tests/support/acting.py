@@ -11,6 +11,7 @@ from aggregator.effects.events import Event
 from aggregator.entry import Entry, Pending
 from aggregator.plugins.base import Question
 from aggregator.plugins.registry import Registry
+from aggregator.policy import UNKNOWN, Basis
 from aggregator.session import Outcome, Session
 from aggregator.verdict import VerdictWriter
 from loadtest.look import Look
@@ -118,6 +119,7 @@ def play(
     outside: Outside = lambda number: None,
     restarts: Collection[int] = (),
     blur: Collection[int] = (),
+    basis: Callable[[int], Basis] = lambda number: UNKNOWN,
 ) -> Played:
     """Play a session at the level of the fold until it ends or time is over.
 
@@ -131,13 +133,15 @@ def play(
         outside: answers questions.
         restarts: numbers of frames during which the aggregator dies and is fed its log again.
         blur: numbers of frames that are blurred.
+        basis: what the frame of a number is judged by.
     """
     opened = Open("", SESSION, 1000.0, seed, bytes(32))
     registry = Registry(config)
     writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
 
     def begin() -> Entry:
-        return Entry(Session(opened, registry.plugins(), config.LIVENESS), b"")
+        plugins = registry.plugins()
+        return Entry(Session(opened, plugins, config.LIVENESS, registry.policy), b"")
 
     entry = begin()
     played = Played(entry.session)
@@ -148,6 +152,8 @@ def play(
         estimate = seen(director(now, codes), profile, number=number, passive=passive)
         if number in blur:
             estimate = replace(estimate, errors=(Code.BLURRED,), stage=Stage.QUALITY)
+        rules, models = basis(number)
+        estimate = replace(estimate, rules=rules, models=models)
         judge = Judged(number, 1000.0 + now, encode(estimate))
         step = _fold(entry, judge, estimate, b"picture %d" % number, replay=False)
         if number in restarts:  # whether or not a question is open

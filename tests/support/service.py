@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -60,6 +61,16 @@ class Service:
         """Value of a series without labels, or the sum over its labels."""
         lines = self.get("/metrics").text.splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith(name))
+
+    async def reload(self, addition: str, roles: int = 3, seconds: float = 60) -> None:
+        """Add to the configuration, and have every role read it."""
+        config, log = self.directory / "config.toml", self.directory / "log"
+        config.write_text(f"{config.read_text()}\n{addition}")
+        before = log.read_text().count("reloaded")
+        self.process.send_signal(signal.SIGHUP)
+        async with asyncio.timeout(seconds):
+            while log.read_text().count("reloaded") < before + roles:  # noqa: ASYNC110  a file
+                await asyncio.sleep(0.05)
 
     def end(self) -> None:
         """Ask the service to end, and wait for it."""

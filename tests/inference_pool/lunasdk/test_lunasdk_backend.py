@@ -189,3 +189,12 @@ def test_bindings_that_do_not_load_are_one_line(sdk: dict[str, Any]) -> None:
             load_backend(Config.model_validate(values))
     finally:
         sys.path[:] = before
+
+
+def test_models_are_named_by_the_data(load: Callable[..., Any], sdk: dict[str, Any]) -> None:
+    """By names and sizes of its files, and by the signs of the angles."""
+    first = load().capabilities.models
+    assert (len(first), load().capabilities.models) == (16, first)
+    assert load(yawSign=-1).capabilities.models != first
+    (Path(sdk["sdkDataPath"]) / "other.plan").write_bytes(b"weights")
+    assert load().capabilities.models != first

@@ -23,6 +23,17 @@ def test_whole_reference_set(tmp_path, manifest, fill):
         assert store.session(role).get_inputs()[0].name == "x"
 
 
+def test_what_was_loaded_is_named_by_its_hash(tmp_path, manifest, fill):
+    """Only what was asked for; a variant counts as the model that it computes like."""
+    store = ModelStore(fill(tmp_path), manifest=manifest)
+    assert store.loaded == {}
+    store.session("detector")
+    store.path("liveness_v2")
+    assert store.loaded == {
+        role: manifest.reference[role].sha256 for role in ("detector", "liveness_v2")
+    }
+
+
 def test_session_is_single_threaded(tmp_path, manifest, fill):
     """One thread, sequential, no spinning; a role is loaded once."""
     store = ModelStore(fill(tmp_path), manifest=manifest)

@@ -66,6 +66,8 @@ def test_it_measures_what_the_files_measure(
     assert there.head_pose is not None
     assert here.head_pose is not None
     assert there.head_pose.yaw == pytest.approx(here.head_pose.yaw, abs=0.01)
+    assert len(there.models) == 16
+    assert there.models != here.models  # the servers do not tell what is in their files
 
 
 def test_another_endpoint_answers(server: Server, models_directory: Path, portrait: Image) -> None:

@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from inference_pool.estimator import Estimator
+from inference_pool.models.manifest import load_manifest
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
+from inference_pool.worker import make_estimator
 from shared.checks import Rules
 from shared.codes import Code
+from shared.config import Config
 from shared.estimation import Backend, Image, Profile, Stage
 
 RULES = Rules()
@@ -94,3 +97,35 @@ def test_capabilities_follow_the_models(models: ModelStore) -> None:
     assert backend.capabilities.passive_liveness
     assert backend.capabilities.descriptor == models.available("descriptor")
     assert "reference" in backend.capabilities.name
+
+
+def test_models_are_named_by_their_hashes(models_directory: Path) -> None:
+    """By those in use: without the glasses model the digest is another; variants change nothing."""
+
+    def digest(**settings: object) -> str:
+        section = {"directory": str(models_directory), "provider": "cpu", **settings}
+        config = Config.model_validate({"MODELS": section})
+        return OnnxBackend.from_config(config).capabilities.models
+
+    whole = digest()
+    assert len(whole) == 16
+    assert digest(rewritePrelu=False) == whole
+    if (models_directory / load_manifest().reference["glasses"].file).is_file():
+        assert digest(glasses=False) != whole
+
+
+def test_a_reload_of_the_checks_is_followed(backend: OnnxBackend, portrait: Image) -> None:
+    """Worker and estimate name one set of rules, so the backend's own must change with them."""
+    strict = Config.model_validate({"CHECKS": {"eyeOpen": 0.9, "moire": 5.0}})
+    before, after = (
+        make_estimator(backend, config).estimate(portrait, Profile.PASSIVE)
+        for config in (Config(), strict)
+    )
+    assert before.ok
+    assert after.errors == (Code.EYES_CLOSED,)
+    seen = Config.model_validate({"CHECKS": {"moire": 100.0}})
+    measured = make_estimator(backend, seen).estimate(portrait, Profile.PASSIVE).liveness
+    assert measured is not None
+    assert measured.moire > 0
+    again = make_estimator(backend, Config()).estimate(portrait, Profile.PASSIVE)
+    assert (again.eyes, again.liveness) == (before.eyes, before.liveness)

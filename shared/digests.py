@@ -1,0 +1,38 @@
+"""Digests of settings: equal settings have equal digests, in every process and on every machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+SHORT = 16
+"""Hexadecimal digits of a short digest. 64 bits tell settings apart, but they prove nothing against
+an operator who looks for two settings with one digest."""
+
+
+def canonical(value: Any) -> bytes:
+    """Write a value as JSON in one way only: sorted keys, no blanks, ASCII.
+
+    Args:
+        value: JSON values, or what reads well as text: a pydantic secret is written as asterisks,
+            a set as a sorted list.
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_as_json)
+    return text.encode("ascii")
+
+
+def digest(value: Any) -> str:
+    """Return the SHA-256 of a value's canonical JSON, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical(value)).hexdigest()
+
+
+def short_digest(value: Any) -> str:
+    """Return the first 16 digits of ``digest``."""
+    return digest(value)[:SHORT]
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    return str(value)

@@ -1,0 +1,284 @@
+"""The token's claim ``policy``: true, short, without secrets, and the same in a replay."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from pydantic import BaseModel, SecretStr
+
+from aggregator.plugins.base import Plugin
+from aggregator.plugins.registry import Registry
+from aggregator.policy import MAX_OTHERS, UNKNOWN, Basis
+from aggregator.session import Outcome, Session
+from aggregator.verdict import VerdictWriter
+from loadtest.look import Look
+from shared import __version__
+from shared.checks import Rules
+from shared.codes import Code
+from shared.config import ChecksSection, Config
+from shared.config_manual import ThresholdsSection
+from shared.errors import ConfigError
+from shared.estimation import Estimate
+from shared.messages import Open, decode_estimate, encode
+from shared.signing import Signer
+from tests.support.acting import play
+from tests.support.judge import KEY, SESSION, judging, live, plugin_config
+
+OLD, NEW = Basis("0" * 16, "a" * 16), Basis("1" * 16, "a" * 16)
+EVERY: dict[str, Any] = {
+    "FaceMatcher": {"similarity": 0.5},
+    "VirtualCameraChecker": {"threshold": 0.7},
+    "Bestshot": None,
+    "Luna3DescriptorQualityCheck": {
+        "connectionString": "http://luna.example:5000",
+        "authToken": "hunter2",
+        "descriptorQualityThreshold": 0.5,
+    },
+    "AggregateLiveness": {"framesCount": 1},
+    "ActiveLiveness": {"interactionsCount": 5},
+    "FileLogger": {"path": "/var/secret/LOGS"},
+    "VideoRedis": {"connectionString": "redis://:hunter2@redis.example"},
+    "Callbacks": {"url": "https://bank.example/", "key": "hunter2"},
+}
+
+
+def own(name: str) -> str:
+    return f"{__name__}:{name}"
+
+
+class Gate(Plugin):
+    class Args(BaseModel):
+        """A number and a secret."""
+
+        hours: tuple[int, int] = (8, 18)
+        password: SecretStr = SecretStr("")
+
+
+class Open24(Plugin):
+    @classmethod
+    def stated(cls, args: Any, config: Config) -> Any:
+        return {"hours": 24}
+
+
+class Chatty(Plugin):
+    @classmethod
+    def stated(cls, args: Any, config: Config) -> Any:
+        return {"text": "x" * 200}
+
+
+class NoJson(Plugin):
+    @classmethod
+    def stated(cls, args: Any, config: Config) -> Any:
+        return {"self": cls}
+
+
+def judged(config: Config, estimates: Sequence[Estimate]) -> dict[str, Any]:
+    """The claims of the token that these frames get."""
+    opened = Open("", SESSION, 1000.0, 7, bytes(32))
+    registry = Registry(config)
+    session = Session(opened, registry.plugins(), config.LIVENESS, registry.policy)
+    for seq, estimate in enumerate(estimates, 1):
+        packed = decode_estimate(encode(estimate))
+        outcome = session.fold(seq, 1000.0 + seq, packed, b"jpeg", replay=False)
+        assert isinstance(outcome, Outcome)
+    assert outcome.accepted
+    writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
+    return claims(writer.result(session, outcome))
+
+
+def claims(result: str) -> dict[str, Any]:
+    token = json.loads(result)["body"]["jwt"]
+    options: Any = {"verify_exp": False}
+    return jwt.decode(token, KEY, ["HS256"], issuer="lunapass", options=options)
+
+
+def by(basis: Basis, score: float = 0.9, **changes: Any) -> Estimate:
+    return live(score, rules=basis.rules, models=basis.models, **changes)
+
+
+def test_the_token_states_what_judged() -> None:
+    """Plugins in their order with their arguments, bounds, rules, models and version."""
+    plugins = {"AggregateLiveness": {"framesCount": 1}, "Bestshot": None}
+    config = plugin_config(plugins, LIVENESS={"maxLivenessAttempts": 9})
+    policy = judged(config, [by(NEW)])["policy"]
+    assert len(policy.pop("digest")) == 64
+    assert policy == {
+        "rules": NEW.rules,
+        "models": NEW.models,
+        "plugins": [
+            {"name": "Bestshot", "args": {}},
+            {
+                "name": "AggregateLiveness",
+                "args": {
+                    "framesCount": 1,
+                    "earlyDecision": False,
+                    "livenessScore": 0.5,
+                    "livenessQualityScore": 0.5,
+                },
+            },
+            {"name": "Result", "args": {}},
+        ],
+        "limits": {"maxAttempts": -1, "maxLivenessAttempts": 9},
+        "version": __version__,
+    }
+
+
+def test_the_claim_is_short_and_holds_no_secret() -> None:
+    """With every plugin, two of one's own and several reloads: no path, address or password."""
+    mine = {own("Gate"): {"password": "hunter2"}, own("Open24"): None}
+    policy = Registry(plugin_config(EVERY | mine)).policy
+    claim = policy.claim([Basis(str(n) * 16, "a" * 16) for n in range(9)])
+    text = json.dumps(claim, separators=(",", ":"))
+    assert len(text) < 1500
+    for secret in ("hunter2", "example", "/", "redis", "http"):
+        assert secret not in text
+    names = [plugin["name"] for plugin in claim["plugins"]]
+    assert not {"FileLogger", "VideoRedis", "Callbacks"} & set(names)
+
+
+def digest_of(plugins: dict[str, Any], **sections: Any) -> str:
+    claim = Registry(plugin_config(plugins, **sections)).policy.claim([NEW])
+    digest: str = claim["digest"]
+    return digest
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"AggregateLiveness": {"framesCount": 2}},
+        {"AggregateLiveness": {"framesCount": 3, "earlyDecision": True}},
+        {"AggregateLiveness": {"framesCount": 3}, "Bestshot": None},
+        {"AggregateLiveness": {"framesCount": 3}, own("Gate"): {}},
+        {},
+    ],
+)
+def test_another_policy_has_another_digest(other: dict[str, Any]) -> None:
+    """A plugin more or less, or another argument."""
+    assert digest_of(other) != digest_of({"AggregateLiveness": {"framesCount": 3}})
+
+
+def test_what_judges_nothing_changes_no_digest() -> None:
+    """Side effects, addresses and secrets do not judge; nor does the order in the file."""
+    quiet = {"Bestshot": None, "AggregateLiveness": None}
+    loud = {"AggregateLiveness": None, "Bestshot": None, "FileLogger": {"path": "/elsewhere"}}
+    assert digest_of(loud, LUNA_PASS={"JWT": {"key": "k" * 64}}) == digest_of(quiet)
+
+
+def test_thresholds_of_a_plugin_are_stated() -> None:
+    """AggregateLiveness compares the mean itself, with the thresholds its session began with."""
+    lax = {"THRESHOLDS": {"livenessScore": 0.0}}
+    assert digest_of({"Bestshot": {}}, LIVENESS=lax) == digest_of({"Bestshot": {}})
+    plugins: dict[str, Any] = {"AggregateLiveness": {}}
+    assert digest_of(plugins, LIVENESS=lax) != digest_of(plugins)
+    assert digest_of({}, LIVENESS={"maxAttempts": 3}) != digest_of({})
+
+
+def test_forbidden_labels_are_stated(tmp_path: Path) -> None:
+    """A list of labels of one's own by its content, not by its path."""
+    digests = []
+    for name, label in (("one", "obs"), ("two", "obs"), ("three", "obs\nmanycam")):
+        (tmp_path / name).write_text(label)
+        digests.append(digest_of({"VirtualCameraChecker": {"labelsPath": str(tmp_path / name)}}))
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_a_plugin_of_ones_own_is_stated_by_a_digest() -> None:
+    """Its arguments count, its secrets do not."""
+    assert digest_of({own("Gate"): {"hours": [9, 17]}}) != digest_of({own("Gate"): {}})
+    assert digest_of({own("Gate"): {"hours": [8, 18]}}) == digest_of({own("Gate"): {}})
+    passwords = ({own("Gate"): {"password": one}} for one in ("hunter2", "hunter3"))
+    assert len(set(map(digest_of, passwords))) == 1
+    (stated,) = Registry(plugin_config({own("Open24"): {}})).policy.claim([NEW])["plugins"][:1]
+    assert stated == {"name": own("Open24"), "args": {"hours": 24}}
+
+
+@pytest.mark.parametrize("name", ["Chatty", "NoJson"])
+def test_a_plugin_that_states_too_much_does_not_start(name: str) -> None:
+    """What cannot stand in a token is an error at the start, not in a session."""
+    with pytest.raises(ConfigError, match=f"{name}.stated"):
+        Registry(plugin_config({own(name): {}}))
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules(ThresholdsSection(livenessScore=0.4)),
+        Rules(ThresholdsSection(glasses=["no_glasses", "sunglasses"])),
+        Rules(limits=ChecksSection(eyeOpen=0.1)),
+    ],
+)
+def test_other_rules_have_another_digest(rules: Rules) -> None:
+    """Every threshold and every limit counts; equal ones have equal digests."""
+    assert rules.digest != Rules().digest == Rules(ThresholdsSection(), ChecksSection()).digest
+
+
+def test_rules_that_change_in_a_session_are_both_stated() -> None:
+    """After a reload: those of the accepted frame, and the others with a digest of their own."""
+    config = plugin_config({"AggregateLiveness": {"framesCount": 2}})
+    before, after = (judged(config, [by(basis)] * 2)["policy"] for basis in (OLD, NEW))
+    policy = judged(config, [by(OLD), by(NEW)])["policy"]
+    others = policy.pop("others")
+    assert policy == after
+    assert others == [{key: before[key] for key in ("digest", "rules", "models")}]
+
+
+def test_the_best_shot_of_old_rules_is_stated() -> None:
+    """The picture in the token may have been judged before the reload."""
+    config = plugin_config({"Bestshot": None, "AggregateLiveness": {"framesCount": 2}})
+    policy = judged(config, [by(OLD, 0.99), by(NEW, 0.6)])["policy"]
+    assert [other["rules"] for other in policy["others"]] == [OLD.rules]
+
+
+def test_a_frame_that_no_worker_judged_states_nothing() -> None:
+    """One that could not be read, or was lost with its worker, is refused by any rules."""
+    lost = Estimate(0, 0, errors=(Code.ESTIMATION_FAILED,))
+    policy = judged(plugin_config({}), [lost, by(NEW)])["policy"]
+    assert "others" not in policy
+
+
+def test_a_frame_whose_rules_are_unknown_is_stated_as_such() -> None:
+    """A worker that names none matches nothing that a relying party requires."""
+    policy = judged(plugin_config({}), [live()])["policy"]
+    assert (policy["rules"], policy["models"]) == UNKNOWN
+
+
+def test_many_reloads_do_not_make_the_claim_long() -> None:
+    """The newest are named; the rest is one entry that matches nothing."""
+    bases = [Basis(f"{n:016x}", "a" * 16) for n in range(20)]
+    config = plugin_config({"AggregateLiveness": {"framesCount": 20}})
+    policy = judged(config, [by(basis) for basis in bases])["policy"]
+    others = [Basis(other["rules"], other["models"]) for other in policy["others"]]
+    assert others == [UNKNOWN, *bases[-1 - MAX_OTHERS : -1]]
+    assert len(json.dumps(policy)) < 1500
+
+
+def test_a_replay_states_the_same() -> None:
+    """An aggregator that dies in the middle of a reload writes the very same token."""
+
+    def run(*restarts: int) -> str:
+        played = play(
+            plugin_config({"AggregateLiveness": {"framesCount": 4}}),
+            lambda now, codes: Look(),
+            seconds=2.0,
+            restarts=restarts,
+            basis=lambda number: OLD if number < 3 else NEW,
+        )
+        return played.result
+
+    assert claims(run())["policy"]["others"][0]["rules"] == OLD.rules
+    assert run(2, 3, 4) == run()
+
+
+async def test_a_session_keeps_the_plugins_that_it_states(tmp_path: Path) -> None:
+    """The aggregator states the plugins of the session's beginning, whatever it reloads."""
+    async with judging(plugin_config({"Bestshot": None}), tmp_path) as gateway:
+        await gateway.open()
+        gateway.judge(1, by(NEW))
+        policy = claims((await gateway.verdict()).result or "")["policy"]
+    assert [plugin["name"] for plugin in policy["plugins"]] == ["Bestshot", "Result"]
+    assert policy == Registry(plugin_config({"Bestshot": None})).policy.claim([NEW])

@@ -1,0 +1,62 @@
+"""The token of a running service states the policy that ``lunapass config policy`` prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import jwt
+import pytest
+from click.testing import CliRunner
+
+from lunapass.client import Client
+from lunapass.commands.config import command
+from tests.support.service import KEY, UNPACED, Service, running
+from tests.support.stamp import stamped_jpeg
+
+LIVE = 50
+TWO_FRAMES = "[MIDDLEWARES.WS.AggregateLiveness]\nisEnabled = 1\nargs.framesCount = 2\n"
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with running(UNPACED + TWO_FRAMES, workers=1) as started:
+        yield started
+
+
+def printed(service: Service) -> Any:
+    """What the command prints for the service's file."""
+    arguments = ["policy", str(service.directory / "config.toml")]
+    return json.loads(CliRunner().invoke(command, arguments, catch_exceptions=False).stdout)
+
+
+async def show(client: Client) -> bool:
+    """Show one live frame; answers whether it is accepted."""
+    await client.send_frame(stamped_jpeg(1, LIVE))
+    return bool((await client.receive()).body["isOk"])
+
+
+async def stated(client: Client) -> Any:
+    """The claim of the token, which is the next message."""
+    body = (await client.receive()).body
+    return jwt.decode(body["jwt"], KEY, ["HS256"], issuer="lunapass")["policy"]
+
+
+async def test_the_token_states_the_policy_that_the_command_prints(service: Service) -> None:
+    """Worker, aggregator and command agree on every digest."""
+    async with Client(service.url) as client:
+        assert [await show(client) for _ in range(2)] == [False, True]
+        assert await stated(client) == printed(service)
+
+
+async def test_a_laxer_reload_in_the_middle_is_stated(service: Service) -> None:
+    """The accepted frame's rules, and the ones before; nobody is refused for it."""
+    before = printed(service)
+    async with Client(service.url) as client:
+        assert not await show(client)
+        await service.reload("[LIVENESS.THRESHOLDS]\nyaw = 90.0\n")
+        assert await show(client)
+        policy = await stated(client)
+    assert policy.pop("others") == [{key: before[key] for key in ("digest", "rules", "models")}]
+    assert policy == printed(service) != before
