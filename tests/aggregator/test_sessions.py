@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
 
+from aggregator.effects.delivery import Effects
+from aggregator.plugins.registry import Registry
+from aggregator.sessions import Sessions
 from aggregator.verdict import VerdictWriter
-from shared.messages import Open, Opened, Resume, decode
-from tests.support.judge import DIGEST, SESSION, judging, plugin_config
+from shared.accounts import Accounts
+from shared.codes import Code
+from shared.config_manual import LivenessSection
+from shared.estimation import Quality
+from shared.messages import Judge, Message, Open, Opened, Resume, Verdict, decode, encode
+from tests.support.judge import DIGEST, KEY, SESSION, judging, live, plugin_config
 
 
 @pytest.mark.parametrize(
@@ -40,6 +48,26 @@ async def test_a_replay_by_other_plugins_is_told(
     assert caplog.text.count("judged again by other plugins") == told
     assert (names[0] != names[1]) == bool(told)
     assert names[1] == names[2]
+
+
+def test_flags_follow_a_reload() -> None:
+    """What a status calls too dark is compared with the thresholds in force, as the worker does."""
+    said: list[Message] = []
+    config = plugin_config({}, LUNA_PASS={"env": "development", "JWT": {"key": KEY}})
+    accounts = Accounts("aggregator")
+    sessions = Sessions(
+        config, Registry(config), Effects([], 0), accounts, lambda _, message: said.append(message)
+    )
+    strict = {"THRESHOLDS": {"dark": 0.8}}
+    renewed = config.model_copy(update={"LIVENESS": LivenessSection.model_validate(strict)})
+    sessions.open(b"", Open("", SESSION, 1000.0, 7, DIGEST))
+    for seq, now in enumerate((config, renewed), 1):
+        sessions.renew(now, Registry(now))
+        dim = live(errors=(Code.TOO_DARK,), quality=Quality(1, 1, 0.7, 1, 1))
+        sessions.judge(b"", Judge("", SESSION, seq, 1000.0 + seq, encode(dim)))
+    verdicts = [message for message in said if isinstance(message, Verdict)]
+    details = [json.loads(verdict.status)["body"]["details"] for verdict in verdicts]
+    assert [each["quality"]["isDark"] for each in details] == [False, True]
 
 
 async def test_a_fault_in_an_abandoned_session_ends_no_other(
