@@ -59,6 +59,7 @@ class Estimator:
         backend: source of the measures.
         rules: thresholds and limits to judge by.
         describe: add the face descriptor to frames on which every stage passed.
+        describe_refused: add it also to frames that failed at the liveness stage alone.
         exhaustive: for diagnosis, go on after a failed stage and fill in what can be measured;
             ``errors`` and ``stage`` still tell where the frame failed first.
 
@@ -67,11 +68,18 @@ class Estimator:
     """
 
     def __init__(
-        self, backend: Backend, rules: Rules, *, describe: bool = False, exhaustive: bool = False
+        self,
+        backend: Backend,
+        rules: Rules,
+        *,
+        describe: bool = False,
+        describe_refused: bool = False,
+        exhaustive: bool = False,
     ) -> None:
         self._backend = backend
         self._rules = rules
         self._describe = describe and backend.capabilities.descriptor
+        self._describe_refused = describe_refused and backend.capabilities.descriptor
         self._exhaustive = exhaustive
         self._models = _models_of(backend)
         self.face: Face | None = None
@@ -121,7 +129,7 @@ class Estimator:
                 estimate.stage, estimate.errors = stage, errors
             if errors and not self._exhaustive:
                 break
-        if self._describe and estimate.ok:
+        if self._describe if estimate.ok else self._describe_refused and _refused(estimate):
             self._descriptor(frame)
         self.face = frame.chosen
         return estimate
@@ -186,9 +194,14 @@ class Estimator:
         try:
             estimate.descriptor = self._backend.descriptor(frame.image, frame.face)
         except EstimationError:
-            estimate.errors = (Code.ESTIMATION_FAILED,)
+            estimate.errors = estimate.errors or (Code.ESTIMATION_FAILED,)
         finally:
             _note(estimate, "descriptor", start)
+
+
+def _refused(estimate: Estimate) -> bool:
+    """Whether liveness was measured and the frame failed there."""
+    return estimate.stage is Stage.LIVENESS and estimate.liveness is not None
 
 
 def _models_of(backend: Backend) -> str:

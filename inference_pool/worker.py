@@ -256,13 +256,22 @@ def require_descriptor(backend: Backend, config: Config) -> None:
 def make_estimator(backend: Backend, config: Config) -> Estimator:
     """Make what judges frames by a configuration, at the start and after each reload.
 
+    FaceMatcher compares the faces of frames that passed, AggregateLiveness those of all frames that
+    it counts.
+
     Raises:
         ModelError: the backend lacks what the configuration needs.
     """
     require_liveness(backend, config)
     require_descriptor(backend, config)
-    describe = config.MIDDLEWARES.WS.FaceMatcher.isEnabled
-    return Estimator(with_checks(backend, config.CHECKS), Rules.of(config), describe=describe)
+    plugins = config.MIDDLEWARES.WS
+    counts = plugins.AggregateLiveness.isEnabled
+    return Estimator(
+        with_checks(backend, config.CHECKS),
+        Rules.of(config),
+        describe=counts or plugins.FaceMatcher.isEnabled,
+        describe_refused=counts,
+    )
 
 
 def run(config: Config, source: ConfigSource, index: int = 0, *, parent: int | None = None) -> None:

@@ -32,7 +32,7 @@ what to do. `env = "production"` asks for a key of your own in `[LUNA_PASS.JWT]`
 
 | Command | Does |
 |---|---|
-| `lunapass config check FILE` | tells every fault and warning of a file |
+| `lunapass config check FILE` | tells every fault and warning, and what it asks of a person |
 | `lunapass config show` | prints what is in force, secrets hidden |
 | `lunapass config show --defaults` | prints the whole file with comments and defaults |
 | `lunapass config policy FILE` | prints the claim `policy` that its tokens carry |

@@ -109,7 +109,7 @@ class AggregateLivenessArgs(Section):
 
 
 class AggregateLivenessPlugin(Switch):
-    """Liveness over several frames."""
+    """Liveness over several frames of one face."""
 
     args: AggregateLivenessArgs = AggregateLivenessArgs()
     """Arguments."""
@@ -193,7 +193,8 @@ class FaceMatcherArgs(Section):
     """Arguments of FaceMatcher."""
 
     similarity: Annotated[float, Field(ge=-1, le=1)] = 0.5
-    """Cosine similarity of a straight face with the session's first, at least."""
+    """Cosine similarity of a straight face with the session's first, at least; AggregateLiveness
+    counts frames together by it, whether FaceMatcher is on or not."""
 
 
 class FaceMatcherPlugin(Switch):

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
+from aggregator.plugins.faces import Descriptor, descriptor_of
 from aggregator.plugins.sequential_test import SequentialTest
 from aggregator.policy import Stated
 from shared.checks import Rules
 from shared.codes import Code
 from shared.config import Config
 from shared.config_plugins import AggregateLivenessArgs
-from shared.estimation import Profile
+from shared.estimation import Estimate, Profile
 
 DATA = "aggregateLiveness"
 
@@ -25,24 +26,32 @@ class AggregateLiveness(Plugin):
     a frame unfit for the measure does not. With ``earlyDecision`` frames that agree decide sooner:
     for the person, or, ending the session, against.
 
+    Where the backend describes faces, only frames of one face count together: another face begins
+    the count again, and takes the best shot of the face before it away. So nobody vouches for
+    somebody else, with or without FaceMatcher, and a change of people ends no session.
+
     Args:
         args: how many frames, and whether fewer may do.
         rules: thresholds.
+        similarity: cosine similarity with the first counted face, at least, of the same person.
     """
 
     Args = AggregateLivenessArgs
     gathers = True
 
-    def __init__(self, args: AggregateLivenessArgs, rules: Rules) -> None:
+    def __init__(self, args: AggregateLivenessArgs, rules: Rules, similarity: float) -> None:
         self._thresholds = rules.thresholds
         self._scores: deque[float] = deque(maxlen=args.framesCount)
         self._test = SequentialTest() if args.earlyDecision else None
+        self._similarity = similarity
+        self._face: Descriptor | None = None
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
-        """Take the thresholds out of the configuration."""
+        """Take the thresholds out of the configuration, and what FaceMatcher calls one person."""
         rules = Rules.of(config)
-        return lambda: cls(args, rules)
+        similarity = config.MIDDLEWARES.WS.FaceMatcher.args.similarity
+        return lambda: cls(args, rules, similarity)
 
     @classmethod
     def stated(cls, args: Any, config: Config) -> Stated:
@@ -52,6 +61,7 @@ class AggregateLiveness(Plugin):
             **numbers_of(args),
             "livenessScore": thresholds.livenessScore,
             "livenessQualityScore": thresholds.livenessQualityScore,
+            "similarity": config.MIDDLEWARES.WS.FaceMatcher.args.similarity,
         }
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
@@ -60,6 +70,7 @@ class AggregateLiveness(Plugin):
             return
         measured = frame.estimate.liveness
         if measured is not None and measured.quality_score >= self._thresholds.livenessQualityScore:
+            self._hold_to_one_face(context, frame.estimate)
             self._scores.append(measured.score)
             if self._test is not None:
                 self._test.see(measured.score >= self._thresholds.livenessScore)
@@ -72,6 +83,28 @@ class AggregateLiveness(Plugin):
             frame.refuse(Code.AGGREGATING)
         elif self._mean() < self._thresholds.livenessScore:
             frame.refuse(Code.LOW_LIVENESS)
+
+    def _hold_to_one_face(self, context: SessionContext, estimate: Estimate) -> None:
+        """Begin the count again at another face, and give up a best shot of another one."""
+        face = descriptor_of(estimate)
+        if not self._is_counted(face):
+            self._face = face
+            self._scores.clear()
+            if self._test is not None:
+                self._test.withdraw_support()
+        # Not only at the change: another plugin may have put an earlier best shot back.
+        if context.best is not None and not self._is_counted(descriptor_of(context.best)):
+            context.best_seq, context.best, context.best_frame = 0, None, None
+
+    def _is_counted(self, face: Descriptor | None) -> bool:
+        """Whether a face is the counted one. Faces without a descriptor all count as one.
+
+        They come from a backend that cannot describe; between described ones, as after a reload,
+        such a face may be anybody's.
+        """
+        if face is None or self._face is None:
+            return face is self._face
+        return float(self._face @ face) >= self._similarity
 
     def _mean(self) -> float:
         return sum(self._scores) / len(self._scores)

@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
+from aggregator.plugins.faces import Descriptor, descriptor_of
 from aggregator.policy import Stated
 from shared.codes import Code
 from shared.config import Config
 from shared.config_plugins import FaceMatcherArgs
-from shared.estimation import Estimate, HeadPose, Profile
-
-Descriptor = NDArray[np.float32]
+from shared.estimation import HeadPose, Profile
 
 DATA = "faceMatcher"
 STRAIGHT_DEG = 15.0
@@ -55,7 +51,7 @@ class FaceMatcher(Plugin):
         """Refuse a face that is not the session's, and end the session of another one."""
         if not frame.ok:
             return
-        face = _descriptor(frame.estimate)
+        face = descriptor_of(frame.estimate)
         pose = frame.estimate.head_pose
         if face is None or pose is None:
             frame.refuse(Code.ESTIMATION_FAILED)  # what cannot be compared cannot be let in
@@ -90,10 +86,3 @@ class FaceMatcher(Plugin):
 
 def _is_straight(pose: HeadPose) -> bool:
     return abs(pose.yaw) <= STRAIGHT_DEG and abs(pose.pitch) <= STRAIGHT_DEG
-
-
-def _descriptor(estimate: Estimate) -> Descriptor | None:
-    if not estimate.descriptor or len(estimate.descriptor) % 4:
-        return None
-    face = np.frombuffer(estimate.descriptor, np.float32)
-    return face if np.isfinite(face).all() else None  # NaN is below no threshold

@@ -32,6 +32,10 @@ class SequentialTest:
         """Whether the votes so far are enough for a live person."""
         return not self.refuses and self._sum >= UPPER
 
+    def withdraw_support(self) -> None:
+        """Forget what speaks for a live person, and nothing of what speaks against."""
+        self._sum = min(self._sum, 0.0)
+
     def see(self, live: bool) -> None:
         """Take one frame's vote in; beyond what is needed to accept nothing is stored up."""
         self._sum = min(UPPER, self._sum + (FOR if live else AGAINST))

@@ -11,6 +11,7 @@ import click
 
 from shared.config import Config
 from shared.config_loading import load, usual_path
+from shared.config_policy import sentence, weaknesses
 from shared.config_rules import check
 from shared.config_toml import dump
 
@@ -37,18 +38,21 @@ def command() -> None:
 def check_file(file: Path | None) -> None:
     """Tell every fault and warning of FILE, environment variables included.
 
-    Without FILE, the configuration that a start would take is checked. Plugins of the user's own
-    are loaded and judge their arguments. The exit status is 0 when the service can start with it,
-    warnings or not, otherwise 2.
+    Tells in one sentence, too, what FILE asks of a person, and warns where that is little. Without
+    FILE, the configuration that a start would take is checked. Plugins of the user's own are loaded
+    and judge their arguments. The exit status is 0 when the service can start with it, warnings or
+    not, otherwise 2.
     """
     from aggregator.plugins.registry import Registry
 
     source = str(file or usual_path() or "defaults")
     config = load(file)
-    for warning in check(config, source):
+    weak = [f"{source}: {finding}" for finding in weaknesses(config)]
+    for warning in (*check(config, source), *weak):
         click.echo(f"warning: {warning}", err=True)
     Registry(config)
     click.echo(f"{source}: valid")
+    click.echo(sentence(config))
 
 
 @command.command()

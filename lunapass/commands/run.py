@@ -18,11 +18,12 @@ def command(cells: int | None, config_path: Path | None) -> None:
     from lunapass.supervisor import Supervisor, supervise
     from shared.cells import of_cell, total_workers
     from shared.config_loading import load
+    from shared.config_policy import sentence, weaknesses
     from shared.config_rules import check
 
     config = of_cell(load(config_path), None, cells)
-    for warning in check(config):
-        click.echo(f"lunapass: {warning}", err=True)
+    for line in (*check(config), *weaknesses(config), sentence(config)):
+        click.echo(f"lunapass: {line}", err=True)
 
     async def run() -> None:
         await supervise(Supervisor(config, config_path, total_workers(config)))

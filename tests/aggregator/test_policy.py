@@ -119,6 +119,7 @@ def test_the_token_states_what_judged() -> None:
                     "earlyDecision": False,
                     "livenessScore": 0.5,
                     "livenessQualityScore": 0.5,
+                    "similarity": 0.5,
                 },
             },
             {"name": "Result", "args": {}},

@@ -50,6 +50,12 @@ async def test_the_token_states_the_policy_that_the_command_prints(service: Serv
         assert await stated(client) == printed(service)
 
 
+async def test_the_start_says_once_what_it_takes(service: Service) -> None:
+    """One line of the log, with what ``lunapass config check`` says."""
+    log = (service.directory / "log").read_text()
+    assert log.count("lunapass: Accepts a passing mean over 2 frames out of ") == 1
+
+
 async def test_a_laxer_reload_in_the_middle_is_stated(service: Service) -> None:
     """The accepted frame's rules, and the ones before; nobody is refused for it."""
     before = printed(service)

@@ -228,3 +228,22 @@ def test_a_backend_without_a_digest_is_named_by_itself() -> None:
     )
     assert len(plain) == 16
     assert plain != other
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_frame_refused_by_its_liveness_is_described_where_it_counts(refused: bool) -> None:
+    """AggregateLiveness counts it, and must know whose it is; earlier failures are never dearer."""
+    poor = RecordingBackend(liveness_answer=Liveness(0.1, 0.9))
+    judged = estimate(poor, describe=True, describe_refused=refused)
+    assert (judged.descriptor is not None) is refused
+    assert judged.errors == (Code.LOW_LIVENESS,)
+    blurred = RecordingBackend(quality_answer=Quality(0, 1, 1, 1, 1))
+    assert estimate(blurred, describe=True, describe_refused=refused).descriptor is None
+    assert "descriptor" not in blurred.calls
+
+
+def test_a_refused_frame_that_cannot_be_described_keeps_its_codes() -> None:
+    """The reason that the person can act on stays."""
+    poor = RecordingBackend(liveness_answer=Liveness(0.1, 0.9), failing="descriptor")
+    judged = estimate(poor, describe=True, describe_refused=True)
+    assert (judged.errors, judged.descriptor) == ((Code.LOW_LIVENESS,), None)

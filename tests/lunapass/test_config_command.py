@@ -47,13 +47,16 @@ def test_committed_reference_is_up_to_date():
 
 
 def test_check_accepts(tmp_path):
-    """A good file is told so on stdout, its warnings go to stderr."""
+    """A good file and its policy are told on stdout, its warnings go to stderr."""
     path = tmp_path / "good.toml"
     path.write_text('env = "development"\n')
     result = run("check", path)
-    assert result.stdout == f"{path}: valid\n"
+    valid, policy = result.stdout.splitlines()
+    assert valid == f"{path}: valid"
+    assert policy.startswith("Accepts one passing frame out of ")
     assert all(line.startswith("warning: ") for line in result.stderr.splitlines())
-    assert len(result.stderr.splitlines()) == 2
+    assert len(result.stderr.splitlines()) == 3
+    assert "one lucky frame decides" in result.stderr
 
 
 def test_check_refuses_what_the_environment_breaks(tmp_path):

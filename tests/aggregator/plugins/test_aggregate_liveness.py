@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import pytest
 
+from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
+from aggregator.plugins.faces import Descriptor
 from aggregator.plugins.registry import Registry
 from aggregator.session import Outcome, Session
 from shared.codes import Code
@@ -11,12 +16,15 @@ from shared.estimation import Estimate, Liveness, Profile, Stage
 from shared.messages import Open
 from tests.support.judge import SESSION, live, plugin_config
 
+A, B = (np.eye(128, dtype=np.float32)[n] for n in (0, 1))
+"""Descriptors of two people who do not resemble each other."""
+
 
 def judge(
-    estimates: list[Estimate], frames: int = 3, *, early: bool = False
+    estimates: list[Estimate], frames: int = 3, *, early: bool = False, **others: Any
 ) -> tuple[Session, list[Outcome]]:
     arguments = {"framesCount": frames, "earlyDecision": early}
-    config = plugin_config({"AggregateLiveness": arguments})
+    config = plugin_config({"AggregateLiveness": arguments, **others})
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
     session = Session(opened, Registry(config).plugins(), config.LIVENESS)
     outcomes = []
@@ -27,8 +35,14 @@ def judge(
     return session, outcomes
 
 
-def low(score: float) -> Estimate:
-    return live(score, errors=(Code.LOW_LIVENESS,))
+def low(score: float, **changes: Any) -> Estimate:
+    return live(score, errors=(Code.LOW_LIVENESS,), **changes)
+
+
+def of(face: Descriptor, score: float = 0.9) -> Estimate:
+    """A frame of a person, refused by its own score where that is low."""
+    described = {"descriptor": face.tobytes()}
+    return live(score, **described) if score >= 0.5 else low(score, **described)
 
 
 @pytest.mark.parametrize("frames", [1, 3, 5])
@@ -90,3 +104,70 @@ def test_no_early_decision_on_a_frame_that_fails() -> None:
     """However sure the liveness is, the frame of the verdict has to pass every check itself."""
     _, outcomes = judge([live()] * 3 + [live(errors=(Code.GLARE,))], 10, early=True)
     assert not outcomes[-1].final
+
+
+@pytest.mark.parametrize("scores", [(0.9, 0.9), (0.49, 0.49)])
+def test_frames_of_one_person_do_not_vouch_for_another(scores: tuple[float, ...]) -> None:
+    """Two frames of A, be they good or nearly so, and one of B: B still needs all of the frames."""
+    _, outcomes = judge([*(of(A, score) for score in scores), *[of(B, 0.55)] * 3])
+    assert [outcome.accepted for outcome in outcomes] == [False, False, False, False, True]
+    assert outcomes[2].errors == (Code.AGGREGATING,)
+    assert not outcomes[2].final  # a change of people ends nothing
+
+
+def test_a_head_that_turns_is_one_person() -> None:
+    """What FaceMatcher would call one person counts together."""
+    turned = np.float32(0.5) * A + np.float32(0.75**0.5) * B
+    _, outcomes = judge([of(A), of(turned), of(A)])
+    assert outcomes[-1].accepted
+    _, outcomes = judge([of(A), of(turned), of(A)], FaceMatcher={"similarity": 0.6})
+    assert not outcomes[-1].accepted
+
+
+def test_faces_change_by_small_steps_only_so_far() -> None:
+    """Each is compared with the first that counts, not with the one before."""
+    steps = [np.cos(x) * A + np.sin(x) * B for x in np.linspace(0, np.pi / 2, 7, dtype=np.float32)]
+    session, outcomes = judge([of(face) for face in steps], 7)
+    assert not outcomes[-1].accepted
+    assert session.context.data["aggregateLiveness"]["frames"] < 7
+
+
+def test_the_best_shot_is_of_the_person_who_counts() -> None:
+    """A's better picture does not go into the token that B's frames earn."""
+    session, outcomes = judge([of(A, 0.99), *[of(B, 0.8)] * 3, of(B, 0.7)], Bestshot=None)
+    assert outcomes[3].accepted
+    assert session.context.best_seq == 3
+    assert outcomes[2].keep
+
+
+class Objecting(Plugin):
+    """Objects to the second frame."""
+
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
+        if frame.seq == 2:
+            frame.refuse(1001)
+
+
+def test_a_best_shot_that_is_put_back_is_of_the_person_too() -> None:
+    """B's best shot, to which a plugin objects, gives way to A's: that does not last."""
+    objecting = {f"{__name__}:Objecting": None}
+    shots = [of(A, 0.8), of(B, 0.9), of(B, 0.7), of(B, 0.75)]
+    assert judge(shots[:2], Bestshot=None, **objecting)[0].context.best_seq == 1
+    session, outcomes = judge(shots, Bestshot=None, **objecting)
+    assert outcomes[-1].accepted
+    assert session.context.best_seq == 4
+
+
+def test_frames_without_a_descriptor_do_not_vouch_for_a_described_face() -> None:
+    """They may be anybody's; among themselves they count, as of a backend that cannot describe."""
+    _, outcomes = judge([live(), live(), of(A), live(), of(A), of(A), of(A)])
+    assert [outcome.accepted for outcome in outcomes] == [False] * 6 + [True]
+    assert judge([live()] * 3)[1][-1].accepted
+
+
+def test_an_early_decision_takes_no_votes_of_another_person() -> None:
+    """Three votes for A are none for B; those against stay."""
+    _, outcomes = judge([*[of(A)] * 3, *[of(B)] * 4], 10, early=True)
+    assert [outcome.accepted for outcome in outcomes] == [False] * 6 + [True]
+    _, outcomes = judge([*[of(A, 0.1)] * 2, of(B, 0.1)], 10, early=True)
+    assert (outcomes[-1].final, outcomes[-1].accepted) == (True, False)

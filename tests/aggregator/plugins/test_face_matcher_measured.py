@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 
 from aggregator.plugins.face_matcher import LEAST_SHARE
+from aggregator.plugins.registry import Registry
+from aggregator.session import Outcome, Session
 from inference_pool.onnx.backend import OnnxBackend
 from loadtest.look import Look
 from loadtest.person import Person
 from lunapass.demo import portrait_of
 from shared.config import Config
 from shared.estimation import Image
+from shared.messages import Open
+from tests.support.judge import SESSION, live, plugin_config
 
 SIMILARITY = Config().MIDDLEWARES.WS.FaceMatcher.args.similarity
 LEAST = LEAST_SHARE * SIMILARITY
@@ -70,3 +74,23 @@ def test_one_person_is_one_person(
         turned = described(person.render(look), backend)
         assert max(float(one @ turned) for one in known) >= LEAST, look
         known.append(turned)
+
+
+@pytest.mark.media
+def test_two_people_do_not_vouch_for_each_other(
+    people: dict[str, Person], backend: OnnxBackend
+) -> None:
+    """AggregateLiveness alone: only frames of one person count together."""
+    config = plugin_config({"AggregateLiveness": {"framesCount": 3}})
+    session = Session(
+        Open("", SESSION, 1000.0, 7, bytes(32)), Registry(config).plugins(), config.LIVENESS
+    )
+    looks = (Look(), Look(yaw=8), Look(yaw=-8))
+    shown = [(PEOPLE[0], look) for look in looks[:2]] + [(PEOPLE[1], look) for look in looks]
+    outcomes = []
+    for seq, (name, look) in enumerate(shown, 1):
+        descriptor = described(people[name].render(look), backend).tobytes()
+        estimate = live(descriptor=descriptor)
+        outcomes.append(session.fold(seq, 1000.0 + seq, estimate, b"jpeg", replay=False))
+    accepted = [isinstance(outcome, Outcome) and outcome.accepted for outcome in outcomes]
+    assert accepted == [False, False, False, False, True]

@@ -1,0 +1,88 @@
+"""What a configuration asks of a person: in one sentence, and where that is little.
+
+A configuration with little is no mistake; it may be what the manual's defaults are. So these
+warnings stand beside the rules of ``config_rules``, and are given where people read them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shared.config import Config
+from shared.config_findings import Finding, warning
+
+DESCRIBING = ("onnx", "oip")
+"""Backends that always describe faces where they measure liveness."""
+
+
+def sentence(config: Config) -> str:
+    """Say in one sentence what it takes to be accepted."""
+    plugins = config.MIDDLEWARES.WS
+    active = plugins.ActiveLiveness
+    parts = [f"Accepts {_frames(config)} out of {_tries(config)}"]
+    if plugins.FaceMatcher.isEnabled:
+        parts.append("the same person throughout")
+    count = active.args.interactionsCount
+    actions = f"asks for {count} action{'s' if count > 1 else ''}"
+    parts.append(actions if active.isEnabled else "no active liveness")
+    return "; ".join(parts) + "."
+
+
+def weaknesses(config: Config) -> Iterator[Finding]:
+    """Warn where one lucky frame, or frames of different people, can decide."""
+    yield from _one_frame(config)
+    yield from _different_people(config)
+
+
+def _frames(config: Config) -> str:
+    count = _needed(config)
+    if count == 1:
+        return "one passing frame"
+    early = config.MIDDLEWARES.WS.AggregateLiveness.args.earlyDecision
+    people = " of one person" if _compares_faces(config) else ""
+    fewer = ", or fewer that agree," if early else ""
+    return f"a passing mean over {count} frames{people}{fewer}"
+
+
+def _needed(config: Config) -> int:
+    """Frames that decide together."""
+    aggregate = config.MIDDLEWARES.WS.AggregateLiveness
+    return aggregate.args.framesCount if aggregate.isEnabled else 1
+
+
+def _tries(config: Config) -> str:
+    section = config.LIVENESS
+    bounds = [bound for bound in (section.maxAttempts, section.maxLivenessAttempts) if bound > 0]
+    if bounds:
+        return f"at most {min(bounds)}"
+    return f"as many as {config.LIMITS.sessionSeconds:g} s allow"
+
+
+def _compares_faces(config: Config) -> bool:
+    """Whether AggregateLiveness can hold to one face: only where the backend describes faces."""
+    return config.MIDDLEWARES.WS.FaceMatcher.isEnabled or config.WORKERS.backend in DESCRIBING
+
+
+def _one_frame(config: Config) -> Iterator[Finding]:
+    plugins = config.MIDDLEWARES.WS
+    if _needed(config) > 1 or plugins.ActiveLiveness.isEnabled:
+        return
+    place = "[MIDDLEWARES.WS.AggregateLiveness]"
+    if plugins.AggregateLiveness.isEnabled:
+        yield warning(place, "args.framesCount is 1, so that one lucky frame decides; raise it")
+    else:
+        yield warning(
+            place,
+            "is off, so that one lucky frame decides; set isEnabled = 1 there or in "
+            "[MIDDLEWARES.WS.ActiveLiveness]",
+        )
+
+
+def _different_people(config: Config) -> Iterator[Finding]:
+    if _needed(config) > 1 and not _compares_faces(config):
+        yield warning(
+            "[MIDDLEWARES.WS.AggregateLiveness]",
+            f"is on without FaceMatcher, and the backend {config.WORKERS.backend} may not describe "
+            "faces, so that frames of different people can decide together; set isEnabled = 1 in "
+            "[MIDDLEWARES.WS.FaceMatcher], which needs a backend that does",
+        )

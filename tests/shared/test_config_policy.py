@@ -1,0 +1,86 @@
+"""The sentence that says what a configuration asks of a person, and its warnings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from shared.config_policy import sentence, weaknesses
+from shared.config_rules import check
+from tests.support.judge import plugin_config
+
+THREE: dict[str, Any] = {"AggregateLiveness": {"framesCount": 3}}
+FORTY = {"LIVENESS": {"maxAttempts": 40}}
+
+
+@pytest.mark.parametrize(
+    ("plugins", "sections", "said"),
+    [
+        ({}, {}, "Accepts one passing frame out of as many as 300 s allow; no active liveness."),
+        (
+            {},
+            {"LIVENESS": {"maxLivenessAttempts": 9, "maxAttempts": 40}},
+            "Accepts one passing frame out of at most 9; no active liveness.",
+        ),
+        (
+            THREE,
+            FORTY,
+            "Accepts a passing mean over 3 frames of one person out of at most 40; "
+            "no active liveness.",
+        ),
+        (
+            THREE,
+            FORTY | {"WORKERS": {"backend": "lunasdk"}},
+            "Accepts a passing mean over 3 frames out of at most 40; no active liveness.",
+        ),
+        (
+            {"AggregateLiveness": {"framesCount": 9, "earlyDecision": True}},
+            FORTY,
+            "Accepts a passing mean over 9 frames of one person, or fewer that agree, out of at "
+            "most 40; no active liveness.",
+        ),
+        (
+            {"ActiveLiveness": {"interactionsCount": 1}, "FaceMatcher": None},
+            FORTY,
+            "Accepts one passing frame out of at most 40; the same person throughout; "
+            "asks for 1 action.",
+        ),
+    ],
+)
+def test_a_policy_is_one_sentence(
+    plugins: dict[str, Any], sections: dict[str, Any], said: str
+) -> None:
+    """Frames that decide, tries, one person or several, actions."""
+    assert sentence(plugin_config(plugins, **sections)) == said
+
+
+@pytest.mark.parametrize(
+    ("plugins", "backend", "told"),
+    [
+        ({}, "onnx", ["one lucky frame decides"]),
+        ({"AggregateLiveness": {"framesCount": 1}}, "onnx", ["one lucky frame decides"]),
+        ({"ActiveLiveness": None}, "onnx", []),
+        (THREE, "onnx", []),
+        (THREE, "oip", []),
+        (THREE, "lunasdk", ["frames of different people can decide together"]),
+        (THREE, "my.package:Backend", ["frames of different people can decide together"]),
+        ({**THREE, "FaceMatcher": None}, "my.package:Backend", []),
+    ],
+)
+def test_what_is_little_is_warned_of(
+    plugins: dict[str, Any], backend: str, told: list[str]
+) -> None:
+    """One lucky frame, or frames of different people where nothing compares faces."""
+    found = list(weaknesses(plugin_config(plugins, WORKERS={"backend": backend})))
+    assert [any(text in str(finding) for finding in found) for text in told] == [True] * len(told)
+    assert len(found) == len(told)
+    assert all(str(finding).startswith("[MIDDLEWARES.WS.") for finding in found)
+    assert not any(finding.is_error for finding in found)
+
+
+def test_the_manuals_defaults_break_no_rule() -> None:
+    """They are little, and that is said; they are no mistake."""
+    config = plugin_config({})
+    assert check(config) == []
+    assert list(weaknesses(config))
