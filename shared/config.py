@@ -135,6 +135,8 @@ class LimitsSection(Section):
     """Sessions under way of one client address (IPv6: of one /64)."""
     handshakesPerSecond: Positive = 100.0
     """Handshakes in a second; twice as many at once."""
+    handshakesPerAddress: Positive = 25.0
+    """Handshakes of one client address (IPv6: of one /64) in a second; twice as many at once."""
     headerBytes: Annotated[int, Field(ge=512, le=1_048_576)] = 16_384
     """Bytes of a request's head; then the connection is cut."""
     connectTimeout: Positive = 5.0

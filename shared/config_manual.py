@@ -35,7 +35,11 @@ class LunaPassSection(Section):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8321
     """Port to listen on; 0 takes a free one."""
     trustedProxies: list[str] = []
-    """Addresses and networks of the proxies in front, whose X-Forwarded-For is believed."""
+    """Addresses and networks of the proxies in front, whose X-Forwarded-For, X-Forwarded-Proto
+    and Forwarded are believed."""
+    hosts: list[str] = []
+    """Names by which the service is reached, such as ``kiosk.example`` or ``kiosk.example:8443``,
+    beside localhost and the address at which a connection arrives; ``*`` takes every name."""
     origins: list[str] = []
     """Origins of pages that may connect beside those of the service's own host, such as
     ``https://kiosk.example``; ``*`` lets every page connect."""

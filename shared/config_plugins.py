@@ -43,7 +43,8 @@ class BasicAuthArgs(Section):
     password: Secret | None = None
     """Password to ask for."""
     origin: str | None = None
-    """Origin header that a browser must send, such as https://kiosk.example.org."""
+    """Page that a browser must come from: an origin such as https://kiosk.example.org, or an
+    address or domain alone for http and https at any port."""
     wrongTries: AtLeastOne = 10
     """Wrong passwords of one address at once; then it is answered 429 for a while."""
     wrongTriesPerMinute: Positive = 6.0

@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 
 from shared import config_rules_plugins as plugins
+from shared import config_rules_web as web
 from shared.cells import MOST_CELLS
 from shared.config import Config
 from shared.config_findings import Finding, Rule, error, warning
@@ -234,6 +235,8 @@ RULES: tuple[Rule, ...] = (
     _environment,
     _signature,
     _proxies,
+    web.hosts,
+    web.origins,
     plugins.basic_auth,
     _attempts,
     plugins.needs_result,

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from shared.config import Config
 from shared.config_findings import Finding, error, warning
+from shared.config_rules_web import basic_auth_origin
 
 HTTP = ("http", "https")
 
@@ -42,26 +43,8 @@ def basic_auth(config: Config) -> Iterator[Finding]:
         )
     if args.username is not None and ":" in args.username:
         yield error(place, "args.username must not contain ':' (RFC 7617); choose another name")
-    if args.origin is not None and not _is_origin(args.origin):
-        yield error(
-            place,
-            "args.origin must be scheme://host or scheme://host:port without anything after it, "
-            "such as https://kiosk.example.org; correct it",
-        )
-
-
-def _is_origin(text: str) -> bool:
-    """Tell whether a browser can send this text as its Origin header (RFC 6454)."""
-    try:
-        parts = urlsplit(text)
-        _ = parts.port  # raises when it is not a number
-    except ValueError:
-        return False
-    return (
-        bool(parts.scheme and parts.hostname)
-        and "@" not in text
-        and text == f"{parts.scheme}://{parts.netloc}".lower()
-    )
+    if args.origin is not None:
+        yield from basic_auth_origin(args.origin)
 
 
 def needs_result(config: Config) -> Iterator[Finding]:
