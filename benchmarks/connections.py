@@ -24,6 +24,7 @@ sessions = 10000
 connections = 10000
 sessionsPerAddress = 10000
 handshakesPerSecond = 10000.0
+handshakesPerAddress = 10000.0
 idleSeconds = 600.0
 """
 

@@ -35,6 +35,7 @@ WIDE_LIMITS = """
 sessionsPerAddress = 5000
 sessions = 5000
 handshakesPerSecond = 2000
+handshakesPerAddress = 2000
 framesPerSecond = 1000
 frameBurst = 1000
 sessionSeconds = 3600

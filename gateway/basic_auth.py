@@ -12,9 +12,12 @@ from http import HTTPStatus
 
 from websockets.http11 import Request, Response
 
-from gateway.http import not_for_strangers, respond
+from gateway.http import not_for_strangers
+from gateway.origin import origin_of
+from gateway.refusal import Refusal, refuse
 from gateway.tries import WrongTries
 from shared.config_plugins import BasicAuthPlugin
+from shared.origins import parse_site
 
 log = logging.getLogger(__name__)
 
@@ -35,19 +38,31 @@ class BasicAuth:
         """Take another name, password or origin from now on."""
         args = plugin.args
         password = args.password.get_secret_value() if args.password else ""
-        self._origin = args.origin if plugin.isEnabled else None
+        self._site = parse_site(args.origin) if plugin.isEnabled and args.origin else None
         self._asks = plugin.isEnabled and bool(args.username and password)
         self._expected = _digest(f"{args.username}:{password}".encode())
         self._tries = WrongTries(args.wrongTries, args.wrongTriesPerMinute)
 
-    def admit(self, request: Request, address: str) -> Response | None:
+    def admit(self, request: Request, address: str) -> Refusal | None:
         """Judge an upgrade request: 403 for the wrong page, 401 for the wrong password."""
-        if self._origin is not None and request.headers.get_all("Origin") != [self._origin]:
-            return respond("pages of this origin may not connect\n", status=HTTPStatus.FORBIDDEN)
-        return self.challenge(request, address)
+        if self._site is not None:
+            origin = origin_of(request.headers.get_all("Origin"))
+            if origin is None or not self._site.has(origin):
+                return refuse(
+                    "origin",
+                    HTTPStatus.FORBIDDEN,
+                    "pages of this origin may not connect\n",
+                    remedy=f"set [MIDDLEWARES.REQUEST.BasicAuth] args.origin to {origin}",
+                )
+        return self._judge(request, address)
 
     def challenge(self, request: Request, address: str) -> Response | None:
-        """Ask a request for name and password; None where they are right, or none are asked for.
+        """Ask a request for name and password; None where they are right, or none are asked for."""
+        refusal = self._judge(request, address)
+        return None if refusal is None else refusal.response
+
+    def _judge(self, request: Request, address: str) -> Refusal | None:
+        """Judge name and password.
 
         An address that was wrong too often is answered 429 without a look at what it sends, so
         that it learns nothing from a right guess.
@@ -57,16 +72,19 @@ class BasicAuth:
         now = time.monotonic()
         given = request.headers.get_all("Authorization")
         if given and self._tries.exhausted(address, now):
-            headers = {"Retry-After": str(self._tries.pause)}
-            status = HTTPStatus.TOO_MANY_REQUESTS
-            return respond("too many wrong passwords\n", status=status, headers=headers)
+            return refuse(
+                "wrong-passwords",
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "too many wrong passwords\n",
+                headers={"Retry-After": str(self._tries.pause)},
+            )
         if self._right(given):
             return None
         if given:
             self._tries.note(address, now)
             log.warning("wrong password", extra={"fields": {"address": address}})
-        return respond(
-            "name and password, please\n", status=HTTPStatus.UNAUTHORIZED, headers=CHALLENGE
+        return refuse(
+            "password", HTTPStatus.UNAUTHORIZED, "name and password, please\n", headers=CHALLENGE
         )
 
     def private(self, request: Request, address: str) -> Response | None:

@@ -15,7 +15,7 @@ from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
 from gateway.doorway import Doorway
-from gateway.forwarded import address_of, networks
+from gateway.forwarded import networks, origination_of
 from gateway.limits import TokenBucket
 from gateway.session import Session, is_identity
 from gateway.sessions import CLIENT_LEFT, Sessions
@@ -43,7 +43,7 @@ class Connection:
     def __init__(self, socket: Doorway, sessions: Sessions, config: Config) -> None:
         self._socket = socket
         proxies = networks(config.LUNA_PASS.trustedProxies)
-        self._address = address_of(socket, socket.request, proxies)
+        self._address = origination_of(socket, socket.request, proxies).address
         self._sessions = sessions
         self._frames = sessions.frames
         self._limits = config.LIMITS

@@ -22,9 +22,6 @@ from websockets.server import ServerProtocol
 
 from shared.config import LimitsSection
 
-SPARE = 256
-"""Sockets beyond ``LIMITS.connections``, for requests of HTTP and for telling that it is full."""
-
 
 @dataclass
 class Doors:
@@ -32,10 +29,12 @@ class Doors:
 
     Attributes:
         limits: the bounds.
+        most: sockets that may be open; one over that is cut at once.
         open: sockets open now.
     """
 
     limits: LimitsSection
+    most: int
     open: int = 0
 
     def connection(self, protocol: ServerProtocol, server: Server, **options: Any) -> Doorway:
@@ -82,7 +81,7 @@ class Doorway(ServerConnection):
         """Take a socket, or end it at once where there are too many."""
         self._doors.open += 1
         super().connection_made(transport)
-        if self._doors.open > self._doors.limits.connections + SPARE:
+        if self._doors.open > self._doors.most:
             self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:

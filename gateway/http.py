@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from ipaddress import ip_address
 
-from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from gateway.forwarded import peer_of
+from gateway.visit import Visit
 
 Handler = Callable[[Request], Response]
 
@@ -37,31 +35,6 @@ def respond(
     for name, value in (headers or {}).items():
         fields[name] = value
     return Response(status, status.phrase, fields, data)
-
-
-def path_of(request: Request) -> str:
-    """Path of a request, without its query."""
-    return request.path.partition("?")[0]
-
-
-FORWARDED = (
-    "Forwarded",
-    "Via",
-    "X-Forwarded-For",
-    "X-Forwarded-Host",
-    "X-Forwarded-Proto",
-    "X-Real-IP",
-)
-"""Headers by which a proxy says that it asks for somebody else."""
-
-
-def is_local(connection: ServerConnection, request: Request) -> bool:
-    """Tell whether somebody on this machine asks, and not a proxy for somebody else."""
-    try:
-        loopback = ip_address(peer_of(connection)).is_loopback
-    except ValueError:  # no address: gone already, or another kind of socket
-        return False
-    return loopback and not any(name in request.headers for name in FORWARDED)
 
 
 Guard = Callable[[Request, str], Response | None]
@@ -106,21 +79,14 @@ class Routes:
         if page:
             self._pages.add(path)
 
-    def answer(self, request: Request, *, local: bool = False, address: str = "") -> Response:
-        """Answer a request.
-
-        Args:
-            request: the request.
-            local: somebody on this machine asks for himself.
-            address: the client's.
-        """
-        path = path_of(request)
-        handler = self._handlers.get(path)
+    def answer(self, visit: Visit) -> Response:
+        """Answer a request."""
+        handler = self._handlers.get(visit.path)
         if handler is None:
             return respond("not found\n", status=HTTPStatus.NOT_FOUND)
         refused = None
-        if path in self._private and not local:
-            refused = self.private(request, address)
-        elif path in self._pages:
-            refused = self.page(request, address)
-        return refused or handler(request)
+        if visit.path in self._private and not visit.local:
+            refused = self.private(visit.request, visit.came.address)
+        elif visit.path in self._pages:
+            refused = self.page(visit.request, visit.came.address)
+        return refused or handler(visit.request)

@@ -15,9 +15,24 @@ FRAMES = Counter("lunapass_frames", "Frames answered", ["outcome", "reason"], re
 UNKEPT = Counter(
     "lunapass_frames_unkept", "Frames not kept until their side effects are done", registry=REGISTRY
 )
+REFUSALS = (
+    "draining",
+    "full",
+    "host",
+    "origin",
+    "password",
+    "wrong-passwords",
+    "address-rate",
+    "rate",
+)
+REFUSED = Counter(
+    "lunapass_requests_refused", "Requests refused before a session", ["reason"], registry=REGISTRY
+)
 WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ["reason"], registry=REGISTRY)
 for outcome in ("accepted", "refused", "left"):  # a series that is not there yet has no rate
     SESSIONS.labels(outcome)
+for refusal in REFUSALS:
+    REFUSED.labels(refusal)
 for loss in ("dead", "gone", "silent", "stuck"):
     WORKERS_LOST.labels(loss)
 for drop in Drop:

@@ -6,33 +6,37 @@ A browser names the page's origin and cannot be made to lie about it; other clie
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
-ANY = "*"
+from shared.origins import DEFAULT_PORTS, Authority, Origin, Site, parse_origin
 
 
-def is_allowed(origins: Sequence[str], host: str, listed: Sequence[str]) -> bool:
-    """Judge the Origin header lines of an upgrade request.
+def origin_of(lines: Sequence[str]) -> Origin | None:
+    """Read the Origin header lines of a request; None where they name no single origin."""
+    try:
+        return parse_origin(lines[0]) if len(lines) == 1 and lines[0].isascii() else None
+    except ValueError:
+        return None
+
+
+def is_listed(origin: Origin, sites: Sequence[Site]) -> bool:
+    """Whether a page is of one of these sites."""
+    return any(site.has(origin) for site in sites)
+
+
+def is_own(origin: Origin, host: Authority | None, scheme: str | None) -> bool:
+    """Whether a page came from where its request goes to.
+
+    A page of http is not the service's own where the service is reached by https: anyone on the
+    line can write such a page. An unknown scheme counts as https.
 
     Args:
-        origins: values of all Origin lines.
-        host: value of the Host line.
-        listed: origins allowed beside the service's own host, such as ``https://kiosk.example``;
-            ``*`` allows every page.
+        origin: of the page.
+        host: host and port that the request asks for.
+        scheme: by which the client asks; None where that is not known.
     """
-    if not origins or ANY in listed:
-        return True
-    if len(origins) > 1:
+    if host is None or origin.scheme not in DEFAULT_PORTS:
         return False
-    origin = origins[0].lower()
-    return origin in {item.lower() for item in listed} or _is_own(origin, host.lower())
-
-
-def _is_own(origin: str, host: str) -> bool:
-    """Whether a page's scheme, host and port are those under which it reached the service."""
-    try:
-        parts = urlsplit(origin)
-    except ValueError:
+    if origin.scheme == "http" and scheme != "http":
         return False
-    plain = f"{parts.scheme}://{parts.netloc}" == origin
-    return plain and parts.scheme in ("http", "https") and bool(host) and parts.netloc == host
+    port = DEFAULT_PORTS[origin.scheme] if host.port is None else host.port
+    return (origin.host, origin.port) == (host.host, port)

@@ -10,28 +10,25 @@ import socket
 import time
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import uvloop
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.http11 import Request, Response
+from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
-from gateway import metrics, static_files
-from gateway.admission import Admission
-from gateway.basic_auth import BasicAuth
+from gateway import metrics
 from gateway.connection import Connection
+from gateway.descriptors import Descriptors, make_room
 from gateway.dispatch import Dispatcher
 from gateway.doorway import Doors, Doorway
 from gateway.elsewhere import ThroughStore
-from gateway.forwarded import address_of, networks
-from gateway.http import JSON, Routes, is_local, path_of, respond
+from gateway.front import Front
 from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
 from gateway.readiness import readiness
 from gateway.sessions import Sessions
 from gateway.slots import make_slab
-from gateway.statistics import PROMETHEUS, Statistics
+from gateway.statistics import Statistics
 from gateway.traces import Traces
 from shared.cells import role_name, worker_count
 from shared.config import Config
@@ -44,7 +41,6 @@ from shared.signing import Signer
 
 log = logging.getLogger(__name__)
 
-WEBSOCKET_PATH = "/ws"
 SWEEP_SECONDS = 0.1
 
 
@@ -73,16 +69,9 @@ class Gateway:
         self._parent = parent
         self._jwks = Signer(config.LUNA_PASS.JWT).jwks
         self._connections: set[Connection] = set()
-        self._doors = Doors(config.LIMITS)
-        self._proxies = networks(config.LUNA_PASS.trustedProxies)
-        self._auth = BasicAuth(config.MIDDLEWARES.REQUEST.BasicAuth)
-        self._admission = Admission(config.LIMITS, lambda: len(self._connections))
-        self._admission.origins = _origins(config)
-        self._admission.checks.append(
-            lambda connection, request: self._auth.admit(
-                request, address_of(connection, request, self._proxies)
-            )
-        )
+        self._capacity = make_room(config)
+        self._descriptors = Descriptors()
+        self._doors = Doors(config.LIMITS, self._capacity.sockets)
         self._for_good = False
         self._stopped = asyncio.Event()
         self._notifier = Notifier()
@@ -99,8 +88,13 @@ class Gateway:
         self._sessions = sessions
         self._dispatcher = Dispatcher(self._config, self._slab, sessions.frames.estimated, ledger)
         self._link = JudgementLink(self._config, sessions.all, sessions.receive, ledger)
-        self._statistics = Statistics(sessions, self._dispatcher, self._link, ledger)
-        self._routes = self._make_routes()
+        self._front = Front(
+            self._config,
+            statistics=Statistics(sessions, self._dispatcher, self._link, ledger),
+            readiness=self._readiness,
+            jwks=self._jwks,
+            has_room=self._has_room,
+        )
         settings = self._config.TRACES
         self._traces = Traces(settings) if settings.isEnabled else None
         sessions.frames.trace = self._traces.frame if self._traces else None
@@ -150,8 +144,7 @@ class Gateway:
         """Read the configuration again; no session and no connection is touched."""
         self._notifier.reloading()
         self._config = self._source.again(self._config) or self._config
-        self._auth.renew(self._config.MIDDLEWARES.REQUEST.BasicAuth)
-        self._admission.origins = _origins(self._config)
+        self._front.renew(self._config)
         self._link.renew(self._config)
         self._say_ready()
 
@@ -160,7 +153,7 @@ class Gateway:
         return await serve(
             self._serve,
             sock=listener,
-            process_request=self._request,
+            process_request=self._front.answer,
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             select_subprotocol=_select_subprotocol,
             compression=None,
@@ -199,6 +192,7 @@ class Gateway:
         self._dispatcher.sweep()
         self._sessions.sweep()
         now = time.monotonic()
+        self._descriptors.look(now)
         for connection in list(self._connections):
             connection.check_idle(now)
 
@@ -208,7 +202,7 @@ class Gateway:
         if self._listeners.kept and not self._for_good:
             self._leave_the_queue()
         else:
-            self._admission.draining = True
+            self._front.drain()
         deadline = time.monotonic() + self._config.LIMITS.drainSeconds
         while self._sessions.undecided and self._connections and time.monotonic() < deadline:
             self._tick()
@@ -225,28 +219,9 @@ class Gateway:
         finally:
             self._connections.discard(connection)
 
-    # HTTP on the same port
-
-    def _request(self, connection: ServerConnection, request: Request) -> Response | None:
-        if path_of(request) == WEBSOCKET_PATH:
-            return self._admission.refusal(connection, request)
-        address = address_of(connection, request, self._proxies)
-        return self._routes.answer(request, local=is_local(connection, request), address=address)
-
-    def _make_routes(self) -> Routes:
-        routes = Routes()
-        routes.page = self._auth.challenge
-        routes.private = self._auth.private
-        routes.add("/healthz", lambda _: respond("ok\n"))
-        routes.add("/readyz", lambda _: self._readiness())
-        statistics = self._statistics
-        routes.add("/metrics", lambda _: respond(statistics.exposition(), PROMETHEUS), private=True)
-        routes.add("/statistics", lambda _: respond(statistics.json(), JSON), private=True)
-        routes.add("/.well-known/jwks.json", lambda _: respond(self._jwks, JSON))
-        page = self._config.KIOSK
-        if page.isEnabled:
-            static_files.add_routes(routes, Path(page.directory or static_files.installed()))
-        return routes
+    def _has_room(self) -> bool:
+        full = len(self._connections) >= self._capacity.connections
+        return not (full or self._descriptors.exhausted)
 
     def _readiness(self) -> Response:
         return readiness(
@@ -255,13 +230,6 @@ class Gateway:
             wanted=worker_count(self._config),
             aggregator=self._link.up,
         )
-
-
-def _origins(config: Config) -> list[str]:
-    """Pages of other hosts that may connect; BasicAuth's is one, if it is on."""
-    plugin = config.MIDDLEWARES.REQUEST.BasicAuth
-    named = [plugin.args.origin] if plugin.isEnabled and plugin.args.origin else []
-    return [*config.LUNA_PASS.origins, *named]
 
 
 def _select_subprotocol(

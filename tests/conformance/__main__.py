@@ -33,6 +33,7 @@ slabDirectory = "{directory}"
 frameBytes = 33554432
 framePixels = 76800
 handshakesPerSecond = 10000.0
+handshakesPerAddress = 10000.0
 queuedBytes = 67108864
 """
     )

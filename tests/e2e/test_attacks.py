@@ -108,6 +108,72 @@ async def test_cross_site_page(service: Service, origin: str) -> None:
         pass
 
 
+REBOUND = "evil.example"
+"""A site's name that leads to the service once the site's page is loaded."""
+
+
+async def upgraded_under(host: str, service: Service, path: str, **headers: str) -> bytes:
+    """Status of the answer to an upgrade request with this Host."""
+    raw = await Raw.open(service)
+    request = upgrade(service, path=path, **headers)
+    raw.writer.write(request.replace(b"127.0.0.1:%d" % service.port, host.encode(), 1))
+    status = (await raw.reader.readline()).split(b" ")[1]
+    raw.writer.close()
+    return status
+
+
+@pytest.mark.parametrize("path", ["/statistics", "/metrics", "/status", "/", "/page.js"])
+def test_dns_rebinding_reads_nothing(service: Service, path: str) -> None:
+    """A site whose name leads to this machine reads nothing, and is told which setting it lacks."""
+    for host in (REBOUND, f"{REBOUND}:{service.port}", f"127.0.0.1.{REBOUND}", "0.0.0.0"):
+        refused = service.get(path, host=host)
+        assert refused.status_code == 421
+        assert "[LUNA_PASS] hosts" in refused.text
+    for host in ("localhost", f"LOCALHOST.:{service.port}", "127.0.0.1:1", "[::1]"):
+        assert service.get(path, host=host).status_code == 200
+
+
+@pytest.mark.parametrize("headers", [{}, {"Origin": f"http://{REBOUND}"}], ids=str)
+async def test_dns_rebinding_opens_nothing(service: Service, headers: dict[str, str]) -> None:
+    """Such a site's page names the same host as page and as service; it is refused for all that."""
+    assert await upgraded_under(REBOUND, service, "/ws", **headers) == b"421"
+    await assert_served(service)
+
+
+@pytest.mark.parametrize("lines", ["", "Host: \r\n", "Host: localhost\r\nHost: localhost\r\n"])
+async def test_not_one_host(service: Service, lines: str) -> None:
+    """A request without a host, or with two, is answered 400 and reads nothing."""
+    raw = await Raw.open(service)
+    raw.writer.write(f"GET /statistics HTTP/1.1\r\n{lines}\r\n".encode())
+    assert (await raw.rest()).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+async def test_health_is_told_to_any_host(service: Service, path: str) -> None:
+    """Checkers of balancers name odd hosts, or none."""
+    assert service.get(path, host=REBOUND).status_code == 200
+    raw = await Raw.open(service)
+    raw.writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+    assert (await raw.rest()).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "status"),
+    [
+        ("/ws/", "localhost", b"101"),
+        ("/ws/?session=00", "localhost", b"101"),
+        ("http://localhost/ws", REBOUND, b"101"),
+        (f"http://{REBOUND}/ws", "localhost", b"421"),
+        ("/ws/ws", "localhost", b"404"),
+    ],
+)
+async def test_other_ways_to_ask_for_the_socket(
+    service: Service, path: str, host: str, status: bytes
+) -> None:
+    """A final slash and the absolute form of the request line; its host takes precedence."""
+    assert await upgraded_under(host, service, path) == status
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -125,7 +191,7 @@ async def test_cross_site_page(service: Service, origin: str) -> None:
 async def test_path_traversal(service: Service, path: str) -> None:
     """No path leads out of what is served."""
     raw = await Raw.open(service)
-    raw.writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode("latin-1"))
+    raw.writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode("latin-1"))
     answer = await raw.rest()
     assert b"root:" not in answer
     assert b"metadata" not in answer

@@ -88,7 +88,7 @@ async def test_a_fault_with_a_frame_is_told_by_1011(
         assert isinstance(socket, Doorway)
         await Connection(socket, sessions, config).run()
 
-    doors = Doors(config.LIMITS)
+    doors = Doors(config.LIMITS, most=10)
     async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
         port = server.sockets[0].getsockname()[1]
         async with connect(f"ws://127.0.0.1:{port}", proxy=None) as client:

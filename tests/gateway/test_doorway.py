@@ -53,7 +53,7 @@ async def exchange(sent: list[Sent]) -> tuple[list[bytes], int]:
                 seen.append(message.encode() if isinstance(message, str) else message)
         done.set()
 
-    doors = Doors(LimitsSection())
+    doors = Doors(LimitsSection(), most=10)
     async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
         port = server.sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -6,16 +6,22 @@ import asyncio
 import contextlib
 import socket
 import struct
+import time
 
 import pytest
 import uvloop
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from gateway.forwarded import address_of, client_address, networks
-from gateway.http import is_local
+from gateway.forwarded import Origination, UnreadableLog, networks, originate
+from gateway.visit import visit_of
+from tests.support.visits import headers_of
 
 PROXIES = networks(["10.0.0.0/8", "::1", "192.0.2.7"])
+
+
+def came(peer: str, forwarded: list[str]) -> Origination:
+    return originate(peer, headers_of(*(("X-Forwarded-For", line) for line in forwarded)), PROXIES)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +34,8 @@ PROXIES = networks(["10.0.0.0/8", "::1", "192.0.2.7"])
         ("10.0.0.1", ["1.2.3.4", "198.51.100.1, 192.0.2.7"], "198.51.100.1"),
         ("::1", ["2001:db8::5"], "2001:db8::5"),
         ("::ffff:10.0.0.1", ["198.51.100.1"], "198.51.100.1"),
-        ("10.0.0.1", ["198.51.100.1, <script>"], "10.0.0.1"),
+        ("10.0.0.1", ["<script>, 198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["198.51.100.1,"], "198.51.100.1"),
         ("10.0.0.1", [""], "10.0.0.1"),
         ("10.0.0.1", ["10.0.0.2"], "10.0.0.2"),
         ("", ["198.51.100.1"], ""),
@@ -38,7 +45,99 @@ def test_the_rightmost_untrusted_address_counts(
     peer: str, forwarded: list[str], expected: str
 ) -> None:
     """What a client writes itself stands further left and is not reached."""
-    assert client_address(peer, forwarded, PROXIES) == expected
+    assert came(peer, forwarded).address == expected
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        ("198.51.100.1:4711", "198.51.100.1"),
+        ('"198.51.100.1:4711"', "198.51.100.1"),
+        ('"198.51.100.1"', "198.51.100.1"),
+        ("198.51.100.1:_port", "198.51.100.1"),
+        ("[2001:db8::5]", "2001:db8::5"),
+        ("[2001:DB8::5]:4711", "2001:db8::5"),
+        ('"[2001:db8::5]:4711"', "2001:db8::5"),
+        ("2001:db8::5", "2001:db8::5"),
+        ("fe80::5%eth0", "fe80::5"),
+        ("[fe80::5%eth0]:4711", "fe80::5"),
+        ("::ffff:198.51.100.1", "198.51.100.1"),
+        ("[::ffff:198.51.100.1]:4711", "198.51.100.1"),
+    ],
+)
+def test_an_address_is_read_as_proxies_write_it(node: str, expected: str) -> None:
+    """With port, in brackets, in quotes: the node forms of RFC 7239."""
+    found = came("10.0.0.1", [node])
+    assert (found.address, found.unreadable) == (expected, "")
+
+
+@pytest.mark.parametrize(
+    "node", ["unknown", "kiosk-7.lan", "198.51.100.256", "198.51.100.1;8", "[::1", "a" * 5000]
+)
+def test_who_has_no_address_is_not_the_proxy(node: str) -> None:
+    """A client is limited by the name that the proxy gives it, and that is logged."""
+    found = came("10.0.0.1", ["1.2.3.4, " + node])
+    assert (found.address, found.unreadable) == (node[:64], node[:64])
+
+
+def test_a_name_of_the_proxy_s_own_is_meant_as_one() -> None:
+    """RFC 7239 has them begin with an underscore; nothing is wrong with them."""
+    found = came("10.0.0.1", ["_kiosk7"])
+    assert (found.address, found.unreadable) == ("_kiosk7", "")
+
+
+def test_a_name_is_fit_for_a_log() -> None:
+    """What cannot be printed is not."""
+    assert came("10.0.0.1", ["a\tb\xe9"]).address == "a?b?"
+
+
+async def test_unreadable_names_are_logged_once_a_minute(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many come; the next line says how many were not logged."""
+    now = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    unreadable = UnreadableLog()
+    for second in range(61):
+        now = 1000.0 + second
+        unreadable.note(came("10.0.0.1", [f"kiosk-{second}.lan"]))
+        unreadable.note(came("10.0.0.1", ["198.51.100.1"]))
+    told = [record.fields for record in caplog.records]  # type: ignore[attr-defined]
+    assert told == [
+        {"client": "kiosk-0.lan", "unlogged": 0},
+        {"client": "kiosk-60.lan", "unlogged": 59},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("peer", "fields", "scheme"),
+    [
+        ("203.0.113.5", {"X-Forwarded-Proto": "https"}, "http"),
+        ("10.0.0.1", {}, "http"),
+        ("10.0.0.1", {"X-Forwarded-Proto": "https"}, "https"),
+        ("10.0.0.1", {"X-Forwarded-Proto": "HTTPS , http"}, "https"),
+        ("10.0.0.1", {"X-Forwarded-Proto": "http,https"}, "http"),
+        ("10.0.0.1", {"X-Forwarded-Proto": "wss"}, "https"),
+        ("10.0.0.1", {"X-Forwarded-Proto": "gopher"}, None),
+        ("10.0.0.1", {"X-Forwarded-For": "198.51.100.1"}, None),
+        ("10.0.0.1", {"Forwarded": 'for="[::1]:1";proto=https;by=_a'}, "https"),
+        ("10.0.0.1", {"Forwarded": 'Proto="http", for=10.0.0.2;proto=https'}, "http"),
+        ("10.0.0.1", {"Forwarded": "for=198.51.100.1"}, None),
+        ("10.0.0.1", {"Forwarded": "proto=https", "X-Forwarded-Proto": "http"}, "http"),
+    ],
+)
+def test_the_scheme_is_that_of_the_first_proxy(
+    peer: str, fields: dict[str, str], scheme: str | None
+) -> None:
+    """Only a trusted proxy is believed; one that does not say leaves the scheme open."""
+    assert originate(peer, headers_of(**fields), PROXIES).scheme == scheme
+
+
+def test_a_proxy_that_is_not_trusted_is_noticed() -> None:
+    """So that the log can say which setting is missing."""
+    assert came("203.0.113.5", ["198.51.100.1"]).disbelieved
+    assert not came("203.0.113.5", []).disbelieved
+    assert not came("10.0.0.1", ["198.51.100.1"]).disbelieved
 
 
 UPGRADE = (
@@ -55,7 +154,8 @@ def test_who_is_gone_already_has_no_address() -> None:
     async def asked(connection: ServerConnection, request: Request) -> Response | None:
         await connection.wait_closed()
         try:
-            seen.append((address_of(connection, request, PROXIES), is_local(connection, request)))
+            found = visit_of(connection, request, PROXIES)
+            seen.append((found.came.address, found.local))
         finally:
             done.set()
         return None

@@ -7,12 +7,12 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
-from websockets.datastructures import Headers
-from websockets.http11 import Request, Response
+from websockets.http11 import Response
 
 from gateway.http import Routes
 from gateway.static_files import add_routes, installed, read
 from shared.errors import ResourceError
+from tests.support.visits import visit
 
 SCRIPT = b"export const answer = 42;\n" * 100
 
@@ -36,8 +36,7 @@ def folder(tmp_path: Path) -> Path:
 def get(folder: Path, path: str, *, local: bool = False, **headers: str) -> Response:
     routes = Routes()
     add_routes(routes, folder)
-    fields = Headers({name.replace("_", "-"): value for name, value in headers.items()})
-    return routes.answer(Request(path, fields), local=local)
+    return routes.answer(visit(path, peer="127.0.0.1" if local else "192.0.2.9", **headers))
 
 
 @pytest.mark.parametrize(
@@ -92,8 +91,8 @@ def test_a_file_added_later_is_not_served(folder: Path) -> None:
     add_routes(routes, folder)
     (folder / "late.js").write_text("1")
     (folder / "page.js").unlink()
-    assert routes.answer(Request("/late.js", Headers())).status_code == HTTPStatus.NOT_FOUND
-    assert routes.answer(Request("/page.js", Headers())).body == SCRIPT
+    assert routes.answer(visit("/late.js")).status_code == HTTPStatus.NOT_FOUND
+    assert routes.answer(visit("/page.js")).body == SCRIPT
 
 
 def test_a_known_file_is_not_sent_again(folder: Path) -> None:

@@ -44,8 +44,9 @@ class Service:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/ws"
 
-    def get(self, path: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", trust_env=False)
+    def get(self, path: str, host: str | None = None) -> httpx.Response:
+        headers = None if host is None else {"Host": host}
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers=headers, trust_env=False)
 
     def pids(self, role: str) -> list[int]:
         """Process ids of the running roles of this service whose title has ``role``."""

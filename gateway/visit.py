@@ -1,0 +1,97 @@
+"""An HTTP request with what is known of it before it is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request
+
+from gateway.addresses import parse_address
+from gateway.forwarded import (
+    FORWARDED,
+    Network,
+    Origination,
+    arrival_of,
+    origination_of,
+    peer_of,
+)
+from shared.origins import Authority, parse_authority
+
+_ABSOLUTE = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request, by whom and to whom.
+
+    Attributes:
+        request: as it came.
+        path: its path, without the query.
+        named: host that it asks for, as it was written; empty where there is not exactly one.
+        host: the same, read; None where it cannot be.
+        came: where it began.
+        arrived_at: address of this machine at which the connection arrived.
+        local: somebody on this machine asks, and not a proxy for somebody else.
+    """
+
+    request: Request
+    path: str
+    named: str
+    host: Authority | None
+    came: Origination
+    arrived_at: str
+    local: bool
+
+    @property
+    def origins(self) -> list[str]:
+        """Values of all Origin lines."""
+        return self.request.headers.get_all("Origin")
+
+
+def visit_of(connection: ServerConnection, request: Request, trusted: Sequence[Network]) -> Visit:
+    """Gather what is known of a connection's request.
+
+    Args:
+        connection: on which it came.
+        request: the request.
+        trusted: networks of the proxies.
+    """
+    path, named = target_of(request)
+    return Visit(
+        request,
+        path,
+        named,
+        host=_authority(named),
+        came=origination_of(connection, request, trusted),
+        arrived_at=arrival_of(connection),
+        local=is_local(connection, request),
+    )
+
+
+def target_of(request: Request) -> tuple[str, str]:
+    """Path and host that a request asks for; a host in the request line takes precedence.
+
+    That is the absolute form of RFC 9112, section 3.2.2: the Host header must be ignored then.
+    """
+    absolute = _ABSOLUTE.fullmatch(request.path)
+    if absolute is not None:
+        return absolute[2].partition("?")[0] or "/", absolute[1]
+    hosts = request.headers.get_all("Host")
+    return request.path.partition("?")[0], hosts[0] if len(hosts) == 1 else ""
+
+
+def _authority(text: str) -> Authority | None:
+    try:
+        return parse_authority(text) if text.isascii() else None
+    except ValueError:
+        return None
+
+
+def is_local(connection: ServerConnection, request: Request) -> bool:
+    """Tell whether somebody on this machine asks, and not a proxy for somebody else."""
+    address = parse_address(peer_of(connection))
+    loopback = address is not None and address.is_loopback
+    return loopback and not any(name in request.headers for name in FORWARDED)
