@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -26,7 +27,9 @@ from tests.support.stamp import stamped_jpeg
 
 SESSIONS = 8
 MOST_PER_ADDRESS = 60
-LIMITS = f"{UNPACED}sessionsPerAddress = {MOST_PER_ADDRESS}\n"
+LIMITS = f"{UNPACED}sessionsPerAddress = {MOST_PER_ADDRESS}\nhandshakesPerAddress = 1000.0\n"
+PUBLIC = "kiosk.example.org"
+"""The name in the examples."""
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +37,7 @@ def cells() -> Iterator[list[Service]]:
     """Two services, cell 0 and cell 1, that believe a proxy on this machine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LUNAPASS__LUNA_PASS__TRUSTEDPROXIES", '["127.0.0.1"]')
+        patch.setenv("LUNAPASS__LUNA_PASS__HOSTS", f'["{PUBLIC}"]')
         with (
             running(LIMITS, workers=1) as first,
             running(f"firstCell = 1\n{LIMITS}", workers=1) as second,
@@ -176,15 +180,54 @@ def echo() -> Iterator[tuple[int, list[list[str]]]]:
             thread.join()
 
 
-@pytest.mark.parametrize(("site", "admitted"), [("own", True), ("another", False)])
-async def test_only_the_own_page_may_connect(front: Front, site: str, admitted: bool) -> None:
-    """Behind the proxy too, a browser's Origin is compared with the address it asked for."""
-    origin = f"https://127.0.0.1:{front.port}" if site == "own" else "https://evil.example"
-    connection = websockets.connect(front.url, origin=Origin(origin))
+@pytest.mark.parametrize(
+    ("origin", "admitted"),
+    [
+        ("https://127.0.0.1:PORT", True),
+        ("http://127.0.0.1:PORT", False),
+        ("https://127.0.0.1", False),
+        ("https://evil.example", False),
+    ],
+)
+async def test_only_the_own_page_may_connect(front: Front, origin: str, admitted: bool) -> None:
+    """Behind the proxy too, a browser's Origin is compared with the address it asked for.
+
+    The page's scheme is that of the proxy, although the service itself is asked by http.
+    """
+    connection = websockets.connect(
+        front.url, origin=Origin(origin.replace("PORT", str(front.port)))
+    )
     if admitted:
         async with connection:
             return
     with pytest.raises(websockets.InvalidStatus, match="403"):
+        await connection
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "status"),
+    [
+        (PUBLIC, "/ws", None),
+        (PUBLIC, "/ws/", None),
+        (PUBLIC.upper(), "/ws?session=00", None),
+        ("evil.example", "/ws", "421"),
+    ],
+)
+async def test_only_the_public_name_is_served(
+    front: Front, name: str, path: str, status: str | None
+) -> None:
+    """A site that leads its name to the proxy (DNS rebinding) opens no WebSocket as its own."""
+    connection = websockets.connect(
+        f"wss://{name}{path}",
+        host="127.0.0.1",
+        port=front.port,
+        ssl=ssl._create_unverified_context(),
+        origin=Origin(f"https://{name.lower()}"),
+    )
+    if status is None:
+        async with connection:
+            return
+    with pytest.raises(websockets.InvalidStatus, match=status):
         await connection
 
 
