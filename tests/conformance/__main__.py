@@ -11,7 +11,8 @@ import time
 from pathlib import Path
 
 from tests.conformance.cases import CASES, EXPLAINED, summarise
-from tests.support.service import KEY, ROOT, free_port
+from tests.support.ports import free_port
+from tests.support.service import KEY, ROOT
 
 AGENT = "gateway"
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.service import KEY, ROOT, free_port
+from tests.support.ports import free_port
+from tests.support.service import KEY, ROOT
 
 FAULTS = {
     "models missing": (

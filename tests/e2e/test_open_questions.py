@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -15,14 +16,15 @@ from lunapass.client import Client
 from shared.protocol import Command
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
+from tests.support.waiting import until
 
 SETTINGS = """
 [MIDDLEWARES.WS.Bestshot]
 isEnabled = 1
 [MIDDLEWARES.WS."tests.support.plugins:Oracle"]
 isEnabled = 1
-args.seconds = 1.5
-args.patience = 6.0
+args.patience = 120.0
+args.folder = "DIRECTORY"
 """
 LIVE = 50
 """Number of a stamped picture that passes every check, so that the plugin asks about it."""
@@ -34,24 +36,54 @@ def service() -> Iterator[Service]:
         yield started
 
 
-async def test_an_answer_from_outside_is_waited_for(service: Service) -> None:
+class Outside:
+    """What the plugin asks: it answers while it is open, and counts the questions."""
+
+    def __init__(self, folder: Path) -> None:
+        self._shut, self._asked = folder / "shut", folder / "asked"
+        self._asked.write_text("")
+        self._shut.touch()
+
+    async def wait_asked(self, times: int = 1) -> None:
+        await until(lambda: len(self._asked.read_text().splitlines()) == times)
+
+    def open(self) -> None:
+        self._shut.unlink(missing_ok=True)
+
+
+@pytest.fixture
+async def outside(service: Service) -> Iterator[Outside]:
+    """The outside, shut until the test opens it; all roles are there."""
+    await asyncio.to_thread(service.wait_ready)
+    made = Outside(service.directory)
+    yield made
+    made.open()
+
+
+async def test_an_answer_from_outside_is_waited_for(service: Service, outside: Outside) -> None:
     """Frames that ask nothing are answered at once, the one that asks when there is an answer."""
     async with Client(service.url) as client:
         await client.send_frame(stamped_jpeg(1, 1))
         assert (await client.receive()).body["errors"] == [32]
         await client.send_frame(stamped_jpeg(1, LIVE))
+        await outside.wait_asked()
+        with pytest.raises(TimeoutError):
+            await client.receive(seconds=0.3)
+        outside.open()
         assert (await client.receive()).body["isOk"]
         assert (await client.receive()).body["isOk"]
 
 
-async def test_a_killed_aggregator_is_asked_again(service: Service) -> None:
+async def test_a_killed_aggregator_is_asked_again(service: Service, outside: Outside) -> None:
     """The frame whose question was open is judged by the next aggregator, and succeeds once."""
     async with Client(service.url) as client:
         await client.send_frame(stamped_jpeg(2, 1))
         await client.receive()
         await client.send_frame(stamped_jpeg(2, LIVE))
-        await asyncio.sleep(0.4)
+        await outside.wait_asked()
         os.kill(service.pids("aggregator")[0], signal.SIGKILL)
+        await outside.wait_asked(times=2)
+        outside.open()
         status = await client.receive()
         assert (status.seq, status.body["isOk"]) == (2, True)
         result = await client.receive()
@@ -59,19 +91,18 @@ async def test_a_killed_aggregator_is_asked_again(service: Service) -> None:
         assert result.body["isOk"]
 
 
-async def test_a_killed_gateway_is_followed_by_one_verdict(service: Service) -> None:
-    """The next gateway does not wait: the frame counts as refused, and a further one succeeds.
-
-    Where the answer came before that gateway did, the verdict is given already.
-    """
-    await asyncio.to_thread(service.wait_ready)
+async def test_a_killed_gateway_is_followed_by_one_verdict(
+    service: Service, outside: Outside
+) -> None:
+    """The next gateway does not wait: the frame counts as refused, and a further one succeeds."""
     async with Client(service.url) as client:
         await client.send_frame(stamped_jpeg(3, LIVE))
-        await asyncio.sleep(0.3)
+        await outside.wait_asked()
         session, token = client.session_id, client.resume_token
         os.kill(service.pids("gateway")[0], signal.SIGKILL)
     await asyncio.to_thread(service.wait_ready)
     async with Client(service.url, session_id=session, resume_token=token) as again:
+        outside.open()
         with contextlib.suppress(ConnectionClosed):
             await again.send_frame(stamped_jpeg(3, LIVE))
         answers = [answer async for answer in again.answers()]

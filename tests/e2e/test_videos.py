@@ -16,7 +16,8 @@ from tests.support.ffmpeg import probe
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
-from tests.support.video import Workshop, wait_for, workshop
+from tests.support.video import Workshop, workshop
+from tests.support.waiting import wait_for
 
 PAUSE = 0.15
 NOT_LIVE = 5
@@ -61,7 +62,7 @@ async def send(client: Client, person: int, numbers: list[int]) -> None:
 
 def check(studio: Studio, session: str, frames: int, *, accepted: bool) -> None:
     """Await a session's video; codec, number of frames and length are the session's."""
-    wait_for(lambda: session in studio.shop.finished(), 30)
+    wait_for(lambda: session in studio.shop.finished())
     told = studio.shop.summary(session)
     times = [line["at"] for line in told["frames"]]
     found = probe(studio.shop.videos / f"{session}.mp4")

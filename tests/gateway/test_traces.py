@@ -13,7 +13,7 @@ from shared.config import TracesSection
 from shared.errors import ConfigError
 from shared.estimation import Estimate, Profile, Stage
 from shared.messages import Open, encode
-from tests.support.service import free_port
+from tests.support.ports import free_port
 
 sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="the extra traces is not installed")
 SESSION = "0" * 32

@@ -16,7 +16,7 @@ from lunapass.roles import Child
 from lunapass.supervisor import Supervisor
 from shared.config import Config
 from shared.errors import ResourceError
-from tests.support.service import free_port
+from tests.support.ports import free_port
 
 
 def make(directory: Path) -> Supervisor:

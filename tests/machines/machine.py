@@ -16,7 +16,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.service import KEY, ROOT, free_port
+from tests.support.ports import free_port
+from tests.support.service import KEY, ROOT
 
 SOURCE = "/opt/lunapass/src"
 PYTHON = f"/opt/lunapass/python/bin/python{sys.version_info.major}.{sys.version_info.minor}"

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.support.service import ROOT, free_port
+from tests.support.ports import free_port
+from tests.support.service import ROOT
 
 
 def certificate(directory: Path) -> tuple[Path, Path]:

@@ -13,7 +13,8 @@ import pytest
 from lunapass.client import Client
 from shared.protocol import Command
 from tests.machines.machine import wait_until
-from tests.support.service import UNPACED, Service, free_port, running
+from tests.support.ports import free_port
+from tests.support.service import UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 
 CELLS = 2

@@ -11,8 +11,8 @@ from redis.exceptions import AuthenticationError, ConnectionError, TimeoutError
 
 from shared.errors import ConfigError
 from shared.redis_connection import connect
+from tests.support.ports import free_port
 from tests.support.redis_server import running_redis
-from tests.support.service import free_port
 
 
 def test_tcp_password_and_unix_socket() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import numpy as np
 from pydantic import BaseModel, Field
@@ -19,6 +20,8 @@ class Oracle(Plugin):
         answer: str = "yes"
         seconds: float = Field(default=0.0, ge=0)
         patience: float = 5.0
+        folder: str = ""
+        """Where it writes a line into ``asked`` for each question, and waits while ``shut`` is."""
 
     asked = 0
 
@@ -28,9 +31,17 @@ class Oracle(Plugin):
     async def _ask(self) -> bytes:
         Oracle.asked += 1
         await asyncio.sleep(self.args.seconds)
+        if self.args.folder:
+            await self._wait(Path(self.args.folder))
         if self.args.answer == "raise":
             raise ConnectionError("unreachable")
         return bytes(self.args.answer, "ascii")
+
+    async def _wait(self, folder: Path) -> None:
+        with (folder / "asked").open("a") as asked:
+            asked.write("once\n")
+        while (folder / "shut").exists():  # noqa: ASYNC110  a file tells of no change
+            await asyncio.sleep(0.01)
 
     def on_answer(
         self, context: SessionContext, frame: FrameJudgement, answer: bytes | None

@@ -16,7 +16,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from tests.support.service import free_port
+from tests.support.ports import free_port
 
 
 @dataclass

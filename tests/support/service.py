@@ -7,7 +7,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,18 +17,15 @@ from pathlib import Path
 
 import httpx
 
+from tests.support.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 UNPACED = "[LIMITS]\nframesPerSecond = 1000.0\nframeBurst = 1000\n"
 """Settings for a test that sends as fast as it is answered."""
 KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"
-
-
-def free_port() -> int:
-    """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+PATIENT = {"frameDeadline": 60, "connectTimeout": 60, "startTimeout": 120}
+"""Times that a busy machine may need; a test that is about one of them sets its own."""
+_SECTIONS = {"startTimeout": "SUPERVISOR"}
 
 
 @dataclass
@@ -78,7 +74,7 @@ class Service:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(40)
 
-    def wait_ready(self, seconds: float = 60) -> None:
+    def wait_ready(self, seconds: float = 120) -> None:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.HTTPError):
@@ -87,6 +83,15 @@ class Service:
             assert self.process.poll() is None, "the service ended"
             time.sleep(0.1)
         raise AssertionError("the service is not ready")
+
+
+def _patience(settings: str) -> dict[str, str]:
+    """Variables that lengthen the times which the settings leave out."""
+    return {
+        f"LUNAPASS__{_SECTIONS.get(key, 'LIMITS')}__{key}": str(seconds)
+        for key, seconds in PATIENT.items()
+        if key not in settings
+    }
 
 
 @contextlib.contextmanager
@@ -130,7 +135,7 @@ runtimeDirectory = "{directory}/run"
         process = subprocess.Popen(
             [*wrapper, sys.executable, "-m", "lunapass", "run", "--config", str(config)],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env={**os.environ, **_patience(settings), "PYTHONPATH": str(ROOT)},
             stderr=output,
         )
     service = Service(port, directory, process)

@@ -14,7 +14,8 @@ import pytest
 
 from tests.support.ffmpeg import probe
 from tests.support.redis_server import running_redis
-from tests.support.video import Workshop, enqueue, session_frames, store, wait_for, workshop
+from tests.support.video import Workshop, enqueue, session_frames, store, workshop
+from tests.support.waiting import wait_for
 from video_builder.output import PART
 
 SESSIONS = [f"session-{number:02}" for number in range(20)]
@@ -46,12 +47,12 @@ def test_twenty_videos_whoever_is_killed(tmp_path: Path) -> None:
         wait_for(lambda: len(shop.finished()) >= 3)
         horse = frozen(shop, first)
         first.kill()
-        wait_for(lambda: not Path(f"/proc/{horse}").exists(), 5)
+        wait_for(lambda: not Path(f"/proc/{horse}").exists())
 
         wait_for(lambda: len(shop.finished()) >= 8)
         os.kill(frozen(shop, second), signal.SIGKILL)
 
-        wait_for(lambda: shop.finished() == set(SESSIONS), 90)
+        wait_for(lambda: shop.finished() == set(SESSIONS), 180)
         wait_for(lambda: set(shop.ran()) == set(SESSIONS))
         for session in SESSIONS:
             assert probe(shop.videos / f"{session}.mp4").frames == 20

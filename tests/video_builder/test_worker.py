@@ -20,7 +20,8 @@ from shared.config_video import VideoSection
 from shared.video_store import JOB_FUNCTION, frames_key, job_id
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.service import ROOT
-from tests.support.video import Workshop, enqueue, session_frames, store, wait_for, workshop
+from tests.support.video import Workshop, enqueue, session_frames, store, workshop
+from tests.support.waiting import wait_for
 from video_builder.film import make
 from video_builder.task import Tasks
 
@@ -103,7 +104,10 @@ def test_a_failing_task_is_told_and_can_be_retried(redis: RedisServer, shop: Wor
 
 
 def test_status_counts(redis: RedisServer, shop: Workshop) -> None:
-    """Queues, workers and rate."""
+    """Queues, workers and rate: this test's own session is finished, and none waits."""
+    store(redis.client(), "counted", session_frames(4))
+    job = enqueue(redis.client(), "counted")
+    wait_for(lambda: job.get_status() == "finished")
     urgent, default = json.loads(shop.lunapass("status", "--json").stdout)
     assert (urgent["name"], default["name"]) == ("urgent", "default")
     assert len(default["workers"]) == 1

@@ -19,7 +19,7 @@ from aggregator.plugins import callbacks
 from aggregator.plugins.callbacks import Callbacks
 from shared.config_plugins import CallbacksArgs
 from tests.support.events import ended, info, judged
-from tests.support.service import free_port
+from tests.support.ports import free_port
 
 
 class Receiver:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from inference_pool.models.manifest import load_manifest
-from tests.support.service import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 RUNTIME = ROOT / "tests" / "support" / "oip_server"

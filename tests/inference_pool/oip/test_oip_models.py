@@ -18,7 +18,7 @@ from shared.config import Config
 from shared.errors import ModelError
 from shared.estimation import Backend, Estimate, Image, Profile, Stage
 from tests.inference_pool.oip.conftest import Server
-from tests.support.service import free_port
+from tests.support.ports import free_port
 
 RULES = Rules()
 
