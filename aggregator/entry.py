@@ -9,6 +9,7 @@ from functools import cached_property
 
 from aggregator.effects.events import FrameJudged, SessionEnded, SessionInfo
 from aggregator.session import Outcome, Session
+from shared.best_shot import BestShot
 from shared.estimation import Estimate
 from shared.messages import History, Judge, Judged
 
@@ -40,7 +41,7 @@ class Entry:
         session: the state.
         open_bytes: the packed event that began it.
         judged: the log of the frames.
-        kept: number and bytes of the best shot so far.
+        kept: the best shot so far.
         pending: frame that waits for an answer from outside.
         result: text of RESULT, once the verdict is given.
         last_status: text of the last STATUS, for a repetition.
@@ -52,7 +53,7 @@ class Entry:
     session: Session
     open_bytes: bytes
     judged: list[Judged] = field(default_factory=list)
-    kept: tuple[int, bytes] | None = None
+    kept: BestShot | None = None
     pending: Pending | None = None
     result: str | None = None
     last_status: str = ""
@@ -69,8 +70,7 @@ class Entry:
     @property
     def history(self) -> History:
         """What a gateway that comes anew needs to go on with the session."""
-        seq, frame = self.kept or (0, b"")
-        return History(self.open_bytes, self.judged, seq, frame)
+        return History(self.open_bytes, self.judged, self.kept)
 
     @property
     def last_outcome(self) -> Outcome:
@@ -79,7 +79,7 @@ class Entry:
             errors=(),
             final=False,
             accepted=False,
-            keep=self.kept is not None and self.kept[0] == self.session.last_seq,
+            keep=self.kept is not None and self.kept.seq == self.session.last_seq,
             profile=self.session.context.profile,
             answers=self.judged[-1].answers if self.judged else (),
         )
@@ -88,7 +88,13 @@ class Entry:
         """Tell of a judged frame."""
         message = pending.message
         return FrameJudged(
-            self.info, message.seq, message.at, pending.estimate, outcome.errors, message.frame
+            self.info,
+            message.seq,
+            message.at,
+            pending.estimate,
+            outcome.errors,
+            message.received,
+            message.shot,
         )
 
     def end_event(self, outcome: Outcome) -> SessionEnded:
@@ -103,6 +109,7 @@ class Entry:
             self.pictures,
             (self.result or "").encode(),
             dict(context.data),
+            context.best_shot,
         )
 
     def drop_question(self) -> None:

@@ -28,9 +28,6 @@ FIRST_PAUSE = 0.1
 FAILURES_TO_OPEN = 5
 OPEN_SECONDS = 10.0
 
-MIME_TYPES = {b"\xff\xd8": "image/jpeg", b"\x89P": "image/png", b"RI": "image/webp"}
-"""Type of a picture by its first two bytes."""
-
 
 class Outage(Exception):
     """The platform gave no answer that says anything of the photo."""
@@ -104,6 +101,9 @@ class Luna3:
     async def ask(self, photo: bytes) -> bytes:
         """Ask for a photo's quality.
 
+        Args:
+            photo: the judged pixels as JPEG.
+
         Returns:
             JSON: ``{"quality": number}``, or ``{"refused": code}`` of a photo it does not take.
 
@@ -135,7 +135,7 @@ class Luna3:
             PATH,
             params={"estimate_quality": 1, "extract_descriptor": 1},
             content=photo,
-            headers={"Content-Type": MIME_TYPES.get(photo[:2], "image/jpeg")},
+            headers={"Content-Type": "image/jpeg"},
         ) as response:
             body = await _read(response)
         if response.status_code == HTTPStatus.CREATED:

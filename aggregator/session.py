@@ -16,6 +16,7 @@ from typing import NamedTuple
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from aggregator.policy import UNKNOWN, Basis, Policy
 from aggregator.telling import of_client, sound
+from shared.best_shot import BestShot
 from shared.codes import Code
 from shared.config_manual import LivenessSection
 from shared.estimation import Estimate, Profile, Stage
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 Answer = bytes | None
 Chain = Generator[Question, Answer, None]
-Shot = tuple[int, Estimate | None, bytes | None]
+Best = tuple[int, Estimate | None, BestShot | None]
 
 
 class Outcome(NamedTuple):
@@ -62,7 +63,7 @@ class Judging:
 
     frame: FrameJudgement
     chain: Chain
-    best_before: Shot
+    best_before: Best
     recorded: list[Answer]
     given: list[Answer] = field(default_factory=list)
 
@@ -121,6 +122,7 @@ class Session:
         frame: bytes | None,
         *,
         replay: bool,
+        shot: BestShot | None = None,
         answers: Sequence[Answer] = (),
     ) -> Outcome | Question:
         """Judge one frame.
@@ -132,8 +134,9 @@ class Session:
             seq: number of the frame.
             at: its time, seconds of the epoch.
             estimate: its estimate.
-            frame: the encoded frame; a replay may lack it.
+            frame: what the client sent, where a plugin looks at it.
             replay: the frame was judged before, by an aggregator that is gone.
+            shot: the judged pixels as JPEG, of a frame that passed; a replay may lack it.
             answers: what the outside answered then.
 
         Returns:
@@ -145,8 +148,9 @@ class Session:
         self.attempts += 1
         self.liveness_attempts += estimate.reached_liveness
         self._note_basis(estimate)
-        judged = FrameJudgement(seq, estimate, frame, list(estimate.errors))
-        best = (self.context.best_seq, self.context.best, self.context.best_frame)
+        picture = shot.image if shot is not None else frame
+        judged = FrameJudgement(seq, estimate, picture, list(estimate.errors), shot)
+        best = (self.context.best_seq, self.context.best, self.context.best_shot)
         self.judging = Judging(judged, self._ask_plugins(judged, best), best, list(answers))
         return self._advance(None)
 
@@ -210,7 +214,7 @@ class Session:
             self._end(outcome)
         return outcome
 
-    def _ask_plugins(self, judged: FrameJudgement, best_before: Shot) -> Chain:
+    def _ask_plugins(self, judged: FrameJudgement, best_before: Best) -> Chain:
         """Ask each plugin in turn; the first that raises or ends the session is the last.
 
         A frame that one objects to is no best shot: the one before stands again.
@@ -230,7 +234,7 @@ class Session:
                 judged.refuse(Code.PLUGIN_FAILED, end=True)
             objects = not plugin.gathers and any(code not in known for code in judged.errors)
             if objects and self.context.best_seq == judged.seq:
-                self.context.best_seq, self.context.best, self.context.best_frame = best_before
+                self.context.best_seq, self.context.best, self.context.best_shot = best_before
             if judged.ended:
                 return
 
@@ -280,14 +284,15 @@ class Session:
             best is not None
             and best.ok
             and self._alive(best)
-            and self.context.best_frame is not None
+            and self.context.best_shot is not None
+            and self.context.best_shot.seq == self.context.best_seq
         )
 
     def _take_as_best(self, judged: FrameJudgement) -> None:
         """Without Bestshot the accepted frame itself is the one in the token."""
         self.context.best_seq = judged.seq
         self.context.best = judged.estimate
-        self.context.best_frame = judged.frame
+        self.context.best_shot = judged.shot
 
     def _exhausted(self) -> bool:
         most, most_liveness = self.limits.maxAttempts, self.limits.maxLivenessAttempts

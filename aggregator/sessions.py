@@ -126,8 +126,9 @@ class Sessions:
             message.seq,
             message.at,
             pending.estimate,
-            message.frame,
+            message.received,
             replay=message.replay,
+            shot=message.shot,
             answers=message.answers,
         )
         self._follow(entry, pending, step)
@@ -153,8 +154,8 @@ class Sessions:
         message = pending.message
         judged = Judged(message.seq, message.at, message.estimate, outcome.answers)
         entry.judged.append(judged)
-        if outcome.keep and message.frame is not None:
-            entry.kept = (message.seq, message.frame)
+        if outcome.keep and message.shot is not None:
+            entry.kept = message.shot
         entry.pictures += Code.FRAME_UNDECODABLE not in pending.estimate.errors
         entry.last_status = self._writer.status(
             message.seq, pending.estimate, outcome, entry.session.context.data

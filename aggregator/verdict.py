@@ -53,12 +53,13 @@ class VerdictWriter:
     def _claims(self, session: Session) -> dict[str, Any]:
         context, opened = session.context, session.opened
         assert context.best is not None
-        assert context.best_frame is not None
+        assert context.best_shot is not None
         issued = int(context.now)
         return {
             "isOk": True,
             "errors": [],
-            "bestshot": base64.b64encode(context.best_frame).decode("ascii"),
+            "bestshot": base64.b64encode(context.best_shot.image).decode("ascii"),
+            "bestshotSource": context.best_shot.source.claim(),
             "details": {**full_details(context.best, self._rules), **context.data},
             "iss": self._jwt.issuer,
             "iat": issued,

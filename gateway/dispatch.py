@@ -15,6 +15,7 @@ from functools import partial
 import zmq
 
 from gateway import metrics
+from gateway.best_shot import encode_best_shot
 from gateway.decoding import Decoders, decode_into
 from gateway.ledger import Ledger
 from gateway.quarantine import Quarantine
@@ -24,7 +25,7 @@ from gateway.workers import Lease, WorkerLink, Workers
 from shared.codes import Code
 from shared.config import Config
 from shared.errors import FrameError, MessageError
-from shared.estimation import Stage
+from shared.estimation import Profile, Stage
 from shared.messages import (
     Account,
     Alive,
@@ -69,6 +70,8 @@ class Dispatcher:
         self._ready: deque[Session] = deque()
         self._retries: deque[Lease] = deque()
         self._next_lease = 1
+        self._encoding = 0
+        self._shot_bytes = config.LIMITS.bestshotBytes
         self._closed = False
         self._decoders = Decoders(DECODER_THREADS)
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
@@ -88,8 +91,8 @@ class Dispatcher:
 
     @property
     def open_leases(self) -> int:
-        """Number of frames lent to workers or waiting for a second chance."""
-        return self.workers.leases + len(self._retries)
+        """Number of frames lent to workers, waiting for a second chance or being encoded."""
+        return self.workers.leases + len(self._retries) + self._encoding
 
     def submit(self, session: Session) -> None:
         """Put a session in line, if its waiting frame may begin."""
@@ -256,8 +259,31 @@ class Dispatcher:
         metrics.ESTIMATE.note(now - max(worker.head_since, lease.frame.sent))
         worker.tally.judged += 1
         worker.head_since = now
-        lease.frame.passed = done.passed
-        self._finish(lease, done.estimate)
+        lease.frame.estimated = now
+        if done.passed and lease.profile is Profile.PASSIVE:
+            self._encode(lease, done.estimate)
+        else:  # it cannot become the best shot
+            self._finish(lease, done.estimate)
+
+    # The best shot
+
+    def _encode(self, lease: Lease, estimate: bytes) -> None:
+        """Encode a frame that passed in a thread; its slot stays leased, its worker is free."""
+        self._encoding += 1
+        encoding = partial(encode_best_shot, self._slab, lease, self._shot_bytes)
+        self._decoders.submit(encoding, partial(self._encoded, lease, estimate))
+
+    def _encoded(self, lease: Lease, estimate: bytes, error: Exception | None) -> None:
+        if self._closed:
+            return
+        self._encoding -= 1
+        metrics.ENCODE.note(time.monotonic() - lease.frame.estimated)
+        if error is not None:  # without its picture it could only fail later, with its session
+            told = {"session": lease.session.id, "seq": lease.frame.seq}
+            log.error("encoding failed", exc_info=error, extra={"fields": told})
+            estimate = lease.frame.failed(lease.profile, Stage.FACES, Code.ESTIMATION_FAILED)
+        self._finish(lease, estimate)
+        self._pump()
 
     # Losses
 

@@ -42,9 +42,7 @@ class Frames:
 
     def __init__(self, config: Config) -> None:
         self._limits = config.LIMITS
-        self.unsettled = Unsettled(
-            wanted=config.MIDDLEWARES.WS.needs_frames, capacity=self._limits.unsettledBytes
-        )
+        self.unsettled = Unsettled(config.MIDDLEWARES.WS, self._limits.unsettledBytes)
         self.trace: Callable[[Session, PendingFrame, float], None] | None = None
         self.submit: Callable[[Session], None]
         self.ask_verdict: Callable[[Session, PendingFrame], None]
@@ -104,9 +102,9 @@ class Frames:
         if frame is None or frame.seq != verdict.seq or frame.estimate is None:
             return
         session.log.append(Judged(frame.seq, frame.at, frame.estimate, verdict.answers))
-        self.unsettled.keep(session, frame.seq, frame.data)
-        if verdict.keep:
-            session.kept = (frame.seq, frame.data)
+        self.unsettled.keep(session, frame)
+        if verdict.keep and frame.shot is not None:
+            session.kept = frame.shot
         session.active = None
         session.profile = verdict.profile
         if not frame.answered:

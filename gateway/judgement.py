@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from gateway.death_watch import DeathWatch
 from gateway.ledger import Ledger
-from gateway.session import PendingFrame, Session
+from gateway.session import FramePictures, PendingFrame, Session
 from shared.config import Config
 from shared.errors import MessageError
 from shared.messages import (
@@ -21,6 +21,7 @@ from shared.messages import (
     Forget,
     GatewayHello,
     Judge,
+    Judged,
     Opened,
     Resume,
     Resumed,
@@ -82,7 +83,10 @@ class JudgementLink:
 
     def renew(self, config: Config) -> None:
         """Take over which plugins are on, from a configuration that was read again."""
-        self._looks_at_all = config.MIDDLEWARES.WS.looks_at_all_frames
+        plugins = config.MIDDLEWARES.WS
+        self._look_at_received = {
+            passed: plugins.look_at_received(passed=passed) for passed in (False, True)
+        }
 
     def beat(self) -> None:
         """Ask for a sign of life and for answers overdue; to be called a few times a second."""
@@ -121,8 +125,16 @@ class JudgementLink:
         Most frames fail a check; their pictures stay here unless a plugin looks at them.
         """
         assert frame.estimate is not None
-        picture = frame.data if frame.passed or self._looks_at_all else None
-        judge = Judge(self._incarnation, session.id, frame.seq, frame.at, frame.estimate, picture)
+        looked_at = self._look_at_received[frame.shot is not None]
+        judge = Judge(
+            self._incarnation,
+            session.id,
+            frame.seq,
+            frame.at,
+            frame.estimate,
+            frame.data if looked_at else None,
+            frame.shot,
+        )
         self._channel.send(encode(judge))
 
     def resume(self, session: str, token_digest: bytes) -> None:
@@ -174,12 +186,29 @@ class JudgementLink:
     def replay(self, session: Session) -> None:
         """Bring a new aggregator to where the one before was: open, log, the open question."""
         self.open(session, replay=bool(session.log))
-        kept_seq, kept = session.kept or (0, b"")
-        for seq, at, estimate, answers in session.log:
-            frame = kept if seq == kept_seq else session.unsettled.get(seq)
-            judge = Judge(self._incarnation, session.id, seq, at, estimate, frame, True, answers)
-            self._channel.send(encode(judge))
+        for judged in session.log:
+            self._channel.send(encode(self._again(session, judged)))
         if session.active is not None and session.active.estimate is not None:
             self.judge(session, session.active)
         if session.closing:
             self.close_session(session, session.closing)
+
+    def _again(self, session: Session, judged: Judged) -> Judge:
+        """Repeat the question about a judged frame, with the pictures that are still here.
+
+        The best shot is the very JPEG of the first time, so that the token is the same.
+        """
+        received, shot = session.unsettled.get(judged.seq, FramePictures())
+        if session.kept is not None and session.kept.seq == judged.seq:
+            shot = session.kept
+        return Judge(
+            self._incarnation,
+            session.id,
+            judged.seq,
+            judged.at,
+            judged.estimate,
+            received,
+            shot,
+            replay=True,
+            answers=judged.answers,
+        )

@@ -41,13 +41,14 @@ for drop in Drop:
 STEPS = Accounts("gateway")
 """Durations of this process's steps.
 
-``receive``, ``dispatch`` and ``reply`` are work of the event loop; ``decode`` is work of a decoding
-thread; ``queue``, ``estimate`` and ``judge`` are what a frame waits for a worker's credit, for its
-estimate and for its verdict; ``answer`` is the whole, from a frame's receipt to its status.
+``receive``, ``dispatch`` and ``reply`` are work of the event loop; ``decode`` and ``encode`` are
+work of a decoding thread; ``queue``, ``estimate`` and ``judge`` are what a frame waits for a
+worker's credit, for its estimate and for its verdict; ``answer`` is the whole, from a frame's
+receipt to its status.
 """
-RECEIVE, QUEUE, DECODE, DISPATCH, ESTIMATE, JUDGE, REPLY, ANSWER = map(
+RECEIVE, QUEUE, DECODE, DISPATCH, ESTIMATE, ENCODE, JUDGE, REPLY, ANSWER = map(
     STEPS.step,
-    ("receive", "queue", "decode", "dispatch", "estimate", "judge", "reply", "answer"),
+    ("receive", "queue", "decode", "dispatch", "estimate", "encode", "judge", "reply", "answer"),
 )
 ANSWERS = Recent()
 """The step ``answer`` of the last minute."""

@@ -9,9 +9,10 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import Protocol, TypeGuard
+from typing import NamedTuple, Protocol, TypeGuard
 
 from gateway.limits import TokenBucket
+from shared.best_shot import BestShot
 from shared.codes import Code
 from shared.errors import ProtocolError
 from shared.estimation import Estimate, Profile, Stage
@@ -30,6 +31,23 @@ class Outlet(Protocol):
         """End the connection after what is queued."""
 
 
+class FramePictures(NamedTuple):
+    """What is kept of a judged frame's pictures.
+
+    Attributes:
+        received: what the client sent.
+        shot: the judged pixels as JPEG.
+    """
+
+    received: bytes | None = None
+    shot: BestShot | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of both."""
+        return len(self.received or b"") + (len(self.shot.image) if self.shot else 0)
+
+
 @dataclass(slots=True)
 class PendingFrame:
     """An accepted frame on its way; ``header`` is None for one that cannot be decoded.
@@ -42,9 +60,10 @@ class PendingFrame:
         deadline: monotonic time at which it is answered at the latest.
         begun: monotonic time at which its decoding began.
         sent: monotonic time at which it went to a worker.
+        estimated: monotonic time at which the worker's estimate came.
         asked: monotonic time at which its verdict was asked for.
         estimate: its estimate, once a worker gave one; then the verdict is awaited.
-        passed: the worker found no fault in it, so that it may become the best shot.
+        shot: the judged pixels as JPEG, if it passed every check and may become the best shot.
         at: time of its arrival, seconds of the epoch, once it has its estimate.
         answered: the client has its answer.
     """
@@ -55,10 +74,11 @@ class PendingFrame:
     received: float
     deadline: float
     estimate: bytes | None = None
-    passed: bool = False
+    shot: BestShot | None = None
     at: float = 0.0
     begun: float = 0.0
     sent: float = 0.0
+    estimated: float = 0.0
     asked: float = 0.0
     answered: bool = False
 
@@ -96,9 +116,9 @@ class Session:
         waiting: newest frame, not yet begun.
         active: frame under way.
         log: judged frames, for a replay.
-        kept: number and bytes of the best shot so far.
+        kept: the best shot so far.
         settled: number of the last frame whose side effects are done; ``END`` for all.
-        unsettled: frames after that, by number.
+        unsettled: pictures of the frames after that, by number.
         result: text of RESULT once the verdict is given.
         known: set once the aggregator knows the session, so that it outlives this gateway.
         outlet: connection; None while the client is away.
@@ -116,9 +136,9 @@ class Session:
     waiting: PendingFrame | None = None
     active: PendingFrame | None = None
     log: list[Judged] = field(default_factory=list)
-    kept: tuple[int, bytes] | None = None
+    kept: BestShot | None = None
     settled: int = 0
-    unsettled: dict[int, bytes] = field(default_factory=dict)
+    unsettled: dict[int, FramePictures] = field(default_factory=dict)
     result: str | None = None
     known: asyncio.Event = field(default_factory=asyncio.Event)
     outlet: Outlet | None = None

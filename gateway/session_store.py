@@ -247,4 +247,4 @@ class SessionStore:
 
 def _mark(session: Session) -> tuple[int, int]:
     """What a write stores: number of judged frames, and which one is kept."""
-    return len(session.log), session.kept[0] if session.kept else 0
+    return len(session.log), session.kept.seq if session.kept else 0

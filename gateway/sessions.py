@@ -17,6 +17,7 @@ from gateway.judgement import Answers
 from gateway.limits import TokenBucket
 from gateway.recall import Recall
 from gateway.session import Session, digest, new_identity
+from shared.best_shot import BestShot
 from shared.cells import prefix
 from shared.config import Config
 from shared.errors import ProtocolError
@@ -224,8 +225,7 @@ class Sessions:
         """Make a session anew from what the aggregator remembers of it."""
         opened = decode(history.opened)
         assert isinstance(opened, Open)
-        best = (history.kept_seq, history.kept) if history.kept_seq else None
-        session = self.revive(opened, history.judged, best, message.profile)
+        session = self.revive(opened, history.judged, history.kept, message.profile)
         session.settled = message.settled
         session.result = message.result
         return session
@@ -234,7 +234,7 @@ class Sessions:
         self,
         opened: Open,
         judged: list[Judged],
-        kept: tuple[int, bytes] | None,
+        kept: BestShot | None,
         profile: Profile | None,
     ) -> Session:
         """Make a session anew of its log; its client is yet to come back."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.session import Session
+from shared.best_shot import BestShot
 from shared.errors import MessageError
 from shared.estimation import Profile
 from shared.messages import Judged, Open, decode, encode
@@ -32,7 +33,7 @@ class Stored:
     Attributes:
         opened: the event that began it.
         log: judged frames.
-        kept: number and bytes of the best shot so far.
+        kept: the best shot so far.
         profile: checks of the next frame; None where that was not known yet.
         seq: frames received so far.
         reconnects: resumptions so far.
@@ -41,7 +42,7 @@ class Stored:
 
     opened: Open
     log: list[Judged]
-    kept: tuple[int, bytes] | None
+    kept: BestShot | None
     profile: Profile | None
     seq: int
     reconnects: int
@@ -63,7 +64,7 @@ class Sealer:
         value = (
             encode(session.opened),
             len(session.log),
-            session.kept[0] if session.kept else 0,
+            session.kept.seq if session.kept else 0,
             session.profile,
             session.seq,
             session.reconnects,
@@ -73,8 +74,8 @@ class Sealer:
 
     def kept(self, session: Session) -> bytes:
         """The best shot so far."""
-        seq, frame = session.kept or (0, b"")
-        return self._seal(session.id, f"kept {seq}", frame)
+        seq = session.kept.seq if session.kept else 0
+        return self._seal(session.id, f"kept {seq}", msgspec.msgpack.encode(session.kept))
 
     def judged(self, session: Session, index: int) -> bytes:
         """One judged frame, by its place in the log."""
@@ -91,12 +92,12 @@ class Sealer:
         opened = decode(raw_open)
         if not isinstance(opened, Open) or opened.session != session or len(log) != count:
             raise MessageError("a stored session is not whole")
-        frame = self._unseal(session, f"kept {kept_seq}", kept)
+        packed = self._unseal(session, f"kept {kept_seq}", kept)
         judged = [
             msgspec.msgpack.decode(self._unseal(session, f"log {index}", piece), type=Judged)
             for index, piece in enumerate(log)
         ]
-        best = (kept_seq, frame) if kept_seq else None
+        best = msgspec.msgpack.decode(packed, type=BestShot | None)
         return Stored(opened, judged, best, profile, seq, reconnects, result)
 
     def _seal(self, session: str, name: str, content: bytes) -> bytes:

@@ -89,11 +89,13 @@ class Traces:
         if frame.sent:  # else no worker has seen it
             span("queue", frame.received, frame.begun, whole)
             span("decode", frame.begun, frame.sent, whole)
-            estimation = span("estimate", frame.sent, frame.asked, whole)
-            start = frame.asked
+            start = frame.estimated or frame.asked  # no worker gave an estimate
+            estimation = span("estimate", frame.sent, start, whole)
             for stage, seconds in reversed(_stages(frame)):
                 span(stage, start - seconds, start, estimation)
                 start -= seconds
+            if frame.shot is not None:
+                span("encode", frame.estimated, frame.asked, whole)
         span("judge", frame.asked, answered, whole)
 
     def close(self) -> None:

@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 from gateway import metrics
-from gateway.session import Session
+from gateway.session import FramePictures, PendingFrame, Session
+from shared.config_plugins import WsMiddlewares
 
 
 class Unsettled:
-    """Keeps the encoded frames that a side-effect plugin may still need after a restart.
+    """Keeps the pictures that a side-effect plugin may still need after a restart.
 
     Args:
-        wanted: whether any plugin needs frames.
+        plugins: which of them are on.
         capacity: bytes of all sessions together; a frame over that is not kept, and is counted.
     """
 
-    def __init__(self, *, wanted: bool, capacity: int) -> None:
-        self._wanted = wanted
+    def __init__(self, plugins: WsMiddlewares, capacity: int) -> None:
+        self._plugins = plugins
         self._capacity = capacity
         self.bytes = 0
 
-    def keep(self, session: Session, seq: int, data: bytes) -> None:
-        """Keep a frame that has its verdict."""
-        if not self._wanted:
+    def keep(self, session: Session, frame: PendingFrame) -> None:
+        """Keep the pictures of a frame that has its verdict."""
+        if not self._plugins.needs_frames:
             return
-        if self.bytes + len(data) > self._capacity:
+        looked_at = self._plugins.look_at_received(passed=frame.shot is not None)
+        pictures = FramePictures(frame.data if looked_at else None, frame.shot)
+        if self.bytes + pictures.size > self._capacity:
             metrics.UNKEPT.inc()
             return
-        session.unsettled[seq] = data
-        self.bytes += len(data)
+        session.unsettled[frame.seq] = pictures
+        self.bytes += pictures.size
 
     def settle(self, session: Session, mark: int) -> None:
         """Let go what is done, up to a frame's number."""
         session.settled = max(session.settled, mark)
         for seq in [seq for seq in session.unsettled if seq <= mark]:
-            self.bytes -= len(session.unsettled.pop(seq))
+            self.bytes -= session.unsettled.pop(seq).size
 
     def forget(self, session: Session) -> None:
         """Let go all frames of a session."""
-        self.bytes -= sum(map(len, session.unsettled.values()))
+        self.bytes -= sum(pictures.size for pictures in session.unsettled.values())
         session.unsettled.clear()

@@ -161,6 +161,9 @@ class LimitsSection(Section):
         "webp",
     ]
     """Formats accepted."""
+    bestshotBytes: Annotated[int, Field(ge=10_000, le=4_000_000)] = 200_000
+    """Bytes of the picture in the token, a JPEG; its quality falls from 95 to 50 until it fits,
+    then its size. A token has 16/9 of them."""
     frameDeadline: Positive = 5.0
     """Seconds from a frame's arrival after which it is answered without a judgement."""
     textBytes: AtLeastOne = 16_384

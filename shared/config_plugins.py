@@ -333,10 +333,15 @@ class WsMiddlewares(Section):
         """Whether a side-effect plugin is on that needs the frames."""
         return self.FileLogger.isEnabled or self.VideoRedis.isEnabled
 
-    @property
-    def looks_at_all_frames(self) -> bool:
-        """Whether a plugin may want the picture of a frame that failed a check."""
-        return self.needs_frames or any(plugin.isEnabled for plugin in self.user_plugins.values())
+    def look_at_received(self, *, passed: bool) -> bool:
+        """Tell whether a plugin looks at what the client sent for a frame.
+
+        Only FileLogger does for a frame that passed; the others get the JPEG of its judged pixels.
+        """
+        if passed or self.FileLogger.isEnabled:
+            return self.FileLogger.isEnabled
+        by_users = any(plugin.isEnabled for plugin in self.user_plugins.values())
+        return self.VideoRedis.isEnabled or by_users
 
     @property
     def user_plugins(self) -> dict[str, UserPlugin]:

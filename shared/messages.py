@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
+from shared.best_shot import BestShot
 from shared.errors import MessageError
 from shared.estimation import Capabilities, Estimate, Finite, Profile
 
@@ -56,14 +57,12 @@ class History(Struct, frozen=True, array_like=True):
     Attributes:
         opened: the packed event that began it.
         judged: the log of its frames.
-        kept_seq: number of the best shot so far; 0 for none.
-        kept: its encoded frame.
+        kept: the best shot so far.
     """
 
     opened: bytes
     judged: list[Judged]
-    kept_seq: Natural
-    kept: bytes
+    kept: BestShot | None
 
 
 class Wire(Struct, frozen=True, array_like=True, tag=True):
@@ -178,11 +177,12 @@ class Open(Wire, frozen=True):
 
 
 class Judge(Wire, frozen=True):
-    """One estimate and its encoded frame.
+    """One estimate and the frame's pictures. A replay may lack both pictures.
 
-    The frame is left out where nobody looks at it, and a replay may lack it.
-
-    ``answers`` are those that an earlier judgement of the frame was given; none is asked again.
+    Attributes:
+        received: what the client sent; left out where no plugin looks at it.
+        shot: the judged pixels as JPEG, of a frame that passed every check of the worker.
+        answers: those that an earlier judgement of the frame was given; none is asked again.
     """
 
     incarnation: Name
@@ -190,7 +190,8 @@ class Judge(Wire, frozen=True):
     seq: Natural
     at: Finite
     estimate: PackedEstimate
-    frame: bytes | None = None
+    received: bytes | None = None
+    shot: BestShot | None = None
     replay: bool = False
     answers: Answers = ()
 

@@ -1,9 +1,10 @@
 """Folders of FileLogger: how they are laid out, what is written, and a reader.
 
 One folder a session, named by the session's id (32 hexadecimal digits): the frames as they came,
-``000001.jpg`` and so on by their numbers, and ``session.jsonl`` with one JSON object a line:
-``opened`` first, then ``frame`` for each judged frame in order, then ``ended``. The last line may
-be missing (the session goes on, or its end was lost) or torn.
+``000001.jpg`` and so on by their numbers, ``bestshot.jpg`` as the token shows it, and
+``session.jsonl`` with one JSON object a line: ``opened`` first, then ``frame`` for each judged
+frame in order, then ``ended``. The last line may be missing (the session goes on, or its end was
+lost) or torn.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import msgspec
 from shared.estimation import Estimate
 
 FILE = "session.jsonl"
+BEST_SHOT = "bestshot.jpg"
 FOLDER = re.compile(r"[0-9a-f]{32}")
 _SUFFIXES = ((b"\xff\xd8", ".jpg"), (b"\x89PNG", ".png"), (b"RIFF", ".webp"))
 
@@ -32,6 +34,7 @@ class LoggedFrame:
         seq: number of the frame in its session.
         at: time of its estimate, seconds of the epoch.
         file: name of its picture in the folder; None when it could not be read or was lost.
+        sha256: digest of that file, hexadecimal; None without a file, or of an earlier version.
         errors: codes that the client got.
         estimate: what was measured.
     """
@@ -39,6 +42,7 @@ class LoggedFrame:
     seq: int
     at: float
     file: str | None
+    sha256: str | None
     errors: tuple[int, ...]
     estimate: Estimate
 
@@ -54,6 +58,8 @@ class LoggedVerdict:
         best_seq: number of the best shot's frame; 0 when there is none.
         frames: frames that were judged and could be read.
         data: what the plugins gathered.
+        bestshot_source: what the client sent for the best shot, as in the token; None where there
+            is no best shot, or of an earlier version.
     """
 
     at: float
@@ -62,6 +68,7 @@ class LoggedVerdict:
     best_seq: int
     frames: int
     data: dict[str, Any]
+    bestshot_source: dict[str, Any] | None = None
 
 
 @dataclass(slots=True)
@@ -143,13 +150,20 @@ def _take(folder: Path, log: SessionLog | None, line: dict[str, Any]) -> Session
         line.pop("session")
         return SessionLog(folder, **line)
     if kind == "frame":
-        estimate = estimate_of(line.pop("estimate"))
         log.frames.append(
-            LoggedFrame(line["seq"], line["at"], line["file"], tuple(line["errors"]), estimate)
+            LoggedFrame(
+                line["seq"],
+                line["at"],
+                line["file"],
+                line.get("sha256"),
+                tuple(line["errors"]),
+                estimate_of(line["estimate"]),
+            )
         )
     elif kind == "ended":
         line["errors"] = tuple(line["errors"])
         line["best_seq"] = line.pop("bestSeq")
+        line["bestshot_source"] = line.pop("bestshotSource", None)
         log.verdict = LoggedVerdict(**line)
     else:
         raise ValueError(f"unknown event {kind!r}")

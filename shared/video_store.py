@@ -41,7 +41,8 @@ class StoredFrame:
     Attributes:
         seq: number of the frame in its session.
         at: time of its estimate, seconds of the epoch.
-        frame: encoded image, as the client sent it.
+        frame: encoded image; of a frame that passed every check the judged pixels as JPEG, else
+            what the client sent.
         status: ``{isOk, errors, details}``, with every measure in ``details``.
     """
 

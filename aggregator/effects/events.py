@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from shared.best_shot import BestShot
 from shared.estimation import Estimate
 from shared.messages import END
 
@@ -44,7 +45,9 @@ class FrameJudged:
         at: time of its estimate, seconds of the epoch.
         estimate: what was measured.
         errors: codes that the client got.
-        frame: the encoded picture; empty for one that could not be read, None for a lost one.
+        received: what the client sent; empty where that could not be read, None where it is lost
+            or no plugin looks at it.
+        shot: the judged pixels as JPEG, of a frame that passed every check of the worker.
     """
 
     info: SessionInfo
@@ -52,16 +55,22 @@ class FrameJudged:
     at: float
     estimate: Estimate
     errors: tuple[int, ...]
-    frame: bytes | None
+    received: bytes | None
+    shot: BestShot | None = None
+
+    @property
+    def picture(self) -> bytes | None:
+        """What people are shown of it: the judged pixels where it has them."""
+        return self.shot.image if self.shot is not None else self.received
 
     @property
     def size(self) -> int:
         """Bytes it takes in a queue."""
-        return RECORD_BYTES + len(self.frame or b"")
+        return RECORD_BYTES + len(self.received or b"") + _bytes(self.shot)
 
-    def without_frame(self) -> FrameJudged:
-        """The same event with its picture lost."""
-        return replace(self, frame=None)
+    def without_pictures(self) -> FrameJudged:
+        """The same event with its pictures lost."""
+        return replace(self, received=None, shot=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,7 @@ class SessionEnded:
         frames: frames that were judged and could be read.
         result: RESULT as the client got it, with the token.
         data: what the plugins gathered.
+        best_shot: picture of the best shot; None where there is none.
     """
 
     info: SessionInfo
@@ -87,6 +97,7 @@ class SessionEnded:
     frames: int
     result: bytes
     data: Mapping[str, Any]
+    best_shot: BestShot | None = None
 
     @property
     def seq(self) -> int:
@@ -96,11 +107,15 @@ class SessionEnded:
     @property
     def size(self) -> int:
         """Bytes it takes in a queue."""
-        return RECORD_BYTES + len(self.result)
+        return RECORD_BYTES + len(self.result) + _bytes(self.best_shot)
 
-    def without_frame(self) -> SessionEnded:
-        """It has no picture to lose."""
-        return self
+    def without_pictures(self) -> SessionEnded:
+        """The same event with its best shot lost, but for the one in the result's token."""
+        return replace(self, best_shot=None)
+
+
+def _bytes(shot: BestShot | None) -> int:
+    return len(shot.image) if shot is not None else 0
 
 
 Event = FrameJudged | SessionEnded

@@ -100,7 +100,7 @@ class Writer:
     def _fitting(self, event: Event) -> Event | None:
         """As much of an event as there is room for."""
         if self._bytes + event.size > self._capacity:
-            event = event.without_frame()
+            event = event.without_pictures()
         most = self._capacity * (4 if isinstance(event, SessionEnded) else 2)
         return event if self._bytes + event.size <= most else None
 

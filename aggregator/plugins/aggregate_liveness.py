@@ -94,7 +94,7 @@ class AggregateLiveness(Plugin):
                 self._test.withdraw_support()
         # Not only at the change: another plugin may have put an earlier best shot back.
         if context.best is not None and not self._is_counted(descriptor_of(context.best)):
-            context.best_seq, context.best, context.best_frame = 0, None, None
+            context.best_seq, context.best, context.best_shot = 0, None, None
 
     def _is_counted(self, face: Descriptor | None) -> bool:
         """Whether a face is the counted one. Faces without a descriptor all count as one.

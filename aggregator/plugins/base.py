@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel
 
 from aggregator.policy import Stated
+from shared.best_shot import BestShot
 from shared.codes import Code
 from shared.config import Config
 from shared.config_base import Section
@@ -37,7 +38,7 @@ class SessionContext:
         replay: the event is a repetition after a restart; outside effects must not happen again.
         profile: checks asked of the next frame; a plugin may set it.
         best_seq: sequence number of the frame to keep as best shot; a plugin may set it.
-        best_frame: that frame, encoded.
+        best_shot: that frame's picture, ``frame.shot``; what goes into the token.
         best: that frame's estimate.
         acted: the person has done what ActiveLiveness asked.
         data: what plugins tell each other and, under their names, the token's details. It holds
@@ -53,7 +54,7 @@ class SessionContext:
     replay: bool = False
     profile: Profile = Profile.PASSIVE
     best_seq: int = 0
-    best_frame: bytes | None = None
+    best_shot: BestShot | None = None
     best: Estimate | None = None
     acted: bool = False
     data: dict[str, Any] = field(default_factory=dict)
@@ -66,8 +67,11 @@ class FrameJudgement:
     Attributes:
         seq: number of the frame in its session.
         estimate: what was measured.
-        frame: the encoded frame, where it is at hand; a replay may lack it.
+        frame: its picture, where it is at hand; a replay may lack it. Of a frame that passed
+            every check of the worker it is ``shot.image``, else what the client sent.
         errors: codes so far: the worker's, then those that plugins add.
+        shot: the judged pixels as JPEG, with the digest of what the client sent; None for a frame
+            that cannot become the best shot, and where a replay lacks it.
         ended: a plugin ends the session without success.
     """
 
@@ -75,6 +79,7 @@ class FrameJudgement:
     estimate: Estimate
     frame: bytes | None
     errors: list[int]
+    shot: BestShot | None = None
     ended: bool = False
 
     @property

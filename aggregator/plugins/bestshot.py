@@ -39,7 +39,7 @@ class Bestshot(Plugin):
         if context.best is None or _score(frame.estimate) > _score(context.best):
             context.best_seq = frame.seq
             context.best = frame.estimate
-            context.best_frame = frame.frame
+            context.best_shot = frame.shot
 
     def _eligible(self, estimate: Estimate) -> bool:
         if not estimate.ok or estimate.profile is not Profile.PASSIVE:

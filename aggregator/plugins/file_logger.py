@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import json
 import logging
 import os
@@ -17,7 +18,7 @@ from shared import __version__
 from shared.config_plugins import FileLoggerArgs
 from shared.errors import ResourceError
 from shared.messages import END
-from shared.session_log import FILE, FOLDER, estimate_json, picture_name
+from shared.session_log import BEST_SHOT, FILE, FOLDER, estimate_json, picture_name
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ def event_line(event: Event) -> dict[str, Any]:
             "event": "frame",
             "seq": event.seq,
             "at": event.at,
-            "file": picture_name(event.seq, event.frame) if event.frame else None,
+            "file": picture_name(event.seq, event.received) if event.received else None,
+            "sha256": hashlib.sha256(event.received).hexdigest() if event.received else None,
             "errors": list(event.errors),
             "estimate": estimate_json(event.estimate),
         }
@@ -62,6 +64,7 @@ def event_line(event: Event) -> dict[str, Any]:
         "bestSeq": event.best_seq,
         "frames": event.frames,
         "data": dict(event.data),
+        "bestshotSource": event.best_shot.source.claim() if event.best_shot else None,
     }
 
 
@@ -98,7 +101,7 @@ class FileLogger:
         self.disabled = False
 
     def write(self, event: Event) -> None:
-        """Write a frame's picture, then its line, so that a line stands for a whole picture."""
+        """Write an event's picture, then its line, so that a line stands for a whole picture."""
         if self.disabled and time.monotonic() < self._retry_at:
             self.dropped += 1
         else:
@@ -129,10 +132,12 @@ class FileLogger:
         if event.seq <= self._written[info.session]:
             return  # told again after a restart
         line = event_line(event)
-        if isinstance(event, FrameJudged) and event.frame:
-            _write_private(folder / line["file"], event.frame)
-        if isinstance(event, FrameJudged) and event.frame is None:
-            self.dropped += 1
+        if isinstance(event, FrameJudged):
+            if event.received:
+                _write_private(folder / line["file"], event.received)
+            self.dropped += event.received is None
+        elif event.best_shot is not None:
+            _write_private(folder / BEST_SHOT, event.best_shot.image)
         _append(folder / FILE, line)
         self._written[info.session] = event.seq
 

@@ -55,7 +55,8 @@ class Luna3DescriptorQualityCheck(Plugin):
             return None
         if self._best_only and context.best_seq != frame.seq:
             return None
-        return Question(partial(self._luna.ask, frame.frame or b""), self._luna.patience)
+        photo = frame.shot.image if frame.shot is not None else b""
+        return Question(partial(self._luna.ask, photo), self._luna.patience)
 
     def on_answer(
         self, context: SessionContext, frame: FrameJudgement, answer: bytes | None

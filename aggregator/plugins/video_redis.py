@@ -59,10 +59,10 @@ def operation(event: Event, args: VideoRedisArgs, rules: Rules) -> Operation | N
     """Tell what an event means for Redis; None for one without a picture or without frames."""
     session = event.info.session
     if isinstance(event, FrameJudged):
-        if not event.frame or Code.FRAME_UNDECODABLE in event.estimate.errors:
+        if not event.picture or Code.FRAME_UNDECODABLE in event.estimate.errors:
             return None
         status = frame_status(event.estimate, event.errors, rules, reveal=True)
-        return AddFrame(session, StoredFrame(event.seq, event.at, event.frame, status))
+        return AddFrame(session, StoredFrame(event.seq, event.at, event.picture, status))
     if event.frames == 0:
         return None
     meta = SessionMeta(
@@ -114,7 +114,7 @@ class VideoRedis:
         """Carry an event's operation out, or spool it."""
         wanted = operation(event, self._args, self._rules)
         if wanted is None:
-            self.dropped += isinstance(event, FrameJudged) and event.frame is None
+            self.dropped += isinstance(event, FrameJudged) and event.picture is None
         elif self._spool or not self._try(wanted):
             if not self._spool.append(pack(wanted), must=isinstance(wanted, Finish)):
                 self.dropped += 1

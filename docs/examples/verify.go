@@ -27,7 +27,7 @@ const issuer = "lunapass"
 // Claims are what a verdict says.
 type Claims struct {
 	IsOk     bool            `json:"isOk"`
-	Bestshot string          `json:"bestshot"` // image, Base64
+	Bestshot string          `json:"bestshot"` // JPEG, Base64
 	Details  json.RawMessage `json:"details"`
 	Iss      string          `json:"iss"`
 	Exp      int64           `json:"exp"`

@@ -58,17 +58,6 @@ async def test_the_request_is_as_documented(platform: LunaPlatform) -> None:
     assert platform.photos == [JPEG]
 
 
-@pytest.mark.parametrize(
-    ("start", "kind"), [(b"\x89PNG", "image/png"), (b"RIFF", "image/webp"), (b"??", "image/jpeg")]
-)
-async def test_the_type_is_that_of_the_picture(
-    platform: LunaPlatform, start: bytes, kind: str
-) -> None:
-    """Kiosks may send any of the formats."""
-    await ask(platform, start + b"...")
-    assert platform.requests[0][2]["Content-Type"] == kind
-
-
 @pytest.mark.parametrize("field", ["light", "dark", "saturation", "blurriness"])
 async def test_the_field_can_be_chosen(platform: LunaPlatform, field: str) -> None:
     """Which field of the answer counts is a setting."""

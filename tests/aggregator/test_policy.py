@@ -27,7 +27,7 @@ from shared.estimation import Estimate
 from shared.messages import Open, decode_estimate, encode
 from shared.signing import Signer
 from tests.support.acting import play
-from tests.support.judge import KEY, SESSION, judging, live, plugin_config
+from tests.support.judge import KEY, SESSION, judging, live, plugin_config, shot
 
 OLD, NEW = Basis("0" * 16, "a" * 16), Basis("1" * 16, "a" * 16)
 EVERY: dict[str, Any] = {
@@ -84,7 +84,7 @@ def judged(config: Config, estimates: Sequence[Estimate]) -> dict[str, Any]:
     session = Session(opened, registry.plugins(), config.LIVENESS, registry.policy)
     for seq, estimate in enumerate(estimates, 1):
         packed = decode_estimate(encode(estimate))
-        outcome = session.fold(seq, 1000.0 + seq, packed, b"jpeg", replay=False)
+        outcome = session.fold(seq, 1000.0 + seq, packed, None, replay=False, shot=shot(seq))
         assert isinstance(outcome, Outcome)
     assert outcome.accepted
     writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))

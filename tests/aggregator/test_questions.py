@@ -13,7 +13,7 @@ from aggregator.plugins.registry import Registry
 from aggregator.session import Outcome, Session
 from shared.codes import Code
 from shared.messages import Judge, Open, Opened, encode
-from tests.support.judge import SESSION, judging, live, plugin_config
+from tests.support.judge import SESSION, judging, live, plugin_config, shot
 from tests.support.log import logged
 from tests.support.plugins import Oracle
 
@@ -103,7 +103,7 @@ def test_a_replay_asks_nothing() -> None:
 
     def replay(answers: tuple[bytes | None, ...]) -> Outcome:
         session = Session(OPEN, Registry(config()).plugins(), config().LIVENESS)
-        outcome = session.fold(1, 1001.0, live(), b"jpeg", replay=True, answers=answers)
+        outcome = session.fold(1, 1001.0, live(), None, replay=True, shot=shot(1), answers=answers)
         assert isinstance(outcome, Outcome)
         return outcome
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 from typing import Any
 
 from hypothesis import given, settings
@@ -59,19 +60,26 @@ def clumsy(seed: int) -> Director:
     CONFIGURATIONS,
     st.integers(0, 2**63 - 1),
     st.sets(st.integers(1, 60), max_size=5),
+    st.sets(st.integers(1, 60), max_size=5),
     st.sets(st.integers(1, 60), max_size=10),
     st.booleans(),
 )
 def test_a_restart_changes_nothing(
-    config: Any, seed: int, restarts: set[int], blur: set[int], passive: bool
+    config: Any,
+    seed: int,
+    restarts: set[int],
+    handovers: set[int],
+    blur: set[int],
+    passive: bool,
 ) -> None:
     """The same answers, the same token to the last byte, the same effects under the same keys.
 
     A restart may come while a question is open. ``play`` also compares each replayed frame with
-    what it was at first.
+    what it was at first. The picture in the token is the one that was encoded at first, with the
+    digest of what was received then.
     """
 
-    def run(*restarts: int) -> Any:
+    def run(restarts: Collection[int] = (), handovers: Collection[int] = ()) -> Any:
         return play(
             config,
             clumsy(seed),
@@ -81,10 +89,11 @@ def test_a_restart_changes_nothing(
             passive=passive,
             outside=lambda number: random.Random(seed ^ number).choice(ANSWERS),
             restarts=restarts,
+            handovers=handovers,
             blur=blur,
         )
 
-    undisturbed, disturbed = run(), run(*restarts)
+    undisturbed, disturbed = run(), run(restarts, handovers)
     assert disturbed.outcomes == undisturbed.outcomes
     assert disturbed.result == undisturbed.result
     assert disturbed.kept == undisturbed.kept

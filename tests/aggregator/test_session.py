@@ -13,11 +13,13 @@ from aggregator.plugins.bestshot import Bestshot
 from aggregator.plugins.registry import Registry
 from aggregator.plugins.result import Result
 from aggregator.session import Outcome, Session
+from shared.best_shot import BestShot
 from shared.checks import Rules
 from shared.config import Config
 from shared.config_manual import LivenessSection
 from shared.estimation import Estimate, Eyes, Liveness, Profile, Stage
 from shared.messages import Open
+from tests.support.judge import shot
 
 OPEN = Open("", "0" * 32, 1000.0, 7, bytes(32))
 OPEN_EYES = Eyes(0.3, 0.3, True, True)
@@ -43,8 +45,9 @@ def session(*plugins: Plugin, **limits: int) -> Session:
     return Session(OPEN, list(plugins), LivenessSection(**limits))
 
 
-def fold(judged: Session, seq: int, estimate: Estimate, frame: bytes | None = b"jpeg") -> Outcome:
-    return judged.fold(seq, 1000.0 + seq, estimate, frame, replay=False)
+def fold(judged: Session, seq: int, estimate: Estimate, image: bytes | None = b"jpeg") -> Outcome:
+    best = shot(seq, image) if image is not None else None
+    return judged.fold(seq, 1000.0 + seq, estimate, None, replay=False, shot=best)
 
 
 def test_a_live_frame_is_accepted() -> None:
@@ -52,7 +55,7 @@ def test_a_live_frame_is_accepted() -> None:
     judged = session(Result(needs_best=False))
     assert not fold(judged, 1, BLURRED).final
     assert fold(judged, 2, live(0.9)).accepted
-    assert judged.context.best_frame == b"jpeg"
+    assert judged.context.best_shot == shot(2)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +78,7 @@ def test_nothing_less_is_ever_accepted(estimate: Estimate, plugins: list[Plugin]
 
 def test_a_frame_whose_picture_is_missing_is_not_accepted() -> None:
     """A token without best shot is no token."""
-    outcome = fold(session(), 1, live(0.9), frame=None)
+    outcome = fold(session(), 1, live(0.9), image=None)
     assert outcome.final
     assert not outcome.accepted
 
@@ -145,22 +148,59 @@ def test_a_replay_gives_the_same_verdict(
     def run(restart_after: int) -> list[Outcome]:
         judged = Session(OPEN, Registry(config).plugins(), config.LIVENESS)
         outcomes: list[Outcome] = []
-        kept: tuple[int, bytes] = (0, b"")
+        kept: BestShot | None = None
         for seq, estimate in enumerate(estimates, 1):
-            outcome = judged.fold(seq, 1000.0 + seq, estimate, b"%d" % seq, replay=False)
+            outcome = judged.fold(
+                seq, 1000.0 + seq, estimate, None, replay=False, shot=shot(seq, b"%d" % seq)
+            )
             outcomes.append(outcome)
             if outcome.keep:
-                kept = (seq, b"%d" % seq)
+                kept = shot(seq, b"%d" % seq)
             if outcome.final:
                 break
             if seq == restart_after:
                 judged = Session(OPEN, Registry(config).plugins(), config.LIVENESS)
                 for old, past in enumerate(estimates[:seq], 1):
-                    frame = kept[1] if old == kept[0] else None
-                    judged.fold(old, 1000.0 + old, past, frame, replay=True)
+                    again = kept if kept is not None and kept.seq == old else None
+                    judged.fold(old, 1000.0 + old, past, None, replay=True, shot=again)
         return outcomes
 
     assert run(data.draw(st.integers(1, len(estimates)))) == run(0)
+
+
+class Mixing(Plugin):
+    """Keeps the estimate of the last frame with the picture of the first."""
+
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
+        context.best_seq, context.best = frame.seq, frame.estimate
+        context.best_shot = context.best_shot or frame.shot
+
+
+def test_a_token_shows_the_frame_that_was_measured() -> None:
+    """The picture of another frame of the same session is no best shot."""
+    judged = session(Mixing())
+    fold(judged, 1, live(0.1, errors=(32,)))
+    outcome = fold(judged, 2, live(0.9))
+    assert (outcome.final, outcome.accepted, outcome.errors) == (True, False, (40,))
+
+
+class Looking(Plugin):
+    """Notes the picture that it sees of each frame."""
+
+    def __init__(self) -> None:
+        self.seen: list[bytes | None] = []
+
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
+        self.seen.append(frame.frame)
+
+
+def test_a_plugin_sees_the_judged_pixels_of_a_frame_that_passed() -> None:
+    """Of any other frame what the client sent."""
+    looking = Looking()
+    judged = session(looking)
+    judged.fold(1, 1001.0, BLURRED, b"sent", replay=False)
+    judged.fold(2, 1002.0, live(0.9), b"sent", replay=False, shot=shot(2, b"encoded"))
+    assert looking.seen == [b"sent", b"encoded"]
 
 
 class Objecting(Plugin):
@@ -180,4 +220,5 @@ def test_a_frame_that_a_plugin_objects_to_is_no_best_shot(code: int, best: bytes
     judged = session(Bestshot(Rules()), Objecting(code), Result(needs_best=True))
     assert fold(judged, 1, live(0.99), b"first").keep is (best == b"first")
     assert fold(judged, 2, live(0.9), b"second").accepted
-    assert judged.context.best_frame == best
+    assert judged.context.best_shot is not None
+    assert judged.context.best_shot.image == best

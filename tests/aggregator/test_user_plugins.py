@@ -16,7 +16,7 @@ from aggregator.plugins.registry import Registry
 from aggregator.session import Outcome, Session
 from shared.errors import ConfigError
 from shared.messages import Open
-from tests.support.judge import KEY, SESSION, judging, live, plugin_config
+from tests.support.judge import KEY, SESSION, judging, live, plugin_config, shot
 
 OPEN = Open("", SESSION, 1000.0, 7, bytes(32))
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ HERE = "tests.support.plugins"
 def first_outcome(name: str, args: dict[str, Any] | None = None, **changes: Any) -> Outcome:
     config = plugin_config({name: args})
     session = Session(OPEN, Registry(config).plugins(), config.LIVENESS)
-    outcome = session.fold(1, 1001.0, live(**changes), b"jpeg", replay=False)
+    outcome = session.fold(1, 1001.0, live(**changes), None, replay=False, shot=shot(1))
     assert isinstance(outcome, Outcome)
     return outcome
 
@@ -174,12 +174,12 @@ from aggregator.plugins.registry import Registry
 from aggregator.session import Session
 from shared.config_loading import load
 from shared.messages import Open
-from tests.support.judge import live
+from tests.support.judge import live, shot
 
 config = load(Path(sys.argv[1]))
 opened = Open("", "0" * 32, 0.0, 7, bytes(32))
 session = Session(opened, Registry(config).plugins(), config.LIVENESS)
-outcome = session.fold(1, 0.0, live(), b"jpeg", replay=False)
+outcome = session.fold(1, 0.0, live(), None, replay=False, shot=shot(1))
 print(outcome.accepted, *outcome.errors)
 """
 

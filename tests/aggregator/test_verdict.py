@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
+import jwt
 import pytest
 
 from aggregator.verdict import VerdictWriter
@@ -37,3 +39,15 @@ def test_progress_is_no_secret_and_scores_are(env: str, told: set[str]) -> None:
     details = json.loads(status)["body"]["details"]
     assert set(details) - {"faceFramePosition"} == told
     assert details["activeLiveness"] == {"action": 1, "actions": 3}
+
+
+def test_the_token_names_what_was_received() -> None:
+    """Digest, bytes and format of the file that the client sent, beside the picture shown."""
+    played = play(plugin_config({}), lambda now, codes: Look())
+    best = played.kept
+    assert best is not None
+    token = json.loads(played.result)["body"]["jwt"]
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert base64.b64decode(claims["bestshot"]) == best.image
+    assert claims["bestshotSource"] == best.source.claim()
+    assert set(claims["bestshotSource"]) == {"sha256", "bytes", "format"}

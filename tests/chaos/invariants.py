@@ -7,6 +7,7 @@ backend, and shares no code with the service.
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ import jwt
 
 from tests.chaos.attempt import Attempt, SentFrame
 from tests.chaos.history import History
-from tests.support.stamp import OFFSET, PEOPLE, stamped_jpeg
+from tests.support.stamp import OFFSET, PEOPLE, shown_jpeg, stamped_jpeg
 
 LIVE_FROM = 20
 """Numbers from here on are live for the stamp backend."""
@@ -137,9 +138,14 @@ def _accepted_rightly(
     claims = jwt.decode(token, key, algorithms=["HS256"], options={"verify_exp": False})
     candidates = [f for f in attempt.frames if f.status is not None and f.status.body["isOk"]]
     candidates += [frame for frame in uncertain if frame.number >= LIVE_FROM]
-    shots = {stamped_jpeg(attempt.person % PEOPLE, frame.number) for frame in candidates}
-    if base64.b64decode(claims["bestshot"]) not in shots:
-        yield "the best shot is no accepted frame of this session"
+    shots = {_shot(attempt.person % PEOPLE, frame.number) for frame in candidates}
+    if (base64.b64decode(claims["bestshot"]), claims["bestshotSource"]["sha256"]) not in shots:
+        yield "the best shot is not, byte for byte, that of an accepted frame of this session"
+
+
+def _shot(person: int, number: int) -> tuple[bytes, str]:
+    """Picture and digest of the source that a token without faults has for a frame."""
+    return shown_jpeg(person, number), hashlib.sha256(stamped_jpeg(person, number)).hexdigest()
 
 
 INVARIANTS: tuple[Invariant, ...] = (one_answer, one_verdict, own_frames, same_verdict)

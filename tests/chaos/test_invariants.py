@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ import pytest
 from tests.chaos.attempt import Attempt
 from tests.chaos.history import Event, History, Kind
 from tests.chaos.invariants import Terms, check
-from tests.support.stamp import OFFSET, stamped_jpeg
+from tests.support.stamp import OFFSET, shown_jpeg, stamped_jpeg
 
 KEY = "k" * 32
 TERMS = Terms(deadline=5, grace=2, stopped=(), attempts=3, key=KEY, until=100)
@@ -25,9 +26,22 @@ def status(number: int, *, person: int = 1, errors: list[int] | None = None) -> 
     return {"isOk": not errors, "errors": errors, "details": details}
 
 
-def token(person: int = 1, number: int = 25) -> dict[str, object]:
-    shot = base64.b64encode(stamped_jpeg(person, number)).decode()
-    return {"isOk": True, "jwt": jwt.encode({"bestshot": shot}, KEY), "errors": []}
+def token(person: int = 1, number: int = 25, source: int = 25) -> dict[str, object]:
+    claims = {
+        "bestshot": base64.b64encode(shown_jpeg(person, number)).decode(),
+        "bestshotSource": {"sha256": hashlib.sha256(stamped_jpeg(person, source)).hexdigest()},
+    }
+    return {"isOk": True, "jwt": jwt.encode(claims, KEY), "errors": []}
+
+
+def as_sent() -> dict[str, object]:
+    """A token that shows what the client sent."""
+    sent = stamped_jpeg(1, 25)
+    claims = {
+        "bestshot": base64.b64encode(sent).decode(),
+        "bestshotSource": {"sha256": hashlib.sha256(sent).hexdigest()},
+    }
+    return {"isOk": True, "jwt": jwt.encode(claims, KEY), "errors": []}
 
 
 REFUSED = {"isOk": False, "jwt": None, "errors": [32]}
@@ -82,7 +96,10 @@ def faults() -> Iterator[tuple[str, list[Event], str]]:
     yield "other codes", changed(2, body=status(3, errors=[7])), "same_verdict"
     yield "accepted without liveness", changed(2, body=status(3, errors=[])), "same_verdict"
     yield "best shot of another", changed(5, body=token(person=2)), "same_verdict"
-    yield "best shot that was not judged", changed(5, body=token(number=26)), "same_verdict"
+    unjudged = token(number=26, source=26)
+    yield "best shot that was not judged", changed(5, body=unjudged), "same_verdict"
+    yield "best shot of another source", changed(5, body=token(source=26)), "same_verdict"
+    yield "best shot encoded otherwise", changed(5, body=as_sent()), "same_verdict"
     yield "accepted frame, refused session", changed(5, body=REFUSED), "same_verdict"
     yield "token without success", changed(5, body=token() | {"isOk": False}), "same_verdict"
     refused = [*sound()[:3], Event(5, 1, Kind.RESULT, body=REFUSED)]

@@ -27,6 +27,7 @@ idleSeconds = 1.5
 headerBytes = 4096
 messagesPerSecond = 50.0
 queuedBytes = 100000
+bestshotBytes = 40000
 sessionsPerAddress = 40
 resumeSeconds = 0.5
 """

@@ -20,7 +20,7 @@ from shared.session_log import SessionLog, folders, read_session
 from tests.support.namespace import private_tmpfs
 from tests.support.redis_server import running_redis
 from tests.support.service import Service, running
-from tests.support.stamp import stamped_jpeg
+from tests.support.stamp import shown_jpeg, stamped_jpeg
 
 
 async def play(service: Service, person: int, frames: int, *, pause: float = 0.0) -> list[bytes]:
@@ -112,6 +112,8 @@ args.spoolBytes = {spool}
                 await asyncio.sleep(0.8)
                 await asyncio.to_thread(redis.start)
             sent = await asyncio.gather(*playing)
+            for person, judged in zip(people, sent, strict=True):
+                judged[-1] = shown_jpeg(person, 200)  # the one that passed, as it was judged
             with redis.client() as client:
                 found = await asyncio.to_thread(videos, client, 20)
             dropped = service.metric('lunapass_effects_dropped_total{plugin="VideoRedis"}')

@@ -11,6 +11,7 @@ import numpy as np
 from shared.estimation import Box, Capabilities, Estimate, Liveness, Profile, Stage
 from shared.messages import Close, Done, Judge, Open, Ready, Verdict, encode
 from shared.protocol import Codec, Command
+from tests.support.judge import shot
 
 ROOT = Path(__file__).parents[2]
 SESSION = "0" * 32
@@ -46,7 +47,7 @@ def good(target: str) -> Iterator[bytes]:
             yield encode(Done(1, 2, 3, True, b"estimate"))
             yield encode(Ready("w", 1, 2, Capabilities(True, False, "x"), "slab"))
             yield encode(Open("i", SESSION, 1.0, 2, bytes(32)))
-            yield encode(Judge("i", SESSION, 1, 2.0, b"estimate"))
+            yield encode(Judge("i", SESSION, 1, 2.0, b"estimate", b"sent", shot(1)))
             yield encode(Close("i", SESSION, 1.0, "reason"))
             yield encode(Verdict(SESSION, 1, Profile.PASSIVE, "{}", final=True))
             face, liveness = Box(1, 2, 3, 4), Liveness(0.5, 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import hashlib
 import threading
 import time
 import weakref
@@ -12,10 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import zmq
 from msgspec.structs import replace
 
+from gateway.best_shot import encode_best_shot
 from gateway.decoding import decode_into
 from gateway.dispatch import Dispatcher
 from gateway.ledger import Ledger
@@ -48,9 +52,9 @@ FRAME = stamped_jpeg(1, 1)
 GOOD = encode(Estimate(640, 480))
 
 
-def session() -> Session:
+def session(profile: Profile = Profile.PASSIVE) -> Session:
     opened = Open("", "0" * 32, 1.0, 2, bytes(32))
-    made = Session(opened.session, opened, "", TokenBucket(9, 9), 0.0, profile=Profile.PASSIVE)
+    made = Session(opened.session, opened, "", TokenBucket(9, 9), 0.0, profile=profile)
     header = intake.judge(FRAME, Config().LIMITS)
     now = time.monotonic()
     made.waiting = PendingFrame(1, FRAME, header, now, now + 60)
@@ -65,6 +69,7 @@ class Rig:
     slab: Slab
     line: zmq.Socket[bytes]
     estimates: list[bytes] = field(default_factory=list)
+    frames: list[PendingFrame] = field(default_factory=list)
 
     async def say(self, message: Message) -> None:
         self.line.send(encode(message))
@@ -74,10 +79,10 @@ class Rig:
         assert await asyncio.to_thread(self.line.poll, 5000), "nothing was said"
         return decode(self.line.recv())
 
-    async def job(self) -> Job:
+    async def job(self, profile: Profile = Profile.PASSIVE, pid: int = 2**62) -> Job:
         """Be welcomed as a worker and get a job."""
-        await self.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), self.slab.name))
-        self.dispatcher.submit(session())
+        await self.say(Ready("w", pid, 1, Capabilities(True, False, "x"), self.slab.name))
+        self.dispatcher.submit(session(profile))
         job = await self.hear()
         assert isinstance(job, Job)
         return job
@@ -89,10 +94,16 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     config = Config(TRANSPORT=transport, WORKERS=WorkersSection(jobTimeout=0.3))
     slab = Slab.create(tmp_path / "slab-1", slots=2, pixels=640 * 480)
     estimates: list[bytes] = []
-    dispatcher = Dispatcher(config, slab, lambda s, f, e: estimates.append(e), Ledger(STEPS))
+    frames: list[PendingFrame] = []
+
+    def estimated(_session: Session, frame: PendingFrame, estimate: bytes) -> None:
+        estimates.append(estimate)
+        frames.append(frame)
+
+    dispatcher = Dispatcher(config, slab, estimated, Ledger(STEPS))
     line: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     line.connect(workers_address(config))
-    yield Rig(dispatcher, slab, line, estimates)
+    yield Rig(dispatcher, slab, line, estimates, frames)
     line.close(linger=0)
     dispatcher.close()
     slab.close()
@@ -217,6 +228,117 @@ async def test_a_worker_that_comes_back_while_a_frame_is_decoded(
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
     assert rig.estimates == [GOOD]
     assert rig.dispatcher.free_slots == 2
+
+
+async def test_a_frame_that_passed_has_its_best_shot(rig: Rig) -> None:
+    """A JPEG of the pixels in its slot, once; then the slot is free and the estimate goes on."""
+    job = await rig.job()
+    judged = rig.slab.frame(job.slot, job.generation, job.seq).copy()
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    (frame,) = rig.frames
+    assert frame.shot is not None
+    shown = cv2.imdecode(np.frombuffer(frame.shot.image, np.uint8), cv2.IMREAD_COLOR)
+    assert np.abs(shown.astype(int) - judged).mean() < 1
+    assert frame.shot.source.sha256 == hashlib.sha256(FRAME).digest()
+    assert (rig.estimates, rig.dispatcher.free_slots) == ([GOOD], 2)
+
+
+@pytest.mark.parametrize(
+    ("profile", "passed"), [(Profile.PASSIVE, False), (Profile.ACTIVE, True)], ids=["fails", "acts"]
+)
+async def test_only_a_frame_that_may_become_the_best_shot_is_encoded(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, profile: Profile, passed: bool
+) -> None:
+    """One that failed a check, or was not fully judged, costs nothing more than its answer."""
+    encoded: list[object] = []
+    monkeypatch.setattr("gateway.dispatch.encode_best_shot", lambda *args: encoded.append(args))
+    job = await rig.job(profile)
+    await rig.say(Done(job.lease, job.slot, job.generation, passed, GOOD))
+    assert (rig.estimates, encoded) == ([GOOD], [])
+    assert rig.frames[0].shot is None
+
+
+async def test_an_error_of_the_encoder_fails_the_frame(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code 2, in the log by session and frame; the slot is free again."""
+
+    def encode_nothing(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("gateway.dispatch.encode_best_shot", encode_nothing)
+    job = await rig.job()
+    with logged("gateway.dispatch") as lines:
+        await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    (told,) = [line for line in lines if line["message"] == "encoding failed"]
+    assert (told["session"], told["seq"]) == ("0" * 32, 1)
+    assert [decode_estimate(e).errors for e in rig.estimates] == [(Code.ESTIMATION_FAILED,)]
+    assert rig.frames[0].shot is None
+    assert (rig.dispatcher.free_slots, rig.dispatcher.open_leases) == (2, 0)
+
+
+@dataclass
+class SlowEncoder:
+    """Encodes only once it may."""
+
+    begun: threading.Event = field(default_factory=threading.Event)
+    free: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, *arguments: Any) -> None:
+        self.begun.set()
+        self.free.wait(10)
+        encode_best_shot(*arguments)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> SlowEncoder:
+    encoder = SlowEncoder()
+    monkeypatch.setattr("gateway.dispatch.encode_best_shot", encoder)
+    return encoder
+
+
+async def test_a_worker_that_dies_after_its_answer_changes_nothing(
+    rig: Rig, slow: SlowEncoder
+) -> None:
+    """The frame is neither judged again nor lost; its slot counts as lent until it is encoded."""
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    job = await rig.job(pid=process.pid)
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    assert await asyncio.to_thread(slow.begun.wait, 5)
+    process.kill()
+    await process.wait()
+    await asyncio.sleep(0.05)
+    assert rig.dispatcher.workers.ready == []
+    assert (rig.dispatcher.open_leases, rig.dispatcher.free_slots) == (1, 1)
+    slow.free.set()
+    await asyncio.sleep(0.1)
+    assert rig.estimates == [GOOD]
+    assert rig.frames[0].shot is not None
+    assert (rig.dispatcher.open_leases, rig.dispatcher.free_slots) == (0, 2)
+
+
+async def test_a_worker_is_free_while_its_frame_is_encoded(rig: Rig, slow: SlowEncoder) -> None:
+    """It gets the next frame at once, and the slot of the one before stays as it was judged."""
+    job = await rig.job()
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    assert await asyncio.to_thread(slow.begun.wait, 5)
+    rig.dispatcher.submit(session())
+    following = await rig.hear()
+    assert isinstance(following, Job)
+    assert following.slot != job.slot
+    rig.slab.check(job.slot, job.generation, job.seq)
+    slow.free.set()
+
+
+async def test_what_is_encoded_after_the_end_is_dropped(rig: Rig, slow: SlowEncoder) -> None:
+    """The gateway closes while a frame is in a thread; nothing is asked about it any more."""
+    job = await rig.job()
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    assert await asyncio.to_thread(slow.begun.wait, 5)
+    threading.Timer(0.2, slow.free.set).start()
+    rig.dispatcher.close()
+    await asyncio.sleep(0.05)
+    assert rig.estimates == []
 
 
 async def test_a_worker_with_another_slab_gets_no_job(rig: Rig) -> None:

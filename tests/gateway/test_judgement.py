@@ -14,7 +14,7 @@ from gateway.judgement import ASK_AGAIN_SECONDS, JudgementLink
 from gateway.ledger import Ledger
 from gateway.limits import TokenBucket
 from gateway.metrics import STEPS
-from gateway.session import PendingFrame, Session
+from gateway.session import FramePictures, PendingFrame, Session
 from gateway.sessions import Sessions
 from shared.config import Config
 from shared.estimation import Estimate, Profile
@@ -22,6 +22,7 @@ from shared.messages import (
     Forget,
     GatewayHello,
     Judge,
+    Judged,
     Open,
     Opened,
     Verdict,
@@ -29,11 +30,13 @@ from shared.messages import (
     encode,
 )
 from shared.transport import aggregator_address
+from tests.support.judge import shot
 from tests.support.stamp import stamped_jpeg
 
 NOBODY: dict[str, Any] = {}
 USER_PLUGIN = {"tests.support.plugins:Anything": {"isEnabled": 1}}
 FILE_LOGGER = {"FileLogger": {"isEnabled": 1}}
+VIDEO_REDIS = {"VideoRedis": {"isEnabled": 1}}
 
 
 def config(directory: Path, plugins: dict[str, Any]) -> Config:
@@ -53,15 +56,19 @@ def config(directory: Path, plugins: dict[str, Any]) -> Config:
     ("plugins", "passed", "sent"),
     [
         (NOBODY, False, False),
-        (NOBODY, True, True),
+        (NOBODY, True, False),
         (USER_PLUGIN, False, True),
+        (USER_PLUGIN, True, False),
+        (VIDEO_REDIS, False, True),
+        (VIDEO_REDIS, True, False),
         (FILE_LOGGER, False, True),
+        (FILE_LOGGER, True, True),
     ],
 )
-async def test_a_picture_goes_along_where_somebody_looks_at_it(
+async def test_what_the_client_sent_goes_along_where_a_plugin_looks_at_it(
     tmp_path: Path, plugins: dict[str, Any], passed: bool, sent: bool, renewed: bool
 ) -> None:
-    """One that passed may become the best shot; a plugin may look at any, also after a reload."""
+    """The JPEG of a frame that passed always does, also after a reload."""
     wanted = config(tmp_path, plugins)
     aggregator: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
     aggregator.bind(aggregator_address(wanted))
@@ -72,14 +79,15 @@ async def test_a_picture_goes_along_where_somebody_looks_at_it(
         link.renew(wanted)
     now = time.monotonic()
     frame = PendingFrame(7, b"picture", None, now, now + 60)
-    frame.estimate, frame.passed = encode(Estimate(640, 480)), passed
+    frame.estimate, frame.shot = encode(Estimate(640, 480)), shot(7) if passed else None
     opened = Open("", "0" * 32, 1.0, 2, bytes(32))
     link.judge(Session(opened.session, opened, "", TokenBucket(9, 9), 0.0), frame)
     assert await asyncio.to_thread(aggregator.poll, 5000)
     _, message = aggregator.recv_multipart()
     assert isinstance(judge := decode(message), Judge)
     assert (judge.seq, judge.estimate) == (7, frame.estimate)
-    assert judge.frame == (b"picture" if sent else None)
+    assert judge.received == (b"picture" if sent else None)
+    assert judge.shot == frame.shot
     link.close()
     aggregator.close(linger=0)
 
@@ -130,5 +138,35 @@ async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
     sessions.end(session, "test")
     assert asked() == ["Close"]
     assert asked(later=True) == ["Close"]
+    link.close()
+    aggregator.close(linger=0)
+
+
+async def test_a_new_aggregator_gets_the_very_best_shot_of_the_first_time(tmp_path: Path) -> None:
+    """It is not encoded again; other pictures come along as far as they are still kept."""
+    settings = config(tmp_path, NOBODY)
+    aggregator: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+    aggregator.setsockopt(zmq.RCVTIMEO, 5000)
+    aggregator.bind(aggregator_address(settings))
+    link = JudgementLink(settings, list, lambda *_: None, Ledger(STEPS))
+    opened = Open("", "0" * 32, 1.0, 2, bytes(32))
+    session = Session(opened.session, opened, "", TokenBucket(9, 9), 0.0)
+    estimate = encode(Estimate(640, 480))
+    session.log = [Judged(seq, float(seq), estimate, (b"yes",)) for seq in (1, 2, 3, 4)]
+    session.kept = shot(2, b"best")
+    session.unsettled = {3: FramePictures(b"sent", None), 4: FramePictures(None, shot(4, b"later"))}
+    link.replay(session)
+    asked = []
+    while len(asked) < 4:
+        message = decode(aggregator.recv_multipart()[1])
+        if isinstance(message, Judge):
+            asked.append((message.seq, message.received, message.shot))
+            assert (message.replay, message.answers) == (True, (b"yes",))
+    assert asked == [
+        (1, None, None),
+        (2, None, session.kept),
+        (3, b"sent", None),
+        (4, None, shot(4, b"later")),
+    ]
     link.close()
     aggregator.close(linger=0)

@@ -14,6 +14,7 @@ from gateway.session import Session, digest
 from gateway.session_store import SessionStore, owner_of
 from shared.config import Config
 from shared.messages import Judged, Open
+from tests.support.judge import shot
 from tests.support.redis_server import RedisServer, running_redis
 
 ID = "00" * 16
@@ -82,6 +83,20 @@ async def test_a_session_passes_on_with_all_its_frames(redis: RedisServer, tmp_p
         again = await second.store.take(ID, digest(TOKEN))
         assert again is not None
         assert len(again.log) == 3  # what the old owner wrote too late is not there
+
+
+async def test_the_best_shot_passes_on_as_it_was_encoded(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """The newest one, with what was received for it; a write without a new one changes nothing."""
+    async with gateways(redis, tmp_path) as (first, second):
+        for frames, best in ((2, shot(1, b"first")), (3, shot(3, b"better")), (4, shot(3))):
+            made = session(frames)
+            made.kept = best
+            await first.write(made)
+        stored = await second.store.take(ID, digest(TOKEN))
+        assert stored is not None
+        assert stored.kept == shot(3, b"better")
 
 
 async def test_a_write_between_reading_and_taking_is_not_lost(

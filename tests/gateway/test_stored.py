@@ -7,6 +7,7 @@ import pytest
 from gateway.limits import TokenBucket
 from gateway.session import Session
 from gateway.stored import Sealer
+from shared.best_shot import BestShot, ImageSource
 from shared.errors import MessageError
 from shared.estimation import Profile
 from shared.messages import Judged, Open
@@ -19,7 +20,7 @@ def session(identity: str = ID, frames: int = 3) -> Session:
     opened = Open("", identity, 1.0, 7, bytes(32), client='{"a": 1}')
     made = Session(identity, opened, "198.51.100.1", TokenBucket(1, 1), 0.0)
     made.log = [Judged(seq, float(seq), b"e%d" % seq, (b"x", None)) for seq in range(1, frames + 1)]
-    made.kept = (2, b"picture")
+    made.kept = BestShot(2, b"picture", ImageSource.of(b"sent", "png"))
     made.profile = Profile.ACTIVE
     made.seq = 9
     made.result = "RESULT"

@@ -13,6 +13,7 @@ from shared.config import TracesSection
 from shared.errors import ConfigError
 from shared.estimation import Estimate, Profile, Stage
 from shared.messages import Open, encode
+from tests.support.judge import shot
 from tests.support.ports import free_port
 
 sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="the extra traces is not installed")
@@ -61,6 +62,22 @@ def test_each_step_is_a_span_of_the_frame() -> None:
     assert milliseconds(made["faces"]) == pytest.approx(4, abs=0.01)
     assert made["faces"].parent.span_id == made["estimate"].context.span_id  # type: ignore[union-attr]
     assert made["faces"].end_time == pytest.approx(made["quality"].start_time, abs=1000)
+
+
+def test_the_best_shot_is_a_span_of_a_frame_that_passed() -> None:
+    """From the worker's answer to the question for the verdict; the estimate ends before it."""
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter = InMemorySpanExporter()
+    traces = Traces(TracesSection(isEnabled=True, share=1.0), exporter)
+    received = time.monotonic()
+    passed = frame(received, {})
+    passed.shot, passed.estimated = shot(7), received + 0.026
+    traces.frame(session(), passed, received + 0.04)
+    traces.close()
+    made = {span.name: span for span in exporter.get_finished_spans()}
+    assert milliseconds(made["estimate"]) == pytest.approx(6, abs=0.01)
+    assert milliseconds(made["encode"]) == pytest.approx(4, abs=0.01)
 
 
 def test_only_numbers_go_out() -> None:

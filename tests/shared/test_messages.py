@@ -24,6 +24,7 @@ from shared.messages import (
     decode_estimate,
     encode,
 )
+from tests.support.judge import shot
 
 SESSION = "0" * 32
 MESSAGES: list[Message] = [
@@ -115,5 +116,5 @@ def test_measures_may_be_numbers_of_numpy() -> None:
 def test_a_log_survives() -> None:
     """What an aggregator remembers comes back with every answer from outside."""
     judged = [Judged(1, 1.0, b"estimate"), Judged(2, 2.0, b"", (b"yes", None))]
-    resumed = Resumed(SESSION, bytes(32), History(b"open", judged, 2, b"picture"), settled=1)
+    resumed = Resumed(SESSION, bytes(32), History(b"open", judged, shot(2)), settled=1)
     assert decode(encode(resumed)) == resumed

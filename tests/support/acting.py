@@ -16,12 +16,22 @@ from aggregator.session import Outcome, Session
 from aggregator.verdict import VerdictWriter
 from loadtest.look import Look
 from loadtest.script import Actor
+from shared.best_shot import BestShot
 from shared.codes import Code
 from shared.config import Config
 from shared.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage
-from shared.messages import Judge, Judged, Open, decode_estimate, encode
+from shared.messages import (
+    History,
+    Judge,
+    Judged,
+    Open,
+    Resumed,
+    decode,
+    decode_estimate,
+    encode,
+)
 from shared.signing import Signer
-from tests.support.judge import SESSION, live
+from tests.support.judge import SESSION, live, shot
 
 STRAIGHT_DEG = 20.0
 Director = Callable[[float, tuple[int, ...]], Look]
@@ -83,7 +93,7 @@ class Played:
         outcomes: of each frame.
         asked: numbers of the frames about which the outside was asked.
         log: what the gateway holds.
-        kept: number and bytes of the best shot so far.
+        kept: the best shot so far.
         events: what side-effect plugins were told.
         result: text of RESULT.
     """
@@ -92,7 +102,7 @@ class Played:
     outcomes: list[Outcome] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
     log: list[Judged] = field(default_factory=list)
-    kept: tuple[int, bytes] = (0, b"")
+    kept: BestShot | None = None
     events: list[Event] = field(default_factory=list)
     result: str = ""
 
@@ -118,6 +128,7 @@ def play(
     passive: bool = True,
     outside: Outside = lambda number: None,
     restarts: Collection[int] = (),
+    handovers: Collection[int] = (),
     blur: Collection[int] = (),
     basis: Callable[[int], Basis] = lambda number: UNKNOWN,
 ) -> Played:
@@ -132,6 +143,7 @@ def play(
         passive: a model measures liveness.
         outside: answers questions.
         restarts: numbers of frames during which the aggregator dies and is fed its log again.
+        handovers: numbers of frames before which another gateway takes the session over.
         blur: numbers of frames that are blurred.
         basis: what the frame of a number is judged by.
     """
@@ -155,11 +167,14 @@ def play(
         rules, models = basis(number)
         estimate = replace(estimate, rules=rules, models=models)
         judge = Judged(number, 1000.0 + now, encode(estimate))
-        step = _fold(entry, judge, estimate, b"picture %d" % number, replay=False)
+        if number in handovers:
+            _hand_over(played)
+        best = _shot(number, estimate)
+        step = _fold(entry, judge, estimate, best, replay=False)
         if number in restarts:  # whether or not a question is open
             entry = begin()
             _feed(entry, played)
-            step = _fold(entry, judge, estimate, b"picture %d" % number, replay=False)
+            step = _fold(entry, judge, estimate, best, replay=False)
         while isinstance(step, Question):
             played.asked.append(number)
             step = entry.session.resolve(outside(number))
@@ -171,24 +186,40 @@ def play(
     return played
 
 
+def _shot(number: int, estimate: Estimate) -> BestShot | None:
+    """What the gateway encodes: only a frame that passed the full check."""
+    passed = estimate.ok and estimate.profile is Profile.PASSIVE
+    return shot(number, b"picture %d" % number) if passed else None
+
+
 def _fold(
-    entry: Entry, judged: Judged, estimate: Estimate, frame: bytes | None, *, replay: bool
+    entry: Entry, judged: Judged, estimate: Estimate, best: BestShot | None, *, replay: bool
 ) -> Outcome | Question:
     return entry.session.fold(
         judged.seq,
         judged.at,
         estimate,
-        frame,
+        None,
         replay=replay,
+        shot=best,
         answers=judged.answers,
     )
+
+
+def _hand_over(played: Played) -> None:
+    """Give what a gateway holds to another, as the aggregator does on the wire."""
+    history = History(b"opened", played.log, played.kept)
+    resumed = decode(encode(Resumed(SESSION, bytes(32), history)))
+    assert isinstance(resumed, Resumed)
+    assert resumed.history is not None
+    played.log, played.kept = resumed.history.judged, resumed.history.kept
 
 
 def _feed(entry: Entry, played: Played) -> None:
     """Feed a new aggregator the gateway's log; every frame must come out as it did before."""
     for judged, before in zip(played.log, played.outcomes, strict=True):
-        frame = played.kept[1] if judged.seq == played.kept[0] else None
-        outcome = _fold(entry, judged, decode_estimate(judged.estimate), frame, replay=True)
+        best = played.kept if played.kept and judged.seq == played.kept.seq else None
+        outcome = _fold(entry, judged, decode_estimate(judged.estimate), best, replay=True)
         assert outcome == before
 
 
@@ -201,12 +232,12 @@ def _note(
     outcome: Outcome,
 ) -> None:
     """Do with an outcome what gateway and aggregator do."""
-    frame = b"picture %d" % judged.seq
+    best = _shot(judged.seq, estimate)
     played.log.append(judged)
     played.outcomes.append(outcome)
     if outcome.keep:
-        played.kept = (judged.seq, frame)
-    message = Judge("", SESSION, judged.seq, judged.at, judged.estimate, frame)
+        played.kept = best
+    message = Judge("", SESSION, judged.seq, judged.at, judged.estimate, b"sent", best)
     pending = Pending(b"", message, estimate)
     played.events.append(entry.frame_event(pending, outcome))
     if outcome.final:

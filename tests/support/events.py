@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from aggregator.effects.events import FrameJudged, SessionEnded, SessionInfo
+from shared.best_shot import BestShot
 from shared.estimation import (
     Box,
     Estimate,
@@ -44,14 +45,18 @@ def info(number: int) -> SessionInfo:
     return SessionInfo(f"{number:032x}", 1000.0, False, {"camera": "FaceTime"})
 
 
-def judged(number: int, seq: int, frame: bytes | None = JPEG) -> FrameJudged:
-    return FrameJudged(info(number), seq, 1000.0 + seq, ESTIMATE, (32,), frame)
+def judged(
+    number: int, seq: int, received: bytes | None = JPEG, best: BestShot | None = None
+) -> FrameJudged:
+    return FrameJudged(info(number), seq, 1000.0 + seq, ESTIMATE, (32,), received, best)
 
 
-def ended(number: int, frames: int, *, accepted: bool = True) -> SessionEnded:
+def ended(
+    number: int, frames: int, *, accepted: bool = True, shot: BestShot | None = None
+) -> SessionEnded:
     body = {"isOk": accepted, "jwt": "a.b.c" if accepted else None, "errors": []}
     result = json.dumps({"command": "RESULT", "headers": {}, "body": body}).encode()
     errors = () if accepted else (40,)
     best = frames if accepted else 0
     data = {"score": 0.5}
-    return SessionEnded(info(number), 2000.0, accepted, errors, best, frames, result, data)
+    return SessionEnded(info(number), 2000.0, accepted, errors, best, frames, result, data, shot)

@@ -11,6 +11,7 @@ from typing import Any
 import zmq
 
 from aggregator.service import Aggregator
+from shared.best_shot import BestShot, ImageSource
 from shared.config import Config
 from shared.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage
 from shared.messages import (
@@ -47,6 +48,11 @@ def live(score: float = 0.9, **changes: Any) -> Estimate:
         "liveness": Liveness(score, 1.0),
     }
     return Estimate(**{**values, **changes})
+
+
+def shot(seq: int, image: bytes = b"jpeg") -> BestShot:
+    """The best shot that a frame has whose judged pixels are encoded as these bytes."""
+    return BestShot(seq, image, ImageSource.of(b"sent for " + image, "png"))
 
 
 def plugin_config(plugins: dict[str, dict[str, Any] | None], **sections: Any) -> Config:
@@ -88,8 +94,11 @@ class FakeGateway:
         self.send(Open(self.incarnation, SESSION, 1000.0, seed, DIGEST))
         return await self.receive()
 
-    def judge(self, seq: int, estimate: Estimate, frame: bytes = b"jpeg") -> None:
-        self.send(Judge(self.incarnation, SESSION, seq, 1000.0 + seq, encode(estimate), frame))
+    def judge(self, seq: int, estimate: Estimate, picture: bytes = b"jpeg") -> None:
+        """Ask for a verdict, with the pictures that a gateway sends: JPEG only where it passed."""
+        received, best = (None, shot(seq, picture)) if estimate.ok else (picture, None)
+        at = 1000.0 + seq
+        self.send(Judge(self.incarnation, SESSION, seq, at, encode(estimate), received, shot=best))
 
     async def verdict(self) -> Verdict:
         verdict = await self.receive()

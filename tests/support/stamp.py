@@ -42,11 +42,25 @@ PEOPLE = 400
 def stamped_jpeg(person: int, number: int, width: int = 640, height: int = 480) -> bytes:
     """A picture with two 16-bit numbers as black and white blocks."""
     image = np.full((height, width, 3), 127, np.uint8)
+    stamp(image, person, number)
+    data: bytes = simplejpeg.encode_jpeg(image, quality=85, colorspace="BGR")
+    return data
+
+
+def stamp(image: Image, person: int, number: int) -> None:
+    """Draw the two numbers over the upper left corner of a picture."""
     for row, value in enumerate((person, number)):
         for bit in range(BITS):
             shade = 255 if value >> bit & 1 else 0
             image[row * BLOCK : (row + 1) * BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = shade
-    data: bytes = simplejpeg.encode_jpeg(image, quality=85, colorspace="BGR")
+
+
+def shown_jpeg(person: int, number: int) -> bytes:
+    """What verdicts and videos show of a stamped picture that passed: its pixels at quality 95."""
+    pixels = simplejpeg.decode_jpeg(stamped_jpeg(person, number), "BGR")
+    data: bytes = simplejpeg.encode_jpeg(
+        pixels, quality=95, colorspace="BGR", colorsubsampling="444"
+    )
     return data
 
 

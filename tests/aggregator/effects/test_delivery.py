@@ -90,7 +90,7 @@ def test_a_standing_plugin_loses_pictures_then_events_but_no_end() -> None:
     until(effects, 1, END)
     frames = [event for event in recorder.events if isinstance(event, FrameJudged)]
     assert [f.seq for f in frames] == sorted({f.seq for f in frames})
-    pictures = [frame.frame is not None for frame in frames]
+    pictures = [frame.received is not None for frame in frames]
     assert 0 < sum(pictures) < len(pictures) < 60
     assert len(frames) + health.dropped == 999
     effects.close()

@@ -274,7 +274,7 @@ def test_a_frame_with_a_fault_counts_for_nothing_and_keeps_the_prompt() -> None:
     args = config(interactionsCount=1)
     played = play(args, lambda now, codes: Look(), seconds=0.3)
     blurred = replace(seen(TURN_LEFT.peak, Profile.ACTIVE), errors=(Code.BLURRED,))
-    outcome = played.session.fold(9, 1001.0, blurred, b"jpeg", replay=False)
+    outcome = played.session.fold(9, 1001.0, blurred, None, replay=False)
     assert isinstance(outcome, Outcome)
     assert outcome.errors == (Code.BLURRED, played.prompts[-1])
 
@@ -316,5 +316,5 @@ def test_the_seed_of_another_session_is_another() -> None:
         Session(Open("", SESSION, 1000.0, seed, bytes(32)), registry.plugins(), config().LIVENESS)
         for seed in (1, 2)
     ]
-    sessions[0].fold(1, 1000.1, seen(Look(), Profile.PASSIVE), b"jpeg", replay=False)
+    sessions[0].fold(1, 1000.1, seen(Look(), Profile.PASSIVE), None, replay=False)
     assert sessions[1].context.profile is Profile.PASSIVE

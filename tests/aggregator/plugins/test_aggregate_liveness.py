@@ -14,7 +14,7 @@ from aggregator.session import Outcome, Session
 from shared.codes import Code
 from shared.estimation import Estimate, Liveness, Profile, Stage
 from shared.messages import Open
-from tests.support.judge import SESSION, live, plugin_config
+from tests.support.judge import SESSION, live, plugin_config, shot
 
 A, B = (np.eye(128, dtype=np.float32)[n] for n in (0, 1))
 """Descriptors of two people who do not resemble each other."""
@@ -29,7 +29,7 @@ def judge(
     session = Session(opened, Registry(config).plugins(), config.LIVENESS)
     outcomes = []
     for seq, estimate in enumerate(estimates, 1):
-        outcome = session.fold(seq, 1000.0 + seq, estimate, b"jpeg", replay=False)
+        outcome = session.fold(seq, 1000.0 + seq, estimate, None, replay=False, shot=shot(seq))
         assert isinstance(outcome, Outcome)
         outcomes.append(outcome)
     return session, outcomes

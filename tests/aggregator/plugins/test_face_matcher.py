@@ -16,7 +16,7 @@ from shared.codes import Code
 from shared.config_plugins import FaceMatcherArgs
 from shared.estimation import HeadPose, Profile, Stage
 from shared.messages import Open
-from tests.support.judge import SESSION, live, plugin_config
+from tests.support.judge import SESSION, live, plugin_config, shot
 
 CONFIG = plugin_config({"FaceMatcher": {}, "AggregateLiveness": {"framesCount": 3}})
 
@@ -76,7 +76,7 @@ def test_another_person_ends_the_session_with_its_own_code() -> None:
         Open("", SESSION, 1000.0, 7, bytes(32)), Registry(CONFIG).plugins(), CONFIG.LIVENESS
     )
     outcomes = [
-        session.fold(seq, 1000.0 + seq, live(descriptor=one), b"jpeg", replay=False)
+        session.fold(seq, 1000.0 + seq, live(descriptor=one), None, replay=False, shot=shot(seq))
         for seq, one in enumerate([face(), face(0.8), face(0.1)], 1)
     ]
     last = outcomes[-1]

@@ -19,7 +19,7 @@ from lunapass.demo import portrait_of
 from shared.config import Config
 from shared.estimation import Image
 from shared.messages import Open
-from tests.support.judge import SESSION, live, plugin_config
+from tests.support.judge import SESSION, live, plugin_config, shot
 
 SIMILARITY = Config().MIDDLEWARES.WS.FaceMatcher.args.similarity
 LEAST = LEAST_SHARE * SIMILARITY
@@ -91,6 +91,7 @@ def test_two_people_do_not_vouch_for_each_other(
     for seq, (name, look) in enumerate(shown, 1):
         descriptor = described(people[name].render(look), backend).tobytes()
         estimate = live(descriptor=descriptor)
-        outcomes.append(session.fold(seq, 1000.0 + seq, estimate, b"jpeg", replay=False))
+        outcome = session.fold(seq, 1000.0 + seq, estimate, None, replay=False, shot=shot(seq))
+        outcomes.append(outcome)
     accepted = [isinstance(outcome, Outcome) and outcome.accepted for outcome in outcomes]
     assert accepted == [False, False, False, False, True]

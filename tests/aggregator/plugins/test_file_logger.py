@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import stat
@@ -13,9 +14,10 @@ import pytest
 
 from aggregator.plugins import file_logger
 from aggregator.plugins.file_logger import FileLogger
+from shared.best_shot import BestShot, ImageSource
 from shared.config_plugins import FileLoggerArgs
 from shared.errors import ResourceError
-from shared.session_log import FILE, SessionLog, folders, read_session
+from shared.session_log import BEST_SHOT, FILE, SessionLog, folders, read_session
 from tests.support.events import ESTIMATE, JPEG, ended, info, judged
 from tests.support.namespace import private_tmpfs
 from tests.support.service import ROOT
@@ -63,6 +65,35 @@ def test_a_session_is_one_folder(tmp_path: Path) -> None:
     )
     assert logger.dropped == 1
     assert b"a.b.c" not in (folder / FILE).read_bytes()
+
+
+def test_what_was_received_is_evidence(tmp_path: Path) -> None:
+    """The very bytes and their sha256, also where verdicts show a JPEG of the judged pixels."""
+    logger, received = sink(tmp_path), b"\x89PNG" + bytes(range(200))
+    best = BestShot(2, JPEG, ImageSource.of(received, "png"))
+    logger.write(judged(1, 1))
+    logger.write(judged(1, 2, received, best))
+    logger.write(ended(1, 2, shot=best))
+    folder = tmp_path / info(1).session
+    assert sorted(os.listdir(folder)) == ["000001.jpg", "000002.png", BEST_SHOT, FILE]
+    log = read(tmp_path, 1)
+    for frame, sent in zip(log.frames, (JPEG, received), strict=True):
+        assert frame.file is not None
+        assert (folder / frame.file).read_bytes() == sent
+        assert frame.sha256 == hashlib.sha256(sent).hexdigest()
+    assert (folder / BEST_SHOT).read_bytes() == JPEG
+    assert log.verdict is not None
+    assert log.verdict.bestshot_source == best.source.claim()
+    assert log.verdict.bestshot_source["sha256"] == log.frames[1].sha256
+    assert logger.dropped == 0
+
+
+def test_a_picture_that_was_lost_has_no_digest(tmp_path: Path) -> None:
+    """After a restart what a client sent may be gone; that is counted, and the line says so."""
+    logger = sink(tmp_path)
+    logger.write(judged(1, 1, None, BestShot(1, JPEG, ImageSource.of(b"sent", "png"))))
+    (frame,) = read(tmp_path, 1).frames
+    assert (frame.file, frame.sha256, logger.dropped) == (None, None, 1)
 
 
 def test_nobody_else_may_read_it(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from shared import video_store
 from shared.checks import Rules
 from shared.config_plugins import VideoRedisArgs
 from tests.support.events import JPEG, ended, info, judged
+from tests.support.judge import shot
 from tests.support.redis_server import RedisServer, running_redis
 
 FRAMES = 10
@@ -84,6 +85,17 @@ def dropped(client: Redis, number: int) -> int:
     meta = video_store.read_meta(client, info(number).session)
     assert meta is not None
     return meta.frames_dropped
+
+
+def test_a_frame_that_passed_is_shown_as_it_was_judged(redis: RedisServer, tmp_path: Path) -> None:
+    """The JPEG of the judged pixels goes into the video; of any other frame what was sent."""
+    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
+        sink.write(judged(1, 1, b"sent, and kept for FileLogger", shot(1, b"best")))
+        sink.write(judged(1, 2, None, shot(2, b"good")))
+        sink.write(judged(1, 3, b"sent"))
+        frames = list(video_store.read_frames(client, info(1).session))
+        assert [frame.frame for frame in frames] == [b"best", b"good", b"sent"]
+        assert sink.dropped == 0
 
 
 def test_frames_meta_and_job_arrive(redis: RedisServer, tmp_path: Path) -> None:

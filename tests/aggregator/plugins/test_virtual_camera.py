@@ -18,7 +18,7 @@ from shared.codes import Code
 from shared.errors import ConfigError
 from shared.estimation import Box, Estimate, HeadPose, Quality
 from shared.messages import Open
-from tests.support.judge import SESSION, live, plugin_config
+from tests.support.judge import SESSION, live, plugin_config, shot
 
 CAMERA = {"label": "Integrated Camera (04f2:b6dd)", "width": 640, "height": 480, "frameRate": 30}
 
@@ -43,7 +43,9 @@ def watch(
         config.LIVENESS,
     )
     for seq, estimate in enumerate(pictures, 1):
-        outcome = session.fold(seq, 1000.0 + seq / fps, estimate, b"jpeg", replay=False)
+        outcome = session.fold(
+            seq, 1000.0 + seq / fps, estimate, None, replay=False, shot=shot(seq)
+        )
         assert isinstance(outcome, Outcome)
         if outcome.final:
             break
