@@ -1,0 +1,224 @@
+"""The picture in the token is the one that was judged, whatever the client sent and who dies."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import io
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import jwt
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from lunapass.client import Answer, Client
+from shared import intake
+from shared.estimation import Image
+from shared.protocol import Command
+from shared.session_log import folders, read_session
+from tests.support import pictures
+from tests.support.redis_server import running_redis
+from tests.support.service import KEY, Service, running
+from tests.support.stamp import OFFSET, shown_jpeg, stamped_jpeg
+
+NEEDED = 3
+"""Frames that pass before a session succeeds, so that something may die between them."""
+SETTINGS = f"""
+[MIDDLEWARES.WS.Bestshot]
+isEnabled = 1
+[MIDDLEWARES.WS.AggregateLiveness]
+isEnabled = 1
+args.framesCount = {NEEDED}
+[MIDDLEWARES.WS.FileLogger]
+isEnabled = 1
+args.path = "DIRECTORY/logs"
+"""
+LIVE = 50
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running(SETTINGS, workers=1) as started:
+        yield started
+
+
+def stamped(person: int, number: int = LIVE) -> Image:
+    data = np.frombuffer(stamped_jpeg(person, number), np.uint8)
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
+def encoded(image: Image, kind: str, *settings: int) -> bytes:
+    return bytes(cv2.imencode(f".{kind}", image, settings)[1])
+
+
+async def session(service: Service, sent: bytes) -> tuple[str, Answer | None]:
+    """Send one picture until there is a verdict, or until it has been refused often enough."""
+    async with Client(service.url) as client:
+        for _ in range(NEEDED):
+            await client.send_frame(sent)
+            await client.receive()
+        try:
+            async with asyncio.timeout(1.0):
+                return client.session_id, await client.receive()
+        except TimeoutError:
+            return client.session_id, None
+
+
+def claims_of(result: Answer | None) -> dict[str, Any]:
+    assert result is not None
+    assert result.command is Command.RESULT
+    assert result.body["isOk"]
+    claims: dict[str, Any] = jwt.decode(result.body["jwt"], KEY, algorithms=["HS256"])
+    return claims
+
+
+def as_browsers_show(data: bytes) -> Image:
+    """Pixels over a white page, alpha and all."""
+    shown = PillowImage.open(io.BytesIO(data)).convert("RGBA")
+    page = PillowImage.new("RGBA", shown.size, "white")
+    page.alpha_composite(shown)
+    return np.ascontiguousarray(np.asarray(page.convert("RGB"))[..., ::-1])
+
+
+def difference(one: Image, other: Image) -> float:
+    assert one.shape == other.shape
+    return float(np.abs(one.astype(int) - other).mean())
+
+
+PERSON = 5
+JUDGED = stamped(PERSON)
+FORMATS: dict[str, bytes] = {
+    "jpeg": stamped_jpeg(PERSON, LIVE),
+    "png": encoded(JUDGED, "png"),
+    "webp": encoded(JUDGED, "webp", cv2.IMWRITE_WEBP_QUALITY, 101),
+}
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+async def test_the_token_shows_the_judged_picture_and_names_what_was_sent(
+    service: Service, kind: str
+) -> None:
+    """A JPEG in the token, whatever was sent; FileLogger keeps that, by the same digest."""
+    sent = FORMATS[kind]
+    identity, result = await session(service, sent)
+    claims = claims_of(result)
+    token = base64.b64decode(claims["bestshot"])
+    assert intake.read(token) == intake.Header("jpeg", 640, 480)
+    assert difference(as_browsers_show(token), JUDGED) < 3
+    digest = hashlib.sha256(sent).hexdigest()
+    assert claims["bestshotSource"] == {"sha256": digest, "bytes": len(sent), "format": kind}
+    log = await asyncio.to_thread(ended_log, service, identity)
+    assert log.verdict is not None
+    assert log.verdict.bestshot_source == claims["bestshotSource"]
+    (evidence,) = [frame for frame in log.frames if frame.seq == log.verdict.best_seq]
+    assert evidence.sha256 == digest
+    assert (log.folder / (evidence.file or "")).read_bytes() == sent
+    assert (log.folder / "bestshot.jpg").read_bytes() == token
+
+
+def ended_log(service: Service, identity: str) -> Any:
+    """Await the finished folder of a session; it is written after the answer."""
+    deadline = time.monotonic() + 20
+    while True:
+        for folder in folders(Path(service.directory / "logs")):
+            if folder.name == identity and (log := read_session(folder)).verdict is not None:
+                return log
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+PAINTED = stamped(PERSON + 300, LIVE + 77)
+"""Another person."""
+
+
+@pytest.mark.parametrize("kind", ["png", "webp"])
+async def test_alpha_never_paints_another_person_into_the_token(
+    service: Service, kind: str
+) -> None:
+    """Colours show one person, colours and alpha together another one.
+
+    Such a file may be refused. Where it is not, a browser shows the person who was judged.
+    """
+    colours, alpha = pictures.with_alpha(JUDGED, PAINTED)
+    sent = encoded(np.dstack([colours, alpha]), kind, *lossless(kind))
+    painted = pictures.over_white(colours, alpha)
+    assert difference(as_browsers_show(sent), painted) < 1
+    assert difference(painted, colours) > 20
+    _, result = await session(service, sent)
+    if result is not None:
+        token = base64.b64decode(claims_of(result)["bestshot"])
+        assert difference(as_browsers_show(token), colours) < 3
+
+
+def lossless(kind: str) -> tuple[int, ...]:
+    return (cv2.IMWRITE_WEBP_QUALITY, 101) if kind == "webp" else ()
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+async def test_a_turned_picture_is_upright_in_the_token(service: Service, orientation: int) -> None:
+    """As it was judged, with no EXIF that a decoder could follow or leave out."""
+    sent = pictures.jpeg(JUDGED, orientation)
+    _, result = await session(service, sent)
+    claims = claims_of(result)
+    token = base64.b64decode(claims["bestshot"])
+    assert b"Exif" not in token
+    assert difference(as_browsers_show(token), JUDGED) < 3
+    assert claims["details"]["faceFramePosition"]["faceRect"]["x"] == PERSON + OFFSET
+
+
+NUMBERS = [LIVE + number for number in range(NEEDED)]
+
+
+@pytest.mark.parametrize("role", ["aggregator", "gateway"])
+async def test_a_death_changes_no_byte_of_the_best_shot(service: Service, role: str) -> None:
+    """It is encoded once and carried: after the death of any role the token has the same JPEG."""
+    async with Client(service.url) as client:
+        for number in NUMBERS[:-1]:
+            await client.send_frame(stamped_jpeg(PERSON, number))
+            assert (await client.receive()).body["errors"] == [37]
+        session_id, token = client.session_id, client.resume_token
+        os.kill(service.pids(role)[0], signal.SIGKILL)
+        if role == "aggregator":
+            await client.send_frame(stamped_jpeg(PERSON, NUMBERS[-1]))
+            assert (await client.receive()).body["isOk"]
+            result = await client.receive()
+    if role == "gateway":
+        await asyncio.to_thread(service.wait_ready)
+        async with Client(service.url, session_id=session_id, resume_token=token) as again:
+            await again.send_frame(stamped_jpeg(PERSON, NUMBERS[-1]))
+            assert (await again.receive()).body["isOk"]
+            result = await again.receive()
+    check_best_shot(result)
+
+
+async def test_another_machine_gives_the_same_best_shot() -> None:
+    """A session that goes on there through the session store has the JPEG of the first machine."""
+    with running_redis() as redis:
+        settings = SETTINGS + f'[SESSION_STORE]\nconnectionString = "{redis.url}"\n'
+        with running(settings, workers=1) as first, running(settings, workers=1) as second:
+            async with Client(first.url) as client:
+                for number in NUMBERS[:-1]:
+                    await client.send_frame(stamped_jpeg(PERSON, number))
+                    assert (await client.receive()).body["errors"] == [37]
+                session_id, token = client.session_id, client.resume_token
+                await asyncio.sleep(0.5)  # it is written a moment after the answer
+            async with Client(second.url, session_id=session_id, resume_token=token) as again:
+                await again.send_frame(stamped_jpeg(PERSON, NUMBERS[-1]))
+                assert (await again.receive()).body["isOk"]
+                check_best_shot(await again.receive())
+
+
+def check_best_shot(result: Answer) -> None:
+    """The first frame's, byte for byte as a session without faults has it."""
+    claims = claims_of(result)
+    assert base64.b64decode(claims["bestshot"]) == shown_jpeg(PERSON, NUMBERS[0])
+    sent = stamped_jpeg(PERSON, NUMBERS[0])
+    assert claims["bestshotSource"]["sha256"] == hashlib.sha256(sent).hexdigest()
