@@ -12,6 +12,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,10 +63,14 @@ def _is_transport(pid: int, thread: int) -> bool:
         return False
 
 
-async def send(service: Service, person: int, frames: int) -> int:
-    """Send frames that never pass; the number of judged ones."""
+def failing(person: int) -> list[bytes]:
+    """Pictures that the stamp backend does not take for live."""
+    return [stamped_jpeg(person, number) for number in range(20)]
+
+
+async def send(service: Service, pictures: list[bytes], frames: int) -> int:
+    """Send frames, the next once the one before is answered; the number of judged ones."""
     judged = 0
-    pictures = [stamped_jpeg(person, number) for number in range(20)]
     async with Client(service.url) as client:
         for number in range(frames):
             started = time.monotonic()
@@ -75,13 +80,26 @@ async def send(service: Service, person: int, frames: int) -> int:
     return judged
 
 
-async def measure(service: Service, sessions: int, frames: int) -> dict[str, float]:
-    """Microseconds of processor time for each judged frame."""
+async def measure(
+    service: Service,
+    sessions: int,
+    frames: int,
+    pictures: Callable[[int], list[bytes]] = failing,
+) -> dict[str, float]:
+    """Microseconds of processor time for each judged frame.
+
+    Args:
+        service: a running service.
+        sessions: people at once.
+        frames: frames of each.
+        pictures: gives those that a person shows in turn; the session must not end with them.
+    """
     pids = {role: service.pids(role)[0] for role in ("gateway", "aggregator")}
-    await send(service, 0, 20)
+    shown = [pictures(person) for person in range(sessions)]
+    await send(service, shown[0], 20)
     before = {role: cpu(pid) for role, pid in pids.items()}
     started = time.monotonic()
-    judged = sum(await asyncio.gather(*(send(service, n, frames) for n in range(sessions))))
+    judged = sum(await asyncio.gather(*(send(service, one, frames) for one in shown)))
     seconds = time.monotonic() - started
     used = {role: cpu(pid).since(before[role]) for role, pid in pids.items()}
     micro = 1e6 / judged

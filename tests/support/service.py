@@ -101,13 +101,16 @@ def running(
     workers: int = 2,
     wrapper: Sequence[str] = (),
     worker_settings: str = "",
+    checkout: Path = ROOT,
 ) -> Iterator[Service]:
     """Run a service with the stamp backend (or what ``settings`` says) until the block ends.
 
     ``settings`` go on in ``[TRANSPORT]``, ``worker_settings`` in ``[WORKERS]``.
     ``wrapper`` is a command that ends by becoming the one that follows it; in ``settings`` and
-    ``wrapper`` the word ``DIRECTORY`` stands for the service's own folder.
+    ``wrapper`` the word ``DIRECTORY`` stands for the service's own folder. ``checkout`` is where
+    the program is; another one than this has a virtual environment of its own.
     """
+    python = sys.executable if checkout == ROOT else str(checkout / ".venv" / "bin" / "python")
     directory = Path(tempfile.mkdtemp(prefix="lp-"))
     (directory / "memory").mkdir()
     settings = settings.replace("DIRECTORY", str(directory))
@@ -133,9 +136,9 @@ runtimeDirectory = "{directory}/run"
     )
     with (directory / "log").open("wb") as output:
         process = subprocess.Popen(
-            [*wrapper, sys.executable, "-m", "lunapass", "run", "--config", str(config)],
-            cwd=ROOT,
-            env={**os.environ, **_patience(settings), "PYTHONPATH": str(ROOT)},
+            [*wrapper, python, "-m", "lunapass", "run", "--config", str(config)],
+            cwd=checkout,
+            env={**os.environ, **_patience(settings), "PYTHONPATH": str(checkout)},
             stderr=output,
         )
     service = Service(port, directory, process)

@@ -1,0 +1,101 @@
+"""CPU of gateway and aggregator for a frame that passes and for one that fails a check.
+
+Only a frame that passes is encoded for the token. Both show the same camera picture to workers that
+only read a stamp, in sessions that never end. With ``--against`` another checkout, which has a
+virtual environment of its own, does the same in turn.
+
+    python -m benchmarks.best_shot [--rounds 5] [--frames 100] [--against CHECKOUT]
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+import cv2
+import numpy as np
+import simplejpeg
+import uvloop
+
+from benchmarks import plumbing
+from loadtest.portrait import astronaut
+from shared.estimation import Image
+from tests.support.service import ROOT, UNPACED, Service, running
+from tests.support.stamp import stamp
+
+SESSIONS = 4
+PICTURES = 20
+SETTINGS = f"""{UNPACED}
+[MIDDLEWARES.WS.Bestshot]
+isEnabled = 1
+[MIDDLEWARES.WS.AggregateLiveness]
+isEnabled = 1
+args.framesCount = 1000
+"""
+"""Sessions go on, whether frames pass or not: they ask for more frames than are sent."""
+FIRST = {"failing": 0, "passing": 20}
+"""Number from which the stamp backend's pictures are such."""
+COLUMNS = {"gateway_us": "gateway", "decoding_us": "its threads", "aggregator_us": "aggregator"}
+
+
+def camera_jpegs(background: Image, first: int, person: int) -> list[bytes]:
+    """Stamped pictures as a camera sends them."""
+    made = []
+    for number in range(first, first + PICTURES):
+        image = background.copy()
+        stamp(image, person, number)
+        made.append(simplejpeg.encode_jpeg(image, quality=85, colorspace="BGR"))
+    return made
+
+
+def measure(
+    services: dict[str, Service],
+    rounds: int,
+    frames: int,
+    pictures: dict[str, Callable[..., list[bytes]]],
+) -> dict[tuple[str, str], list[dict[str, float]]]:
+    """Measure each service with each kind of frames, in turn."""
+    found: dict[tuple[str, str], list[dict[str, float]]] = {}
+    for _ in range(rounds):
+        for kind, shown in pictures.items():
+            for name, service in services.items():
+                figures = uvloop.run(plumbing.measure(service, SESSIONS, frames, shown))
+                found.setdefault((name, kind), []).append(figures)
+    return found
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=100, help="of each session in a round")
+    parser.add_argument("--against", type=Path, help="another checkout")
+    arguments = parser.parse_args()
+    background = np.asarray(cv2.resize(astronaut(), (640, 480)), np.uint8)
+    pictures = {kind: partial(camera_jpegs, background, first) for kind, first in FIRST.items()}
+    checkouts = {"this": ROOT}
+    if arguments.against is not None:
+        checkouts = {"other": arguments.against.resolve(), **checkouts}
+    with contextlib.ExitStack() as stack:
+        services = {
+            name: stack.enter_context(running(SETTINGS, workers=1, checkout=place))
+            for name, place in checkouts.items()
+        }
+        found = measure(services, arguments.rounds, arguments.frames, pictures)
+        with contextlib.redirect_stdout(io.StringIO()):  # the logs, which are printed at the end
+            stack.close()
+    print(f"medians of {arguments.rounds} rounds of {SESSIONS * arguments.frames} frames, in us")
+    print(f"{'':16}{''.join(f'{title:>13}' for title in COLUMNS.values())}{'sum':>13}")
+    for (name, kind), rounds in sorted(found.items()):
+        values = [median(figures[column] for figures in rounds) for column in COLUMNS]
+        line = "".join(f"{value:13.0f}" for value in [*values, sum(values)])
+        print(f"{name:8}{kind:8}{line}")
+
+
+if __name__ == "__main__":
+    main()
