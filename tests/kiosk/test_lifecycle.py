@@ -181,6 +181,7 @@ def test_a_picture_over_the_limit_is_made_smaller(page: Any, service: Service) -
             const draw = CanvasRenderingContext2D.prototype.drawImage;
             CanvasRenderingContext2D.prototype.drawImage = function (...what) {
                 draw.apply(this, what);
+                if (!(what[0] instanceof HTMLVideoElement)) return;
                 const {width, height} = this.canvas;
                 for (let i = 0; i < width * height / 8; i += 1) {
                     this.fillStyle = `hsl(${Math.random() * 360} 50% 50%)`;

@@ -71,10 +71,27 @@ def proxy(kind: str, directory: Path, cells: Sequence[int]) -> Iterator[int]:
         command = _nginx(directory, port, addresses, public, private)
     else:
         command = _haproxy(directory, port, addresses, public, private)
+    with _running(command, directory):
+        yield port
+
+
+@contextlib.contextmanager
+def nginx_site(directory: Path, server: str) -> Iterator[int]:
+    """Run nginx with the contents of a plain ``server`` block on this machine; its port."""
+    if shutil.which("nginx") is None:
+        pytest.skip("nginx is not installed")
+    port = free_port()
+    site = f"server {{ listen 127.0.0.1:{port};\n{server}\n}}\n"
+    with _running(_nginx_command(directory, site), directory):
+        yield port
+
+
+@contextlib.contextmanager
+def _running(command: Sequence[str], directory: Path) -> Iterator[None]:
     with (directory / "proxy.log").open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
     try:
-        yield port
+        yield
     finally:
         process.terminate()
         process.wait(10)
@@ -93,6 +110,10 @@ def _nginx(
             "/etc/nginx/lunapass.key": str(private),
         },
     )
+    return _nginx_command(directory, site)
+
+
+def _nginx_command(directory: Path, site: str) -> list[str]:
     (directory / "lunapass.conf").write_text(site)
     temporary = "".join(
         f"{name}_temp_path {directory}/{name};\n"

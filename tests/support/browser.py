@@ -100,6 +100,7 @@ class Kiosk:
         service: what serves the page.
         query: of the page's address.
         size: of the screen.
+        script: run before any of the page's own.
 
     Attributes:
         page: Playwright's page.
@@ -112,9 +113,12 @@ class Kiosk:
         service: Service,
         query: str = "",
         size: tuple[int, int] = (1080, 1920),
+        *,
+        script: str = "",
     ) -> None:
         self.page = browser.new_page(viewport={"width": size[0], "height": size[1]}, locale="en-US")
         self.faults = faults_of(self.page)
+        self.page.add_init_script(script)
         self.page.goto(f"http://127.0.0.1:{service.port}/{query}")
         self.page.evaluate(
             "document.addEventListener('lunapass', (event) => { window.verdict = event.detail })"

@@ -75,6 +75,7 @@ export class Check {
   }
 
   async #run() {
+    await this.#parts.shutter.test();
     while (!this.#over) {
       const began = performance.now();
       this.#checkMotion(began);

@@ -8,6 +8,7 @@
  * | camera.busy         | the camera is there but cannot be read                       |
  * | camera.lost         | the camera ended in the middle                               |
  * | page.insecure       | browsers give a camera only to https pages and to localhost  |
+ * | page.canvas         | the browser gives white or noise for what a page draws       |
  * | network.unreachable | the service does not answer                                  |
  * | network.lost        | the connection broke and could not be resumed                |
  * | server.full         | the service takes no further session now                     |

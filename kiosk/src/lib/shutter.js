@@ -1,5 +1,6 @@
 /** Pictures out of a playing video: cropped by the zoom, made to fit the server's limits. */
 
+import { drawPattern, showsPattern } from "./canvas.js";
 import { LunaPassError } from "./errors.js";
 import { within } from "./wait.js";
 
@@ -42,6 +43,22 @@ export class Shutter {
   }
 
   /**
+   * Make sure that the browser gives the pictures that were drawn.
+   *
+   * @throws {LunaPassError}
+   */
+  async test() {
+    if (!drawPattern(this.#canvas)) throw noCanvas();
+    const picture = await within(this.#encoded(), ENCODE_MS, "encoded picture");
+    if (await showsPattern(picture)) return;
+    throw new LunaPassError(
+      "page.canvas",
+      "the browser gives white or noise in place of what is drawn on a canvas (canvas protection): " +
+        "allow this page to read it",
+    );
+  }
+
+  /**
    * Take a picture; one of too many bytes is taken again, smaller, as are all that follow.
    *
    * @param {HTMLVideoElement} video
@@ -71,7 +88,7 @@ export class Shutter {
     const canvas = this.#canvas;
     [canvas.width, canvas.height] = fit(width, height, limits, this.#scale);
     const context = canvas.getContext("2d", { alpha: false });
-    if (context === null) throw new LunaPassError("camera.busy", "the browser gives no canvas");
+    if (context === null) throw noCanvas();
     context.drawImage(video, x, y, width, height, 0, 0, canvas.width, canvas.height);
   }
 
@@ -83,4 +100,8 @@ export class Shutter {
       this.#canvas.toBlob(done, this.mimetype, this.quality);
     });
   }
+}
+
+function noCanvas() {
+  return new LunaPassError("camera.busy", "the browser gives no canvas");
 }

@@ -28,10 +28,12 @@ export function readSettings(query) {
 }
 
 /**
- * The service's address beside the page.
+ * The service's address beside the page, also where the page is below a path of its site.
  *
- * @param {Location} location
+ * @param {Pick<Location, "href">} location
  */
-export function serviceAddress({ protocol, host }) {
-  return `${protocol === "https:" ? "wss" : "ws"}://${host}/ws`;
+export function serviceAddress({ href }) {
+  const address = new URL("ws", href);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  return address.href;
 }

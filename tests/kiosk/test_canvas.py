@@ -1,0 +1,100 @@
+"""A browser that hides canvases is named, to the person and to the integrator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.browser import Kiosk
+from tests.support.fake_camera import FakeCamera
+from tests.support.service import Service, running
+from tests.support.stamp import stamped_jpeg
+
+LIVE = 30
+PROTECTION = """
+    const encode = HTMLCanvasElement.prototype.toBlob;
+    const random = (most) => Math.floor(Math.random() * (most + 1));
+    const protections = {
+        white: () => 255,
+        noise: () => random(255),
+        faint: (level) => level + random(2) - 1,
+    };
+    HTMLCanvasElement.prototype.toBlob = function (done, ...how) {
+        const copy = document.createElement("canvas");
+        [copy.width, copy.height] = [this.width, this.height];
+        const context = copy.getContext("2d");
+        context.drawImage(this, 0, 0);
+        const picture = context.getImageData(0, 0, copy.width, copy.height);
+        picture.data.forEach((level, i) => {
+            if (i % 4 < 3) picture.data[i] = protections.KIND(level);
+        });
+        context.putImageData(picture, 0, 0);
+        encode.call(copy, done, ...how);
+    };
+"""
+"""What privacy browsers do: Tor white, Firefox noise, Brave and Safari a faint noise."""
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with running(workers=1) as started:
+        yield started
+
+
+def protected(kind: str) -> str:
+    return PROTECTION.replace("KIND", kind)
+
+
+@pytest.mark.parametrize("kind", ["white", "noise"])
+def test_hidden_pictures_are_named(
+    service: Service, browser: Any, stamps: FakeCamera, kind: str
+) -> None:
+    """The person is told what to allow; no such picture is sent to the service."""
+    before = service.metric("lunapass_frames_received_total")
+    kiosk = Kiosk(browser, service, "?timeout=8", size=(540, 960), script=protected(kind))
+    kiosk.start()
+    reason = kiosk.wait_end("problem")
+    assert reason.startswith("The browser hides the camera's pictures")
+    assert service.metric("lunapass_frames_received_total") == before
+    assert kiosk.page.is_visible("#again")
+    kiosk.shoot(f"failure-canvas-{kind}")
+
+
+def test_faint_noise_is_let_pass(service: Service, browser: Any, stamps: FakeCamera) -> None:
+    """It does a picture no harm, and whole families of browsers add it."""
+    stamps.show(stamped_jpeg(1, LIVE))
+    kiosk = Kiosk(browser, service, size=(540, 960), script=protected("faint"))
+    kiosk.start()
+    kiosk.wait_end("done")
+
+
+ENDED = """async (image) => {
+    const { LunaPass } = await import("/lunapass.esm.js");
+    const pass = new LunaPass(document.body, { image, timeout: 20_000 });
+    await pass.attachCamera();
+    await pass.connectWS(`ws://${location.host}/ws`);
+    const judged = new Promise((resolve, reject) => {
+        pass.checkLiveness(() => resolve("judged")).catch(reject);
+    });
+    const ended = await judged.catch((error) => error.code);
+    await pass.disconnectWS();
+    return ended;
+}"""
+"""Code of the check's error, or that a frame was judged."""
+
+
+@pytest.mark.parametrize(
+    "image",
+    [{}, {"mimetype": "image/png"}, {"mimetype": "image/webp"}, {"quality": 0.05}],
+    ids=str,
+)
+def test_no_encoding_is_taken_for_protection(
+    service: Service, browser: Any, stamps: FakeCamera, image: dict[str, Any]
+) -> None:
+    """Whatever the integrator chooses; with protection the library's error has its code."""
+    plain = Kiosk(browser, service, size=(540, 960))
+    assert plain.page.evaluate(ENDED, image) == "judged"
+    hidden = Kiosk(browser, service, size=(540, 960), script=protected("white"))
+    assert hidden.page.evaluate(ENDED, image) == "page.canvas"
