@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,13 +23,13 @@ from tests.support.stamp import stamped_jpeg
 SETTINGS = """
 slabDirectory = "DIRECTORY/memory"
 [LIMITS]
-connectTimeout = 1.0
-idleSeconds = 1.5
+connectTimeout = 3.0
+idleSeconds = 4.0
 headerBytes = 4096
 messagesPerSecond = 50.0
 queuedBytes = 100000
 bestshotBytes = 40000
-sessionsPerAddress = 40
+sessionsPerAddress = 8
 resumeSeconds = 0.5
 """
 CONNECT = frame(1, Codec.encode(Command.CONNECT).encode())
@@ -221,13 +222,15 @@ async def test_log_injection(service: Service) -> None:
 @pytest.mark.parametrize("message", [HEARTBEAT, b"no picture"], ids=["texts", "pictures"])
 async def test_message_flood(service: Service, message: str | bytes) -> None:
     """More messages than messagesPerSecond end the connection with 1008 and disturb nobody."""
+    began = time.monotonic()
     async with Client(service.url) as client:
         with contextlib.suppress(ConnectionClosed):
             for _ in range(1000):
                 await client.socket.send(message)
+        allowed = 100 + 50 * (time.monotonic() - began)
         answers = [answer async for answer in client.answers()]
         assert client.close_code == CloseCode.POLICY
-    assert len(answers) <= 102
+    assert len(answers) <= allowed + 2
     assert answers[-1].body["code"] == "message.too-many"
     await assert_served(service)
 
@@ -263,16 +266,14 @@ async def test_absurd_headers_of_connect(service: Service) -> None:
 
 async def test_too_many_sessions_of_one_address(service: Service) -> None:
     """SessionsPerAddress holds, and places are given back."""
-    clients = [Client(service.url) for _ in range(44)]
-    async with asyncio.timeout(10):
-        for client in clients:
-            await client.__aenter__()
+    clients = [Client(service.url) for _ in range(12)]
+    await asyncio.gather(*(client.__aenter__() for client in clients))
     codes = [c.connected.body["code"] for c in clients if c.connected and c.connected.body]
     assert "session.too-many" in codes
     for client in clients:
         await client.socket.close()
-    for _ in range(40):
-        await asyncio.sleep(0.1)
+    for _ in range(100):
+        await asyncio.sleep(0.2)
         async with Client(service.url) as again:
             assert again.connected is not None
             if again.connected.command is Command.CONNECTED:

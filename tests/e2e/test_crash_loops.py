@@ -17,7 +17,7 @@ from tests.support.stamp import HANG, stamped_jpeg
 SETTINGS = "[SUPERVISOR]\ncrashLimit = 3\nrespawnDelay = 0.05\n"
 
 
-def until(reached: Callable[[], bool], seconds: float = 20) -> bool:
+def until(reached: Callable[[], bool], seconds: float = 60) -> bool:
     """Wait for something; False when it does not come."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -57,7 +57,7 @@ async def test_an_aggregator_that_keeps_dying_ends_the_service() -> None:
     """Whoever watches it may start it on healthier ground; it never hangs on half alive."""
     with running(SETTINGS, workers=1) as service:
         kill_anew(service, "aggregator", 3)
-        assert await asyncio.to_thread(service.process.wait, 30) == 1
+        assert await asyncio.to_thread(service.process.wait, 60) == 1
 
 
 async def test_a_frame_that_hangs_workers_is_answered() -> None:
@@ -68,7 +68,7 @@ async def test_a_frame_that_hangs_workers_is_answered() -> None:
         async with Client(service.url) as client:
             await client.send_frame(stamped_jpeg(HANG, 1))
             assert (await client.receive()).body["errors"] == [2]
-            for _ in range(200):
+            for _ in range(600):
                 if len(after := set(service.pids("worker")) - before) == 2:
                     break
                 await asyncio.sleep(0.1)

@@ -17,6 +17,7 @@ from lunapass.client import Client
 from shared.protocol import Command
 from tests.support.service import ROOT, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
+from tests.support.waiting import wait_for
 
 FRAMES = 12
 
@@ -38,8 +39,18 @@ class Played:
 
 @pytest.fixture(scope="module")
 def played() -> Iterator[Played]:
-    with running(UNPACED) as started:
-        yield Played(started, asyncio.run(play(started)))
+    remembered = "resumeSeconds = 600.0\n"  # until the last test has looked
+    with running(UNPACED + remembered) as started:
+        history = Played(started, asyncio.run(play(started)))
+        wait_for(lambda: accounts(started) == {history.judged})  # they come once a second
+        yield history
+
+
+def accounts(service: Service) -> set[float]:
+    """How often workers and aggregator say that they have done their part of a frame."""
+    name = "lunapass_step_seconds_count"
+    steps = (("worker", "job"), ("aggregator", "judge"))
+    return {service.metric(f'{name}{{role="{role}",step="{step}"}}') for role, step in steps}
 
 
 async def play(service: Service) -> int:
@@ -62,7 +73,6 @@ async def play(service: Service) -> int:
         for number in range(BURST):
             await client.send_frame(stamped_jpeg(2, number))
         answers = [await client.receive() for _ in range(BURST)]
-    await asyncio.sleep(1.5)  # accounts come once a second
     return [answer.command for answer in answers].count(Command.DROPPED)
 
 

@@ -15,10 +15,11 @@ from tests.support.service import Service, running
 
 SETTINGS = """
 [LIMITS]
-handshakesPerSecond = 50.0
+handshakesPerSecond = 100.0
 sessionsPerAddress = 1
 """
 KIOSKS = 44
+"""With what a stranger is granted, in two floods in a row, fewer than the service grants."""
 UPGRADES = 400
 
 

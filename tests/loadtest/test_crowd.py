@@ -47,7 +47,7 @@ async def test_time_between_people_is_no_failure(
 ) -> None:
     """At the end nobody stands before the kiosks; the run does not wait for the next person."""
     async with service(accept) as url:
-        plan = Plan(url, Profile("soak", 3, 0.6, warm=0.1), think=600, prepare=0, fps=20)
+        plan = Plan(url, Profile("soak", 3, 2.0, warm=0.1), think=600, prepare=0, fps=20)
         crowd = Crowd(plan, gallery, 0, 1, time.monotonic())
         await asyncio.wait_for(crowd.run(), module.LAST_WORDS)
     tally = told(capsys)
@@ -78,13 +78,19 @@ async def test_a_crowd_that_is_stopped_says_good_bye(
     gallery: Gallery, capsys: pytest.CaptureFixture[str], arrivals: bool
 ) -> None:
     """Long before the plan ends, and without a failure."""
-    async with service(say_farewell) as url:
+    arrived = asyncio.Event()
+
+    async def greet(socket: ServerConnection, connect: dict[str, Any]) -> None:
+        arrived.set()
+        await say_farewell(socket, connect)
+
+    async with service(greet) as url:
         plan = Plan(url, Profile("soak", 5, 3600, warm=0.0), arrivals=arrivals, prepare=0)
         crowd = Crowd(plan, gallery, 0, 1, time.monotonic())
         running = asyncio.create_task(crowd.run())
-        await asyncio.sleep(0.7)
+        await asyncio.wait_for(arrived.wait(), 60)
         crowd.stop()
-        await asyncio.wait_for(running, 10)
+        await asyncio.wait_for(running, 60)
     tally = told(capsys)
     assert tally.counts["begun"] == tally.counts["left"] > 0
     assert not tally.failed
@@ -103,4 +109,4 @@ async def test_a_crowd_that_nobody_listens_to_ends(
         plan = Plan(url, Profile("soak", 2, 3600), prepare=0)
         crowd = Crowd(plan, gallery, 0, 1, time.monotonic())
         with pytest.raises(BrokenPipeError):
-            await asyncio.wait_for(crowd.run(), 10)
+            await asyncio.wait_for(crowd.run(), 60)

@@ -18,6 +18,7 @@ from loadtest.report import as_json, memory_growth, notes, write
 from loadtest.runner import Outcome
 from loadtest.tally import Tally, note
 from loadtest.watch import Sample, Watch, metrics_address, read
+from tests.support.waiting import until
 
 
 def outcome(seconds: float, growth: float) -> Outcome:
@@ -150,8 +151,11 @@ async def test_metrics_that_are_none_are_told_of(answer: str, trouble: str) -> N
     async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         watch = Watch(f"ws://u:hidden@127.0.0.1:{port}/ws")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(watch.run(), 0.7)
+        watching = asyncio.create_task(watch.run())
+        await until(lambda: watch.trouble or watch.samples)
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
     assert trouble in watch.trouble
     assert bool(watch.trouble) is bool(trouble)
     assert "hidden" not in watch.trouble

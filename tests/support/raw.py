@@ -59,7 +59,7 @@ class Raw:
 
     head: bytes = b""
 
-    async def rest(self, seconds: float = 10) -> bytes:
+    async def rest(self, seconds: float = 60) -> bytes:
         """Everything until the server ends the connection."""
         try:
             return await asyncio.wait_for(self.reader.read(-1), seconds)
@@ -68,7 +68,7 @@ class Raw:
         finally:
             self.writer.close()
 
-    async def flood(self, data: bytes, *, pause: float = 0.0, seconds: float = 20) -> bool:
+    async def flood(self, data: bytes, *, pause: float = 0.0, seconds: float = 60) -> bool:
         """Write the same again and again, reading nothing, until cut off; False if never."""
         self.writer.transport.pause_reading()  # type: ignore[attr-defined]
         try:
