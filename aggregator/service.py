@@ -21,7 +21,7 @@ from shared.accounts import Accounts
 from shared.cells import role_name
 from shared.checks import Rules
 from shared.config import Config
-from shared.config_source import ConfigSource
+from shared.config_handover import PartSource, log_part
 from shared.errors import MessageError, StartupError
 from shared.messages import (
     Close,
@@ -35,7 +35,7 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.process import Notifier, begin, die_with_parent, settle
+from shared.process import Notifier, begin, die_with_parent, hide_memory, settle
 from shared.processors import keep_to, of_others
 from shared.transport import Channel, aggregator_address, bind
 
@@ -54,12 +54,12 @@ class Aggregator:
 
     Args:
         config: the configuration.
-        source: where it comes from, to read it again; None never reloads.
+        source: where it comes from, for a reload; None never reloads.
         parent: process id of the supervisor; the aggregator ends when that is gone.
     """
 
     def __init__(
-        self, config: Config, source: ConfigSource | None = None, *, parent: int | None = None
+        self, config: Config, source: PartSource | None = None, *, parent: int | None = None
     ) -> None:
         self._config = config
         self._source = source
@@ -109,18 +109,22 @@ class Aggregator:
     def reload(self) -> None:
         """Take new plugins and thresholds; sessions keep the plugins they began with."""
         self._notifier.reloading()
-        fresh = self._source.again(self._config) if self._source else None
+        part = self._source.again() if self._source else None
         try:
-            if fresh is not None:
-                renewed = Registry(fresh)
-                if unchanged := sinks.changed(self._config, fresh):
-                    log.warning("changed plugins that need a restart: %s", ", ".join(unchanged))
-                self._retired.append(self._registry)  # running sessions keep their plugins
-                self._registry, self._config = renewed, fresh
-                self._sessions.renew(fresh, renewed)
+            if part is not None:
+                self._renew(part.config)
+                log_part("reloaded", part)
         except StartupError as error:
             log.error("configuration not reloaded: %s", error)
         self._notifier.ready(STATUS)
+
+    def _renew(self, fresh: Config) -> None:
+        renewed = Registry(fresh)
+        if unchanged := sinks.changed(self._config, fresh):
+            log.warning("changed plugins that need a restart: %s", ", ".join(unchanged))
+        self._retired.append(self._registry)  # running sessions keep their plugins
+        self._registry, self._config = renewed, fresh
+        self._sessions.renew(fresh, renewed)
 
     def _receive(self, peer: bytes, data: bytes) -> None:
         try:
@@ -181,8 +185,8 @@ class Aggregator:
                 self._channel.send(encode(settled), self._gateway)
 
 
-async def _serve(config: Config, source: ConfigSource, parent: int | None) -> None:
-    aggregator = Aggregator(config, source, parent=parent)
+async def _serve(source: PartSource, parent: int | None) -> None:
+    aggregator = Aggregator(source.part.config, source, parent=parent)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, aggregator.stop)
@@ -190,12 +194,15 @@ async def _serve(config: Config, source: ConfigSource, parent: int | None) -> No
     await aggregator.run()
 
 
-def run(config: Config, source: ConfigSource, *, parent: int | None = None) -> None:
+def run(source: PartSource, *, parent: int | None = None) -> None:
     """Run the aggregator until it is told to stop.
 
     Raises:
         StartupError: settings do not allow a start.
     """
+    config = source.part.config
     begin(role_name(config, "aggregator"), config)
+    hide_memory()
+    log_part("loaded", source.part)
     keep_to(of_others(config))
-    uvloop.run(_serve(config, source, parent))
+    uvloop.run(_serve(source, parent))

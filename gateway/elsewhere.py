@@ -50,11 +50,12 @@ class ThroughStore(Elsewhere):
     Args:
         config: the configuration.
         sessions: those of this gateway.
+        sealing_key: secret that all gateways of the store have.
     """
 
-    def __init__(self, config: Config, sessions: Sessions) -> None:
+    def __init__(self, config: Config, sessions: Sessions, sealing_key: bytes) -> None:
         self._sessions = sessions
-        self._store = SessionStore(config, sessions.get, self._surrender)
+        self._store = SessionStore(config, sealing_key, sessions.get, self._surrender)
         self._asked = 0.0
 
     def note(self, session: Session) -> None:

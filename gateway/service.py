@@ -32,12 +32,11 @@ from gateway.statistics import Statistics
 from gateway.traces import Traces
 from shared.cells import role_name, worker_count
 from shared.config import Config
-from shared.config_source import ConfigSource
+from shared.config_handover import PartSource, log_part
 from shared.listening import Listeners
-from shared.process import Notifier, begin, die_with_parent, settle
+from shared.process import Notifier, begin, die_with_parent, hide_memory, settle
 from shared.processors import keep_to, of_others
 from shared.protocol import SUBPROTOCOL, CloseCode
-from shared.signing import Signer
 
 log = logging.getLogger(__name__)
 
@@ -48,26 +47,24 @@ class Gateway:
     """Wires server, sessions, dispatcher and judgement link.
 
     Args:
-        config: the configuration.
-        source: where it comes from, to read it again.
+        source: gives the configuration.
         listeners: sockets that accept clients.
         parent: process id of the supervisor; the gateway ends when that is gone.
     """
 
     def __init__(
         self,
-        config: Config,
-        source: ConfigSource,
+        source: PartSource,
         listeners: Listeners,
         *,
         parent: int | None = None,
     ) -> None:
-        self._config = config
         self._source = source
+        self._part = source.part
+        self._config = config = source.part.config
         self._listeners = listeners
         self._servers: list[Server] = []
         self._parent = parent
-        self._jwks = Signer(config.LUNA_PASS.JWT).jwks
         self._connections: set[Connection] = set()
         self._capacity = make_room(config)
         self._descriptors = Descriptors()
@@ -90,9 +87,11 @@ class Gateway:
         self._link = JudgementLink(self._config, sessions.all, sessions.receive, ledger)
         self._front = Front(
             self._config,
-            statistics=Statistics(sessions, self._dispatcher, self._link, ledger),
+            statistics=Statistics(
+                sessions, self._dispatcher, self._link, ledger, lambda: self._part.generation
+            ),
             readiness=self._readiness,
-            jwks=self._jwks,
+            jwks=self._part.jwks,
             has_room=self._has_room,
         )
         settings = self._config.TRACES
@@ -106,7 +105,7 @@ class Gateway:
         sessions.ask_replay = self._link.replay
         sessions.ask_forget = self._link.forget
         if self._config.SESSION_STORE.connectionString:
-            sessions.elsewhere = ThroughStore(self._config, sessions)
+            sessions.elsewhere = ThroughStore(self._config, sessions, self._part.sealing_key)
 
     async def run(self) -> None:
         """Serve until stopped, then drain."""
@@ -143,9 +142,12 @@ class Gateway:
     def reload(self) -> None:
         """Read the configuration again; no session and no connection is touched."""
         self._notifier.reloading()
-        self._config = self._source.again(self._config) or self._config
-        self._front.renew(self._config)
-        self._link.renew(self._config)
+        part = self._source.again()
+        if part is not None:
+            self._part, self._config = part, part.config
+            self._front.renew(self._config)
+            self._link.renew(self._config)
+            log_part("reloaded", part)
         self._say_ready()
 
     async def _serve_at(self, listener: socket.socket) -> Server:
@@ -240,10 +242,8 @@ def _select_subprotocol(
     return ours if ours in offered else None
 
 
-async def _serve(
-    config: Config, source: ConfigSource, listeners: Listeners, parent: int | None
-) -> None:
-    gateway = Gateway(config, source, listeners, parent=parent)
+async def _serve(source: PartSource, listeners: Listeners, parent: int | None) -> None:
+    gateway = Gateway(source, listeners, parent=parent)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, gateway.stop)
     loop.add_signal_handler(signal.SIGINT, partial(gateway.stop, for_good=True))
@@ -251,14 +251,15 @@ async def _serve(
     await gateway.run()
 
 
-def run(
-    config: Config, source: ConfigSource, listeners: Listeners, *, parent: int | None = None
-) -> None:
+def run(source: PartSource, listeners: Listeners, *, parent: int | None = None) -> None:
     """Run the gateway until it is told to stop.
 
     Raises:
         StartupError: settings or the machine do not allow a start.
     """
+    config = source.part.config
     begin(role_name(config, "gateway"), config)
+    hide_memory()
+    log_part("loaded", source.part)
     keep_to(of_others(config))
-    uvloop.run(_serve(config, source, listeners, parent))
+    uvloop.run(_serve(source, listeners, parent))

@@ -24,7 +24,6 @@ from gateway.session import Session
 from gateway.stored import Sealer, Stored
 from shared.config import Config
 from shared.errors import MessageError, ResourceError
-from shared.signing import derived_key
 from shared.transport import runtime_directory
 
 log = logging.getLogger(__name__)
@@ -92,6 +91,7 @@ class SessionStore:
 
     Args:
         config: the configuration.
+        sealing_key: secret that all gateways of the store have.
         find: gives a session of this gateway by its id.
         lost: called with the session that another gateway has taken over.
 
@@ -102,6 +102,7 @@ class SessionStore:
     def __init__(
         self,
         config: Config,
+        sealing_key: bytes,
         find: Callable[[str], Session | None],
         lost: Callable[[Session], None],
     ) -> None:
@@ -110,7 +111,7 @@ class SessionStore:
         self._find = find
         self._lost = lost
         self._owner = owner_of(config)
-        self._sealer = Sealer(derived_key(config.LUNA_PASS.JWT, "session store"))
+        self._sealer = Sealer(sealing_key)
         self._redis = Redis.from_url(
             section.connectionString,
             socket_timeout=section.timeout,

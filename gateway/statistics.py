@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from prometheus_client import generate_latest
@@ -38,15 +38,22 @@ class Statistics(Collector):
         dispatcher: the workers and slots.
         link: the aggregator.
         ledger: accounts of all processes.
+        generation: names the configuration that the gateway works with.
     """
 
     def __init__(
-        self, sessions: Sessions, dispatcher: Dispatcher, link: JudgementLink, ledger: Ledger
+        self,
+        sessions: Sessions,
+        dispatcher: Dispatcher,
+        link: JudgementLink,
+        ledger: Ledger,
+        generation: Callable[[], str],
     ) -> None:
         self._sessions = sessions
         self._dispatcher = dispatcher
         self._link = link
         self._ledger = ledger
+        self._generation = generation
         self._began = time.monotonic()
 
     def json(self) -> bytes:
@@ -68,6 +75,7 @@ class Statistics(Collector):
             "at": round(time.time(), 3),
             "uptimeSeconds": round(time.monotonic() - self._began, 1),
             "version": __version__,
+            "configuration": self._generation(),
             "sessions": {
                 "open": len(self._sessions.all()),
                 "undecided": self._sessions.undecided,

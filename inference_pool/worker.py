@@ -26,7 +26,7 @@ from shared.accounts import Accounts
 from shared.checks import Rules
 from shared.codes import Code
 from shared.config import Config
-from shared.config_source import ConfigSource
+from shared.config_handover import PartSource, log_part
 from shared.errors import LunaPassError, MessageError, ModelError, SlotError, StartupError
 from shared.estimation import Backend, Capabilities, Estimate, Image, Profile, Stage
 from shared.messages import (
@@ -54,8 +54,7 @@ class Worker:
     """One estimator behind one DEALER socket.
 
     Args:
-        config: the configuration.
-        source: where it comes from, to read it again.
+        source: gives the configuration.
         name: name in logs and metrics.
         make: makes what judges frames, for a configuration.
         capabilities: what the estimator's backend can measure.
@@ -64,20 +63,19 @@ class Worker:
 
     def __init__(
         self,
-        config: Config,
-        source: ConfigSource,
+        source: PartSource,
         name: str,
         make: Callable[[Config], Estimator],
         capabilities: Capabilities,
         *,
         parent: int | None = None,
     ) -> None:
-        self._config = config
+        self._config = source.part.config
         self._source = source
         self._name = name
         self._accounts = Accounts(name)
         self._make = make
-        self._estimator = make(config)
+        self._estimator = make(self._config)
         self._capabilities = capabilities
         self._parent = parent
         self._slab: Slab | None = None
@@ -86,7 +84,7 @@ class Worker:
         self._notifier = Notifier()
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 500)
-        self._socket.connect(workers_address(config))
+        self._socket.connect(workers_address(self._config))
 
     def run(self) -> None:
         """Work until told to leave, or until the supervisor is gone."""
@@ -117,11 +115,12 @@ class Worker:
     def _reload(self) -> None:
         self._reloading = False
         self._notifier.reloading()
-        fresh = self._source.again(self._config)
+        part = self._source.again()
         try:
-            if fresh is not None:
-                self._estimator = self._make(fresh)
-                self._config = fresh
+            if part is not None:
+                self._estimator = self._make(part.config)
+                self._config = part.config
+                log_part("reloaded", part)
         except StartupError as error:
             log.error("configuration not reloaded: %s", error)
         self._notifier.ready(STATUS)
@@ -274,14 +273,16 @@ def make_estimator(backend: Backend, config: Config) -> Estimator:
     )
 
 
-def run(config: Config, source: ConfigSource, index: int = 0, *, parent: int | None = None) -> None:
+def run(source: PartSource, index: int = 0, *, parent: int | None = None) -> None:
     """Run one worker until it is told to stop.
 
     Raises:
         StartupError: models or settings do not allow a start.
     """
     name = f"worker-{index}"
+    config = source.part.config
     begin(name, config)
+    log_part("loaded", source.part)
     keep_to(of_others(config))
     start_threads()  # which so do not interrupt the estimation
     keep_to({of_worker(config.WORKERS.cpus, index)})
@@ -290,7 +291,7 @@ def run(config: Config, source: ConfigSource, index: int = 0, *, parent: int | N
 
     make = partial(make_estimator, backend)
     warm_up(make(config))
-    worker = Worker(config, source, name, make, backend.capabilities, parent=parent)
+    worker = Worker(source, name, make, backend.capabilities, parent=parent)
     signal.signal(signal.SIGTERM, worker.leave)
     signal.signal(signal.SIGINT, worker.leave)
     signal.signal(signal.SIGHUP, worker.reload)

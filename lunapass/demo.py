@@ -31,6 +31,7 @@ from lunapass.supervisor import Supervisor
 from shared.codes import hint
 from shared.config import Config
 from shared.config_loading import load
+from shared.config_source import ConfigSource
 from shared.errors import EstimationError, ResourceError
 from shared.estimation import Image
 from shared.protocol import Command
@@ -215,7 +216,7 @@ async def demonstrate(
         )
     port = 8321 if camera else free_port()
     config, key = write_config(files, models, port, passive=passive)
-    supervisor = Supervisor(config, files.config, WORKERS)
+    supervisor = Supervisor(ConfigSource(files.config), WORKERS)
     person = await asyncio.to_thread(make_person, picture, config)
     console.print("starting gateway, aggregator and two workers ...")
     await supervisor.start()

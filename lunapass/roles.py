@@ -8,10 +8,10 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from shared.cells import of_cell, share
 from shared.config import Config
+from shared.config_handover import PartSender
 from shared.listening import Listeners, inherited, opened
 
 
@@ -21,15 +21,19 @@ class Child:
 
     Attributes:
         name: role and number, such as ``worker-0``.
-        arguments: of ``lunapass``.
-        descriptors: open files that it inherits.
+        arguments: of ``lunapass``, but for its part of the configuration.
+        cell: number of its cell; None where there is but one.
+        descriptors: open files that it inherits, but for its part of the configuration.
+        parts: the way to its process for parts of the configuration.
         deaths: monotonic times of its deaths within the crash window.
-        reloads: it is to read the configuration again once it is ready.
+        reloads: it is to take its newest part once it is ready.
     """
 
     name: str
     arguments: Sequence[str]
+    cell: int | None = None
     descriptors: Sequence[int] = ()
+    parts: PartSender | None = None
     process: asyncio.subprocess.Process | None = None
     notify: socket.socket | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
@@ -57,12 +61,11 @@ class Cell:
     sockets: Listeners
 
 
-def plan(config: Config, config_path: Path | None, workers: int) -> list[Cell]:
+def plan(config: Config, workers: int) -> list[Cell]:
     """Open every cell's sockets and lay out its processes.
 
     Args:
         config: that of the machine.
-        config_path: its file, handed on to the roles; None for their own default.
         workers: number of workers of all cells together.
 
     Raises:
@@ -70,35 +73,24 @@ def plan(config: Config, config_path: Path | None, workers: int) -> list[Cell]:
     """
     shared = inherited()
     numbers = range(config.TRANSPORT.cells)
-    return [_cell(config, config_path, workers, number, shared) for number in numbers]
+    return [_cell(config, workers, number, shared) for number in numbers]
 
 
-def _cell(
-    config: Config,
-    config_path: Path | None,
-    workers: int,
-    number: int,
-    shared: Listeners | None,
-) -> Cell:
+def _cell(config: Config, workers: int, number: int, shared: Listeners | None) -> Cell:
     cells = config.TRANSPORT.cells
     common = ["--parent", str(os.getpid())]
-    if config_path is not None:
-        common += ["--config", str(config_path)]
-    suffix = ""
-    if cells > 1:
-        common += ["--cell", str(number), "--cells", str(cells)]
-        suffix = f"-{number}"
-        config = of_cell(config, number)
-    sockets = shared or opened(config)
+    cell = number if cells > 1 else None
+    suffix = f"-{number}" if cells > 1 else ""
+    sockets = shared or opened(of_cell(config, cell))
     handed = [word for fd in sockets.descriptors for word in ("--listen-fd", str(fd))]
     if sockets.kept:
         handed.append("--kept")
     children = [
-        Child(f"aggregator{suffix}", ["aggregator", *common]),
+        Child(f"aggregator{suffix}", ["aggregator", *common], cell),
         *(
-            Child(f"worker-{index}", ["worker", "--index", str(index), *common])
+            Child(f"worker-{index}", ["worker", "--index", str(index), *common], cell)
             for index in share(workers, cells, number)
         ),
-        Child(f"gateway{suffix}", ["gateway", *handed, *common], sockets.descriptors),
+        Child(f"gateway{suffix}", ["gateway", *handed, *common], cell, sockets.descriptors),
     ]
     return Cell(children, sockets)

@@ -4,6 +4,9 @@ A child that ends before it has said ``READY=1`` stops the whole service: that i
 a missing file, and trying again would not help. A child that dies later is started again, after a
 pause that doubles; too many deaths in a short time end the attempts for that role. A service that
 lacks a worker is degraded; one that lacks its gateway or aggregator ends, with status 1.
+
+The configuration is read here alone, at the start and on SIGHUP. Each child gets its part of that
+generation, also one that is started again after the file was edited.
 """
 
 from __future__ import annotations
@@ -16,10 +19,12 @@ import signal
 import socket
 import sys
 import time
-from pathlib import Path
 
 from lunapass.roles import Child, plan
-from shared.config import Config
+from shared.config_handover import PartSender
+from shared.config_loading import without_settings
+from shared.config_parts import Generation, with_files_read
+from shared.config_source import ConfigSource
 from shared.errors import ResourceError, StartupError
 from shared.process import Notifier
 from shared.transport import runtime_directory
@@ -36,22 +41,25 @@ class Supervisor:
     """Starts, watches and ends the roles.
 
     Args:
-        config: the configuration.
-        config_path: its file, handed on to the roles; None for their own default.
+        source: the configuration, which is read again on a reload.
         workers: number of workers of all cells together.
 
     Attributes:
         failed: a role without which nothing works died too often.
 
     Raises:
+        ConfigError: a key file cannot be read.
         ResourceError: a port is taken or not allowed.
     """
 
-    def __init__(self, config: Config, config_path: Path | None, workers: int) -> None:
+    def __init__(self, source: ConfigSource, workers: int) -> None:
+        config = source.config
+        self._source = source
+        self._generation = Generation(with_files_read(config))
         self._settings = config.SUPERVISOR
         self._drain = config.LIMITS.drainSeconds
         self._directory = runtime_directory(config)
-        self._cells = plan(config, config_path, workers)
+        self._cells = plan(config, workers)
         self._notifier = Notifier()
         self.children = [child for cell in self._cells for child in cell.children]
         self.failed = False
@@ -100,14 +108,33 @@ class Supervisor:
                 await asyncio.wait_for(self._stopping.wait(), CHECK_SECONDS)
 
     def reload(self) -> None:
-        """Let every role read the configuration again; one that still starts, once it is ready."""
+        """Read the configuration again, and give every role its part; a faulty one changes nothing.
+
+        A role that still starts may have taken its part just before: it is asked once it is ready,
+        since a signal before that would end it.
+        """
+        fresh = self._source.again(self._generation.config)
+        if fresh is None:
+            return
+        self._generation = Generation(fresh)
         for child in sorted(self.children, key=lambda child: RELOAD_ORDER.index(child.role)):
+            self._send_part(child)
             if child.ready.is_set():
-                self._reload(child)
+                self._ask_to_reload(child)
             else:
                 child.reloads = True
 
-    def _reload(self, child: Child) -> None:
+    def _send_part(self, child: Child) -> None:
+        if child.parts is None:
+            return  # not started yet: it will get the newest
+        try:
+            child.parts.send(self._generation.part(child.role, child.cell))
+        except ConnectionError:
+            pass  # it has just died; the process after it will get the newest
+        except OSError as error:
+            log.error("%s was not given the new configuration: %s", child.name, error.strerror)
+
+    def _ask_to_reload(self, child: Child) -> None:
         child.reloads = False
         if child.process is not None:
             with contextlib.suppress(ProcessLookupError):
@@ -142,6 +169,8 @@ class Supervisor:
                     process.kill()
                 await process.wait()
         self._close_notify(child)
+        if child.parts is not None:
+            child.parts.close()
 
     def _close_notify(self, child: Child) -> None:
         if child.notify is not None:
@@ -161,16 +190,23 @@ class Supervisor:
         child.reloads = False
         child.heard = time.monotonic()
         asyncio.get_running_loop().add_reader(child.notify.fileno(), self._hear, child)
+        if child.parts is not None:
+            child.parts.close()
+        child.parts = PartSender()
+        self._send_part(child)
         child.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "lunapass",
             *child.arguments,
-            env={**os.environ, "NOTIFY_SOCKET": str(path)},
-            pass_fds=child.descriptors,
+            "--part-fd",
+            str(child.parts.far_end),
+            env={**without_settings(os.environ), "NOTIFY_SOCKET": str(path)},
+            pass_fds=[*child.descriptors, child.parts.far_end],
             # Ctrl-C reaches the supervisor alone, which ends the roles in their order.
             start_new_session=True,
         )
+        child.parts.inherited()
 
     def _hear(self, child: Child) -> None:
         with contextlib.suppress(BlockingIOError, AttributeError):
@@ -179,7 +215,7 @@ class Supervisor:
             if b"READY=1" in words:
                 child.ready.set()
                 if child.reloads:
-                    self._reload(child)
+                    self._ask_to_reload(child)
 
     async def _until_ready(self, child: Child) -> None:
         assert child.process is not None

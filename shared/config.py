@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from shared.config_base import AtLeastOne, Count, Flag, Positive, Section, Unit
+from shared.config_base import AtLeastOne, Count, Flag, Positive, PrivateText, Section, Unit
 from shared.config_manual import FaceEngineSection, LivenessSection, LunaPassSection
 from shared.config_plugins import MiddlewaresSection
 
@@ -194,7 +194,7 @@ class LimitsSection(Section):
 class SessionStoreSection(Section):
     """Redis that lets clients resume at another machine's gateway (docs/scaling.md)."""
 
-    connectionString: str = ""
+    connectionString: PrivateText = ""
     """Address of Redis, such as redis://10.0.0.5:6379/1; empty: no store."""
     timeout: Positive = 1.0
     """Seconds to wait for Redis."""
@@ -207,7 +207,7 @@ class TracesSection(Section):
     """Make traces."""
     share: Unit = 0.01
     """Share of the frames to trace."""
-    endpoint: str = "http://127.0.0.1:4318/v1/traces"
+    endpoint: PrivateText = "http://127.0.0.1:4318/v1/traces"
     """Address that takes OTLP over HTTP."""
 
 

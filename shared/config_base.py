@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
@@ -26,8 +27,14 @@ def _glasses(value: object) -> object:
     return _GLASSES_OF_1X.get(value, value) if isinstance(value, str) else value
 
 
+@dataclass(frozen=True)
+class Confidential:
+    """Marks a key whose value may hold a secret, such as an address with a password in it."""
+
+
 Flag = Annotated[bool, BeforeValidator(_flag)]
 Secret = Annotated[SecretStr, Field(strict=False)]
+PrivateText = Annotated[str, Confidential()]
 Unit = Annotated[float, Field(ge=0, le=1)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
 Positive = Annotated[float, Field(gt=0)]

@@ -82,6 +82,17 @@ def load_video(
     return config.model_copy(update={"WORKER": worker})
 
 
+def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what configures the programs: a setting may be a secret that is not for a child."""
+    prefixes = (SERVICE.prefix, VIDEO.prefix)
+    paths = (SERVICE.path_variable, VIDEO.path_variable)
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith(prefixes) and name not in paths
+    }
+
+
 def usual_path(environment: Mapping[str, str] = os.environ) -> Path | None:
     """Return the service's file that is loaded when none is named; None where there is none."""
     return SERVICE.usual_path(environment)

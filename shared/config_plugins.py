@@ -17,11 +17,13 @@ from pydantic_core import ErrorDetails, InitErrorDetails
 
 from shared.config_base import (
     AtLeastOne,
+    Confidential,
     Count,
     Degrees,
     Duration,
     Flag,
     Positive,
+    PrivateText,
     Secret,
     Section,
     Unit,
@@ -79,7 +81,7 @@ class FileLoggerPlugin(Switch):
 class Luna3Args(Section):
     """Arguments of Luna3DescriptorQualityCheck."""
 
-    connectionString: str = "http://127.0.0.1:5000"
+    connectionString: PrivateText = "http://127.0.0.1:5000"
     """Address of LUNA PLATFORM 3."""
     authToken: Secret | None = None
     """Account token."""
@@ -158,7 +160,7 @@ class ResultPlugin(Switch):
 class VideoRedisArgs(Section):
     """Arguments of VideoRedis."""
 
-    connectionString: str = "redis://127.0.0.1:6379"
+    connectionString: PrivateText = "redis://127.0.0.1:6379"
     """Address of Redis: ``redis://``, ``rediss://``, ``unix://``, or
     ``redis+sentinel://host:port,host:port/master``."""
     queueName: str = "default"
@@ -224,7 +226,7 @@ class VirtualCameraPlugin(Switch):
 class CallbacksArgs(Section):
     """Arguments of Callbacks."""
 
-    url: str | None = None
+    url: PrivateText | None = None
     """Address that gets the final answer by POST."""
     key: Secret | None = None
     """Secret of the HMAC-SHA256 signature in the header ``X-Signature``."""
@@ -255,7 +257,7 @@ ENTRY_POINTS = "lunapass.plugins"
 class UserPlugin(Switch):
     """A plugin of the user's own, named ``package.module:Class`` or by its entry point."""
 
-    args: dict[str, Any] = {}
+    args: Annotated[dict[str, Any], Confidential()] = {}
     """Arguments, judged by the plugin's own model."""
 
 

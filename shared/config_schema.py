@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from shared.config import Config
-from shared.config_base import Section
+from shared.config_base import Confidential, Section
 from shared.config_plugins import UserPlugin, WsMiddlewares
 
 Path = tuple[str, ...]
@@ -82,6 +82,12 @@ def is_text(field: FieldInfo) -> bool:
 def is_secret(field: FieldInfo) -> bool:
     """Tell whether a key's value must never be shown."""
     return _core_type(field.annotation) is SecretStr
+
+
+def is_confidential(field: FieldInfo) -> bool:
+    """Tell whether a key's value is a secret or may hold one."""
+    rules = [*field.metadata, *_without_wrapping(field.annotation)[1]]
+    return is_secret(field) or any(isinstance(rule, Confidential) for rule in rules)
 
 
 def allowed(field: FieldInfo) -> str:

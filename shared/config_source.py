@@ -1,4 +1,4 @@
-"""Where a running role has its configuration from, to read it again on SIGHUP."""
+"""A configuration file that is read again while the service runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
+from shared.cells import of_cell
 from shared.config import Config
 from shared.config_base import Section
 from shared.config_loading import load
@@ -22,42 +23,46 @@ WRITERS = ("FileLogger", "VideoRedis", "Callbacks")
 
 
 class ConfigSource:
-    """A configuration file together with what was last read from it.
+    """A configuration file together with what was first read from it.
 
     Args:
         path: the file; None for the usual place.
+        cells: cells of this machine, when another number than the configured one.
+
+    Attributes:
+        config: what was first read.
+        warnings: lines about it for the operator.
 
     Raises:
         ConfigError: the configuration does not allow a start.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, cells: int | None = None) -> None:
         self._path = path
-        self.config = self._read()
+        self._cells = cells
+        self.config, self.warnings = self._read()
 
-    def _read(self) -> Config:
-        config = load(self._path)
-        check(config)
-        return config
+    def _read(self) -> tuple[Config, list[str]]:
+        config = of_cell(load(self._path), None, self._cells)
+        return config, check(config)
 
     def again(self, running: Config) -> Config | None:
         """Read the file again.
 
         Args:
-            running: what the role works with.
+            running: what the service works with.
 
         Returns:
             That with the sections of ``TAKEN`` renewed; None where the file is faulty, which is
             logged and changes nothing.
         """
         try:
-            fresh = self._read()
+            fresh, _ = self._read()
         except ConfigError as error:
             log.error("configuration not reloaded: %s", error)
             return None
         if waiting := self._needing_restart(fresh):
             log.warning("changed sections that need a restart: %s", ", ".join(waiting))
-        log.info("configuration reloaded")
         taken = {name: getattr(fresh, name) for name in TAKEN}
         taken["MIDDLEWARES"] = _without_writers(fresh, running)
         return running.model_copy(update=taken)

@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 from contextvars import ContextVar
+from ctypes import CDLL, get_errno
 
 from setproctitle import setproctitle
 
@@ -24,6 +25,9 @@ from shared.config import Config
 _ABOUT: ContextVar[dict[str, object]] = ContextVar("about")
 LONGEST_TEXT = 4096
 """Characters of a message or traceback in the log; of a traceback the end says most."""
+_PR_SET_DUMPABLE = 4  # of linux/prctl.h
+_libc = CDLL(None, use_errno=True)
+log = logging.getLogger(__name__)
 LEVELS = {0: logging.ERROR, 1: logging.INFO, 2: logging.DEBUG}
 
 
@@ -83,6 +87,16 @@ def begin_logging(role: str, level: int) -> None:
     logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
     for noisy in ("websockets", "asyncio", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def hide_memory() -> None:
+    """Keep this process's memory from core files and from other processes of the same user.
+
+    For a process that holds secrets: one that is taken over may run as the same user beside it.
+    Root may still look.
+    """
+    if _libc.prctl(_PR_SET_DUMPABLE, 0) != 0:
+        log.warning("this process's memory could not be hidden: %s", os.strerror(get_errno()))
 
 
 def die_with_parent(parent: int | None) -> bool:

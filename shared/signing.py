@@ -15,6 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
+from pydantic import SecretStr
 
 from shared.config_manual import JwtSection
 from shared.errors import ConfigError
@@ -23,6 +24,7 @@ SHORTEST_SECRET = 32
 """Characters of a shared secret in a file of its own (RFC 7518: as long as the digest)."""
 SHORTEST_RSA = 2048
 """Bits of an RSA key (RFC 7518, section 3.3)."""
+_PUBLISHED = "[LUNA_PASS.JWT] publishedKeys"
 
 
 class Signer:
@@ -81,6 +83,20 @@ def derived_key(section: JwtSection, purpose: str) -> bytes:
     return hmac.digest(_key_text(section).encode(), f"lunapass {purpose}".encode(), "sha256")
 
 
+def with_files_read(section: JwtSection) -> JwtSection:
+    """Put the content of the key files into the section, in place of their paths.
+
+    Raises:
+        ConfigError: a file cannot be read, or holds too short a secret.
+    """
+    return section.model_copy(
+        update={
+            "key": SecretStr(_key_text(section)),
+            "publishedKeys": [_published_text(text) for text in section.publishedKeys],
+        }
+    )
+
+
 KINDS: dict[str, type] = {
     "RS256": rsa.RSAPublicKey,
     "ES256": ec.EllipticCurvePublicKey,
@@ -94,20 +110,24 @@ def _further_keys(texts: Sequence[str], own: str | None) -> list[dict[str, Any]]
     return [key for key in keys if key["kid"] != own]
 
 
-def _published(text: str) -> dict[str, Any]:
-    place = "[LUNA_PASS.JWT] publishedKeys"
+def _published_text(text: str) -> str:
     try:
-        if text.startswith("file:"):
-            text = Path(text.removeprefix("file:")).read_text()
-        key = serialization.load_pem_public_key(text.encode())
+        return Path(text.removeprefix("file:")).read_text() if text.startswith("file:") else text
+    except OSError as error:
+        raise ConfigError(f"{_PUBLISHED}: file {error.filename}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{_PUBLISHED}: {text} is not UTF-8; give PEM files") from error
+
+
+def _published(text: str) -> dict[str, Any]:
+    try:
+        key = serialization.load_pem_public_key(_published_text(text).encode())
         algorithm = next(name for name, kind in KINDS.items() if isinstance(key, kind))
         if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name != "secp256r1":
             raise ValueError("ES256 is for P-256 alone")
-    except OSError as error:
-        raise ConfigError(f"{place}: file {error.filename}: {error.strerror}") from error
     except (ValueError, StopIteration, UnsupportedAlgorithm) as error:
         raise ConfigError(
-            f"{place}: holds what is no public key of RS256, ES256 or EdDSA in PEM; "
+            f"{_PUBLISHED}: holds what is no public key of RS256, ES256 or EdDSA in PEM; "
             "give public keys only, never a private one"
         ) from error
     return _public_jwk(key, algorithm)
@@ -121,6 +141,8 @@ def _public_jwk(key: Any, algorithm: str) -> dict[str, Any]:
 
 def _key_text(section: JwtSection) -> str:
     text = section.key.get_secret_value()
+    if not text:
+        raise ConfigError("[LUNA_PASS.JWT] key: is empty; only an aggregator has the signing key")
     if not text.startswith("file:"):
         return text
     path = Path(text.removeprefix("file:"))

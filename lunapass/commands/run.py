@@ -16,16 +16,17 @@ from lunapass.commands.options import cells_option, config_option
 def command(cells: int | None, config_path: Path | None) -> None:
     """Check the configuration, then supervise the roles until a signal."""
     from lunapass.supervisor import Supervisor, supervise
-    from shared.cells import of_cell, total_workers
-    from shared.config_loading import load
+    from shared.cells import total_workers
     from shared.config_policy import sentence, weaknesses
-    from shared.config_rules import check
+    from shared.config_source import ConfigSource
+    from shared.process import hide_memory
 
-    config = of_cell(load(config_path), None, cells)
-    for line in (*check(config), *weaknesses(config), sentence(config)):
+    hide_memory()
+    source = ConfigSource(config_path, cells)
+    for line in (*source.warnings, *weaknesses(source.config), sentence(source.config)):
         click.echo(f"lunapass: {line}", err=True)
 
     async def run() -> None:
-        await supervise(Supervisor(config, config_path, total_workers(config)))
+        await supervise(Supervisor(source, total_workers(source.config)))
 
     asyncio.run(run())

@@ -15,7 +15,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from gateway.service import Gateway
-from shared.config_source import ConfigSource
+from shared.config_handover import WholeFile
 from shared.listening import opened
 
 
@@ -30,8 +30,8 @@ class EchoGateway(Gateway):
 
 async def main() -> None:
     """Echo until killed."""
-    source = ConfigSource(Path(sys.argv[1]))
-    await EchoGateway(source.config, source, opened(source.config)).run()
+    source = WholeFile("gateway", Path(sys.argv[1]))
+    await EchoGateway(source, opened(source.part.config)).run()
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ class Gateway:
         self.session: Session | None = None
         self.lost: list[Session] = []
         self.find: Callable[[str], Session | None] = lambda _: self.session
-        self.store = SessionStore(config, lambda name: self.find(name), self.lost.append)
+        self.store = SessionStore(config, bytes(32), lambda name: self.find(name), self.lost.append)
 
     async def write(self, made: Session) -> None:
         self.session = made

@@ -14,21 +14,27 @@ import pytest
 
 from lunapass.roles import Child
 from lunapass.supervisor import Supervisor
-from shared.config import Config
+from shared.config_source import ConfigSource
 from shared.errors import ResourceError
 from tests.support.ports import free_port
 
 
-def make(directory: Path) -> Supervisor:
-    quick = {"respawnDelay": 0.01, "respawnDelayMax": 0.01, "crashLimit": 3, "watchdogSeconds": 1.5}
-    config = Config.model_validate(
-        {
-            "LUNA_PASS": {"host": "127.0.0.1", "port": free_port(), "env": "development"},
-            "TRANSPORT": {"runtimeDirectory": str(directory)},
-            "SUPERVISOR": quick,
-        }
-    )
-    return Supervisor(config, None, 1)
+def make(directory: Path, runtime: Path | None = None) -> Supervisor:
+    file = directory / "config.toml"
+    file.write_text(f"""
+[LUNA_PASS]
+env = "development"
+host = "127.0.0.1"
+port = {free_port()}
+[TRANSPORT]
+runtimeDirectory = "{runtime or directory}"
+[SUPERVISOR]
+respawnDelay = 0.01
+respawnDelayMax = 0.01
+crashLimit = 3
+watchdogSeconds = 1.5
+""")
+    return Supervisor(ConfigSource(file), 1)
 
 
 @pytest.fixture
@@ -103,7 +109,7 @@ async def test_a_cancelled_start_leaves_no_role(
 
 async def test_a_path_too_long_for_a_socket_is_one_line(tmp_path: Path) -> None:
     """What the system refuses is told with the key that mends it."""
-    supervisor = make(tmp_path / ("x" * 100))
+    supervisor = make(tmp_path, tmp_path / ("x" * 100))
     with pytest.raises(ResourceError, match=r"\[TRANSPORT\] runtimeDirectory"):
         await supervisor.start()
     supervisor._notifier.close()

@@ -1,10 +1,12 @@
-"""The log: one JSON object a line, which names the session and frame at work."""
+"""The log: one JSON object a line, which names the session and frame at work; hidden memory."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import subprocess
+import sys
 from typing import Any
 
 from shared.process import JsonFormatter, about
@@ -47,3 +49,19 @@ def test_a_line_cannot_be_forged() -> None:
     text = JsonFormatter("gateway").format(record)
     assert "\n" not in text
     assert json.loads(text)["message"].startswith("x\n")
+
+
+def test_hidden_memory_leaves_no_core_file() -> None:
+    """The kernel writes none of the process, and lets no other one of the same user look."""
+    get_dumpable = 3  # PR_GET_DUMPABLE of linux/prctl.h
+    program = (
+        "import ctypes, shared.process\n"
+        f"told = lambda: ctypes.CDLL(None).prctl({get_dumpable})\n"
+        "before = told()\n"
+        "shared.process.hide_memory()\n"
+        "print(before, told())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["1", "0"]

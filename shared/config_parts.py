@@ -1,0 +1,181 @@
+"""What each role gets of the configuration: everything but the other roles' secrets.
+
+A *generation* is a configuration that was read and checked once. All roles of a running service
+work with parts of the same generation, whatever has become of the file since; the generation's
+name is in their logs. A part also has what only the signing key can give, so that the role itself
+needs no key: the public keys and the derived key of the session store.
+"""
+
+from __future__ import annotations
+
+import hmac
+import tomllib
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+from pydantic import SecretStr, ValidationError
+
+from shared import signing
+from shared.cells import of_cell
+from shared.config import Config
+from shared.config_base import Section
+from shared.config_plugins import WsMiddlewares
+from shared.config_schema import Path, is_confidential
+from shared.config_toml import dump
+from shared.errors import ConfigError
+from shared.signing import Signer, derived_key
+
+ROLES = ("gateway", "worker", "aggregator")
+OWNERS: dict[Path, str] = {
+    ("LUNA_PASS", "JWT"): "aggregator",
+    ("MIDDLEWARES", "REQUEST"): "gateway",
+    ("MIDDLEWARES", "WS"): "aggregator",
+    ("SESSION_STORE",): "gateway",
+    ("TRACES",): "gateway",
+}
+"""The one role that gets the confidential keys below a section; a key of no section here goes to
+no role, so that a new secret must be given to its role on purpose."""
+NAME_DIGITS = 12
+"""Hexadecimal digits of a generation's name: enough to tell apart what one operator ever writes."""
+
+AnySection = TypeVar("AnySection", bound=Section)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One role's part of a generation.
+
+    Attributes:
+        role: the role.
+        generation: name of the generation.
+        config: the configuration; other roles' secrets are empty.
+        jwks: public keys as a JWK set in JSON; empty but for a gateway.
+        sealing_key: key of the records in the session store; empty but for a gateway with one.
+    """
+
+    role: str
+    generation: str
+    config: Config
+    jwks: str = ""
+    sealing_key: bytes = b""
+
+
+def with_files_read(config: Config) -> Config:
+    """Put the content of the key files into a configuration, so that a change of them waits too.
+
+    Raises:
+        ConfigError: a file cannot be read, or holds too short a secret.
+    """
+    jwt = signing.with_files_read(config.LUNA_PASS.JWT)
+    whole = config.LUNA_PASS.model_copy(update={"JWT": jwt})
+    return config.model_copy(update={"LUNA_PASS": whole})
+
+
+class Generation:
+    """A configuration that was read and checked, and the parts of it.
+
+    Args:
+        config: that of the machine.
+
+    Attributes:
+        config: the same.
+        name: differs from that of any other configuration. It is keyed with the signing key, so
+            that nobody can test guesses of a password against it.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        key = config.LUNA_PASS.JWT.key.get_secret_value().encode()
+        text = dump(config, reveal=True, comments=False).encode()
+        self.name = hmac.digest(key, text, "sha256").hex()[:NAME_DIGITS]
+
+    def part(self, role: str, cell: int | None = None) -> Part:
+        """Cut one role's part.
+
+        Args:
+            role: one of ``ROLES``.
+            cell: number of its cell; None where there is but one.
+
+        Raises:
+            ConfigError: a key file cannot be read, or the signing key does not fit.
+        """
+        config = _cut(of_cell(self.config, cell), role, ())
+        if role != "gateway":
+            return Part(role, self.name, config)
+        jwt = self.config.LUNA_PASS.JWT
+        store = self.config.SESSION_STORE.connectionString
+        sealing_key = derived_key(jwt, "session store") if store else b""
+        return Part(role, self.name, config, Signer(jwt).jwks, sealing_key)
+
+
+def _cut(section: AnySection, role: str, path: Path) -> AnySection:
+    """Empty the confidential keys of a section that are not the role's."""
+    changes: dict[str, Any] = {}
+    for name, value in _items(section):
+        if isinstance(value, Section):
+            changes[name] = _cut(value, role, (*path, name))
+        elif is_confidential(type(section).model_fields[name]) and _owner(path) != role:
+            changes[name] = _emptied(value)
+    return section.model_copy(update=changes)
+
+
+def _items(section: Section) -> list[tuple[str, Any]]:
+    own = [(name, getattr(section, name)) for name in type(section).model_fields]
+    users = section.user_plugins if isinstance(section, WsMiddlewares) else {}
+    return [*own, *users.items()]
+
+
+def _owner(path: Path) -> str | None:
+    return next((role for place, role in OWNERS.items() if path[: len(place)] == place), None)
+
+
+def _emptied(value: Any) -> Any:
+    """Return an empty value of the same type; no default, since the signing key has a known one."""
+    if isinstance(value, SecretStr):
+        return SecretStr("")
+    return None if value is None else type(value)()
+
+
+class _Packed(msgspec.Struct, forbid_unknown_fields=True):
+    """A part as JSON; the configuration in it is TOML, which user's plugins may fill with dates."""
+
+    role: str
+    generation: str
+    config: str
+    jwks: str
+    sealing_key: bytes
+
+
+def pack(part: Part) -> bytes:
+    """Write a part as JSON."""
+    config = dump(part.config, reveal=True, comments=False)
+    return msgspec.json.encode(
+        _Packed(part.role, part.generation, config, part.jwks, part.sealing_key)
+    )
+
+
+def unpack(data: bytes, role: str) -> Part:
+    """Read a part that ``pack`` wrote.
+
+    Args:
+        data: the JSON.
+        role: whose part it must be.
+
+    Raises:
+        ConfigError: it is another role's, or not valid for this version.
+    """
+    try:
+        packed = msgspec.json.decode(data, type=_Packed)
+        config = Config.model_validate(tomllib.loads(packed.config))
+    except (msgspec.DecodeError, tomllib.TOMLDecodeError, ValidationError):
+        # The cause would show values, and with them secrets.
+        raise ConfigError(
+            "the part of the configuration is not valid; was it made by another version? "
+            "make it again: restart lunapass-config.service"
+        ) from None
+    if packed.role != role:
+        raise ConfigError(
+            f"the part of the configuration is that of the {packed.role}; allowed here: {role}"
+        )
+    return Part(role, packed.generation, config, packed.jwks, packed.sealing_key)

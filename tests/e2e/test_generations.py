@@ -1,0 +1,147 @@
+"""All roles of a service use the configuration that the supervisor has loaded, and no other."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import jwt
+import pytest
+
+from lunapass.client import Answer, Client
+from tests.support.memory import shown_of
+from tests.support.service import KEY, UNPACED, Service, running
+from tests.support.stamp import stamped_jpeg
+
+ROLES = ("worker", "aggregator", "gateway")
+TOO_LARGE = "[LIVENESS.THRESHOLDS]\nfaceWidth = 300\n"
+"""A threshold that the test's faces, 200 pixels wide, do not meet: code 12."""
+OTHER_KEY = "abcdef0123456789abcdef0123456789abcdef0123456789"
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with running(UNPACED, workers=1) as started:
+        yield started
+
+
+def edit(service: Service, addition: str) -> None:
+    config = service.directory / "config.toml"
+    config.write_text(f"{config.read_text()}\n{addition}")
+
+
+def lines(service: Service, event: str) -> list[dict[str, str]]:
+    """What the roles have logged of their configurations."""
+    text = (service.directory / "log").read_text().splitlines()
+    said = [json.loads(line) for line in text if line.startswith("{")]
+    return [line for line in said if line["message"] == f"configuration {event}"]
+
+
+async def restart(service: Service, role: str) -> None:
+    """Kill a role, and wait until it is back."""
+    (dead,) = service.pids(role)
+    os.kill(dead, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while service.pids(role) in ([], [dead]):
+        assert time.monotonic() < deadline, f"no new {role}"
+        await asyncio.sleep(0.05)
+    await asyncio.to_thread(service.wait_ready)
+
+
+async def judged(service: Service) -> Answer:
+    """Send a live frame in a session of its own; its status."""
+    async with Client(service.url) as client:
+        await client.send_frame(stamped_jpeg(1, 50))
+        return await client.receive()
+
+
+async def token(service: Service) -> str:
+    async with Client(service.url) as client:
+        await client.send_frame(stamped_jpeg(1, 50))
+        await client.receive()
+        return str((await client.receive()).body["jwt"])
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("edited", [TOO_LARGE, "[NO_SUCH_SECTION]\n"], ids=["valid", "faulty"])
+async def test_an_edit_without_a_reload_is_not_used(
+    service: Service, role: str, edited: str
+) -> None:
+    """A role that dies and is started again works as before, whatever the file says meanwhile."""
+    edit(service, edited)
+    await restart(service, role)
+    assert (await judged(service)).body["isOk"]
+    assert {line["generation"] for line in lines(service, "loaded")} == {
+        service.get("/statistics").json()["configuration"]
+    }
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_role_started_after_a_reload_uses_the_new_configuration(
+    service: Service, role: str
+) -> None:
+    """The one that died gets what the others have taken, and all log the same generation."""
+    await service.reload(TOO_LARGE)
+    await restart(service, role)
+    assert (await judged(service)).body["errors"] == [12]
+    *_, started = lines(service, "loaded")
+    taken = {line["generation"] for line in lines(service, "reloaded")}
+    assert taken == {started["generation"], service.get("/statistics").json()["configuration"]}
+
+
+async def test_a_faulty_file_is_given_to_no_role(service: Service) -> None:
+    """The supervisor refuses it with one line, and hands nothing out, also to a new process."""
+    await service.reload("[LIVENESS.THRESHOLDS]\nfaceWidth = -1\n", roles=1)
+    await restart(service, "worker")
+    assert (await judged(service)).body["isOk"]
+    log = service.directory / "log"
+    assert log.read_text().count("configuration not reloaded") == 1
+    assert lines(service, "reloaded") == []
+
+
+async def test_what_needs_a_restart_waits_for_it_in_every_role(service: Service) -> None:
+    """A new signing key beside new thresholds: an aggregator that is started again signs as before.
+
+    Otherwise its tokens would not fit the public keys that the running gateway publishes.
+    """
+    config = service.directory / "config.toml"
+    config.write_text(config.read_text().replace(KEY, OTHER_KEY))
+    await service.reload("[LIVENESS.THRESHOLDS]\nfaceWidth = 100\n")
+    assert "need a restart: LUNA_PASS" in (service.directory / "log").read_text()
+    await restart(service, "aggregator")
+    assert jwt.decode(await token(service), KEY, algorithms=["HS256"])["isOk"]
+
+
+async def test_a_reload_while_a_role_starts_reaches_it(service: Service) -> None:
+    """The process may have its part already; it ends with the newest one."""
+    os.kill(service.pids("worker")[0], signal.SIGKILL)
+    edit(service, TOO_LARGE)
+    for _ in range(20):  # over the whole of the worker's start
+        service.process.send_signal(signal.SIGHUP)
+        await asyncio.sleep(0.1)
+    await asyncio.to_thread(service.wait_ready)
+    deadline = time.monotonic() + 30
+    while (await judged(service)).body["errors"] != [12]:
+        assert time.monotonic() < deadline, "the new process has the old threshold"
+        await asyncio.sleep(0.2)
+    newest = lines(service, "reloaded")[-1]["generation"]
+    of_worker = [
+        line["generation"]
+        for event in ("loaded", "reloaded")
+        for line in lines(service, event)
+        if line["role"] == "worker-0"
+    ]
+    assert of_worker[-1] == newest
+
+
+def test_no_role_is_told_where_the_file_is(service: Service) -> None:
+    """Neither by its command line nor by its environment."""
+    named = str(service.directory / "config.toml").encode()
+    for role in ROLES:
+        (pid,) = service.pids(role)
+        for name in ("cmdline", "environ"):
+            assert named not in shown_of(pid, name)
