@@ -116,7 +116,8 @@ prepare_system() { # FOLDER
     units=$("$1/venv/bin/python" -c 'from importlib import resources
 print(resources.files("deploy") / "systemd")')
     systemd-sysusers "$units/lunapass.sysusers"
-    chgrp lunapass "$config" && chmod 0640 "$config"
+    # Root's alone: the units give each role its part of it, without the other roles' secrets.
+    chown root:root "$config" && chmod 0600 "$config"
     "$1/venv/bin/lunapass" install-units --config "$config" \
         --program "$base/current/venv/bin/lunapass"
 }

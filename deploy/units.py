@@ -148,13 +148,13 @@ def _drop_ins(layout: Layout) -> Iterator[tuple[str, str]]:
     workers = [f"lunapass-worker@{cpu}" for cpu in layout.cpus]
     wanted = [*sockets, *(f"{name}.service" for name in (*roles, *workers))]
     yield "lunapass.target", "[Unit]\n" + "".join(f"Wants={name}\n" for name in wanted)
-    common = (
+    yield (
+        "lunapass-config.service",
         "[Service]\n"
         f"Environment=LUNAPASS__TRANSPORT__CELLS={layout.cells}\n"
-        f"Environment=LUNAPASS__WORKERS__COUNT={len(layout.cpus)}\n"
+        f"Environment=LUNAPASS__WORKERS__COUNT={len(layout.cpus)}\n",
     )
-    if layout.systemd >= BACK_OFF_SINCE:
-        common += f"{BACK_OFF}\n"
+    common = f"[Service]\n{BACK_OFF}\n" if layout.systemd >= BACK_OFF_SINCE else "[Service]\n"
     for role in _CELL_ROLES:
         yield f"lunapass-{role}@.service", common
     yield "lunapass-worker@.service", common + (f"{MAKES_CODE}\n" if layout.makes_code else "")

@@ -31,7 +31,6 @@ from gateway.slots import make_slab
 from gateway.statistics import Statistics
 from gateway.traces import Traces
 from shared.cells import role_name, worker_count
-from shared.config import Config
 from shared.config_handover import PartSource, log_part
 from shared.listening import Listeners
 from shared.process import Notifier, begin, die_with_parent, hide_memory, settle

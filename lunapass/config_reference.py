@@ -36,6 +36,7 @@ what to do. `env = "production"` asks for a key of your own in `[LUNA_PASS.JWT]`
 | `lunapass config show` | prints what is in force, secrets hidden |
 | `lunapass config show --defaults` | prints the whole file with comments and defaults |
 | `lunapass config policy FILE` | prints the claim `policy` that its tokens carry |
+| `lunapass config parts DIRECTORY` | writes each role's part, without the other roles' secrets |
 | `lunapass config key` | prints a new random key for `[LUNA_PASS.JWT]` |
 """
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from shared.cells import of_cell
+from shared.config_loading import SERVICE
 from shared.config_parts import Generation, Part, pack, unpack
 from shared.config_source import ConfigSource
 from shared.errors import ConfigError
@@ -95,6 +96,8 @@ class PartFile:
         self._path = path
         self._cell = cell
         self.part = self._read()
+        if vain := [name for name in os.environ if name.startswith(SERVICE.prefix)]:
+            log.warning("%s: no effect here; set it for lunapass-config.service", ", ".join(vain))
 
     def again(self) -> Part | None:
         """Read the file again."""

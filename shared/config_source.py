@@ -61,17 +61,28 @@ class ConfigSource:
         except ConfigError as error:
             log.error("configuration not reloaded: %s", error)
             return None
-        if waiting := self._needing_restart(fresh):
-            log.warning("changed sections that need a restart: %s", ", ".join(waiting))
-        taken = {name: getattr(fresh, name) for name in TAKEN}
-        taken["MIDDLEWARES"] = _without_writers(fresh, running)
-        return running.model_copy(update=taken)
+        warn_of_waiting(self.config, fresh)
+        return renewed(running, fresh)
 
-    def _needing_restart(self, fresh: Config) -> list[str]:
-        old, new = self.config, fresh
-        names = [name for name in Config.model_fields if name not in TAKEN]
-        plugins = _changed(WRITERS, old.MIDDLEWARES.WS, new.MIDDLEWARES.WS)
-        return [*_changed(names, old, new), *plugins]
+
+def renewed(running: Config, fresh: Config) -> Config:
+    """Take over what a reload may change.
+
+    Args:
+        running: what the service works with.
+        fresh: what was read now.
+    """
+    taken = {name: getattr(fresh, name) for name in TAKEN}
+    taken["MIDDLEWARES"] = _without_writers(fresh, running)
+    return running.model_copy(update=taken)
+
+
+def warn_of_waiting(old: Config, new: Config) -> None:
+    """Log which changed sections a reload does not take over."""
+    names = [name for name in Config.model_fields if name not in TAKEN]
+    plugins = _changed(WRITERS, old.MIDDLEWARES.WS, new.MIDDLEWARES.WS)
+    if waiting := [*_changed(names, old, new), *plugins]:
+        log.warning("changed sections that need a restart: %s", ", ".join(waiting))
 
 
 def _changed(names: Iterable[str], old: Section, new: Section) -> list[str]:

@@ -96,6 +96,26 @@ def policy(file: Path | None) -> None:
 
 
 @command.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--config", "file", type=click.Path(path_type=Path), help="Configuration file.")
+@click.option(
+    "--reload", "again", is_flag=True, help="Take over only what may change while roles run."
+)
+def parts(directory: Path, file: Path | None, again: bool) -> None:
+    """Write each role's part of the configuration into DIRECTORY, which only its owner may enter.
+
+    A unit that sees one folder of it, and not the configuration, gives its role no other role's
+    secrets. lunapass-config.service runs this.
+    """
+    from lunapass.part_files import write_parts
+
+    config, warnings = write_parts(directory, file, again=again)
+    for warning in (*warnings, *weaknesses(config)):
+        click.echo(f"warning: {warning}", err=True)
+    click.echo(sentence(config))
+
+
+@command.command()
 def docs() -> None:
     """Print the reference of all keys in Markdown."""
     from lunapass.config_reference import reference

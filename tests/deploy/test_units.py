@@ -58,7 +58,19 @@ def test_paths_of_program_and_configuration_are_fitted() -> None:
     text = "".join(files.values())
     assert "/opt/lunapass/current" not in text
     assert "/etc/lunapass" not in text
-    assert "ExecStart=/x/lunapass gateway --cell %i --config /y/c.toml" in text
+    assert "ExecStart=/x/lunapass gateway --cell %i --part " in text
+    config = files["lunapass-config.service"]
+    assert "ExecStart=/x/lunapass config parts /run/lunapass-config --config /y/c.toml\n" in config
+
+
+def test_no_role_s_unit_names_the_configuration() -> None:
+    """Each sees the folder with its own part alone; nothing is set in its environment."""
+    files = render(Layout(cpus=[0], config="/y/c.toml", systemd=254))
+    for role in ("gateway", "worker", "aggregator"):
+        unit = files[f"lunapass-{role}@.service"]
+        assert "/y/c.toml" not in unit
+        assert f"BindReadOnlyPaths=/run/lunapass-config/{role}:/run/lunapass-part\n" in unit
+        assert "LUNAPASS__" not in unit + files[f"lunapass-{role}@.service.d/{DROP_IN}"]
 
 
 @pytest.mark.parametrize(
@@ -71,9 +83,8 @@ def test_paths_of_program_and_configuration_are_fitted() -> None:
 )
 def test_any_path_is_one_word_of_a_command(path: str, word: str) -> None:
     """Blanks, percent signs and dollars of a folder's name are its name to systemd too."""
-    text = render(Layout(cpus=[0], config=path))["lunapass-gateway@.service"]
-    assert f"ExecStartPre=/opt/lunapass/current/venv/bin/lunapass config check {word}\n" in text
-    assert f" gateway --cell %i --config {word}\n" in text
+    text = render(Layout(cpus=[0], config=path))["lunapass-config.service"]
+    assert text.count(f" --config {word}\n") == 2
 
 
 def test_growing_pauses_where_systemd_has_them() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -80,6 +81,33 @@ class Machine:
 
     def inactive(self, unit: str) -> bool:
         return self.show(unit, "ActiveState") == "inactive"
+
+    def pid_of(self, unit: str) -> int:
+        """A unit's main process, as seen from outside."""
+        inside = self.show(unit, "MainPID")
+        for status in Path("/proc").glob("[0-9]*/status"):
+            with contextlib.suppress(OSError):  # it has just ended
+                numbers = re.search(r"^NSpid:\t(.+)$", status.read_text(), re.M)
+                if numbers and numbers[1].split()[-1] == inside and self._has(status.parent.name):
+                    return int(status.parent.name)
+        raise AssertionError(f"no process of {unit}")
+
+    def _has(self, pid: str) -> bool:
+        return Path(f"/proc/{pid}/ns/pid").readlink() == Path(f"/proc/{self.pid}/ns/pid").readlink()
+
+    def as_unit(self, unit: str, *command: str) -> str:
+        """Run a command as a unit's user, where the unit sees its files; what it says."""
+        pid = self.pid_of(unit)
+        status = Path(f"/proc/{pid}/status").read_text()
+        user, group = (re.search(rf"^{name}:\t(\d+)", status, re.M) for name in ("Uid", "Gid"))
+        assert user is not None
+        assert group is not None
+        assert int(user[1]) != 0
+        enter = ["nsenter", "-t", str(pid), "-m", "-S", user[1], "-G", group[1], "--"]
+        done = subprocess.run(
+            [*enter, *command], capture_output=True, text=True, timeout=60, check=False
+        )
+        return done.stdout + done.stderr
 
     def kill(self, unit: str, signal: str) -> None:
         """Send a signal to a unit's main process."""

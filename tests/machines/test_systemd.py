@@ -6,19 +6,29 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from lunapass.client import Client
 from shared.protocol import CloseCode, Command
 from tests.machines.machine import CONFIG, PYTHON, SOURCE, Machine, booted, wait_until
+from tests.support.memory import found_in, shown_of
 from tests.support.redis_server import running_redis
-from tests.support.service import ROOT
+from tests.support.service import KEY, ROOT
 from tests.support.stamp import stamped_jpeg
 from tests.support.video import enqueue, session_frames, store
 
 PROGRAM = f"{PYTHON} -m lunapass"
 AGGREGATOR, GATEWAY = "lunapass-aggregator@0.service", "lunapass-gateway@0.service"
+PARTS = "lunapass-config.service"
+OWN_PART = "/run/lunapass-part/part.json"
+CLOSED = [
+    CONFIG,
+    "/run/lunapass-config/whole/lunapassapi.config.toml",
+    *(f"/run/lunapass-config/{role}/part.json" for role in ("gateway", "worker", "aggregator")),
+]
+"""Files that no role's unit may read."""
 SOCKET = "lunapass-gateway@0.socket"
 WORST_EXPOSURE = 2.0
 REAL_MODELS = (ROOT / "models/yunet_s_320_320.onnx").exists()
@@ -53,6 +63,17 @@ async def ended_well(client: Client) -> bool:
     return answers[-1].command is Command.RESULT and answers[-1].body["isOk"]
 
 
+async def reload(machine: Machine) -> None:
+    """Have the configuration read again, and wait until each role has done so."""
+
+    def reloads() -> int:
+        return machine.log().count("configuration reloaded")
+
+    before = reloads()
+    machine.run("systemctl", "reload", PARTS, check=False)
+    await asyncio.to_thread(wait_until, lambda: reloads() == before + 3, "the reload of all roles")
+
+
 async def until_back(machine: Machine, unit: str, before: int) -> None:
     await asyncio.to_thread(wait_until, lambda: machine.restarted(unit, before), unit)
     await asyncio.to_thread(wait_until, machine.ready, "the service")
@@ -60,7 +81,7 @@ async def until_back(machine: Machine, unit: str, before: int) -> None:
 
 def test_the_units_are_clean(machine: Machine) -> None:
     """``systemd-analyze verify`` has nothing to say."""
-    units = ["lunapass.target", SOCKET, AGGREGATOR, GATEWAY, worker(machine)]
+    units = ["lunapass.target", SOCKET, PARTS, AGGREGATOR, GATEWAY, worker(machine)]
     others = ["lunapass-video@1.service", "lunapassapi.socket", "lunapassapi.service"]
     assert machine.run("systemd-analyze", "verify", *units, *others).strip() == ""
 
@@ -68,6 +89,7 @@ def test_the_units_are_clean(machine: Machine) -> None:
 def test_the_units_are_sandboxed(machine: Machine) -> None:
     """Every service is rated 2.0 or better by ``systemd-analyze security``."""
     units = [
+        PARTS,
         AGGREGATOR,
         GATEWAY,
         worker(machine),
@@ -119,26 +141,58 @@ async def test_the_watchdog_ends_what_stands_still(machine: Machine) -> None:
 
 async def test_a_reload_takes_new_thresholds_and_drops_nobody(machine: Machine) -> None:
     """After a reload the open session's frames are judged anew; a faulty file changes nothing."""
-    everything = ["reload", GATEWAY, AGGREGATOR, worker(machine)]
     pid = machine.show(GATEWAY, "MainPID")
     try:
         async with Client(machine.url) as client:
             await client.send_frame(stamped_jpeg(1, 1))
             assert 12 not in (await client.receive()).body["errors"]
-            for settings in (TOO_LARGE, "[LIVENESS.THRESHOLDS]\nfaceWidth = -1"):
-                machine.configure(settings)
-                machine.systemctl(*everything)
-                await asyncio.sleep(1)  # a worker looks between two jobs, or every half second
-                await client.send_frame(stamped_jpeg(1, 2))
-                assert (await client.receive()).body["errors"] == [12]
+            machine.configure(TOO_LARGE)
+            await reload(machine)
+            await client.send_frame(stamped_jpeg(1, 2))
+            assert (await client.receive()).body["errors"] == [12]
+            machine.configure("[LIVENESS.THRESHOLDS]\nfaceWidth = -1")
+            await reload(machine)
+            assert "faceWidth is -1" in machine.log()
+            await client.send_frame(stamped_jpeg(1, 3))
+            assert (await client.receive()).body["errors"] == [12]
             machine.configure()
-            machine.systemctl(*everything)
-            await asyncio.sleep(1)
+            await reload(machine)
             assert await ended_well(client)
     finally:
         machine.configure()
     assert machine.show(GATEWAY, "MainPID") == pid
-    assert "configuration not reloaded" in machine.log()
+
+
+async def test_an_edit_without_a_reload_is_not_used(machine: Machine) -> None:
+    """A role that dies and is started again works with what the others use."""
+    unit = worker(machine)
+    before = int(machine.show(unit, "NRestarts"))
+    try:
+        machine.configure(TOO_LARGE)
+        machine.kill(unit, "SIGKILL")
+        await until_back(machine, unit, before)
+        machine.systemctl("restart", AGGREGATOR)
+        await asyncio.to_thread(wait_until, machine.ready, "the service")
+        async with Client(machine.url) as client:
+            assert await ended_well(client)
+    finally:
+        machine.configure()
+
+
+def test_no_role_but_the_aggregator_gets_at_the_key(machine: Machine) -> None:
+    """Not in its memory, its environment or its command line, and no file it can read has it."""
+    (machine.etc / "lunapassapi.config.toml").chmod(0o600)
+    for unit in (GATEWAY, worker(machine), AGGREGATOR):
+        pid = machine.pid_of(unit)
+        assert bool(found_in(pid, [KEY.encode()])) == (unit == AGGREGATOR)
+        for name in ("environ", "cmdline"):
+            assert KEY.encode() not in shown_of(pid, name)
+        said = machine.as_unit(unit, "cat", OWN_PART, *CLOSED)
+        assert (KEY in said) == (unit == AGGREGATOR)
+        assert said.count("Permission denied") == len(CLOSED)
+        # Whose memory is hidden belongs to root in /proc, and other processes may not look.
+        hidden = Path(f"/proc/{pid}/environ").stat().st_uid == 0
+        assert hidden == (unit in (GATEWAY, AGGREGATOR))
 
 
 async def test_a_restart_refuses_no_connection(machine: Machine) -> None:
@@ -195,7 +249,10 @@ def test_a_video_worker_is_watched(machine: Machine, codec: str) -> None:
 
 
 async def test_one_unit_runs_all_roles(machine: Machine) -> None:
-    """The single unit: its supervisor starts all roles, with the real models where there are."""
+    """The single unit: its supervisor starts all roles, with the real models where there are.
+
+    It too needs no configuration that its user may read.
+    """
     settings = f'[MODELS]\ndirectory = "{SOURCE}/models"'
     machine.configure(settings)
     if REAL_MODELS:
@@ -204,6 +261,8 @@ async def test_one_unit_runs_all_roles(machine: Machine) -> None:
     machine.systemctl("stop", "lunapass.target")
     for unit in (GATEWAY, SOCKET):
         await asyncio.to_thread(wait_until, lambda unit=unit: machine.inactive(unit), "the end")
+    (machine.etc / "lunapassapi.config.toml").chmod(0o600)
+    before = machine.log().count("configuration reloaded")
     machine.systemctl("start", "lunapassapi.service")
     assert machine.active("lunapassapi.socket")
     await asyncio.to_thread(wait_until, machine.ready, "the service")
@@ -211,5 +270,12 @@ async def test_one_unit_runs_all_roles(machine: Machine) -> None:
         await client.send_frame(stamped_jpeg(1, 50))
         errors = (await client.receive()).body["errors"]
     assert errors == ([8] if REAL_MODELS else [])
+    machine.configure(f"{settings}\n{TOO_LARGE}")
+    machine.systemctl("reload", "lunapassapi.service")
+    assert machine.active("lunapassapi.service")
+    await asyncio.to_thread(
+        wait_until, lambda: machine.log().count("configuration reloaded") == before + 3, "a reload"
+    )
     machine.systemctl("stop", "lunapassapi.service")
+    assert "No such file" in machine.run("ls", "/run/lunapassapi-config", check=False)
     assert machine.show("lunapassapi.service", "Result") == "success"

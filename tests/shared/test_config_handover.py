@@ -119,6 +119,18 @@ def test_a_part_file_is_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixt
         PartFile("worker", file)
 
 
+def test_a_variable_beside_a_part_file_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would be silently without effect; its value, maybe a secret, is not logged."""
+    monkeypatch.setenv("LUNAPASS__LUNA_PASS__JWT__KEY", KEY)
+    file = tmp_path / "part.json"
+    file.write_bytes(pack(part(1)))
+    PartFile("worker", file)
+    assert "LUNAPASS__LUNA_PASS__JWT__KEY: no effect here" in caplog.text
+    assert KEY not in caplog.text
+
+
 def test_a_part_file_is_narrowed_to_a_cell(tmp_path: Path) -> None:
     """All cells of a machine share the files; each role names its cell."""
     file = tmp_path / "part.json"

@@ -1,0 +1,90 @@
+"""Each role's part of the configuration as a file, for the units of systemd.
+
+The folder may be entered by its owner alone, root. Each role's unit sees one folder in it under
+another path, in which every user may read: the unit's user cannot reach the others.
+
+    whole/lunapassapi.config.toml    the generation in force, key files included
+    gateway/part.json                what the gateway may know of it; worker, aggregator likewise
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from shared.config import Config
+from shared.config_loading import load
+from shared.config_parts import ROLES, Generation, pack, with_files_read
+from shared.config_source import ConfigSource, renewed, warn_of_waiting
+from shared.config_toml import dump
+from shared.errors import ResourceError
+from shared.private import private_directory
+
+PART = "part.json"
+WHOLE = "whole/lunapassapi.config.toml"
+
+
+def write_parts(directory: Path, file: Path | None, *, again: bool) -> tuple[Config, list[str]]:
+    """Read the configuration, and write the parts; where it is faulty, all stay as they are.
+
+    Args:
+        directory: where to write them.
+        file: the configuration; None for the usual place.
+        again: keep from the generation in force what needs a restart.
+
+    Returns:
+        The configuration in force from now on, and warnings for the operator.
+
+    Raises:
+        StartupError: the configuration is faulty, or the folder cannot be written.
+    """
+    source = ConfigSource(file)
+    config = with_files_read(source.config)
+    whole = directory / WHOLE
+    if again and whole.exists():
+        running = load(whole, environment={})
+        warn_of_waiting(running, config)
+        config = renewed(running, config)
+    generation = Generation(config)
+    files = {f"{role}/{PART}": pack(generation.part(role)) for role in ROLES}
+    files[WHOLE] = dump(config, reveal=True, comments=False).encode()
+    private_directory(directory, "DIRECTORY")
+    for name, content in files.items():
+        _replace(directory / name, content)
+    return config, [*source.warnings, *_exposed(file, source.config)]
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Write a file that is whole at every moment; a role may read it just now."""
+    new = path.with_suffix(".new")
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.parent.chmod(0o755)  # whatever the umask
+        new.write_bytes(content)
+        new.chmod(0o644)
+        new.rename(path)
+    except OSError as error:
+        raise ResourceError(
+            f"{path}: {error.strerror}; give a directory that is writable"
+        ) from error
+
+
+def _exposed(file: Path | None, config: Config) -> list[str]:
+    """Files with secrets that not root alone may read, where root writes the parts for others."""
+    if os.geteuid() != 0:
+        return []
+    key = config.LUNA_PASS.JWT.key.get_secret_value()
+    paths = [file] if file else []
+    paths += [Path(key.removeprefix("file:"))] if key.startswith("file:") else []
+    return [
+        f"{path} may be read by others than root, so a role that is taken over could read it; "
+        f"chown root:root {path} && chmod 0600 {path}"
+        for path in paths
+        if _is_exposed(path.stat())
+    ]
+
+
+def _is_exposed(found: os.stat_result) -> bool:
+    others = stat.S_IRWXO | (stat.S_IRWXG if found.st_gid != 0 else 0)
+    return found.st_uid != 0 or bool(found.st_mode & others)

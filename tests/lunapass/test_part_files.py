@@ -1,0 +1,139 @@
+"""``lunapass config parts``: each role's part in a folder of its own, made at start and reload."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from lunapass.commands.config import command
+from shared.config import Config
+from shared.config_handover import PartFile
+from shared.config_loading import load
+from shared.config_parts import ROLES
+from shared.errors import ConfigError, ResourceError
+
+KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    write(path)
+    return path
+
+
+def write(file: Path, settings: str = "", key: str = KEY) -> None:
+    file.write_text(f'[LUNA_PASS.JWT]\nkey = "{key}"\n{settings}')
+    file.chmod(0o600)
+
+
+def parts(file: Path, *options: str) -> Result:
+    arguments = ["parts", str(file.parent / "parts"), "--config", str(file), *options]
+    return CliRunner().invoke(command, arguments, catch_exceptions=False)
+
+
+def part(file: Path, role: str) -> Config:
+    return PartFile(role, file.parent / "parts" / role / "part.json").part.config
+
+
+def whole(file: Path) -> Config:
+    return load(file.parent / "parts" / "whole" / "lunapassapi.config.toml", {})
+
+
+def test_each_role_has_a_folder_with_its_part(file: Path) -> None:
+    """The key is in the aggregator's alone; only the owner gets at any of them."""
+    done = parts(file)
+    assert done.exit_code == 0
+    assert done.stdout.startswith("Accepts one passing frame")
+    folder = file.parent / "parts"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    holders = {path.parent.name for path in folder.glob("*/*") if KEY in path.read_text()}
+    assert holders == {"aggregator", "whole"}
+    for role in ROLES:
+        part(file, role)
+        # In its unit, where the folder is seen from elsewhere, the role's user may read it.
+        assert (folder / role).stat().st_mode & 0o005 == 0o005
+        assert (folder / role / "part.json").stat().st_mode & 0o004
+    assert whole(file) == load(file, {})
+
+
+def test_key_files_are_in_the_parts(file: Path) -> None:
+    """A unit's user cannot read root's files, and need not."""
+    secret = file.parent / "key"
+    secret.write_text("k" * 64)
+    write(file, key=f"file:{secret}")
+    parts(file)
+    assert part(file, "aggregator").LUNA_PASS.JWT.key.get_secret_value() == "k" * 64
+
+
+def test_variables_count_once(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the unit that makes the parts are in them."""
+    monkeypatch.setenv("LUNAPASS__LUNA_PASS__PORT", "4711")
+    parts(file)
+    assert {part(file, role).LUNA_PASS.port for role in ROLES} == {4711}
+
+
+def test_a_reload_keeps_what_needs_a_restart(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A role that dies after it is started with the same sections as those that run on."""
+    parts(file)
+    write(file, "[LUNA_PASS]\nport = 4711\n[LIVENESS.THRESHOLDS]\nyaw = 5\n", key=KEY[::-1])
+    caplog.set_level(logging.WARNING)
+    assert parts(file, "--reload").exit_code == 0
+    assert "need a restart: LUNA_PASS" in caplog.text
+    aggregator = part(file, "aggregator")
+    assert aggregator.LIVENESS.THRESHOLDS.yaw == 5
+    assert aggregator.LUNA_PASS.port == Config().LUNA_PASS.port
+    assert aggregator.LUNA_PASS.JWT.key.get_secret_value() == KEY
+    parts(file)
+    assert part(file, "aggregator").LUNA_PASS.port == 4711
+
+
+def test_a_reload_before_any_start_is_a_start(file: Path) -> None:
+    """There is nothing to keep."""
+    assert parts(file, "--reload").exit_code == 0
+    part(file, "worker")
+
+
+@pytest.mark.parametrize("option", [[], ["--reload"]])
+def test_a_faulty_file_changes_nothing(file: Path, option: list[str]) -> None:
+    """Every part stays as it was."""
+    parts(file)
+    before = {path: path.read_bytes() for path in (file.parent / "parts").glob("*/*")}
+    write(file, "[LIVENESS.THRESHOLDS]\nyaw = -5\n")
+    with pytest.raises(ConfigError, match="yaw is -5"):
+        parts(file, *option)
+    assert {path: path.read_bytes() for path in (file.parent / "parts").glob("*/*")} == before
+
+
+def test_a_folder_of_another_user_is_refused(file: Path) -> None:
+    """Its owner could read what is written there."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to give a folder away")
+    folder = file.parent / "parts"
+    folder.mkdir()
+    os.chown(folder, 12345, 12345)
+    with pytest.raises(ResourceError, match="belongs to user 12345"):
+        parts(file)
+
+
+def test_root_is_warned_of_files_that_others_may_read(file: Path) -> None:
+    """A role that is taken over runs as another user, and could read them."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: for others the files are their own")
+    secret = file.parent / "key"
+    secret.write_text("k" * 64)
+    secret.chmod(0o600)
+    write(file, key=f"file:{secret}")
+    assert "may be read" not in parts(file).stderr
+    secret.chmod(0o640)
+    assert "may be read" not in parts(file).stderr  # by root's group
+    os.chown(secret, 0, 12345)
+    assert f"chmod 0600 {secret}" in parts(file).stderr
+    file.chmod(0o604)
+    assert f"chmod 0600 {file}" in parts(file).stderr
+    os.chown(secret, 12345, 0)
+    assert f"chown root:root {secret}" in parts(file).stderr
