@@ -10,6 +10,8 @@ import time
 
 import pytest
 import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
@@ -69,6 +71,22 @@ def test_an_address_is_read_as_proxies_write_it(node: str, expected: str) -> Non
     """With port, in brackets, in quotes: the node forms of RFC 7239."""
     found = came("10.0.0.1", [node])
     assert (found.address, found.unreadable) == (expected, "")
+
+
+PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_categories=["Cc"]))
+
+
+@given(PRINTABLE, PRINTABLE, PRINTABLE)
+def test_hostile_headers_are_read_or_named(nodes: str, proto: str, forwarded: str) -> None:
+    """Whatever a proxy hands on: an answer of bounded length, fit for a log."""
+    fields = {"X-Forwarded-For": nodes, "X-Forwarded-Proto": proto, "Forwarded": forwarded}
+    headers = headers_of(**{name: value.strip() for name, value in fields.items()})
+    found = originate("10.0.0.1", headers, PROXIES)
+    assert found.scheme in ("http", "https", None)
+    for text in (found.address, found.unreadable):
+        assert len(text) <= 64
+        assert text.isascii()
+        assert text.isprintable()
 
 
 @pytest.mark.parametrize(
