@@ -78,7 +78,8 @@ def test_a_forgotten_session_is_begun_anew(
 
 def test_the_page_sets_a_time(service: Service, browser: Any, stamps: FakeCamera) -> None:
     """A check without a verdict ends by the page's own time-out; "try again" then succeeds."""
-    kiosk = checking(service, browser, "?timeout=2")
+    kiosk = Kiosk(browser, service, "?timeout=5", size=(540, 960))
+    kiosk.start()
     assert kiosk.wait_end("problem").startswith("That took too long")
     kiosk.shoot("failure-timeout")
     stamps.show(stamped_jpeg(1, LIVE))
@@ -88,7 +89,7 @@ def test_the_page_sets_a_time(service: Service, browser: Any, stamps: FakeCamera
 
 def test_a_full_service_and_one_that_ends_the_session(browser: Any, stamps: FakeCamera) -> None:
     """The first page's session is ended by the service's own time; the second finds no room."""
-    settings = "[LIMITS]\nsessions = 1\nsessionSeconds = 6"
+    settings = "[LIMITS]\nsessions = 1\nsessionSeconds = 12"
     with running(settings, workers=1) as small:
         first = checking(small, browser)
         second = Kiosk(browser, small, size=(540, 960))

@@ -39,19 +39,35 @@ def chromium() -> str:
     pytest.skip("no Chromium on this machine (Debian package chromium)")
 
 
+_running: list[Any] = []
+"""Playwright, once for each browser that runs; a second Playwright in one thread is an error."""
+
+
+@contextlib.contextmanager
+def _playwright() -> Iterator[Any]:
+    """Start Playwright for the first browser, and stop it after the last one."""
+    from playwright.sync_api import sync_playwright
+
+    _running.append(_running[0] if _running else sync_playwright().start())
+    try:
+        yield _running[0]
+    finally:
+        last = _running.pop()
+        if not _running:
+            last.stop()
+
+
 @contextlib.contextmanager
 def browsing(camera: FakeCamera | None, *, permission: str = ALLOW) -> Iterator[Any]:
     """Run a browser with a camera, or without any, until the block ends."""
     path = chromium()
-    from playwright.sync_api import sync_playwright
-
     flags = [*FLAGS, permission]
     if camera is not None:
         flags += [
             "--use-fake-device-for-media-stream",
             f"--use-file-for-fake-video-capture={camera.path}",
         ]
-    with sync_playwright() as playwright:
+    with _playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=flags)
         try:
             yield browser
@@ -155,7 +171,7 @@ class Kiosk:
         return shoot(self.page, name)
 
 
-def until(condition: Any, seconds: float = 30) -> None:
+def until(condition: Any, seconds: float = 60) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not condition():
