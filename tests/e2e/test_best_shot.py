@@ -145,7 +145,7 @@ async def test_alpha_never_paints_another_person_into_the_token(
 ) -> None:
     """Colours show one person, colours and alpha together another one.
 
-    Such a file may be refused. Where it is not, a browser shows the person who was judged.
+    Such a file is refused: what it shows depends on who looks at it.
     """
     colours, alpha = pictures.with_alpha(JUDGED, PAINTED)
     sent = encoded(np.dstack([colours, alpha]), kind, *lossless(kind))
@@ -153,9 +153,7 @@ async def test_alpha_never_paints_another_person_into_the_token(
     assert difference(as_browsers_show(sent), painted) < 1
     assert difference(painted, colours) > 20
     _, result = await session(service, sent)
-    if result is not None:
-        token = base64.b64decode(claims_of(result)["bestshot"])
-        assert difference(as_browsers_show(token), colours) < 3
+    assert result is None
 
 
 def lossless(kind: str) -> tuple[int, ...]:

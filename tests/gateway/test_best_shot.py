@@ -19,6 +19,7 @@ from shared import intake
 from shared.config import LimitsSection
 from shared.errors import SlotError
 from shared.estimation import Image, Profile
+from shared.jpeg import START_OF_SCAN
 from shared.messages import Open
 from shared.slab import Slab
 from tests.support.stamp import stamped_jpeg
@@ -33,7 +34,7 @@ def segments(jpeg: bytes) -> Iterator[tuple[int, bytes]]:
         marker = jpeg[position + 1]
         length = int.from_bytes(jpeg[position + 2 : position + 4], "big")
         yield marker, jpeg[position + 4 : position + 2 + length]
-        if marker == intake.START_OF_SCAN:
+        if marker == START_OF_SCAN:
             return
         position += 2 + length
 

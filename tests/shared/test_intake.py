@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared import intake
+from shared import exif, intake, jpeg
 from shared.config import LimitsSection
 from shared.decoding import decode_into
 from shared.errors import FrameError
@@ -25,13 +25,13 @@ def encoded(extension: str, width: int = 64, height: int = 48) -> bytes:
     return cv2.imencode(extension, image)[1].tobytes()
 
 
-def with_orientation(jpeg: bytes, orientation: int) -> bytes:
+def with_orientation(picture: bytes, orientation: int) -> bytes:
     """Insert an EXIF block with an orientation."""
     tiff = (
         b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + bytes([orientation, 0, 0, 0]) + b"\0" * 4
     )
-    block = intake.EXIF + tiff
-    return jpeg[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + jpeg[2:]
+    block = exif.PREFIX + tiff
+    return picture[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + picture[2:]
 
 
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
@@ -102,10 +102,10 @@ def test_a_truncated_jpeg_is_refused() -> None:
 
 def test_scans_after_a_whole_one_cost_nothing() -> None:
     """No decoder goes on after a scan that holds all components; ours refuses such a file."""
-    jpeg = encoded(".jpg")
-    scan = jpeg[jpeg.index(b"\xff\xda") : -2]
-    many = jpeg[:-2] + scan * (2 * intake.MAX_SCANS) + jpeg[-2:]
-    first, plain = (cv2.imdecode(np.frombuffer(data, np.uint8), 1) for data in (many, jpeg))
+    whole = encoded(".jpg")
+    scan = whole[whole.index(b"\xff\xda") : -2]
+    many = whole[:-2] + scan * (2 * jpeg.MAX_SCANS) + whole[-2:]
+    first, plain = (cv2.imdecode(np.frombuffer(data, np.uint8), 1) for data in (many, whole))
     assert np.array_equal(first, plain)
     with pytest.raises(FrameError):
         decoded(many)
@@ -119,7 +119,7 @@ def test_scans_cannot_be_hidden(marker: int) -> None:
     scan, far behind the one that is decoded: 0.4 MB cost a minute so.
     """
     real, decoy = progressive(), encoded(".jpg")
-    assert real.count(b"\xff\xda") > intake.MAX_SCANS
+    assert real.count(b"\xff\xda") > jpeg.MAX_SCANS
     hidden = real[:2] + bytes([0xFF, marker]) + real[2:]
     length = int.from_bytes(real[2:4], "big")
     data = hidden.ljust(4 + length, b"\0") + decoy[decoy.index(b"\xff\xc0") :]
@@ -130,6 +130,6 @@ def test_scans_cannot_be_hidden(marker: int) -> None:
 def progressive() -> bytes:
     """A JPEG of more scans than are allowed."""
     flags = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
-    jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 127, np.uint8), flags)[1].tobytes()
-    last = jpeg[jpeg.rindex(b"\xff\xda") : -2]
-    return jpeg[:-2] + last * intake.MAX_SCANS + jpeg[-2:]
+    whole = cv2.imencode(".jpg", np.full((48, 64, 3), 127, np.uint8), flags)[1].tobytes()
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    return whole[:-2] + last * jpeg.MAX_SCANS + whole[-2:]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from shared import intake
+from shared import intake, png
 from shared.config import LimitsSection
 from shared.decoding import decode_into
 from shared.errors import FrameError
@@ -38,7 +38,7 @@ def test_a_png_keeps_its_pixels_and_loses_the_rest() -> None:
     body = b"iCCP" + bomb
     chunk = struct.pack(">I", len(bomb)) + body + struct.pack(">I", zlib.crc32(body))
     data = plain[:33] + chunk + plain[33:]
-    assert bomb not in intake.plain_png(data)
+    assert bomb not in png.plain(data)
     target = np.zeros((48, 64, 3), np.uint8)
     decode_into(target, data, intake.judge(data, LimitsSection()))
     assert (target == picture).all()
