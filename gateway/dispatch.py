@@ -19,6 +19,7 @@ from gateway.best_shot import encode_best_shot
 from gateway.decoding import Decoders, decode_into
 from gateway.ledger import Ledger
 from gateway.quarantine import Quarantine
+from gateway.refusals import RefusalLog
 from gateway.session import PendingFrame, Session
 from gateway.slots import SlotAllocator
 from gateway.workers import Lease, WorkerLink, Workers
@@ -55,13 +56,22 @@ class Dispatcher:
         slab: the slab, made by this process.
         estimated: called with each frame's packed estimate.
         ledger: takes the workers' accounts.
+        refusals: logs why frames are refused.
 
     Attributes:
         workers: those that it gives jobs.
     """
 
-    def __init__(self, config: Config, slab: Slab, estimated: Estimated, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        config: Config,
+        slab: Slab,
+        estimated: Estimated,
+        ledger: Ledger,
+        refusals: RefusalLog,
+    ) -> None:
         self._slab = slab
+        self._refusals = refusals
         self._estimated = estimated
         self._slots = SlotAllocator(slab)
         self._quarantine = Quarantine(config)
@@ -178,7 +188,9 @@ class Dispatcher:
         worker.reserved -= 1
         metrics.DECODE.note(time.monotonic() - lease.frame.begun)
         if error is not None:
-            if not isinstance(error, FrameError):
+            if isinstance(error, FrameError):
+                self._refusals.add(lease.session, lease.frame.seq, error)
+            else:
                 told = {"session": lease.session.id, "seq": lease.frame.seq}
                 log.error("decoding failed", exc_info=error, extra={"fields": told})
             code = Code.FRAME_UNDECODABLE

@@ -5,11 +5,11 @@ A client gets exactly one answer for each frame: the aggregator's status, or why
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable
 
 from gateway import metrics
+from gateway.refusals import RefusalLog
 from gateway.session import PendingFrame, Session
 from gateway.unsettled import Unsettled
 from shared import intake
@@ -19,8 +19,6 @@ from shared.errors import FrameError
 from shared.estimation import Profile, Stage
 from shared.messages import Judged, Verdict
 from shared.protocol import Codec, Command, Drop
-
-log = logging.getLogger(__name__)
 
 JUDGED = metrics.FRAMES.labels("judged", "")
 
@@ -38,10 +36,12 @@ class Frames:
         ask_verdict: asks the aggregator.
         trace: told of each frame that was judged, with the monotonic time of its answer.
         unsettled: frames whose side effects are not done.
+        refusals: logs why frames are refused.
     """
 
     def __init__(self, config: Config) -> None:
         self._limits = config.LIMITS
+        self.refusals = RefusalLog()
         self.unsettled = Unsettled(config.MIDDLEWARES.WS, self._limits.unsettledBytes)
         self.trace: Callable[[Session, PendingFrame, float], None] | None = None
         self.submit: Callable[[Session], None]
@@ -62,7 +62,7 @@ class Frames:
         try:
             frame.header = intake.judge(data, self._limits)
         except FrameError as error:
-            log.info("frame refused: %s", error, extra=session.fields(seq=frame.seq))
+            self.refusals.add(session, frame.seq, error, now)
             frame.data = b""
         if session.waiting is not None:
             self._drop(session, session.waiting, Drop.REPLACED)

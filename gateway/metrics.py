@@ -12,6 +12,12 @@ REGISTRY = CollectorRegistry()
 SESSIONS = Counter("lunapass_sessions", "Sessions decided", ["outcome"], registry=REGISTRY)
 RECEIVED = Counter("lunapass_frames_received", "Frames received", registry=REGISTRY)
 FRAMES = Counter("lunapass_frames", "Frames answered", ["outcome", "reason"], registry=REGISTRY)
+REFUSED = Counter(
+    "lunapass_frames_refused",
+    "Frames that are no acceptable picture",
+    ["reason"],
+    registry=REGISTRY,
+)
 UNKEPT = Counter(
     "lunapass_frames_unkept", "Frames not kept until their side effects are done", registry=REGISTRY
 )

@@ -82,7 +82,10 @@ class Gateway:
         sessions = Sessions(self._config)
         ledger = Ledger(metrics.STEPS)
         self._sessions = sessions
-        self._dispatcher = Dispatcher(self._config, self._slab, sessions.frames.estimated, ledger)
+        frames = sessions.frames
+        self._dispatcher = Dispatcher(
+            self._config, self._slab, frames.estimated, ledger, frames.refusals
+        )
         self._link = JudgementLink(self._config, sessions.all, sessions.receive, ledger)
         self._front = Front(
             self._config,

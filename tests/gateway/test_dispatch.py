@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import logging
 import threading
 import time
 import weakref
@@ -25,11 +26,12 @@ from gateway.dispatch import Dispatcher
 from gateway.ledger import Ledger
 from gateway.limits import TokenBucket
 from gateway.metrics import STEPS
+from gateway.refusals import RefusalLog
 from gateway.session import PendingFrame, Session
 from shared import intake
 from shared.codes import Code
 from shared.config import Config, TransportSection, WorkersSection
-from shared.estimation import Capabilities, Estimate, Profile
+from shared.estimation import Capabilities, Estimate, Profile, Rotation
 from shared.messages import (
     MAX_ESTIMATE_BYTES,
     Done,
@@ -46,19 +48,21 @@ from shared.messages import (
 from shared.slab import Slab
 from shared.transport import workers_address
 from tests.support.log import logged
-from tests.support.stamp import stamped_jpeg
+from tests.support.stamp import read_stamp, stamped_jpeg
 from tests.support.waiting import until
 
 FRAME = stamped_jpeg(1, 1)
 GOOD = encode(Estimate(640, 480))
 
 
-def session(profile: Profile = Profile.PASSIVE) -> Session:
+def session(
+    profile: Profile = Profile.PASSIVE, data: bytes = FRAME, rotation: Rotation = 0
+) -> Session:
     opened = Open("", "0" * 32, 1.0, 2, bytes(32))
     made = Session(opened.session, opened, "", TokenBucket(9, 9), 0.0, profile=profile)
-    header = intake.judge(FRAME, Config().LIMITS)
+    header = intake.judge(data, Config().LIMITS).turned(rotation)
     now = time.monotonic()
-    made.waiting = PendingFrame(1, FRAME, header, now, now + 60)
+    made.waiting = PendingFrame(1, data, header, now, now + 60, rotation=rotation)
     return made
 
 
@@ -96,10 +100,15 @@ class Rig:
         assert await asyncio.to_thread(self.line.poll, 60_000), "nothing was said"
         return decode(self.line.recv())
 
-    async def job(self, profile: Profile = Profile.PASSIVE, pid: int = 2**62) -> Job:
+    async def job(
+        self,
+        profile: Profile = Profile.PASSIVE,
+        pid: int = 2**62,
+        waiting: Session | None = None,
+    ) -> Job:
         """Be welcomed as a worker and get a job."""
         await self.say(Ready("w", pid, 1, Capabilities(True, False, "x"), self.slab.name))
-        self.dispatcher.submit(session(profile))
+        self.dispatcher.submit(waiting or session(profile))
         job = await self.hear()
         assert isinstance(job, Job)
         return job
@@ -117,7 +126,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         estimates.append(estimate)
         frames.append(frame)
 
-    dispatcher = Counting(config, slab, estimated, Ledger(STEPS))
+    dispatcher = Counting(config, slab, estimated, Ledger(STEPS), RefusalLog())
     line: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     line.connect(workers_address(config))
     yield Rig(dispatcher, slab, line, estimates, frames)
@@ -176,6 +185,26 @@ async def test_a_done_without_estimate(rig: Rig) -> None:
     whole = encode(Done(job.lease, job.slot, job.generation, True, GOOD))
     await rig.send(whole[: -len(GOOD)])
     assert rig.estimates == []
+
+
+async def test_a_frame_that_does_not_decode_is_logged_with_its_reason(rig: Rig) -> None:
+    """As one whose header is refused; it is answered as not decodable."""
+    with logged("gateway", logging.INFO) as lines:
+        await rig.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name))
+        rig.dispatcher.submit(session(data=FRAME[: len(FRAME) // 2]))
+        await until(lambda: rig.estimates)
+    messages = [line["message"] for line in lines]
+    assert "frame refused: the JPEG frame is damaged" in messages
+    assert [decode_estimate(e).errors for e in rig.estimates] == [(Code.FRAME_UNDECODABLE,)]
+
+
+async def test_a_turned_picture_lies_turned_in_its_slot(rig: Rig) -> None:
+    """The job names the turn, for the estimate; head and pixels of the slot are the turned ones."""
+    job = await rig.job(waiting=session(rotation=90))
+    head = rig.slab.head(job.slot)
+    assert (job.rotation, head.width, head.height) == (90, 480, 640)
+    upright = np.rot90(rig.slab.frame(job.slot, job.generation, job.seq))
+    assert read_stamp(upright) == (1, 1)
 
 
 async def test_a_fault_of_the_decoder_names_its_frame(

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from gateway.frames import Frames
 from gateway.limits import TokenBucket
 from gateway.session import PendingFrame, Session
-from shared.config import Config
-from shared.estimation import Estimate, Profile
-from shared.messages import Open, encode
+from shared import intake
+from shared.codes import Code
+from shared.config import ChecksSection, Config
+from shared.estimation import Estimate, Profile, Stage
+from shared.messages import Open, decode_estimate, encode
+from tests.support.log import logged
 from tests.support.stamp import stamped_jpeg
 
 
@@ -36,3 +40,39 @@ async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all() -> None
     frames.estimated(made, frame, encode(Estimate(640, 480)))
     assert asked == []
     assert made.active is None
+
+
+def test_a_refused_frame_is_logged_once() -> None:
+    """With the reason for which its header was refused."""
+    frames = Frames(Config())
+    frames.ask_verdict = lambda session, frame: None
+    with logged("gateway", logging.INFO) as lines:
+        frames.accept(session(), b"no picture")
+    (line,) = lines
+    assert line["message"] == "frame refused: the frame is neither JPEG, PNG nor WebP"
+
+
+def test_pictures_are_turned_as_configured() -> None:
+    """From the header on, and by a reloaded configuration from the next frame on."""
+    frames = Frames(Config(CHECKS=ChecksSection(rotate=90)))
+    frames.submit = lambda _: None
+    made = session()
+    frames.accept(made, stamped_jpeg(1, 1))
+    first = made.waiting
+    frames.renew(Config(CHECKS=ChecksSection(rotate=180)))
+    frames.accept(made, stamped_jpeg(1, 2))
+    second = made.waiting
+    assert first is not None
+    assert second is not None
+    assert first.header is not None
+    assert second.header is not None
+    assert (first.rotation, first.header.upright_size) == (90, (480, 640))
+    assert (second.rotation, second.header.upright_size) == (180, (640, 480))
+
+
+def test_a_failed_frame_names_its_turn() -> None:
+    """Whoever shows it later turns it too; its size is that of the turned picture."""
+    header = intake.judge(stamped_jpeg(1, 1), Config().LIMITS).turned(270)
+    frame = PendingFrame(1, b"", header, 0.0, 5.0, rotation=270)
+    failed = decode_estimate(frame.failed(Profile.PASSIVE, Stage.FACES, Code.ESTIMATION_FAILED))
+    assert (failed.width, failed.height, failed.rotation) == (480, 640, 270)

@@ -22,11 +22,14 @@ class _Lines(logging.Handler):
 
 
 @contextlib.contextmanager
-def logged(name: str) -> Iterator[list[dict[str, Any]]]:
-    """Collect the lines of a logger and those below it."""
+def logged(name: str, level: int = logging.NOTSET) -> Iterator[list[dict[str, Any]]]:
+    """Collect the lines of a logger and those below it, from a level on."""
     log, handler = logging.getLogger(name), _Lines()
+    before = log.level
+    log.setLevel(level or before)
     log.addHandler(handler)
     try:
         yield handler.lines
     finally:
         log.removeHandler(handler)
+        log.setLevel(before)
