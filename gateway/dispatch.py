@@ -216,6 +216,7 @@ class Dispatcher:
             lease.profile,
             lease.session.opened.mirrored,
             lease.frame.deadline,
+            lease.frame.rotation,
         )
         if not self._channel.send(encode(job), worker.peer):
             self._lose(worker, "gone")

@@ -41,17 +41,23 @@ class Frames:
 
     def __init__(self, config: Config) -> None:
         self._limits = config.LIMITS
+        self._rotation = config.CHECKS.rotate
         self.refusals = RefusalLog()
         self.unsettled = Unsettled(config.MIDDLEWARES.WS, self._limits.unsettledBytes)
         self.trace: Callable[[Session, PendingFrame, float], None] | None = None
         self.submit: Callable[[Session], None]
         self.ask_verdict: Callable[[Session, PendingFrame], None]
 
+    def renew(self, config: Config) -> None:
+        """Turn pictures from now on as a reloaded configuration says."""
+        self._rotation = config.CHECKS.rotate
+
     def accept(self, session: Session, data: bytes) -> None:
         """Take a frame; the newest replaces one that still waits."""
         now = time.monotonic()
         session.seq += 1
-        frame = PendingFrame(session.seq, data, None, now, now + self._limits.frameDeadline)
+        deadline = now + self._limits.frameDeadline
+        frame = PendingFrame(session.seq, data, None, now, deadline, rotation=self._rotation)
         metrics.RECEIVED.inc()
         if session.result is not None or session.closing:
             self._drop(session, frame, Drop.ENDED)
@@ -60,7 +66,7 @@ class Frames:
             self._drop(session, frame, Drop.RATE)
             return
         try:
-            frame.header = intake.judge(data, self._limits)
+            frame.header = intake.judge(data, self._limits).turned(frame.rotation)
         except FrameError as error:
             self.refusals.add(session, frame.seq, error, now)
             frame.data = b""

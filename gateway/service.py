@@ -149,6 +149,7 @@ class Gateway:
             self._part, self._config = part, part.config
             self._front.renew(self._config)
             self._link.renew(self._config)
+            self._sessions.frames.renew(self._config)
             log_part("reloaded", part)
         self._say_ready()
 

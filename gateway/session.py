@@ -15,7 +15,7 @@ from gateway.limits import TokenBucket
 from shared.best_shot import BestShot
 from shared.codes import Code
 from shared.errors import ProtocolError
-from shared.estimation import Estimate, Profile, Stage
+from shared.estimation import Estimate, Profile, Rotation, Stage
 from shared.intake import Header
 from shared.messages import Judged, Open, encode
 from shared.protocol import CloseCode
@@ -55,9 +55,10 @@ class PendingFrame:
     Attributes:
         seq: number in the session, from 1.
         data: encoded picture.
-        header: what its header says.
+        header: what its header says, turned by ``rotation``.
         received: monotonic time of its arrival.
         deadline: monotonic time at which it is answered at the latest.
+        rotation: degrees to turn it clockwise beyond what EXIF says.
         begun: monotonic time at which its decoding began.
         sent: monotonic time at which it went to a worker.
         estimated: monotonic time at which the worker's estimate came.
@@ -73,6 +74,7 @@ class PendingFrame:
     header: Header | None
     received: float
     deadline: float
+    rotation: Rotation = 0
     estimate: bytes | None = None
     shot: BestShot | None = None
     at: float = 0.0
@@ -84,8 +86,9 @@ class PendingFrame:
 
     def failed(self, profile: Profile, stage: Stage, code: Code) -> bytes:
         """Estimate where no worker could judge it: it counts, and it never passes."""
-        width, height = (self.header.width, self.header.height) if self.header else (0, 0)
-        return encode(Estimate(width, height, profile, stage, (code,)))
+        width, height = self.header.upright_size if self.header else (0, 0)
+        errors = (code,)
+        return encode(Estimate(width, height, profile, stage, errors, rotation=self.rotation))
 
 
 _IDENTITY = re.compile(r"[0-9a-f]{32}")

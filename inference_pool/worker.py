@@ -178,6 +178,7 @@ class Worker:
         began = time.monotonic()
         with about(session=job.session, seq=job.seq):
             estimate = self._estimate(job)
+        estimate.rotation = job.rotation
         done = Done(job.lease, job.slot, job.generation, estimate.ok, encode(estimate))
         self._socket.send(encode(done))
         for step, milliseconds in estimate.timings.items():

@@ -36,8 +36,9 @@ class Rules:
 
     @cached_property
     def digest(self) -> str:
-        """Short digest of every threshold and limit."""
-        return short_digest([self.thresholds.model_dump(), self.limits.model_dump()])
+        """Short digest of every threshold and limit; how a camera is mounted is none."""
+        limits = self.limits.model_dump(exclude={"rotate"})
+        return short_digest([self.thresholds.model_dump(), limits])
 
 
 Codes = tuple[Code, ...]

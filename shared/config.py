@@ -15,6 +15,7 @@ from pydantic import Field
 from shared.config_base import AtLeastOne, Count, Flag, Positive, PrivateText, Section, Unit
 from shared.config_manual import FaceEngineSection, LivenessSection, LunaPassSection
 from shared.config_plugins import MiddlewaresSection
+from shared.estimation import Rotation
 
 Megapixels = 1_000_000
 
@@ -22,6 +23,9 @@ Megapixels = 1_000_000
 class ChecksSection(Section):
     """Limits of checks for which LUNA PASS 1.x has a code but no key."""
 
+    rotate: Rotation = 0
+    """Degrees to turn every picture clockwise before it is judged, for a camera that is mounted
+    turned. EXIF is applied first; all sizes and coordinates are those of the turned picture."""
     frameWidth: AtLeastOne = 320
     """Width of a frame in pixels, at least (code 10)."""
     frameHeight: AtLeastOne = 240

@@ -175,20 +175,25 @@ def _attempts(config: Config) -> Iterator[Finding]:
 def _frame_sizes(config: Config) -> Iterator[Finding]:
     checks, limits, thresholds = config.CHECKS, config.LIMITS, config.LIVENESS.THRESHOLDS
     sides = (
-        ("frameWidth", checks.frameWidth, limits.frameWidth, thresholds.faceWidth),
-        ("frameHeight", checks.frameHeight, limits.frameHeight, thresholds.faceHeight),
+        ("frameWidth", checks.frameWidth, thresholds.faceWidth),
+        ("frameHeight", checks.frameHeight, thresholds.faceHeight),
     )
-    for name, least, most, face in sides:
+    received = {"frameWidth": limits.frameWidth, "frameHeight": limits.frameHeight}
+    across = {"frameWidth": "frameHeight", "frameHeight": "frameWidth"}
+    for name, least, face in sides:
+        # [LIMITS] bounds a picture as it is received, [CHECKS] as it is judged.
+        bound = across[name] if checks.rotate in (90, 270) else name
+        most = received[bound]
         if least > most:
             yield error(
                 f"[CHECKS] {name}",
-                f"is {least}; allowed: at most [LIMITS] {name}, which is {most}; correct either",
+                f"is {least}; allowed: at most [LIMITS] {bound}, which is {most}; correct either",
             )
         if face + 2 * thresholds.frameMargin > most:
             yield error(
                 f"[LIVENESS.THRESHOLDS] {name.replace('frame', 'face')}",
                 f"{face} with frameMargin {thresholds.frameMargin} at both sides does "
-                f"not fit into [LIMITS] {name} {most}; lower the one or raise the other",
+                f"not fit into [LIMITS] {bound} {most}; lower the one or raise the other",
             )
     if checks.frameWidth * checks.frameHeight > limits.framePixels:
         yield error(

@@ -28,6 +28,8 @@ Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
 Unit = Annotated[float, Meta(ge=0.0, le=1.0)]
 Pixels = Annotated[int, Meta(ge=-100_000, le=100_000)]
 ShortDigest = Annotated[str, Meta(max_length=SHORT)]
+Rotation = Literal[0, 90, 180, 270]
+"""Degrees clockwise."""
 
 
 class Stage(IntEnum):
@@ -159,6 +161,7 @@ class Estimate:
         timings: milliseconds spent per step.
         rules: digest of the thresholds and limits that judged the frame; empty where none did.
         models: digest of the models that measured it; empty where none did.
+        rotation: degrees by which the picture was turned clockwise beyond what EXIF says.
     """
 
     width: Annotated[int, Meta(ge=0, le=100_000)]
@@ -179,6 +182,7 @@ class Estimate:
     timings: dict[str, Finite] = field(default_factory=dict)
     rules: ShortDigest = ""
     models: ShortDigest = ""
+    rotation: Rotation = 0
 
     @property
     def ok(self) -> bool:

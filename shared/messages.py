@@ -16,7 +16,7 @@ from msgspec import Meta, Struct
 
 from shared.best_shot import BestShot
 from shared.errors import MessageError
-from shared.estimation import Capabilities, Estimate, Finite, Profile
+from shared.estimation import Capabilities, Estimate, Finite, Profile, Rotation
 
 MAX_MESSAGE_BYTES = 2**28
 """Ten times what the longest log of a session comes to, with its descriptors and best shot."""
@@ -136,7 +136,12 @@ class SlabOffer(Wire, frozen=True):
 
 
 class Job(Wire, frozen=True):
-    """Estimate the frame in a slot. ``deadline`` is in seconds of the monotonic clock."""
+    """Estimate the frame in a slot.
+
+    Attributes:
+        deadline: seconds of the monotonic clock.
+        rotation: degrees by which the gateway turned the picture; it belongs into the estimate.
+    """
 
     lease: Natural
     slot: Natural
@@ -146,6 +151,7 @@ class Job(Wire, frozen=True):
     profile: Profile
     mirrored: bool
     deadline: Finite
+    rotation: Rotation = 0
 
 
 # Gateway -> aggregator; ``incarnation`` is that of the aggregator the gateway believes to speak to

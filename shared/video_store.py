@@ -12,7 +12,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, cast
 
+import msgspec
 from redis import Redis
+
+from shared.estimation import Rotation
 
 JOB_FUNCTION = "video_builder.job.build"
 CHUNK = 32
@@ -44,12 +47,14 @@ class StoredFrame:
         frame: encoded image; of a frame that passed every check the judged pixels as JPEG, else
             what the client sent.
         status: ``{isOk, errors, details}``, with every measure in ``details``.
+        rotation: degrees to turn the image clockwise beyond what EXIF says.
     """
 
     seq: int
     at: float
     frame: bytes
     status: dict[str, Any]
+    rotation: Rotation = 0
 
     @property
     def entry_id(self) -> str:
@@ -84,7 +89,12 @@ class SessionMeta:
 
 def encode_frame(frame: StoredFrame) -> dict[str, bytes | str]:
     """Fields of a frame's entry in the stream."""
-    return {"at": repr(frame.at), "frame": frame.frame, "status": json.dumps(frame.status)}
+    return {
+        "at": repr(frame.at),
+        "frame": frame.frame,
+        "status": json.dumps(frame.status),
+        "rotation": str(frame.rotation),
+    }
 
 
 def decode_frame(entry_id: bytes, entry: Mapping[bytes, bytes]) -> StoredFrame:
@@ -98,7 +108,8 @@ def decode_frame(entry_id: bytes, entry: Mapping[bytes, bytes]) -> StoredFrame:
         if not isinstance(status, dict):
             raise ValueError("status is no object")
         seq = int(entry_id.partition(b"-")[0])
-        return StoredFrame(seq, float(entry[b"at"]), entry[b"frame"], status)
+        rotation = msgspec.convert(int(entry.get(b"rotation", b"0")), Rotation)
+        return StoredFrame(seq, float(entry[b"at"]), entry[b"frame"], status, rotation)
     except KeyError as error:
         raise ValueError(f"entry {entry_id!r} lacks {error}") from error
 

@@ -7,12 +7,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from shared import intake
 from shared.config import LimitsSection
 from shared.config_video import VideoSection
-from shared.decoding import decode_into
+from shared.decoding import decode
 from shared.errors import FrameError
 from shared.estimation import Image
 from shared.video_store import StoredFrame
@@ -73,7 +71,7 @@ def measure(frames: Iterable[StoredFrame], settings: VideoSection) -> Extent:
 def _size(frame: StoredFrame, limits: LimitsSection) -> Size:
     """Read a frame's size; that of one which is no picture is nothing."""
     try:
-        return intake.judge(frame.frame, limits).upright_size
+        return intake.judge(frame.frame, limits).turned(frame.rotation).upright_size
     except FrameError:
         return NO_SIZE
 
@@ -109,7 +107,7 @@ class Reel:
         clock = Clock(self._settings.fps, self._settings.longestPause)
         for frame in self._shown(frames):
             try:
-                image = self._decode(frame.frame)
+                image = decode(frame.frame, self._limits, frame.rotation)
             except FrameError as error:
                 self.skipped += 1
                 self._lines.add({"seq": frame.seq, "skipped": error.code})
@@ -132,13 +130,6 @@ class Reel:
         raise FramesLostError(
             f"Redis has {count} frames of the {self._extent.total} that it had a moment ago"
         )
-
-    def _decode(self, data: bytes) -> Image:
-        header = intake.judge(data, self._limits)
-        width, height = header.upright_size
-        image = np.empty((height, width, 3), np.uint8)
-        decode_into(image, data, header)
-        return image
 
 
 def _line(frame: StoredFrame, time: int) -> dict[str, object]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.best_shot import BestShot
-from shared.estimation import Estimate
+from shared.estimation import Estimate, Rotation
 from shared.messages import END
 
 RECORD_BYTES = 4096
@@ -62,6 +62,11 @@ class FrameJudged:
     def picture(self) -> bytes | None:
         """What people are shown of it: the judged pixels where it has them."""
         return self.shot.image if self.shot is not None else self.received
+
+    @property
+    def rotation(self) -> Rotation:
+        """Degrees to turn ``picture`` clockwise; the judged pixels are turned already."""
+        return 0 if self.shot is not None else self.estimate.rotation
 
     @property
     def size(self) -> int:

@@ -54,7 +54,7 @@ def pack(operation: Operation) -> bytes:
     """Write an operation for the spool."""
     if isinstance(operation, AddFrame):
         frame = operation.frame
-        fields: list[Any] = [frame.seq, frame.at, frame.frame, frame.status]
+        fields: list[Any] = [frame.seq, frame.at, frame.frame, frame.status, frame.rotation]
     else:
         fields = [video_store.encode_meta(operation.meta), operation.due]
     return msgspec.msgpack.encode([type(operation).__name__, operation.session, fields])

@@ -62,7 +62,8 @@ def operation(event: Event, args: VideoRedisArgs, rules: Rules) -> Operation | N
         if not event.picture or Code.FRAME_UNDECODABLE in event.estimate.errors:
             return None
         status = frame_status(event.estimate, event.errors, rules, reveal=True)
-        return AddFrame(session, StoredFrame(event.seq, event.at, event.picture, status))
+        frame = StoredFrame(event.seq, event.at, event.picture, status, event.rotation)
+        return AddFrame(session, frame)
     if event.frames == 0:
         return None
     meta = SessionMeta(

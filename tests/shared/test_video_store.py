@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from redis.exceptions import ResponseError
@@ -44,6 +45,22 @@ def test_frames_are_read_as_written(redis: RedisServer, count: int) -> None:
     write(redis, *frames)
     with redis.client() as client:
         assert list(video_store.read_frames(client, SESSION)) == frames
+
+
+def test_a_frame_is_stored_with_its_turn(redis: RedisServer) -> None:
+    """One of a version without turns has none; one with an impossible turn is none of ours."""
+    write(redis, replace(frame(1), rotation=90))
+    with redis.client() as client:
+        for seq, rotation in ((2, None), (3, "45"), (4, "left")):
+            fields = video_store.encode_frame(frame(seq))
+            if rotation is None:
+                del fields["rotation"]
+            else:
+                fields["rotation"] = rotation
+            client.xadd(video_store.frames_key(SESSION), fields, id=f"{seq}-1")
+        found = list(video_store.read_frames(client, SESSION))
+    assert found[:2] == [replace(frame(1), rotation=90), frame(2)]
+    assert [one.frame for one in found[2:]] == [b"", b""]
 
 
 def test_a_repeated_frame_is_refused(redis: RedisServer) -> None:

@@ -9,15 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from shared.config_video import VideoSection
+from shared.estimation import Rotation
 from shared.video_store import SessionMeta, StoredFrame
 from tests.support.ffmpeg import probe
-from tests.support.stamp import stamped_jpeg
+from tests.support.stamp import read_stamp, stamped_jpeg
 from tests.support.video import START, session_frames
 from video_builder.errors import FramesLostError, NoFramesError
 from video_builder.film import Film, make
+from video_builder.reel import Reel, measure
+from video_builder.summary import SummaryWriter
 
 META = SessionMeta(START, START + 6, True, [], 28, 30, 0, "1.2.3")
 
@@ -52,6 +56,24 @@ def test_a_second_run_makes_the_same_files(tmp_path: Path, codec: str) -> None:
     second = made(tmp_path, session_frames(12), codec=codec, overlay=True)
     assert (second.video.read_bytes(), second.side_file.read_bytes()) == before
     assert second == first
+
+
+def test_pictures_are_shown_as_they_were_judged(tmp_path: Path) -> None:
+    """Each turned as its record says, so that a film of a turned camera is upright."""
+    turns: list[Rotation] = [90, 270, 0]
+    stored = [
+        replace(frame, rotation=turn) for frame, turn in zip(session_frames(3), turns, strict=True)
+    ]
+    options = settings(tmp_path)
+    extent = measure(stored, options)
+    assert extent.size == (480, 640)
+    with (tmp_path / "lines").open("w") as text:
+        reel = Reel(options, extent, SummaryWriter(text, {}))
+        shown = [image.copy() for _, image in reel.pictures(stored)]
+    as_stored = np.rot90(shown[0], 1), np.rot90(shown[1], -1)
+    assert [read_stamp(image) for image in as_stored] == [(1, 0), (1, 1)]
+    assert shown[2].shape == (640, 480, 3)
+    assert (shown[2][:100] == 0).all()  # the one that is wide stands between black bars
 
 
 def test_the_file_begins_with_its_index(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,12 @@ from aggregator.plugins.video_redis import VideoRedis
 from shared import video_store
 from shared.checks import Rules
 from shared.config_plugins import VideoRedisArgs
-from tests.support.events import JPEG, ended, info, judged
+from tests.support.events import ESTIMATE, JPEG, ended, info, judged
 from tests.support.judge import shot
 from tests.support.redis_server import RedisServer, running_redis
 
 FRAMES = 10
+TURNED = replace(judged(1, 1), estimate=replace(ESTIMATE, rotation=90))
 
 
 @pytest.fixture
@@ -372,3 +374,20 @@ def test_a_session_without_pictures_has_no_video(redis: RedisServer, tmp_path: P
         sink.write(judged(1, 1, b""))
         sink.write(ended(1, 0, accepted=False))
         assert client.dbsize() == 0
+
+
+@pytest.mark.parametrize("reachable", [True, False], ids=["at once", "from the spool"])
+def test_a_frame_is_stored_with_its_turn(
+    redis: RedisServer, tmp_path: Path, *, reachable: bool
+) -> None:
+    """The bytes are those that came; who shows them turns them as the judge did."""
+    if not reachable:
+        redis.kill()
+    with plugin(redis.url, tmp_path) as sink:
+        sink.write(TURNED)
+        if not reachable:
+            redis.start()
+            deliver(sink)
+    with redis.client() as client:
+        (frame,) = video_store.read_frames(client, info(1).session)
+    assert (frame.frame, frame.rotation) == (JPEG, 90)
