@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import os
-from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 import inference_pool
+import shared
 from shared.config import Config
 from shared.errors import MessageError, ResourceError
 from shared.estimation import Estimate
 from shared.messages import decode_estimate, encode
 
 BLOCK = 1 << 20
-RUNTIMES = ("onnxruntime", "openvino")
-"""Packages that run models; the last digits of a measure differ between them."""
+_STORED = msgspec.msgpack.Decoder(tuple[list[bytes], str])
+RUNTIMES = ("onnxruntime", "openvino", "opencv-python-headless", "pillow", "simplejpeg")
+"""Packages that decode and run models; the last digits of a measure differ between them."""
 
 
 def default_folder() -> Path:
@@ -37,8 +39,9 @@ def fingerprint(config: Config) -> str:
     for file in sorted(models.glob("*")) if models.is_dir() else ():
         if file.is_file():
             digest.update(f"{file.name}\0{content_hash(file)}\0".encode())
-    for file in sorted(Path(inference_pool.__path__[0]).rglob("*.py")):
-        digest.update(file.read_bytes())
+    for package in (inference_pool, shared):
+        for file in sorted(Path(package.__path__[0]).rglob("*.py")):
+            digest.update(file.read_bytes())
     keys = (
         *map(_version, RUNTIMES),
         config.WORKERS.backend,
@@ -48,6 +51,8 @@ def fingerprint(config: Config) -> str:
         config.CHECKS.eyeOpen,
         config.CHECKS.pitchOffsetDeg,
         config.CHECKS.moire > 0,
+        config.CHECKS.rotate,
+        config.LIMITS,
         config.LIVENESS.THRESHOLDS.multifacePolicy,
         config.OIP,
         config.FACEENGINE,
@@ -75,6 +80,18 @@ def content_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
+class Measurement(NamedTuple):
+    """What was measured of one file.
+
+    Attributes:
+        estimates: those of its frames, up to the first that is refused.
+        refused: why that one is refused; empty where all are measured.
+    """
+
+    estimates: tuple[Estimate, ...]
+    refused: str = ""
+
+
 class Cache:
     """One small file for each sample, written whole or not at all; so a run can be resumed.
 
@@ -87,16 +104,16 @@ class Cache:
         self._folder = folder
         self._fingerprint = fingerprint
 
-    def get(self, content: str) -> tuple[Estimate, ...] | None:
-        """Return the estimates of a content, None where there are none that can be read."""
+    def get(self, content: str) -> Measurement | None:
+        """Return what was measured of a content, None where nothing is stored that can be read."""
         try:
-            packed = msgspec.msgpack.decode(self._file(content).read_bytes(), type=list[bytes])
-            return tuple(decode_estimate(estimate) for estimate in packed)
+            packed, refused = _STORED.decode(self._file(content).read_bytes())
+            return Measurement(tuple(map(decode_estimate, packed)), refused)
         except (OSError, ValueError, MessageError):
             return None
 
-    def put(self, content: str, estimates: Sequence[Estimate]) -> None:
-        """Store the estimates of a content.
+    def put(self, content: str, measured: Measurement) -> None:
+        """Store what was measured of a content.
 
         Raises:
             ResourceError: the folder cannot be written.
@@ -105,7 +122,8 @@ class Cache:
         partial = file.with_suffix(f".{os.getpid()}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_bytes(msgspec.msgpack.encode([encode(one) for one in estimates]))
+            stored = [encode(one) for one in measured.estimates], measured.refused
+            partial.write_bytes(msgspec.msgpack.encode(stored))
             partial.replace(file)
         except OSError as error:
             raise ResourceError(f"--cache: cannot write {file}: {error.strerror}") from error

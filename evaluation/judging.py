@@ -23,15 +23,17 @@ class Measured:
 
     Attributes:
         sample: what was measured.
-        frames: every frame's estimate; empty for a file that cannot be decoded.
+        frames: every frame's estimate, up to the first that is refused.
         cached: the estimates come from an earlier run.
         first: place of the first of these frames among those of the file.
+        refused: why the service would refuse the next frame; empty where all are judged.
     """
 
     sample: Sample
     frames: tuple[Estimate, ...]
     cached: bool = False
     first: int = 0
+    refused: str = ""
 
 
 Fault = tuple[Stage, tuple[int, ...]]

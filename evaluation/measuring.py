@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
-from evaluation.cache import Cache, content_hash
+from evaluation.cache import Cache, Measurement, content_hash
 from evaluation.judging import Measured
 from evaluation.samples import Sample
 from inference_pool.estimator import Estimator
@@ -38,23 +38,21 @@ def measure(
         content = f"{content_hash(sample.path)}/{every}" if cache else ""
         stored = cache.get(content) if cache else None
         if stored is not None:
-            yield Measured(sample, stored, cached=True)
+            yield Measured(sample, stored.estimates, cached=True, refused=stored.refused)
             continue
         made = made or estimator()
-        estimates = _estimates(sample.path, made, frames, every)
+        fresh = _measure(sample.path, made, frames, every)
         if cache:
-            cache.put(content, estimates)
-        yield Measured(sample, estimates)
+            cache.put(content, fresh)
+        yield Measured(sample, fresh.estimates, refused=fresh.refused)
 
 
-def _estimates(
-    path: Path, estimator: Estimator, frames: Frames, every: int
-) -> tuple[Estimate, ...]:
-    """Measure the frames of a file up to the first that cannot be decoded."""
-    found = []
+def _measure(path: Path, estimator: Estimator, frames: Frames, every: int) -> Measurement:
+    """Measure the frames of a file up to the first that is refused."""
+    found: list[Estimate] = []
     try:
         for image in islice(frames(path), 0, None, every):
             found.append(estimator.estimate(image, Profile.PASSIVE))
-    except FrameError:
-        pass
-    return tuple(found)
+    except FrameError as error:
+        return Measurement(tuple(found), str(error))
+    return Measurement(tuple(found))

@@ -17,7 +17,10 @@ from pathlib import Path
 from shared.errors import ResourceError
 from shared.session_log import FILE
 
-PICTURES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".webp"})
+PICTURES = frozenset(
+    {".avif", ".bmp", ".heic", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+)
+"""Endings of pictures; those that the service does not accept are counted as refused."""
 LIVE, ATTACK = "live", "attack"
 UNNAMED = "unnamed"
 """Species of an attack for which none is given."""

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.samples import ATTACK, LIVE, UNNAMED
-from shared.errors import ResourceError
+from shared.errors import FrameError, ResourceError
 from shared.estimation import Image, Profile
 from shared.session_log import FILE, FOLDER, LoggedFrame, SessionLog, read_session
 
 UNLABELLED = "unlabelled"
-Frames = Callable[[Path], Iterator[Image]]
+TurnedFrames = Callable[[Path, int], Iterator[Image]]
+"""Decodes a picture and turns it clockwise by so many degrees beyond what EXIF says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,19 @@ def is_session(path: Path) -> bool:
     return FOLDER.fullmatch(path.name) is not None and (path / FILE).is_file()
 
 
-def pictures(folder: Path, frames: Frames) -> Iterator[Image]:
-    """Yield the pictures of a session's folder in order."""
-    for path in sorted(folder.iterdir()):
-        if path.stem.isdigit():
-            yield from frames(path)
+def pictures(folder: Path, frames: TurnedFrames) -> Iterator[Image]:
+    """Yield the pictures of a session's folder in order, turned as the service turned them.
+
+    Raises:
+        FrameError: the log cannot be read, or a picture is refused.
+    """
+    try:
+        logged = read_session(folder).frames
+    except ValueError as error:
+        raise FrameError(f"the session's log cannot be read: {error}") from error
+    for frame in logged:
+        if frame.file is not None:
+            yield from frames(folder / frame.file, frame.estimate.rotation)
 
 
 def read_logs(source: Path) -> tuple[list[Logged], list[str]]:

@@ -14,7 +14,7 @@ from evaluation import metrics
 from evaluation.judging import Measured, faults, liveness_score, served_score
 from evaluation.samples import ATTACK, LIVE
 from shared.checks import Rules
-from shared.codes import hint
+from shared.codes import Code, hint
 from shared.estimation import Estimate, Stage
 
 BOUNDS = (0.01, 0.05, 0.10)
@@ -56,6 +56,8 @@ def score(measured: Measured, rules: Rules, window: int) -> Scored:
 
 
 def _furthest(measured: Measured, rules: Rules) -> tuple[int, ...]:
+    if measured.refused and not measured.frames:
+        return (Code.FRAME_UNDECODABLE,)
     first = [next(iter(faults(frame, rules)), None) for frame in measured.frames]
     if not first or None in first:
         return ()
@@ -237,8 +239,12 @@ def _notes(scored: Sequence[Scored]) -> list[str]:
         notes.append("There is no live presentation, so there is no BPCER.")
     if not counts[ATTACK]:
         notes.append("There is no attack, so there is no APCER.")
-    if counts["unreadable"]:
-        notes.append(f"{counts['unreadable']} file(s) could not be decoded.")
+    if refused := [one.measured for one in scored if one.measured.refused]:
+        first = refused[0]
+        notes.append(
+            f"{len(refused)} file(s) were refused, as the service would refuse them; the first is "
+            f"{first.sample.name}: {first.refused}."
+        )
     return notes
 
 
@@ -265,6 +271,7 @@ def _presentation(one: Scored, threshold: float) -> dict[str, Any]:
         "species": sample.species,
         "subject": sample.subject,
         "frames": len(frames),
+        "refused": one.measured.refused or None,
         "score": one.score,
         "served": _number(one.served),
         "accepted": one.served >= threshold,

@@ -1,38 +1,66 @@
-"""Pictures and videos as one stream of frames."""
+"""Pictures and videos as one stream of frames, refused as the service would refuse them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from shared import intake
+from shared.config import Config, LimitsSection
+from shared.decoding import decode
 from shared.errors import FrameError
-from shared.estimation import Image
+from shared.estimation import Image, Rotation
+from shared.orientation import UPRIGHT, turned, upright
 
 VIDEOS = frozenset({".avi", ".gif", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".webm", ".y4m"})
 """Endings of files that are read as a video."""
 
 
-def frames(path: Path) -> Iterator[Image]:
-    """Yield the frames of a picture or a video, (height, width, 3) BGR.
+@dataclass(frozen=True, slots=True)
+class Media:
+    """Reads files as the service reads frames.
 
-    Raises:
-        FrameError: the file has no frame that can be decoded.
+    Attributes:
+        limits: bounds of a frame.
+        rotation: degrees to turn every frame clockwise beyond what EXIF says, a multiple of 90.
     """
-    if path.suffix.lower() in VIDEOS:
-        yield from _video(path)
-    else:
-        yield _picture(path)
 
+    limits: LimitsSection
+    rotation: Rotation = 0
 
-def _picture(path: Path) -> Image:
-    """Decode a picture; its EXIF orientation is respected."""
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise FrameError(f"{path} is not a picture that can be decoded")
-    return np.asarray(picture, np.uint8)
+    @classmethod
+    def of(cls, config: Config) -> Media:
+        """Take limits and rotation out of a configuration."""
+        return cls(config.LIMITS, config.CHECKS.rotate)
+
+    def frames(self, path: Path, rotation: int | None = None) -> Iterator[Image]:
+        """Yield the frames of a picture or a video, (height, width, 3) BGR.
+
+        Args:
+            path: the file.
+            rotation: degrees instead of those of the configuration.
+
+        Raises:
+            FrameError: a frame is refused, or the file has none that can be decoded.
+        """
+        degrees = self.rotation if rotation is None else rotation
+        if path.suffix.lower() in VIDEOS:
+            for frame in _video(path):
+                intake.require_size(frame.shape[1], frame.shape[0], self.limits)
+                yield upright(frame, turned(UPRIGHT, degrees))
+        else:
+            yield decode(self._read(path), self.limits, degrees)
+
+    def _read(self, path: Path) -> bytes:
+        try:
+            intake.require_bytes(path.stat().st_size, self.limits)
+            return path.read_bytes()
+        except OSError as error:
+            raise FrameError(f"the file cannot be read: {error.strerror}") from error
 
 
 def _video(path: Path) -> Iterator[Image]:
@@ -40,7 +68,7 @@ def _video(path: Path) -> Iterator[Image]:
     try:
         good, frame = video.read()
         if not good:
-            raise FrameError(f"{path} is not a video that can be decoded")
+            raise FrameError("the file is not a video that can be decoded")
         while good:
             yield np.asarray(frame, np.uint8)
             good, frame = video.read()

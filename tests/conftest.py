@@ -44,6 +44,15 @@ def media() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cases() -> Path:
+    """The folder of pictures from the field; tests that need it skip where there is none."""
+    folder = ROOT.parent / "shared" / "cases"
+    if not folder.is_dir():
+        pytest.skip(f"no folder of pictures from the field at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def portrait() -> Image:
     """NASA's portrait of Eileen Collins as a 640x480 camera would see it; read only."""
     data = pytest.importorskip("skimage.data", reason="scikit-image (extra demo) is not installed")

@@ -1,4 +1,4 @@
-"""``lunapass check``: judge pictures or videos with the stages of a worker."""
+"""``lunapass check``: judge pictures or videos as the service would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
 from lunapass.commands.options import config_option
 from lunapass.drawing import draw
-from lunapass.media import frames
+from lunapass.media import Media
 from shared.checks import Rules
 from shared.codes import Code, hint
 from shared.config_loading import load
@@ -31,11 +31,19 @@ PIPE_WIDTH = 200
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One frame of a file and its estimate; a file that is no picture has width and height 0."""
+    """One frame of a file.
+
+    Attributes:
+        path: the file.
+        number: number of the frame in the file, from 1; of a refused one that of the one before.
+        estimate: its estimate; a refused frame has width and height 0.
+        refused: why the service would refuse the frame; empty for a judged one.
+    """
 
     path: Path
     number: int
     estimate: Estimate
+    refused: str = ""
 
 
 @click.command("check")
@@ -79,21 +87,23 @@ def command(
     exhaustive: bool,
     config_path: Path | None,
 ) -> None:
-    """Judge pictures or videos with the stages of a worker.
+    """Judge pictures or videos with the decoder and the stages of the service.
 
-    Each frame is told ok, or with the codes of the first stage that failed and what to do. The
-    exit status is 1 if a file cannot be decoded, whatever the verdicts on the others.
+    Each frame is shown as ok, or with the codes of the first stage that failed and what to do. A
+    frame that the service would refuse has code 1 and the reason; then the exit status is 1,
+    whatever the verdicts on the others.
     """
     config = load(config_path)
     estimator = Estimator(load_backend(config), Rules.of(config), exhaustive=exhaustive)
-    judged = _judge(files, estimator, Profile(profile), mirrored, draw_into)
-    unreadable = _write_json(judged) if as_json else _write_table(judged)
-    if unreadable:
+    judged = _judge(files, Media.of(config), estimator, Profile(profile), mirrored, draw_into)
+    refused = _write_json(judged) if as_json else _write_table(judged)
+    if refused:
         sys.exit(1)
 
 
 def _judge(
     files: Iterable[Path],
+    media: Media,
     estimator: Estimator,
     profile: Profile,
     mirrored: bool,
@@ -103,14 +113,15 @@ def _judge(
     for path in files:
         number = 0
         try:
-            for number, image in enumerate(frames(path), start=1):
+            for number, image in enumerate(media.frames(path), start=1):
                 estimate = estimator.estimate(image, profile, mirrored=mirrored)
+                estimate.rotation = media.rotation
                 if draw_into is not None:
                     _save(draw(image, estimate, estimator.face), draw_into, path, number)
                 yield Judged(path, number, estimate)
-        except FrameError:
+        except FrameError as error:
             failed = Estimate(0, 0, profile, errors=(Code.FRAME_UNDECODABLE,))
-            yield Judged(path, number, failed)
+            yield Judged(path, number, failed, str(error))
 
 
 def _save(drawn: Any, folder: Path, path: Path, number: int) -> None:
@@ -123,12 +134,12 @@ def _save(drawn: Any, folder: Path, path: Path, number: int) -> None:
 
 
 def _write_json(judged: Iterable[Judged]) -> int:
-    """Write JSON lines; return how many files could not be decoded."""
-    unreadable = 0
+    """Write JSON lines; return how many files were refused."""
+    refused = 0
     for frame in judged:
         click.echo(json.dumps(as_record(frame)))
-        unreadable += _is_unreadable(frame)
-    return unreadable
+        refused += bool(frame.refused)
+    return refused
 
 
 def as_record(frame: Judged) -> dict[str, Any]:
@@ -138,11 +149,12 @@ def as_record(frame: Judged) -> dict[str, Any]:
     record["stage"] = frame.estimate.stage.name.lower()
     record["errors"] = [{"code": int(code), "hint": hint(code)} for code in frame.estimate.errors]
     record["timings"] = {step: round(ms, 3) for step, ms in frame.estimate.timings.items()}
-    return {"file": str(frame.path), "frame": frame.number, "isOk": frame.estimate.ok} | record
+    about = {"file": str(frame.path), "frame": frame.number, "isOk": frame.estimate.ok}
+    return about | {"refused": frame.refused or None} | record
 
 
 def _write_table(judged: Iterable[Judged]) -> int:
-    """Write a table; return how many files could not be decoded."""
+    """Write a table; return how many files were refused."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=PIPE_WIDTH)
@@ -152,16 +164,12 @@ def _write_table(judged: Iterable[Judged]) -> int:
     table.add_column("glasses", no_wrap=True)
     for heading in ("AGS", "live", "fitness", "ms"):
         table.add_column(heading, justify="right", no_wrap=True)
-    unreadable = 0
+    refused = 0
     for frame in judged:
         table.add_row(*_row(frame))
-        unreadable += _is_unreadable(frame)
+        refused += bool(frame.refused)
     console.print(table)
-    return unreadable
-
-
-def _is_unreadable(frame: Judged) -> bool:
-    return Code.FRAME_UNDECODABLE in frame.estimate.errors
+    return refused
 
 
 def _row(frame: Judged) -> Iterator[str]:
@@ -170,7 +178,7 @@ def _row(frame: Judged) -> Iterator[str]:
     pose, eyes, mouth = estimate.head_pose, estimate.eyes, estimate.mouth
     liveness = estimate.liveness
     yield frame.path.name + (f" #{frame.number}" if frame.number > 1 else "")
-    faults = "\n".join(f"{int(code)} {hint(code)}" for code in estimate.errors)
+    faults = "\n".join(f"{int(code)} {frame.refused or hint(code)}" for code in estimate.errors)
     yield f"[red]{faults}[/]" if faults else "[green]ok[/]"
     yield str(estimate.faces)
     for angle in (pose.yaw, pose.pitch, pose.roll) if pose else (None, None, None):

@@ -25,8 +25,7 @@ from evaluation.thumbnails import Thumbnails
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
 from lunapass.commands.options import config_option
-from lunapass.media import VIDEOS
-from lunapass.media import frames as frames_of_file
+from lunapass.media import VIDEOS, Media
 from shared.checks import Rules
 from shared.config import Config
 from shared.config_loading import load
@@ -84,6 +83,10 @@ def command(
     rules = Rules.of(config)
     samples = read(source, PICTURES | VIDEOS)
     cache = None if no_cache else Cache(cache_folder, fingerprint(config))
+    media = Media.of(config)
+
+    def frames(path: Path) -> Iterator[Image]:
+        return pictures(path, media.frames) if path.is_dir() else media.frames(path)
 
     def estimator() -> Estimator:
         return Estimator(load_backend(config), rules, exhaustive=True)
@@ -100,11 +103,6 @@ def command(
     if html_file:
         thumbnails = Thumbnails({one.sample.name: one for one in apart}, frames, every)
         _write(html_file, html(summary, f"Evaluation of {source.name}", thumbnails))
-
-
-def frames(path: Path) -> Iterator[Image]:
-    """Yield the frames of a picture, a video, or a session's folder."""
-    return pictures(path, frames_of_file) if path.is_dir() else frames_of_file(path)
 
 
 def _window(config: Config) -> int:

@@ -32,6 +32,10 @@ def estimate(liveness: float | None = 0.9, **changed: Any) -> Estimate:
 
 
 def presentation(
-    *frames: Estimate, name: str = "live/a.jpg", species: str = "", subject: str = ""
+    *frames: Estimate,
+    refused: str = "",
+    name: str = "live/a.jpg",
+    species: str = "",
+    subject: str = "",
 ) -> Measured:
-    return Measured(Sample(Path(name), name, species, subject or name), frames)
+    return Measured(Sample(Path(name), name, species, subject or name), frames, refused=refused)

@@ -36,19 +36,26 @@ def as_a_worker(full: Estimate) -> Estimate:
 
 
 def write_session(
-    parent: Path, number: int, frames: Sequence[Estimate], *, accepted: bool, torn: bool = False
+    parent: Path,
+    number: int,
+    frames: Sequence[Estimate],
+    *,
+    accepted: bool,
+    torn: bool = False,
+    files: Sequence[str | None] = (),
 ) -> Path:
-    """Write a session's folder; each frame is judged as a worker would."""
+    """Write a session's folder; each frame is judged as a worker would, and may name a file."""
     folder = parent / f"{number:032x}"
     folder.mkdir(parents=True)
     lines: list[dict[str, object]] = [
         {"event": "opened", "session": folder.name, "at": 1.0, "mirrored": False}
         | {"client": {}, "version": "test"}
     ]
-    for seq, full in enumerate(frames, start=1):
+    named = zip(frames, files or [None] * len(frames), strict=True)
+    for seq, (full, file) in enumerate(named, start=1):
         judged = as_a_worker(full)
         lines.append(
-            {"event": "frame", "seq": seq, "at": 1.0 + seq, "file": None}
+            {"event": "frame", "seq": seq, "at": 1.0 + seq, "file": file}
             | {"errors": list(judged.errors), "estimate": estimate_json(judged)}
         )
     ended = {"event": "ended", "at": 99.0, "accepted": accepted, "errors": [], "bestSeq": 0}

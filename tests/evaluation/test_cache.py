@@ -5,17 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.cache import Cache, content_hash, fingerprint
+from evaluation.cache import Cache, Measurement, content_hash, fingerprint
 from evaluation.measuring import measure
 from evaluation.samples import Sample
-from shared.config import ChecksSection, Config, ModelsSection, OipSection
+from shared.config import ChecksSection, Config, LimitsSection, ModelsSection, OipSection
 from shared.config_manual import LivenessSection, ThresholdsSection
 from tests.evaluation.estimates import estimate
 
 
 def test_estimates_come_back(tmp_path: Path) -> None:
     """What was stored is found under the same content and fingerprint only."""
-    stored = (estimate(0.25), estimate(None))
+    stored = Measurement((estimate(0.25), estimate(None)), "the frame is empty")
     Cache(tmp_path, "models").put("content", stored)
     assert Cache(tmp_path, "models").get("content") == stored
     assert Cache(tmp_path, "models").get("other") is None
@@ -24,7 +24,7 @@ def test_estimates_come_back(tmp_path: Path) -> None:
 
 def test_damaged_file_is_measured_again(tmp_path: Path) -> None:
     cache = Cache(tmp_path, "models")
-    cache.put("content", [estimate()])
+    cache.put("content", Measurement((estimate(),)))
     (file,) = tmp_path.rglob("*.estimates")
     file.write_bytes(file.read_bytes()[:-9])
     assert cache.get("content") is None
@@ -38,6 +38,8 @@ def test_fingerprint_follows_models_and_measures_not_thresholds(tmp_path: Path) 
     strict = LivenessSection(THRESHOLDS=ThresholdsSection(blur=0.9))
     assert fingerprint(Config(MODELS=models, LIVENESS=strict)) == plain
     assert fingerprint(Config(MODELS=models, CHECKS=ChecksSection(eyeOpen=0.3))) != plain
+    assert fingerprint(Config(MODELS=models, CHECKS=ChecksSection(rotate=90))) != plain
+    assert fingerprint(Config(MODELS=models, LIMITS=LimitsSection(framePixels=4096))) != plain
     assert fingerprint(Config(MODELS=models, OIP=OipSection(modelVersion="2"))) != plain
     (tmp_path / "a.onnx").write_bytes(b"two")
     assert fingerprint(Config(MODELS=models)) != plain
@@ -80,7 +82,7 @@ def test_interrupted_run_goes_on_where_it_ended(tmp_path: Path) -> None:
     def estimator():  # type: ignore[no-untyped-def]
         raise Stopped
 
-    cache.put(f"{content_hash(tmp_path / 'a')}/1", [estimate(0.5)])
+    cache.put(f"{content_hash(tmp_path / 'a')}/1", Measurement((estimate(0.5),)))
     run = measure(samples, estimator, lambda path: iter(()), cache)
     first = next(run)
     assert (first.cached, first.frames[0].liveness) == (True, estimate(0.5).liveness)

@@ -67,7 +67,10 @@ def test_smallness_is_told() -> None:
     """Nobody shall quote a rate from six pictures; what is missing is told as well."""
     assert "Quote no error rate" in summary(*SET)["notes"][0]
     assert any("no APCER" in note for note in summary(SET[0])["notes"])
-    assert any("could not be decoded" in note for note in summary(presentation())["notes"])
+    refused = summary(presentation(refused="the frame is empty"))
+    assert any("the frame is empty" in note for note in refused["notes"])
+    (one,) = refused["presentations"]
+    assert (one["refused"], one["codes"]) == ("the frame is empty", [Code.FRAME_UNDECODABLE])
 
 
 def test_frames_by_themselves_keep_their_subject() -> None:

@@ -81,6 +81,8 @@ def test_unreadable_file_is_told_and_the_rest_goes_on(
     result = check(config, tmp_path / "broken.jpg", picture, "--json")
     broken, good = records(result)
     assert result.exit_code == 1
+    assert broken["refused"] == "the frame is neither JPEG, PNG nor WebP"
+    assert good["refused"] is None
     assert broken["errors"][0]["code"] == Code.FRAME_UNDECODABLE
     assert good["isOk"]
 
@@ -110,6 +112,7 @@ def test_draws_into_a_folder(config: Path, picture: Path, tmp_path: Path) -> Non
 
 def test_acceptance_on_the_real_pictures(config: Path, media: Path) -> None:
     """The live face is live and the print is not; a face in every picture."""
+    config.write_text(config.read_text() + "[LIMITS]\nframePixels = 3_000_000\n")
     pictures = sorted((media / "stills").glob("*.jpg")) + sorted((media / "pad").glob("*.jpg"))
     found = {Path(r["file"]).stem: r for r in records(check(config, *pictures, "--json"))}
     assert all(record["faces"] == 1 for record in found.values())

@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lunapass.commands.evaluate import command
-from shared.estimation import Image
+from shared.estimation import Image, Rotation
+from tests.evaluation.estimates import estimate
+from tests.evaluation.logs import write_session
 
 
 @pytest.fixture
@@ -77,12 +79,14 @@ def test_acceptance_on_the_real_pictures(config: Path, media: Path, tmp_path: Pa
 
 
 def test_logged_session_is_measured_again(config: Path, tmp_path: Path, portrait: Image) -> None:
-    """FileLogger's folder counts as one presentation with all its pictures."""
-    folder = tmp_path / "set" / "live" / f"{7:032x}"
-    folder.mkdir(parents=True)
-    (folder / "session.jsonl").write_text("")
-    for seq in (1, 2):
-        cv2.imwrite(str(folder / f"{seq:06d}.jpg"), portrait)
+    """FileLogger's folder counts as one presentation, its pictures turned as they were then."""
+    turns: tuple[Rotation, ...] = (0, 90)
+    frames = [estimate(rotation=rotation) for rotation in turns]
+    names = ["000001.jpg", "000002.jpg"]
+    folder = write_session(tmp_path / "set" / "live", 7, frames, accepted=True, files=names)
+    for name, rotation in zip(names, turns, strict=True):
+        cv2.imwrite(str(folder / name), np.rot90(portrait, rotation // 90))
+    config.write_text(config.read_text() + "[CHECKS]\nrotate = 180\n")
     evaluate(config, tmp_path / "set", "--json", tmp_path / "o.json")
     (one,) = json.loads((tmp_path / "o.json").read_text())["presentations"]
     assert (one["frames"], one["accepted"]) == (2, True)

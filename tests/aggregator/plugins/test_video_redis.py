@@ -391,3 +391,12 @@ def test_a_frame_is_stored_with_its_turn(
     with redis.client() as client:
         (frame,) = video_store.read_frames(client, info(1).session)
     assert (frame.frame, frame.rotation) == (JPEG, 90)
+
+
+def test_the_judged_pixels_are_stored_without_a_turn(redis: RedisServer, tmp_path: Path) -> None:
+    """They are upright already."""
+    with plugin(redis.url, tmp_path) as sink:
+        sink.write(replace(TURNED, shot=shot(1)))
+    with redis.client() as client:
+        (frame,) = video_store.read_frames(client, info(1).session)
+    assert (frame.frame, frame.rotation) == (shot(1).image, 0)
