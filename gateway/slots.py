@@ -18,6 +18,11 @@ LETTING_GO_SECONDS = 2.0
 """For workers to let go of the slab of a gateway that died, where there is no room for two."""
 
 
+def slot_count(config: Config) -> int:
+    """Slots of this cell: as configured, else one for each job and some that are being decoded."""
+    return config.TRANSPORT.slots or worker_count(config) * config.WORKERS.credit + EXTRA_SLOTS
+
+
 def make_slab(config: Config) -> Slab:
     """Make this gateway's slab in a private folder of the memory file system.
 
@@ -28,7 +33,7 @@ def make_slab(config: Config) -> Slab:
         Path(config.TRANSPORT.slabDirectory) / f"lunapass-{os.getuid()}", "TRANSPORT.slabDirectory"
     )
     left = sweep(directory)
-    slots = config.TRANSPORT.slots or worker_count(config) * config.WORKERS.credit + EXTRA_SLOTS
+    slots = slot_count(config)
     path, pixels = directory / f"slab-{os.getpid()}", config.LIMITS.framePixels
     end = time.monotonic() + LETTING_GO_SECONDS
     while left and time.monotonic() < end:

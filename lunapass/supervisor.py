@@ -20,7 +20,10 @@ import socket
 import sys
 import time
 
+from lunapass.endings import Endings
 from lunapass.roles import Child, plan
+from shared.cells import with_workers
+from shared.cgroups import ControlGroups
 from shared.config_handover import PartSender
 from shared.config_loading import without_settings
 from shared.config_parts import Generation, with_files_read
@@ -53,7 +56,7 @@ class Supervisor:
     """
 
     def __init__(self, source: ConfigSource, workers: int) -> None:
-        config = source.config
+        config = with_workers(source.config, workers)
         self._source = source
         self._generation = Generation(with_files_read(config))
         self._settings = config.SUPERVISOR
@@ -63,6 +66,7 @@ class Supervisor:
         self._notifier = Notifier()
         self.children = [child for cell in self._cells for child in cell.children]
         self.failed = False
+        self._endings = Endings(ControlGroups())
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -224,7 +228,8 @@ class Supervisor:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if not child.ready.is_set() and not self._stopping.is_set():
-                raise StartupError(f"{child.name} could not start (its message is above)")
+                how = self._endings.describe(child.process.returncode)
+                raise StartupError(f"{child.name} could not start: {how}; its message is above")
         finally:
             for task in tasks:
                 task.cancel()
@@ -254,27 +259,28 @@ class Supervisor:
 
     async def _respawn(self, child: Child) -> None:
         now = time.monotonic()
+        how = self._endings.describe(child.process.returncode if child.process else None)
         child.deaths.append(now)
         while child.deaths and now - child.deaths[0] > self._settings.crashWindow:
             child.deaths.popleft()
         if len(child.deaths) >= self._settings.crashLimit:
-            self._give_up(child)
+            self._give_up(child, how)
             return
         pause = min(
             self._settings.respawnDelay * 2 ** (len(child.deaths) - 1),
             self._settings.respawnDelayMax,
         )
-        log.error("%s died; it is started again in %.1f s", child.name, pause)
+        log.error("%s %s; it is started again in %.1f s", child.name, how, pause)
         await asyncio.sleep(pause)
         try:
             await self._spawn(child)
         except OSError as error:  # no memory, no process number: that counts as one more death
             log.error("%s cannot be started: %s", child.name, error.strerror)
 
-    def _give_up(self, child: Child) -> None:
+    def _give_up(self, child: Child, how: str) -> None:
         """Leave a role dead: the service is degraded without a worker, and ends without others."""
         child.given_up = True
-        log.error("%s died %d times and is left dead", child.name, len(child.deaths))
+        log.error("%s %s, %d times by now, and is left dead", child.name, how, len(child.deaths))
         if child.role == "worker":
             dead = ", ".join(child.name for child in self.children if child.given_up)
             self._notifier.status(f"degraded: {dead} left dead")

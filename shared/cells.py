@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import PurePath
 
+from shared.cgroups import ControlGroups
 from shared.config import Config
 
 MOST_CELLS = 256
@@ -34,10 +35,30 @@ USABLE = tuple(sorted(os.sched_getaffinity(0)))
 """CPUs that this process was given at its start, before it kept to some of them."""
 
 
-def total_workers(config: Config) -> int:
+def affordable_cpus(groups: ControlGroups, usable: int = len(USABLE)) -> int:
+    """Count the CPUs that this process can keep busy.
+
+    A worker beyond the quota of a control group would be stopped for a part of each period, and so
+    would all others.
+
+    Args:
+        groups: those of this process.
+        usable: CPUs that it was given.
+    """
+    quota = groups.cpus()
+    return usable if quota is None else max(1, min(usable, int(quota)))
+
+
+def total_workers(config: Config, cpus: int = len(USABLE)) -> int:
     """Workers of this machine: as configured, else one for each CPU that no gateway needs."""
     cells = config.TRANSPORT.cells
-    return config.WORKERS.count or max(cells, len(USABLE) - cells)
+    return config.WORKERS.count or max(cells, cpus - cells)
+
+
+def with_workers(config: Config, count: int) -> Config:
+    """Name the number of workers, so that every role goes by the same."""
+    workers = config.WORKERS.model_copy(update={"count": count})
+    return config.model_copy(update={"WORKERS": workers})
 
 
 def worker_count(config: Config) -> int:

@@ -45,7 +45,8 @@ class WorkersSection(Section):
     """Inference workers."""
 
     count: Count = 0
-    """Worker processes; 0 takes one per CPU but one, at least one."""
+    """Worker processes; 0 takes one per CPU but one, at least one. ``lunapass run`` counts no more
+    CPUs than the quota of its control group allows."""
     cpus: list[Count] = []
     """CPUs to pin the workers to, in turn; empty takes the last ones of the machine."""
     backend: str = "onnx"

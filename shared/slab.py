@@ -42,6 +42,12 @@ class SlotHead:
     height: int
 
 
+def slab_bytes(slots: int, pixels: int) -> tuple[int, int]:
+    """Return the bytes of a slot for frames of so many pixels, and those of the whole slab."""
+    slot = -(-(SLOT_HEAD + pixels * CHANNELS) // PAGE) * PAGE
+    return slot, PAGE + slots * slot
+
+
 class Slab:
     """A mapped slab; create it in the gateway, open it in a worker."""
 
@@ -70,8 +76,7 @@ class Slab:
             ResourceError: the memory cannot be reserved. Reserving first matters: writing to a
                 mapped page that the file system cannot back kills the process with SIGBUS.
         """
-        slot_bytes = -(-(SLOT_HEAD + pixels * CHANNELS) // PAGE) * PAGE
-        size = PAGE + slots * slot_bytes
+        slot_bytes, size = slab_bytes(slots, pixels)
         name = os.urandom(16).hex()
         try:
             descriptor = _make_locked(path)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from lunapass.commands.options import cells_option, config_option
+
+if TYPE_CHECKING:
+    from shared.cgroups import ControlGroups
+    from shared.config_source import ConfigSource
 
 
 @click.command(help="Run all roles under one supervisor.")
@@ -16,17 +22,37 @@ from lunapass.commands.options import cells_option, config_option
 def command(cells: int | None, config_path: Path | None) -> None:
     """Check the configuration, then supervise the roles until a signal."""
     from lunapass.supervisor import Supervisor, supervise
-    from shared.cells import total_workers
-    from shared.config_policy import sentence, weaknesses
+    from shared.cells import affordable_cpus, total_workers
+    from shared.cgroups import ControlGroups
     from shared.config_source import ConfigSource
     from shared.process import hide_memory
 
     hide_memory()
-    source = ConfigSource(config_path, cells)
-    for line in (*source.warnings, *weaknesses(source.config), sentence(source.config)):
+    source, groups = ConfigSource(config_path, cells), ControlGroups()
+    workers = total_workers(source.config, affordable_cpus(groups))
+    for line in _what_to_know(source, groups, workers):
         click.echo(f"lunapass: {line}", err=True)
 
     async def run() -> None:
-        await supervise(Supervisor(source, total_workers(source.config)))
+        await supervise(Supervisor(source, workers))
 
     asyncio.run(run())
+
+
+def _what_to_know(source: ConfigSource, groups: ControlGroups, workers: int) -> Iterator[str]:
+    """Yield what an operator should know before the roles start."""
+    from lunapass.memory_need import memory_limit, memory_need, memory_warning
+    from shared.cells import USABLE, affordable_cpus
+    from shared.config_policy import sentence, weaknesses
+
+    config = source.config
+    yield from source.warnings
+    yield from map(str, weaknesses(config))
+    yield sentence(config)
+    if affordable_cpus(groups) < len(USABLE):
+        yield (
+            f"{workers} workers; the CPU quota of this control group is {groups.cpus():.3g} of "
+            f"{len(USABLE)} CPUs"
+        )
+    if warning := memory_warning(memory_need(config, workers), memory_limit(groups)):
+        yield warning

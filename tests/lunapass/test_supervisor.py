@@ -15,7 +15,7 @@ import pytest
 from lunapass.roles import Child
 from lunapass.supervisor import Supervisor
 from shared.config_source import ConfigSource
-from shared.errors import ResourceError
+from shared.errors import ResourceError, StartupError
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
@@ -161,3 +161,53 @@ async def test_a_role_that_ends_while_it_is_found_still_is_no_end_of_its_watch(
     child.ready.set()
     child.heard = time.monotonic() - 1000
     supervisor._check_watchdog(child)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+async def test_a_role_that_a_signal_ends_is_reported_with_it(
+    supervisor: Supervisor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    number: signal.Signals,
+) -> None:
+    """Each time, and when it is given up."""
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", sleeping)
+    child = supervisor.children[0]
+    await supervisor._spawn(child)
+    watch = asyncio.create_task(supervisor._watch(child))
+    killed: set[int] = set()
+    while not child.given_up:
+        if child.process is not None and child.process.pid not in killed:
+            killed.add(child.process.pid)
+            child.process.send_signal(number)
+        await asyncio.sleep(0.01)
+    await watch
+    told = [record.getMessage() for record in caplog.records if child.name in record.getMessage()]
+    assert len(told) == len(killed) == 3
+    assert all(f"died (signal {number.name})" in line for line in told)
+    assert told[-1].endswith("and is left dead")
+    assert "could not start" not in caplog.text
+
+
+async def test_a_role_that_cannot_start_is_reported_with_its_status(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own message says why; one that a signal ended wrote none."""
+
+    async def dies(*_: Any, **__: Any) -> asyncio.subprocess.Process:
+        return await REAL("sh", "-c", "kill -BUS $$")
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", dies)
+    with pytest.raises(StartupError, match=r"could not start: died \(signal SIGBUS\)"):
+        await supervisor.start()
+
+
+async def test_the_number_of_workers_is_handed_to_every_role(tmp_path: Path) -> None:
+    """However it was counted, so that the gateway's slots and the workers fit each other."""
+    supervisor = make(tmp_path)
+    try:
+        assert supervisor._source.config.WORKERS.count == 0
+        assert supervisor._generation.config.WORKERS.count == 1
+    finally:
+        await supervisor.stop()
+        supervisor._notifier.close()

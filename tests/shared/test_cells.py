@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from shared.cells import of_cell, prefix, role_name, share, worker_count
+from shared.cells import (
+    affordable_cpus,
+    of_cell,
+    prefix,
+    role_name,
+    share,
+    total_workers,
+    with_workers,
+    worker_count,
+)
+from shared.cgroups import ControlGroups
 from shared.config import Config
 
 
@@ -39,3 +49,39 @@ def test_workers_are_counted_for_the_cell() -> None:
 def test_a_command_names_another_number_of_cells() -> None:
     """``--cells`` overrides the file."""
     assert of_cell(Config(), None, 3).TRANSPORT.cells == 3
+
+
+class Quota(ControlGroups):
+    """Control groups with a quota."""
+
+    def __init__(self, quota: float | None) -> None:
+        self._quota = quota
+
+    def cpus(self) -> float | None:
+        return self._quota
+
+
+@pytest.mark.parametrize(
+    ("quota", "usable", "cpus", "workers"),
+    [
+        (None, 64, 64, 63),
+        (4.0, 64, 4, 3),
+        (2.9, 64, 2, 1),
+        (1.0, 64, 1, 1),
+        (0.5, 64, 1, 1),
+        (8.0, 2, 2, 1),
+    ],
+)
+def test_a_quota_bounds_the_workers(
+    quota: float | None, usable: int, cpus: int, workers: int
+) -> None:
+    """A container with 4 of 64 CPUs runs 3 workers, not 63 that take turns; a set count stays."""
+    assert affordable_cpus(Quota(quota), usable) == cpus
+    assert total_workers(Config(), cpus) == workers
+    assert total_workers(with_workers(Config(), 5), cpus) == 5
+
+
+def test_every_role_goes_by_the_number_that_was_counted_once() -> None:
+    """A role may be kept to other CPUs than the process that counted."""
+    config = with_workers(Config(), 3)
+    assert worker_count(config) == 3

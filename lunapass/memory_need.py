@@ -1,0 +1,90 @@
+"""How much memory the roles of a configuration need, beside what the machine allows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.slots import slot_count
+from shared.cells import of_cell
+from shared.cgroups import ControlGroups
+from shared.config import Config
+from shared.slab import slab_bytes
+
+MEGABYTE = 1_000_000
+SUPERVISOR, GATEWAY, AGGREGATOR = 40, 60, 50
+"""Megabytes of a role's own memory at rest (private pages in smaps_rollup after some sessions)."""
+WORKER = {"onnx": 160, "oip": 90}
+OWN_WORKER = 90
+"""The same for a worker by its backend; of another backend's models nothing is known."""
+CODE = 120
+"""Megabytes of code and libraries that the roles share."""
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """Bytes that all roles of a machine need.
+
+    Attributes:
+        rest: with some sessions under way.
+        full: with the queues of side effects full as well.
+    """
+
+    rest: int
+    full: int
+
+
+def memory_need(config: Config, workers: int) -> MemoryNeed:
+    """Estimate the memory of the roles, the frame slabs among it.
+
+    Args:
+        config: that of the machine.
+        workers: workers of all cells together.
+    """
+    cells = config.TRANSPORT.cells
+    worker = WORKER.get(config.WORKERS.backend, OWN_WORKER)
+    roles = SUPERVISOR + CODE + cells * (GATEWAY + AGGREGATOR) + workers * worker
+    numbered = (of_cell(config, number) for number in range(cells))
+    slabs = sum(slab_bytes(slot_count(cell), config.LIMITS.framePixels)[1] for cell in numbered)
+    rest = roles * MEGABYTE + slabs
+    return MemoryNeed(rest, rest + cells * _queues(config))
+
+
+def _queues(config: Config) -> int:
+    """Most bytes that wait for the side effects of one cell."""
+    plugins = config.MIDDLEWARES.WS
+    sinks = sum(
+        plugin.isEnabled for plugin in (plugins.FileLogger, plugins.VideoRedis, plugins.Callbacks)
+    )
+    limits = config.LIMITS
+    return sinks * limits.effectBytes + (limits.unsettledBytes if sinks else 0)
+
+
+def memory_limit(
+    groups: ControlGroups, information: Path = Path("/proc/meminfo")
+) -> tuple[int, str]:
+    """Return the bytes that the roles can have, and what allows no more."""
+    found = re.search(r"^MemTotal: +(\d+) kB$", information.read_text(), re.MULTILINE)
+    machine = int(found[1]) * 1024 if found else 2**62
+    limit = groups.memory()
+    if limit is not None and limit < machine:
+        return limit, "the memory limit of this control group"
+    return machine, "the memory of this machine"
+
+
+def memory_warning(need: MemoryNeed, limit: tuple[int, str]) -> str | None:
+    """Write one line where the roles may not fit; None where they do."""
+    allowed, what = limit
+    if allowed >= need.full:
+        return None
+    queues = "" if need.full == need.rest else f", {_megabytes(need.full)} with full queues"
+    return (
+        f"the roles need about {_megabytes(need.rest)}{queues}; {what} is {_megabytes(allowed)}, "
+        "so that the kernel may kill one; allow more, or lower WORKERS.count, LIMITS.framePixels, "
+        "LIMITS.effectBytes or LIMITS.unsettledBytes"
+    )
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / MEGABYTE:,.0f} MB"
