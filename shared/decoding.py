@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from io import BytesIO
 
 import cv2
 import numpy as np
 import simplejpeg
 from numpy.typing import NDArray
+from PIL import Image as PillowImage
 
 from shared import intake, lenient_jpeg, png
 from shared.config import LimitsSection
@@ -16,8 +17,9 @@ from shared.estimation import Image
 from shared.intake import Header
 from shared.orientation import UPRIGHT, upright
 
-Samples = NDArray[Any]
-"""Samples of 8 or 16 bits, (height, width) grey or (height, width, 3 or 4) BGR and alpha."""
+TO_BGR = {1: cv2.COLOR_GRAY2BGR, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGR}
+WITH_ALPHA = (2, 4)
+"""Numbers of channels of which the last is alpha."""
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 """Else whoever sends damaged pictures writes lines of their choice into the log."""
@@ -55,7 +57,7 @@ def decode_into(target: Image, data: bytes, header: Header) -> None:
         stored: Image = np.empty((header.height, header.width, 3), np.uint8)
         _jpeg_into(data, stored)
     else:
-        stored = _opaque(data, header)
+        stored = _png(data) if header.format == "png" else _webp(data)
     decoded = upright(stored, header.orientation)
     if decoded.shape != target.shape:
         raise FrameError(f"the {header.format} frame is not of the size its header says")
@@ -80,28 +82,49 @@ def _jpeg_into(data: bytes, target: Image) -> None:
         raise FrameError("the JPEG frame is not of the size its header says")
 
 
-def _opaque(data: bytes, header: Header) -> Image:
-    """Decode PNG or WebP, whose sizes stand where ``shared.intake`` reads them and nowhere else.
+def _png(data: bytes) -> Image:
+    """Decode a PNG with Pillow: OpenCV's library writes a line to stderr for each damaged one.
 
     Raises:
-        FrameError: the picture is damaged, or a pixel is not opaque: what such a pixel shows
-            depends on the background.
+        FrameError: the picture is damaged or not opaque.
     """
-    clear_grey = png.transparent_grey(data) if header.format == "png" else None
-    data = png.plain(data) if header.format == "png" else data
     try:
-        image: Samples | None = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        with PillowImage.open(BytesIO(png.plain(data)), formats=("PNG",)) as picture:
+            samples = np.asarray(picture.convert("RGBA") if picture.mode == "P" else picture)
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow's own for damaged files
+        raise FrameError("the PNG frame is damaged") from error
+    if samples.dtype == np.bool_:
+        samples = samples * np.uint8(255)
+    samples = np.atleast_3d(samples)
+    if (clear := png.clear_samples(data)) is not None:
+        _require_opaque((samples == clear).all(axis=-1))
+    if samples.shape[2] in WITH_ALPHA:
+        _require_opaque(samples[..., -1] != 255)
+    if samples.shape[2] == 2:
+        samples = np.ascontiguousarray(samples[..., :1])
+    if samples.dtype == np.uint16:
+        samples = samples >> 8  # the more significant byte, as decoders take it of colours
+    return np.asarray(cv2.cvtColor(samples, TO_BGR[samples.shape[2]]), np.uint8)
+
+
+def _webp(data: bytes) -> Image:
+    """Decode a WebP, whose size stands where ``shared.webp`` reads it and nowhere else.
+
+    Raises:
+        FrameError: the picture is damaged or not opaque.
+    """
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise FrameError(f"the {header.format} frame is damaged") from error
+        raise FrameError("the WebP frame is damaged") from error
     if image is None:
-        raise FrameError(f"the {header.format} frame is damaged")
-    if image.ndim == 2:
-        transparent = image == clear_grey  # False alone where no grey is clear
-        image = np.dstack((image, image, image))
-    else:
-        transparent = image[..., 3:] != np.iinfo(image.dtype).max
-    if np.any(transparent):
-        raise FrameError("the frame has pixels that are not opaque", code="frame.transparent")
-    if image.dtype == np.uint16:
-        image = image >> 8  # the more significant byte, as other decoders take it
+        raise FrameError("the WebP frame is damaged")
+    if image.shape[2] in WITH_ALPHA:
+        _require_opaque(image[..., -1] != 255)
     return np.asarray(image[..., :3], np.uint8)
+
+
+def _require_opaque(transparent: NDArray[np.bool_]) -> None:
+    """Refuse a picture with a transparent pixel: what that shows depends on the background."""
+    if transparent.any():
+        raise FrameError("the frame has pixels that are not opaque", code="frame.transparent")

