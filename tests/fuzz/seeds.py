@@ -11,6 +11,8 @@ import numpy as np
 from shared.estimation import Box, Capabilities, Estimate, Liveness, Profile, Stage
 from shared.messages import Close, Done, Judge, Open, Ready, Verdict, encode
 from shared.protocol import Codec, Command
+from tests.support.formats import with_orientation
+from tests.support.jpeg_writer import write_jpeg
 from tests.support.judge import shot
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +45,12 @@ def good(target: str) -> Iterator[bytes]:
                 yield cv2.imencode(extension, picture)[1].tobytes()
             options = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
             yield cv2.imencode(".jpg", picture, options)[1].tobytes()
+            yield write_jpeg(picture, ((4, 2), (1, 1), (1, 1)))
+            yield write_jpeg(picture, ((1, 1), (1, 1), (1, 1)), 2, b"\0\0")
+            opaque = np.dstack((picture, np.full(picture.shape[:2], 255, np.uint8)))
+            for extension in (".jpg", ".png", ".webp"):
+                yield with_orientation(cv2.imencode(extension, picture)[1].tobytes(), 6)
+            yield cv2.imencode(".png", opaque)[1].tobytes()
         case "message":
             yield encode(Done(1, 2, 3, True, b"estimate"))
             yield encode(Ready("w", 1, 2, Capabilities(True, False, "x"), "slab"))

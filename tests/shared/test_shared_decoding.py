@@ -4,15 +4,41 @@ from __future__ import annotations
 
 import struct
 import zlib
+from io import BytesIO
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image as PillowImage
 
 from shared import intake, png
 from shared.config import LimitsSection
-from shared.decoding import decode_into
+from shared.decoding import decode, decode_into
 from shared.errors import FrameError
+from tests.support.formats import by_pillow, noise
+
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "4:4:4": ("RGB", {"subsampling": 0}),
+    "4:2:2": ("RGB", {"subsampling": 1}),
+    "4:2:0": ("RGB", {"subsampling": 2}),
+    "progressive": ("RGB", {"progressive": True}),
+    "restart markers": ("RGB", {"restart_marker_blocks": 3}),
+    "RGB": ("RGB", {"keep_rgb": True}),
+    "grey": ("L", {}),
+    "CMYK": ("CMYK", {}),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_jpeg_is_read_as_pillow_reads_it(name: str) -> None:
+    """Every kind that cameras and programs write; inks differ by rounding alone."""
+    mode, settings = KINDS[name]
+    file = BytesIO()
+    PillowImage.fromarray(noise(45, 70)).convert(mode).save(file, "JPEG", quality=90, **settings)
+    data = file.getvalue()
+    difference = decode(data, LimitsSection()).astype(int) - by_pillow(data)
+    assert np.abs(difference).max() <= (1 if mode == "CMYK" else 0)
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
