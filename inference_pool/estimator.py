@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
 
+from inference_pool.digest import pixel_digest
 from shared.checks import FAILURE, Rules, judge
 from shared.codes import Code
 from shared.digests import short_digest
@@ -129,6 +130,8 @@ class Estimator:
                 estimate.stage, estimate.errors = stage, errors
             if errors and not self._exhaustive:
                 break
+        if estimate.ok or estimate.reached_liveness:
+            estimate.pixels = pixel_digest(image)
         if self._describe if estimate.ok else self._describe_refused and _refused(estimate):
             self._descriptor(frame)
         self.face = frame.chosen

@@ -162,6 +162,8 @@ class Estimate:
         rules: digest of the thresholds and limits that judged the frame; empty where none did.
         models: digest of the models that measured it; empty where none did.
         rotation: degrees by which the picture was turned clockwise beyond what EXIF says.
+        pixels: digest of the frame's pixels; None where a check before liveness failed, so that
+            the many frames that fail cost no more.
     """
 
     width: Annotated[int, Meta(ge=0, le=100_000)]
@@ -183,6 +185,7 @@ class Estimate:
     rules: ShortDigest = ""
     models: ShortDigest = ""
     rotation: Rotation = 0
+    pixels: Annotated[bytes, Meta(min_length=16, max_length=16)] | None = None
 
     @property
     def ok(self) -> bool:

@@ -145,7 +145,7 @@ def _write_json(judged: Iterable[Judged]) -> int:
 def as_record(frame: Judged) -> dict[str, Any]:
     """Return a frame's measures as what JSON can hold."""
     record = asdict(frame.estimate)
-    del record["descriptor"]
+    del record["descriptor"], record["pixels"]
     record["stage"] = frame.estimate.stage.name.lower()
     record["errors"] = [{"code": int(code), "hint": hint(code)} for code in frame.estimate.errors]
     record["timings"] = {step: round(ms, 3) for step, ms in frame.estimate.timings.items()}

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from inference_pool.digest import pixel_digest
 from inference_pool.estimator import Estimator
 from shared.checks import Rules
 from shared.codes import Code
@@ -199,6 +200,22 @@ def test_exhaustive_run_without_a_face_asks_nothing_more() -> None:
     backend = RecordingBackend(faces=[])
     assert estimate(backend, exhaustive=True).errors == (Code.NO_FACE,)
     assert backend.calls == ["detect"]
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_every_frame_that_may_count_has_its_digest(profile: Profile) -> None:
+    """One that passed, or failed in its liveness, which AggregateLiveness counts."""
+    low = RecordingBackend(liveness_answer=Liveness(0.1, 1))
+    for backend in (RecordingBackend(), low, RecordingBackend(failing="liveness")):
+        assert estimate(backend, profile).pixels == pixel_digest(FRAME)
+    mute = RecordingBackend(failing="descriptor")
+    assert estimate(mute, profile, describe=True).pixels == pixel_digest(FRAME)
+
+
+@pytest.mark.parametrize("answers", [answers for answers, *_ in EARLY[:-1]])
+def test_a_frame_that_fails_early_costs_no_digest(answers: dict[str, Any]) -> None:
+    """Most frames fail; none of them is hashed."""
+    assert estimate(RecordingBackend(**answers)).pixels is None
 
 
 def test_every_step_that_ran_is_timed() -> None:

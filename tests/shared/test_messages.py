@@ -51,6 +51,7 @@ def test_an_estimate_survives() -> None:
         Stage.LIVENESS,
         (32,),
         face=Box(-1, 2, 3, 4),
+        pixels=bytes(range(16)),
         liveness=Liveness(0.1, 1.0),
         timings={"faces": 1.5},
     )
