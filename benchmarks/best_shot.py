@@ -19,17 +19,17 @@ from statistics import median
 
 import cv2
 import numpy as np
-import simplejpeg
 import uvloop
 
 from benchmarks import plumbing
+from benchmarks.driver import Shots
 from loadtest.portrait import astronaut
+from loadtest.sensor import Exposures
 from shared.estimation import Image
 from tests.support.service import ROOT, UNPACED, Service, running
 from tests.support.stamp import stamp
 
 SESSIONS = 4
-PICTURES = 20
 SETTINGS = f"""{UNPACED}
 [MIDDLEWARES.WS.Bestshot]
 isEnabled = 1
@@ -39,25 +39,22 @@ args.framesCount = 1000
 """
 """Sessions go on, whether frames pass or not: they ask for more frames than are sent."""
 FIRST = {"failing": 0, "passing": 20}
-"""Number from which the stamp backend's pictures are such."""
+"""Number with which the stamp backend's pictures are such."""
 COLUMNS = {"gateway_us": "gateway", "decoding_us": "its threads", "aggregator_us": "aggregator"}
 
 
-def camera_jpegs(background: Image, first: int, person: int) -> list[bytes]:
-    """Stamped pictures as a camera sends them."""
-    made = []
-    for number in range(first, first + PICTURES):
-        image = background.copy()
-        stamp(image, person, number)
-        made.append(simplejpeg.encode_jpeg(image, quality=85, colorspace="BGR"))
-    return made
+def camera_shots(background: Image, number: int, person: int) -> Shots:
+    """What takes stamped pictures as a camera does."""
+    image = background.copy()
+    stamp(image, person, number)
+    return [Exposures(image).shot]
 
 
 def measure(
     services: dict[str, Service],
     rounds: int,
     frames: int,
-    pictures: dict[str, Callable[..., list[bytes]]],
+    pictures: dict[str, Callable[..., Shots]],
 ) -> dict[tuple[str, str], list[dict[str, float]]]:
     """Measure each service with each kind of frames, in turn."""
     found: dict[tuple[str, str], list[dict[str, float]]] = {}
@@ -77,7 +74,7 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="another checkout")
     arguments = parser.parse_args()
     background = np.asarray(cv2.resize(astronaut(), (640, 480)), np.uint8)
-    pictures = {kind: partial(camera_jpegs, background, first) for kind, first in FIRST.items()}
+    pictures = {kind: partial(camera_shots, background, number) for kind, number in FIRST.items()}
     checkouts = {"this": ROOT}
     if arguments.against is not None:
         checkouts = {"other": arguments.against.resolve(), **checkouts}

@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 import uvloop
 
-from benchmarks.setting import passing_jpegs
+from benchmarks.setting import passing_shots
 from lunapass.client import Client
 from shared.protocol import Command
 from tests.support.service import ROOT, UNPACED, Service, free_port, running
@@ -67,7 +67,7 @@ def cpu_seconds(service: Service) -> dict[str, float]:
 
 async def measure(service: Service, seconds: float, sessions: int) -> Measured:
     """Load a service and count."""
-    pictures = passing_jpegs()
+    shots = passing_shots()
     latencies: list[float] = []
     spread: Counter[str] = Counter()
     end = time.monotonic() + seconds
@@ -78,7 +78,7 @@ async def measure(service: Service, seconds: float, sessions: int) -> Measured:
             for number in itertools.count():
                 if (sent := time.monotonic()) > end:
                     return
-                await client.send_frame(pictures[number % len(pictures)])
+                await client.send_frame(shots[number % len(shots)]())
                 answer = await client.receive()
                 if answer.command is Command.STATUS:
                     latencies.append(time.monotonic() - sent)

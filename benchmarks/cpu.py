@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks import plumbing
 from benchmarks.driver import saturate, to_service
-from benchmarks.setting import NEVER_DONE, WORKERS, on_other_cpus, passing_jpegs, service
+from benchmarks.setting import NEVER_DONE, WORKERS, on_other_cpus, passing_shots, service
 from tests.support.service import Service
 
 SESSIONS, FRAMES, SECONDS = 10, 300, 5.0
@@ -60,7 +60,7 @@ def run() -> dict[str, Any]:
         plumbed = mean_us(started)
     with service(NEVER_DONE) as started, on_other_cpus():
         before = worker_seconds(started)
-        uvloop.run(saturate(to_service(started.url), 2 * WORKERS, passing_jpegs(), SECONDS))
+        uvloop.run(saturate(to_service(started.url), 2 * WORKERS, passing_shots(), SECONDS))
         time.sleep(1.5)  # accounts come once a second
         stages = mean_us(started)["worker"]
         jobs = steps(started)["worker", "job"][1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -73,6 +73,8 @@ class Session:
 
 
 Connect = Callable[[AsyncExitStack], Awaitable[Line]]
+Shots = Sequence[Callable[[], bytes]]
+"""What takes frames: the service refuses a frame that it has seen before."""
 
 
 def to_service(url: str) -> Connect:
@@ -84,7 +86,7 @@ def to_service(url: str) -> Connect:
     return connect
 
 
-async def saturate(connect: Connect, lines: int, frames: list[bytes], seconds: float) -> Seen:
+async def saturate(connect: Connect, lines: int, shots: Shots, seconds: float) -> Seen:
     """Keep ``lines`` frames under way all the time."""
     seen = Seen()
     async with AsyncExitStack() as stack:
@@ -94,7 +96,7 @@ async def saturate(connect: Connect, lines: int, frames: list[bytes], seconds: f
 
         async def go_on(number: int, line: Line) -> None:
             while (now := time.perf_counter()) < end:
-                judged = await line.judge(frames[number % len(frames)])
+                judged = await line.judge(shots[number % len(shots)]())
                 number += 1
                 if warm <= now and time.perf_counter() < end:
                     _note(seen, judged, now)
@@ -117,7 +119,7 @@ def at_random(pace: float, seconds: float, seed: int) -> list[float]:
 
 
 async def on_schedule(
-    connect: Connect, lines: int, frames: list[bytes], dues: list[float], seconds: float
+    connect: Connect, lines: int, shots: Shots, dues: list[float], seconds: float
 ) -> Seen:
     """Send frames when they are due, on lines in turn, whatever comes back."""
     seen = Seen(seconds=seconds)
@@ -126,7 +128,7 @@ async def on_schedule(
         began = time.perf_counter()
 
         async def one(number: int, due: float) -> None:
-            judged = await clients[number % lines].judge(frames[number % len(frames)])
+            judged = await clients[number % lines].judge(shots[number % len(shots)]())
             if dues[number] >= WARM_SECONDS:
                 _note(seen, judged, due)
 

@@ -19,7 +19,7 @@ from benchmarks.setting import (
     WORKER_CPUS,
     WORKERS,
     on_other_cpus,
-    passing_jpegs,
+    passing_shots,
     service,
 )
 
@@ -42,7 +42,7 @@ def run() -> dict[str, Any]:
             alone = bare_fps()
             with on_other_cpus():
                 drive = saturate(
-                    to_service(started.url), LINES_PER_WORKER * WORKERS, passing_jpegs(), SECONDS
+                    to_service(started.url), LINES_PER_WORKER * WORKERS, passing_shots(), SECONDS
                 )
                 pairs.append((uvloop.run(drive).fps, alone))
     return {

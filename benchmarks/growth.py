@@ -17,6 +17,7 @@ import uvloop
 from benchmarks.driver import Seen, Session
 from benchmarks.plumbing import cpu
 from benchmarks.setting import on_other_cpus, service
+from loadtest.sensor import Exposures
 from lunapass.client import Client
 from tests.support.service import Service
 from tests.support.stamp import stamped_jpeg
@@ -34,12 +35,12 @@ def memory(service: Service) -> int:
 
 async def crowd(service: Service, size: int) -> dict[str, float]:
     """Connect a crowd, let each send a frame, then keep the common pace."""
-    frames = [stamped_jpeg(number % 1000, 1) for number in range(16)]
+    shots = [Exposures.of_file(stamped_jpeg(number, 1)).shot for number in range(16)]
     seen = Seen(seconds=SECONDS)
     async with AsyncExitStack() as stack:
         lines = [Session(await stack.enter_async_context(Client(service.url))) for _ in range(size)]
         for number, line in enumerate(lines):
-            await line.judge(frames[number % 16])
+            await line.judge(shots[number % 16]())
         before = {role: cpu(service.pids(role)[0]) for role in ROLES}
         began = time.perf_counter()
         under_way = []
@@ -47,7 +48,7 @@ async def crowd(service: Service, size: int) -> dict[str, float]:
             due = began + number / PACE
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             line = lines[number % size]
-            under_way.append(asyncio.create_task(_one(seen, line, frames[number % 16], due)))
+            under_way.append(asyncio.create_task(_one(seen, line, shots[number % 16](), due)))
         await asyncio.gather(*under_way)
         used = [cpu(service.pids(role)[0]).since(before[role]) for role in ROLES]
         plumbing = used[0].main_thread + used[1].main_thread + used[1].other_threads

@@ -19,7 +19,7 @@ from benchmarks.setting import (
     WORKER_CPUS,
     WORKERS,
     on_other_cpus,
-    passing_jpegs,
+    passing_shots,
     service,
 )
 
@@ -36,7 +36,7 @@ def run() -> dict[str, Any]:
             with on_other_cpus():
                 dues = evenly(pace * WORKERS, SECONDS)
                 drive = on_schedule(
-                    to_service(started.url), 4 * WORKERS, passing_jpegs(), dues, SECONDS
+                    to_service(started.url), 4 * WORKERS, passing_shots(), dues, SECONDS
                 )
                 seen = uvloop.run(drive)
             for name, share in (("p50", 0.5), ("p99", 0.99)):

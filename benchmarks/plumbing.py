@@ -19,6 +19,8 @@ from pathlib import Path
 import psutil
 import uvloop
 
+from benchmarks.driver import Shots
+from loadtest.sensor import Exposures
 from lunapass.client import Client
 from shared.protocol import Command
 from tests.support.service import Service, running
@@ -63,18 +65,18 @@ def _is_transport(pid: int, thread: int) -> bool:
         return False
 
 
-def failing(person: int) -> list[bytes]:
-    """Pictures that the stamp backend does not take for live."""
-    return [stamped_jpeg(person, number) for number in range(20)]
+def failing(person: int) -> Shots:
+    """What takes pictures that the stamp backend does not take for live."""
+    return [Exposures.of_file(stamped_jpeg(person, 1)).shot]
 
 
-async def send(service: Service, pictures: list[bytes], frames: int) -> int:
+async def send(service: Service, shots: Shots, frames: int) -> int:
     """Send frames, the next once the one before is answered; the number of judged ones."""
     judged = 0
     async with Client(service.url) as client:
         for number in range(frames):
             started = time.monotonic()
-            await client.send_frame(pictures[number % len(pictures)])
+            await client.send_frame(shots[number % len(shots)]())
             judged += (await client.receive()).command is Command.STATUS
             await asyncio.sleep(max(0.0, started + PAUSE - time.monotonic()))
     return judged
@@ -84,7 +86,7 @@ async def measure(
     service: Service,
     sessions: int,
     frames: int,
-    pictures: Callable[[int], list[bytes]] = failing,
+    shots_of: Callable[[int], Shots] = failing,
 ) -> dict[str, float]:
     """Microseconds of processor time for each judged frame.
 
@@ -92,10 +94,10 @@ async def measure(
         service: a running service.
         sessions: people at once.
         frames: frames of each.
-        pictures: gives those that a person shows in turn; the session must not end with them.
+        shots_of: gives what takes a person's frames, in turn; the session must not end with them.
     """
     pids = {role: service.pids(role)[0] for role in ("gateway", "aggregator")}
-    shown = [pictures(person) for person in range(sessions)]
+    shown = [shots_of(person) for person in range(sessions)]
     await send(service, shown[0], 20)
     before = {role: cpu(pid) for role, pid in pids.items()}
     started = time.monotonic()

@@ -6,7 +6,7 @@ import contextlib
 import io
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import simplejpeg
 from inference_pool.estimator import Estimator
 from inference_pool.models.store import ModelStore
 from loadtest.gallery import Gallery
+from loadtest.sensor import Exposures
 from shared.estimation import Image, Profile
 from tests.support.service import ROOT, Service, running
 
@@ -75,6 +76,12 @@ def passing_jpegs() -> list[bytes]:
         and look.left_eye_closed == look.blur == 0
         and look.brightness == look.distance == 1
     ]
+
+
+@cache
+def passing_shots() -> list[Callable[[], bytes]]:
+    """What takes such frames, each with noise of its own."""
+    return [Exposures.of_file(jpeg).shot for jpeg in passing_jpegs()]
 
 
 def passing_frames(estimator: Estimator) -> list[Image]:

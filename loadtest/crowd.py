@@ -25,7 +25,7 @@ from typing import Any
 
 import uvloop
 
-from loadtest.gallery import Gallery
+from loadtest.gallery import Gallery, Take
 from loadtest.kiosk import Kiosk
 from loadtest.plan import Plan
 from loadtest.tally import Tally
@@ -42,17 +42,15 @@ class Crowd:
 
     Args:
         plan: the whole run.
-        gallery: frames.
+        take: takes a frame of a person.
         index: number of this process; it plays every ``processes``-th kiosk.
         processes: number of client processes.
         start: monotonic time of the beginning.
     """
 
-    def __init__(
-        self, plan: Plan, gallery: Gallery, index: int, processes: int, start: float
-    ) -> None:
+    def __init__(self, plan: Plan, take: Take, index: int, processes: int, start: float) -> None:
         self._plan = plan
-        self._gallery = gallery
+        self._take = take
         self._index = index
         self._processes = processes
         self._start = start
@@ -109,7 +107,7 @@ class Crowd:
 
     def _kiosk(self, number: int) -> Kiosk:
         seed = hash((self._plan.seed, self._index, number))
-        return Kiosk(self._plan, self._gallery, lambda: self._tally, seed)
+        return Kiosk(self._plan, self._take, lambda: self._tally, seed)
 
     async def _open_kiosks(self) -> None:
         """Keep kiosk ``n`` open while the level is above ``n``."""
@@ -160,8 +158,8 @@ class Crowd:
         print(json.dumps(line), flush=True)
 
 
-async def _run(plan: Plan, frames: Gallery, index: int, processes: int, begin: float) -> None:
-    crowd = Crowd(plan, frames, index, processes, begin)
+async def _run(plan: Plan, take: Take, index: int, processes: int, begin: float) -> None:
+    crowd = Crowd(plan, take, index, processes, begin)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, crowd.stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     await crowd.run()
@@ -173,7 +171,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the crowd can hear it
     plan = Plan.loads(sys.stdin.readline())
     try:
-        frames = Gallery.load(Path(gallery))
+        take = Gallery.load(Path(gallery)).camera()
     except StartupError as error:
         sys.exit(f"lunapass: {error}")
     gc.collect()
@@ -183,7 +181,7 @@ def main() -> None:
     if start:  # else the run was called off
         begin = time.monotonic() + float(start) - time.time()
         with contextlib.suppress(BrokenPipeError):  # the parent has gone: so does this process
-            uvloop.run(_run(plan, frames, int(index), int(processes), begin))
+            uvloop.run(_run(plan, take, int(index), int(processes), begin))
 
 
 if __name__ == "__main__":

@@ -15,9 +15,12 @@ import msgspec
 import numpy as np
 
 from loadtest.look import Look
+from loadtest.sensor import Exposures
 from shared.errors import ResourceError
 
 Render = Callable[[Look], bytes]
+Take = Callable[[Look], bytes]
+"""Takes one frame of a person with a look."""
 
 VERSION = 1
 _DEGREES = range(4, 29, 4)
@@ -83,9 +86,22 @@ class Gallery:
 
     def nearest(self, look: Look) -> bytes:
         """Give the frame whose look is nearest to the wanted one."""
+        return self.frames[self.nearest_number(look)]
+
+    def nearest_number(self, look: Look) -> int:
+        """Give the number of that frame."""
         wanted = np.array(astuple(look), np.float32) / self._scale
         distances = ((self._table - wanted) ** 2).sum(axis=1)
-        return self.frames[int(distances.argmin())]
+        return int(distances.argmin())
+
+    def camera(self) -> Take:
+        """Make a camera: it takes frames nearest to a look, each with noise of its own.
+
+        Raises:
+            ResourceError: a frame cannot be decoded.
+        """
+        exposures = [Exposures.of_file(frame) for frame in self.frames]
+        return lambda look: exposures[self.nearest_number(look)].shot()
 
     def save(self, path: Path) -> None:
         """Write the gallery, so that a machine without models can play the crowd.

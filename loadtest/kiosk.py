@@ -17,7 +17,7 @@ from collections.abc import Callable
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
-from loadtest.gallery import Gallery
+from loadtest.gallery import Take
 from loadtest.look import Look
 from loadtest.plan import Plan
 from loadtest.script import Actor
@@ -47,7 +47,7 @@ class Kiosk:
 
     Args:
         plan: how people behave.
-        gallery: what they look like.
+        take: takes a frame of a person.
         tally: gives the tally of the current second.
         seed: fixes chance.
 
@@ -55,9 +55,9 @@ class Kiosk:
         present: a person is before it.
     """
 
-    def __init__(self, plan: Plan, gallery: Gallery, tally: Callable[[], Tally], seed: int) -> None:
+    def __init__(self, plan: Plan, take: Take, tally: Callable[[], Tally], seed: int) -> None:
         self._plan = plan
-        self._gallery = gallery
+        self._take = take
         self._tally = tally
         self._chance = random.Random(seed)  # noqa: S311  # behaviour, no secret
         self.present = False
@@ -244,7 +244,7 @@ class Kiosk:
                 due = max(time.monotonic(), allowed)
 
     async def _send_frame(self, client: Client, person: Person, due: float, now: float) -> None:
-        frame = self._gallery.nearest(self._look(person, now))
+        frame = self._take(self._look(person, now))
         person.sent += 1
         person.due[person.sent] = due
         tally = self._tally()

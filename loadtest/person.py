@@ -21,6 +21,7 @@ from loadtest.features import (
 from loadtest.head import Head, Solid
 from loadtest.look import Look
 from loadtest.portrait import Portrait
+from loadtest.sensor import with_noise
 from loadtest.warp import Patch, Points, Triangles, warp
 from shared.estimation import Image
 
@@ -49,6 +50,7 @@ class Person:
         self._head = Head(portrait.mesh * scale)
         self._source = self._head.rest[:, :2].astype(np.float32)
         self._centre = portrait.mesh[list(OVAL), :2].mean(axis=0) * scale
+        self._noise = np.random.default_rng()
 
     def render(self, look: Look) -> Image:
         """Draw one frame.
@@ -79,13 +81,14 @@ class Person:
         return _developed(frame, look)
 
     def render_jpeg(self, look: Look, quality: int = 85) -> bytes:
-        """Draw one frame and encode it.
+        """Take one frame as a camera does: with its sensor's noise, and encoded.
 
         Args:
             look: pose, expression and picture asked.
             quality: JPEG quality, 1..100.
         """
-        jpeg: bytes = simplejpeg.encode_jpeg(self.render(look), quality, "BGR", "420")
+        frame = with_noise(self.render(look), self._noise)
+        jpeg: bytes = simplejpeg.encode_jpeg(frame, quality, "BGR", "420")
         return jpeg
 
     def _seen(self, points: Solid | Points, look: Look) -> Points:

@@ -41,7 +41,7 @@ from benchmarks.driver import (
     saturate,
     to_service,
 )
-from benchmarks.setting import MODELS, NEVER_DONE, WORKERS, on_other_cpus, passing_jpegs, service
+from benchmarks.setting import MODELS, NEVER_DONE, WORKERS, on_other_cpus, passing_shots, service
 from benchmarks.versus.lines import HOST, http, websocket
 from tests.support.service import ROOT, free_port
 
@@ -138,13 +138,13 @@ async def _until_judging(contender: Contender, port: int, process: subprocess.Po
         TimeoutError: it does not judge, or has ended.
     """
     deadline = time.monotonic() + START_SECONDS
-    lines, frame = LINES_PER_WORKER * WORKERS, passing_jpegs()[0]
+    lines, shot = LINES_PER_WORKER * WORKERS, passing_shots()[0]
     while time.monotonic() < deadline and process.poll() is None:
         # Not there yet: refused, or cut off in the middle.
         with contextlib.suppress(OSError, EOFError, WebSocketException):
             async with asyncio.timeout(START_SECONDS), AsyncExitStack() as stack:
                 clients = [await contender.connect(port, stack) for _ in range(lines)]
-                if all(await asyncio.gather(*(line.judge(frame) for line in clients))):
+                if all(await asyncio.gather(*(line.judge(shot()) for line in clients))):
                     return
         await asyncio.sleep(0.3)
     raise TimeoutError(f"{contender.name} does not judge on {HOST}:{port}; see its log in {BUILD}")
@@ -159,7 +159,7 @@ def ours() -> Iterator[Connect]:
 
 def fastest(connect: Connect) -> Seen:
     """Drive as fast as it goes; the client stays off the processors of pinned workers."""
-    drive = saturate(connect, LINES_PER_WORKER * WORKERS, passing_jpegs(), SECONDS)
+    drive = saturate(connect, LINES_PER_WORKER * WORKERS, passing_shots(), SECONDS)
     with on_other_cpus():
         return uvloop.run(drive)
 
@@ -168,7 +168,7 @@ def paced(connect: Connect, dues: list[float]) -> Seen:
     """Drive on a schedule."""
     lines = 2 * LINES_PER_WORKER * WORKERS
     with on_other_cpus():
-        return uvloop.run(on_schedule(connect, lines, passing_jpegs(), dues, SECONDS))
+        return uvloop.run(on_schedule(connect, lines, passing_shots(), dues, SECONDS))
 
 
 def duels(

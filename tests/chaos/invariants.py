@@ -15,7 +15,8 @@ import jwt
 
 from tests.chaos.attempt import Attempt, SentFrame
 from tests.chaos.history import History
-from tests.support.stamp import OFFSET, PEOPLE, shown_jpeg, stamped_jpeg
+from tests.chaos.pictures import picture
+from tests.support.stamp import OFFSET, PEOPLE, shown_jpeg
 
 LIVE_FROM = 20
 """Numbers from here on are live for the stamp backend."""
@@ -138,14 +139,15 @@ def _accepted_rightly(
     claims = jwt.decode(token, key, algorithms=["HS256"], options={"verify_exp": False})
     candidates = [f for f in attempt.frames if f.status is not None and f.status.body["isOk"]]
     candidates += [frame for frame in uncertain if frame.number >= LIVE_FROM]
-    shots = {_shot(attempt.person % PEOPLE, frame.number) for frame in candidates}
+    shots = {_shot(attempt.person, frame) for frame in candidates}
     if (base64.b64decode(claims["bestshot"]), claims["bestshotSource"]["sha256"]) not in shots:
         yield "the best shot is not, byte for byte, that of an accepted frame of this session"
 
 
-def _shot(person: int, number: int) -> tuple[bytes, str]:
+def _shot(person: int, frame: SentFrame) -> tuple[bytes, str]:
     """Picture and digest of the source that a token without faults has for a frame."""
-    return shown_jpeg(person, number), hashlib.sha256(stamped_jpeg(person, number)).hexdigest()
+    sent = picture(person, frame.number, frame.seq)
+    return shown_jpeg(sent), hashlib.sha256(sent).hexdigest()
 
 
 INVARIANTS: tuple[Invariant, ...] = (one_answer, one_verdict, own_frames, same_verdict)

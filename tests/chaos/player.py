@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidHandshake, WebSocketException
 from lunapass.client import Answer, Client
 from shared.protocol import Command
 from tests.chaos.history import History, Kind
-from tests.support.stamp import PEOPLE, stamped_jpeg
+from tests.chaos.pictures import picture
 
 RETRY_SECONDS = 0.2
 CONNECT_SECONDS = 12.0
@@ -172,7 +172,7 @@ class Player:
             self.index += 1
             self.seq += 1
             self.answered.clear()
-            data = stamped_jpeg(self.person % PEOPLE, number)
+            data = picture(self.person, number, self.seq)
             self._record(Kind.SENT, self.seq, number)
             await client.send_frame(data)
             if self.chance.random() < self.script.cut:

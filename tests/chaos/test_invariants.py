@@ -13,7 +13,8 @@ import pytest
 from tests.chaos.attempt import Attempt
 from tests.chaos.history import Event, History, Kind
 from tests.chaos.invariants import Terms, check
-from tests.support.stamp import OFFSET, shown_jpeg, stamped_jpeg
+from tests.chaos.pictures import picture
+from tests.support.stamp import OFFSET, shown_jpeg
 
 KEY = "k" * 32
 TERMS = Terms(deadline=5, grace=2, stopped=(), attempts=3, key=KEY, until=100)
@@ -28,15 +29,15 @@ def status(number: int, *, person: int = 1, errors: list[int] | None = None) -> 
 
 def token(person: int = 1, number: int = 25, source: int = 25) -> dict[str, object]:
     claims = {
-        "bestshot": base64.b64encode(shown_jpeg(person, number)).decode(),
-        "bestshotSource": {"sha256": hashlib.sha256(stamped_jpeg(person, source)).hexdigest()},
+        "bestshot": base64.b64encode(shown_jpeg(picture(person, number, 2))).decode(),
+        "bestshotSource": {"sha256": hashlib.sha256(picture(person, source, 2)).hexdigest()},
     }
     return {"isOk": True, "jwt": jwt.encode(claims, KEY), "errors": []}
 
 
 def as_sent() -> dict[str, object]:
     """A token that shows what the client sent."""
-    sent = stamped_jpeg(1, 25)
+    sent = picture(1, 25, 2)
     claims = {
         "bestshot": base64.b64encode(sent).decode(),
         "bestshotSource": {"sha256": hashlib.sha256(sent).hexdigest()},

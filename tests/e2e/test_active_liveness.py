@@ -52,16 +52,14 @@ def service(models_directory: Path) -> Iterator[Service]:
 
 async def play(service: Service, person: Person, *, obeys: bool) -> tuple[list[int], Any]:
     """Show the person to the service; the prompts in turn, and the body of RESULT."""
-    actor, still = Actor(3), person.render_jpeg(Look())
+    actor = Actor(3)
     prompts: list[int] = []
     async with Client(service.url) as client:
         began = time.monotonic()
         while True:
             now = time.monotonic()
-            frame = still
-            if obeys:
-                frame = await asyncio.to_thread(person.render_jpeg, actor.look(now - began))
-            await client.send_frame(frame)
+            look = actor.look(now - began) if obeys else Look()
+            await client.send_frame(await asyncio.to_thread(person.render_jpeg, look))
             status = await client.receive()
             assert status.command is Command.STATUS
             for code in set(status.body["errors"]) & PROMPTS:

@@ -58,7 +58,7 @@ async def test_a_bad_frame_is_answered_with_code_1(service: Service, name: str) 
         assert answer.command is Command.STATUS
         assert answer.body["errors"] == [1]
         assert answer.seq == 1
-        await client.send_frame(GOOD)
+        await client.send_frame(stamped_jpeg(1, 30))
         assert (await client.receive()).body["isOk"]
 
 

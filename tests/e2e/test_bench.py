@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from benchmarks.plumbing import cpu
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
 
-FRAMES = [stamped_jpeg(1, number) for number in range(8)]
+SHOTS = [partial(stamped_jpeg, 1, number) for number in range(8)]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def service() -> Iterator[Service]:
 
 async def test_a_schedule_is_kept(service: Service) -> None:
     """Every frame is judged, and none but those that warm up is left out."""
-    seen = await on_schedule(to_service(service.url), 4, FRAMES, evenly(50, 2), seconds=2)
+    seen = await on_schedule(to_service(service.url), 4, SHOTS, evenly(50, 2), seconds=2)
     assert seen.lost == 0
     assert len(seen.milliseconds) == 75
     assert seen.percentile(0.5) <= seen.percentile(0.99)
@@ -44,8 +45,8 @@ def test_random_arrivals_have_the_pace_and_are_the_same_for_all() -> None:
 
 async def test_saturation_goes_faster_than_a_slow_schedule(service: Service) -> None:
     """Its lines never wait for anything but answers, so they outdo twice a slow schedule."""
-    slow = await on_schedule(to_service(service.url), 4, FRAMES, evenly(5, 2), seconds=2)
-    seen = await saturate(to_service(service.url), 4, FRAMES, seconds=2)
+    slow = await on_schedule(to_service(service.url), 4, SHOTS, evenly(5, 2), seconds=2)
+    seen = await saturate(to_service(service.url), 4, SHOTS, seconds=2)
     assert seen.fps > 2 * slow.fps
     assert seen.lost == 0
 
@@ -62,7 +63,7 @@ def test_lost_frames_are_late() -> None:
 
 async def test_processor_time_is_told_by_step(service: Service) -> None:
     """All steps that the tables name are there."""
-    await saturate(to_service(service.url), 4, FRAMES, seconds=1.5)
+    await saturate(to_service(service.url), 4, SHOTS, seconds=1.5)
     means = mean_us(service)
     for role, steps in WORK_STEPS.items():
         assert all(means[role][step] > 0 for step in steps), role

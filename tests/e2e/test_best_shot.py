@@ -9,7 +9,7 @@ import io
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from shared.estimation import Image
 from shared.protocol import Command
 from shared.session_log import folders, read_session
 from tests.support import pictures
+from tests.support.pictures import another_shot
 from tests.support.redis_server import running_redis
 from tests.support.service import KEY, Service, running
 from tests.support.stamp import OFFSET, shown_jpeg, stamped_jpeg
@@ -59,17 +60,24 @@ def encoded(image: Image, kind: str, *settings: int) -> bytes:
     return bytes(cv2.imencode(f".{kind}", image, settings)[1])
 
 
-async def session(service: Service, sent: bytes) -> tuple[str, Answer | None]:
-    """Send one picture until there is a verdict, or until it has been refused often enough."""
+async def session(
+    service: Service, encode: Callable[[Image], bytes], image: Image
+) -> tuple[str, bytes, Answer | None]:
+    """Send shots of a picture until there is a verdict, or they have been refused often enough.
+
+    Returns:
+        The session's id; the first frame, which is the best shot; RESULT, where there is one.
+    """
+    frames = [encode(another_shot(image)) for _ in range(NEEDED)]
     async with Client(service.url) as client:
-        for _ in range(NEEDED):
-            await client.send_frame(sent)
+        for frame in frames:
+            await client.send_frame(frame)
             await client.receive()
         try:
             async with asyncio.timeout(1.0):
-                return client.session_id, await client.receive()
+                return client.session_id, frames[0], await client.receive()
         except TimeoutError:
-            return client.session_id, None
+            return client.session_id, frames[0], None
 
 
 def claims_of(result: Answer | None) -> dict[str, Any]:
@@ -95,10 +103,10 @@ def difference(one: Image, other: Image) -> float:
 
 PERSON = 5
 JUDGED = stamped(PERSON)
-FORMATS: dict[str, bytes] = {
-    "jpeg": stamped_jpeg(PERSON, LIVE),
-    "png": encoded(JUDGED, "png"),
-    "webp": encoded(JUDGED, "webp", cv2.IMWRITE_WEBP_QUALITY, 101),
+FORMATS: dict[str, tuple[int, ...]] = {
+    "jpeg": (),
+    "png": (),
+    "webp": (cv2.IMWRITE_WEBP_QUALITY, 101),
 }
 
 
@@ -107,8 +115,9 @@ async def test_the_token_shows_the_judged_picture_and_names_what_was_sent(
     service: Service, kind: str
 ) -> None:
     """A JPEG in the token, whatever was sent; FileLogger keeps that, by the same digest."""
-    sent = FORMATS[kind]
-    identity, result = await session(service, sent)
+    identity, sent, result = await session(
+        service, lambda image: encoded(image, kind, *FORMATS[kind]), JUDGED
+    )
     claims = claims_of(result)
     token = base64.b64decode(claims["bestshot"])
     assert intake.read(token) == intake.Header("jpeg", 640, 480)
@@ -148,23 +157,22 @@ async def test_alpha_never_paints_another_person_into_the_token(
     Such a file is refused: what it shows depends on who looks at it.
     """
     colours, alpha = pictures.with_alpha(JUDGED, PAINTED)
-    sent = encoded(np.dstack([colours, alpha]), kind, *lossless(kind))
+
+    def transparent(shot: Image) -> bytes:
+        return encoded(np.dstack([shot, alpha]), kind, *FORMATS[kind])
+
+    sent = transparent(colours)
     painted = pictures.over_white(colours, alpha)
     assert difference(as_browsers_show(sent), painted) < 1
     assert difference(painted, colours) > 20
-    _, result = await session(service, sent)
+    _, _, result = await session(service, transparent, colours)
     assert result is None
-
-
-def lossless(kind: str) -> tuple[int, ...]:
-    return (cv2.IMWRITE_WEBP_QUALITY, 101) if kind == "webp" else ()
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
 async def test_a_turned_picture_is_upright_in_the_token(service: Service, orientation: int) -> None:
     """As it was judged, with no EXIF that a decoder could follow or leave out."""
-    sent = pictures.jpeg(JUDGED, orientation)
-    _, result = await session(service, sent)
+    _, _, result = await session(service, lambda shot: pictures.jpeg(shot, orientation), JUDGED)
     claims = claims_of(result)
     token = base64.b64decode(claims["bestshot"])
     assert b"Exif" not in token
@@ -178,9 +186,10 @@ NUMBERS = [LIVE + number for number in range(NEEDED)]
 @pytest.mark.parametrize("role", ["aggregator", "gateway"])
 async def test_a_death_changes_no_byte_of_the_best_shot(service: Service, role: str) -> None:
     """It is encoded once and carried: after the death of any role the token has the same JPEG."""
+    first = stamped_jpeg(PERSON, NUMBERS[0])
     async with Client(service.url) as client:
-        for number in NUMBERS[:-1]:
-            await client.send_frame(stamped_jpeg(PERSON, number))
+        for frame in [first, *(stamped_jpeg(PERSON, number) for number in NUMBERS[1:-1])]:
+            await client.send_frame(frame)
             assert (await client.receive()).body["errors"] == [37]
         session_id, token = client.session_id, client.resume_token
         os.kill(service.pids(role)[0], signal.SIGKILL)
@@ -194,7 +203,7 @@ async def test_a_death_changes_no_byte_of_the_best_shot(service: Service, role: 
             await again.send_frame(stamped_jpeg(PERSON, NUMBERS[-1]))
             assert (await again.receive()).body["isOk"]
             result = await again.receive()
-    check_best_shot(result)
+    check_best_shot(result, first)
 
 
 async def test_another_machine_gives_the_same_best_shot() -> None:
@@ -202,21 +211,21 @@ async def test_another_machine_gives_the_same_best_shot() -> None:
     with running_redis() as redis:
         settings = SETTINGS + f'[SESSION_STORE]\nconnectionString = "{redis.url}"\n'
         with running(settings, workers=1) as first, running(settings, workers=1) as second:
+            sent = [stamped_jpeg(PERSON, number) for number in NUMBERS[:-1]]
             async with Client(first.url) as client:
-                for number in NUMBERS[:-1]:
-                    await client.send_frame(stamped_jpeg(PERSON, number))
+                for frame in sent:
+                    await client.send_frame(frame)
                     assert (await client.receive()).body["errors"] == [37]
                 session_id, token = client.session_id, client.resume_token
                 await asyncio.sleep(0.5)  # it is written a moment after the answer
             async with Client(second.url, session_id=session_id, resume_token=token) as again:
                 await again.send_frame(stamped_jpeg(PERSON, NUMBERS[-1]))
                 assert (await again.receive()).body["isOk"]
-                check_best_shot(await again.receive())
+                check_best_shot(await again.receive(), sent[0])
 
 
-def check_best_shot(result: Answer) -> None:
+def check_best_shot(result: Answer, sent: bytes) -> None:
     """The first frame's, byte for byte as a session without faults has it."""
     claims = claims_of(result)
-    assert base64.b64decode(claims["bestshot"]) == shown_jpeg(PERSON, NUMBERS[0])
-    sent = stamped_jpeg(PERSON, NUMBERS[0])
+    assert base64.b64decode(claims["bestshot"]) == shown_jpeg(sent)
     assert claims["bestshotSource"]["sha256"] == hashlib.sha256(sent).hexdigest()

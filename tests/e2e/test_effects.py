@@ -121,8 +121,8 @@ args.spoolBytes = {spool}
                     await asyncio.sleep(0.8)
                 await asyncio.to_thread(redis.start)
             sent = await asyncio.gather(*playing)
-            for person, judged in zip(people, sent, strict=True):
-                judged[-1] = shown_jpeg(person, 200)  # the one that passed, as it was judged
+            for judged in sent:
+                judged[-1] = shown_jpeg(judged[-1])  # the one that passed, as it was judged
             with redis.client() as client:
                 found = await asyncio.to_thread(videos, client, 20)
             dropped = service.metric(DROPPED)

@@ -87,13 +87,14 @@ async def test_a_killed_aggregator_is_fed_again(service: Service) -> None:
 async def test_a_frame_that_kills_workers_is_answered(service: Service) -> None:
     """Two workers die of one frame: it gets code 2 and is kept; the next frame works."""
     async with Client(service.url) as client:
-        await client.send_frame(stamped_jpeg(DIE, 1))
+        deadly = stamped_jpeg(DIE, 1)
+        await client.send_frame(deadly)
         poisoned = await client.receive()
         assert poisoned.body["errors"] == [2]
         await asyncio.to_thread(service.wait_ready)
         # It is written in a thread and may come after the answer, not after two workers' return.
         kept = service.directory / "run" / "quarantine" / f"{client.session_id}-1"
-        assert kept.read_bytes() == stamped_jpeg(DIE, 1)
+        assert kept.read_bytes() == deadly
         await client.send_frame(stamped_jpeg(7, 30))
         following = await client.receive()
         assert following.body["isOk"]

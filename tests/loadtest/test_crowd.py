@@ -48,7 +48,7 @@ async def test_time_between_people_is_no_failure(
     """At the end nobody stands before the kiosks; the run does not wait for the next person."""
     async with service(accept) as url:
         plan = Plan(url, Profile("soak", 3, 2.0, warm=0.1), think=600, prepare=0, fps=20)
-        crowd = Crowd(plan, gallery, 0, 1, time.monotonic())
+        crowd = Crowd(plan, gallery.nearest, 0, 1, time.monotonic())
         await asyncio.wait_for(crowd.run(), module.LAST_WORDS)
     tally = told(capsys)
     assert tally.counts["accepted"] == tally.counts["begun"] == 3
@@ -67,7 +67,7 @@ async def test_who_never_hears_a_last_word_has_failed(
     monkeypatch.setattr(module, "LAST_WORDS", 0.3)
     async with service(be_silent) as url:
         plan = Plan(url, Profile("soak", 10, 0.6, warm=0.0), arrivals=arrivals, prepare=0)
-        await Crowd(plan, gallery, 0, 1, time.monotonic()).run()
+        await Crowd(plan, gallery.nearest, 0, 1, time.monotonic()).run()
     tally = told(capsys)
     assert tally.counts["begun"] == ended(tally) > 0
     assert set(tally.failed) == {"no last word"}
@@ -86,7 +86,7 @@ async def test_a_crowd_that_is_stopped_says_good_bye(
 
     async with service(greet) as url:
         plan = Plan(url, Profile("soak", 5, 3600, warm=0.0), arrivals=arrivals, prepare=0)
-        crowd = Crowd(plan, gallery, 0, 1, time.monotonic())
+        crowd = Crowd(plan, gallery.nearest, 0, 1, time.monotonic())
         running = asyncio.create_task(crowd.run())
         await asyncio.wait_for(arrived.wait(), 60)
         crowd.stop()
@@ -107,6 +107,6 @@ async def test_a_crowd_that_nobody_listens_to_ends(
     monkeypatch.setattr("builtins.print", broken)
     async with service(accept) as url:
         plan = Plan(url, Profile("soak", 2, 3600), prepare=0)
-        crowd = Crowd(plan, gallery, 0, 1, time.monotonic())
+        crowd = Crowd(plan, gallery.nearest, 0, 1, time.monotonic())
         with pytest.raises(BrokenPipeError):
             await asyncio.wait_for(crowd.run(), 60)

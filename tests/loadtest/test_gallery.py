@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import simplejpeg
 
 from loadtest.gallery import Gallery, looks, of_pictures
 from loadtest.look import Look
 from shared.errors import ResourceError
+from tests.support.stamp import read_stamp, stamped_jpeg
 
 
 def named() -> Gallery:
@@ -48,6 +50,16 @@ def test_a_file_keeps_it(tmp_path: Path) -> None:
     gallery.save(tmp_path / "folder" / "gallery")
     again = Gallery.load(tmp_path / "folder" / "gallery")
     assert (again.looks, again.frames) == (gallery.looks, gallery.frames)
+
+
+def test_its_camera_shows_the_nearest_look_with_noise_of_its_own() -> None:
+    """Each frame is another one."""
+    numbers = {look: number for number, look in enumerate(looks(), 1)}
+    camera = Gallery.render(lambda look: stamped_jpeg(1, numbers[look])).camera()
+    shots = {camera(Look(yaw=27.5)) for _ in range(20)}
+    assert len(shots) == 20
+    shown = {read_stamp(simplejpeg.decode_jpeg(shot, "BGR")) for shot in shots}
+    assert shown == {(1, numbers[Look(yaw=28)])}
 
 
 @pytest.mark.parametrize("content", [b"", b"not packed", b"\x93\x01\x90\x90", b"\x93\x09\x90\x90"])

@@ -37,7 +37,7 @@ async def attend(url: str, gallery: Gallery, **how: Any) -> Tally:
     """Let one person try."""
     tally = Tally()
     plan = Plan(url, **{"fps": 0.0, "prepare": 0.0, **how})
-    kiosk = Kiosk(plan, gallery, lambda: tally, seed=1)
+    kiosk = Kiosk(plan, gallery.nearest, lambda: tally, seed=1)
     await asyncio.wait_for(kiosk.attend(asyncio.get_running_loop().time(), lambda: True), 20)
     return tally
 
@@ -334,7 +334,7 @@ async def test_who_is_called_off_has_had_no_last_word(gallery: Gallery) -> None:
 
     tally = Tally()
     async with service(script) as url:
-        kiosk = Kiosk(Plan(url, prepare=0.0), gallery, lambda: tally, seed=1)
+        kiosk = Kiosk(Plan(url, prepare=0.0), gallery.nearest, lambda: tally, seed=1)
         visit = asyncio.create_task(kiosk.attend(0.0, lambda: True))
         await asyncio.wait_for(came.wait(), 10)
         assert kiosk.present
@@ -361,6 +361,6 @@ async def test_reasons_of_the_host_are_bounded(gallery: Gallery) -> None:
 async def test_a_kiosk_rests_after_a_failure(gallery: Gallery) -> None:
     """Without time between people too; else a host that is away is stormed."""
     tally, ended = Tally(), asyncio.get_running_loop().time() + 0.5
-    kiosk = Kiosk(Plan("ws://127.0.0.1:9/ws", think=0.0), gallery, lambda: tally, seed=1)
+    kiosk = Kiosk(Plan("ws://127.0.0.1:9/ws", think=0.0), gallery.nearest, lambda: tally, seed=1)
     await kiosk.stay(lambda: asyncio.get_running_loop().time() < ended)
     assert tally.failed.total() == 1

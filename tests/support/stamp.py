@@ -6,6 +6,7 @@ A frame mixed up anywhere between client and worker shows as a wrong box in the 
 from __future__ import annotations
 
 import os
+import random
 import time
 from dataclasses import dataclass
 
@@ -39,10 +40,19 @@ PEOPLE = 400
 """Person numbers whose face box lies within a frame of 640x480."""
 
 
-def stamped_jpeg(person: int, number: int, width: int = 640, height: int = 480) -> bytes:
-    """A picture with two 16-bit numbers as black and white blocks."""
+def stamped_jpeg(
+    person: int, number: int, width: int = 640, height: int = 480, *, shot: int | None = None
+) -> bytes:
+    """A picture with two 16-bit numbers as black and white blocks.
+
+    Below them is noise, as from a sensor: no two calls give the same pixels, but those that name
+    the same shot.
+    """
     image = np.full((height, width, 3), 127, np.uint8)
     stamp(image, person, number)
+    band = image[3 * BLOCK : 4 * BLOCK, :, :1]
+    noise = random.Random(shot).randbytes(band.size)  # no secret
+    image[3 * BLOCK : 4 * BLOCK] = np.frombuffer(noise, np.uint8).reshape(band.shape)
     data: bytes = simplejpeg.encode_jpeg(image, quality=85, colorspace="BGR")
     return data
 
@@ -55,9 +65,9 @@ def stamp(image: Image, person: int, number: int) -> None:
             image[row * BLOCK : (row + 1) * BLOCK, bit * BLOCK : (bit + 1) * BLOCK] = shade
 
 
-def shown_jpeg(person: int, number: int) -> bytes:
+def shown_jpeg(sent: bytes) -> bytes:
     """What verdicts and videos show of a stamped picture that passed: its pixels at quality 95."""
-    pixels = simplejpeg.decode_jpeg(stamped_jpeg(person, number), "BGR")
+    pixels = simplejpeg.decode_jpeg(sent, "BGR")
     data: bytes = simplejpeg.encode_jpeg(
         pixels, quality=95, colorspace="BGR", colorsubsampling="444"
     )

@@ -51,9 +51,10 @@ def test_every_codec_keeps_frames_and_times(tmp_path: Path, codec: str, name: st
 @pytest.mark.parametrize("codec", ["H265", "H264", "VP9"])
 def test_a_second_run_makes_the_same_files(tmp_path: Path, codec: str) -> None:
     """Byte for byte, video and side file."""
-    first = made(tmp_path, session_frames(12), codec=codec, overlay=True)
+    frames = session_frames(12)
+    first = made(tmp_path, frames, codec=codec, overlay=True)
     before = first.video.read_bytes(), first.side_file.read_bytes()
-    second = made(tmp_path, session_frames(12), codec=codec, overlay=True)
+    second = made(tmp_path, frames, codec=codec, overlay=True)
     assert (second.video.read_bytes(), second.side_file.read_bytes()) == before
     assert second == first
 
