@@ -62,6 +62,8 @@ class Code(IntEnum):
     OTHER_PERSON = 69
     VIRTUAL_CAMERA = 70
     PLUGIN_FAILED = 71
+    REPEATED_FRAME = 72
+    TOO_MANY_REFUSALS = 73
 
 
 PROMPTS = frozenset(range(Code.OPEN_EYES, Code.ASK_CHIN_DOWN + 1))
@@ -119,6 +121,8 @@ HINTS: dict[int, str] = {
     Code.OTHER_PERSON: "Another person is in front of the camera",
     Code.VIRTUAL_CAMERA: "This camera cannot be used",
     Code.PLUGIN_FAILED: "The check has ended because of a fault",
+    Code.REPEATED_FRAME: "Hold on, waiting for a new picture",
+    Code.TOO_MANY_REFUSALS: "The check has ended after too many pictures that did not pass",
 }
 """English hint for each code; what a person can act on comes first in a frame's codes."""
 

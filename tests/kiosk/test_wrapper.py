@@ -18,6 +18,7 @@ from tests.support.stamp import stamped_jpeg
 
 PAGE = Path(__file__).with_name("wrapper")
 LIVE = 30
+REPEATED = 72
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +105,8 @@ def test_operator_mode_is_not_mirrored(page: Any, service: Service) -> None:
 def test_no_more_frames_are_open_than_allowed(page: Any, service: Service) -> None:
     """However short the interval, the service never has to drop a frame for a newer one."""
     begin(page, service, requestInterval=1)
-    statuses(page, 30)
+    seen = statuses(page, 30)
+    assert not [status for status in seen if REPEATED in status["errors"]]
     dropped = service.get("/statistics").json()["frames"]["dropped"]
     assert dropped.get("replaced", 0) == 0
 

@@ -33,6 +33,12 @@ test("every hint has words, and the page's English is the library's", async () =
   assert.deepEqual(hints, WORDS);
 });
 
+test("every code that ends a session has words of its own", async () => {
+  const { failures } = await read("en.json");
+  const codes = ["40", "60", "69", "70", "71", "72", "73"];
+  assert.deepEqual(Object.keys(failures).filter((code) => code !== "other"), codes);
+});
+
 test("the page offers exactly the languages there are", async () => {
   const html = await readFile(new URL("../index.html", folder), "utf8");
   const offered = [...html.matchAll(/<option value="(\w+)"/g)].map(([, name]) => `${name}.json`);

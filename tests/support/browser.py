@@ -67,7 +67,8 @@ def browsing(camera: FakeCamera | None, *, permission: str = ALLOW) -> Iterator[
             "--use-fake-device-for-media-stream",
             f"--use-file-for-fake-video-capture={camera.path}",
         ]
-    with _playwright() as playwright:
+    camera_on = contextlib.nullcontext() if camera is None else camera.on()
+    with _playwright() as playwright, camera_on:
         browser = playwright.chromium.launch(executable_path=path, args=flags)
         try:
             yield browser

@@ -3,14 +3,25 @@
 Chromium plays a file in place of a camera (``--use-file-for-fake-video-capture``) and maps it into
 memory, so a picture that is written over the old one is what the browser sees next. For that each
 picture has the same length: the JPEG standard allows fill bytes before a marker.
+
+While the camera is on, it takes the picture again and again, each time with noise as a sensor does:
+the service refuses a frame that it has seen before, and the library does not send one twice.
 """
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+
+from loadtest.sensor import Exposures
 
 BYTES = 200_000
 END = b"\xff\xd9"
+QUALITY = 90
+SECONDS = 1 / 15
+"""Between two pictures."""
 
 
 class FakeCamera:
@@ -23,12 +34,34 @@ class FakeCamera:
 
     def __init__(self, path: Path, jpeg: bytes) -> None:
         self.path = path
-        path.write_bytes(padded(jpeg))
+        self._exposures = Exposures.of_file(jpeg, QUALITY)
+        path.write_bytes(padded(self._exposures.shot()))
 
     def show(self, jpeg: bytes) -> None:
         """Show a picture from now on."""
+        self._exposures = Exposures.of_file(jpeg, QUALITY)
+        self._take()
+
+    @contextlib.contextmanager
+    def on(self) -> Iterator[None]:
+        """Take pictures until the block ends."""
+        off = threading.Event()
+
+        def take_on() -> None:
+            while not off.wait(SECONDS):
+                self._take()
+
+        taking = threading.Thread(target=take_on)
+        taking.start()
+        try:
+            yield
+        finally:
+            off.set()
+            taking.join()
+
+    def _take(self) -> None:
         with self.path.open("r+b") as file:
-            file.write(padded(jpeg))
+            file.write(padded(self._exposures.shot()))
 
 
 def padded(jpeg: bytes) -> bytes:

@@ -91,7 +91,7 @@ export class Check {
       return;
     }
     const picture = await shutter.take(video, zoom(), link.limits);
-    if (!this.#over) link.send(picture);
+    if (picture !== null && !this.#over) link.send(picture);
   }
 
   /**

@@ -30,6 +30,7 @@ export const HINTS = Object.freeze([
   "closeEyes",
   "straight",
   "still",
+  "wait",
   "hold",
 ]);
 
@@ -70,6 +71,7 @@ const HINT_OF_CODE = Object.freeze({
   66: "straight",
   67: "chinUp",
   68: "chinDown",
+  72: "wait",
 });
 
 /** Whether a code asks for an action of the active check. */

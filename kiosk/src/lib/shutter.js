@@ -32,6 +32,8 @@ export function fit(width, height, limits, scale = 1) {
 export class Shutter {
   #canvas = document.createElement("canvas");
   #scale = 1;
+  /** @type {Blob | null} */
+  #last = null;
 
   /**
    * @param {string} mimetype
@@ -61,10 +63,13 @@ export class Shutter {
   /**
    * Take a picture; one of too many bytes is taken again, smaller, as are all that follow.
    *
+   * The service refuses a picture that it has already received. A camera that is slower than the
+   * frames are asked for, or whose driver delivers a picture twice, gives the same one again.
+   *
    * @param {HTMLVideoElement} video
    * @param {number} zoom 1 takes all of the picture, 2 its middle half
    * @param {Record<string, number>} limits of the server
-   * @returns {Promise<Blob>}
+   * @returns {Promise<Blob | null>} null where the camera has no new picture since the last call
    * @throws {LunaPassError}
    */
   async take(video, zoom, limits) {
@@ -72,9 +77,23 @@ export class Shutter {
     for (;;) {
       this.#draw(video, zoom, limits);
       const blob = await within(this.#encoded(), ENCODE_MS, "encoded picture");
-      if (blob.size <= most || this.#scale < LEAST_SCALE) return blob;
+      if (blob.size <= most || this.#scale < LEAST_SCALE) return this.#unlessLast(blob);
       this.#scale *= SHRINK;
     }
+  }
+
+  /**
+   * The encoder gives the same bytes for the same pixels, so equal bytes are the same picture.
+   *
+   * @param {Blob} blob
+   * @returns {Promise<Blob | null>}
+   */
+  async #unlessLast(blob) {
+    const last = this.#last;
+    this.#last = blob;
+    if (last?.size !== blob.size) return blob;
+    const [before, now] = await Promise.all([bytesOf(last), bytesOf(blob)]);
+    return now.every((byte, at) => byte === before[at]) ? null : blob;
   }
 
   /**
@@ -104,4 +123,9 @@ export class Shutter {
 
 function noCanvas() {
   return new LunaPassError("camera.busy", "the browser gives no canvas");
+}
+
+/** @param {Blob} blob */
+async function bytesOf(blob) {
+  return new Uint8Array(await blob.arrayBuffer());
 }

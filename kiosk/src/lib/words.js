@@ -26,6 +26,7 @@ export const WORDS = Object.freeze({
   evenLight: "Turn so that the light falls evenly on your face",
   glare: "There is glare on your face",
   still: "Hold still",
+  wait: "Hold on, waiting for a new picture",
   hold: "Good. Look into the camera",
   camera: "This camera's picture is too small",
   step: "Action {number} of {total}",

@@ -28,6 +28,8 @@ const OTHERS = new Map([
   ["69", "Another person"],
   ["70", "Virtual camera"],
   ["71", "Plugin failed"],
+  ["72", "Repeated picture"],
+  ["73", "Too many refusals"],
 ]);
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
