@@ -13,6 +13,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from aggregator.copies import CopyCheck
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from aggregator.policy import UNKNOWN, Basis, Policy
 from aggregator.telling import of_client, sound
@@ -107,6 +108,7 @@ class Session:
             replay=self.opened.replay,
         )
         self._broken = False
+        self._copies = CopyCheck()
         for plugin in self.plugins:
             try:
                 plugin.on_open(self.context)
@@ -221,6 +223,9 @@ class Session:
         """
         if self._broken:
             judged.refuse(Code.PLUGIN_FAILED, end=True)
+            return
+        self._copies.look(judged)
+        if judged.copied:
             return
         for plugin in self.plugins:
             known = [*judged.errors, Code.AGGREGATING]

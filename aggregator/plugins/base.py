@@ -73,6 +73,7 @@ class FrameJudgement:
         shot: the judged pixels as JPEG, with the digest of what the client sent; None for a frame
             that cannot become the best shot, and where a replay lacks it.
         ended: a plugin ends the session without success.
+        copied: its pixels are those of an earlier frame; no plugin sees it.
     """
 
     seq: int
@@ -81,6 +82,7 @@ class FrameJudgement:
     errors: list[int]
     shot: BestShot | None = None
     ended: bool = False
+    copied: bool = False
 
     @property
     def ok(self) -> bool:

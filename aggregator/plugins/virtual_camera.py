@@ -51,6 +51,8 @@ class VirtualCameraChecker(Plugin):
 
     Evidence is what the client tells of its camera (its label; whoever injects a stream can lie),
     and what the estimates tell: measures that repeat to the last digit do not come from a sensor.
+    A frame that repeats as a whole never comes here (``aggregator.copies``); what does is a stored
+    face in a picture that differs elsewhere, such as under a clock.
 
     Args:
         args: the threshold.
@@ -111,7 +113,7 @@ class VirtualCameraChecker(Plugin):
         self._found[kind] = min(self._found.get(kind, 0) + 1, MOST_OCCURRENCES)
 
     def _look_for_repetition(self, now: float, estimate: Estimate) -> None:
-        """A frame equal to the one before stands still; equal to an older one, the stream loops."""
+        """A face equal to the one before stands still; equal to an older one, the stream loops."""
         seen = _print(estimate)
         if seen is None:
             return
@@ -154,9 +156,9 @@ class VirtualCameraChecker(Plugin):
 
 
 def _print(estimate: Estimate) -> Print | None:
-    """What tells a picture from any other: all of its measures, to the last digit.
+    """What tells a picture's face from any other: its box and measures, to the last digit.
 
-    Equal pictures have equal measures, and the noise of a sensor makes no two pictures equal.
+    Equal faces have equal measures, and the noise of a sensor makes no two faces equal.
     """
     if estimate.face is None or estimate.quality is None:
         return None

@@ -62,6 +62,7 @@ def clumsy(seed: int) -> Director:
     st.sets(st.integers(1, 60), max_size=5),
     st.sets(st.integers(1, 60), max_size=5),
     st.sets(st.integers(1, 60), max_size=10),
+    st.sets(st.integers(2, 60), max_size=10),
     st.booleans(),
 )
 def test_a_restart_changes_nothing(
@@ -70,6 +71,7 @@ def test_a_restart_changes_nothing(
     restarts: set[int],
     handovers: set[int],
     blur: set[int],
+    copies: set[int],
     passive: bool,
 ) -> None:
     """The same answers, the same token to the last byte, the same effects under the same keys.
@@ -91,6 +93,7 @@ def test_a_restart_changes_nothing(
             restarts=restarts,
             handovers=handovers,
             blur=blur,
+            copies=copies,
         )
 
     undisturbed, disturbed = run(), run(restarts, handovers)

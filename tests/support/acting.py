@@ -45,8 +45,10 @@ def describe(look: Look) -> bytes:
     return struct.pack("<3f", forward, sideways, upwards)
 
 
-def seen(look: Look, profile: Profile, *, number: int = 0, passive: bool = True) -> Estimate:
-    """What a worker would say of a look."""
+def seen(
+    look: Look, profile: Profile, *, number: int = 0, picture: int = 0, passive: bool = True
+) -> Estimate:
+    """What a worker would say of a look; equal pictures have equal pixels."""
     left, right = (max(0.05, 0.3 * (1 - c)) for c in (look.left_eye_closed, look.right_eye_closed))
     estimate = live(
         profile=profile,
@@ -55,6 +57,7 @@ def seen(look: Look, profile: Profile, *, number: int = 0, passive: bool = True)
         liveness=None,
         descriptor=describe(look),
     )
+    estimate.pixels = picture.to_bytes(16)
     if profile is Profile.ACTIVE:
         estimate.stage = Stage.EYES
     elif max(abs(look.yaw), abs(look.pitch)) > STRAIGHT_DEG:
@@ -131,6 +134,7 @@ def play(
     handovers: Collection[int] = (),
     blur: Collection[int] = (),
     basis: Callable[[int], Basis] = lambda number: UNKNOWN,
+    copies: Collection[int] = (),
 ) -> Played:
     """Play a session at the level of the fold until it ends or time is over.
 
@@ -146,6 +150,7 @@ def play(
         handovers: numbers of frames before which another gateway takes the session over.
         blur: numbers of frames that are blurred.
         basis: what the frame of a number is judged by.
+        copies: numbers of frames that have the pixels of the one before.
     """
     opened = Open("", SESSION, 1000.0, seed, bytes(32))
     registry = Registry(config)
@@ -159,9 +164,12 @@ def play(
     played = Played(entry.session)
     codes: tuple[int, ...] = ()
     profile = Profile.PASSIVE
+    picture = 0
     for number in range(1, int(seconds * fps)):
         now = number / fps
-        estimate = seen(director(now, codes), profile, number=number, passive=passive)
+        picture = picture if number in copies else number
+        look = director(now, codes)
+        estimate = seen(look, profile, number=number, picture=picture, passive=passive)
         if number in blur:
             estimate = replace(estimate, errors=(Code.BLURRED,), stage=Stage.QUALITY)
         rules, models = basis(number)
