@@ -85,9 +85,10 @@ async def test_connections_in_total(roomy: Service) -> None:
 
 async def test_frames_in_a_second(roomy: Service) -> None:
     """Frames beyond rate and burst are dropped by name, before any work."""
+    frames = [stamped_jpeg(1, number) for number in range(7)]
     async with Client(roomy.url) as client:
-        for number in range(7):
-            await client.send_frame(stamped_jpeg(1, number))
+        for frame in frames:
+            await client.send_frame(frame)
         answers = [await client.receive() for _ in range(7)]
     reasons = [answer.headers.get("reason") for answer in answers]
     assert reasons.count("rate") == 3
