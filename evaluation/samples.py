@@ -12,10 +12,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from shared.errors import ResourceError
 from shared.session_log import FILE
+from shared.text_files import read_text
 
 PICTURES = frozenset(
     {".avif", ".bmp", ".heic", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -104,15 +106,14 @@ def _sample(source: Path, path: Path, root: Path, species: str) -> Sample:
 
 
 def _table(path: Path) -> Iterator[Sample]:
+    rows = csv.DictReader(StringIO(read_text(path, kind=ResourceError), newline=""))
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            missing = {"path", "label"} - set(rows.fieldnames or ())
-            if missing:
-                raise ResourceError(f"{path}: the column {min(missing)!r} is missing")
-            for row in rows:
-                yield _row(path, rows.line_num, row)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        missing = {"path", "label"} - set(rows.fieldnames or ())
+        if missing:
+            raise ResourceError(f"{path}: the column {min(missing)!r} is missing")
+        for row in rows:
+            yield _row(path, rows.line_num, row)
+    except csv.Error as error:
         raise ResourceError(f"{path}: cannot be read as CSV: {error}") from error
 
 

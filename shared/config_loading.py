@@ -23,6 +23,7 @@ from shared.config_base import Section
 from shared.config_manual import LunaPassSection
 from shared.config_video import VideoConfig
 from shared.errors import ConfigError
+from shared.text_files import read_text
 
 Table = dict[str, Any]
 KeyPath = config_schema.Path
@@ -120,16 +121,9 @@ def _load(
 
 
 def _read(path: Path) -> Table:
+    text = read_text(path)
     try:
-        return tomllib.loads(path.read_bytes().decode())
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot be read: {error.strerror}; give a readable file"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8"
-        ) from error
+        return tomllib.loads(text)
     except RecursionError as error:
         raise ConfigError(
             f"{path}: not TOML: values are nested too deeply; flatten them"

@@ -19,6 +19,7 @@ from pydantic import SecretStr
 
 from shared.config_manual import JwtSection
 from shared.errors import ConfigError
+from shared.text_files import read_text
 
 SHORTEST_SECRET = 32
 """Characters of a shared secret in a file of its own (RFC 7518: as long as the digest)."""
@@ -111,12 +112,9 @@ def _further_keys(texts: Sequence[str], own: str | None) -> list[dict[str, Any]]
 
 
 def _published_text(text: str) -> str:
-    try:
-        return Path(text.removeprefix("file:")).read_text() if text.startswith("file:") else text
-    except OSError as error:
-        raise ConfigError(f"{_PUBLISHED}: file {error.filename}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{_PUBLISHED}: {text} is not UTF-8; give PEM files") from error
+    if not text.startswith("file:"):
+        return text
+    return read_text(Path(text.removeprefix("file:")), _PUBLISHED, advice="give a PEM file")
 
 
 def _published(text: str) -> dict[str, Any]:
@@ -146,11 +144,10 @@ def _key_text(section: JwtSection) -> str:
     if not text.startswith("file:"):
         return text
     path = Path(text.removeprefix("file:"))
-    try:
-        secret = path.read_text().strip()
-    except OSError as error:
-        raise ConfigError(f"[LUNA_PASS.JWT] key: file {path}: {error.strerror}") from error
-    if section.algorithm.startswith("HS") and len(secret) < SHORTEST_SECRET:
+    shared = section.algorithm.startswith("HS")
+    advice = "make a secret with: lunapass config key" if shared else "give a PEM file"
+    secret = read_text(path, "[LUNA_PASS.JWT] key", advice=advice).strip()
+    if shared and len(secret) < SHORTEST_SECRET:
         raise ConfigError(
             f"[LUNA_PASS.JWT] key: file {path} holds {len(secret)} characters, at least "
             f"{SHORTEST_SECRET} are needed; make one with: lunapass config key"

@@ -16,6 +16,7 @@ from shared.config_plugins import VirtualCameraArgs
 from shared.digests import short_digest
 from shared.errors import ConfigError
 from shared.estimation import Estimate
+from shared.text_files import read_text
 
 DATA = "virtualCamera"
 
@@ -176,10 +177,7 @@ def _read(path: str) -> tuple[str, ...]:
         ConfigError: it cannot be read, or is empty.
     """
     place = "[MIDDLEWARES.WS.VirtualCameraChecker] args.labelsPath"
-    try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{place}: {path} cannot be read: {error}; give a text file") from error
+    lines = read_text(Path(path), place).splitlines()
     labels = tuple(text.casefold() for line in lines if (text := line.partition("#")[0].strip()))
     if not labels:
         raise ConfigError(f"{place}: {path} has no label; give one a line, or leave the key out")

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+import grpc
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
 from shared.config import OipSection
 from shared.errors import EstimationError
+from shared.text_files import read_text
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +32,7 @@ class Endpoint:
 
     Args:
         address: ``grpc://host:port``, or ``grpcs://host:port`` for TLS.
-        root_certificates: PEM file of the authorities for TLS; empty takes those of the runtime.
+        credentials: the authorities to trust; None for a server without TLS.
 
     Attributes:
         address: as given.
@@ -37,14 +40,9 @@ class Endpoint:
         rests_until: monotonic time until which it is only asked when no other one answers.
     """
 
-    def __init__(self, address: str, root_certificates: str = "") -> None:
-        parts = urlsplit(address)
+    def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
         self.address = address
-        self.client = InferenceServerClient(
-            parts.netloc,
-            ssl=parts.scheme == "grpcs",
-            root_certificates=root_certificates or None,
-        )
+        self.client = InferenceServerClient(urlsplit(address).netloc, creds=credentials)
         self.rests_until = 0.0
 
 
@@ -54,6 +52,9 @@ class Endpoints:
     Args:
         settings: section ``[OIP]``.
         clock: monotonic seconds.
+
+    Raises:
+        ConfigError: the file of the authorities cannot be read.
     """
 
     def __init__(self, settings: OipSection, clock: Callable[[], float] = time.monotonic) -> None:
@@ -61,7 +62,8 @@ class Endpoints:
         self._clock = clock
         self.timeout = settings.timeout
         self._endpoints = [
-            Endpoint(address, settings.rootCertificates) for address in settings.endpoints
+            Endpoint(address, _credentials(address, settings.rootCertificates))
+            for address in settings.endpoints
         ]
 
     def ask(self, question: Callable[[InferenceServerClient], Answer]) -> Answer:
@@ -97,3 +99,14 @@ class Endpoints:
         if endpoint.rests_until <= self._clock():
             log.error("inference server %s failed: %s", endpoint.address, error.message())
         endpoint.rests_until = self._clock() + self._rest
+
+
+def _credentials(address: str, root_certificates: str) -> grpc.ChannelCredentials | None:
+    """Return whom to trust as this server: the authorities of a PEM file, or gRPC's own."""
+    if not address.startswith("grpcs://"):
+        return None
+    if not root_certificates:
+        return grpc.ssl_channel_credentials()
+    place = "[OIP] rootCertificates"
+    pem = read_text(Path(root_certificates), place, advice="give a PEM file")
+    return grpc.ssl_channel_credentials(pem.encode())

@@ -1,0 +1,76 @@
+"""Text files that operators write: one way to read them, whatever editor made them.
+
+All are UTF-8. A byte order mark, which Windows editors put in front, is no part of the text: it
+would be the first character of a secret. Another encoding and bytes that are no text are refused by
+name, so that nobody searches a key or a list of labels for what cannot be seen.
+"""
+
+from __future__ import annotations
+
+import codecs
+from pathlib import Path
+
+from shared.errors import ConfigError, StartupError
+
+MAX_BYTES = 64 * 1024 * 1024
+"""Size of a file at most. The longest is the table of a labelled set; /dev/zero has no end."""
+BYTE_ORDER_MARK = "\ufeff"
+MARKS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+"""Byte order marks of other encodings. UTF-32 comes first: its mark begins with that of UTF-16."""
+
+
+def read_text(
+    path: Path, place: str = "", *, kind: type[StartupError] = ConfigError, advice: str = ""
+) -> str:
+    """Read a text file.
+
+    Args:
+        path: the file.
+        place: section and key that name the file, for errors; empty where the user named it.
+        kind: type of the errors.
+        advice: what to do about a file that holds no text; by default, to save it as UTF-8.
+
+    Returns:
+        Its text, without a byte order mark.
+
+    Raises:
+        StartupError: the file cannot be read, is too large, or is no text in UTF-8. It is of the
+            type ``kind``, and one line: where, which file, what was found, what to do.
+    """
+    where = f"{place}: file {path}" if place else str(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise kind(f"{where}: cannot be read: {error.strerror}; give a readable file") from error
+    except ValueError as error:  # a path with a NUL
+        raise kind(f"{where}: cannot be read: {error}; give a readable file") from error
+    if len(data) > MAX_BYTES:
+        raise kind(f"{where}: is larger than {MAX_BYTES} bytes; give a text file")
+    try:
+        return _decoded(data)
+    except _NotText as error:
+        raise kind(f"{where}: {error}; {advice or 'save the file as UTF-8'}") from error
+
+
+class _NotText(Exception):
+    """Bytes that are no text in UTF-8; says what they are."""
+
+
+def _decoded(data: bytes) -> str:
+    for mark, encoding in MARKS.items():
+        if data.startswith(mark):
+            raise _NotText(f"is {encoding}; allowed: UTF-8")
+    if (place := data.find(0)) >= 0:
+        raise _NotText(
+            f"byte {place} is zero, as in UTF-16 or in raw bytes; allowed: text in UTF-8"
+        )
+    try:
+        return data.decode().removeprefix(BYTE_ORDER_MARK)
+    except UnicodeDecodeError as error:
+        raise _NotText(f"byte {error.start} is not UTF-8; allowed: text in UTF-8") from error
