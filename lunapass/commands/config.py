@@ -35,22 +35,27 @@ def command() -> None:
 
 @command.command("check")
 @click.argument("file", type=click.Path(path_type=Path), required=False)
-def check_file(file: Path | None) -> None:
+@click.option(
+    "--without-models", is_flag=True, help="Do not load the models: this machine has none."
+)
+def check_file(file: Path | None, without_models: bool) -> None:
     """Tell every fault and warning of FILE, environment variables included.
 
     Tells in one sentence, too, what FILE asks of a person, and warns where that is little. Without
-    FILE, the configuration that a start would take is checked. Plugins of the user's own are loaded
-    and judge their arguments. The exit status is 0 when the service can start with it, warnings or
-    not, otherwise 2.
+    FILE, the configuration that a start would take is checked. Every file that it names is opened
+    as at a start: keys, labels of cameras, the page, models. Where VideoRedis is on and the video
+    worker's configuration is on this machine too, its task is looked for. Relative paths count from
+    the current folder. Plugins of the user's own are loaded and judge their arguments. The exit
+    status is 0 when the service can start with FILE, warnings or not, otherwise 2.
     """
-    from aggregator.plugins.registry import Registry
+    from lunapass.start_check import check_start
 
     source = str(file or usual_path() or "defaults")
     config = load(file)
     weak = [f"{source}: {finding}" for finding in weaknesses(config)]
     for warning in (*check(config, source), *weak):
         click.echo(f"warning: {warning}", err=True)
-    Registry(config)
+    check_start(config, file or usual_path(), models=not without_models)
     click.echo(f"{source}: valid")
     click.echo(sentence(config))
 

@@ -17,6 +17,8 @@ from shared.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "config" / "lunapassapi.config.toml"
+BACKEND = '[WORKERS]\nbackend = "tests.support.stamp:StampBackend"\n'
+"""A backend that needs no models."""
 
 
 def run(*arguments, env=None):
@@ -49,7 +51,7 @@ def test_committed_reference_is_up_to_date():
 def test_check_accepts(tmp_path):
     """A good file and its policy are told on stdout, its warnings go to stderr."""
     path = tmp_path / "good.toml"
-    path.write_text('env = "development"\n')
+    path.write_text(f'env = "development"\n{BACKEND}')
     result = run("check", path)
     valid, policy = result.stdout.splitlines()
     assert valid == f"{path}: valid"
@@ -91,7 +93,7 @@ def test_refusal_is_status_2_without_traceback(tmp_path):
 def test_check_loads_the_plugins_of_the_user(tmp_path):
     """A plugin that cannot be had, or whose arguments do not fit, is told before any start."""
     file = tmp_path / "file.toml"
-    table = '[LUNA_PASS]\nenv = "development"\n[MIDDLEWARES.WS."{}"]\nisEnabled = 1\n{}\n'
+    table = '[LUNA_PASS]\nenv = "development"\n[MIDDLEWARES.WS."{}"]\nisEnabled = 1\n{}\n' + BACKEND
     file.write_text(table.format("nowhere.at_all:Plugin", ""))
     with pytest.raises(ConfigError, match=r"nowhere\.at_all:Plugin"):
         run("check", file)
@@ -130,12 +132,11 @@ def test_show_refuses_defaults_of_a_file():
 def test_policy_is_the_claim_of_the_tokens(tmp_path):
     """As JSON, with the digest to pin; it needs no key, and a lax file has another digest."""
     file = tmp_path / "file.toml"
-    backend = '[WORKERS]\nbackend = "tests.support.stamp:StampBackend"\n'
     rules = "[LIVENESS.THRESHOLDS]\nyaw = 90\n"
     plugin = "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n"
     digests = set()
     for addition in ("", rules, plugin):
-        file.write_text(backend + addition)
+        file.write_text(BACKEND + addition)
         claim = json.loads(run("policy", file).stdout)
         assert set(claim) == {"digest", "rules", "models", "plugins", "limits", "version"}
         digests.add(claim["digest"])

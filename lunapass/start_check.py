@@ -1,0 +1,89 @@
+"""What a start reads beside the configuration itself: keys, plugins, pages, models, tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from shared.config import Config
+from shared.config_loading import VIDEO, load_video
+from shared.errors import ConfigError, StartupError
+from shared.signing import Signer
+
+Step = Callable[[Config], object]
+
+
+def check_start(config: Config, file: Path | None, *, models: bool = True) -> None:
+    """Read every file that a configuration names, as the roles do when they start.
+
+    Args:
+        config: a configuration that keeps the rules between keys.
+        file: where it comes from; the video worker's configuration may lie beside it.
+        models: load the models too, or ask the inference servers for them.
+
+    Raises:
+        ConfigError: a role would not start; one line for each fault.
+    """
+    steps: list[Step] = [_keys, _plugins, _page, lambda config: _video_task(config, file)]
+    if models:
+        steps.append(_models)
+    faults = []
+    for step in steps:
+        try:
+            step(config)
+        except StartupError as error:
+            faults.append(str(error))
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
+def _keys(config: Config) -> None:
+    Signer(config.LUNA_PASS.JWT)
+
+
+def _plugins(config: Config) -> None:
+    from aggregator.plugins.registry import Registry
+
+    Registry(config)
+
+
+def _page(config: Config) -> None:
+    """Read a page of the operator's own; the installed one is not named by the configuration."""
+    from gateway import static_files
+
+    if config.KIOSK.isEnabled and config.KIOSK.directory:
+        static_files.read(Path(config.KIOSK.directory))
+
+
+def _models(config: Config) -> None:
+    from inference_pool.backends import load_backend
+    from inference_pool.worker import make_estimator
+
+    make_estimator(load_backend(config), config)
+
+
+def _video_task(config: Config, file: Path | None) -> None:
+    """Find the task of VideoRedis where the video worker's configuration is on this machine."""
+    plugin = config.MIDDLEWARES.WS.VideoRedis
+    path = video_configuration(file)
+    if not plugin.isEnabled or path is None:
+        return
+    place = f"[MIDDLEWARES.WS.VideoRedis] args.workerTask: {path}"
+    try:
+        from video_builder.errors import RefusedError
+        from video_builder.task import Tasks
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"{place}: the Python package {error.name} is not installed; install "
+            "open-lunapass[video], or remove that file where no video worker runs"
+        ) from error
+    try:
+        Tasks(Path(load_video(path).WORKER.task)).find(plugin.args.workerTask)
+    except RefusedError as error:
+        raise ConfigError(f"{place}: {error}") from error
+
+
+def video_configuration(file: Path | None) -> Path | None:
+    """Find the video worker's configuration: beside the service's, else at its usual place."""
+    beside = file.with_name(VIDEO.default_path.name) if file else None
+    return beside if beside and beside.is_file() else VIDEO.usual_path()
