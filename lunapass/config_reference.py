@@ -29,8 +29,9 @@ at the top of the file instead of in `[LUNA_PASS]`.
 Nothing starts with an unknown key, a wrong type, an impossible value or a combination with which
 nobody could pass; each fault is one line that says where it is, what was found, what is allowed and
 what to do. `lunapass config check` opens keys, labels, page and models as a start would; with
-`--without-models`, all but the models. Text files (this one, keys, labels) are UTF-8: a byte order mark is skipped, another
-encoding is a fault. `env = "production"` asks for a key of your own in `[LUNA_PASS.JWT]`.
+`--without-models`, all but the models. Text files (this one, keys, labels) are UTF-8: a byte order
+mark is skipped, another encoding is a fault. `env = "production"` asks for a key of your own in
+`[LUNA_PASS.JWT]`.
 
 | Command | Does |
 |---|---|
