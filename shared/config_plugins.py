@@ -109,6 +109,8 @@ class AggregateLivenessArgs(Section):
     """Frames whose mean liveness decides."""
     earlyDecision: Flag = False
     """1 decides sooner, either way, once the frames agree enough (a sequential test)."""
+    minIntervalMs: Annotated[int, Field(ge=0, le=10_000)] = 100
+    """Milliseconds between two frames that count, at least."""
 
 
 class AggregateLivenessPlugin(Switch):

@@ -23,8 +23,9 @@ class AggregateLiveness(Plugin):
     """Asks for the mean of the last scores to reach ``livenessScore``.
 
     Every frame on which liveness was measured counts, also one whose own score was too low; only
-    a frame unfit for the measure does not. With ``earlyDecision`` frames that agree decide sooner:
-    for the person, or, ending the session, against.
+    a frame unfit for the measure does not, nor one that follows a counted frame within
+    ``minIntervalMs``: frames of one moment say little more than one of them. With ``earlyDecision``
+    frames that agree decide sooner: for the person, or, ending the session, against.
 
     Where the backend describes faces, only frames of one face count together: another face begins
     the count again, and takes the best shot of the face before it away. So nobody vouches for
@@ -44,6 +45,8 @@ class AggregateLiveness(Plugin):
         self._scores: deque[float] = deque(maxlen=args.framesCount)
         self._test = SequentialTest() if args.earlyDecision else None
         self._similarity = similarity
+        self._interval_ms = args.minIntervalMs
+        self._counted_at: float | None = None
         self._face: Descriptor | None = None
 
     @classmethod
@@ -71,10 +74,11 @@ class AggregateLiveness(Plugin):
         measured = frame.estimate.liveness
         if measured is not None and measured.quality_score >= self._thresholds.livenessQualityScore:
             self._hold_to_one_face(context, frame.estimate)
-            self._scores.append(measured.score)
-            if self._test is not None:
-                self._test.see(measured.score >= self._thresholds.livenessScore)
-            context.data[DATA] = self._summary()
+            if self._is_too_soon(context.now):
+                if frame.ok:
+                    frame.refuse(Code.AGGREGATING)
+                return
+            self._count(context, measured.score)
         if self._test is not None and self._test.refuses:
             frame.refuse(Code.LOW_LIVENESS, end=True)
         if not frame.ok or (self._test is not None and self._test.accepts):
@@ -83,6 +87,20 @@ class AggregateLiveness(Plugin):
             frame.refuse(Code.AGGREGATING)
         elif self._mean() < self._thresholds.livenessScore:
             frame.refuse(Code.LOW_LIVENESS)
+
+    def _is_too_soon(self, now: float) -> bool:
+        """Whether too little time has passed since the last frame that counted."""
+        if self._counted_at is None:
+            return False
+        # Whole milliseconds, since seconds of the epoch are too coarse: .1 may become .0999999.
+        return round((now - self._counted_at) * 1000) < self._interval_ms
+
+    def _count(self, context: SessionContext, score: float) -> None:
+        self._counted_at = context.now
+        self._scores.append(score)
+        if self._test is not None:
+            self._test.see(score >= self._thresholds.livenessScore)
+        context.data[DATA] = self._summary()
 
     def _hold_to_one_face(self, context: SessionContext, estimate: Estimate) -> None:
         """Begin the count again at another face, and give up a best shot of another one."""

@@ -117,6 +117,7 @@ def test_the_token_states_what_judged() -> None:
                 "args": {
                     "framesCount": 1,
                     "earlyDecision": False,
+                    "minIntervalMs": 100,
                     "livenessScore": 0.5,
                     "livenessQualityScore": 0.5,
                     "similarity": 0.5,

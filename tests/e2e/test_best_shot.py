@@ -38,6 +38,7 @@ isEnabled = 1
 [MIDDLEWARES.WS.AggregateLiveness]
 isEnabled = 1
 args.framesCount = {NEEDED}
+args.minIntervalMs = 0
 [MIDDLEWARES.WS.FileLogger]
 isEnabled = 1
 args.path = "DIRECTORY/logs"

@@ -16,7 +16,12 @@ from tests.support.service import KEY, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 
 LIVE = 50
-TWO_FRAMES = "[MIDDLEWARES.WS.AggregateLiveness]\nisEnabled = 1\nargs.framesCount = 2\n"
+TWO_FRAMES = """
+[MIDDLEWARES.WS.AggregateLiveness]
+isEnabled = 1
+args.framesCount = 2
+args.minIntervalMs = 0
+"""
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.support.service import UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 
 LIVE = 50
-SEVERAL = "[MIDDLEWARES.WS.AggregateLiveness]\nisEnabled = 1\n"
+SEVERAL = "[MIDDLEWARES.WS.AggregateLiveness]\nisEnabled = 1\nargs.minIntervalMs = 0\n"
 """Three live frames are needed for a verdict."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -47,10 +48,11 @@ def real(models_directory: Path) -> Iterator[Service]:
 
 
 async def answers(service: Service, frames: Iterable[bytes]) -> list[Answer]:
-    """Send frames, each once the one before is answered, until the verdict or their end."""
+    """Send frames at the pace of a camera until the verdict or their end."""
     heard: list[Answer] = []
     async with Client(service.url) as client:
         for frame in frames:
+            await asyncio.sleep(0.11)
             await client.send_frame(frame)
             while True:
                 heard.append(answer := await client.receive())

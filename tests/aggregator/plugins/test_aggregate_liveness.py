@@ -21,15 +21,23 @@ A, B = (np.eye(128, dtype=np.float32)[n] for n in (0, 1))
 
 
 def judge(
-    estimates: list[Estimate], frames: int = 3, *, early: bool = False, **others: Any
+    estimates: list[Estimate],
+    frames: int = 3,
+    *,
+    early: bool = False,
+    pause: float = 1.0,
+    args: dict[str, Any] | None = None,
+    **others: Any,
 ) -> tuple[Session, list[Outcome]]:
-    arguments = {"framesCount": frames, "earlyDecision": early}
+    arguments = {"framesCount": frames, "earlyDecision": early, **(args or {})}
     config = plugin_config({"AggregateLiveness": arguments, **others})
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
     session = Session(opened, Registry(config).plugins(), config.LIVENESS)
     outcomes = []
     for seq, estimate in enumerate(estimates, 1):
-        outcome = session.fold(seq, 1000.0 + seq, estimate, None, replay=False, shot=shot(seq))
+        outcome = session.fold(
+            seq, 1000.0 + seq * pause, estimate, None, replay=False, shot=shot(seq)
+        )
         assert isinstance(outcome, Outcome)
         outcomes.append(outcome)
     return session, outcomes
@@ -74,6 +82,42 @@ def test_frames_that_measure_nothing_do_not_count() -> None:
     session, outcomes = judge([live(), blurred, unfit, acting, live()])
     assert not outcomes[-1].final
     assert session.context.data["aggregateLiveness"]["frames"] == 2
+
+
+@pytest.mark.parametrize(
+    ("pause", "args", "counted"),
+    [
+        (0.01, {}, [1, 11, 21]),
+        (0.09, {}, [1, 3, 5]),
+        (0.1, {}, [1, 2, 3]),
+        (0.01, {"minIntervalMs": 0}, [1, 2, 3]),
+        (0.1, {"minIntervalMs": 1000}, [1, 11, 21]),
+    ],
+)
+def test_frames_of_one_moment_count_once(
+    pause: float, args: dict[str, Any], counted: list[int]
+) -> None:
+    """At least minIntervalMs lie between two that count, by the times at which they came."""
+    session, outcomes = judge([live()] * counted[-1], pause=pause, args=args)
+    assert [n for n, outcome in enumerate(outcomes, 1) if outcome.accepted] == counted[-1:]
+    assert {outcome.errors for outcome in outcomes[:-1]} == {(Code.AGGREGATING,)}
+    assert session.context.data["aggregateLiveness"]["frames"] == 3
+
+
+def test_a_frame_that_comes_too_soon_changes_no_score() -> None:
+    """Neither for the person nor against: it keeps its own codes alone."""
+    frames = [live(0.9), low(0.0), low(0.0), low(0.0)]
+    session, outcomes = judge(frames, pause=0.02, early=True)
+    assert session.context.data["aggregateLiveness"] == {"score": 0.9, "spread": 0.0, "frames": 1}
+    assert [outcome.errors for outcome in outcomes[1:]] == [(Code.LOW_LIVENESS,)] * 3
+    assert not outcomes[-1].final
+
+
+def test_another_face_begins_the_count_again_however_soon_it_comes() -> None:
+    """Nobody vouches for somebody else between two frames that count."""
+    session, outcomes = judge([of(A), of(A), of(B), of(A)], pause=0.06)
+    assert session.context.data["aggregateLiveness"]["frames"] == 1
+    assert not outcomes[-1].final
 
 
 def test_mean_and_spread_are_told() -> None:
