@@ -27,7 +27,7 @@ CONFIG = "/etc/lunapass/lunapassapi.config.toml"
 UNITS = "/etc/systemd/system"
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
     """Wait for something that must come."""
     deadline = time.monotonic() + seconds
     while not condition():

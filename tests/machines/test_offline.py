@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.service import ROOT
 
+pytestmark = pytest.mark.timeout(900)  # an install unpacks 260 MB, and tests install several times
 NO_NETWORK = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 
 
@@ -57,7 +58,7 @@ def offline(*command: str, cwd: Path = ROOT.parent) -> subprocess.CompletedProce
         env=environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
 

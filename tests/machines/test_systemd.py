@@ -42,12 +42,20 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
         started.configure()
         started.lunapass("install-units", "--config", CONFIG, "--program", PROGRAM)
         started.systemctl("daemon-reload")
-        started.systemctl("start", "lunapass.target")
         try:
-            wait_until(started.ready, "the service")
             yield started
         finally:
             print(started.log())
+
+
+@pytest.fixture(autouse=True)
+def running(machine: Machine) -> None:
+    """Begin each test with the service as it is installed, whatever the one before has left."""
+    machine.configure()
+    machine.systemctl("stop", "lunapassapi.socket", "lunapassapi.service")  # it has the port
+    machine.run("systemctl", "reset-failed", check=False)
+    machine.systemctl("start", "lunapass.target")
+    wait_until(machine.ready, "the service")
 
 
 def worker(machine: Machine) -> str:
