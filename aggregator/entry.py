@@ -48,6 +48,7 @@ class Entry:
         touched: monotonic time of the last message about it.
         settled: number of the last frame whose side effects are done; ``END`` for all.
         pictures: frames that were judged and could be read.
+        unannounced: the session's end, until the gateway says that its verdict is released.
     """
 
     session: Session
@@ -60,6 +61,7 @@ class Entry:
     touched: float = field(default_factory=time.monotonic)
     settled: int = 0
     pictures: int = 0
+    unannounced: SessionEnded | None = None
 
     @cached_property
     def info(self) -> SessionInfo:

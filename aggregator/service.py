@@ -25,6 +25,7 @@ from shared.config_handover import PartSource, log_part
 from shared.errors import MessageError, StartupError
 from shared.messages import (
     Close,
+    Commit,
     Forget,
     GatewayHello,
     Judge,
@@ -46,7 +47,7 @@ STATUS = "judging"
 SETTLE_SECONDS = 0.1
 HEALTH_SECONDS = 1.0
 GATEWAYS_KNOWN = 16
-_OF_SESSIONS = (Judge, Open, Resume, Close, Forget)
+_OF_SESSIONS = (Judge, Open, Resume, Close, Commit, Forget)
 
 
 class Aggregator:
@@ -149,6 +150,8 @@ class Aggregator:
             self._sessions.open(peer, message)
         elif isinstance(message, Resume):
             self._sessions.resume(peer, message)
+        elif isinstance(message, Commit):
+            self._sessions.commit(message)
         elif isinstance(message, Forget):
             self._sessions.forget(message)
         else:

@@ -30,6 +30,7 @@ from shared.errors import MessageError
 from shared.estimation import Estimate, Profile, Stage
 from shared.messages import (
     Close,
+    Commit,
     Forget,
     Judge,
     Judged,
@@ -170,7 +171,7 @@ class Sessions:
         if self._effects:
             self._effect(entry, entry.frame_event(pending, outcome))
             if outcome.final:
-                self._effect(entry, entry.end_event(outcome))
+                self._announce(entry, outcome)
 
     def _answer(self, peer: bytes, session: str, entry: Entry, outcome: Outcome) -> None:
         verdict = Verdict(
@@ -242,7 +243,7 @@ class Sessions:
         )
         self._send(peer, verdict)
         if undecided:
-            self._effect(entry, entry.end_event(outcome))
+            self._announce(entry, outcome)
 
     def forget(self, message: Forget) -> None:
         """Drop a session without any effect of its end, which belongs to another machine."""
@@ -257,8 +258,8 @@ class Sessions:
         keep = self._config.LIMITS.resumeSeconds
         for session, entry in list(self._entries.items()):
             silent = now - entry.touched
-            undecided = 0.0 if entry.result is not None else self._config.LIMITS.sessionSeconds
-            if silent > undecided + keep:
+            over = entry.result is not None and entry.unannounced is None
+            if silent > keep + (0.0 if over else self._config.LIMITS.sessionSeconds):
                 del self._entries[session]
                 self._abandon(entry)
 
@@ -275,7 +276,7 @@ class Sessions:
         outcome = entry.session.close(time.time())
         if entry.result is None:
             entry.result = self._writer.result(entry.session, outcome)
-            self._effect(entry, entry.end_event(outcome))
+            self._announce(entry, outcome)
 
     def drop_questions(self) -> None:
         """Wait for no answer from outside any more: the process ends."""
@@ -283,6 +284,26 @@ class Sessions:
             entry.drop_question()
 
     # Side effects, after the answer
+
+    def commit(self, message: Commit) -> None:
+        """Announce the end of a session whose verdict is released; again changes nothing."""
+        entry = self._entries.get(message.session)
+        if entry is not None and entry.unannounced is not None:
+            entry.touched = time.monotonic()
+            ended, entry.unannounced = entry.unannounced, None
+            self._effect(entry, ended)
+
+    def _announce(self, entry: Entry, outcome: Outcome) -> None:
+        """Hand out a session's end; where a gateway commits verdicts, not before it does.
+
+        Another gateway may have taken the session over. Then this verdict is never released, and
+        ``Forget`` drops its announcement.
+        """
+        ended = entry.end_event(outcome)
+        if entry.session.opened.commits:
+            entry.unannounced = ended
+        else:
+            self._effect(entry, ended)
 
     def settle(self, settled: Settled) -> None:
         """Note up to where the side effects of sessions are done."""

@@ -168,6 +168,9 @@ class Open(Wire, frozen=True):
 
     In a replay, ``settled`` is the last frame (or ``END``) whose side effects are done, and
     ``plugins`` is what ``Opened`` told.
+
+    ``term`` counts the gateways that have had the session, from 1: each that takes it over from
+    another raises it. With ``commits`` the verdict counts only once ``Commit`` comes.
     """
 
     incarnation: Name
@@ -180,6 +183,8 @@ class Open(Wire, frozen=True):
     replay: bool = False
     settled: Natural = 0
     plugins: Name = ""
+    term: Annotated[int, Meta(ge=1, le=2**62)] = 1
+    commits: bool = False
 
 
 class Judge(Wire, frozen=True):
@@ -217,6 +222,13 @@ class Close(Wire, frozen=True):
     session: SessionId
     at: Finite
     reason: Name
+
+
+class Commit(Wire, frozen=True):
+    """The verdict of a session is released to its client, so its end may be announced."""
+
+    incarnation: Name
+    session: SessionId
 
 
 class Forget(Wire, frozen=True):
@@ -308,6 +320,7 @@ Message = (
     | Judge
     | Resume
     | Close
+    | Commit
     | Forget
     | Welcome
     | Opened

@@ -17,8 +17,22 @@ from shared.accounts import Accounts
 from shared.codes import Code
 from shared.config_manual import LivenessSection
 from shared.estimation import Quality
-from shared.messages import Judge, Message, Open, Opened, Resume, Verdict, decode, encode
-from tests.support.judge import DIGEST, KEY, SESSION, judging, live, plugin_config
+from shared.messages import (
+    END,
+    Commit,
+    Forget,
+    Judge,
+    Message,
+    Open,
+    Opened,
+    Resume,
+    Settled,
+    Verdict,
+    decode,
+    encode,
+)
+from shared.session_log import read_session
+from tests.support.judge import DIGEST, KEY, SESSION, FakeGateway, judging, live, plugin_config
 
 
 @pytest.mark.parametrize(
@@ -88,3 +102,69 @@ async def test_a_fault_in_an_abandoned_session_ends_no_other(
             gateway.send(Resume(gateway.incarnation, SESSION, DIGEST))
             known = (await gateway.receive()).history is not None
         assert isinstance(await gateway.open(), Opened)
+
+
+def _ended(folder: Path) -> bool:
+    return read_session(folder).verdict is not None
+
+
+async def _until_written(gateway: FakeGateway, mark: int) -> None:
+    """Wait until the side effects of the session are written up to a mark."""
+    while True:
+        message = await gateway.receive()
+        if isinstance(message, Settled) and (SESSION, mark) in message.marks:
+            return
+
+
+def _commits(gateway: FakeGateway) -> Open:
+    return Open(gateway.incarnation, SESSION, 1000.0, 7, DIGEST, commits=True)
+
+
+async def test_an_end_waits_for_its_commit(tmp_path: Path) -> None:
+    """Where the gateway commits verdicts, none is announced before; then it is, and once."""
+    config = plugin_config({"FileLogger": {"path": str(tmp_path / "LOGS")}})
+    async with judging(config, tmp_path) as gateway:
+        gateway.send(_commits(gateway))
+        await gateway.receive()
+        gateway.judge(1, live())
+        assert (await gateway.verdict()).final
+        await _until_written(gateway, 1)
+        gateway.send(Forget(gateway.incarnation, "1" * 32))  # of another session
+        gateway.send(Commit(gateway.incarnation, "1" * 32))
+        await asyncio.sleep(0.3)
+        assert not _ended(tmp_path / "LOGS" / SESSION)
+        for _ in range(2):
+            gateway.send(Commit(gateway.incarnation, SESSION))
+        await _until_written(gateway, END)
+    assert _ended(tmp_path / "LOGS" / SESSION)
+
+
+async def test_an_end_that_is_forgotten_is_never_announced(tmp_path: Path) -> None:
+    """The verdict was not released: the session has gone on at another gateway."""
+    config = plugin_config({"FileLogger": {"path": str(tmp_path / "LOGS")}})
+    async with judging(config, tmp_path) as gateway:
+        gateway.send(_commits(gateway))
+        await gateway.receive()
+        gateway.judge(1, live())
+        assert (await gateway.verdict()).final
+        await _until_written(gateway, 1)
+        gateway.send(Forget(gateway.incarnation, SESSION))
+        gateway.send(Commit(gateway.incarnation, SESSION))
+    assert not _ended(tmp_path / "LOGS" / SESSION)
+
+
+async def test_an_uncommitted_end_outlives_a_restarting_gateway(tmp_path: Path) -> None:
+    """A session with a verdict is kept as long as one without, until its end is announced."""
+    config = plugin_config(
+        {"FileLogger": {"path": str(tmp_path / "LOGS")}},
+        LIMITS={"sessionSeconds": 30.0, "resumeSeconds": 0.1},
+    )
+    async with judging(config, tmp_path) as gateway:
+        gateway.send(_commits(gateway))
+        await gateway.receive()
+        gateway.judge(1, live())
+        assert (await gateway.verdict()).final
+        await asyncio.sleep(2.5)  # two sweeps
+        gateway.send(Commit(gateway.incarnation, SESSION))
+        await _until_written(gateway, END)
+    assert _ended(tmp_path / "LOGS" / SESSION)
