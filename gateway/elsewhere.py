@@ -1,14 +1,22 @@
-"""Sessions that go on at another machine's gateway, and sessions that come from one."""
+"""Sessions that go on at another machine's gateway, and sessions that come from one.
+
+With a session store, an answer leaves only once what it tells is stored. A client can therefore
+undo nothing by going to another gateway, neither a verdict nor the count of its attempts.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gateway.session import Session, digest
 from gateway.session_store import SessionStore
 from shared.config import Config
-from shared.protocol import CloseCode
+from shared.messages import END
+from shared.protocol import CloseCode, Codec, Command
 
 if TYPE_CHECKING:
     from gateway.sessions import Sessions
@@ -20,10 +28,26 @@ OWNER_SECONDS = 2.0
 
 
 class Elsewhere:
-    """What is done without a session store: nothing, every session stays where it began."""
+    """What is done without a session store: every session stays where it began.
+
+    Args:
+        release: sends a session's answers.
+
+    Attributes:
+        commits: the aggregator announces the end of a session only after ``Commit``.
+    """
+
+    commits = False
+
+    def __init__(self, release: Callable[[Session], None]) -> None:
+        self._release = release
 
     def note(self, session: Session) -> None:
         """A session has changed."""
+
+    def commit(self, session: Session) -> None:
+        """A session has changed and has answers; they are released once they may leave."""
+        self._release(session)
 
     def forget(self, session: Session) -> None:
         """A session is over here."""
@@ -53,46 +77,103 @@ class ThroughStore(Elsewhere):
         sealing_key: secret that all gateways of the store have.
     """
 
+    commits = True
+
     def __init__(self, config: Config, sessions: Sessions, sealing_key: bytes) -> None:
+        super().__init__(sessions.release)
         self._sessions = sessions
-        self._store = SessionStore(config, sealing_key, sessions.get, self._surrender)
+        self._required = config.SESSION_STORE.required
+        self._hold_seconds = config.LIMITS.resumeSeconds
+        self._store = SessionStore(config, sealing_key, self)
+        self._taking: dict[tuple[str, bytes], asyncio.Task[Session | None]] = {}
         self._asked = 0.0
+
+    def get(self, identity: str) -> Session | None:
+        """Session of this gateway by its id."""
+        return self._sessions.get(identity)
+
+    def all(self) -> list[Session]:
+        """All sessions of this gateway."""
+        return self._sessions.all()
 
     def note(self, session: Session) -> None:
         """Have it written."""
         self._store.note(session)
+
+    def commit(self, session: Session) -> None:
+        """Have it written, and its answers held until then, unless the store is down."""
+        self._store.note(session)
+        if self._holds:
+            session.held_since = session.held_since or time.monotonic()
+        else:
+            self._let_go(session)
+
+    @property
+    def _holds(self) -> bool:
+        """Whether answers wait for the store."""
+        return self._required or not self._store.contact.down
+
+    def stored(self, session: Session) -> None:
+        """Release the answers of a session that is stored as it is now."""
+        if session.held_since:
+            self._let_go(session)
+
+    def _let_go(self, session: Session) -> None:
+        session.held_since = 0.0
+        self._release(session)
 
     def forget(self, session: Session) -> None:
         """Write it no more."""
         self._store.forget(session)
 
     def sweep(self, now: float) -> None:
-        """Write the undecided sessions, to learn which have gone on elsewhere."""
-        if now - self._asked < OWNER_SECONDS:
-            return
-        self._asked = now
+        """Release or end what is held too long; write quiet sessions, to see which are lost."""
         for session in self._sessions.all():
-            if session.result is None:
-                self._store.note(session)
+            if not session.held_since:
+                continue
+            if not self._holds:
+                self._let_go(session)
+            elif now - session.held_since > self._hold_seconds:
+                self._withdraw(session)
+        if now - self._asked >= OWNER_SECONDS:
+            self._asked = now
+            for session in self._sessions.all():
+                if not session.released:
+                    self._store.note(session)
 
     async def take(self, identity: str, token: str) -> Session | None:
         """Take a session over with its log; the aggregator folds it anew.
 
+        However many connections ask for it at a time, it is taken once, or the second would take it
+        away from the first. It is taken to the end even where all of them give up.
+
         Raises:
             ProtocolError: there are too many sessions already.
         """
-        self._sessions.require_room()
-        stored = await self._store.take(identity, digest(token))
+        key = (identity, digest(token))
+        if key not in self._taking:
+            self._sessions.require_room()
+            self._taking[key] = asyncio.create_task(self._take(*key))
+            self._taking[key].add_done_callback(lambda _: self._taking.pop(key))
+        return await asyncio.shield(self._taking[key])
+
+    async def _take(self, identity: str, token_digest: bytes) -> Session | None:
+        stored = await self._store.take(identity, token_digest)
         if stored is None or self._sessions.get(identity) is not None:
             return self._sessions.get(identity)
         session = self._sessions.revive(stored.opened, stored.log, stored.kept, stored.profile)
         session.seq = max(session.seq, stored.seq)
-        session.reconnects = stored.reconnects
+        # A take-over counts as a resumption in the step that makes it, so that a client that
+        # goes to and fro faster than gateways write is bounded too.
+        session.reconnects = max(stored.reconnects, stored.opened.term - 2)
         session.result = stored.result
-        session.settled = session.log[-1].seq if session.log else 0
         if session.result is None:
+            session.settled = session.log[-1].seq if session.log else 0
             session.known.clear()
             self._sessions.ask_replay(session)
+        else:
+            session.settled = END  # the gateway that stored the verdict announces it
+            session.released = True
         self._store.note(session)
         log.info("session taken over", extra={"fields": {"session": identity}})
         return session
@@ -100,15 +181,30 @@ class ThroughStore(Elsewhere):
     @property
     def reached(self) -> bool:
         """Whether the session store was reached last."""
-        return self._store.reached
+        return self._store.contact.reached
 
-    def _surrender(self, session: Session) -> None:
+    def lost(self, session: Session) -> None:
         """Let go a session that another gateway has taken over; that one gives the verdict."""
         log.info("session taken over elsewhere", extra={"fields": {"session": session.id}})
+        if session.released:  # given during an outage, and the other gateway was faster to store
+            log.error("two verdicts were given", extra={"fields": {"session": session.id}})
         if session.outlet is not None:
             session.outlet.close(CloseCode.REPLACED, "resumed elsewhere")
-        session.closing = "elsewhere"
-        session.active = session.waiting = None
+        self._drop(session, "elsewhere")
+
+    def _withdraw(self, session: Session) -> None:
+        """End a session whose answers cannot be stored, without a verdict: none can be undone."""
+        log.error("session ended unstored", extra={"fields": {"session": session.id}})
+        if session.outlet is not None:
+            error = {"code": "service.unavailable", "message": "the session cannot be stored"}
+            session.outlet.send(Codec.encode(Command.ERROR, {}, error))
+            session.outlet.close(CloseCode.RESTART, "service.unavailable")
+        self._drop(session, "unstored")
+
+    def _drop(self, session: Session, why: str) -> None:
+        """Forget a session here and at the aggregator, which announces no end of it."""
+        session.closing = why
+        session.active = session.waiting = session.unsent = None
         self._sessions.ask_forget(session)
         self._sessions.remove(session)
 

@@ -59,7 +59,7 @@ class Frames:
         deadline = now + self._limits.frameDeadline
         frame = PendingFrame(session.seq, data, None, now, deadline, rotation=self._rotation)
         metrics.RECEIVED.inc()
-        if session.result is not None or session.closing:
+        if session.released or session.closing:
             self._drop(session, frame, Drop.ENDED)
             return
         if not session.bucket.admit():
@@ -103,7 +103,10 @@ class Frames:
         self.ask_verdict(session, frame)
 
     def judged(self, session: Session, verdict: Verdict) -> None:
-        """Note the verdict on the frame under way; a late one of another frame changes nothing."""
+        """Note the verdict on the frame under way; a late one of another frame changes nothing.
+
+        Its answer is sent by ``answer``, once that may leave.
+        """
         frame = session.active
         if frame is None or frame.seq != verdict.seq or frame.estimate is None:
             return
@@ -114,9 +117,13 @@ class Frames:
         session.active = None
         session.profile = verdict.profile
         if not frame.answered:
-            self._answer(session, frame, verdict.status)
+            session.unsent = (frame, verdict.status)
 
-    def _answer(self, session: Session, frame: PendingFrame, status: str) -> None:
+    def answer(self, session: Session) -> None:
+        """Send the answer on the last judged frame, if it is not sent."""
+        if session.unsent is None:
+            return
+        (frame, status), session.unsent = session.unsent, None
         frame.answered = True
         now = time.monotonic()
         JUDGED.inc()

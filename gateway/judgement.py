@@ -16,8 +16,10 @@ from gateway.session import FramePictures, PendingFrame, Session
 from shared.config import Config
 from shared.errors import MessageError
 from shared.messages import (
+    END,
     Account,
     Close,
+    Commit,
     Forget,
     GatewayHello,
     Judge,
@@ -87,22 +89,31 @@ class JudgementLink:
         self._look_at_received = {
             passed: plugins.look_at_received(passed=passed) for passed in (False, True)
         }
+        self._has_effects = plugins.has_effects
 
     def beat(self) -> None:
         """Ask for a sign of life and for answers overdue; to be called a few times a second."""
         self._channel.send(self._hello)
         now = time.monotonic()
         for session in self._sessions():
-            if session.result is None and now - session.asked > ASK_AGAIN_SECONDS:
+            open_question = session.result is None or self._unannounced(session)
+            if open_question and now - session.asked > ASK_AGAIN_SECONDS:
                 session.asked = now
                 self._ask_again(session)
+
+    def _unannounced(self, session: Session) -> bool:
+        """Whether side effects of a session's end wait for ``Commit``, which may have been lost."""
+        waits = session.released and session.opened.commits and session.settled != END
+        return waits and self._has_effects
 
     def _ask_again(self, session: Session) -> None:
         """Repeat a question that has no answer yet; the aggregator answers each as often as asked.
 
         Over ``ipc://`` none is ever lost; over ``tcp://`` a connection may break with one in it.
         """
-        if session.closing:
+        if session.released:
+            self.commit(session)
+        elif session.closing:
             self.close_session(session, session.closing)
         elif not session.known.is_set():
             self.open(session)
@@ -144,6 +155,10 @@ class JudgementLink:
     def close_session(self, session: Session, reason: str) -> None:
         """Ask for the final verdict of a session that ends from outside."""
         self._channel.send(encode(Close(self._incarnation, session.id, session.now, reason)))
+
+    def commit(self, session: Session) -> None:
+        """Say that the verdict is released, so that the session's end may be announced."""
+        self._channel.send(encode(Commit(self._incarnation, session.id)))
 
     def forget(self, session: Session) -> None:
         """Let the aggregator forget a session without a verdict."""
@@ -190,8 +205,11 @@ class JudgementLink:
             self._channel.send(encode(self._again(session, judged)))
         if session.active is not None and session.active.estimate is not None:
             self.judge(session, session.active)
-        if session.closing:
-            self.close_session(session, session.closing)
+        if session.closing or session.result is not None:
+            # A verdict may come from such an end rather than from the log; it is asked for again.
+            self.close_session(session, session.closing or "decided before")
+        if session.released and session.opened.commits:
+            self.commit(session)
 
     def _again(self, session: Session, judged: Judged) -> Judge:
         """Repeat the question about a judged frame, with the pictures that are still here.

@@ -106,6 +106,7 @@ class Gateway:
         sessions.recall.ask = self._link.resume
         sessions.ask_replay = self._link.replay
         sessions.ask_forget = self._link.forget
+        sessions.ask_commit = self._link.commit
         if self._config.SESSION_STORE.connectionString:
             sessions.elsewhere = ThroughStore(self._config, sessions, self._part.sealing_key)
 

@@ -122,7 +122,11 @@ class Session:
         kept: the best shot so far.
         settled: number of the last frame whose side effects are done; ``END`` for all.
         unsettled: pictures of the frames after that, by number.
-        result: text of RESULT once the verdict is given.
+        unsent: frame with its verdict and the text of its STATUS, until that may be sent.
+        result: text of RESULT once there is a verdict.
+        outcome: how the session ended, for the statistics; empty where another process counted it.
+        released: the verdict may leave, and is counted.
+        held_since: monotonic time since which answers wait for the session store; 0 when none do.
         known: set once the aggregator knows the session, so that it outlives this gateway.
         outlet: connection; None while the client is away.
         left: monotonic time at which the client went away.
@@ -142,7 +146,11 @@ class Session:
     kept: BestShot | None = None
     settled: int = 0
     unsettled: dict[int, FramePictures] = field(default_factory=dict)
+    unsent: tuple[PendingFrame, str] | None = None
     result: str | None = None
+    outcome: str = ""
+    released: bool = False
+    held_since: float = 0.0
     known: asyncio.Event = field(default_factory=asyncio.Event)
     outlet: Outlet | None = None
     left: float = 0.0
@@ -154,10 +162,15 @@ class Session:
 
     @property
     def dispatchable(self) -> bool:
-        """Whether its waiting frame may begin."""
+        """Whether its waiting frame may begin.
+
+        Not before the answer on the frame before may be sent: so at most one frame of a session is
+        judged and not stored.
+        """
         return (
             self.waiting is not None
             and self.active is None
+            and self.unsent is None
             and self.profile is not None
             and self.result is None
             and not self.closing
@@ -201,8 +214,8 @@ class Session:
             self.left = time.monotonic()
 
     def deliver(self) -> None:
-        """Send RESULT, if there is a client and a verdict, and close with 1000."""
-        if self.outlet is not None and self.result is not None:
+        """Send RESULT, if there is a client and a released verdict, and close with 1000."""
+        if self.outlet is not None and self.result is not None and self.released:
             self.outlet.send(self.result)
             self.outlet.close(CloseCode.VERDICT, "verdict given")
 

@@ -1,11 +1,11 @@
 """Sessions in Redis, so that a client can go on at another machine's gateway.
 
-The gateway that has a session is its owner and writes what changed, a moment after each answer and
-never before it: Redis is on nobody's way. A gateway to which a client comes back takes the session
-over; the one before learns of it when it writes next, and lets go without a verdict of its own.
+The gateway that has a session is its owner and writes what changed at once. Answers wait for that
+(``gateway.elsewhere``), so a client knows nothing about its session that is not stored. A gateway
+to which a client comes back takes the session over; the one before learns of it when it writes
+next, and lets go without a verdict of its own.
 
-While Redis cannot be reached, clients resume where they were; nothing else changes. A session that
-could not be written piece by piece is written whole later.
+A session that could not be written piece by piece is written whole later.
 """
 
 from __future__ import annotations
@@ -14,13 +14,20 @@ import asyncio
 import contextlib
 import hmac
 import logging
+import time
 import uuid
-from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple, Protocol
 
+from msgspec import structs
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gateway.session import Session
+from gateway.store_contact import StoreContact
+from gateway.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
 from gateway.stored import Sealer, Stored
 from shared.config import Config
 from shared.errors import MessageError, ResourceError
@@ -28,45 +35,41 @@ from shared.transport import runtime_directory
 
 log = logging.getLogger(__name__)
 
-PAUSE_SECONDS = 0.05
-"""Between two writes: what changes meanwhile is written together."""
-RETRY_SECONDS = 1.0
+GATHER_SECONDS = 0.005
+"""Pause before a write, so that what changes meanwhile is written with it. Every answer waits for
+it; without it a busy gateway would spend more on round trips than on the writes."""
 BATCH = 64
 """Sessions written in one go."""
-
-TRIES = 3
-"""To take a session over, since its owner may write between the reading and the taking."""
-
-LOST, STALE = -1, -2
-
-_WRITE = """
-local owner = redis.call('HGET', KEYS[1], 'owner')
-if owner and owner ~= ARGV[1] then return -1 end
-local from = tonumber(ARGV[2])
-if from == 0 then redis.call('DEL', KEYS[2]) end
-if redis.call('LLEN', KEYS[2]) ~= from then return -2 end
-redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'state', ARGV[4])
-if ARGV[5] ~= '' then redis.call('HSET', KEYS[1], 'kept', ARGV[5]) end
-for index = 6, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
-return 0
-"""
-_READ = """
-local found = redis.call('HMGET', KEYS[1], 'owner', 'state', 'kept')
-return {found[1], found[2], found[3], redis.call('LRANGE', KEYS[2], 0, -1)}
-"""
-_TAKE = """
-if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
-if redis.call('HGET', KEYS[1], 'state') ~= ARGV[3] then return 0 end
-redis.call('HSET', KEYS[1], 'owner', ARGV[2])
-return 1
-"""
+MAX_RACES = 3
+"""Tries to take a session over, since another gateway may take it at the same moment."""
+UNREACHED = (RedisError, OSError, TimeoutError)
 
 
-def keys(session: str) -> list[str]:
-    """Names of a session's hash and list; the braces keep them on one node of a cluster."""
-    return [f"lunapass:session:{{{session}}}", f"lunapass:session:{{{session}}}:log"]
+class OwnedSessions(Protocol):
+    """The sessions of this gateway, as the store sees them."""
+
+    def get(self, identity: str) -> Session | None:
+        """Session of this gateway by its id."""
+
+    def all(self) -> list[Session]:
+        """All sessions of this gateway."""
+
+    def stored(self, session: Session) -> None:
+        """Learn that a session is stored as it is now."""
+
+    def lost(self, session: Session) -> None:
+        """Learn that another gateway has taken a session over."""
+
+
+class Mark(NamedTuple):
+    """What of a session is stored: its judged frames, its best shot's number, its verdict."""
+
+    frames: int
+    kept: int
+    decided: bool
+
+
+NOTHING = Mark(0, -1, False)
 
 
 def owner_of(config: Config) -> str:
@@ -92,38 +95,33 @@ class SessionStore:
     Args:
         config: the configuration.
         sealing_key: secret that all gateways of the store have.
-        find: gives a session of this gateway by its id.
-        lost: called with the session that another gateway has taken over.
+        sessions: the sessions of this gateway.
 
     Attributes:
-        reached: whether Redis answered last.
+        contact: whether Redis answers.
     """
 
-    def __init__(
-        self,
-        config: Config,
-        sealing_key: bytes,
-        find: Callable[[str], Session | None],
-        lost: Callable[[Session], None],
-    ) -> None:
+    def __init__(self, config: Config, sealing_key: bytes, sessions: OwnedSessions) -> None:
         section = config.SESSION_STORE
         self._limits = config.LIMITS
-        self._find = find
-        self._lost = lost
+        self._sessions = sessions
         self._owner = owner_of(config)
         self._sealer = Sealer(sealing_key)
+        self.contact = StoreContact(section.timeout, required=section.required)
         self._redis = Redis.from_url(
             section.connectionString,
-            socket_timeout=section.timeout,
-            socket_connect_timeout=section.timeout,
+            socket_timeout=self.contact.try_seconds,
+            socket_connect_timeout=self.contact.try_seconds,
+            retry=Retry(NoBackoff(), 0),  # the next try is ours, with what has changed since
         )
-        self._write = self._redis.register_script(_WRITE)
-        self._read = self._redis.register_script(_READ)
-        self._take = self._redis.register_script(_TAKE)
+        self._timeout = section.timeout
+        self._read = self._redis.register_script(READ)
+        self._take = self._redis.register_script(TAKE)
+        self._write_sha = ""
         self._changed: dict[str, None] = {}
-        self._written: dict[str, tuple[int, int]] = {}
+        self._written: dict[str, Mark] = {}
         self._wake = asyncio.Event()
-        self.reached = True
+        self._closing = False
         self._task = asyncio.create_task(self._run())
 
     def note(self, session: Session) -> None:
@@ -139,113 +137,174 @@ class SessionStore:
     async def take(self, session: str, token_digest: bytes) -> Stored | None:
         """Take a session over from the gateway that had it.
 
+        Waits while an owner may still have to store what it released during an outage.
+
         Returns:
             The session; None where there is none, not by that token, or Redis cannot be reached.
         """
         try:
-            for _ in range(TRIES):
-                owner, state, kept, judged = await self._read(keys=keys(session))
-                if state is None:
-                    return None
-                stored = self._sealer.open(session, state, kept, judged)
-                if not hmac.compare_digest(stored.opened.token_digest, token_digest):
-                    return None
-                if await self._take(keys=keys(session), args=[owner, self._owner, state]):
-                    return stored
-        except (RedisError, OSError, TimeoutError) as error:
-            self._tell(error)
+            if await self._may_take():
+                async with asyncio.timeout(self._timeout):
+                    return await self._take_over(session, token_digest)
+        except UNREACHED as error:
+            log.warning("session store: no session can be taken over: %s", error)
         except (MessageError, ValueError, TypeError) as error:
             log.error("stored session refused: %s", error, extra={"fields": {"session": session}})
         return None
 
+    async def _may_take(self) -> bool:
+        """Wait for the end of a grace period; False where the store stays down."""
+        limit = time.monotonic() + self._timeout
+        while (pause := self.contact.grace_left()) > 0:
+            if self.contact.down and time.monotonic() > limit:
+                return False
+            await asyncio.sleep(pause)
+        return True
+
+    async def _take_over(self, session: str, token_digest: bytes) -> Stored | None:
+        names = keys(session)
+        for _ in range(MAX_RACES):
+            term, state, kept, judged = await self._read(keys=names)
+            if term is None or state is None:
+                return None
+            stored = self._sealer.open(session, state, kept, judged)
+            if not hmac.compare_digest(stored.opened.token_digest, token_digest):
+                return None
+            args = [term, self._owner, self._branch_milliseconds]
+            if (taken := await self._take(keys=names, args=args)) is not None:
+                term, *pieces = taken
+                stored = self._sealer.open(session, *pieces)
+                return replace(stored, opened=structs.replace(stored.opened, term=int(term)))
+        return None
+
     async def close(self) -> None:
         """Write what has changed, once, and end."""
+        self._closing = True  # redis-py swallows a cancellation that meets the end of its sending
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         try:
-            while self._changed:
-                await self._flush()
-        except (RedisError, OSError, TimeoutError) as error:
-            lost = {"sessions": len(self._changed)}
-            log.error("session store: not written at the end: %s", error, extra={"fields": lost})
+            async with asyncio.timeout(self._timeout):
+                while self._changed:
+                    await self._flush()
+        except UNREACHED as error:
+            unwritten = {"sessions": len(self._changed)}
+            log.error(
+                "session store: not written at the end: %s", error, extra={"fields": unwritten}
+            )
         with contextlib.suppress(RedisError, OSError):
             await self._redis.aclose()
 
+    # Writing
+
     async def _run(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            await asyncio.sleep(PAUSE_SECONDS)
+        while not self._closing:
+            await self._until_due()
+            limit = time.monotonic() + self.contact.try_seconds
             try:
-                await self._flush()
-                self._tell(None)
-            except (RedisError, OSError, TimeoutError) as error:
-                self._tell(error)
-                self._written.clear()  # who knows what has arrived: all are written whole
-                await asyncio.sleep(RETRY_SECONDS)
-            if self._changed:
-                self._wake.set()
+                async with asyncio.timeout(self.contact.try_seconds):
+                    await (self._flush() if self._changed else self._redis.ping())
+            except UNREACHED as error:
+                self._failed(error)
+            except Exception as error:  # the writer must not end: every later answer waits for it
+                log.exception("session store: a write failed")
+                self._failed(error)
+            else:
+                self._answered()
+                continue
+            await asyncio.sleep(limit - time.monotonic())
+
+    async def _until_due(self) -> None:
+        """Wait for a change, but no longer than a beat; then gather what changes together."""
+        if not self._changed:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.contact.beat_seconds):
+                    await self._wake.wait()
+        if self._changed:
+            await asyncio.sleep(GATHER_SECONDS)
+
+    def _failed(self, error: Exception) -> None:
+        if self.contact.reached:
+            why = str(error) or "no answer in time"
+            log.error("session store: %s; clients resume only where they were", why)
+        self.contact.failed()
+        self._written.clear()  # it is unknown what has arrived: all are written whole
+        self._write_sha = ""
+
+    def _answered(self) -> None:
+        """After an outage, write all sessions: first those whose verdict may be unstored.
+
+        The store may have lost them, and another gateway waits for its grace period only.
+        """
+        back = not self.contact.reached
+        self.contact.answered()
+        if back:
+            log.info("session store: reached again")
+            ordered = sorted(self._sessions.all(), key=lambda session: session.result is None)
+            self._changed = dict.fromkeys(session.id for session in ordered)
 
     async def _flush(self) -> None:
         """Write a batch of changed sessions; they stay changed where that fails."""
         names = list(self._changed)[:BATCH]
-        sessions = [session for name in names if (session := self._find(name)) is not None]
-        marks = {session.id: _mark(session) for session in sessions}
+        sessions = [session for name in names if (session := self._sessions.get(name)) is not None]
         for name in names:
             del self._changed[name]
         try:
+            if not self._write_sha:
+                self._write_sha = await self._redis.script_load(WRITE)
+            marks = [_mark(session) for session in sessions]
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for session in sessions:
-                    await self._write(
-                        keys=keys(session.id), args=self._pieces(session), client=pipeline
-                    )
+                    pipeline.evalsha(self._write_sha, 3, *keys(session.id), *self._pieces(session))
                 answers = await pipeline.execute()
         except BaseException:
             self._changed.update({session.id: None for session in sessions})
             raise
-        for session, answer in zip(sessions, answers, strict=True):
-            self._settle(session, int(answer), marks[session.id])
+        for session, answer, mark in zip(sessions, answers, marks, strict=True):
+            self._settle(session, int(answer), mark)
 
     def _pieces(self, session: Session) -> list[bytes | str | int]:
         """Arguments of a write: only what is not stored yet."""
-        count, kept = self._written.get(session.id, (0, -1))
-        _, best = _mark(session)
-        judged = [self._sealer.judged(session, index) for index in range(count, len(session.log))]
+        before = self._written.get(session.id, NOTHING)
+        now = _mark(session)
         return [
             self._owner,
-            count,
-            int(self._lifetime(session) * 1000),
+            session.opened.term,
+            int(now.decided),
+            int(session.released),
+            before.frames,
+            int(self._record_seconds(session) * 1000),
+            self._branch_milliseconds,
             self._sealer.state(session),
-            b"" if best == kept else self._sealer.kept(session),
-            *judged,
+            b"" if now.kept == before.kept else self._sealer.kept(session),
+            *(self._sealer.judged(session, index) for index in range(before.frames, now.frames)),
         ]
 
-    def _lifetime(self, session: Session) -> float:
+    def _record_seconds(self, session: Session) -> float:
         undecided = 0.0 if session.result is not None else self._limits.sessionSeconds
         return undecided + self._limits.resumeSeconds
 
-    def _settle(self, session: Session, answer: int, mark: tuple[int, int]) -> None:
-        if self._find(session.id) is not session:
+    @property
+    def _branch_milliseconds(self) -> int:
+        """How long a gateway that was cut off may hold a session that has gone on elsewhere."""
+        return int((self._limits.sessionSeconds + self._limits.resumeSeconds) * 1000)
+
+    def _settle(self, session: Session, answer: int, mark: Mark) -> None:
+        if self._sessions.get(session.id) is not session:
             return  # it ended while it was written
         if answer == LOST:
             self.forget(session)
-            self._lost(session)
+            self._sessions.lost(session)
         elif answer == STALE:
             self._written.pop(session.id, None)
             self.note(session)
         else:
             self._written[session.id] = mark
-
-    def _tell(self, error: Exception | None) -> None:
-        """Log when Redis goes and when it is back."""
-        if error is not None and self.reached:
-            log.error("session store: %s; clients resume where they were only", error)
-        elif error is None and not self.reached:
-            log.info("session store: reached again")
-        self.reached = error is None
+            if mark == _mark(session):
+                self._sessions.stored(session)
 
 
-def _mark(session: Session) -> tuple[int, int]:
-    """What a write stores: number of judged frames, and which one is kept."""
-    return len(session.log), session.kept.seq if session.kept else 0
+def _mark(session: Session) -> Mark:
+    kept = session.kept.seq if session.kept else 0
+    return Mark(len(session.log), kept, session.result is not None)

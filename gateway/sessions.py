@@ -67,7 +67,8 @@ class Sessions:
         self.ask_close: Callable[[Session, str], None]
         self.ask_replay: Callable[[Session], None]
         self.ask_forget: Callable[[Session], None]
-        self.elsewhere = Elsewhere()
+        self.ask_commit: Callable[[Session], None]
+        self.elsewhere = Elsewhere(self.release)
 
     def all(self) -> list[Session]:
         """Sessions known now."""
@@ -79,8 +80,8 @@ class Sessions:
 
     @property
     def undecided(self) -> int:
-        """Number of sessions without a verdict."""
-        return sum(session.result is None for session in self._sessions.values())
+        """Number of sessions whose client has no verdict."""
+        return sum(not session.released for session in self._sessions.values())
 
     # Beginning
 
@@ -115,6 +116,7 @@ class Sessions:
             token_digest=digest(token),
             mirrored=mirrored,
             client=client,
+            commits=self.elsewhere.commits,
         )
         session = self._add(opened, key)
         self.ask_open(session)
@@ -159,6 +161,7 @@ class Sessions:
         if session is None or not session.owns(token):
             return None
         session.address = limit_key(address)
+        self.elsewhere.note(session)
         return session
 
     # Answers of the aggregator
@@ -196,23 +199,38 @@ class Sessions:
             self._decide(session, verdict.result, _outcome(session, verdict))
         elif len(session.log) >= self._limits.logFrames:
             self.end(session, "log full")
-        elif session.waiting is not None:
-            self.frames.advance(session)
-        self.elsewhere.note(session)
+        self.elsewhere.commit(session)
         metrics.REPLY.note(time.monotonic() - began)
 
     def _decide(self, session: Session, result: str, outcome: str) -> None:
-        """Give the verdict to the client, once; a client that is away gets it when it resumes."""
-        if session.result is not None:
-            return
-        session.result = result
-        metrics.SESSIONS.labels(outcome).inc()
-        seconds = round(time.monotonic() - session.begun, 2)
-        told = session.fields(outcome=outcome, frames=session.seq, seconds=seconds)
-        log.info("session decided", extra=told)
+        """Take the verdict, once; it is given to the client by ``release``."""
+        if session.result is None:
+            session.result, session.outcome = result, outcome
+
+    def release(self, session: Session) -> None:
+        """Send what the client may know now: the answer on its last frame, then the verdict.
+
+        Until then nothing shows that there is a verdict: further frames are taken as ever.
+        """
+        self.frames.answer(session)
+        if session.result is None:
+            self.frames.advance(session)
+        elif not session.released:
+            session.released = True
+            self._give(session)
+
+    def _give(self, session: Session) -> None:
+        """Give the verdict; a client that is away gets it when it resumes."""
+        if session.outcome:
+            metrics.SESSIONS.labels(session.outcome).inc()
+            seconds = round(time.monotonic() - session.begun, 2)
+            told = session.fields(outcome=session.outcome, frames=session.seq, seconds=seconds)
+            log.info("session decided", extra=told)
         self.frames.end(session)
         if session.outlet is None:
             session.left = session.left or time.monotonic()
+        if session.opened.commits:
+            self.ask_commit(session)
         session.deliver()
 
     def _resumed(self, message: Resumed) -> None:
@@ -225,9 +243,14 @@ class Sessions:
         """Make a session anew from what the aggregator remembers of it."""
         opened = decode(history.opened)
         assert isinstance(opened, Open)
+        # The gateway before may have left writes on their way to the store: they must fail from now
+        # on. Without asking the store no more than one term above the known one may be claimed;
+        # that is the term of a gateway that took the session over meanwhile, and it wins.
+        opened = replace(opened, term=opened.term + 1)
         session = self.revive(opened, history.judged, history.kept, message.profile)
         session.settled = message.settled
         session.result = message.result
+        self.elsewhere.commit(session)
         return session
 
     def revive(
@@ -276,7 +299,7 @@ class Sessions:
             if session.left and now - session.left > self._limits.resumeSeconds:
                 if session.result is None:
                     self.end(session, "client gone")
-                else:
+                elif session.released:
                     self.remove(session)
         self.elsewhere.sweep(now)
 

@@ -202,7 +202,10 @@ class SessionStoreSection(Section):
     connectionString: PrivateText = ""
     """Address of Redis, such as redis://10.0.0.5:6379/1; empty: no store."""
     timeout: Positive = 1.0
-    """Seconds to wait for Redis."""
+    """Seconds to wait for Redis; then it counts as down."""
+    required: Flag = False
+    """While Redis is down: 0 answers clients all the same, 1 holds answers back until they are
+    stored, for ``LIMITS.resumeSeconds`` at most (docs/security.md tells the risk of 0)."""
 
 
 class TracesSection(Section):

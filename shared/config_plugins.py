@@ -337,6 +337,11 @@ class WsMiddlewares(Section):
         """Whether a side-effect plugin is on that needs the frames."""
         return self.FileLogger.isEnabled or self.VideoRedis.isEnabled
 
+    @property
+    def has_effects(self) -> bool:
+        """Whether any side-effect plugin is on."""
+        return self.needs_frames or self.Callbacks.isEnabled
+
     def look_at_received(self, *, passed: bool) -> bool:
         """Tell whether a plugin looks at what the client sent for a frame.
 

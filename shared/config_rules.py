@@ -142,6 +142,11 @@ def _session_store(config: Config) -> Iterator[Finding]:
             "[SESSION_STORE] connectionString",
             f"must begin with {' or '.join(STORES)}; give such an address, or leave it empty",
         )
+    if config.SESSION_STORE.required and not address:
+        yield error(
+            "[SESSION_STORE] required",
+            "is 1, but connectionString is empty; give the address of Redis, or set 0",
+        )
 
 
 def _attempts(config: Config) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import zmq
+from msgspec.structs import replace
 
 from gateway.judgement import ASK_AGAIN_SECONDS, JudgementLink
 from gateway.ledger import Ledger
@@ -19,12 +20,14 @@ from gateway.sessions import Sessions
 from shared.config import Config
 from shared.estimation import Estimate, Profile
 from shared.messages import (
+    END,
     Forget,
     GatewayHello,
     Judge,
     Judged,
     Open,
     Opened,
+    Settled,
     Verdict,
     decode,
     encode,
@@ -94,13 +97,14 @@ async def test_what_the_client_sent_goes_along_where_a_plugin_looks_at_it(
 
 async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
     """Whichever it was; not at once, and not when it is answered."""
-    settings = config(tmp_path, NOBODY)
+    settings = config(tmp_path, FILE_LOGGER)
     aggregator: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
     aggregator.setsockopt(zmq.RCVTIMEO, 5000)
     aggregator.bind(aggregator_address(settings))
     sessions = Sessions(settings)
     link = JudgementLink(settings, sessions.all, sessions.receive, Ledger(STEPS))
     sessions.ask_open, sessions.ask_close = link.open, link.close_session
+    sessions.ask_commit = link.commit
     sessions.frames.ask_verdict, sessions.frames.submit = link.judge, lambda _: None
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
 
@@ -138,6 +142,13 @@ async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
     sessions.end(session, "test")
     assert asked() == ["Close"]
     assert asked(later=True) == ["Close"]
+
+    session.opened = replace(session.opened, commits=True)
+    sessions.receive(replace(verdict, seq=0, final=True, result="{}"))
+    assert asked() == ["Commit"]
+    assert asked(later=True) == ["Commit"]
+    sessions.receive(Settled(((session.id, END),), ()))
+    assert asked(later=True) == []
     link.close()
     aggregator.close(linger=0)
 

@@ -1,9 +1,12 @@
-"""The session store against a real Redis: owners, take-overs between writes, outages."""
+"""The session store against a real Redis: owners, verdicts, take-overs between writes, outages."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +15,7 @@ import pytest
 from gateway.limits import TokenBucket
 from gateway.session import Session, digest
 from gateway.session_store import SessionStore, owner_of
+from gateway.stored import Stored
 from shared.config import Config
 from shared.messages import Judged, Open
 from tests.support.judge import shot
@@ -19,6 +23,7 @@ from tests.support.redis_server import RedisServer, running_redis
 
 ID = "00" * 16
 TOKEN = "t" * 32
+TIMEOUT = 0.4
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +32,12 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-def session(frames: int) -> Session:
-    opened = Open("", ID, 1.0, 7, digest(TOKEN))
+def session(frames: int, term: int = 1, result: str | None = None) -> Session:
+    opened = Open("", ID, 1.0, 7, digest(TOKEN), term=term)
     made = Session(ID, opened, "198.51.100.1", TokenBucket(1, 1), 0.0)
     made.log = [Judged(seq, float(seq), b"e") for seq in range(1, frames + 1)]
     made.seq = frames
+    made.result = result
     return made
 
 
@@ -40,49 +46,108 @@ class Gateway:
 
     def __init__(self, config: Config) -> None:
         self.session: Session | None = None
-        self.lost: list[Session] = []
-        self.find: Callable[[str], Session | None] = lambda _: self.session
-        self.store = SessionStore(config, bytes(32), lambda name: self.find(name), self.lost.append)
+        self.settled: list[str] = []
+        self.store = SessionStore(config, bytes(32), self)
 
-    async def write(self, made: Session) -> None:
+    def get(self, _identity: str) -> Session | None:
+        return self.session
+
+    def all(self) -> list[Session]:
+        return [] if self.session is None else [self.session]
+
+    def stored(self, session: Session) -> None:
+        self.settled.append("stored")
+
+    def lost(self, session: Session) -> None:
+        self.settled.append("lost")
+
+    async def write(self, made: Session) -> str:
+        """Have a session written; what became of it."""
         self.session = made
+        self.settled.clear()
         self.store.note(made)
-        await asyncio.sleep(0.3)
+        await until(lambda: bool(self.settled))
+        return self.settled[-1]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
 
 
 @contextlib.asynccontextmanager
-async def gateways(redis: RedisServer, directory: Path) -> AsyncIterator[tuple[Gateway, Gateway]]:
-    """Two gateways of one installation, each with a runtime directory of its own."""
+async def gateways(
+    redis: RedisServer, directory: Path, names: str = "ab", *, required: bool = True
+) -> AsyncIterator[list[Gateway]]:
+    """Gateways of one installation; those of one name are of one cell."""
     with contextlib.closing(redis.client()) as client:
         client.flushall()
     made = []
-    for name in ("a", "b"):
+    for name in names:
         settings = {
-            "SESSION_STORE": {"connectionString": redis.url},
+            "SESSION_STORE": {
+                "connectionString": redis.url,
+                "timeout": TIMEOUT,
+                "required": required,  # 1: nothing to wait for before a session is taken
+            },
             "TRANSPORT": {"runtimeDirectory": str(directory / name)},
         }
         made.append(Gateway(Config.model_validate(settings)))
     try:
-        yield made[0], made[1]
+        yield made
     finally:
         for gateway in made:
             await gateway.store.close()
 
 
+async def taken(gateway: Gateway) -> Stored:
+    """Take the session over."""
+    stored = await gateway.store.take(ID, digest(TOKEN))
+    assert stored is not None
+    return stored
+
+
 async def test_a_session_passes_on_with_all_its_frames(redis: RedisServer, tmp_path: Path) -> None:
     """Written in two steps, taken whole; the owner before learns of it when it writes next."""
     async with gateways(redis, tmp_path) as (first, second):
-        await first.write(session(2))
-        await first.write(session(3))
-        stored = await second.store.take(ID, digest(TOKEN))
-        assert stored is not None
+        assert await first.write(session(2)) == "stored"
+        assert await first.write(session(3)) == "stored"
+        stored = await taken(second)
         assert [judged.seq for judged in stored.log] == [1, 2, 3]
-        assert first.lost == []
-        await first.write(session(4))
-        assert [lost.id for lost in first.lost] == [ID]
-        again = await second.store.take(ID, digest(TOKEN))
-        assert again is not None
-        assert len(again.log) == 3  # what the old owner wrote too late is not there
+        assert await first.write(session(4)) == "lost"
+        assert len((await taken(second)).log) == 3  # what the old owner wrote too late is not there
+
+
+async def test_each_taking_raises_the_term(redis: RedisServer, tmp_path: Path) -> None:
+    """Also one by the cell that had the session before: its earlier term is over."""
+    async with gateways(redis, tmp_path, "aba") as (before, other, again):
+        assert await before.write(session(1)) == "stored"
+        assert (await taken(other)).opened.term == 2
+        assert (await taken(again)).opened.term == 3
+        assert await before.write(session(2, term=1)) == "lost"
+        assert await other.write(session(2, term=2)) == "lost"
+        assert await again.write(session(2, term=3)) == "stored"
+
+
+async def test_a_restarted_gateway_shuts_out_the_one_before(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """It goes on in the next term, so that a late write of its dead predecessor fails."""
+    async with gateways(redis, tmp_path, "aa") as (dead, restarted):
+        assert await dead.write(session(1)) == "stored"
+        assert await restarted.write(session(2, term=2)) == "stored"
+        assert await dead.write(session(1)) == "lost"
+
+
+async def test_a_restarted_gateway_takes_nothing_back(redis: RedisServer, tmp_path: Path) -> None:
+    """A gateway that took the session over meanwhile is in that term already, and keeps it."""
+    async with gateways(redis, tmp_path, "aab") as (dead, restarted, other):
+        assert await dead.write(session(1)) == "stored"
+        assert (await taken(other)).opened.term == 2
+        assert await restarted.write(session(1, term=2)) == "lost"
+        assert await other.write(session(2, term=2)) == "stored"
 
 
 async def test_the_best_shot_passes_on_as_it_was_encoded(
@@ -94,30 +159,99 @@ async def test_the_best_shot_passes_on_as_it_was_encoded(
             made = session(frames)
             made.kept = best
             await first.write(made)
-        stored = await second.store.take(ID, digest(TOKEN))
-        assert stored is not None
-        assert stored.kept == shot(3, b"better")
+        assert (await taken(second)).kept == shot(3, b"better")
 
 
 async def test_a_write_between_reading_and_taking_is_not_lost(
     redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The owner judges one more frame just then: it is taken over too."""
+    """The owner stores its verdict just then: it is taken over too."""
     async with gateways(redis, tmp_path) as (first, second):
         await first.write(session(1))
         take = second.store._take
 
-        async def after_one_more(**arguments: object) -> int:
-            monkeypatch.setattr(second.store, "_take", take)
-            await first.write(session(2))
-            taken: int = await take(**arguments)
-            assert taken == 0
-            return taken
+        async def after_a_verdict(**arguments: object) -> object:
+            assert await first.write(session(2, result="RESULT")) == "stored"
+            return await take(**arguments)
 
-        monkeypatch.setattr(second.store, "_take", after_one_more)
-        stored = await second.store.take(ID, digest(TOKEN))
-        assert stored is not None
-        assert len(stored.log) == 2
+        monkeypatch.setattr(second.store, "_take", after_a_verdict)
+        stored = await taken(second)
+        assert (len(stored.log), stored.result) == (2, "RESULT")
+
+
+async def test_a_session_taken_by_two_at_once_has_one_owner(
+    redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slower one reads again and takes it from the faster one, which then knows."""
+    async with gateways(redis, tmp_path, "abc") as (first, second, third):
+        await first.write(session(1))
+        take = second.store._take
+
+        async def after_another(**arguments: object) -> object:
+            monkeypatch.setattr(second.store, "_take", take)
+            assert (await taken(third)).opened.term == 2
+            return await take(**arguments)
+
+        monkeypatch.setattr(second.store, "_take", after_another)
+        assert (await taken(second)).opened.term == 3
+        assert await third.write(session(1, term=2)) == "lost"
+        assert await second.write(session(1, term=3)) == "stored"
+
+
+async def test_a_verdict_needs_the_session(redis: RedisServer, tmp_path: Path) -> None:
+    """A gateway that has lost it may not store a verdict: the other one decides."""
+    async with gateways(redis, tmp_path) as (first, second):
+        await first.write(session(1))
+        await taken(second)
+        assert await first.write(session(2, result="refused")) == "lost"
+        assert await second.write(session(2, term=2, result="accepted")) == "stored"
+        assert (await taken(first)).result == "accepted"
+
+
+async def test_a_stored_verdict_is_final(redis: RedisServer, tmp_path: Path) -> None:
+    """Nothing undecided replaces it, and whoever takes the session over gives that verdict."""
+    async with gateways(redis, tmp_path) as (first, second):
+        assert await first.write(session(1, result="RESULT")) == "stored"
+        assert await first.write(session(2)) == "lost"
+        assert (await taken(second)).result == "RESULT"
+        assert await second.write(session(1, term=2)) == "lost"
+
+
+async def test_who_stored_the_verdict_may_give_it(redis: RedisServer, tmp_path: Path) -> None:
+    """A gateway that dies before it hears of its write is followed by one that finds it done.
+
+    It makes no difference that the session has gone on elsewhere meanwhile, where the same verdict
+    is given.
+    """
+    async with gateways(redis, tmp_path, "aab") as (dead, restarted, other):
+        assert await dead.write(session(1, result="RESULT")) == "stored"
+        assert (await taken(other)).result == "RESULT"
+        assert await restarted.write(session(1, term=2, result="RESULT")) == "stored"
+        assert await other.write(session(1, term=2, result="RESULT")) == "stored"
+
+
+async def test_a_verdict_given_in_an_outage_stands(redis: RedisServer, tmp_path: Path) -> None:
+    """It replaces an undecided session of another gateway, but no stored verdict."""
+    async with gateways(redis, tmp_path) as (first, second):
+        await first.write(session(1))
+        await taken(second)
+        given = session(2, result="refused")
+        given.released = True
+        assert await first.write(given) == "stored"
+        assert await second.write(session(2, term=2, result="accepted")) == "lost"
+        assert (await taken(second)).result == "refused"
+
+
+async def test_two_verdicts_given_in_an_outage(redis: RedisServer, tmp_path: Path) -> None:
+    """The one that is stored first stays, and the other gateway learns that there are two."""
+    async with gateways(redis, tmp_path) as (first, second):
+        await first.write(session(1))
+        await taken(second)
+        assert await second.write(session(2, term=2, result="accepted")) == "stored"
+        given = session(2, result="refused")
+        given.released = True
+        assert await first.write(given) == "lost"
+        assert (await taken(first)).result == "accepted"
 
 
 async def test_another_token_takes_nothing(redis: RedisServer, tmp_path: Path) -> None:
@@ -125,26 +259,64 @@ async def test_another_token_takes_nothing(redis: RedisServer, tmp_path: Path) -
     async with gateways(redis, tmp_path) as (first, second):
         await first.write(session(1))
         assert await second.store.take(ID, digest("x" * 32)) is None
-        await first.write(session(2))
-        assert first.lost == []
+        assert await first.write(session(2)) == "stored"
 
 
+@pytest.mark.parametrize("frames", [2, 3], ids=["nothing changed", "one more frame"])
 async def test_what_an_outage_kept_back_is_written_later(
-    redis: RedisServer, tmp_path: Path
+    redis: RedisServer, tmp_path: Path, frames: int
 ) -> None:
-    """Redis dies and comes back empty: the session is written whole."""
+    """Redis dies and comes back empty: the session is written whole, also one that is quiet."""
     async with gateways(redis, tmp_path) as (first, second):
         await first.write(session(2))
         redis.kill()
-        await first.write(session(3))
+        if frames > 2:
+            first.session = session(frames)
+            first.store.note(first.session)
+        await until(lambda: first.store.contact.down and second.store.contact.down)
+        first.settled.clear()
         assert await second.store.take(ID, digest(TOKEN)) is None
         redis.start()
         with contextlib.closing(redis.client()) as client:
             client.flushall()
-        await asyncio.sleep(2.5)
-        stored = await second.store.take(ID, digest(TOKEN))
-        assert stored is not None
-        assert len(stored.log) == 3
+        await until(lambda: bool(first.settled) and second.store.contact.reached)
+        assert len((await taken(second)).log) == frames
+
+
+async def test_no_stale_session_is_taken_after_an_outage(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """The owner gave a verdict while the store hung; the other gateway waits until it is stored."""
+    async with gateways(redis, tmp_path, required=False) as (first, second):
+        await first.write(session(1))
+        assert (await taken(second)).result is None  # the first grace period is over
+        await first.write(session(1, term=3))
+        assert redis.process is not None
+        os.kill(redis.process.pid, signal.SIGSTOP)
+        first.session = session(2, term=3, result="refused")
+        first.store.note(first.session)
+        await until(lambda: first.store.contact.down)
+        first.session.released = True
+        taking = asyncio.create_task(taken(second))
+        await asyncio.sleep(0.01)
+        os.kill(redis.process.pid, signal.SIGCONT)
+        assert (await taking).result == "refused"
+
+
+async def test_a_session_of_a_dead_owner_is_taken_after_an_outage(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """The grace period ends also where nobody writes."""
+    async with gateways(redis, tmp_path, required=False) as (first, second):
+        await first.write(session(1))
+        first.session = None
+        redis.kill()
+        await until(lambda: not second.store.contact.reached)
+        redis.start()
+        await until(lambda: second.store.contact.reached)
+        began = time.monotonic()
+        assert len((await taken(second)).log) == 1
+        assert time.monotonic() - began > TIMEOUT
 
 
 def test_an_owner_outlives_its_gateway(tmp_path: Path) -> None:
@@ -157,18 +329,41 @@ def test_an_owner_outlives_its_gateway(tmp_path: Path) -> None:
     assert owner_of(cells[0]) != owner_of(cells[1])
 
 
-async def test_a_session_that_ends_while_it_is_written(redis: RedisServer, tmp_path: Path) -> None:
+async def test_a_session_that_ends_while_it_is_written(
+    redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It cannot be lost once more; the store goes on with the next one."""
     async with gateways(redis, tmp_path) as (first, second):
         await first.write(session(2))
-        assert await second.store.take(ID, digest(TOKEN))
+        await taken(second)
+        first.settled.clear()
         found = [first.session, None]  # there when its write begins, and not when it is answered
-        first.find = lambda _: found.pop(0)
-        await first.write(session(3))
-        assert (found, first.lost) == ([], [])
+        monkeypatch.setattr(first, "get", lambda _: found.pop(0))
+        first.store.note(session(3))
+        await until(lambda: found == [])
+        assert first.settled == []
 
 
-async def test_sessions_that_cannot_be_written_at_the_end_are_told(
+async def test_a_write_that_raises_is_tried_again(
+    redis: RedisServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The writer outlives an error in the code that it calls, and logs it."""
+    async with gateways(redis, tmp_path) as (first, _):
+        state = first.store._sealer.state
+
+        def broken(_: Session) -> bytes:
+            monkeypatch.setattr(first.store._sealer, "state", state)
+            raise RuntimeError("no state")
+
+        monkeypatch.setattr(first.store._sealer, "state", broken)
+        assert await first.write(session(1)) == "stored"
+    assert "no state" in caplog.text
+
+
+async def test_sessions_that_cannot_be_written_at_the_end_are_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Their clients resume where they were only, and that gateway is about to be gone."""
@@ -178,5 +373,5 @@ async def test_sessions_that_cannot_be_written_at_the_end_are_told(
             server.kill()
             first.session = session(2)
             first.store.note(first.session)
-    (told,) = [record for record in caplog.records if "at the end" in record.getMessage()]
-    assert told.fields == {"sessions": 1}  # type: ignore[attr-defined]
+    (logged,) = [record for record in caplog.records if "at the end" in record.getMessage()]
+    assert logged.fields == {"sessions": 1}  # type: ignore[attr-defined]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import simplejpeg
@@ -130,3 +130,27 @@ class StampBackend:
 
     def descriptor(self, image: Image, face: Face) -> bytes:
         return b""
+
+
+WRONG_ACTION = 0x100
+"""Added to a number: the head is turned and raised at once, which no action asks for."""
+OTHER_FACE = 0x200
+"""Added to a number: the face of somebody else."""
+
+
+class ActingStampBackend(StampBackend):
+    """The same for plugins that look at pose and face: two bits of the number say what is shown."""
+
+    capabilities = Capabilities(passive_liveness=True, descriptor=True, name="acting stamp")
+
+    def detect(self, image: Image) -> list[Face]:
+        box = super().detect(image)[0].box
+        return [StampedFace(replace(box, y=OFFSET + self._number % WRONG_ACTION))]
+
+    def head_pose(self, image: Image, face: Face) -> HeadPose:
+        degrees = 30.0 if self._number & WRONG_ACTION else 0.0
+        return HeadPose(degrees, degrees, 0)
+
+    def descriptor(self, image: Image, face: Face) -> bytes:
+        other = bool(self._number & OTHER_FACE)
+        return np.asarray([not other, other], np.float32).tobytes()

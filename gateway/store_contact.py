@@ -1,0 +1,71 @@
+"""Whether the session store answers, and since when without a break."""
+
+from __future__ import annotations
+
+import time
+
+TRIES_UNTIL_DOWN = 2
+"""Failed tries in a row after which the store is down; each has its share of the timeout.
+
+One is not enough: a process that stood still misses an answer that is there; the second finds it.
+"""
+GRACE_TIMEOUTS = 3
+"""Length of the grace period in timeouts: time for a living owner to notice that the store is back
+(half a timeout) and to write all its sessions."""
+
+
+class StoreContact:
+    """Follows the tries to reach the store, and decides two things that must fit together.
+
+    - When an owner stops waiting for the store: after ``SESSION_STORE.timeout`` without an answer.
+      From then on it may give answers that are not stored.
+    - When a gateway takes sessions over: never within the grace period after a break that long.
+      Whatever a living owner released during the break is stored by then.
+
+    Args:
+        timeout: seconds without the store after which it is down.
+        required: answers are never released unstored, so no break needs a grace period.
+    """
+
+    def __init__(self, timeout: float, *, required: bool) -> None:
+        self.try_seconds = timeout / TRIES_UNTIL_DOWN
+        """Time limit of one try; a failed one takes all of it, so that two in a row are an outage
+        of a whole timeout."""
+        self.beat_seconds = timeout / 4
+        """Pause between two tries while there is nothing to write; short enough that every outage
+        of a whole timeout shows as a gap between two answers."""
+        self._grace = 0.0 if required else GRACE_TIMEOUTS * timeout
+        self._failures = 0
+        self._last_answer = time.monotonic()
+        self._unbroken_since = self._last_answer  # what was before its start, a gateway cannot know
+
+    @property
+    def reached(self) -> bool:
+        """Whether the last try succeeded."""
+        return self._failures == 0
+
+    @property
+    def down(self) -> bool:
+        """Whether the store has not answered for a whole timeout."""
+        return self._failures >= TRIES_UNTIL_DOWN
+
+    def answered(self) -> None:
+        """Record a try that succeeded."""
+        now = time.monotonic()
+        if self._failures or now - self._last_answer > self.try_seconds:
+            self._unbroken_since = now
+        self._failures, self._last_answer = 0, now
+
+    def failed(self) -> None:
+        """Record a try that failed."""
+        self._failures += 1
+
+    def grace_left(self) -> float:
+        """Seconds after which to ask again whether sessions may be taken over; 0 or less: they may.
+
+        An answer that is overdue may be the first sign of an outage, so it is waited for.
+        """
+        now = time.monotonic()
+        if self._failures or now - self._last_answer > self.try_seconds:
+            return self.beat_seconds
+        return self._unbroken_since + self._grace - now

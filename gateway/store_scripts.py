@@ -1,0 +1,79 @@
+"""What the session store does in Redis, one Lua script for each step, so that each is atomic.
+
+Three keys belong to a session: a hash with its state and best shot, the list of its judged frames,
+and a small hash, the fence, that outlives both:
+
+``term``
+    counts the gateways that have had the session; every take-over raises it
+``owner``
+    the cell that has the session in this term
+``judge``
+    the cell that wrote the verdict, once there is one
+
+A write succeeds only for the owner in the current term. A gateway that was overtaken therefore
+never changes the record again, even if the session has come back to its own cell since.
+"""
+
+from __future__ import annotations
+
+STORED, LOST, STALE = 0, -1, -2
+"""Answers to a write: done; another gateway has the session; the stored log is not as long as the
+writer believes, which then writes the session whole."""
+
+WRITE = """
+local fence = redis.call('HMGET', KEYS[3], 'term', 'owner', 'judge')
+local term, owner, judge = tonumber(fence[1] or '0'), fence[2], fence[3]
+local me, mine, decided, given = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1', ARGV[4] == '1'
+local from = tonumber(ARGV[5])
+local owns = mine > term or (mine == term and owner == me)
+if judge then
+  if decided and judge == me and not owns then return 0 end
+  if not (decided and owns) then return -1 end
+elseif not owns then
+  if not given then return -1 end
+  if from ~= 0 then return -2 end
+  mine = term + 1
+end
+if from == 0 then redis.call('DEL', KEYS[2]) end
+if redis.call('LLEN', KEYS[2]) ~= from then return -2 end
+redis.call('HSET', KEYS[3], 'term', mine, 'owner', me)
+if decided then redis.call('HSETNX', KEYS[3], 'judge', me) end
+redis.call('HSET', KEYS[1], 'state', ARGV[8])
+if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'kept', ARGV[9]) end
+for index = 10, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[6])
+redis.call('PEXPIRE', KEYS[2], ARGV[6])
+redis.call('PEXPIRE', KEYS[3], ARGV[7])
+return 0
+"""
+"""Arguments: owner, term, whether there is a verdict, whether its client may have it, number of
+judged frames stored before, lifetimes of record and fence in milliseconds, state, best shot (empty:
+unchanged), judged frames.
+
+A stored verdict is final: nothing undecided replaces it, and the cell that wrote it may give it
+whoever owns the session now. A verdict that was given during an outage stands too: it is written
+over an undecided session that another gateway has taken meanwhile, whose owner then loses it.
+"""
+
+READ = """
+local record = redis.call('HMGET', KEYS[1], 'state', 'kept')
+local term = redis.call('HGET', KEYS[3], 'term')
+return {term, record[1], record[2], redis.call('LRANGE', KEYS[2], 0, -1)}
+"""
+
+TAKE = """
+if redis.call('HGET', KEYS[3], 'term') ~= ARGV[1] then return false end
+local term = redis.call('HINCRBY', KEYS[3], 'term', 1)
+redis.call('HSET', KEYS[3], 'owner', ARGV[2])
+redis.call('PEXPIRE', KEYS[3], ARGV[3])
+local record = redis.call('HMGET', KEYS[1], 'state', 'kept')
+return {term, record[1], record[2], redis.call('LRANGE', KEYS[2], 0, -1)}
+"""
+"""Arguments: the term that was read, the new owner, lifetime of the fence in milliseconds. The
+record is read in the same step, so that nothing the owner wrote before is missing from it."""
+
+
+def keys(session: str) -> list[str]:
+    """Names of a session's keys; the braces keep them on one node of a cluster."""
+    name = f"lunapass:session:{{{session}}}"
+    return [name, f"{name}:log", f"{name}:fence"]

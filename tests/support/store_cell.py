@@ -1,0 +1,165 @@
+"""The sessions of a gateway with its end of a real session store, and clients that listen."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from gateway.elsewhere import ThroughStore
+from gateway.session import Session
+from gateway.sessions import Sessions
+from shared.config import Config
+from shared.estimation import Estimate, Profile
+from shared.messages import Opened, Resumed, Verdict, encode
+from shared.protocol import CloseCode, Codec, Command
+from tests.support.redis_server import RedisServer
+from tests.support.stamp import stamped_jpeg
+
+STORE_TIMEOUT = 0.4
+RESULT = Codec.encode(Command.RESULT, {}, {"isOk": False, "jwt": None, "errors": [32]})
+
+
+class Listener:
+    """A client that is there, and notes what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.closed: CloseCode | None = None
+
+    def send(self, text: str) -> None:
+        self.heard.append(text)
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        self.closed = code
+
+    @property
+    def commands(self) -> list[str]:
+        return [json.loads(text)["command"] for text in self.heard]
+
+
+class Cell:
+    """A gateway's sessions with its end of the store.
+
+    Attributes:
+        sessions: the sessions.
+        asked: what its aggregator was asked.
+        token: resume token of the last session that it began.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.sessions = Sessions(config)
+        self.asked: list[str] = []
+        self.sessions.ask_open = lambda session: self.asked.append("open")
+        self.sessions.ask_close = lambda session, reason: self.asked.append("close")
+        self.sessions.ask_replay = lambda session: self.asked.append("replay")
+        self.sessions.ask_forget = lambda session: self.asked.append("forget")
+        self.sessions.ask_commit = lambda session: self.asked.append("commit")
+        self.sessions.frames.ask_verdict = lambda session, frame: None
+        self.sessions.frames.submit = lambda session: None
+        self.sessions.recall.ask = self._forgotten
+        if config.SESSION_STORE.connectionString:
+            self.sessions.elsewhere = ThroughStore(config, self.sessions, bytes(32))
+        self.token = ""
+
+    def _forgotten(self, identity: str, token_digest: bytes) -> None:
+        """The aggregator remembers nothing."""
+        answer = Resumed(identity, token_digest)
+        asyncio.get_running_loop().call_soon(self.sessions.receive, answer)
+
+    def begin(self) -> tuple[Session, Listener]:
+        session, self.token = self.sessions.begin("192.0.2.1", mirrored=False, client="null")
+        self.sessions.receive(Opened(session.id, Profile.PASSIVE))
+        return session, attached(session)
+
+    async def resume(self, before: Session, token: str) -> tuple[Session, Listener]:
+        session = await self.sessions.resume(before.id, token, "192.0.2.2")
+        assert session is not None
+        self.sessions.receive(Opened(session.id, Profile.PASSIVE))
+        return session, attached(session)
+
+    def judge(self, session: Session, *, final: bool = False, accepted: bool = False) -> None:
+        """Send one frame and have it judged."""
+        self.sessions.frames.accept(session, stamped_jpeg(1, session.seq))
+        frame, session.waiting = session.waiting, None
+        assert frame is not None
+        session.active = frame
+        self.sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
+        self.sessions.receive(
+            Verdict(
+                session.id,
+                frame.seq,
+                Profile.PASSIVE,
+                Codec.encode(Command.STATUS, {"seq": frame.seq}),
+                final=final,
+                accepted=accepted,
+                result=RESULT if final else None,
+            )
+        )
+
+    async def sweep_until(self, condition: Callable[[], bool]) -> None:
+        """Do the regular work until something is so."""
+        deadline = time.monotonic() + 20
+        while not condition():
+            assert time.monotonic() < deadline
+            self.sessions.sweep()
+            await asyncio.sleep(0.01)
+
+
+def attached(session: Session) -> Listener:
+    listener = Listener()
+    session.attach(listener, most=100)
+    session.deliver()
+    return listener
+
+
+@contextlib.asynccontextmanager
+async def cell(
+    redis: RedisServer, directory: Path, number: int, *, required: bool = True, **limits: float
+) -> AsyncIterator[Cell]:
+    """The gateway of a cell; what its directory holds outlives it."""
+    settings: dict[str, Any] = {
+        "SESSION_STORE": {
+            "connectionString": redis.url,
+            "timeout": STORE_TIMEOUT,
+            "required": required,
+        },
+        "TRANSPORT": {"runtimeDirectory": str(directory / str(number)), "firstCell": number},
+        "LIMITS": limits,
+    }
+    made = Cell(Config.model_validate(settings))
+    try:
+        yield made
+    finally:
+        await made.sessions.elsewhere.close()
+
+
+@contextlib.asynccontextmanager
+async def cells(
+    redis: RedisServer, directory: Path, *, required: bool = True, **limits: float
+) -> AsyncIterator[tuple[Cell, Cell]]:
+    """The gateways of two cells, with an empty store."""
+    with contextlib.closing(redis.client()) as client:
+        client.flushall()
+    async with (
+        cell(redis, directory, 0, required=required, **limits) as first,
+        cell(redis, directory, 1, required=required, **limits) as second,
+    ):
+        yield first, second
+
+
+@contextlib.contextmanager
+def hanging(redis: RedisServer) -> Iterator[None]:
+    """Redis answers nothing, and does later what it was asked."""
+    assert redis.process is not None
+    os.kill(redis.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(redis.process.pid, signal.SIGCONT)
