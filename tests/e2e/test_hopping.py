@@ -1,0 +1,345 @@
+"""A client that runs from gateway to gateway gains nothing: what it was told stays true."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import signal
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from lunapass.client import Answer, Client
+from shared.protocol import SUBPROTOCOL, CloseCode, Codec, Command
+from shared.session_log import read_session
+from tests.support.redis_server import RedisServer, running_redis
+from tests.support.service import UNPACED, Service, running
+from tests.support.stamp import OTHER_FACE, WRONG_ACTION, stamped_jpeg
+
+LIVE = 20
+"""Number from which on a stamped frame is live."""
+
+
+def live(number: int, **size: int) -> bytes:
+    return stamped_jpeg(1, LIVE + number, **size)
+
+
+@dataclass
+class Refusal:
+    """A way to be refused for good.
+
+    Attributes:
+        code: what RESULT says.
+        settings: of the service.
+        frames: what leads to it.
+        after: frames that are accepted where the last frame has not counted.
+    """
+
+    code: int
+    settings: str
+    frames: list[bytes]
+    after: list[bytes]
+
+
+REFUSALS = {
+    "low liveness": Refusal(
+        32,
+        "[LIVENESS]\nmaxAttempts = 3\n",
+        [stamped_jpeg(1, number) for number in range(3)],
+        [live(0)],
+    ),
+    "wrong action": Refusal(
+        60,
+        "[MIDDLEWARES.WS.ActiveLiveness]\nisEnabled = 1\nargs.wrongActionsAllowed = 0\n",
+        [live(0), live(1), live(2 + WRONG_ACTION)],
+        [live(3)],
+    ),
+    "another person": Refusal(
+        69,
+        "[MIDDLEWARES.WS.FaceMatcher]\nisEnabled = 1\n"
+        "[MIDDLEWARES.WS.AggregateLiveness]\nisEnabled = 1\n",
+        [live(0), live(1 + OTHER_FACE)],
+        [live(number) for number in range(2, 5)],
+    ),
+    "virtual camera": Refusal(
+        70,
+        "[MIDDLEWARES.WS.VirtualCameraChecker]\nisEnabled = 1\n",
+        [stamped_jpeg(1, number, width=640 + number % 2 * 160) for number in range(4)],
+        [live(1, width=800)],
+    ),
+}
+
+
+@dataclass
+class Pair:
+    """Two services with one session store.
+
+    Attributes:
+        store: the Redis.
+        services: both.
+    """
+
+    store: RedisServer
+    services: list[Service]
+
+    @contextlib.asynccontextmanager
+    async def door(self, number: int) -> AsyncIterator[ClientConnection]:
+        """A connection to a service that is open and has not said CONNECT yet."""
+        url = self.services[number].url
+        subprotocols = [Subprotocol(SUBPROTOCOL)]
+        async with connect(url, subprotocols=subprotocols, compression=None) as socket:
+            yield socket
+
+
+@contextlib.contextmanager
+def pair(settings: str = "", limits: str = "", required: int = 0) -> Iterator[Pair]:
+    with running_redis() as redis, contextlib.ExitStack() as stack:
+        store = f'[SESSION_STORE]\nconnectionString = "{redis.url}"\nrequired = {required}\n'
+        backend = 'backend = "tests.support.stamp:ActingStampBackend"'
+        services = []
+        for number in range(2):
+            cell = f"firstCell = {number}\n{UNPACED}{limits}"
+            whole = cell + (store if required else store.replace("required = 0\n", "")) + settings
+            services.append(stack.enter_context(running(whole, workers=1, worker_settings=backend)))
+        yield Pair(redis, services)
+
+
+def connect_message(client: Client) -> str:
+    headers = {"session-id": client.session_id, "resume-token": client.resume_token}
+    return Codec.encode(Command.CONNECT, headers)
+
+
+async def answers_to(socket: ClientConnection, frames: list[bytes]) -> list[Answer]:
+    """Send frames one after another; everything that the service says until it ends or is quiet."""
+    heard = []
+    with contextlib.suppress(ConnectionClosed, TimeoutError):
+        for frame in frames:
+            with contextlib.suppress(ConnectionClosed):  # what came before the end is read still
+                await socket.send(frame)
+            heard.append(await answer_of(socket))
+        heard.append(await answer_of(socket, 2))
+    return heard
+
+
+async def answer_of(socket: ClientConnection, seconds: float = 20) -> Answer:
+    return Answer.parse(await asyncio.wait_for(socket.recv(), seconds))
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+async def test_a_final_refusal_stays_one_at_the_other_gateway(name: str) -> None:
+    """The client resumes elsewhere at the moment in which it learns of its refusal.
+
+    There it gets the very same RESULT, and no frame of its is judged.
+    """
+    refusal = REFUSALS[name]
+    with pair(refusal.settings) as services:
+        for _ in range(4):
+            async with Client(services.services[0].url) as client, services.door(1) as other:
+                hop = connect_message(client)
+                for number, frame in enumerate(refusal.frames, 1):
+                    if number == len(refusal.frames):
+                        await asyncio.sleep(0.3)  # all before the last frame is surely stored
+                    await client.send_frame(frame)
+                    assert (await client.receive()).command is Command.STATUS
+                first = await client.receive()
+                await other.send(hop)
+                assert first.command is Command.RESULT
+                assert refusal.code in first.body["errors"]
+                connected = await answer_of(other)
+                assert connected.command is Command.CONNECTED
+                told = await answers_to(other, refusal.after)
+                assert [answer.command for answer in told] == [Command.RESULT]
+                assert told[0].body == first.body
+
+
+class Hopper:
+    """A client that talks to one gateway after the other and hears them all to their ends.
+
+    Attributes:
+        heard: all that any gateway has said.
+        identity: id of the session.
+    """
+
+    def __init__(self, services: Pair) -> None:
+        self._services = services
+        self._stack = contextlib.AsyncExitStack()
+        self._readers: list[asyncio.Task[None]] = []
+        self._socket: ClientConnection
+        self._hello = Codec.encode(Command.CONNECT, {})
+        self.heard: list[Answer] = []
+        self.identity = ""
+
+    async def __aenter__(self) -> Hopper:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+        await asyncio.gather(*self._readers)
+
+    async def go_to(self, number: int) -> None:
+        """Connect to a gateway, with the session once there is one; the connection before stays."""
+        self._socket = await self._stack.enter_async_context(self._services.door(number))
+        await self._socket.send(self._hello)
+        answer = await answer_of(self._socket)
+        self.heard.append(answer)
+        if answer.command is Command.CONNECTED:
+            names = ("session-id", "resume-token")
+            headers = {name: answer.headers[name] for name in names}
+            self._hello = Codec.encode(Command.CONNECT, headers)
+            self.identity = headers["session-id"]
+        self._readers.append(asyncio.create_task(self._read(self._socket)))
+
+    async def _read(self, socket: ClientConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                self.heard.append(Answer.parse(await socket.recv()))
+
+    async def show(self, number: int) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            await self._socket.send(stamped_jpeg(1, number))
+
+    def of(self, command: Command) -> list[Answer]:
+        return [answer for answer in self.heard if answer.command is command]
+
+
+async def test_no_hop_undoes_a_judged_frame() -> None:
+    """However a client runs to and fro, it is told of no more frames than it has attempts.
+
+    The connection before stays open each time, so that both gateways believe they have the client.
+    """
+    attempts = 5
+    with pair(f"[LIVENESS]\nmaxAttempts = {attempts}\n") as services:
+        for seed in range(6):
+            chance = random.Random(seed)
+            async with Hopper(services) as client:
+                await client.go_to(0)
+                await client.show(0)
+                await asyncio.sleep(0.3)
+                for hop in range(1, 9):
+                    for number in range(chance.randint(1, 2)):
+                        await client.show(number)
+                        await asyncio.sleep(chance.uniform(0, 0.05))
+                    await client.go_to(hop % 2)
+                for number in range(attempts):
+                    await client.show(number)
+                    await asyncio.sleep(0.1)
+            assert len(client.of(Command.STATUS)) <= attempts
+            results = [answer.body for answer in client.of(Command.RESULT)]
+            assert results
+            assert all(body == results[0] for body in results)
+            assert results[0]["errors"] == [32]
+
+
+@contextlib.contextmanager
+def hanging(store: RedisServer) -> Iterator[None]:
+    """Let Redis stand still."""
+    assert store.process is not None
+    store.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        store.process.send_signal(signal.SIGCONT)
+
+
+async def test_after_an_outage_a_refusal_stays_one() -> None:
+    """It was given without the store; the other gateway waits until it is stored.
+
+    The client goes there in the moment in which the store is back.
+    """
+    refusal = REFUSALS["low liveness"]
+    with pair(refusal.settings) as services:
+        async with Client(services.services[0].url) as client, services.door(1) as other:
+            hop = connect_message(client)
+            await client.send_frame(refusal.frames[0])
+            await client.receive()
+            await asyncio.sleep(0.3)
+            services.store.kill()
+            for frame in refusal.frames[1:]:
+                await client.send_frame(frame)
+                assert (await client.receive()).command is Command.STATUS
+            first = await client.receive()
+            services.store.start()
+            await other.send(hop)
+            assert first.body["errors"] == [32]
+            assert (await answer_of(other)).command is Command.CONNECTED
+            told = await answers_to(other, refusal.after)
+            assert [answer.body for answer in told] == [first.body]
+
+
+async def test_a_required_store_holds_every_answer() -> None:
+    """The line stays alive; the answers come when they are stored, or the session ends."""
+    refusal = REFUSALS["low liveness"]
+    with pair(refusal.settings, "resumeSeconds = 3.0\n", required=1) as services:
+        url = services.services[0].url
+        for is_back in (True, False):
+            async with Client(url) as client:
+                for frame in refusal.frames[:-1]:
+                    await client.send_frame(frame)
+                    await client.receive()
+                with hanging(services.store):
+                    await client.send_frame(refusal.frames[-1])
+                    for _ in range(2):
+                        await asyncio.sleep(0.8)
+                        await client.send(Command.HEARTBEAT)
+                        assert (await client.receive()).command is Command.HEARTBEAT
+                    if not is_back:
+                        error = await client.receive()
+                        assert error.body["code"] == "service.unavailable"
+                        assert [answer async for answer in client.answers()] == []
+                        assert client.close_code == CloseCode.RESTART
+                        continue
+                last = [answer.command async for answer in client.answers()]
+                assert last == [Command.STATUS, Command.RESULT]
+
+
+def written_ends(folder: Path) -> list[tuple[str, bool]]:
+    """Sessions whose end is in the files of either service, and whether they were accepted."""
+    logs = [read_session(file.parent) for file in folder.glob("**/session.jsonl")]
+    return [(log.folder.name, log.verdict.accepted) for log in logs if log.verdict is not None]
+
+
+@pytest.mark.parametrize("role", ["gateway", "aggregator"])
+async def test_a_death_around_the_verdict_changes_nothing(role: str, tmp_path: Path) -> None:
+    """Wherever between the frame and RESULT it strikes, the client gets one verdict.
+
+    The verdict is the one of the frames that were judged, and what the files say.
+    """
+    settings = (
+        "[LIVENESS]\nmaxAttempts = 2\n"
+        f'[MIDDLEWARES.WS.FileLogger]\nisEnabled = 1\nargs.path = "{tmp_path}/DIRECTORY"\n'
+        "[SUPERVISOR]\ncrashLimit = 1000\nrespawnDelay = 0.05\nrespawnDelayMax = 0.05\n"
+    )
+    sessions = []
+    with pair(settings) as services:
+        for seed in range(8):
+            chance = random.Random(seed)
+            service = services.services[0]
+            async with Hopper(services) as client:
+                await client.go_to(0)
+                await client.show(0)
+                await asyncio.sleep(0.3)
+                await client.show(0)
+                await asyncio.sleep(chance.uniform(0, 0.04))
+                os.kill(service.pids(role)[0], signal.SIGKILL)
+                await asyncio.sleep(chance.choice((0.0, 0.02, 1.0)))
+                await client.go_to(1)
+                await client.show(0)
+                await asyncio.sleep(0.5)
+                await asyncio.to_thread(service.wait_ready)
+            results = [answer.body for answer in client.of(Command.RESULT)]
+            assert results
+            assert all(body == results[0] for body in results)
+            assert results[0]["errors"] == [32]
+            sessions.append(client.identity)
+    ends = written_ends(tmp_path)
+    assert {accepted for _, accepted in ends} == {False}
+    named = [session for session, _ in ends]
+    assert sorted(named) == sorted(set(named))
+    assert set(named) <= set(sessions)
