@@ -23,6 +23,7 @@ from shared.checks import Rules
 from shared.config import Config
 from shared.config_handover import PartSource, log_part
 from shared.errors import MessageError, StartupError
+from shared.lines import AGGREGATOR
 from shared.messages import (
     Close,
     Commit,
@@ -38,7 +39,7 @@ from shared.messages import (
 )
 from shared.process import Notifier, begin, die_with_parent, hide_memory, settle
 from shared.processors import keep_to, of_others
-from shared.transport import Channel, aggregator_address, bind
+from shared.transport import serve
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +80,7 @@ class Aggregator:
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         socket.setsockopt(zmq.SNDHWM, 100_000)
-        bind(socket, aggregator_address(config))
-        self._channel = Channel(socket, self._receive)
+        self._channel = serve(socket, config, AGGREGATOR, self._receive)
 
     async def run(self) -> None:
         """Work until stopped."""

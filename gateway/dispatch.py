@@ -27,6 +27,7 @@ from shared.codes import Code
 from shared.config import Config
 from shared.errors import FrameError, MessageError
 from shared.estimation import Profile, Stage
+from shared.lines import WORKERS
 from shared.messages import (
     Account,
     Alive,
@@ -39,7 +40,7 @@ from shared.messages import (
     encode,
 )
 from shared.slab import Slab
-from shared.transport import Channel, bind, workers_address
+from shared.transport import serve
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +87,7 @@ class Dispatcher:
         self._decoders = Decoders(DECODER_THREADS)
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        bind(socket, workers_address(config))
-        self._channel = Channel(socket, self._receive)
+        self._channel = serve(socket, config, WORKERS, self._receive)
 
     @property
     def slots(self) -> int:

@@ -15,6 +15,7 @@ from gateway.ledger import Ledger
 from gateway.session import FramePictures, PendingFrame, Session
 from shared.config import Config
 from shared.errors import MessageError
+from shared.lines import AGGREGATOR
 from shared.messages import (
     END,
     Account,
@@ -33,7 +34,7 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.transport import Channel, aggregator_address
+from shared.transport import Channel, connect
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class JudgementLink:
         socket.setsockopt(zmq.SNDHWM, 100_000)
         socket.setsockopt(zmq.RECONNECT_IVL, 50)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, 500)
-        socket.connect(aggregator_address(config))
+        connect(socket, config, AGGREGATOR)
         self._channel = Channel(socket, self._receive)
 
     @property

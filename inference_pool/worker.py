@@ -29,6 +29,7 @@ from shared.config import Config
 from shared.config_handover import PartSource, log_part
 from shared.errors import LunaPassError, MessageError, ModelError, SlotError, StartupError
 from shared.estimation import Backend, Capabilities, Estimate, Image, Profile, Stage
+from shared.lines import WORKERS
 from shared.messages import (
     Alive,
     Done,
@@ -42,7 +43,7 @@ from shared.messages import (
 from shared.process import Notifier, about, begin, die_with_parent, settle
 from shared.processors import keep_to, of_others, of_worker
 from shared.slab import Slab
-from shared.transport import start_threads, workers_address
+from shared.transport import connect, start_threads
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Worker:
         self._notifier = Notifier()
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 500)
-        self._socket.connect(workers_address(self._config))
+        connect(self._socket, self._config, WORKERS)
 
     def run(self) -> None:
         """Work until told to leave, or until the supervisor is gone."""

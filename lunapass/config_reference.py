@@ -41,6 +41,7 @@ mark is skipped, another encoding is a fault. `env = "production"` asks for a ke
 | `lunapass config policy FILE` | prints the claim `policy` that its tokens carry |
 | `lunapass config parts DIRECTORY` | writes each role's part, without the other roles' secrets |
 | `lunapass config key` | prints a new random key for `[LUNA_PASS.JWT]` |
+| `lunapass config key --transport DIRECTORY` | makes keys for roles that speak over `tcp://` |
 """
 
 

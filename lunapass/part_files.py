@@ -15,10 +15,11 @@ from pathlib import Path
 
 from shared.config import Config
 from shared.config_loading import load
-from shared.config_parts import ROLES, Generation, pack, with_files_read
+from shared.config_parts import Generation, pack, with_files_read
 from shared.config_source import ConfigSource, renewed, warn_of_waiting
 from shared.config_toml import dump
 from shared.errors import ResourceError
+from shared.lines import ROLES
 from shared.private import private_directory
 
 PART = "part.json"

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
-from shared.config_base import AtLeastOne, Count, Flag, Positive, PrivateText, Section, Unit
+from shared.config_base import AtLeastOne, Count, Flag, Positive, PrivateText, Secret, Section, Unit
 from shared.config_manual import FaceEngineSection, LivenessSection, LunaPassSection
 from shared.config_plugins import MiddlewaresSection
 from shared.estimation import Rotation
@@ -106,15 +106,47 @@ class KioskSection(Section):
     """Folder of the page; empty takes the one that is installed with the service."""
 
 
+PublicKey = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9a-zA-Z.\-:+=^!/*?&<>()\[\]{}@%$#]{40})?$",
+        examples=["rq:rM>}U?@Lns47E1%kR.o@n%FcmmsL/@{H8]yf7"],
+    ),
+]
+"""Forty characters of Z85 (ZeroMQ RFC 32)."""
+
+
+class TransportKeysSection(Section):
+    """CurveZMQ keys, needed where roles speak over ``tcp://``; see ``lunapass config key``.
+
+    Each machine needs the public keys of both ends of its lines, and the secret keys of its own
+    roles: 40 characters of Z85, or better ``file:PATH`` of a file of mode 0600.
+    """
+
+    gatewayPublic: PublicKey = ""
+    """Public key of the gateway."""
+    gatewaySecret: Secret = SecretStr("")
+    """Its secret key; the gateway alone gets it."""
+    workerPublic: PublicKey = ""
+    """Public key of the workers."""
+    workerSecret: Secret = SecretStr("")
+    """Their secret key; workers alone get it."""
+    aggregatorPublic: PublicKey = ""
+    """Public key of the aggregator."""
+    aggregatorSecret: Secret = SecretStr("")
+    """Its secret key; the aggregator alone gets it."""
+
+
 class TransportSection(Section):
     """How the roles of one cell find each other."""
 
     runtimeDirectory: str = "run"
     """Private folder (mode 0700) of the sockets."""
     workers: str = ""
-    """ZeroMQ address for workers; empty is ``ipc://`` in the runtime directory."""
+    """Address for workers, ``ipc://PATH`` or ``tcp://HOST:PORT``, which needs keys; empty is
+    ``ipc://`` in the runtime directory."""
     aggregator: str = ""
-    """ZeroMQ address of the aggregator; empty is ``ipc://`` in the runtime directory."""
+    """Address of the aggregator, likewise."""
     slabDirectory: str = "/dev/shm"  # noqa: S108  the file is made 0600 in a folder made 0700
     """Memory file system for the frame slab."""
     slots: Count = 0
@@ -127,6 +159,8 @@ class TransportSection(Section):
     """Number of this machine's first cell among those of all machines behind one balancer."""
     cellPort: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Port of cell 0 alone, for a balancer; each further cell takes the next. 0: none."""
+    KEYS: TransportKeysSection = TransportKeysSection()
+    """CurveZMQ keys, needed where roles speak over ``tcp://``; see ``lunapass config key``."""
 
 
 class LimitsSection(Section):

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 from pydantic import SecretStr, ValidationError
 
-from shared import signing
+from shared import curve, signing
 from shared.cells import of_cell
 from shared.config import Config
 from shared.config_base import Section
@@ -24,18 +24,19 @@ from shared.config_plugins import WsMiddlewares
 from shared.config_schema import Path, is_confidential
 from shared.config_toml import dump
 from shared.errors import ConfigError
+from shared.lines import ROLES
 from shared.signing import Signer, derived_key
 
-ROLES = ("gateway", "worker", "aggregator")
 OWNERS: dict[Path, str] = {
     ("LUNA_PASS", "JWT"): "aggregator",
     ("MIDDLEWARES", "REQUEST"): "gateway",
     ("MIDDLEWARES", "WS"): "aggregator",
     ("SESSION_STORE",): "gateway",
     ("TRACES",): "gateway",
+    **{("TRANSPORT", "KEYS", f"{role}Secret"): role for role in ROLES},
 }
-"""The one role that gets the confidential keys below a section; a key of no section here goes to
-no role, so that a new secret must be given to its role on purpose."""
+"""The one role that gets a confidential key, or all of those below a section; a key that is not
+here goes to no role, so that a new secret must be given to its role on purpose."""
 NAME_DIGITS = 12
 """Hexadecimal digits of a generation's name: enough to tell apart what one operator ever writes."""
 
@@ -65,11 +66,16 @@ def with_files_read(config: Config) -> Config:
     """Put the content of the key files into a configuration, so that a change of them waits too.
 
     Raises:
-        ConfigError: a file cannot be read, or holds too short a secret.
+        ConfigError: a file cannot be read, may be read by others, or holds too short a secret.
     """
     jwt = signing.with_files_read(config.LUNA_PASS.JWT)
-    whole = config.LUNA_PASS.model_copy(update={"JWT": jwt})
-    return config.model_copy(update={"LUNA_PASS": whole})
+    keys = curve.with_files_read(config.TRANSPORT.KEYS)
+    return config.model_copy(
+        update={
+            "LUNA_PASS": config.LUNA_PASS.model_copy(update={"JWT": jwt}),
+            "TRANSPORT": config.TRANSPORT.model_copy(update={"KEYS": keys}),
+        }
+    )
 
 
 class Generation:
@@ -115,7 +121,7 @@ def _cut(section: AnySection, role: str, path: Path) -> AnySection:
     for name, value in _items(section):
         if isinstance(value, Section):
             changes[name] = _cut(value, role, (*path, name))
-        elif is_confidential(type(section).model_fields[name]) and _owner(path) != role:
+        elif is_confidential(type(section).model_fields[name]) and _owner((*path, name)) != role:
             changes[name] = _emptied(value)
     return section.model_copy(update=changes)
 

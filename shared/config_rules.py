@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 
 from shared import config_rules_plugins as plugins
+from shared import config_rules_transport as transport
 from shared import config_rules_web as web
 from shared.cells import MOST_CELLS
 from shared.config import Config
@@ -271,6 +272,8 @@ RULES: tuple[Rule, ...] = (
     _workers,
     _inference_servers,
     _cells,
+    transport.addresses,
+    transport.pairs,
     _session_store,
 )
 """All rules, in the order of the file."""

@@ -15,10 +15,14 @@ from pathlib import Path
 import zmq
 
 from shared.config import Config
+from shared.curve import Guard, public_key, secure_client, secure_server
 from shared.errors import ResourceError
+from shared.lines import Line
 from shared.private import private_directory
 
 Handler = Callable[[bytes, bytes], None]
+SPARE_BYTES = 1_048_576
+"""Of a message beside its pictures: an estimate and answers, some 0.2 MB at most."""
 BATCH = 64
 """Messages handled in one go before other callbacks of the loop get their turn."""
 _EVENTS, _READABLE = int(zmq.EVENTS), int(zmq.POLLIN)
@@ -46,28 +50,58 @@ def _ipc(config: Config, name: str) -> str:
     return address
 
 
-def workers_address(config: Config) -> str:
-    """Address at which the gateway awaits its workers."""
-    return config.TRANSPORT.workers or _ipc(config, "workers.sock")
+def address_of(line: Line, config: Config) -> str:
+    """Return the address at which a line's server awaits its clients."""
+    configured: str = getattr(config.TRANSPORT, line.key)
+    return configured or _ipc(config, f"{line.key}.sock")
 
 
-def aggregator_address(config: Config) -> str:
-    """Address at which the aggregator awaits its gateway."""
-    return config.TRANSPORT.aggregator or _ipc(config, "aggregator.sock")
-
-
-def bind(socket: zmq.Socket[bytes], address: str) -> None:
-    """Bind a socket; an ipc socket file gets mode 0600.
+def connect(socket: zmq.Socket[bytes], config: Config, line: Line) -> None:
+    """Connect a line's client; over TCP, only to the server that holds the right key.
 
     Raises:
+        ConfigError: a key is missing.
+    """
+    address = address_of(line, config)
+    if _is_open(address):
+        secure_client(socket, config.TRANSPORT.KEYS, line.client, line.server)
+    socket.connect(address)
+
+
+def serve(socket: zmq.Socket[bytes], config: Config, line: Line, handler: Handler) -> Channel:
+    """Bind a line's server, over TCP for clients with the right key only.
+
+    Args:
+        socket: a ROUTER.
+        config: the configuration.
+        line: the line.
+        handler: called with each message and the peer that sent it.
+
+    Raises:
+        ConfigError: a key is missing.
         ResourceError: the address is taken or not allowed.
     """
+    address, keys = address_of(line, config), config.TRANSPORT.KEYS
+    guard = None
+    if _is_open(address):
+        limits = config.LIMITS
+        most = limits.frameBytes + limits.bestshotBytes + SPARE_BYTES
+        secure_server(socket, keys, line.server, most)
+        guard = Guard(line.server, public_key(keys, line.client))
     try:
         socket.bind(address)
     except zmq.ZMQError as error:
+        if guard is not None:
+            guard.close()
         raise ResourceError(f"address {address}: {error.strerror}") from error
     if address.startswith("ipc://"):
         os.chmod(address.removeprefix("ipc://"), 0o600)
+    return Channel(socket, handler, guard)
+
+
+def _is_open(address: str) -> bool:
+    """Tell whether others than this user can reach an address, so that it needs keys."""
+    return not address.startswith("ipc://")
 
 
 def start_threads() -> None:
@@ -81,10 +115,14 @@ class Channel:
     Args:
         socket: a ROUTER or a DEALER.
         handler: called with each message and the peer that sent it; a DEALER has one nameless peer.
+        guard: lets the socket's clients in; it is closed with the channel.
     """
 
-    def __init__(self, socket: zmq.Socket[bytes], handler: Handler) -> None:
+    def __init__(
+        self, socket: zmq.Socket[bytes], handler: Handler, guard: Guard | None = None
+    ) -> None:
         self._socket = socket
+        self._guard = guard
         self._routes = socket.type == zmq.ROUTER
         self._handler = handler
         self._loop = asyncio.get_running_loop()
@@ -158,3 +196,5 @@ class Channel:
         """Stop reading and close the socket at once."""
         self._loop.remove_reader(self._descriptor)
         self._socket.close(linger=0)
+        if self._guard is not None:
+            self._guard.close()

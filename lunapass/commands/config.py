@@ -129,6 +129,21 @@ def docs() -> None:
 
 
 @command.command()
-def key() -> None:
-    """Print a new random key for [LUNA_PASS.JWT]."""
-    click.echo(secrets.token_urlsafe(KEY_BYTES))
+@click.option(
+    "--transport",
+    "directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Make keys for roles that speak over tcp:// instead, in this folder.",
+)
+def key(directory: Path | None) -> None:
+    """Print a new random key for [LUNA_PASS.JWT].
+
+    With --transport, write a secret key for each role into a file that only its owner may read,
+    and print the lines of the configuration that name them.
+    """
+    if directory is None:
+        click.echo(secrets.token_urlsafe(KEY_BYTES))
+        return
+    from shared.curve import write_keys
+
+    click.echo(write_keys(directory), nl=False)

@@ -32,6 +32,7 @@ from shared import intake
 from shared.codes import Code
 from shared.config import Config, TransportSection, WorkersSection
 from shared.estimation import Capabilities, Estimate, Profile, Rotation
+from shared.lines import WORKERS
 from shared.messages import (
     MAX_ESTIMATE_BYTES,
     Done,
@@ -46,7 +47,7 @@ from shared.messages import (
     encode,
 )
 from shared.slab import Slab
-from shared.transport import workers_address
+from shared.transport import address_of
 from tests.support.log import logged
 from tests.support.stamp import read_stamp, stamped_jpeg
 from tests.support.waiting import until
@@ -128,7 +129,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
     dispatcher = Counting(config, slab, estimated, Ledger(STEPS), RefusalLog())
     line: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
-    line.connect(workers_address(config))
+    line.connect(address_of(WORKERS, config))
     yield Rig(dispatcher, slab, line, estimates, frames)
     line.close(linger=0)
     dispatcher.close()

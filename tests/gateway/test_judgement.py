@@ -19,6 +19,7 @@ from gateway.session import FramePictures, PendingFrame, Session
 from gateway.sessions import Sessions
 from shared.config import Config
 from shared.estimation import Estimate, Profile
+from shared.lines import AGGREGATOR
 from shared.messages import (
     END,
     Forget,
@@ -32,7 +33,7 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.transport import aggregator_address
+from shared.transport import address_of
 from tests.support.judge import shot
 from tests.support.stamp import stamped_jpeg
 
@@ -74,7 +75,7 @@ async def test_what_the_client_sent_goes_along_where_a_plugin_looks_at_it(
     """The JPEG of a frame that passed always does, also after a reload."""
     wanted = config(tmp_path, plugins)
     aggregator: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
-    aggregator.bind(aggregator_address(wanted))
+    aggregator.bind(address_of(AGGREGATOR, wanted))
     link = JudgementLink(
         config(tmp_path, NOBODY) if renewed else wanted, list, lambda *_: None, Ledger(STEPS)
     )
@@ -100,7 +101,7 @@ async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
     settings = config(tmp_path, FILE_LOGGER)
     aggregator: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
     aggregator.setsockopt(zmq.RCVTIMEO, 5000)
-    aggregator.bind(aggregator_address(settings))
+    aggregator.bind(address_of(AGGREGATOR, settings))
     sessions = Sessions(settings)
     link = JudgementLink(settings, sessions.all, sessions.receive, Ledger(STEPS))
     sessions.ask_open, sessions.ask_close = link.open, link.close_session
@@ -158,7 +159,7 @@ async def test_a_new_aggregator_gets_the_very_best_shot_of_the_first_time(tmp_pa
     settings = config(tmp_path, NOBODY)
     aggregator: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
     aggregator.setsockopt(zmq.RCVTIMEO, 5000)
-    aggregator.bind(aggregator_address(settings))
+    aggregator.bind(address_of(AGGREGATOR, settings))
     link = JudgementLink(settings, list, lambda *_: None, Ledger(STEPS))
     opened = Open("", "0" * 32, 1.0, 2, bytes(32))
     session = Session(opened.session, opened, "", TokenBucket(9, 9), 0.0)

@@ -54,6 +54,9 @@ SECRETS: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "redis://:password-of-sessions@redis": (("SESSION_STORE", "connectionString"), "gateway"),
     "http://traces:password@collector": (("TRACES", "endpoint"), "gateway"),
+    **{
+        f"transport-key-of-{role}": (("TRANSPORT", "KEYS", f"{role}Secret"), role) for role in ROLES
+    },
 }
 """Each secret, its key, and the one role that needs it."""
 MAY_HOLD_A_SECRET = re.compile("key$|secret|password|token|connectionstring|url|endpoint$", re.I)
@@ -189,7 +192,9 @@ def test_a_cell_s_part_is_narrowed_to_it() -> None:
     """Number and folder of the cell; the generation is the machine's."""
     generation = Generation(full())
     part = generation.part("worker", 1)
-    assert part.config.TRANSPORT == of_cell(generation.config, 1).TRANSPORT
+    wanted = of_cell(generation.config, 1).TRANSPORT
+    assert part.config.TRANSPORT.cell == wanted.cell == 1
+    assert part.config.TRANSPORT.runtimeDirectory == wanted.runtimeDirectory
     assert part.generation == generation.name
 
 

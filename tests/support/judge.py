@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +63,21 @@ def plugin_config(plugins: dict[str, dict[str, Any] | None], **sections: Any) ->
 
 
 class FakeGateway:
-    """Speaks to an aggregator as the gateway does, one message at a time."""
+    """Speaks to an aggregator as the gateway does, one message at a time.
 
-    def __init__(self, address: str, name: str = "test") -> None:
+    ``prepare`` gives its socket keys, or whatever else it needs before it connects.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        name: str = "test",
+        prepare: Callable[[zmq.Socket[bytes]], None] | None = None,
+    ) -> None:
         self.address, self._name = address, name
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+        if prepare is not None:
+            prepare(socket)
         socket.connect(address)
         self._answers: asyncio.Queue[Message] = asyncio.Queue()
         self._channel = Channel(socket, self._take)

@@ -1,0 +1,54 @@
+"""Rules for the lines between the roles: what others can reach needs keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shared.config import Config, TransportKeysSection
+from shared.config_findings import Finding, error
+from shared.lines import LINES, ROLES, Line
+
+
+def addresses(config: Config) -> Iterator[Finding]:
+    """Refuse a line without keys where others than this user can reach it.
+
+    A message on it can make a verdict. A socket file is this user's alone; an abstract one
+    (``ipc://@name``) has no owner.
+    """
+    for line in LINES:
+        address: str = getattr(config.TRANSPORT, line.key)
+        if address.startswith("tcp://"):
+            yield from _keys(config.TRANSPORT.KEYS, line, address)
+        elif address and (not address.startswith("ipc://") or address.startswith("ipc://@")):
+            yield error(
+                f"[TRANSPORT] {line.key}",
+                f"is {address[:60]!r}; allowed: ipc://PATH or tcp://HOST:PORT; correct it",
+            )
+
+
+def _keys(keys: TransportKeysSection, line: Line, address: str) -> Iterator[Finding]:
+    """A machine with one end of a line needs that end's secret key, and both public ones."""
+    ends = (line.server, line.client)
+    lacking = [f"{role}Public" for role in ends if not getattr(keys, f"{role}Public")]
+    secrets = [f"{role}Secret" for role in ends]
+    if not any(getattr(keys, name).get_secret_value() for name in secrets):
+        lacking.append(" or ".join(secrets))
+    if lacking:
+        yield error(
+            f"[TRANSPORT] {line.key}",
+            f"is {address[:60]!r}, where anybody could send messages and get a verdict; allowed: "
+            f"with keys, but [TRANSPORT.KEYS] lacks {', '.join(lacking)}; make them with: "
+            "lunapass config key --transport DIRECTORY",
+        )
+
+
+def pairs(config: Config) -> Iterator[Finding]:
+    """Refuse one key pair for two roles."""
+    keys = config.TRANSPORT.KEYS
+    public = [text for role in ROLES if (text := getattr(keys, f"{role}Public"))]
+    if len(set(public)) < len(public):
+        yield error(
+            "[TRANSPORT.KEYS]",
+            "has the same public key for two roles, so that one could pass for the other; give "
+            "each role a key pair of its own",
+        )

@@ -1,0 +1,209 @@
+"""Roles that speak over TCP: one who reaches their addresses gets no verdict and no frame."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+import zmq
+
+from lunapass.client import Client
+from shared import curve
+from shared.config import TransportKeysSection
+from shared.estimation import Capabilities
+from shared.messages import Done, Job, Open, Ready, SlabOffer, Verdict, decode, encode
+from tests.support.curve import new_keys
+from tests.support.judge import DIGEST, SESSION, FakeGateway, live
+from tests.support.memory import found_in
+from tests.support.service import KEY, ROOT, UNPACED, Service, free_port, running
+from tests.support.stamp import stamped_jpeg
+
+PATIENT = "[SUPERVISOR]\nwatchdogSeconds = 60.0\n"
+"""A worker that stands still is left so for the length of a test."""
+Prepare = Callable[[zmq.Socket[bytes]], None]
+
+
+@dataclass
+class Site:
+    """A service whose roles speak over TCP."""
+
+    service: Service
+    keys: TransportKeysSection
+    workers: str
+    aggregator: str
+
+    def intruder(self, kind: str, server: str) -> Prepare:
+        """Give a socket what an intruder of a kind has."""
+        if kind == "no key":
+            return lambda _: None
+        if kind == "a key of its own":
+            return lambda socket: with_new_key(socket, curve.public_key(self.keys, server))
+        return lambda socket: curve.secure_client(socket, self.keys, kind, server)
+
+
+def with_new_key(socket: zmq.Socket[bytes], server: bytes) -> None:
+    socket.curve_publickey, socket.curve_secretkey = zmq.curve_keypair()
+    socket.curve_serverkey = server
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with over_tcp(tmp_path_factory.mktemp("keys")) as started:
+        yield started
+
+
+@contextlib.contextmanager
+def over_tcp(directory: Path) -> Iterator[Site]:
+    """Run a service with new keys in a folder."""
+    keys = new_keys(directory)
+    workers, aggregator = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
+    lines = f'workers = "{workers}"\naggregator = "{aggregator}"\n'
+    with running(lines + section(keys) + UNPACED + PATIENT, workers=1) as service:
+        yield Site(service, keys, workers, aggregator)
+
+
+def section(keys: TransportKeysSection) -> str:
+    """The keys as ``lunapass config key --transport`` prints them."""
+    lines = ["[TRANSPORT.KEYS]"]
+    for name in TransportKeysSection.model_fields:
+        value = getattr(keys, name)
+        text = value if isinstance(value, str) else value.get_secret_value()
+        lines.append(f'{name} = "{text}"')
+    return "\n".join(lines) + "\n"
+
+
+async def test_the_roles_work_together(site: Site) -> None:
+    """The control: a session is accepted."""
+    async with Client(site.service.url) as client:
+        await client.send_frame(stamped_jpeg(1, 50))
+        assert (await client.receive()).body["isOk"]
+        assert (await client.receive()).body["isOk"]
+
+
+async def invented_token(site: Site, prepare: Prepare) -> str | None:
+    """Pass for a gateway, and have a frame that nobody judged accepted; the token, if one comes."""
+    gateway = FakeGateway(site.aggregator, "intruder", prepare)
+    try:
+        async with asyncio.timeout(8):
+            await gateway.hello()
+            gateway.send(Open(gateway.incarnation, SESSION, 1000.0, 7, DIGEST))
+            gateway.judge(1, live(), b"a face of my choice")
+            while not isinstance(verdict := await gateway.receive(), Verdict):
+                pass
+            return str(json.loads(verdict.result or "{}")["body"]["jwt"])
+    except TimeoutError:
+        return None
+    finally:
+        gateway.close()
+
+
+def claims(token: str) -> Any:
+    """What a token says, if it is signed by the service; the invented session is an old one."""
+    return jwt.decode(token, KEY, algorithms=["HS256"], options={"verify_exp": False})
+
+
+@pytest.mark.parametrize("kind", ["no key", "a key of its own", "worker"])
+async def test_an_invented_session_gets_no_token(site: Site, kind: str) -> None:
+    """Without a key, with one of its own, and with that of a worker that was taken over."""
+    token = await invented_token(site, site.intruder(kind, "aggregator"))
+    if token is not None:
+        print(claims(token))
+    assert token is None
+
+
+async def test_the_gateway_s_key_would_get_one(tmp_path: Path) -> None:
+    """The control: the attack works for one who has the gateway's secret key."""
+    with over_tcp(tmp_path) as site:
+        token = await invented_token(site, site.intruder("gateway", "aggregator"))
+    assert token is not None
+    assert claims(token)["isOk"]
+
+
+async def judge_all(address: str, prepare: Prepare, seconds: float) -> list[Any]:
+    """Pass for a worker that finds every frame live; the gateway's messages."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context.instance()
+    got: list[Any] = []
+    with context.socket(zmq.DEALER) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        prepare(socket)
+        socket.connect(address)
+        ready = Ready("worker-9", os.getpid(), 8, Capabilities(True, False, "x"))
+        socket.send(encode(ready))
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if not await asyncio.to_thread(socket.poll, 200):
+                continue
+            message = decode(socket.recv())
+            got.append(message)
+            if isinstance(message, SlabOffer):
+                offered = Ready(ready.name, ready.pid, 8, ready.capabilities, message.slab)
+                socket.send(encode(offered))
+            elif isinstance(message, Job):
+                estimate = encode(live())
+                socket.send(
+                    encode(Done(message.lease, message.slot, message.generation, True, estimate))
+                )
+    return got
+
+
+@pytest.mark.parametrize("kind", ["no key", "a key of its own", "aggregator"])
+async def test_an_invented_worker_gets_no_frame(site: Site, kind: str) -> None:
+    """The only worker stands still, so that another one would be given the frame."""
+    (worker,) = site.service.pids("worker")
+    async with Client(site.service.url) as client:
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            attack = judge_all(site.workers, site.intruder(kind, "gateway"), seconds=6)
+            attacking = asyncio.create_task(attack)
+            await asyncio.sleep(3.5)  # until the gateway takes the worker for lost
+            await client.send_frame(stamped_jpeg(1, 1))
+            got = await attacking
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        answer = await client.receive()
+    assert got == []
+    assert not answer.body["isOk"]
+    await asyncio.to_thread(site.service.wait_ready)
+
+
+def test_each_role_has_its_own_key_only(site: Site) -> None:
+    """Who takes over a worker finds neither the gateway's key nor the aggregator's."""
+    secrets = {
+        role: curve.own_pair(site.keys, role)[1] for role in ("gateway", "worker", "aggregator")
+    }
+    for role, own in secrets.items():
+        (pid,) = site.service.pids(role)
+        assert found_in(pid, secrets.values()) == {own}
+
+
+def test_tcp_without_keys_is_no_start(tmp_path: Path) -> None:
+    """The message says what to do."""
+    config = tmp_path / "config.toml"
+    config.write_text(
+        f'[LUNA_PASS.JWT]\nkey = "{KEY}"\n[TRANSPORT]\nworkers = "tcp://127.0.0.1:{free_port()}"\n'
+    )
+    for command in (["run"], ["worker"], ["gateway"], ["aggregator"], ["config", "check"]):
+        option = [str(config)] if command[0] == "config" else ["--config", str(config)]
+        done = subprocess.run(
+            [sys.executable, "-m", "lunapass", *command, *option],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "lunapass config key --transport" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,15 @@
+"""Keys for roles that speak over TCP."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from shared.config import TransportKeysSection
+from shared.curve import write_keys
+
+
+def new_keys(directory: Path) -> TransportKeysSection:
+    """Make keys for all roles; their files are in the folder."""
+    table = tomllib.loads(write_keys(directory))["TRANSPORT"]["KEYS"]
+    return TransportKeysSection.model_validate(table)
