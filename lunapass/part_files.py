@@ -75,9 +75,11 @@ def _exposed(file: Path | None, config: Config) -> list[str]:
     """Files with secrets that not root alone may read, where root writes the parts for others."""
     if os.geteuid() != 0:
         return []
-    key = config.LUNA_PASS.JWT.key.get_secret_value()
+    keys = config.TRANSPORT.KEYS
+    secrets = [config.LUNA_PASS.JWT.key, *(getattr(keys, f"{role}Secret") for role in ROLES)]
+    texts = [secret.get_secret_value() for secret in secrets]
     paths = [file] if file else []
-    paths += [Path(key.removeprefix("file:"))] if key.startswith("file:") else []
+    paths += [Path(text.removeprefix("file:")) for text in texts if text.startswith("file:")]
     return [
         f"{path} may be read by others than root, so a role that is taken over could read it; "
         f"chown root:root {path} && chmod 0600 {path}"

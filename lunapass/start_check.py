@@ -7,7 +7,9 @@ from pathlib import Path
 
 from shared.config import Config
 from shared.config_loading import VIDEO, load_video
+from shared.curve import own_pair
 from shared.errors import ConfigError, StartupError
+from shared.lines import ROLES
 from shared.signing import Signer
 
 Step = Callable[[Config], object]
@@ -24,7 +26,8 @@ def check_start(config: Config, file: Path | None, *, models: bool = True) -> No
     Raises:
         ConfigError: a role would not start; one line for each fault.
     """
-    steps: list[Step] = [_keys, _plugins, _page, lambda config: _video_task(config, file)]
+    steps: list[Step] = [_keys, _transport_keys, _plugins, _page]
+    steps.append(lambda config: _video_task(config, file))
     if models:
         steps.append(_models)
     faults = []
@@ -39,6 +42,14 @@ def check_start(config: Config, file: Path | None, *, models: bool = True) -> No
 
 def _keys(config: Config) -> None:
     Signer(config.LUNA_PASS.JWT)
+
+
+def _transport_keys(config: Config) -> None:
+    """Read the secret keys that are named; a machine names those of its own roles."""
+    keys = config.TRANSPORT.KEYS
+    for role in ROLES:
+        if getattr(keys, f"{role}Secret").get_secret_value():
+            own_pair(keys, role)
 
 
 def _plugins(config: Config) -> None:

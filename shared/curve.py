@@ -20,6 +20,7 @@ from zmq.utils import z85
 from shared.config import TransportKeysSection
 from shared.errors import ConfigError, ResourceError
 from shared.lines import ROLES
+from shared.text_files import read_text
 
 log = logging.getLogger(__name__)
 
@@ -79,18 +80,14 @@ def _text(secret: SecretStr, name: str) -> str:
     if not text.startswith("file:"):
         return text
     path = Path(text.removeprefix("file:"))
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            data = file.read(100)
-    except OSError as error:
-        raise ConfigError(f"{PLACE} {name}: file {path}: {error.strerror}") from error
+    key = read_text(path, f"{PLACE} {name}", advice=HINT).strip()
+    mode = stat.S_IMODE(path.stat().st_mode)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigError(
-            f"{PLACE} {name}: file {path} has mode {stat.S_IMODE(mode):04o}, so others may read or "
-            f"change it; chmod 0600 {path}"
+            f"{PLACE} {name}: file {path} has mode {mode:04o}, so others may read or change it; "
+            f"chmod 0600 {path}"
         )
-    return data.decode("ascii", "replace").strip()
+    return key
 
 
 def own_pair(keys: TransportKeysSection, role: str) -> tuple[bytes, bytes]:

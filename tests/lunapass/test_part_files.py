@@ -14,6 +14,7 @@ from shared.config import Config
 from shared.config_handover import PartFile
 from shared.config_loading import load
 from shared.config_parts import ROLES
+from shared.curve import write_keys
 from shared.errors import ConfigError, ResourceError
 
 KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -137,3 +138,7 @@ def test_root_is_warned_of_files_that_others_may_read(file: Path) -> None:
     assert f"chmod 0600 {file}" in parts(file).stderr
     os.chown(secret, 12345, 0)
     assert f"chown root:root {secret}" in parts(file).stderr
+    write(file, write_keys(file.parent / "keys"))
+    os.chown(file.parent / "keys" / "worker.key", 12345, 0)
+    (line,) = [line for line in parts(file).stderr.splitlines() if "may be read" in line]
+    assert f"chown root:root {file.parent}/keys/worker.key" in line

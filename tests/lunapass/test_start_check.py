@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lunapass.commands.config import command
+from shared.curve import write_keys
 from shared.errors import ConfigError
 
 SECRET = "k" * 48
@@ -53,6 +54,18 @@ def test_a_published_key_is_opened(tmp_path: Path) -> None:
     keys = f'LUNA_PASS.JWT.publishedKeys = ["file:{tmp_path}/next.pem"]\n{STAMP}'
     (line,) = refused(tmp_path, keys)
     assert line.startswith(f"[LUNA_PASS.JWT] publishedKeys: file {tmp_path}/next.pem: cannot be")
+
+
+def test_keys_of_the_transport_are_opened(tmp_path: Path) -> None:
+    """Those that are named: one that is absent, of another role or open to others is refused."""
+    keys = f"{STAMP}\n{write_keys(tmp_path / 'keys')}"
+    assert checked(tmp_path, keys).exit_code == 0
+    (tmp_path / "keys" / "worker.key").chmod(0o644)
+    assert "chmod 0600" in refused(tmp_path, keys)[0]
+    (tmp_path / "keys" / "worker.key").unlink()
+    assert "workerSecret: file" in refused(tmp_path, keys)[0]
+    others = "\n".join(line for line in keys.splitlines() if "workerSecret" not in line)
+    assert checked(tmp_path, others).exit_code == 0
 
 
 def test_labels_are_read(tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def test_keys_that_do_not_fit_are_named(tmp_path: Path, keys: TransportKeysSecti
     for content, message in (
         ("", "is empty"),
         ("short", "holds no CurveZMQ key"),
-        ("\xff" * 40, "holds no CurveZMQ key"),
+        ("\xff" * 40, "is not UTF-8"),
         ("x" * 200, "holds no CurveZMQ key"),
         ((tmp_path / "keys" / "gateway.key").read_text(), "is not the key of workerPublic"),
     ):
