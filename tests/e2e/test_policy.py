@@ -12,8 +12,10 @@ from click.testing import CliRunner
 
 from lunapass.client import Client
 from lunapass.commands.config import command
+from tests.support.redis_server import running_redis
 from tests.support.service import KEY, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
+from tests.support.waiting import until
 
 LIVE = 50
 TWO_FRAMES = """
@@ -71,3 +73,26 @@ async def test_a_laxer_reload_in_the_middle_is_stated(service: Service) -> None:
         policy = await stated(client)
     assert policy.pop("others") == [{key: before[key] for key in ("digest", "rules", "models")}]
     assert policy == printed(service) != before
+
+
+@pytest.mark.parametrize(
+    "laxer", ["", "[LIVENESS.THRESHOLDS]\nyaw = 90.0\n"], ids=["same", "laxer"]
+)
+async def test_a_session_that_goes_on_elsewhere_states_what_judged_it(laxer: str) -> None:
+    """The same claim at another machine's service; where that one is laxer, both policies."""
+    with running_redis() as redis:
+        store = f'[SESSION_STORE]\nconnectionString = "{redis.url}"\n'
+        settings = UNPACED + TWO_FRAMES + store
+        with running(settings, workers=1) as one, running(settings + laxer, workers=1) as two:
+            async with Client(one.url) as client:
+                assert not await show(client)
+                token = {"session_id": client.session_id, "resume_token": client.resume_token}
+                with redis.client() as stored:
+                    await until(lambda: b"list" in map(stored.type, stored.keys()))  # the frame
+            async with Client(two.url, **token) as again:
+                assert await show(again)
+                policy = await stated(again)
+            before = printed(one)
+            others = [{key: before[key] for key in ("digest", "rules", "models")}]
+            assert policy.pop("others", []) == (others if laxer else [])
+            assert policy == printed(two)
