@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,7 +33,8 @@ isEnabled = 1
 [MIDDLEWARES.WS.ActiveLiveness]
 isEnabled = 1
 args.interactionsCount = 5
-args.actionTimeout = 8
+args.actionTimeout = {seconds}
+args.totalTimeout = 240
 """
 
 
@@ -43,9 +45,10 @@ def person(models_directory: Path) -> Person:
     return make_person(None, config)
 
 
-@pytest.fixture(scope="module")
-def service(models_directory: Path) -> Iterator[Service]:
-    settings = SETTINGS.format(models=models_directory)
+@contextlib.contextmanager
+def serving(models: Path, seconds: int) -> Iterator[Service]:
+    """Run a service that gives so many seconds for each action."""
+    settings = SETTINGS.format(models=models, seconds=seconds)
     with running(settings, workers=1, worker_settings='backend = "onnx"') as started:
         yield started
 
@@ -70,9 +73,12 @@ async def play(service: Service, person: Person, *, obeys: bool) -> tuple[list[i
             await asyncio.sleep(max(0.0, now + FRAME_SECONDS - time.monotonic()))
 
 
-async def test_a_person_who_obeys_passes_five_actions(service: Service, person: Person) -> None:
+async def test_a_person_who_obeys_passes_five_actions(
+    models_directory: Path, person: Person
+) -> None:
     """Each action is asked; the token holds a straight, live best shot of the one person."""
-    prompts, result = await play(service, person, obeys=True)
+    with serving(models_directory, 60) as patient:  # a busy machine sees few frames of a gesture
+        prompts, result = await play(patient, person, obeys=True)
     assert result["isOk"]
     asks = {code for code in prompts if code in (62, 64, 65, 67, 68)}
     assert len(asks) == 5
@@ -83,8 +89,9 @@ async def test_a_person_who_obeys_passes_five_actions(service: Service, person: 
     assert abs(details["headPose"]["yaw"]) <= 20
 
 
-async def test_a_still_does_not(service: Service, person: Person) -> None:
+async def test_a_still_does_not(models_directory: Path, person: Person) -> None:
     """It passes every check of a frame, but does nothing, and ends with code 60."""
-    prompts, result = await play(service, person, obeys=False)
+    with serving(models_directory, 3) as hasty:
+        prompts, result = await play(hasty, person, obeys=False)
     assert len(prompts) == 1
     assert result == {"isOk": False, "jwt": None, "errors": [Code.ACTION_FAILED]}
