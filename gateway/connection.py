@@ -15,6 +15,7 @@ from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
 from gateway.doorway import Doorway
+from gateway.farewell import Farewell
 from gateway.forwarded import networks, origination_of
 from gateway.limits import TokenBucket
 from gateway.session import Session, is_identity
@@ -25,8 +26,6 @@ from shared.protocol import CloseCode, Codec, Command, Frame, Text
 
 log = logging.getLogger(__name__)
 
-CLOSE_SECONDS = 5.0
-"""For what is queued and the closing handshake; a client that does not read gets no longer."""
 CLIENT_CHARACTERS = 8192
 """Of what a client tells of itself, as JSON."""
 
@@ -56,7 +55,7 @@ class Connection:
         self._messages = TokenBucket(
             config.LIMITS.messagesPerSecond, 2 * config.LIMITS.messagesPerSecond
         )
-        self._cutter: asyncio.TimerHandle | None = None
+        self._farewell: Farewell | None = None
         self.last_heard = time.monotonic()
 
     # Answers out; called from anywhere on the loop
@@ -77,13 +76,24 @@ class Connection:
         self._wake.set()
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """End the connection once what is queued is written, or cannot be written in time."""
+        """End the connection once what is queued is written, or the client takes no more of it."""
         if self._closing is None:
             self._closing = (code, reason)
-            self._cutter = asyncio.get_running_loop().call_later(
-                CLOSE_SECONDS, self._socket.transport.abort
-            )
+            self._socket.await_farewell(self._queued_bytes)
+            self._farewell = Farewell(self._socket.transport)
             self._wake.set()
+        elif code is CloseCode.REPLACED:  # what is under way here is sent once more there
+            self._socket.transport.abort()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it ends once its client has taken what is queued."""
+        return self._closing is not None
+
+    def end_within(self, seconds: float) -> None:
+        """Allow a connection that ends no more than this time from now."""
+        if self._farewell is not None:
+            self._farewell.end_within(seconds)
 
     def check_idle(self, now: float) -> None:
         """Close a connection from which nothing was heard for too long."""
@@ -123,13 +133,13 @@ class Connection:
             await self._finish(writer)
 
     async def _finish(self, writer: asyncio.Task[None]) -> None:
-        """Let the writer end what is queued, for a short while."""
+        """Let the writer end what is queued; the farewell bounds its time."""
         if self._closing is None:
             writer.cancel()
-        with contextlib.suppress(ConnectionClosed, TimeoutError, asyncio.CancelledError):
-            await asyncio.wait_for(writer, CLOSE_SECONDS)
-        if self._cutter is not None:
-            self._cutter.cancel()
+        with contextlib.suppress(ConnectionClosed, asyncio.CancelledError):
+            await writer
+        if self._farewell is not None:
+            self._farewell.cancel()
 
     def _refuse(self, error: ProtocolError) -> None:
         self.send(Codec.encode(Command.ERROR, {}, {"code": error.code, "message": str(error)}))

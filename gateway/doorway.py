@@ -55,6 +55,7 @@ class Doorway(ServerConnection):
         self._doors = doors
         self._head_bytes = 0
         self._in_line = 0
+        self._last_bytes = 0
         self.take_picture: Callable[[bytes], None] | None = None
 
     async def next_message(self) -> str | bytes:
@@ -90,6 +91,16 @@ class Doorway(ServerConnection):
         self.take_picture = None  # which holds the session's connection, and that this socket
         super().connection_lost(exc)
 
+    def await_farewell(self, queued: int) -> None:
+        """Leave it to the caller how long the connection's end takes.
+
+        Args:
+            queued: bytes that the caller has still to write; these and what is written already
+                do not count as unread answers.
+        """
+        self.close_timeout = None
+        self._last_bytes = queued + self.transport.get_write_buffer_size()
+
     def data_received(self, data: bytes) -> None:
         """Hand bytes on, as long as they and the answers to them stay within bounds."""
         super().data_received(data)
@@ -98,5 +109,5 @@ class Doorway(ServerConnection):
             self._head_bytes += len(data)
             if self._head_bytes > limits.headerBytes:
                 self.transport.abort()
-        if self.transport.get_write_buffer_size() > limits.queuedBytes:
+        if self.transport.get_write_buffer_size() > limits.queuedBytes + self._last_bytes:
             self.transport.abort()

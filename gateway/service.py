@@ -40,6 +40,8 @@ from shared.protocol import SUBPROTOCOL, CloseCode
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.1
+CLOSE_SECONDS = 5.0
+"""For connections that are still open after the drain."""
 
 
 class Gateway:
@@ -210,11 +212,17 @@ class Gateway:
         else:
             self._front.drain()
         deadline = time.monotonic() + self._config.LIMITS.drainSeconds
-        while self._sessions.undecided and self._connections and time.monotonic() < deadline:
+        while self._under_way() and time.monotonic() < deadline:
             self._tick()
             await asyncio.sleep(SWEEP_SECONDS)
         for connection in list(self._connections):
             connection.close(CloseCode.RESTART, "the service restarts")
+            connection.end_within(CLOSE_SECONDS)
+
+    def _under_way(self) -> bool:
+        """Whether a client waits for its verdict, or takes it just now."""
+        undecided = bool(self._sessions.undecided and self._connections)
+        return undecided or any(connection.is_closing for connection in self._connections)
 
     async def _serve(self, socket: ServerConnection) -> None:
         assert isinstance(socket, Doorway)  # as self._doors makes them

@@ -189,9 +189,12 @@ class Session:
     def attach(self, outlet: Outlet, most: int) -> None:
         """Go on at a connection; an older one is closed.
 
+        As many again are allowed once there is a verdict: a client on a bad line may have used up
+        the first ones, and must still get RESULT.
+
         Args:
             outlet: the connection.
-            most: resumptions that are allowed.
+            most: resumptions that are allowed up to the verdict.
 
         Raises:
             ProtocolError: it was resumed too often.
@@ -200,7 +203,7 @@ class Session:
             self.outlet.close(CloseCode.REPLACED, "resumed elsewhere")
         if self.left or self.outlet is not None:
             self.reconnects += 1
-        if self.reconnects > most:
+        if self.reconnects > (most if self.result is None else 2 * most):
             raise ProtocolError(
                 "resumed too often", code="session.too-many-resumes", close_code=CloseCode.POLICY
             )

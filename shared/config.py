@@ -218,7 +218,7 @@ class LimitsSection(Section):
     resumeSeconds: Positive = 30.0
     """Seconds for which a session whose connection broke may be resumed."""
     reconnects: Count = 20
-    """Resumptions of one session."""
+    """Resumptions of one session up to its verdict; as many again until it has RESULT."""
     effectBytes: AtLeastOne = 64_000_000
     """Bytes that wait to be written by each side-effect plugin; a frame over that loses its
     picture there, and is counted."""

@@ -16,6 +16,7 @@ from gateway.doorway import Doors, Doorway
 from gateway.session import Session
 from gateway.sessions import Sessions
 from shared.config import Config, LimitsSection
+from shared.errors import ProtocolError
 from shared.protocol import CloseCode, Codec, Command
 
 
@@ -34,6 +35,15 @@ class DeafSocket:
 
     def get_write_buffer_size(self) -> int:
         return 1
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def get_extra_info(self, name: str) -> None:
+        return None
+
+    def await_farewell(self, queued: int) -> None:
+        pass
 
     def abort(self) -> None:
         self.aborted = True
@@ -103,3 +113,25 @@ async def test_a_fault_with_a_frame_is_told_by_1011(
     assert "a secret" in caplog.text
     (session,) = sessions.all()
     assert session.outlet is None
+
+
+async def test_a_decided_session_may_be_resumed_as_often_again() -> None:
+    """Resumptions used up before the verdict do not keep RESULT from the client."""
+    sessions = Sessions(Config())
+    sessions.ask_open = lambda session: None
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+
+    def resume() -> None:
+        made, _ = connection()
+        session.attach(made, 2)
+        session.detach(made)
+
+    for _ in range(3):
+        resume()
+    with pytest.raises(ProtocolError, match="too often"):
+        resume()
+    session.reconnects, session.result = 2, "RESULT"
+    resume()
+    resume()
+    with pytest.raises(ProtocolError, match="too often"):
+        resume()
