@@ -37,7 +37,7 @@ async def decided(size: int) -> AsyncIterator[tuple[int, Doors]]:
     sessions = Sessions(config)
 
     def known(session: Session) -> None:
-        session.result = "R" * size
+        session.result, session.released = "R" * size, True
         session.known.set()
 
     sessions.ask_open = known
