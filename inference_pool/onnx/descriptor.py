@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from inference_pool.onnx.geometry import Points
+from inference_pool.onnx.geometry import Points, warped
 from inference_pool.onnx.network import Network
 from shared.errors import EstimationError
 from shared.estimation import Image
@@ -50,7 +50,6 @@ class MobileFaceNet:
         to_template, _ = cv2.estimateAffinePartial2D(points, TEMPLATE, method=cv2.LMEDS)
         if to_template is None:
             raise EstimationError("the key points do not span a face")
-        cv2.warpAffine(image, to_template, (SIZE, SIZE), dst=self._crop)
-        vector = self._network.run(self._crop)[0][0]
+        vector = self._network.run(warped(image, to_template, self._crop))[0][0]
         unit = vector / max(1e-9, float(np.linalg.norm(vector)))
         return bytes(unit.astype("<f4").data)

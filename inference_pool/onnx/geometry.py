@@ -105,6 +105,63 @@ def shrunk(
     return np.asarray(cv2.resize(image, size, interpolation=interpolation), np.uint8), factor
 
 
+def fitted(image: Image, out: Image) -> Image:
+    """Scale an image to the size of ``out``; where it shrinks, every pixel has its share.
+
+    OpenCV's usual interpolation reads two by two pixels for one of the result, whatever lies
+    between them. A picture can be made that shows a network one person and people another
+    (Xiao et al., "Seeing is Not Believing: Camouflage Attacks on Image Scaling Algorithms", 2019).
+    The mean of the area has no such gaps.
+    """
+    height, width = out.shape[:2]
+    shrinks = image.shape[0] > height and image.shape[1] > width
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    cv2.resize(image, (width, height), dst=out, interpolation=interpolation)
+    return out
+
+
+def warped(image: Image, matrix: NDArray[np.float64], out: Image) -> Image:
+    """Map an image to ``out`` by a similarity (2, 3); where it shrinks, every pixel has its share.
+
+    ``cv2.warpAffine`` reads two by two pixels, too. So the image is first reduced by a whole
+    factor, as ``fitted`` does, until what is left to shrink is less than two.
+    """
+    height, width = out.shape[:2]
+    factor = int(1 / max(1e-6, hypot(matrix[0, 0], matrix[1, 0])))
+    if factor < 2:
+        cv2.warpAffine(image, matrix, (width, height), dst=out)
+        return out
+    left, top, right, bottom = _sources(matrix, width, height, image, factor)
+    if left >= right or top >= bottom:
+        out[:] = 0
+        return out
+    area = image[top:bottom, left:right]
+    size = area.shape[1] // factor, area.shape[0] // factor
+    reduced = cv2.resize(area, size, interpolation=cv2.INTER_AREA)
+    # Centres of pixels lie at halves: pixel u of the reduced area has its centre at
+    # left + factor * u + (factor - 1) / 2 of the image.
+    shift = np.array([left, top]) + (factor - 1) / 2
+    onwards = np.hstack(
+        [matrix[:, :2] * factor, (matrix[:, :2] @ shift + matrix[:, 2])[:, np.newaxis]]
+    )
+    cv2.warpAffine(reduced, onwards, (width, height), dst=out)
+    return out
+
+
+def _sources(
+    matrix: NDArray[np.float64], width: int, height: int, image: Image, factor: int
+) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of what a map needs of the image, in whole steps of a factor."""
+    corners = np.array([[[0, 0], [width, 0], [0, height], [width, height]]], np.float64)
+    places = cv2.transform(corners, cv2.invertAffineTransform(matrix))[0]
+    low, high = places.min(axis=0) - 2 * factor, places.max(axis=0) + 2 * factor
+    image_width, image_height = width_and_height(image)
+    left, top = max(0, int(low[0])), max(0, int(low[1]))
+    columns = (min(image_width, int(high[0])) - left) // factor
+    rows = (min(image_height, int(high[1])) - top) // factor
+    return left, top, left + columns * factor, top + rows * factor
+
+
 def line_angle(start: Points, end: Points) -> float:
     """Clockwise angle in radians of the line between two points from the picture's x axis."""
     return atan2(end[1] - start[1], end[0] - start[0])

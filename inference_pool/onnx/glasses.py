@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inference_pool.onnx.geometry import Points, width_and_height
+from inference_pool.onnx.geometry import Points, fitted, width_and_height
 from inference_pool.onnx.network import Network
 from shared.errors import EstimationError
 from shared.estimation import Glasses, Image
@@ -66,7 +66,7 @@ class GlassesKind:
         area = image[top:bottom, left:right]
         if not area.size:
             raise EstimationError("the eyes are outside the frame")
-        cv2.resize(area, (WIDTH, HEIGHT), dst=self._crop)
+        fitted(area, self._crop)
         lift = SKIN_LUMA / max(1.0, _luma(image, mesh, _CHEEKS_AND_FOREHEAD))
         if lift > 1:
             cv2.convertScaleAbs(self._crop, dst=self._crop, alpha=min(lift, MOST_LIFT))

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from math import exp, isfinite
 from typing import Any
 
-import cv2
 import numpy as np
 
-from inference_pool.onnx.geometry import ramp, width_and_height
+from inference_pool.onnx.geometry import fitted, ramp, width_and_height
 from inference_pool.onnx.network import Network
 from shared.errors import EstimationError
 from shared.estimation import Box, Image, Liveness
@@ -54,8 +53,8 @@ class MiniFasNets:
 
     def _live(self, network: Network, image: Image, box: Box, scale: float) -> float:
         left, top, right, bottom = _surroundings(image, box, scale)
-        cv2.resize(image[top:bottom, left:right], (SIZE, SIZE), dst=self._crop)
-        return _share(network.run(self._crop)[0][0].tolist(), LIVE_CLASS)
+        crop = fitted(image[top:bottom, left:right], self._crop)
+        return _share(network.run(crop)[0][0].tolist(), LIVE_CLASS)
 
 
 def _room(image: Image, box: Box) -> float:

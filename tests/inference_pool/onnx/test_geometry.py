@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inference_pool.onnx.geometry import Square, distance, line_angle, quantile, ramp, shrunk
+from inference_pool.onnx.geometry import (
+    Square,
+    distance,
+    fitted,
+    line_angle,
+    quantile,
+    ramp,
+    shrunk,
+    warped,
+)
+from shared.estimation import Image
 
 finite = st.floats(-1000, 1000)
 
@@ -95,3 +105,63 @@ def test_a_quantile_is_the_usual_one(count: int, share: float) -> None:
     values = np.random.default_rng(0).random(count, np.float32)
     expected = np.quantile(values, share)
     assert quantile(values, share) == pytest.approx(expected, rel=1e-5)
+
+
+def planted(below: Image, above: Image, size: tuple[int, int]) -> Image:
+    """A picture that shows ``below`` to people and ``above`` to a sampler that skips pixels.
+
+    The pixels are found by asking OpenCV's linear interpolation where it takes them from.
+    """
+    height, width = below.shape[:2]
+    places = np.dstack(np.meshgrid(np.arange(width), np.arange(height))).astype(np.float32)
+    read = cv2.resize(places, size).reshape(-1, 2)
+    mix = below.copy()
+    for x, y in read:
+        rows, columns = slice(int(y), int(y) + 2), slice(int(x), int(x) + 2)
+        mix[rows, columns] = above[rows, columns]
+    return mix
+
+
+@pytest.mark.parametrize("side", [241, 400, 800, 1733])
+def test_no_picture_hides_between_the_pixels_that_are_read(side: int) -> None:
+    """A picture planted on the pixels of linear sampling does not stand for the whole."""
+    dark, light = np.full((side, side, 3), 40, np.uint8), np.full((side, side, 3), 220, np.uint8)
+    mix = planted(dark, light, (80, 80))
+    share = float((mix == 220).mean())
+    assert cv2.resize(mix, (80, 80)).min() > 200  # what a network would have seen
+    seen = fitted(mix, np.empty((80, 80, 3), np.uint8))
+    assert abs(float(seen.mean()) - (40 + 180 * share)) < 2
+    assert seen.max() < 220
+
+
+@pytest.mark.parametrize("factor", [0.4, 1.0, 1.9, 2.0, 3.7, 9.0])
+@pytest.mark.parametrize("turn", [0.0, 0.3, -2.0])
+def test_a_warped_picture_lies_where_affine_mapping_puts_it(factor: float, turn: float) -> None:
+    """Reducing before the mapping moves nothing: smooth pictures come out the same."""
+    y, x = np.mgrid[0:900, 0:1200].astype(np.float32)
+    smooth = np.dstack([x * 0.2, y * 0.25, 120 + 60 * np.sin((x + y) / 250)]).astype(np.uint8)
+    c, s = np.cos(turn) / factor, np.sin(turn) / factor
+    middle = np.array([[c, -s], [s, c]]) @ np.array([600.0, 450.0])
+    matrix = np.array([[c, -s, 56 - middle[0]], [s, c, 56 - middle[1]]])
+    expected = cv2.warpAffine(smooth, matrix, (112, 112)).astype(int)
+    inside = cv2.warpAffine(np.full((900, 1200), 255, np.uint8), matrix, (112, 112)) == 255
+    inside = cv2.erode(inside.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    seen = warped(smooth, matrix, np.empty((112, 112, 3), np.uint8)).astype(int)
+    assert np.abs(seen - expected)[inside].max() <= 2
+
+
+def test_a_warped_picture_reads_every_pixel() -> None:
+    """A picture planted on the pixels that the mapping alone would read is averaged away."""
+    dark, light = np.full((896, 896, 3), 40, np.uint8), np.full((896, 896, 3), 220, np.uint8)
+    matrix = np.array([[0.125, 0.0, 0.0], [0.0, 0.125, 0.0]])
+    mix = dark.copy()
+    mix[::8, ::8] = light[::8, ::8]
+    assert cv2.warpAffine(mix, matrix, (112, 112)).min() == 220
+    assert warped(mix, matrix, np.empty((112, 112, 3), np.uint8)).max() < 60
+
+
+def test_a_warped_picture_outside_the_image_is_black() -> None:
+    """Where the image has nothing, nothing is invented."""
+    matrix = np.array([[0.1, 0.0, 5000.0], [0.0, 0.1, 5000.0]])
+    image, out = np.full((400, 400, 3), 9, np.uint8), np.ones((112, 112, 3), np.uint8)
+    assert not warped(image, matrix, out).any()

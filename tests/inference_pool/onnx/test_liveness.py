@@ -133,3 +133,27 @@ def test_fitness_falls_with_the_pixels_of_the_face() -> None:
 def test_smallest_allowed_face_in_a_vga_frame_is_fit() -> None:
     """The defaults of size and fitness agree with each other on a common camera."""
     assert fitness(Box(220, 100, 200, 270)) > 0.5
+
+
+def test_pixels_between_those_that_a_sampler_reads_count() -> None:
+    """A picture planted on 2 % of the pixels does not replace the one that people see.
+
+    The places are those that linear interpolation reads to shrink the crop to 80 by 80.
+    """
+    box = Box(500, 500, 300, 300)
+    shown = np.full((1800, 1800, 3), 60, np.uint8)
+    mix = shown.copy()
+    for scale in SCALES.values():
+        side = round(300 * scale)
+        left = round(650 - side / 2)
+        offsets = (np.arange(80) + 0.5) * side / 80 - 0.5
+        read = np.unique(left + np.concatenate([offsets.astype(int), offsets.astype(int) + 1]))
+        mix[np.ix_(read, read)] = 240
+        crop = mix[left : left + side, left : left + side]
+        assert cv2.resize(crop, (80, 80)).min() > 200  # what the network would have seen
+    assert (mix == 240).mean() < 0.03
+    v2, v1se = Session(), Session()
+    MiniFasNets(v2, v1se).measure(mix, box)
+    for session in (v2, v1se):
+        assert abs(float(session.seen.mean()) - 60) < 40
+        assert float(session.seen.max()) < 200
