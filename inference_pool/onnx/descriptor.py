@@ -50,6 +50,8 @@ class MobileFaceNet:
         to_template, _ = cv2.estimateAffinePartial2D(points, TEMPLATE, method=cv2.LMEDS)
         if to_template is None:
             raise EstimationError("the key points do not span a face")
-        vector = self._network.run(warped(image, to_template, self._crop))[0][0]
+        vector = self._network.run(warped(image, np.asarray(to_template, np.float64), self._crop))[
+            0
+        ][0]
         unit = vector / max(1e-9, float(np.linalg.norm(vector)))
         return bytes(unit.astype("<f4").data)
