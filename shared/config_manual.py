@@ -92,7 +92,7 @@ class ThresholdsSection(Section):
     pitch: Degrees = 20.0
     """Nod of the head in degrees, absolute value at most."""
     roll: Degrees = 20.0
-    """Tilt of the head in degrees, absolute value at most."""
+    """Tilt of the head in degrees, absolute value at most; 180 accepts upside-down faces."""
     mouth: Unit = 0.4
     """Scores of an opened, smiling and occluded mouth, each at most."""
     glasses: Annotated[list[GlassesName], Field(min_length=1)] = ["no_glasses", "eyeglasses"]

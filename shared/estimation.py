@@ -3,7 +3,8 @@
 Angles are in degrees and the person's own: yaw > 0 turned to the person's own left, pitch > 0 chin
 up, roll > 0 head tilted to the person's own left shoulder. In a picture that is not mirrored the
 person's left is the picture's right, so yaw > 0 looks to the picture's right and roll > 0 is a
-clockwise turn in the picture. Backends answer in this convention whatever their model uses.
+clockwise turn in the picture. Roll goes all the way round, from -180 to 180: an upside-down face
+has about 180. Backends answer in this convention whatever their model uses.
 """
 
 from __future__ import annotations

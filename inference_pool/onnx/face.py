@@ -16,7 +16,8 @@ class DetectedFace:
         box: box in frame pixels.
         score: confidence, 0..1.
         points: key points in frame pixels, eyes and nose tip first; of each pair the one to the
-            picture's left (the person's own right) first. Which follow is the detector's matter.
+            picture's left of an upright face (the person's own right) first. Which follow is the
+            detector's matter. Fitting the mesh replaces points that contradict it.
         mesh: (468, 3) points of the face mesh in frame pixels.
     """
 

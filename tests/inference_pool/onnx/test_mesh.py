@@ -11,6 +11,8 @@ from inference_pool.onnx.mesh import LEFT_EYE_CORNERS, MOST_PASSES, RIGHT_EYE_CO
 from shared.errors import EstimationError
 from shared.estimation import Box, Image
 
+OTHER_TURNS = 3
+
 
 class CountingMesh(FaceMesh):
     """Counts how often the network runs."""
@@ -39,12 +41,13 @@ def turned(image: Image, degrees: float) -> Image:
     return np.asarray(cv2.warpAffine(image, matrix, (width, height)), np.uint8)
 
 
-def test_upright_face_takes_one_pass(mesh: CountingMesh, yunet: YuNet, portrait: Image) -> None:
-    """The common case costs one run, and a second question about the same face none."""
+def test_a_level_face_takes_one_pass(mesh: CountingMesh, yunet: YuNet, portrait: Image) -> None:
+    """The common case costs one run and perhaps a look at the opposite turn; asked again, none."""
     (face,) = yunet.detect(portrait)
     first = mesh.fit(portrait, face)
+    passes = mesh.passes
     assert mesh.fit(portrait, face) is first
-    assert mesh.passes == 1
+    assert mesh.passes == passes <= 2
 
 
 def test_mesh_lies_on_the_face(mesh: CountingMesh, yunet: YuNet, portrait: Image) -> None:
@@ -61,7 +64,7 @@ def test_mesh_lies_on_the_face(mesh: CountingMesh, yunet: YuNet, portrait: Image
 def test_tilted_face_is_levelled(
     mesh: CountingMesh, yunet: YuNet, portrait: Image, degrees: float
 ) -> None:
-    """However the picture is turned, the mesh turns with it, in a bounded number of passes."""
+    """However the picture is turned, the mesh turns with it, in a bounded number of runs."""
     (upright,) = yunet.detect(portrait)
     straight = mesh.fit(portrait, upright)
     mesh.passes = 0
@@ -71,7 +74,7 @@ def test_tilted_face_is_levelled(
     level = straight[263] - straight[33]
     angle = np.degrees(np.arctan2(across[1], across[0]) - np.arctan2(level[1], level[0]))
     assert angle == pytest.approx(degrees, abs=3)
-    assert mesh.passes <= MOST_PASSES
+    assert mesh.passes <= MOST_PASSES + OTHER_TURNS
 
 
 class BrokenMesh(FaceMesh):
