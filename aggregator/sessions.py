@@ -184,6 +184,7 @@ class Sessions:
             accepted=outcome.accepted,
             answers=outcome.answers,
             result=entry.result,
+            low_liveness=Code.LOW_LIVENESS in outcome.errors,
         )
         self._send(peer, verdict)
 

@@ -37,6 +37,7 @@ sessionsPerAddress = 5000
 sessions = 5000
 handshakesPerSecond = 2000
 handshakesPerAddress = 2000
+refusedSessionsPerAddress = 0
 framesPerSecond = 1000
 frameBurst = 1000
 sessionSeconds = 3600

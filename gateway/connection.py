@@ -142,7 +142,8 @@ class Connection:
             self._farewell.cancel()
 
     def _refuse(self, error: ProtocolError) -> None:
-        self.send(Codec.encode(Command.ERROR, {}, {"code": error.code, "message": str(error)}))
+        headers = {} if error.retry_after is None else {"retry-after": error.retry_after}
+        self.send(Codec.encode(Command.ERROR, headers, {"code": error.code, "message": str(error)}))
         self.close(CloseCode(error.close_code or CloseCode.POLICY), error.code)
 
     async def _connect(self) -> Session:
@@ -171,7 +172,8 @@ class Connection:
     async def _grant(self, headers: dict[str, Any]) -> Session:
         identity, token = headers.get("session-id"), headers.get("resume-token")
         if identity is None:
-            session, token = self._begin(headers.get("client"))
+            refused_before = await self._sessions.refused.admit(self._address)
+            session, token = self._begin(headers.get("client"), refused_before)
             await self._until_known(session)
         else:
             session = await self._resume(identity, str(token))
@@ -181,7 +183,7 @@ class Connection:
         session.deliver()
         return session
 
-    def _begin(self, client: object) -> tuple[Session, str]:
+    def _begin(self, client: object, refused_before: int) -> tuple[Session, str]:
         """Begin a session; what the client tells of itself is an object of bounded size."""
         told = json.dumps(client)
         if not isinstance(client, dict | None) or len(told) > CLIENT_CHARACTERS:
@@ -191,7 +193,9 @@ class Connection:
                 close_code=CloseCode.BAD_MESSAGE,
             )
         mirrored = bool(client and client.get("mirrored"))
-        return self._sessions.begin(self._address, mirrored=mirrored, client=told)
+        return self._sessions.begin(
+            self._address, mirrored=mirrored, client=told, refused_before=refused_before
+        )
 
     async def _until_known(self, session: Session) -> None:
         """Tell a client of its session only once the session would outlive this gateway."""

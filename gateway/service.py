@@ -26,6 +26,7 @@ from gateway.front import Front
 from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
 from gateway.readiness import readiness
+from gateway.refused_sessions_store import StoredRefusals
 from gateway.sessions import Sessions
 from gateway.slots import make_slab
 from gateway.statistics import Statistics
@@ -81,7 +82,9 @@ class Gateway:
             raise
 
     def _wire(self) -> None:
-        sessions = Sessions(self._config)
+        config, key = self._config, self._part.sealing_key
+        has_store = bool(config.SESSION_STORE.connectionString)
+        sessions = Sessions(config, StoredRefusals(config, key) if has_store else None)
         ledger = Ledger(metrics.STEPS)
         self._sessions = sessions
         frames = sessions.frames
@@ -109,8 +112,8 @@ class Gateway:
         sessions.ask_replay = self._link.replay
         sessions.ask_forget = self._link.forget
         sessions.ask_commit = self._link.commit
-        if self._config.SESSION_STORE.connectionString:
-            sessions.elsewhere = ThroughStore(self._config, sessions, self._part.sealing_key)
+        if has_store:
+            sessions.elsewhere = ThroughStore(config, sessions, key)
 
     async def run(self) -> None:
         """Serve until stopped, then drain."""
@@ -125,6 +128,7 @@ class Gateway:
             await self._close_servers()
         finally:
             await self._sessions.elsewhere.close()
+            await self._sessions.refused.close()
             if self._traces is not None:
                 self._traces.close()
             self._dispatcher.close()

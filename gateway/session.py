@@ -115,6 +115,8 @@ class Session:
         id: 128 random bits in hex.
         opened: the event that the aggregator gets, and gets again after its restart.
         address: the client's, as limits count it (IPv6: its /64); empty until it is back.
+        refused_before: refused sessions of that address when this one began.
+        suspect: leaving it counts as a refusal.
         profile: checks of the next frame; None until the aggregator knows the session.
         waiting: newest frame, not yet begun.
         active: frame under way.
@@ -156,6 +158,8 @@ class Session:
     left: float = 0.0
     seq: int = 0
     reconnects: int = 0
+    refused_before: int = 0
+    suspect: bool = False
     closing: str = ""
     asked: float = 0.0
     queued: bool = False

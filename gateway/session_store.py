@@ -20,13 +20,11 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from msgspec import structs
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from gateway.session import Session
 from gateway.store_contact import StoreContact
+from gateway.store_redis import UNREACHED, connect
 from gateway.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
 from gateway.stored import Sealer, Stored
 from shared.config import Config
@@ -42,7 +40,6 @@ BATCH = 64
 """Sessions written in one go."""
 MAX_RACES = 3
 """Tries to take a session over, since another gateway may take it at the same moment."""
-UNREACHED = (RedisError, OSError, TimeoutError)
 
 
 class OwnedSessions(Protocol):
@@ -108,12 +105,7 @@ class SessionStore:
         self._owner = owner_of(config)
         self._sealer = Sealer(sealing_key)
         self.contact = StoreContact(section.timeout, required=section.required)
-        self._redis = Redis.from_url(
-            section.connectionString,
-            socket_timeout=self.contact.try_seconds,
-            socket_connect_timeout=self.contact.try_seconds,
-            retry=Retry(NoBackoff(), 0),  # the next try is ours, with what has changed since
-        )
+        self._redis = connect(config, self.contact.try_seconds)
         self._timeout = section.timeout
         self._read = self._redis.register_script(READ)
         self._take = self._redis.register_script(TAKE)

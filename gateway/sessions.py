@@ -16,6 +16,7 @@ from gateway.frames import Frames
 from gateway.judgement import Answers
 from gateway.limits import TokenBucket
 from gateway.recall import Recall
+from gateway.refused_sessions import RefusedSessions, SharedRefusals
 from gateway.session import Session, digest, new_identity
 from shared.best_shot import BestShot
 from shared.cells import prefix
@@ -46,6 +47,7 @@ class Sessions:
 
     Args:
         config: the configuration.
+        shared_refusals: refused sessions that all gateways count; None without a session store.
 
     The gateway sets what asks the aggregator, once that exists.
 
@@ -53,10 +55,11 @@ class Sessions:
         frames: the frames of all sessions.
         recall: asks the aggregator for sessions that are not here.
         elsewhere: asks other gateways for them.
+        refused: bounds the refused sessions of each address.
         sinks: how the side-effect plugins fare.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, shared_refusals: SharedRefusals | None = None) -> None:
         self._config = config
         self._limits = config.LIMITS
         self._sessions: dict[str, Session] = {}
@@ -69,6 +72,8 @@ class Sessions:
         self.ask_forget: Callable[[Session], None]
         self.ask_commit: Callable[[Session], None]
         self.elsewhere = Elsewhere(self.release)
+        most = self._limits.refusedSessionsPerAddress
+        self.refused = RefusedSessions(most, self._end_one_too_many, shared_refusals)
 
     def all(self) -> list[Session]:
         """Sessions known now."""
@@ -85,13 +90,16 @@ class Sessions:
 
     # Beginning
 
-    def begin(self, address: str, *, mirrored: bool, client: str) -> tuple[Session, str]:
+    def begin(
+        self, address: str, *, mirrored: bool, client: str, refused_before: int = 0
+    ) -> tuple[Session, str]:
         """Make a session.
 
         Args:
             address: of the client.
             mirrored: its pictures are mirrored.
             client: what it tells of itself, as JSON.
+            refused_before: what ``refused`` has counted for that address.
 
         Returns:
             The session and its resume token, which is kept nowhere but with the client.
@@ -119,6 +127,7 @@ class Sessions:
             commits=self.elsewhere.commits,
         )
         session = self._add(opened, key)
+        session.refused_before = refused_before
         self.ask_open(session)
         self.elsewhere.note(session)
         return session, token
@@ -195,6 +204,7 @@ class Sessions:
             return
         began = time.monotonic()
         self.frames.judged(session, verdict)
+        self.refused.judged(session, verdict)
         if verdict.final and verdict.result is not None:
             self._decide(session, verdict.result, _outcome(session, verdict))
         elif len(session.log) >= self._limits.logFrames:
@@ -226,6 +236,7 @@ class Sessions:
             seconds = round(time.monotonic() - session.begun, 2)
             told = session.fields(outcome=session.outcome, frames=session.seq, seconds=seconds)
             log.info("session decided", extra=told)
+            self.refused.ended(session)
         self.frames.end(session)
         if session.outlet is None:
             session.left = session.left or time.monotonic()
@@ -287,6 +298,9 @@ class Sessions:
             session.closing = reason
             session.asked = time.monotonic()
             self.ask_close(session, reason)
+
+    def _end_one_too_many(self, session: Session) -> None:
+        self.end(session, "too many refused sessions from its address")
 
     def sweep(self) -> None:
         """Answer what is past its deadline, end what is too old; called a few times a second."""

@@ -172,6 +172,9 @@ class LimitsSection(Section):
     """Open connections in total, before and after the handshake."""
     sessionsPerAddress: AtLeastOne = 200
     """Sessions under way of one client address (IPv6: of one /64)."""
+    refusedSessionsPerAddress: Annotated[int, Field(ge=0, le=10_000)] = 20
+    """Refused sessions of one client address (IPv6: of one /64) within an hour; then it has to
+    pause, a minute at first. 0: no bound."""
     handshakesPerSecond: Positive = 100.0
     """Handshakes in a second; twice as many at once."""
     handshakesPerAddress: Positive = 25.0

@@ -62,13 +62,22 @@ class ProtocolError(LunaPassError):
 
     Attributes:
         close_code: WebSocket close code to end the connection with; None keeps it open.
+        retry_after: seconds after which to come again; None where that makes no difference.
     """
 
     code = "protocol"
 
-    def __init__(self, message: str, *, code: str, close_code: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        close_code: int | None = None,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(message, code=code)
         self.close_code = close_code
+        self.retry_after = retry_after
 
 
 class FrameError(LunaPassError):

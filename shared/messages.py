@@ -263,7 +263,8 @@ class Verdict(Wire, frozen=True):
     """Judgement of one frame (or, with ``seq`` 0, of the session's end).
 
     ``status`` is the text of STATUS for the client, ``result`` that of RESULT when ``final``.
-    ``answers`` belong into the log, beside the estimate.
+    ``answers`` belong into the log, beside the estimate. ``low_liveness`` tells that the frame was
+    refused for its liveness score.
     """
 
     session: SessionId
@@ -275,6 +276,7 @@ class Verdict(Wire, frozen=True):
     accepted: bool = False
     answers: Answers = ()
     result: str | None = None
+    low_liveness: bool = False
 
 
 class Resumed(Wire, frozen=True):
