@@ -50,6 +50,8 @@ isEnabled = 1
 isEnabled = 1
 [MIDDLEWARES.WS.ActiveLiveness.args]
 interactionsCount = {ACTIONS}
+actionTimeout = 60
+totalTimeout = 240
 """
     with running(settings, workers=1) as service, browsing(camera) as browser:
         kiosk = Kiosk(browser, service, size=(1080, 1920))
