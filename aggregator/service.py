@@ -37,7 +37,7 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.process import Notifier, begin, die_with_parent, hide_memory, settle
+from shared.process import Notifier, begin, die_with_parent, settle
 from shared.processors import keep_to, of_others
 from shared.transport import serve
 
@@ -205,7 +205,6 @@ def run(source: PartSource, *, parent: int | None = None) -> None:
     """
     config = source.part.config
     begin(role_name(config, "aggregator"), config)
-    hide_memory()
     log_part("loaded", source.part)
     keep_to(of_others(config))
     uvloop.run(_serve(source, parent))

@@ -20,15 +20,18 @@ log = logging.getLogger(__name__)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-FORWARDED = (
-    "Forwarded",
-    "Via",
-    "X-Forwarded-For",
-    "X-Forwarded-Host",
-    "X-Forwarded-Proto",
-    "X-Real-IP",
+PROXY_HEADERS = frozenset(
+    {
+        "cf-connecting-ip",
+        "client-ip",
+        "forwarded",
+        "true-client-ip",
+        "via",
+        "x-client-ip",
+        "x-real-ip",
+    }
 )
-"""Headers by which a proxy says that it asks for somebody else."""
+"""Headers besides ``X-Forwarded-...`` by which a proxy says that it asks for somebody else."""
 MAX_NODE = 64
 """Characters of a client's name that is no address."""
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
@@ -77,6 +80,14 @@ class UnreadableLog:
         self._unlogged = 0
 
 
+def is_forwarded(headers: Headers) -> bool:
+    """Tell whether a proxy says that it asks for somebody else, by any of the usual headers."""
+    names = {name.lower() for name in headers}
+    return not names.isdisjoint(PROXY_HEADERS) or any(
+        name.startswith("x-forwarded") for name in names
+    )
+
+
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """Read the configured proxies."""
     return tuple(ipaddress.ip_network(text) for text in texts)
@@ -118,7 +129,7 @@ def originate(peer: str, headers: Headers, trusted: Sequence[Network]) -> Origin
     believed = _is_in(parse_address(peer), trusted)
     address, unreadable = _client(peer, nodes, trusted)
     scheme: str | None = "http"  # this service itself speaks no TLS
-    if believed and any(name in headers for name in FORWARDED):
+    if believed and is_forwarded(headers):
         scheme = _scheme(headers)
     return Origination(address, unreadable, scheme, bool(nodes) and not believed)
 

@@ -34,7 +34,7 @@ from gateway.traces import Traces
 from shared.cells import role_name, worker_count
 from shared.config_handover import PartSource, log_part
 from shared.listening import Listeners
-from shared.process import Notifier, begin, die_with_parent, hide_memory, settle
+from shared.process import Notifier, begin, die_with_parent, settle
 from shared.processors import keep_to, of_others
 from shared.protocol import SUBPROTOCOL, CloseCode
 
@@ -275,7 +275,6 @@ def run(source: PartSource, listeners: Listeners, *, parent: int | None = None) 
     """
     config = source.part.config
     begin(role_name(config, "gateway"), config)
-    hide_memory()
     log_part("loaded", source.part)
     keep_to(of_others(config))
     uvloop.run(_serve(source, listeners, parent))

@@ -11,10 +11,10 @@ from websockets.http11 import Request
 
 from gateway.addresses import parse_address
 from gateway.forwarded import (
-    FORWARDED,
     Network,
     Origination,
     arrival_of,
+    is_forwarded,
     origination_of,
     peer_of,
 )
@@ -94,4 +94,4 @@ def is_local(connection: ServerConnection, request: Request) -> bool:
     """Tell whether somebody on this machine asks, and not a proxy for somebody else."""
     address = parse_address(peer_of(connection))
     loopback = address is not None and address.is_loopback
-    return loopback and not any(name in request.headers for name in FORWARDED)
+    return loopback and not is_forwarded(request.headers)

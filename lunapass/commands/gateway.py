@@ -15,6 +15,9 @@ from lunapass.commands.options import part_source, role_options
 @role_options
 def command(listen_fd: tuple[int, ...], kept: bool, parent: int | None, **origin: Any) -> None:
     """Run the role in this process."""
+    from shared.process import hide_memory
+
+    hide_memory()  # before its part of the configuration is read: that holds secrets
     from gateway.service import run
     from shared.listening import adopt, inherited, opened
 
