@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+import time
+import zlib
 
 import cv2
 import numpy as np
@@ -132,3 +135,38 @@ def test_a_truncated_picture_is_refused() -> None:
     for length in range(9, len(data), 97):
         with pytest.raises(FrameError):
             decode(data[:length], LimitsSection())
+
+
+def test_data_behind_the_last_row_are_not_inflated() -> None:
+    """A small file that inflates to 400 MB costs a small part of inflating it."""
+    rows = noise(3)
+    samples = WIDTH * 3
+    filtered = b"".join(b"\0" + rows[row * samples : (row + 1) * samples] for row in range(HEIGHT))
+    squeezed = zlib.compressobj(9)
+    parts = [squeezed.compress(filtered)]
+    parts += [squeezed.compress(bytes(1_000_000)) for _ in range(400)]
+    packed = b"".join([*parts, squeezed.flush()])
+    header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0)
+    bomb = b"".join(
+        [
+            b"\x89PNG\r\n\x1a\n",
+            formats.chunk(b"IHDR", header),
+            formats.chunk(b"IDAT", packed),
+            formats.chunk(b"IEND", b""),
+        ]
+    )
+    assert len(bomb) < 1_000_000
+
+    began = time.process_time()
+    inflater = zlib.decompressobj()
+    inflated, rest = 0, packed
+    while rest:
+        inflated += len(inflater.decompress(rest, 1_000_000))
+        rest = inflater.unconsumed_tail
+    whole = time.process_time() - began
+    assert inflated > 390_000_000
+
+    began = time.process_time()
+    with contextlib.suppress(FrameError):
+        decode(bomb, LimitsSection())
+    assert time.process_time() - began < whole / 4
