@@ -58,6 +58,7 @@ class Policy:
         limits = {
             "maxAttempts": section.maxAttempts,
             "maxLivenessAttempts": section.maxLivenessAttempts,
+            "livenessRefusals": config.LIMITS.livenessRefusals,
         }
         return cls(tuple(plugins), limits)
 

@@ -13,12 +13,14 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from aggregator.attempts import Attempts
 from aggregator.copies import CopyCheck
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from aggregator.policy import UNKNOWN, Basis, Policy
 from aggregator.telling import of_client, sound
 from shared.best_shot import BestShot
 from shared.codes import Code
+from shared.config import LimitsSection
 from shared.config_manual import LivenessSection
 from shared.estimation import Estimate, Profile, Stage
 from shared.messages import Open
@@ -78,8 +80,6 @@ class Session:
         policy: what its token states of the judgement.
         bases: what its frames were judged by, each once, that of the last frame last.
         context: what the plugins share.
-        attempts: frames judged so far.
-        liveness_attempts: frames that reached the liveness estimation.
         last_seq: number of the last frame folded in, or begun.
         judging: the frame that waits for an answer from outside.
         outcome: the final outcome, once there is one.
@@ -89,10 +89,9 @@ class Session:
     plugins: list[Plugin]
     limits: LivenessSection
     policy: Policy = field(default_factory=Policy)
+    bounds: LimitsSection = field(default_factory=LimitsSection)
     bases: list[Basis] = field(default_factory=list)
     context: SessionContext = field(init=False)
-    attempts: int = 0
-    liveness_attempts: int = 0
     last_seq: int = 0
     judging: Judging | None = None
     outcome: Outcome | None = None
@@ -109,6 +108,7 @@ class Session:
         )
         self._broken = False
         self._copies = CopyCheck()
+        self._attempts = Attempts(self.limits, self.bounds)
         for plugin in self.plugins:
             try:
                 plugin.on_open(self.context)
@@ -147,8 +147,7 @@ class Session:
         self.last_seq = seq
         self.context.now = at
         self.context.replay = replay
-        self.attempts += 1
-        self.liveness_attempts += estimate.reached_liveness
+        self._attempts.count(estimate)
         self._note_basis(estimate)
         picture = shot.image if shot is not None else frame
         judged = FrameJudgement(seq, estimate, picture, list(estimate.errors), shot)
@@ -206,7 +205,7 @@ class Session:
         accepted = judged.ok and not judged.ended
         outcome = Outcome(
             errors=tuple(judged.errors),
-            final=accepted or judged.ended or self._exhausted(),
+            final=accepted or judged.ended or self._attempts.exhausted,
             accepted=accepted,
             keep=self.context.best_seq == judged.seq != judging.best_before[0],
             profile=self.context.profile,
@@ -226,6 +225,10 @@ class Session:
             return
         self._copies.look(judged)
         if judged.copied:
+            return
+        self._attempts.count_refusal(judged.estimate)
+        if self._attempts.too_many_refusals:
+            judged.refuse(Code.TOO_MANY_REFUSALS, end=True)
             return
         for plugin in self.plugins:
             known = [*judged.errors, Code.AGGREGATING]
@@ -298,12 +301,6 @@ class Session:
         self.context.best_seq = judged.seq
         self.context.best = judged.estimate
         self.context.best_shot = judged.shot
-
-    def _exhausted(self) -> bool:
-        most, most_liveness = self.limits.maxAttempts, self.limits.maxLivenessAttempts
-        return (most > 0 and self.attempts >= most) or (
-            most_liveness > 0 and self.liveness_attempts >= most_liveness
-        )
 
     def _end(self, outcome: Outcome) -> None:
         self.outcome = outcome

@@ -100,7 +100,10 @@ class Sessions:
         opened = replace(message, plugins=registry.digest)
         if message.replay and message.plugins not in ("", opened.plugins):
             log.warning("session judged again by other plugins")
-        session = Session(opened, registry.plugins(), self._config.LIVENESS, registry.policy)
+        config = self._config
+        session = Session(
+            opened, registry.plugins(), config.LIVENESS, registry.policy, config.LIMITS
+        )
         return Entry(session, encode(opened), settled=message.settled)
 
     # Frames

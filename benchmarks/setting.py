@@ -41,6 +41,7 @@ refusedSessionsPerAddress = 0
 framesPerSecond = 1000
 frameBurst = 1000
 sessionSeconds = 3600
+livenessRefusals = 0
 """
 
 

@@ -229,6 +229,8 @@ class LimitsSection(Section):
     """Bytes of frames kept until their side effects are done, for a restarted aggregator."""
     logFrames: AtLeastOne = 5000
     """Judged frames of one session."""
+    livenessRefusals: Count = 15
+    """Frames of one session refused for low liveness (code 32), at most; 0 allows any number."""
     drainSeconds: Positive = 20.0
     """Seconds for running sessions to end after SIGTERM."""
 

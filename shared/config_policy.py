@@ -52,7 +52,8 @@ def _needed(config: Config) -> int:
 
 def _tries(config: Config) -> str:
     section = config.LIVENESS
-    bounds = [bound for bound in (section.maxAttempts, section.maxLivenessAttempts) if bound > 0]
+    limits = (section.maxAttempts, section.maxLivenessAttempts, config.LIMITS.livenessRefusals)
+    bounds = [bound for bound in limits if bound > 0]
     if bounds:
         return f"at most {min(bounds)}"
     return f"as many as {config.LIMITS.sessionSeconds:g} s allow"

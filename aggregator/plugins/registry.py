@@ -159,7 +159,8 @@ def _stated(kind: type[Plugin], args: BaseModel, config: Config) -> Stated:
 
 def _digest(config: Config) -> str:
     plugins = config.MIDDLEWARES.WS.model_dump_json(exclude=set(EFFECTS))
-    told = (config.LIVENESS.model_dump_json(), config.CHECKS.model_dump_json(), plugins)
+    bounds = config.LIMITS.model_dump_json(include={"livenessRefusals"})
+    told = (config.LIVENESS.model_dump_json(), config.CHECKS.model_dump_json(), plugins, bounds)
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 

@@ -125,7 +125,7 @@ def test_the_token_states_what_judged() -> None:
             },
             {"name": "Result", "args": {}},
         ],
-        "limits": {"maxAttempts": -1, "maxLivenessAttempts": 9},
+        "limits": {"maxAttempts": -1, "maxLivenessAttempts": 9, "livenessRefusals": 15},
         "version": __version__,
     }
 

@@ -30,6 +30,7 @@ maxAttempts = {ATTEMPTS}
 framePixels = 307200
 frameDeadline = {DEADLINE}
 resumeSeconds = 20.0
+livenessRefusals = 0
 reconnects = 1000
 drainSeconds = 1.0
 [SUPERVISOR]

@@ -11,13 +11,19 @@ from shared.config_rules import check
 from tests.support.judge import plugin_config
 
 THREE: dict[str, Any] = {"AggregateLiveness": {"framesCount": 3}}
-FORTY = {"LIVENESS": {"maxAttempts": 40}}
+ANY_REFUSALS: dict[str, Any] = {"LIMITS": {"livenessRefusals": 0}}
+FORTY = {"LIVENESS": {"maxAttempts": 40}, **ANY_REFUSALS}
 
 
 @pytest.mark.parametrize(
     ("plugins", "sections", "said"),
     [
-        ({}, {}, "Accepts one passing frame out of as many as 300 s allow; no active liveness."),
+        ({}, {}, "Accepts one passing frame out of at most 15; no active liveness."),
+        (
+            {},
+            ANY_REFUSALS,
+            "Accepts one passing frame out of as many as 300 s allow; no active liveness.",
+        ),
         (
             {},
             {"LIVENESS": {"maxLivenessAttempts": 9, "maxAttempts": 40}},

@@ -158,7 +158,7 @@ def play(
 
     def begin() -> Entry:
         plugins = registry.plugins()
-        return Entry(Session(opened, plugins, config.LIVENESS, registry.policy), b"")
+        return Entry(Session(opened, plugins, config.LIVENESS, registry.policy, config.LIMITS), b"")
 
     entry = begin()
     played = Played(entry.session)
