@@ -35,7 +35,7 @@ def service() -> Iterator[Service]:
 
 def as_mounted(number: int, rotation: int) -> bytes:
     """A picture of a camera that has to be turned clockwise by so many degrees."""
-    upright = decode(stamped_jpeg(PERSON, number), LimitsSection())
+    upright = decode(stamped_jpeg(PERSON, number, shot=rotation), LimitsSection())
     stored = np.ascontiguousarray(np.rot90(upright, rotation // 90))
     data: bytes = simplejpeg.encode_jpeg(stored, quality=95, colorspace="BGR")
     return data
