@@ -12,7 +12,7 @@ REGISTRY = CollectorRegistry()
 SESSIONS = Counter("lunapass_sessions", "Sessions decided", ["outcome"], registry=REGISTRY)
 RECEIVED = Counter("lunapass_frames_received", "Frames received", registry=REGISTRY)
 FRAMES = Counter("lunapass_frames", "Frames answered", ["outcome", "reason"], registry=REGISTRY)
-REFUSED = Counter(
+FRAMES_REFUSED = Counter(
     "lunapass_frames_refused",
     "Frames that are no acceptable picture",
     ["reason"],
@@ -20,6 +20,18 @@ REFUSED = Counter(
 )
 UNKEPT = Counter(
     "lunapass_frames_unkept", "Frames not kept until their side effects are done", registry=REGISTRY
+)
+FRAME_FAULTS = tuple(
+    f"frame.{fault}"
+    for fault in (
+        "empty",
+        "format",
+        "too-big",
+        "too-many-pixels",
+        "too-many-scans",
+        "transparent",
+        "undecodable",
+    )
 )
 REFUSALS = (
     "draining",
@@ -31,14 +43,16 @@ REFUSALS = (
     "address-rate",
     "rate",
 )
-REFUSED = Counter(
+REQUESTS_REFUSED = Counter(
     "lunapass_requests_refused", "Requests refused before a session", ["reason"], registry=REGISTRY
 )
 WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ["reason"], registry=REGISTRY)
 for outcome in ("accepted", "refused", "left"):  # a series that is not there yet has no rate
     SESSIONS.labels(outcome)
+for fault in FRAME_FAULTS:
+    FRAMES_REFUSED.labels(fault)
 for refusal in REFUSALS:
-    REFUSED.labels(refusal)
+    REQUESTS_REFUSED.labels(refusal)
 for loss in ("dead", "gone", "silent", "stuck"):
     WORKERS_LOST.labels(loss)
 for drop in Drop:

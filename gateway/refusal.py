@@ -68,7 +68,7 @@ class RefusalLog:
 
     def note(self, refusal: Refusal, visit: Visit) -> None:
         """Count a refusal and log it, unless its address had its line already."""
-        metrics.REFUSED.labels(refusal.reason).inc()
+        metrics.REQUESTS_REFUSED.labels(refusal.reason).inc()
         status = refusal.response.status_code
         if status == HTTPStatus.UNAUTHORIZED:
             return  # how every browser begins; wrong passwords are logged where they are judged

@@ -38,7 +38,7 @@ class RefusalLog:
             error: why it is refused.
             now: monotonic time; None takes the present.
         """
-        metrics.REFUSED.labels(error.code).inc()
+        metrics.FRAMES_REFUSED.labels(error.code).inc()
         now = time.monotonic() if now is None else now
         if not (self._bucket(session.id, now).admit(now) and self._all.admit(now)):
             self._left_out += 1

@@ -190,9 +190,9 @@ def test_a_refusal_is_counted_by_its_reason(reason: str) -> None:
     settings, headers = REFUSED[reason]
     guarded = admission(**settings)
     guarded.upgrade(visit(**headers))  # which takes what there is only one of
-    before = metrics.totals(metrics.REFUSED, "reason")
+    before = metrics.totals(metrics.REQUESTS_REFUSED, "reason")
     assert status(guarded, visit(**headers)) >= 400
-    after = metrics.totals(metrics.REFUSED, "reason")
+    after = metrics.totals(metrics.REQUESTS_REFUSED, "reason")
     grown = {name: after[name] - before[name] for name in after}
     assert grown == dict.fromkeys(metrics.REFUSALS, 0) | {reason: 1}
 

@@ -66,7 +66,7 @@ def test_many_sessions_fill_no_log_and_no_memory() -> None:
 
 def test_every_refusal_is_counted() -> None:
     """By its code, whether or not it is logged."""
-    counter = metrics.REFUSED.labels("frame.empty")
+    counter = metrics.FRAMES_REFUSED.labels("frame.empty")
     before = counter._value.get()
     told = RefusalLog()
     for seq in range(100):
