@@ -7,6 +7,7 @@ leases of all; a job whose lease has run out is tried again.
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import signal
 import time
 from pathlib import Path
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 
 RENEWALS = 3
 """How often a lease is renewed before it runs out."""
+SCHEDULER_SECONDS = 2.0
+"""For the scheduler to end after a signal: it sleeps a second at a time."""
 LONGEST_WAIT = 5.0
 """Seconds between two tries to reach Redis, at most."""
 
@@ -112,6 +115,20 @@ class VideoWorker(Worker):
         """Say that the worker ends after its job."""
         self._notifier.stopping()
         log.info("stopping after the job in work")
+
+    def stop_scheduler(self) -> None:
+        """End the scheduler's process, which may lose a signal.
+
+        RQ sends SIGTERM once and waits without end. A scheduler that was forked a moment ago still
+        has this process's handler, and what that raises is lost in a hook that runs after a fork.
+        """
+        process = self.scheduler._process if self.scheduler else None
+        if process is None or process is multiprocessing.current_process():
+            super().stop_scheduler()  # type: ignore[no-untyped-call]
+            return
+        while process.is_alive():
+            process.terminate()
+            process.join(SCHEDULER_SECONDS)
 
     def abandon(self) -> None:
         """End what RQ leaves behind where Redis is lost: a job's process, a thread that listens."""

@@ -6,6 +6,8 @@ import json
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from datetime import timedelta
@@ -180,8 +182,37 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_job(
         enqueue(redis.client(), "last", task="task.slow", queue="stop")
         wait_for(lambda: shop.horse(worker))
         worker.send_signal(signal.SIGTERM)
-        assert worker.wait(20) == 0
+        assert worker.wait(60) == 0
         assert shop.ran() == ["last"]
+
+
+LOSES_A_SIGNAL = """
+import multiprocessing, signal, sys, time
+from types import SimpleNamespace
+from video_builder.worker import VideoWorker
+
+def scheduler():
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    ready.set()
+    while True:
+        time.sleep(0.1)
+
+fork = multiprocessing.get_context("fork")
+ready, process = fork.Event(), fork.Process(target=scheduler, daemon=True)
+process.start()
+ready.wait()
+worker = VideoWorker.__new__(VideoWorker)
+worker.scheduler = SimpleNamespace(_process=process)
+worker.stop_scheduler()
+print(process.exitcode)
+"""
+
+
+def test_a_scheduler_that_loses_its_signal_is_asked_again() -> None:
+    """A worker that is stopped just after it has forked its scheduler ends all the same."""
+    command = [sys.executable, "-c", LOSES_A_SIGNAL]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert ended.stdout.split() == [str(-signal.SIGTERM)], ended.stderr
 
 
 @pytest.mark.parametrize(
