@@ -25,13 +25,17 @@ def sentence(config: Config) -> str:
     count = active.args.interactionsCount
     actions = f"asks for {count} action{'s' if count > 1 else ''}"
     parts.append(actions if active.isEnabled else "no active liveness")
+    refused = config.LIMITS.refusedSessionsPerAddress
+    bound = f"{refused} refused sessions" if refused else "any number of refused sessions"
+    parts.append(f"{bound} of one address an hour")
     return "; ".join(parts) + "."
 
 
 def weaknesses(config: Config) -> Iterator[Finding]:
-    """Warn where one lucky frame, or frames of different people, can decide."""
+    """Warn where one lucky frame, frames of different people, or tries without end can decide."""
     yield from _one_frame(config)
     yield from _different_people(config)
+    yield from _tries_without_end(config)
 
 
 def _frames(config: Config) -> str:
@@ -51,12 +55,19 @@ def _needed(config: Config) -> int:
 
 
 def _tries(config: Config) -> str:
+    most = _most_tries(config)
+    return (
+        f"as many as {config.LIMITS.sessionSeconds:g} s allow"
+        if most is None
+        else f"at most {most}"
+    )
+
+
+def _most_tries(config: Config) -> int | None:
+    """Frames with which a session can try at most; None where only its length bounds them."""
     section = config.LIVENESS
     limits = (section.maxAttempts, section.maxLivenessAttempts, config.LIMITS.livenessRefusals)
-    bounds = [bound for bound in limits if bound > 0]
-    if bounds:
-        return f"at most {min(bounds)}"
-    return f"as many as {config.LIMITS.sessionSeconds:g} s allow"
+    return min((bound for bound in limits if bound > 0), default=None)
 
 
 def _compares_faces(config: Config) -> bool:
@@ -86,4 +97,19 @@ def _different_people(config: Config) -> Iterator[Finding]:
             f"is on without FaceMatcher, and the backend {config.WORKERS.backend} may not describe "
             "faces, so that frames of different people can decide together; set isEnabled = 1 in "
             "[MIDDLEWARES.WS.FaceMatcher], which needs a backend that does",
+        )
+
+
+def _tries_without_end(config: Config) -> Iterator[Finding]:
+    if _most_tries(config) is None:
+        yield warning(
+            "[LIMITS] livenessRefusals",
+            "is 0, and [LIVENESS] bounds no attempts, so that a session can try until a frame "
+            "passes; set the default, 15",
+        )
+    if config.LIMITS.refusedSessionsPerAddress == 0:
+        yield warning(
+            "[LIMITS] refusedSessionsPerAddress",
+            "is 0, so that whoever was refused can try again at once and without end; set the "
+            "default, 20",
         )

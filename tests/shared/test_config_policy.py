@@ -58,7 +58,8 @@ def test_a_policy_is_one_sentence(
     plugins: dict[str, Any], sections: dict[str, Any], said: str
 ) -> None:
     """Frames that decide, tries, one person or several, actions."""
-    assert sentence(plugin_config(plugins, **sections)) == said
+    hourly = "; 20 refused sessions of one address an hour."
+    assert sentence(plugin_config(plugins, **sections)) == said.removesuffix(".") + hourly
 
 
 @pytest.mark.parametrize(
@@ -83,6 +84,26 @@ def test_what_is_little_is_warned_of(
     assert len(found) == len(told)
     assert all(str(finding).startswith("[MIDDLEWARES.WS.") for finding in found)
     assert not any(finding.is_error for finding in found)
+
+
+@pytest.mark.parametrize(
+    ("sections", "told"),
+    [
+        (ANY_REFUSALS, ["[LIMITS] livenessRefusals"]),
+        (FORTY, []),
+        ({"LIMITS": {"refusedSessionsPerAddress": 0}}, ["[LIMITS] refusedSessionsPerAddress"]),
+    ],
+)
+def test_tries_without_end_are_warned_of(sections: dict[str, Any], told: list[str]) -> None:
+    """In one session, or by session after session."""
+    found = weaknesses(plugin_config({"ActiveLiveness": None}, **sections))
+    assert [finding.place for finding in found] == told
+
+
+def test_any_number_of_refused_sessions_is_said() -> None:
+    """Where nothing bounds them."""
+    config = plugin_config({}, LIMITS={"refusedSessionsPerAddress": 0})
+    assert sentence(config).endswith("; any number of refused sessions of one address an hour.")
 
 
 def test_the_manuals_defaults_break_no_rule() -> None:
