@@ -1,4 +1,4 @@
-"""Which frames of a session are copies of frames that were sent before.
+"""Which frames of a session are copies of frames that were sent before, here or elsewhere.
 
 No camera delivers the same pixels twice: its sensor adds noise to each picture. So a copy was
 stored and sent again, and counts for nothing.
@@ -6,8 +6,12 @@ stored and sent again, and counts for nothing.
 
 from __future__ import annotations
 
-from aggregator.plugins.base import FrameJudgement
+from collections.abc import Generator
+
+from aggregator.frame_memory import Claim, FrameMemory
+from aggregator.plugins.base import FrameJudgement, Question
 from shared.codes import Code
+from shared.estimation import Profile
 
 MAX_IN_A_ROW = 3
 """Copies in a row that end the session. One or two come from honest clients that are faster than
@@ -20,26 +24,45 @@ class CopyCheck:
     The pixels are compared by their digest. A frame without one failed a check before liveness, so
     that it counts for nothing anyway. It is no copy, and does not interrupt a row either: otherwise
     black frames between copies would.
+
+    Args:
+        session: id of the session.
+        memory: frames of other sessions; None compares with this one's alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, session: str, memory: FrameMemory | None) -> None:
+        self._session = session
+        self._memory = memory
         self._seen: set[bytes] = set()  # at most LIMITS.logFrames
         self._in_a_row = 0
 
-    def look(self, frame: FrameJudgement) -> None:
-        """Refuse the frame if an earlier one of the session has the same pixels."""
+    def check(self, frame: FrameJudgement) -> Generator[Question, bytes | None, None]:
+        """Withhold the frame from the plugins if its pixels were sent before."""
         pixels = frame.estimate.pixels
         if pixels is None:
             return
         if pixels in self._seen:
-            self._refuse(frame)
-        else:
-            self._seen.add(pixels)
+            self._count_copy(frame)
+            return
+        self._seen.add(pixels)
+        # Frames of an action decide nothing, so they are not claimed.
+        if self._memory is not None and frame.estimate.profile is Profile.PASSIVE:
+            answer = yield self._memory.claim(pixels, self._session)
+            self._take(frame, answer)
+        if not frame.withheld:
             self._in_a_row = 0
 
-    def _refuse(self, frame: FrameJudgement) -> None:
-        """Refuse a copy by code 72 alone; its other codes are those of the frame it copies."""
+    def _take(self, frame: FrameJudgement, answer: bytes | None) -> None:
+        """Take the answer to a claim; none, as after the death of a gateway, refuses the frame."""
+        if answer == Claim.REUSED:
+            frame.reused = True
+            self._count_copy(frame)
+        elif answer == Claim.ACCEPTED:
+            frame.reused = True
+            frame.withhold(Code.VIRTUAL_CAMERA, end=True)
+        elif answer != Claim.FIRST:
+            frame.withhold(Code.EXTERNAL_FAILED)
+
+    def _count_copy(self, frame: FrameJudgement) -> None:
         self._in_a_row += 1
-        frame.copied = True
-        frame.errors.clear()
-        frame.refuse(Code.REPEATED_FRAME, end=self._in_a_row >= MAX_IN_A_ROW)
+        frame.withhold(Code.REPEATED_FRAME, end=self._in_a_row >= MAX_IN_A_ROW)

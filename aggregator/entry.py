@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,8 +11,12 @@ from functools import cached_property
 from aggregator.effects.events import FrameJudged, SessionEnded, SessionInfo
 from aggregator.session import Outcome, Session
 from shared.best_shot import BestShot
-from shared.estimation import Estimate
-from shared.messages import History, Judge, Judged
+from shared.codes import Code
+from shared.errors import MessageError
+from shared.estimation import Estimate, Profile, Stage
+from shared.messages import History, Judge, Judged, decode_estimate
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -31,6 +36,16 @@ class Pending:
     estimate: Estimate
     question: asyncio.Task[bytes | None] | None = None
     began: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(cls, peer: bytes, message: Judge) -> Pending:
+        """Take a question; an invalid estimate of a faulty worker counts as a frame not judged."""
+        try:
+            estimate = decode_estimate(message.estimate)
+        except MessageError as error:
+            log.error("unreadable estimate: %s", error)
+            estimate = Estimate(0, 0, Profile.PASSIVE, Stage.FACES, (Code.ESTIMATION_FAILED,))
+        return cls(peer, message, estimate)
 
 
 @dataclass

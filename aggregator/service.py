@@ -17,6 +17,7 @@ from aggregator.effects import sinks
 from aggregator.effects.delivery import Effects
 from aggregator.plugins.registry import Registry
 from aggregator.sessions import Sessions
+from aggregator.shared_frames import frame_memory
 from shared.accounts import Accounts
 from shared.cells import role_name
 from shared.checks import Rules
@@ -74,7 +75,10 @@ class Aggregator:
         self._gateways: deque[str] = deque(maxlen=GATEWAYS_KNOWN)
         self._incarnation = uuid.uuid4().hex
         self._accounts = Accounts("aggregator")
-        self._sessions = Sessions(config, self._registry, self._effects, self._accounts, self._send)
+        self._memory = frame_memory(config)
+        self._sessions = Sessions(
+            config, self._registry, self._effects, self._accounts, self._send, self._memory
+        )
         self._stopped = asyncio.Event()
         self._notifier = Notifier()
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
@@ -101,6 +105,8 @@ class Aggregator:
         await asyncio.to_thread(self._effects.close)
         for registry in (*self._retired, self._registry):
             await registry.close()
+        if self._memory is not None:
+            await self._memory.close()
         self._notifier.close()
 
     def stop(self) -> None:

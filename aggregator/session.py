@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from aggregator.attempts import Attempts
 from aggregator.copies import CopyCheck
+from aggregator.frame_memory import FrameMemory
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from aggregator.policy import UNKNOWN, Basis, Policy
 from aggregator.telling import of_client, sound
@@ -90,6 +91,7 @@ class Session:
     limits: LivenessSection
     policy: Policy = field(default_factory=Policy)
     bounds: LimitsSection = field(default_factory=LimitsSection)
+    memory: FrameMemory | None = None
     bases: list[Basis] = field(default_factory=list)
     context: SessionContext = field(init=False)
     last_seq: int = 0
@@ -107,7 +109,7 @@ class Session:
             replay=self.opened.replay,
         )
         self._broken = False
-        self._copies = CopyCheck()
+        self._copies = CopyCheck(self.opened.session, self.memory)
         self._attempts = Attempts(self.limits, self.bounds)
         for plugin in self.plugins:
             try:
@@ -223,8 +225,9 @@ class Session:
         if self._broken:
             judged.refuse(Code.PLUGIN_FAILED, end=True)
             return
-        self._copies.look(judged)
-        if judged.copied:
+        yield from self._copies.check(judged)
+        if judged.withheld:
+            self._tell_reuse(judged)
             return
         self._attempts.count_refusal(judged.estimate)
         if self._attempts.too_many_refusals:
@@ -245,6 +248,14 @@ class Session:
                 self.context.best_seq, self.context.best, self.context.best_shot = best_before
             if judged.ended:
                 return
+
+    def _tell_reuse(self, judged: FrameJudgement) -> None:
+        for plugin in self.plugins if judged.reused else ():
+            try:
+                plugin.on_reuse(self.context, judged)
+            except Exception:
+                self._tell_fault(plugin, judged.seq)
+                judged.refuse(Code.PLUGIN_FAILED, end=True)
 
     def _hold_to_json(self, judged: FrameJudgement | None = None) -> bool:
         """Drop what no verdict can be written with; False where a plugin told such a thing."""

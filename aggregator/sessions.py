@@ -18,16 +18,15 @@ from msgspec.structs import replace
 from aggregator.effects.delivery import Effects
 from aggregator.effects.events import Event
 from aggregator.entry import Entry, Pending
+from aggregator.frame_memory import FrameMemory
 from aggregator.plugins.base import Question
 from aggregator.plugins.registry import Registry
-from aggregator.questions import answer_to
+from aggregator.questions import answer_to, at_once
 from aggregator.session import Outcome, Session
 from aggregator.verdict import VerdictWriter
 from shared.accounts import Accounts
 from shared.codes import Code
 from shared.config import Config
-from shared.errors import MessageError
-from shared.estimation import Estimate, Profile, Stage
 from shared.messages import (
     Close,
     Commit,
@@ -41,7 +40,6 @@ from shared.messages import (
     Resumed,
     Settled,
     Verdict,
-    decode_estimate,
     encode,
 )
 from shared.process import about
@@ -59,6 +57,7 @@ class Sessions:
         effects: takes the side effects, after the answer.
         accounts: counts what is judged.
         send: says a message to a gateway.
+        memory: frames of all sessions; None where it is turned off.
     """
 
     def __init__(
@@ -68,6 +67,7 @@ class Sessions:
         effects: Effects,
         accounts: Accounts,
         send: Callable[[bytes, Message], None],
+        memory: FrameMemory | None = None,
     ) -> None:
         self._signer = Signer(config.LUNA_PASS.JWT)
         self.renew(config, registry)
@@ -75,6 +75,7 @@ class Sessions:
         self._accounts = accounts
         self._judge_step = accounts.step("judge")
         self._send = send
+        self._memory = memory
         self._entries: dict[str, Entry] = {}
 
     def renew(self, config: Config, registry: Registry) -> None:
@@ -102,7 +103,12 @@ class Sessions:
             log.warning("session judged again by other plugins")
         config = self._config
         session = Session(
-            opened, registry.plugins(), config.LIVENESS, registry.policy, config.LIMITS
+            opened,
+            registry.plugins(),
+            config.LIVENESS,
+            registry.policy,
+            config.LIMITS,
+            self._memory,
         )
         return Entry(session, encode(opened), settled=message.settled)
 
@@ -125,7 +131,7 @@ class Sessions:
             self._judge(peer, message, entry)
 
     def _judge(self, peer: bytes, message: Judge, entry: Entry) -> None:
-        pending = Pending(peer, message, _estimate_of(message.estimate))
+        pending = Pending.of(peer, message)
         step = entry.session.fold(
             message.seq,
             message.at,
@@ -139,6 +145,8 @@ class Sessions:
 
     def _follow(self, entry: Entry, pending: Pending, step: Outcome | Question) -> None:
         """Ask the outside where a plugin does; conclude the frame where there is an outcome."""
+        while isinstance(step, Question) and (answer := at_once(step)) is not None:
+            step = entry.session.resolve(answer)
         if isinstance(step, Outcome):
             entry.pending = None
             self._conclude(entry, pending, step)
@@ -166,6 +174,7 @@ class Sessions:
         )
         if outcome.final:
             entry.result = self._writer.result(entry.session, outcome)
+        self._remember(entry, pending, outcome)
         if not message.replay:
             self._answer(pending.peer, message.session, entry, outcome)
             for code in outcome.errors:
@@ -175,6 +184,17 @@ class Sessions:
             self._effect(entry, entry.frame_event(pending, outcome))
             if outcome.final:
                 self._announce(entry, outcome)
+
+    def _remember(self, entry: Entry, pending: Pending, outcome: Outcome) -> None:
+        """Remember an accepted best shot, and after a restart what was claimed before it."""
+        if self._memory is None:
+            return
+        session, pixels = entry.session.opened.session, pending.estimate.pixels
+        if pending.message.replay and pixels is not None:
+            self._memory.recall(pixels, session, outcome.answers[:1])
+        best = entry.session.context.best
+        if outcome.accepted and best is not None and best.pixels is not None:
+            self._memory.accept(best.pixels, session)
 
     def _answer(self, peer: bytes, session: str, entry: Entry, outcome: Outcome) -> None:
         verdict = Verdict(
@@ -319,12 +339,3 @@ class Sessions:
         """Hand an event to the side-effect plugins, unless they had it before a restart."""
         if self._effects and event.seq > entry.settled:
             self._effects.put(event)
-
-
-def _estimate_of(raw: bytes) -> Estimate:
-    """Unpack an estimate; what a worker at fault made of it counts as a frame not judged."""
-    try:
-        return decode_estimate(raw)
-    except MessageError as error:
-        log.error("unreadable estimate: %s", error)
-        return Estimate(0, 0, Profile.PASSIVE, Stage.FACES, (Code.ESTIMATION_FAILED,))

@@ -229,6 +229,10 @@ class LimitsSection(Section):
     """Bytes of frames kept until their side effects are done, for a restarted aggregator."""
     logFrames: AtLeastOne = 5000
     """Judged frames of one session."""
+    reuseSeconds: Annotated[float, Field(ge=0, le=31_536_000)] = 86_400.0
+    """Seconds for which frames of a session are refused in any other one; 0 remembers none."""
+    reuseFrames: Annotated[int, Field(ge=0, le=10_000_000)] = 100_000
+    """Frames remembered for that, and as many accepted best shots beside them; 0 remembers none."""
     livenessRefusals: Count = 15
     """Frames of one session refused for low liveness (code 32), at most; 0 allows any number."""
     drainSeconds: Positive = 20.0

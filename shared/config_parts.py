@@ -27,16 +27,16 @@ from shared.errors import ConfigError
 from shared.lines import ROLES
 from shared.signing import Signer, derived_key
 
-OWNERS: dict[Path, str] = {
-    ("LUNA_PASS", "JWT"): "aggregator",
-    ("MIDDLEWARES", "REQUEST"): "gateway",
-    ("MIDDLEWARES", "WS"): "aggregator",
-    ("SESSION_STORE",): "gateway",
-    ("TRACES",): "gateway",
-    **{("TRANSPORT", "KEYS", f"{role}Secret"): role for role in ROLES},
+OWNERS: dict[Path, tuple[str, ...]] = {
+    ("LUNA_PASS", "JWT"): ("aggregator",),
+    ("MIDDLEWARES", "REQUEST"): ("gateway",),
+    ("MIDDLEWARES", "WS"): ("aggregator",),
+    ("SESSION_STORE",): ("gateway", "aggregator"),
+    ("TRACES",): ("gateway",),
+    **{("TRANSPORT", "KEYS", f"{role}Secret"): (role,) for role in ROLES},
 }
-"""The one role that gets a confidential key, or all of those below a section; a key that is not
-here goes to no role, so that a new secret must be given to its role on purpose."""
+"""The roles that get a confidential key, or all of those below a section; a key that is not here
+goes to no role, so that a new secret must be given to its role on purpose."""
 NAME_DIGITS = 12
 """Hexadecimal digits of a generation's name: enough to tell apart what one operator ever writes."""
 
@@ -119,9 +119,10 @@ def _cut(section: AnySection, role: str, path: Path) -> AnySection:
     """Empty the confidential keys of a section that are not the role's."""
     changes: dict[str, Any] = {}
     for name, value in _items(section):
+        place = (*path, name)
         if isinstance(value, Section):
-            changes[name] = _cut(value, role, (*path, name))
-        elif is_confidential(type(section).model_fields[name]) and _owner((*path, name)) != role:
+            changes[name] = _cut(value, role, place)
+        elif is_confidential(type(section).model_fields[name]) and role not in _owners(place):
             changes[name] = _emptied(value)
     return section.model_copy(update=changes)
 
@@ -132,8 +133,8 @@ def _items(section: Section) -> list[tuple[str, Any]]:
     return [*own, *users.items()]
 
 
-def _owner(path: Path) -> str | None:
-    return next((role for place, role in OWNERS.items() if path[: len(place)] == place), None)
+def _owners(path: Path) -> tuple[str, ...]:
+    return next((roles for place, roles in OWNERS.items() if path[: len(place)] == place), ())
 
 
 def _emptied(value: Any) -> Any:

@@ -73,7 +73,8 @@ class FrameJudgement:
         shot: the judged pixels as JPEG, with the digest of what the client sent; None for a frame
             that cannot become the best shot, and where a replay lacks it.
         ended: a plugin ends the session without success.
-        copied: its pixels are those of an earlier frame; no plugin sees it.
+        withheld: it counts for nothing, so that no plugin sees it.
+        reused: another session has sent its pixels before.
     """
 
     seq: int
@@ -82,7 +83,8 @@ class FrameJudgement:
     errors: list[int]
     shot: BestShot | None = None
     ended: bool = False
-    copied: bool = False
+    withheld: bool = False
+    reused: bool = False
 
     @property
     def ok(self) -> bool:
@@ -95,6 +97,12 @@ class FrameJudgement:
             self.errors.append(code)
         self.ended = self.ended or end
 
+    def withhold(self, code: int, *, end: bool = False) -> None:
+        """Let the frame count for nothing, for the reason of this code alone."""
+        self.withheld = True
+        self.errors[:] = [code]
+        self.ended = self.ended or end
+
 
 @dataclass(frozen=True)
 class Question:
@@ -103,10 +111,12 @@ class Question:
     Attributes:
         ask: gets the answer, at most 16 KiB; what it raises counts as no answer.
         seconds: longest time for it; then there is no answer.
+        at_once: gets the answer where no waiting is needed; None where there is.
     """
 
     ask: Callable[[], Awaitable[bytes]]
     seconds: float
+    at_once: Callable[[], bytes | None] = lambda: None
 
 
 def numbers_of(args: BaseModel) -> dict[str, bool | int | float]:
@@ -173,6 +183,9 @@ class Plugin:
         """Take the answer to the question; None when there was none, which refuses the frame."""
         if answer is None:
             frame.refuse(Code.EXTERNAL_FAILED)
+
+    def on_reuse(self, context: SessionContext, frame: FrameJudgement) -> None:
+        """See a frame that another session has sent before; it is refused already."""
 
     def on_close(self, context: SessionContext, *, accepted: bool) -> None:
         """See the session's end."""

@@ -63,6 +63,9 @@ EFFECTS = frozenset({"FileLogger", "VideoRedis", "Callbacks"})
 MAX_STATED_BYTES = 200
 """JSON of one user plugin in the claim ``policy``, at most, so that the token stays small."""
 
+BOUNDS = {"livenessRefusals", "reuseSeconds", "reuseFrames"}
+"""Keys of LIMITS by which sessions are judged differently."""
+
 
 class Registry:
     """The plugins that a configuration turns on.
@@ -159,7 +162,7 @@ def _stated(kind: type[Plugin], args: BaseModel, config: Config) -> Stated:
 
 def _digest(config: Config) -> str:
     plugins = config.MIDDLEWARES.WS.model_dump_json(exclude=set(EFFECTS))
-    bounds = config.LIMITS.model_dump_json(include={"livenessRefusals"})
+    bounds = config.LIMITS.model_dump_json(include=BOUNDS)
     told = (config.LIVENESS.model_dump_json(), config.CHECKS.model_dump_json(), plugins, bounds)
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 

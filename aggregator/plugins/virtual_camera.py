@@ -22,6 +22,7 @@ DATA = "virtualCamera"
 
 WEIGHTS = {
     "label": 0.9,
+    "reused": 0.5,
     "repeated": 0.5,
     "frozen": 0.5,
     "tooFast": 0.4,
@@ -98,6 +99,14 @@ class VirtualCameraChecker(Plugin):
         """Gather evidence from one frame."""
         self._look_for_repetition(context.now, frame.estimate)
         self._compare_with_before(context.now, frame.estimate)
+        self._judge(context, frame)
+
+    def on_reuse(self, context: SessionContext, frame: FrameJudgement) -> None:
+        """Gather evidence from a frame that another session has sent before."""
+        self._note("reused")
+        self._judge(context, frame)
+
+    def _judge(self, context: SessionContext, frame: FrameJudgement) -> None:
         score = self.score()
         context.data[DATA] = {"score": round(score, 3), "evidence": dict(self._found)}
         if score >= self._threshold:

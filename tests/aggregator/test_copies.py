@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from aggregator.copies import MAX_IN_A_ROW
-from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
+from aggregator.frame_memory import Claim, LocalFrames
+from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from aggregator.plugins.registry import Registry
 from aggregator.session import Outcome, Session
 from shared.codes import Code
-from shared.estimation import Estimate, Stage
+from shared.config import LimitsSection
+from shared.estimation import Estimate, Profile, Stage
 from shared.messages import Open
-from tests.support.judge import SESSION, live, plugin_config
+from tests.support.judge import SESSION, live, plugin_config, shot
 
 COPY = (Code.REPEATED_FRAME,)
 
@@ -126,6 +129,130 @@ def test_a_copy_is_an_attempt() -> None:
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
     session = Session(opened, [Watcher()], config.LIVENESS)
     assert [outcome.final for outcome in play(session, [picture(1)] * 3)] == [False, True]
+
+
+class Elsewhere:
+    """A memory in which other sessions have pictures; it counts what it is asked."""
+
+    def __init__(self, answers: dict[int, bytes | None]) -> None:
+        self.asked: list[int] = []
+        self._answers = answers
+
+    def claim(self, pixels: bytes, session: str) -> Question:
+        number = int.from_bytes(pixels)
+        self.asked.append(number)
+        answer = self._answers.get(number, b"first")
+
+        async def ask() -> bytes:
+            raise AssertionError("the answer is known")
+
+        return Question(ask, 1.0, at_once=lambda: answer)
+
+    def recall(self, pixels: bytes, session: str, answers: Sequence[bytes | None]) -> None:
+        raise AssertionError("the fold knows no restart")
+
+    def accept(self, pixels: bytes, session: str) -> None:
+        raise AssertionError("the fold changes nothing")
+
+    async def close(self) -> None:
+        pass
+
+
+def claimed(
+    estimates: list[Estimate], answers: dict[int, bytes | None], **plugins: dict[str, Any] | None
+) -> tuple[Elsewhere, Session, list[Outcome]]:
+    """Show frames to a session some of whose pictures other sessions have."""
+    config = plugin_config(plugins)
+    memory = Elsewhere(answers)
+    opened = Open("", SESSION, 1000.0, 7, bytes(32))
+    session = Session(opened, Registry(config).plugins(), config.LIVENESS, memory=memory)
+    outcomes = []
+    for seq, estimate in enumerate(estimates, 1):
+        step = session.fold(seq, 1000.0 + seq, estimate, None, replay=False, shot=shot(seq))
+        while isinstance(step, Question):
+            step = session.resolve(step.at_once())
+        outcomes.append(step)
+        if step.final:
+            break
+    return memory, session, outcomes
+
+
+REUSED, ACCEPTED = Claim.REUSED.value, Claim.ACCEPTED.value
+THREE: dict[str, Any] = {"AggregateLiveness": {"framesCount": 3}, "Bestshot": None}
+
+
+def test_a_frame_of_another_session_counts_for_nothing() -> None:
+    """Code 72 alone; the answer is in the log. The session goes on with frames of its own."""
+    frames = [picture(number) for number in range(1, 6)]
+    _, session, outcomes = claimed(frames, {1: REUSED, 3: REUSED}, **THREE)
+    assert [outcome.errors for outcome in outcomes] == [COPY, (37,), COPY, (37,), ()]
+    assert [outcome.answers for outcome in outcomes[:2]] == [(REUSED,), (b"first",)]
+    assert session.context.best_seq == 2
+
+
+def test_three_frames_of_another_session_in_a_row_end_it() -> None:
+    """As copies of its own do, and together with them."""
+    frames = [picture(n) for n in (1, 2, 1, 3, 4)]
+    _, _, outcomes = claimed(frames, {2: REUSED, 3: REUSED}, **THREE)
+    assert [outcome.errors for outcome in outcomes] == [(37,), COPY, COPY, COPY]
+    assert (outcomes[-1].final, outcomes[-1].accepted) == (True, False)
+
+
+@pytest.mark.parametrize("plugins", [{}, THREE, {"VirtualCameraChecker": {"threshold": 1.0}}])
+def test_the_best_shot_of_an_accepted_session_ends_it(plugins: dict[str, Any]) -> None:
+    """By code 70, whatever plugins are on."""
+    _, _, outcomes = claimed([picture(1)], {1: ACCEPTED}, **plugins)
+    last = outcomes[-1]
+    assert (last.errors, last.final, last.accepted) == ((Code.VIRTUAL_CAMERA,), True, False)
+
+
+def test_frames_of_other_sessions_are_evidence_of_a_virtual_camera() -> None:
+    """Two are enough at the default threshold; one may come from a client that begins again."""
+    plugins = {**THREE, "VirtualCameraChecker": None}
+    answers = dict.fromkeys((1, 3), REUSED)
+    _, session, outcomes = claimed([picture(n) for n in range(1, 9)], answers, **plugins)
+    assert [outcome.errors for outcome in outcomes] == [COPY, (37,), (*COPY, Code.VIRTUAL_CAMERA)]
+    assert outcomes[-1].final
+    assert session.context.data["virtualCamera"]["evidence"] == {"reused": 2}
+
+
+def test_without_an_answer_the_frame_counts_for_nothing() -> None:
+    """Code 34; no plugin counts it, and the session goes on."""
+    _, session, outcomes = claimed([picture(n) for n in (1, 2)], {1: None}, **THREE)
+    assert [outcome.errors for outcome in outcomes] == [(Code.EXTERNAL_FAILED,), (37,)]
+    assert session.context.data["aggregateLiveness"]["frames"] == 1
+
+
+def test_only_frames_that_may_decide_are_claimed() -> None:
+    """A copy, an earlier failure and an action ask nothing; a frame that is not live does."""
+    acting = {"profile": Profile.ACTIVE, "stage": Stage.EYES, "liveness": None}
+    frames = [
+        NO_FACE,
+        picture(1),
+        picture(1),
+        picture(2, **acting),
+        picture(3, errors=(Code.LOW_LIVENESS,)),
+        picture(4, stage=Stage.AGS, liveness=None),
+    ]
+    memory, _, _ = claimed(frames, {}, AggregateLiveness={"framesCount": 9})
+    assert memory.asked == [1, 3, 4]
+
+
+def test_a_replay_takes_the_answers_of_the_log() -> None:
+    """Whatever has become of the memory: the same outcomes, and nothing is asked again."""
+    frames = [picture(number) for number in range(1, 6)]
+    _, _, outcomes = claimed(frames, {1: REUSED, 3: REUSED}, **THREE)
+    config = plugin_config(THREE)
+    opened = Open("", SESSION, 1000.0, 7, bytes(32), replay=True)
+    memory = LocalFrames(LimitsSection())
+    again = Session(opened, Registry(config).plugins(), config.LIVENESS, memory=memory)
+    for seq, (estimate, before) in enumerate(zip(frames, outcomes, strict=True), 1):
+        step = again.fold(
+            seq, 1000.0 + seq, estimate, None,
+            replay=True, shot=shot(seq), answers=before.answers,
+        )  # fmt: skip
+        assert step == before
+    assert memory.claimed((1).to_bytes(16), "other") is Claim.FIRST
 
 
 def test_an_older_log_without_digests_is_judged_as_ever() -> None:

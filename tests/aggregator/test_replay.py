@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aggregator.frame_memory import Claim
 from loadtest.look import Look
 from shared.messages import END
 from tests.support.acting import Director, obeying, play
@@ -33,11 +34,12 @@ PLUGINS: dict[str, list[dict[str, Any] | None]] = {
 """Every plugin with some arguments."""
 
 CONFIGURATIONS = st.builds(
-    lambda plugins, limits: plugin_config(plugins, LIVENESS=limits),
+    lambda plugins, manual, limits: plugin_config(plugins, LIVENESS=manual, LIMITS=limits),
     st.fixed_dictionaries(
         {}, optional={name: st.sampled_from(args) for name, args in PLUGINS.items()}
     ),
     st.fixed_dictionaries({}, optional={"maxAttempts": st.integers(1, 60)}),
+    st.fixed_dictionaries({}, optional={"livenessRefusals": st.integers(0, 5)}),
 )
 ANSWERS = [b'{"quality": 0.9}', b'{"quality": 0.9}', b'{"quality": 0.1}', b'{"refused": 1}', None]
 
@@ -63,6 +65,10 @@ def clumsy(seed: int) -> Director:
     st.sets(st.integers(1, 60), max_size=5),
     st.sets(st.integers(1, 60), max_size=10),
     st.sets(st.integers(2, 60), max_size=10),
+    st.sets(st.integers(1, 60), max_size=10),
+    st.dictionaries(
+        st.integers(1, 60), st.sampled_from([Claim.REUSED, Claim.ACCEPTED]), max_size=3
+    ),
     st.booleans(),
 )
 def test_a_restart_changes_nothing(
@@ -72,6 +78,8 @@ def test_a_restart_changes_nothing(
     handovers: set[int],
     blur: set[int],
     copies: set[int],
+    refused: set[int],
+    elsewhere: dict[int, Claim],
     passive: bool,
 ) -> None:
     """The same answers, the same token to the last byte, the same effects under the same keys.
@@ -94,6 +102,8 @@ def test_a_restart_changes_nothing(
             handovers=handovers,
             blur=blur,
             copies=copies,
+            refused=refused,
+            elsewhere=elsewhere,
         )
 
     undisturbed, disturbed = run(), run(restarts, handovers)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from aggregator.effects.events import Event
 from aggregator.entry import Entry, Pending
+from aggregator.frame_memory import Claim, LocalFrames
 from aggregator.plugins.base import Question
 from aggregator.plugins.registry import Registry
 from aggregator.policy import UNKNOWN, Basis
@@ -135,6 +136,8 @@ def play(
     blur: Collection[int] = (),
     basis: Callable[[int], Basis] = lambda number: UNKNOWN,
     copies: Collection[int] = (),
+    refused: Collection[int] = (),
+    elsewhere: Mapping[int, Claim] | None = None,
 ) -> Played:
     """Play a session at the level of the fold until it ends or time is over.
 
@@ -151,14 +154,19 @@ def play(
         blur: numbers of frames that are blurred.
         basis: what the frame of a number is judged by.
         copies: numbers of frames that have the pixels of the one before.
+        refused: numbers of frames that are refused for low liveness, where that is measured.
+        elsewhere: numbers of frames that another session has sent before.
     """
     opened = Open("", SESSION, 1000.0, seed, bytes(32))
     registry = Registry(config)
     writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
 
+    memory = _memory(config, elsewhere or {})
+
     def begin() -> Entry:
         plugins = registry.plugins()
-        return Entry(Session(opened, plugins, config.LIVENESS, registry.policy, config.LIMITS), b"")
+        session = Session(opened, plugins, config.LIVENESS, registry.policy, config.LIMITS, memory)
+        return Entry(session, b"")
 
     entry = begin()
     played = Played(entry.session)
@@ -171,7 +179,12 @@ def play(
         look = director(now, codes)
         estimate = seen(look, profile, number=number, picture=picture, passive=passive)
         if number in blur:
-            estimate = replace(estimate, errors=(Code.BLURRED,), stage=Stage.QUALITY)
+            estimate = replace(
+                estimate, errors=(Code.BLURRED,), stage=Stage.QUALITY, liveness=None, pixels=None
+            )
+        elif number in refused and estimate.ok and estimate.liveness is not None:
+            low = Liveness(0.1, 1.0)
+            estimate = replace(estimate, errors=(Code.LOW_LIVENESS,), liveness=low)
         rules, models = basis(number)
         estimate = replace(estimate, rules=rules, models=models)
         judge = Judged(number, 1000.0 + now, encode(estimate))
@@ -184,6 +197,9 @@ def play(
             _feed(entry, played)
             step = _fold(entry, judge, estimate, best, replay=False)
         while isinstance(step, Question):
+            if (known := step.at_once()) is not None:
+                step = entry.session.resolve(known)
+                continue
             played.asked.append(number)
             step = entry.session.resolve(outside(number))
         _note(played, entry, writer, estimate, judge._replace(answers=step.answers), step)
@@ -192,6 +208,16 @@ def play(
             break
     played.session = entry.session
     return played
+
+
+def _memory(config: Config, elsewhere: Mapping[int, Claim]) -> LocalFrames:
+    """A memory that outlives the aggregator, as the one in Redis does."""
+    memory = LocalFrames(config.LIMITS)
+    for number, claim in elsewhere.items():
+        memory.claimed(number.to_bytes(16), "another session")
+        if claim is Claim.ACCEPTED:
+            memory.accept(number.to_bytes(16), "another session")
+    return memory
 
 
 def _shot(number: int, estimate: Estimate) -> BestShot | None:

@@ -1,0 +1,190 @@
+"""The memory of frames in Redis: one for all machines that share a session store.
+
+While Redis does not answer, each aggregator knows its own sessions' frames only. Redis is never
+waited for longer than ``SESSION_STORE.timeout``, and after a failed try not at all for a while.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
+
+from aggregator.frame_memory import Claim, FrameMemory, LocalFrames
+from aggregator.plugins.base import Question
+from shared.config import Config, LimitsSection, SessionStoreSection
+
+log = logging.getLogger(__name__)
+
+CONNECTIONS = 8
+"""Connections to Redis, at most; further questions wait for their turn."""
+RETRY_SECONDS = 1.0
+"""After a failed try until the next one."""
+
+NAMES = ("claimed", "claimedAt", "accepted", "acceptedAt")
+KEYS = [f"lunapass:{{frames}}:{name}" for name in NAMES]
+"""Two hashes from digest to session, each with a sorted set of their times; the braces keep them on
+one node of a cluster."""
+
+_REMEMBER = """
+local function remember(owners, times, digest, session, now, seconds, most)
+  redis.call('HSET', owners, digest, session)
+  redis.call('ZADD', times, now, digest)
+  local gone = redis.call('ZRANGEBYSCORE', times, '-inf', now - seconds, 'LIMIT', 0, 1000)
+  local over = redis.call('ZCARD', times) - #gone - most
+  if over > 0 then
+    for _, old in ipairs(redis.call('ZRANGE', times, #gone, #gone + math.min(over, 1000) - 1)) do
+      gone[#gone + 1] = old
+    end
+  end
+  for _, old in ipairs(gone) do
+    redis.call('HDEL', owners, old)
+    redis.call('ZREM', times, old)
+  end
+  redis.call('EXPIRE', owners, math.ceil(seconds))
+  redis.call('EXPIRE', times, math.ceil(seconds))
+end
+local function owner_of(owners, times, digest, now, seconds)
+  local at = redis.call('ZSCORE', times, digest)
+  if at and tonumber(at) > now - seconds then return redis.call('HGET', owners, digest) end
+  return false
+end
+local digest, session = ARGV[1], ARGV[2]
+local now, seconds, most = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+"""
+CLAIM = f"""{_REMEMBER}
+local accepted = owner_of(KEYS[3], KEYS[4], digest, now, seconds)
+if accepted and accepted ~= session then return 'accepted' end
+local claimed = owner_of(KEYS[1], KEYS[2], digest, now, seconds)
+if claimed and claimed ~= session then return 'reused' end
+if not claimed then remember(KEYS[1], KEYS[2], digest, session, now, seconds, most) end
+return 'first'
+"""
+"""Atomic, so that of two sessions that send one frame at the same moment only one is the first."""
+ACCEPT = f"""{_REMEMBER}
+if not owner_of(KEYS[3], KEYS[4], digest, now, seconds) then
+  remember(KEYS[3], KEYS[4], digest, session, now, seconds, most)
+end
+return 'accepted'
+"""
+
+
+class SharedFrames:
+    """Frames of the sessions of all machines.
+
+    Args:
+        limits: the bounds; those on Redis hold for all machines together.
+        section: where Redis is.
+        now: seconds of the epoch, since machines compare them.
+    """
+
+    def __init__(
+        self,
+        limits: LimitsSection,
+        section: SessionStoreSection,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._limits = limits
+        self._now = now
+        self._local = LocalFrames(limits)
+        self._seconds = 2 * section.timeout + 1.0  # for a connection and an answer
+        self._redis = Redis.from_url(
+            section.connectionString,
+            socket_timeout=section.timeout,
+            socket_connect_timeout=section.timeout,
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._turn = asyncio.Semaphore(CONNECTIONS)
+        self._claim = self._redis.register_script(CLAIM)
+        self._accept = self._redis.register_script(ACCEPT)
+        self._retry_at = 0.0
+        self._reached = True
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def claim(self, pixels: bytes, session: str) -> Question:
+        """Ask Redis, unless this process knows enough."""
+
+        def at_once() -> bytes | None:
+            if self._local.accepted(pixels, session):
+                return Claim.ACCEPTED.value
+            return None
+
+        async def ask() -> bytes:
+            return (await self.claimed(pixels, session)).value
+
+        return Question(ask, self._seconds, at_once=at_once)
+
+    async def claimed(self, pixels: bytes, session: str) -> Claim:
+        """Claim a frame for a session, in Redis and here.
+
+        What is claimed here counts while Redis is away, or has lost its data. A frame that belongs
+        to another session there is not claimed here: its owner may come to this machine.
+        """
+        answer = await self._run(self._claim, pixels, session)
+        if answer in (Claim.REUSED, Claim.ACCEPTED):
+            return Claim(answer)
+        return self._local.claimed(pixels, session)
+
+    def recall(self, pixels: bytes, session: str, answers: Sequence[bytes | None]) -> None:
+        """Know a frame here again; Redis has not forgotten it."""
+        self._local.recall(pixels, session, answers)
+
+    def accept(self, pixels: bytes, session: str) -> None:
+        """Remember a best shot here at once, and in Redis a moment later.
+
+        Nobody waits for it: the frame is claimed, so that no other session can be accepted with it.
+        """
+        self._local.accept(pixels, session)
+        task = asyncio.create_task(self._tell_accepted(pixels, session))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell_accepted(self, pixels: bytes, session: str) -> None:
+        await self._run(self._accept, pixels, session)
+
+    async def _run(self, script: AsyncScript, pixels: bytes, session: str) -> bytes | None:
+        """Run a script; None while Redis does not answer."""
+        limits = self._limits
+        arguments = (pixels, session, self._now(), limits.reuseSeconds, limits.reuseFrames)
+        async with self._turn:
+            if time.monotonic() < self._retry_at:  # also if the one before us has failed
+                return None
+            try:
+                answer = await script(keys=KEYS, args=arguments)
+            except (RedisError, OSError, TimeoutError) as error:
+                self._note(error)
+                return None
+        self._note(None)
+        return bytes(answer)
+
+    def _note(self, error: Exception | None) -> None:
+        """Log when Redis goes and when it is back; leave it alone for a while when it has gone."""
+        if error is not None:
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+        if error is not None and self._reached:
+            log.error("memory of frames: %s; repetitions are found on this machine only", error)
+        elif error is None and not self._reached:
+            log.info("memory of frames: Redis is reached again")
+        self._reached = error is None
+
+    async def close(self) -> None:
+        """Finish what was begun, and end the connections."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(RedisError, OSError):
+            await self._redis.aclose()
+
+
+def frame_memory(config: Config) -> FrameMemory | None:
+    """Make the memory that a configuration asks for; None where it is turned off."""
+    limits, section = config.LIMITS, config.SESSION_STORE
+    if not limits.reuseSeconds or not limits.reuseFrames:
+        return None
+    return SharedFrames(limits, section) if section.connectionString else LocalFrames(limits)

@@ -1,0 +1,124 @@
+"""The memory of frames: one session has a frame, for a while, and only so many are remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.frame_memory import Claim, LocalFrames
+from aggregator.questions import answer_to, at_once
+from shared.config import LimitsSection
+
+A, B, C = "a" * 32, "b" * 32, "c" * 32
+
+
+class Clock:
+    """A clock that is set."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def picture(number: int) -> bytes:
+    return number.to_bytes(16)
+
+
+def memory(clock: Callable[[], float] | None = None, **limits: float) -> LocalFrames:
+    return LocalFrames(LimitsSection.model_validate(limits), clock or Clock())
+
+
+def test_the_first_session_has_the_frame() -> None:
+    """It may claim it as often as it likes; no other one may."""
+    frames = memory()
+    assert [frames.claimed(picture(1), one) for one in (A, A, B, A, B)] == [
+        Claim.FIRST,
+        Claim.FIRST,
+        Claim.REUSED,
+        Claim.FIRST,
+        Claim.REUSED,
+    ]
+    assert frames.claimed(picture(2), B) is Claim.FIRST
+
+
+def test_an_accepted_best_shot_is_known_as_such() -> None:
+    """To every other session, whoever claimed it first; telling it twice changes nothing."""
+    frames = memory()
+    frames.claimed(picture(1), A)
+    for session in (A, A, B):
+        frames.accept(picture(1), session)
+    assert frames.claimed(picture(1), B) is Claim.ACCEPTED
+    assert frames.claimed(picture(1), A) is Claim.FIRST
+
+
+def test_frames_are_forgotten_in_time() -> None:
+    """After reuseSeconds; claiming a frame again does not lengthen them."""
+    clock = Clock()
+    frames = memory(clock, reuseSeconds=10)
+    frames.claimed(picture(1), A)
+    frames.accept(picture(2), A)
+    clock.now = 9.9
+    assert frames.claimed(picture(1), B) is Claim.REUSED
+    assert frames.claimed(picture(2), B) is Claim.ACCEPTED
+    clock.now = 10.0
+    assert frames.claimed(picture(1), B) is Claim.FIRST
+    assert frames.claimed(picture(2), B) is Claim.FIRST
+    assert frames.claimed(picture(1), A) is Claim.REUSED
+
+
+def test_so_many_frames_are_remembered() -> None:
+    """The oldest goes; frames that are refused push out no accepted best shot."""
+    frames = memory(reuseFrames=3)
+    frames.accept(picture(0), A)
+    for number in range(1, 5):
+        frames.claimed(picture(number), A)
+    assert frames.claimed(picture(1), B) is Claim.FIRST
+    assert frames.claimed(picture(4), B) is Claim.REUSED
+    assert frames.claimed(picture(0), B) is Claim.ACCEPTED
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([A, B, C])), max_size=40))
+def test_every_frame_has_one_owner(claims: list[tuple[int, str]]) -> None:
+    """Whatever the order of the claims, the first session of each picture alone is the first."""
+    frames, owners = memory(), dict[int, str]()
+    for number, session in claims:
+        own = owners.setdefault(number, session) == session
+        assert frames.claimed(picture(number), session) is (Claim.FIRST if own else Claim.REUSED)
+
+
+async def test_a_claim_is_answered_at_once() -> None:
+    """No turn of the event loop is spent on what this process knows; asking gives the same."""
+    frames = memory()
+    assert at_once(frames.claim(picture(1), A)) == b"first"
+    assert at_once(frames.claim(picture(1), B)) == b"reused"
+    assert await answer_to(frames.claim(picture(1), B)) == b"reused"
+
+
+def test_a_question_alone_claims_nothing() -> None:
+    """A replay makes the question and takes the answer of the log."""
+    frames = memory()
+    frames.claim(picture(1), A)
+    assert frames.claimed(picture(1), B) is Claim.FIRST
+
+
+@pytest.mark.parametrize(
+    ("answers", "claim"),
+    [
+        ((b"first",), Claim.REUSED),
+        ((b"reused",), Claim.FIRST),
+        ((None,), Claim.FIRST),
+        ((), Claim.FIRST),
+    ],
+)
+def test_what_was_claimed_before_a_restart_is_known_again(
+    answers: tuple[bytes | None, ...], claim: Claim
+) -> None:
+    """If it was the session's own."""
+    frames = memory()
+    frames.recall(picture(1), A, answers)
+    assert frames.claimed(picture(1), B) is claim

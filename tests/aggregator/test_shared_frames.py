@@ -1,0 +1,165 @@
+"""The memory of frames in Redis: all machines know one another's frames, and none waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from aggregator.frame_memory import Claim, LocalFrames
+from aggregator.questions import answer_to, at_once
+from aggregator.shared_frames import KEYS, SharedFrames, frame_memory
+from shared.config import LimitsSection, SessionStoreSection
+from tests.support.judge import plugin_config
+from tests.support.log import logged
+from tests.support.redis_server import RedisServer, running_redis
+
+A, B, C = "a" * 32, "b" * 32, "c" * 32
+
+
+def picture(number: int) -> bytes:
+    return number.to_bytes(16)
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def machines(
+    redis: RedisServer, count: int = 2, *, now: Any = None, patience: float = 5.0, **limits: float
+) -> AsyncIterator[list[SharedFrames]]:
+    """The memories of several machines."""
+    section = SessionStoreSection(connectionString=redis.url, timeout=patience)
+    bounds = LimitsSection.model_validate(limits)
+    more = {} if now is None else {"now": now}
+    made = [SharedFrames(bounds, section, **more) for _ in range(count)]
+    try:
+        yield made
+    finally:
+        for memory in made:
+            await memory.close()
+
+
+async def test_another_machine_knows_the_frame(redis: RedisServer) -> None:
+    """Also that it was accepted; the session itself may go on there with its frame."""
+    async with machines(redis) as (here, there):
+        assert await here.claimed(picture(1), A) is Claim.FIRST
+        assert await there.claimed(picture(1), B) is Claim.REUSED
+        assert await there.claimed(picture(1), A) is Claim.FIRST
+        here.accept(picture(1), A)
+        await here.close()  # after which it is told
+        assert await there.claimed(picture(1), B) is Claim.ACCEPTED
+        assert await there.claimed(picture(1), A) is Claim.FIRST
+
+
+async def test_of_sessions_in_lock_step_one_is_the_first(redis: RedisServer) -> None:
+    """However many claim a frame at the same moment, on two machines."""
+    async with machines(redis) as both:
+        for number in range(5):
+            claims = [
+                both[n % 2].claimed(picture(number), f"{number:016}{n:016}") for n in range(40)
+            ]
+            assert sorted(await asyncio.gather(*claims)) == [Claim.FIRST] + 39 * [Claim.REUSED]
+
+
+async def test_a_claim_is_a_question(redis: RedisServer) -> None:
+    """It waits for Redis, unless this process knows that the frame was accepted."""
+    async with machines(redis, 1) as (memory,):
+        question = memory.claim(picture(1), A)
+        assert at_once(question) is None
+        assert await answer_to(question) == b"first"
+        memory.accept(picture(1), A)
+        assert at_once(memory.claim(picture(1), B)) == b"accepted"
+
+
+async def test_memory_is_bounded_in_number(redis: RedisServer) -> None:
+    """All machines together; the oldest frames go, accepted ones have room of their own."""
+    async with machines(redis, reuseFrames=10) as (here, there):
+        here.accept(picture(0), A)
+        for number in range(1, 31):
+            await here.claimed(picture(number), A)
+        with redis.client() as client:
+            sizes = [client.hlen(KEYS[0]), client.zcard(KEYS[1])]
+            assert sizes == [10, 10]
+            assert all(0 < client.ttl(key) <= 86_400 for key in KEYS)
+        assert await there.claimed(picture(30), B) is Claim.REUSED
+        assert await there.claimed(picture(1), B) is Claim.FIRST
+        assert await there.claimed(picture(0), B) is Claim.ACCEPTED
+
+
+async def test_memory_is_bounded_in_time(redis: RedisServer) -> None:
+    """After reuseSeconds nothing is left of a frame, and no claim of it lengthens them."""
+    now = 1000.0
+    async with machines(redis, 1, now=lambda: now, reuseSeconds=3600) as (memory,):
+        for number in range(20):
+            await memory.claimed(picture(number), A)
+        now += 3599
+        assert await memory.claimed(picture(1), A) is Claim.FIRST
+        async with machines(redis, 1, now=lambda: now, reuseSeconds=3600) as (other,):
+            assert await other.claimed(picture(1), B) is Claim.REUSED
+            now += 2
+            assert await other.claimed(picture(1), B) is Claim.FIRST
+    with redis.client() as client:
+        assert client.hkeys(KEYS[0]) == [picture(1)]
+
+
+async def test_while_redis_is_away_each_machine_knows_its_own(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is refused for it. Both ends of the outage are in the log, once."""
+    monkeypatch.setattr("aggregator.shared_frames.RETRY_SECONDS", 0.0)
+    async with machines(redis) as (here, there):
+        await here.claimed(picture(1), A)
+        with logged("aggregator", logging.INFO) as lines:
+            redis.kill()
+            for _ in range(3):
+                assert await here.claimed(picture(2), A) is Claim.FIRST
+                assert await here.claimed(picture(2), B) is Claim.REUSED
+            here.accept(picture(2), A)
+            redis.start()
+            assert await here.claimed(picture(3), A) is Claim.FIRST
+        assert [line["level"] for line in lines] == ["error", "info"]
+        assert await there.claimed(picture(3), B) is Claim.REUSED
+        assert await there.claimed(picture(1), B) is Claim.REUSED
+
+
+async def test_a_deaf_redis_is_waited_for_once(redis: RedisServer) -> None:
+    """The next claims do not wait for it at all, and the question is answered in its time."""
+    async with machines(redis, 1, patience=0.2) as (memory,):
+        await memory.claimed(picture(1), A)
+        assert redis.process is not None
+        redis.process.send_signal(signal.SIGSTOP)
+        try:
+            assert await answer_to(memory.claim(picture(2), A)) == b"first"
+            claims = [memory.claimed(picture(number), A) for number in range(100)]
+            assert set(await asyncio.gather(*claims)) == {Claim.FIRST}
+        finally:
+            redis.process.send_signal(signal.SIGCONT)
+
+
+@pytest.mark.parametrize(
+    ("limits", "store", "kind"),
+    [
+        ({}, "", LocalFrames),
+        ({}, "redis://127.0.0.1:9/0", SharedFrames),
+        ({"reuseSeconds": 0}, "redis://127.0.0.1:9/0", type(None)),
+        ({"reuseFrames": 0}, "", type(None)),
+    ],
+)
+async def test_the_configuration_chooses_the_memory(
+    limits: dict[str, int], store: str, kind: type
+) -> None:
+    """In Redis where there is a session store; 0 turns it off."""
+    sections = {"LIMITS": limits, "SESSION_STORE": {"connectionString": store}}
+    memory = frame_memory(plugin_config({}, **sections))
+    assert type(memory) is kind
+    if memory is not None:
+        await memory.close()
