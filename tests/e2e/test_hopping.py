@@ -7,7 +7,7 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,27 +48,27 @@ class Refusal:
     after: list[bytes]
 
 
-REFUSALS = {
-    "low liveness": Refusal(
+REFUSALS: dict[str, Callable[[], Refusal]] = {
+    "low liveness": lambda: Refusal(
         32,
         "[LIVENESS]\nmaxAttempts = 3\n",
         [stamped_jpeg(1, number) for number in range(3)],
         [live(0)],
     ),
-    "wrong action": Refusal(
+    "wrong action": lambda: Refusal(
         60,
         "[MIDDLEWARES.WS.ActiveLiveness]\nisEnabled = 1\nargs.wrongActionsAllowed = 0\n",
         [live(0), live(1), live(2 + WRONG_ACTION)],
         [live(3)],
     ),
-    "another person": Refusal(
+    "another person": lambda: Refusal(
         69,
         "[MIDDLEWARES.WS.FaceMatcher]\nisEnabled = 1\n"
         "[MIDDLEWARES.WS.AggregateLiveness]\nisEnabled = 1\n",
         [live(0), live(1 + OTHER_FACE)],
         [live(number) for number in range(2, 5)],
     ),
-    "virtual camera": Refusal(
+    "virtual camera": lambda: Refusal(
         70,
         "[MIDDLEWARES.WS.VirtualCameraChecker]\nisEnabled = 1\n",
         [stamped_jpeg(1, number, width=640 + number % 2 * 160) for number in range(4)],
@@ -138,9 +138,9 @@ async def test_a_final_refusal_stays_one_at_the_other_gateway(name: str) -> None
 
     There it gets the very same RESULT, and no frame of its is judged.
     """
-    refusal = REFUSALS[name]
-    with pair(refusal.settings) as services:
+    with pair(REFUSALS[name]().settings) as services:
         for _ in range(4):
+            refusal = REFUSALS[name]()  # with frames that no session has sent yet
             async with Client(services.services[0].url) as client, services.door(1) as other:
                 hop = connect_message(client)
                 for number, frame in enumerate(refusal.frames, 1):
@@ -253,7 +253,7 @@ async def test_after_an_outage_a_refusal_stays_one() -> None:
 
     The client goes there in the moment in which the store is back.
     """
-    refusal = REFUSALS["low liveness"]
+    refusal = REFUSALS["low liveness"]()
     with pair(refusal.settings) as services:
         async with Client(services.services[0].url) as client, services.door(1) as other:
             hop = connect_message(client)
@@ -275,7 +275,7 @@ async def test_after_an_outage_a_refusal_stays_one() -> None:
 
 async def test_a_required_store_holds_every_answer() -> None:
     """The line stays alive; the answers come when they are stored, or the session ends."""
-    refusal = REFUSALS["low liveness"]
+    refusal = REFUSALS["low liveness"]()
     with pair(refusal.settings, "resumeSeconds = 3.0\n", required=1) as services:
         url = services.services[0].url
         for is_back in (True, False):

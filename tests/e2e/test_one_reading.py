@@ -37,6 +37,7 @@ directory = "{models_directory}"
 provider = "cpu"
 [LIMITS]
 framePixels = {MAX_PIXELS}
+reuseFrames = 0  # the sessions show one image
 """
     with running(settings, workers=1, worker_settings='backend = "onnx"') as started:
         yield started
