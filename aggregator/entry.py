@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -27,25 +26,25 @@ class Pending:
         peer: gateway that awaits the verdict.
         message: its question.
         estimate: the estimate.
-        question: what a plugin asks the outside just now.
         began: monotonic time of its beginning.
+        question: what a plugin asks the outside just now.
     """
 
     peer: bytes
     message: Judge
     estimate: Estimate
+    began: float
     question: asyncio.Task[bytes | None] | None = None
-    began: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def of(cls, peer: bytes, message: Judge) -> Pending:
+    def of(cls, peer: bytes, message: Judge, began: float) -> Pending:
         """Take a question; an invalid estimate of a faulty worker counts as a frame not judged."""
         try:
             estimate = decode_estimate(message.estimate)
         except MessageError as error:
             log.error("unreadable estimate: %s", error)
             estimate = Estimate(0, 0, Profile.PASSIVE, Stage.FACES, (Code.ESTIMATION_FAILED,))
-        return cls(peer, message, estimate)
+        return cls(peer, message, estimate, began)
 
 
 @dataclass
@@ -55,12 +54,13 @@ class Entry:
     Attributes:
         session: the state.
         open_bytes: the packed event that began it.
+        begun: monotonic time of its opening, by this process's clock.
+        touched: monotonic time of the last message about it.
         judged: the log of the frames.
         kept: the best shot so far.
         pending: frame that waits for an answer from outside.
         result: text of RESULT, once the verdict is given.
         last_status: text of the last STATUS, for a repetition.
-        touched: monotonic time of the last message about it.
         settled: number of the last frame whose side effects are done; ``END`` for all.
         pictures: frames that were judged and could be read.
         unannounced: the session's end, until the gateway says that its verdict is released.
@@ -68,12 +68,13 @@ class Entry:
 
     session: Session
     open_bytes: bytes
+    begun: float
+    touched: float
     judged: list[Judged] = field(default_factory=list)
     kept: BestShot | None = None
     pending: Pending | None = None
     result: str | None = None
     last_status: str = ""
-    touched: float = field(default_factory=time.monotonic)
     settled: int = 0
     pictures: int = 0
     unannounced: SessionEnded | None = None
@@ -83,6 +84,10 @@ class Entry:
         """What the side-effect plugins are told of the session."""
         opened, context = self.session.opened, self.session.context
         return SessionInfo(opened.session, opened.at, opened.mirrored, context.client)
+
+    def time_of(self, moment: float) -> float:
+        """Time in the session at a monotonic time; never before that of its last event."""
+        return max(self.session.opened.at + (moment - self.begun), self.session.context.now)
 
     @property
     def history(self) -> History:

@@ -84,6 +84,7 @@ class Session:
         last_seq: number of the last frame folded in, or begun.
         judging: the frame that waits for an answer from outside.
         outcome: the final outcome, once there is one.
+        wall: wall time of the last frame, for the token.
     """
 
     opened: Open
@@ -97,6 +98,7 @@ class Session:
     last_seq: int = 0
     judging: Judging | None = None
     outcome: Outcome | None = None
+    wall: float = 0.0
 
     def __post_init__(self) -> None:
         self.context = SessionContext(
@@ -128,6 +130,7 @@ class Session:
         replay: bool,
         shot: BestShot | None = None,
         answers: Sequence[Answer] = (),
+        wall: float | None = None,
     ) -> Outcome | Question:
         """Judge one frame.
 
@@ -136,18 +139,20 @@ class Session:
 
         Args:
             seq: number of the frame.
-            at: its time, seconds of the epoch.
+            at: its time in the session; every duration is the difference of two of these.
             estimate: its estimate.
             frame: what the client sent, where a plugin looks at it.
             replay: the frame was judged before, by an aggregator that is gone.
             shot: the judged pixels as JPEG, of a frame that passed; a replay may lack it.
             answers: what the outside answered then.
+            wall: its time on the wall clock; None takes ``at``.
 
         Returns:
             The outcome, or a question whose answer ``resolve`` awaits.
         """
         self.last_seq = seq
         self.context.now = at
+        self.wall = at if wall is None else wall
         self.context.replay = replay
         self._attempts.count(estimate)
         self._note_basis(estimate)

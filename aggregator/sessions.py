@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import time
 from collections.abc import Callable
 from functools import partial
 
@@ -25,6 +24,7 @@ from aggregator.questions import answer_to, at_once
 from aggregator.session import Outcome, Session
 from aggregator.verdict import VerdictWriter
 from shared.accounts import Accounts
+from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.config import Config
 from shared.messages import (
@@ -58,6 +58,7 @@ class Sessions:
         accounts: counts what is judged.
         send: says a message to a gateway.
         memory: frames of all sessions; None where it is turned off.
+        clock: measures how old sessions are and how long they are silent.
     """
 
     def __init__(
@@ -68,7 +69,10 @@ class Sessions:
         accounts: Accounts,
         send: Callable[[bytes, Message], None],
         memory: FrameMemory | None = None,
+        *,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._monotonic = clock.monotonic
         self._signer = Signer(config.LUNA_PASS.JWT)
         self.renew(config, registry)
         self._effects = effects
@@ -110,7 +114,8 @@ class Sessions:
             config.LIMITS,
             self._memory,
         )
-        return Entry(session, encode(opened), settled=message.settled)
+        now = self._monotonic()
+        return Entry(session, encode(opened), now - message.elapsed, now, settled=message.settled)
 
     # Frames
 
@@ -121,7 +126,7 @@ class Sessions:
             told = {"session": message.session, "seq": message.seq}
             log.error("estimate of an unknown session", extra={"fields": told})
             return
-        entry.touched = time.monotonic()
+        entry.touched = self._monotonic()
         if entry.pending is not None:
             return  # its answer is under way
         if message.seq <= entry.session.last_seq or entry.result is not None:
@@ -131,7 +136,7 @@ class Sessions:
             self._judge(peer, message, entry)
 
     def _judge(self, peer: bytes, message: Judge, entry: Entry) -> None:
-        pending = Pending.of(peer, message)
+        pending = Pending.of(peer, message, self._monotonic())
         step = entry.session.fold(
             message.seq,
             message.at,
@@ -140,6 +145,7 @@ class Sessions:
             replay=message.replay,
             shot=message.shot,
             answers=message.answers,
+            wall=message.wall,
         )
         self._follow(entry, pending, step)
 
@@ -164,7 +170,7 @@ class Sessions:
 
     def _conclude(self, entry: Entry, pending: Pending, outcome: Outcome) -> None:
         message = pending.message
-        judged = Judged(message.seq, message.at, message.estimate, outcome.answers)
+        judged = Judged(message.seq, message.at, message.estimate, outcome.answers, message.wall)
         entry.judged.append(judged)
         if outcome.keep and message.shot is not None:
             entry.kept = message.shot
@@ -179,7 +185,7 @@ class Sessions:
             self._answer(pending.peer, message.session, entry, outcome)
             for code in outcome.errors:
                 self._accounts.codes[code] += 1
-            self._judge_step.note(time.monotonic() - pending.began)
+            self._judge_step.note(self._monotonic() - pending.began)
         if self._effects:
             self._effect(entry, entry.frame_event(pending, outcome))
             if outcome.final:
@@ -236,11 +242,14 @@ class Sessions:
             self._give_back(peer, entry)
 
     def _give_back(self, peer: bytes, entry: Entry) -> None:
-        entry.touched = time.monotonic()
+        entry.touched = self._monotonic()
         self._give_up_question(entry)
         opened, profile = entry.session.opened, entry.session.context.profile
         key = opened.session, opened.token_digest
-        self._send(peer, Resumed(*key, entry.history, profile, entry.settled, entry.result))
+        elapsed = entry.time_of(entry.touched) - opened.at
+        self._send(
+            peer, Resumed(*key, entry.history, profile, entry.settled, entry.result, elapsed)
+        )
 
     def _give_up_question(self, entry: Entry) -> None:
         """Take an open question for unanswered: the gateway that waited for it is gone."""
@@ -255,7 +264,7 @@ class Sessions:
         entry = self._entries.get(message.session)
         if entry is None:
             return
-        entry.touched = time.monotonic()
+        entry.touched = self._monotonic()
         entry.drop_question()
         undecided = entry.result is None
         with about(session=message.session):
@@ -278,7 +287,7 @@ class Sessions:
 
     def sweep(self) -> None:
         """Forget what can no longer be resumed."""
-        now = time.monotonic()
+        now = self._monotonic()
         keep = self._config.LIMITS.resumeSeconds
         for session, entry in list(self._entries.items()):
             silent = now - entry.touched
@@ -297,7 +306,7 @@ class Sessions:
                 log.exception("abandoned session not ended")
 
     def _end_abandoned(self, entry: Entry) -> None:
-        outcome = entry.session.close(time.time())
+        outcome = entry.session.close(entry.time_of(self._monotonic()))
         if entry.result is None:
             entry.result = self._writer.result(entry.session, outcome)
             self._announce(entry, outcome)
@@ -313,7 +322,7 @@ class Sessions:
         """Announce the end of a session whose verdict is released; again changes nothing."""
         entry = self._entries.get(message.session)
         if entry is not None and entry.unannounced is not None:
-            entry.touched = time.monotonic()
+            entry.touched = self._monotonic()
             ended, entry.unannounced = entry.unannounced, None
             self._effect(entry, ended)
 

@@ -54,7 +54,7 @@ class VerdictWriter:
         context, opened = session.context, session.opened
         assert context.best is not None
         assert context.best_shot is not None
-        issued = int(context.now)
+        issued = int(session.wall)
         return {
             "isOk": True,
             "errors": [],

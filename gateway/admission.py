@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -14,6 +13,7 @@ from gateway.limits import AddressBuckets, TokenBucket
 from gateway.origin import is_listed, is_own, origin_of
 from gateway.refusal import Refusal, RefusalLog, refuse
 from gateway.visit import Visit
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 from shared.origins import Origin, Site, parse_origin, parse_site
 
@@ -33,9 +33,18 @@ class Admission:
         config: the configuration.
         auth: asks for name and password.
         has_room: whether there is room for one more connection.
+        clock: times the handshakes.
     """
 
-    def __init__(self, config: Config, auth: BasicAuth, has_room: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        config: Config,
+        auth: BasicAuth,
+        has_room: Callable[[], bool],
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._clock = clock
         limits = config.LIMITS
         self._auth = auth
         self._has_room = has_room
@@ -44,7 +53,7 @@ class Admission:
             limits.handshakesPerAddress, 2 * limits.handshakesPerAddress
         )
         self._of_all = TokenBucket(limits.handshakesPerSecond, 2 * limits.handshakesPerSecond)
-        self._log = RefusalLog(development=config.LUNA_PASS.env == "development")
+        self._log = RefusalLog(development=config.LUNA_PASS.env == "development", clock=clock)
         self._draining = False
         self._checks: tuple[Check, ...] = (
             self._not_draining,
@@ -128,7 +137,7 @@ class Admission:
         return self._auth.admit(visit.request, visit.came.address)
 
     def _pace_of_address(self, visit: Visit) -> Refusal | None:
-        if self._of_address.admit(visit.came.address, time.monotonic()):
+        if self._of_address.admit(visit.came.address, self._clock.monotonic()):
             return None
         remedy = "raise [LIMITS] handshakesPerAddress"
         if visit.came.disbelieved:
@@ -136,7 +145,7 @@ class Admission:
         return _too_many("address-rate", remedy)
 
     def _pace_of_all(self, _visit: Visit) -> Refusal | None:
-        if self._of_all.admit():
+        if self._of_all.admit(self._clock.monotonic()):
             return None
         return _too_many("rate", "raise [LIMITS] handshakesPerSecond")
 

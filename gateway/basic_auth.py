@@ -7,7 +7,6 @@ import binascii
 import hashlib
 import hmac
 import logging
-import time
 from http import HTTPStatus
 
 from websockets.http11 import Request, Response
@@ -16,6 +15,7 @@ from gateway.http import not_for_strangers
 from gateway.origin import origin_of
 from gateway.refusal import Refusal, refuse
 from gateway.tries import WrongTries
+from shared.clock import SYSTEM, Clock
 from shared.config_plugins import BasicAuthPlugin
 from shared.origins import parse_site
 
@@ -29,9 +29,11 @@ class BasicAuth:
 
     Args:
         plugin: its section.
+        clock: times the wrong passwords of an address.
     """
 
-    def __init__(self, plugin: BasicAuthPlugin) -> None:
+    def __init__(self, plugin: BasicAuthPlugin, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self.renew(plugin)
 
     def renew(self, plugin: BasicAuthPlugin) -> None:
@@ -69,7 +71,7 @@ class BasicAuth:
         """
         if not self._asks:
             return None
-        now = time.monotonic()
+        now = self._clock.monotonic()
         given = request.headers.get_all("Authorization")
         if given and self._tries.exhausted(address, now):
             return refuse(

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import time
 from collections import deque
 from functools import partial
 from typing import Any
@@ -18,8 +17,9 @@ from gateway.doorway import Doorway
 from gateway.farewell import Farewell
 from gateway.forwarded import networks, origination_of
 from gateway.limits import TokenBucket
-from gateway.session import Session, is_identity
-from gateway.sessions import CLIENT_LEFT, Sessions
+from gateway.session import CLIENT_LEFT, Session, is_identity
+from gateway.sessions import Sessions
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 from shared.errors import ProtocolError
 from shared.protocol import CloseCode, Codec, Command, Frame, Text
@@ -37,9 +37,13 @@ class Connection:
         socket: the open WebSocket.
         sessions: the gateway's sessions.
         config: the configuration.
+        clock: measures the client's silence.
     """
 
-    def __init__(self, socket: Doorway, sessions: Sessions, config: Config) -> None:
+    def __init__(
+        self, socket: Doorway, sessions: Sessions, config: Config, *, clock: Clock = SYSTEM
+    ) -> None:
+        self._clock = clock
         self._socket = socket
         proxies = networks(config.LUNA_PASS.trustedProxies)
         self._address = origination_of(socket, socket.request, proxies).address
@@ -56,7 +60,7 @@ class Connection:
             config.LIMITS.messagesPerSecond, 2 * config.LIMITS.messagesPerSecond
         )
         self._farewell: Farewell | None = None
-        self.last_heard = time.monotonic()
+        self.last_heard = self._clock.monotonic()
 
     # Answers out; called from anywhere on the loop
 
@@ -80,7 +84,7 @@ class Connection:
         if self._closing is None:
             self._closing = (code, reason)
             self._socket.await_farewell(self._queued_bytes)
-            self._farewell = Farewell(self._socket.transport)
+            self._farewell = Farewell(self._socket.transport, clock=self._clock)
             self._wake.set()
         elif code is CloseCode.REPLACED:  # what is under way here is sent once more there
             self._socket.transport.abort()
@@ -290,7 +294,7 @@ class Connection:
         Raises:
             ProtocolError: there were too many.
         """
-        self.last_heard = time.monotonic()
+        self.last_heard = self._clock.monotonic()
         if not self._messages.admit(self.last_heard):
             raise ProtocolError(
                 f"more than {self._limits.messagesPerSecond:g} messages in a second",

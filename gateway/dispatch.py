@@ -7,7 +7,6 @@ its two chances; those that merely waited at its side have not. Late answers fin
 from __future__ import annotations
 
 import logging
-import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -23,6 +22,7 @@ from gateway.refusals import RefusalLog
 from gateway.session import PendingFrame, Session
 from gateway.slots import SlotAllocator
 from gateway.workers import Lease, WorkerLink, Workers
+from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.config import Config
 from shared.errors import FrameError, MessageError
@@ -58,6 +58,7 @@ class Dispatcher:
         estimated: called with each frame's packed estimate.
         ledger: takes the workers' accounts.
         refusals: logs why frames are refused.
+        clock: measures the steps of a frame.
 
     Attributes:
         workers: those that it gives jobs.
@@ -70,14 +71,17 @@ class Dispatcher:
         estimated: Estimated,
         ledger: Ledger,
         refusals: RefusalLog,
+        *,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._monotonic = clock.monotonic
         self._slab = slab
         self._refusals = refusals
         self._estimated = estimated
         self._slots = SlotAllocator(slab)
         self._quarantine = Quarantine(config)
         self._ledger = ledger
-        self.workers = Workers(config.WORKERS, self._lose)
+        self.workers = Workers(config.WORKERS, self._lose, clock=clock)
         self._ready: deque[Session] = deque()
         self._retries: deque[Lease] = deque()
         self._next_lease = 1
@@ -157,7 +161,7 @@ class Dispatcher:
             assert frame is not None
             assert session.profile is not None
             session.active = frame
-            metrics.QUEUE.note(time.monotonic() - frame.received)
+            metrics.QUEUE.note(self._monotonic() - frame.received)
             return Lease(self._number(), slot[0], slot[1], session, frame, session.profile)
         return None
 
@@ -170,7 +174,7 @@ class Dispatcher:
         header = lease.frame.header
         assert header is not None
         worker.reserved += 1
-        lease.frame.begun = time.monotonic()
+        lease.frame.begun = self._monotonic()
         decoding = partial(
             decode_into,
             self._slab,
@@ -186,10 +190,10 @@ class Dispatcher:
         if self._closed:
             return
         worker.reserved -= 1
-        metrics.DECODE.note(time.monotonic() - lease.frame.begun)
+        metrics.DECODE.note(self._monotonic() - lease.frame.begun)
         if error is not None:
             if isinstance(error, FrameError):
-                self._refusals.add(lease.session, lease.frame.seq, error)
+                self._refusals.add(lease.session, lease.frame.seq, error, self._monotonic())
             else:
                 told = {"session": lease.session.id, "seq": lease.frame.seq}
                 log.error("decoding failed", exc_info=error, extra={"fields": told})
@@ -203,7 +207,7 @@ class Dispatcher:
 
     def _send(self, worker: WorkerLink, lease: Lease) -> None:
         lease.number = self._number()
-        sent = lease.frame.sent = time.monotonic()
+        sent = lease.frame.sent = self._monotonic()
         if not worker.leases:
             worker.head_since = sent
         worker.leases[lease.number] = lease
@@ -220,7 +224,7 @@ class Dispatcher:
         )
         if not self._channel.send(encode(job), worker.peer):
             self._lose(worker, "gone")
-        metrics.DISPATCH.note(time.monotonic() - sent)
+        metrics.DISPATCH.note(self._monotonic() - sent)
 
     def _finish(self, lease: Lease, estimate: bytes) -> None:
         self._slots.release(lease.slot)
@@ -239,7 +243,7 @@ class Dispatcher:
             elif isinstance(message, Done):
                 self._done(worker, message)
             elif isinstance(message, Alive):
-                worker.last_seen = time.monotonic()
+                worker.last_seen = self._monotonic()
             elif isinstance(message, Account):
                 self._ledger.take(message)
             elif isinstance(message, Leaving):
@@ -261,7 +265,7 @@ class Dispatcher:
             self.workers.add(peer, ready)
 
     def _done(self, worker: WorkerLink, done: Done) -> None:
-        now = time.monotonic()
+        now = self._monotonic()
         worker.last_seen = now
         lease = worker.leases.get(done.lease)
         if lease is None:
@@ -290,7 +294,7 @@ class Dispatcher:
         if self._closed:
             return
         self._encoding -= 1
-        metrics.ENCODE.note(time.monotonic() - lease.frame.estimated)
+        metrics.ENCODE.note(self._monotonic() - lease.frame.estimated)
         if error is not None:  # without its picture it could only fail later, with its session
             told = {"session": lease.session.id, "seq": lease.frame.seq}
             log.error("encoding failed", exc_info=error, extra={"fields": told})

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gateway.session import Session, digest
 from gateway.session_store import SessionStore
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 from shared.messages import END
 from shared.protocol import CloseCode, Codec, Command
@@ -75,16 +75,20 @@ class ThroughStore(Elsewhere):
         config: the configuration.
         sessions: those of this gateway.
         sealing_key: secret that all gateways of the store have.
+        clock: measures how long answers are held.
     """
 
     commits = True
 
-    def __init__(self, config: Config, sessions: Sessions, sealing_key: bytes) -> None:
+    def __init__(
+        self, config: Config, sessions: Sessions, sealing_key: bytes, *, clock: Clock = SYSTEM
+    ) -> None:
         super().__init__(sessions.release)
+        self._clock = clock
         self._sessions = sessions
         self._required = config.SESSION_STORE.required
         self._hold_seconds = config.LIMITS.resumeSeconds
-        self._store = SessionStore(config, sealing_key, self)
+        self._store = SessionStore(config, sealing_key, self, clock=clock)
         self._taking: dict[tuple[str, bytes], asyncio.Task[Session | None]] = {}
         self._asked = 0.0
 
@@ -104,7 +108,7 @@ class ThroughStore(Elsewhere):
         """Have it written, and its answers held until then, unless the store is down."""
         self._store.note(session)
         if self._holds:
-            session.held_since = session.held_since or time.monotonic()
+            session.held_since = session.held_since or self._clock.monotonic()
         else:
             self._let_go(session)
 
@@ -161,7 +165,9 @@ class ThroughStore(Elsewhere):
         stored = await self._store.take(identity, token_digest)
         if stored is None or self._sessions.get(identity) is not None:
             return self._sessions.get(identity)
-        session = self._sessions.revive(stored.opened, stored.log, stored.kept, stored.profile)
+        session = self._sessions.revive(
+            stored.opened, stored.log, stored.kept, stored.profile, stored.elapsed
+        )
         session.seq = max(session.seq, stored.seq)
         # A take-over counts as a resumption in the step that makes it, so that a client that
         # goes to and fro faster than gateways write is bounded too.

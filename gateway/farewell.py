@@ -7,6 +7,8 @@ import fcntl
 import struct
 import termios
 
+from shared.clock import SYSTEM, Clock
+
 STALL_SECONDS = 10.0
 """Without one more byte taken; TCP's pauses on a line that loses packets are shorter."""
 MOST_SECONDS = 180.0
@@ -57,24 +59,26 @@ class Farewell:
 
     Args:
         transport: the connection's.
+        clock: measures the patience.
     """
 
-    def __init__(self, transport: asyncio.WriteTransport) -> None:
+    def __init__(self, transport: asyncio.WriteTransport, *, clock: Clock = SYSTEM) -> None:
         self._transport = transport
+        self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._patience = Patience(unread_bytes(transport), self._loop.time())
+        self._patience = Patience(unread_bytes(transport), clock.monotonic())
         self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def end_within(self, seconds: float) -> None:
         """Allow no more than this time from now."""
-        self._patience.end_by(self._loop.time() + seconds)
+        self._patience.end_by(self._clock.monotonic() + seconds)
 
     def cancel(self) -> None:
         """Look no more: the connection has ended."""
         self._timer.cancel()
 
     def _look(self) -> None:
-        if self._patience.is_over(unread_bytes(self._transport), self._loop.time()):
+        if self._patience.is_over(unread_bytes(self._transport), self._clock.monotonic()):
             self._transport.abort()
         else:
             self._timer = self._loop.call_later(LOOK_SECONDS, self._look)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import logging
 import re
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from websockets.http11 import Request
 
 from gateway.addresses import Address, parse_address
 from gateway.limits import TokenBucket
+from shared.clock import SYSTEM, Clock
 
 log = logging.getLogger(__name__)
 
@@ -59,9 +59,14 @@ class Origination:
 
 
 class UnreadableLog:
-    """Logs what trusted proxies write in place of an address, once a minute."""
+    """Logs what trusted proxies write in place of an address, once a minute.
 
-    def __init__(self) -> None:
+    Args:
+        clock: times the log lines.
+    """
+
+    def __init__(self, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._lines = TokenBucket(1 / 60, 1)
         self._unlogged = 0
 
@@ -69,7 +74,7 @@ class UnreadableLog:
         """Log a client without an address, unless another one was logged within the minute."""
         if not came.unreadable:
             return
-        if not self._lines.admit(time.monotonic()):
+        if not self._lines.admit(self._clock.monotonic()):
             self._unlogged += 1
             return
         log.warning(

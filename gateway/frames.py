@@ -5,7 +5,6 @@ A client gets exactly one answer for each frame: the aggregator's status, or why
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 
 from gateway import metrics
@@ -13,6 +12,7 @@ from gateway.refusals import RefusalLog
 from gateway.session import PendingFrame, Session
 from gateway.unsettled import Unsettled
 from shared import intake
+from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.config import Config
 from shared.errors import FrameError
@@ -28,6 +28,7 @@ class Frames:
 
     Args:
         config: the configuration.
+        clock: stamps the frames as they arrive.
 
     The two neighbours are set by the gateway once all three exist.
 
@@ -39,7 +40,8 @@ class Frames:
         refusals: logs why frames are refused.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:
+        self._monotonic = clock.monotonic
         self._limits = config.LIMITS
         self._rotation = config.CHECKS.rotate
         self.refusals = RefusalLog()
@@ -54,7 +56,7 @@ class Frames:
 
     def accept(self, session: Session, data: bytes) -> None:
         """Take a frame; the newest replaces one that still waits."""
-        now = time.monotonic()
+        now = self._monotonic()
         session.seq += 1
         deadline = now + self._limits.frameDeadline
         frame = PendingFrame(session.seq, data, None, now, deadline, rotation=self._rotation)
@@ -62,7 +64,7 @@ class Frames:
         if session.released or session.closing:
             self._drop(session, frame, Drop.ENDED)
             return
-        if not session.bucket.admit():
+        if not session.bucket.admit(now):
             self._drop(session, frame, Drop.RATE)
             return
         try:
@@ -74,7 +76,7 @@ class Frames:
             self._drop(session, session.waiting, Drop.REPLACED)
         session.waiting = frame
         self.advance(session)
-        metrics.RECEIVE.note(time.monotonic() - now)
+        metrics.RECEIVE.note(self._monotonic() - now)
 
     def advance(self, session: Session) -> None:
         """Begin the waiting frame, if nothing is under way."""
@@ -98,8 +100,8 @@ class Frames:
             self.advance(session)
             return
         frame.estimate = estimate
-        frame.at = session.epoch(frame.received)
-        frame.asked = session.asked = time.monotonic()
+        frame.at, frame.wall = session.time_of(frame.received), session.wall_of(frame.received)
+        frame.asked = session.asked = self._monotonic()
         self.ask_verdict(session, frame)
 
     def judged(self, session: Session, verdict: Verdict) -> None:
@@ -110,7 +112,8 @@ class Frames:
         frame = session.active
         if frame is None or frame.seq != verdict.seq or frame.estimate is None:
             return
-        session.log.append(Judged(frame.seq, frame.at, frame.estimate, verdict.answers))
+        judged = Judged(frame.seq, frame.at, frame.estimate, verdict.answers, frame.wall)
+        session.log.append(judged)
         self.unsettled.keep(session, frame)
         if verdict.keep and frame.shot is not None:
             session.kept = frame.shot
@@ -125,7 +128,7 @@ class Frames:
             return
         (frame, status), session.unsent = session.unsent, None
         frame.answered = True
-        now = time.monotonic()
+        now = self._monotonic()
         JUDGED.inc()
         metrics.JUDGE.note(now - frame.asked)
         metrics.ANSWER.note(now - frame.received)

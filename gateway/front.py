@@ -15,6 +15,7 @@ from gateway.forwarded import UnreadableLog, networks
 from gateway.http import JSON, Routes, respond
 from gateway.statistics import PROMETHEUS, Statistics
 from gateway.visit import visit_of
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 
 WEBSOCKET_PATHS = frozenset({"/ws", "/ws/"})
@@ -31,6 +32,7 @@ class Front:
         readiness: answers ``/readyz``.
         jwks: the public keys, as JSON.
         has_room: whether there is room for one more WebSocket.
+        clock: times handshakes and wrong passwords.
 
     Raises:
         ResourceError: the kiosk page cannot be served.
@@ -44,11 +46,12 @@ class Front:
         readiness: Callable[[], Response],
         jwks: str,
         has_room: Callable[[], bool],
+        clock: Clock = SYSTEM,
     ) -> None:
         self._proxies = networks(config.LUNA_PASS.trustedProxies)
-        self._auth = BasicAuth(config.MIDDLEWARES.REQUEST.BasicAuth)
-        self._admission = Admission(config, self._auth, has_room)
-        self._unreadable = UnreadableLog()
+        self._auth = BasicAuth(config.MIDDLEWARES.REQUEST.BasicAuth, clock=clock)
+        self._admission = Admission(config, self._auth, has_room, clock=clock)
+        self._unreadable = UnreadableLog(clock=clock)
         self._routes = self._make_routes(config, statistics, readiness, jwks)
 
     def _make_routes(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 from collections.abc import Callable, Iterable
 
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 from gateway.death_watch import DeathWatch
 from gateway.ledger import Ledger
 from gateway.session import FramePictures, PendingFrame, Session
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 from shared.errors import MessageError
 from shared.lines import AGGREGATOR
@@ -55,6 +55,7 @@ class JudgementLink:
         sessions: gives the open sessions, to ask again and to replay.
         receiver: called with each answer.
         ledger: takes the aggregator's account.
+        clock: measures the aggregator's silence.
     """
 
     def __init__(
@@ -63,7 +64,10 @@ class JudgementLink:
         sessions: Callable[[], Iterable[Session]],
         receiver: Receiver,
         ledger: Ledger,
+        *,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._clock = clock
         self._sessions = sessions
         self._receiver = receiver
         self._ledger = ledger
@@ -82,7 +86,7 @@ class JudgementLink:
     @property
     def up(self) -> bool:
         """Whether the aggregator has answered lately, and has not died since."""
-        return time.monotonic() - self._last_seen < SILENCE_SECONDS
+        return self._clock.monotonic() - self._last_seen < SILENCE_SECONDS
 
     def renew(self, config: Config) -> None:
         """Take over which plugins are on, from a configuration that was read again."""
@@ -95,7 +99,7 @@ class JudgementLink:
     def beat(self) -> None:
         """Ask for a sign of life and for answers overdue; to be called a few times a second."""
         self._channel.send(self._hello)
-        now = time.monotonic()
+        now = self._clock.monotonic()
         for session in self._sessions():
             open_question = session.result is None or self._unannounced(session)
             if open_question and now - session.asked > ASK_AGAIN_SECONDS:
@@ -128,6 +132,7 @@ class JudgementLink:
             incarnation=self._incarnation,
             replay=replay,
             settled=session.settled,
+            elapsed=session.elapsed,
         )
         self._channel.send(encode(message))
 
@@ -146,6 +151,7 @@ class JudgementLink:
             frame.estimate,
             frame.data if looked_at else None,
             frame.shot,
+            wall=frame.wall,
         )
         self._channel.send(encode(judge))
 
@@ -177,7 +183,7 @@ class JudgementLink:
         except MessageError as error:
             log.error("unreadable message of the aggregator: %s", error)
             return
-        self._last_seen = time.monotonic()
+        self._last_seen = self._clock.monotonic()
         if isinstance(message, (Verdict, Opened, Resumed, Settled)):
             self._receiver(message)
         elif isinstance(message, Welcome):
@@ -230,4 +236,5 @@ class JudgementLink:
             shot,
             replay=True,
             answers=judged.answers,
+            wall=judged.wall,
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from msgspec.structs import replace
 
 from shared.accounts import Accounts, Histogram, Packed, merged
+from shared.clock import SYSTEM, Clock
 from shared.messages import Account
 
 
@@ -54,6 +54,7 @@ class Ledger:
 
     Args:
         own: the account of this process.
+        clock: measures the silence of the others.
     """
 
     MOST = 1024
@@ -61,13 +62,14 @@ class Ledger:
     SILENCE = 30.0
     """Seconds without a word after which a process has no memory; they tell each second."""
 
-    def __init__(self, own: Accounts) -> None:
+    def __init__(self, own: Accounts, *, clock: Clock = SYSTEM) -> None:
         self._own = own
+        self._clock = clock
         self._entries: dict[str, Entry] = {}
 
     def take(self, account: Account) -> None:
         """Keep what a process told."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         entry = self._entries.get(account.name)
         if entry is not None:
             entry.take(account, now)
@@ -83,7 +85,7 @@ class Ledger:
 
     def memory(self) -> dict[str, int]:
         """Resident bytes by process, of those that still tell them."""
-        own, since = self._own.message(), time.monotonic() - self.SILENCE
+        own, since = self._own.message(), self._clock.monotonic() - self.SILENCE
         heard = [entry.latest for entry in self._entries.values() if entry.heard >= since]
         return {account.name: account.memory for account in (own, *heard)}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 
 from gateway.addresses import limit_key
@@ -12,29 +11,27 @@ MAX_ADDRESSES = 10_000
 
 
 class TokenBucket:
-    """Admits events at a rate with a burst.
+    """Admits events at a rate with a burst; at first it is full.
 
     Args:
         rate: events in a second.
         burst: events at once.
-        now: monotonic time of the beginning.
     """
 
     __slots__ = ("_burst", "_rate", "_tokens", "_updated")
 
-    def __init__(self, rate: float, burst: float, now: float | None = None) -> None:
+    def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
         self._burst = burst
         self._tokens = burst
-        self._updated = time.monotonic() if now is None else now
+        self._updated = 0.0  # a full bucket gains nothing, so its first moment does not matter
 
     def available(self, now: float) -> float:
         """Tokens that there are at a monotonic time."""
         return min(self._burst, self._tokens + (now - self._updated) * self._rate)
 
-    def admit(self, now: float | None = None) -> bool:
-        """Take one token; False when there is none."""
-        now = time.monotonic() if now is None else now
+    def admit(self, now: float) -> bool:
+        """Take one token at a monotonic time; False when there is none."""
         self._tokens = self.available(now)
         self._updated = now
         if self._tokens < 1:
@@ -70,7 +67,7 @@ class AddressBuckets:
         key = limit_key(address)
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._buckets[key] = TokenBucket(self._rate, self._burst, now)
+            bucket = self._buckets[key] = TokenBucket(self._rate, self._burst)
             if len(self._buckets) > MAX_ADDRESSES:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,6 +14,7 @@ from gateway.forwarded import clean
 from gateway.http import respond
 from gateway.limits import AddressBuckets, TokenBucket
 from gateway.visit import Visit
+from shared.clock import SYSTEM, Clock
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +58,11 @@ class RefusalLog:
 
     Args:
         development: say in the log what would let a request pass.
+        clock: times the log lines.
     """
 
-    def __init__(self, *, development: bool) -> None:
+    def __init__(self, *, development: bool, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._development = development
         self._addresses = AddressBuckets(1 / SECONDS, 1)
         self._lines = TokenBucket(LINES_PER_SECOND, LINES_AT_ONCE)
@@ -72,7 +74,7 @@ class RefusalLog:
         status = refusal.response.status_code
         if status == HTTPStatus.UNAUTHORIZED:
             return  # how every browser begins; wrong passwords are logged where they are judged
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if not self._addresses.admit(visit.came.address, now) or not self._lines.admit(now):
             self._unlogged += 1
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import OrderedDict
 
 from gateway import metrics
@@ -29,26 +28,25 @@ class RefusalLog:
         self._sessions: OrderedDict[str, TokenBucket] = OrderedDict()
         self._left_out = 0
 
-    def add(self, session: Session, seq: int, error: FrameError, now: float | None = None) -> None:
+    def add(self, session: Session, seq: int, error: FrameError, now: float) -> None:
         """Take a refused frame.
 
         Args:
             session: the frame's session.
             seq: number of the frame.
             error: why it is refused.
-            now: monotonic time; None takes the present.
+            now: monotonic time.
         """
         metrics.FRAMES_REFUSED.labels(error.code).inc()
-        now = time.monotonic() if now is None else now
-        if not (self._bucket(session.id, now).admit(now) and self._all.admit(now)):
+        if not (self._bucket(session.id).admit(now) and self._all.admit(now)):
             self._left_out += 1
             return
         fields = session.fields(seq=seq, code=error.code, leftOut=self._left_out)
         log.info("frame refused: %s", error, extra=fields)
         self._left_out = 0
 
-    def _bucket(self, session: str, now: float) -> TokenBucket:
-        bucket = self._sessions.pop(session, None) or TokenBucket(SESSION_RATE, SESSION_LINES, now)
+    def _bucket(self, session: str) -> TokenBucket:
+        bucket = self._sessions.pop(session, None) or TokenBucket(SESSION_RATE, SESSION_LINES)
         self._sessions[session] = bucket
         if len(self._sessions) > SESSIONS:
             self._sessions.popitem(last=False)

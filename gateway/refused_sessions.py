@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import NamedTuple, Protocol
 
 from gateway.addresses import limit_key
 from gateway.session import Session
+from shared.clock import SYSTEM, Clock
 from shared.errors import ProtocolError
 from shared.estimation import Profile
 from shared.messages import Verdict
@@ -64,9 +64,11 @@ class LocalRefusals:
 
     Args:
         limit: sessions in the window at which an address pauses.
+        clock: measures the window and the pauses.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._max_entries = max_entries(limit)
         self._by_address: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
         self._remembered = 0
@@ -81,7 +83,7 @@ class LocalRefusals:
         Returns:
             How many were counted before it; None for one that is counted already.
         """
-        now = time.monotonic()
+        now = self._clock.monotonic()
         self._expire(address, now)
         entries = self._by_address.setdefault(address, OrderedDict())
         self._by_address.move_to_end(address)
@@ -107,7 +109,7 @@ class LocalRefusals:
 
     def tally(self, address: str) -> Tally:
         """Count the sessions of an address."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         self._expire(address, now)
         entries = self._by_address.get(address)
         return Tally(len(entries), now - next(reversed(entries.values()))) if entries else Tally()
@@ -144,6 +146,7 @@ class RefusedSessions:
         limit: refused sessions within an hour at which an address pauses; 0 for no bound.
         end: ends a session that is one too many.
         shared: what other gateways count; None where there is no session store.
+        clock: measures the hour and the pauses.
     """
 
     def __init__(
@@ -151,10 +154,12 @@ class RefusedSessions:
         limit: int,
         end: Callable[[Session], None],
         shared: SharedRefusals | None = None,
+        *,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._limit = limit
         self._end = end
-        self._local = LocalRefusals(limit)
+        self._local = LocalRefusals(limit, clock=clock)
         self._shared = shared if limit else None
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway.refused_sessions import WINDOW_SECONDS, Tally, max_entries
 from gateway.store_redis import UNREACHED, connect
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 
 log = logging.getLogger(__name__)
@@ -44,9 +44,11 @@ class StoredRefusals:
     Args:
         config: the configuration.
         key: secret that all gateways of the store have.
+        clock: times the pause after a failed try; what is counted is timed by Redis.
     """
 
-    def __init__(self, config: Config, key: bytes) -> None:
+    def __init__(self, config: Config, key: bytes, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._key = key
         self._timeout = config.SESSION_STORE.timeout
         self._max_entries = max_entries(config.LIMITS.refusedSessionsPerAddress)
@@ -86,13 +88,13 @@ class StoredRefusals:
 
         A client that begins a session waits for the answer, so not each of them tries anew.
         """
-        if time.monotonic() < self._rests_until:
+        if self._clock.monotonic() < self._rests_until:
             return None
         try:
             async with asyncio.timeout(self._timeout):
                 answer = await request()
         except UNREACHED as error:
-            self._rests_until = time.monotonic() + self._timeout
+            self._rests_until = self._clock.monotonic() + self._timeout
             self._log_outage(str(error) or "no answer in time")
             return None
         self._log_outage("")

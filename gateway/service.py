@@ -7,7 +7,6 @@ import contextlib
 import logging
 import signal
 import socket
-import time
 from collections.abc import Sequence
 from functools import partial
 
@@ -32,6 +31,7 @@ from gateway.slots import make_slab
 from gateway.statistics import Statistics
 from gateway.traces import Traces
 from shared.cells import role_name, worker_count
+from shared.clock import SYSTEM, Clock
 from shared.config_handover import PartSource, log_part
 from shared.listening import Listeners
 from shared.process import Notifier, begin, die_with_parent, settle
@@ -52,6 +52,7 @@ class Gateway:
         source: gives the configuration.
         listeners: sockets that accept clients.
         parent: process id of the supervisor; the gateway ends when that is gone.
+        clock: gives the time to all parts.
     """
 
     def __init__(
@@ -60,8 +61,10 @@ class Gateway:
         listeners: Listeners,
         *,
         parent: int | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._source = source
+        self._clock = clock
         self._part = source.part
         self._config = config = source.part.config
         self._listeners = listeners
@@ -73,8 +76,8 @@ class Gateway:
         self._doors = Doors(config.LIMITS, self._capacity.sockets)
         self._for_good = False
         self._stopped = asyncio.Event()
-        self._notifier = Notifier()
-        self._slab = make_slab(config)
+        self._notifier = Notifier(clock=clock)
+        self._slab = make_slab(config, clock=clock)
         try:
             self._wire()
         except BaseException:
@@ -82,27 +85,35 @@ class Gateway:
             raise
 
     def _wire(self) -> None:
-        config, key = self._config, self._part.sealing_key
+        config, key, clock = self._config, self._part.sealing_key, self._clock
         has_store = bool(config.SESSION_STORE.connectionString)
-        sessions = Sessions(config, StoredRefusals(config, key) if has_store else None)
-        ledger = Ledger(metrics.STEPS)
+        refusals = StoredRefusals(config, key, clock=clock) if has_store else None
+        sessions = Sessions(config, refusals, clock=clock)
+        ledger = Ledger(metrics.STEPS, clock=clock)
         self._sessions = sessions
         frames = sessions.frames
         self._dispatcher = Dispatcher(
-            self._config, self._slab, frames.estimated, ledger, frames.refusals
+            config, self._slab, frames.estimated, ledger, frames.refusals, clock=clock
         )
-        self._link = JudgementLink(self._config, sessions.all, sessions.receive, ledger)
+        self._link = JudgementLink(config, sessions.all, sessions.receive, ledger, clock=clock)
+        statistics = Statistics(
+            sessions,
+            self._dispatcher,
+            self._link,
+            ledger,
+            lambda: self._part.generation,
+            clock=clock,
+        )
         self._front = Front(
-            self._config,
-            statistics=Statistics(
-                sessions, self._dispatcher, self._link, ledger, lambda: self._part.generation
-            ),
+            config,
+            statistics=statistics,
             readiness=self._readiness,
             jwks=self._part.jwks,
             has_room=self._has_room,
+            clock=clock,
         )
-        settings = self._config.TRACES
-        self._traces = Traces(settings) if settings.isEnabled else None
+        settings = config.TRACES
+        self._traces = Traces(settings, clock=clock) if settings.isEnabled else None
         sessions.frames.trace = self._traces.frame if self._traces else None
         sessions.frames.submit = self._dispatcher.submit
         sessions.ask_open = self._link.open
@@ -113,7 +124,7 @@ class Gateway:
         sessions.ask_forget = self._link.forget
         sessions.ask_commit = self._link.commit
         if has_store:
-            sessions.elsewhere = ThroughStore(config, sessions, key)
+            sessions.elsewhere = ThroughStore(config, sessions, key, clock=clock)
 
     async def run(self) -> None:
         """Serve until stopped, then drain."""
@@ -203,7 +214,7 @@ class Gateway:
         self._link.beat()
         self._dispatcher.sweep()
         self._sessions.sweep()
-        now = time.monotonic()
+        now = self._clock.monotonic()
         self._descriptors.look(now)
         for connection in list(self._connections):
             connection.check_idle(now)
@@ -215,8 +226,8 @@ class Gateway:
             self._leave_the_queue()
         else:
             self._front.drain()
-        deadline = time.monotonic() + self._config.LIMITS.drainSeconds
-        while self._under_way() and time.monotonic() < deadline:
+        deadline = self._clock.monotonic() + self._config.LIMITS.drainSeconds
+        while self._under_way() and self._clock.monotonic() < deadline:
             self._tick()
             await asyncio.sleep(SWEEP_SECONDS)
         for connection in list(self._connections):
@@ -230,7 +241,7 @@ class Gateway:
 
     async def _serve(self, socket: ServerConnection) -> None:
         assert isinstance(socket, Doorway)  # as self._doors makes them
-        connection = Connection(socket, self._sessions, self._config)
+        connection = Connection(socket, self._sessions, self._config, clock=self._clock)
         self._connections.add(connection)
         try:
             await connection.run()

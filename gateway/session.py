@@ -7,18 +7,21 @@ import hashlib
 import hmac
 import re
 import secrets
-import time
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeGuard
 
 from gateway.limits import TokenBucket
 from shared.best_shot import BestShot
+from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.errors import ProtocolError
 from shared.estimation import Estimate, Profile, Rotation, Stage
 from shared.intake import Header
-from shared.messages import Judged, Open, encode
+from shared.messages import Judged, Open, Verdict, encode
 from shared.protocol import CloseCode
+
+CLIENT_LEFT = "client left"
+"""Why a session ends whose client says DISCONNECT."""
 
 
 class Outlet(Protocol):
@@ -65,7 +68,8 @@ class PendingFrame:
         asked: monotonic time at which its verdict was asked for.
         estimate: its estimate, once a worker gave one; then the verdict is awaited.
         shot: the judged pixels as JPEG, if it passed every check and may become the best shot.
-        at: time of its arrival, seconds of the epoch, once it has its estimate.
+        at: time of its arrival in its session, once it has its estimate; see ``Session.time_of``.
+        wall: the same moment on the wall clock, for the token.
         answered: the client has its answer.
     """
 
@@ -78,6 +82,7 @@ class PendingFrame:
     estimate: bytes | None = None
     shot: BestShot | None = None
     at: float = 0.0
+    wall: float = 0.0
     begun: float = 0.0
     sent: float = 0.0
     estimated: float = 0.0
@@ -111,11 +116,15 @@ class Session:
     At most one frame is under way and one waits, the newest. The next frame starts after the
     verdict on the one before, because that verdict chooses the checks of the next.
 
+    A session has a time of its own: the wall time of its opening, and what has passed since then on
+    the monotonic clock. Its frames bear that time, so no step of the wall clock changes a verdict.
+
     Attributes:
         id: 128 random bits in hex.
         opened: the event that the aggregator gets, and gets again after its restart.
         address: the client's, as limits count it (IPv6: its /64); empty until it is back.
         refused_before: refused sessions of that address when this one began.
+        begun: monotonic time of its opening; before this process's start where another opened it.
         suspect: leaving it counts as a refusal.
         profile: checks of the next frame; None until the aggregator knows the session.
         waiting: newest frame, not yet begun.
@@ -134,6 +143,7 @@ class Session:
         left: monotonic time at which the client went away.
         closing: why the aggregator was asked to end it; empty when it was not.
         asked: monotonic time of the last question to the aggregator.
+        clock: the gateway's clock.
     """
 
     id: str
@@ -163,6 +173,7 @@ class Session:
     closing: str = ""
     asked: float = 0.0
     queued: bool = False
+    clock: Clock = SYSTEM
 
     @property
     def dispatchable(self) -> bool:
@@ -181,14 +192,23 @@ class Session:
         )
 
     @property
-    def now(self) -> float:
-        """Seconds of the epoch, never running backwards within the session."""
-        return self.epoch(time.monotonic())
+    def elapsed(self) -> float:
+        """Seconds since its opening."""
+        return max(0.0, self.clock.monotonic() - self.begun)
 
-    def epoch(self, moment: float) -> float:
-        """Seconds of the epoch at a monotonic time, never running backwards in the session."""
+    @property
+    def now(self) -> float:
+        """Its time now."""
+        return self.time_of(self.clock.monotonic())
+
+    def time_of(self, moment: float) -> float:
+        """Its time at a monotonic time, in seconds of the epoch as its opening counted them."""
         last = self.log[-1].at if self.log else self.opened.at
-        return max(time.time() - (time.monotonic() - moment), last)
+        return max(self.opened.at + (moment - self.begun), last)  # rounding may cost a microsecond
+
+    def wall_of(self, moment: float) -> float:
+        """Wall time of a monotonic time, as the wall clock is set now."""
+        return self.clock.wall() - (self.clock.monotonic() - moment)
 
     def attach(self, outlet: Outlet, most: int) -> None:
         """Go on at a connection; an older one is closed.
@@ -218,13 +238,21 @@ class Session:
         """Note that a connection is gone; the session waits for the client to come back."""
         if self.outlet is outlet:
             self.outlet = None
-            self.left = time.monotonic()
+            self.left = self.clock.monotonic()
 
     def deliver(self) -> None:
         """Send RESULT, if there is a client and a released verdict, and close with 1000."""
         if self.outlet is not None and self.result is not None and self.released:
             self.outlet.send(self.result)
             self.outlet.close(CloseCode.VERDICT, "verdict given")
+
+    def outcome_of(self, verdict: Verdict) -> str:
+        """How it ends with a verdict; ``left`` when its client went away before any."""
+        if verdict.accepted:
+            return "accepted"
+        ended_from_outside = verdict.seq == 0
+        gone = self.outlet is None or self.closing == CLIENT_LEFT
+        return "left" if ended_from_outside and gone else "refused"
 
     def fields(self, **more: object) -> dict[str, object]:
         """What a log line tells of it: its id and numbers, nothing measured on the person."""

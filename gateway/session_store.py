@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import hmac
 import logging
-import time
 import uuid
 from dataclasses import replace
 from typing import NamedTuple, Protocol
@@ -27,6 +26,7 @@ from gateway.store_contact import StoreContact
 from gateway.store_redis import UNREACHED, connect
 from gateway.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
 from gateway.stored import Sealer, Stored
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 from shared.errors import MessageError, ResourceError
 from shared.transport import runtime_directory
@@ -93,18 +93,27 @@ class SessionStore:
         config: the configuration.
         sealing_key: secret that all gateways of the store have.
         sessions: the sessions of this gateway.
+        clock: measures the time of a try.
 
     Attributes:
         contact: whether Redis answers.
     """
 
-    def __init__(self, config: Config, sealing_key: bytes, sessions: OwnedSessions) -> None:
+    def __init__(
+        self,
+        config: Config,
+        sealing_key: bytes,
+        sessions: OwnedSessions,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._clock = clock
         section = config.SESSION_STORE
         self._limits = config.LIMITS
         self._sessions = sessions
         self._owner = owner_of(config)
         self._sealer = Sealer(sealing_key)
-        self.contact = StoreContact(section.timeout, required=section.required)
+        self.contact = StoreContact(section.timeout, required=section.required, clock=clock)
         self._redis = connect(config, self.contact.try_seconds)
         self._timeout = section.timeout
         self._read = self._redis.register_script(READ)
@@ -146,9 +155,9 @@ class SessionStore:
 
     async def _may_take(self) -> bool:
         """Wait for the end of a grace period; False where the store stays down."""
-        limit = time.monotonic() + self._timeout
+        limit = self._clock.monotonic() + self._timeout
         while (pause := self.contact.grace_left()) > 0:
-            if self.contact.down and time.monotonic() > limit:
+            if self.contact.down and self._clock.monotonic() > limit:
                 return False
             await asyncio.sleep(pause)
         return True
@@ -164,9 +173,10 @@ class SessionStore:
                 return None
             args = [term, self._owner, self._branch_milliseconds]
             if (taken := await self._take(keys=names, args=args)) is not None:
-                term, *pieces = taken
+                term, *pieces, elapsed = taken
                 stored = self._sealer.open(session, *pieces)
-                return replace(stored, opened=structs.replace(stored.opened, term=int(term)))
+                opened = structs.replace(stored.opened, term=int(term))
+                return replace(stored, opened=opened, elapsed=int(elapsed) / 1000)
         return None
 
     async def close(self) -> None:
@@ -192,7 +202,7 @@ class SessionStore:
     async def _run(self) -> None:
         while not self._closing:
             await self._until_due()
-            limit = time.monotonic() + self.contact.try_seconds
+            limit = self._clock.monotonic() + self.contact.try_seconds
             try:
                 async with asyncio.timeout(self.contact.try_seconds):
                     await (self._flush() if self._changed else self._redis.ping())
@@ -204,7 +214,7 @@ class SessionStore:
             else:
                 self._answered()
                 continue
-            await asyncio.sleep(limit - time.monotonic())
+            await asyncio.sleep(limit - self._clock.monotonic())
 
     async def _until_due(self) -> None:
         """Wait for a change, but no longer than a beat; then gather what changes together."""
@@ -270,6 +280,7 @@ class SessionStore:
             self._branch_milliseconds,
             self._sealer.state(session),
             b"" if now.kept == before.kept else self._sealer.kept(session),
+            int(session.elapsed * 1000),
             *(self._sealer.judged(session, index) for index in range(before.frames, now.frames)),
         ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import time
 from collections.abc import Callable
 
 from msgspec.structs import replace
@@ -20,6 +19,7 @@ from gateway.refused_sessions import RefusedSessions, SharedRefusals
 from gateway.session import Session, digest, new_identity
 from shared.best_shot import BestShot
 from shared.cells import prefix
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 from shared.errors import ProtocolError
 from shared.estimation import Profile
@@ -38,9 +38,6 @@ from shared.protocol import CloseCode
 
 log = logging.getLogger(__name__)
 
-CLIENT_LEFT = "client left"
-"""Why a session ends whose client says DISCONNECT."""
-
 
 class Sessions:
     """Registry and life cycle of sessions.
@@ -48,6 +45,7 @@ class Sessions:
     Args:
         config: the configuration.
         shared_refusals: refused sessions that all gateways count; None without a session store.
+        clock: dates the openings and measures all that follows.
 
     The gateway sets what asks the aggregator, once that exists.
 
@@ -59,11 +57,18 @@ class Sessions:
         sinks: how the side-effect plugins fare.
     """
 
-    def __init__(self, config: Config, shared_refusals: SharedRefusals | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        shared_refusals: SharedRefusals | None = None,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._clock = clock
         self._config = config
         self._limits = config.LIMITS
         self._sessions: dict[str, Session] = {}
-        self.frames = Frames(config)
+        self.frames = Frames(config, clock=clock)
         self.recall = Recall()
         self.sinks: tuple[SinkHealth, ...] = ()
         self.ask_open: Callable[[Session], None]
@@ -73,7 +78,7 @@ class Sessions:
         self.ask_commit: Callable[[Session], None]
         self.elsewhere = Elsewhere(self.release)
         most = self._limits.refusedSessionsPerAddress
-        self.refused = RefusedSessions(most, self._end_one_too_many, shared_refusals)
+        self.refused = RefusedSessions(most, self._end_one_too_many, shared_refusals, clock=clock)
 
     def all(self) -> list[Session]:
         """Sessions known now."""
@@ -119,7 +124,7 @@ class Sessions:
         opened = Open(
             incarnation="",
             session=identity,
-            at=time.time(),
+            at=self._clock.wall(),
             seed=secrets.randbits(63),
             token_digest=digest(token),
             mirrored=mirrored,
@@ -151,7 +156,8 @@ class Sessions:
 
     def _add(self, opened: Open, key: str) -> Session:
         bucket = TokenBucket(self._limits.framesPerSecond, self._limits.frameBurst)
-        session = Session(opened.session, opened, key, bucket, time.monotonic())
+        now = self._clock.monotonic()
+        session = Session(opened.session, opened, key, bucket, now, clock=self._clock)
         self._sessions[session.id] = session
         session.asked = session.begun
         return session
@@ -202,15 +208,15 @@ class Sessions:
         session = self._sessions.get(verdict.session)
         if session is None:
             return
-        began = time.monotonic()
+        began = self._clock.monotonic()
         self.frames.judged(session, verdict)
         self.refused.judged(session, verdict)
         if verdict.final and verdict.result is not None:
-            self._decide(session, verdict.result, _outcome(session, verdict))
+            self._decide(session, verdict.result, session.outcome_of(verdict))
         elif len(session.log) >= self._limits.logFrames:
             self.end(session, "log full")
         self.elsewhere.commit(session)
-        metrics.REPLY.note(time.monotonic() - began)
+        metrics.REPLY.note(self._clock.monotonic() - began)
 
     def _decide(self, session: Session, result: str, outcome: str) -> None:
         """Take the verdict, once; it is given to the client by ``release``."""
@@ -233,13 +239,13 @@ class Sessions:
         """Give the verdict; a client that is away gets it when it resumes."""
         if session.outcome:
             metrics.SESSIONS.labels(session.outcome).inc()
-            seconds = round(time.monotonic() - session.begun, 2)
+            seconds = round(self._clock.monotonic() - session.begun, 2)
             told = session.fields(outcome=session.outcome, frames=session.seq, seconds=seconds)
             log.info("session decided", extra=told)
             self.refused.ended(session)
         self.frames.end(session)
         if session.outlet is None:
-            session.left = session.left or time.monotonic()
+            session.left = session.left or self._clock.monotonic()
         if session.opened.commits:
             self.ask_commit(session)
         session.deliver()
@@ -258,7 +264,9 @@ class Sessions:
         # on. Without asking the store no more than one term above the known one may be claimed;
         # that is the term of a gateway that took the session over meanwhile, and it wins.
         opened = replace(opened, term=opened.term + 1)
-        session = self.revive(opened, history.judged, history.kept, message.profile)
+        session = self.revive(
+            opened, history.judged, history.kept, message.profile, message.elapsed
+        )
         session.settled = message.settled
         session.result = message.result
         self.elsewhere.commit(session)
@@ -270,16 +278,27 @@ class Sessions:
         judged: list[Judged],
         kept: BestShot | None,
         profile: Profile | None,
+        elapsed: float,
     ) -> Session:
-        """Make a session anew of its log; its client is yet to come back."""
+        """Make a session again of its log; its client is yet to come back.
+
+        Args:
+            opened: the event that began it.
+            judged: its log.
+            kept: the best shot so far.
+            profile: checks of the next frame; None where that is not known yet.
+            elapsed: seconds since its opening, by a clock that the gateway before has not taken
+                with it; what the log shows to have passed counts at least.
+        """
         session = self._add(opened, "")
-        session.begun -= max(0.0, time.time() - opened.at)
+        logged = judged[-1].at - opened.at if judged else 0.0
+        session.begun -= max(elapsed, logged, 0.0)
         session.known.set()
         session.log = judged
         session.kept = kept
         session.seq = judged[-1].seq if judged else 0
         session.profile = profile
-        session.left = time.monotonic()
+        session.left = self._clock.monotonic()
         return session
 
     def _settle(self, settled: Settled) -> None:
@@ -296,7 +315,7 @@ class Sessions:
         """End a session from outside: the aggregator says the last word."""
         if session.result is None and not session.closing:
             session.closing = reason
-            session.asked = time.monotonic()
+            session.asked = self._clock.monotonic()
             self.ask_close(session, reason)
 
     def _end_one_too_many(self, session: Session) -> None:
@@ -304,7 +323,7 @@ class Sessions:
 
     def sweep(self) -> None:
         """Answer what is past its deadline, end what is too old; called a few times a second."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         sessions = self.all()
         self.frames.sweep(sessions, now)
         for session in sessions:
@@ -327,12 +346,3 @@ class Sessions:
         self.frames.unsettled.forget(session)
         self.elsewhere.forget(session)
         del self._sessions[session.id]
-
-
-def _outcome(session: Session, verdict: Verdict) -> str:
-    """How a session ended; ``left`` when its client went away before any verdict."""
-    if verdict.accepted:
-        return "accepted"
-    ended_from_outside = verdict.seq == 0
-    gone = session.outlet is None or session.closing == CLIENT_LEFT
-    return "left" if ended_from_outside and gone else "refused"

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 from shared.cells import worker_count
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 from shared.errors import ResourceError
 from shared.private import private_directory
@@ -23,7 +24,7 @@ def slot_count(config: Config) -> int:
     return config.TRANSPORT.slots or worker_count(config) * config.WORKERS.credit + EXTRA_SLOTS
 
 
-def make_slab(config: Config) -> Slab:
+def make_slab(config: Config, *, clock: Clock = SYSTEM) -> Slab:
     """Make this gateway's slab in a private folder of the memory file system.
 
     Raises:
@@ -35,8 +36,8 @@ def make_slab(config: Config) -> Slab:
     left = sweep(directory)
     slots = slot_count(config)
     path, pixels = directory / f"slab-{os.getpid()}", config.LIMITS.framePixels
-    end = time.monotonic() + LETTING_GO_SECONDS
-    while left and time.monotonic() < end:
+    end = clock.monotonic() + LETTING_GO_SECONDS
+    while left and clock.monotonic() < end:
         with contextlib.suppress(ResourceError):
             return Slab.create(path, slots=slots, pixels=pixels)
         time.sleep(0.1)  # its memory is free once the workers have let go of it

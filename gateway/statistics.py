@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -23,6 +22,7 @@ from gateway.ledger import Ledger
 from gateway.sessions import Sessions
 from shared import __version__
 from shared.accounts import BOUNDS, STEPS_PER_OCTAVE, Histogram
+from shared.clock import SYSTEM, Clock
 from shared.protocol import Drop
 
 PROMETHEUS = "text/plain; version=0.0.4"
@@ -39,6 +39,7 @@ class Statistics(Collector):
         link: the aggregator.
         ledger: accounts of all processes.
         generation: names the configuration that the gateway works with.
+        clock: dates a reading.
     """
 
     def __init__(
@@ -48,13 +49,16 @@ class Statistics(Collector):
         link: JudgementLink,
         ledger: Ledger,
         generation: Callable[[], str],
+        *,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._sessions = sessions
         self._dispatcher = dispatcher
         self._link = link
         self._ledger = ledger
         self._generation = generation
-        self._began = time.monotonic()
+        self._clock = clock
+        self._began = clock.monotonic()
 
     def json(self) -> bytes:
         """Write the statistics; counters are totals since the gateway's start.
@@ -72,8 +76,8 @@ class Statistics(Collector):
         outcomes = metrics.totals(metrics.SESSIONS, "outcome")
         by_reason = metrics.totals(metrics.FRAMES, "reason")
         return {
-            "at": round(time.time(), 3),
-            "uptimeSeconds": round(time.monotonic() - self._began, 1),
+            "at": round(self._clock.wall(), 3),
+            "uptimeSeconds": round(self._clock.monotonic() - self._began, 1),
             "version": __version__,
             "configuration": self._generation(),
             "sessions": {
@@ -89,7 +93,7 @@ class Statistics(Collector):
                 "dropped": {drop.value: by_reason[drop.value] for drop in Drop},
             },
             "failedChecks": {str(code): count for code, count in self._ledger.codes().items()},
-            "latencyMs": _latency(metrics.ANSWERS.histogram(time.monotonic())),
+            "latencyMs": _latency(metrics.ANSWERS.histogram(self._clock.monotonic())),
             "workers": [
                 {
                     "name": tally.name,
@@ -161,7 +165,7 @@ class Statistics(Collector):
 
     def _ages(self) -> Metric:
         """Age of the oldest frame that waits for a worker, and of the oldest that has one."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         ages = GaugeMetricFamily(
             "lunapass_queue_age_seconds", "Age of the oldest frame", labels=["queue"]
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from shared.clock import SYSTEM, Clock
 
 TRIES_UNTIL_DOWN = 2
 """Failed tries in a row after which the store is down; each has its share of the timeout.
@@ -25,9 +25,11 @@ class StoreContact:
     Args:
         timeout: seconds without the store after which it is down.
         required: answers are never released unstored, so no break needs a grace period.
+        clock: measures the breaks.
     """
 
-    def __init__(self, timeout: float, *, required: bool) -> None:
+    def __init__(self, timeout: float, *, required: bool, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self.try_seconds = timeout / TRIES_UNTIL_DOWN
         """Time limit of one try; a failed one takes all of it, so that two in a row are an outage
         of a whole timeout."""
@@ -36,7 +38,7 @@ class StoreContact:
         of a whole timeout shows as a gap between two answers."""
         self._grace = 0.0 if required else GRACE_TIMEOUTS * timeout
         self._failures = 0
-        self._last_answer = time.monotonic()
+        self._last_answer = clock.monotonic()
         self._unbroken_since = self._last_answer  # what was before its start, a gateway cannot know
 
     @property
@@ -51,7 +53,7 @@ class StoreContact:
 
     def answered(self) -> None:
         """Record a try that succeeded."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if self._failures or now - self._last_answer > self.try_seconds:
             self._unbroken_since = now
         self._failures, self._last_answer = 0, now
@@ -65,7 +67,7 @@ class StoreContact:
 
         An answer that is overdue may be the first sign of an outage, so it is waited for.
         """
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if self._failures or now - self._last_answer > self.try_seconds:
             return self.beat_seconds
         return self._unbroken_since + self._grace - now

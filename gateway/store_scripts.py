@@ -10,6 +10,10 @@ and a small hash, the fence, that outlives both:
 ``judge``
     the cell that wrote the verdict, once there is one
 
+The state's hash says too when the session was opened, by Redis's clock: gateways on two machines
+have no other clock in common. Each write says it again, so that a step of that clock counts only
+where it comes between the owner's last write and the take-over.
+
 A write succeeds only for the owner in the current term. A gateway that was overtaken therefore
 never changes the record again, even if the session has come back to its own cell since.
 """
@@ -20,7 +24,14 @@ STORED, LOST, STALE = 0, -1, -2
 """Answers to a write: done; another gateway has the session; the stored log is not as long as the
 writer believes, which then writes the session whole."""
 
-WRITE = """
+_NOW = """
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+"""
+
+WRITE = f"""{_NOW}
 local fence = redis.call('HMGET', KEYS[3], 'term', 'owner', 'judge')
 local term, owner, judge = tonumber(fence[1] or '0'), fence[2], fence[3]
 local me, mine, decided, given = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1', ARGV[4] == '1'
@@ -38,9 +49,9 @@ if from == 0 then redis.call('DEL', KEYS[2]) end
 if redis.call('LLEN', KEYS[2]) ~= from then return -2 end
 redis.call('HSET', KEYS[3], 'term', mine, 'owner', me)
 if decided then redis.call('HSETNX', KEYS[3], 'judge', me) end
-redis.call('HSET', KEYS[1], 'state', ARGV[8])
+redis.call('HSET', KEYS[1], 'state', ARGV[8], 'opened', now_ms() - tonumber(ARGV[10]))
 if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'kept', ARGV[9]) end
-for index = 10, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
+for index = 11, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
 redis.call('PEXPIRE', KEYS[1], ARGV[6])
 redis.call('PEXPIRE', KEYS[2], ARGV[6])
 redis.call('PEXPIRE', KEYS[3], ARGV[7])
@@ -48,7 +59,7 @@ return 0
 """
 """Arguments: owner, term, whether there is a verdict, whether its client may have it, number of
 judged frames stored before, lifetimes of record and fence in milliseconds, state, best shot (empty:
-unchanged), judged frames.
+unchanged), milliseconds since the session's opening, judged frames.
 
 A stored verdict is final: nothing undecided replaces it, and the cell that wrote it may give it
 whoever owns the session now. A verdict that was given during an outage stands too: it is written
@@ -61,16 +72,18 @@ local term = redis.call('HGET', KEYS[3], 'term')
 return {term, record[1], record[2], redis.call('LRANGE', KEYS[2], 0, -1)}
 """
 
-TAKE = """
+TAKE = f"""{_NOW}
 if redis.call('HGET', KEYS[3], 'term') ~= ARGV[1] then return false end
 local term = redis.call('HINCRBY', KEYS[3], 'term', 1)
 redis.call('HSET', KEYS[3], 'owner', ARGV[2])
 redis.call('PEXPIRE', KEYS[3], ARGV[3])
-local record = redis.call('HMGET', KEYS[1], 'state', 'kept')
-return {term, record[1], record[2], redis.call('LRANGE', KEYS[2], 0, -1)}
+local record = redis.call('HMGET', KEYS[1], 'state', 'kept', 'opened')
+local elapsed = now_ms() - (tonumber(record[3]) or now_ms())
+return {{term, record[1], record[2], redis.call('LRANGE', KEYS[2], 0, -1), elapsed}}
 """
 """Arguments: the term that was read, the new owner, lifetime of the fence in milliseconds. The
-record is read in the same step, so that nothing the owner wrote before is missing from it."""
+record is read in the same step, so that nothing the owner wrote before is missing from it. The last
+part of the answer is the time since the session's opening, in milliseconds."""
 
 
 def keys(session: str) -> list[str]:

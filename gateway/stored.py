@@ -38,6 +38,7 @@ class Stored:
         seq: frames received so far.
         reconnects: resumptions so far.
         result: text of RESULT, once the verdict is given.
+        elapsed: seconds since its opening, by Redis's clock.
     """
 
     opened: Open
@@ -47,6 +48,7 @@ class Stored:
     seq: int
     reconnects: int
     result: str | None
+    elapsed: float = 0.0
 
 
 class Sealer:

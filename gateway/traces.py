@@ -8,11 +8,11 @@ sessions and frames; nothing measured on a person goes out.
 from __future__ import annotations
 
 import random
-import time
 from typing import TYPE_CHECKING
 
 from gateway.session import PendingFrame, Session
 from shared import __version__
+from shared.clock import SYSTEM, Clock
 from shared.config import TracesSection
 from shared.errors import ConfigError, MessageError
 from shared.estimation import Estimate
@@ -33,12 +33,19 @@ class Traces:
     Args:
         settings: share and destination.
         exporter: where finished spans go; by default OTLP over HTTP to the destination.
+        clock: gives the spans their times.
 
     Raises:
         ConfigError: the extra ``traces`` is not installed.
     """
 
-    def __init__(self, settings: TracesSection, exporter: SpanExporter | None = None) -> None:
+    def __init__(
+        self,
+        settings: TracesSection,
+        exporter: SpanExporter | None = None,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
         try:
             from opentelemetry.sdk.resources import Resource
             from opentelemetry.sdk.trace import TracerProvider
@@ -59,6 +66,7 @@ class Traces:
         self._provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = self._provider.get_tracer("lunapass.gateway", __version__)
         self._inside = set_span_in_context
+        self._clock = clock
         self._share = settings.share
         self._chance = random.Random()  # noqa: S311  # a sample, no secret
 
@@ -72,7 +80,7 @@ class Traces:
         """
         if self._chance.random() >= self._share:
             return
-        epoch = time.time() - time.monotonic()
+        epoch = self._clock.wall() - self._clock.monotonic()
 
         def span(name: str, start: float, end: float, parent: Span | None = None) -> Span:
             made = self._tracer.start_span(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from functools import partial
 from gateway import metrics
 from gateway.death_watch import DeathWatch
 from gateway.session import PendingFrame, Session
+from shared.clock import SYSTEM, Clock
 from shared.config import WorkersSection
 from shared.estimation import Profile
 from shared.messages import Ready
@@ -43,10 +43,10 @@ class WorkerLink:
     pid: int
     credit: int
     tally: Tally
+    last_seen: float
     watch: DeathWatch | None = None
     leases: OrderedDict[int, Lease] = field(default_factory=OrderedDict)
     reserved: int = 0
-    last_seen: float = field(default_factory=time.monotonic)
     head_since: float = 0.0
     leaving: bool = False
 
@@ -96,12 +96,20 @@ class Workers:
     Args:
         settings: how long a worker may be silent, and how long a job may take.
         died: called with a worker whose process has ended, and the reason to remove it for.
+        clock: measures silence and jobs.
 
     Attributes:
         links: workers by their address on the line.
     """
 
-    def __init__(self, settings: WorkersSection, died: Callable[[WorkerLink, str], None]) -> None:
+    def __init__(
+        self,
+        settings: WorkersSection,
+        died: Callable[[WorkerLink, str], None],
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._clock = clock
         self._settings = settings
         self._died = died
         self._tallies: dict[str, Tally] = {}
@@ -133,7 +141,8 @@ class Workers:
     def add(self, peer: bytes, ready: Ready) -> None:
         """Take a worker that is ready; it is removed once its process ends."""
         tally = self._tallies.setdefault(ready.name, Tally(ready.name))
-        worker = WorkerLink(peer, ready.name, ready.pid, ready.credit, tally)
+        now = self._clock.monotonic()
+        worker = WorkerLink(peer, ready.name, ready.pid, ready.credit, tally, last_seen=now)
         tally.pid, tally.link, tally.ended = ready.pid, worker, False
         self.links[peer] = worker
         worker.watch = DeathWatch(worker.pid, partial(self._died, worker, "dead"))
@@ -141,7 +150,7 @@ class Workers:
 
     def overdue(self) -> Iterator[tuple[WorkerLink, str]]:
         """Workers that are silent, or stuck in a job; each may be removed before the next."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         for worker in list(self.links.values()):
             if worker.leases:
                 if now - worker.head_since > self._settings.jobTimeout:

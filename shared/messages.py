@@ -39,12 +39,22 @@ Answers = Annotated[
 
 
 class Judged(NamedTuple):
-    """A judged frame in a session's log: all that a replay of its judgement needs."""
+    """A judged frame in a session's log: all that a replay of its judgement needs.
+
+    Attributes:
+        seq: number of the frame.
+        at: time of its arrival in the session: wall time of the opening, and what had passed since
+            then on a monotonic clock.
+        estimate: the packed estimate.
+        answers: what the outside answered.
+        wall: wall time of its arrival, for the token; None is ``at``.
+    """
 
     seq: int
     at: float
     estimate: bytes
     answers: Answers = ()
+    wall: float | None = None
 
 
 END = 2**62
@@ -171,6 +181,8 @@ class Open(Wire, frozen=True):
 
     ``term`` counts the gateways that have had the session, from 1: each that takes it over from
     another raises it. With ``commits`` the verdict counts only once ``Commit`` comes.
+
+    ``elapsed`` is how many seconds had passed since ``at`` when this was sent.
     """
 
     incarnation: Name
@@ -185,6 +197,7 @@ class Open(Wire, frozen=True):
     plugins: Name = ""
     term: Annotated[int, Meta(ge=1, le=2**62)] = 1
     commits: bool = False
+    elapsed: Finite = 0.0
 
 
 class Judge(Wire, frozen=True):
@@ -194,6 +207,7 @@ class Judge(Wire, frozen=True):
         received: what the client sent; left out where no plugin looks at it.
         shot: the judged pixels as JPEG, of a frame that passed every check of the worker.
         answers: those that an earlier judgement of the frame was given; none is asked again.
+        wall: as in ``Judged``.
     """
 
     incarnation: Name
@@ -205,6 +219,7 @@ class Judge(Wire, frozen=True):
     shot: BestShot | None = None
     replay: bool = False
     answers: Answers = ()
+    wall: Finite | None = None
 
 
 class Resume(Wire, frozen=True):
@@ -282,7 +297,8 @@ class Verdict(Wire, frozen=True):
 class Resumed(Wire, frozen=True):
     """What is remembered of a session; nothing of an unknown one, or for a wrong token.
 
-    ``result`` is the text of RESULT where the verdict is already given.
+    ``result`` is the text of RESULT where the verdict is already given. ``elapsed`` is how many
+    seconds had passed since the opening when this was sent.
     """
 
     session: SessionId
@@ -291,6 +307,7 @@ class Resumed(Wire, frozen=True):
     profile: Profile = Profile.PASSIVE
     settled: Natural = 0
     result: str | None = None
+    elapsed: Finite = 0.0
 
 
 class SinkHealth(Wire, frozen=True):

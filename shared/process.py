@@ -14,12 +14,12 @@ import logging
 import os
 import socket
 import sys
-import time
 from contextvars import ContextVar
 from ctypes import CDLL, get_errno
 
 from setproctitle import setproctitle
 
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 
 _ABOUT: ContextVar[dict[str, object]] = ContextVar("about")
@@ -115,9 +115,14 @@ def settle() -> None:
 
 
 class Notifier:
-    """Speaks to the watcher named by ``$NOTIFY_SOCKET``; silent where there is none."""
+    """Speaks to the watcher named by ``$NOTIFY_SOCKET``; silent where there is none.
 
-    def __init__(self) -> None:
+    Args:
+        clock: times the beats.
+    """
+
+    def __init__(self, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         address = os.environ.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -134,7 +139,7 @@ class Notifier:
 
     def reloading(self) -> None:
         """Say that the configuration is read again; ``ready`` ends it."""
-        self._say(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
+        self._say(f"RELOADING=1\nMONOTONIC_USEC={int(self._clock.monotonic() * 1e6)}")
 
     def stopping(self) -> None:
         """Say that the role ends on purpose."""
@@ -147,7 +152,7 @@ class Notifier:
 
     def beat(self) -> None:
         """Say, at most once a second, that the working loop still turns."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + 1.0
             self._say("WATCHDOG=1")

@@ -32,7 +32,8 @@ class SessionContext:
         session: id of the session.
         random: source of chance, seeded for the session; the only one a plugin may use.
         log: logger; its lines name the session and the frame that is judged.
-        now: time of the current event, in seconds of the epoch.
+        now: time of the current event: wall time of the session's opening, in seconds of the epoch,
+            and what has passed since then. A step of the wall clock does not show in it.
         client: what the client told of itself in CONNECT; hostile until judged.
         mirrored: the client sends mirrored pictures.
         replay: the event is a repetition after a restart; outside effects must not happen again.

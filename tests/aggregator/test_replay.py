@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Collection
 from typing import Any
 
+import jwt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +43,12 @@ CONFIGURATIONS = st.builds(
     st.fixed_dictionaries({}, optional={"maxAttempts": st.integers(1, 60)}),
     st.fixed_dictionaries({}, optional={"livenessRefusals": st.integers(0, 5)}),
 )
+STEPS = st.dictionaries(
+    st.integers(1, 60), st.sampled_from([20.0, -20.0, -3600.0, 86_400.0]), max_size=4
+)
+"""By how much the wall clock is set forward or back, before the frame of a number."""
+FPS = 8.0
+"""Its times are binary fractions, so the clocks of two gateways give them to the last digit."""
 ANSWERS = [b'{"quality": 0.9}', b'{"quality": 0.9}', b'{"quality": 0.1}', b'{"refused": 1}', None]
 
 
@@ -70,6 +78,7 @@ def clumsy(seed: int) -> Director:
         st.integers(1, 60), st.sampled_from([Claim.REUSED, Claim.ACCEPTED]), max_size=3
     ),
     st.booleans(),
+    STEPS,
 )
 def test_a_restart_changes_nothing(
     config: Any,
@@ -81,12 +90,14 @@ def test_a_restart_changes_nothing(
     refused: set[int],
     elsewhere: dict[int, Claim],
     passive: bool,
+    steps: dict[int, float],
 ) -> None:
     """The same answers, the same token to the last byte, the same effects under the same keys.
 
     A restart may come while a question is open. ``play`` also compares each replayed frame with
     what it was at first. The picture in the token is the one that was encoded at first, with the
-    digest of what was received then.
+    digest of what was received then. The wall clock may step, and a gateway that takes the session
+    over has another monotonic clock.
     """
 
     def run(restarts: Collection[int] = (), handovers: Collection[int] = ()) -> Any:
@@ -94,8 +105,8 @@ def test_a_restart_changes_nothing(
             config,
             clumsy(seed),
             seed=seed,
-            fps=6.0,
-            seconds=12.0,
+            fps=FPS,
+            seconds=9.0,
             passive=passive,
             outside=lambda number: random.Random(seed ^ number).choice(ANSWERS),
             restarts=restarts,
@@ -104,6 +115,7 @@ def test_a_restart_changes_nothing(
             copies=copies,
             refused=refused,
             elsewhere=elsewhere,
+            steps=steps,
         )
 
     undisturbed, disturbed = run(), run(restarts, handovers)
@@ -115,3 +127,52 @@ def test_a_restart_changes_nothing(
     keys = [event.seq for event in disturbed.events]
     assert keys == sorted(set(keys))
     assert (keys[-1] == END) is undisturbed.last.final
+
+
+def without_dates(result: str) -> dict[str, Any]:
+    """What a text of RESULT says, apart from when its token was made."""
+    body: dict[str, Any] = json.loads(result)["body"] if result else {}
+    if body.get("jwt"):
+        claims = jwt.decode(body["jwt"], options={"verify_signature": False})
+        body["jwt"] = {name: claims[name] for name in claims if name not in ("iat", "exp")}
+    return body
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    CONFIGURATIONS,
+    st.integers(0, 2**63 - 1),
+    st.sets(st.integers(1, 60), max_size=3),
+    st.sets(st.integers(1, 60), max_size=3),
+    STEPS,
+)
+def test_a_step_of_the_wall_clock_changes_nothing(
+    config: Any, seed: int, restarts: set[int], handovers: set[int], steps: dict[int, float]
+) -> None:
+    """The same answers and effects as without it; the token alone bears the time that is set."""
+
+    def run(steps: dict[int, float], *disturbances: Collection[int]) -> Any:
+        restarts, handovers = disturbances or ((), ())
+        return play(
+            config,
+            clumsy(seed),
+            seed=seed,
+            fps=FPS,
+            seconds=9.0,
+            outside=lambda number: random.Random(seed ^ number).choice(ANSWERS),
+            steps=steps,
+            restarts=restarts,
+            handovers=handovers,
+        )
+
+    steady, stepped = run({}), run(steps, restarts, handovers)
+    assert stepped.outcomes == steady.outcomes
+    assert without_dates(stepped.result) == without_dates(steady.result)
+    assert [event.at for event in stepped.events] == [event.at for event in steady.events]
+    if stepped.last.accepted:
+        token = json.loads(stepped.result)["body"]["jwt"]
+        claims = jwt.decode(token, options={"verify_signature": False})
+        number = stepped.log[-1].seq
+        moved = sum(step for before, step in steps.items() if before <= number)
+        assert claims["iat"] == int(1000.0 + number / FPS + moved)
+        assert claims["exp"] == claims["iat"] + config.LUNA_PASS.JWT.lifetime

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any
 
 import pytest
@@ -12,7 +11,9 @@ from gateway import metrics
 from gateway.admission import Admission
 from gateway.basic_auth import BasicAuth
 from gateway.visit import Visit
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
+from tests.support.clock import SettableClock
 from tests.support.visits import HOST, visit
 
 PASSWORD = {"username": "kiosk", "password": "s3cret"}
@@ -20,7 +21,11 @@ WRONG = "Basic a2lvc2s6eA=="
 
 
 def admission(
-    *, room: bool = True, auth: dict[str, str] | None = None, **settings: Any
+    *,
+    room: bool = True,
+    auth: dict[str, str] | None = None,
+    clock: Clock = SYSTEM,
+    **settings: Any,
 ) -> Admission:
     """Admission of a service at ``HOST``; settings of [LUNA_PASS], except ``limits``."""
     limits = settings.pop("limits", {})
@@ -32,7 +37,8 @@ def admission(
             "MIDDLEWARES": {"REQUEST": plugin},
         }
     )
-    return Admission(config, BasicAuth(config.MIDDLEWARES.REQUEST.BasicAuth), lambda: room)
+    passwords = BasicAuth(config.MIDDLEWARES.REQUEST.BasicAuth, clock=clock)
+    return Admission(config, passwords, lambda: room, clock=clock)
 
 
 def status(asked: Admission, visitor: Visit) -> int:
@@ -133,15 +139,14 @@ def test_the_page_of_basic_auth_may_connect() -> None:
     assert status(guarded, visit()) == 403
 
 
-def test_a_stranger_s_flood_costs_the_others_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stranger_s_flood_costs_the_others_nothing() -> None:
     """400 upgrades a second of one address for a minute: 44 kiosks are never refused."""
-    now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    guarded = admission()
+    clock = SettableClock()
+    guarded = admission(clock=clock)
     kiosks = [f"198.51.100.{number}" for number in range(1, 45)]
     stranger, refused = 0, []
     for number in range(60 * 400):
-        now = 1000 + number / 400
+        clock.advance(1 / 400)
         stranger += status(guarded, visit(peer="203.0.113.9")) == 0
         if number % 400 == 399:
             refused += [kiosk for kiosk in kiosks if status(guarded, visit(peer=kiosk))]
@@ -205,15 +210,14 @@ def lines(caplog: pytest.LogCaptureFixture) -> Lines:
 
 
 def test_a_refusal_is_logged_once_for_each_address_and_minute(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """With origin and host as the client wrote them, cleaned and cut; the next line counts."""
-    now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    guarded = admission()
-    for second in range(61):
-        now = 1000.0 + second
+    clock = SettableClock()
+    guarded = admission(clock=clock)
+    for _ in range(61):
         guarded.upgrade(visit(Origin="https://evil.example/\xe9" + "a" * 500))
+        clock.advance(1)
     guarded.upgrade(visit(peer="192.0.2.10", Host="evil.example"))
     first, second_line, other = lines(caplog)
     assert first == {
@@ -228,11 +232,10 @@ def test_a_refusal_is_logged_once_for_each_address_and_minute(
 
 
 def test_a_flood_from_many_addresses_does_not_fill_the_log(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A line for each of thousands of addresses would."""
-    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
-    guarded = admission()
+    guarded = admission(clock=SettableClock())
     for number in range(5000):
         guarded.upgrade(visit(peer=f"203.0.{number // 250}.{number % 250}", Host="evil.example"))
     assert len(lines(caplog)) == 60

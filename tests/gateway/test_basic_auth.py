@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import time
 
 import pytest
 from hypothesis import given
@@ -12,18 +11,21 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from gateway.basic_auth import BasicAuth
+from shared.clock import SYSTEM, Clock
 from shared.config_plugins import BasicAuthPlugin
+from tests.support.clock import SettableClock
 
 ORIGIN = "https://kiosk.example.org"
 ADDRESS = "192.0.2.7"
 
 
-def plugin(**args: object) -> BasicAuth:
-    return BasicAuth(BasicAuthPlugin.model_validate({"isEnabled": True, "args": args}))
+def plugin(*, clock: Clock = SYSTEM, **args: object) -> BasicAuth:
+    section = BasicAuthPlugin.model_validate({"isEnabled": True, "args": args})
+    return BasicAuth(section, clock=clock)
 
 
-def password_only(**args: object) -> BasicAuth:
-    return plugin(username="kiosk", password="pass:wörd", **args)
+def password_only(*, clock: Clock = SYSTEM, **args: object) -> BasicAuth:
+    return plugin(clock=clock, username="kiosk", password="pass:wörd", **args)
 
 
 def request(*fields: tuple[str, str]) -> Request:
@@ -153,11 +155,10 @@ def test_the_right_page_still_needs_the_password() -> None:
     assert status(plugin(origin=ORIGIN), ("Origin", ORIGIN)) == 0
 
 
-def test_guessing_is_slowed_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_guessing_is_slowed_by_address() -> None:
     """So many wrong tries at once, then 429 even for a right one; others never notice."""
-    now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    auth = password_only(wrongTries=3, wrongTriesPerMinute=6.0)
+    clock = SettableClock()
+    auth = password_only(clock=clock, wrongTries=3, wrongTriesPerMinute=6.0)
     answers = [status(auth, basic(f"kiosk:{guess}")) for guess in range(10)]
     assert answers == [401] * 3 + [429] * 7
     refused = auth.challenge(request(RIGHT), ADDRESS)
@@ -165,7 +166,7 @@ def test_guessing_is_slowed_by_address(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "11")
     assert status(auth) == 401  # who sends no password guesses nothing
     assert status(auth, RIGHT, address="192.0.2.8") == 0
-    now += 11
+    clock.advance(11)
     assert status(auth, RIGHT) == 0
     assert [status(auth, basic("kiosk:x")) for _ in range(2)] == [401, 429]
 

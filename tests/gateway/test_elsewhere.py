@@ -18,9 +18,11 @@ from shared.errors import ProtocolError
 from shared.estimation import Estimate
 from shared.messages import History, Judged, Resumed, encode
 from shared.protocol import CloseCode
+from tests.support.clock import SettableClock
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.stamp import stamped_jpeg
 from tests.support.store_cell import RESULT, Cell, Listener, cell, cells, hanging
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +138,53 @@ async def test_every_take_over_counts_as_a_resumption(redis: RedisServer, tmp_pa
             assert session.reconnects == taken
         with pytest.raises(ProtocolError, match="too often"):
             session.attach(Listener(), most=4)
+
+
+@pytest.mark.parametrize("step", [20.0, -3600.0, 86_400.0])
+async def test_a_take_over_continues_the_session_s_time(
+    redis: RedisServer, tmp_path: Path, step: float
+) -> None:
+    """Neither machine's wall clock counts: Redis tells what has passed since the last write."""
+    here = SettableClock()
+    there = SettableClock(here.wall_time + 30.0 + step, monotonic_time=7.0)
+    async with (
+        cell(redis, tmp_path, 2, clock=here) as first,
+        cell(redis, tmp_path, 3, clock=there) as second,
+    ):
+        session, listener = first.begin()
+        here.advance(30.0)
+        here.step(step)
+        first.judge(session)
+        await until(lambda: "STATUS" in listener.commands)
+        with contextlib.closing(redis.client()) as client:
+            client.hincrby(f"lunapass:session:{{{session.id}}}", "opened", -10_000)
+        taken, _ = await second.resume(session, first.token)
+        assert 40.0 <= taken.elapsed < 60.0
+        there.advance(5.0)
+        second.judge(taken)
+        assert 45.0 <= taken.log[-1].at - session.opened.at < 65.0
+
+
+@pytest.mark.parametrize("opened", [None, "nan", "-inf", "9e15", "x"])
+async def test_an_unreadable_time_in_the_store_turns_nothing_back(
+    redis: RedisServer, tmp_path: Path, opened: str | None
+) -> None:
+    """Whatever stands there, the session is as old as its log shows at least."""
+    here, there = SettableClock(), SettableClock(monotonic_time=7.0)
+    async with (
+        cell(redis, tmp_path, 2, clock=here) as first,
+        cell(redis, tmp_path, 3, clock=there) as second,
+    ):
+        session, listener = first.begin()
+        here.advance(3.0)
+        first.judge(session)
+        await until(lambda: "STATUS" in listener.commands)
+        name = f"lunapass:session:{{{session.id}}}"
+        with contextlib.closing(redis.client()) as client:
+            client.hdel(name, "opened") if opened is None else client.hset(name, "opened", opened)
+        taken, _ = await second.resume(session, first.token)
+        assert taken.elapsed >= 3.0
+        assert taken.now >= session.log[-1].at
 
 
 async def test_two_who_resume_at_once_get_one_session(redis: RedisServer, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import socket
 import struct
-import time
 
 import pytest
 import uvloop
@@ -17,6 +16,7 @@ from websockets.http11 import Request, Response
 
 from gateway.forwarded import Origination, UnreadableLog, networks, originate
 from gateway.visit import visit_of
+from tests.support.clock import SettableClock
 from tests.support.visits import headers_of
 
 PROXIES = networks(["10.0.0.0/8", "::1", "192.0.2.7"])
@@ -110,16 +110,15 @@ def test_a_name_is_fit_for_a_log() -> None:
 
 
 async def test_unreadable_names_are_logged_once_a_minute(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """However many come; the next line says how many were not logged."""
-    now = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: now)
-    unreadable = UnreadableLog()
+    clock = SettableClock()
+    unreadable = UnreadableLog(clock=clock)
     for second in range(61):
-        now = 1000.0 + second
         unreadable.note(came("10.0.0.1", [f"kiosk-{second}.lan"]))
         unreadable.note(came("10.0.0.1", ["198.51.100.1"]))
+        clock.advance(1)
     told = [record.fields for record in caplog.records]  # type: ignore[attr-defined]
     assert told == [
         {"client": "kiosk-0.lan", "unlogged": 0},

@@ -10,7 +10,7 @@ from gateway.limits import AddressBuckets, TokenBucket
 
 def test_a_bucket_refills_up_to_its_burst() -> None:
     """Half a token is none, and a long pause gives no more than the burst."""
-    bucket = TokenBucket(2.0, 3, now=0.0)
+    bucket = TokenBucket(2.0, 3)
     assert [bucket.admit(0.0) for _ in range(4)] == [True] * 3 + [False]
     assert not bucket.admit(0.4)
     assert bucket.admit(0.5)

@@ -26,7 +26,7 @@ def session(number: int = 0) -> Session:
 def test_a_line_has_the_reason() -> None:
     """One reason, its code, session and number of the frame."""
     with logged("gateway.refusals", logging.INFO) as lines:
-        RefusalLog().add(session(), 7, EMPTY)
+        RefusalLog().add(session(), 7, EMPTY, now=LATER)
     (line,) = lines
     assert line["message"] == "frame refused: the frame is empty"
     expected = ("0" * 32, 7, "frame.empty", 0)
@@ -70,5 +70,5 @@ def test_every_refusal_is_counted() -> None:
     before = counter._value.get()
     told = RefusalLog()
     for seq in range(100):
-        told.add(session(), seq, EMPTY)
+        told.add(session(), seq, EMPTY, now=LATER)
     assert counter._value.get() == before + 100

@@ -21,25 +21,14 @@ from shared.errors import ProtocolError
 from shared.estimation import Profile
 from shared.messages import Open, Verdict
 from shared.protocol import CloseCode
+from tests.support.clock import SettableClock
 
 ADDRESS = "192.0.2.1"
 
 
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(refused_sessions, "time", made)
-    return made
+def clock() -> SettableClock:
+    return SettableClock()
 
 
 def session(number: int, address: str = ADDRESS, outcome: str = "") -> Session:
@@ -57,9 +46,9 @@ def verdict(*, low_liveness: bool = False, profile: Profile = Profile.PASSIVE) -
 class Addresses:
     """The bound of one gateway, and the sessions that it has ended."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, clock: SettableClock | None = None) -> None:
         self.ended: list[Session] = []
-        self.refused = RefusedSessions(limit, self.ended.append)
+        self.refused = RefusedSessions(limit, self.ended.append, clock=clock or SettableClock())
 
     async def pause(self, address: str = ADDRESS) -> int:
         """Seconds for which an address has to pause; 0 when it may begin a session."""
@@ -74,23 +63,23 @@ class Addresses:
             self.refused.ended(session(number, address, "refused"))
 
 
-async def test_at_the_bound_an_address_pauses(clock: Clock) -> None:
+async def test_at_the_bound_an_address_pauses(clock: SettableClock) -> None:
     """Not before, not another address, and not after the pause."""
-    addresses = Addresses(3)
+    addresses = Addresses(3, clock)
     addresses.refuse(1, 2)
     assert await addresses.pause() == 0
     addresses.refuse(3)
     assert await addresses.pause() == FIRST_PAUSE_SECONDS
     assert await addresses.pause("192.0.2.2") == 0
-    clock.now += 20
+    clock.advance(20)
     assert await addresses.pause() == FIRST_PAUSE_SECONDS - 20
-    clock.now += FIRST_PAUSE_SECONDS - 20
+    clock.advance(FIRST_PAUSE_SECONDS - 20)
     assert await addresses.pause() == 0
 
 
-async def test_a_client_is_told_when_to_come_again(clock: Clock) -> None:
+async def test_a_client_is_told_when_to_come_again(clock: SettableClock) -> None:
     """By a code of its own, in words and as a number."""
-    addresses = Addresses(1)
+    addresses = Addresses(1, clock)
     addresses.refuse(1)
     with pytest.raises(ProtocolError, match="come again in 60 s") as caught:
         await addresses.refused.admit(ADDRESS)
@@ -99,9 +88,9 @@ async def test_a_client_is_told_when_to_come_again(clock: Clock) -> None:
     assert caught.value.retry_after == FIRST_PAUSE_SECONDS
 
 
-async def test_each_pause_is_twice_as_long(clock: Clock) -> None:
+async def test_each_pause_is_twice_as_long(clock: SettableClock) -> None:
     """Up to the hour for which a refused session counts."""
-    addresses = Addresses(3)
+    addresses = Addresses(3, clock)
     addresses.refuse(1, 2)
     pauses = []
     for number in range(3, 12):
@@ -110,18 +99,18 @@ async def test_each_pause_is_twice_as_long(clock: Clock) -> None:
     assert pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
 
 
-async def test_a_refused_session_counts_for_an_hour(clock: Clock) -> None:
+async def test_a_refused_session_counts_for_an_hour(clock: SettableClock) -> None:
     """Few refusals, spread over time, never add up."""
-    addresses = Addresses(3)
+    addresses = Addresses(3, clock)
     for number in range(50):
         addresses.refuse(number)
-        clock.now += WINDOW_SECONDS / 2.5
+        clock.advance(WINDOW_SECONDS / 2.5)
         assert await addresses.pause() == 0
 
 
-async def test_an_accepted_session_erases_nothing(clock: Clock) -> None:
+async def test_an_accepted_session_erases_nothing(clock: SettableClock) -> None:
     """But it is no refused one itself, whatever its first frames were."""
-    addresses = Addresses(2)
+    addresses = Addresses(2, clock)
     addresses.refuse(1)
     lucky = session(2)
     addresses.refused.judged(lucky, verdict(low_liveness=True))
@@ -141,10 +130,10 @@ LEAVING = {
 
 
 @pytest.mark.parametrize("how", LEAVING)
-async def test_leaving_is_no_free_try(clock: Clock, how: str) -> None:
+async def test_leaving_is_no_free_try(clock: SettableClock, how: str) -> None:
     """Who leaves after it could have become known how the session ends has used a try."""
     verdicts, counts = LEAVING[how]
-    addresses = Addresses(1)
+    addresses = Addresses(1, clock)
     left = session(1, outcome="left")
     for each in verdicts:
         addresses.refused.judged(left, each)
@@ -152,9 +141,9 @@ async def test_leaving_is_no_free_try(clock: Clock, how: str) -> None:
     assert (await addresses.pause() > 0) == counts
 
 
-async def test_a_session_counts_once(clock: Clock) -> None:
+async def test_a_session_counts_once(clock: SettableClock) -> None:
     """However many of its frames are refused, and at its end."""
-    addresses = Addresses(2)
+    addresses = Addresses(2, clock)
     one = session(1, outcome="refused")
     for _ in range(5):
         addresses.refused.judged(one, verdict(low_liveness=True))
@@ -162,9 +151,9 @@ async def test_a_session_counts_once(clock: Clock) -> None:
     assert await addresses.pause() == 0
 
 
-async def test_many_sessions_at_once_get_no_more_tries(clock: Clock) -> None:
+async def test_many_sessions_at_once_get_no_more_tries(clock: SettableClock) -> None:
     """All began before any was refused; those beyond the bound end at their first refusal."""
-    addresses = Addresses(3)
+    addresses = Addresses(3, clock)
     crowd = [session(number) for number in range(8)]
     for one in crowd:
         one.refused_before = await addresses.refused.admit(ADDRESS)
@@ -173,11 +162,11 @@ async def test_many_sessions_at_once_get_no_more_tries(clock: Clock) -> None:
     assert addresses.ended == crowd[3:]
 
 
-async def test_after_a_pause_one_session_goes_on(clock: Clock) -> None:
+async def test_after_a_pause_one_session_goes_on(clock: SettableClock) -> None:
     """It began beyond the bound, and is not ended for that; a second one beside it is."""
-    addresses = Addresses(2)
+    addresses = Addresses(2, clock)
     addresses.refuse(1, 2)
-    clock.now += FIRST_PAUSE_SECONDS
+    clock.advance(FIRST_PAUSE_SECONDS)
     pair = [session(3), session(4)]
     for one in pair:
         one.refused_before = await addresses.refused.admit(ADDRESS)
@@ -186,32 +175,32 @@ async def test_after_a_pause_one_session_goes_on(clock: Clock) -> None:
     assert addresses.ended == pair[1:]
 
 
-async def test_ipv6_counts_by_network(clock: Clock) -> None:
+async def test_ipv6_counts_by_network(clock: SettableClock) -> None:
     """A client has a /64 of its own to choose addresses from."""
-    addresses = Addresses(1)
+    addresses = Addresses(1, clock)
     addresses.refuse(1, address="2001:db8:1:2::/64")  # as a session names its address
     assert await addresses.pause("2001:db8:1:2:aaaa::1") > 0
     assert await addresses.pause("2001:db8:1:3::1") == 0
 
 
-async def test_zero_is_no_bound(clock: Clock) -> None:
+async def test_zero_is_no_bound(clock: SettableClock) -> None:
     """Nothing is counted."""
-    addresses = Addresses(0)
+    addresses = Addresses(0, clock)
     addresses.refuse(*range(100))
     assert await addresses.pause() == 0
 
 
-async def test_a_session_whose_client_is_not_back_counts_for_nobody(clock: Clock) -> None:
+async def test_a_session_whose_client_is_not_back_counts_for_nobody(clock: SettableClock) -> None:
     """A gateway that has just begun does not know its address."""
-    addresses = Addresses(1)
+    addresses = Addresses(1, clock)
     addresses.refuse(1, address="")
     assert await addresses.pause("") == 0
 
 
-def test_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_bounded(clock: SettableClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """For one address, and for all; the address that was refused longest ago is forgotten."""
     monkeypatch.setattr(refused_sessions, "MAX_REMEMBERED", 30)
-    local = LocalRefusals(5)
+    local = LocalRefusals(5, clock=clock)
     for number in range(100):
         local.charge("a", f"{number}")
     assert len(local) == local.tally("a").number == max_entries(5)
@@ -223,12 +212,12 @@ def test_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Non
     assert local.tally("b39").number == 1
 
 
-def test_what_is_expired_takes_no_memory(clock: Clock) -> None:
+def test_what_is_expired_takes_no_memory(clock: SettableClock) -> None:
     """Once its address is looked at again."""
-    local = LocalRefusals(5)
+    local = LocalRefusals(5, clock=clock)
     for number in range(4):
         local.charge("a", f"{number}")
-    clock.now += WINDOW_SECONDS + 1
+    clock.advance(WINDOW_SECONDS + 1)
     assert local.tally("a") == Tally()
     assert len(local) == 0
     local.charge("a", "0")
@@ -259,7 +248,7 @@ class SlowStore:
         self.done.append("close")
 
 
-async def test_what_other_gateways_count_counts_here(clock: Clock) -> None:
+async def test_what_other_gateways_count_counts_here(clock: SettableClock) -> None:
     """For new sessions, and for those under way; nothing is lost when the gateway ends."""
     store, ended = SlowStore(3), []
     refused = RefusedSessions(3, ended.append, store)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway import metrics
-from gateway.session import Session
-from gateway.sessions import CLIENT_LEFT, Sessions
+from gateway.session import CLIENT_LEFT, Session
+from gateway.sessions import Sessions
 from shared.config import Config
 from shared.errors import ProtocolError
 from shared.estimation import Profile

@@ -4,40 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from gateway import store_contact
 from gateway.store_contact import GRACE_TIMEOUTS, StoreContact
+from tests.support.clock import SettableClock
 
 TIMEOUT = 1.0
 
 
-class Clock:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    made = Clock()
-    monkeypatch.setattr(store_contact, "time", made)
-    return made
+def clock() -> SettableClock:
+    return SettableClock()
 
 
-def contact_for(clock: Clock, seconds: float, *, required: bool = False) -> StoreContact:
+def contact_for(clock: SettableClock, seconds: float, *, required: bool = False) -> StoreContact:
     """A contact whose tries have succeeded for so long."""
-    contact = StoreContact(TIMEOUT, required=required)
-    end = clock.now + seconds
-    while clock.now < end:
+    contact = StoreContact(TIMEOUT, required=required, clock=clock)
+    end = clock.monotonic_time + seconds
+    while clock.monotonic_time < end:
         contact.answered()
-        clock.now += contact.beat_seconds
+        clock.advance(contact.beat_seconds)
     return contact
 
 
-def test_two_failed_tries_in_a_row_mean_down(clock: Clock) -> None:
+def test_two_failed_tries_in_a_row_mean_down(clock: SettableClock) -> None:
     """Together they take the whole timeout; an answer between them means that it is not down."""
     contact = contact_for(clock, 10)
     contact.failed()
@@ -54,39 +42,39 @@ def test_two_failed_tries_in_a_row_mean_down(clock: Clock) -> None:
     assert not contact.down
 
 
-def test_a_new_gateway_takes_nothing_at_first(clock: Clock) -> None:
+def test_a_new_gateway_takes_nothing_at_first(clock: SettableClock) -> None:
     """It cannot know whether the store was away until a moment ago."""
-    contact = StoreContact(TIMEOUT, required=False)
+    contact = StoreContact(TIMEOUT, required=False, clock=clock)
     assert contact.grace_left() == GRACE_TIMEOUTS * TIMEOUT
     assert contact_for(clock, GRACE_TIMEOUTS * TIMEOUT).grace_left() <= 0
 
 
 @pytest.mark.parametrize("failed", [True, False], ids=["a try failed", "an answer came late"])
-def test_a_break_begins_a_grace_period(clock: Clock, failed: bool) -> None:
+def test_a_break_begins_a_grace_period(clock: SettableClock, failed: bool) -> None:
     """However it shows: as a failed try, or as a gap between two answers."""
     contact = contact_for(clock, 10)
     assert contact.grace_left() <= 0
     if failed:
         contact.failed()
     else:
-        clock.now += 1.1 * contact.try_seconds
+        clock.advance(1.1 * contact.try_seconds)
     contact.answered()
     assert contact.grace_left() == GRACE_TIMEOUTS * TIMEOUT
 
 
-def test_no_outage_of_a_timeout_stays_unseen(clock: Clock) -> None:
+def test_no_outage_of_a_timeout_stays_unseen(clock: SettableClock) -> None:
     """Wherever between two tries it begins, it is seen before a session may be taken."""
     for step in range(20):
         contact = contact_for(clock, 10)
-        clock.now += TIMEOUT * step / 19 * 0.25  # at most a beat after the last answer
-        clock.now += TIMEOUT  # the outage; the try within it hangs
+        clock.advance(TIMEOUT * step / 19 * 0.25)  # at most a beat after the last answer
+        clock.advance(TIMEOUT)  # the outage; the try within it hangs
         assert contact.grace_left() > 0
         contact.answered()
         assert contact.grace_left() > 0
 
 
-def test_where_the_store_is_required_no_break_matters(clock: Clock) -> None:
+def test_where_the_store_is_required_no_break_matters(clock: SettableClock) -> None:
     """Nothing was released without it."""
-    contact = StoreContact(TIMEOUT, required=True)
+    contact = StoreContact(TIMEOUT, required=True, clock=clock)
     contact.answered()
     assert contact.grace_left() <= 0

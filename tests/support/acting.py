@@ -15,6 +15,8 @@ from aggregator.plugins.registry import Registry
 from aggregator.policy import UNKNOWN, Basis
 from aggregator.session import Outcome, Session
 from aggregator.verdict import VerdictWriter
+from gateway.session import Session as GatewaySession
+from gateway.sessions import Sessions as GatewaySessions
 from loadtest.look import Look
 from loadtest.script import Actor
 from shared.best_shot import BestShot
@@ -32,6 +34,7 @@ from shared.messages import (
     encode,
 )
 from shared.signing import Signer
+from tests.support.clock import SettableClock
 from tests.support.judge import SESSION, live, shot
 
 STRAIGHT_DEG = 20.0
@@ -82,6 +85,48 @@ def obeying(seed: int = 0) -> Director:
         return actor.look(now)
 
     return direct
+
+
+class Stamps:
+    """The gateways of a session, as far as they tell its time.
+
+    Args:
+        config: the configuration.
+        opened: the event that begins it.
+        steps: seconds by which the wall clock is set forward or back before the frame of a number.
+
+    Attributes:
+        clock: that of the gateway which has the session now.
+    """
+
+    def __init__(self, config: Config, opened: Open, steps: Mapping[int, float]) -> None:
+        self._config = config
+        self._opened = opened
+        self._steps = steps
+        self.clock = SettableClock(opened.at, monotonic_time=0.0)
+        self._session = self._revived([], 0.0)
+
+    def _revived(self, log: list[Judged], elapsed: float) -> GatewaySession:
+        sessions = GatewaySessions(self._config, clock=self.clock)
+        return sessions.revive(self._opened, log, None, None, elapsed)
+
+    def advance_to(self, now: float, number: int) -> None:
+        """Let time pass up to so many seconds after the opening; then the wall clock may step."""
+        self.clock.advance(now - self._session.elapsed)
+        self.clock.monotonic_time = self._session.begun + now  # to the last digit
+        self.clock.step(self._steps.get(number, 0.0))
+
+    def hand_over(self, log: list[Judged], base: float) -> None:
+        """Let another gateway, whose monotonic clock reads ``base`` now, continue with the log."""
+        elapsed = self._session.elapsed
+        self.clock = SettableClock(self.clock.wall_time, base)
+        self._session = self._revived(log, elapsed)
+
+    def stamp(self, number: int, estimate: Estimate) -> Judged:
+        """Stamp the frame that arrives now."""
+        now = self.clock.monotonic()
+        at, wall = self._session.time_of(now), self._session.wall_of(now)
+        return Judged(number, at, encode(estimate), wall=wall)
 
 
 Outside = Callable[[int], bytes | None]
@@ -138,6 +183,7 @@ def play(
     copies: Collection[int] = (),
     refused: Collection[int] = (),
     elsewhere: Mapping[int, Claim] | None = None,
+    steps: Mapping[int, float] | None = None,
 ) -> Played:
     """Play a session at the level of the fold until it ends or time is over.
 
@@ -156,17 +202,19 @@ def play(
         copies: numbers of frames that have the pixels of the one before.
         refused: numbers of frames that are refused for low liveness, where that is measured.
         elsewhere: numbers of frames that another session has sent before.
+        steps: by which the wall clock steps before the frame of a number.
     """
     opened = Open("", SESSION, 1000.0, seed, bytes(32))
     registry = Registry(config)
     writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
 
     memory = _memory(config, elsewhere or {})
+    stamps = Stamps(config, opened, steps or {})
 
     def begin() -> Entry:
         plugins = registry.plugins()
         session = Session(opened, plugins, config.LIVENESS, registry.policy, config.LIMITS, memory)
-        return Entry(session, b"")
+        return Entry(session, b"", begun=0.0, touched=0.0)
 
     entry = begin()
     played = Played(entry.session)
@@ -187,9 +235,11 @@ def play(
             estimate = replace(estimate, errors=(Code.LOW_LIVENESS,), liveness=low)
         rules, models = basis(number)
         estimate = replace(estimate, rules=rules, models=models)
-        judge = Judged(number, 1000.0 + now, encode(estimate))
+        stamps.advance_to(now, number)
         if number in handovers:
             _hand_over(played)
+            stamps.hand_over(played.log, base=1000.0 * number)
+        judge = stamps.stamp(number, estimate)
         best = _shot(number, estimate)
         step = _fold(entry, judge, estimate, best, replay=False)
         if number in restarts:  # whether or not a question is open
@@ -237,6 +287,7 @@ def _fold(
         replay=replay,
         shot=best,
         answers=judged.answers,
+        wall=judged.wall,
     )
 
 
@@ -272,7 +323,7 @@ def _note(
     if outcome.keep:
         played.kept = best
     message = Judge("", SESSION, judged.seq, judged.at, judged.estimate, b"sent", best)
-    pending = Pending(b"", message, estimate)
+    pending = Pending(b"", message, estimate, began=0.0)
     played.events.append(entry.frame_event(pending, outcome))
     if outcome.final:
         played.result = entry.result = writer.result(entry.session, outcome)

@@ -15,6 +15,7 @@ from typing import Any
 from gateway.elsewhere import ThroughStore
 from gateway.session import Session
 from gateway.sessions import Sessions
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 from shared.estimation import Estimate, Profile
 from shared.messages import Opened, Resumed, Verdict, encode
@@ -53,8 +54,8 @@ class Cell:
         token: resume token of the last session that it began.
     """
 
-    def __init__(self, config: Config) -> None:
-        self.sessions = Sessions(config)
+    def __init__(self, config: Config, clock: Clock = SYSTEM) -> None:
+        self.sessions = Sessions(config, clock=clock)
         self.asked: list[str] = []
         self.sessions.ask_open = lambda session: self.asked.append("open")
         self.sessions.ask_close = lambda session, reason: self.asked.append("close")
@@ -65,7 +66,7 @@ class Cell:
         self.sessions.frames.submit = lambda session: None
         self.sessions.recall.ask = self._forgotten
         if config.SESSION_STORE.connectionString:
-            self.sessions.elsewhere = ThroughStore(config, self.sessions, bytes(32))
+            self.sessions.elsewhere = ThroughStore(config, self.sessions, bytes(32), clock=clock)
         self.token = ""
 
     def _forgotten(self, identity: str, token_digest: bytes) -> None:
@@ -121,7 +122,13 @@ def attached(session: Session) -> Listener:
 
 @contextlib.asynccontextmanager
 async def cell(
-    redis: RedisServer, directory: Path, number: int, *, required: bool = True, **limits: float
+    redis: RedisServer,
+    directory: Path,
+    number: int,
+    *,
+    required: bool = True,
+    clock: Clock = SYSTEM,
+    **limits: float,
 ) -> AsyncIterator[Cell]:
     """The gateway of a cell; what its directory holds outlives it."""
     settings: dict[str, Any] = {
@@ -133,7 +140,7 @@ async def cell(
         "TRANSPORT": {"runtimeDirectory": str(directory / str(number)), "firstCell": number},
         "LIMITS": limits,
     }
-    made = Cell(Config.model_validate(settings))
+    made = Cell(Config.model_validate(settings), clock)
     try:
         yield made
     finally:

@@ -1,0 +1,30 @@
+"""A clock that a test sets, so that no test waits and none depends on the hour."""
+
+from __future__ import annotations
+
+from shared.clock import Clock
+
+
+class SettableClock(Clock):
+    """Two clocks that stand still until the test moves them.
+
+    Args:
+        wall_time: seconds of the epoch at the beginning.
+        monotonic_time: seconds of the monotonic clock at the beginning.
+    """
+
+    def __init__(
+        self, wall_time: float = 1_800_000_000.0, monotonic_time: float = 50_000.0
+    ) -> None:
+        super().__init__(lambda: self.wall_time, lambda: self.monotonic_time)
+        self.wall_time = wall_time
+        self.monotonic_time = monotonic_time
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass on both clocks."""
+        self.wall_time += seconds
+        self.monotonic_time += seconds
+
+    def step(self, seconds: float) -> None:
+        """Set the wall clock forward or back; no time passes."""
+        self.wall_time += seconds
