@@ -7,13 +7,13 @@ log, and a replay claims nothing again.
 
 from __future__ import annotations
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Protocol
 
 from aggregator.plugins.base import Question
+from shared.clock import SYSTEM, Clock
 from shared.config import LimitsSection
 
 LOCAL_SECONDS = 1.0
@@ -60,12 +60,13 @@ class LocalFrames:
 
     Args:
         limits: the bounds.
-        clock: seconds that never run backwards.
+        clock: measures how long a frame is remembered.
     """
 
-    def __init__(self, limits: LimitsSection, clock: Callable[[], float] = time.monotonic) -> None:
-        self._claimed = _Owners(limits.reuseSeconds, limits.reuseFrames, clock)
-        self._accepted = _Owners(limits.reuseSeconds, limits.reuseFrames, clock)
+    def __init__(self, limits: LimitsSection, *, clock: Clock = SYSTEM) -> None:
+        bounds = limits.reuseSeconds, limits.reuseFrames
+        self._claimed = _Owners(*bounds, clock.monotonic)
+        self._accepted = _Owners(*bounds, clock.monotonic)
 
     def claim(self, pixels: bytes, session: str) -> Question:
         """Ask, and get the answer at once."""
@@ -108,22 +109,22 @@ class LocalFrames:
 class _Owners:
     """Sessions by the digests of their frames; the oldest go first."""
 
-    def __init__(self, seconds: float, most: int, clock: Callable[[], float]) -> None:
+    def __init__(self, seconds: float, most: int, monotonic: Callable[[], float]) -> None:
         self._seconds = seconds
         self._most = most
-        self._clock = clock
+        self._monotonic = monotonic
         self._entries: OrderedDict[bytes, tuple[float, str]] = OrderedDict()
 
     def owner(self, pixels: bytes) -> str | None:
         """Session that has a frame."""
         entry = self._entries.get(pixels)
-        if entry is None or self._clock() - entry[0] >= self._seconds:
+        if entry is None or self._monotonic() - entry[0] >= self._seconds:
             return None
         return entry[1]
 
     def add(self, pixels: bytes, session: str) -> None:
         """Give a frame to a session."""
-        now = self._clock()
+        now = self._monotonic()
         self._entries[pixels] = (now, session)
         self._entries.move_to_end(pixels)
         while self._entries:

@@ -10,14 +10,13 @@ import asyncio
 import json
 import logging
 import math
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import httpx
 
+from shared.clock import SYSTEM, Clock
 from shared.config_plugins import Luna3Args
 
 log = logging.getLogger(__name__)
@@ -42,12 +41,12 @@ class Breaker:
     """Stops asking after outages in a row, and tries with a single question after a pause.
 
     Attributes:
-        now: seconds of a monotonic clock.
+        clock: times the pause.
         failures: outages in a row.
         closed_from: time from which the next question may go out.
     """
 
-    now: Callable[[], float] = time.monotonic
+    clock: Clock = SYSTEM
     failures: int = 0
     closed_from: float = 0.0
 
@@ -59,15 +58,15 @@ class Breaker:
         """
         if self.failures < FAILURES_TO_OPEN:
             return
-        if self.now() < self.closed_from:
+        if self.clock.monotonic() < self.closed_from:
             raise Outage("nothing is asked for now", again=False)
-        self.closed_from = self.now() + OPEN_SECONDS
+        self.closed_from = self.clock.monotonic() + OPEN_SECONDS
 
     def note(self, *, success: bool) -> None:
         """Learn how a question ended."""
         self.failures = 0 if success else self.failures + 1
         if self.failures == FAILURES_TO_OPEN:
-            self.closed_from = self.now() + OPEN_SECONDS
+            self.closed_from = self.clock.monotonic() + OPEN_SECONDS
             log.error("LUNA PLATFORM is not asked for %g s", OPEN_SECONDS)
 
 

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import signal
-import time
 import uuid
 from collections import deque
 
@@ -21,6 +20,7 @@ from aggregator.shared_frames import frame_memory
 from shared.accounts import Accounts
 from shared.cells import role_name
 from shared.checks import Rules
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 from shared.config_handover import PartSource, log_part
 from shared.errors import MessageError, StartupError
@@ -59,28 +59,41 @@ class Aggregator:
         config: the configuration.
         source: where it comes from, for a reload; None never reloads.
         parent: process id of the supervisor; the aggregator ends when that is gone.
+        clock: gives the time to all parts.
     """
 
     def __init__(
-        self, config: Config, source: PartSource | None = None, *, parent: int | None = None
+        self,
+        config: Config,
+        source: PartSource | None = None,
+        *,
+        parent: int | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._clock = clock
         self._config = config
         self._source = source
         self._parent = parent
         self._registry = Registry(config)
         self._retired: list[Registry] = []
-        built = sinks.build(config, Rules.of(config))
-        self._effects = Effects(built, config.LIMITS.effectBytes)
+        built = sinks.build(config, Rules.of(config), clock=clock)
+        self._effects = Effects(built, config.LIMITS.effectBytes, clock=clock)
         self._gateway = b""
         self._gateways: deque[str] = deque(maxlen=GATEWAYS_KNOWN)
         self._incarnation = uuid.uuid4().hex
         self._accounts = Accounts("aggregator")
-        self._memory = frame_memory(config)
+        self._memory = frame_memory(config, clock=clock)
         self._sessions = Sessions(
-            config, self._registry, self._effects, self._accounts, self._send, self._memory
+            config,
+            self._registry,
+            self._effects,
+            self._accounts,
+            self._send,
+            self._memory,
+            clock=clock,
         )
         self._stopped = asyncio.Event()
-        self._notifier = Notifier()
+        self._notifier = Notifier(clock=clock)
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         socket.setsockopt(zmq.SNDHWM, 100_000)
@@ -173,7 +186,7 @@ class Aggregator:
         if hello.gateway not in self._gateways:
             self._gateways.append(hello.gateway)
             self._sessions.hand_over(peer)
-        if self._accounts.due(time.monotonic()):
+        if self._accounts.due(self._clock.monotonic()):
             self._send(peer, self._accounts.message())
 
     def _send(self, peer: bytes, message: Message) -> None:
@@ -186,9 +199,9 @@ class Aggregator:
         while self._effects:
             await asyncio.sleep(SETTLE_SECONDS)
             settled = self._effects.settled()
-            if not settled.marks and time.monotonic() - told < HEALTH_SECONDS:
+            if not settled.marks and self._clock.monotonic() - told < HEALTH_SECONDS:
                 continue
-            told = time.monotonic()
+            told = self._clock.monotonic()
             self._sessions.settle(settled)
             if self._gateway:
                 self._channel.send(encode(settled), self._gateway)

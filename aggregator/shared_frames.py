@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -20,6 +19,7 @@ from redis.exceptions import RedisError
 
 from aggregator.frame_memory import Claim, FrameMemory, LocalFrames
 from aggregator.plugins.base import Question
+from shared.clock import SYSTEM, Clock
 from shared.config import Config, LimitsSection, SessionStoreSection
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ KEYS = [f"lunapass:{{frames}}:{name}" for name in NAMES]
 one node of a cluster."""
 
 _REMEMBER = """
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 local function remember(owners, times, digest, session, now, seconds, most)
   redis.call('HSET', owners, digest, session)
   redis.call('ZADD', times, now, digest)
@@ -58,8 +60,9 @@ local function owner_of(owners, times, digest, now, seconds)
   return false
 end
 local digest, session = ARGV[1], ARGV[2]
-local now, seconds, most = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local seconds, most = tonumber(ARGV[3]), tonumber(ARGV[4])
 """
+"""All times are of Redis's clock: a machine whose own is wrong must not forget others' frames."""
 CLAIM = f"""{_REMEMBER}
 local accepted = owner_of(KEYS[3], KEYS[4], digest, now, seconds)
 if accepted and accepted ~= session then return 'accepted' end
@@ -83,18 +86,19 @@ class SharedFrames:
     Args:
         limits: the bounds; those on Redis hold for all machines together.
         section: where Redis is.
-        now: seconds of the epoch, since machines compare them.
+        clock: times the pause after a failed try.
     """
 
     def __init__(
         self,
         limits: LimitsSection,
         section: SessionStoreSection,
-        now: Callable[[], float] = time.time,
+        *,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._limits = limits
-        self._now = now
-        self._local = LocalFrames(limits)
+        self._clock = clock
+        self._local = LocalFrames(limits, clock=clock)
         self._seconds = 2 * section.timeout + 1.0  # for a connection and an answer
         self._redis = Redis.from_url(
             section.connectionString,
@@ -153,9 +157,9 @@ class SharedFrames:
     async def _run(self, script: AsyncScript, pixels: bytes, session: str) -> bytes | None:
         """Run a script; None while Redis does not answer."""
         limits = self._limits
-        arguments = (pixels, session, self._now(), limits.reuseSeconds, limits.reuseFrames)
+        arguments = (pixels, session, limits.reuseSeconds, limits.reuseFrames)
         async with self._turn:
-            if time.monotonic() < self._retry_at:  # also if the one before us has failed
+            if self._clock.monotonic() < self._retry_at:  # also if the one before us has failed
                 return None
             try:
                 answer = await script(keys=KEYS, args=arguments)
@@ -168,7 +172,7 @@ class SharedFrames:
     def _note(self, error: Exception | None) -> None:
         """Log when Redis goes and when it is back; leave it alone for a while when it has gone."""
         if error is not None:
-            self._retry_at = time.monotonic() + RETRY_SECONDS
+            self._retry_at = self._clock.monotonic() + RETRY_SECONDS
         if error is not None and self._reached:
             log.error("memory of frames: %s; repetitions are found on this machine only", error)
         elif error is None and not self._reached:
@@ -182,9 +186,11 @@ class SharedFrames:
             await self._redis.aclose()
 
 
-def frame_memory(config: Config) -> FrameMemory | None:
+def frame_memory(config: Config, *, clock: Clock = SYSTEM) -> FrameMemory | None:
     """Make the memory that a configuration asks for; None where it is turned off."""
     limits, section = config.LIMITS, config.SESSION_STORE
     if not limits.reuseSeconds or not limits.reuseFrames:
         return None
-    return SharedFrames(limits, section) if section.connectionString else LocalFrames(limits)
+    if section.connectionString:
+        return SharedFrames(limits, section, clock=clock)
+    return LocalFrames(limits, clock=clock)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 from aggregator.effects.events import Event
 from aggregator.effects.writer import Sink, Writer
+from shared.clock import SYSTEM, Clock
 from shared.messages import END, Settled
 
 CLOSE_SECONDS = 5.0
@@ -24,10 +24,12 @@ class Effects:
     Args:
         sinks: the plugins.
         capacity: bytes that may wait for each.
+        clock: bounds the end.
     """
 
-    def __init__(self, sinks: Sequence[Sink], capacity: int) -> None:
-        self._writers = [Writer(sink, capacity) for sink in sinks]
+    def __init__(self, sinks: Sequence[Sink], capacity: int, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self._writers = [Writer(sink, capacity, clock=clock) for sink in sinks]
         self._marks: dict[str, list[int]] = {}
         self._told: dict[str, int] = {}
 
@@ -72,8 +74,8 @@ class Effects:
 
     def close(self) -> None:
         """Write what is queued, for a short while."""
-        deadline = time.monotonic() + CLOSE_SECONDS
+        deadline = self._clock.monotonic() + CLOSE_SECONDS
         for writer in self._writers:
             writer.stop()
         for writer in self._writers:
-            writer.join(max(0.0, deadline - time.monotonic()))
+            writer.join(max(0.0, deadline - self._clock.monotonic()))

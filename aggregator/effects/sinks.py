@@ -7,10 +7,11 @@ from aggregator.plugins.callbacks import Callbacks
 from aggregator.plugins.file_logger import FileLogger
 from aggregator.plugins.registry import EFFECTS
 from shared.checks import Rules
+from shared.clock import SYSTEM, Clock
 from shared.config import Config
 
 
-def build(config: Config, rules: Rules) -> list[Sink]:
+def build(config: Config, rules: Rules, *, clock: Clock = SYSTEM) -> list[Sink]:
     """Make the side-effect plugins.
 
     Raises:
@@ -19,15 +20,15 @@ def build(config: Config, rules: Rules) -> list[Sink]:
     ws = config.MIDDLEWARES.WS
     sinks: list[Sink] = []
     if ws.FileLogger.isEnabled:
-        sinks.append(FileLogger(ws.FileLogger.args))
+        sinks.append(FileLogger(ws.FileLogger.args, clock=clock))
     if ws.VideoRedis.isEnabled:
         # Not above: RQ takes a fifth of a start, and a restarted aggregator keeps sessions waiting.
         from aggregator.plugins.video_redis import VideoRedis
 
         longest = config.LIMITS.sessionSeconds + config.LIMITS.resumeSeconds
-        sinks.append(VideoRedis(ws.VideoRedis.args, rules, longest))
+        sinks.append(VideoRedis(ws.VideoRedis.args, rules, longest, clock=clock))
     if ws.Callbacks.isEnabled:
-        sinks.append(Callbacks(ws.Callbacks.args))
+        sinks.append(Callbacks(ws.Callbacks.args, clock=clock))
     return sinks
 
 

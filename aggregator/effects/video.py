@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -16,6 +15,7 @@ from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 
 from shared import video_store
+from shared.clock import SYSTEM, Clock
 from shared.config_base import seconds
 from shared.config_plugins import VideoRedisArgs
 from shared.video_store import SessionMeta, StoredFrame
@@ -85,10 +85,14 @@ class VideoStore:
         patience: seconds after its first frame within which a session surely ends. With that frame
             its job is scheduled for then, so that it has a video even when everybody dies who could
             tell of its end.
+        clock: dates the jobs.
     """
 
-    def __init__(self, redis: Redis, args: VideoRedisArgs, patience: float) -> None:
+    def __init__(
+        self, redis: Redis, args: VideoRedisArgs, patience: float, *, clock: Clock = SYSTEM
+    ) -> None:
         self._redis = redis
+        self._clock = clock
         self._args = args
         self._patience = patience
         self._promised: set[str] = set()
@@ -132,7 +136,7 @@ class VideoStore:
             if isinstance(answer, Exception):
                 raise answer
         if operation.session not in self._promised:
-            self._enqueue(operation.session, time.time() + self._patience)
+            self._enqueue(operation.session, self._clock.wall() + self._patience)
             self._promised.add(operation.session)
 
     def _finish(self, operation: Finish) -> None:
@@ -160,7 +164,7 @@ class VideoStore:
             "unique": True,
         }
         try:
-            if due > time.time():
+            if due > self._clock.wall():
                 at = datetime.fromtimestamp(due, UTC)
                 self._queue.enqueue_at(at, video_store.JOB_FUNCTION, **options)
             else:
@@ -174,7 +178,7 @@ class VideoStore:
         job = self._queue.fetch_job(video_store.job_id(session))
         if job is None or self._redis.zscore(self._scheduled.key, job.id) is None:
             return
-        if due > time.time():
+        if due > self._clock.wall():
             self._scheduled.schedule(job, datetime.fromtimestamp(due, UTC))
             return
         with self._redis.pipeline() as pipe:

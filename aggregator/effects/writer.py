@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
 from aggregator.effects.events import Event, SessionEnded
+from shared.clock import SYSTEM, Clock
 from shared.messages import END, SinkHealth
 
 log = logging.getLogger(__name__)
@@ -58,13 +58,15 @@ class Writer:
         capacity: bytes that may wait. A frame over that loses its picture, over twice that it is
             lost altogether; a session's end is lost over four times that only. Even then it keeps
             its place in the queue, so that its session is settled in the end.
+        clock: times the calls of ``rest``.
 
     Attributes:
         done: keys of the events that are written, or given up; whoever reads them takes them away.
     """
 
-    def __init__(self, sink: Sink, capacity: int) -> None:
+    def __init__(self, sink: Sink, capacity: int, *, clock: Clock = SYSTEM) -> None:
         self._sink = sink
+        self._clock = clock
         self._capacity = capacity
         self._queue: deque[Item] = deque()
         self._bytes = 0
@@ -126,9 +128,9 @@ class Writer:
             elif self._stopping:
                 self._guard(self._sink.close)
                 return
-            if time.monotonic() - rested >= REST_SECONDS:
+            if self._clock.monotonic() - rested >= REST_SECONDS:
                 self._guard(self._sink.rest)
-                rested = time.monotonic()
+                rested = self._clock.monotonic()
 
     def _next(self) -> Item | None:
         """Take the oldest item; None after a pause, or when the thread is to end."""

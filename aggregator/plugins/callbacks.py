@@ -10,7 +10,6 @@ import logging
 import os
 import random
 import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import httpx
 from aggregator.effects.events import Event, FrameJudged, SessionEnded
 from aggregator.effects.spool import claim
 from shared import __version__
+from shared.clock import SYSTEM, Clock
 from shared.config_plugins import CallbacksArgs
 
 log = logging.getLogger(__name__)
@@ -72,6 +72,7 @@ class Callbacks:
 
     Args:
         args: arguments of the plugin.
+        clock: times the tries, and tells how old a marker is.
 
     Raises:
         StartupError: the queue's folder cannot be used.
@@ -79,7 +80,8 @@ class Callbacks:
 
     name = "Callbacks"
 
-    def __init__(self, args: CallbacksArgs) -> None:
+    def __init__(self, args: CallbacksArgs, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._args = args
         self._folder, self._lock = claim(Path(args.queuePath))
         for torn in self._folder.glob("*.new"):
@@ -124,10 +126,10 @@ class Callbacks:
 
     def rest(self) -> None:
         """Forget what was delivered long ago."""
-        if time.monotonic() - self._tidied < TIDY_SECONDS:
+        if self._clock.monotonic() - self._tidied < TIDY_SECONDS:
             return
-        self._tidied = time.monotonic()
-        oldest = time.time() - MARKER_SECONDS
+        self._tidied = self._clock.monotonic()
+        oldest = self._clock.wall() - MARKER_SECONDS
         for marker in self._folder.glob("*.done"):
             with contextlib.suppress(OSError):
                 if marker.stat().st_mtime < oldest:
@@ -164,7 +166,7 @@ class Callbacks:
         with self._guard:
             waiting = list(self._pending.items())
         session, pending = min(waiting, key=lambda item: item[1].due, default=("", None))
-        if pending is None or pending.due > time.monotonic():
+        if pending is None or pending.due > self._clock.monotonic():
             return "", None
         return session, pending
 
@@ -180,7 +182,7 @@ class Callbacks:
         self.disabled = bool(fault)
         if fault:
             pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(pending.tries, MOST_DOUBLINGS))
-            pending.due = time.monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311
+            pending.due = self._clock.monotonic() + pause * random.uniform(0.5, 1.0)  # noqa: S311
             pending.tries += 1
             log.warning("callback not taken: %s", fault, extra={"fields": {"session": session}})
         return not fault

@@ -9,12 +9,12 @@ import json
 import logging
 import os
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
 from aggregator.effects.events import Event, FrameJudged, SessionInfo
 from shared import __version__
+from shared.clock import SYSTEM, Clock
 from shared.config_plugins import FileLoggerArgs
 from shared.errors import ResourceError
 from shared.messages import END
@@ -75,6 +75,7 @@ class FileLogger:
 
     Args:
         args: arguments of the plugin.
+        clock: times the pauses, and tells how old a folder is.
 
     Raises:
         ResourceError: the folder cannot be made.
@@ -83,7 +84,8 @@ class FileLogger:
     name = "FileLogger"
     waiting = 0
 
-    def __init__(self, args: FileLoggerArgs) -> None:
+    def __init__(self, args: FileLoggerArgs, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._path = Path(args.path)
         self._args = args
         try:
@@ -102,14 +104,14 @@ class FileLogger:
 
     def write(self, event: Event) -> None:
         """Write an event's picture, then its line, so that a line stands for a whole picture."""
-        if self.disabled and time.monotonic() < self._retry_at:
+        if self.disabled and self._clock.monotonic() < self._retry_at:
             self.dropped += 1
         else:
             try:
                 self._write_or_begin_anew(event)
             except OSError as error:
                 self.dropped += 1
-                self._retry_at = time.monotonic() + RETRY_SECONDS
+                self._retry_at = self._clock.monotonic() + RETRY_SECONDS
                 self._tell(error)
             else:
                 self._tell(None)
@@ -170,9 +172,9 @@ class FileLogger:
 
     def rest(self) -> None:
         """Remove what is too old, then the oldest of what is too much."""
-        if time.monotonic() - self._pruned_at >= PRUNE_SECONDS:
-            self._pruned_at = time.monotonic()
-            self.prune(time.time())
+        if self._clock.monotonic() - self._pruned_at >= PRUNE_SECONDS:
+            self._pruned_at = self._clock.monotonic()
+            self.prune(self._clock.wall())
 
     def close(self) -> None:
         """Nothing is held open."""

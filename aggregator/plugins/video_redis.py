@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from pathlib import Path
 
 from redis.exceptions import (
@@ -24,6 +23,7 @@ from aggregator.effects.video import AddFrame, Finish, Operation, VideoStore, pa
 from aggregator.frame_status import frame_status
 from shared import __version__
 from shared.checks import Rules
+from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.config_plugins import VideoRedisArgs
 from shared.redis_connection import connect
@@ -55,8 +55,11 @@ OUTAGE_WORDS = ("MISCONF", "NOREPLICAS", "BUSY Redis")
 """Words of such faults for which the library has no kind: disk full, replicas away, busy."""
 
 
-def operation(event: Event, args: VideoRedisArgs, rules: Rules) -> Operation | None:
-    """Tell what an event means for Redis; None for one without a picture or without frames."""
+def operation(event: Event, args: VideoRedisArgs, rules: Rules, now: float) -> Operation | None:
+    """Tell what an event means for Redis; None for one without a picture or without frames.
+
+    ``now`` is the wall time, since RQ compares the times of jobs with that of its workers.
+    """
     session = event.info.session
     if isinstance(event, FrameJudged):
         if not event.picture or Code.FRAME_UNDECODABLE in event.estimate.errors:
@@ -75,7 +78,7 @@ def operation(event: Event, args: VideoRedisArgs, rules: Rules) -> Operation | N
         frames_total=event.frames,
         version=__version__,
     )
-    return Finish(session, meta, 0.0 if event.best_seq else event.at + args.sessionTimeout)
+    return Finish(session, meta, 0.0 if event.best_seq else now + args.sessionTimeout)
 
 
 class VideoRedis:
@@ -88,6 +91,7 @@ class VideoRedis:
         args: arguments of the plugin.
         rules: thresholds for the statuses.
         longest: seconds that a session lasts at most.
+        clock: times the tries and dates the jobs.
 
     Raises:
         StartupError: the spool's folder or the address cannot be used.
@@ -95,11 +99,14 @@ class VideoRedis:
 
     name = "VideoRedis"
 
-    def __init__(self, args: VideoRedisArgs, rules: Rules, longest: float) -> None:
+    def __init__(
+        self, args: VideoRedisArgs, rules: Rules, longest: float, *, clock: Clock = SYSTEM
+    ) -> None:
         self._args = args
+        self._clock = clock
         self._rules = rules
         self._redis = connect(args.connectionString, timeout=REDIS_TIMEOUT)
-        self._store = VideoStore(self._redis, args, longest + args.sessionTimeout)
+        self._store = VideoStore(self._redis, args, longest + args.sessionTimeout, clock=clock)
         self._spool = Spool(Path(args.spoolPath), args.spoolBytes)
         self._retry_at = 0.0
         self._judged_durable = False
@@ -113,7 +120,7 @@ class VideoRedis:
 
     def write(self, event: Event) -> None:
         """Carry an event's operation out, or spool it."""
-        wanted = operation(event, self._args, self._rules)
+        wanted = operation(event, self._args, self._rules, self._clock.wall())
         if wanted is None:
             self.dropped += isinstance(event, FrameJudged) and event.picture is None
         elif self._spool or not self._try(wanted):
@@ -147,7 +154,7 @@ class VideoRedis:
 
         One that Redis refuses for good is given up, so that it does not hold up all others.
         """
-        begun = time.monotonic()
+        begun = self._clock.monotonic()
         if begun < self._retry_at:
             return False
         try:
@@ -157,8 +164,8 @@ class VideoRedis:
                 log.error("%s: Redis refuses an operation: %r", self.name, error)
                 self.dropped += 1
                 return True
-            took = time.monotonic() - begun
-            self._retry_at = time.monotonic() + max(RETRY_SECONDS, RETRY_SHARE * took)
+            took = self._clock.monotonic() - begun
+            self._retry_at = self._clock.monotonic() + max(RETRY_SECONDS, RETRY_SHARE * took)
             self._tell(f"Redis takes nothing, frames go to the spool: {type(error).__name__}")
             return False
         self._tell("")

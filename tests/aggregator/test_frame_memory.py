@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,26 +9,18 @@ from hypothesis import strategies as st
 from aggregator.frame_memory import Claim, LocalFrames
 from aggregator.questions import answer_to, at_once
 from shared.config import LimitsSection
+from tests.support.clock import SettableClock
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
-
-
-class Clock:
-    """A clock that is set."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def picture(number: int) -> bytes:
     return number.to_bytes(16)
 
 
-def memory(clock: Callable[[], float] | None = None, **limits: float) -> LocalFrames:
-    return LocalFrames(LimitsSection.model_validate(limits), clock or Clock())
+def memory(clock: SettableClock | None = None, **limits: float) -> LocalFrames:
+    bounds = LimitsSection.model_validate(limits)
+    return LocalFrames(bounds, clock=clock or SettableClock())
 
 
 def test_the_first_session_has_the_frame() -> None:
@@ -57,15 +47,17 @@ def test_an_accepted_best_shot_is_known_as_such() -> None:
 
 
 def test_frames_are_forgotten_in_time() -> None:
-    """After reuseSeconds; claiming a frame again does not lengthen them."""
-    clock = Clock()
+    """After reuseSeconds, not before; claiming a frame again does not lengthen them."""
+    clock = SettableClock()
     frames = memory(clock, reuseSeconds=10)
     frames.claimed(picture(1), A)
     frames.accept(picture(2), A)
-    clock.now = 9.9
+    clock.step(86_400.0)
+    clock.advance(9.9)
     assert frames.claimed(picture(1), B) is Claim.REUSED
     assert frames.claimed(picture(2), B) is Claim.ACCEPTED
-    clock.now = 10.0
+    clock.step(-3600.0)
+    clock.advance(0.2)
     assert frames.claimed(picture(1), B) is Claim.FIRST
     assert frames.claimed(picture(2), B) is Claim.FIRST
     assert frames.claimed(picture(1), A) is Claim.REUSED

@@ -14,6 +14,7 @@ from aggregator.luna3 import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, Luna3, Out
 from shared.codes import Code
 from shared.config import Config
 from shared.config_plugins import Luna3Args
+from tests.support.clock import SettableClock
 from tests.support.judge import judging, live, plugin_config
 from tests.support.luna_platform import FACE, TOKEN, LunaPlatform, bomb, luna_platform
 
@@ -141,8 +142,8 @@ async def test_nobody_there_is_an_outage(platform: LunaPlatform) -> None:
 
 async def test_the_breaker_opens_and_closes(platform: LunaPlatform) -> None:
     """After outages in a row nothing is sent for a while; then one question tries."""
-    now = [0.0]
-    breaker = Breaker(now=lambda: now[0])
+    clock = SettableClock()
+    breaker = Breaker(clock=clock)
     luna = Luna3(Luna3Args(**args(platform, retries=0)), breaker)
     platform.plan = ["500"]
 
@@ -153,9 +154,9 @@ async def test_the_breaker_opens_and_closes(platform: LunaPlatform) -> None:
 
     assert [await fails() for _ in range(FAILURES_TO_OPEN)] == [1, 2, 3, 4, 5]
     assert [await fails() for _ in range(3)] == [5, 5, 5]
-    now[0] = OPEN_SECONDS
+    clock.advance(OPEN_SECONDS)
     assert [await fails() for _ in range(3)] == [6, 6, 6]  # one tries, and fails
-    now[0] = 2 * OPEN_SECONDS
+    clock.advance(OPEN_SECONDS)
     platform.plan = ["201"]
     assert json.loads(await luna.ask(JPEG)) == {"quality": 0.9}
     assert json.loads(await luna.ask(JPEG)) == {"quality": 0.9}

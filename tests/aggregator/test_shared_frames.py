@@ -7,14 +7,15 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
 
 import pytest
 
 from aggregator.frame_memory import Claim, LocalFrames
 from aggregator.questions import answer_to, at_once
 from aggregator.shared_frames import KEYS, SharedFrames, frame_memory
+from shared.clock import SYSTEM, Clock
 from shared.config import LimitsSection, SessionStoreSection
+from tests.support.clock import SettableClock
 from tests.support.judge import plugin_config
 from tests.support.log import logged
 from tests.support.redis_server import RedisServer, running_redis
@@ -34,13 +35,17 @@ def redis() -> Iterator[RedisServer]:
 
 @contextlib.asynccontextmanager
 async def machines(
-    redis: RedisServer, count: int = 2, *, now: Any = None, patience: float = 5.0, **limits: float
+    redis: RedisServer,
+    count: int = 2,
+    *,
+    clock: Clock = SYSTEM,
+    patience: float = 5.0,
+    **limits: float,
 ) -> AsyncIterator[list[SharedFrames]]:
     """The memories of several machines."""
     section = SessionStoreSection(connectionString=redis.url, timeout=patience)
     bounds = LimitsSection.model_validate(limits)
-    more = {} if now is None else {"now": now}
-    made = [SharedFrames(bounds, section, **more) for _ in range(count)]
+    made = [SharedFrames(bounds, section, clock=clock) for _ in range(count)]
     try:
         yield made
     finally:
@@ -97,18 +102,38 @@ async def test_memory_is_bounded_in_number(redis: RedisServer) -> None:
 
 async def test_memory_is_bounded_in_time(redis: RedisServer) -> None:
     """After reuseSeconds nothing is left of a frame, and no claim of it lengthens them."""
-    now = 1000.0
-    async with machines(redis, 1, now=lambda: now, reuseSeconds=3600) as (memory,):
-        for number in range(20):
-            await memory.claimed(picture(number), A)
-        now += 3599
-        assert await memory.claimed(picture(1), A) is Claim.FIRST
-        async with machines(redis, 1, now=lambda: now, reuseSeconds=3600) as (other,):
-            assert await other.claimed(picture(1), B) is Claim.REUSED
-            now += 2
-            assert await other.claimed(picture(1), B) is Claim.FIRST
     with redis.client() as client:
+
+        def age(seconds: float) -> None:
+            for number in range(20):
+                client.zincrby(KEYS[1], -seconds, picture(number))
+
+        async with machines(redis, reuseSeconds=3600) as (memory, other):
+            for number in range(20):
+                await memory.claimed(picture(number), A)
+            age(3000)
+            assert await memory.claimed(picture(1), A) is Claim.FIRST
+            assert await other.claimed(picture(1), B) is Claim.REUSED
+            age(601)
+            assert await other.claimed(picture(1), B) is Claim.FIRST
         assert client.hkeys(KEYS[0]) == [picture(1)]
+
+
+@pytest.mark.parametrize("step", [20.0, -3600.0, 86_400.0, -10 * 86_400.0])
+async def test_a_machine_with_a_wrong_clock_forgets_nothing(
+    redis: RedisServer, step: float
+) -> None:
+    """Redis's clock alone says how old a frame is, whatever each machine's says."""
+    wrong = SettableClock(SYSTEM.wall() + step)
+    async with (
+        machines(redis, 1, reuseSeconds=3600) as (right,),
+        machines(redis, 1, clock=wrong, reuseSeconds=3600) as (other,),
+    ):
+        await right.claimed(picture(1), A)
+        await other.claimed(picture(2), A)
+        assert await other.claimed(picture(1), B) is Claim.REUSED
+        assert await right.claimed(picture(2), B) is Claim.REUSED
+        assert await right.claimed(picture(1), B) is Claim.REUSED
 
 
 async def test_while_redis_is_away_each_machine_knows_its_own(

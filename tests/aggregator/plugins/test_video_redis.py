@@ -24,7 +24,9 @@ from aggregator.plugins import video_redis
 from aggregator.plugins.video_redis import VideoRedis
 from shared import video_store
 from shared.checks import Rules
+from shared.clock import SYSTEM, Clock
 from shared.config_plugins import VideoRedisArgs
+from tests.support.clock import SettableClock
 from tests.support.events import ESTIMATE, JPEG, ended, info, judged
 from tests.support.judge import shot
 from tests.support.redis_server import RedisServer, running_redis
@@ -45,10 +47,11 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.contextmanager
-def plugin(address: str, folder: Path, **args: Any) -> Iterator[VideoRedis]:
-    made = VideoRedis(
-        VideoRedisArgs(connectionString=address, spoolPath=str(folder), **args), Rules(), 100.0
-    )
+def plugin(
+    address: str, folder: Path, *, clock: Clock = SYSTEM, **args: Any
+) -> Iterator[VideoRedis]:
+    section = VideoRedisArgs(connectionString=address, spoolPath=str(folder), **args)
+    made = VideoRedis(section, Rules(), 100.0, clock=clock)
     yield made
     made.close()
 
@@ -125,27 +128,34 @@ def test_frames_meta_and_job_arrive(redis: RedisServer, tmp_path: Path) -> None:
 
 
 def test_without_best_shot_the_job_waits(redis: RedisServer, tmp_path: Path) -> None:
-    """The video of a session without best shot is due sessionTimeout after its end."""
-    timeout = time.time() - 2000.0 + 60  # made-up sessions end at 2000
-    with plugin(redis.url, tmp_path, sessionTimeout=timeout) as sink, redis.client() as client:
+    """Its video is due sessionTimeout after its end, by the clock that RQ's workers go by too."""
+    clock = SettableClock(wall_time=1_900_000_000.0)
+    with (
+        plugin(redis.url, tmp_path, clock=clock, sessionTimeout=60.0) as sink,
+        redis.client() as client,
+    ):
         play(sink, 1, accepted=False)
         registry = scheduled(client)
         assert queued(client) == []
         assert registry.get_job_ids() == [f"video-{info(1).session}"]
         due = registry.get_scheduled_time(f"video-{info(1).session}").timestamp()
-        assert due == pytest.approx(2000.0 + timeout, abs=1.5)
+        assert due == 1_900_000_060.0
 
 
 def test_a_session_whose_end_nobody_tells_has_a_video(redis: RedisServer, tmp_path: Path) -> None:
     """With its first frame the job is scheduled for when the session must be over."""
-    with plugin(redis.url, tmp_path, sessionTimeout=50.0) as sink, redis.client() as client:
+    clock = SettableClock(wall_time=1_900_000_000.0)
+    with (
+        plugin(redis.url, tmp_path, clock=clock, sessionTimeout=50.0) as sink,
+        redis.client() as client,
+    ):
         sink.write(judged(1, 1))
         with plugin(redis.url, tmp_path / "next") as following:
             following.write(judged(1, 2))
         registry = scheduled(client)
         assert registry.get_job_ids() == [f"video-{info(1).session}"]
         due = registry.get_scheduled_time(f"video-{info(1).session}").timestamp()
-        assert due == pytest.approx(time.time() + 150, abs=20)
+        assert due == 1_900_000_150.0
         assert queued(client) == []
 
 
