@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
 
 from inference_pool.digest import pixel_digest
 from shared.checks import FAILURE, Rules, judge
+from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.digests import short_digest
 from shared.errors import EstimationError
@@ -63,6 +63,7 @@ class Estimator:
         describe_refused: add it also to frames that failed at the liveness stage alone.
         exhaustive: for diagnosis, go on after a failed stage and fill in what can be measured;
             ``errors`` and ``stage`` still tell where the frame failed first.
+        clock: measures the stages.
 
     Attributes:
         face: the judged face of the last frame, with whatever the backend attached to it.
@@ -76,7 +77,9 @@ class Estimator:
         describe: bool = False,
         describe_refused: bool = False,
         exhaustive: bool = False,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._monotonic = clock.monotonic
         self._backend = backend
         self._rules = rules
         self._describe = describe and backend.capabilities.descriptor
@@ -139,13 +142,13 @@ class Estimator:
 
     def _run(self, stage: Stage, frame: _Frame) -> tuple[int, ...]:
         """Measure and judge one stage; answer the codes of what failed."""
-        start = perf_counter()
+        start = self._monotonic()
         try:
             self._steps[stage](frame)
         except EstimationError:
             return (FAILURE.get(stage, Code.ESTIMATION_FAILED),)
         finally:
-            _note(frame.estimate, _NAMES[stage], start)
+            self._note(frame.estimate, _NAMES[stage], start)
         return judge(stage, frame.estimate, self._rules)
 
     def _faces(self, frame: _Frame) -> None:
@@ -193,13 +196,17 @@ class Estimator:
     def _descriptor(self, frame: _Frame) -> None:
         """Add the descriptor; a frame that should have one and has none fails."""
         estimate = frame.estimate
-        start = perf_counter()
+        start = self._monotonic()
         try:
             estimate.descriptor = self._backend.descriptor(frame.image, frame.face)
         except EstimationError:
             estimate.errors = estimate.errors or (Code.ESTIMATION_FAILED,)
         finally:
-            _note(estimate, "descriptor", start)
+            self._note(estimate, "descriptor", start)
+
+    def _note(self, estimate: Estimate, step: str, start: float) -> None:
+        """Note the milliseconds of a step that began at a monotonic time."""
+        estimate.timings[step] = (self._monotonic() - start) * 1000.0
 
 
 def _refused(estimate: Estimate) -> bool:
@@ -212,11 +219,6 @@ def _models_of(backend: Backend) -> str:
     capabilities, kind = backend.capabilities, type(backend)
     own = [f"{kind.__module__}:{kind.__qualname__}", capabilities.name]
     return capabilities.models or short_digest(own)
-
-
-def _note(estimate: Estimate, step: str, start: float) -> None:
-    """Note the milliseconds of a step."""
-    estimate.timings[step] = (perf_counter() - start) * 1000.0
 
 
 def _distance_from_centre(box: Box, estimate: Estimate) -> float:

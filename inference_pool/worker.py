@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 import signal
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,7 @@ from inference_pool.backends import load_backend, with_checks
 from inference_pool.estimator import Estimator
 from shared.accounts import Accounts
 from shared.checks import Rules
+from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.config import Config
 from shared.config_handover import PartSource, log_part
@@ -60,6 +60,7 @@ class Worker:
         make: makes what judges frames, for a configuration.
         capabilities: what the estimator's backend can measure.
         parent: process id of the supervisor; the worker ends when that is gone.
+        clock: measures the jobs; a job's deadline is of the same clock in the gateway.
     """
 
     def __init__(
@@ -70,7 +71,9 @@ class Worker:
         capabilities: Capabilities,
         *,
         parent: int | None = None,
+        clock: Clock = SYSTEM,
     ) -> None:
+        self._clock = clock
         self._config = source.part.config
         self._source = source
         self._name = name
@@ -82,7 +85,7 @@ class Worker:
         self._slab: Slab | None = None
         self._leaving = False
         self._reloading = False
-        self._notifier = Notifier()
+        self._notifier = Notifier(clock=clock)
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 500)
         connect(self._socket, self._config, WORKERS)
@@ -176,7 +179,7 @@ class Worker:
         self._say_ready()
 
     def _work(self, job: Job) -> None:
-        began = time.monotonic()
+        began = self._clock.monotonic()
         with about(session=job.session, seq=job.seq):
             estimate = self._estimate(job)
         estimate.rotation = job.rotation
@@ -184,17 +187,17 @@ class Worker:
         self._socket.send(encode(done))
         for step, milliseconds in estimate.timings.items():
             self._accounts.note(step, milliseconds / 1000)
-        self._accounts.note("job", time.monotonic() - began)
+        self._accounts.note("job", self._clock.monotonic() - began)
 
     def _tell(self) -> None:
         """Tell the gateway, once a second, what was done so far."""
-        if self._accounts.due(time.monotonic()):
+        if self._accounts.due(self._clock.monotonic()):
             self._socket.send(encode(self._accounts.message()))
 
     def _estimate(self, job: Job) -> Estimate:
         """Estimate the job's frame; whatever goes wrong becomes code 2, never a passed check."""
         failed = Estimate(0, 0, job.profile, Stage.FACES, (Code.ESTIMATION_FAILED,))
-        if self._slab is None or time.monotonic() > job.deadline:
+        if self._slab is None or self._clock.monotonic() > job.deadline:
             return failed
         try:
             image = self._slab.frame(job.slot, job.generation, job.seq)

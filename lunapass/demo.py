@@ -7,7 +7,6 @@ import base64
 import contextlib
 import secrets
 import socket
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from loadtest.portrait import Portrait, astronaut
 from lunapass.client import Answer, Client
 from lunapass.demo_scenes import Scenes
 from lunapass.supervisor import Supervisor
+from shared.clock import SYSTEM, Clock
 from shared.codes import hint
 from shared.config import Config
 from shared.config_loading import load
@@ -167,7 +167,7 @@ class Report:
         self.live.refresh()
 
 
-async def play(url: str, person: Person, report: Report) -> Answer:
+async def play(url: str, person: Person, report: Report, *, clock: Clock = SYSTEM) -> Answer:
     """Show the scenes to the service until it gives its verdict.
 
     Returns:
@@ -179,10 +179,10 @@ async def play(url: str, person: Person, report: Report) -> Answer:
     scenes = Scenes()
     async with Client(url) as client:
         for _ in range(MOST_FRAMES):
-            started = time.monotonic()
+            started = clock.monotonic()
             scene, look = scenes.next(started)
             frame = await asyncio.to_thread(person.render_jpeg, look)
-            sent = time.monotonic()
+            sent = clock.monotonic()
             try:
                 await client.send_frame(frame)
                 answer = await client.receive()
@@ -190,12 +190,12 @@ async def play(url: str, person: Person, report: Report) -> Answer:
                 raise ResourceError("the service ended the session without success") from error
             if answer.command is Command.RESULT:
                 return answer
-            report.add(scene, answer, (time.monotonic() - sent) * 1000)
+            report.add(scene, answer, (clock.monotonic() - sent) * 1000)
             if answer.command is Command.STATUS:
                 scenes.hear(answer.body["errors"])
                 if answer.body["isOk"]:
                     return await client.receive()  # RESULT follows the accepted frame
-            await asyncio.sleep(max(0.0, started + FRAME_SECONDS - time.monotonic()))
+            await asyncio.sleep(max(0.0, started + FRAME_SECONDS - clock.monotonic()))
     raise ResourceError(f"no verdict within {MOST_FRAMES} frames")
 
 

@@ -18,12 +18,12 @@ import os
 import signal
 import socket
 import sys
-import time
 
 from lunapass.endings import Endings
 from lunapass.roles import Child, plan
 from shared.cells import with_workers
 from shared.cgroups import ControlGroups
+from shared.clock import SYSTEM, Clock
 from shared.config_handover import PartSender
 from shared.config_loading import without_settings
 from shared.config_parts import Generation, with_files_read
@@ -46,6 +46,7 @@ class Supervisor:
     Args:
         source: the configuration, which is read again on a reload.
         workers: number of workers of all cells together.
+        clock: measures silence and pauses.
 
     Attributes:
         failed: a role without which nothing works died too often.
@@ -55,7 +56,8 @@ class Supervisor:
         ResourceError: a port is taken or not allowed.
     """
 
-    def __init__(self, source: ConfigSource, workers: int) -> None:
+    def __init__(self, source: ConfigSource, workers: int, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         config = with_workers(source.config, workers)
         self._source = source
         self._generation = Generation(with_files_read(config))
@@ -63,7 +65,7 @@ class Supervisor:
         self._drain = config.LIMITS.drainSeconds
         self._directory = runtime_directory(config)
         self._cells = plan(config, workers)
-        self._notifier = Notifier()
+        self._notifier = Notifier(clock=clock)
         self.children = [child for cell in self._cells for child in cell.children]
         self.failed = False
         self._endings = Endings(ControlGroups())
@@ -192,7 +194,7 @@ class Supervisor:
         child.notify.setblocking(False)
         child.ready.clear()
         child.reloads = False
-        child.heard = time.monotonic()
+        child.heard = self._clock.monotonic()
         asyncio.get_running_loop().add_reader(child.notify.fileno(), self._hear, child)
         if child.parts is not None:
             child.parts.close()
@@ -215,7 +217,7 @@ class Supervisor:
     def _hear(self, child: Child) -> None:
         with contextlib.suppress(BlockingIOError, AttributeError):
             words = child.notify.recv(4096).split(b"\n")  # type: ignore[union-attr]
-            child.heard = time.monotonic()
+            child.heard = self._clock.monotonic()
             if b"READY=1" in words:
                 child.ready.set()
                 if child.reloads:
@@ -238,19 +240,19 @@ class Supervisor:
         """Keep one role alive: end it when its loop stands still, start it anew when it is dead."""
         while not child.given_up:
             assert child.process is not None
-            began = time.monotonic()
+            began = self._clock.monotonic()
             try:
                 await asyncio.wait_for(child.process.wait(), CHECK_SECONDS)
             except TimeoutError:
                 # While this process stood still itself (a paused machine), nobody was silent.
-                child.heard += time.monotonic() - began - CHECK_SECONDS
+                child.heard += self._clock.monotonic() - began - CHECK_SECONDS
                 self._check_watchdog(child)
                 continue
             await self._respawn(child)
 
     def _check_watchdog(self, child: Child) -> None:
         settings = self._settings
-        silent = time.monotonic() - child.heard
+        silent = self._clock.monotonic() - child.heard
         patience = settings.watchdogSeconds if child.ready.is_set() else settings.startTimeout
         if silent > patience and child.process is not None:
             log.error("%s stands still for %.0f s and is killed", child.name, silent)
@@ -258,7 +260,7 @@ class Supervisor:
                 child.process.kill()
 
     async def _respawn(self, child: Child) -> None:
-        now = time.monotonic()
+        now = self._clock.monotonic()
         how = self._endings.describe(child.process.returncode if child.process else None)
         child.deaths.append(now)
         while child.deaths and now - child.deaths[0] > self._settings.crashWindow:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -14,6 +13,7 @@ from rq.defaults import DEFAULT_FAILURE_TTL
 from rq.job import Job
 
 from shared import video_store
+from shared.clock import SYSTEM, Clock
 from shared.config_video import VideoConfig
 from shared.video_store import JOB_FUNCTION
 from video_builder import film, output
@@ -37,10 +37,12 @@ class Builder:
     Attributes:
         config: the worker's configuration.
         tasks: the user's task file.
+        clock: times the notes of progress.
     """
 
     config: VideoConfig
     tasks: Tasks
+    clock: Clock = SYSTEM
 
     def build(
         self, redis: Redis, note: Callable[..., None], *, session: object, task: object
@@ -147,8 +149,9 @@ class VideoJob(Job):
     def _build(self, *, session: object = None, task: object = None) -> dict[str, Any]:
         if self.builder is None:
             raise RefusedError("this process runs no jobs")
+        notes = Notes(self, clock=self.builder.clock)
         try:
-            return self.builder.build(self.connection, Notes(self).take, session=session, task=task)
+            return self.builder.build(self.connection, notes.take, session=session, task=task)
         except Exception as error:
             if isinstance(error, HopelessError):
                 self.retries_left = 0
@@ -167,16 +170,22 @@ class VideoJob(Job):
 
 
 class Notes:
-    """Keeps a job's progress in its meta, at most once a second."""
+    """Keeps a job's progress in its meta, at most once a second.
 
-    def __init__(self, job: Job) -> None:
+    Args:
+        job: the job.
+        clock: times the notes.
+    """
+
+    def __init__(self, job: Job, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
         self._job = job
         self._next = 0.0
         self._stage = ""
 
     def take(self, *, stage: str, done: int, total: int) -> None:
         """Note how far the job is."""
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if stage != self._stage or now >= self._next:
             self._next, self._stage = now + PROGRESS_SECONDS, stage
             self._job.meta.update(stage=stage, done=done, total=total)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from redis import Redis
 from rq import Queue
 from rq.exceptions import DequeueTimeout
 from rq.job import Job
 from rq.timeouts import BaseDeathPenalty
+
+from shared.clock import SYSTEM, Clock
 
 LOOK_SECONDS = 0.5
 """Pause between two looks at several queues."""
@@ -23,7 +25,12 @@ class VideoQueue(Queue):
 
     RQ moves a job to a second list only when a worker has one queue; with several, a job popped by
     a worker that dies at once would be gone.
+
+    Attributes:
+        clock: measures the wait; RQ makes the queues, so it is the class's.
     """
+
+    clock: ClassVar[Clock] = SYSTEM
 
     def acquire_maintenance_lock(self) -> bool:
         """Take the lock for tidying up; RQ's would outlive a killed worker by a quarter hour."""
@@ -48,7 +55,7 @@ class VideoQueue(Queue):
         classes = job_class, serializer, death_penalty_class
         if len(queues) == 1:
             return super().dequeue_any(queues, timeout, connection, *classes)
-        deadline = time.monotonic() + (timeout or 0)
+        deadline = cls.clock.monotonic() + (timeout or 0)
         while True:
             for queue in queues:
                 found = super().dequeue_any([queue], None, connection, *classes)
@@ -56,6 +63,6 @@ class VideoQueue(Queue):
                     return found
             if timeout is None:
                 return None
-            if time.monotonic() >= deadline:
+            if cls.clock.monotonic() >= deadline:
                 raise DequeueTimeout(timeout, [queue.key for queue in queues])
             time.sleep(LOOK_SECONDS)

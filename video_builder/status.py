@@ -17,6 +17,7 @@ from rq.registry import BaseRegistry
 from rq.results import Result
 from rq.serializers import JSONSerializer
 
+from shared.clock import SYSTEM, Clock
 from video_builder.job import VideoJob
 from video_builder.queue import VideoQueue
 
@@ -72,8 +73,9 @@ class Failure:
     trace: str
 
 
-def queue_status(redis: Redis, name: str) -> QueueStatus:
+def queue_status(redis: Redis, name: str, *, clock: Clock = SYSTEM) -> QueueStatus:
     """Look at one queue."""
+    now = datetime.fromtimestamp(clock.wall(), UTC)
     queue = _queue(redis, name)
     ids = queue.started_job_registry.get_job_ids(cleanup=False)
     return QueueStatus(
@@ -84,7 +86,7 @@ def queue_status(redis: Redis, name: str) -> QueueStatus:
         running=[_running(job) for job in _fetch(redis, ids)],
         finished=queue.finished_job_registry.get_job_count(cleanup=False),
         failed=queue.failed_job_registry.get_job_count(cleanup=False),
-        perMinute=_rate(redis, queue.finished_job_registry),
+        perMinute=_rate(redis, queue.finished_job_registry, now),
     )
 
 
@@ -158,9 +160,9 @@ def session_of(job: Job) -> str:
     return job.id.removeprefix("video-")
 
 
-def _rate(redis: Redis, registry: BaseRegistry) -> float:
+def _rate(redis: Redis, registry: BaseRegistry, now: datetime) -> float:
     """Count the videos of the last minutes whose jobs are still known."""
-    since = datetime.now(UTC) - RATE_WINDOW
+    since = now - RATE_WINDOW
     latest = registry.get_job_ids(end=LATEST - 1, desc=True, cleanup=False)
     made = sum(1 for job in _fetch(redis, latest) if job.ended_at and job.ended_at >= since)
     return round(made / (RATE_WINDOW.total_seconds() / 60), 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -13,6 +12,7 @@ import grpc
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
+from shared.clock import SYSTEM, Clock
 from shared.config import OipSection
 from shared.errors import EstimationError
 from shared.text_files import read_text
@@ -51,15 +51,15 @@ class Endpoints:
 
     Args:
         settings: section ``[OIP]``.
-        clock: monotonic seconds.
+        clock: times the rest of servers that failed.
 
     Raises:
         ConfigError: the file of the authorities cannot be read.
     """
 
-    def __init__(self, settings: OipSection, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: OipSection, *, clock: Clock = SYSTEM) -> None:
         self._rest = settings.restSeconds
-        self._clock = clock
+        self._monotonic = clock.monotonic
         self.timeout = settings.timeout
         self._endpoints = [
             Endpoint(address, _credentials(address, settings.rootCertificates))
@@ -92,13 +92,13 @@ class Endpoints:
 
     def _in_turn(self) -> Sequence[Endpoint]:
         """All servers, the rested first; one that rests is still better than none."""
-        now = self._clock()
+        now = self._monotonic()
         return sorted(self._endpoints, key=lambda endpoint: endpoint.rests_until > now)
 
     def _note_failure(self, endpoint: Endpoint, error: InferenceServerException) -> None:
-        if endpoint.rests_until <= self._clock():
+        if endpoint.rests_until <= self._monotonic():
             log.error("inference server %s failed: %s", endpoint.address, error.message())
-        endpoint.rests_until = self._clock() + self._rest
+        endpoint.rests_until = self._monotonic() + self._rest
 
 
 def _credentials(address: str, root_certificates: str) -> grpc.ChannelCredentials | None:
