@@ -1,8 +1,8 @@
-"""What a line between two roles costs: a socket file, TCP, and TCP with CurveZMQ.
+"""What a line between two roles costs: a socket file and TCP, each with CurveZMQ and without.
 
 One process sends messages as a gateway sends questions to its aggregator, another one takes them
-from the loop as the aggregator does. Plain TCP is no choice of the service; it shows what is the
-network's share.
+from the loop as the aggregator does. Lines without keys are no choice of the service; they show
+what the keys cost.
 
     python -m benchmarks.transport [SECONDS]
 """
@@ -16,22 +16,20 @@ import resource
 import sys
 import tempfile
 import time
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from unittest import mock
 
 import uvloop
 import zmq
 
 from shared import transport
-from shared.config import Config, TransportKeysSection, TransportSection
-from shared.curve import write_keys
+from shared.config import Config, TransportSection
+from shared.config_parts import with_transport_keys
 from shared.lines import AGGREGATOR
 from tests.support.service import free_port
 
-SIZES = {"estimate alone": 400, "estimate and JPEG": 60_000}
-WAYS = ("socket file", "TCP", "TCP with keys")
+SIZES = {"estimate alone": 400, "with a JPEG": 60_000, "with the largest": 200_000}
+WAYS = ("socket file, plain", "socket file", "TCP, plain", "TCP")
 
 
 @dataclass(frozen=True)
@@ -49,9 +47,12 @@ def cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def open_to_all(way: str) -> mock._patch[object]:
-    """Leave the keys out for plain TCP."""
-    return mock.patch.object(transport, "_is_open", return_value=way == "TCP with keys")
+def keys_of(way: str) -> contextlib.AbstractContextManager[object]:
+    """Leave the keys out where a way is plain."""
+    if not way.endswith("plain"):
+        return contextlib.nullcontext()
+    without = dict.fromkeys(("secure_client", "secure_server", "Guard"), mock.DEFAULT)
+    return mock.patch.multiple(transport, **without)
 
 
 def send(config: Config, way: str, size: int, told: object) -> None:
@@ -59,7 +60,7 @@ def send(config: Config, way: str, size: int, told: object) -> None:
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     socket.setsockopt(zmq.SNDHWM, 1000)
     socket.setsockopt(zmq.SNDTIMEO, 500)
-    with open_to_all(way):
+    with keys_of(way):
         transport.connect(socket, config, AGGREGATOR)
     message = bytes(size)
     socket.send(message)
@@ -84,7 +85,7 @@ async def receive(config: Config, way: str, seconds: float) -> tuple[float, floa
         count += 1
         first.set()
 
-    with open_to_all(way):
+    with keys_of(way):
         channel = transport.serve(socket, config, AGGREGATOR, take)
     await asyncio.wait_for(first.wait(), 30)
     before, used, began = count, cpu(), time.monotonic()
@@ -97,12 +98,9 @@ async def receive(config: Config, way: str, seconds: float) -> tuple[float, floa
 def measure(way: str, size: int, seconds: float) -> Figures:
     """Run sender and receiver in processes of their own."""
     with tempfile.TemporaryDirectory(prefix="lp-") as folder:
-        table = tomllib.loads(write_keys(Path(folder) / "keys"))["TRANSPORT"]["KEYS"]
-        address = "" if way == "socket file" else f"tcp://127.0.0.1:{free_port()}"
-        keys = TransportKeysSection.model_validate(table)
-        config = Config(
-            TRANSPORT=TransportSection(aggregator=address, runtimeDirectory=folder, KEYS=keys)
-        )
+        address = f"tcp://127.0.0.1:{free_port()}" if way.startswith("TCP") else ""
+        section = TransportSection(aggregator=address, runtimeDirectory=folder)
+        config = with_transport_keys(Config(TRANSPORT=section))
         start = multiprocessing.get_context("spawn")
         told = start.Queue()
         sender = start.Process(target=send, args=(config, way, size, told))
@@ -116,12 +114,12 @@ def measure(way: str, size: int, seconds: float) -> Figures:
 def main() -> None:
     """Run and print."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
-    print(f"{'message':>20} {'way':>14} {'messages/s':>11} {'sender us':>10} {'receiver us':>12}")
+    print(f"{'message':>20} {'way':>18} {'messages/s':>11} {'sender us':>10} {'receiver us':>12}")
     for name, size in SIZES.items():
         for way in WAYS:
             figures = measure(way, size, seconds)
             print(
-                f"{name:>20} {way:>14} {figures.per_second:11.0f} {figures.sender_us:10.1f} "
+                f"{name:>20} {way:>18} {figures.per_second:11.0f} {figures.sender_us:10.1f} "
                 f"{figures.receiver_us:12.1f}"
             )
 

@@ -3,7 +3,7 @@
 The folder may be entered by its owner alone, root. Each role's unit sees one folder in it under
 another path, in which every user may read: the unit's user cannot reach the others.
 
-    whole/lunapassapi.config.toml    the generation in force, key files included
+    whole/lunapassapi.config.toml    the generation in force, with key files read and keys made
     gateway/part.json                what the gateway may know of it; worker, aggregator likewise
 """
 
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from shared.config import Config
 from shared.config_loading import load
-from shared.config_parts import Generation, pack, with_files_read
+from shared.config_parts import Generation, pack, with_files_read, with_transport_keys
 from shared.config_source import ConfigSource, renewed, warn_of_waiting
 from shared.config_toml import dump
-from shared.errors import ResourceError
+from shared.errors import ConfigError, ResourceError
 from shared.lines import ROLES
 from shared.private import private_directory
 
@@ -41,19 +41,34 @@ def write_parts(directory: Path, file: Path | None, *, again: bool) -> tuple[Con
         StartupError: the configuration is faulty, or the folder cannot be written.
     """
     source = ConfigSource(file)
-    config = with_files_read(source.config)
-    whole = directory / WHOLE
-    if again and whole.exists():
-        running = load(whole, environment={})
+    private_directory(directory, "DIRECTORY")
+    running = _in_force(directory / WHOLE, again=again)
+    config = with_transport_keys(with_files_read(source.config), running)
+    if again and running is not None:
         warn_of_waiting(running, config)
         config = renewed(running, config)
     generation = Generation(config)
     files = {f"{role}/{PART}": pack(generation.part(role)) for role in ROLES}
     files[WHOLE] = dump(config, reveal=True, comments=False).encode()
-    private_directory(directory, "DIRECTORY")
     for name, content in files.items():
         _replace(directory / name, content)
     return config, [*source.warnings, *_exposed(file, source.config)]
+
+
+def _in_force(whole: Path, *, again: bool) -> Config | None:
+    """Read the generation in force, with which roles may be running; None where there is none.
+
+    Raises:
+        ConfigError: it is to be kept, but this version cannot read it.
+    """
+    if not whole.exists():
+        return None
+    try:
+        return load(whole, environment={})
+    except ConfigError:
+        if again:
+            raise
+        return None  # left by another version: none of its roles can start with a part of this one
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -26,7 +26,7 @@ from shared.cgroups import ControlGroups
 from shared.clock import SYSTEM, Clock
 from shared.config_handover import PartSender
 from shared.config_loading import without_settings
-from shared.config_parts import Generation, with_files_read
+from shared.config_parts import Generation, with_files_read, with_transport_keys
 from shared.config_source import ConfigSource
 from shared.errors import ResourceError, StartupError
 from shared.process import Notifier
@@ -60,7 +60,7 @@ class Supervisor:
         self._clock = clock
         config = with_workers(source.config, workers)
         self._source = source
-        self._generation = Generation(with_files_read(config))
+        self._generation = Generation(with_transport_keys(with_files_read(config)))
         self._settings = config.SUPERVISOR
         self._drain = config.LIMITS.drainSeconds
         self._directory = runtime_directory(config)

@@ -117,10 +117,11 @@ PublicKey = Annotated[
 
 
 class TransportKeysSection(Section):
-    """CurveZMQ keys, needed where roles speak over ``tcp://``; see ``lunapass config key``.
+    """CurveZMQ keys of the lines between roles: needed over ``tcp://``, else made at each start.
 
-    Each machine needs the public keys of both ends of its lines, and the secret keys of its own
-    roles: 40 characters of Z85, or better ``file:PATH`` of a file of mode 0600.
+    A role that is started alone with ``--config`` needs them too; see ``lunapass config key``. Each
+    machine needs the public keys of both ends of its lines, and the secret keys of its own roles:
+    40 characters of Z85, or better ``file:PATH`` of a file of mode 0600.
     """
 
     gatewayPublic: PublicKey = ""
@@ -143,8 +144,8 @@ class TransportSection(Section):
     runtimeDirectory: str = "run"
     """Private folder (mode 0700) of the sockets."""
     workers: str = ""
-    """Address for workers, ``ipc://PATH`` or ``tcp://HOST:PORT``, which needs keys; empty is
-    ``ipc://`` in the runtime directory."""
+    """Address for workers, ``ipc://PATH`` or ``tcp://HOST:PORT``, which needs ``[TRANSPORT.KEYS]``;
+    empty is ``ipc://`` in the runtime directory."""
     aggregator: str = ""
     """Address of the aggregator, likewise."""
     slabDirectory: str = "/dev/shm"  # noqa: S108  the file is made 0600 in a folder made 0700
@@ -160,7 +161,7 @@ class TransportSection(Section):
     cellPort: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Port of cell 0 alone, for a balancer; each further cell takes the next. 0: none."""
     KEYS: TransportKeysSection = TransportKeysSection()
-    """CurveZMQ keys, needed where roles speak over ``tcp://``; see ``lunapass config key``."""
+    """CurveZMQ keys of the lines between roles: needed over ``tcp://``, else made at each start."""
 
 
 class LimitsSection(Section):

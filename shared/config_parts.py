@@ -18,7 +18,7 @@ from pydantic import SecretStr, ValidationError
 
 from shared import curve, signing
 from shared.cells import of_cell
-from shared.config import Config
+from shared.config import Config, TransportKeysSection
 from shared.config_base import Section
 from shared.config_plugins import WsMiddlewares
 from shared.config_schema import Path, is_confidential
@@ -69,13 +69,25 @@ def with_files_read(config: Config) -> Config:
         ConfigError: a file cannot be read, may be read by others, or holds too short a secret.
     """
     jwt = signing.with_files_read(config.LUNA_PASS.JWT)
-    keys = curve.with_files_read(config.TRANSPORT.KEYS)
-    return config.model_copy(
-        update={
-            "LUNA_PASS": config.LUNA_PASS.model_copy(update={"JWT": jwt}),
-            "TRANSPORT": config.TRANSPORT.model_copy(update={"KEYS": keys}),
-        }
-    )
+    luna_pass = config.LUNA_PASS.model_copy(update={"JWT": jwt})
+    config = config.model_copy(update={"LUNA_PASS": luna_pass})
+    return _with_keys(config, curve.with_files_read(config.TRANSPORT.KEYS))
+
+
+def with_transport_keys(config: Config, running: Config | None = None) -> Config:
+    """Make the key pairs of the roles for which the configuration names none.
+
+    Args:
+        config: the configuration, key files read.
+        running: that of the generation in force, whose pairs are used again; None at a start.
+    """
+    before = (running or Config()).TRANSPORT.KEYS
+    return _with_keys(config, curve.completed(config.TRANSPORT.KEYS, before))
+
+
+def _with_keys(config: Config, keys: TransportKeysSection) -> Config:
+    transport = config.TRANSPORT.model_copy(update={"KEYS": keys})
+    return config.model_copy(update={"TRANSPORT": transport})
 
 
 class Generation:
@@ -86,14 +98,16 @@ class Generation:
 
     Attributes:
         config: the same.
-        name: differs from that of any other configuration. It is keyed with the signing key, so
-            that nobody can test guesses of a password against it.
+        name: differs from that of any other configuration, the keys of the lines aside: those made
+            at a start differ where the configuration is the same. It is keyed with the signing
+            key, so that nobody can test guesses of a password against it.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         key = config.LUNA_PASS.JWT.key.get_secret_value().encode()
-        text = dump(config, reveal=True, comments=False).encode()
+        named = _with_keys(config, TransportKeysSection())
+        text = dump(named, reveal=True, comments=False).encode()
         self.name = hmac.digest(key, text, "sha256").hex()[:NAME_DIGITS]
 
     def part(self, role: str, cell: int | None = None) -> Part:

@@ -1,4 +1,4 @@
-"""Rules for the lines between the roles: what others can reach needs keys."""
+"""Rules for the lines between the roles: one to another machine needs configured keys."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from shared.lines import LINES, ROLES, Line
 
 
 def addresses(config: Config) -> Iterator[Finding]:
-    """Refuse a line without keys where others than this user can reach it.
+    """Refuse a line to another machine without configured keys, and addresses of other kinds.
 
-    A message on it can make a verdict. A socket file is this user's alone; an abstract one
-    (``ipc://@name``) has no owner.
+    The other machine does not know keys that are made at this one's start. An abstract socket
+    (``ipc://@name``) has no owner, so any user could bind it before the role does.
     """
     for line in LINES:
         address: str = getattr(config.TRANSPORT, line.key)

@@ -1,8 +1,9 @@
-"""CurveZMQ on lines over TCP: each end has a key pair and proves to the other who it is.
+"""CurveZMQ on the lines between roles: each end has a key pair and proves its role to the other.
 
 A server that knows only its own key would let in every client that knows its public key, so the
 server asks a ``Guard`` which public key may connect (ZAP, RFC 27). The keys belong to roles: one
-pair for each role of a cell, of which a role holds its own secret and the other roles' public keys.
+pair for each role, of which a role holds its own secret and the other roles' public keys. Pairs
+that the configuration does not name are made at the start of the service (``completed``).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ PLACE = "[TRANSPORT.KEYS]"
 HINT = "make keys with: lunapass config key --transport DIRECTORY"
 HANDSHAKE_MILLISECONDS = 5000
 """For a peer to prove who it is; libzmq's default of 30 s would keep a silent one longer."""
+_NO_KEYS = TransportKeysSection()
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _ZAP_ADDRESS = "inproc://zeromq.zap.01"
 
@@ -90,6 +92,33 @@ def _text(secret: SecretStr, name: str) -> str:
     return key
 
 
+def completed(
+    keys: TransportKeysSection, running: TransportKeysSection = _NO_KEYS
+) -> TransportKeysSection:
+    """Add a key pair for each role for which the configuration names no key.
+
+    Args:
+        keys: those of the configuration, key files read.
+        running: those of roles that may be running. Their pairs are used again: a role that starts
+            with another pair could not connect to them.
+    """
+    pairs: dict[str, object] = {}
+    for role in ROLES:
+        pairs |= _pair(keys, role) or _pair(running, role) or _new_pair(role)
+    return keys.model_copy(update=pairs)
+
+
+def _pair(keys: TransportKeysSection, role: str) -> dict[str, object]:
+    """Return the two keys of a role by their names in the section; empty if it has neither."""
+    pair = {name: getattr(keys, name) for name in (f"{role}Public", f"{role}Secret")}
+    return pair if pair != {name: getattr(_NO_KEYS, name) for name in pair} else {}
+
+
+def _new_pair(role: str) -> dict[str, object]:
+    public, secret = (key.decode() for key in zmq.curve_keypair())
+    return {f"{role}Public": public, f"{role}Secret": SecretStr(secret)}
+
+
 def own_pair(keys: TransportKeysSection, role: str) -> tuple[bytes, bytes]:
     """Return a role's public and secret key.
 
@@ -99,7 +128,7 @@ def own_pair(keys: TransportKeysSection, role: str) -> tuple[bytes, bytes]:
     name = f"{role}Secret"
     secret = _text(getattr(keys, name), name)
     if not secret:
-        raise ConfigError(f"{PLACE} {name}: is empty, but this {role} needs it; {HINT}")
+        raise _missing(name, f"this {role}")
     try:
         public = zmq.curve_public(secret.encode("ascii"))
     except (ValueError, zmq.ZMQError) as error:
@@ -110,9 +139,24 @@ def own_pair(keys: TransportKeysSection, role: str) -> tuple[bytes, bytes]:
 
 
 def public_key(keys: TransportKeysSection, role: str) -> bytes:
-    """Return a role's public key."""
-    text: str = getattr(keys, f"{role}Public")
+    """Return a role's public key.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    name = f"{role}Public"
+    text: str = getattr(keys, name)
+    if not text:
+        raise _missing(name, "the other end of a line")
     return text.encode("ascii")
+
+
+def _missing(name: str, user: str) -> ConfigError:
+    """Describe a key that a role lacks, and how it gets one."""
+    return ConfigError(
+        f"{PLACE} {name}: is empty, but {user} needs it; start the role with its part (lunapass "
+        f"config parts DIRECTORY, then --part), which has keys made for it, or {HINT}"
+    )
 
 
 def secure_server(
@@ -183,7 +227,10 @@ class Guard:
             self._socket.send_multipart(self._answer(request))
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
-        """Answer one question, which libzmq asks: its parts are those of RFC 27."""
+        """Answer one question, which libzmq asks: its parts are those of RFC 27.
+
+        The address of a peer at a socket file is ``localhost:USER:GROUP:PROCESS``.
+        """
         version, number, domain, address, _identity, mechanism, *credentials = request
         known = (domain, mechanism, credentials) == (self._domain, b"CURVE", [self._allowed])
         if known:
@@ -197,7 +244,9 @@ class Guard:
         return [version, number, b"400", b"not allowed", b"", b""]
 
     def close(self) -> None:
-        """Answer no more, so that nobody new is let in."""
+        """Answer no more, so that nobody new is let in; a second call changes nothing."""
+        if self._socket.closed:
+            return
         self._loop.remove_reader(self._descriptor)
         # Closing alone frees the address a moment later, when another thread gets to it.
         self._socket.unbind(_ZAP_ADDRESS)

@@ -57,19 +57,17 @@ def address_of(line: Line, config: Config) -> str:
 
 
 def connect(socket: zmq.Socket[bytes], config: Config, line: Line) -> None:
-    """Connect a line's client; over TCP, only to the server that holds the right key.
+    """Connect a line's client to the server that holds the right key, and to no other.
 
     Raises:
         ConfigError: a key is missing.
     """
-    address = address_of(line, config)
-    if _is_open(address):
-        secure_client(socket, config.TRANSPORT.KEYS, line.client, line.server)
-    socket.connect(address)
+    secure_client(socket, config.TRANSPORT.KEYS, line.client, line.server)
+    socket.connect(address_of(line, config))
 
 
 def serve(socket: zmq.Socket[bytes], config: Config, line: Line, handler: Handler) -> Channel:
-    """Bind a line's server, over TCP for clients with the right key only.
+    """Bind a line's server for clients with the right key only.
 
     Args:
         socket: a ROUTER.
@@ -81,27 +79,18 @@ def serve(socket: zmq.Socket[bytes], config: Config, line: Line, handler: Handle
         ConfigError: a key is missing.
         ResourceError: the address is taken or not allowed.
     """
-    address, keys = address_of(line, config), config.TRANSPORT.KEYS
-    guard = None
-    if _is_open(address):
-        limits = config.LIMITS
-        most = limits.frameBytes + limits.bestshotBytes + SPARE_BYTES
-        secure_server(socket, keys, line.server, most)
-        guard = Guard(line.server, public_key(keys, line.client))
+    address, keys, limits = address_of(line, config), config.TRANSPORT.KEYS, config.LIMITS
+    most = limits.frameBytes + limits.bestshotBytes + SPARE_BYTES
+    secure_server(socket, keys, line.server, most)
+    guard = Guard(line.server, public_key(keys, line.client))
     try:
         socket.bind(address)
     except zmq.ZMQError as error:
-        if guard is not None:
-            guard.close()
+        guard.close()
         raise ResourceError(f"address {address}: {error.strerror}") from error
     if address.startswith("ipc://"):
         os.chmod(address.removeprefix("ipc://"), 0o600)
     return Channel(socket, handler, guard)
-
-
-def _is_open(address: str) -> bool:
-    """Tell whether others than this user can reach an address, so that it needs keys."""
-    return not address.startswith("ipc://")
 
 
 def start_threads() -> None:

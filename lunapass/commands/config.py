@@ -133,7 +133,7 @@ def docs() -> None:
     "--transport",
     "directory",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Make keys for roles that speak over tcp:// instead, in this folder.",
+    help="Make keys for the lines between roles instead, in this folder.",
 )
 def key(directory: Path | None) -> None:
     """Print a new random key for [LUNA_PASS.JWT].

@@ -16,7 +16,7 @@ async def test_what_a_dead_gateway_still_asked_counts_no_more(tmp_path: Path) ->
         await dead.open()
         dead.judge(1, live(errors=(32,)), b"first")
         await dead.verdict()
-        successor = FakeGateway(dead.address, "successor")
+        successor = FakeGateway(dead.address, "successor", dead.prepare)
         try:
             await successor.hello()
             resumed = await successor.receive()

@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from shared.curve import write_keys
 from tests.conformance.cases import CASES, EXPLAINED, summarise
 from tests.support.ports import free_port
 from tests.support.service import KEY, ROOT
@@ -36,6 +37,7 @@ framePixels = 76800
 handshakesPerSecond = 10000.0
 handshakesPerAddress = 10000.0
 queuedBytes = 67108864
+{write_keys(directory / "keys")}
 """
     )
     return path

@@ -1,4 +1,7 @@
-"""Roles that speak over TCP: one who reaches their addresses gets no verdict and no frame."""
+"""An intruder that reaches the lines between the roles gets no verdict and no frame.
+
+Over TCP that is another machine, at a socket file a process of the service's own user.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +41,7 @@ Prepare = Callable[[zmq.Socket[bytes]], None]
 
 @dataclass
 class Site:
-    """A service whose roles speak over TCP."""
+    """A service, the keys of its roles and the addresses of its lines."""
 
     service: Service
     keys: TransportKeysSection
@@ -58,9 +62,12 @@ def with_new_key(socket: zmq.Socket[bytes], server: bytes) -> None:
     socket.curve_serverkey = server
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with over_tcp(tmp_path_factory.mktemp("keys")) as started:
+@pytest.fixture(scope="module", params=["tcp", "ipc"])
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
+    start = over_tcp if request.param == "tcp" else over_ipc
+    with start(tmp_path_factory.mktemp("keys")) as started:
         yield started
 
 
@@ -72,6 +79,26 @@ def over_tcp(directory: Path) -> Iterator[Site]:
     lines = f'workers = "{workers}"\naggregator = "{aggregator}"\n'
     with running(lines + section(keys) + UNPACED + PATIENT, workers=1) as service:
         yield Site(service, keys, workers, aggregator)
+
+
+@contextlib.contextmanager
+def over_ipc(directory: Path) -> Iterator[Site]:
+    """Run a service whose keys are known to the test."""
+    keys = new_keys(directory)
+    with running(section(keys) + UNPACED + PATIENT, workers=1) as service:
+        yield Site(service, keys, *socket_files(service))
+
+
+@pytest.fixture(scope="module")
+def unconfigured() -> Iterator[Site]:
+    """A service without keys in its configuration."""
+    with running(UNPACED + PATIENT, workers=1) as service:
+        yield Site(service, TransportKeysSection(), *socket_files(service))
+
+
+def socket_files(service: Service) -> Iterator[str]:
+    """Addresses of the lines where none is configured."""
+    return (f"ipc://{service.directory}/run/{name}.sock" for name in ("workers", "aggregator"))
 
 
 def section(keys: TransportKeysSection) -> str:
@@ -92,11 +119,11 @@ async def test_the_roles_work_together(site: Site) -> None:
         assert (await client.receive()).body["isOk"]
 
 
-async def invented_token(site: Site, prepare: Prepare) -> str | None:
+async def invented_token(site: Site, prepare: Prepare, seconds: float = 4) -> str | None:
     """Pass for a gateway, and have a frame that nobody judged accepted; the token, if one comes."""
     gateway = FakeGateway(site.aggregator, "intruder", prepare)
     try:
-        async with asyncio.timeout(8):
+        async with asyncio.timeout(seconds):
             await gateway.hello()
             gateway.send(Open(gateway.incarnation, SESSION, 1000.0, 7, DIGEST))
             gateway.judge(1, live(), b"a face of my choice")
@@ -114,19 +141,33 @@ def claims(token: str) -> Any:
     return jwt.decode(token, KEY, algorithms=["HS256"], options={"verify_exp": False})
 
 
-@pytest.mark.parametrize("kind", ["no key", "a key of its own", "worker"])
-async def test_an_invented_session_gets_no_token(site: Site, kind: str) -> None:
+async def invented_tokens(site: Site, kinds: Sequence[str]) -> dict[str, Any]:
+    """What the token says that each kind of intruder gets, if it gets one."""
+    attacks = (invented_token(site, site.intruder(kind, "aggregator")) for kind in kinds)
+    tokens = await asyncio.gather(*attacks)
+    return {kind: token and claims(token) for kind, token in zip(kinds, tokens, strict=True)}
+
+
+async def test_an_invented_session_gets_no_token(site: Site) -> None:
     """Without a key, with one of its own, and with that of a worker that was taken over."""
-    token = await invented_token(site, site.intruder(kind, "aggregator"))
-    if token is not None:
-        print(claims(token))
-    assert token is None
+    kinds = ["no key", "a key of its own", "worker"]
+    assert await invented_tokens(site, kinds) == dict.fromkeys(kinds)
 
 
-async def test_the_gateway_s_key_would_get_one(tmp_path: Path) -> None:
+async def test_without_configured_keys_an_invented_session_gets_no_token(
+    unconfigured: Site,
+) -> None:
+    """A process of the service's user opens the socket file; the keys were made at the start."""
+    assert await invented_tokens(unconfigured, ["no key"]) == {"no key": None}
+
+
+@pytest.mark.parametrize("start", [over_tcp, over_ipc], ids=["tcp", "ipc"])
+async def test_the_gateway_s_key_would_get_one(
+    tmp_path: Path, start: Callable[[Path], AbstractContextManager[Site]]
+) -> None:
     """The control: the attack works for one who has the gateway's secret key."""
-    with over_tcp(tmp_path) as site:
-        token = await invented_token(site, site.intruder("gateway", "aggregator"))
+    with start(tmp_path) as site:
+        token = await invented_token(site, site.intruder("gateway", "aggregator"), seconds=30)
     assert token is not None
     assert claims(token)["isOk"]
 
@@ -158,24 +199,39 @@ async def judge_all(address: str, prepare: Prepare, seconds: float) -> list[Any]
     return got
 
 
-@pytest.mark.parametrize("kind", ["no key", "a key of its own", "aggregator"])
-async def test_an_invented_worker_gets_no_frame(site: Site, kind: str) -> None:
-    """The only worker stands still, so that another one would be given the frame."""
+async def frames_taken(site: Site, kinds: Sequence[str]) -> dict[str, list[Any]]:
+    """What each kind of intruder hears as a worker, while the only worker stands still.
+
+    The frame that is sent meanwhile is accepted on nobody's word.
+    """
     (worker,) = site.service.pids("worker")
+    attacks = (judge_all(site.workers, site.intruder(kind, "gateway"), seconds=6) for kind in kinds)
     async with Client(site.service.url) as client:
         os.kill(worker, signal.SIGSTOP)
         try:
-            attack = judge_all(site.workers, site.intruder(kind, "gateway"), seconds=6)
-            attacking = asyncio.create_task(attack)
+            attacking = asyncio.gather(*attacks)
             await asyncio.sleep(3.5)  # until the gateway takes the worker for lost
             await client.send_frame(stamped_jpeg(1, 1))
-            got = await attacking
+            heard = await attacking
         finally:
             os.kill(worker, signal.SIGCONT)
         answer = await client.receive()
-    assert got == []
     assert not answer.body["isOk"]
     await asyncio.to_thread(site.service.wait_ready)
+    return dict(zip(kinds, heard, strict=True))
+
+
+async def test_an_invented_worker_gets_no_frame(site: Site) -> None:
+    """Without a key, with one of its own, and with that of an aggregator that was taken over."""
+    kinds = ["no key", "a key of its own", "aggregator"]
+    assert await frames_taken(site, kinds) == {kind: [] for kind in kinds}
+
+
+async def test_without_configured_keys_an_invented_worker_gets_no_frame(
+    unconfigured: Site,
+) -> None:
+    """The same at a socket file, with keys that were made at the start."""
+    assert await frames_taken(unconfigured, ["no key"]) == {"no key": []}
 
 
 def test_each_role_has_its_own_key_only(site: Site) -> None:

@@ -31,6 +31,7 @@ from gateway.session import PendingFrame, Session
 from shared import intake
 from shared.codes import Code
 from shared.config import Config, TransportSection, WorkersSection
+from shared.config_parts import with_transport_keys
 from shared.estimation import Capabilities, Estimate, Profile, Rotation
 from shared.lines import WORKERS
 from shared.messages import (
@@ -47,7 +48,7 @@ from shared.messages import (
     encode,
 )
 from shared.slab import Slab
-from shared.transport import address_of
+from shared.transport import connect
 from tests.support.log import logged
 from tests.support.stamp import read_stamp, stamped_jpeg
 from tests.support.waiting import until
@@ -118,7 +119,9 @@ class Rig:
 @pytest.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     transport = TransportSection(workers=f"ipc://{tmp_path}/w", runtimeDirectory=str(tmp_path))
-    config = Config(TRANSPORT=transport, WORKERS=WorkersSection(jobTimeout=0.3))
+    config = with_transport_keys(
+        Config(TRANSPORT=transport, WORKERS=WorkersSection(jobTimeout=0.3))
+    )
     slab = Slab.create(tmp_path / "slab-1", slots=2, pixels=640 * 480)
     estimates: list[bytes] = []
     frames: list[PendingFrame] = []
@@ -129,7 +132,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 
     dispatcher = Counting(config, slab, estimated, Ledger(STEPS), RefusalLog())
     line: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
-    line.connect(address_of(WORKERS, config))
+    connect(line, config, WORKERS)
     yield Rig(dispatcher, slab, line, estimates, frames)
     line.close(linger=0)
     dispatcher.close()

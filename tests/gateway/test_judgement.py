@@ -17,7 +17,8 @@ from gateway.limits import TokenBucket
 from gateway.metrics import STEPS
 from gateway.session import FramePictures, PendingFrame, Session
 from gateway.sessions import Sessions
-from shared.config import Config
+from shared.config import Config, TransportKeysSection
+from shared.curve import completed, own_pair
 from shared.estimation import Estimate, Profile
 from shared.lines import AGGREGATOR
 from shared.messages import (
@@ -37,6 +38,7 @@ from shared.transport import address_of
 from tests.support.judge import shot
 from tests.support.stamp import stamped_jpeg
 
+KEYS = completed(TransportKeysSection())
 NOBODY: dict[str, Any] = {}
 USER_PLUGIN = {"tests.support.plugins:Anything": {"isEnabled": 1}}
 FILE_LOGGER = {"FileLogger": {"isEnabled": 1}}
@@ -49,10 +51,21 @@ def config(directory: Path, plugins: dict[str, Any]) -> Config:
             "TRANSPORT": {
                 "aggregator": f"ipc://{directory}/a",
                 "runtimeDirectory": str(directory),
+                "KEYS": KEYS,
             },
             "MIDDLEWARES": {"WS": plugins},
         }
     )
+
+
+def listening(config: Config) -> zmq.Socket[bytes]:
+    """Open the aggregator's end of its line; it takes any client that knows its public key."""
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+    _, secret = own_pair(KEYS, "aggregator")
+    socket.curve_server, socket.curve_secretkey = True, secret
+    socket.setsockopt(zmq.RCVTIMEO, 5000)
+    socket.bind(address_of(AGGREGATOR, config))
+    return socket
 
 
 @pytest.mark.parametrize("renewed", [False, True])
@@ -74,8 +87,7 @@ async def test_what_the_client_sent_goes_along_where_a_plugin_looks_at_it(
 ) -> None:
     """The JPEG of a frame that passed always does, also after a reload."""
     wanted = config(tmp_path, plugins)
-    aggregator: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
-    aggregator.bind(address_of(AGGREGATOR, wanted))
+    aggregator = listening(wanted)
     link = JudgementLink(
         config(tmp_path, NOBODY) if renewed else wanted, list, lambda *_: None, Ledger(STEPS)
     )
@@ -99,9 +111,7 @@ async def test_what_the_client_sent_goes_along_where_a_plugin_looks_at_it(
 async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
     """Whichever it was; not at once, and not when it is answered."""
     settings = config(tmp_path, FILE_LOGGER)
-    aggregator: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
-    aggregator.setsockopt(zmq.RCVTIMEO, 5000)
-    aggregator.bind(address_of(AGGREGATOR, settings))
+    aggregator = listening(settings)
     sessions = Sessions(settings)
     link = JudgementLink(settings, sessions.all, sessions.receive, Ledger(STEPS))
     sessions.ask_open, sessions.ask_close = link.open, link.close_session
@@ -157,9 +167,7 @@ async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
 async def test_a_new_aggregator_gets_the_very_best_shot_of_the_first_time(tmp_path: Path) -> None:
     """It is not encoded again; other pictures come along as far as they are still kept."""
     settings = config(tmp_path, NOBODY)
-    aggregator: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
-    aggregator.setsockopt(zmq.RCVTIMEO, 5000)
-    aggregator.bind(address_of(AGGREGATOR, settings))
+    aggregator = listening(settings)
     link = JudgementLink(settings, list, lambda *_: None, Ledger(STEPS))
     opened = Open("", "0" * 32, 1.0, 2, bytes(32))
     session = Session(opened.session, opened, "", TokenBucket(9, 9), 0.0)

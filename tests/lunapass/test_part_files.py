@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from lunapass.commands.config import command
 from shared.config import Config
 from shared.config_handover import PartFile
 from shared.config_loading import load
-from shared.config_parts import ROLES
+from shared.config_parts import ROLES, with_transport_keys
 from shared.curve import write_keys
 from shared.errors import ConfigError, ResourceError
 
@@ -59,7 +60,7 @@ def test_each_role_has_a_folder_with_its_part(file: Path) -> None:
         # In its unit, where the folder is seen from elsewhere, the role's user may read it.
         assert (folder / role).stat().st_mode & 0o005 == 0o005
         assert (folder / role / "part.json").stat().st_mode & 0o004
-    assert whole(file) == load(file, {})
+    assert whole(file) == with_transport_keys(load(file, {}), whole(file))
 
 
 def test_key_files_are_in_the_parts(file: Path) -> None:
@@ -91,6 +92,41 @@ def test_a_reload_keeps_what_needs_a_restart(file: Path, caplog: pytest.LogCaptu
     assert aggregator.LUNA_PASS.JWT.key.get_secret_value() == KEY
     parts(file)
     assert part(file, "aggregator").LUNA_PASS.port == 4711
+
+
+@pytest.mark.parametrize("option", [[], ["--reload"]], ids=["start", "reload"])
+def test_roles_that_run_are_not_cut_off(
+    file: Path, caplog: pytest.LogCaptureFixture, option: list[str]
+) -> None:
+    """Made again, the parts have the transport keys of the roles that may be running."""
+    parts(file)
+    before = {role: part(file, role).TRANSPORT.KEYS for role in ROLES}
+    write(file, "[LIVENESS.THRESHOLDS]\nyaw = 5\n")
+    caplog.set_level(logging.WARNING)
+    parts(file, *option)
+    assert {role: part(file, role).TRANSPORT.KEYS for role in ROLES} == before
+    assert caplog.text == ""
+    assert part(file, "worker").LIVENESS.THRESHOLDS.yaw == 5
+
+
+def test_a_new_folder_gets_new_transport_keys(file: Path) -> None:
+    """A service that was stopped, and whose folder is gone, starts with other keys."""
+    parts(file)
+    before = part(file, "worker").TRANSPORT.KEYS
+    shutil.rmtree(file.parent / "parts")
+    parts(file)
+    assert part(file, "worker").TRANSPORT.KEYS.workerPublic != before.workerPublic
+
+
+def test_a_start_does_not_need_what_another_version_has_left(file: Path) -> None:
+    """A reload does: it takes from the generation in force what needs a restart."""
+    parts(file)
+    left = file.parent / "parts" / "whole" / "lunapassapi.config.toml"
+    left.write_text("[OF_ANOTHER_VERSION]\n")
+    with pytest.raises(ConfigError, match="OF_ANOTHER_VERSION"):
+        parts(file, "--reload")
+    assert parts(file).exit_code == 0
+    assert whole(file).TRANSPORT.KEYS.workerPublic
 
 
 def test_a_reload_before_any_start_is_a_start(file: Path) -> None:

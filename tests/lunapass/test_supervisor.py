@@ -15,12 +15,15 @@ import pytest
 from lunapass.roles import Child
 from lunapass.supervisor import Supervisor
 from shared.config_source import ConfigSource
+from shared.curve import own_pair
 from shared.errors import ResourceError, StartupError
+from shared.lines import ROLES
+from tests.support.memory import found_in, shown_of
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
 
-def make(directory: Path, runtime: Path | None = None) -> Supervisor:
+def make(directory: Path, runtime: Path | None = None, backend: str = "onnx") -> Supervisor:
     file = directory / "config.toml"
     file.write_text(f"""
 [LUNA_PASS]
@@ -29,6 +32,8 @@ host = "127.0.0.1"
 port = {free_port()}
 [TRANSPORT]
 runtimeDirectory = "{runtime or directory}"
+[WORKERS]
+backend = "{backend}"
 [SUPERVISOR]
 respawnDelay = 0.01
 respawnDelayMax = 0.01
@@ -211,3 +216,44 @@ async def test_the_number_of_workers_is_handed_to_every_role(tmp_path: Path) -> 
     finally:
         await supervisor.stop()
         supervisor._notifier.close()
+
+
+def content(directory: Path) -> bytes:
+    """All that the files below a folder hold."""
+    return b"".join(file.read_bytes() for file in directory.rglob("*") if file.is_file())
+
+
+async def test_transport_keys_are_made_and_last(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Each role holds its own secret key alone, after a reload and a death too.
+
+    No secret key is on a command line, in an environment, in the log or in a file that a role
+    could read.
+    """
+    supervisor = make(tmp_path, backend="tests.support.stamp:StampBackend")
+    keys = supervisor._generation.config.TRANSPORT.KEYS
+    secrets = {role: own_pair(keys, role)[1] for role in ROLES}
+    await asyncio.wait_for(supervisor.start(), 120)
+    try:
+        supervisor.reload()
+        reloaded = supervisor._generation.config.TRANSPORT.KEYS
+        assert reloaded == keys
+        worker = next(child for child in supervisor.children if child.role == "worker")
+        assert worker.process is not None
+        killed = worker.process
+        killed.kill()
+        await until(lambda: worker.process is not killed and worker.ready.is_set())
+        for child in supervisor.children:
+            assert child.process is not None
+            pid = child.process.pid
+            assert found_in(pid, secrets.values()) == {secrets[child.role]}
+            shown = shown_of(pid, "cmdline") + shown_of(pid, "environ")
+            assert not any(secret in shown for secret in secrets.values())
+    finally:
+        await supervisor.stop()
+        supervisor._notifier.close()
+    written = content(tmp_path)
+    logged = "".join(capfd.readouterr()).encode()
+    assert b"configuration loaded" in logged
+    assert not any(secret in written + logged for secret in secrets.values())

@@ -16,8 +16,17 @@ from pydantic import SecretStr
 
 from shared.cells import of_cell
 from shared.config import Config
-from shared.config_parts import ROLES, Generation, Part, pack, unpack, with_files_read
+from shared.config_parts import (
+    ROLES,
+    Generation,
+    Part,
+    pack,
+    unpack,
+    with_files_read,
+    with_transport_keys,
+)
 from shared.config_schema import is_confidential, is_text, keys
+from shared.curve import own_pair, public_key
 from shared.errors import ConfigError
 from shared.signing import Signer, derived_key
 from tests.support.config_strategies import configurations
@@ -191,6 +200,25 @@ def test_a_generation_s_name_tells_configurations_apart() -> None:
     names = [Generation(config).name for config in (one, same, other)]
     assert names[0] == names[1] != names[2]
     assert {Generation(one).part(role).generation for role in ROLES} == {names[0]}
+
+
+def test_each_role_gets_its_own_transport_key_and_the_others_public_ones() -> None:
+    """Made at a start, the keys are in the parts like configured ones, and last over a reload."""
+    config = with_transport_keys(Config())
+    for role in ROLES:
+        keys = Generation(config).part(role).config.TRANSPORT.KEYS
+        secrets = {name: getattr(keys, f"{name}Secret").get_secret_value() for name in ROLES}
+        assert [name for name, secret in secrets.items() if secret] == [role]
+        for name in ROLES:
+            assert public_key(keys, name) == own_pair(config.TRANSPORT.KEYS, name)[0]
+    assert with_transport_keys(Config(), config) == config
+    assert with_transport_keys(Config()) != config
+
+
+def test_transport_keys_are_not_in_a_generation_s_name() -> None:
+    """Two starts and two machines with the same configuration have the same name."""
+    plain, one, other = Config(), with_transport_keys(Config()), with_transport_keys(Config())
+    assert len({Generation(config).name for config in (plain, one, other)}) == 1
 
 
 def test_a_cell_s_part_is_narrowed_to_it() -> None:

@@ -1,4 +1,4 @@
-"""Lines over TCP: only who holds the right key is heard, and only the right server is spoken to."""
+"""Lines between roles: only the holder of the right key is heard, only the right server told."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from shared import curve
 from shared.config import Config, TransportKeysSection, TransportSection
 from shared.errors import ConfigError, ResourceError
-from shared.lines import AGGREGATOR, ROLES, WORKERS, Line
+from shared.lines import AGGREGATOR, LINES, ROLES, WORKERS, Line
 from shared.transport import Channel, connect, serve
 from tests.support.curve import new_keys
 from tests.support.log import logged
@@ -30,8 +30,7 @@ def keys(tmp_path: Path) -> TransportKeysSection:
     return new_keys(tmp_path / "keys")
 
 
-def configured(keys: TransportKeysSection, port: int) -> Config:
-    address = f"tcp://127.0.0.1:{port}"
+def configured(keys: TransportKeysSection, address: str) -> Config:
     return Config(TRANSPORT=TransportSection(workers=address, aggregator=address, KEYS=keys))
 
 
@@ -44,15 +43,20 @@ class Server:
     heard: list[bytes] = field(default_factory=list)
 
 
-@pytest.fixture(params=[WORKERS, AGGREGATOR], ids=lambda line: line.key)
+@pytest.fixture(params=[WORKERS, AGGREGATOR], ids=["workers over ipc", "aggregator over tcp"])
 async def line(request: pytest.FixtureRequest) -> Line:
     made: Line = request.param
     return made
 
 
 @pytest.fixture
-async def server(keys: TransportKeysSection, line: Line) -> AsyncIterator[Server]:
-    config = configured(keys, free_port())
+async def address(line: Line, tmp_path: Path) -> str:
+    return f"ipc://{tmp_path}/line" if line == WORKERS else f"tcp://127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+async def server(keys: TransportKeysSection, line: Line, address: str) -> AsyncIterator[Server]:
+    config = configured(keys, address)
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
     heard: list[bytes] = []
 
@@ -72,7 +76,7 @@ async def answered(socket: zmq.Socket[bytes], wait: float = WAIT) -> bool:
 
 
 async def test_the_right_client_is_heard_and_answered(server: Server, line: Line) -> None:
-    """The control: it speaks with the server as over a socket file."""
+    """The control."""
     with dealer() as client:
         connect(client, server.config, line)
         assert await answered(client, 10)
@@ -119,11 +123,15 @@ INTRUDERS = [without_keys, with_its_own_key, with_another_roles_key, with_the_pu
 @pytest.mark.parametrize("intrude", INTRUDERS, ids=lambda intrude: intrude.__name__)
 @pytest.mark.parametrize("kind", [zmq.DEALER, zmq.ROUTER, zmq.REQ], ids=lambda kind: kind.name)
 async def test_an_intruder_is_not_heard(
-    server: Server, line: Line, keys: TransportKeysSection, kind: zmq.SocketType, intrude: object
+    server: Server,
+    line: Line,
+    address: str,
+    keys: TransportKeysSection,
+    kind: zmq.SocketType,
+    intrude: object,
 ) -> None:
     """Whatever it speaks and whichever keys but the right one it has; the right client still is."""
     assert callable(intrude)
-    address = getattr(server.config.TRANSPORT, line.key)
     with zmq.Context.instance().socket(kind) as socket, dealer() as client:
         socket.setsockopt(zmq.LINGER, 0)
         intrude(socket, keys, line)
@@ -143,16 +151,15 @@ async def test_an_intruder_is_not_heard(
 
 @pytest.mark.parametrize("impostor", ["plain", "own key"])
 async def test_an_impostor_of_the_server_is_told_nothing(
-    keys: TransportKeysSection, line: Line, impostor: str
+    keys: TransportKeysSection, line: Line, address: str, impostor: str
 ) -> None:
     """A client finds another program at the address: it sends nothing there."""
-    port = free_port()
     with zmq.Context.instance().socket(zmq.ROUTER) as socket, dealer() as client:
         if impostor == "own key":
             _, secret = zmq.curve_keypair()
             socket.curve_server, socket.curve_secretkey = True, secret
-        socket.bind(f"tcp://127.0.0.1:{port}")
-        connect(client, configured(keys, port), line)
+        socket.bind(address)
+        connect(client, configured(keys, address), line)
         client.send(b"question")
         assert not await asyncio.to_thread(socket.poll, int(1000 * WAIT))
 
@@ -165,7 +172,6 @@ async def test_a_guard_that_is_gone_lets_nobody_in(server: Server, line: Line) -
     with dealer() as client:
         connect(client, server.config, line)
         assert not await answered(client)
-    server.channel._guard = None
 
 
 async def test_a_message_beyond_all_bounds_is_cut_off(server: Server, line: Line) -> None:
@@ -180,9 +186,11 @@ async def test_a_message_beyond_all_bounds_is_cut_off(server: Server, line: Line
     assert max(map(len, server.heard)) == limits.frameBytes + limits.bestshotBytes
 
 
-async def test_refusals_are_logged_rarely(server: Server, line: Line) -> None:
-    """The 1st, 2nd, 4th, 8th ...: one who tries on and on does not fill the disk."""
-    address = getattr(server.config.TRANSPORT, line.key)
+async def test_refusals_are_logged_rarely(server: Server, line: Line, address: str) -> None:
+    """The 1st, 2nd, 4th, 8th ...: one who tries on and on does not fill the disk.
+
+    The line names the address, or of a socket file the peer's user, group and process.
+    """
     with logged("shared.curve") as lines:
         for _ in range(5):
             with dealer() as socket:
@@ -191,7 +199,8 @@ async def test_refusals_are_logged_rarely(server: Server, line: Line) -> None:
                 await answered(socket)
     counts = [told["refused"] for told in lines]
     assert counts == [count for count in (1, 2, 4, 8, 16, 32) if count <= max(counts)]
-    assert {told["address"] for told in lines} == {"127.0.0.1"}
+    process = f"localhost:{os.getuid()}:{os.getgid()}:{os.getpid()}"
+    assert {told["address"] for told in lines} == {process if line == WORKERS else "127.0.0.1"}
 
 
 def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
@@ -245,37 +254,75 @@ def test_keys_that_do_not_fit_are_named(tmp_path: Path, keys: TransportKeysSecti
 async def test_two_servers_in_one_process_are_refused(server: Server, line: Line) -> None:
     """Libzmq asks one guard for all of them."""
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
-    other = configured(server.config.TRANSPORT.KEYS, free_port())
     with pytest.raises(ResourceError, match="zap"):
-        serve(socket, other, line, lambda *_: None)
+        serve(socket, server.config, line, lambda *_: None)
     socket.close(linger=0)
 
 
-async def test_a_taken_address_frees_the_guard(keys: TransportKeysSection, line: Line) -> None:
+async def test_a_taken_address_frees_the_guard(keys: TransportKeysSection) -> None:
     """A start that fails leaves nothing behind."""
     with zmq.Context.instance().socket(zmq.ROUTER) as taken:
         port = taken.bind_to_random_port("tcp://127.0.0.1")
+        config = configured(keys, f"tcp://127.0.0.1:{port}")
         for _ in range(2):
             with (
                 zmq.Context.instance().socket(zmq.ROUTER) as socket,
                 pytest.raises(ResourceError, match=f"127.0.0.1:{port}"),
             ):
-                serve(socket, configured(keys, port), line, lambda *_: None)
+                serve(socket, config, AGGREGATOR, lambda *_: None)
 
 
-async def test_a_socket_file_needs_no_keys(tmp_path: Path, line: Line) -> None:
-    """It is this user's alone."""
+async def test_no_line_works_without_keys(tmp_path: Path) -> None:
+    """Not over a socket file either: another process of this user could open it."""
     config = Config(TRANSPORT=TransportSection(runtimeDirectory=str(tmp_path)))
-    heard: list[bytes] = []
-    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
-    channel = serve(socket, config, line, lambda _, message: heard.append(message))
-    with dealer() as client:
-        connect(client, config, line)
-        client.send(b"question")
-        for _ in range(100):
-            await asyncio.sleep(0.05)
-            if heard:
-                break
-    assert heard == [b"question"]
-    assert os.stat(tmp_path / f"{line.key}.sock").st_mode & 0o777 == 0o600
-    channel.close()
+    for line in LINES:
+        with dealer() as client, pytest.raises(ConfigError, match=f"{line.client}Secret.*--part"):
+            connect(client, config, line)
+        with (
+            zmq.Context.instance().socket(zmq.ROUTER) as socket,
+            pytest.raises(ConfigError, match=f"{line.server}Secret.*--part"),
+        ):
+            serve(socket, config, line, lambda *_: None)
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.key)
+async def test_a_line_needs_the_other_end_s_public_key(
+    tmp_path: Path, keys: TransportKeysSection, line: Line
+) -> None:
+    """Without it, a client could not know its server, and a server its clients."""
+    address = f"ipc://{tmp_path}/line"
+
+    def lacking(role: str) -> Config:
+        return configured(keys.model_copy(update={f"{role}Public": ""}), address)
+
+    with zmq.Context.instance().socket(zmq.ROUTER) as socket:
+        with pytest.raises(ConfigError, match=f"{line.server}Public: is empty"):
+            connect(socket, lacking(line.server), line)
+        with pytest.raises(ConfigError, match=f"{line.client}Public: is empty"):
+            serve(socket, lacking(line.client), line, lambda *_: None)
+
+
+async def test_a_socket_file_is_its_user_s_alone(
+    tmp_path: Path, keys: TransportKeysSection
+) -> None:
+    """The default address is a file of mode 0600 in the runtime directory."""
+    config = Config(TRANSPORT=TransportSection(runtimeDirectory=str(tmp_path), KEYS=keys))
+    for line in LINES:
+        socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+        channel = serve(socket, config, line, lambda *_: None)
+        assert os.stat(tmp_path / f"{line.key}.sock").st_mode & 0o777 == 0o600
+        channel.close()
+
+
+def test_keys_are_made_for_the_roles_that_have_none() -> None:
+    """Each start makes others; pairs of the configuration and of running roles are kept."""
+    made, others = curve.completed(TransportKeysSection()), curve.completed(TransportKeysSection())
+    pairs = [curve.own_pair(keys, role) for keys in (made, others) for role in ROLES]
+    assert len({secret for _, secret in pairs}) == 6
+    assert curve.completed(TransportKeysSection(), made) == made
+    assert curve.completed(others, made) == others
+    of_gateway = {name: getattr(others, name) for name in ("gatewayPublic", "gatewaySecret")}
+    partly = TransportKeysSection.model_validate(of_gateway)
+    assert curve.completed(partly, made) == made.model_copy(update=of_gateway)
+    elsewhere = TransportKeysSection(aggregatorPublic=others.aggregatorPublic)
+    assert curve.completed(elsewhere, made).aggregatorSecret == SecretStr("")

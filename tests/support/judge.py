@@ -13,6 +13,8 @@ import zmq
 from aggregator.service import Aggregator
 from shared.best_shot import BestShot, ImageSource
 from shared.config import Config
+from shared.config_parts import with_transport_keys
+from shared.curve import secure_client
 from shared.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage
 from shared.messages import (
     Account,
@@ -76,6 +78,7 @@ class FakeGateway:
     ) -> None:
         self.address, self._name = address, name
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+        self.prepare = prepare
         if prepare is not None:
             prepare(socket)
         socket.connect(address)
@@ -142,9 +145,13 @@ async def judging(config: Config, directory: Path) -> AsyncIterator[FakeGateway]
     """Run an aggregator and be its gateway."""
     address = f"ipc://{directory}/a"
     transport = config.TRANSPORT.model_copy(update={"aggregator": address})
-    aggregator = Aggregator(config.model_copy(update={"TRANSPORT": transport}))
+    config = with_transport_keys(config.model_copy(update={"TRANSPORT": transport}))
+    aggregator = Aggregator(config)
     running = asyncio.create_task(aggregator.run())
-    gateway = FakeGateway(address)
+    keys = config.TRANSPORT.KEYS
+    gateway = FakeGateway(
+        address, prepare=lambda socket: secure_client(socket, keys, "gateway", "aggregator")
+    )
     try:
         await gateway.hello()
         yield gateway

@@ -29,6 +29,7 @@ from gateway.session_store import SessionStore
 from gateway.sessions import Sessions
 from shared import video_store
 from shared.config import Config
+from shared.config_parts import with_transport_keys
 from shared.messages import END, encode
 from shared.protocol import CloseCode
 from shared.session_log import read_session
@@ -281,7 +282,7 @@ def test_an_end_is_announced_where_its_verdict_was_released(
 
     async def run() -> None:
         receiver.got.clear()
-        cell = Cell(config("own"), config("other"))
+        cell = Cell(with_transport_keys(config("own")), config("other"))
         try:
             clients = await play(cell, steps)
             expected = sum(bool(c.results) or c.verdict_elsewhere is not None for c in clients)

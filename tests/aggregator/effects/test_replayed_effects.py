@@ -25,6 +25,7 @@ from gateway.session import PendingFrame, Session
 from gateway.sessions import Sessions
 from shared import video_store
 from shared.config import Config
+from shared.config_parts import with_transport_keys
 from shared.messages import END, encode
 from shared.session_log import read_session
 from tests.aggregator.plugins.test_callbacks import Receiver
@@ -172,7 +173,7 @@ def test_every_effect_happens_once(
 
     async def run() -> None:
         receiver.got.clear()
-        cell = Cell(config)
+        cell = Cell(with_transport_keys(config))
         try:
             await play(cell, steps)
             await cell.until(lambda: len(receiver.got) >= SESSIONS)
