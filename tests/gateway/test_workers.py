@@ -12,6 +12,7 @@ from gateway.workers import Lease, WorkerLink, Workers
 from shared.config import WorkersSection
 from shared.estimation import Capabilities
 from shared.messages import Ready
+from tests.support.clock import SettableClock
 
 LEASE = cast("Lease", None)
 
@@ -51,6 +52,25 @@ async def test_who_is_overdue(workers: Workers) -> None:
     link(workers, "c").head_since = link(workers, "c").last_seen - 11
     found = [(worker.name, reason) for worker, reason in workers.overdue()]
     assert found == [("a", "silent"), ("c", "stuck")]
+
+
+@pytest.mark.parametrize("step", [20.0, -3600.0, 86_400.0])
+async def test_a_step_of_the_wall_clock_costs_no_worker(step: float) -> None:
+    """Silence and jobs are measured by the monotonic clock: none is lost early, none too late."""
+    clock = SettableClock()
+    settings = WorkersSection(jobTimeout=10.0, heartbeatTimeout=5.0)
+    made = Workers(settings, lambda *_: None, clock=clock)
+    for name in ("silent", "stuck"):
+        made.add(name.encode(), Ready(name, os.getpid(), 2, Capabilities(True, False, "x")))
+    link(made, "stuck").leases[1] = LEASE
+    link(made, "stuck").head_since = clock.monotonic()
+    clock.step(step)
+    overdue = []
+    for seconds in (4.9, 0.2, 4.8, 0.2):
+        clock.advance(seconds)
+        overdue.append([worker.name for worker, _ in made.overdue()])
+    made.close()
+    assert overdue == [[], ["silent"], ["silent"], ["silent", "stuck"]]
 
 
 async def test_a_worker_is_lost_once(workers: Workers) -> None:

@@ -154,3 +154,20 @@ class ActingStampBackend(StampBackend):
     def descriptor(self, image: Image, face: Face) -> bytes:
         other = bool(self._number & OTHER_FACE)
         return np.asarray([not other, other], np.float32).tobytes()
+
+
+STRAIGHT, EYES_SHUT, LEFT, RIGHT, UP, DOWN = range(64, 70)
+"""Numbers of frames of ``PosingStampBackend``: all are live, and show one person's action."""
+
+
+class PosingStampBackend(StampBackend):
+    """The same for ActiveLiveness: the number says what the person does."""
+
+    def head_pose(self, image: Image, face: Face) -> HeadPose:
+        yaw = {LEFT: 30.0, RIGHT: -30.0}.get(self._number, 0.0)
+        pitch = {UP: 30.0, DOWN: -30.0}.get(self._number, 0.0)
+        return HeadPose(yaw, pitch, 0)
+
+    def eyes(self, image: Image, face: Face, *, careful: bool) -> Eyes:
+        shut = self._number == EYES_SHUT
+        return Eyes(0.05, 0.05, False, False) if shut else Eyes(0.3, 0.3, True, True)

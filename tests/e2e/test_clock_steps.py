@@ -1,0 +1,215 @@
+"""Real processes whose wall clock is set in the middle of a session: the verdict is the same."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import jwt
+import pytest
+
+from lunapass.client import Answer, Client
+from shared.codes import PROMPTS, Code
+from shared.protocol import Command
+from tests.support.machine_clock import WallClock, other_boot, wall_clock
+from tests.support.redis_server import running_redis
+from tests.support.service import Service, running
+from tests.support.stamp import DOWN, EYES_SHUT, LEFT, RIGHT, STRAIGHT, UP, stamped_jpeg
+
+SETTINGS = """
+[MIDDLEWARES.WS.ActiveLiveness]
+isEnabled = 1
+args.interactionsCount = 5
+args.actionTimeout = 15.0
+[MIDDLEWARES.WS.VirtualCameraChecker]
+isEnabled = 1
+"""
+BACKEND = 'backend = "tests.support.stamp:PosingStampBackend"'
+CAMERA = {"camera": {"label": "FaceTime HD", "frameRate": 10}}
+FRAME_SECONDS = 0.1
+STEPS = [20, -3600, 86_400]
+SHOWS: dict[int | None, int] = {
+    Code.CLOSE_EYES: EYES_SHUT,
+    Code.ASK_TURN_LEFT: LEFT,
+    Code.ASK_TURN_RIGHT: RIGHT,
+    Code.ASK_CHIN_UP: UP,
+    Code.ASK_CHIN_DOWN: DOWN,
+}
+
+
+@dataclass
+class Person:
+    """Does what is asked, or sits still, ten frames a second.
+
+    Attributes:
+        prompts: what was asked, in turn.
+        shown: frames so far; each shows the face elsewhere, as a camera does.
+    """
+
+    obeys: bool = True
+    prompts: list[int] = field(default_factory=list)
+    shown: int = 0
+
+    @property
+    def actions(self) -> int:
+        """Actions asked so far."""
+        return len([code for code in self.prompts if code in SHOWS])
+
+    async def act(self, client: Client, actions: int = 99) -> Answer | None:
+        """Show frames until so many actions were asked; RESULT where that comes before."""
+        while self.actions < actions:
+            began = time.monotonic()
+            prompt = self.prompts[-1] if self.prompts and self.obeys else None
+            self.shown += 1
+            await client.send_frame(stamped_jpeg(self.shown % 300, SHOWS.get(prompt, STRAIGHT)))
+            status = await client.receive()
+            assert status.command is Command.STATUS
+            codes = set(status.body["errors"])
+            for code in codes & PROMPTS:
+                self.prompts += [code] if self.prompts[-1:] != [code] else []
+            if not codes or codes - PROMPTS - {Code.AGGREGATING}:
+                return await client.receive()
+            await asyncio.sleep(max(0.0, began + FRAME_SECONDS - time.monotonic()))
+        return None
+
+
+def claims_of(result: Answer | None) -> dict[str, Any]:
+    """The token of an accepted person, whatever its times are."""
+    assert result is not None
+    assert result.command is Command.RESULT
+    assert result.body["errors"] == []
+    claims: dict[str, Any] = jwt.decode(result.body["jwt"], options={"verify_signature": False})
+    return claims
+
+
+@pytest.fixture(scope="module")
+def clock() -> Iterator[WallClock]:
+    with wall_clock() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def service(clock: WallClock) -> Iterator[Service]:
+    with running(SETTINGS, workers=1, worker_settings=BACKEND, wrapper=clock.wrapper) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def _right(clock: WallClock) -> None:
+    clock.set_ahead(0)
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_person_passes_whatever_the_clock_does(
+    service: Service, clock: WallClock, step: int
+) -> None:
+    """Actions and blinks take the time that they take, no camera is blamed, the token is right."""
+    person = Person()
+    async with Client(service.url, client=CAMERA) as client:
+        assert await person.act(client, actions=2) is None
+        clock.set_ahead(step)
+        claims = claims_of(await person.act(client))
+    assert person.actions == 5
+    assert claims["details"]["virtualCamera"]["evidence"] == {}
+    assert abs(claims["iat"] - (time.time() + step)) < 15
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_a_person_passes_at_the_next_gateway_too(
+    service: Service, clock: WallClock, step: int
+) -> None:
+    """It was started when the clock was another, and is told how old the session is."""
+    person = Person()
+    async with Client(service.url, client=CAMERA) as client:
+        assert await person.act(client, actions=2) is None
+        token = {"session_id": client.session_id, "resume_token": client.resume_token}
+        clock.set_ahead(step)
+        os.kill(service.pids("gateway")[0], signal.SIGKILL)
+    await asyncio.to_thread(service.wait_ready)
+    async with Client(service.url, **token) as client:
+        claims_of(await person.act(client))
+    assert person.actions == 5
+
+
+HASTY = (
+    SETTINGS.replace("15.0", "3.0")
+    + """
+[LIMITS]
+sessionSeconds = 20.0
+resumeSeconds = 2.0
+"""
+)
+
+
+async def test_every_time_out_comes(clock: WallClock) -> None:
+    """After a step back too: for an action, for a client that went away."""
+    with running(HASTY, workers=1, worker_settings=BACKEND, wrapper=clock.wrapper) as service:
+        still = Person(obeys=False)
+        async with Client(service.url, client=CAMERA) as client:
+            assert await still.act(client, actions=1) is None
+            clock.set_ahead(-3600)
+            async with asyncio.timeout(30):
+                result = await still.act(client)
+        assert result is not None
+        assert result.body["errors"] == [Code.ACTION_FAILED]
+        async with Client(service.url, client=CAMERA):
+            pass
+        async with asyncio.timeout(30):
+            while service.get("/statistics").json()["sessions"]["undecided"]:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def machines(clock: WallClock) -> Iterator[list[Service]]:
+    """Two machines with one store; the second has run for long, and its clock is an hour slow."""
+    settings = SETTINGS.replace("15.0", "6.0")
+    with (
+        running_redis() as redis,
+        wall_clock() as slow,
+        other_boot(1_000_000) as ahead,
+        contextlib.ExitStack() as stack,
+    ):
+        slow.set_ahead(-3600)
+        store = f'[SESSION_STORE]\nconnectionString = "{redis.url}"\n'
+        wrappers = [clock.wrapper, (*ahead, *slow.wrapper)]
+        yield [
+            stack.enter_context(
+                running(
+                    f"firstCell = {number}\n{store}{settings}",
+                    workers=1,
+                    worker_settings=BACKEND,
+                    wrapper=wrapper,
+                )
+            )
+            for number, wrapper in enumerate(wrappers)
+        ]
+
+
+async def test_a_person_passes_across_machines(machines: list[Service]) -> None:
+    """Though neither their wall clocks nor their monotonic clocks agree."""
+    person = Person()
+    async with Client(machines[0].url, client=CAMERA) as client:
+        assert await person.act(client, actions=2) is None
+        token = {"session_id": client.session_id, "resume_token": client.resume_token}
+    async with Client(machines[1].url, **token) as client:
+        claims_of(await person.act(client))
+    assert person.actions == 5
+
+
+async def test_time_passes_between_machines(machines: list[Service]) -> None:
+    """Who is away for longer than the action may take has not done it in time."""
+    person = Person()
+    async with Client(machines[0].url, client=CAMERA) as client:
+        assert await person.act(client, actions=1) is None
+        token = {"session_id": client.session_id, "resume_token": client.resume_token}
+    await asyncio.sleep(7)
+    async with Client(machines[1].url, **token) as client:
+        result = await person.act(client)
+    assert result is not None
+    assert result.body["errors"] == [Code.ACTION_FAILED]
