@@ -233,13 +233,20 @@ class CallbacksArgs(Section):
     key: Secret | None = None
     """Secret of the HMAC-SHA256 signature in the header ``X-Signature``."""
     timeout: Positive = 5.0
-    """Seconds to wait for an answer."""
+    """Seconds for one try in all, from the look-up of the host to the head of the reply; of these,
+    connecting and the TLS handshake may take half each."""
     retries: Count = 20
     """Further tries, with growing pauses."""
+    couriers: Annotated[int, Field(ge=2, le=64)] = 4
+    """Answers sent at the same time; accepted sessions go first, and one courier at least is never
+    taken by refused sessions, nor by accepted ones."""
+    withoutFrames: Flag = False
+    """1 sends the answers of sessions without a readable frame too."""
     queuePath: str = "./CALLBACKS"
     """Folder of the answers not yet delivered."""
     queueBytes: Count = 100_000_000
-    """Bytes of that folder; what is over is dropped and counted."""
+    """Bytes of that folder, of which answers of refused sessions take half at most; what is over
+    is dropped and counted."""
 
 
 class CallbacksPlugin(Switch):

@@ -28,13 +28,17 @@ class Sink(Protocol):
 
     Attributes:
         name: the plugin's name.
-        dropped: pictures and events that were given up since the start.
-        disabled: it cannot write where it should for now.
     """
 
     name: str
-    dropped: int
-    disabled: bool
+
+    @property
+    def dropped(self) -> int:
+        """Pictures and events that were given up since the start."""
+
+    @property
+    def disabled(self) -> bool:
+        """It cannot write where it should for now."""
 
     @property
     def waiting(self) -> int:

@@ -33,8 +33,8 @@ from shared.config_parts import with_transport_keys
 from shared.messages import END, encode
 from shared.protocol import CloseCode
 from shared.session_log import read_session
-from tests.aggregator.plugins.test_callbacks import Receiver
 from tests.support.judge import live, plugin_config, shot
+from tests.support.receiver import Receiver
 from tests.support.redis_server import RedisServer, running_redis
 
 PEOPLE = 3
@@ -274,6 +274,7 @@ def test_an_end_is_announced_where_its_verdict_was_released(
                 "Callbacks": {
                     "url": f"http://127.0.0.1:{receiver.port}/",
                     "queuePath": str(folder / "queue"),
+                    "withoutFrames": True,
                 },
             },
             TRANSPORT={"aggregator": f"ipc://{folder}/a", "runtimeDirectory": str(folder / cell)},

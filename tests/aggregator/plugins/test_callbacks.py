@@ -6,56 +6,20 @@ import hashlib
 import hmac
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
-from aggregator.plugins import callbacks
+from aggregator.effects import answer_folder, couriers
 from aggregator.plugins.callbacks import Callbacks
 from shared.config_plugins import CallbacksArgs
 from tests.support.events import ended, info, judged
 from tests.support.ports import free_port
-
-
-class Receiver:
-    """A receiver that answers with the statuses of a list, then with 204."""
-
-    def __init__(self, port: int = 0) -> None:
-        self.statuses: list[int] = []
-        self.location = ""
-        self.got: list[tuple[dict[str, str], bytes]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.got.append((dict(self.headers), body))
-                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
-                if receiver.location:
-                    self.send_header("Location", receiver.location)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def wait(self, count: int) -> None:
-        deadline = time.monotonic() + 20
-        while len(self.got) < count:
-            assert time.monotonic() < deadline, self.got
-            time.sleep(0.01)
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+from tests.support.receiver import Receiver
 
 
 @pytest.fixture
@@ -67,11 +31,10 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callbacks, "FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(callbacks, "IDLE_SECONDS", 0.02)
+    monkeypatch.setattr(couriers, "FIRST_PAUSE", 0.02)
 
 
-def sink(folder: Path, port: int, **args: float) -> Callbacks:
+def sink(folder: Path, port: int, **args: Any) -> Callbacks:
     url = f"http://127.0.0.1:{port}/hook"
     return Callbacks(CallbacksArgs(url=url, key=SecretStr("k" * 32), queuePath=str(folder), **args))
 
@@ -129,6 +92,25 @@ def test_anything_but_2xx_is_tried_again(tmp_path: Path, receiver: Receiver, sta
     plugin.close()
 
 
+def test_sessions_without_a_frame_make_none(tmp_path: Path, receiver: Receiver) -> None:
+    """A client that connects and sends nothing readable costs the receiver no request."""
+    plugin = sink(tmp_path, receiver.port)
+    plugin.write(ended(1, 0, accepted=False))
+    plugin.write(ended(2, 1, accepted=False))
+    settle(plugin)
+    assert receiver.sessions == [info(2).session]
+    plugin.close()
+
+
+def test_they_make_one_where_that_is_asked_for(tmp_path: Path, receiver: Receiver) -> None:
+    """With withoutFrames = 1 every session is reported."""
+    plugin = sink(tmp_path, receiver.port, withoutFrames=1)
+    plugin.write(ended(1, 0, accepted=False))
+    settle(plugin)
+    assert receiver.sessions == [info(1).session]
+    plugin.close()
+
+
 @pytest.mark.parametrize("location", ["//xn--", "http://]/", "http://:80a", "http://127.0.0.1:1/"])
 def test_no_answer_ends_the_delivery(tmp_path: Path, receiver: Receiver, location: str) -> None:
     """A receiver that sends elsewhere, be it to no address at all, is asked again itself."""
@@ -183,6 +165,19 @@ def test_the_queue_is_bounded(tmp_path: Path) -> None:
     plugin.close()
 
 
+def test_refused_sessions_leave_room_for_accepted_ones(tmp_path: Path) -> None:
+    """However many refused sessions wait, they fill half of the queue at most."""
+    plugin = sink(tmp_path, free_port(), queueBytes=2000)
+    for number in range(100):
+        plugin.write(ended(number, 3, accepted=False))
+    refused = plugin.dropped
+    for number in range(100, 105):
+        plugin.write(ended(number, 3))
+    assert 80 < refused < 100
+    assert plugin.dropped == refused
+    plugin.close()
+
+
 def test_a_receiver_that_never_answers_delays_nobody(tmp_path: Path) -> None:
     """Keeping an answer does not wait for the delivery of another."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -191,20 +186,6 @@ def test_a_receiver_that_never_answers_delays_nobody(tmp_path: Path) -> None:
             plugin.write(ended(number, 3))
         assert len(list(tmp_path.rglob("*.json"))) == 100
         plugin.close()
-
-
-def test_no_number_of_tries_ends_the_delivery(
-    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Pauses stop growing long before numbers do."""
-    monkeypatch.setattr(callbacks, "LONGEST_PAUSE", 0.02)
-    receiver.statuses = [500] * 20
-    plugin = sink(tmp_path, receiver.port, retries=10_000)
-    plugin.write(ended(1, 3))
-    plugin._pending[info(1).session].tries = 2000
-    settle(plugin)
-    plugin.close()
-    assert len(receiver.got) == 21
 
 
 def test_an_answer_that_stays_on_the_disk_is_told(
@@ -218,7 +199,7 @@ def test_an_answer_that_stays_on_the_disk_is_told(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(callbacks.os, "truncate", full)  # type: ignore[attr-defined]
+    monkeypatch.setattr(answer_folder.os, "truncate", full)  # type: ignore[attr-defined]
     plugin = sink(tmp_path, receiver.port)
     plugin.write(ended(1, 3))
     settle(plugin)

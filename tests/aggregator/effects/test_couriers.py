@@ -1,0 +1,166 @@
+"""Couriers against real receivers that are slow, silent or hostile: every try ends in time."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from aggregator.effects import couriers
+from aggregator.plugins.callbacks import Callbacks
+from shared.config_plugins import CallbacksArgs
+from tests.support.events import ended, info
+from tests.support.receiver import Receiver, raw_receiver, wait_until
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(couriers, "FIRST_PAUSE", 0.02)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    started = Receiver()
+    yield started
+    started.close()
+
+
+def sink(folder: Path, port: int, timeout: float, scheme: str = "http") -> Callbacks:
+    url = f"{scheme}://127.0.0.1:{port}/hook"
+    return Callbacks(CallbacksArgs(url=url, queuePath=str(folder), timeout=timeout))
+
+
+def drip(connection: socket.socket, pieces: Iterator[bytes]) -> None:
+    for piece in pieces:
+        connection.sendall(piece)
+        time.sleep(0.05)
+
+
+def drip_head(connection: socket.socket) -> None:
+    """Send the head of a reply byte by byte, without end."""
+    connection.sendall(b"HTTP/1.1 204 No Content\r\nX-Long: ")
+    drip(connection, itertools.repeat(b"x"))
+
+
+def drip_interim_replies(connection: socket.socket) -> None:
+    """Say again and again that the reply is to come."""
+    drip(connection, itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n"))
+
+
+def be_silent(connection: socket.socket) -> None:
+    """Read, and answer nothing."""
+    while connection.recv(65536):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("behave", "scheme"),
+    [
+        (drip_head, "http"),
+        (drip_interim_replies, "http"),
+        (be_silent, "http"),
+        (be_silent, "https"),
+    ],
+    ids=["head", "interim", "silent", "tls"],
+)
+def test_a_try_ends_at_its_deadline(
+    tmp_path: Path, behave: Callable[[socket.socket], None], scheme: str
+) -> None:
+    """Whatever a receiver dwells on, the answer is tried again after the deadline of the try."""
+    with raw_receiver(behave) as (port, connections):
+        plugin = sink(tmp_path, port, 0.2, scheme)
+        plugin.write(ended(1, 3))
+        wait_until(lambda: len(connections) >= 2, 5)
+        plugin.close()
+
+
+def test_the_body_of_a_reply_is_not_read(tmp_path: Path) -> None:
+    """A receiver whose reply has no end has taken the answer, and is cut off."""
+    sent = [0]
+
+    def flood(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n")
+        for _ in range(1000):
+            connection.sendall(bytes(1_000_000))
+            sent[0] += 1
+
+    with raw_receiver(flood) as (port, connections):
+        plugin = sink(tmp_path, port, 20)
+        plugin.write(ended(1, 3))
+        wait_until(lambda: plugin.waiting == 0)
+        plugin.close()
+    assert (len(connections), plugin.dropped) == (1, 0)
+    assert sent[0] < 100
+
+
+def test_redirects_are_not_followed(tmp_path: Path, receiver: Receiver) -> None:
+    """The token goes to the configured address alone."""
+    other = Receiver()
+    receiver.statuses, receiver.location = [307, 308], f"http://127.0.0.1:{other.port}/"
+    plugin = sink(tmp_path, receiver.port, 20)
+    plugin.write(ended(1, 3))
+    wait_until(lambda: plugin.waiting == 0)
+    plugin.close()
+    other.close()
+    assert (len(receiver.got), other.got) == (3, [])
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["refused", "accepted"])
+def test_slow_tries_of_one_kind_leave_a_courier_to_the_other(
+    tmp_path: Path, receiver: Receiver, slow: bool
+) -> None:
+    """A flood of refused sessions delays no accepted one, and the other way round."""
+    receiver.holds = lambda body: body["isOk"] is slow
+    plugin = sink(tmp_path, receiver.port, 60)
+    for number in range(20):
+        plugin.write(ended(number, 3, accepted=slow))
+    wait_until(lambda: len(receiver.got) == 3)
+    for number in range(20, 25):
+        plugin.write(ended(number, 3, accepted=not slow))
+    others = {info(number).session for number in range(20, 25)}
+    wait_until(lambda: others < set(receiver.sessions), 5)
+    assert len(receiver.got) == 8
+    receiver.close()
+    plugin.close()
+
+
+def test_an_answer_that_waits_for_its_next_try_holds_up_no_other(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even answers of its own kind."""
+    monkeypatch.setattr(couriers, "FIRST_PAUSE", 600.0)
+    receiver.statuses = [500] * 4
+    plugin = sink(tmp_path, receiver.port, 20)
+    for number in range(4):
+        plugin.write(ended(number, 3))
+    wait_until(lambda: len(receiver.got) == 4)
+    plugin.write(ended(4, 3))
+    wait_until(lambda: len(receiver.got) == 5)
+    assert receiver.sessions[4] == info(4).session
+    plugin.close()
+
+
+def test_an_answer_under_way_at_the_end_is_sent_again(tmp_path: Path) -> None:
+    """What no receiver has confirmed waits for the next process, accepted sessions first."""
+    with raw_receiver(be_silent) as (port, connections):
+        plugin = sink(tmp_path, port, 0.2)
+        plugin.write(ended(1, 3, accepted=False))
+        plugin.write(ended(2, 3))
+        wait_until(lambda: len(connections) >= 2, 5)
+        plugin.close()
+    receiver = Receiver(port)
+    following = sink(tmp_path, port, 20)
+    wait_until(lambda: following.waiting == 0)
+    following.close()
+    receiver.close()
+    assert sorted(receiver.sessions) == [info(1).session, info(2).session]
+
+
+def test_pauses_grow_to_a_bound() -> None:
+    """No number of tries leads beyond the longest pause, or beyond any number."""
+    assert couriers.pause_after(1) <= couriers.FIRST_PAUSE
+    assert couriers.pause_after(100_000) <= couriers.LONGEST_PAUSE

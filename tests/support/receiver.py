@@ -1,0 +1,96 @@
+"""Receivers of callbacks: a web server as tests wish it, and one that misbehaves below HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+    """Wait for a condition; fail when it does not come."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+class Receiver:
+    """A receiver that answers with the statuses of a list, then with 204.
+
+    Attributes:
+        got: headers and body of each request.
+        location: the header Location of its replies; empty for none.
+        holds: requests whose reply waits until ``close``, by their body.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self.statuses: list[int] = []
+        self.location = ""
+        self.holds: Callable[[dict[str, Any]], bool] = lambda _: False
+        self.got: list[tuple[dict[str, str], bytes]] = []
+        self._closing = threading.Event()
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.got.append((dict(self.headers), body))
+                if receiver.holds(json.loads(body)):
+                    receiver._closing.wait()
+                    return
+                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 204)
+                if receiver.location:
+                    self.send_header("Location", receiver.location)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def sessions(self) -> list[str]:
+        """Sessions whose answers came, in their order."""
+        return [headers["Idempotency-Key"] for headers, _ in self.got]
+
+    def close(self) -> None:
+        self._closing.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@contextlib.contextmanager
+def raw_receiver(behave: Callable[[socket.socket], None]) -> Iterator[tuple[int, list[int]]]:
+    """Run a server that treats each connection as it is told.
+
+    Yields:
+        Its port, and a list that has one entry for each connection so far.
+    """
+    connections: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve(connection: socket.socket) -> None:
+            with connection, contextlib.suppress(OSError):  # the client may leave at any moment
+                behave(connection)
+
+        def accept() -> None:
+            while True:
+                try:
+                    connection, (_, port) = server.accept()
+                except OSError:
+                    return
+                connections.append(port)
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        yield server.getsockname()[1], connections
+        server.shutdown(socket.SHUT_RDWR)
