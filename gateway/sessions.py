@@ -287,8 +287,8 @@ class Sessions:
             judged: its log.
             kept: the best shot so far.
             profile: checks of the next frame; None where that is not known yet.
-            elapsed: seconds since its opening, by a clock that the gateway before has not taken
-                with it; what the log shows to have passed counts at least.
+            elapsed: seconds since its opening, as the aggregator or the store has measured them;
+                the session is at least as old as its log shows.
         """
         session = self._add(opened, "")
         logged = judged[-1].at - opened.at if judged else 0.0

@@ -18,7 +18,7 @@ from video_builder import overlay
 from video_builder.canvas import Size, even, largest, letterbox
 from video_builder.errors import FramesLostError
 from video_builder.summary import SummaryWriter
-from video_builder.timeline import MILLISECONDS, Clock
+from video_builder.timeline import MILLISECONDS, Timeline
 
 NO_SIZE = (0, 0)
 LONGEST_SIDE = 16_384
@@ -104,7 +104,7 @@ class Reel:
         Raises:
             FramesLostError: there are fewer frames than at the first reading.
         """
-        clock = Clock(self._settings.fps, self._settings.longestPause)
+        timeline = Timeline(self._settings.fps, self._settings.longestPause)
         for frame in self._shown(frames):
             try:
                 image = decode(frame.frame, self._limits, frame.rotation)
@@ -112,7 +112,7 @@ class Reel:
                 self.skipped += 1
                 self._lines.add({"seq": frame.seq, "skipped": error.code})
                 continue
-            time = clock.show(frame.at)
+            time = timeline.show(frame.at)
             self.taken += 1
             self._lines.add(_line(frame, time))
             if self._settings.overlay:

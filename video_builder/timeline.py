@@ -16,7 +16,7 @@ ALONE = 1000
 T = TypeVar("T")
 
 
-class Clock:
+class Timeline:
     """Turns the time of each frame, in order, into its time in the video, in milliseconds.
 
     Args:

@@ -149,7 +149,7 @@ def without_dates(result: str) -> dict[str, Any]:
 def test_a_step_of_the_wall_clock_changes_nothing(
     config: Any, seed: int, restarts: set[int], handovers: set[int], steps: dict[int, float]
 ) -> None:
-    """The same answers and effects as without it; the token alone bears the time that is set."""
+    """Answers and effects are those without a step; only the token has the time that is set."""
 
     def run(steps: dict[int, float], *disturbances: Collection[int]) -> Any:
         restarts, handovers = disturbances or ((), ())

@@ -75,7 +75,7 @@ class Judging:
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("elapsed", [0.0, 40.0], ids=["at its beginning", "in a replay"])
 def test_the_next_gateway_learns_how_old_a_session_is(step: float, elapsed: float) -> None:
-    """By the monotonic clock, from what the gateway said when it told of the session."""
+    """The age that the first gateway stated, plus what has passed on the monotonic clock."""
     judging = Judging()
     judging.open(elapsed)
     judging.clock.advance(2.5)
@@ -85,7 +85,7 @@ def test_the_next_gateway_learns_how_old_a_session_is(step: float, elapsed: floa
 
 
 def test_a_session_is_as_old_as_its_last_frame_at_least() -> None:
-    """A frame that came when the messages were slow shows more than this clock does."""
+    """Its message of opening may have been slow, and then this clock started too late."""
     judging = Judging()
     judging.open(0.0)
     judging.sessions.judge(b"", Judge("", SESSION, 1, OPENED + 3.0, encode(live(errors=(32,)))))
@@ -95,7 +95,7 @@ def test_a_session_is_as_old_as_its_last_frame_at_least() -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_session_to_which_no_gateway_comes_back_ends_in_time(step: float) -> None:
-    """After the longest time that it may last, and its end has the time of the session."""
+    """After the longest time that it may last; the time of its end is the session's."""
     ends = Ends()
     judging = Judging(ends)
     limits = judging.config.LIMITS
@@ -112,7 +112,7 @@ async def test_a_session_to_which_no_gateway_comes_back_ends_in_time(step: float
 
 @pytest.mark.parametrize("wall", [None, OPENED + 86_401.5], ids=["as opened", "as set since"])
 def test_a_token_bears_the_time_of_the_wall_clock(wall: float | None) -> None:
-    """Who checks it compares it with a clock that is right now, not when the session began."""
+    """A server compares ``iat`` with its own clock now, not with the one at the opening."""
     judging = Judging()
     judging.open(0.0)
     picture = shot(1, b"jpeg")

@@ -109,7 +109,7 @@ def _right(clock: WallClock) -> None:
 async def test_a_person_passes_whatever_the_clock_does(
     service: Service, clock: WallClock, step: int
 ) -> None:
-    """Actions and blinks take the time that they take, no camera is blamed, the token is right."""
+    """All actions pass, VirtualCameraChecker has no evidence, and ``iat`` is the time that is set."""
     person = Person()
     async with Client(service.url, client=CAMERA) as client:
         assert await person.act(client, actions=2) is None
@@ -124,7 +124,7 @@ async def test_a_person_passes_whatever_the_clock_does(
 async def test_a_person_passes_at_the_next_gateway_too(
     service: Service, clock: WallClock, step: int
 ) -> None:
-    """It was started when the clock was another, and is told how old the session is."""
+    """The gateway that starts after the step gets the session's age from the aggregator."""
     person = Person()
     async with Client(service.url, client=CAMERA) as client:
         assert await person.act(client, actions=2) is None
@@ -148,7 +148,7 @@ resumeSeconds = 2.0
 
 
 async def test_every_time_out_comes(clock: WallClock) -> None:
-    """After a step back too: for an action, for a client that went away."""
+    """After a step back: the time for an action, and the time that a client may be away."""
     with running(HASTY, workers=1, worker_settings=BACKEND, wrapper=clock.wrapper) as service:
         still = Person(obeys=False)
         async with Client(service.url, client=CAMERA) as client:
@@ -167,7 +167,7 @@ async def test_every_time_out_comes(clock: WallClock) -> None:
 
 @pytest.fixture(scope="module")
 def machines(clock: WallClock) -> Iterator[list[Service]]:
-    """Two machines with one store; the second has run for long, and its clock is an hour slow."""
+    """Two machines with one store; the second was started earlier, and is an hour slow."""
     settings = SETTINGS.replace("15.0", "6.0")
     with (
         running_redis() as redis,
@@ -192,7 +192,7 @@ def machines(clock: WallClock) -> Iterator[list[Service]]:
 
 
 async def test_a_person_passes_across_machines(machines: list[Service]) -> None:
-    """Though neither their wall clocks nor their monotonic clocks agree."""
+    """Neither their wall clocks nor their monotonic clocks agree."""
     person = Person()
     async with Client(machines[0].url, client=CAMERA) as client:
         assert await person.act(client, actions=2) is None
@@ -203,7 +203,7 @@ async def test_a_person_passes_across_machines(machines: list[Service]) -> None:
 
 
 async def test_time_passes_between_machines(machines: list[Service]) -> None:
-    """Who is away for longer than the action may take has not done it in time."""
+    """A client that is away for longer than ``actionTimeout`` has failed the action."""
     person = Person()
     async with Client(machines[0].url, client=CAMERA) as client:
         assert await person.act(client, actions=1) is None

@@ -144,7 +144,7 @@ async def test_every_take_over_counts_as_a_resumption(redis: RedisServer, tmp_pa
 async def test_a_take_over_continues_the_session_s_time(
     redis: RedisServer, tmp_path: Path, step: float
 ) -> None:
-    """Neither machine's wall clock counts: Redis tells what has passed since the last write."""
+    """Redis measures what has passed since the last write; no machine's wall clock counts."""
     here = SettableClock()
     there = SettableClock(here.wall_time + 30.0 + step, monotonic_time=7.0)
     async with (
@@ -169,7 +169,7 @@ async def test_a_take_over_continues_the_session_s_time(
 async def test_an_unreadable_time_in_the_store_turns_nothing_back(
     redis: RedisServer, tmp_path: Path, opened: str | None
 ) -> None:
-    """Whatever stands there, the session is as old as its log shows at least."""
+    """Whatever the field holds, the session is at least as old as its log shows."""
     here, there = SettableClock(), SettableClock(monotonic_time=7.0)
     async with (
         cell(redis, tmp_path, 2, clock=here) as first,

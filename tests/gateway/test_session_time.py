@@ -69,7 +69,7 @@ class Cell:
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_step_of_the_wall_clock_moves_no_frame(step: float) -> None:
-    """Frames bear the time that has passed; only what the token needs follows the wall clock."""
+    """``at`` is the time that has passed; ``wall``, for the token, follows the wall clock."""
     clock = SettableClock()
     cell = Cell(clock)
     session = cell.begin()
@@ -88,7 +88,7 @@ async def test_a_step_of_the_wall_clock_moves_no_frame(step: float) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 async def test_every_time_out_of_a_session_is_by_the_monotonic_clock(step: float) -> None:
-    """None comes early and each comes, whatever the wall clock does."""
+    """Each comes in its time, whatever the wall clock does."""
     limits = {"sessionSeconds": 120.0, "resumeSeconds": 30.0, "frameDeadline": 5.0}
     cell = Cell(SettableClock(), **limits)
     session = cell.begin()
@@ -120,7 +120,7 @@ def given_back(session: Session, elapsed: float) -> Resumed:
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("base", [50_000.0, 3.0, 1e7], ids=["same machine", "rebooted", "other"])
 async def test_the_next_gateway_goes_on_where_time_is(step: float, base: float) -> None:
-    """By what the aggregator has measured meanwhile, on a clock that began at another moment."""
+    """It adds what the aggregator has measured, whatever its own monotonic clock reads."""
     first = Cell(SettableClock())
     session = first.begin()
     first.clock.advance(10.0)
@@ -140,7 +140,7 @@ async def test_the_next_gateway_goes_on_where_time_is(step: float, base: float) 
 
 @pytest.mark.parametrize("elapsed", [-MONTH, 0.0, 9.0])
 async def test_time_is_never_turned_back(elapsed: float) -> None:
-    """The log shows what has passed at least, whatever the other clock says."""
+    """A session is at least as old as its log shows, whatever the other clock says."""
     first = Cell(SettableClock())
     session = first.begin()
     for _ in range(3):

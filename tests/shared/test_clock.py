@@ -1,4 +1,4 @@
-"""Time is read in one place, and whoever is given a clock gives it to all that it makes."""
+"""Time is read in one place, and an object passes its clock on to all objects that it makes."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
 
 
 def takes_clock(defined: Definition) -> bool:
-    """Whether something that can be called has a parameter ``clock``."""
+    """Whether a function or class has a parameter ``clock``."""
     if isinstance(defined, ast.ClassDef):
         fields = [node.target for node in defined.body if isinstance(node, ast.AnnAssign)]
         if defined.decorator_list and any(getattr(name, "id", "") == "clock" for name in fields):
@@ -60,7 +60,7 @@ def calls_with_a_clock_at_hand(node: ast.AST, at_hand: bool) -> Iterator[ast.Cal
 
 
 def names_of(module: str, tree: ast.Module) -> dict[str, str]:
-    """Full names of what a module has imported from others or defines."""
+    """Full names of what a module imports or defines."""
     names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -89,7 +89,7 @@ def dropped(modules: list[tuple[str, ast.Module]]) -> list[str]:
 
 
 def test_no_clock_is_dropped_on_its_way() -> None:
-    """Whoever has one passes it to all that take one: a part left out would go by another time."""
+    """A part that is left out would read the machine's time where a test sets another."""
     modules = list(sources())
     assert len(modules) > 100
     assert dropped(modules) == []
@@ -100,7 +100,7 @@ def test_no_clock_is_dropped_on_its_way() -> None:
     [("return Part(clock=self.clock)", 0), ("return Part()", 1), ("return Other()", 0)],
 )
 def test_a_dropped_clock_is_found(body: str, found: int) -> None:
-    """The rule knows what takes a clock, and who has one."""
+    """The rule finds the callee that takes a clock, and the caller that has one."""
     text = f"""
 class Part:
     def __init__(self, *, clock=SYSTEM): ...
@@ -117,7 +117,7 @@ def start():
 
 
 def test_no_event_loop_is_asked_for_the_time() -> None:
-    """The linter forbids the functions of ``time`` and ``datetime``; a method it cannot see."""
+    """The linter forbids the functions of ``time`` and ``datetime``, but cannot see a method."""
     asked = [
         f"{module}:{call.lineno}"
         for module, tree in sources()

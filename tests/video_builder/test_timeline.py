@@ -8,12 +8,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from video_builder.timeline import ALONE, Clock, with_durations
+from video_builder.timeline import ALONE, Timeline, with_durations
 
 
 def shown(times: list[float], *, fps: float = 0.0, longest_pause: float = 60.0) -> list[int]:
-    clock = Clock(fps, longest_pause)
-    return [clock.show(at) for at in times]
+    timeline = Timeline(fps, longest_pause)
+    return [timeline.show(at) for at in times]
 
 
 def test_real_times_are_kept_from_the_first_frame_on() -> None:
