@@ -109,7 +109,7 @@ def _right(clock: WallClock) -> None:
 async def test_a_person_passes_whatever_the_clock_does(
     service: Service, clock: WallClock, step: int
 ) -> None:
-    """All actions pass, VirtualCameraChecker has no evidence, and ``iat`` is the time that is set."""
+    """All actions pass, VirtualCameraChecker has no evidence, ``iat`` is the time that is set."""
     person = Person()
     async with Client(service.url, client=CAMERA) as client:
         assert await person.act(client, actions=2) is None
