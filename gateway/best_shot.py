@@ -48,7 +48,6 @@ def encode_best_shot(slab: Slab, lease: Lease, limit: int) -> None:
         SlotError: the slot does not hold the frame.
     """
     frame = lease.frame
-    assert frame.header is not None
     pixels = slab.frame(lease.slot, lease.generation, frame.seq)
     source = ImageSource.of(frame.data, frame.header.format)
     frame.shot = BestShot(frame.seq, encode_within(pixels, limit), source)

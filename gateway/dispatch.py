@@ -1,4 +1,4 @@
-"""Gives waiting frames to workers: credit, round robin, leases, time-outs, one second chance.
+"""Gives waiting frames to workers: credit, fair turns, leases, time-outs, one second chance.
 
 A worker that dies, stops or gets stuck loses its leases. The job it was working on has had one of
 its two chances; those that merely waited at its side have not. Late answers find no lease.
@@ -16,9 +16,9 @@ import zmq
 from gateway import metrics
 from gateway.best_shot import encode_best_shot
 from gateway.decoding import Decoders, decode_into
+from gateway.fair_queue import FairQueue
 from gateway.ledger import Ledger
 from gateway.quarantine import Quarantine
-from gateway.refusals import RefusalLog
 from gateway.session import PendingFrame, Session
 from gateway.slots import SlotAllocator
 from gateway.workers import Lease, WorkerLink, Workers
@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 DECODER_THREADS = 2
 
 Estimated = Callable[[Session, PendingFrame, bytes], None]
+Refused = Callable[[Session, PendingFrame, FrameError], None]
 
 
 class Dispatcher:
@@ -56,8 +57,8 @@ class Dispatcher:
         config: the configuration.
         slab: the slab, made by this process.
         estimated: called with each frame's packed estimate.
+        refused: called with each frame that cannot be decoded.
         ledger: takes the workers' accounts.
-        refusals: logs why frames are refused.
         clock: measures the steps of a frame.
 
     Attributes:
@@ -69,20 +70,20 @@ class Dispatcher:
         config: Config,
         slab: Slab,
         estimated: Estimated,
+        refused: Refused,
         ledger: Ledger,
-        refusals: RefusalLog,
         *,
         clock: Clock = SYSTEM,
     ) -> None:
         self._monotonic = clock.monotonic
         self._slab = slab
-        self._refusals = refusals
         self._estimated = estimated
+        self._refused = refused
         self._slots = SlotAllocator(slab)
         self._quarantine = Quarantine(config)
         self._ledger = ledger
         self.workers = Workers(config.WORKERS, self._lose, clock=clock)
-        self._ready: deque[Session] = deque()
+        self._ready = FairQueue()
         self._retries: deque[Lease] = deque()
         self._next_lease = 1
         self._encoding = 0
@@ -110,9 +111,8 @@ class Dispatcher:
 
     def submit(self, session: Session) -> None:
         """Put a session in line, if its waiting frame may begin."""
-        if session.dispatchable and not session.queued:
-            session.queued = True
-            self._ready.append(session)
+        if session.dispatchable:
+            self._ready.push(session)
         self._pump()
 
     def close(self) -> None:
@@ -126,16 +126,8 @@ class Dispatcher:
         """Find workers that are silent or stuck; to be called a few times a second."""
         for worker, reason in self.workers.overdue():
             self._lose(worker, reason)
-        self._tidy()
+        self._ready.drop_idle()  # without workers nothing else does
         self._pump()
-
-    def _tidy(self) -> None:
-        """Let go of sessions without a frame to judge; without workers nobody else does."""
-        for _ in range(len(self._ready)):
-            session = self._ready.popleft()
-            session.queued = session.dispatchable
-            if session.queued:
-                self._ready.append(session)
 
     # Jobs out
 
@@ -150,9 +142,7 @@ class Dispatcher:
 
     def _next(self) -> Lease | None:
         """Lease a slot to the next session in line that still has a frame to judge."""
-        while self._ready and self._slots.free:
-            session = self._ready.popleft()
-            session.queued = False
+        while self._slots.free and (session := self._ready.pop()) is not None:
             if not session.dispatchable:
                 continue
             slot = self._slots.lease()
@@ -171,8 +161,6 @@ class Dispatcher:
 
     def _begin(self, worker: WorkerLink, lease: Lease) -> None:
         """Decode in a thread, then send; the worker's credit is reserved meanwhile."""
-        header = lease.frame.header
-        assert header is not None
         worker.reserved += 1
         lease.frame.begun = self._monotonic()
         decoding = partial(
@@ -182,7 +170,7 @@ class Dispatcher:
             lease.generation,
             lease.frame.seq,
             lease.frame.data,
-            header,
+            lease.frame.header,
         )
         self._decoders.submit(decoding, partial(self._decoded, worker, lease))
 
@@ -192,13 +180,12 @@ class Dispatcher:
         worker.reserved -= 1
         metrics.DECODE.note(self._monotonic() - lease.frame.begun)
         if error is not None:
-            if isinstance(error, FrameError):
-                self._refusals.add(lease.session, lease.frame.seq, error, self._monotonic())
-            else:
+            if not isinstance(error, FrameError):
                 told = {"session": lease.session.id, "seq": lease.frame.seq}
                 log.error("decoding failed", exc_info=error, extra={"fields": told})
-            code = Code.FRAME_UNDECODABLE
-            self._finish(lease, lease.frame.failed(lease.profile, Stage.DECODE, code))
+                error = FrameError("the decoder failed")
+            self._slots.release(lease.slot)
+            self._refused(lease.session, lease.frame, error)
         elif self.workers.links.get(worker.peer) is worker and not worker.leaving:
             self._send(worker, lease)
         else:  # lost meanwhile; one that came back is another, with other leases

@@ -1,6 +1,7 @@
 """The frames of sessions, from receipt to answer: the newest waits, one is under way.
 
-A client gets exactly one answer for each frame: the aggregator's status, or why it was dropped.
+A client gets exactly one answer for each frame: the aggregator's status, that it is unreadable, or
+why it was dropped.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.config import Config
 from shared.errors import FrameError
-from shared.estimation import Profile, Stage
 from shared.messages import Judged, Verdict
 from shared.protocol import Codec, Command, Drop
 
 JUDGED = metrics.FRAMES.labels("judged", "")
+REFUSED = metrics.FRAMES.labels("refused", metrics.UNREADABLE)
+UNREADABLE_STATUS = {"isOk": False, "errors": [Code.FRAME_UNDECODABLE], "details": {}}
+"""Body of STATUS for a frame that is no acceptable picture."""
 
 
 class Frames:
@@ -37,14 +40,13 @@ class Frames:
         ask_verdict: asks the aggregator.
         trace: told of each frame that was judged, with the monotonic time of its answer.
         unsettled: frames whose side effects are not done.
-        refusals: logs why frames are refused.
     """
 
     def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:
         self._monotonic = clock.monotonic
         self._limits = config.LIMITS
         self._rotation = config.CHECKS.rotate
-        self.refusals = RefusalLog()
+        self._refusals = RefusalLog()
         self.unsettled = Unsettled(config.MIDDLEWARES.WS, self._limits.unsettledBytes)
         self.trace: Callable[[Session, PendingFrame, float], None] | None = None
         self.submit: Callable[[Session], None]
@@ -58,37 +60,55 @@ class Frames:
         """Take a frame; the newest replaces one that still waits."""
         now = self._monotonic()
         session.seq += 1
-        deadline = now + self._limits.frameDeadline
-        frame = PendingFrame(session.seq, data, None, now, deadline, rotation=self._rotation)
         metrics.RECEIVED.inc()
         if session.released or session.closing:
-            self._drop(session, frame, Drop.ENDED)
-            return
-        if not session.bucket.admit(now):
-            self._drop(session, frame, Drop.RATE)
-            return
+            self._say_dropped(session, session.seq, Drop.ENDED)
+        elif not session.bucket.admit(now):
+            self._say_dropped(session, session.seq, Drop.RATE)
+        else:
+            self._take(session, data, now)
+            metrics.RECEIVE.note(self._monotonic() - now)
+
+    def _take(self, session: Session, data: bytes, now: float) -> None:
+        """Let a frame wait if its header is acceptable."""
         try:
-            frame.header = intake.judge(data, self._limits).turned(frame.rotation)
+            header = intake.judge(data, self._limits).turned(self._rotation)
         except FrameError as error:
-            self.refusals.add(session, frame.seq, error, now)
-            frame.data = b""
+            self._refuse(session, session.seq, error)
+            return
         if session.waiting is not None:
             self._drop(session, session.waiting, Drop.REPLACED)
-        session.waiting = frame
+        deadline = now + self._limits.frameDeadline
+        session.waiting = PendingFrame(
+            session.seq, data, header, now, deadline, rotation=self._rotation
+        )
         self.advance(session)
-        metrics.RECEIVE.note(self._monotonic() - now)
+
+    def _refuse(self, session: Session, seq: int, error: FrameError) -> None:
+        """Answer a frame that is no acceptable picture.
+
+        It says nothing of the person, so it takes no part in judging: the aggregator is not asked,
+        and the session's log does not grow. Else such frames, which cost a client nothing, would
+        hold up those of others.
+        """
+        self._refusals.add(session, seq, error, self._monotonic())
+        REFUSED.inc()
+        if session.outlet is not None:
+            session.outlet.send(Codec.encode(Command.STATUS, {"seq": seq}, UNREADABLE_STATUS))
+
+    def refuse(self, session: Session, frame: PendingFrame, error: FrameError) -> None:
+        """Answer the frame under way, which turned out to be no acceptable picture."""
+        if session.active is not frame:
+            return
+        session.active = None
+        if not frame.answered:
+            frame.answered = True
+            self._refuse(session, frame.seq, error)
+        self.advance(session)
 
     def advance(self, session: Session) -> None:
-        """Begin the waiting frame, if nothing is under way."""
-        frame = session.waiting
-        if frame is None or not session.dispatchable:
-            return
-        if frame.header is None:
-            session.waiting, session.active = None, frame
-            profile = session.profile or Profile.PASSIVE
-            estimate = frame.failed(profile, Stage.DECODE, Code.FRAME_UNDECODABLE)
-            self.estimated(session, frame, estimate)
-        else:
+        """Put a session in line for a worker, if its waiting frame may begin."""
+        if session.dispatchable:
             self.submit(session)
 
     def estimated(self, session: Session, frame: PendingFrame, estimate: bytes) -> None:
@@ -156,7 +176,10 @@ class Frames:
 
     def _drop(self, session: Session, frame: PendingFrame, reason: Drop) -> None:
         frame.answered = True
+        self._say_dropped(session, frame.seq, reason)
+
+    def _say_dropped(self, session: Session, seq: int, reason: Drop) -> None:
         metrics.FRAMES.labels("dropped", reason.value).inc()
         if session.outlet is not None:
-            text = Codec.encode(Command.DROPPED, {"seq": frame.seq, "reason": reason.value})
+            text = Codec.encode(Command.DROPPED, {"seq": seq, "reason": reason.value})
             session.outlet.send(text)

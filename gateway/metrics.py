@@ -18,6 +18,8 @@ FRAMES_REFUSED = Counter(
     ["reason"],
     registry=REGISTRY,
 )
+UNREADABLE = "unreadable"
+"""Reason of the outcome ``refused``: the frame is no acceptable picture, and was not judged."""
 UNKEPT = Counter(
     "lunapass_frames_unkept", "Frames not kept until their side effects are done", registry=REGISTRY
 )
@@ -57,6 +59,7 @@ for loss in ("dead", "gone", "silent", "stuck"):
     WORKERS_LOST.labels(loss)
 for drop in Drop:
     FRAMES.labels("dropped", drop.value)
+FRAMES.labels("refused", UNREADABLE)
 
 STEPS = Accounts("gateway")
 """Durations of this process's steps.

@@ -93,7 +93,7 @@ class Gateway:
         self._sessions = sessions
         frames = sessions.frames
         self._dispatcher = Dispatcher(
-            config, self._slab, frames.estimated, ledger, frames.refusals, clock=clock
+            config, self._slab, frames.estimated, frames.refuse, ledger, clock=clock
         )
         self._link = JudgementLink(config, sessions.all, sessions.receive, ledger, clock=clock)
         statistics = Statistics(

@@ -53,7 +53,7 @@ class FramePictures(NamedTuple):
 
 @dataclass(slots=True)
 class PendingFrame:
-    """An accepted frame on its way; ``header`` is None for one that cannot be decoded.
+    """An accepted frame on its way.
 
     Attributes:
         seq: number in the session, from 1.
@@ -75,7 +75,7 @@ class PendingFrame:
 
     seq: int
     data: bytes
-    header: Header | None
+    header: Header
     received: float
     deadline: float
     rotation: Rotation = 0
@@ -91,7 +91,7 @@ class PendingFrame:
 
     def failed(self, profile: Profile, stage: Stage, code: Code) -> bytes:
         """Estimate where no worker could judge it: it counts, and it never passes."""
-        width, height = self.header.upright_size if self.header else (0, 0)
+        width, height = self.header.upright_size
         errors = (code,)
         return encode(Estimate(width, height, profile, stage, errors, rotation=self.rotation))
 

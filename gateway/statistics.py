@@ -23,6 +23,7 @@ from gateway.sessions import Sessions
 from shared import __version__
 from shared.accounts import BOUNDS, STEPS_PER_OCTAVE, Histogram
 from shared.clock import SYSTEM, Clock
+from shared.codes import Code
 from shared.protocol import Drop
 
 PROMETHEUS = "text/plain; version=0.0.4"
@@ -63,12 +64,19 @@ class Statistics(Collector):
     def json(self) -> bytes:
         """Write the statistics; counters are totals since the gateway's start.
 
-        ``failedChecks`` is counted by the aggregator, since its own start.
+        ``failedChecks`` is counted by the aggregator, since its own start; only code 1, unreadable
+        frames, by the gateway.
 
         ``latencyMs`` is that of the frames answered within the last minute, from their receipt to
         their status.
         """
         return json.dumps(self.reading(), separators=(",", ":")).encode()
+
+    def _failed_checks(self, unreadable: int) -> dict[str, int]:
+        counts = {str(code): count for code, count in self._ledger.codes().items()}
+        if unreadable:
+            counts[str(int(Code.FRAME_UNDECODABLE))] = unreadable
+        return counts
 
     def reading(self) -> dict[str, Any]:
         """Everything that ``json`` writes."""
@@ -90,9 +98,10 @@ class Statistics(Collector):
             "frames": {
                 "received": metrics.totals(metrics.RECEIVED)[""],
                 "judged": by_reason.get("", 0),
+                "refused": by_reason[metrics.UNREADABLE],
                 "dropped": {drop.value: by_reason[drop.value] for drop in Drop},
             },
-            "failedChecks": {str(code): count for code, count in self._ledger.codes().items()},
+            "failedChecks": self._failed_checks(by_reason[metrics.UNREADABLE]),
             "latencyMs": _latency(metrics.ANSWERS.histogram(self._clock.monotonic())),
             "workers": [
                 {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
-import logging
 import threading
 import time
 import weakref
@@ -26,12 +25,12 @@ from gateway.dispatch import Dispatcher
 from gateway.ledger import Ledger
 from gateway.limits import TokenBucket
 from gateway.metrics import STEPS
-from gateway.refusals import RefusalLog
 from gateway.session import PendingFrame, Session
 from shared import intake
 from shared.codes import Code
 from shared.config import Config, TransportSection, WorkersSection
 from shared.config_parts import with_transport_keys
+from shared.errors import FrameError
 from shared.estimation import Capabilities, Estimate, Profile, Rotation
 from shared.lines import WORKERS
 from shared.messages import (
@@ -87,6 +86,7 @@ class Rig:
     line: zmq.Socket[bytes]
     estimates: list[bytes] = field(default_factory=list)
     frames: list[PendingFrame] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     sent: int = 0
 
     async def say(self, message: Message) -> None:
@@ -130,10 +130,15 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         estimates.append(estimate)
         frames.append(frame)
 
-    dispatcher = Counting(config, slab, estimated, Ledger(STEPS), RefusalLog())
+    refused: list[str] = []
+
+    def refuse(_session: Session, _frame: PendingFrame, error: FrameError) -> None:
+        refused.append(str(error))
+
+    dispatcher = Counting(config, slab, estimated, refuse, Ledger(STEPS))
     line: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     connect(line, config, WORKERS)
-    yield Rig(dispatcher, slab, line, estimates, frames)
+    yield Rig(dispatcher, slab, line, estimates, frames, refused)
     line.close(linger=0)
     dispatcher.close()
     slab.close()
@@ -191,15 +196,14 @@ async def test_a_done_without_estimate(rig: Rig) -> None:
     assert rig.estimates == []
 
 
-async def test_a_frame_that_does_not_decode_is_logged_with_its_reason(rig: Rig) -> None:
-    """As one whose header is refused; it is answered as not decodable."""
-    with logged("gateway", logging.INFO) as lines:
-        await rig.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name))
-        rig.dispatcher.submit(session(data=FRAME[: len(FRAME) // 2]))
-        await until(lambda: rig.estimates)
-    messages = [line["message"] for line in lines]
-    assert "frame refused: the JPEG frame is damaged" in messages
-    assert [decode_estimate(e).errors for e in rig.estimates] == [(Code.FRAME_UNDECODABLE,)]
+async def test_a_frame_that_does_not_decode_is_refused(rig: Rig) -> None:
+    """With its reason, as one whose header is refused; its slot and its worker are free again."""
+    await rig.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name))
+    rig.dispatcher.submit(session(data=FRAME[: len(FRAME) // 2]))
+    await until(lambda: rig.refused)
+    assert rig.refused == ["the JPEG frame is damaged"]
+    assert rig.estimates == []
+    assert (rig.dispatcher.free_slots, rig.dispatcher.open_leases) == (2, 0)
 
 
 async def test_a_turned_picture_lies_turned_in_its_slot(rig: Rig) -> None:
@@ -223,10 +227,10 @@ async def test_a_fault_of_the_decoder_names_its_frame(
     with logged("gateway.dispatch") as lines:
         await rig.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name))
         rig.dispatcher.submit(session())
-        await until(lambda: rig.estimates)
+        await until(lambda: rig.refused)
     (told,) = [line for line in lines if line["message"] == "decoding failed"]
     assert (told["session"], told["seq"]) == ("0" * 32, 1)
-    assert [decode_estimate(e).errors for e in rig.estimates] == [(Code.FRAME_UNDECODABLE,)]
+    assert rig.refused == ["the decoder failed"]
 
 
 @pytest.mark.parametrize(
@@ -400,6 +404,21 @@ async def test_a_worker_with_another_slab_gets_no_job(rig: Rig) -> None:
     await rig.say(Ready("w", 1, 1, Capabilities(True, False, "x"), "other"))
     assert isinstance(await rig.hear(), SlabOffer)
     assert rig.dispatcher.workers.ready == []
+
+
+async def test_addresses_take_turns(rig: Rig) -> None:
+    """An address with many sessions in line does not hold up another one that came last."""
+    crowd = [session() for _ in range(5)]
+    for made in crowd:
+        made.address = "192.0.2.1"
+        rig.dispatcher.submit(made)
+    honest = session()
+    honest.address = "192.0.2.2"
+    honest.id = "1" * 32
+    rig.dispatcher.submit(honest)
+    await rig.say(Ready("w", 2**62, 2, Capabilities(True, False, "x"), rig.slab.name))
+    jobs = [await rig.hear() for _ in range(2)]
+    assert {job.session for job in jobs if isinstance(job, Job)} == {"0" * 32, "1" * 32}
 
 
 async def test_without_workers_ended_sessions_are_let_go(rig: Rig) -> None:

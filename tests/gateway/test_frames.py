@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
+from typing import Any
 
 from gateway.frames import Frames
 from gateway.limits import TokenBucket
@@ -11,8 +13,10 @@ from gateway.session import PendingFrame, Session
 from shared import intake
 from shared.codes import Code
 from shared.config import ChecksSection, Config
+from shared.errors import FrameError
 from shared.estimation import Estimate, Profile, Stage
 from shared.messages import Open, decode_estimate, encode
+from shared.protocol import CloseCode
 from tests.support.log import logged
 from tests.support.stamp import stamped_jpeg
 
@@ -42,10 +46,71 @@ async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all() -> None
     assert made.active is None
 
 
+class Heard:
+    """An outlet that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+
+    def send(self, text: str) -> None:
+        self.answers.append(json.loads(text))
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        raise AssertionError(reason)
+
+
+def test_an_unreadable_frame_costs_an_answer() -> None:
+    """Neither a worker nor the aggregator is asked, the log does not grow, no frame is replaced."""
+    frames, made, outlet = Frames(Config()), session(), Heard()
+    in_line: list[Session] = []
+    asked: list[PendingFrame] = []
+    frames.submit = in_line.append
+    frames.ask_verdict = lambda session, frame: asked.append(frame)
+    made.outlet = outlet
+    frames.accept(made, stamped_jpeg(1, 1))
+    frames.accept(made, b"x")
+    assert (len(in_line), asked, made.log) == (1, [], [])
+    assert made.waiting is not None
+    assert (made.waiting.seq, made.active) == (1, None)
+    (answer,) = outlet.answers
+    assert (answer["command"], answer["headers"]) == ("STATUS", {"seq": 2})
+    assert answer["body"] == {"isOk": False, "errors": [1], "details": {}}
+
+
+def test_a_frame_that_cannot_be_decoded_is_answered_the_same() -> None:
+    """Its header was acceptable, so it was under way; the next frame has its turn then."""
+    frames, made, outlet = Frames(Config()), session(), Heard()
+    in_line: list[Session] = []
+    frames.submit = in_line.append
+    made.outlet = outlet
+    frames.accept(made, stamped_jpeg(1, 1))
+    frame, made.waiting = made.waiting, None
+    assert frame is not None
+    made.active = frame
+    frames.accept(made, stamped_jpeg(1, 2))
+    frames.refuse(made, frame, FrameError("damaged"))
+    assert [answer["body"]["errors"] for answer in outlet.answers] == [[1]]
+    assert (made.active, made.log, len(in_line)) == (None, [], 2)
+
+
+def test_a_frame_is_answered_once() -> None:
+    """One that had its answer when it was decoded, at its deadline, has no second one."""
+    frames, made, outlet = Frames(Config()), session(), Heard()
+    frames.submit = lambda _: None
+    made.outlet = outlet
+    frames.accept(made, stamped_jpeg(1, 1))
+    frame, made.waiting = made.waiting, None
+    assert frame is not None
+    made.active = frame
+    frames.sweep([made], frame.deadline + 1)
+    frames.refuse(made, frame, FrameError("damaged"))
+    assert [answer["command"] for answer in outlet.answers] == ["DROPPED"]
+    assert made.active is None
+
+
 def test_a_refused_frame_is_logged_once() -> None:
     """With the reason for which its header was refused."""
     frames = Frames(Config())
-    frames.ask_verdict = lambda session, frame: None
     with logged("gateway", logging.INFO) as lines:
         frames.accept(session(), b"no picture")
     (line,) = lines

@@ -20,6 +20,7 @@ from gateway.sessions import Sessions
 from shared.config import Config, TransportKeysSection
 from shared.curve import completed, own_pair
 from shared.estimation import Estimate, Profile
+from shared.intake import Header
 from shared.lines import AGGREGATOR
 from shared.messages import (
     END,
@@ -37,6 +38,8 @@ from shared.messages import (
 from shared.transport import address_of
 from tests.support.judge import shot
 from tests.support.stamp import stamped_jpeg
+
+HEADER = Header("jpeg", 640, 480)
 
 KEYS = completed(TransportKeysSection())
 NOBODY: dict[str, Any] = {}
@@ -94,7 +97,7 @@ async def test_what_the_client_sent_goes_along_where_a_plugin_looks_at_it(
     if renewed:
         link.renew(wanted)
     now = time.monotonic()
-    frame = PendingFrame(7, b"picture", None, now, now + 60)
+    frame = PendingFrame(7, b"picture", HEADER, now, now + 60)
     frame.estimate, frame.shot = encode(Estimate(640, 480)), shot(7) if passed else None
     opened = Open("", "0" * 32, 1.0, 2, bytes(32))
     link.judge(Session(opened.session, opened, "", TokenBucket(9, 9), 0.0), frame)

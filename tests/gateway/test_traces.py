@@ -12,12 +12,14 @@ from gateway.traces import EXPORT_SECONDS, Traces
 from shared.config import TracesSection
 from shared.errors import ConfigError
 from shared.estimation import Estimate, Profile, Stage
+from shared.intake import Header
 from shared.messages import Open, encode
 from tests.support.judge import shot
 from tests.support.ports import free_port
 
 sdk = pytest.importorskip("opentelemetry.sdk.trace", reason="the extra traces is not installed")
 SESSION = "0" * 32
+HEADER = Header("jpeg", 640, 480)
 
 
 def session() -> Session:
@@ -27,7 +29,7 @@ def session() -> Session:
 
 def frame(received: float, timings: dict[str, float]) -> PendingFrame:
     """A frame that took 10 ms for each of queue, decode, estimate and judge."""
-    made = PendingFrame(7, b"", None, received, received + 5)
+    made = PendingFrame(7, b"", HEADER, received, received + 5)
     made.begun, made.sent, made.asked = received + 0.01, received + 0.02, received + 0.03
     made.estimate = encode(Estimate(640, 480, Profile.PASSIVE, Stage.QUALITY, timings=timings))
     return made

@@ -10,6 +10,7 @@ from gateway.session import FramePictures, PendingFrame, Session
 from gateway.unsettled import Unsettled
 from shared.config import Config
 from shared.config_plugins import WsMiddlewares
+from shared.intake import Header
 from shared.messages import END, Open
 from tests.support.judge import shot
 
@@ -20,10 +21,11 @@ def plugins(*names: str) -> WsMiddlewares:
 
 
 LOGGED = plugins("FileLogger")
+HEADER = Header("jpeg", 640, 480)
 
 
 def frame(seq: int, size: int, best: bytes | None = None) -> PendingFrame:
-    made = PendingFrame(seq, bytes(size), None, 0.0, 60.0)
+    made = PendingFrame(seq, bytes(size), HEADER, 0.0, 60.0)
     made.shot = shot(seq, best) if best is not None else None
     return made
 

@@ -30,6 +30,7 @@ from gateway.sessions import Sessions
 from shared import video_store
 from shared.config import Config
 from shared.config_parts import with_transport_keys
+from shared.intake import Header
 from shared.messages import END, encode
 from shared.protocol import CloseCode
 from shared.session_log import read_session
@@ -47,6 +48,8 @@ STEPS = st.lists(
     ),
     max_size=20,
 )
+
+HEADER = Header("jpeg", 640, 480)
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +176,9 @@ async def judge(cell: Cell, session: Session, *, last: bool) -> None:
     """A frame from its estimate to the question for its verdict; the last one is accepted."""
     session.seq += 1
     data = b"\xff\xd8%d" % session.seq
-    session.active = PendingFrame(session.seq, data, None, time.monotonic(), time.monotonic() + 60)
+    session.active = PendingFrame(
+        session.seq, data, HEADER, time.monotonic(), time.monotonic() + 60
+    )
     session.active.shot = shot(session.seq, data) if last else None
     estimate = live() if last else live(errors=(3,))
     cell.sessions.frames.estimated(session, session.active, encode(estimate))

@@ -26,11 +26,14 @@ from gateway.sessions import Sessions
 from shared import video_store
 from shared.config import Config
 from shared.config_parts import with_transport_keys
+from shared.intake import Header
 from shared.messages import END, encode
 from shared.session_log import read_session
 from tests.support.judge import live, plugin_config
 from tests.support.receiver import Receiver
 from tests.support.redis_server import RedisServer, running_redis
+
+HEADER = Header("jpeg", 640, 480)
 
 SESSIONS = 3
 FRAME = ("frame", "unreadable", "last", "close", "die")
@@ -104,7 +107,7 @@ async def judge(cell: Cell, session: Session, kind: str) -> None:
     session.seq += 1
     data = b"" if kind == "unreadable" else b"\xff\xd8%d" % session.seq
     errors = {"unreadable": (1,), "frame": (3,), "last": ()}[kind]
-    frame = PendingFrame(session.seq, data, None, time.monotonic(), time.monotonic() + 60)
+    frame = PendingFrame(session.seq, data, HEADER, time.monotonic(), time.monotonic() + 60)
     session.active = frame
     cell.expected[session.id].append((session.seq, data))
     cell.sessions.frames.estimated(session, frame, encode(live(errors=errors)))
