@@ -56,6 +56,7 @@ class Dispatcher:
     Args:
         config: the configuration.
         slab: the slab, made by this process.
+        offer: tells workers where to get it.
         estimated: called with each frame's packed estimate.
         refused: called with each frame that cannot be decoded.
         ledger: takes the workers' accounts.
@@ -69,6 +70,7 @@ class Dispatcher:
         self,
         config: Config,
         slab: Slab,
+        offer: SlabOffer,
         estimated: Estimated,
         refused: Refused,
         ledger: Ledger,
@@ -77,6 +79,7 @@ class Dispatcher:
     ) -> None:
         self._monotonic = clock.monotonic
         self._slab = slab
+        self._slab_offer = offer
         self._estimated = estimated
         self._refused = refused
         self._slots = SlotAllocator(slab)
@@ -242,7 +245,7 @@ class Dispatcher:
         self._pump()
 
     def _offer(self, peer: bytes) -> None:
-        self._channel.send(encode(SlabOffer(str(self._slab.path), self._slab.name)), peer)
+        self._channel.send(encode(self._slab_offer), peer)
 
     def _welcome(self, peer: bytes, ready: Ready) -> None:
         if ready.slab != self._slab.name:

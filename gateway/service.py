@@ -37,6 +37,8 @@ from shared.listening import Listeners
 from shared.process import Notifier, begin, die_with_parent, settle
 from shared.processors import keep_to, of_others
 from shared.protocol import SUBPROTOCOL, CloseCode
+from shared.slab_handover import SlabServer
+from shared.transport import runtime_directory
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +80,11 @@ class Gateway:
         self._stopped = asyncio.Event()
         self._notifier = Notifier(clock=clock)
         self._slab = make_slab(config, clock=clock)
+        self._slab_server = SlabServer(self._slab, runtime_directory(config))
         try:
             self._wire()
         except BaseException:
+            self._slab_server.close()
             self._slab.close()
             raise
 
@@ -93,7 +97,13 @@ class Gateway:
         self._sessions = sessions
         frames = sessions.frames
         self._dispatcher = Dispatcher(
-            config, self._slab, frames.estimated, frames.refuse, ledger, clock=clock
+            config,
+            self._slab,
+            self._slab_server.offer,
+            frames.estimated,
+            frames.refuse,
+            ledger,
+            clock=clock,
         )
         self._link = JudgementLink(config, sessions.all, sessions.receive, ledger, clock=clock)
         statistics = Statistics(
@@ -144,6 +154,7 @@ class Gateway:
                 self._traces.close()
             self._dispatcher.close()
             self._link.close()
+            self._slab_server.close()
             self._slab.close()
 
     def _say_ready(self) -> None:

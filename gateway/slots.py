@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import re
 import time
 from pathlib import Path
 
 from shared.cells import worker_count
+from shared.cgroups import ControlGroups
 from shared.clock import SYSTEM, Clock
 from shared.config import Config
 from shared.errors import ResourceError
-from shared.private import private_directory
-from shared.slab import Slab, sweep
+from shared.slab import LESS_MEMORY, Slab, slab_bytes
 
 EXTRA_SLOTS = 2
 LETTING_GO_SECONDS = 2.0
 """For workers to let go of the slab of a gateway that died, where there is no room for two."""
+RETRY_SECONDS = 0.1
 
 
 def slot_count(config: Config) -> int:
@@ -25,23 +26,47 @@ def slot_count(config: Config) -> int:
 
 
 def make_slab(config: Config, *, clock: Clock = SYSTEM) -> Slab:
-    """Make this gateway's slab in a private folder of the memory file system.
+    """Make this gateway's slab.
 
     Raises:
-        ResourceError: the folder cannot be made or the memory not reserved.
+        ResourceError: there is no memory for it.
     """
-    directory = private_directory(
-        Path(config.TRANSPORT.slabDirectory) / f"lunapass-{os.getuid()}", "TRANSPORT.slabDirectory"
-    )
-    left = sweep(directory)
-    slots = slot_count(config)
-    path, pixels = directory / f"slab-{os.getpid()}", config.LIMITS.framePixels
+    slots, pixels = slot_count(config), config.LIMITS.framePixels
     end = clock.monotonic() + LETTING_GO_SECONDS
-    while left and clock.monotonic() < end:
-        with contextlib.suppress(ResourceError):
-            return Slab.create(path, slots=slots, pixels=pixels)
-        time.sleep(0.1)  # its memory is free once the workers have let go of it
-    return Slab.create(path, slots=slots, pixels=pixels)
+    while True:
+        try:
+            _require_memory(slab_bytes(slots, pixels)[1], available_memory())
+            return Slab.create(slots=slots, pixels=pixels)
+        except ResourceError:
+            if clock.monotonic() > end:
+                raise
+        time.sleep(RETRY_SECONDS)
+
+
+def available_memory(
+    groups: ControlGroups | None = None, information: Path = Path("/proc/meminfo")
+) -> int:
+    """Return the bytes that the machine can give without swapping, or the group's limit if less.
+
+    Asked before memory is reserved: the kernel refuses no size, it kills a process when there is
+    nothing left. The units' sandbox hides both files; then all the machine's memory counts.
+    """
+    try:
+        found = re.search(r"^MemAvailable: +(\d+) kB$", information.read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    machine = int(found[1]) * 1024 if found else total
+    limit = (groups or ControlGroups()).memory()
+    return machine if limit is None else min(machine, limit)
+
+
+def _require_memory(needed: int, available: int) -> None:
+    if needed > available:
+        raise ResourceError(
+            f"frame slab: needs {needed / 1e6:,.0f} MB, but {available / 1e6:,.0f} MB are free; "
+            f"{LESS_MEMORY}"
+        )
 
 
 class SlotAllocator:

@@ -12,7 +12,6 @@ import os
 import signal
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from types import FrameType
 
 import cv2
@@ -42,7 +41,7 @@ from shared.messages import (
 )
 from shared.process import Notifier, about, begin, die_with_parent, settle
 from shared.processors import keep_to, of_others, of_worker
-from shared.slab import Slab
+from shared.slab_handover import LentSlab
 from shared.transport import connect, start_threads
 
 log = logging.getLogger(__name__)
@@ -82,7 +81,7 @@ class Worker:
         self._estimator = make(self._config)
         self._capabilities = capabilities
         self._parent = parent
-        self._slab: Slab | None = None
+        self._lent: LentSlab | None = None
         self._leaving = False
         self._reloading = False
         self._notifier = Notifier(clock=clock)
@@ -135,7 +134,7 @@ class Worker:
             pid=os.getpid(),
             credit=self._config.WORKERS.credit,
             capabilities=self._capabilities,
-            slab=self._slab.name if self._slab else "",
+            slab=self._lent.slab.name if self._lent else "",
         )
         self._socket.send(encode(ready))
 
@@ -163,20 +162,25 @@ class Worker:
         A gateway that died leaves its slab mapped here; its memory is free for the next gateway's
         only when every worker has let go.
         """
-        if self._slab is not None and self._slab.removed:
-            self._slab.close()
-            self._slab = None
+        if self._lent is not None and self._lent.withdrawn:
+            self._let_go()
         with contextlib.suppress(zmq.Again):  # no gateway for long: the queue to it is full
             self._socket.send(encode(Alive()), zmq.DONTWAIT)
 
     def _map(self, offer: SlabOffer) -> None:
         """Map the gateway's slab; a gateway that has gone meanwhile will offer a new one."""
+        self._let_go()
         try:
-            self._slab = Slab.open(Path(offer.path))
+            self._lent = LentSlab(offer)
         except SlotError as error:
             log.error("slab offer refused: %s", error)
             return
         self._say_ready()
+
+    def _let_go(self) -> None:
+        if self._lent is not None:
+            self._lent.close()
+            self._lent = None
 
     def _work(self, job: Job) -> None:
         began = self._clock.monotonic()
@@ -197,12 +201,13 @@ class Worker:
     def _estimate(self, job: Job) -> Estimate:
         """Estimate the job's frame; whatever goes wrong becomes code 2, never a passed check."""
         failed = Estimate(0, 0, job.profile, Stage.FACES, (Code.ESTIMATION_FAILED,))
-        if self._slab is None or self._clock.monotonic() > job.deadline:
+        if self._lent is None or self._clock.monotonic() > job.deadline:
             return failed
+        slab = self._lent.slab
         try:
-            image = self._slab.frame(job.slot, job.generation, job.seq)
+            image = slab.frame(job.slot, job.generation, job.seq)
             estimate = self._estimator.estimate(image, job.profile, mirrored=job.mirrored)
-            self._slab.check(job.slot, job.generation, job.seq)
+            slab.check(job.slot, job.generation, job.seq)
         except LunaPassError as error:
             log.error("frame not estimated: %s", error)
             return failed

@@ -148,8 +148,8 @@ class TransportSection(Section):
     empty is ``ipc://`` in the runtime directory."""
     aggregator: str = ""
     """Address of the aggregator, likewise."""
-    slabDirectory: str = "/dev/shm"  # noqa: S108  the file is made 0600 in a folder made 0700
-    """Memory file system for the frame slab."""
+    slabDirectory: str = ""
+    """Has no effect; kept so that files of earlier versions load."""
     slots: Count = 0
     """Frame slots of the slab; 0 takes workers x credit + 2."""
     cells: Annotated[int, Field(ge=1, le=64)] = 1

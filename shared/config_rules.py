@@ -274,6 +274,7 @@ RULES: tuple[Rule, ...] = (
     _cells,
     transport.addresses,
     transport.pairs,
+    transport.slab_directory,
     _session_store,
 )
 """All rules, in the order of the file."""

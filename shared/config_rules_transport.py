@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from shared.config import Config, TransportKeysSection
-from shared.config_findings import Finding, error
+from shared.config_findings import Finding, error, warning
 from shared.lines import LINES, ROLES, Line
 
 
@@ -39,6 +39,15 @@ def _keys(keys: TransportKeysSection, line: Line, address: str) -> Iterator[Find
             f"is {address[:60]!r}, where anybody could send messages and get a verdict; allowed: "
             f"with keys, but [TRANSPORT.KEYS] lacks {', '.join(lacking)}; make them with: "
             "lunapass config key --transport DIRECTORY",
+        )
+
+
+def slab_directory(config: Config) -> Iterator[Finding]:
+    """Warn of a key that older versions used."""
+    if config.TRANSPORT.slabDirectory:
+        yield warning(
+            "[TRANSPORT] slabDirectory",
+            "has no effect: the frames lie in memory that no file names; remove it",
         )
 
 

@@ -139,10 +139,17 @@ class Account(Wire, frozen=True):
 
 
 class SlabOffer(Wire, frozen=True):
-    """Where the gateway's slab is; the worker maps it and answers ``Ready``."""
+    """Where the gateway hands its slab over; the worker maps it and answers ``Ready``.
+
+    Attributes:
+        path: of the socket.
+        slab: name in the slab's head.
+        inode: the kernel's number of its memory.
+    """
 
     path: Annotated[str, Meta(max_length=512)]
     slab: Annotated[str, Meta(max_length=64)]
+    inode: Natural
 
 
 class Job(Wire, frozen=True):

@@ -1,12 +1,16 @@
-"""Frame slab: one memory-mapped file of fixed slots, allocated once, shared by gateway and workers.
+"""Frame slab: one piece of memory in fixed slots, allocated once, shared by gateway and workers.
 
 Layout, little endian: a 4096-byte head (magic, slot count, slot bytes, slab name), then the slots.
 Each slot begins with a 64-byte head (generation, sequence number, width, height) and its pixels at
 byte 64, rows of width x 3 bytes BGR. The gateway alone writes; a slot's ownership travels in the
 job message and never in memory. A generation, raised at every lease, exposes stale use.
 
-The file is on a memory file system, mode 0600. ``multiprocessing.shared_memory`` is not used: its
-resource tracker unlinks the segment when any attaching process ends (cpython#82300).
+The memory is a sealed memfd: no file names it, and it ends with the last process that maps it. Once
+the gateway has mapped it, the kernel lets no other process write to it, not even one of the same
+user that opens it again through ``/proc`` (memfd_create(2), F_SEAL_FUTURE_WRITE). So the pixels
+that a worker has judged are those that the gateway encodes. ``shared/slab_handover.py`` gives it to
+the workers. ``multiprocessing.shared_memory`` is not used: each process of the user can write to
+its segments, and its resource tracker unlinks them when any attaching process ends (cpython#82300).
 """
 
 from __future__ import annotations
@@ -17,7 +21,6 @@ import mmap
 import os
 import struct
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -30,6 +33,10 @@ SLOT_HEAD = 64
 _HEAD = struct.Struct("<8sIQ32s")
 _SLOT = struct.Struct("<QQII")
 CHANNELS = 3
+F_SEAL_FUTURE_WRITE = 0x10
+"""Mappings that are there may still be written, new ones not (linux/fcntl.h); not in ``fcntl``."""
+SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL | F_SEAL_FUTURE_WRITE
+LESS_MEMORY = "free memory, or lower TRANSPORT.slots or LIMITS.framePixels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,74 +56,81 @@ def slab_bytes(slots: int, pixels: int) -> tuple[int, int]:
 
 
 class Slab:
-    """A mapped slab; create it in the gateway, open it in a worker."""
+    """A mapped slab; ``create`` it in the gateway, ``of_descriptor`` maps it in a worker.
 
-    def __init__(self, path: Path, mapping: mmap.mmap, *, lock: int | None = None) -> None:
+    Attributes:
+        name: random, in the slab's head.
+        inode: the kernel's number of the memory, by which nothing else can pass for it.
+        slots: how many there are.
+        slot_bytes: bytes of each, its head included.
+    """
+
+    def __init__(self, mapping: mmap.mmap, descriptor: int) -> None:
         magic, slots, slot_bytes, name = _HEAD.unpack_from(mapping)
         if magic != MAGIC or len(mapping) != PAGE + slots * slot_bytes:
-            raise SlotError("the file is not a frame slab")
-        self.path = path
-        self.name: str = name.decode("ascii")
+            raise SlotError("the memory is not a frame slab")
+        self.name: str = name.decode("ascii", "replace")
+        self.inode = os.fstat(descriptor).st_ino
         self.slots: int = slots
         self.slot_bytes: int = slot_bytes
+        self.descriptor = descriptor
         self._map = mapping
-        self._lock = lock
         self._bytes = np.frombuffer(mapping, np.uint8)
 
     @classmethod
-    def create(cls, path: Path, *, slots: int, pixels: int) -> Slab:
-        """Make the file, reserve its memory and map it.
+    def create(cls, *, slots: int, pixels: int) -> Slab:
+        """Reserve the memory, map it for writing, and seal it against every other writer.
 
         Args:
-            path: file to make, in a private folder.
             slots: number of slots.
             pixels: most pixels of a frame.
 
         Raises:
-            ResourceError: the memory cannot be reserved. Reserving first matters: writing to a
-                mapped page that the file system cannot back kills the process with SIGBUS.
+            ResourceError: the memory cannot be reserved or sealed. Reserving first matters: writing
+                to a mapped page that cannot be backed kills the process with SIGBUS.
         """
         slot_bytes, size = slab_bytes(slots, pixels)
-        name = os.urandom(16).hex()
-        try:
-            descriptor = _make_locked(path)
-        except OSError as error:
-            raise ResourceError(
-                f"frame slab {path}: {error.strerror}; check TRANSPORT.slabDirectory"
-            ) from error
+        descriptor = os.memfd_create("lunapass-slab", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.posix_fallocate(descriptor, 0, size)
             mapping = mmap.mmap(descriptor, size)
-        except OSError as error:
-            path.unlink(missing_ok=True)
+        except (OSError, OverflowError) as error:
             os.close(descriptor)
             raise ResourceError(
-                f"frame slab {path}: {size / 1e6:.0f} MB cannot be reserved ({error.strerror}); "
-                "free the memory file system or lower TRANSPORT.slots or LIMITS.framePixels"
+                f"frame slab: {size / 1e6:.0f} MB cannot be reserved ({error}); {LESS_MEMORY}"
             ) from error
+        name = os.urandom(16).hex()
         _HEAD.pack_into(mapping, 0, MAGIC, slots, slot_bytes, name.encode("ascii"))
-        return cls(path, mapping, lock=descriptor)
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
+        except OSError as error:
+            mapping.close()
+            os.close(descriptor)
+            raise ResourceError(
+                f"frame slab: it cannot be sealed ({error.strerror}); needs Linux 5.1 or newer"
+            ) from error
+        return cls(mapping, descriptor)
 
     @classmethod
-    def open(cls, path: Path) -> Slab:
-        """Map an existing slab for reading.
+    def of_descriptor(cls, descriptor: int) -> Slab:
+        """Map a sealed slab for reading.
+
+        Args:
+            descriptor: of the memory; the slab closes it. On an error it stays open.
 
         Raises:
-            SlotError: the file is gone or is not a slab.
+            SlotError: it is no slab, or others could change it.
         """
         try:
-            with path.open("rb") as file:
-                mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
+            if seals & SEALS != SEALS:
+                raise SlotError("the memory is not sealed, so that others could change it")
+            mapping = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise SlotError("the frame slab cannot be mapped") from error
         if len(mapping) < PAGE:
-            raise SlotError("the file is not a frame slab")
-        return cls(path, mapping)
-
-    @property
-    def removed(self) -> bool:
-        """Whether the file is gone, and with it the gateway that wrote to it."""
-        return not self.path.exists()
+            raise SlotError("the memory is not a frame slab")
+        return cls(mapping, descriptor)
 
     def _offset(self, slot: int) -> int:
         if not 0 <= slot < self.slots:
@@ -171,45 +185,9 @@ class Slab:
             raise SlotError(f"slot {slot} holds generation {head.generation}, not {generation}")
 
     def close(self) -> None:
-        """Unmap, and remove the file where this process made it."""
-        if self._lock is not None:
-            self.path.unlink(missing_ok=True)
-            os.close(self._lock)
+        """Unmap; the memory is free once every process has unmapped it."""
+        os.close(self.descriptor)
         del self._bytes
         # A view that a caller still holds keeps the mapping until it is collected.
         with contextlib.suppress(BufferError):
             self._map.close()
-
-
-def _make_locked(path: Path) -> int:
-    """Make a new file and lock it, for as long as the descriptor is open.
-
-    Between making and locking, another gateway's ``sweep`` may take the file for abandoned; then
-    it is made anew.
-    """
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    while True:
-        descriptor = os.open(path, flags, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:
-            return descriptor
-        os.close(descriptor)
-
-
-def sweep(directory: Path) -> int:
-    """Remove slabs that no living gateway holds locked; how many there were."""
-    removed = 0
-    for path in directory.glob("slab-*"):
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        except OSError:
-            continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink(missing_ok=True)
-            removed += 1
-        except BlockingIOError:
-            pass
-        finally:
-            os.close(descriptor)
-    return removed

@@ -11,7 +11,6 @@ import signal
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 
@@ -31,8 +30,6 @@ class Nemesis:
 
     Args:
         service: whose roles suffer.
-        memory: folder of the small memory file system, as seen from here; None where there is
-            none, then it is never filled.
         chance: which of several workers.
 
     Attributes:
@@ -41,7 +38,6 @@ class Nemesis:
     """
 
     service: Service
-    memory: Path | None
     chance: random.Random
     done: Counter[str] = field(default_factory=Counter)
     stopped: list[tuple[float, float]] = field(default_factory=list)
@@ -76,8 +72,6 @@ class Nemesis:
     async def _apply(self, fault: Fault) -> None:
         if fault.act in (Act.POISON, Act.HANG):
             applied = await self._poison(DIE if fault.act is Act.POISON else HANG)
-        elif fault.act is Act.FILL:
-            applied = await self._fill(fault.seconds)
         else:
             applied = await self._harm(fault)
         if applied:
@@ -117,24 +111,6 @@ class Nemesis:
             await asyncio.sleep(seconds)
         finally:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
-
-    async def _fill(self, seconds: float) -> bool:
-        """Keep the memory file system full while a gateway tries to begin."""
-        if self.memory is None or not (pids := self.service.pids(GATEWAY)):
-            return False
-        filler = self.memory / "filler"
-        end = time.monotonic() + seconds
-        try:
-            with filler.open("wb", buffering=0) as file:
-                os.kill(pids[0], signal.SIGKILL)
-                while time.monotonic() < end:
-                    with contextlib.suppress(OSError):
-                        while True:
-                            file.write(bytes(1 << 16))
-                    await asyncio.sleep(0.02)
-        finally:
-            filler.unlink(missing_ok=True)
-        return True
 
     async def _poison(self, person: int) -> bool:
         """Send one frame that kills, or keeps, each worker that reads it."""

@@ -18,7 +18,6 @@ class Act(StrEnum):
     KILL = "kill"
     STOP = "stop"
     RESTART = "restart"
-    FILL = "fill memory file system"
     EXHAUST = "exhaust descriptors"
     POISON = "frame that kills"
     HANG = "frame that hangs"
@@ -44,7 +43,6 @@ _CHOICES: tuple[tuple[int, Act, str, tuple[float, float]], ...] = (
     (24, Act.KILL, GATEWAY, (0, 0)),
     (16, Act.STOP, GATEWAY, (0.1, 3.0)),
     (8, Act.RESTART, GATEWAY, (0, 0)),
-    (6, Act.FILL, GATEWAY, (0.5, 2.0)),
     (12, Act.EXHAUST, GATEWAY, (0.5, 3.0)),
     (4, Act.POISON, WORKER, (0, 0)),
     (3, Act.HANG, WORKER, (0, 0)),

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import shutil
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +21,6 @@ from tests.support.service import KEY, Service, running
 
 DEADLINE, GRACE, ATTEMPTS, WORKERS = 5.0, 2.0, 60, 2
 SETTINGS = f"""
-slabDirectory = "MEMORY"
 [LIVENESS]
 maxAttempts = {ATTEMPTS}
 [LIMITS]
@@ -40,9 +37,7 @@ respawnDelayMax = 0.5
 watchdogSeconds = 5.0
 """
 WORKER_SETTINGS = "jobTimeout = 1.0\nheartbeatTimeout = 2.0\n"
-MEMORY = ("sh", "-c", 'mount -t tmpfs -o size=8m,mode=0700 lp DIRECTORY/memory && exec "$@"', "sh")
 TRACES, TRACED_EVENTS = 5, 12
-PRIVATE = ("unshare", "--mount", "--propagation", "private")
 
 
 @dataclass
@@ -91,23 +86,9 @@ class Report:
                 yield f"    {at} {event.kind} {event.connection} {event.seq} {event.body}"[:150]
 
 
-def can_mount() -> bool:
-    """Whether a private memory file system can be had here."""
-    if shutil.which("unshare") is None:
-        return False
-    trial = [*PRIVATE, "mount", "-t", "tmpfs", "lp", "/mnt"]
-    return subprocess.run(trial, capture_output=True, check=False).returncode == 0
-
-
-@contextlib.contextmanager
-def suffering_service() -> Iterator[tuple[Service, Path | None]]:
-    """Run the service on a small memory file system of its own, where that is allowed."""
-    settings = SETTINGS.replace("MEMORY", "DIRECTORY/memory")
-    mounted = can_mount()
-    wrapper = [*PRIVATE, *MEMORY] if mounted else ["env"]
-    with running(settings, workers=WORKERS, wrapper=wrapper, worker_settings=WORKER_SETTINGS) as s:
-        seen = Path(f"/proc/{s.process.pid}/root{s.directory}/memory")
-        yield s, seen if mounted else None
+def suffering_service() -> contextlib.AbstractContextManager[Service]:
+    """Run the service that suffers."""
+    return running(SETTINGS, workers=WORKERS, worker_settings=WORKER_SETTINGS)
 
 
 async def crowd(service: Service, history: History, seed: int, people: int, until: float) -> None:
@@ -122,19 +103,19 @@ async def crowd(service: Service, history: History, seed: int, people: int, unti
     await asyncio.gather(*(visitor() for _ in range(people)))
 
 
-async def quiet(service: Service, slab_directory: Path) -> list[str]:
+async def quiet(service: Service) -> list[str]:
     """After the storm: what is not back in its place."""
     await asyncio.to_thread(service.wait_ready)
     wrong: list[str] = []
     for _ in range(60):
-        wrong = await asyncio.to_thread(_unrest, service, slab_directory)
+        wrong = await asyncio.to_thread(_unrest, service)
         if not wrong:
             break
         await asyncio.sleep(0.25)
     return wrong
 
 
-def _unrest(service: Service, slab_directory: Path) -> list[str]:
+def _unrest(service: Service) -> list[str]:
     wrong = []
     state = service.get("/statistics").json()
     if (slots := state["slots"])["free"] != slots["total"]:
@@ -144,10 +125,19 @@ def _unrest(service: Service, slab_directory: Path) -> list[str]:
     ready = [worker for worker in state["workers"] if worker["state"] in ("idle", "busy")]
     if len(ready) != WORKERS:
         wrong.append(f"{len(ready)} of {WORKERS} workers")
-    files = sorted(slab_directory.glob("*/*"))
-    if len(files) != 1:
-        wrong.append(f"files in the slab directory: {[file.name for file in files]}")
+    mapped = {slab for pid in service.pids("worker") for slab in slabs_of(pid)}
+    if len(mapped) > 1:
+        wrong.append(f"workers hold the slabs {sorted(mapped)}")
     return wrong
+
+
+def slabs_of(pid: int) -> set[str]:
+    """Inodes of the slabs that a process maps; none where only root may look."""
+    try:
+        lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
+    except OSError:
+        return set()
+    return {line.split()[4] for line in lines if "memfd:lunapass-slab" in line}
 
 
 def remains(directory: Path) -> list[str]:
@@ -163,15 +153,14 @@ def outcries(log: str) -> list[str]:
 
 async def _play(seconds: float, seed: int, people: int) -> Report:
     history = History()
-    with suffering_service() as (service, memory):
-        nemesis = Nemesis(service, memory, random.Random(seed))
+    with suffering_service() as service:
+        nemesis = Nemesis(service, random.Random(seed))
         begun = time.monotonic()
         await asyncio.gather(
             crowd(service, history, seed, people, begun + seconds),
             nemesis.run(schedule(seed, seconds)),
         )
-        slab_directory = memory or service.directory / "memory"
-        wrong = await quiet(service, slab_directory)
+        wrong = await quiet(service)
         until = time.monotonic()
         terms = Terms(DEADLINE, GRACE, tuple(nemesis.stopped), ATTEMPTS, KEY, until)
         report = Report(until - begun, seed, history, nemesis.done, check(history, terms))

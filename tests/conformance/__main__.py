@@ -30,7 +30,6 @@ port = {port}
 key = "{KEY}"
 [TRANSPORT]
 runtimeDirectory = "{directory}/run"
-slabDirectory = "{directory}"
 [LIMITS]
 frameBytes = 33554432
 framePixels = 76800

@@ -157,9 +157,7 @@ Judged = list[tuple[bytes, Image, bytes]]
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
     shown = scene()
-    slab = Slab.create(
-        tmp_path_factory.mktemp("slab") / "slab-1", slots=1, pixels=shown.shape[0] * shown.shape[1]
-    )
+    slab = Slab.create(slots=1, pixels=shown.shape[0] * shown.shape[1])
     sent = [*jpegs(shown), *pngs(shown), *webps(shown)]
     found = [(data, *judge(slab, data)) for data in sent]
     slab.close()

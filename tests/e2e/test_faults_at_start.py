@@ -17,9 +17,9 @@ FAULTS = {
         '[WORKERS]\nbackend="onnx"\n[MODELS]\ndirectory="/nonexistent"',
         "models pull",
     ),
-    "no slab directory": (
-        '[TRANSPORT]\nslabDirectory="/dev/null"\nruntimeDirectory="RUN"',
-        "TRANSPORT.slabDirectory",
+    "a slab larger than the memory": (
+        '[TRANSPORT]\nslots=1000000000\nruntimeDirectory="RUN"',
+        "TRANSPORT.slots",
     ),
     "unknown plugin": (
         '[MIDDLEWARES.WS."nowhere.at_all:Plugin"]\nisEnabled=1',

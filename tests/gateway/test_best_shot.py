@@ -50,7 +50,7 @@ def noise(width: int, height: int) -> Image:
 
 @pytest.fixture
 def slab(tmp_path: Path) -> Iterator[Slab]:
-    made = Slab.create(tmp_path / "slab-1", slots=1, pixels=640 * 480)
+    made = Slab.create(slots=1, pixels=640 * 480)
     yield made
     made.close()
 

@@ -122,7 +122,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     config = with_transport_keys(
         Config(TRANSPORT=transport, WORKERS=WorkersSection(jobTimeout=0.3))
     )
-    slab = Slab.create(tmp_path / "slab-1", slots=2, pixels=640 * 480)
+    slab = Slab.create(slots=2, pixels=640 * 480)
     estimates: list[bytes] = []
     frames: list[PendingFrame] = []
 
@@ -135,7 +135,8 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     def refuse(_session: Session, _frame: PendingFrame, error: FrameError) -> None:
         refused.append(str(error))
 
-    dispatcher = Counting(config, slab, estimated, refuse, Ledger(STEPS))
+    offer = SlabOffer(str(tmp_path / "slab.sock"), slab.name, slab.inode)
+    dispatcher = Counting(config, slab, offer, estimated, refuse, Ledger(STEPS))
     line: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     connect(line, config, WORKERS)
     yield Rig(dispatcher, slab, line, estimates, frames, refused)
@@ -178,7 +179,7 @@ async def test_malicious_worker_message(rig: Rig, lie: str) -> None:
     assert rig.dispatcher.free_slots == 2
 
 
-@pytest.mark.parametrize("noise", [b"", b"\xc1", b"x" * 300_000, encode(SlabOffer("/x", "y"))])
+@pytest.mark.parametrize("noise", [b"", b"\xc1", b"x" * 300_000, encode(SlabOffer("/x", "y", 1))])
 async def test_noise_on_the_workers_line(rig: Rig, noise: bytes) -> None:
     """Bytes that are no message for the gateway disturb nobody."""
     job = await rig.job()

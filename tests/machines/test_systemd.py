@@ -247,7 +247,6 @@ async def test_a_stop_lets_the_session_end(machine: Machine) -> None:
     for unit in (GATEWAY, AGGREGATOR):
         await asyncio.to_thread(wait_until, lambda unit=unit: machine.inactive(unit), "the end")
         assert machine.show(unit, "Result") == "success"
-    assert machine.run("find", "/dev/shm", "-name", "slab-*") == ""
 
 
 @pytest.mark.parametrize("codec", ["H265", "H264", "VP9"])

@@ -42,6 +42,12 @@ def test_the_file_with_all_defaults_gives_no_warning(tmp_path):
     assert check(load(file, {"LUNAPASS__LUNA_PASS__JWT__KEY": KEY})) == []
 
 
+def test_a_key_without_effect_is_told():
+    """A file of an earlier version loads, and its administrator learns which line can go."""
+    warnings = check(config({"TRANSPORT.slabDirectory": "/dev/shm"}))
+    assert [warning for warning in warnings if "slabDirectory has no effect" in warning]
+
+
 def test_default_key_is_refused_in_production_and_told_in_development():
     """The default key signs nothing in production; the refusal says how to make a key."""
     with pytest.raises(ConfigError, match="lunapass config key"):
