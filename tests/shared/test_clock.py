@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +71,12 @@ def names_of(module: str, tree: ast.Module) -> dict[str, str]:
     return names
 
 
+def passes_clock(call: ast.Call) -> bool:
+    """Whether an argument is a clock by its name: ``clock``, ``self._clock``, ``session.clock``."""
+    given = [*call.args, *(word.value for word in call.keywords if word.arg == "clock")]
+    return any(re.search(r"\b_?clock$", ast.unparse(argument)) for argument in given)
+
+
 def dropped(modules: list[tuple[str, ast.Module]]) -> list[str]:
     """Where a clock is not passed on."""
     wanting = {
@@ -83,7 +90,7 @@ def dropped(modules: list[tuple[str, ast.Module]]) -> list[str]:
         names = names_of(module, tree)
         for call in calls_with_a_clock_at_hand(tree, at_hand=False):
             called = names.get(ast.unparse(call.func), "")
-            if called in wanting and "clock" not in [word.arg for word in call.keywords]:
+            if called in wanting and not passes_clock(call):
                 found.append(f"{module}:{call.lineno} {called}")
     return found
 
@@ -97,7 +104,13 @@ def test_no_clock_is_dropped_on_its_way() -> None:
 
 @pytest.mark.parametrize(
     ("body", "found"),
-    [("return Part(clock=self.clock)", 0), ("return Part()", 1), ("return Other()", 0)],
+    [
+        ("return Part(clock=self.clock)", 0),
+        ("return Part(1, self._clock)", 0),
+        ("return Part()", 1),
+        ("return Part(self.clockwork)", 1),
+        ("return Other()", 0),
+    ],
 )
 def test_a_dropped_clock_is_found(body: str, found: int) -> None:
     """The rule finds the callee that takes a clock, and the caller that has one."""
