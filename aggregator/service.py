@@ -14,9 +14,9 @@ import zmq
 
 from aggregator.effects import sinks
 from aggregator.effects.delivery import Effects
+from aggregator.frame_memories import frame_memory
 from aggregator.plugins.registry import Registry
 from aggregator.sessions import Sessions
-from aggregator.shared_frames import frame_memory
 from shared.accounts import Accounts
 from shared.cells import role_name
 from shared.checks import Rules

@@ -17,10 +17,10 @@ from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
-from aggregator.frame_memory import Claim, FrameMemory, LocalFrames
+from aggregator.frame_memory import Claim, LocalFrames
 from aggregator.plugins.base import Question
 from shared.clock import SYSTEM, Clock
-from shared.config import Config, LimitsSection, SessionStoreSection
+from shared.config import LimitsSection, SessionStoreSection
 
 log = logging.getLogger(__name__)
 
@@ -184,13 +184,3 @@ class SharedFrames:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         with contextlib.suppress(RedisError, OSError):
             await self._redis.aclose()
-
-
-def frame_memory(config: Config, *, clock: Clock = SYSTEM) -> FrameMemory | None:
-    """Make the memory that a configuration asks for; None where it is turned off."""
-    limits, section = config.LIMITS, config.SESSION_STORE
-    if not limits.reuseSeconds or not limits.reuseFrames:
-        return None
-    if section.connectionString:
-        return SharedFrames(limits, section, clock=clock)
-    return LocalFrames(limits, clock=clock)

@@ -7,7 +7,7 @@ the cell that has it, so that a balancer finds the cell of a client that resumes
 from __future__ import annotations
 
 import os
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from shared.cgroups import ControlGroups
 from shared.config import Config
@@ -79,3 +79,9 @@ def of_cell(config: Config, cell: int | None, cells: int | None = None) -> Confi
         directory = PurePath(config.TRANSPORT.runtimeDirectory) / str(cell)
         changes |= {"cell": cell, "runtimeDirectory": str(directory)}
     return config.model_copy(update={"TRANSPORT": config.TRANSPORT.model_copy(update=changes)})
+
+
+def machine_directory(config: Config) -> Path:
+    """Return the private folder that all cells of a machine share, for a cell's configuration."""
+    own = Path(config.TRANSPORT.runtimeDirectory).absolute()
+    return own.parent if config.TRANSPORT.cells > 1 else own

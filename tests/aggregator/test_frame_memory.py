@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.frame_memory import Claim, LocalFrames
+from aggregator.machine_frames import MachineFrames
 from aggregator.questions import answer_to, at_once
+from shared.clock import Clock
 from shared.config import LimitsSection
 from tests.support.clock import SettableClock
 
@@ -18,12 +25,32 @@ def picture(number: int) -> bytes:
     return number.to_bytes(16)
 
 
-def memory(clock: SettableClock | None = None, **limits: float) -> LocalFrames:
-    bounds = LimitsSection.model_validate(limits)
-    return LocalFrames(bounds, clock=clock or SettableClock())
+class Make(Protocol):
+    """Makes a memory with some bounds."""
+
+    def __call__(self, clock: Clock = ..., **limits: float) -> LocalFrames | MachineFrames: ...
 
 
-def test_the_first_session_has_the_frame() -> None:
+def local(clock: Clock | None = None, **limits: float) -> LocalFrames:
+    return LocalFrames(LimitsSection.model_validate(limits), clock=clock or SettableClock())
+
+
+@pytest.fixture(params=["process", "machine"])
+def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
+    """Either memory: that of one process, and that of a machine's file."""
+    made: list[MachineFrames] = []
+
+    def of_file(clock: Clock | None = None, **limits: float) -> MachineFrames:
+        bounds = LimitsSection.model_validate(limits)
+        made.append(MachineFrames(bounds, tmp_path / "frames", clock=clock or SettableClock()))
+        return made[-1]
+
+    yield local if request.param == "process" else of_file
+    for frames in made:
+        asyncio.run(frames.close())
+
+
+def test_the_first_session_has_the_frame(memory: Make) -> None:
     """It may claim it as often as it likes; no other one may."""
     frames = memory()
     assert [frames.claimed(picture(1), one) for one in (A, A, B, A, B)] == [
@@ -36,7 +63,7 @@ def test_the_first_session_has_the_frame() -> None:
     assert frames.claimed(picture(2), B) is Claim.FIRST
 
 
-def test_an_accepted_best_shot_is_known_as_such() -> None:
+def test_an_accepted_best_shot_is_known_as_such(memory: Make) -> None:
     """To every other session, whoever claimed it first; telling it twice changes nothing."""
     frames = memory()
     frames.claimed(picture(1), A)
@@ -46,7 +73,7 @@ def test_an_accepted_best_shot_is_known_as_such() -> None:
     assert frames.claimed(picture(1), A) is Claim.FIRST
 
 
-def test_frames_are_forgotten_in_time() -> None:
+def test_frames_are_forgotten_in_time(memory: Make) -> None:
     """After reuseSeconds, not before; claiming a frame again does not lengthen them."""
     clock = SettableClock()
     frames = memory(clock, reuseSeconds=10)
@@ -63,7 +90,7 @@ def test_frames_are_forgotten_in_time() -> None:
     assert frames.claimed(picture(1), A) is Claim.REUSED
 
 
-def test_so_many_frames_are_remembered() -> None:
+def test_so_many_frames_are_remembered(memory: Make) -> None:
     """The oldest goes; frames that are refused push out no accepted best shot."""
     frames = memory(reuseFrames=3)
     frames.accept(picture(0), A)
@@ -77,13 +104,13 @@ def test_so_many_frames_are_remembered() -> None:
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([A, B, C])), max_size=40))
 def test_every_frame_has_one_owner(claims: list[tuple[int, str]]) -> None:
     """Whatever the order of the claims, the first session of each picture alone is the first."""
-    frames, owners = memory(), dict[int, str]()
+    frames, owners = local(), dict[int, str]()
     for number, session in claims:
         own = owners.setdefault(number, session) == session
         assert frames.claimed(picture(number), session) is (Claim.FIRST if own else Claim.REUSED)
 
 
-async def test_a_claim_is_answered_at_once() -> None:
+async def test_a_claim_is_answered_at_once(memory: Make) -> None:
     """No turn of the event loop is spent on what this process knows; asking gives the same."""
     frames = memory()
     assert at_once(frames.claim(picture(1), A)) == b"first"
@@ -91,7 +118,7 @@ async def test_a_claim_is_answered_at_once() -> None:
     assert await answer_to(frames.claim(picture(1), B)) == b"reused"
 
 
-def test_a_question_alone_claims_nothing() -> None:
+def test_a_question_alone_claims_nothing(memory: Make) -> None:
     """A replay makes the question and takes the answer of the log."""
     frames = memory()
     frames.claim(picture(1), A)
@@ -108,7 +135,7 @@ def test_a_question_alone_claims_nothing() -> None:
     ],
 )
 def test_what_was_claimed_before_a_restart_is_known_again(
-    answers: tuple[bytes | None, ...], claim: Claim
+    memory: Make, answers: tuple[bytes | None, ...], claim: Claim
 ) -> None:
     """If it was the session's own."""
     frames = memory()

@@ -7,12 +7,15 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
-from aggregator.frame_memory import Claim, LocalFrames
+from aggregator.frame_memories import frame_memory
+from aggregator.frame_memory import Claim
+from aggregator.machine_frames import MachineFrames
 from aggregator.questions import answer_to, at_once
-from aggregator.shared_frames import KEYS, SharedFrames, frame_memory
+from aggregator.shared_frames import KEYS, SharedFrames
 from shared.clock import SYSTEM, Clock
 from shared.config import LimitsSection, SessionStoreSection
 from tests.support.clock import SettableClock
@@ -173,17 +176,21 @@ async def test_a_deaf_redis_is_waited_for_once(redis: RedisServer) -> None:
 @pytest.mark.parametrize(
     ("limits", "store", "kind"),
     [
-        ({}, "", LocalFrames),
+        ({}, "", MachineFrames),
         ({}, "redis://127.0.0.1:9/0", SharedFrames),
         ({"reuseSeconds": 0}, "redis://127.0.0.1:9/0", type(None)),
         ({"reuseFrames": 0}, "", type(None)),
     ],
 )
 async def test_the_configuration_chooses_the_memory(
-    limits: dict[str, int], store: str, kind: type
+    limits: dict[str, int], store: str, kind: type, tmp_path: Path
 ) -> None:
     """In Redis where there is a session store; 0 turns it off."""
-    sections = {"LIMITS": limits, "SESSION_STORE": {"connectionString": store}}
+    sections = {
+        "LIMITS": limits,
+        "SESSION_STORE": {"connectionString": store},
+        "TRANSPORT": {"runtimeDirectory": str(tmp_path)},
+    }
     memory = frame_memory(plugin_config({}, **sections))
     assert type(memory) is kind
     if memory is not None:

@@ -143,7 +143,7 @@ def slabs_of(pid: int) -> set[str]:
 def remains(directory: Path) -> list[str]:
     """Files that a stopped service has left behind, but for what it keeps on purpose."""
     found = [path.relative_to(directory) for path in directory.rglob("*") if path.is_file()]
-    return [str(path) for path in found if "quarantine" not in path.parts]
+    return [str(p) for p in found if "quarantine" not in p.parts and p.stem != "frames"]
 
 
 def outcries(log: str) -> list[str]:

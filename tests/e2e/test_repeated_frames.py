@@ -19,6 +19,7 @@ from shared.protocol import Command
 from tests.support.redis_server import running_redis
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
+from tests.support.waiting import until
 
 REPEATED, INJECTED = 72, 70
 NOTHING = 0xFFFF
@@ -142,6 +143,24 @@ async def test_an_aggregator_that_dies_does_not_forget(plain: Service) -> None:
         assert (await client.receive()).body["errors"] == [32]
         assert await first_answer(plain, image) == [INJECTED]
         assert await first_answer(plain, other) == [REPEATED]
+
+
+async def test_the_other_cell_knows_the_frame() -> None:
+    """Six more sessions reach both cells, but for one time in 64."""
+    with running("cells = 2\n", workers=2) as service:
+        image = stamped_jpeg(4, 30)
+        assert await first_answer(service, image) == []
+        assert [await first_answer(service, image) for _ in range(6)] == [[INJECTED]] * 6
+
+
+async def test_a_new_aggregator_knows_frames_of_sessions_that_are_over() -> None:
+    """Neither the gateway nor a client has them any more."""
+    with running("[LIMITS]\nresumeSeconds = 0.5\n", workers=1) as service:
+        image = stamped_jpeg(5, 30)
+        assert await first_answer(service, image) == []
+        await until(lambda: not service.get("/statistics").json()["sessions"]["open"])
+        os.kill(service.pids("aggregator")[0], signal.SIGKILL)
+        assert await first_answer(service, image) == [INJECTED]
 
 
 async def test_another_machine_knows_the_frame() -> None:

@@ -1,0 +1,28 @@
+"""Chooses the memory of frames: in Redis where machines share sessions, else in a file."""
+
+from __future__ import annotations
+
+from aggregator.frame_memory import FrameMemory
+from aggregator.machine_frames import MachineFrames
+from aggregator.shared_frames import SharedFrames
+from shared.cells import machine_directory
+from shared.clock import SYSTEM, Clock
+from shared.config import Config
+from shared.private import private_directory
+
+FILE, KEY = "frames.sqlite", "TRANSPORT.runtimeDirectory"
+
+
+def frame_memory(config: Config, *, clock: Clock = SYSTEM) -> FrameMemory | None:
+    """Make the memory that a configuration asks for; None where it is turned off.
+
+    Raises:
+        ResourceError: the folder of its file cannot be made.
+    """
+    limits, section = config.LIMITS, config.SESSION_STORE
+    if not limits.reuseSeconds or not limits.reuseFrames:
+        return None
+    if section.connectionString:
+        return SharedFrames(limits, section, clock=clock)
+    directory = private_directory(machine_directory(config), KEY, parents=True)
+    return MachineFrames(limits, directory / FILE, clock=clock)
