@@ -26,6 +26,8 @@ from shared.protocol import CloseCode, Codec, Command, Frame, Text
 
 log = logging.getLogger(__name__)
 
+OVERFLOW_SECONDS = 1.0
+"""For the refusal to reach a client whose own messages are not read any more."""
 CLIENT_CHARACTERS = 8192
 """Of what a client tells of itself, as JSON."""
 
@@ -60,6 +62,7 @@ class Connection:
             config.LIMITS.messagesPerSecond, 2 * config.LIMITS.messagesPerSecond
         )
         self._farewell: Farewell | None = None
+        socket.measure(self._address, self._refuse_overflow)
         self.last_heard = self._clock.monotonic()
 
     # Answers out; called from anywhere on the loop
@@ -149,6 +152,17 @@ class Connection:
         headers = {} if error.retry_after is None else {"retry-after": error.retry_after}
         self.send(Codec.encode(Command.ERROR, headers, {"code": error.code, "message": str(error)}))
         self.close(CloseCode(error.close_code or CloseCode.POLICY), error.code)
+
+    def _refuse_overflow(self) -> None:
+        """End a connection for whose bytes there is no room; what it sends now is not read."""
+        self._refuse(
+            ProtocolError(
+                "the service holds too many bytes, try again later",
+                code="session.full",
+                close_code=CloseCode.OVERLOADED,
+            )
+        )
+        self.end_within(OVERFLOW_SECONDS)
 
     async def _connect(self) -> Session:
         """Await CONNECT and answer CONNECTED.

@@ -11,6 +11,7 @@ task.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event
 from websockets.server import ServerProtocol
 
+from gateway.inflow import Inflow, Meter
 from shared.config import LimitsSection
 
 
@@ -30,11 +32,13 @@ class Doors:
     Attributes:
         limits: the bounds.
         most: sockets that may be open; one over that is cut at once.
+        inflow: bounds what clients send; None leaves it unbounded.
         open: sockets open now.
     """
 
     limits: LimitsSection
     most: int
+    inflow: Inflow | None = None
     open: int = 0
 
     def connection(self, protocol: ServerProtocol, server: Server, **options: Any) -> Doorway:
@@ -54,9 +58,24 @@ class Doorway(ServerConnection):
         super().__init__(protocol, server, **options)
         self._doors = doors
         self._head_bytes = 0
-        self._in_line = 0
+        self._in_line: deque[int] = deque()
         self._last_bytes = 0
+        self._refused = False
+        self._resuming: asyncio.TimerHandle | None = None
         self.take_picture: Callable[[bytes], None] | None = None
+        self._meter: Meter | None = None
+        self._overflow: Callable[[], None] | None = None
+
+    def measure(self, address: str, overflow: Callable[[], None]) -> None:
+        """Bound what the client sends from now on.
+
+        Args:
+            address: the client's.
+            overflow: called when there is no room for what has come; the rest is not read.
+        """
+        if self._doors.inflow is not None:
+            self._meter = self._doors.inflow.meter(address)
+            self._overflow = overflow
 
     async def next_message(self) -> str | bytes:
         """Await the next message that went no other way.
@@ -65,17 +84,20 @@ class Doorway(ServerConnection):
             ConnectionClosed: the connection has ended.
         """
         message = await self.recv()
-        self._in_line -= 1
+        self._in_line.popleft()
+        self._hold()
         return message
 
     def process_event(self, event: Event) -> None:
         """Hand a whole picture over at once where nothing is in line before it."""
         if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
             whole_picture = event.fin and event.opcode is Opcode.BINARY
-            if whole_picture and self._in_line == 0 and self.take_picture is not None:
+            if whole_picture and not self._in_line and self.take_picture is not None:
                 self.take_picture(bytes(event.data))
                 return
-            self._in_line += 1
+            self._in_line.append(len(event.data))
+        elif isinstance(event, Frame) and event.opcode is Opcode.CONT:
+            self._in_line[-1] += len(event.data)
         super().process_event(event)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -88,8 +110,13 @@ class Doorway(ServerConnection):
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place to another."""
         self._doors.open -= 1
-        self.take_picture = None  # which holds the session's connection, and that this socket
+        self.take_picture = self._overflow = None  # these hold the connection, and that this socket
         super().connection_lost(exc)
+        if self._resuming is not None:
+            self._resuming.cancel()
+        if self._meter is not None:
+            self._meter.hold(0)
+            self._meter = None
 
     def await_farewell(self, queued: int) -> None:
         """Leave it to the caller how long the connection's end takes.
@@ -103,11 +130,38 @@ class Doorway(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes on, as long as they and the answers to them stay within bounds."""
+        if self._refused:
+            return  # the rest of what there was no room for
         super().data_received(data)
         limits = self._doors.limits
+        self._pace(len(data))
         if self.request is None:
             self._head_bytes += len(data)
             if self._head_bytes > limits.headerBytes:
                 self.transport.abort()
         if self.transport.get_write_buffer_size() > limits.queuedBytes + self._last_bytes:
             self.transport.abort()
+
+    def _hold(self) -> bool:
+        """Count the bytes that wait here; False where there is no room for them."""
+        if self._meter is None:
+            return True
+        return self._meter.hold(len(self.protocol.reader.buffer) + sum(self._in_line))
+
+    def _pace(self, size: int) -> None:
+        """Count bytes that came; read no more where there is no room, or for a while."""
+        if not self._hold() and self._overflow is not None:
+            self._refused = True
+            self.protocol.reader.buffer.clear()  # the message will never be whole
+            self._hold()
+            self._overflow()
+        elif self._meter is not None and (pause := self._meter.receive(size)) > 0:
+            # Each time, since the library resumes when its queue gets shorter.
+            self.transport.pause_reading()
+            if self._resuming is None:
+                self._resuming = self.loop.call_later(pause, self._resume)
+
+    def _resume(self) -> None:
+        self._resuming = None
+        if not self.recv_messages.paused:  # else the library resumes
+            self.transport.resume_reading()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from gateway import metrics
+from gateway.inflow import HeldBytes
 from gateway.refusals import RefusalLog
 from gateway.session import PendingFrame, Session
 from gateway.unsettled import Unsettled
@@ -31,6 +32,7 @@ class Frames:
 
     Args:
         config: the configuration.
+        held: counts the bytes of the frames; None counts them for these frames alone.
         clock: stamps the frames as they arrive.
 
     The two neighbours are set by the gateway once all three exist.
@@ -42,9 +44,12 @@ class Frames:
         unsettled: frames whose side effects are not done.
     """
 
-    def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self, config: Config, held: HeldBytes | None = None, *, clock: Clock = SYSTEM
+    ) -> None:
         self._monotonic = clock.monotonic
         self._limits = config.LIMITS
+        self._held = HeldBytes(self._limits.heldBytes) if held is None else held
         self._rotation = config.CHECKS.rotate
         self._refusals = RefusalLog()
         self.unsettled = Unsettled(config.MIDDLEWARES.WS, self._limits.unsettledBytes)
@@ -76,12 +81,16 @@ class Frames:
         except FrameError as error:
             self._refuse(session, session.seq, error)
             return
+        if not self._held.has_room(session.address, len(data)):
+            self._say_dropped(session, session.seq, Drop.RATE)
+            return
         if session.waiting is not None:
             self._drop(session, session.waiting, Drop.REPLACED)
         deadline = now + self._limits.frameDeadline
         session.waiting = PendingFrame(
             session.seq, data, header, now, deadline, rotation=self._rotation
         )
+        self._held.hold_for(session.waiting, session.address, len(data))
         self.advance(session)
 
     def _refuse(self, session: Session, seq: int, error: FrameError) -> None:

@@ -39,6 +39,12 @@ class TokenBucket:
         self._tokens -= 1
         return True
 
+    def charge(self, amount: float, now: float) -> float:
+        """Take tokens, also more than there are; seconds until the debt is paid."""
+        self._tokens = self.available(now) - amount
+        self._updated = now
+        return max(0.0, -self._tokens / self._rate)
+
 
 class AddressBuckets:
     """One token bucket for each client address (IPv6: each /64), in bounded memory.
@@ -64,11 +70,23 @@ class AddressBuckets:
 
     def admit(self, address: str, now: float) -> bool:
         """Take one token of an address; False when it has none."""
-        key = limit_key(address)
+        return self._bucket(limit_key(address)).admit(now)
+
+    def charge(self, key: str, amount: float, now: float) -> float:
+        """Take tokens, also more than there are; seconds until the debt is paid.
+
+        Args:
+            key: the address, as ``limit_key`` gives it.
+            amount: number of tokens.
+            now: monotonic time.
+        """
+        return self._bucket(key).charge(amount, now)
+
+    def _bucket(self, key: str) -> TokenBucket:
         bucket = self._buckets.get(key)
         if bucket is None:
             bucket = self._buckets[key] = TokenBucket(self._rate, self._burst)
             if len(self._buckets) > MAX_ADDRESSES:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)
-        return bucket.admit(now)
+        return bucket

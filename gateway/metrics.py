@@ -31,6 +31,7 @@ FRAME_FAULTS = tuple(
         "too-big",
         "too-many-pixels",
         "too-many-scans",
+        "padding",
         "transparent",
         "undecodable",
     )

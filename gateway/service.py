@@ -22,6 +22,7 @@ from gateway.dispatch import Dispatcher
 from gateway.doorway import Doors, Doorway
 from gateway.elsewhere import ThroughStore
 from gateway.front import Front
+from gateway.inflow import HeldBytes, Inflow
 from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
 from gateway.readiness import readiness
@@ -75,7 +76,9 @@ class Gateway:
         self._connections: set[Connection] = set()
         self._capacity = make_room(config)
         self._descriptors = Descriptors()
-        self._doors = Doors(config.LIMITS, self._capacity.sockets)
+        self._held = HeldBytes(config.LIMITS.heldBytes)
+        inflow = Inflow(config.LIMITS, self._held, clock=clock)
+        self._doors = Doors(config.LIMITS, self._capacity.sockets, inflow)
         self._for_good = False
         self._stopped = asyncio.Event()
         self._notifier = Notifier(clock=clock)
@@ -92,7 +95,7 @@ class Gateway:
         config, key, clock = self._config, self._part.sealing_key, self._clock
         has_store = bool(config.SESSION_STORE.connectionString)
         refusals = StoredRefusals(config, key, clock=clock) if has_store else None
-        sessions = Sessions(config, refusals, clock=clock)
+        sessions = Sessions(config, refusals, held=self._held, clock=clock)
         ledger = Ledger(metrics.STEPS, clock=clock)
         self._sessions = sessions
         frames = sessions.frames

@@ -51,7 +51,7 @@ class FramePictures(NamedTuple):
         return len(self.received or b"") + (len(self.shot.image) if self.shot else 0)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class PendingFrame:
     """An accepted frame on its way.
 

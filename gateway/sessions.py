@@ -12,6 +12,7 @@ from gateway import metrics
 from gateway.addresses import limit_key
 from gateway.elsewhere import Elsewhere
 from gateway.frames import Frames
+from gateway.inflow import HeldBytes
 from gateway.judgement import Answers
 from gateway.limits import TokenBucket
 from gateway.recall import Recall
@@ -45,6 +46,7 @@ class Sessions:
     Args:
         config: the configuration.
         shared_refusals: refused sessions that all gateways count; None without a session store.
+        held: counts the bytes of waiting frames; None counts them for these sessions alone.
         clock: dates the openings and measures all that follows.
 
     The gateway sets what asks the aggregator, once that exists.
@@ -62,13 +64,14 @@ class Sessions:
         config: Config,
         shared_refusals: SharedRefusals | None = None,
         *,
+        held: HeldBytes | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self._clock = clock
         self._config = config
         self._limits = config.LIMITS
         self._sessions: dict[str, Session] = {}
-        self.frames = Frames(config, clock=clock)
+        self.frames = Frames(config, held, clock=clock)
         self.recall = Recall()
         self.sinks: tuple[SinkHealth, ...] = ()
         self.ask_open: Callable[[Session], None]

@@ -192,6 +192,13 @@ class LimitsSection(Section):
     """Messages of one connection in a second, of any kind; twice as many at once."""
     frameBytes: AtLeastOne = 4_000_000
     """Bytes of one frame, encoded."""
+    bytesPerSecond: Positive = 4_000_000.0
+    """Bytes of one connection in a second, twice as many at once; more are read later."""
+    bytesPerAddress: Positive = 20_000_000.0
+    """Bytes of all connections of one client address (IPv6: of one /64) in a second, twice as many
+    at once; more are read later."""
+    heldBytes: AtLeastOne = 256_000_000
+    """Bytes of frames that arrive or wait, of all connections together."""
     frameWidth: Annotated[int, Field(ge=16, le=16_384)] = 4096
     """Width of a frame in pixels, at most."""
     frameHeight: Annotated[int, Field(ge=16, le=16_384)] = 4096

@@ -15,6 +15,19 @@ from shared.errors import FrameError
 
 Format = Literal["jpeg", "png", "webp"]
 
+MAX_PADDING = 262_144
+"""Bytes of a frame that make no pixels: metadata, previews, what follows the picture. Of 101
+pictures of cameras and photographers, one had 32,131 and all others below 3,000. An EXIF block with
+its thumbnail has up to 65,535."""
+MAX_BYTES_PER_PIXEL = 8
+"""Of pixels as decoders give them uncompressed at 16 bits with alpha; JPEG of noise at the best
+quality has below four."""
+_PICTURE_BYTES = {
+    "jpeg": jpeg.picture_bytes,
+    "png": png.picture_bytes,
+    "webp": webp.picture_bytes,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
@@ -62,6 +75,7 @@ def judge(data: bytes, limits: LimitsSection) -> Header:
     if header.format not in limits.frameFormats:
         raise FrameError(f"{header.format} is not accepted", code="frame.format")
     require_size(header.width, header.height, limits)
+    require_picture(data, header)
     return header
 
 
@@ -74,6 +88,29 @@ def require_bytes(count: int, limits: LimitsSection) -> None:
     if count > limits.frameBytes:
         raise FrameError(
             f"the frame has {count} bytes, at most {limits.frameBytes}", code="frame.too-big"
+        )
+
+
+def require_picture(data: bytes, header: Header) -> None:
+    """Refuse a file that is mostly no picture: it costs line, memory and disk, and shows nothing.
+
+    Only files of more than ``MAX_PADDING`` bytes are looked at.
+
+    Raises:
+        FrameError: too many bytes make no pixels, or more than pixels of that number can need.
+    """
+    if len(data) <= MAX_PADDING:
+        return
+    try:
+        padding = len(data) - _PICTURE_BYTES[header.format](data)
+    except (struct.error, IndexError) as error:
+        raise FrameError("the frame is cut off") from error
+    pixels = header.width * header.height
+    padding = max(padding, len(data) - MAX_BYTES_PER_PIXEL * pixels)
+    if padding > MAX_PADDING:
+        raise FrameError(
+            f"{padding} bytes of the frame show nothing, at most {MAX_PADDING} may",
+            code="frame.padding",
         )
 
 

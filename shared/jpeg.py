@@ -24,6 +24,10 @@ RESTART, RESTART_MASK = 0xD0, 0xF8
 """Restart markers 0xD0 to 0xD7, which stand inside the coded data of a scan."""
 WINDOW = 65_536
 """Bytes of coded data that are searched at a time."""
+FILL = b"\xff\xff"
+"""Any number of 0xFF may precede a marker, also in coded data, where nothing else looks like it."""
+TABLES = frozenset({0xC4, 0xDB, 0xDD})
+"""Huffman and quantisation tables, and the restart interval."""
 EXIF_SEGMENT = 0xE1
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 SEQUENTIAL = frozenset({0xC0, 0xC1})
@@ -110,6 +114,29 @@ def scans(data: bytes, position: int) -> Iterator[tuple[int, int]]:
             yield end, _next_segment(data, end)
         position = end
     raise FrameError("the JPEG frame has too many segments")
+
+
+def picture_bytes(data: bytes) -> int:
+    """Return the bytes that make the pixels: tables, headers and coded data, without filling.
+
+    Tables between the scans of a progressive picture, some hundred bytes, are left out.
+
+    Raises:
+        FrameError: the structure is damaged, or the end is missing.
+        IndexError: it is cut off.
+    """
+    total, frame, components = 0, 0, 0
+    for marker, content, end in header_segments(data):
+        if marker in TABLES or marker in START_OF_FRAME or marker == START_OF_SCAN:
+            total += end - content
+        if marker in START_OF_FRAME:
+            frame, components = marker, data[content + 5]
+    one_scan = frame in SEQUENTIAL and data[content] == components
+    for start, end in scans(data, content - 4):
+        total += end - start - len(FILL) * data.count(FILL, start, end)
+        if one_scan:  # decoders stop after it, however many follow
+            break
+    return total
 
 
 def restarts(data: bytes, start: int, end: int) -> list[int]:

@@ -14,6 +14,8 @@ NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 """Chunks that make the pixels."""
 ANIMATED = frozenset({b"acTL", b"fcTL", b"fdAT"})
 MAX_CHUNKS = 4096
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Samples of a pixel by colour type."""
 _SAMPLES = {0: 1, 2: 3}
 """Samples of a pixel by colour type, of the types for which one value may be transparent."""
 
@@ -25,7 +27,7 @@ def read(data: bytes) -> tuple[int, int, int]:
         FrameError: a chunk is not whole or not known, or the picture is animated.
         struct.error: the header is cut off.
     """
-    width, height = struct.unpack_from(">II", data, 16)
+    width, height = _size(data)
     orientation = UPRIGHT
     for kind, start, end in _chunks(data):
         if kind == b"eXIf":
@@ -46,6 +48,30 @@ def plain(data: bytes) -> bytes:
     return b"".join((SIGNATURE, *needed))
 
 
+def picture_bytes(data: bytes) -> int:
+    """Return the bytes that make the pixels: the palette, and no more data than they can need.
+
+    Data of pixels may be followed by anything, and deflate can hide anything in blocks of no bytes.
+
+    Raises:
+        FrameError: a chunk is not whole or not known, or the picture is animated.
+        struct.error: the header is cut off.
+    """
+    width, height = _size(data)
+    bits = data[24] * CHANNELS.get(data[25], 4)
+    # Each row has a byte for its filter. Deflate stores what it cannot compress at 5 bytes a block
+    # of up to 65,535; encoders use blocks of 16 KiB and more.
+    needed = height * (1 + (width * bits + 7) // 8)
+    most = needed + needed // 1024 + 1024
+    total, coded = 0, 0
+    for kind, start, end in _chunks(data):
+        if kind == b"IDAT":
+            coded += end - start
+        elif kind in NEEDED:
+            total += end - start
+    return total + min(coded, most)
+
+
 def clear_samples(data: bytes) -> tuple[int, ...] | None:
     """Return the grey or the colour that a picture without an alpha channel declares transparent.
 
@@ -63,6 +89,11 @@ def clear_samples(data: bytes) -> tuple[int, ...] | None:
                 return tuple(value if count == 1 else value >> 8 for value in values)
             return tuple(value * 255 // (2**depth - 1) for value in values)
     return None
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    width, height = struct.unpack_from(">II", data, 16)
+    return width, height
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -13,6 +13,8 @@ _FIRST_CHUNK = 12
 _HEAD = 8
 ANIMATION_FLAG = 0x02
 ANIMATED = frozenset({b"ANIM", b"ANMF"})
+PICTURE = frozenset({b"VP8 ", b"VP8L", b"ALPH"})
+"""Chunks that make the pixels."""
 
 
 def read(data: bytes) -> tuple[int, int, int]:
@@ -35,6 +37,20 @@ def read(data: bytes) -> tuple[int, int, int]:
         width, height = low_width | high_width << 16, low_height | high_height << 16
         return width + 1, height + 1, orientation
     raise FrameError("the frame's WebP header is damaged")
+
+
+def picture_bytes(data: bytes) -> int:
+    """Return the bytes of the chunks that make the pixels; cut off, as they are."""
+    total, position = 0, _FIRST_CHUNK
+    for _ in range(MAX_CHUNKS):
+        content = position + _HEAD
+        if content > len(data):
+            break
+        length = int.from_bytes(data[position + 4 : content], "little")
+        if data[position : position + 4] in PICTURE:
+            total += min(length, len(data) - content)
+        position = content + length + length % 2
+    return total
 
 
 def _orientation(data: bytes, *, animated: bool) -> int:

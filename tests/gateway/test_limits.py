@@ -17,6 +17,16 @@ def test_a_bucket_refills_up_to_its_burst() -> None:
     assert bucket.available(1000.0) == 3
 
 
+def test_a_debt_is_paid_in_time() -> None:
+    """More than there is may be taken at once; then nothing until the debt is paid."""
+    bucket = TokenBucket(10.0, 20)
+    assert bucket.charge(20, 0.0) == 0
+    assert bucket.charge(30, 0.0) == 3
+    assert bucket.charge(0, 2.0) == 1
+    assert not bucket.admit(3.0)
+    assert bucket.admit(3.1)
+
+
 def test_an_address_takes_nothing_from_another() -> None:
     """One that floods is refused alone."""
     buckets = AddressBuckets(1.0, 2)
