@@ -68,7 +68,8 @@ class FileLoggerArgs(Section):
     maxAgeDays: Annotated[float, Field(ge=0)] = 30.0
     """Days after which a session's folder is removed; 0 keeps it for good."""
     maxBytes: Count = 10_000_000_000
-    """Bytes of all folders together; the oldest go first. 0 sets no bound."""
+    """Bytes of all folders together, never more: the oldest refused sessions go first, then the
+    oldest accepted ones. 0 sets no bound."""
 
 
 class FileLoggerPlugin(Switch):
@@ -179,6 +180,8 @@ class VideoRedisArgs(Section):
     """The task that the video worker runs, as module and function."""
     framesLimit: Count = 0
     """0 keeps all frames, N the last N."""
+    sessionBytes: Count = 200_000_000
+    """Bytes of all frames of one session; what is over is dropped and counted. 0: no bound."""
     framesTtl: Duration = "7d"
     """How long Redis keeps the frames of a session whose video nobody builds."""
     spoolPath: str = "./VIDEO_SPOOL"

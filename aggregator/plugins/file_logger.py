@@ -8,17 +8,17 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 from pathlib import Path
 from typing import Any
 
-from aggregator.effects.events import Event, FrameJudged, SessionInfo
+from aggregator.effects.events import Event, FrameJudged, SessionEnded, SessionInfo
+from aggregator.effects.session_folders import SessionFolders
 from shared import __version__
 from shared.clock import SYSTEM, Clock
 from shared.config_plugins import FileLoggerArgs
 from shared.errors import ResourceError
 from shared.messages import END
-from shared.session_log import BEST_SHOT, FILE, FOLDER, estimate_json, picture_name
+from shared.session_log import BEST_SHOT, FILE, estimate_json, picture_name
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +26,6 @@ RETRY_SECONDS = 60.0
 """Pause after a write failed; what comes meanwhile is dropped."""
 PRUNE_SECONDS = 60.0
 """Pause between two looks for what is too old or too much."""
-QUIET_SECONDS = 3600.0
-"""Time without a new picture after which a session counts as finished. It may have gone on at
-another machine, which alone tells its end; if it goes on here, its log is read anew."""
-DAY = 86_400.0
 
 
 def opened_line(info: SessionInfo) -> dict[str, Any]:
@@ -89,14 +85,13 @@ class FileLogger:
         self._path = Path(args.path)
         self._args = args
         try:
-            self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._folders = SessionFolders(args, clock=clock)
         except OSError as error:
             raise ResourceError(
                 f"[MIDDLEWARES.WS.FileLogger] args.path {self._path}: {error.strerror}; "
                 "make it writable or name another"
             ) from error
         self._written: dict[str, int] = {}
-        self._sizes: dict[str, tuple[int, int]] = {}
         self._retry_at = 0.0
         self._pruned_at = float("-inf")
         self.dropped = 0
@@ -116,42 +111,66 @@ class FileLogger:
             else:
                 self._tell(None)
         if event.seq == END:
-            self._written.pop(event.info.session, None)
+            self._forget(event.info.session)
+
+    def _forget(self, session: str) -> None:
+        self._written.pop(session, None)
+        self._folders.end(session)
 
     def _write_or_begin_anew(self, event: Event) -> None:
         """Write an event; a folder that somebody has removed meanwhile is made anew."""
         try:
             self._write(event)
         except FileNotFoundError:
-            self._written.pop(event.info.session, None)
+            self._forget(event.info.session)
             self._write(event)
 
     def _write(self, event: Event) -> None:
         info = event.info
-        folder = self._path / info.session
         if info.session not in self._written:
-            self._written[info.session] = self._begin(folder, info)
+            last = self._begin(info)
+            if last is None:
+                self.dropped += 1
+                return
+            self._written[info.session] = last
         if event.seq <= self._written[info.session]:
             return  # told again after a restart
-        line = event_line(event)
-        if isinstance(event, FrameJudged):
-            if event.received:
-                _write_private(folder / line["file"], event.received)
-            self.dropped += event.received is None
-        elif event.best_shot is not None:
-            _write_private(folder / BEST_SHOT, event.best_shot.image)
-        _append(folder / FILE, line)
+        if not self._put(event) and not self._put(event.without_pictures()):
+            self.dropped += 1
         self._written[info.session] = event.seq
 
-    def _begin(self, folder: Path, info: SessionInfo) -> int:
-        """Make a session's folder, or find what an earlier aggregator wrote; the last number."""
+    def _put(self, event: Event) -> bool:
+        """Write an event where there is room for it; whether there was."""
+        session, picture = event.info.session, _picture(event)
+        line = _encode(event_line(event))
+        size = len(line) + (len(picture[1]) if picture else 0)
+        accepted = isinstance(event, SessionEnded) and event.accepted
+        with self._folders.room(session, size, accepted=accepted) as fits:
+            if fits and picture:
+                _write_private(self._path / session / picture[0], picture[1])
+            if fits:
+                _append(self._path / session / FILE, line)
+                self.dropped += isinstance(event, FrameJudged) and event.received is None
+        return fits
+
+    def _begin(self, info: SessionInfo) -> int | None:
+        """Make a session's folder, or find what an earlier aggregator wrote.
+
+        Returns:
+            Number of the last event written; None where there is no room for the first line.
+        """
+        folder = self._path / info.session
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         file = folder / FILE
         written = _last_number(file)
         if written is None:
-            file.unlink(missing_ok=True)
-            _append(file, opened_line(info))
+            line = _encode(opened_line(info))
+            with self._folders.room(info.session, len(line)) as fits:
+                if not fits:
+                    return None
+                file.unlink(missing_ok=True)
+                _append(file, line)
         return written or 0
 
     def _tell(self, fault: OSError | None) -> None:
@@ -171,7 +190,7 @@ class FileLogger:
             log.warning("file logger writes again")
 
     def rest(self) -> None:
-        """Remove what is too old, then the oldest of what is too much."""
+        """Remove what is too old, and count what others have written."""
         if self._clock.monotonic() - self._pruned_at >= PRUNE_SECONDS:
             self._pruned_at = self._clock.monotonic()
             self.prune(self._clock.wall())
@@ -179,47 +198,26 @@ class FileLogger:
     def close(self) -> None:
         """Nothing is held open."""
 
-    # Retention
-
     def prune(self, now: float) -> None:
-        """Remove finished sessions' folders by age and by bytes of all together, oldest first.
+        """Remove finished sessions' folders by age, and by bytes of all together.
 
         Args:
             now: seconds of the epoch.
         """
-        ages: list[tuple[float, str, int]] = []
-        for name in filter(FOLDER.fullmatch, os.listdir(self._path)):
-            try:
-                measured = self._measure(name)
-            except (FileNotFoundError, NotADirectoryError):
-                continue
-            except OSError as error:  # another user's, say; the others are looked at all the same
-                log.error("%s is never removed: %s", self._path / name, error.strerror)
-                continue
-            if measured[0] < now - QUIET_SECONDS:
-                self._written.pop(name, None)
-            if name not in self._written:
-                ages.append(measured)
-        ages.sort()
-        total = sum(size for _, _, size in ages)
-        oldest_allowed = now - self._args.maxAgeDays * DAY if self._args.maxAgeDays else 0.0
-        for changed, name, size in ages:
-            too_much = self._args.maxBytes and total > self._args.maxBytes
-            if changed >= oldest_allowed and not too_much:
-                break
-            shutil.rmtree(self._path / name, ignore_errors=True)
-            self._sizes.pop(name, None)
-            total -= size
+        for session in self._folders.prune(now):
+            self._written.pop(session, None)
 
-    def _measure(self, name: str) -> tuple[float, str, int]:
-        """Time of a folder's last new file, its name, and the bytes of its files."""
-        changed = os.stat(self._path / name).st_mtime_ns
-        known, size = self._sizes.get(name, (0, 0))
-        if known != changed:
-            with os.scandir(self._path / name) as entries:
-                size = sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
-            self._sizes[name] = (changed, size)
-        return changed / 1e9, name, size
+
+def _picture(event: Event) -> tuple[str, bytes] | None:
+    """Name and bytes of the file that an event brings."""
+    if isinstance(event, FrameJudged):
+        received = event.received
+        return (picture_name(event.seq, received), received) if received else None
+    return (BEST_SHOT, event.best_shot.image) if event.best_shot is not None else None
+
+
+def _encode(line: dict[str, Any]) -> bytes:
+    return json.dumps(line, default=str).encode() + b"\n"
 
 
 def _write_private(path: Path, data: bytes) -> None:
@@ -233,13 +231,12 @@ def _write_private(path: Path, data: bytes) -> None:
         raise
 
 
-def _append(path: Path, line: dict[str, Any]) -> None:
+def _append(path: Path, data: bytes) -> None:
     """Append a whole line or nothing.
 
     Raises:
         OSError: it could not be written.
     """
-    data = json.dumps(line, default=str).encode() + b"\n"
     with open(path, "ab", buffering=0, opener=_private) as file:
         before = file.tell()
         try:

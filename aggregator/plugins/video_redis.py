@@ -108,6 +108,7 @@ class VideoRedis:
         self._redis = connect(args.connectionString, timeout=REDIS_TIMEOUT)
         self._store = VideoStore(self._redis, args, longest + args.sessionTimeout, clock=clock)
         self._spool = Spool(Path(args.spoolPath), args.spoolBytes)
+        self._bytes: dict[str, int] = {}
         self._retry_at = 0.0
         self._judged_durable = False
         self.dropped = 0
@@ -123,10 +124,23 @@ class VideoRedis:
         wanted = operation(event, self._args, self._rules, self._clock.wall())
         if wanted is None:
             self.dropped += isinstance(event, FrameJudged) and event.picture is None
+        elif not self._has_share(wanted):
+            self.dropped += 1
         elif self._spool or not self._try(wanted):
             if not self._spool.append(pack(wanted), must=isinstance(wanted, Finish)):
                 self.dropped += 1
             self._drain(DRAINED_AT_ONCE)
+
+    def _has_share(self, wanted: Operation) -> bool:
+        """Count the bytes of a session's frames; False for a frame beyond what it may have."""
+        if isinstance(wanted, Finish):
+            self._bytes.pop(wanted.session, None)
+            return True
+        size = self._bytes.get(wanted.session, 0) + len(wanted.frame.frame)
+        if 0 < self._args.sessionBytes < size:
+            return False
+        self._bytes[wanted.session] = size
+        return True
 
     def rest(self) -> None:
         """Deliver some of the spool."""

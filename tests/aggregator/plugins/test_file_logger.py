@@ -209,7 +209,10 @@ def test_a_full_disk_turns_it_off_with_one_line(tmp_path: Path, retry: str) -> N
 
 
 def aged(path: Path, number: int, days: float, now: float) -> None:
-    os.utime(path / info(number).session, (now - days * DAY,) * 2)
+    """Let a session's last line be so old."""
+    folder = path / info(number).session
+    for place in (folder / FILE, folder):
+        os.utime(place, (now - days * DAY,) * 2)
 
 
 def names(path: Path) -> list[int]:
@@ -233,8 +236,8 @@ def test_old_folders_are_removed(tmp_path: Path) -> None:
 def test_a_session_that_ended_elsewhere_is_removed_too(tmp_path: Path) -> None:
     """Its end is never told here; what is quiet for long is no session that goes on."""
     now = 1_800_000_000.0
-    logger = sink(tmp_path, age=0.01)
-    for number, days in ((1, 0.02), (2, 1.0)):
+    logger = sink(tmp_path, age=0.001)
+    for number, days in ((1, 0.005), (2, 1.0)):
         logger.write(judged(number, 1))
         aged(tmp_path, number, days, now)
     logger.prune(now)
@@ -244,16 +247,17 @@ def test_a_session_that_ended_elsewhere_is_removed_too(tmp_path: Path) -> None:
 
 
 def test_the_oldest_go_when_there_is_too_much(tmp_path: Path) -> None:
-    """By bytes of all together, as few as needed."""
-    logger = sink(tmp_path, size=35_000)
+    """By bytes of all together, as few as needed, also those that were written without a bound."""
+    logger = sink(tmp_path)
     for number in range(1, 9):
         play(logger, number)
         aged(tmp_path, number, 10 - number, 1_800_000_000.0)
     each = sum(file.stat().st_size for file in (tmp_path / info(1).session).iterdir())
-    logger.prune(1_800_000_000.0)
+    bounded = sink(tmp_path, size=35_000)
+    bounded.prune(1_800_000_000.0)
     kept = names(tmp_path)
     assert kept == list(range(9 - 35_000 // each, 9))
-    logger.prune(1_800_000_000.0)
+    bounded.prune(1_800_000_000.0)
     assert names(tmp_path) == kept
 
 
@@ -287,12 +291,12 @@ def test_it_looks_for_old_folders_by_itself(
 ) -> None:
     """At the start, and then every now and then."""
     play(sink(tmp_path), 1)
-    os.utime(tmp_path / info(1).session, (0, 0))
+    aged(tmp_path, 1, 0, 0)
     logger = sink(tmp_path, age=1)
     logger.rest()
     assert names(tmp_path) == []
     play(logger, 2)
-    os.utime(tmp_path / info(2).session, (0, 0))
+    aged(tmp_path, 2, 0, 0)
     logger.rest()
     assert names(tmp_path) == [2]
     monkeypatch.setattr(file_logger, "PRUNE_SECONDS", 0.0)

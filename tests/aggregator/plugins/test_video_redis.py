@@ -238,6 +238,18 @@ def test_frames_limit_keeps_the_last(redis: RedisServer, tmp_path: Path) -> None
         assert dropped(client, 1) == 0
 
 
+def test_the_frames_of_a_session_are_bounded_in_bytes(redis: RedisServer, tmp_path: Path) -> None:
+    """What is over is dropped and counted; another session has its own bound, and both a job."""
+    bound = 3 * len(JPEG)
+    with plugin(redis.url, tmp_path, sessionBytes=bound) as sink, redis.client() as client:
+        play(sink, 1)
+        play(sink, 2)
+        assert stored(client, 1) == stored(client, 2) == [1, 2, 3]
+        assert dropped(client, 1) == dropped(client, 2) == FRAMES - 3
+        assert sink.dropped == 2 * (FRAMES - 3)
+        assert len(queued(client)) == 2
+
+
 @pytest.mark.parametrize("ttl", ["999999999w", "9999y", "999999999"])
 def test_no_time_keeps_frames_for_good(redis: RedisServer, tmp_path: Path, ttl: str) -> None:
     """Redis takes the longest times that the configuration does; frames would have none else."""

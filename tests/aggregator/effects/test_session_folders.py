@@ -1,0 +1,151 @@
+"""FileLogger's bound holds at any moment, and the evidence of accepted sessions goes last."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from aggregator.plugins.file_logger import FileLogger
+from shared.config_plugins import FileLoggerArgs
+from shared.session_log import folders, read_session
+from tests.support.events import ended, info, judged
+from tests.support.service import ROOT
+
+BOUND = 200_000
+PICTURE = b"\xff\xd8" + bytes(10_000)
+
+
+def sink(path: Path, bound: int = BOUND) -> FileLogger:
+    return FileLogger(FileLoggerArgs(path=str(path), maxBytes=bound))
+
+
+def used(path: Path) -> int:
+    """Bytes of all session folders."""
+    return sum(file.stat().st_size for folder in folders(path) for file in folder.iterdir())
+
+
+def names(path: Path) -> set[int]:
+    return {int(folder.name, 16) for folder in folders(path)}
+
+
+def play(logger: FileLogger, number: int, *, accepted: bool, frames: int = 2) -> None:
+    for seq in range(1, frames + 1):
+        logger.write(judged(number, seq, PICTURE))
+    logger.write(ended(number, frames, accepted=accepted))
+
+
+def test_the_bound_holds_after_every_write(tmp_path: Path) -> None:
+    """Whatever is written, and without any look for what is too old."""
+    logger = sink(tmp_path)
+    for number in range(1, 40):
+        for seq in range(1, 4):
+            logger.write(judged(number, seq, PICTURE))
+            assert used(tmp_path) <= BOUND
+        logger.write(ended(number, 3, accepted=number % 2 == 0))
+        assert used(tmp_path) <= BOUND
+    assert 39 in names(tmp_path)
+
+
+def test_refused_sessions_go_first(tmp_path: Path) -> None:
+    """However many of them come after an accepted one; then the oldest accepted one."""
+    logger = sink(tmp_path)
+    play(logger, 1, accepted=True)
+    play(logger, 2, accepted=True)
+    for number in range(3, 60):
+        play(logger, number, accepted=False)
+    assert {1, 2} < names(tmp_path)
+    for number in range(60, 80):
+        play(logger, number, accepted=True)
+    assert names(tmp_path) == set(range(80 - len(names(tmp_path)), 80))
+
+
+def test_a_flood_under_way_leaves_finished_ones_alone(tmp_path: Path) -> None:
+    """Sessions under way share half of the bound; what is over loses its pictures, counted."""
+    logger = sink(tmp_path)
+    for number in range(1, 5):
+        play(logger, number, accepted=True)
+    for seq in range(1, 40):
+        for number in range(100, 105):
+            logger.write(judged(number, seq, PICTURE))
+    assert {1, 2, 3, 4} < names(tmp_path)
+    assert used(tmp_path) <= BOUND
+    assert logger.dropped > 100
+    play(logger, 5, accepted=True)
+    log = read_session(tmp_path / info(5).session)
+    assert log.verdict is not None
+    assert log.verdict.accepted
+
+
+def test_a_restart_knows_what_is_there(tmp_path: Path) -> None:
+    """Also where the number of bytes was lost, or was never written."""
+    before = sink(tmp_path)
+    for number in range(1, 7):
+        play(before, number, accepted=True)
+    (tmp_path / ".usage").unlink()
+    again = sink(tmp_path)
+    for number in range(7, 14):
+        play(again, number, accepted=True)
+        assert used(tmp_path) <= BOUND
+
+
+def test_without_room_for_anything_nothing_is_written(tmp_path: Path) -> None:
+    """A bound smaller than a line; every event is counted."""
+    logger = sink(tmp_path, 50)
+    play(logger, 1, accepted=True)
+    assert (used(tmp_path), logger.dropped, logger.disabled) == (0, 3, False)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from tests.aggregator.effects.test_session_folders import play, sink
+logger = sink(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+for number in range(int(sys.argv[2]), int(sys.argv[2]) + 60):
+    play(logger, number, accepted=number % 3 == 0)
+"""
+
+
+@pytest.fixture
+def writers(tmp_path: Path) -> Iterator[list[subprocess.Popen[str]]]:
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(tmp_path), str(1000 * number)],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in (1, 2, 3)
+    ]
+    yield started
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_processes_share_the_bound(tmp_path: Path, writers: list[subprocess.Popen[str]]) -> None:
+    """Three that write at once below one path."""
+    for process in writers:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in writers:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    seen = []
+    while any(process.poll() is None for process in writers):
+        with open(tmp_path / ".usage") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # so that nothing is written or removed meanwhile
+            seen.append(used(tmp_path))
+        time.sleep(0.01)
+    assert [process.returncode for process in writers] == [0, 0, 0]
+    assert BOUND // 4 < max(seen) <= BOUND
+    assert len(names(tmp_path)) > 3
