@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
+from aggregator.plugins.faces import STRAIGHT_DEG, is_straight
 from shared.codes import Code
 from shared.config_plugins import ActiveLivenessArgs
 from shared.estimation import Estimate, Eyes, HeadPose
@@ -140,6 +141,12 @@ class HeadAction:
         return Done.RIGHT if self._is_straight(view.pose) and not past else self._straight
 
     def _is_straight(self, pose: HeadPose) -> bool:
+        """Tell whether the head is where the action begins and ends.
+
+        FaceMatcher has to compare that face as a straight one: so the other axis counts too.
+        """
+        if not is_straight(pose):
+            return False
         if self._straight is Code.LOOK_STRAIGHT_YAW:
             return abs(pose.yaw) <= self._args.yawStartDeg
         return abs(pose.pitch) <= self._args.pitchStartDeg
@@ -167,11 +174,14 @@ class BlinkAction:
     def see(self, view: View) -> Step:
         """Go on by one frame."""
         past = view.past(self._args)
+        if self._begun and past:
+            return Done.WRONG
+        if not (past or is_straight(view.pose)):  # where the thresholds are wider than that
+            is_turned = abs(view.pose.yaw) > STRAIGHT_DEG
+            return Code.LOOK_STRAIGHT_YAW if is_turned else Code.LOOK_STRAIGHT_PITCH
         if not self._begun:
             self._begun = not past and self._lids.are_open(view.eyes)
             return Code.CLOSE_EYES if self._begun else Code.OPEN_EYES
-        if past:
-            return Done.WRONG
         self._shut = self._shut or self._lids.are_held_shut(view)
         if not self._shut:
             return Code.CLOSE_EYES

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
-from aggregator.plugins.faces import Descriptor, descriptor_of
+from aggregator.plugins.faces import Descriptor, descriptor_of, is_straight
 from aggregator.policy import Stated
 from shared.codes import Code
 from shared.config import Config
 from shared.config_plugins import FaceMatcherArgs
-from shared.estimation import HeadPose, Profile
+from shared.estimation import Profile
 
 DATA = "faceMatcher"
-STRAIGHT_DEG = 15.0
-"""Yaw and pitch up to which a face of the active profile is compared as one of a full check."""
 LEAST_SHARE = 0.6
 """Share of ``similarity`` below which a face is another one, however the head is turned."""
-REMEMBERED = 8
-"""Latest frames that a turned face may resemble; a head turns through them."""
 
 
 class FaceMatcher(Plugin):
     """Compares every described face with the first of the session that passed a full check.
 
     A straight face must reach ``similarity``; one far below it ends the session. A turned face
-    resembles its owner's straight one less, but the frames on the way to it more: it must reach
-    a share of ``similarity`` with the most similar of the session's latest faces. A frame that
-    reaches neither does not count for anything, so that nobody else can do the actions.
+    resembles its owner's straight one less: it must reach a share of ``similarity``. All are
+    compared with that one face, since a chain of faces that each resemble the one before leads from
+    one person to another. A frame that does not reach its bound does not count for anything, so
+    that nobody else can do the actions; each begins and ends with a straight face.
 
     Args:
         args: the least similarity.
@@ -40,7 +36,6 @@ class FaceMatcher(Plugin):
         self._similar = args.similarity
         self._least = LEAST_SHARE * args.similarity if args.similarity > 0 else args.similarity
         self._first: Descriptor | None = None
-        self._latest: deque[Descriptor] = deque(maxlen=REMEMBERED)
 
     @classmethod
     def stated(cls, args: Any, config: Config) -> Stated:
@@ -55,7 +50,7 @@ class FaceMatcher(Plugin):
         pose = frame.estimate.head_pose
         if face is None or pose is None:
             frame.refuse(Code.ESTIMATION_FAILED)  # what cannot be compared cannot be let in
-        elif frame.estimate.profile is Profile.PASSIVE or _is_straight(pose):
+        elif frame.estimate.profile is Profile.PASSIVE or is_straight(pose):
             self._compare_straight(context, frame, face)
         else:
             self._compare_turned(frame, face)
@@ -70,19 +65,9 @@ class FaceMatcher(Plugin):
         context.data[DATA] = {"similarity": round(lowest, 3)}
         if similarity < self._similar:
             frame.refuse(Code.OTHER_PERSON, end=similarity < self._least)
-        else:
-            self._latest.append(face)
 
     def _compare_turned(self, frame: FrameJudgement, face: Descriptor) -> None:
         if self._first is None:
             frame.refuse(Code.AGGREGATING)
-            return
-        known = [self._first, *self._latest]
-        if max(float(one @ face) for one in known) < self._least:
+        elif float(self._first @ face) < self._least:
             frame.refuse(Code.OTHER_PERSON)
-        else:
-            self._latest.append(face)
-
-
-def _is_straight(pose: HeadPose) -> bool:
-    return abs(pose.yaw) <= STRAIGHT_DEG and abs(pose.pitch) <= STRAIGHT_DEG

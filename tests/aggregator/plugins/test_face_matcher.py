@@ -91,13 +91,22 @@ def test_small_steps_lead_nowhere() -> None:
     assert steps == [True] * 11 + [False] * 4
 
 
-def test_a_turned_face_may_resemble_one_on_the_way() -> None:
-    """It need not resemble the straight one, but some face that the session has seen."""
+def test_a_turned_face_resembles_the_first_less() -> None:
+    """It must reach a share of the similarity; below that it counts for nothing."""
     matching = Matching(similarity=0.5)
     matching.see(face())
-    assert matching.acting(face(0.6), 20).ok
-    assert matching.acting(face(math.cos(1.8)), 32).ok  # .62 to the one before
+    assert matching.acting(face(0.31), 21).ok
+    frame = matching.acting(face(0.29), 21)
+    assert (frame.errors, frame.ended) == ([Code.OTHER_PERSON], False)
     assert matching.see(face(0.9)).ok
+
+
+def test_small_steps_of_turned_faces_lead_nowhere() -> None:
+    """Each is compared with the first face, not with one on the way."""
+    matching = Matching(similarity=0.5)
+    matching.see(face())
+    steps = [matching.acting(face(math.cos(angle)), 25).ok for angle in np.linspace(0, 1.5, 16)]
+    assert steps == [True] * 13 + [False] * 3
 
 
 def test_nobody_else_can_act() -> None:

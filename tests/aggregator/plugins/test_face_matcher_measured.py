@@ -26,7 +26,7 @@ LEAST = LEAST_SHARE * SIMILARITY
 PEOPLE = ("astronaut.png", "obama.jpg", "src_man1.jpg", "src_man3.jpg")
 STRAIGHT = [Look(yaw=8), Look(yaw=-8), Look(pitch=8), Look(pitch=-8)]
 SHUT = Look(left_eye_closed=1, right_eye_closed=1)
-ON_THE_WAY = [Look(yaw=yaw) for yaw in (-14, -20, -26)] + [Look(yaw=yaw) for yaw in (14, 20, 26)]
+TURNED = [Look(yaw=yaw) for yaw in (-26, -20, 20, 26, 32)] + [Look(pitch=p) for p in (-22, 24)]
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def people(backend: OnnxBackend, media: Path) -> dict[str, Person]:
 def test_different_people_are_told_apart(people: dict[str, Person], backend: OnnxBackend) -> None:
     """Straight or turned, a stranger never reaches even the share that a turned face needs."""
     faces = {
-        name: [described(person.render(look), backend) for look in (Look(), *ON_THE_WAY[::2])]
+        name: [described(person.render(look), backend) for look in (Look(), TURNED[0], TURNED[2])]
         for name, person in people.items()
     }
     for one, other in combinations(PEOPLE, 2):
@@ -64,16 +64,13 @@ def test_different_people_are_told_apart(people: dict[str, Person], backend: Onn
 def test_one_person_is_one_person(
     people: dict[str, Person], backend: OnnxBackend, name: str
 ) -> None:
-    """Straight faces reach the similarity, turned ones the share of it, step by step."""
+    """Straight faces reach the similarity, turned ones the share of it."""
     person = people[name]
     first = described(person.render(Look()), backend)
     for look in (*STRAIGHT, SHUT):
         assert float(first @ described(person.render(look), backend)) >= SIMILARITY, look
-    known = [first]
-    for look in ON_THE_WAY:
-        turned = described(person.render(look), backend)
-        assert max(float(one @ turned) for one in known) >= LEAST, look
-        known.append(turned)
+    for look in TURNED:
+        assert float(first @ described(person.render(look), backend)) >= LEAST, look
 
 
 @pytest.mark.media
