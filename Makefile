@@ -54,7 +54,7 @@ machines: models ## run it under systemd, behind proxies and on two hosts (as ro
 chaos: $(STAMP) ## break everything while a crowd plays (SECONDS=300 SEED=random)
 	$(BIN)/python -m tests.chaos $(or $(SECONDS),300) $(SEED)
 
-.PHONY: audit fuzz conformance bench-connections bench-floods
+.PHONY: audit fuzz conformance bench-connections bench-memory bench-floods
 
 audit: $(STAMP) ## look for known holes in what is installed, where the database can be reached
 	test -x build/audit/bin/pip-audit || ( $(PYTHON) -m venv build/audit && \
@@ -100,6 +100,9 @@ bench-plumbing: $(STAMP) ## print the CPU of gateway and aggregator for each fra
 
 bench-connections: $(STAMP) ## print the memory of 2,000 idle connections
 	$(BIN)/python -m benchmarks.connections
+
+bench-memory: $(STAMP) ## print the gateway's memory before and after 1,000 short sessions with frames of 4 MB
+	$(BIN)/python -m benchmarks.short_sessions
 
 bench-floods: $(STAMP) ## print the latency of honest kiosks beside floods (SECONDS=10 of each turn)
 	$(BIN)/python -m benchmarks.floods --seconds $(or $(SECONDS),10)

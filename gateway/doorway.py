@@ -94,6 +94,8 @@ class Doorway(ServerConnection):
             whole_picture = event.fin and event.opcode is Opcode.BINARY
             if whole_picture and not self._in_line and self.take_picture is not None:
                 self.take_picture(bytes(event.data))
+                # The library's parser holds the frame until the next one comes, maybe never.
+                event.data = b""
                 return
             self._in_line.append(len(event.data))
         elif isinstance(event, Frame) and event.opcode is Opcode.CONT:
@@ -117,6 +119,17 @@ class Doorway(ServerConnection):
         if self._meter is not None:
             self._meter.hold(0)
             self._meter = None
+        self._break_cycles()
+
+    def _break_cycles(self) -> None:
+        """Let go of what the library's parser holds, which in turn holds the parser.
+
+        Else the last message of each ended connection stays until a full garbage collection, which
+        may be an hour away: collections follow the number of objects, not their bytes.
+        """
+        self.protocol.parser.close()
+        if self.protocol.parser_exc is not None:
+            self.protocol.parser_exc.__traceback__ = None
 
     def await_farewell(self, queued: int) -> None:
         """Leave it to the caller how long the connection's end takes.

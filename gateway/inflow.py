@@ -10,11 +10,18 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
+from collections.abc import Callable
 
 from gateway.addresses import limit_key
 from gateway.limits import AddressBuckets, TokenBucket
 from shared.clock import SYSTEM, Clock
 from shared.config import LimitsSection
+from shared.process import return_memory
+
+RETURN_BYTES = 64_000_000
+"""Bytes that were freed since memory was given back last, at least, before it is given back."""
+RETURN_SECONDS = 10.0
+"""Pause between two times, which cost the event loop milliseconds each."""
 
 
 class HeldBytes:
@@ -25,12 +32,14 @@ class HeldBytes:
 
     Attributes:
         total: bytes held now.
+        freed: bytes that were held once and are not any more.
     """
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._of_address: Counter[str] = Counter()
         self.total = 0
+        self.freed = 0
 
     def has_room(self, key: str, size: int) -> bool:
         """Whether an address may hold so many bytes more."""
@@ -39,6 +48,7 @@ class HeldBytes:
     def change(self, key: str, by: int) -> None:
         """Note that an address holds more bytes, or fewer."""
         self.total += by
+        self.freed -= min(by, 0)
         self._of_address[key] += by
         if not self._of_address[key]:
             del self._of_address[key]  # else every address that ever came stays
@@ -111,3 +121,29 @@ class Inflow:
         """Make the meter of a client's connection."""
         pace = TokenBucket(self._rate, 2 * self._rate)
         return Meter(limit_key(address), pace, self._paces, self._held, self._clock)
+
+
+class MemoryReturn:
+    """Gives the memory of frames back to the machine, at a bounded rate.
+
+    Args:
+        held: counts what is freed.
+        give_back: gives back what is free.
+    """
+
+    def __init__(self, held: HeldBytes, give_back: Callable[[], None] = return_memory) -> None:
+        self._held = held
+        self._give_back = give_back
+        self._freed = 0
+        self._due = 0.0
+
+    def look(self, now: float) -> None:
+        """Give memory back if much was freed; called a few times a second.
+
+        Args:
+            now: monotonic time.
+        """
+        if now >= self._due and self._held.freed - self._freed >= RETURN_BYTES:
+            self._freed = self._held.freed
+            self._due = now + RETURN_SECONDS
+            self._give_back()

@@ -22,7 +22,7 @@ from gateway.dispatch import Dispatcher
 from gateway.doorway import Doors, Doorway
 from gateway.elsewhere import ThroughStore
 from gateway.front import Front
-from gateway.inflow import HeldBytes, Inflow
+from gateway.inflow import HeldBytes, Inflow, MemoryReturn
 from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
 from gateway.readiness import readiness
@@ -77,6 +77,7 @@ class Gateway:
         self._capacity = make_room(config)
         self._descriptors = Descriptors()
         self._held = HeldBytes(config.LIMITS.heldBytes)
+        self._memory = MemoryReturn(self._held)
         inflow = Inflow(config.LIMITS, self._held, clock=clock)
         self._doors = Doors(config.LIMITS, self._capacity.sockets, inflow)
         self._for_good = False
@@ -230,6 +231,7 @@ class Gateway:
         self._sessions.sweep()
         now = self._clock.monotonic()
         self._descriptors.look(now)
+        self._memory.look(now)
         for connection in list(self._connections):
             connection.check_idle(now)
 

@@ -114,6 +114,17 @@ def settle() -> None:
     gc.freeze()
 
 
+def return_memory() -> None:
+    """Give freed memory back to the machine.
+
+    The C library keeps freed blocks of up to 32 MB once it has seen such blocks come and go. It
+    takes 8 ms for each 100 MB that goes back; other C libraries than glibc have no such call.
+    """
+    trim = getattr(_libc, "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+
+
 class Notifier:
     """Speaks to the watcher named by ``$NOTIFY_SOCKET``; silent where there is none.
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import weakref
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame
 
 from gateway.doorway import Doors, Doorway
 from shared.config import LimitsSection
 from tests.support.raw import KEY, frame
+from tests.support.waiting import until
 
 TEXT, BINARY, CONTINUATION, CLOSE = 1, 2, 0, 8
 UPGRADE = (
@@ -84,3 +89,59 @@ def test_whole_pictures_take_the_short_way() -> None:
     """Each of them, where nothing else is on the line."""
     _, short = asyncio.run(exchange([(True, 1, 0)] * 5 + [(True, 1, 1)] * 5))
     assert short == 10
+
+
+async def test_an_ended_connection_is_freed_at_once() -> None:
+    """Without a garbage collection: it may hold megabytes, and collections do not follow bytes."""
+    connections: list[weakref.ref[Any]] = []
+
+    async def handle(socket: ServerConnection) -> None:
+        assert isinstance(socket, Doorway)
+        connections.extend((weakref.ref(socket), weakref.ref(socket.protocol)))
+        socket.take_picture = lambda data: None
+        with contextlib.suppress(ConnectionClosed):
+            await socket.next_message()
+
+    gc.collect()
+    gc.disable()
+    try:
+        doors = Doors(LimitsSection(), most=10)
+        async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+            port = server.sockets[0].getsockname()[1]
+            for last in (frame(BINARY, bytes(1000)), frame(BINARY, bytes(1000))[:500], b""):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(UPGRADE + last)
+                await reader.readuntil(b"\r\n\r\n")
+                writer.transport.abort()
+                del reader, writer
+            await until(lambda: len(connections) == 6)
+            await until(lambda: all(made() is None for made in connections))
+    finally:
+        gc.enable()
+
+
+async def test_a_picture_that_was_taken_is_held_by_nothing() -> None:
+    """An idle connection does not hold its last frame until the next one comes."""
+    ready, taken = asyncio.Event(), asyncio.Event()
+
+    async def handle(socket: ServerConnection) -> None:
+        assert isinstance(socket, Doorway)
+        socket.take_picture = lambda data: taken.set()
+        ready.set()
+        with contextlib.suppress(ConnectionClosed):
+            await socket.next_message()
+
+    doors = Doors(LimitsSection(), most=10)
+    async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(UPGRADE)
+        await reader.readuntil(b"\r\n\r\n")
+        await until(ready.is_set)
+        writer.write(frame(BINARY, bytes(100_000)))
+        await until(taken.is_set)
+        gc.collect()
+        held = [made for made in gc.get_objects() if isinstance(made, Frame)]
+        writer.close()
+        assert [made.data for made in held if len(made.data) >= 100_000] == []
+        assert held, "the parser holds its last frame"

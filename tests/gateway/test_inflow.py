@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from gateway.connection import Connection
 from gateway.doorway import Doors, Doorway
 from gateway.frames import Frames
-from gateway.inflow import HeldBytes, Inflow
+from gateway.inflow import RETURN_BYTES, RETURN_SECONDS, HeldBytes, Inflow, MemoryReturn
 from gateway.limits import TokenBucket
 from gateway.session import Session
 from gateway.sessions import Sessions
@@ -76,6 +76,27 @@ def test_connections_of_an_address_share_its_pace() -> None:
     assert inflow.meter("2001:db8::1").receive(2000) == 0
     assert inflow.meter("2001:db8::2").receive(1000) == 1
     assert inflow.meter("2001:db8:0:1::1").receive(1000) == 0
+
+
+def test_memory_is_given_back_after_much_was_freed() -> None:
+    """Not for little, and not twice within the pause."""
+    held, given = HeldBytes(10**12), list[float]()
+    memory = MemoryReturn(held, lambda: given.append(1))
+    held.change(FIRST, 3 * RETURN_BYTES)
+    memory.look(100.0)
+    held.change(FIRST, 1 - RETURN_BYTES)
+    memory.look(100.0)
+    assert len(given) == 0
+    held.change(FIRST, -1)
+    memory.look(100.0)
+    memory.look(100.0)
+    assert len(given) == 1
+    held.change(FIRST, -2 * RETURN_BYTES)
+    memory.look(100.0 + RETURN_SECONDS - 1)
+    assert len(given) == 1
+    memory.look(100.0 + RETURN_SECONDS)
+    memory.look(100.0 + 3 * RETURN_SECONDS)
+    assert len(given) == 2
 
 
 def session(address: str) -> Session:
