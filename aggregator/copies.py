@@ -47,7 +47,7 @@ class CopyCheck:
         self._seen.add(pixels)
         # Frames of an action decide nothing, so they are not claimed.
         if self._memory is not None and frame.estimate.profile is Profile.PASSIVE:
-            answer = yield self._memory.claim(pixels, self._session)
+            answer = yield self._memory.claim(pixels, self._session, passed=frame.ok)
             self._take(frame, answer)
         if not frame.withheld:
             self._in_a_row = 0

@@ -35,11 +35,17 @@ class Claim(bytes, Enum):
 class FrameMemory(Protocol):
     """Frames of all sessions, for ``LIMITS.reuseSeconds``, at most ``LIMITS.reuseFrames``."""
 
-    def claim(self, pixels: bytes, session: str) -> Question:
+    def claim(self, pixels: bytes, session: str, *, passed: bool) -> Question:
         """Ask whether a frame is the session's own; its answer is a ``Claim``.
 
         A session that claims its frame again gets the same answer, so that the frame under way
         at a death may be claimed again.
+
+        Args:
+            pixels: digest of the frame's pixels.
+            session: id of the session.
+            passed: whether the frame passed every check, so that it may decide a session. One that
+                did not may be remembered by this process alone.
         """
 
     def recall(self, pixels: bytes, session: str, answers: Sequence[bytes | None]) -> None:
@@ -68,7 +74,7 @@ class LocalFrames:
         self._claimed = _Owners(*bounds, clock.monotonic)
         self._accepted = _Owners(*bounds, clock.monotonic)
 
-    def claim(self, pixels: bytes, session: str) -> Question:
+    def claim(self, pixels: bytes, session: str, *, passed: bool) -> Question:
         """Ask, and get the answer at once."""
 
         def answer() -> bytes:

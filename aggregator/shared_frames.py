@@ -113,7 +113,7 @@ class SharedFrames:
         self._reached = True
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def claim(self, pixels: bytes, session: str) -> Question:
+    def claim(self, pixels: bytes, session: str, *, passed: bool) -> Question:
         """Ask Redis, unless this process knows enough."""
 
         def at_once() -> bytes | None:

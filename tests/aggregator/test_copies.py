@@ -138,7 +138,7 @@ class Elsewhere:
         self.asked: list[int] = []
         self._answers = answers
 
-    def claim(self, pixels: bytes, session: str) -> Question:
+    def claim(self, pixels: bytes, session: str, *, passed: bool) -> Question:
         number = int.from_bytes(pixels)
         self.asked.append(number)
         answer = self._answers.get(number, b"first")

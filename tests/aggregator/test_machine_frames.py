@@ -15,6 +15,7 @@ import pytest
 
 from aggregator.frame_memory import Claim
 from aggregator.machine_frames import MachineFrames
+from aggregator.questions import at_once
 from shared.clock import SYSTEM, Clock
 from shared.config import LimitsSection
 from tests.support.clock import SettableClock
@@ -122,3 +123,15 @@ def test_a_process_that_holds_the_file_stops_no_other(machine: Machine) -> None:
     assert frames.claimed(PICTURES[0], A) is Claim.FIRST
     assert frames.claimed(PICTURES[0], B) is Claim.REUSED
     holder.close()
+
+
+def test_a_frame_that_did_not_pass_is_known_here_only(machine: Machine) -> None:
+    """It decides nothing, here or elsewhere, and would cost a write."""
+    first, second = machine.frames(), machine.frames()
+    answers = [
+        at_once(frames.claim(PICTURES[0], session, passed=False))
+        for frames, session in ((first, A), (first, B), (second, B))
+    ]
+    assert answers == [b"first", b"reused", b"first"]
+    assert at_once(first.claim(PICTURES[1], A, passed=True)) == b"first"
+    assert at_once(second.claim(PICTURES[1], B, passed=True)) == b"reused"

@@ -81,11 +81,11 @@ async def test_of_sessions_in_lock_step_one_is_the_first(redis: RedisServer) -> 
 async def test_a_claim_is_a_question(redis: RedisServer) -> None:
     """It waits for Redis, unless this process knows that the frame was accepted."""
     async with machines(redis, 1) as (memory,):
-        question = memory.claim(picture(1), A)
+        question = memory.claim(picture(1), A, passed=True)
         assert at_once(question) is None
         assert await answer_to(question) == b"first"
         memory.accept(picture(1), A)
-        assert at_once(memory.claim(picture(1), B)) == b"accepted"
+        assert at_once(memory.claim(picture(1), B, passed=True)) == b"accepted"
 
 
 async def test_memory_is_bounded_in_number(redis: RedisServer) -> None:
@@ -166,7 +166,7 @@ async def test_a_deaf_redis_is_waited_for_once(redis: RedisServer) -> None:
         assert redis.process is not None
         redis.process.send_signal(signal.SIGSTOP)
         try:
-            assert await answer_to(memory.claim(picture(2), A)) == b"first"
+            assert await answer_to(memory.claim(picture(2), A, passed=True)) == b"first"
             claims = [memory.claimed(picture(number), A) for number in range(100)]
             assert set(await asyncio.gather(*claims)) == {Claim.FIRST}
         finally:
