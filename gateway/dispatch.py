@@ -7,7 +7,7 @@ its two chances; those that merely waited at its side have not. Late answers fin
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from functools import partial
 
@@ -88,6 +88,7 @@ class Dispatcher:
         self.workers = Workers(config.WORKERS, self._lose, clock=clock)
         self._ready = FairQueue()
         self._retries: deque[Lease] = deque()
+        self._lent: Counter[str] = Counter()
         self._next_lease = 1
         self._encoding = 0
         self._shot_bytes = config.LIMITS.bestshotBytes
@@ -115,7 +116,7 @@ class Dispatcher:
     def submit(self, session: Session) -> None:
         """Put a session in line, if its waiting frame may begin."""
         if session.dispatchable:
-            self._ready.push(session)
+            self._ready.push(session, self._monotonic())
         self._pump()
 
     def close(self) -> None:
@@ -129,7 +130,7 @@ class Dispatcher:
         """Find workers that are silent or stuck; to be called a few times a second."""
         for worker, reason in self.workers.overdue():
             self._lose(worker, reason)
-        self._ready.drop_idle()  # without workers nothing else does
+        self._ready.tidy(self._monotonic())  # without workers nothing else does
         self._pump()
 
     # Jobs out
@@ -138,14 +139,19 @@ class Dispatcher:
         while (self._retries or self._ready) and (worker := self.workers.idlest()) is not None:
             if self._retries:
                 self._send(worker, self._retries.popleft())
-            elif (lease := self._next()) is not None:
+            elif (lease := self._next(ahead=worker.busy)) is not None:
                 self._begin(worker, lease)
             else:
                 return
 
-    def _next(self) -> Lease | None:
-        """Lease a slot to the next session in line that still has a frame to judge."""
-        while self._slots.free and (session := self._ready.pop()) is not None:
+    def _next(self, *, ahead: bool) -> Lease | None:
+        """Lease a slot to the next session in line that still has a frame to judge.
+
+        Args:
+            ahead: the worker is busy, so that the frame waits at its side.
+        """
+        admit = self._may_wait_ahead if ahead else None
+        while self._slots.free and (session := self._ready.pop(admit)) is not None:
             if not session.dispatchable:
                 continue
             slot = self._slots.lease()
@@ -155,8 +161,19 @@ class Dispatcher:
             assert session.profile is not None
             session.active = frame
             metrics.QUEUE.note(self._monotonic() - frame.received)
-            return Lease(self._number(), slot[0], slot[1], session, frame, session.profile)
+            self._lent[session.address] += 1
+            return Lease(self._number(), *slot, session, frame, session.profile, session.address)
         return None
+
+    def _may_wait_ahead(self, address: str) -> bool:
+        """Whether a frame of an address may wait at a worker's side.
+
+        It keeps the worker from a pause between two frames, but a frame that comes from another
+        address meanwhile waits for it. So an address has only its share of these places, and at
+        least one frame.
+        """
+        share = self.workers.credit // max(1, self._ready.active)
+        return self._lent[address] < max(1, share)
 
     def _number(self) -> int:
         self._next_lease += 1
@@ -187,7 +204,7 @@ class Dispatcher:
                 told = {"session": lease.session.id, "seq": lease.frame.seq}
                 log.error("decoding failed", exc_info=error, extra={"fields": told})
                 error = FrameError("the decoder failed")
-            self._slots.release(lease.slot)
+            self._release(lease)
             self._refused(lease.session, lease.frame, error)
         elif self.workers.links.get(worker.peer) is worker and not worker.leaving:
             self._send(worker, lease)
@@ -217,8 +234,14 @@ class Dispatcher:
         metrics.DISPATCH.note(self._monotonic() - sent)
 
     def _finish(self, lease: Lease, estimate: bytes) -> None:
-        self._slots.release(lease.slot)
+        self._release(lease)
         self._estimated(lease.session, lease.frame, estimate)
+
+    def _release(self, lease: Lease) -> None:
+        self._slots.release(lease.slot)
+        self._lent[lease.address] -= 1
+        if not self._lent[lease.address]:
+            del self._lent[lease.address]  # else every address that ever came stays
 
     # Answers in
 

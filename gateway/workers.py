@@ -23,7 +23,7 @@ CHANCES = 2
 
 @dataclass(slots=True)
 class Lease:
-    """A slot lent to a worker for one frame."""
+    """A slot lent to a worker for one frame; ``address`` is that of its session at that time."""
 
     number: int
     slot: int
@@ -31,6 +31,7 @@ class Lease:
     session: Session
     frame: PendingFrame
     profile: Profile
+    address: str = ""
     chances: int = CHANCES
 
 
@@ -54,6 +55,11 @@ class WorkerLink:
     def spare(self) -> int:
         """Jobs it may still be given."""
         return 0 if self.leaving else self.credit - len(self.leases) - self.reserved
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has a job already, or will get one."""
+        return bool(self.leases or self.reserved)
 
     @property
     def finished(self) -> bool:
@@ -130,13 +136,19 @@ class Workers:
         """Number of frames lent to workers."""
         return sum(len(worker.leases) for worker in self.links.values())
 
+    @property
+    def credit(self) -> int:
+        """Jobs that all workers together may be given."""
+        return sum(worker.credit for worker in self.ready)
+
     def idlest(self) -> WorkerLink | None:
-        """Worker with the most credit to spare; None where none has any."""
-        idlest, most = None, 0
-        for worker in self.links.values():
-            if (spare := worker.spare) > most:
-                idlest, most = worker, spare
-        return idlest
+        """Worker with the most credit to spare, of those the one that is at its job for longest.
+
+        Returns:
+            The worker; None where none has any credit.
+        """
+        idle = (worker for worker in self.links.values() if worker.spare > 0)
+        return max(idle, key=lambda worker: (worker.spare, -worker.head_since), default=None)
 
     def add(self, peer: bytes, ready: Ready) -> None:
         """Take a worker that is ready; it is removed once its process ends."""
