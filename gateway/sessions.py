@@ -308,8 +308,7 @@ class Sessions:
         """Let go the frames whose side effects are done."""
         self.sinks = settled.health
         for identity, mark in settled.marks:
-            session = self._sessions.get(identity)
-            if session is not None:
+            if (session := self._sessions.get(identity)) is not None:
                 self.frames.unsettled.settle(session, mark)
 
     # Ending

@@ -178,6 +178,16 @@ def _attempts(config: Config) -> Iterator[Finding]:
             )
 
 
+def _held_bytes(config: Config) -> Iterator[Finding]:
+    limits = config.LIMITS
+    if limits.heldBytes < 2 * limits.frameBytes:  # one address may hold half of them
+        yield error(
+            "[LIMITS] heldBytes",
+            f"is {limits.heldBytes}, so that no frame of frameBytes could arrive; allowed: at "
+            f"least {2 * limits.frameBytes}; correct either",
+        )
+
+
 def _frame_sizes(config: Config) -> Iterator[Finding]:
     checks, limits, thresholds = config.CHECKS, config.LIMITS, config.LIVENESS.THRESHOLDS
     sides = (
@@ -267,6 +277,7 @@ RULES: tuple[Rule, ...] = (
     plugins.luna3,
     plugins.active_liveness,
     plugins.addresses,
+    _held_bytes,
     _frame_sizes,
     _token_size,
     _workers,

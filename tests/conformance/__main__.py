@@ -32,6 +32,8 @@ key = "{KEY}"
 runtimeDirectory = "{directory}/run"
 [LIMITS]
 frameBytes = 33554432
+bytesPerSecond = 1000000000.0
+bytesPerAddress = 1000000000.0
 framePixels = 76800
 handshakesPerSecond = 10000.0
 handshakesPerAddress = 10000.0

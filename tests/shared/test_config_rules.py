@@ -42,6 +42,13 @@ def test_the_file_with_all_defaults_gives_no_warning(tmp_path):
     assert check(load(file, {"LUNAPASS__LUNA_PASS__JWT__KEY": KEY})) == []
 
 
+def test_a_frame_of_the_largest_size_can_arrive():
+    """One address may hold half of heldBytes, so these are at least twice frameBytes."""
+    assert check(config({"LIMITS.frameBytes": 1000, "LIMITS.heldBytes": 2000})) == []
+    with pytest.raises(ConfigError, match="heldBytes is 1999, so that no frame"):
+        check(config({"LIMITS.frameBytes": 1000, "LIMITS.heldBytes": 1999}))
+
+
 def test_a_key_without_effect_is_told():
     """A file of an earlier version loads, and its administrator learns which line can go."""
     warnings = check(config({"TRANSPORT.slabDirectory": "/dev/shm"}))
