@@ -11,9 +11,6 @@ import contextlib
 import logging
 from collections.abc import Sequence
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
@@ -21,6 +18,7 @@ from aggregator.frame_memory import Claim, LocalFrames
 from aggregator.plugins.base import Question
 from shared.clock import SYSTEM, Clock
 from shared.config import LimitsSection, SessionStoreSection
+from shared.redis_connection import connect_async
 
 log = logging.getLogger(__name__)
 
@@ -100,12 +98,7 @@ class SharedFrames:
         self._clock = clock
         self._local = LocalFrames(limits, clock=clock)
         self._seconds = 2 * section.timeout + 1.0  # for a connection and an answer
-        self._redis = Redis.from_url(
-            section.connectionString,
-            socket_timeout=section.timeout,
-            socket_connect_timeout=section.timeout,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = connect_async(section.connectionString, timeout=section.timeout)
         self._turn = asyncio.Semaphore(CONNECTIONS)
         self._claim = self._redis.register_script(CLAIM)
         self._accept = self._redis.register_script(ACCEPT)

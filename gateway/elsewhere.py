@@ -13,16 +13,19 @@ from typing import TYPE_CHECKING
 
 from gateway.session import Session, digest
 from gateway.session_store import SessionStore
+from shared import redis_needs
 from shared.clock import SYSTEM, Clock
 from shared.config import Config
 from shared.messages import END
 from shared.protocol import CloseCode, Codec, Command
+from shared.redis_rights import log_missing_rights
 
 if TYPE_CHECKING:
     from gateway.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
+PLACE = "[SESSION_STORE] connectionString"
 OWNER_SECONDS = 2.0
 """Between two writes of a quiet session, which show whether it has gone on elsewhere."""
 
@@ -89,6 +92,10 @@ class ThroughStore(Elsewhere):
         self._required = config.SESSION_STORE.required
         self._hold_seconds = config.LIMITS.resumeSeconds
         self._store = SessionStore(config, sealing_key, self, clock=clock)
+        address, timeout = config.SESSION_STORE.connectionString, config.SESSION_STORE.timeout
+        self._rights = asyncio.create_task(
+            log_missing_rights(PLACE, address, redis_needs.SESSION_STORE, timeout)
+        )
         self._taking: dict[tuple[str, bytes], asyncio.Task[Session | None]] = {}
         self._asked = 0.0
 
@@ -216,4 +223,5 @@ class ThroughStore(Elsewhere):
 
     async def close(self) -> None:
         """Write what has changed, once."""
+        self._rights.cancel()
         await self._store.close()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from shared.config import Config
+from shared.redis_connection import connect_async
 
 UNREACHED = (RedisError, OSError, TimeoutError)
 """What a request raises that Redis did not do, or of which that is not known."""
@@ -21,9 +20,4 @@ def connect(config: Config, seconds: float) -> Redis:
         seconds: wait for a connection and for an answer. There is no second try: whoever asks
             decides whether the question is still the same.
     """
-    return Redis.from_url(
-        config.SESSION_STORE.connectionString,
-        socket_timeout=seconds,
-        socket_connect_timeout=seconds,
-        retry=Retry(NoBackoff(), 0),
-    )
+    return connect_async(config.SESSION_STORE.connectionString, timeout=seconds)

@@ -1,4 +1,4 @@
-"""What a start reads beside the configuration itself: keys, plugins, pages, models, tasks."""
+"""What a start reads beside the configuration itself: keys, addresses, plugins, pages, models."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from shared.config_loading import VIDEO, load_video
 from shared.curve import own_pair
 from shared.errors import ConfigError, StartupError
 from shared.lines import ROLES
+from shared.redis_connection import check_address
 from shared.signing import Signer
 
 Step = Callable[[Config], object]
@@ -26,7 +27,7 @@ def check_start(config: Config, file: Path | None, *, models: bool = True) -> No
     Raises:
         ConfigError: a role would not start; one line for each fault.
     """
-    steps: list[Step] = [_keys, _transport_keys, _plugins, _page]
+    steps: list[Step] = [_keys, _transport_keys, _redis, _plugins, _page]
     steps.append(lambda config: _video_task(config, file))
     if models:
         steps.append(_models)
@@ -50,6 +51,21 @@ def _transport_keys(config: Config) -> None:
     for role in ROLES:
         if getattr(keys, f"{role}Secret").get_secret_value():
             own_pair(keys, role)
+
+
+def _redis(config: Config) -> None:
+    """Read the addresses of Redis and the files for TLS that they name; nothing is connected."""
+    addresses = {"[SESSION_STORE] connectionString": config.SESSION_STORE.connectionString}
+    video = config.MIDDLEWARES.WS.VideoRedis
+    if video.isEnabled:
+        place = "[MIDDLEWARES.WS.VideoRedis] args.connectionString"
+        addresses[place] = video.args.connectionString
+    for place, address in addresses.items():
+        try:
+            if address:
+                check_address(address)
+        except ConfigError as error:
+            raise ConfigError(f"{place}: {error}") from error
 
 
 def _plugins(config: Config) -> None:

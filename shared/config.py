@@ -251,7 +251,8 @@ class SessionStoreSection(Section):
     """Redis that lets clients resume at another machine's gateway (docs/scaling.md)."""
 
     connectionString: PrivateText = ""
-    """Address of Redis, such as redis://10.0.0.5:6379/1; empty: no store."""
+    """Address of Redis, such as redis://10.0.0.5:6379/1, with TLS or sentinels too (docs/redis.md);
+    empty: no store."""
     timeout: Positive = 1.0
     """Seconds to wait for Redis; then it counts as down."""
     required: Flag = False

@@ -26,7 +26,7 @@ KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 """Least length of a shared secret: that of the digest (RFC 7518, section 3.2)."""
 TOKEN_OVERHEAD = 16_384
 """Bytes of a verdict besides its picture, which is written in Base64 twice."""
-STORES = ("redis://", "rediss://", "unix://")
+STORES = ("redis://", "rediss://", "unix://", "redis+sentinel://")
 BACKENDS = ("onnx", "lunasdk", "oip")
 
 

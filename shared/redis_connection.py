@@ -8,15 +8,20 @@ Addresses::
 
 Further settings of redis-py go into the query, such as ``?ssl_ca_certs=/etc/ssl/redis.pem``. With
 sentinels, user and password are those of the master; ``?sentinel_password=`` and
-``?sentinel_username=`` are those of the sentinels, and ``?ssl=1`` speaks TLS to all of them.
+``?sentinel_username=`` are those of the sentinels, and ``?ssl=1`` speaks TLS to all of them, with
+the files of ``ssl_ca_certs``, ``ssl_certfile`` and ``ssl_keyfile``.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from redis import Redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
@@ -25,27 +30,65 @@ from shared.errors import ConfigError
 
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
 SENTINEL_PORT = 26379
+TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+"""Settings of the query that name a file."""
 
 
 def connect(address: str, *, timeout: float | None = None) -> Redis:
     """Make a client; nothing is sent yet. Answers are bytes.
 
     Args:
-        address: address as told above.
+        address: an address as above.
         timeout: seconds to wait for a connection and for an answer, and then no second try; None
             waits without bound, as a client that blocks on purpose must.
 
     Raises:
-        ConfigError: the address cannot be understood.
+        ConfigError: the address cannot be understood, or a file that it names cannot be read.
     """
     options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
     if timeout is not None:
         options["retry"] = Retry(NoBackoff(), 0)
+    client: Redis = _client(address, options, Redis, Sentinel)
+    return client
+
+
+def connect_async(address: str, *, timeout: float) -> AsyncRedis:
+    """Make a client for an event loop; nothing is sent yet. Answers are bytes.
+
+    Args:
+        address: an address as above.
+        timeout: seconds to wait for a connection and for an answer. There is no second try: the
+            caller decides whether the question is still the same.
+
+    Raises:
+        ConfigError: the address cannot be understood, or a file that it names cannot be read.
+    """
+    options = {
+        "socket_timeout": timeout,
+        "socket_connect_timeout": timeout,
+        "retry": AsyncRetry(NoBackoff(), 0),
+    }
+    client: AsyncRedis = _client(address, options, AsyncRedis, AsyncSentinel)
+    return client
+
+
+def check_address(address: str) -> None:
+    """Check an address and the files that it names.
+
+    Raises:
+        ConfigError: the address cannot be understood, or a file that it names cannot be read.
+    """
+    connect(address).close()
+
+
+def _client(address: str, options: dict[str, Any], server: Any, sentinel: Any) -> Any:
     try:
         parts = urlsplit(address)
+        query = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
+        _check_files(query)
         if parts.scheme == "redis+sentinel":
-            return _master(parts, options)
-        return Redis.from_url(address, **options)
+            return _master(parts, query, options, sentinel)
+        return server.from_url(address, **options)
     except ValueError as error:
         raise ConfigError(
             "address of Redis cannot be understood; allowed: redis://host:port/db, rediss://..., "
@@ -53,31 +96,44 @@ def connect(address: str, *, timeout: float | None = None) -> Redis:
         ) from error
 
 
-def _master(parts: SplitResult, options: dict[str, Any]) -> Redis:
+def _check_files(query: dict[str, str]) -> None:
+    """Read the files for TLS: what redis-py says about a missing one does not name it."""
+    for name in TLS_FILES:
+        if path := query.get(name):
+            try:
+                Path(path).read_bytes()
+            except OSError as error:
+                raise ConfigError(
+                    f"address of Redis: {name}={path}: {error.strerror}; correct the path, or let "
+                    "this user read the file"
+                ) from error
+
+
+def _master(
+    parts: SplitResult, query: dict[str, str], options: dict[str, Any], sentinel: Any
+) -> Any:
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
     master, _, database = parts.path.strip("/").partition("/")
-    query = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
     if not master:
         raise ValueError("no name of a master")
     if query.pop("ssl", "0") == "1":
         options["ssl"] = True
+        options |= {name: query.pop(name) for name in TLS_FILES if name in query}
     sentinel_options = dict(options)
     for name in ("username", "password"):
         if value := query.pop(f"sentinel_{name}", None):
             sentinel_options[name] = value
     if query:
         raise ValueError("unknown settings")
-    sentinel: Any = Sentinel(  # type: ignore[no-untyped-call]
+    return sentinel(
         [_host(host) for host in hosts.split(",")],
         sentinel_kwargs=sentinel_options,
         username=unquote(user) or None,
         password=unquote(password) or None,
         db=int(database or 0),
         **options,
-    )
-    client: Redis = sentinel.master_for(master)
-    return client
+    ).master_for(master)
 
 
 def _host(text: str) -> tuple[str, int]:

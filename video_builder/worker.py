@@ -25,6 +25,8 @@ from shared.config_video import VideoConfig
 from shared.errors import ResourceError
 from shared.process import Notifier, begin_logging
 from shared.redis_connection import connect
+from shared.redis_needs import VIDEO_WORKER
+from shared.redis_rights import fault, missing_rights
 from video_builder import output
 from video_builder.descent import die_with_this_process
 from video_builder.job import Builder, VideoJob
@@ -38,6 +40,7 @@ RENEWALS = 3
 """How often a lease is renewed before it runs out."""
 SCHEDULER_SECONDS = 2.0
 """For the scheduler to end after a signal: it sleeps a second at a time."""
+PLACE = "[REDIS] connectionString"
 LONGEST_WAIT = 5.0
 """Seconds between two tries to reach Redis, at most."""
 
@@ -48,6 +51,10 @@ class VideoWorker(Worker):
     Args:
         builder: what runs the jobs.
         notifier: hears that the worker is ready and that its loop turns.
+
+    Raises:
+        RedisError: Redis does not answer, or refuses this worker.
+        ResourceError: the user of Redis lacks rights.
     """
 
     queue_class = VideoQueue
@@ -60,6 +67,8 @@ class VideoWorker(Worker):
         interval = self._lease // RENEWALS
         connection = connect(config.REDIS.connectionString)
         connection.ping()
+        if missing := missing_rights(connection, VIDEO_WORKER):
+            raise ResourceError(fault(PLACE, missing))
         super().__init__(
             config.REDIS.queueNames,
             connection=connection,
@@ -174,8 +183,7 @@ def _work(builder: Builder, notifier: Notifier) -> bool:
         worker = VideoWorker(builder, notifier)
     except (AuthenticationError, ResponseError) as error:
         raise ResourceError(
-            f"[REDIS] connectionString: Redis refuses this worker: {error}; correct the address, "
-            "user or password"
+            f"{PLACE}: Redis refuses this worker: {error}; correct the address, user or password"
         ) from error
     except RedisError as error:
         log.error("Redis cannot be reached", extra={"fields": {"why": str(error)}})

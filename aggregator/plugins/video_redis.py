@@ -27,6 +27,8 @@ from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.config_plugins import VideoRedisArgs
 from shared.redis_connection import connect
+from shared.redis_needs import VIDEO_REDIS
+from shared.redis_rights import fault, missing_rights
 from shared.video_store import SessionMeta, StoredFrame
 
 log = logging.getLogger(__name__)
@@ -51,8 +53,10 @@ OUTAGES = (
     ClusterError,
 )
 """Faults of a Redis that takes nothing for now; every other refusal would be repeated for good."""
-OUTAGE_WORDS = ("MISCONF", "NOREPLICAS", "BUSY Redis")
-"""Words of such faults for which the library has no kind: disk full, replicas away, busy."""
+OUTAGE_WORDS = ("MISCONF", "NOREPLICAS", "BUSY Redis", "ACL failure in script")
+"""Words of such faults for which the library has no kind: disk full, replicas away, busy, a right
+that a command of a script lacks."""
+PLACE = "[MIDDLEWARES.WS.VideoRedis] args.connectionString"
 
 
 def operation(event: Event, args: VideoRedisArgs, rules: Rules, now: float) -> Operation | None:
@@ -111,6 +115,7 @@ class VideoRedis:
         self._bytes: dict[str, int] = {}
         self._retry_at = 0.0
         self._judged_durable = False
+        self._asked_rights = False
         self.dropped = 0
         self.disabled = False
 
@@ -144,7 +149,24 @@ class VideoRedis:
 
     def rest(self) -> None:
         """Deliver some of the spool."""
+        self._log_missing_rights()
         self._drain(DRAINED_AT_REST)
+
+    def _log_missing_rights(self) -> None:
+        """Ask once, as soon as Redis answers, which rights its user lacks."""
+        begun = self._clock.monotonic()
+        if self._asked_rights or begun < self._retry_at:
+            return
+        try:
+            missing = missing_rights(self._redis, VIDEO_REDIS)
+        except RedisError as error:
+            self._rest_after(error, begun)
+            return
+        self._asked_rights = True
+        if missing:
+            log.error("%s", fault(PLACE, missing))
+        else:
+            self._tell("")
 
     def close(self) -> None:
         """Leave the spool to the next aggregator."""
@@ -178,13 +200,17 @@ class VideoRedis:
                 log.error("%s: Redis refuses an operation: %r", self.name, error)
                 self.dropped += 1
                 return True
-            took = self._clock.monotonic() - begun
-            self._retry_at = self._clock.monotonic() + max(RETRY_SECONDS, RETRY_SHARE * took)
-            self._tell(f"Redis takes nothing, frames go to the spool: {type(error).__name__}")
+            self._rest_after(error, begun)
             return False
         self._tell("")
         self._warn_once()
         return True
+
+    def _rest_after(self, error: Exception, begun: float) -> None:
+        """Leave Redis alone for a while, after a try that began at a monotonic time."""
+        took = self._clock.monotonic() - begun
+        self._retry_at = self._clock.monotonic() + max(RETRY_SECONDS, RETRY_SHARE * took)
+        self._tell(f"Redis takes nothing, frames go to the spool: {type(error).__name__}")
 
     def _warn_once(self) -> None:
         """Tell of a Redis whose crash would lose jobs; one that does not say is taken as it is."""

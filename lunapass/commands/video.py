@@ -57,12 +57,12 @@ def _run(config: VideoConfig) -> None:
 @click.pass_obj
 def check(config_path: Path | None, file: Path | None) -> None:
     """Tell every fault of FILE and of its task file; the exit status is 2 where there is one."""
-    from shared.redis_connection import connect
+    from shared.redis_connection import check_address
     from video_builder.task import Tasks
 
     path = file or config_path
     config = load_video(path)
-    connect(config.REDIS.connectionString).close()
+    check_address(config.REDIS.connectionString)
     tasks = Tasks(Path(config.WORKER.task))
     click.echo(
         f"{path or VIDEO.usual_path() or 'defaults'}: valid; tasks: {', '.join(tasks.names)}"

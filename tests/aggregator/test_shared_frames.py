@@ -32,7 +32,7 @@ def picture(number: int) -> bytes:
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
-    with running_redis() as server:
+    with running_redis(user="lunapass-store") as server:
         yield server
 
 

@@ -21,7 +21,7 @@ ADDRESS = "192.0.2.1"
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[RedisServer]:
-    with running_redis() as server:
+    with running_redis(user="lunapass-store") as server:
         yield server
 
 

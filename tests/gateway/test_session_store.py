@@ -28,7 +28,7 @@ TIMEOUT = 0.4
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[RedisServer]:
-    with running_redis() as server:
+    with running_redis(user="lunapass-store") as server:
         yield server
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from redis.exceptions import AuthenticationError, ConnectionError, TimeoutError
+from redis.exceptions import AuthenticationError, ConnectionError, RedisError, TimeoutError
 
 from shared.errors import ConfigError
-from shared.redis_connection import connect
+from shared.redis_connection import check_address, connect, connect_async
+from tests.support.certificates import Authority
 from tests.support.ports import free_port
-from tests.support.redis_server import running_redis
+from tests.support.redis_server import RedisServer, running_redis
 
 
 def test_tcp_password_and_unix_socket() -> None:
@@ -29,6 +32,94 @@ def test_tcp_password_and_unix_socket() -> None:
         stranger = connect(f"redis://127.0.0.1:{server.port}", timeout=5)
         with stranger, pytest.raises(AuthenticationError):
             stranger.ping()
+
+
+async def test_tls(tmp_path: Path) -> None:
+    """The server must have a certificate for its host from an authority that is trusted."""
+    authority, other = Authority("Ours"), Authority("Another")
+    files = authority.write(tmp_path, "127.0.0.1")
+    other.write(tmp_path / "other", "127.0.0.1")
+    tls = free_port()
+    settings = ("--tls-port", str(tls), "--tls-cert-file", str(files.certificate))
+    settings += ("--tls-key-file", str(files.key), "--tls-ca-cert-file", str(files.authority))
+    client_files = f"&ssl_certfile={files.certificate}&ssl_keyfile={files.key}"
+    with running_redis(*settings) as server:
+        assert server.process is not None
+        trusted = f"rediss://127.0.0.1:{tls}/0?ssl_ca_certs={files.authority}"
+        with connect(trusted + client_files, timeout=5) as client:
+            assert client.ping()
+        async with connect_async(trusted + client_files, timeout=5) as client_:
+            assert await client_.ping()
+        with connect(trusted, timeout=5) as client, pytest.raises(ConnectionError):
+            client.ping()  # without a certificate of its own
+        stranger = f"rediss://127.0.0.1:{tls}/0?ssl_ca_certs={tmp_path}/other/authority.pem"
+        for address in (stranger + client_files, f"rediss://127.0.0.1:{tls}/0"):
+            with (
+                connect(address, timeout=5) as client,
+                pytest.raises(ConnectionError, match="certificate verify failed"),
+            ):
+                client.ping()
+        with (
+            connect(trusted.replace("127.0.0.1", "localhost") + client_files, timeout=5) as client,
+            pytest.raises(ConnectionError, match=r"[Hh]ostname mismatch"),
+        ):
+            client.ping()
+
+
+def test_a_file_for_tls_that_is_missing_is_named() -> None:
+    """Before anything is connected."""
+    with pytest.raises(ConfigError, match=r"ssl_ca_certs=/nowhere/ca\.pem: No such file"):
+        check_address("rediss://127.0.0.1/0?ssl_ca_certs=/nowhere/ca.pem")
+
+
+async def test_after_a_failover_the_new_master_is_used(tmp_path: Path) -> None:
+    """A client that lost its master asks the sentinels again, by itself."""
+    with running_redis() as master, running_redis() as replica:
+        with replica.client() as client:
+            client.replicaof("127.0.0.1", str(master.port))
+        port = free_port()
+        (tmp_path / "sentinel.conf").write_text(
+            f"port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {master.port} 1\n"
+            "sentinel down-after-milliseconds main 300\nsentinel failover-timeout main 3000\n"
+        )
+        process = await asyncio.create_subprocess_exec(
+            "redis-server",
+            str(tmp_path / "sentinel.conf"),
+            "--sentinel",
+            stdout=subprocess.DEVNULL,
+        )
+        try:
+            async with connect_async(f"redis+sentinel://127.0.0.1:{port}/main", timeout=2) as redis:
+                await until_done(lambda: redis.set("seen", "before"))
+                await until_done(lambda: replicated(replica))
+                master.kill()
+                await until_done(lambda: redis.set("seen", "after"))
+                with replica.client() as client:
+                    assert client.get("seen") == b"after"
+                for sentinel in redis.connection_pool.sentinel_manager.sentinels:
+                    await sentinel.aclose()
+        finally:
+            process.kill()
+            await process.wait()
+
+
+async def replicated(replica: RedisServer) -> None:
+    with replica.client() as client:
+        assert client.get("seen") == b"before"
+        assert client.info("replication")["master_link_status"] == "up"
+
+
+async def until_done(work: Callable[[], Awaitable[object]], seconds: float = 60.0) -> None:
+    """Try until it succeeds: sentinels take their time to agree."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            await work()
+        except (RedisError, AssertionError):
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.05)
+        else:
+            return
 
 
 def test_sentinels_name_the_master(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -27,12 +28,14 @@ class RedisServer:
         directory: its data, which outlives ``kill``.
         password: password it asks for, if any.
         settings: further settings, such as ``("--maxmemory", "10mb")``.
+        user: user of docs/redis.md in ``url``, with exactly its rights; empty for the default one.
     """
 
     directory: Path
     port: int = field(default_factory=free_port)
     password: str = ""
     settings: tuple[str, ...] = ()
+    user: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -41,11 +44,25 @@ class RedisServer:
 
     @property
     def url(self) -> str:
+        return self.url_of(self.user) if self.user else self._own_url
+
+    @property
+    def _own_url(self) -> str:
         credentials = f":{quote(self.password, safe='')}@" if self.password else ""
         return f"redis://{credentials}127.0.0.1:{self.port}/0"
 
     def client(self) -> Redis:
-        return Redis.from_url(self.url, socket_timeout=10)
+        """A client that may do everything."""
+        return Redis.from_url(self._own_url, socket_timeout=10)
+
+    def url_of(self, user: str) -> str:
+        """Address for a user that ``allow`` made."""
+        return f"redis://{user}:PASSWORD@127.0.0.1:{self.port}/0"
+
+    def allow(self, user: str) -> None:
+        """Make a user with exactly the rules that docs/redis.md gives it."""
+        with self.client() as client:
+            client.execute_command(*documented_rules()[user].split())
 
     def start(self) -> None:
         """Start and await its first answer."""
@@ -60,11 +77,20 @@ class RedisServer:
             while True:
                 try:
                     client.ping()
-                    return
+                    break
                 except RedisError:
                     assert self.process.poll() is None, (self.directory / "redis.log").read_text()
                     assert time.monotonic() < deadline, "redis-server does not answer"
                     time.sleep(0.02)
+
+        if self.user:
+            self.allow(self.user)
+
+    def refused(self) -> list[str]:
+        """What users were refused for want of a right: commands, keys and channels."""
+        with self.client() as client:
+            log = client.acl_log()
+        return [str(entry["object"]) for entry in log if entry["reason"] != "auth"]
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -74,16 +100,28 @@ class RedisServer:
             self.process = None
 
 
+def documented_rules() -> dict[str, str]:
+    """The lines ``ACL SETUSER`` of docs/redis.md, by the user's name."""
+    text = (Path(__file__).parents[2] / "docs" / "redis.md").read_text()
+    lines = re.findall(r"^ACL SETUSER .*", text, re.MULTILINE)
+    return {line.split()[2]: line for line in lines}
+
+
 @contextlib.contextmanager
-def running_redis(*settings: str, password: str = "") -> Iterator[RedisServer]:
-    """Run a redis-server until the block ends; skip the test where there is none."""
+def running_redis(*settings: str, password: str = "", user: str = "") -> Iterator[RedisServer]:
+    """Run a redis-server until the block ends; skip the test where there is none.
+
+    Where a user of docs/redis.md is given, nothing that it did may have been refused.
+    """
     if shutil.which("redis-server") is None:
         pytest.skip("no redis-server (Debian package redis-server)")
     directory = Path(tempfile.mkdtemp(prefix="lp-redis-"))
-    server = RedisServer(directory, password=password, settings=settings)
+    server = RedisServer(directory, password=password, settings=settings, user=user)
     try:
         server.start()
         yield server
+        if user and server.process is not None:
+            assert not (refused := server.refused()), refused
     finally:
         server.kill()
         shutil.rmtree(directory)

@@ -30,7 +30,7 @@ from video_builder.task import Tasks
 
 @pytest.fixture(scope="module")
 def redis() -> Iterator[RedisServer]:
-    with running_redis() as server:
+    with running_redis(user="lunapass-video") as server:
         yield server
 
 
@@ -259,3 +259,15 @@ def test_the_example_task_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         tasks.find("task.run")(film)
         assert sorted(os.listdir("ARCHIVE/ab")) == ["abcd.json", "abcd.mp4"]
         assert os.listdir("videos") == []
+
+
+def test_a_worker_without_a_right_does_not_start(tmp_path: Path) -> None:
+    """It says which one, and how to grant it."""
+    with running_redis() as server:
+        server.allow("lunapass-video")
+        with server.client() as admin:
+            admin.execute_command("ACL", "SETUSER", "lunapass-video", "-xrange")
+        with workshop(tmp_path, server.url_of("lunapass-video")) as shop:
+            ended = shop.lunapass()
+    assert ended.returncode != 0
+    assert "grant them: ACL SETUSER lunapass-video +xrange" in ended.stderr

@@ -37,7 +37,7 @@ TURNED = replace(judged(1, 1), estimate=replace(ESTIMATE, rotation=90))
 
 @pytest.fixture
 def redis() -> Iterator[RedisServer]:
-    with running_redis() as server:
+    with running_redis(user="lunapass-video") as server:
         yield server
 
 
