@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from gateway import metrics
 from gateway.inflow import HeldBytes
-from gateway.refusals import RefusalLog
+from gateway.refused_frames import RefusalLog
 from gateway.session import PendingFrame, Session
 from gateway.unsettled import Unsettled
 from shared import intake

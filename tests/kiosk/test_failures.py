@@ -100,6 +100,19 @@ def test_a_full_service_and_one_that_ends_the_session(browser: Any, stamps: Fake
         first.shoot("failure-time-is-up")
 
 
+def test_an_address_with_too_many_refusals(browser: Any, stamps: FakeCamera) -> None:
+    """It is not told that the service is full: waiting a moment would not help."""
+    settings = "[LIMITS]\nlivenessRefusals = 1\nrefusedSessionsPerAddress = 1"
+    with running(settings, workers=1) as strict:
+        kiosk = Kiosk(browser, strict, size=(540, 960))
+        stamps.show(stamped_jpeg(1, 1))
+        kiosk.start()
+        assert kiosk.wait_end("failed").startswith("Too many pictures did not pass")
+        kiosk.page.click("#again")
+        kiosk.page.wait_for_selector("text=Too many checks from here")
+        kiosk.shoot("failure-too-many-refusals")
+
+
 def test_a_service_that_is_gone(browser: Any, stamps: FakeCamera) -> None:
     """A service that does not come back ends the check by name, not in silence."""
     quick = "[LIMITS]\ndrainSeconds = 0.1"

@@ -27,15 +27,18 @@ export function outcomeOf(verdict, texts) {
 }
 
 /**
+ * What the server said has a text of its own where that helps more than the library's code.
+ *
  * @param {unknown} error
  * @param {Texts} texts
  * @returns {Outcome}
  */
 export function problemOf(error, texts) {
-  const code = String(/** @type {{code?: unknown}} */ (error)?.code);
+  const { code, detail } = /** @type {{code?: unknown, detail?: unknown}} */ (error ?? {});
   /** @type {Record<string, string>} */
   const problems = texts.problems;
-  return { kind: "problem", title: texts.problem, reason: problems[code] ?? texts.problems.other };
+  const reason = problems[String(detail)] ?? problems[String(code)] ?? texts.problems.other;
+  return { kind: "problem", title: texts.problem, reason };
 }
 
 /**

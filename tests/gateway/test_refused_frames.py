@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from gateway import metrics, refusals
+from gateway import metrics, refused_frames
 from gateway.limits import TokenBucket
-from gateway.refusals import RefusalLog
+from gateway.refused_frames import RefusalLog
 from gateway.session import Session
 from shared.errors import FrameError
 from shared.estimation import Profile
@@ -25,7 +25,7 @@ def session(number: int = 0) -> Session:
 
 def test_a_line_has_the_reason() -> None:
     """One reason, its code, session and number of the frame."""
-    with logged("gateway.refusals", logging.INFO) as lines:
+    with logged("gateway.refused_frames", logging.INFO) as lines:
         RefusalLog().add(session(), 7, EMPTY, now=LATER)
     (line,) = lines
     assert line["message"] == "frame refused: the frame is empty"
@@ -36,17 +36,17 @@ def test_a_line_has_the_reason() -> None:
 def test_a_session_fills_no_log() -> None:
     """A minute of refused frames is a few lines, and the next one says how many were left out."""
     told, one = RefusalLog(), session()
-    with logged("gateway.refusals", logging.INFO) as lines:
+    with logged("gateway.refused_frames", logging.INFO) as lines:
         for seq in range(1800):
             told.add(one, seq, EMPTY, now=LATER + seq / 30)
-    assert refusals.SESSION_LINES <= len(lines) <= refusals.SESSION_LINES + 6
+    assert refused_frames.SESSION_LINES <= len(lines) <= refused_frames.SESSION_LINES + 6
     assert sum(line["leftOut"] for line in lines) == lines[-1]["seq"] + 1 - len(lines)
 
 
 def test_a_session_does_not_silence_another() -> None:
     """Each has lines of its own."""
     told = RefusalLog()
-    with logged("gateway.refusals", logging.INFO) as lines:
+    with logged("gateway.refused_frames", logging.INFO) as lines:
         for seq in range(1000):
             told.add(session(1), seq, EMPTY, now=LATER)
         told.add(session(2), 1, EMPTY, now=LATER)
@@ -56,12 +56,12 @@ def test_a_session_does_not_silence_another() -> None:
 def test_many_sessions_fill_no_log_and_no_memory() -> None:
     """New sessions bring no further lines, and are not remembered forever."""
     told = RefusalLog()
-    with logged("gateway.refusals", logging.INFO) as lines:
-        for number in range(2 * refusals.SESSIONS):
+    with logged("gateway.refused_frames", logging.INFO) as lines:
+        for number in range(2 * refused_frames.SESSIONS):
             told.add(session(number), 1, EMPTY, now=LATER + number / 1000)
-    seconds = 2 * refusals.SESSIONS / 1000
-    assert len(lines) <= refusals.LINES + refusals.RATE * seconds + 1
-    assert len(told._sessions) == refusals.SESSIONS
+    seconds = 2 * refused_frames.SESSIONS / 1000
+    assert len(lines) <= refused_frames.LINES + refused_frames.RATE * seconds + 1
+    assert len(told._sessions) == refused_frames.SESSIONS
 
 
 def test_every_refusal_is_counted() -> None:
