@@ -168,13 +168,19 @@ class Worker:
             self._socket.send(encode(Alive()), zmq.DONTWAIT)
 
     def _map(self, offer: SlabOffer) -> None:
-        """Map the gateway's slab; a gateway that has gone meanwhile will offer a new one."""
-        self._let_go()
-        try:
-            self._lent = LentSlab(offer)
-        except SlotError as error:
-            log.error("slab offer refused: %s", error)
-            return
+        """Map the gateway's slab; a gateway that has gone meanwhile will offer a new one.
+
+        The same offer comes again where several signs of life crossed the first one. Then the slab
+        stays mapped: a second try could fail, and nothing would be offered to a known worker.
+        """
+        if self._lent is None or not self._lent.is_of(offer):
+            try:
+                lent = LentSlab(offer)
+            except SlotError as error:
+                log.error("slab offer refused: %s", error)
+                return
+            self._let_go()
+            self._lent = lent
         self._say_ready()
 
     def _let_go(self) -> None:

@@ -136,6 +136,10 @@ class LentSlab:
             self._line.close()
             raise
 
+    def is_of(self, offer: SlabOffer) -> bool:
+        """Tell whether this is the slab that is offered."""
+        return (self.slab.name, self.slab.inode) == (offer.slab, offer.inode)
+
     @property
     def withdrawn(self) -> bool:
         """Whether the gateway that writes to the slab is gone."""

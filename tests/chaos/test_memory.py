@@ -11,6 +11,7 @@ import pytest
 from lunapass.client import Client
 from tests.chaos.run import slabs_of, suffering_service
 from tests.support.stamp import stamped_jpeg
+from tests.support.waiting import until
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may see what a role maps")
@@ -26,5 +27,4 @@ async def test_workers_let_go_of_a_dead_gateways_slab() -> None:
             assert (await client.receive()).body["isOk"]
         living = slabs_of(service.pids("gateway")[0])
         assert len(living) == 1
-        for pid in service.pids("worker"):
-            assert slabs_of(pid) == living
+        await until(lambda: all(slabs_of(pid) == living for pid in service.pids("worker")))

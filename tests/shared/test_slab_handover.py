@@ -33,6 +33,8 @@ async def test_a_worker_maps_what_the_gateway_writes(slab: Slab, tmp_path: Path)
     server = SlabServer(slab, tmp_path)
     assert stat.S_IMODE((tmp_path / SOCKET).stat().st_mode) == 0o600
     held = await lent(server.offer)
+    assert held.is_of(server.offer)
+    assert not held.is_of(msgspec.structs.replace(server.offer, inode=slab.inode + 1))
     slab.write_head(0, SlotHead(3, 2, 5, 4))
     slab.pixels(0, 5, 4)[:] = 9
     assert (held.slab.frame(0, 3, 2) == 9).all()
