@@ -19,6 +19,7 @@ from aggregator.frame_memory import LOCAL_SECONDS, Claim, LocalFrames
 from aggregator.plugins.base import Question
 from shared.clock import SYSTEM, Clock
 from shared.config import LimitsSection
+from shared.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class MachineFrames:
         self._local = LocalFrames(limits, clock=clock)
         self._file: _FrameFile | None = None
         self._retry_at = 0.0
-        self._usable = True
+        self._outage = Outage(log, "memory of frames", f"memory of frames: {path} is used again")
         self._try(lambda _: None)
 
     def claim(self, pixels: bytes, session: str, *, passed: bool) -> Question:
@@ -101,18 +102,10 @@ class MachineFrames:
             answer = use(self._file)
         except (sqlite3.Error, OSError) as error:
             self._retry_at = now + RETRY_SECONDS
-            self._note(error)
+            self._outage.failed(f"{self._path}: {error}; each cell knows its own only")
             return None
-        self._note(None)
+        self._outage.worked()
         return answer
-
-    def _note(self, error: Exception | None) -> None:
-        """Log when the file can no longer be used, and when it can again."""
-        if error is not None and self._usable:
-            log.error("memory of frames: %s: %s; each cell knows its own only", self._path, error)
-        elif error is None and not self._usable:
-            log.info("memory of frames: %s is used again", self._path)
-        self._usable = error is None
 
     async def close(self) -> None:
         """Close the file."""

@@ -15,6 +15,7 @@ import shared
 from shared.config import Config
 from shared.errors import MessageError, ResourceError
 from shared.estimation import Estimate
+from shared.files import write_atomically
 from shared.messages import decode_estimate, encode
 
 BLOCK = 1 << 20
@@ -119,12 +120,10 @@ class Cache:
             ResourceError: the folder cannot be written.
         """
         file = self._file(content)
-        partial = file.with_suffix(f".{os.getpid()}")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             stored = [encode(one) for one in measured.estimates], measured.refused
-            partial.write_bytes(msgspec.msgpack.encode(stored))
-            partial.replace(file)
+            write_atomically(file, msgspec.msgpack.encode(stored))
         except OSError as error:
             raise ResourceError(f"--cache: cannot write {file}: {error.strerror}") from error
 

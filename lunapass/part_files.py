@@ -19,6 +19,7 @@ from shared.config_parts import Generation, pack, with_files_read, with_transpor
 from shared.config_source import ConfigSource, renewed, warn_of_waiting
 from shared.config_toml import dump
 from shared.errors import ConfigError, ResourceError
+from shared.files import write_atomically
 from shared.lines import ROLES
 from shared.private import private_directory
 
@@ -73,13 +74,10 @@ def _in_force(whole: Path, *, again: bool) -> Config | None:
 
 def _replace(path: Path, content: bytes) -> None:
     """Write a file that is whole at every moment; a role may read it just now."""
-    new = path.with_suffix(".new")
     try:
         path.parent.mkdir(exist_ok=True)
         path.parent.chmod(0o755)  # whatever the umask
-        new.write_bytes(content)
-        new.chmod(0o644)
-        new.rename(path)
+        write_atomically(path, content, mode=0o644)
     except OSError as error:
         raise ResourceError(
             f"{path}: {error.strerror}; give a directory that is writable"

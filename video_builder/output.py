@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from shared.files import publish
 from video_builder.errors import BusyError
 
 PART = ".part"
@@ -39,9 +40,7 @@ def writing(path: Path) -> Iterator[Path]:
     descriptor = _locked(part)
     try:
         yield part
-        _to_disk(part)
-        part.rename(path)
-        _to_disk(path.parent)
+        publish(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -93,11 +92,3 @@ def _is_still(descriptor: int, path: Path) -> bool:
         return os.path.samestat(os.fstat(descriptor), path.stat())
     except FileNotFoundError:
         return False
-
-
-def _to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aggregator.effects.spool import claim
+from shared.files import remove_unfinished, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +43,7 @@ class AnswerFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._lock = claim(folder)
-        for torn in self._folder.glob("*.new"):
-            torn.unlink()
+        remove_unfinished(self._folder)
 
     def stored(self) -> list[StoredAnswer]:
         """List the answers that wait, oldest first."""
@@ -61,18 +61,7 @@ class AnswerFolder:
         Raises:
             OSError: it cannot be written.
         """
-        file = self._file(session)
-        new = file.with_suffix(".new")
-        try:
-            with open(new, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as opened:
-                opened.write(answer)
-                opened.flush()
-                os.fsync(opened.fileno())
-            new.rename(file)
-        except OSError:
-            with contextlib.suppress(OSError):  # of the same fault
-                new.unlink()
-            raise
+        write_atomically(self._file(session), answer, mode=0o600)
 
     def read(self, session: str) -> bytes:
         """Read an answer.

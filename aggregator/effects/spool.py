@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import logging
 import os
@@ -10,6 +9,7 @@ from collections import deque
 from pathlib import Path
 
 from shared.errors import ResourceError
+from shared.files import remove_unfinished, write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,7 @@ class Spool:
     def __init__(self, folder: Path, capacity: int) -> None:
         self._capacity = capacity
         self._folder, self._lock = claim(folder)
-        for torn in self._folder.glob("*.new"):
-            torn.unlink()
+        remove_unfinished(self._folder)
         found = sorted(self._folder.glob("*.entry"))
         self._entries = deque((path, path.stat().st_size) for path in found)
         self._next = int(found[-1].stem) + 1 if found else 1
@@ -62,14 +61,10 @@ class Spool:
         if self.bytes + len(entry) > most:
             return False
         path = self._folder / f"{self._next:016d}.entry"
-        new = path.with_suffix(".new")
         try:
-            new.write_bytes(entry)
-            new.rename(path)
+            write_atomically(path, entry)
         except OSError as error:
             self._tell(f"cannot be written: {error.strerror}")
-            with contextlib.suppress(OSError):  # of the same fault
-                new.unlink()
             return False
         self._tell("")
         self._next += 1

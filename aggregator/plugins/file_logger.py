@@ -18,6 +18,7 @@ from shared.clock import SYSTEM, Clock
 from shared.config_plugins import FileLoggerArgs
 from shared.errors import ResourceError
 from shared.messages import END
+from shared.outage import Outage
 from shared.session_log import BEST_SHOT, FILE, estimate_json, picture_name
 
 log = logging.getLogger(__name__)
@@ -94,8 +95,13 @@ class FileLogger:
         self._written: dict[str, int] = {}
         self._retry_at = 0.0
         self._pruned_at = float("-inf")
+        self._outage = Outage(log, "FILE LOGGER IS OFF", "file logger writes again")
         self.dropped = 0
-        self.disabled = False
+
+    @property
+    def disabled(self) -> bool:
+        """Whether it cannot write for now."""
+        return self._outage.lasts
 
     def write(self, event: Event) -> None:
         """Write an event's picture, then its line, so that a line stands for a whole picture."""
@@ -107,9 +113,12 @@ class FileLogger:
             except OSError as error:
                 self.dropped += 1
                 self._retry_at = self._clock.monotonic() + RETRY_SECONDS
-                self._tell(error)
+                self._outage.failed(
+                    f"{error.strerror} ({self._path}); sessions go on without "
+                    f"files, it tries again every {RETRY_SECONDS:.0f} s"
+                )
             else:
-                self._tell(None)
+                self._outage.worked()
         if event.seq == END:
             self._forget(event.info.session)
 
@@ -172,22 +181,6 @@ class FileLogger:
                 file.unlink(missing_ok=True)
                 _append(file, line)
         return written or 0
-
-    def _tell(self, fault: OSError | None) -> None:
-        """Log the beginning and the end of a fault, once each."""
-        if (fault is not None) == self.disabled:
-            return
-        self.disabled = fault is not None
-        if fault is not None:
-            log.error(
-                "FILE LOGGER IS OFF: %s (%s); sessions go on without files, it tries again every "
-                "%d s",
-                fault.strerror,
-                self._path,
-                RETRY_SECONDS,
-            )
-        else:
-            log.warning("file logger writes again")
 
     def rest(self) -> None:
         """Remove what is too old, and count what others have written."""

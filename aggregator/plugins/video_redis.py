@@ -26,6 +26,7 @@ from shared.checks import Rules
 from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.config_plugins import VideoRedisArgs
+from shared.outage import Outage
 from shared.redis_connection import connect
 from shared.redis_needs import VIDEO_REDIS
 from shared.redis_rights import fault, missing_rights
@@ -116,8 +117,13 @@ class VideoRedis:
         self._retry_at = 0.0
         self._judged_durable = False
         self._asked_rights = False
+        self._outage = Outage(log, self.name, f"{self.name}: Redis answers again")
         self.dropped = 0
-        self.disabled = False
+
+    @property
+    def disabled(self) -> bool:
+        """Whether Redis takes nothing for now."""
+        return self._outage.lasts
 
     @property
     def waiting(self) -> int:
@@ -166,7 +172,7 @@ class VideoRedis:
         if missing:
             log.error("%s", fault(PLACE, missing))
         else:
-            self._tell("")
+            self._outage.worked()
 
     def close(self) -> None:
         """Leave the spool to the next aggregator."""
@@ -202,7 +208,7 @@ class VideoRedis:
                 return True
             self._rest_after(error, begun)
             return False
-        self._tell("")
+        self._outage.worked()
         self._warn_once()
         return True
 
@@ -210,7 +216,7 @@ class VideoRedis:
         """Leave Redis alone for a while, after a try that began at a monotonic time."""
         took = self._clock.monotonic() - begun
         self._retry_at = self._clock.monotonic() + max(RETRY_SECONDS, RETRY_SHARE * took)
-        self._tell(f"Redis takes nothing, frames go to the spool: {type(error).__name__}")
+        self._outage.failed(f"Redis takes nothing, frames go to the spool: {type(error).__name__}")
 
     def _warn_once(self) -> None:
         """Tell of a Redis whose crash would lose jobs; one that does not say is taken as it is."""
@@ -222,16 +228,6 @@ class VideoRedis:
                 log.warning(
                     "%s: Redis has appendonly off; its crash would lose frames and jobs", self.name
                 )
-
-    def _tell(self, outage: str) -> None:
-        """Log an outage's beginning and its end, once each."""
-        if bool(outage) == self.disabled:
-            return
-        self.disabled = bool(outage)
-        if outage:
-            log.error("%s: %s", self.name, outage)
-        else:
-            log.warning("%s: Redis answers again", self.name)
 
 
 def _is_outage(error: Exception) -> bool:

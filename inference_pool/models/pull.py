@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from inference_pool.models.manifest import Kind, Manifest, ModelSpec
 from inference_pool.models.sources import Source
 from inference_pool.models.variants import verified_variant
 from shared.errors import ModelError, ResourceError
+from shared.files import publish, write_atomically
 
 Progress = Callable[[ModelSpec, int], None]
 """Told a model and how many of its bytes are there."""
@@ -106,7 +106,7 @@ class Puller:
         specs = self._manifest.models(Kind.FALLBACK).values()
         lacking = [spec for spec in specs if not self._has(spec)]
         for spec, data in make(lacking):
-            self._write(self._directory / spec.file, data)
+            self._write(spec.file, data)
         fetched = []
         for spec in specs:
             self._progress(spec, spec.bytes)
@@ -150,7 +150,7 @@ class Puller:
             if found is not State.VERIFIED:
                 part.unlink()
                 raise AbsentError(f"{source.name}: {spec.file} there is a different file")
-            _put_in_place(part, self._directory / spec.file)
+            publish(part, self._directory / spec.file)
 
     def _vary(self, spec: ModelSpec) -> bool:
         """Build the variant where there is one.
@@ -167,14 +167,12 @@ class Puller:
         if hashlib.sha256(variant).hexdigest() != spec.variant_sha256:
             path.unlink(missing_ok=True)
             return False
-        self._write(path, variant)
+        self._write(spec.variant, variant)
         return True
 
-    def _write(self, path: Path, data: bytes) -> None:
-        part = path.with_name(f"{path.name}.part")
+    def _write(self, name: str, data: bytes) -> None:
         with _told_as_resource(self._directory):
-            part.write_bytes(data)
-            _put_in_place(part, path)
+            write_atomically(self._directory / name, data)
 
     def _refuse(self, fetched: list[Fetched], failures: dict[str, str]) -> None:
         role, reason = next(iter(failures.items()))
@@ -184,18 +182,6 @@ class Puller:
             f"model {role}: {self._manifest.reference[role].file} cannot be had: {reason};"
             " run 'lunapass models pull' again, or name a source with --from DIR|URL"
         )
-
-
-def _put_in_place(part: Path, path: Path) -> None:
-    """Make a whole file visible under its name, safe against a crash."""
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextlib.contextmanager
