@@ -20,7 +20,7 @@ from rich.table import Table
 
 from inference_pool.models import runtimes
 from inference_pool.models.manifest import ModelSpec, load_manifest
-from inference_pool.models.session import Floats, Session
+from inference_pool.models.session import Floats, ModelSession
 from inference_pool.models.store import ModelStore, read_verified
 
 CHOICES = {"cpu": ("cpu", False), "cpu, rewritten": ("cpu", True), "openvino": ("openvino", False)}
@@ -29,7 +29,7 @@ CLEARLY = 1.1
 """How many times faster another choice must be to count."""
 
 
-def sessions(directory: Path, spec: ModelSpec) -> dict[str, Session]:
+def sessions(directory: Path, spec: ModelSpec) -> dict[str, ModelSession]:
     """Load a model in every way that this machine has."""
     loaded = {}
     for name, (provider, rewritten) in CHOICES.items():
@@ -42,7 +42,7 @@ def sessions(directory: Path, spec: ModelSpec) -> dict[str, Session]:
     return loaded
 
 
-def medians(loaded: dict[str, Session], highest: float, rounds: int) -> dict[str, float]:
+def medians(loaded: dict[str, ModelSession], highest: float, rounds: int) -> dict[str, float]:
     """Run all choices in turn on random pixels from 0 to ``highest``; milliseconds by name."""
     feeds = {name: _random_pixels(session, highest) for name, session in loaded.items()}
     times: dict[str, list[float]] = {name: [] for name in loaded}
@@ -54,7 +54,7 @@ def medians(loaded: dict[str, Session], highest: float, rounds: int) -> dict[str
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def _random_pixels(session: Session, highest: float) -> dict[str, Floats]:
+def _random_pixels(session: ModelSession, highest: float) -> dict[str, Floats]:
     (tensor,) = session.get_inputs()
     shape = [size if isinstance(size, int) else 1 for size in tensor.shape]
     random = np.random.default_rng(0)

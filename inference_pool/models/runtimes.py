@@ -7,13 +7,13 @@ from typing import Any
 import onnxruntime
 
 from inference_pool.models import openvino_session
-from inference_pool.models.session import Session
+from inference_pool.models.session import ModelSession
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 """Names of ``MODELS.provider`` that onnxruntime serves, and its names for them."""
 
 
-def start(provider: str, model: bytes) -> Session:
+def start(provider: str, model: bytes) -> ModelSession:
     """Load a network: one thread, no spinning, sequential.
 
     Args:
@@ -25,7 +25,7 @@ def start(provider: str, model: bytes) -> Session:
     """
     if provider == "openvino":
         return openvino_session.OpenVinoSession(model)
-    session: Session = onnxruntime.InferenceSession(
+    session: ModelSession = onnxruntime.InferenceSession(
         model, _options(), providers=[_PROVIDERS[provider]]
     )
     return session

@@ -24,7 +24,7 @@ class Tensor(Protocol):
         """Its dimensions."""
 
 
-class Session(Protocol):
+class ModelSession(Protocol):
     """A network that is ready to run."""
 
     def get_inputs(self) -> Sequence[Tensor]:

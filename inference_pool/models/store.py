@@ -12,7 +12,7 @@ from pathlib import Path
 
 from inference_pool.models import openvino_session, runtimes
 from inference_pool.models.manifest import Kind, Manifest, ModelSpec, load_manifest
-from inference_pool.models.session import Session
+from inference_pool.models.session import ModelSession
 from shared.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class ModelStore:
         manifest = manifest or load_manifest()
         self.kind = find_kind(self._directory, manifest)
         self._models = manifest.models(self.kind)
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, ModelSession] = {}
         self.loaded: dict[str, str] = {}
         self.passive_liveness = all(self.available(role) for role in _PASSIVE)
         self._on_cpu = self._unable()
@@ -127,7 +127,7 @@ class ModelStore:
         self.loaded[role] = spec.sha256
         return path
 
-    def session(self, role: str) -> Session:
+    def session(self, role: str) -> ModelSession:
         """Load a role's network, once.
 
         Raises:
@@ -154,7 +154,7 @@ class ModelStore:
             )
         return self._models[role]
 
-    def _load(self, spec: ModelSpec) -> Session:
+    def _load(self, spec: ModelSpec) -> ModelSession:
         provider = self.provider(spec.role)
         try:
             return self._start(spec, provider)
@@ -165,7 +165,7 @@ class ModelStore:
             self._on_cpu.add(spec.role)
             return self._start(spec, "cpu")
 
-    def _start(self, spec: ModelSpec, provider: str) -> Session:
+    def _start(self, spec: ModelSpec, provider: str) -> ModelSession:
         path, sha256 = self._file(spec, provider)
         data = read_verified(path, sha256, spec.role)
         try:

@@ -6,9 +6,10 @@ import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from inference_pool.models.manifest import Kind
+from inference_pool.models.session import ModelSession
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx import moire
 from inference_pool.onnx.ags import fitness
@@ -64,7 +65,7 @@ class Models(Protocol):
     def path(self, role: str) -> Path:
         """Answer the path of a role's verified file."""
 
-    def session(self, role: str) -> Any:
+    def session(self, role: str) -> ModelSession:
         """Answer a role's network."""
 
 
@@ -201,5 +202,5 @@ def _own(face: Face) -> DetectedFace:
     return cast(DetectedFace, face)
 
 
-def _optional(models: Models, role: str) -> Any | None:
+def _optional(models: Models, role: str) -> ModelSession | None:
     return models.session(role) if models.available(role) else None

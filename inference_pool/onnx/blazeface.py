@@ -5,15 +5,14 @@ It belongs to the fallback models and answers as the reference detector does.
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_pool.models.session import Floats, ModelSession
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points, shrunk
-from inference_pool.onnx.network import Floats, Network
+from inference_pool.onnx.network import Network
 from shared.estimation import Box, Image
 
 SIZE = 256
@@ -39,7 +38,7 @@ class BlazeFace:
 
     OUTPUTS = ("scores_16", "scores_32", "boxes_16", "boxes_32")
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: ModelSession) -> None:
         self._network = Network(session, (SIZE, SIZE), rgb=True, scale=1 / 127.5, offset=-1.0)
         self._anchors = np.concatenate(
             [_anchors(stride, count) for stride, count in ANCHORS_PER_CELL.items()]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 
+from inference_pool.models.session import ModelSession
 from inference_pool.onnx.geometry import Points, warped
 from inference_pool.onnx.network import Network
 from shared.errors import EstimationError
@@ -33,7 +32,7 @@ class MobileFaceNet:
         session: session of ``mobilefacenet_112.onnx``.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: ModelSession) -> None:
         self._network = Network(session, (SIZE, SIZE), rgb=True, scale=1 / 128, offset=-127.5 / 128)
         self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
 

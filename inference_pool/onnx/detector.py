@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from math import exp, sqrt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from inference_pool.models.session import Floats, ModelSession
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points, shrunk
-from inference_pool.onnx.network import Floats, Network
+from inference_pool.onnx.network import Network
 from shared.estimation import Box, Image
 
 SIZE = 320
@@ -53,7 +54,7 @@ class YuNet:
         f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES
     )
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: ModelSession) -> None:
         self._network = Network(session, (SIZE, SIZE), rgb=False)
 
     def detect(self, image: Image) -> list[DetectedFace]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 
+from inference_pool.models.session import ModelSession
 from inference_pool.onnx.geometry import Points, Square, distance, line_angle
 from inference_pool.onnx.mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 from inference_pool.onnx.network import Network
@@ -44,7 +44,7 @@ class EyeOpenness:
         open_from: openness from which an eye counts as open.
     """
 
-    def __init__(self, session: Any | None, open_from: float) -> None:
+    def __init__(self, session: ModelSession | None, open_from: float) -> None:
         self._network = Network(session, (SIZE, SIZE), rgb=True, scale=1 / 255) if session else None
         self._crop: Image = np.empty((SIZE, SIZE, 4), np.uint8)
         self._open_from = open_from

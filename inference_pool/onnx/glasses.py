@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from statistics import median
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inference_pool.models.session import ModelSession
 from inference_pool.onnx.geometry import Points, fitted, width_and_height
 from inference_pool.onnx.network import Network
 from shared.errors import EstimationError
@@ -43,7 +43,7 @@ class GlassesKind:
             sunglasses only.
     """
 
-    def __init__(self, session: Any | None) -> None:
+    def __init__(self, session: ModelSession | None) -> None:
         self._network = Network(session, (HEIGHT, WIDTH), rgb=True) if session is not None else None
         self._crop: Image = np.empty((HEIGHT, WIDTH, 3), np.uint8)
 

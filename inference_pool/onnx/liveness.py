@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import exp, isfinite
-from typing import Any
 
 import numpy as np
 
+from inference_pool.models.session import ModelSession
 from inference_pool.onnx.geometry import fitted, ramp, width_and_height
 from inference_pool.onnx.network import Network
 from shared.errors import EstimationError
@@ -33,7 +33,7 @@ class MiniFasNets:
         v1se: session of MiniFASNetV1SE, crop scale 4.
     """
 
-    def __init__(self, v2: Any, v1se: Any) -> None:
+    def __init__(self, v2: ModelSession, v1se: ModelSession) -> None:
         self._networks = [
             (Network(session, (SIZE, SIZE), rgb=False), scale)
             for session, scale in zip((v2, v1se), SCALES.values(), strict=True)

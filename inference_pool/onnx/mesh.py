@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import isfinite, pi, radians, remainder, tau
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from inference_pool.models.session import ModelSession
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points, Square, line_angle
 from inference_pool.onnx.network import Network
@@ -64,7 +65,7 @@ class FaceMesh:
         session: session of the 468-point model; it answers the points and a presence logit.
     """
 
-    def __init__(self, session: Any) -> None:
+    def __init__(self, session: ModelSession) -> None:
         self._network = Network(session, (SIZE, SIZE), rgb=True, scale=1 / 255)
         self._crop: Image = np.empty((SIZE, SIZE, 4), np.uint8)
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from inference_pool.models.session import Floats, ModelSession
 from shared.errors import EstimationError, ModelError
 from shared.estimation import Image
-
-Floats = NDArray[np.float32]
 
 CHANNELS = 3
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
@@ -40,7 +37,7 @@ class Network:
 
     def __init__(
         self,
-        session: Any,
+        session: ModelSession,
         size: tuple[int, int],
         *,
         rgb: bool,
@@ -77,10 +74,9 @@ class Network:
         """
         self._fill(picture)
         try:
-            result: list[Floats] = self._session.run(outputs, {self._name: self._input})
+            return self._session.run(outputs, {self._name: self._input})
         except Exception as error:  # the runtimes' errors share no base class
             raise EstimationError(f"the model runtime failed: {error}") from error
-        return result
 
     def _fill(self, picture: Image) -> None:
         """Fill the input in the model's order of channels and axes, and in its range.
@@ -116,7 +112,7 @@ class Network:
         self._planes = [*(self._arranged[::-1] if self._rgb else self._arranged), opacity]
 
 
-def _picture(session: Any, size: tuple[int, int]) -> tuple[int, ...]:
+def _picture(session: ModelSession, size: tuple[int, int]) -> tuple[int, ...]:
     """Return the shape of the one picture that a model takes, its channels first or last.
 
     Raises:

@@ -17,7 +17,7 @@ import pytest
 from inference_pool.models import openvino_session, runtimes
 from inference_pool.models.manifest import ModelSpec, load_manifest
 from inference_pool.models.openvino_session import OpenVinoSession
-from inference_pool.models.session import Session
+from inference_pool.models.session import ModelSession
 
 ROOT = Path(__file__).parents[3]
 NETWORKS = {
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def picture(spec: ModelSpec, session: Session) -> np.ndarray:
+def picture(spec: ModelSpec, session: ModelSession) -> np.ndarray:
     """Random pixels of a network's input."""
     shape = [size if isinstance(size, int) else 1 for size in session.get_inputs()[0].shape]
     highest = 255 if "0..255" in spec.input else 1
