@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from evaluation.page import heading, note, page, paragraph, percent, picture, row, table
+from markupsafe import Markup
+
 from evaluation.samples import ATTACK, LIVE
 from shared.charts import Curve, histogram, plot
+from shared.report import parts, percent
 
 WORST = 8
 """Pictures shown of each kind of error."""
@@ -25,48 +27,51 @@ def html(summary: dict[str, Any], title: str, thumbnail: Thumbnail) -> str:
         title: heading.
         thumbnail: makes the small pictures of the worst errors.
     """
-    return page(title, _body(summary, thumbnail))
+    return str(parts.page(title, _body(summary, thumbnail)))
 
 
-def _body(summary: dict[str, Any], thumbnail: Thumbnail) -> Iterator[str]:
-    yield from map(note, summary["notes"])
+def _body(summary: dict[str, Any], thumbnail: Thumbnail) -> Iterator[Markup]:
+    yield from map(parts.note, summary["notes"])
     counts = summary["counts"]
     attacks = ", ".join(f"{count} {name}" for name, count in counts[ATTACK].items()) or "none"
-    yield paragraph(
+    yield parts.paragraph(
         f"{counts[LIVE]} live presentations; attacks: {attacks}; {counts['subjects']} subjects,"
         f" {counts['frames']} frames. Unit: {summary['unit']}."
         f" Liveness threshold {summary['threshold']}."
     )
-    yield heading("The liveness estimation by itself")
-    yield paragraph(
+    yield parts.heading("The liveness estimation by itself")
+    yield parts.paragraph(
         "Every presentation with a face is classified by its mean liveness score, whatever the"
         " checks before say. Definitions of ISO/IEC 30107-3; ACER is the mean of the worst APCER"
         " and BPCER. Wilson intervals take presentations as independent, the bootstrap draws"
         " whole subjects."
     )
     yield from _rates(summary, summary["threshold"])
-    yield heading("As served")
-    yield paragraph(
+    yield parts.heading("As served")
+    yield parts.paragraph(
         "The whole service: a presentation is accepted when a frame passes every check"
         f" (mean of {summary['window']} in a row). What earlier checks refuse is refused."
     )
     yield from _rates(summary["served"], summary["threshold"])
-    yield heading("What each check refuses")
-    yield paragraph("Frames refused by a check first, and frames it would refuse at all.")
-    yield _checks(summary["checks"])
-    yield heading("Score distributions")
-    yield _distributions(summary)
-    yield heading("Worst errors")
+    yield parts.heading("What each check refuses")
+    yield parts.paragraph("Frames refused by a check first, and frames it would refuse at all.")
+    yield parts.table(
+        ("check", "stage", "live first", "live at all", "attacks first", "attacks at all"),
+        map(_check, summary["checks"]),
+    )
+    yield parts.heading("Score distributions")
+    yield parts.chart(_distributions(summary))
+    yield parts.heading("Worst errors")
     yield from _worst(summary["presentations"], summary["threshold"], thumbnail)
-    yield heading("Slowest")
+    yield parts.heading("Slowest")
     timed = [one for one in summary["presentations"] if one["milliseconds"] is not None]
     slowest = sorted(timed, key=lambda one: -one["milliseconds"])[:SLOWEST]
-    yield table(
+    yield parts.table(
         ("presentation", "ms a frame"), [(one["path"], one["milliseconds"]) for one in slowest]
     )
 
 
-def _rates(rates: dict[str, Any], threshold: float) -> Iterator[str]:
+def _rates(rates: dict[str, Any], threshold: float) -> Iterator[Markup]:
     rows = [
         _rate(f"APCER {name}", rates["apcer"][name], interval)
         for name, interval in rates["intervals"]["apcer"].items()
@@ -74,8 +79,9 @@ def _rates(rates: dict[str, Any], threshold: float) -> Iterator[str]:
     rows.append(("APCER, worst species", percent(rates["apcerMax"]), "", "", "", ""))
     rows.append(_rate("BPCER", rates["bpcer"], rates["intervals"]["bpcer"]))
     rows.append(("ACER", percent(rates["acer"]), "", "", "", ""))
-    yield table(("rate", "value", "errors", "subjects", "Wilson 95 %", "by subject 95 %"), rows)
-    yield table(
+    head = ("rate", "value", "errors", "subjects", "Wilson 95 %", "by subject 95 %")
+    yield parts.table(head, rows)
+    yield parts.table(
         ("BPCER at APCER", "BPCER", "threshold", "enough attacks"),
         [
             (
@@ -95,10 +101,10 @@ def _rates(rates: dict[str, Any], threshold: float) -> Iterator[str]:
             Curve("APCER", [(t, a) for t, a, _ in levels], step=True),
             Curve("BPCER", [(t, b) for t, _, b in levels], step=True),
         ]
-        yield row(
+        yield parts.row(
             (
-                plot([trade], x="worst APCER", y="BPCER"),
-                plot(over, x="threshold", y="error", marks=[threshold]),
+                parts.chart(plot([trade], x="worst APCER", y="BPCER")),
+                parts.chart(plot(over, x="threshold", y="error", marks=[threshold])),
             )
         )
 
@@ -118,22 +124,13 @@ def _range(interval: Sequence[float] | None) -> str:
     return "-" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}"
 
 
-def _checks(checks: Iterable[dict[str, Any]]) -> str:
-    return table(
-        ("check", "stage", "live first", "live at all", "attacks first", "attacks at all"),
-        [
-            (
-                f"{check['code']} {check['hint']}",
-                check["stage"],
-                *(
-                    _share(check[label][kind], check[label]["of"])
-                    for label in (LIVE, ATTACK)
-                    for kind in ("first", "any")
-                ),
-            )
-            for check in checks
-        ],
+def _check(check: dict[str, Any]) -> tuple[str, ...]:
+    refused = (
+        _share(check[label][kind], check[label]["of"])
+        for label in (LIVE, ATTACK)
+        for kind in ("first", "any")
     )
+    return (f"{check['code']} {check['hint']}", check["stage"], *refused)
 
 
 def _share(part: int, total: int) -> str:
@@ -152,7 +149,7 @@ def _distributions(summary: dict[str, Any]) -> str:
 
 def _worst(
     presentations: Sequence[dict[str, Any]], threshold: float, thumbnail: Thumbnail
-) -> Iterator[str]:
+) -> Iterator[Markup]:
     """Show live presentations scored low and attacks scored high, worst first."""
     scored = [one for one in presentations if one["score"] is not None]
     refused = [one for one in scored if one["label"] == LIVE and one["score"] < threshold]
@@ -161,11 +158,12 @@ def _worst(
         ("Live, scored as an attack", sorted(refused, key=lambda one: one["score"])),
         ("Attacks, scored as live", sorted(accepted, key=lambda one: -one["score"])),
     ):
-        yield f"<h3>{title}: {len(errors)}</h3>"
-        yield row(_figure(one, thumbnail) for one in errors[:WORST])
+        yield parts.subheading(f"{title}: {len(errors)}")
+        yield parts.row(
+            parts.picture(thumbnail(one["path"]) or "", _caption(one)) for one in errors[:WORST]
+        )
 
 
-def _figure(one: dict[str, Any], thumbnail: Thumbnail) -> str:
+def _caption(one: dict[str, Any]) -> str:
     codes = ", ".join(map(str, one["codes"])) or "none"
-    caption = f"{one['path']} · {one['species'] or LIVE} · score {one['score']:.3f} · codes {codes}"
-    return picture(thumbnail(one["path"]) or "", caption)
+    return f"{one['path']} · {one['species'] or LIVE} · score {one['score']:.3f} · codes {codes}"

@@ -7,12 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
-from evaluation.page import heading, note, page, paragraph, row, table
 from evaluation.samples import ATTACK, LIVE
 from evaluation.sessions import Logged
 from evaluation.whatif import Study, Suggestion
 from shared.charts import Curve, from_zero, plot
+from shared.report import parts
 
 SECTION = "LIVENESS.THRESHOLDS"
 BINS = 24
@@ -56,66 +57,68 @@ def overlay(suggestions: Sequence[Suggestion]) -> str:
 
 def html(told: dict[str, Any], studies: Sequence[Study], suggestions: Sequence[Suggestion]) -> str:
     """Write the report."""
-    return page("What other thresholds would have done", _body(told, studies, suggestions))
+    body = _body(told, studies, suggestions)
+    return str(parts.page("What other thresholds would have done", body))
 
 
 def _body(
     told: dict[str, Any], studies: Sequence[Study], suggestions: Sequence[Suggestion]
-) -> Iterator[str]:
-    yield paragraph(
+) -> Iterator[Markup]:
+    yield parts.paragraph(
         f"{told['sessions']} sessions, {told['accepted']} accepted, {told['frames']} frames without"
         f" an action. Labels: {', '.join(f'{n} {name}' for name, n in told['labels'].items())}."
     )
-    yield note(
+    yield parts.note(
         "A worker stops at the first check that fails. So a frame that a more lenient threshold"
         " lets through only comes further; whether it would have passed the later checks is not"
         " in the log. Nothing here says whether a session was an attack unless it is labelled."
     )
     if not {LIVE, ATTACK} <= set(told["labels"]):
-        yield note("Without labelled live and attack sessions nothing is said about liveness.")
+        yield parts.note(
+            "Without labelled live and attack sessions nothing is said about liveness."
+        )
     for fault in told["unreadable"]:
-        yield note(fault)
-    yield heading("Suggestions")
+        yield parts.note(fault)
+    yield parts.heading("Suggestions")
     if suggestions:
         head = ("threshold", "now", "suggested", "because", "cost")
-        yield table(
+        yield parts.table(
             head, [(s.key, f"{s.now:g}", f"{s.value:g}", s.reason, s.cost) for s in suggestions]
         )
     else:
-        yield paragraph("None.")
+        yield parts.paragraph("None.")
     for one in studies:
         yield from _study(one)
 
 
-def _study(one: Study) -> Iterator[str]:
+def _study(one: Study) -> Iterator[Markup]:
     low, high = _range(one)
-    yield heading(f"{one.threshold.key} ({'at least' if one.threshold.least else 'at most'})")
+    yield parts.heading(f"{one.threshold.key} ({'at least' if one.threshold.least else 'at most'})")
     counts, edges = np.histogram(np.clip(one.values, low, high), BINS, (low, high))
     bars = [
         ((a + b) / 2, count / one.measured)
         for a, b, count in zip(edges, edges[1:], counts, strict=False)
     ]
     refused = sorted((step.value, step.refused / one.measured) for step in one.rows)
-    yield row(
-        (
-            plot(
-                [Curve("frames", bars, bars=True)],
-                x=one.threshold.key,
-                y="share",
-                x_range=(low, high),
-                y_range=from_zero(share for _, share in bars),
-                marks=[one.now],
-            ),
-            plot(
-                [Curve("refused", refused)],
-                x="threshold",
-                y="share of frames",
-                x_range=(low, high),
-                marks=[one.now],
-            ),
-        )
+    charts = (
+        plot(
+            [Curve("frames", bars, bars=True)],
+            x=one.threshold.key,
+            y="share",
+            x_range=(low, high),
+            y_range=from_zero(share for _, share in bars),
+            marks=[one.now],
+        ),
+        plot(
+            [Curve("refused", refused)],
+            x="threshold",
+            y="share of frames",
+            x_range=(low, high),
+            marks=[one.now],
+        ),
     )
-    yield table(
+    yield parts.row(map(parts.chart, charts))
+    yield parts.table(
         ("value", "refused", "come further", "lost", "sessions helped", "sessions lost"),
         [
             (

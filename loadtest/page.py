@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from html import escape
 from typing import Any
+
+from markupsafe import Markup
 
 from shared.charts import Curve, Point, from_zero, plot
 from shared.codes import hint
+from shared.report import parts
 
-STYLE = """
-:root{color-scheme:light dark}
-body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}
-.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:1.5rem}
-.grid>*{margin:0;min-width:0}caption,figcaption{font-weight:600;text-align:left}
-figcaption{min-height:3em;display:flex;align-items:end}
-table{border-collapse:collapse;width:100%;align-self:start}
-td{padding:.25rem .6rem;border-bottom:1px solid #8884;overflow-wrap:anywhere}
-td:first-child{padding-left:0}td:last-child{font-variant-numeric:tabular-nums}
-svg{width:100%;height:auto}
-.note{background:#d9822b22;padding:.5rem .8rem;border-left:3px solid #d9822b}
-"""
 Told = dict[str, Any]
 Row = tuple[str, str]
 
@@ -35,19 +24,24 @@ def as_html(told: Told, notes: Iterable[str] = ()) -> str:
         notes: what a reader has to know before quoting a figure.
     """
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(told["at"]))
-    note = "".join(f'<p class="note">{escape(text)}</p>' for text in notes)
-    result, setting = (
-        "".join(_table(*table) for table in tables(told)) for tables in (_result, _setting)
-    )
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Load run {when}</title><style>{STYLE}</style>"
-        f"<h1>Load run of {when}</h1>{note}"
-        f'<h2>Result</h2><div class="grid">{result}</div>'
-        f'<h2>Over time</h2><div class="grid">{"".join(_charts(told))}</div>'
-        f'<h2>What was asked</h2><div class="grid">{setting}</div></html>'
-    )
+    return str(parts.page(f"Load run of {when}", _body(told, notes)))
+
+
+def _body(told: Told, notes: Iterable[str]) -> Iterator[Markup]:
+    yield from map(parts.note, notes)
+    yield parts.heading("Result")
+    yield parts.row(_tables(_result(told)))
+    yield parts.heading("Over time")
+    yield parts.row(_charts(told))
+    yield parts.heading("What was asked")
+    yield parts.row(_tables(_setting(told)))
+
+
+def _tables(tables: Iterable[tuple[str, list[Row]]]) -> Iterator[Markup]:
+    """Lay out the tables that have any row."""
+    for caption, rows in tables:
+        if rows:
+            yield parts.table((), rows, caption)
 
 
 def _result(told: Told) -> Iterator[tuple[str, list[Row]]]:
@@ -125,7 +119,7 @@ def _setting(told: Told) -> Iterator[tuple[str, list[Row]]]:
     )
 
 
-def _charts(told: Told) -> Iterator[str]:
+def _charts(told: Told) -> Iterator[Markup]:
     seconds, service = told["seconds"], told["service"]
 
     def over(*path: str) -> list[Point]:
@@ -162,7 +156,7 @@ def _charts(told: Told) -> Iterator[str]:
     end = max(1.0, told["length"], *(float(row["second"]) for row in seconds))
     for title, unit, series in found:
         if series:
-            yield _chart(title, unit, series, end)
+            yield parts.chart(_drawn(title, unit, series, end), title)
 
 
 def _value(row: Told, path: Sequence[str]) -> float:
@@ -175,8 +169,8 @@ def _value(row: Told, path: Sequence[str]) -> float:
     return float(value) if isinstance(value, int | float) else float("nan")
 
 
-def _chart(title: str, unit: str, series: Mapping[str, Sequence[Point]], end: float) -> str:
-    drawn = plot(
+def _drawn(title: str, unit: str, series: Mapping[str, Sequence[Point]], end: float) -> str:
+    return plot(
         [Curve(name, points) for name, points in series.items()],
         x="seconds",
         y=unit,
@@ -185,14 +179,6 @@ def _chart(title: str, unit: str, series: Mapping[str, Sequence[Point]], end: fl
         y_range=from_zero(value for points in series.values() for _, value in points),
         size=(480, 240),
     )
-    return f"<figure><figcaption>{escape(title)}</figcaption>{drawn}</figure>"
-
-
-def _table(caption: str, rows: Sequence[Row]) -> str:
-    if not rows:
-        return ""
-    cells = "".join(f"<tr><td>{escape(a)}</td><td>{escape(b)}</td></tr>" for a, b in rows)
-    return f"<table><caption>{escape(caption)}</caption>{cells}</table>"
 
 
 def _by_reason(what: str, counts: Mapping[str, int]) -> list[Row]:

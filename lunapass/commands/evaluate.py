@@ -16,7 +16,6 @@ from rich.table import Table
 from evaluation.cache import Cache, default_folder, fingerprint
 from evaluation.judging import Measured
 from evaluation.measuring import measure
-from evaluation.page import percent
 from evaluation.report import html
 from evaluation.samples import PICTURES, read
 from evaluation.sessions import pictures
@@ -31,6 +30,7 @@ from shared.config import Config
 from shared.config_loading import load
 from shared.errors import ResourceError
 from shared.estimation import Image
+from shared.report import percent
 
 PIPE_WIDTH = 120
 """Columns of the output where it is not a terminal."""

@@ -1,0 +1,31 @@
+"""HTML reports: what ``report.html`` defines, with every outside text escaped.
+
+``parts.page(title, body)`` is a report; the other macros make what its body consists of.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+
+def shown(value: Any) -> str:
+    """Write a table's value for a reader; numbers are shortened, None is a dash."""
+    if value is None:
+        return "-"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def percent(value: float | None) -> str:
+    """Write a share as a percentage."""
+    return "-" if value is None else f"{100 * value:.1f} %"
+
+
+_environment = Environment(
+    loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined
+)
+_environment.filters["shown"] = shown
+parts: Any = _environment.get_template("report.html").module
+"""The macros of the template, as functions that return escaped markup."""
