@@ -1,22 +1,19 @@
-"""One client connection: CONNECT, frames, heartbeats, and a bounded queue of answers."""
+"""One client connection: CONNECT, frames and heartbeats; answers leave by its outbox."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
-from collections import deque
 from functools import partial
 from typing import Any
 
-from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
 from gateway.doorway import Doorway
-from gateway.farewell import Farewell
 from gateway.forwarded import networks, origination_of
 from gateway.limits import TokenBucket
+from gateway.outbox import Outbox
 from gateway.session import CLIENT_LEFT, Session, is_identity
 from gateway.sessions import Sessions
 from shared.clock import SYSTEM, Clock
@@ -30,6 +27,9 @@ OVERFLOW_SECONDS = 1.0
 """For the refusal to reach a client whose own messages are not read any more."""
 CLIENT_CHARACTERS = 8192
 """Of what a client tells of itself, as JSON."""
+SLOWEST_LINE = 2000
+"""Bytes a second (16 kbit/s) at which a message must at least arrive: one that drips is no sign of
+life, else a client could hold a connection with a byte now and then."""
 
 
 class Connection:
@@ -53,79 +53,52 @@ class Connection:
         self._frames = sessions.frames
         self._limits = config.LIMITS
         self._codec = Codec(text_bytes=config.LIMITS.textBytes, text_depth=config.LIMITS.textDepth)
-        self._queue: deque[str] = deque()
-        self._queued_bytes = 0
-        self._closing: tuple[CloseCode, str] | None = None
-        self._wake = asyncio.Event()
+        self._outbox = Outbox(socket, config.LIMITS.queuedBytes, clock=clock)
         self._idle = config.LIMITS.idleSeconds
         self._messages = TokenBucket(
             config.LIMITS.messagesPerSecond, 2 * config.LIMITS.messagesPerSecond
         )
-        self._farewell: Farewell | None = None
         socket.measure(self._address, self._refuse_overflow)
         self.last_heard = self._clock.monotonic()
+        self._heard_bytes = socket.received_bytes
 
     # Answers out; called from anywhere on the loop
 
     def send(self, text: str) -> None:
         """Queue a text; a client that does not read is disconnected."""
-        if self._closing is not None:
-            return
-        if not self._queue and self._socket.transport.get_write_buffer_size() == 0:
-            broadcast((self._socket,), text)  # nothing waits: written without a task's turn
-            return
-        self._queue.append(text)
-        self._queued_bytes += len(text)
-        if self._queued_bytes > self._limits.queuedBytes:
-            self._queue.clear()
-            self._closing = (CloseCode.SLOW_CLIENT, "answers are not read")
-            self._socket.transport.abort()
-        self._wake.set()
+        self._outbox.send(text)
+
+    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
+        """Send a last text, however much is queued, and end the connection after it."""
+        self._outbox.end_with(text, code, reason)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """End the connection once what is queued is written, or the client takes no more of it."""
-        if self._closing is None:
-            self._closing = (code, reason)
-            self._socket.await_farewell(self._queued_bytes)
-            self._farewell = Farewell(self._socket.transport, clock=self._clock)
-            self._wake.set()
-        elif code is CloseCode.REPLACED:  # what is under way here is sent once more there
-            self._socket.transport.abort()
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether it ends once its client has taken what is queued."""
-        return self._closing is not None
+        self._outbox.close(code, reason)
 
     def end_within(self, seconds: float) -> None:
         """Allow a connection that ends no more than this time from now."""
-        if self._farewell is not None:
-            self._farewell.end_within(seconds)
+        self._outbox.end_within(seconds)
+
+    @property
+    def close_code(self) -> CloseCode | None:
+        """Why it ends, once its client has taken what is queued; None while it is open."""
+        return self._outbox.close_code
 
     def check_idle(self, now: float) -> None:
-        """Close a connection from which nothing was heard for too long."""
-        if now - self.last_heard > self._idle:
-            self.close(CloseCode.IDLE, "no message for too long")
+        """Close a connection from which nothing was heard for too long.
 
-    async def _write(self) -> None:
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._queue:
-                text = self._queue[0]
-                await self._socket.send(text)
-                if self._queue:
-                    self._queue.popleft()
-                    self._queued_bytes -= len(text)
-            if self._closing is not None:
-                await self._socket.close(*self._closing)
-                return
+        A message that is arriving has the time that it needs on a slow line.
+        """
+        arrived = self._socket.received_bytes - self._heard_bytes
+        if now - self.last_heard > self._idle + arrived / SLOWEST_LINE:
+            self.close(CloseCode.IDLE, "no message for too long")
 
     # Messages in
 
     async def run(self) -> None:
         """Serve the connection to its end."""
-        writer = asyncio.create_task(self._write())
+        writer = asyncio.create_task(self._outbox.write())
         session: Session | None = None
         try:
             session = await self._connect()
@@ -137,21 +110,13 @@ class Connection:
         finally:
             if session is not None:
                 session.detach(self)
-            await self._finish(writer)
-
-    async def _finish(self, writer: asyncio.Task[None]) -> None:
-        """Let the writer end what is queued; the farewell bounds its time."""
-        if self._closing is None:
-            writer.cancel()
-        with contextlib.suppress(ConnectionClosed, asyncio.CancelledError):
-            await writer
-        if self._farewell is not None:
-            self._farewell.cancel()
+            await self._outbox.finish(writer)
 
     def _refuse(self, error: ProtocolError) -> None:
         headers = {} if error.retry_after is None else {"retry-after": error.retry_after}
-        self.send(Codec.encode(Command.ERROR, headers, {"code": error.code, "message": str(error)}))
-        self.close(CloseCode(error.close_code or CloseCode.POLICY), error.code)
+        body = {"code": error.code, "message": str(error)}
+        code = CloseCode(error.close_code or CloseCode.POLICY)
+        self.end_with(Codec.encode(Command.ERROR, headers, body), code, error.code)
 
     def _refuse_overflow(self) -> None:
         """End a connection for whose bytes there is no room; what it sends now is not read."""
@@ -266,6 +231,8 @@ class Connection:
                 "sessionSeconds": limits.sessionSeconds,
             },
         }
+        if session.result is not None and session.released:  # it follows at once
+            headers["result-bytes"] = len(session.result.encode())
         return Codec.encode(Command.CONNECTED, headers)
 
     async def _read(self, session: Session) -> None:
@@ -289,7 +256,7 @@ class Connection:
 
     def _take_picture(self, session: Session, data: bytes) -> None:
         """Take a frame outside of the reader's task."""
-        if session.outlet is not self or self._closing is not None:
+        if session.outlet is not self or self.close_code is not None:
             return
         try:
             self._hear()
@@ -309,6 +276,7 @@ class Connection:
             ProtocolError: there were too many.
         """
         self.last_heard = self._clock.monotonic()
+        self._heard_bytes = self._socket.received_bytes
         if not self._messages.admit(self.last_heard):
             raise ProtocolError(
                 f"more than {self._limits.messagesPerSecond:g} messages in a second",

@@ -52,12 +52,14 @@ class Doorway(ServerConnection):
     Attributes:
         take_picture: gets each binary message as it comes, unless one before it still waits for
             the reader of ``next_message``; None leaves all to that reader.
+        received_bytes: how many came so far.
     """
 
     def __init__(self, doors: Doors, protocol: ServerProtocol, server: Server, **options: Any):
         super().__init__(protocol, server, **options)
         self._doors = doors
         self._head_bytes = 0
+        self.received_bytes = 0
         self._in_line: deque[int] = deque()
         self._last_bytes = 0
         self._refused = False
@@ -143,6 +145,7 @@ class Doorway(ServerConnection):
 
     def data_received(self, data: bytes) -> None:
         """Hand bytes on, as long as they and the answers to them stay within bounds."""
+        self.received_bytes += len(data)
         if self._refused:
             return  # the rest of what there was no room for
         super().data_received(data)

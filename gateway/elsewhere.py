@@ -210,8 +210,8 @@ class ThroughStore(Elsewhere):
         log.error("session ended unstored", extra={"fields": {"session": session.id}})
         if session.outlet is not None:
             error = {"code": "service.unavailable", "message": "the session cannot be stored"}
-            session.outlet.send(Codec.encode(Command.ERROR, {}, error))
-            session.outlet.close(CloseCode.RESTART, "service.unavailable")
+            text = Codec.encode(Command.ERROR, {}, error)
+            session.outlet.end_with(text, CloseCode.RESTART, "service.unavailable")
         self._drop(session, "unstored")
 
     def _drop(self, session: Session, why: str) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import struct
-import termios
 
 from shared.clock import SYSTEM, Clock
+from shared.tcp import unread_bytes
 
 STALL_SECONDS = 10.0
 """Without one more byte taken; TCP's pauses on a line that loses packets are shorter."""
@@ -39,19 +37,6 @@ class Patience:
             self._least = unread
             self._stalled = now + STALL_SECONDS
         return now >= min(self._stalled, self._end)
-
-
-def unread_bytes(transport: asyncio.WriteTransport) -> int:
-    """Bytes that the client's TCP has not acknowledged: in the transport and in the kernel.
-
-    The kernel's send buffer may hold a whole verdict, so the transport alone shows no progress.
-    """
-    waiting = transport.get_write_buffer_size()
-    line = transport.get_extra_info("socket")
-    if transport.is_closing() or line is None:  # its descriptor may be another's by now
-        return waiting
-    answer = fcntl.ioctl(line.fileno(), termios.TIOCOUTQ, bytes(4))
-    return waiting + int(struct.unpack("i", answer)[0])
 
 
 class Farewell:

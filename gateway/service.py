@@ -253,7 +253,7 @@ class Gateway:
     def _under_way(self) -> bool:
         """Whether a client waits for its verdict, or takes it just now."""
         undecided = bool(self._sessions.undecided and self._connections)
-        return undecided or any(connection.is_closing for connection in self._connections)
+        return undecided or any(line.close_code is not None for line in self._connections)
 
     async def _serve(self, socket: ServerConnection) -> None:
         assert isinstance(socket, Doorway)  # as self._doors makes them

@@ -33,6 +33,9 @@ class Outlet(Protocol):
     def close(self, code: CloseCode, reason: str) -> None:
         """End the connection after what is queued."""
 
+    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
+        """Send a last message, however much is queued, and end the connection after it."""
+
 
 class FramePictures(NamedTuple):
     """What is kept of a judged frame's pictures.
@@ -243,8 +246,7 @@ class Session:
     def deliver(self) -> None:
         """Send RESULT, if there is a client and a released verdict, and close with 1000."""
         if self.outlet is not None and self.result is not None and self.released:
-            self.outlet.send(self.result)
-            self.outlet.close(CloseCode.VERDICT, "verdict given")
+            self.outlet.end_with(self.result, CloseCode.VERDICT, "verdict given")
 
     def outcome_of(self, verdict: Verdict) -> str:
         """How it ends with a verdict; ``left`` when its client went away before any."""

@@ -31,7 +31,7 @@ from shared.protocol import Command, Drop
 MISTAKES = (Look(distance=1.8), Look(blur=4.0), Look(yaw=28.0), Look(brightness=0.15))
 """What a person does while getting ready."""
 SILENCE = 30.0
-"""Seconds without the answer to a frame after which a session has failed."""
+"""Seconds in which an overdue answer does not even begin to come: the session has failed."""
 RESUMPTIONS = 8
 """Tries to resume, with growing pauses, after which a session has failed."""
 TICK = 0.5
@@ -233,7 +233,7 @@ class Kiosk:
                 due = due + 1 / fps if fps else math.inf
                 allowed = now + person.interval
                 person.cut = 0 < person.break_after <= person.sent
-            person.silent = now - min(person.due.values(), default=now) > SILENCE
+            person.silent = _is_silent(person, client.arrived_bytes, now)
             if person.silent or person.cut:
                 person.break_after = 0
                 client.socket.transport.abort()
@@ -260,6 +260,13 @@ class Kiosk:
 
     def _impatient(self, person: Person, now: float) -> bool:
         return bool(self._plan.patience) and now - person.began > self._plan.patience
+
+
+def _is_silent(person: Person, arrived: int, now: float) -> bool:
+    """Whether an answer is overdue and no part of one has come for too long."""
+    if arrived != person.arrived:
+        person.arrived, person.heard = arrived, now
+    return now - max(person.heard, min(person.due.values(), default=now)) > SILENCE
 
 
 async def _happens(event: asyncio.Event, seconds: float) -> bool:

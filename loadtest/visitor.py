@@ -32,6 +32,8 @@ class Person:
         cut: the person has broken the line.
         visits: connections that the service has granted.
         interval: least seconds between two frames that the service allows.
+        arrived: bytes of the message that is coming.
+        heard: time at which these were others before.
     """
 
     actor: Actor
@@ -48,3 +50,5 @@ class Person:
     cut: bool = False
     visits: int = 0
     interval: float = 0.0
+    arrived: int = 0
+    heard: float = 0.0

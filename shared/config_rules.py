@@ -24,8 +24,6 @@ DEFAULT_KEY = "secret"
 KEY_HINT = "make one with: lunapass config key"
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 """Least length of a shared secret: that of the digest (RFC 7518, section 3.2)."""
-TOKEN_OVERHEAD = 16_384
-"""Bytes of a verdict besides its picture, which is written in Base64 twice."""
 STORES = ("redis://", "rediss://", "unix://", "redis+sentinel://")
 BACKENDS = ("onnx", "lunasdk", "oip")
 
@@ -219,17 +217,6 @@ def _frame_sizes(config: Config) -> Iterator[Finding]:
         )
 
 
-def _token_size(config: Config) -> Iterator[Finding]:
-    limits = config.LIMITS
-    token = limits.bestshotBytes * 16 // 9 + TOKEN_OVERHEAD
-    if token > limits.queuedBytes:
-        yield error(
-            "[LIMITS] bestshotBytes",
-            f"is {limits.bestshotBytes}, with which a verdict may have {token} bytes and "
-            f"queuedBytes ({limits.queuedBytes}) would cut its client off; lower it or raise that",
-        )
-
-
 def _workers(config: Config) -> Iterator[Finding]:
     workers, supervisor = config.WORKERS, config.SUPERVISOR
     if workers.backend not in BACKENDS and ":" not in workers.backend:
@@ -279,7 +266,6 @@ RULES: tuple[Rule, ...] = (
     plugins.addresses,
     _held_bytes,
     _frame_sizes,
-    _token_size,
     _workers,
     _inference_servers,
     _cells,

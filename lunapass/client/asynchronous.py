@@ -27,7 +27,9 @@ from lunapass.client.conversation import (
     authorization,
     require_granted,
 )
+from lunapass.client.standstill import Movement, Standstill
 from shared.protocol import SUBPROTOCOL, Codec, Command
+from shared.tcp import end_stalled_sends, unread_bytes
 
 Frames = Iterable[bytes] | AsyncIterable[bytes]
 Listener = Callable[[Answer], None]
@@ -46,7 +48,8 @@ class Client:
         username: user name, where the service asks for one.
         password: its password.
         tls: what to trust, where that is not what the system trusts.
-        patience: seconds without an answer after which a connection counts as broken.
+        patience: seconds without a byte in either direction after which a connection counts as
+            broken while an answer is awaited.
         resumes: tries to resume after a broken connection, one after another.
 
     Attributes:
@@ -104,6 +107,11 @@ class Client:
         return self._socket
 
     @property
+    def arrived_bytes(self) -> int:
+        """Bytes of the message that is coming, so far; a long one takes its time on a slow line."""
+        return len(self.socket.protocol.reader.buffer)
+
+    @property
     def close_code(self) -> int | None:
         """Why the service ended the connection, once it did."""
         return self.socket.close_code
@@ -132,7 +140,7 @@ class Client:
         try:
             await self.send_frame(frame)
             while True:
-                answer = await self.receive()
+                answer = await self._answer()
                 if (verdict := Verdict.within(answer)) is not None:
                     return verdict
                 if on_answer is not None:
@@ -155,9 +163,18 @@ class Client:
 
     async def _result_of_resumption(self) -> Verdict | None:
         """A verdict given meanwhile follows CONNECTED at once; otherwise the session goes on."""
+        assert self.connected is not None
+        if self.connected.announces_result:
+            return Verdict.within(await self._answer())
         with contextlib.suppress(Silent):
-            return Verdict.within(await self.receive(seconds=RESULT_SECONDS))
+            return Verdict.within(await self._answer(RESULT_SECONDS))
         return None
+
+    async def _answer(self, seconds: float | None = None) -> Answer:
+        """Await the next message that is no sign of life."""
+        while (answer := await self.receive(seconds=seconds)).command is Command.HEARTBEAT:
+            pass
+        return answer
 
     async def _connect(self) -> Answer:
         self._socket = await connect(
@@ -165,10 +182,12 @@ class Client:
             compression=None,
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             max_size=None,
+            ping_interval=None,  # on a slow line a pong waits behind RESULT
             additional_headers=self._headers,
             **self._tls,
         )
         try:
+            end_stalled_sends(self._socket.transport.get_extra_info("socket"), self._patience)
             await self._socket.send(self._identity.connect())
             self.connected = await self.receive()
         except BaseException:
@@ -186,18 +205,28 @@ class Client:
         await self.socket.send(Codec.encode(command))
 
     async def receive(self, *, seconds: float | None = None) -> Answer:
-        """Await the next message, for ``patience`` seconds if no others are given.
+        """Await the next message.
+
+        Args:
+            seconds: without a byte in either direction after which it is not awaited any more;
+                ``patience`` if not given.
 
         Raises:
-            TimeoutError: none came in time.
+            TimeoutError: nothing moved for so long.
             websockets.exceptions.ConnectionClosed: the connection is over.
         """
         seconds = self._patience if seconds is None else seconds
-        try:
-            async with asyncio.timeout(seconds):  # costs no task, as wait_for does
-                return Answer.parse(await self.socket.recv())
-        except TimeoutError as error:
-            raise Silent(f"no message within {seconds:g} s") from error
+        standstill = Standstill(seconds, self._movement)
+        while True:
+            try:
+                async with asyncio.timeout(standstill.step):  # costs no task, as wait_for does
+                    return Answer.parse(await self.socket.recv())
+            except TimeoutError as error:
+                if standstill.is_over():
+                    raise Silent(f"nothing moved for {seconds:g} s") from error
+
+    def _movement(self) -> Movement:
+        return Movement(self.arrived_bytes, unread_bytes(self.socket.transport))
 
     async def answers(self) -> AsyncIterator[Answer]:
         """Yield messages until the connection ends."""

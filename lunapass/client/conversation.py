@@ -18,9 +18,9 @@ RESUMABLE = frozenset({1001, 1006, 1011, int(CloseCode.RESTART), int(CloseCode.I
 """Close codes after which the same session may go on over a new connection; 1006 is a cut."""
 
 ANSWER_SECONDS = 30.0
-"""How long the service may be silent; it answers each frame within seconds."""
+"""How long nothing may move on a connection; the service answers each frame within seconds."""
 RESULT_SECONDS = 0.2
-"""How long a resumed session is listened to for a verdict given meanwhile."""
+"""How long a resumed session is listened to for a verdict that CONNECTED does not announce."""
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 PASSING_STATUS = frozenset({408, 429, *range(500, 600)})
@@ -48,7 +48,7 @@ class NoVerdict(Exception):
 
 
 class Silent(TimeoutError):
-    """The service said nothing for too long: the connection is as good as broken."""
+    """Nothing moved on the connection for too long: it is as good as broken."""
 
 
 BROKEN = (ConnectionClosed, Silent)
@@ -75,6 +75,11 @@ class Answer:
     def seq(self) -> int | None:
         """Number of the frame it answers, if it answers one."""
         return self.headers.get("seq")
+
+    @property
+    def announces_result(self) -> bool:
+        """Whether the next message, or the one after it, is RESULT."""
+        return "result-bytes" in self.headers
 
     @property
     def answers_frame(self) -> bool:

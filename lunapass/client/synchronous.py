@@ -26,7 +26,9 @@ from lunapass.client.conversation import (
     authorization,
     require_granted,
 )
-from shared.protocol import SUBPROTOCOL
+from lunapass.client.standstill import Movement, Standstill
+from shared.protocol import SUBPROTOCOL, Command
+from shared.tcp import end_stalled_sends, unacknowledged_bytes
 
 
 class SyncClient:
@@ -38,7 +40,8 @@ class SyncClient:
         username: user name, where the service asks for one.
         password: its password.
         tls: what to trust, where that is not what the system trusts.
-        patience: seconds without an answer after which a connection counts as broken.
+        patience: seconds without a byte in either direction after which a connection counts as
+            broken while an answer is awaited.
         resumes: tries to resume after a broken connection, one after another.
     """
 
@@ -108,7 +111,7 @@ class SyncClient:
         try:
             self.socket.send(frame)
             while True:
-                answer = self._receive()
+                answer = self._answer()
                 if (verdict := Verdict.within(answer)) is not None:
                     return verdict
                 if on_answer is not None:
@@ -123,18 +126,19 @@ class SyncClient:
         for pause in resumption.pauses():
             time.sleep(pause)
             try:
-                self._connect()
-                return self._result_of_resumption()
+                return self._result_of_resumption(self._connect())
             except TEMPORARY as error:
                 resumption.failed(error)
         return None
 
-    def _result_of_resumption(self) -> Verdict | None:
+    def _result_of_resumption(self, connected: Answer) -> Verdict | None:
+        if connected.announces_result:
+            return Verdict.within(self._answer())
         with contextlib.suppress(Silent):
-            return Verdict.within(self._receive(RESULT_SECONDS))
+            return Verdict.within(self._answer(RESULT_SECONDS))
         return None
 
-    def _connect(self) -> None:
+    def _connect(self) -> Answer:
         self._socket = self._connections.enter_context(
             connect(
                 self._identity.address(self._url),
@@ -142,26 +146,42 @@ class SyncClient:
                 compression=None,
                 subprotocols=[Subprotocol(SUBPROTOCOL)],
                 max_size=None,
+                ping_interval=None,  # on a slow line a pong waits behind RESULT
                 additional_headers=self._headers,
             )
         )
         try:
+            end_stalled_sends(self._socket.socket, self._patience)
             self._socket.send(self._identity.connect())
-            answer = self._receive()
+            answer = self._receive(self._patience)
             self._identity.granted(answer)
             require_granted(answer)
         except BaseException:
             self._drop()
             raise
+        return answer
 
     def _drop(self) -> None:
         """Give the connection up without a farewell: nobody may be there to answer it."""
         self.socket.close_socket()
         self._connections.close()
 
-    def _receive(self, seconds: float | None = None) -> Answer:
+    def _answer(self, seconds: float | None = None) -> Answer:
+        """Await the next message that is no sign of life."""
         seconds = self._patience if seconds is None else seconds
-        try:
-            return Answer.parse(self.socket.recv(seconds))
-        except TimeoutError as error:
-            raise Silent(f"no message within {seconds:g} s") from error
+        while (answer := self._receive(seconds)).command is Command.HEARTBEAT:
+            pass
+        return answer
+
+    def _receive(self, seconds: float) -> Answer:
+        standstill = Standstill(seconds, self._movement)
+        while True:
+            try:
+                return Answer.parse(self.socket.recv(standstill.step))
+            except TimeoutError as error:
+                if standstill.is_over():
+                    raise Silent(f"nothing moved for {seconds:g} s") from error
+
+    def _movement(self) -> Movement:
+        line = self.socket.socket
+        return Movement(len(self.socket.protocol.reader.buffer), unacknowledged_bytes(line))

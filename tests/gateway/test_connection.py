@@ -25,9 +25,11 @@ class DeafSocket:
     """A client that never reads: what is sent never arrives."""
 
     aborted: bool = False
+    received_bytes: int = 0
     request: None = None
     remote_address: tuple[str, int] = ("192.0.2.1", 1)
     sent: list[str] = field(default_factory=list)
+    closed: CloseCode | None = None
 
     @property
     def transport(self) -> DeafSocket:
@@ -51,6 +53,12 @@ class DeafSocket:
     def abort(self) -> None:
         self.aborted = True
 
+    async def send(self, text: str) -> None:
+        self.sent.append(text)
+
+    async def close(self, code: CloseCode, reason: str) -> None:
+        self.closed = code
+
 
 def connection(**limits: Any) -> tuple[Connection, DeafSocket]:
     config = Config(LIMITS=LimitsSection(**limits))
@@ -71,10 +79,56 @@ async def test_an_idle_client_is_closed() -> None:
     """Silence longer than idleSeconds ends the connection with its own code."""
     made, _ = connection(idleSeconds=10.0)
     made.check_idle(made.last_heard + 9)
-    assert made._closing is None
+    assert made.close_code is None
     made.check_idle(made.last_heard + 11)
-    assert made._closing is not None
-    assert made._closing[0] is CloseCode.IDLE
+    assert made.close_code is CloseCode.IDLE
+
+
+@pytest.mark.parametrize(("rate", "closed"), [(8000, False), (2000, False), (500, True)])
+async def test_a_frame_that_is_still_coming_is_no_silence(rate: int, closed: bool) -> None:
+    """At 64 kbit/s a frame may take longer than idleSeconds; one that drips buys no time."""
+    made, socket = connection(idleSeconds=10.0)
+    for seconds in range(60):
+        socket.received_bytes = seconds * rate
+        made.check_idle(made.last_heard + seconds)
+    assert (made.close_code is CloseCode.IDLE) == closed
+
+
+async def test_a_frame_that_stops_coming_is_silence() -> None:
+    """The time that its bytes have bought is used up."""
+    made, socket = connection(idleSeconds=10.0)
+    socket.received_bytes = 40_000
+    made.check_idle(made.last_heard + 29)
+    assert made.close_code is None
+    made.check_idle(made.last_heard + 31)
+    assert made.close_code is CloseCode.IDLE
+
+
+async def test_bytes_are_counted_not_characters() -> None:
+    """A text of 60 characters with two bytes each is over a bound of 100 bytes."""
+    made, socket = connection(queuedBytes=100)
+    made.send("é" * 50)
+    assert not socket.aborted
+    made.send("é" * 10)
+    assert socket.aborted
+
+
+async def test_a_verdict_is_never_too_much() -> None:
+    """RESULT is written, in order, though it and what waits exceed queuedBytes together."""
+    config = Config(LIMITS=LimitsSection(queuedBytes=100))
+    sessions = Sessions(config)
+    sessions.ask_open = lambda session: None
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    socket = DeafSocket()
+    made = Connection(cast(Any, socket), sessions, config)
+    session.attach(made, 1)
+    made.send("S" * 90)
+    session.result, session.released = "R" * 50, True
+    session.deliver()
+    assert not socket.aborted
+    await made._outbox.write()
+    assert socket.sent == ["S" * 90, "R" * 50]
+    assert socket.closed is CloseCode.VERDICT
 
 
 @pytest.mark.parametrize("before", [[], [Codec.encode(Command.HEARTBEAT)] * 3])

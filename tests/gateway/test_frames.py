@@ -58,6 +58,9 @@ class Heard:
     def close(self, code: CloseCode, reason: str) -> None:
         raise AssertionError(reason)
 
+    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
+        raise AssertionError(reason)
+
 
 def test_an_unreadable_frame_costs_an_answer() -> None:
     """Neither a worker nor the aggregator is asked, the log does not grow, no frame is replaced."""

@@ -26,6 +26,9 @@ class Listener:
     def close(self, code: CloseCode, reason: str) -> None:
         pass
 
+    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
+        pass
+
 
 class Cell:
     """The sessions of a gateway whose clock a test sets.

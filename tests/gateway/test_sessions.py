@@ -23,6 +23,9 @@ class Listener:
     def close(self, code: CloseCode, reason: str) -> None:
         pass
 
+    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
+        pass
+
 
 def made(**limits: int) -> Sessions:
     sessions = Sessions(Config.model_validate({"LIMITS": limits}))

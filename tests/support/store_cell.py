@@ -40,6 +40,10 @@ class Listener:
     def close(self, code: CloseCode, reason: str) -> None:
         self.closed = code
 
+    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
+        self.send(text)
+        self.close(code, reason)
+
     @property
     def commands(self) -> list[str]:
         return [json.loads(text)["command"] for text in self.heard]

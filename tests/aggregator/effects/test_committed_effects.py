@@ -90,6 +90,10 @@ class Client:
     def close(self, code: CloseCode, reason: str) -> None:
         self.replaced = self.replaced or code is CloseCode.REPLACED
 
+    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
+        self.send(text)
+        self.close(code, reason)
+
 
 class NoSessions:
     """A gateway to which sessions go; it does nothing with them."""
