@@ -308,6 +308,26 @@ async def test_a_service_that_is_silent_fails(
     assert tally.dropped[LOST] == tally.counts["sent"] > 0
 
 
+async def test_a_result_that_is_arriving_is_awaited(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow line: RESULT takes longer than the silence that ends a session, but it comes."""
+    monkeypatch.setattr(module, "SILENCE", 1.0)
+    monkeypatch.setattr(module, "TICK", 0.1)
+    text = message(Command.RESULT, {**RESULT, "jwt": "T" * 40_000}).encode()
+    wire = b"\x81\x7e" + len(text).to_bytes(2, "big") + text  # one text frame (RFC 6455, 5.2)
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        await socket.recv()
+        for at in range(0, len(wire), 2000):
+            socket.transport.write(wire[at : at + 2000])
+            await asyncio.sleep(0.1)
+
+    async with service(script) as url:
+        tally = await attend(url, gallery)
+    assert tally.counts["accepted"] == 1
+
+
 @pytest.mark.parametrize("fps", [0.0, 0.01])
 async def test_patience_ends_between_two_frames_too(gallery: Gallery, fps: float) -> None:
     """A person does not wait for the next frame to be due to leave."""
