@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import uuid
 from collections import deque
 
@@ -22,8 +21,9 @@ from shared.cells import role_name
 from shared.checks import Rules
 from shared.clock import SYSTEM, Clock
 from shared.config import Config
-from shared.config_handover import PartSource, log_part
-from shared.errors import MessageError, StartupError
+from shared.config_handover import PartSource
+from shared.config_parts import Part
+from shared.errors import MessageError
 from shared.lines import AGGREGATOR
 from shared.messages import (
     Close,
@@ -38,14 +38,12 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.process import Notifier, begin, die_with_parent, settle
-from shared.processors import keep_to, of_others
+from shared.role import Role, handle_signals, set_up_process
 from shared.transport import serve
 
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 1.0
-STATUS = "judging"
 SETTLE_SECONDS = 0.1
 HEALTH_SECONDS = 1.0
 GATEWAYS_KNOWN = 16
@@ -72,8 +70,7 @@ class Aggregator:
     ) -> None:
         self._clock = clock
         self._config = config
-        self._source = source
-        self._parent = parent
+        self._role = Role(source, parent=parent, clock=clock)
         self._registry = Registry(config)
         self._retired: list[Registry] = []
         built = sinks.build(config, Rules.of(config), clock=clock)
@@ -92,8 +89,6 @@ class Aggregator:
             self._memory,
             clock=clock,
         )
-        self._stopped = asyncio.Event()
-        self._notifier = Notifier(clock=clock)
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         socket.setsockopt(zmq.SNDHWM, 100_000)
@@ -102,16 +97,12 @@ class Aggregator:
     async def run(self) -> None:
         """Work until stopped."""
         telling = asyncio.create_task(self._tell_settled())
-        settle()
-        self._notifier.ready(STATUS)
-        while not self._stopped.is_set() and not die_with_parent(self._parent):
-            self._notifier.beat()
+        self._role.ready("judging")
+        while self._role.runs:
+            self._role.beat()
             self._sessions.sweep()
-            try:
-                await asyncio.wait_for(self._stopped.wait(), SWEEP_SECONDS)
-            except TimeoutError:
-                continue
-        self._notifier.stopping()
+            await self._role.pause(SWEEP_SECONDS)
+        self._role.stopping()
         telling.cancel()
         self._channel.close()
         self._sessions.drop_questions()
@@ -120,25 +111,18 @@ class Aggregator:
             await registry.close()
         if self._memory is not None:
             await self._memory.close()
-        self._notifier.close()
+        self._role.close()
 
     def stop(self) -> None:
         """End; the gateway holds what the next aggregator needs."""
-        self._stopped.set()
+        self._role.stop()
 
     def reload(self) -> None:
         """Take new plugins and thresholds; sessions keep the plugins they began with."""
-        self._notifier.reloading()
-        part = self._source.again() if self._source else None
-        try:
-            if part is not None:
-                self._renew(part.config)
-                log_part("reloaded", part)
-        except StartupError as error:
-            log.error("configuration not reloaded: %s", error)
-        self._notifier.ready(STATUS)
+        self._role.reload(self._renew)
 
-    def _renew(self, fresh: Config) -> None:
+    def _renew(self, part: Part) -> None:
+        fresh = part.config
         renewed = Registry(fresh)
         if unchanged := sinks.changed(self._config, fresh):
             log.warning("changed plugins that need a restart: %s", ", ".join(unchanged))
@@ -209,10 +193,7 @@ class Aggregator:
 
 async def _serve(source: PartSource, parent: int | None) -> None:
     aggregator = Aggregator(source.part.config, source, parent=parent)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, aggregator.stop)
-    loop.add_signal_handler(signal.SIGHUP, aggregator.reload)
+    handle_signals(stop=aggregator.stop, interrupt=aggregator.stop, reload=aggregator.reload)
     await aggregator.run()
 
 
@@ -222,8 +203,5 @@ def run(source: PartSource, *, parent: int | None = None) -> None:
     Raises:
         StartupError: settings do not allow a start.
     """
-    config = source.part.config
-    begin(role_name(config, "aggregator"), config)
-    log_part("loaded", source.part)
-    keep_to(of_others(config))
+    set_up_process(role_name(source.part.config, "aggregator"), source.part)
     uvloop.run(_serve(source, parent))

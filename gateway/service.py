@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import signal
 import socket
 from collections.abc import Sequence
 from functools import partial
@@ -33,11 +31,11 @@ from gateway.statistics import Statistics
 from gateway.traces import Traces
 from shared.cells import role_name, worker_count
 from shared.clock import SYSTEM, Clock
-from shared.config_handover import PartSource, log_part
+from shared.config_handover import PartSource
+from shared.config_parts import Part
 from shared.listening import Listeners
-from shared.process import Notifier, begin, die_with_parent, settle
-from shared.processors import keep_to, of_others
 from shared.protocol import SUBPROTOCOL, CloseCode
+from shared.role import Role, handle_signals, set_up_process
 from shared.slab_handover import SlabServer
 from shared.transport import runtime_directory
 
@@ -66,13 +64,12 @@ class Gateway:
         parent: int | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
-        self._source = source
+        self._role = Role(source, parent=parent, clock=clock)
         self._clock = clock
         self._part = source.part
         self._config = config = source.part.config
         self._listeners = listeners
         self._servers: list[Server] = []
-        self._parent = parent
         self._connections: set[Connection] = set()
         self._capacity = make_room(config)
         self._descriptors = Descriptors()
@@ -81,8 +78,6 @@ class Gateway:
         inflow = Inflow(config.LIMITS, self._held, clock=clock)
         self._doors = Doors(config.LIMITS, self._capacity.sockets, inflow)
         self._for_good = False
-        self._stopped = asyncio.Event()
-        self._notifier = Notifier(clock=clock)
         self._slab = make_slab(config, clock=clock)
         self._slab_server = SlabServer(self._slab, runtime_directory(config))
         try:
@@ -146,8 +141,7 @@ class Gateway:
             self._servers = [await self._serve_at(item) for item in self._listeners.sockets]
             self.port: int = self._listeners.sockets[0].getsockname()[1]
             log.info("listening", extra={"fields": {"port": self.port}})
-            settle()
-            self._say_ready()
+            self._role.ready(f"listening on port {self.port}")
             await self._turn()
             await self._drain()
             await self._close_servers()
@@ -161,9 +155,6 @@ class Gateway:
             self._slab_server.close()
             self._slab.close()
 
-    def _say_ready(self) -> None:
-        self._notifier.ready(f"listening on port {self.port}")
-
     def stop(self, *, for_good: bool = False) -> None:
         """Begin to drain.
 
@@ -172,19 +163,17 @@ class Gateway:
                 wait in the queue of a socket that others keep open.
         """
         self._for_good = for_good
-        self._stopped.set()
+        self._role.stop()
 
     def reload(self) -> None:
         """Read the configuration again; no session and no connection is touched."""
-        self._notifier.reloading()
-        part = self._source.again()
-        if part is not None:
-            self._part, self._config = part, part.config
-            self._front.renew(self._config)
-            self._link.renew(self._config)
-            self._sessions.frames.renew(self._config)
-            log_part("reloaded", part)
-        self._say_ready()
+        self._role.reload(self._renew)
+
+    def _renew(self, part: Part) -> None:
+        self._part, self._config = part, part.config
+        self._front.renew(self._config)
+        self._link.renew(self._config)
+        self._sessions.frames.renew(self._config)
 
     async def _serve_at(self, listener: socket.socket) -> Server:
         limits = self._config.LIMITS
@@ -219,13 +208,12 @@ class Gateway:
 
     async def _turn(self) -> None:
         """The regular work beside messages: heartbeats, deadlines, the watchdog."""
-        while not self._stopped.is_set() and not die_with_parent(self._parent):
+        while self._role.runs:
             self._tick()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopped.wait(), SWEEP_SECONDS)
+            await self._role.pause(SWEEP_SECONDS)
 
     def _tick(self) -> None:
-        self._notifier.beat()
+        self._role.beat()
         self._link.beat()
         self._dispatcher.sweep()
         self._sessions.sweep()
@@ -237,7 +225,7 @@ class Gateway:
 
     async def _drain(self) -> None:
         """Take no new sessions, let running ones end, then close what is left with 1012."""
-        self._notifier.stopping()
+        self._role.stopping()
         if self._listeners.kept and not self._for_good:
             self._leave_the_queue()
         else:
@@ -270,7 +258,7 @@ class Gateway:
 
     def _readiness(self) -> Response:
         return readiness(
-            draining=self._stopped.is_set(),
+            draining=self._role.is_stopped,
             workers=len(self._dispatcher.workers.ready),
             wanted=worker_count(self._config),
             aggregator=self._link.up,
@@ -287,10 +275,8 @@ def _select_subprotocol(
 
 async def _serve(source: PartSource, listeners: Listeners, parent: int | None) -> None:
     gateway = Gateway(source, listeners, parent=parent)
-    loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, gateway.stop)
-    loop.add_signal_handler(signal.SIGINT, partial(gateway.stop, for_good=True))
-    loop.add_signal_handler(signal.SIGHUP, gateway.reload)
+    leave = partial(gateway.stop, for_good=True)
+    handle_signals(stop=gateway.stop, interrupt=leave, reload=gateway.reload)
     await gateway.run()
 
 
@@ -300,8 +286,5 @@ def run(source: PartSource, listeners: Listeners, *, parent: int | None = None) 
     Raises:
         StartupError: settings or the machine do not allow a start.
     """
-    config = source.part.config
-    begin(role_name(config, "gateway"), config)
-    log_part("loaded", source.part)
-    keep_to(of_others(config))
+    set_up_process(role_name(source.part.config, "gateway"), source.part)
     uvloop.run(_serve(source, listeners, parent))

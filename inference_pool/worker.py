@@ -25,8 +25,9 @@ from shared.checks import Rules
 from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.config import Config
-from shared.config_handover import PartSource, log_part
-from shared.errors import LunaPassError, MessageError, ModelError, SlotError, StartupError
+from shared.config_handover import PartSource
+from shared.config_parts import Part
+from shared.errors import LunaPassError, MessageError, ModelError, SlotError
 from shared.estimation import Backend, Capabilities, Estimate, Image, Profile, Stage
 from shared.lines import WORKERS
 from shared.messages import (
@@ -39,15 +40,15 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.process import Notifier, about, begin, die_with_parent, settle
-from shared.processors import keep_to, of_others, of_worker
+from shared.process import about
+from shared.processors import keep_to, of_worker
+from shared.role import Role, set_up_process
 from shared.slab_handover import LentSlab
 from shared.transport import connect, start_threads
 
 log = logging.getLogger(__name__)
 
 WARM_UP_FRAMES = 2
-STATUS = "waiting for jobs"
 
 
 class Worker:
@@ -74,31 +75,28 @@ class Worker:
     ) -> None:
         self._clock = clock
         self._config = source.part.config
-        self._source = source
+        self._role = Role(source, parent=parent, clock=clock)
         self._name = name
         self._accounts = Accounts(name)
         self._make = make
         self._estimator = make(self._config)
         self._capabilities = capabilities
-        self._parent = parent
         self._lent: LentSlab | None = None
-        self._leaving = False
         self._reloading = False
-        self._notifier = Notifier(clock=clock)
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
         self._socket.setsockopt(zmq.LINGER, 500)
         connect(self._socket, self._config, WORKERS)
 
     def run(self) -> None:
         """Work until told to leave, or until the supervisor is gone."""
-        settle()
         self._say_ready()
-        self._notifier.ready(STATUS)
+        self._role.ready("waiting for jobs")
         self._socket.setsockopt(zmq.RCVTIMEO, int(self._config.WORKERS.heartbeatInterval * 1000))
-        while not self._leaving and not die_with_parent(self._parent):
-            self._notifier.beat()
+        while self._role.runs:
+            self._role.beat()
             if self._reloading:
-                self._reload()
+                self._reloading = False
+                self._role.reload(self._renew)
             data = self._next()
             if data is None:
                 self._idle()
@@ -109,24 +107,15 @@ class Worker:
 
     def leave(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Finish the jobs at hand and end; a signal handler."""
-        self._leaving = True
+        self._role.stop()
 
     def reload(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Take new thresholds after the job at hand; a signal handler."""
         self._reloading = True
 
-    def _reload(self) -> None:
-        self._reloading = False
-        self._notifier.reloading()
-        part = self._source.again()
-        try:
-            if part is not None:
-                self._estimator = self._make(part.config)
-                self._config = part.config
-                log_part("reloaded", part)
-        except StartupError as error:
-            log.error("configuration not reloaded: %s", error)
-        self._notifier.ready(STATUS)
+    def _renew(self, part: Part) -> None:
+        self._estimator = self._make(part.config)
+        self._config = part.config
 
     def _say_ready(self) -> None:
         ready = Ready(
@@ -224,7 +213,7 @@ class Worker:
 
     def _finish(self) -> None:
         """Answer the jobs that were already sent, then close."""
-        self._notifier.stopping()
+        self._role.stopping()
         self._socket.send(encode(Leaving()))
         while self._socket.poll(100):
             self._receive(self._socket.recv())
@@ -297,9 +286,7 @@ def run(source: PartSource, index: int = 0, *, parent: int | None = None) -> Non
     """
     name = f"worker-{index}"
     config = source.part.config
-    begin(name, config)
-    log_part("loaded", source.part)
-    keep_to(of_others(config))
+    set_up_process(name, source.part)
     start_threads()  # which so do not interrupt the estimation
     keep_to({of_worker(config.WORKERS.cpus, index)})
     cv2.setNumThreads(1)  # one CPU: threads of OpenCV would only wait for each other

@@ -99,13 +99,8 @@ def hide_memory() -> None:
         log.warning("this process's memory could not be hidden: %s", os.strerror(get_errno()))
 
 
-def die_with_parent(parent: int | None) -> bool:
-    """Tell whether the supervisor that started this process is gone."""
-    return parent is not None and os.getppid() != parent
-
-
-def settle() -> None:
-    """Take all that the start has made out of the garbage collector's sight.
+def freeze_gc() -> None:
+    """Exclude the objects made so far from garbage collection.
 
     Modules, models and settings live as long as the process; walking over them again and again
     costs pauses of tens of milliseconds in the middle of frames.
