@@ -1,0 +1,123 @@
+"""Accepted sessions end in their RESULT on slow and lossy lines, also after a cut in its middle."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import jwt
+import numpy as np
+import pytest
+import simplejpeg
+import websockets
+
+from lunapass.client import Client, Verdict
+from shared.protocol import Codec, Command
+from tests.machines.network import Network, network
+from tests.machines.slow_line import LineKind, slow_down
+from tests.support.service import KEY, Service, running
+from tests.support.stamp import stamp
+
+SLOW = LineKind(64)
+MIDDLING = LineKind(256)
+LOSSY = LineKind(1000, loss=0.05)
+SETTINGS = """
+[LIMITS]
+idleSeconds = 5.0
+bestshotBytes = 40000
+"""
+"""A frame takes longer than idleSeconds on the slowest line, RESULT longer than PATIENCE."""
+PATIENCE = 4.0
+LIVE = 50
+
+
+def large_jpeg() -> bytes:
+    """A stamped picture of some 60 kB that is live; its RESULT has some 70 kB."""
+    image = np.full((480, 640, 3), 127, np.uint8)
+    noise = np.random.default_rng().integers(90, 160, (200, 640, 1), dtype=np.uint8)
+    image[280:] = np.repeat(noise, 3, axis=2)
+    stamp(image, 1, LIVE)
+    data: bytes = simplejpeg.encode_jpeg(image, quality=85, colorspace="BGR")
+    return data
+
+
+@dataclass
+class Site:
+    """A service behind a line, and its clients at the switch."""
+
+    network: Network
+    service: Service
+
+    @property
+    def url(self) -> str:
+        return f"ws://{self.network.hosts[0].address}:{self.service.port}/ws"
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with network(1) as net, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LUNAPASS__LUNA_PASS__HOST", "0.0.0.0")
+        with net.hosts[0].inside():
+            running_there = running(SETTINGS, workers=1)
+            service = running_there.__enter__()
+        try:
+            with net.switch.inside():
+                yield Site(net, service)
+        finally:
+            with net.hosts[0].inside():
+                running_there.__exit__(None, None, None)
+
+
+def assert_accepted(verdict: Verdict, session: str | None) -> None:
+    """The verdict has a token of this session that verifies."""
+    assert verdict.accepted
+    assert verdict.token is not None
+    claims = jwt.decode(verdict.token, KEY, algorithms=["HS256"], issuer="lunapass")
+    assert claims["sid"] == session
+
+
+@pytest.mark.parametrize("kind", [SLOW, MIDDLING, LOSSY], ids=str)
+async def test_an_accepted_session_ends_in_its_result(site: Site, kind: LineKind) -> None:
+    """On one connection, though frame and RESULT take longer than any silence that is borne."""
+    slow_down(site.network, 0, kind)
+    async with Client(site.url, patience=PATIENCE, resumes=0) as client:
+        verdict = await client.check([large_jpeg()])
+    assert_accepted(verdict, client.session_id)
+
+
+@pytest.mark.parametrize("kind", [MIDDLING, LOSSY], ids=str)
+async def test_a_client_of_its_own_gets_the_result(site: Site, kind: LineKind) -> None:
+    """A program that knows the commands alone, and waits for RESULT whatever comes before it."""
+    slow_down(site.network, 0, kind)
+    async with websockets.connect(site.url, ping_interval=None) as line:
+        await line.send(Codec.encode(Command.CONNECT))
+        connected = json.loads(await line.recv())
+        await line.send(large_jpeg())
+        async with asyncio.timeout(60):
+            while (message := json.loads(await line.recv()))["command"] != "RESULT":
+                pass
+    verdict = Verdict(message["body"]["isOk"], message["body"]["jwt"], ())
+    assert_accepted(verdict, connected["headers"]["session-id"])
+
+
+async def test_a_result_that_was_cut_is_given_once_more(site: Site) -> None:
+    """The cable is pulled while RESULT arrives: the client notices, resumes, and gets it."""
+    slow_down(site.network, 0, MIDDLING)
+    cut = asyncio.Event()
+
+    async def pull(client: Client) -> None:
+        while client.arrived_bytes < 10_000:  # noqa: ASYNC110  # a count, without an event
+            await asyncio.sleep(0.02)
+        site.network.cut(0)
+        cut.set()
+        await asyncio.sleep(1.5 * PATIENCE)
+        site.network.mend(0)
+
+    async with Client(site.url, patience=PATIENCE, resumes=20) as client:
+        pulling = asyncio.create_task(pull(client))
+        verdict = await client.check([large_jpeg()])
+        assert cut.is_set()
+        await pulling
+    assert_accepted(verdict, client.session_id)
