@@ -17,7 +17,7 @@ venv: $(STAMP) ## make the virtual environment and install everything into it
 
 $(STAMP): setup.cfg pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[test,demo,docs,load,oip,openvino,traces,video]'
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[bench,test,demo,docs,load,oip,openvino,traces,video]'
 	@touch $@
 
 models: $(STAMP) ## get the model files that are not there yet

@@ -23,8 +23,8 @@ import uvloop
 
 from benchmarks import plumbing
 from benchmarks.driver import Shots
-from loadtest.portrait import astronaut
-from loadtest.sensor import Exposures
+from loadtest.synthetic.portrait import astronaut
+from loadtest.synthetic.sensor import Exposures
 from shared.estimation import Image
 from tests.support.service import ROOT, UNPACED, Service, running
 from tests.support.stamp import stamp

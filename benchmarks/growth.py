@@ -17,7 +17,7 @@ import uvloop
 from benchmarks.driver import Seen, Session
 from benchmarks.plumbing import cpu
 from benchmarks.setting import on_other_cpus, service
-from loadtest.sensor import Exposures
+from loadtest.synthetic.sensor import Exposures
 from lunapass.client import Client
 from tests.support.service import Service
 from tests.support.stamp import stamped_jpeg

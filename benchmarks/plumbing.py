@@ -20,7 +20,7 @@ import psutil
 import uvloop
 
 from benchmarks.driver import Shots
-from loadtest.sensor import Exposures
+from loadtest.synthetic.sensor import Exposures
 from lunapass.client import Client
 from shared.protocol import Command
 from tests.support.service import Service, running

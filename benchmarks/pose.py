@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.pose import PITCH_AT_REST
-from loadtest.features import MESH_POINTS, OVAL
-from loadtest.head import _RINGS, _ring_triangles, rotation
-from loadtest.warp import Patch, delaunay, warp
+from loadtest.synthetic.features import MESH_POINTS, OVAL
+from loadtest.synthetic.head import _RINGS, _ring_triangles, rotation
+from loadtest.synthetic.warp import Patch, delaunay, warp
 from shared.config_loading import load
 from shared.errors import EstimationError
 from shared.estimation import HeadPose, Image

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.degradations import DEGRADATIONS, darker_skin, skin_mask, underexposure
+from benchmarks.degradations import DEGRADATIONS, darker_skin, skin_mask, underexposure
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
 from shared.checks import Rules

@@ -17,7 +17,7 @@ import simplejpeg
 from inference_pool.estimator import Estimator
 from inference_pool.models.store import ModelStore
 from loadtest.gallery import Gallery
-from loadtest.sensor import Exposures
+from loadtest.synthetic.sensor import Exposures
 from shared.estimation import Image, Profile
 from tests.support.service import ROOT, Service, running
 

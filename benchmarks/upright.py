@@ -17,11 +17,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from evaluation import degradations as damage
+from benchmarks import degradations as damage
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points, distance
-from loadtest.features import LOWER_LIP, UPPER_LIP
+from loadtest.synthetic.features import LOWER_LIP, UPPER_LIP
 from lunapass.media import Media
 from shared.config import LimitsSection
 from shared.config_loading import load

@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from loadtest.look import Look
-from loadtest.sensor import Exposures
+from loadtest.synthetic.look import Look
+from loadtest.synthetic.sensor import Exposures
 from shared.errors import ResourceError
 
 Render = Callable[[Look], bytes]

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from loadtest.gallery import Take
-from loadtest.look import Look
 from loadtest.plan import Plan
 from loadtest.script import Actor
+from loadtest.synthetic.look import Look
 from loadtest.tally import CUT, LOST, UNJUDGED, Tally, note
 from loadtest.visitor import End, Person
 from lunapass.client import Answer, Client

@@ -6,7 +6,7 @@ import math
 import random
 from dataclasses import dataclass, fields, replace
 
-from loadtest.look import Look
+from loadtest.synthetic.look import Look
 from shared.codes import PROMPTS, Code
 
 _REACTION = 0.25

@@ -22,8 +22,8 @@ from inference_pool.models.manifest import Kind, load_manifest
 from inference_pool.models.store import find_kind
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
-from loadtest.person import Person
-from loadtest.portrait import Portrait, astronaut
+from loadtest.synthetic.person import Person
+from loadtest.synthetic.portrait import Portrait, astronaut
 from lunapass.client import Answer, Client
 from lunapass.demo_scenes import Scenes
 from lunapass.supervisor import Supervisor

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loadtest.look import Look
 from loadtest.script import Actor
+from loadtest.synthetic.look import Look
 from shared.codes import PROMPTS, hint
 
 MISTAKES: tuple[tuple[str, Look], ...] = (

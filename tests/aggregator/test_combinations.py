@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from loadtest.look import Look
+from loadtest.synthetic.look import Look
 from shared.codes import Code
 from shared.config import Config
 from shared.config_rules import check

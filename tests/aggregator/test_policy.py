@@ -16,7 +16,7 @@ from aggregator.plugins.registry import Registry
 from aggregator.policy import MAX_OTHERS, UNKNOWN, Basis
 from aggregator.session import Outcome, Session
 from aggregator.verdict import VerdictWriter
-from loadtest.look import Look
+from loadtest.synthetic.look import Look
 from shared import __version__
 from shared.checks import Rules
 from shared.codes import Code

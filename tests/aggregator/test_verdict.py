@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from aggregator.verdict import VerdictWriter
-from loadtest.look import Look
+from loadtest.synthetic.look import Look
 from shared.estimation import Profile
 from shared.signing import Signer
 from tests.support.acting import play, seen

@@ -12,9 +12,9 @@ from typing import Any
 import jwt
 import pytest
 
-from loadtest.look import Look
-from loadtest.person import Person
 from loadtest.script import Actor
+from loadtest.synthetic.look import Look
+from loadtest.synthetic.person import Person
 from lunapass.client import Client
 from lunapass.demo import make_person
 from shared.codes import PROMPTS, Code

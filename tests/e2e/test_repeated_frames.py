@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.look import Look
-from loadtest.person import Person
+from loadtest.synthetic.look import Look
+from loadtest.synthetic.person import Person
 from lunapass.client import Answer, Client
 from lunapass.demo import make_person
 from shared.config import Config

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.person import Person
-from loadtest.portrait import astronaut
+from loadtest.synthetic.person import Person
+from loadtest.synthetic.portrait import astronaut
 from tests.support.browser import browsing
 from tests.support.fake_camera import FakeCamera
 from tests.support.stamp import stamped_jpeg

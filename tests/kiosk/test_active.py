@@ -8,8 +8,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from loadtest.person import Person
 from loadtest.script import Actor
+from loadtest.synthetic.person import Person
 from shared.codes import Code
 from tests.support.browser import Kiosk, browsing, serious
 from tests.support.fake_camera import FakeCamera

@@ -8,8 +8,8 @@ from pathlib import Path
 import jwt
 import pytest
 
-from loadtest.look import Look
-from loadtest.person import Person
+from loadtest.synthetic.look import Look
+from loadtest.synthetic.person import Person
 from tests.support.browser import Kiosk, browsing
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import KEY, Service, running

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
-from loadtest.look import Look
-from loadtest.person import Person
-from loadtest.portrait import Portrait, astronaut
+from loadtest.synthetic.look import Look
+from loadtest.synthetic.person import Person
+from loadtest.synthetic.portrait import Portrait, astronaut
 from shared.estimation import Face, HeadPose, Image
 
 

@@ -8,7 +8,7 @@ import pytest
 import simplejpeg
 
 from loadtest.gallery import Gallery, looks, of_pictures
-from loadtest.look import Look
+from loadtest.synthetic.look import Look
 from shared.errors import ResourceError
 from tests.support.stamp import read_stamp, stamped_jpeg
 

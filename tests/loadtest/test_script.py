@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from loadtest.look import Look
 from loadtest.script import BLINK, GESTURES, STRAIGHT, TURN_LEFT, Actor
+from loadtest.synthetic.look import Look
 from shared.codes import PROMPTS, Code
 
 RATE = 10

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+import msgpack
 import msgspec
 import numpy as np
 import pytest
@@ -11,15 +14,30 @@ from hypothesis import strategies as st
 from shared.errors import MessageError
 from shared.estimation import Box, Capabilities, Estimate, Liveness, Profile, Stage
 from shared.messages import (
+    END,
+    Account,
+    Alive,
+    Close,
+    Commit,
     Done,
+    Forget,
+    GatewayHello,
     History,
     Job,
+    Judge,
     Judged,
+    Leaving,
     Message,
     Open,
+    Opened,
     Ready,
+    Resume,
     Resumed,
+    Settled,
+    SinkHealth,
+    SlabOffer,
     Verdict,
+    Welcome,
     decode,
     decode_estimate,
     encode,
@@ -33,7 +51,33 @@ MESSAGES: list[Message] = [
     Ready("w", 1, 2, Capabilities(True, False, "x")),
     Open("i", SESSION, 1.0, 2, bytes(32)),
     Verdict(SESSION, 1, Profile.PASSIVE, "{}", final=True),
+    Alive(),
+    Leaving(),
+    Account("w", 1, 2.5, 3, {"job": (0.5, ((1, 2),))}, ((32, 4),)),
+    SlabOffer("/run/slab", "slab", 7),
+    GatewayHello("g"),
+    Judge("i", SESSION, 1, 2.0, b"estimate", b"\xff\xd8", shot(1), answers=(b"yes", None)),
+    Resume("i", SESSION, bytes(32)),
+    Close("i", SESSION, 1.0, "left"),
+    Commit("i", SESSION),
+    Forget("i", SESSION),
+    Welcome("i", 1),
+    Opened(SESSION, Profile.ACTIVE),
+    Resumed(SESSION, bytes(32), History(b"open", [Judged(1, 1.0, b"estimate")], shot(1))),
+    Settled(((SESSION, END),), (SinkHealth("FileLogger", 1, 2, False),)),
 ]
+
+ESTIMATE = Estimate(
+    640,
+    480,
+    Profile.PASSIVE,
+    Stage.LIVENESS,
+    (32,),
+    face=Box(-1, 2, 3, 4),
+    pixels=bytes(range(16)),
+    liveness=Liveness(0.1, 1.0),
+    timings={"faces": 1.5},
+)
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
@@ -42,20 +86,22 @@ def test_round_trip(message: Message) -> None:
     assert decode(encode(message)) == message
 
 
+def test_every_message_is_plain_messagepack() -> None:
+    """The package msgpack reads each of them, and what it writes is understood."""
+    assert {type(message) for message in MESSAGES} == set(get_args(Message))
+    for message in MESSAGES:
+        plain = msgpack.unpackb(encode(message), strict_map_key=False)
+        assert plain[0] == type(message).__name__
+        assert msgspec.convert(plain, Message) == message
+        assert decode(msgpack.packb(plain)) == message
+    plain = msgpack.unpackb(encode(ESTIMATE))
+    assert msgspec.convert(plain, Estimate) == ESTIMATE
+    assert decode_estimate(msgpack.packb(plain)) == ESTIMATE
+
+
 def test_an_estimate_survives() -> None:
     """All its fields come back."""
-    estimate = Estimate(
-        640,
-        480,
-        Profile.PASSIVE,
-        Stage.LIVENESS,
-        (32,),
-        face=Box(-1, 2, 3, 4),
-        pixels=bytes(range(16)),
-        liveness=Liveness(0.1, 1.0),
-        timings={"faces": 1.5},
-    )
-    assert decode_estimate(encode(estimate)) == estimate
+    assert decode_estimate(encode(ESTIMATE)) == ESTIMATE
 
 
 @given(st.binary(max_size=200))

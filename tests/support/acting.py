@@ -17,8 +17,8 @@ from aggregator.session import Outcome, Session
 from aggregator.verdict import VerdictWriter
 from gateway.session import Session as GatewaySession
 from gateway.sessions import Sessions as GatewaySessions
-from loadtest.look import Look
 from loadtest.script import Actor
+from loadtest.synthetic.look import Look
 from shared.best_shot import BestShot
 from shared.codes import Code
 from shared.config import Config

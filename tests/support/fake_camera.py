@@ -15,7 +15,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from loadtest.sensor import Exposures
+from loadtest.synthetic.sensor import Exposures
 
 BYTES = 200_000
 END = b"\xff\xd9"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_pool.models.fallback import make
+from inference_pool.models.conversion.fallback import make
 from inference_pool.models.manifest import load_manifest
 from shared.errors import ModelError
 

@@ -10,8 +10,8 @@ import pytest
 
 from aggregator.plugins.registry import Registry
 from aggregator.session import Outcome, Session
-from loadtest.look import Look
 from loadtest.script import BLINK, CHIN_DOWN, CHIN_UP, TURN_LEFT, TURN_RIGHT, Gesture
+from loadtest.synthetic.look import Look
 from shared.codes import Code
 from shared.config import Config
 from shared.estimation import Profile

@@ -13,8 +13,8 @@ from aggregator.plugins.face_matcher import LEAST_SHARE
 from aggregator.plugins.registry import Registry
 from aggregator.session import Outcome, Session
 from inference_pool.onnx.backend import OnnxBackend
-from loadtest.look import Look
-from loadtest.person import Person
+from loadtest.synthetic.look import Look
+from loadtest.synthetic.person import Person
 from lunapass.demo import portrait_of
 from shared.config import Config
 from shared.estimation import Image

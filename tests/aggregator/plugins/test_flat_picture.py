@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from inference_pool.onnx.backend import OnnxBackend
-from loadtest.look import Look
-from loadtest.person import Person
+from loadtest.synthetic.look import Look
+from loadtest.synthetic.person import Person
 from lunapass.demo import make_person
 from shared.config import Config
 from shared.estimation import Image

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from evaluation.degradations import darker_skin, skin_mask
+from benchmarks.degradations import darker_skin, skin_mask
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points

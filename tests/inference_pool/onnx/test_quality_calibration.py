@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from evaluation.degradations import (
+from benchmarks.degradations import (
     DEGRADATIONS,
     Degradation,
     contrast,

@@ -8,7 +8,7 @@ import pytest
 import simplejpeg
 
 from inference_pool.digest import pixel_digest
-from loadtest.sensor import INTERVALS, Exposures, with_noise
+from loadtest.synthetic.sensor import INTERVALS, Exposures, with_noise
 from shared import intake
 from shared.config import LimitsSection
 from shared.errors import ResourceError

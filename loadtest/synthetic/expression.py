@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.features import LOWER_INNER_LIP, UPPER_INNER_LIP, EyeOutline
-from loadtest.warp import Patch, Points
+from loadtest.synthetic.features import LOWER_INNER_LIP, UPPER_INNER_LIP, EyeOutline
+from loadtest.synthetic.warp import Patch, Points
 from shared.estimation import Image
 
 _ABOVE_LASHES = 0.1

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadtest.features import CHIN, LOWER_INNER_LIP, MESH_POINTS, UPPER_INNER_LIP
-from loadtest.head import Head, rotation
-from loadtest.look import Look
-from loadtest.portrait import Portrait
+from loadtest.synthetic.features import CHIN, LOWER_INNER_LIP, MESH_POINTS, UPPER_INNER_LIP
+from loadtest.synthetic.head import Head, rotation
+from loadtest.synthetic.look import Look
+from loadtest.synthetic.portrait import Portrait
 
 NOSE = np.array([0.0, 0.0, -1.0])
 HEIGHT_OF_EYES = np.array([1.0, 0.0, 0.0])

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import simplejpeg
 
-from loadtest.expression import draw_lashes, draw_mouth, lid, lid_edge, teeth
-from loadtest.features import (
+from loadtest.synthetic.expression import draw_lashes, draw_mouth, lid, lid_edge, teeth
+from loadtest.synthetic.features import (
     LEFT_EYE,
     LEFTMOST,
     LOWER_INNER_LIP,
@@ -18,11 +18,11 @@ from loadtest.features import (
     RIGHTMOST,
     EyeOutline,
 )
-from loadtest.head import Head, Solid
-from loadtest.look import Look
-from loadtest.portrait import Portrait
-from loadtest.sensor import with_noise
-from loadtest.warp import Patch, Points, Triangles, warp
+from loadtest.synthetic.head import Head, Solid
+from loadtest.synthetic.look import Look
+from loadtest.synthetic.portrait import Portrait
+from loadtest.synthetic.sensor import with_noise
+from loadtest.synthetic.warp import Patch, Points, Triangles, warp
 from shared.estimation import Image
 
 _FACE_SHARE = 0.48

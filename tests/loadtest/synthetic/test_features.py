@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from loadtest.features import (
+from loadtest.synthetic.features import (
     CHIN,
     LEFT_EYE,
     LEFTMOST,
@@ -18,7 +18,7 @@ from loadtest.features import (
     UPPER_INNER_LIP,
     EyeOutline,
 )
-from loadtest.portrait import Portrait
+from loadtest.synthetic.portrait import Portrait
 
 
 @pytest.mark.parametrize("eye", [LEFT_EYE, RIGHT_EYE], ids=["left", "right"])

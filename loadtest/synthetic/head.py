@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.features import (
+from loadtest.synthetic.features import (
     CHIN,
     LOWER_LIP,
     MESH_POINTS,
@@ -17,9 +17,9 @@ from loadtest.features import (
     OVAL,
     UPPER_LIP,
 )
-from loadtest.look import Look
-from loadtest.portrait import Mesh
-from loadtest.warp import Triangles, delaunay
+from loadtest.synthetic.look import Look
+from loadtest.synthetic.portrait import Mesh
+from loadtest.synthetic.warp import Triangles, delaunay
 
 Solid = NDArray[np.float64]
 """Points in space, shape (N, 3), pixels: x right, y down, z away from the camera."""

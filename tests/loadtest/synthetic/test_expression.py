@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from loadtest.expression import draw_lashes, draw_mouth, lid, lid_edge, teeth
-from loadtest.features import LEFT_EYE, LOWER_INNER_LIP
-from loadtest.portrait import Portrait
-from loadtest.warp import Points
+from loadtest.synthetic.expression import draw_lashes, draw_mouth, lid, lid_edge, teeth
+from loadtest.synthetic.features import LEFT_EYE, LOWER_INNER_LIP
+from loadtest.synthetic.portrait import Portrait
+from loadtest.synthetic.warp import Points
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from inference_pool.models import heads, prelu
+from inference_pool.models.conversion import heads, prelu
 from inference_pool.models.manifest import Rewrite
 from shared.errors import ModelError
 

@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from loadtest.features import MESH_POINTS
+from loadtest.synthetic.features import MESH_POINTS
 from shared.errors import ResourceError
 from shared.estimation import Image
 

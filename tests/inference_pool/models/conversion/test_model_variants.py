@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from inference_pool.models import heads, prelu, variants
+from inference_pool.models.conversion import heads, prelu, variants
 from inference_pool.models.manifest import ModelSpec, load_manifest
 from shared.errors import ModelError
 

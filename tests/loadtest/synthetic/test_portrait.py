@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loadtest.portrait import Portrait, astronaut
+from loadtest.synthetic.portrait import Portrait, astronaut
 from shared.errors import ResourceError
 
 IMAGE = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)

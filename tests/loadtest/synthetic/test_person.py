@@ -13,9 +13,9 @@ import pytest
 
 from inference_pool.estimator import Estimator
 from inference_pool.onnx.backend import OnnxBackend
-from loadtest.look import Look
-from loadtest.person import Person
-from loadtest.portrait import Portrait
+from loadtest.synthetic.look import Look
+from loadtest.synthetic.person import Person
+from loadtest.synthetic.portrait import Portrait
 from shared.checks import Rules, margins
 from shared.estimation import HeadPose, Profile, Stage
 from tests.loadtest.conftest import See, fitted_to

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from loadtest.warp import Patch, Points, Triangles, delaunay, warp
+from loadtest.synthetic.warp import Patch, Points, Triangles, delaunay, warp
 
 SIZE = (80, 60)
 FRAME = np.array([[0, 0], [80, 0], [80, 60], [0, 60]], np.float32)

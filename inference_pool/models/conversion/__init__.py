@@ -1,0 +1,1 @@
+"""What `lunapass models pull` builds: converted and rewritten networks; no worker imports it."""

@@ -1,0 +1,1 @@
+"""The synthetic person: a portrait on a head of triangles, rendered frame by frame."""

@@ -1,0 +1,22 @@
+"""What builds networks stays out of the workers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_a_worker_imports_nothing_that_converts() -> None:
+    """Neither the conversion nor the onnx package, whose memory each worker would pay for."""
+    found = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, inference_pool.worker, inference_pool.onnx.backend\n"
+            "print([name for name in sys.modules if 'conversion' in name or name == 'onnx'])",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout == "[]\n"
