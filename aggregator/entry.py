@@ -7,8 +7,8 @@ import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from aggregator.effects.events import FrameJudged, SessionEnded, SessionInfo
 from aggregator.session import Outcome, Session
+from aggregator.sinks.events import FrameJudged, SessionEnded, SessionInfo
 from shared.best_shot import BestShot
 from shared.codes import Code
 from shared.errors import MessageError

@@ -11,11 +11,11 @@ from collections import deque
 import uvloop
 import zmq
 
-from aggregator.effects import sinks
-from aggregator.effects.delivery import Effects
 from aggregator.frame_memories import frame_memory
 from aggregator.plugins.registry import Registry
 from aggregator.sessions import Sessions
+from aggregator.sinks import registry as sinks
+from aggregator.sinks.delivery import Effects
 from shared.accounts import Accounts
 from shared.cells import role_name
 from shared.checks import Rules

@@ -14,14 +14,14 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from aggregator.effects.delivery import Effects
-from aggregator.effects.events import Event
 from aggregator.entry import Entry, Pending
 from aggregator.frame_memory import FrameMemory
 from aggregator.plugins.base import Question
 from aggregator.plugins.registry import Registry
 from aggregator.questions import answer_to, at_once
 from aggregator.session import Outcome, Session
+from aggregator.sinks.delivery import Effects
+from aggregator.sinks.events import Event
 from aggregator.verdict import VerdictWriter
 from shared.accounts import Accounts
 from shared.clock import SYSTEM, Clock

@@ -18,8 +18,9 @@ log = logging.getLogger(__name__)
 
 TAKEN = ("LIVENESS", "CHECKS", "MIDDLEWARES")
 """Sections that a reload takes over; every other one needs a restart."""
-WRITERS = ("FileLogger", "VideoRedis", "Callbacks")
-"""Plugins whose files and connections are opened once; they need a restart too."""
+EFFECTS = frozenset({"FileLogger", "VideoRedis", "Callbacks"})
+"""Plugins without a say, which write after the answer. Their files and connections are opened once,
+so a change of them needs a restart too."""
 
 
 class ConfigSource:
@@ -80,7 +81,7 @@ def renewed(running: Config, fresh: Config) -> Config:
 def warn_of_waiting(old: Config, new: Config) -> None:
     """Log which changed sections a reload does not take over."""
     names = [name for name in Config.model_fields if name not in TAKEN]
-    plugins = _changed(WRITERS, old.MIDDLEWARES.WS, new.MIDDLEWARES.WS)
+    plugins = _changed(sorted(EFFECTS), old.MIDDLEWARES.WS, new.MIDDLEWARES.WS)
     if waiting := [*_changed(names, old, new), *plugins]:
         log.warning("changed sections that need a restart: %s", ", ".join(waiting))
 
@@ -91,6 +92,6 @@ def _changed(names: Iterable[str], old: Section, new: Section) -> list[str]:
 
 def _without_writers(fresh: Config, running: Config) -> MiddlewaresSection:
     """The new plugins with those that need a restart as they are."""
-    kept = {name: getattr(running.MIDDLEWARES.WS, name) for name in WRITERS}
+    kept = {name: getattr(running.MIDDLEWARES.WS, name) for name in EFFECTS}
     plugins = fresh.MIDDLEWARES.WS.model_copy(update=kept)
     return fresh.MIDDLEWARES.model_copy(update={"WS": plugins})

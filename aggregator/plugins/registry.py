@@ -21,6 +21,7 @@ from aggregator.plugins.virtual_camera import VirtualCameraChecker
 from aggregator.policy import Policy, Stated
 from aggregator.telling import sound
 from shared.config import Config
+from shared.config_source import EFFECTS
 from shared.digests import canonical
 from shared.errors import ConfigError
 
@@ -57,9 +58,6 @@ DECIDING: dict[str, type[Plugin]] = {
 """Plugins after the user's own."""
 
 BUILT_IN = GATHERING | DECIDING
-EFFECTS = frozenset({"FileLogger", "VideoRedis", "Callbacks"})
-"""Plugins without a say, which ``aggregator.effects`` runs after the answer."""
-
 MAX_STATED_BYTES = 200
 """JSON of one user plugin in the claim ``policy``, at most, so that the token stays small."""
 

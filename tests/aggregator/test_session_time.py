@@ -7,11 +7,11 @@ import json
 import jwt
 import pytest
 
-from aggregator.effects.delivery import Effects
-from aggregator.effects.events import Event, SessionEnded
-from aggregator.effects.writer import Sink
 from aggregator.plugins.registry import Registry
 from aggregator.sessions import Sessions
+from aggregator.sinks.delivery import Effects
+from aggregator.sinks.events import Event, SessionEnded
+from aggregator.sinks.writer import Sink
 from shared.accounts import Accounts
 from shared.config import Config
 from shared.messages import END, Judge, Message, Open, Resume, Resumed, Verdict, encode

@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from aggregator.effects.delivery import Effects
 from aggregator.plugins.registry import Registry
 from aggregator.sessions import Sessions
+from aggregator.sinks.delivery import Effects
 from aggregator.verdict import VerdictWriter
 from shared.accounts import Accounts
 from shared.codes import Code

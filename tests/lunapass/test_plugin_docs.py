@@ -17,6 +17,7 @@ from shared.config import Config
 from shared.config_base import Section
 from shared.config_plugins import RequestMiddlewares, WsMiddlewares
 from shared.config_schema import section_of
+from shared.config_source import EFFECTS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "plugins.md").read_text()
@@ -45,7 +46,7 @@ def test_every_plugin_has_its_section_and_no_other() -> None:
 
 def test_every_plugin_is_there() -> None:
     """What the configuration can turn on, some part of the service does."""
-    assert {*registry.BUILT_IN, *registry.EFFECTS} == set(WsMiddlewares.model_fields)
+    assert {*registry.BUILT_IN, *EFFECTS} == set(WsMiddlewares.model_fields)
 
 
 def test_the_order_is_that_of_the_code() -> None:

@@ -7,13 +7,13 @@ import struct
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
-from aggregator.effects.events import Event
 from aggregator.entry import Entry, Pending
 from aggregator.frame_memory import Claim, LocalFrames
 from aggregator.plugins.base import Question
 from aggregator.plugins.registry import Registry
 from aggregator.policy import UNKNOWN, Basis
 from aggregator.session import Outcome, Session
+from aggregator.sinks.events import Event
 from aggregator.verdict import VerdictWriter
 from gateway.session import Session as GatewaySession
 from gateway.sessions import Sessions as GatewaySessions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from aggregator.effects.events import FrameJudged, SessionEnded, SessionInfo
+from aggregator.sinks.events import FrameJudged, SessionEnded, SessionInfo
 from shared.best_shot import BestShot
 from shared.estimation import (
     Box,

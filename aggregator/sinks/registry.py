@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from aggregator.effects.writer import Sink
-from aggregator.plugins.callbacks import Callbacks
-from aggregator.plugins.file_logger import FileLogger
-from aggregator.plugins.registry import EFFECTS
+from aggregator.sinks.callbacks import Callbacks
+from aggregator.sinks.file_logger import FileLogger
+from aggregator.sinks.writer import Sink
 from shared.checks import Rules
 from shared.clock import SYSTEM, Clock
 from shared.config import Config
+from shared.config_source import EFFECTS
 
 
 def build(config: Config, rules: Rules, *, clock: Clock = SYSTEM) -> list[Sink]:
@@ -23,7 +23,7 @@ def build(config: Config, rules: Rules, *, clock: Clock = SYSTEM) -> list[Sink]:
         sinks.append(FileLogger(ws.FileLogger.args, clock=clock))
     if ws.VideoRedis.isEnabled:
         # Not above: RQ takes a fifth of a start, and a restarted aggregator keeps sessions waiting.
-        from aggregator.plugins.video_redis import VideoRedis
+        from aggregator.sinks.video_redis import VideoRedis
 
         longest = config.LIMITS.sessionSeconds + config.LIMITS.resumeSeconds
         sinks.append(VideoRedis(ws.VideoRedis.args, rules, longest, clock=clock))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.effects.spool import Spool
+from aggregator.sinks.spool import Spool
 from shared.errors import ResourceError
 
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from aggregator.effects.delivery import Effects
-from aggregator.effects.events import Event, FrameJudged
+from aggregator.sinks.delivery import Effects
+from aggregator.sinks.events import Event, FrameJudged
 from shared.messages import END, MAX_MESSAGE_BYTES, Settled, encode
 from tests.support.events import ended, info, judged
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from aggregator.effects.events import Event, SessionEnded
+from aggregator.sinks.events import Event, SessionEnded
 from shared.clock import SYSTEM, Clock
 from shared.messages import END, SinkHealth
 

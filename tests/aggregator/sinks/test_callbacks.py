@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from aggregator.effects import answer_folder, couriers
-from aggregator.plugins.callbacks import Callbacks
+from aggregator.sinks import answer_folder, couriers
+from aggregator.sinks.callbacks import Callbacks
 from shared.config_plugins import CallbacksArgs
 from tests.support.events import ended, info, judged
 from tests.support.ports import free_port

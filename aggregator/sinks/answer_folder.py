@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from aggregator.effects.spool import claim
+from aggregator.sinks.spool import claim
 from shared.files import remove_unfinished, write_atomically
 
 log = logging.getLogger(__name__)

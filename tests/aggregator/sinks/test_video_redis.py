@@ -20,8 +20,8 @@ from rq.job import Job
 from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 
-from aggregator.plugins import video_redis
-from aggregator.plugins.video_redis import VideoRedis
+from aggregator.sinks import video_redis
+from aggregator.sinks.video_redis import VideoRedis
 from shared import video_store
 from shared.checks import Rules
 from shared.clock import SYSTEM, Clock

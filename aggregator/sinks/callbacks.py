@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from aggregator.effects.answer_folder import AnswerFolder
-from aggregator.effects.answer_queue import AnswerQueue, WaitingAnswer
-from aggregator.effects.couriers import Couriers, log_given_up
-from aggregator.effects.events import Event, FrameJudged, SessionEnded
+from aggregator.sinks.answer_folder import AnswerFolder
+from aggregator.sinks.answer_queue import AnswerQueue, WaitingAnswer
+from aggregator.sinks.couriers import Couriers, log_given_up
+from aggregator.sinks.events import Event, FrameJudged, SessionEnded
 from shared.clock import SYSTEM, Clock
 from shared.config_plugins import CallbacksArgs
 

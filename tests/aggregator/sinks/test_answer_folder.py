@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from aggregator.effects.answer_folder import AnswerFolder, StoredAnswer
+from aggregator.sinks.answer_folder import AnswerFolder, StoredAnswer
 
 ACCEPTED, REFUSED = b'{"isOk": true}', b'{"isOk": false}'
 

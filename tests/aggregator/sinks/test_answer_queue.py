@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.effects.answer_queue import AnswerQueue, WaitingAnswer
+from aggregator.sinks.answer_queue import AnswerQueue, WaitingAnswer
 
 
 def waiting(name: str, *, accepted: bool, due: float = 0.0, size: int = 10) -> WaitingAnswer:

@@ -11,8 +11,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from aggregator.effects.events import Event, FrameJudged, SessionEnded, SessionInfo
-from aggregator.effects.session_folders import SessionFolders
+from aggregator.sinks.events import Event, FrameJudged, SessionEnded, SessionInfo
+from aggregator.sinks.session_folders import SessionFolders
 from shared import __version__
 from shared.clock import SYSTEM, Clock
 from shared.config_plugins import FileLoggerArgs

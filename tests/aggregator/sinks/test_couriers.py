@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.effects import couriers
-from aggregator.plugins.callbacks import Callbacks
+from aggregator.sinks import couriers
+from aggregator.sinks.callbacks import Callbacks
 from shared.config_plugins import CallbacksArgs
 from tests.support.events import ended, info
 from tests.support.receiver import Receiver, raw_receiver, wait_until

@@ -17,10 +17,10 @@ from redis.exceptions import (
     TimeoutError,
 )
 
-from aggregator.effects.events import Event, FrameJudged
-from aggregator.effects.spool import Spool
-from aggregator.effects.video import AddFrame, Finish, Operation, VideoStore, pack, unpack
 from aggregator.frame_status import frame_status
+from aggregator.sinks.events import Event, FrameJudged
+from aggregator.sinks.spool import Spool
+from aggregator.sinks.video import AddFrame, Finish, Operation, VideoStore, pack, unpack
 from shared import __version__
 from shared.checks import Rules
 from shared.clock import SYSTEM, Clock

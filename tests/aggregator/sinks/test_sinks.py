@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aggregator.effects import sinks
-from aggregator.plugins.registry import EFFECTS, Registry
+from aggregator.plugins.registry import Registry
+from aggregator.sinks import registry as sinks
 from shared.checks import Rules
 from shared.config import Config
+from shared.config_source import EFFECTS
 from tests.support.judge import plugin_config
 
 

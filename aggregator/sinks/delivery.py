@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aggregator.effects.events import Event
-from aggregator.effects.writer import Sink, Writer
+from aggregator.sinks.events import Event
+from aggregator.sinks.writer import Sink, Writer
 from shared.clock import SYSTEM, Clock
 from shared.messages import END, Settled
 

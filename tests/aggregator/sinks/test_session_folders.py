@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.plugins.file_logger import FileLogger
+from aggregator.sinks.file_logger import FileLogger
 from shared.config_plugins import FileLoggerArgs
 from shared.session_log import folders, read_session
 from tests.support.events import ended, info, judged
@@ -104,7 +104,7 @@ def test_without_room_for_anything_nothing_is_written(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from tests.aggregator.effects.test_session_folders import play, sink
+from tests.aggregator.sinks.test_session_folders import play, sink
 logger = sink(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()

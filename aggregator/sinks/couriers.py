@@ -11,8 +11,8 @@ import threading
 
 import httpx
 
-from aggregator.effects.answer_folder import AnswerFolder
-from aggregator.effects.answer_queue import AnswerQueue, WaitingAnswer
+from aggregator.sinks.answer_folder import AnswerFolder
+from aggregator.sinks.answer_queue import AnswerQueue, WaitingAnswer
 from shared import __version__
 from shared.clock import Clock
 from shared.config_plugins import CallbacksArgs

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.plugins import file_logger
-from aggregator.plugins.file_logger import FileLogger
+from aggregator.sinks import file_logger
+from aggregator.sinks.file_logger import FileLogger
 from shared.best_shot import BestShot, ImageSource
 from shared.config_plugins import FileLoggerArgs
 from shared.errors import ResourceError
@@ -160,8 +160,8 @@ def test_a_link_in_a_files_place_is_not_followed(tmp_path: Path) -> None:
 FULL_DISK = """
 import logging, os, sys
 from pathlib import Path
-from aggregator.plugins import file_logger
-from tests.aggregator.plugins.test_file_logger import sink, play
+from aggregator.sinks import file_logger
+from tests.aggregator.sinks.test_file_logger import sink, play
 from tests.support.events import ended, judged
 logging.basicConfig(format="%(levelname)s %(message)s")
 file_logger.RETRY_SECONDS = 0.0 if sys.argv[2] == "retry" else 60.0
