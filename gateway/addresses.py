@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import ipaddress
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -32,3 +33,13 @@ def limit_key(address: str) -> str:
     if parsed.version == 4:
         return str(parsed)
     return str(ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False))
+
+
+def address_digest(key: bytes, address: str) -> str:
+    """Return 128 bits in hex that stand for an address, so that who reads a record learns none.
+
+    Args:
+        key: secret of the gateways that share their records; empty where nothing is shared.
+        address: as ``limit_key`` gives it.
+    """
+    return hmac.digest(key, address.encode(), "sha256").hex()[:32]

@@ -2,7 +2,11 @@
 
 A session counts from its first frame that was refused for low liveness, else from its end, unless
 it is accepted or was left at once. So a client cannot have pictures tried without end, neither by
-leaving before the verdict nor by many sessions at the same time.
+leaving before the verdict nor by many sessions at the same time. It counts for the address that
+began it, and for the one at which its client is when it counts: otherwise a client with two
+addresses would begin sessions at one and have pictures refused at the other.
+
+Addresses are counted by their digests (``gateway.addresses.address_digest``), called clients here.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import NamedTuple, Protocol
 
-from gateway.addresses import limit_key
+from gateway.addresses import address_digest, limit_key
 from gateway.session import Session
 from shared.clock import SYSTEM, Clock
 from shared.errors import ProtocolError
@@ -63,30 +67,30 @@ class LocalRefusals:
     """The refused sessions that this gateway has seen, in bounded memory.
 
     Args:
-        limit: sessions in the window at which an address pauses.
+        limit: sessions in the window at which a client pauses.
         clock: measures the window and the pauses.
     """
 
     def __init__(self, limit: int, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self._max_entries = max_entries(limit)
-        self._by_address: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
+        self._by_client: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
         self._remembered = 0
 
     def __len__(self) -> int:
         """Number of sessions remembered."""
         return self._remembered
 
-    def charge(self, address: str, session: str) -> int | None:
+    def charge(self, client: str, session: str) -> int | None:
         """Count a session.
 
         Returns:
             How many were counted before it; None for one that is counted already.
         """
         now = self._clock.monotonic()
-        self._expire(address, now)
-        entries = self._by_address.setdefault(address, OrderedDict())
-        self._by_address.move_to_end(address)
+        self._expire(client, now)
+        entries = self._by_client.setdefault(client, OrderedDict())
+        self._by_client.move_to_end(client)
         if session in entries:
             return None
         before = len(entries)
@@ -96,44 +100,44 @@ class LocalRefusals:
             entries.popitem(last=False)
             self._remembered -= 1
         while self._remembered > MAX_REMEMBERED:
-            self._remembered -= len(self._by_address.popitem(last=False)[1])
+            self._remembered -= len(self._by_client.popitem(last=False)[1])
         return before
 
-    def refund(self, address: str, session: str) -> None:
+    def refund(self, client: str, session: str) -> None:
         """Count a session no more."""
-        entries = self._by_address.get(address)
+        entries = self._by_client.get(client)
         if entries is not None and entries.pop(session, None) is not None:
             self._remembered -= 1
             if not entries:
-                del self._by_address[address]
+                del self._by_client[client]
 
-    def tally(self, address: str) -> Tally:
-        """Count the sessions of an address."""
+    def tally(self, client: str) -> Tally:
+        """Count the sessions of a client."""
         now = self._clock.monotonic()
-        self._expire(address, now)
-        entries = self._by_address.get(address)
+        self._expire(client, now)
+        entries = self._by_client.get(client)
         return Tally(len(entries), now - next(reversed(entries.values()))) if entries else Tally()
 
-    def _expire(self, address: str, now: float) -> None:
-        entries = self._by_address.get(address)
+    def _expire(self, client: str, now: float) -> None:
+        entries = self._by_client.get(client)
         while entries and now - next(iter(entries.values())) > WINDOW_SECONDS:
             entries.popitem(last=False)
             self._remembered -= 1
         if entries is not None and not entries:
-            del self._by_address[address]
+            del self._by_client[client]
 
 
 class SharedRefusals(Protocol):
     """The refused sessions that all gateways have seen."""
 
-    async def charge(self, address: str, session: str) -> int | None:
+    async def charge(self, client: str, session: str) -> int | None:
         """Count a session, as ``LocalRefusals.charge``; None also where the store is down."""
 
-    async def refund(self, address: str, session: str) -> None:
+    async def refund(self, client: str, session: str) -> None:
         """Count a session no more."""
 
-    async def tally(self, address: str) -> Tally:
-        """Count the sessions of an address; none where the store is down."""
+    async def tally(self, client: str) -> Tally:
+        """Count the sessions of a client; none where the store is down."""
 
     async def close(self) -> None:
         """Give back what is held."""
@@ -146,6 +150,7 @@ class RefusedSessions:
         limit: refused sessions within an hour at which an address pauses; 0 for no bound.
         end: ends a session that is one too many.
         shared: what other gateways count; None where there is no session store.
+        key: secret of the gateways that share a store, for the digests of addresses.
         clock: measures the hour and the pauses.
     """
 
@@ -155,13 +160,19 @@ class RefusedSessions:
         end: Callable[[Session], None],
         shared: SharedRefusals | None = None,
         *,
+        key: bytes = b"",
         clock: Clock = SYSTEM,
     ) -> None:
         self._limit = limit
         self._end = end
+        self._key = key
         self._local = LocalRefusals(limit, clock=clock)
         self._shared = shared if limit else None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def client_of(self, key: str) -> str:
+        """Return the digest of an address as ``limit_key`` gives it, for ``Open.beginner``."""
+        return address_digest(self._key, key)
 
     async def admit(self, address: str) -> int:
         """Let an address begin a session.
@@ -174,10 +185,10 @@ class RefusedSessions:
         """
         if not self._limit:
             return 0
-        key = limit_key(address)
-        tallies = [self._local.tally(key)]
+        client = self.client_of(limit_key(address))
+        tallies = [self._local.tally(client)]
         if self._shared is not None:
-            tallies.append(await self._shared.tally(key))
+            tallies.append(await self._shared.tally(client))
         pause = math.ceil(max(tally.pause(self._limit) for tally in tallies))
         if pause > 0:
             raise ProtocolError(
@@ -206,19 +217,30 @@ class RefusedSessions:
         elif session.outcome == "refused" or session.suspect:
             self._charge(session)
 
-    def _charge(self, session: Session) -> None:
-        if not self._limit or not session.address:
-            return
-        before = self._local.charge(session.address, session.id)
-        if before is None:
-            return
-        self._end_if_too_many(session, before)
-        if self._shared is not None:
-            self._start(self._charge_shared(self._shared, session))
+    def _clients(self, session: Session) -> list[str]:
+        """Those for whom a session counts, the one that began it first."""
+        here = self.client_of(session.address) if session.address else ""
+        return [client for client in dict.fromkeys((session.opened.beginner, here)) if client]
 
-    async def _charge_shared(self, shared: SharedRefusals, session: Session) -> None:
-        before = await shared.charge(session.address, session.id)
-        if before is not None:
+    def _charge(self, session: Session) -> None:
+        if not self._limit:
+            return
+        for number, client in enumerate(self._clients(session)):
+            before = self._local.charge(client, session.id)
+            if before is None:
+                continue
+            session.counted_for.add(client)
+            began_it = number == 0
+            if began_it:
+                self._end_if_too_many(session, before)
+            if self._shared is not None:
+                self._start(self._charge_shared(self._shared, session, client, began_it=began_it))
+
+    async def _charge_shared(
+        self, shared: SharedRefusals, session: Session, client: str, *, began_it: bool
+    ) -> None:
+        before = await shared.charge(client, session.id)
+        if before is not None and began_it:
             self._end_if_too_many(session, before)
 
     def _end_if_too_many(self, session: Session, before: int) -> None:
@@ -227,17 +249,19 @@ class RefusedSessions:
         One that began after a pause is beyond the bound from its beginning, and may go on alone.
         """
         if before + 1 >= self._limit:
-            told = session.fields(address=session.address, refused=before + 1)
-            log.warning("address at the bound of refused sessions", extra=told)
+            fields = session.fields(address=session.address, refused=before + 1)
+            log.warning("address at the bound of refused sessions", extra=fields)
         if before >= max(self._limit, session.refused_before + 1):
             self._end(session)
 
     def _refund(self, session: Session) -> None:
-        if not self._limit or not session.address:
+        """Count an accepted session no more, also where another gateway has counted it."""
+        if not self._limit:
             return
-        self._local.refund(session.address, session.id)
-        if self._shared is not None:
-            self._start(self._shared.refund(session.address, session.id))
+        for client in session.counted_for.union(self._clients(session)):
+            self._local.refund(client, session.id)
+            if self._shared is not None:
+                self._start(self._shared.refund(client, session.id))
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)

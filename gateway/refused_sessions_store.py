@@ -1,13 +1,11 @@
 """Refused sessions that all gateways of a session store count together.
 
 An address has a sorted set: session ids by the time at which they were counted, of Redis's clock.
-Its name is a keyed digest of the address, so that who reads that Redis learns no addresses.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -43,13 +41,11 @@ class StoredRefusals:
 
     Args:
         config: the configuration.
-        key: secret that all gateways of the store have.
         clock: times the pause after a failed try; what is counted is timed by Redis.
     """
 
-    def __init__(self, config: Config, key: bytes, *, clock: Clock = SYSTEM) -> None:
+    def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
-        self._key = key
         self._timeout = config.SESSION_STORE.timeout
         self._max_entries = max_entries(config.LIMITS.refusedSessionsPerAddress)
         self._redis = connect(config, self._timeout)
@@ -59,29 +55,26 @@ class StoredRefusals:
         self._rests_until = 0.0
         self._outage = ""
 
-    async def charge(self, address: str, session: str) -> int | None:
+    async def charge(self, client: str, session: str) -> int | None:
         """Count a session; how many were before it, None if it is counted already or unreached."""
         args: list[str | int] = [session, self._max_entries]
         async with self._in_order:
-            before = await self._ask(lambda: self._charge(keys=[self._name(address)], args=args))
+            before = await self._ask(lambda: self._charge(keys=[_name(client)], args=args))
         return before if before is not None and before >= 0 else None
 
-    async def refund(self, address: str, session: str) -> None:
+    async def refund(self, client: str, session: str) -> None:
         """Count a session no more."""
         async with self._in_order:
-            await self._ask(lambda: self._redis.zrem(self._name(address), session))
+            await self._ask(lambda: self._redis.zrem(_name(client), session))
 
-    async def tally(self, address: str) -> Tally:
-        """Count the sessions of an address; none where the store is down."""
-        found = await self._ask(lambda: self._tally(keys=[self._name(address)]))
+    async def tally(self, client: str) -> Tally:
+        """Count the sessions of a client; none where the store is down."""
+        found = await self._ask(lambda: self._tally(keys=[_name(client)]))
         return Tally(int(found[0]), float(found[1])) if found is not None else Tally()
 
     async def close(self) -> None:
         """Close the connections."""
         await self._redis.aclose()
-
-    def _name(self, address: str) -> str:
-        return f"lunapass:refused:{hmac.digest(self._key, address.encode(), 'sha256').hex()[:32]}"
 
     async def _ask(self, request: Callable[[], Awaitable[Any]]) -> Any:
         """Ask the store; None where it does not answer, and for a while after that.
@@ -107,3 +100,7 @@ class StoredRefusals:
         elif self._outage and not why:
             log.info("refused sessions are counted together again")
         self._outage = why
+
+
+def _name(client: str) -> str:
+    return f"lunapass:refused:{client}"

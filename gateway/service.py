@@ -90,8 +90,8 @@ class Gateway:
     def _wire(self) -> None:
         config, key, clock = self._config, self._part.sealing_key, self._clock
         has_store = bool(config.SESSION_STORE.connectionString)
-        refusals = StoredRefusals(config, key, clock=clock) if has_store else None
-        sessions = Sessions(config, refusals, held=self._held, clock=clock)
+        refusals = StoredRefusals(config, clock=clock) if has_store else None
+        sessions = Sessions(config, refusals, sealing_key=key, held=self._held, clock=clock)
         ledger = Ledger(metrics.STEPS, clock=clock)
         self._sessions = sessions
         frames = sessions.frames

@@ -129,6 +129,7 @@ class Session:
         refused_before: refused sessions of that address when this one began.
         begun: monotonic time of its opening; before this process's start where another opened it.
         suspect: leaving it counts as a refusal.
+        counted_for: digests of the addresses for which it counts as refused.
         profile: checks of the next frame; None until the aggregator knows the session.
         waiting: newest frame, not yet begun.
         active: frame under way.
@@ -173,6 +174,7 @@ class Session:
     reconnects: int = 0
     refused_before: int = 0
     suspect: bool = False
+    counted_for: set[str] = field(default_factory=set)
     closing: str = ""
     asked: float = 0.0
     queued: bool = False

@@ -46,6 +46,7 @@ class Sessions:
     Args:
         config: the configuration.
         shared_refusals: refused sessions that all gateways count; None without a session store.
+        sealing_key: secret of the gateways that share a session store; empty without one.
         held: counts the bytes of waiting frames; None counts them for these sessions alone.
         clock: dates the openings and measures all that follows.
 
@@ -64,6 +65,7 @@ class Sessions:
         config: Config,
         shared_refusals: SharedRefusals | None = None,
         *,
+        sealing_key: bytes = b"",
         held: HeldBytes | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
@@ -81,7 +83,9 @@ class Sessions:
         self.ask_commit: Callable[[Session], None]
         self.elsewhere = Elsewhere(self.release)
         most = self._limits.refusedSessionsPerAddress
-        self.refused = RefusedSessions(most, self._end_one_too_many, shared_refusals, clock=clock)
+        self.refused = RefusedSessions(
+            most, self._end_one_too_many, shared_refusals, key=sealing_key, clock=clock
+        )
 
     def all(self) -> list[Session]:
         """Sessions known now."""
@@ -133,6 +137,7 @@ class Sessions:
             mirrored=mirrored,
             client=client,
             commits=self.elsewhere.commits,
+            beginner=self.refused.client_of(key),
         )
         session = self._add(opened, key)
         session.refused_before = refused_before
@@ -301,6 +306,7 @@ class Sessions:
         session.kept = kept
         session.seq = judged[-1].seq if judged else 0
         session.profile = profile
+        session.suspect = profile is Profile.ACTIVE
         session.left = self._clock.monotonic()
         return session
 

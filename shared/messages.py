@@ -189,7 +189,8 @@ class Open(Wire, frozen=True):
     ``term`` counts the gateways that have had the session, from 1: each that takes it over from
     another raises it. With ``commits`` the verdict counts only once ``Commit`` comes.
 
-    ``elapsed`` is how many seconds had passed since ``at`` when this was sent.
+    ``elapsed`` is how many seconds had passed since ``at`` when this was sent. ``beginner`` is a
+    keyed digest of the address that began the session, so that no record names the address.
     """
 
     incarnation: Name
@@ -205,6 +206,7 @@ class Open(Wire, frozen=True):
     term: Annotated[int, Meta(ge=1, le=2**62)] = 1
     commits: bool = False
     elapsed: Finite = 0.0
+    beginner: Annotated[str, Meta(max_length=32)] = ""
 
 
 class Judge(Wire, frozen=True):

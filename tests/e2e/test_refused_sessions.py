@@ -171,6 +171,23 @@ async def test_a_session_under_way_may_be_resumed(service: Service) -> None:
             assert (await heard(other)).command is Command.CONNECTED
 
 
+async def test_a_second_address_is_no_way_round(service: Service) -> None:
+    """One address begins the sessions, another one resumes them and shows the pictures."""
+    first, second = "192.0.2.60", "192.0.2.61"
+    for _ in range(LIMIT):
+        async with door(service, first) as socket:
+            connected = await heard(socket)
+        headers = {name: connected.headers[name] for name in ("session-id", "resume-token")}
+        address = {"X-Forwarded-For": second}
+        async with connect(service.url, additional_headers=address) as other:
+            await other.send(Codec.encode(Command.CONNECT, headers))
+            assert (await heard(other)).command is Command.CONNECTED
+            await other.send(stamped_jpeg(1, 0))
+            assert (await heard(other)).body["errors"] == [32]
+    assert not await is_begun(service, first)
+    assert not await is_begun(service, second)
+
+
 async def test_gateways_count_together_and_alone() -> None:
     """With a session store each counts for all; while that is down, each for itself."""
     with running_redis() as redis, contextlib.ExitStack() as stack:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.addresses import limit_key, parse_address
+from gateway.addresses import address_digest, limit_key, parse_address
 
 
 @pytest.mark.parametrize(
@@ -39,3 +39,11 @@ def test_an_address_is_read(text: str, expected: str) -> None:
 def test_a_limit_counts_an_ipv6_network_as_one(first: str, second: str, same: bool) -> None:
     """A client that has a /64 chooses from 2**64 addresses."""
     assert (limit_key(first) == limit_key(second)) is same
+
+
+def test_a_digest_shows_no_address() -> None:
+    """It differs by address and by key, and the same gateways find the same one."""
+    one = address_digest(b"k", "192.0.2.1")
+    assert one == address_digest(b"k", "192.0.2.1")
+    assert len({one, address_digest(b"k", "192.0.2.2"), address_digest(b"other", "192.0.2.1")}) == 3
+    assert len(one) == 32

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from gateway import refused_sessions
+from gateway.addresses import address_digest
 from gateway.limits import TokenBucket
 from gateway.refused_sessions import (
     FIRST_PAUSE_SECONDS,
@@ -31,9 +32,12 @@ def clock() -> SettableClock:
     return SettableClock()
 
 
-def session(number: int, address: str = ADDRESS, outcome: str = "") -> Session:
+def session(
+    number: int, address: str = ADDRESS, outcome: str = "", *, began_at: str = ""
+) -> Session:
     identity = f"{number:032x}"
-    opened = Open("", identity, 1.0, 7, bytes(32))
+    beginner = address_digest(b"", began_at) if began_at else ""
+    opened = Open("", identity, 1.0, 7, bytes(32), beginner=beginner)
     made = Session(identity, opened, address, TokenBucket(1, 1), 0.0)
     made.outcome = outcome
     return made
@@ -175,6 +179,56 @@ async def test_after_a_pause_one_session_goes_on(clock: SettableClock) -> None:
     assert addresses.ended == pair[1:]
 
 
+OTHER = "198.51.100.7"
+
+
+async def test_beginning_elsewhere_is_no_way_round(clock: SettableClock) -> None:
+    """A session that is begun at one address and shown at another counts for both."""
+    addresses = Addresses(2, clock)
+    for number in range(2):
+        addresses.refused.ended(session(number, OTHER, "refused", began_at=ADDRESS))
+    assert await addresses.pause() > 0
+    assert await addresses.pause(OTHER) > 0
+
+
+async def test_the_address_that_began_many_at_once_is_bounded(clock: SettableClock) -> None:
+    """The sessions of one that began too many end, wherever its client is now."""
+    addresses = Addresses(2, clock)
+    crowd = [session(number, OTHER, began_at=ADDRESS) for number in range(4)]
+    for one in crowd:
+        one.refused_before = await addresses.refused.admit(ADDRESS)
+    for one in crowd:
+        addresses.refused.judged(one, verdict(low_liveness=True))
+    assert addresses.ended == crowd[2:]
+
+
+async def test_who_comes_to_a_crowded_address_is_not_ended(clock: SettableClock) -> None:
+    """What others did there was not the doing of the address that began the session."""
+    addresses = Addresses(2, clock)
+    addresses.refuse(1, 2, 3, address=OTHER)
+    guest = session(4, OTHER, began_at=ADDRESS)
+    addresses.refused.judged(guest, verdict(low_liveness=True))
+    assert guest not in addresses.ended
+
+
+async def test_success_counts_no_more_anywhere(clock: SettableClock) -> None:
+    """Also at an address that the client has left meanwhile."""
+    addresses = Addresses(1, clock)
+    lucky = session(1, OTHER, began_at=ADDRESS)
+    addresses.refused.judged(lucky, verdict(low_liveness=True))
+    assert await addresses.pause(OTHER) > 0
+    lucky.address, lucky.outcome = "192.0.2.99", "accepted"
+    addresses.refused.ended(lucky)
+    assert [await addresses.pause(one) for one in (ADDRESS, OTHER, lucky.address)] == [0, 0, 0]
+
+
+async def test_a_session_that_lost_its_client_counts_where_it_began(clock: SettableClock) -> None:
+    """A gateway that has just begun knows the digest of that address, and no address."""
+    addresses = Addresses(1, clock)
+    addresses.refused.ended(session(1, "", "refused", began_at=ADDRESS))
+    assert await addresses.pause() > 0
+
+
 async def test_ipv6_counts_by_network(clock: SettableClock) -> None:
     """A client has a /64 of its own to choose addresses from."""
     addresses = Addresses(1, clock)
@@ -190,8 +244,8 @@ async def test_zero_is_no_bound(clock: SettableClock) -> None:
     assert await addresses.pause() == 0
 
 
-async def test_a_session_whose_client_is_not_back_counts_for_nobody(clock: SettableClock) -> None:
-    """A gateway that has just begun does not know its address."""
+async def test_a_session_of_an_earlier_version_counts_for_no_one(clock: SettableClock) -> None:
+    """Its record does not say where it began, and its client is not back."""
     addresses = Addresses(1, clock)
     addresses.refuse(1, address="")
     assert await addresses.pause("") == 0

@@ -9,14 +9,14 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from gateway.addresses import address_digest
 from gateway.refused_sessions import WINDOW_SECONDS, Tally, max_entries
 from gateway.refused_sessions_store import StoredRefusals
 from shared.config import Config
 from tests.support.redis_server import RedisServer, running_redis
 
 LIMIT = 3
-KEY = b"k" * 32
-ADDRESS = "192.0.2.1"
+CLIENT = address_digest(b"k" * 32, "192.0.2.1")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ async def gateways(redis: RedisServer) -> AsyncIterator[tuple[StoredRefusals, St
             "LIMITS": {"refusedSessionsPerAddress": LIMIT},
         }
     )
-    made = StoredRefusals(config, KEY), StoredRefusals(config, KEY)
+    made = StoredRefusals(config), StoredRefusals(config)
     try:
         yield made
     finally:
@@ -47,16 +47,16 @@ async def gateways(redis: RedisServer) -> AsyncIterator[tuple[StoredRefusals, St
 async def test_gateways_count_together(redis: RedisServer) -> None:
     """In one order, each session once, and an accepted one no more."""
     async with gateways(redis) as (first, second):
-        assert await first.tally(ADDRESS) == Tally()
-        assert await first.charge(ADDRESS, "a") == 0
-        assert await second.charge(ADDRESS, "b") == 1
-        assert await second.charge(ADDRESS, "a") is None
-        assert await first.charge(ADDRESS, "c") == 2
-        tally = await second.tally(ADDRESS)
+        assert await first.tally(CLIENT) == Tally()
+        assert await first.charge(CLIENT, "a") == 0
+        assert await second.charge(CLIENT, "b") == 1
+        assert await second.charge(CLIENT, "a") is None
+        assert await first.charge(CLIENT, "c") == 2
+        tally = await second.tally(CLIENT)
         assert tally.number == 3
         assert 0 <= tally.age < 60
-        await first.refund(ADDRESS, "b")
-        assert (await second.tally(ADDRESS)).number == 2
+        await first.refund(CLIENT, "b")
+        assert (await second.tally(CLIENT)).number == 2
         assert await second.tally("192.0.2.2") == Tally()
 
 
@@ -64,7 +64,7 @@ async def test_many_at_once_are_counted_one_by_one(redis: RedisServer) -> None:
     """Two gateways never give two sessions the same place."""
     async with gateways(redis) as pair:
         numbers = range(max_entries(LIMIT))
-        places = await asyncio.gather(*(pair[n % 2].charge(ADDRESS, f"{n}") for n in numbers))
+        places = await asyncio.gather(*(pair[n % 2].charge(CLIENT, f"{n}") for n in numbers))
         assert sorted(place for place in places if place is not None) == list(numbers)
 
 
@@ -73,33 +73,23 @@ async def test_a_charge_and_its_refund_keep_their_order(redis: RedisServer) -> N
     async with gateways(redis) as (first, _):
         for number in range(20):
             await asyncio.gather(
-                first.charge(ADDRESS, f"{number}"), first.refund(ADDRESS, f"{number}")
+                first.charge(CLIENT, f"{number}"), first.refund(CLIENT, f"{number}")
             )
-        assert await first.tally(ADDRESS) == Tally()
+        assert await first.tally(CLIENT) == Tally()
 
 
 async def test_what_is_stored_expires_and_is_bounded(redis: RedisServer) -> None:
     """Sessions of more than an hour ago do not count, and the whole address is forgotten."""
     async with gateways(redis) as (first, _):
         for number in range(50):
-            await first.charge(ADDRESS, f"{number}")
+            await first.charge(CLIENT, f"{number}")
         with contextlib.closing(redis.client()) as client:
             (name,) = client.keys("*")
             assert client.zcard(name) == max_entries(LIMIT)
             assert 0 < client.pttl(name) <= WINDOW_SECONDS * 1000
             for member in client.zrange(name, 0, -2):
                 client.zadd(name, {member: time.time() - WINDOW_SECONDS - 1})
-        assert (await first.tally(ADDRESS)).number == 1
-
-
-async def test_the_store_learns_no_address(redis: RedisServer) -> None:
-    """Names are keyed digests, the same for all gateways."""
-    async with gateways(redis) as (first, second):
-        await first.charge(ADDRESS, "a")
-        await second.charge(ADDRESS, "b")
-        with contextlib.closing(redis.client()) as client:
-            (name,) = client.keys("*")
-        assert ADDRESS.encode() not in name
+        assert (await first.tally(CLIENT)).number == 1
 
 
 async def test_without_redis_nothing_is_counted_here(
@@ -107,12 +97,12 @@ async def test_without_redis_nothing_is_counted_here(
 ) -> None:
     """The gateway's own count is left; not every client waits, and it is logged once."""
     async with gateways(redis) as (first, _):
-        await first.charge(ADDRESS, "a")
+        await first.charge(CLIENT, "a")
         redis.kill()
-        assert await first.tally(ADDRESS) == Tally()
-        assert await first.charge(ADDRESS, "b") is None
+        assert await first.tally(CLIENT) == Tally()
+        assert await first.charge(CLIENT, "b") is None
         redis.start()
-        while (await first.tally(ADDRESS)).number != 1:  # it rests for a while  # noqa: ASYNC110
+        while (await first.tally(CLIENT)).number != 1:  # it rests for a while  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     told = [record.getMessage() for record in caplog.records]
     assert len([text for text in told if "by each gateway alone" in text]) == 1
