@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 RENEWALS = 3
 """How often a lease is renewed before it runs out."""
+SCHEDULER_SIGNALS = 5
+"""Tries to end the scheduler before it is killed."""
 SCHEDULER_SECONDS = 2.0
 """For the scheduler to end after a signal: it sleeps a second at a time."""
 PLACE = "[REDIS] connectionString"
@@ -135,9 +137,15 @@ class VideoWorker(Worker):
         if process is None or process is multiprocessing.current_process():
             super().stop_scheduler()  # type: ignore[no-untyped-call]
             return
-        while process.is_alive():
+        for _ in range(SCHEDULER_SIGNALS):
             process.terminate()
             process.join(SCHEDULER_SECONDS)
+            if not process.is_alive():
+                return
+        # It is stuck, maybe on a lock that a thread held when it was forked. Its writes are atomic,
+        # and its lock in Redis expires.
+        process.kill()
+        process.join()
 
     def abandon(self) -> None:
         """End what RQ leaves behind where Redis is lost: a job's process, a thread that listens."""
