@@ -186,13 +186,19 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_job(
         assert shop.ran() == ["last"]
 
 
-LOSES_A_SIGNAL = """
+STOPS_A_SCHEDULER = """
 import multiprocessing, signal, sys, time
 from types import SimpleNamespace
-from video_builder.worker import VideoWorker
+from video_builder import worker as module
+
+module.SCHEDULER_SECONDS = 0.3
+
+def lose_one(*_):
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 def scheduler():
-    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+    handlers = {"loses one": lose_one, "ignores all": signal.SIG_IGN}
+    signal.signal(signal.SIGTERM, handlers[sys.argv[1]])
     ready.set()
     while True:
         time.sleep(0.1)
@@ -201,18 +207,21 @@ fork = multiprocessing.get_context("fork")
 ready, process = fork.Event(), fork.Process(target=scheduler, daemon=True)
 process.start()
 ready.wait()
-worker = VideoWorker.__new__(VideoWorker)
+worker = module.VideoWorker.__new__(module.VideoWorker)
 worker.scheduler = SimpleNamespace(_process=process)
 worker.stop_scheduler()
 print(process.exitcode)
 """
 
 
-def test_a_scheduler_that_loses_its_signal_is_asked_again() -> None:
+@pytest.mark.parametrize(
+    ("scheduler", "last"), [("loses one", signal.SIGTERM), ("ignores all", signal.SIGKILL)]
+)
+def test_a_scheduler_that_misses_its_signal_ends(scheduler: str, last: signal.Signals) -> None:
     """A worker that is stopped just after it has forked its scheduler ends all the same."""
-    command = [sys.executable, "-c", LOSES_A_SIGNAL]
+    command = [sys.executable, "-c", STOPS_A_SCHEDULER, scheduler]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert ended.stdout.split() == [str(-signal.SIGTERM)], ended.stderr
+    assert ended.stdout.split() == [str(-last)], ended.stderr
 
 
 @pytest.mark.parametrize(
