@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from aggregator.sinks.events import FrameJudged, SessionEnded, SessionInfo
 from shared.best_shot import BestShot
 from shared.codes import Code
@@ -66,7 +66,7 @@ class Entry:
         unannounced: the session's end, until the gateway says that its verdict is released.
     """
 
-    session: Session
+    session: JudgedSession
     open_bytes: bytes
     begun: float
     touched: float

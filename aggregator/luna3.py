@@ -28,7 +28,7 @@ FAILURES_TO_OPEN = 5
 OPEN_SECONDS = 10.0
 
 
-class Outage(Exception):
+class NoAnswer(Exception):
     """The platform gave no answer that says anything of the photo."""
 
     def __init__(self, reason: str, *, again: bool = True) -> None:
@@ -59,7 +59,7 @@ class Breaker:
         if self.failures < FAILURES_TO_OPEN:
             return
         if self.clock.monotonic() < self.closed_from:
-            raise Outage("nothing is asked for now", again=False)
+            raise NoAnswer("nothing is asked for now", again=False)
         self.closed_from = self.clock.monotonic() + OPEN_SECONDS
 
     def note(self, *, success: bool) -> None:
@@ -114,10 +114,10 @@ class Luna3:
             try:
                 async with asyncio.timeout(self._args.timeout):
                     answer = await self._try(photo)
-            except (Outage, httpx.HTTPError, TimeoutError) as error:
+            except (NoAnswer, httpx.HTTPError, TimeoutError) as error:
                 self._breaker.note(success=False)
                 if attempt == self._args.retries or not getattr(error, "again", True):
-                    raise Outage(f"{type(error).__name__}: {error}") from error
+                    raise NoAnswer(f"{type(error).__name__}: {error}") from error
                 await asyncio.sleep(FIRST_PAUSE * (1 << attempt))
             else:
                 self._breaker.note(success=True)
@@ -142,7 +142,7 @@ class Luna3:
         if response.status_code == HTTPStatus.BAD_REQUEST:
             code = body.get("error_code")
             return {"refused": code if isinstance(code, int) else 0}
-        raise Outage(
+        raise NoAnswer(
             f"status {response.status_code}, error {body.get('error_code')}",
             again=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR,
         )
@@ -156,13 +156,13 @@ class Luna3:
             field = self._args.qualityField
             value = faces[0]["score"] if field == "score" else faces[0]["quality"][field]
         except (KeyError, TypeError, IndexError) as error:
-            raise Outage("an answer without the chosen quality", again=False) from error
+            raise NoAnswer("an answer without the chosen quality", again=False) from error
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
             or not math.isfinite(value)
         ):
-            raise Outage("a quality that is no number", again=False)
+            raise NoAnswer("a quality that is no number", again=False)
         return {"quality": float(value)}
 
 
@@ -172,7 +172,7 @@ async def _read(response: httpx.Response) -> dict[str, Any]:
     async for chunk in response.aiter_raw():
         data += chunk
         if len(data) > MOST_BYTES:
-            raise Outage(f"an answer over {MOST_BYTES} bytes", again=False)
+            raise NoAnswer(f"an answer over {MOST_BYTES} bytes", again=False)
     try:
         value = json.loads(data)
     except ValueError:

@@ -13,7 +13,7 @@ import zmq
 
 from aggregator.frame_memories import frame_memory
 from aggregator.plugins.registry import Registry
-from aggregator.sessions import Sessions
+from aggregator.sessions import JudgedSessions
 from aggregator.sinks import registry as sinks
 from aggregator.sinks.delivery import Effects
 from shared.accounts import Accounts
@@ -80,7 +80,7 @@ class Aggregator:
         self._incarnation = uuid.uuid4().hex
         self._accounts = Accounts("aggregator")
         self._memory = frame_memory(config, clock=clock)
-        self._sessions = Sessions(
+        self._sessions = JudgedSessions(
             config,
             self._registry,
             self._effects,

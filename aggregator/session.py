@@ -73,7 +73,7 @@ class Judging:
 
 
 @dataclass
-class Session:
+class JudgedSession:
     """State of one session; every method is a fold step without outside effect.
 
     Attributes:

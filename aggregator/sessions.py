@@ -19,7 +19,7 @@ from aggregator.frame_memory import FrameMemory
 from aggregator.plugins.base import Question
 from aggregator.plugins.registry import Registry
 from aggregator.questions import answer_to, at_once
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from aggregator.sinks.delivery import Effects
 from aggregator.sinks.events import Event
 from aggregator.verdict import VerdictWriter
@@ -48,7 +48,7 @@ from shared.signing import Signer
 log = logging.getLogger(__name__)
 
 
-class Sessions:
+class JudgedSessions:
     """Registry and life cycle of sessions.
 
     Args:
@@ -106,7 +106,7 @@ class Sessions:
         if message.replay and message.plugins not in ("", opened.plugins):
             log.warning("session judged again by other plugins")
         config = self._config
-        session = Session(
+        session = JudgedSession(
             opened,
             registry.plugins(),
             config.LIVENESS,

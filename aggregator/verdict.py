@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from aggregator.frame_status import frame_status, full_details
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from shared.checks import Rules
 from shared.config import Config
 from shared.estimation import Estimate
@@ -39,7 +39,7 @@ class VerdictWriter:
         body["details"].update(told)
         return Codec.encode(Command.STATUS, {"seq": seq}, body)
 
-    def result(self, session: Session, outcome: Outcome) -> str:
+    def result(self, session: JudgedSession, outcome: Outcome) -> str:
         """Write RESULT: a token only on success, so that a signature alone proves success.
 
         The token's id is derived from the session's seed, so a repetition is the same token.
@@ -50,7 +50,7 @@ class VerdictWriter:
         headers = {"session-id": session.opened.session}
         return Codec.encode(Command.RESULT, headers, body)
 
-    def _claims(self, session: Session) -> dict[str, Any]:
+    def _claims(self, session: JudgedSession) -> dict[str, Any]:
         context, opened = session.context, session.opened
         assert context.best is not None
         assert context.best_shot is not None

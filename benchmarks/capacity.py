@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.setting import GALLERY, NEVER_DONE, WORKERS, gallery, on_other_cpus, service
-from loadtest.capacity import Probe, largest_good, search, try_size
+from loadtest.capacity import TriedSize, largest_good, search, try_size
 from loadtest.plan import Plan
 
 FPS, BOUND = 5.0, 0.2
@@ -36,10 +36,10 @@ def run() -> dict[str, Any]:
     }
 
 
-async def _search(url: str, frames: Path) -> tuple[list[Probe], dict[int, float]]:
+async def _search(url: str, frames: Path) -> tuple[list[TriedSize], dict[int, float]]:
     busy: dict[int, float] = {}
 
-    async def probe(people: int) -> Probe:
+    async def probe(people: int) -> TriedSize:
         plan = Plan(url, fps=FPS, prepare=0.0, seed=people)
         found, outcome = await try_size(plan, people, frames, 1, BOUND, warm=WARM, seconds=SECONDS)
         percents = outcome.watch.cpu_percent(outcome.started).values()

@@ -31,7 +31,7 @@ ROLES = ("gateway", "aggregator", "worker")
 
 
 @dataclass(frozen=True)
-class Measured:
+class CellsRun:
     """One run.
 
     Attributes:
@@ -65,7 +65,7 @@ def cpu_seconds(service: Service) -> dict[str, float]:
     return used
 
 
-async def measure(service: Service, seconds: float, sessions: int) -> Measured:
+async def measure(service: Service, seconds: float, sessions: int) -> CellsRun:
     """Load a service and count."""
     shots = passing_shots()
     latencies: list[float] = []
@@ -90,7 +90,7 @@ async def measure(service: Service, seconds: float, sessions: int) -> Measured:
     after = cpu_seconds(service)
     cpu = {role: (after[role] - before[role]) * 1000 / len(latencies) for role in ROLES}
     median = sorted(latencies)[len(latencies) // 2] * 1000
-    return Measured(len(latencies) / passed, median, cpu, spread)
+    return CellsRun(len(latencies) / passed, median, cpu, spread)
 
 
 def main(seconds: float = 8, per_worker: int = 4) -> None:

@@ -47,14 +47,14 @@ class Seen:
         return float(np.quantile(every, share, method="inverted_cdf")) if every else np.inf
 
 
-class Line(Protocol):
+class DrivenLine(Protocol):
     """One client that has one frame judged at a time."""
 
     async def judge(self, frame: bytes) -> bool:
         """Have a frame judged; tell whether it was."""
 
 
-class Session:
+class DrivenSession:
     """A line to this service."""
 
     def __init__(self, client: Client) -> None:
@@ -72,7 +72,7 @@ class Session:
         )
 
 
-Connect = Callable[[AsyncExitStack], Awaitable[Line]]
+Connect = Callable[[AsyncExitStack], Awaitable[DrivenLine]]
 Shots = Sequence[Callable[[], bytes]]
 """What takes frames: the service refuses a frame that it has seen before."""
 
@@ -80,8 +80,8 @@ Shots = Sequence[Callable[[], bytes]]
 def to_service(url: str) -> Connect:
     """Make sessions of a service."""
 
-    async def connect(stack: AsyncExitStack) -> Line:
-        return Session(await stack.enter_async_context(Client(url)))
+    async def connect(stack: AsyncExitStack) -> DrivenLine:
+        return DrivenSession(await stack.enter_async_context(Client(url)))
 
     return connect
 
@@ -94,7 +94,7 @@ async def saturate(connect: Connect, lines: int, shots: Shots, seconds: float) -
         warm = time.perf_counter() + WARM_SECONDS
         end = warm + seconds
 
-        async def go_on(number: int, line: Line) -> None:
+        async def go_on(number: int, line: DrivenLine) -> None:
             while (now := time.perf_counter()) < end:
                 judged = await line.judge(shots[number % len(shots)]())
                 number += 1

@@ -56,7 +56,7 @@ class PacedBackend(StampBackend):
 
 
 @dataclass
-class Seen:
+class KiosksSeen:
     """What honest kiosks saw.
 
     Attributes:
@@ -75,7 +75,7 @@ class Seen:
         return float(np.quantile(self.milliseconds, 0.95)) if self.milliseconds else float("inf")
 
 
-async def kiosk(url: str, number: int, until: float, seen: Seen) -> None:
+async def kiosk(url: str, number: int, until: float, seen: KiosksSeen) -> None:
     """Let one person after another be accepted."""
     await asyncio.sleep(number / KIOSKS / FPS)  # not in step with each other
     while time.monotonic() < until:
@@ -87,7 +87,7 @@ async def kiosk(url: str, number: int, until: float, seen: Seen) -> None:
             await asyncio.sleep(1)
 
 
-async def session(url: str, number: int, seen: Seen) -> None:
+async def session(url: str, number: int, seen: KiosksSeen) -> None:
     """Have a session accepted, frame by frame.
 
     Raises:
@@ -117,7 +117,7 @@ async def expect(receiving: object, command: Command) -> None:
     assert json.loads(raw)["command"] == command, str(raw)[:200]
 
 
-async def kiosks(url: str, seconds: float, seen: Seen) -> None:
+async def kiosks(url: str, seconds: float, seen: KiosksSeen) -> None:
     """Run all kiosks for a while."""
     until = time.monotonic() + seconds
     await asyncio.gather(*(kiosk(url, number, until, seen) for number in range(KIOSKS)))
@@ -141,9 +141,11 @@ def resident(service: Service) -> float:
     return float(psutil.Process(service.pids("gateway")[0]).memory_info().rss / 1e6)
 
 
-def measure(service: Service, name: str, seconds: float, rounds: int) -> tuple[Seen, Seen]:
+def measure(
+    service: Service, name: str, seconds: float, rounds: int
+) -> tuple[KiosksSeen, KiosksSeen]:
     """What kiosks see without a flood, and with it, in turns."""
-    quiet, flooded = Seen(), Seen()
+    quiet, flooded = KiosksSeen(), KiosksSeen()
     for _ in range(rounds):
         uvloop.run(kiosks(service.url, seconds, quiet))
         with flood(name, service.url):

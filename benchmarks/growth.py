@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import uvloop
 
-from benchmarks.driver import Seen, Session
+from benchmarks.driver import DrivenSession, Seen
 from benchmarks.plumbing import cpu
 from benchmarks.setting import on_other_cpus, service
 from loadtest.synthetic.sensor import Exposures
@@ -38,7 +38,9 @@ async def crowd(service: Service, size: int) -> dict[str, float]:
     shots = [Exposures.of_file(stamped_jpeg(number, 1)).shot for number in range(16)]
     seen = Seen(seconds=SECONDS)
     async with AsyncExitStack() as stack:
-        lines = [Session(await stack.enter_async_context(Client(service.url))) for _ in range(size)]
+        lines = [
+            DrivenSession(await stack.enter_async_context(Client(service.url))) for _ in range(size)
+        ]
         for number, line in enumerate(lines):
             await line.judge(shots[number % 16]())
         before = {role: cpu(service.pids(role)[0]) for role in ROLES}
@@ -61,7 +63,7 @@ async def crowd(service: Service, size: int) -> dict[str, float]:
         }
 
 
-async def _one(seen: Seen, line: Session, frame: bytes, due: float) -> None:
+async def _one(seen: Seen, line: DrivenSession, frame: bytes, due: float) -> None:
     if await line.judge(frame):
         seen.milliseconds.append(1000 * (time.perf_counter() - due))
     else:

@@ -14,9 +14,9 @@ import sys
 
 from benchmarks.setting import GALLERY, WORKERS, gallery, on_other_cpus, service
 from loadtest.console import Screen
-from loadtest.plan import Plan, Profile
+from loadtest.plan import LoadProfile, Plan
 from loadtest.report import memory_growth, write
-from loadtest.runner import Outcome, play
+from loadtest.runner import LoadRun, play
 from tests.support.service import ROOT
 
 PEOPLE_PER_WORKER = 8
@@ -24,9 +24,9 @@ MOST_GROWTH = 1.03
 SETTINGS = "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n"
 
 
-async def soak(url: str, seconds: float) -> Outcome:
+async def soak(url: str, seconds: float) -> LoadRun:
     """Play the crowd."""
-    profile = Profile("soak", PEOPLE_PER_WORKER * WORKERS, seconds, warm=10)
+    profile = LoadProfile("soak", PEOPLE_PER_WORKER * WORKERS, seconds, warm=10)
     plan = Plan(url, profile, fps=5, think=1, prepare=2, patience=20, breaks=0.1)
     screen = Screen()
     with screen.live:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from gateway import metrics
 from gateway.inflow import HeldBytes
-from gateway.refused_frames import RefusalLog
+from gateway.refused_frames import RefusedFrameLog
 from gateway.session import PendingFrame, Session
 from gateway.unsettled import Unsettled
 from shared import intake
@@ -51,7 +51,7 @@ class Frames:
         self._limits = config.LIMITS
         self._held = HeldBytes(self._limits.heldBytes) if held is None else held
         self._rotation = config.CHECKS.rotate
-        self._refusals = RefusalLog()
+        self._refusals = RefusedFrameLog()
         self.unsettled = Unsettled(config.MIDDLEWARES.WS, self._limits.unsettledBytes)
         self.trace: Callable[[Session, PendingFrame, float], None] | None = None
         self.submit: Callable[[Session], None]

@@ -12,7 +12,7 @@ from shared.clock import SYSTEM, Clock
 from shared.messages import Account
 
 
-class Entry:
+class RoleAccounts:
     """The processes that bore one name, one after another.
 
     A process is known by its id. One that tells less processor time than before has died, and its
@@ -65,7 +65,7 @@ class Ledger:
     def __init__(self, own: Accounts, *, clock: Clock = SYSTEM) -> None:
         self._own = own
         self._clock = clock
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, RoleAccounts] = {}
 
     def take(self, account: Account) -> None:
         """Keep what a process told."""
@@ -74,7 +74,7 @@ class Ledger:
         if entry is not None:
             entry.take(account, now)
         elif len(self._entries) < self.MOST:
-            self._entries[account.name] = Entry(account, now)
+            self._entries[account.name] = RoleAccounts(account, now)
 
     def _all(self) -> list[Account]:
         return [self._own.message(), *(entry.whole() for entry in self._entries.values())]

@@ -20,7 +20,7 @@ SESSIONS = 4096
 """Sessions whose rate is remembered; the one that was refused longest ago is forgotten first."""
 
 
-class RefusalLog:
+class RefusedFrameLog:
     """Takes every refusal, counts it, and logs it unless there were too many."""
 
     def __init__(self) -> None:

@@ -43,7 +43,7 @@ class WorkerLink:
     name: str
     pid: int
     credit: int
-    tally: Tally
+    tally: WorkerTally
     last_seen: float
     watch: DeathWatch | None = None
     leases: OrderedDict[int, Lease] = field(default_factory=OrderedDict)
@@ -68,7 +68,7 @@ class WorkerLink:
 
 
 @dataclass
-class Tally:
+class WorkerTally:
     """What the processes of one worker's name have done since the gateway's start.
 
     ``ended`` says that the last one left on purpose and that none has come after it yet.
@@ -118,7 +118,7 @@ class Workers:
         self._clock = clock
         self._settings = settings
         self._died = died
-        self._tallies: dict[str, Tally] = {}
+        self._tallies: dict[str, WorkerTally] = {}
         self.links: dict[bytes, WorkerLink] = {}
 
     @property
@@ -127,7 +127,7 @@ class Workers:
         return [worker for worker in self.links.values() if not worker.leaving]
 
     @property
-    def tallies(self) -> list[Tally]:
+    def tallies(self) -> list[WorkerTally]:
         """What each worker has done, also one that is lost now, but none that left on purpose."""
         return [tally for tally in self._tallies.values() if not tally.ended]
 
@@ -152,7 +152,7 @@ class Workers:
 
     def add(self, peer: bytes, ready: Ready) -> None:
         """Take a worker that is ready; it is removed once its process ends."""
-        tally = self._tallies.setdefault(ready.name, Tally(ready.name))
+        tally = self._tallies.setdefault(ready.name, WorkerTally(ready.name))
         now = self._clock.monotonic()
         worker = WorkerLink(peer, ready.name, ready.pid, ready.credit, tally, last_seen=now)
         tally.pid, tally.link, tally.ended = ready.pid, worker, False

@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from loadtest.plan import Plan, Profile, without_password
-from loadtest.runner import Outcome, is_late_client, play
-from loadtest.tally import Tally
+from loadtest.plan import LoadProfile, Plan, without_password
+from loadtest.runner import LoadRun, is_late_client, play
+from loadtest.tally import CrowdTally
 from shared.errors import ResourceError
 
 MOST = 4096
@@ -18,7 +18,7 @@ MOST = 4096
 
 
 @dataclass(frozen=True)
-class Probe:
+class TriedSize:
     """One tried size.
 
     Attributes:
@@ -46,8 +46,8 @@ class Probe:
 
 
 def judge(
-    people: int, tally: Tally, bound: float, *, seconds: float, client_late: bool = False
-) -> Probe:
+    people: int, tally: CrowdTally, bound: float, *, seconds: float, client_late: bool = False
+) -> TriedSize:
     """Hold a tally against the bound: p95 below it, no failed session, and frames at all.
 
     Args:
@@ -61,7 +61,7 @@ def judge(
     failed = dict(tally.failed)
     late = math.inf if p95 is None else p95
     fps = tally.counts["judged"] / seconds
-    return Probe(people, late, failed, late < bound and not failed, fps, client_late)
+    return TriedSize(people, late, failed, late < bound and not failed, fps, client_late)
 
 
 async def try_size(
@@ -73,7 +73,7 @@ async def try_size(
     *,
     warm: float = 3.0,
     seconds: float = 12.0,
-) -> tuple[Probe, Outcome]:
+) -> tuple[TriedSize, LoadRun]:
     """Try one size of the crowd for some seconds; the first after the warm ones does not count.
 
     Args:
@@ -85,7 +85,7 @@ async def try_size(
         warm: seconds in which the crowd comes.
         seconds: seconds after that.
     """
-    profile = Profile("soak", people, warm + seconds, warm=warm)
+    profile = LoadProfile("soak", people, warm + seconds, warm=warm)
     outcome = await play(replace(plan, profile=profile), gallery, processes)
     measured = outcome.between(warm + 1, warm + seconds)
     measured.failed = outcome.whole.failed
@@ -94,13 +94,13 @@ async def try_size(
 
 
 async def search(
-    probe: Callable[[int], Awaitable[Probe]],
+    probe: Callable[[int], Awaitable[TriedSize]],
     *,
     first: int = 4,
     growth: float = 2.0,
     most: int = MOST,
     precision: float = 0.05,
-) -> list[Probe]:
+) -> list[TriedSize]:
     """Find the largest good size.
 
     Args:
@@ -113,7 +113,7 @@ async def search(
     Returns:
         All tried sizes in their order; the answer is the largest good one.
     """
-    tried: list[Probe] = []
+    tried: list[TriedSize] = []
     good, bad = 0, most + 1
     people = first
     while bad - good > max(1, precision * good) and 1 <= people <= most:
@@ -130,13 +130,13 @@ async def search(
     return tried
 
 
-def largest_good(tried: list[Probe]) -> Probe | None:
+def largest_good(tried: list[TriedSize]) -> TriedSize | None:
     """The largest size that was good; None when none was."""
     good = (probe for probe in tried if probe.good)
     return max(good, key=lambda probe: probe.people, default=None)
 
 
-def write(tried: list[Probe], plan: Plan, bound: float, directory: Path) -> Path:
+def write(tried: list[TriedSize], plan: Plan, bound: float, directory: Path) -> Path:
     """Write the tried sizes as JSON into a folder; the file's path.
 
     Raises:

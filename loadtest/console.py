@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-from loadtest.runner import Outcome, summary
+from loadtest.runner import LoadRun, summary
 
 RECENT = 5
 """Seconds that the column 'now' looks back."""
@@ -25,7 +25,7 @@ def _counts(found: dict[str, int]) -> str:
     return escape(", ".join(f"{name} {count}" for name, count in found.items() if count) or "-")
 
 
-def table(outcome: Outcome) -> Table:
+def table(outcome: LoadRun) -> Table:
     """Draw what is known so far: the last seconds beside the whole."""
     elapsed = max(0.0, time.monotonic() - outcome.started)
     elapsed = min(elapsed, outcome.plan.profile.seconds)
@@ -74,6 +74,6 @@ class Screen:
         self.console = console or Console()
         self.live = Live(console=self.console, auto_refresh=False, transient=False)
 
-    def show(self, outcome: Outcome) -> None:
+    def show(self, outcome: LoadRun) -> None:
         """Draw anew."""
         self.live.update(table(outcome), refresh=self.console.is_terminal)

@@ -28,7 +28,7 @@ import uvloop
 from loadtest.gallery import Gallery, Take
 from loadtest.kiosk import Kiosk
 from loadtest.plan import Plan
-from loadtest.tally import Tally
+from loadtest.tally import CrowdTally
 from shared.errors import StartupError
 
 READY = "ready"
@@ -54,7 +54,7 @@ class Crowd:
         self._index = index
         self._processes = processes
         self._start = start
-        self._tally = Tally()
+        self._tally = CrowdTally()
         self._kiosks: dict[int, Kiosk] = {}
         self._tasks: dict[int, asyncio.Task[Any]] = {}
         self._stopped = asyncio.Event()
@@ -152,7 +152,7 @@ class Crowd:
             self._write(second)
 
     def _write(self, second: int) -> None:
-        tally, self._tally = self._tally, Tally()
+        tally, self._tally = self._tally, CrowdTally()
         tally.kiosks = sum(kiosk.present for kiosk in self._kiosks.values())
         line: dict[str, Any] = {"second": second, "cpu": time.process_time(), **tally.packed()}
         print(json.dumps(line), flush=True)

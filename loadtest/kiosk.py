@@ -21,8 +21,8 @@ from loadtest.gallery import Take
 from loadtest.plan import Plan
 from loadtest.script import Actor
 from loadtest.synthetic.look import Look
-from loadtest.tally import CUT, LOST, UNJUDGED, Tally, note
-from loadtest.visitor import End, Person
+from loadtest.tally import CUT, LOST, UNJUDGED, CrowdTally, note
+from loadtest.visitor import End, Visitor
 from lunapass.client import Answer, Client
 from lunapass.client.conversation import RESUMABLE, pauses
 from shared.codes import PROMPTS, Code
@@ -55,7 +55,7 @@ class Kiosk:
         present: a person is before it.
     """
 
-    def __init__(self, plan: Plan, take: Take, tally: Callable[[], Tally], seed: int) -> None:
+    def __init__(self, plan: Plan, take: Take, tally: Callable[[], CrowdTally], seed: int) -> None:
         self._plan = plan
         self._take = take
         self._tally = tally
@@ -77,7 +77,7 @@ class Kiosk:
         """Let one person try until there is a verdict, or no hope for one."""
         chance = self._chance
         breaks = chance.random() < self._plan.breaks
-        person = Person(
+        person = Visitor(
             Actor(chance.getrandbits(32)), chance, arrived, chance.randint(1, 8) if breaks else 0
         )
         self._tally().counts["begun"] += 1
@@ -92,7 +92,7 @@ class Kiosk:
             self._count(person, end)
         return end
 
-    def _count(self, person: Person, end: End) -> None:
+    def _count(self, person: Visitor, end: End) -> None:
         """Enter a person's end into the tally, and the frames that have no answer."""
         tally = self._tally()
         if end is End.FAILED:
@@ -101,13 +101,13 @@ class Kiosk:
             tally.counts[end.value] += 1
         self._drop(person, LOST if end is End.FAILED else Drop.ENDED)
 
-    def _drop(self, person: Person, reason: str) -> None:
+    def _drop(self, person: Visitor, reason: str) -> None:
         """Count all unanswered frames as dropped."""
         if person.due:
             self._tally().dropped[reason] += len(person.due)
             person.due.clear()
 
-    async def _try(self, person: Person, wanted: Callable[[], bool]) -> End:
+    async def _try(self, person: Visitor, wanted: Callable[[], bool]) -> End:
         """Connect, and again where the line breaks."""
         wish, waits = person.began, pauses(RESUMPTIONS)
         while True:
@@ -125,7 +125,7 @@ class Kiosk:
             await asyncio.sleep(pause)
             wish = min(wish, time.monotonic())
 
-    async def _visit(self, person: Person, wish: float, wanted: Callable[[], bool]) -> End:
+    async def _visit(self, person: Visitor, wish: float, wanted: Callable[[], bool]) -> End:
         """Connect, or connect again, and show the person until something ends it."""
         client = Client(self._plan.url, session_id=person.session, resume_token=person.token)
         try:
@@ -152,7 +152,7 @@ class Kiosk:
             return End.FAILED
         return End.BROKEN
 
-    def _granted(self, person: Person, client: Client, seconds: float) -> None:
+    def _granted(self, person: Visitor, client: Client, seconds: float) -> None:
         tally = self._tally()
         note(tally.connecting, seconds)
         person.visits += 1
@@ -164,7 +164,7 @@ class Kiosk:
         person.interval = 1 / float(limits.get("framesPerSecond", math.inf))
         person.session, person.token = client.session_id, client.resume_token
 
-    async def _show(self, client: Client, person: Person, wanted: Callable[[], bool]) -> End:
+    async def _show(self, client: Client, person: Visitor, wanted: Callable[[], bool]) -> End:
         answered = asyncio.Event()
         sender = asyncio.create_task(self._sending(client, person, answered, wanted))
         try:
@@ -177,7 +177,7 @@ class Kiosk:
             sender.cancel()
         return _after_close(person, client.close_code or 1006)
 
-    def _hear(self, answer: Answer, person: Person) -> End | None:
+    def _hear(self, answer: Answer, person: Visitor) -> End | None:
         if answer.command is Command.STATUS:
             self._hear_status(answer, person)
         elif answer.command is Command.DROPPED:
@@ -193,7 +193,7 @@ class Kiosk:
             return _after_refusal(person, answer)
         return None
 
-    def _hear_status(self, answer: Answer, person: Person) -> None:
+    def _hear_status(self, answer: Answer, person: Visitor) -> None:
         codes = [int(code) for code in answer.body["errors"]]
         for code in codes:
             if code in PROMPTS:
@@ -210,13 +210,13 @@ class Kiosk:
             note(tally.latency, time.monotonic() - due)
 
     async def _sending(
-        self, client: Client, person: Person, answered: asyncio.Event, wanted: Callable[[], bool]
+        self, client: Client, person: Visitor, answered: asyncio.Event, wanted: Callable[[], bool]
     ) -> None:
         with contextlib.suppress(ConnectionClosed):  # the receiver tells of it
             await self._send(client, person, answered, wanted)
 
     async def _send(
-        self, client: Client, person: Person, answered: asyncio.Event, wanted: Callable[[], bool]
+        self, client: Client, person: Visitor, answered: asyncio.Event, wanted: Callable[[], bool]
     ) -> None:
         """Send frames when they are due, until the person leaves or the line breaks."""
         fps, due = self._plan.fps, time.monotonic()
@@ -243,7 +243,7 @@ class Kiosk:
             elif await _happens(answered, TICK):
                 due = max(time.monotonic(), allowed)
 
-    async def _send_frame(self, client: Client, person: Person, due: float, now: float) -> None:
+    async def _send_frame(self, client: Client, person: Visitor, due: float, now: float) -> None:
         frame = self._take(self._look(person, now))
         person.sent += 1
         person.due[person.sent] = due
@@ -252,17 +252,17 @@ class Kiosk:
         note(tally.lateness, now - due)
         await client.send_frame(frame)
 
-    def _look(self, person: Person, now: float) -> Look:
+    def _look(self, person: Visitor, now: float) -> Look:
         elapsed = now - person.began
         if elapsed < self._plan.prepare:
             return MISTAKES[int(elapsed / self._plan.prepare * len(MISTAKES))]
         return person.actor.look(elapsed)
 
-    def _impatient(self, person: Person, now: float) -> bool:
+    def _impatient(self, person: Visitor, now: float) -> bool:
         return bool(self._plan.patience) and now - person.began > self._plan.patience
 
 
-def _is_silent(person: Person, arrived: int, now: float) -> bool:
+def _is_silent(person: Visitor, arrived: int, now: float) -> bool:
     """Whether an answer is overdue and no part of one has come for too long."""
     if arrived != person.arrived:
         person.arrived, person.heard = arrived, now
@@ -277,13 +277,13 @@ async def _happens(event: asyncio.Event, seconds: float) -> bool:
     return event.is_set()
 
 
-def _after_refusal(person: Person, answer: Answer) -> End:
+def _after_refusal(person: Visitor, answer: Answer) -> End:
     code = answer.body["code"]
     person.reason = code if _NAME.fullmatch(code) else UNREADABLE
     return End.FAILED
 
 
-def _after_close(person: Person, code: int) -> End:
+def _after_close(person: Visitor, code: int) -> End:
     if person.silent:
         person.reason = "no answer"
         return End.FAILED

@@ -17,7 +17,7 @@ def without_password(url: str) -> str:
 
 
 @dataclass(frozen=True)
-class Profile:
+class LoadProfile:
     """The load over time.
 
     Attributes:
@@ -69,7 +69,7 @@ class Plan:
     """
 
     url: str
-    profile: Profile = field(default_factory=Profile)
+    profile: LoadProfile = field(default_factory=LoadProfile)
     arrivals: bool = False
     fps: float = 5.0
     think: float = 1.0
@@ -86,7 +86,7 @@ class Plan:
     def loads(cls, text: str) -> Plan:
         """Read a plan that ``dumps`` wrote."""
         stored: dict[str, Any] = json.loads(text)
-        profile = Profile(**stored.pop("profile"))
+        profile = LoadProfile(**stored.pop("profile"))
         return cls(
             profile=profile, **{f.name: stored[f.name] for f in fields(cls) if f.name in stored}
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from loadtest.page import as_html
 from loadtest.plan import without_password
-from loadtest.runner import Outcome, is_late_client, summary
+from loadtest.runner import LoadRun, is_late_client, summary
 from shared import __version__
 from shared.charts import Point
 from shared.errors import ResourceError
@@ -20,7 +20,7 @@ from shared.errors import ResourceError
 MEMORY_MINUTE = 60.0
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def as_json(outcome: LoadRun) -> dict[str, Any]:
     """Describe a run as JSON values."""
     return {
         "at": round(time.time(), 1),
@@ -49,7 +49,7 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def memory_growth(outcome: Outcome) -> dict[str, float]:
+def memory_growth(outcome: LoadRun) -> dict[str, float]:
     """Mean memory of the last minute over that of the third minute, by process.
 
     Empty for a run of less than four minutes: caches and buffers fill in the first two.
@@ -71,7 +71,7 @@ def _mean(points: list[Point], first: float, last: float) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def notes(outcome: Outcome) -> list[str]:
+def notes(outcome: LoadRun) -> list[str]:
     """What a reader has to know before quoting a figure."""
     plan, found = outcome.plan, []
     if outcome.stopped:
@@ -86,7 +86,7 @@ def notes(outcome: Outcome) -> list[str]:
     return found
 
 
-def write(outcome: Outcome, directory: Path) -> tuple[Path, Path]:
+def write(outcome: LoadRun, directory: Path) -> tuple[Path, Path]:
     """Write both reports into a folder; their paths.
 
     Raises:

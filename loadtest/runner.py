@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from loadtest.plan import Plan
-from loadtest.tally import Tally, percentile
+from loadtest.tally import CrowdTally, percentile
 from loadtest.watch import Watch
 from shared.errors import ResourceError
 
@@ -25,7 +25,7 @@ FAULT = "a client process of the load run failed; its message is above"
 
 
 @dataclass
-class Outcome:
+class LoadRun:
     """A finished or running load run.
 
     Attributes:
@@ -43,7 +43,7 @@ class Outcome:
     watch: Watch
     started: float = 0.0
     seconds: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
-    whole: Tally = field(default_factory=Tally)
+    whole: CrowdTally = field(default_factory=CrowdTally)
     client_cpu: dict[int, float] = field(default_factory=dict)
     stopped: bool = False
 
@@ -58,9 +58,9 @@ class Outcome:
         self.seconds.setdefault(line["second"], []).append(line)
         self.whole.add({**line, "kiosks": 0})
 
-    def between(self, first: float, last: float) -> Tally:
+    def between(self, first: float, last: float) -> CrowdTally:
         """Add up the seconds after one to another; people are those of the last one."""
-        whole = Tally()
+        whole = CrowdTally()
         for second in range(math.floor(first) + 1, math.floor(last) + 1):
             whole.kiosks = 0
             for line in self.seconds.get(second, ()):
@@ -68,7 +68,7 @@ class Outcome:
         return whole
 
 
-def summary(tally: Tally, seconds: float) -> dict[str, Any]:
+def summary(tally: CrowdTally, seconds: float) -> dict[str, Any]:
     """Describe a tally in numbers for people and programs."""
     counts = tally.counts
     milliseconds = {
@@ -95,7 +95,7 @@ def summary(tally: Tally, seconds: float) -> dict[str, Any]:
     }
 
 
-def is_late_client(tally: Tally, interval: float) -> bool:
+def is_late_client(tally: CrowdTally, interval: float) -> bool:
     """Tell whether the client machine was too slow for its results to say much of the service."""
     return percentile(tally.lateness, 0.99) > interval / 2
 
@@ -104,9 +104,9 @@ async def play(
     plan: Plan,
     gallery: Path,
     processes: int,
-    show: Callable[[Outcome], None] = lambda _: None,
+    show: Callable[[LoadRun], None] = lambda _: None,
     stop: asyncio.Event | None = None,
-) -> Outcome:
+) -> LoadRun:
     """Play a plan with several client processes.
 
     Args:
@@ -120,7 +120,7 @@ async def play(
         ResourceError: a client process ended with a fault.
     """
     clients = [await _client(n, processes, gallery, plan) for n in range(processes)]
-    outcome = Outcome(plan, Watch(plan.url))
+    outcome = LoadRun(plan, Watch(plan.url))
     beside: list[asyncio.Task[None]] = []
     try:
         await _begin(clients, outcome)
@@ -153,7 +153,7 @@ async def _client(number: int, of: int, gallery: Path, plan: Plan) -> asyncio.su
     return client
 
 
-async def _begin(clients: list[asyncio.subprocess.Process], outcome: Outcome) -> None:
+async def _begin(clients: list[asyncio.subprocess.Process], outcome: LoadRun) -> None:
     """Let all clients begin at one time, once all are ready."""
     for client in clients:
         assert client.stdout is not None
@@ -167,7 +167,7 @@ async def _begin(clients: list[asyncio.subprocess.Process], outcome: Outcome) ->
         client.stdin.close()
 
 
-async def _follow(number: int, client: asyncio.subprocess.Process, outcome: Outcome) -> None:
+async def _follow(number: int, client: asyncio.subprocess.Process, outcome: LoadRun) -> None:
     assert client.stdout is not None
     async for line in client.stdout:
         outcome.take(number, json.loads(line))
@@ -176,7 +176,7 @@ async def _follow(number: int, client: asyncio.subprocess.Process, outcome: Outc
 
 
 async def _end_early(
-    stop: asyncio.Event, clients: list[asyncio.subprocess.Process], outcome: Outcome
+    stop: asyncio.Event, clients: list[asyncio.subprocess.Process], outcome: LoadRun
 ) -> None:
     await stop.wait()
     outcome.stopped = True
@@ -185,7 +185,7 @@ async def _end_early(
             client.terminate()
 
 
-async def _show(outcome: Outcome, show: Callable[[Outcome], None]) -> None:
+async def _show(outcome: LoadRun, show: Callable[[LoadRun], None]) -> None:
     while True:
         await asyncio.sleep(1.0)
         show(outcome)

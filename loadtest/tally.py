@@ -42,7 +42,7 @@ def note(histogram: Any, seconds: float) -> None:
 
 
 @dataclass
-class Tally:
+class CrowdTally:
     """Counts of one stretch of time.
 
     Attributes:

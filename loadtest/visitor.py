@@ -20,7 +20,7 @@ class End(StrEnum):
 
 
 @dataclass
-class Person:
+class Visitor:
     """One person's attempt, over as many connections as it takes.
 
     Attributes:

@@ -19,7 +19,7 @@ READINGS = 5
 
 
 @dataclass
-class Sample:
+class UsageSample:
     """One reading.
 
     Attributes:
@@ -40,9 +40,9 @@ def metrics_address(url: str) -> str:
     return f"{scheme}://{parts.netloc}/metrics"
 
 
-def read(text: str, at: float) -> Sample:
+def read(text: str, at: float) -> UsageSample:
     """Read processor time and memory out of an exposition."""
-    sample = Sample(at)
+    sample = UsageSample(at)
     for family in text_string_to_metric_families(text):
         into = {CPU: sample.cpu, MEMORY: sample.memory}.get(family.name)
         if into is not None:
@@ -64,7 +64,7 @@ class Watch:
     def __init__(self, url: str) -> None:
         self._address = metrics_address(url)
         self._shown = without_password(self._address)
-        self.samples: list[Sample] = []
+        self.samples: list[UsageSample] = []
         self.trouble = ""
 
     async def run(self) -> None:

@@ -62,7 +62,7 @@ def plot(
     Returns:
         An ``svg`` element.
     """
-    frame = _Frame(x_range, y_range, *size)
+    frame = _Axes(x_range, y_range, *size)
     legend, rows = _legend(curves, *size)
     width, height = size[0], size[1] + ROW * rows
     parts = [
@@ -97,7 +97,7 @@ def from_zero(values: Iterable[float]) -> Range:
 
 
 @dataclass(frozen=True)
-class _Frame:
+class _Axes:
     """Maps values into the picture."""
 
     x_range: Range

@@ -28,7 +28,7 @@ WITHOUT_REORDERING = 2
 
 
 @dataclass(frozen=True)
-class Codec:
+class VideoCodec:
     """An encoder of FFmpeg.
 
     Attributes:
@@ -43,9 +43,9 @@ class Codec:
 
 
 CODECS = {
-    "H265": Codec("libx265", "hvc1", 28),
-    "H264": Codec("libx264", "avc1", 23),
-    "VP9": Codec("libvpx-vp9", "vp09", 32),
+    "H265": VideoCodec("libx265", "hvc1", 28),
+    "H264": VideoCodec("libx264", "avc1", 23),
+    "VP9": VideoCodec("libvpx-vp9", "vp09", 32),
 }
 
 

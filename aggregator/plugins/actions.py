@@ -28,14 +28,14 @@ class Action(StrEnum):
     CHIN_DOWN = "chinDown"
 
 
-class Done(Enum):
+class ActionEnd(Enum):
     """What ends an action."""
 
     RIGHT = auto()
     WRONG = auto()
 
 
-Step = Code | Done
+Step = Code | ActionEnd
 """The prompt to show now, or the end of the action."""
 
 
@@ -134,11 +134,11 @@ class HeadAction:
             self._begun = self._is_straight(view.pose) and not past
             return self._ask if self._begun else self._straight
         if past - {self._action} or self._eyes_shut(view, past):
-            return Done.WRONG
+            return ActionEnd.WRONG
         self._reached = self._reached or bool(past)
         if not self._reached:
             return self._ask
-        return Done.RIGHT if self._is_straight(view.pose) and not past else self._straight
+        return ActionEnd.RIGHT if self._is_straight(view.pose) and not past else self._straight
 
     def _is_straight(self, pose: HeadPose) -> bool:
         """Tell whether the head is where the action begins and ends.
@@ -175,7 +175,7 @@ class BlinkAction:
         """Go on by one frame."""
         past = view.past(self._args)
         if self._begun and past:
-            return Done.WRONG
+            return ActionEnd.WRONG
         if not (past or is_straight(view.pose)):  # where the thresholds are wider than that
             is_turned = abs(view.pose.yaw) > STRAIGHT_DEG
             return Code.LOOK_STRAIGHT_YAW if is_turned else Code.LOOK_STRAIGHT_PITCH
@@ -185,7 +185,7 @@ class BlinkAction:
         self._shut = self._shut or self._lids.are_held_shut(view)
         if not self._shut:
             return Code.CLOSE_EYES
-        return Done.RIGHT if self._lids.are_open(view.eyes) else Code.OPEN_EYES
+        return ActionEnd.RIGHT if self._lids.are_open(view.eyes) else Code.OPEN_EYES
 
 
 def begin(action: Action, args: ActiveLivenessArgs) -> HeadAction | BlinkAction:

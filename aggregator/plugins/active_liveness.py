@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aggregator.plugins.actions import Action, BlinkAction, Done, HeadAction, View, begin
+from aggregator.plugins.actions import Action, ActionEnd, BlinkAction, HeadAction, View, begin
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
 from aggregator.policy import Stated
 from shared.codes import Code
@@ -85,14 +85,14 @@ class ActiveLiveness(Plugin):
             return
         assert self._action is not None
         step = self._action.see(view)
-        if step is Done.WRONG:
+        if step is ActionEnd.WRONG:
             self._wrong += 1
             if self._wrong > self._args.wrongActionsAllowed:
                 frame.refuse(Code.ACTION_FAILED, end=True)
                 return
             self._draw(context)
             self._take(context, frame)
-        elif step is Done.RIGHT:
+        elif step is ActionEnd.RIGHT:
             self._done += 1
             if self._done == len(self._sequence):
                 self._finish(context, frame)

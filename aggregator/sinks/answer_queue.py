@@ -32,7 +32,7 @@ class WaitingAnswer:
 
 
 @dataclass(slots=True)
-class Line:
+class AnswerLine:
     """The answers of one kind.
 
     Attributes:
@@ -63,7 +63,7 @@ class AnswerQueue:
     def __init__(self, capacity: int, couriers: int) -> None:
         self._capacity = capacity
         self._couriers = couriers
-        self._lines = {True: Line(), False: Line()}
+        self._lines = {True: AnswerLine(), False: AnswerLine()}
         self._number = itertools.count()
         self._guard = threading.Lock()
 
@@ -119,7 +119,7 @@ class AnswerQueue:
         with self._guard:
             return min((line.waiting[0][0] for line in self._open_lines()), default=None)
 
-    def _open_lines(self) -> list[Line]:
+    def _open_lines(self) -> list[AnswerLine]:
         """The lines that have an answer and may have one more courier, accepted sessions first."""
         if sum(line.under_way for line in self._lines.values()) >= self._couriers:
             return []

@@ -41,7 +41,7 @@ TAIL = 65_536
 """Bytes at the end of a log in which its last line stands."""
 
 
-class Outcome(IntEnum):
+class SessionEnding(IntEnum):
     """How a session ended, in the order in which folders go."""
 
     REFUSED = 0
@@ -59,7 +59,7 @@ class Folder(NamedTuple):
         size: bytes of its files.
     """
 
-    outcome: Outcome
+    outcome: SessionEnding
     changed: float
     name: str
     size: int
@@ -185,7 +185,9 @@ class SessionFolders:
             folder
             for folder in folders
             if folder.name not in self._under_way
-            and (folder.outcome is not Outcome.UNKNOWN or folder.changed < now - QUIET_SECONDS)
+            and (
+                folder.outcome is not SessionEnding.UNKNOWN or folder.changed < now - QUIET_SECONDS
+            )
         )
 
     def _remove(self, usage: int, folder: Folder) -> None:
@@ -246,14 +248,14 @@ def _write_number(file: int, number: int) -> None:
     os.pwrite(file, number.to_bytes(8, "little"), 0)
 
 
-def _outcome_of(file: Path) -> Outcome:
+def _outcome_of(file: Path) -> SessionEnding:
     """Read from the last line of a log how its session ended."""
     try:
         with open(file, "rb") as log_file:
             log_file.seek(max(0, os.fstat(log_file.fileno()).st_size - TAIL))
             last = json.loads(log_file.read().rstrip(b"\n").rpartition(b"\n")[2])
     except (FileNotFoundError, ValueError):  # no log, or a torn or longer last line
-        return Outcome.UNKNOWN
+        return SessionEnding.UNKNOWN
     if not isinstance(last, dict) or last.get("event") != "ended":
-        return Outcome.UNKNOWN
-    return Outcome.ACCEPTED if last.get("accepted") is True else Outcome.REFUSED
+        return SessionEnding.UNKNOWN
+    return SessionEnding.ACCEPTED if last.get("accepted") is True else SessionEnding.REFUSED

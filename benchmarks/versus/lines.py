@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from benchmarks.driver import Line
+from benchmarks.driver import DrivenLine
 
 HOST = "127.0.0.1"
 
@@ -50,13 +50,13 @@ class HttpLine:
             return answer.startswith(b"HTTP/1.1 200") and b"errors" in body
 
 
-async def websocket(port: int, stack: AsyncExitStack) -> Line:
+async def websocket(port: int, stack: AsyncExitStack) -> DrivenLine:
     """Open a WebSocket."""
     opened = connect(f"ws://{HOST}:{port}/", compression=None, max_size=None)
     return WebSocketLine(await stack.enter_async_context(opened))
 
 
-async def http(port: int, stack: AsyncExitStack) -> Line:
+async def http(port: int, stack: AsyncExitStack) -> DrivenLine:
     """Open an HTTP connection."""
     reader, writer = await asyncio.open_connection(HOST, port)
     stack.callback(writer.close)

@@ -9,7 +9,7 @@ from fastapi import Body
 from benchmarks.versus.judging import PORT, WORKERS, judge_jpeg, prepare
 
 
-class Judge(litserve.LitAPI):
+class LitServeJudge(litserve.LitAPI):
     """Decodes and judges a frame."""
 
     def setup(self, device: str) -> None:
@@ -33,6 +33,6 @@ class Judge(litserve.LitAPI):
 
 if __name__ == "__main__":
     server = litserve.LitServer(
-        Judge(), accelerator="cpu", devices=1, workers_per_device=WORKERS, fast_queue=True
+        LitServeJudge(), accelerator="cpu", devices=1, workers_per_device=WORKERS, fast_queue=True
     )
     server.run(host="127.0.0.1", port=PORT, generate_client_file=False, log_level="error")

@@ -33,7 +33,7 @@ from websockets.exceptions import WebSocketException
 
 from benchmarks.driver import (
     Connect,
-    Line,
+    DrivenLine,
     Seen,
     at_random,
     evenly,
@@ -67,7 +67,7 @@ class Contender:
     name: str
     module: str
     needs: tuple[str, ...]
-    connect: Callable[[int, AsyncExitStack], Awaitable[Line]]
+    connect: Callable[[int, AsyncExitStack], Awaitable[DrivenLine]]
 
 
 CONTENDERS = (

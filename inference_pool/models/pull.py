@@ -13,7 +13,7 @@ from inference_pool.models.conversion.variants import verified_variant
 from inference_pool.models.download import AbsentError, UnreachableError
 from inference_pool.models.inventory import State, state, variant_state
 from inference_pool.models.manifest import Kind, Manifest, ModelSpec
-from inference_pool.models.sources import Source
+from inference_pool.models.sources import ModelSource
 from shared.errors import ModelError, ResourceError
 from shared.files import publish, write_atomically
 
@@ -53,7 +53,7 @@ class Puller:
         self,
         directory: Path,
         manifest: Manifest,
-        sources: Sequence[Source],
+        sources: Sequence[ModelSource],
         progress: Progress = lambda spec, present: None,
     ) -> None:
         self._directory = directory
@@ -136,7 +136,7 @@ class Puller:
                 return source.name
         raise AbsentError("; ".join(reasons))
 
-    def _fetch(self, spec: ModelSpec, source: Source) -> None:
+    def _fetch(self, spec: ModelSpec, source: ModelSource) -> None:
         """Fetch, verify, put in place; a resumed file that is wrong is fetched again in full."""
         part = self._directory / f"{spec.file}.part"
         with _told_as_resource(self._directory):

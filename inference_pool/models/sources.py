@@ -17,7 +17,7 @@ SOURCE_VARIABLE = "LUNAPASS_MODEL_SOURCE"
 _SIBLING = Path("..") / "shared" / "models"
 
 
-class Source(Protocol):
+class ModelSource(Protocol):
     """A place that may have model files."""
 
     name: str
@@ -86,16 +86,16 @@ class PublicSource:
             raise
 
 
-def named_source(place: str, client: httpx.Client) -> Source:
+def named_source(place: str, client: httpx.Client) -> ModelSource:
     """Make a source of a folder's path or a web address."""
     if place.startswith(("http://", "https://")):
         return AddressSource(place, client)
     return FolderSource(Path(place))
 
 
-def default_sources(client: httpx.Client) -> list[Source]:
+def default_sources(client: httpx.Client) -> list[ModelSource]:
     """List the sources to try: the environment's, a sibling folder, the public addresses."""
-    places: list[Source] = []
+    places: list[ModelSource] = []
     if named := os.environ.get(SOURCE_VARIABLE):
         places.append(named_source(named, client))
     places.extend(FolderSource(folder) for folder in _siblings() if folder.is_dir())

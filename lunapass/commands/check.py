@@ -30,7 +30,7 @@ PIPE_WIDTH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CheckedFrame:
     """One frame of a file.
 
     Attributes:
@@ -108,7 +108,7 @@ def _judge(
     profile: Profile,
     mirrored: bool,
     draw_into: Path | None,
-) -> Iterator[Judged]:
+) -> Iterator[CheckedFrame]:
     """Judge every frame of every file in order."""
     for path in files:
         number = 0
@@ -118,10 +118,10 @@ def _judge(
                 estimate.rotation = media.rotation
                 if draw_into is not None:
                     _save(draw(image, estimate, estimator.face), draw_into, path, number)
-                yield Judged(path, number, estimate)
+                yield CheckedFrame(path, number, estimate)
         except FrameError as error:
             failed = Estimate(0, 0, profile, errors=(Code.FRAME_UNDECODABLE,))
-            yield Judged(path, number, failed, str(error))
+            yield CheckedFrame(path, number, failed, str(error))
 
 
 def _save(drawn: Any, folder: Path, path: Path, number: int) -> None:
@@ -133,7 +133,7 @@ def _save(drawn: Any, folder: Path, path: Path, number: int) -> None:
         raise ResourceError(f"--draw: cannot write {name}: {error.strerror}") from error
 
 
-def _write_json(judged: Iterable[Judged]) -> int:
+def _write_json(judged: Iterable[CheckedFrame]) -> int:
     """Write JSON lines; return how many files were refused."""
     refused = 0
     for frame in judged:
@@ -142,7 +142,7 @@ def _write_json(judged: Iterable[Judged]) -> int:
     return refused
 
 
-def as_record(frame: Judged) -> dict[str, Any]:
+def as_record(frame: CheckedFrame) -> dict[str, Any]:
     """Return a frame's measures as what JSON can hold."""
     record = asdict(frame.estimate)
     del record["descriptor"], record["pixels"]
@@ -153,7 +153,7 @@ def as_record(frame: Judged) -> dict[str, Any]:
     return about | {"refused": frame.refused or None} | record
 
 
-def _write_table(judged: Iterable[Judged]) -> int:
+def _write_table(judged: Iterable[CheckedFrame]) -> int:
     """Write a table; return how many files were refused."""
     console = Console()
     if not console.is_terminal:
@@ -172,7 +172,7 @@ def _write_table(judged: Iterable[Judged]) -> int:
     return refused
 
 
-def _row(frame: Judged) -> Iterator[str]:
+def _row(frame: CheckedFrame) -> Iterator[str]:
     """Yield the cells of a frame's row."""
     estimate = frame.estimate
     pose, eyes, mouth = estimate.head_pose, estimate.eyes, estimate.mouth

@@ -19,7 +19,7 @@ from click.core import ParameterSource
 from shared.errors import ResourceError
 
 if TYPE_CHECKING:
-    from loadtest.capacity import Probe
+    from loadtest.capacity import TriedSize
     from loadtest.plan import Plan
 
 GALLERY = Path("build/load/gallery")
@@ -146,12 +146,12 @@ def _address(_ctx: click.Context, _parameter: click.Parameter, value: str) -> st
 )
 def command(**options: Any) -> None:
     """Make the plan and play it."""
-    from loadtest.plan import Plan, Profile
+    from loadtest.plan import LoadProfile, Plan
 
     _refuse_what_is_for_another_run(click.get_current_context(), options["find_capacity"])
     _refuse_what_cannot_be_written(options["output"])
 
-    profile = Profile(options["kind"], options["people"], options["seconds"])
+    profile = LoadProfile(options["kind"], options["people"], options["seconds"])
     names = {field.name for field in dataclasses.fields(Plan)} - {"profile", "url"}
     chosen = {name: value for name, value in options.items() if name in names}
     plan = Plan(options["url"], profile, **chosen)
@@ -243,7 +243,7 @@ async def _find_capacity(
 
     await reach(plan.url)
 
-    async def probe(people: int) -> Probe:
+    async def probe(people: int) -> TriedSize:
         found, _ = await try_size(plan, people, gallery, processes, bound)
         click.echo(str(found))
         return found

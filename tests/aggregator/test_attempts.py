@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aggregator.plugins.registry import Registry
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
 from shared.estimation import Estimate, Liveness, Profile, Stage
 from shared.messages import Open
@@ -30,7 +30,9 @@ def play(
     config = plugin_config(plugins or {}, **sections)
     registry = Registry(config)
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
-    session = Session(opened, registry.plugins(), config.LIVENESS, registry.policy, config.LIMITS)
+    session = JudgedSession(
+        opened, registry.plugins(), config.LIVENESS, registry.policy, config.LIMITS
+    )
     outcomes = []
     for seq, estimate in enumerate(estimates, 1):
         outcome = session.fold(seq, 1000.0 + seq, estimate, None, replay=False, shot=shot(seq))

@@ -11,7 +11,7 @@ from aggregator.copies import MAX_IN_A_ROW
 from aggregator.frame_memory import Claim, LocalFrames
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from aggregator.plugins.registry import Registry
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
 from shared.config import LimitsSection
 from shared.estimation import Estimate, Profile, Stage
@@ -40,7 +40,7 @@ class Watcher(Plugin):
         frame.refuse(Code.AGGREGATING)
 
 
-def play(session: Session, estimates: list[Estimate]) -> list[Outcome]:
+def play(session: JudgedSession, estimates: list[Estimate]) -> list[Outcome]:
     """Show frames until the session ends."""
     outcomes = []
     for seq, estimate in enumerate(estimates, 1):
@@ -56,7 +56,7 @@ def watched(estimates: list[Estimate]) -> tuple[list[int], list[Outcome]]:
     """What a plugin sees of frames, and what they led to."""
     watcher = Watcher()
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
-    session = Session(opened, [watcher], plugin_config({}).LIVENESS)
+    session = JudgedSession(opened, [watcher], plugin_config({}).LIVENESS)
     return watcher.seen, play(session, estimates)
 
 
@@ -114,7 +114,7 @@ def test_one_picture_is_never_enough_for_a_plugin_that_counts(name: str) -> None
     face = b"\0\0\x80\x3f"
     config = plugin_config({"AggregateLiveness": {"framesCount": 3}, name: ALL[name]})
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
-    session = Session(opened, Registry(config).plugins(), config.LIVENESS)
+    session = JudgedSession(opened, Registry(config).plugins(), config.LIVENESS)
     failed = [picture(n, errors=(Code.LIVENESS_FAILED,), liveness=None) for n in range(2, 30)]
     same = picture(1, descriptor=face)
     outcomes = play(session, [frame for one in failed for frame in (same, one)])
@@ -127,7 +127,7 @@ def test_a_copy_is_an_attempt() -> None:
     """It counts for ``maxAttempts``, which bounds what a session costs."""
     config = plugin_config({}, LIVENESS={"maxAttempts": 2})
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
-    session = Session(opened, [Watcher()], config.LIVENESS)
+    session = JudgedSession(opened, [Watcher()], config.LIVENESS)
     assert [outcome.final for outcome in play(session, [picture(1)] * 3)] == [False, True]
 
 
@@ -160,12 +160,12 @@ class Elsewhere:
 
 def claimed(
     estimates: list[Estimate], answers: dict[int, bytes | None], **plugins: dict[str, Any] | None
-) -> tuple[Elsewhere, Session, list[Outcome]]:
+) -> tuple[Elsewhere, JudgedSession, list[Outcome]]:
     """Show frames to a session some of whose pictures other sessions have."""
     config = plugin_config(plugins)
     memory = Elsewhere(answers)
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
-    session = Session(opened, Registry(config).plugins(), config.LIVENESS, memory=memory)
+    session = JudgedSession(opened, Registry(config).plugins(), config.LIVENESS, memory=memory)
     outcomes = []
     for seq, estimate in enumerate(estimates, 1):
         step = session.fold(seq, 1000.0 + seq, estimate, None, replay=False, shot=shot(seq))
@@ -245,7 +245,7 @@ def test_a_replay_takes_the_answers_of_the_log() -> None:
     config = plugin_config(THREE)
     opened = Open("", SESSION, 1000.0, 7, bytes(32), replay=True)
     memory = LocalFrames(LimitsSection())
-    again = Session(opened, Registry(config).plugins(), config.LIVENESS, memory=memory)
+    again = JudgedSession(opened, Registry(config).plugins(), config.LIVENESS, memory=memory)
     for seq, (estimate, before) in enumerate(zip(frames, outcomes, strict=True), 1):
         step = again.fold(
             seq, 1000.0 + seq, estimate, None,

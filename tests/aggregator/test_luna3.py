@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from aggregator.luna3 import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, Luna3, Outage
+from aggregator.luna3 import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, Luna3, NoAnswer
 from shared.codes import Code
 from shared.config import Config
 from shared.config_plugins import Luna3Args
@@ -91,7 +91,7 @@ async def test_a_photo_it_does_not_take_is_an_answer(
 async def test_anything_else_is_an_outage(platform: LunaPlatform, deed: str, tries: int) -> None:
     """What may pass is tried again, as often as set; what will not is not."""
     platform.plan = [deed]
-    with pytest.raises(Outage):
+    with pytest.raises(NoAnswer):
         await ask(platform, retries=2)
     assert len(platform.photos) == tries
 
@@ -102,7 +102,7 @@ async def test_a_compressed_answer_is_not_unpacked(platform: LunaPlatform) -> No
     bomb()  # made here, it does not count below
     tracemalloc.start()
     try:
-        with pytest.raises(Outage):
+        with pytest.raises(NoAnswer):
             await ask(platform, timeout=10.0)
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -117,13 +117,13 @@ async def test_a_quality_that_is_no_number_is_an_outage(
 ) -> None:
     """It is never taken for a good one."""
     platform.face = {**FACE, "score": value}
-    with pytest.raises(Outage):
+    with pytest.raises(NoAnswer):
         await ask(platform)
 
 
 async def test_a_wrong_token_is_an_outage(platform: LunaPlatform) -> None:
     """A fault of the settings must let nobody in; trying again would not help."""
-    with pytest.raises(Outage, match="401"):
+    with pytest.raises(NoAnswer, match="401"):
         await ask(platform, authToken="wrong", retries=2)
     assert len(platform.photos) == 1
 
@@ -136,7 +136,7 @@ async def test_a_short_outage_goes_unnoticed(platform: LunaPlatform) -> None:
 
 async def test_nobody_there_is_an_outage(platform: LunaPlatform) -> None:
     """A refused connection too."""
-    with pytest.raises(Outage):
+    with pytest.raises(NoAnswer):
         await ask(platform, connectionString="http://127.0.0.1:1", retries=0)
 
 
@@ -148,7 +148,7 @@ async def test_the_breaker_opens_and_closes(platform: LunaPlatform) -> None:
     platform.plan = ["500"]
 
     async def fails() -> int:
-        with pytest.raises(Outage):
+        with pytest.raises(NoAnswer):
             await luna.ask(JPEG)
         return len(platform.photos)
 

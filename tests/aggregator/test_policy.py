@@ -14,7 +14,7 @@ from pydantic import BaseModel, SecretStr
 from aggregator.plugins.base import Plugin
 from aggregator.plugins.registry import Registry
 from aggregator.policy import MAX_OTHERS, UNKNOWN, Basis
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from aggregator.verdict import VerdictWriter
 from loadtest.synthetic.look import Look
 from shared import __version__
@@ -81,7 +81,7 @@ def judged(config: Config, estimates: Sequence[Estimate]) -> dict[str, Any]:
     """The claims of the token that these frames get."""
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
     registry = Registry(config)
-    session = Session(opened, registry.plugins(), config.LIVENESS, registry.policy)
+    session = JudgedSession(opened, registry.plugins(), config.LIVENESS, registry.policy)
     for seq, estimate in enumerate(estimates, 1):
         packed = decode_estimate(encode(estimate))
         outcome = session.fold(seq, 1000.0 + seq, packed, None, replay=False, shot=shot(seq))

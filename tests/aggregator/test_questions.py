@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from aggregator.plugins.registry import Registry
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
 from shared.messages import Judge, Open, Opened, encode
 from tests.support.judge import SESSION, judging, live, plugin_config, shot
@@ -102,7 +102,7 @@ def test_a_replay_asks_nothing() -> None:
     before = Oracle.asked
 
     def replay(answers: tuple[bytes | None, ...]) -> Outcome:
-        session = Session(OPEN, Registry(config()).plugins(), config().LIVENESS)
+        session = JudgedSession(OPEN, Registry(config()).plugins(), config().LIVENESS)
         outcome = session.fold(1, 1001.0, live(), None, replay=True, shot=shot(1), answers=answers)
         assert isinstance(outcome, Outcome)
         return outcome

@@ -12,7 +12,7 @@ from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
 from aggregator.plugins.bestshot import Bestshot
 from aggregator.plugins.registry import Registry
 from aggregator.plugins.result import Result
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from shared.best_shot import BestShot
 from shared.checks import Rules
 from shared.config import Config
@@ -41,11 +41,13 @@ def live(score: float, *, errors: tuple[int, ...] = (), quality: float = 1.0) ->
 BLURRED = Estimate(640, 480, Profile.PASSIVE, Stage.QUALITY, (3,), 1)
 
 
-def session(*plugins: Plugin, **limits: int) -> Session:
-    return Session(OPEN, list(plugins), LivenessSection(**limits))
+def session(*plugins: Plugin, **limits: int) -> JudgedSession:
+    return JudgedSession(OPEN, list(plugins), LivenessSection(**limits))
 
 
-def fold(judged: Session, seq: int, estimate: Estimate, image: bytes | None = b"jpeg") -> Outcome:
+def fold(
+    judged: JudgedSession, seq: int, estimate: Estimate, image: bytes | None = b"jpeg"
+) -> Outcome:
     best = shot(seq, image) if image is not None else None
     return judged.fold(seq, 1000.0 + seq, estimate, None, replay=False, shot=best)
 
@@ -146,7 +148,7 @@ def test_a_replay_gives_the_same_verdict(
     estimates = [live(s) if ok and s >= 0.5 else live(s, errors=(32,)) for s, ok in scores]
 
     def run(restart_after: int) -> list[Outcome]:
-        judged = Session(OPEN, Registry(config).plugins(), config.LIVENESS)
+        judged = JudgedSession(OPEN, Registry(config).plugins(), config.LIVENESS)
         outcomes: list[Outcome] = []
         kept: BestShot | None = None
         for seq, estimate in enumerate(estimates, 1):
@@ -159,7 +161,7 @@ def test_a_replay_gives_the_same_verdict(
             if outcome.final:
                 break
             if seq == restart_after:
-                judged = Session(OPEN, Registry(config).plugins(), config.LIVENESS)
+                judged = JudgedSession(OPEN, Registry(config).plugins(), config.LIVENESS)
                 for old, past in enumerate(estimates[:seq], 1):
                     again = kept if kept is not None and kept.seq == old else None
                     judged.fold(old, 1000.0 + old, past, None, replay=True, shot=again)

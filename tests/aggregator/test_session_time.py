@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from aggregator.plugins.registry import Registry
-from aggregator.sessions import Sessions
+from aggregator.sessions import JudgedSessions
 from aggregator.sinks.delivery import Effects
 from aggregator.sinks.events import Event, SessionEnded
 from aggregator.sinks.writer import Sink
@@ -52,7 +52,7 @@ class Judging:
         self.clock = SettableClock()
         self.said: list[Message] = []
         self.config: Config = plugin_config({})
-        self.sessions = Sessions(
+        self.sessions = JudgedSessions(
             self.config,
             Registry(self.config),
             Effects(sinks, 1_000_000),

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import pytest
 
 from aggregator.plugins.registry import Registry
-from aggregator.sessions import Sessions
+from aggregator.sessions import JudgedSessions
 from aggregator.sinks.delivery import Effects
 from aggregator.verdict import VerdictWriter
 from shared.accounts import Accounts
@@ -69,7 +69,7 @@ def test_flags_follow_a_reload() -> None:
     said: list[Message] = []
     config = plugin_config({}, LUNA_PASS={"env": "development", "JWT": {"key": KEY}})
     accounts = Accounts("aggregator")
-    sessions = Sessions(
+    sessions = JudgedSessions(
         config, Registry(config), Effects([], 0), accounts, lambda _, message: said.append(message)
     )
     strict = {"THRESHOLDS": {"dark": 0.8}}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aggregator.plugins.registry import Registry
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
 from shared.estimation import Eyes, HeadPose, Profile, Stage
 from shared.messages import Open
@@ -44,7 +44,7 @@ class Play:
         )
         plugins = Registry(config).plugins()
         opened = Open("", SESSION, 1000.0, seed, bytes(32))
-        self._session = Session(opened, plugins, config.LIVENESS)
+        self._session = JudgedSession(opened, plugins, config.LIVENESS)
         self._frames = 0
         self.last: Outcome | None = None
 

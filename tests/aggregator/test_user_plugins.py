@@ -13,7 +13,7 @@ import jwt
 import pytest
 
 from aggregator.plugins.registry import Registry
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from shared.errors import ConfigError
 from shared.messages import Open
 from tests.support.judge import KEY, SESSION, judging, live, plugin_config, shot
@@ -25,7 +25,7 @@ HERE = "tests.support.plugins"
 
 def first_outcome(name: str, args: dict[str, Any] | None = None, **changes: Any) -> Outcome:
     config = plugin_config({name: args})
-    session = Session(OPEN, Registry(config).plugins(), config.LIVENESS)
+    session = JudgedSession(OPEN, Registry(config).plugins(), config.LIVENESS)
     outcome = session.fold(1, 1001.0, live(**changes), None, replay=False, shot=shot(1))
     assert isinstance(outcome, Outcome)
     return outcome
@@ -171,14 +171,14 @@ import sys
 import zipfile
 from pathlib import Path
 from aggregator.plugins.registry import Registry
-from aggregator.session import Session
+from aggregator.session import JudgedSession
 from shared.config_loading import load
 from shared.messages import Open
 from tests.support.judge import live, shot
 
 config = load(Path(sys.argv[1]))
 opened = Open("", "0" * 32, 0.0, 7, bytes(32))
-session = Session(opened, Registry(config).plugins(), config.LIVENESS)
+session = JudgedSession(opened, Registry(config).plugins(), config.LIVENESS)
 outcome = session.fold(1, 0.0, live(), None, replay=False, shot=shot(1))
 print(outcome.accepted, *outcome.errors)
 """

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image as PillowImage
 from PIL import ImageCms, ImageOps
 
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from aggregator.verdict import VerdictWriter
 from gateway.best_shot import encode_best_shot
 from gateway.decoding import decode_into
@@ -142,7 +142,7 @@ def judge(slab: Slab, data: bytes) -> tuple[Image, bytes]:
     encode_best_shot(
         slab, Lease(1, 0, 1, owner, frame, Profile.PASSIVE), CONFIG.LIMITS.bestshotBytes
     )
-    session = Session(opened, [], CONFIG.LIVENESS)
+    session = JudgedSession(opened, [], CONFIG.LIVENESS)
     outcome = session.fold(1, 1001.0, live(), data, replay=False, shot=frame.shot)
     assert isinstance(outcome, Outcome)
     result = VerdictWriter(CONFIG, Signer(CONFIG.LUNA_PASS.JWT)).result(session, outcome)

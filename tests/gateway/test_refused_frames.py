@@ -6,7 +6,7 @@ import logging
 
 from gateway import metrics, refused_frames
 from gateway.limits import TokenBucket
-from gateway.refused_frames import RefusalLog
+from gateway.refused_frames import RefusedFrameLog
 from gateway.session import Session
 from shared.errors import FrameError
 from shared.estimation import Profile
@@ -26,7 +26,7 @@ def session(number: int = 0) -> Session:
 def test_a_line_has_the_reason() -> None:
     """One reason, its code, session and number of the frame."""
     with logged("gateway.refused_frames", logging.INFO) as lines:
-        RefusalLog().add(session(), 7, EMPTY, now=LATER)
+        RefusedFrameLog().add(session(), 7, EMPTY, now=LATER)
     (line,) = lines
     assert line["message"] == "frame refused: the frame is empty"
     expected = ("0" * 32, 7, "frame.empty", 0)
@@ -35,7 +35,7 @@ def test_a_line_has_the_reason() -> None:
 
 def test_a_session_fills_no_log() -> None:
     """A minute of refused frames is a few lines, and the next one says how many were left out."""
-    told, one = RefusalLog(), session()
+    told, one = RefusedFrameLog(), session()
     with logged("gateway.refused_frames", logging.INFO) as lines:
         for seq in range(1800):
             told.add(one, seq, EMPTY, now=LATER + seq / 30)
@@ -45,7 +45,7 @@ def test_a_session_fills_no_log() -> None:
 
 def test_a_session_does_not_silence_another() -> None:
     """Each has lines of its own."""
-    told = RefusalLog()
+    told = RefusedFrameLog()
     with logged("gateway.refused_frames", logging.INFO) as lines:
         for seq in range(1000):
             told.add(session(1), seq, EMPTY, now=LATER)
@@ -55,7 +55,7 @@ def test_a_session_does_not_silence_another() -> None:
 
 def test_many_sessions_fill_no_log_and_no_memory() -> None:
     """New sessions bring no further lines, and are not remembered forever."""
-    told = RefusalLog()
+    told = RefusedFrameLog()
     with logged("gateway.refused_frames", logging.INFO) as lines:
         for number in range(2 * refused_frames.SESSIONS):
             told.add(session(number), 1, EMPTY, now=LATER + number / 1000)
@@ -68,7 +68,7 @@ def test_every_refusal_is_counted() -> None:
     """By its code, whether or not it is logged."""
     counter = metrics.FRAMES_REFUSED.labels("frame.empty")
     before = counter._value.get()
-    told = RefusalLog()
+    told = RefusedFrameLog()
     for seq in range(100):
         told.add(session(), seq, EMPTY, now=LATER)
     assert counter._value.get() == before + 100

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.capacity import Probe, judge, largest_good, search, write
+from loadtest.capacity import TriedSize, judge, largest_good, search, write
 from loadtest.plan import Plan
-from loadtest.tally import CUT, UNJUDGED, Tally, note
+from loadtest.tally import CUT, UNJUDGED, CrowdTally, note
 
 
-async def found(capacity: int, **how: float) -> list[Probe]:
-    async def probe(people: int) -> Probe:
-        return Probe(people, 0.1, {}, good=people <= capacity)
+async def found(capacity: int, **how: float) -> list[TriedSize]:
+    async def probe(people: int) -> TriedSize:
+        return TriedSize(people, 0.1, {}, good=people <= capacity)
 
     return await search(probe, **how)  # type: ignore[arg-type]
 
 
-def size(tried: list[Probe]) -> int:
+def size(tried: list[TriedSize]) -> int:
     best = largest_good(tried)
     assert best is not None
     return best.people
@@ -45,8 +45,8 @@ async def test_the_search_ends_at_the_most() -> None:
     assert size(tried) == 64
 
 
-def tally(latency: float, *, dropped: int = 0, failed: int = 0) -> Tally:
-    seen = Tally()
+def tally(latency: float, *, dropped: int = 0, failed: int = 0) -> CrowdTally:
+    seen = CrowdTally()
     for _ in range(100):
         note(seen.latency, latency)
     seen.dropped["replaced"] = dropped
@@ -63,10 +63,10 @@ def tally(latency: float, *, dropped: int = 0, failed: int = 0) -> Tally:
         (tally(0.1, failed=1), False),
         (tally(0.1, dropped=4), True),
         (tally(0.1, dropped=20), False),
-        (Tally(), False),
+        (CrowdTally(), False),
     ],
 )
-def test_what_counts_as_in_time(seen: Tally, good: bool) -> None:
+def test_what_counts_as_in_time(seen: CrowdTally, good: bool) -> None:
     """p95 below the bound with drops counted as late, and not one failed session."""
     assert judge(5, seen, 0.2, seconds=1).good is good
 
@@ -87,7 +87,7 @@ def test_frames_of_a_line_that_the_person_cut_are_not() -> None:
 
 def test_what_was_tried_is_written(tmp_path: Path) -> None:
     """As JSON, which knows no infinity."""
-    tried = [Probe(4, 0.05, {}, True, 20.0), Probe(8, math.inf, {"session.full": 2}, False)]
+    tried = [TriedSize(4, 0.05, {}, True, 20.0), TriedSize(8, math.inf, {"session.full": 2}, False)]
     file = write(tried, Plan("ws://h/ws"), 0.2, tmp_path / "new")
     told = json.loads(file.read_text(), parse_constant=pytest.fail)
     assert told["people"] == 4

@@ -13,8 +13,8 @@ from websockets.asyncio.server import ServerConnection
 from loadtest import crowd as module
 from loadtest.crowd import Crowd
 from loadtest.gallery import Gallery
-from loadtest.plan import Plan, Profile
-from loadtest.tally import Tally
+from loadtest.plan import LoadProfile, Plan
+from loadtest.tally import CrowdTally
 from shared.protocol import Command
 from tests.support.scripted import RESULT, be_silent, message, say_farewell, service
 
@@ -30,14 +30,14 @@ def gallery() -> Gallery:
     return Gallery.render(lambda look: repr(look).encode())
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> Tally:
-    whole = Tally()
+def told(capsys: pytest.CaptureFixture[str]) -> CrowdTally:
+    whole = CrowdTally()
     for line in capsys.readouterr().out.splitlines():
         whole.add(json.loads(line))
     return whole
 
 
-def ended(tally: Tally) -> int:
+def ended(tally: CrowdTally) -> int:
     ends = sum(tally.counts[end] for end in ("accepted", "refused", "left"))
     return ends + tally.failed.total()
 
@@ -47,7 +47,7 @@ async def test_time_between_people_is_no_failure(
 ) -> None:
     """At the end nobody stands before the kiosks; the run does not wait for the next person."""
     async with service(accept) as url:
-        plan = Plan(url, Profile("soak", 3, 2.0, warm=0.1), think=600, prepare=0, fps=20)
+        plan = Plan(url, LoadProfile("soak", 3, 2.0, warm=0.1), think=600, prepare=0, fps=20)
         crowd = Crowd(plan, gallery.nearest, 0, 1, time.monotonic())
         await asyncio.wait_for(crowd.run(), module.LAST_WORDS)
     tally = told(capsys)
@@ -66,7 +66,7 @@ async def test_who_never_hears_a_last_word_has_failed(
     """Nobody who came is missing among the ends."""
     monkeypatch.setattr(module, "LAST_WORDS", 0.3)
     async with service(be_silent) as url:
-        plan = Plan(url, Profile("soak", 10, 0.6, warm=0.0), arrivals=arrivals, prepare=0)
+        plan = Plan(url, LoadProfile("soak", 10, 0.6, warm=0.0), arrivals=arrivals, prepare=0)
         await Crowd(plan, gallery.nearest, 0, 1, time.monotonic()).run()
     tally = told(capsys)
     assert tally.counts["begun"] == ended(tally) > 0
@@ -85,7 +85,7 @@ async def test_a_crowd_that_is_stopped_says_good_bye(
         await say_farewell(socket, connect)
 
     async with service(greet) as url:
-        plan = Plan(url, Profile("soak", 5, 3600, warm=0.0), arrivals=arrivals, prepare=0)
+        plan = Plan(url, LoadProfile("soak", 5, 3600, warm=0.0), arrivals=arrivals, prepare=0)
         crowd = Crowd(plan, gallery.nearest, 0, 1, time.monotonic())
         running = asyncio.create_task(crowd.run())
         await asyncio.wait_for(arrived.wait(), 60)
@@ -106,7 +106,7 @@ async def test_a_crowd_that_nobody_listens_to_ends(
 
     monkeypatch.setattr("builtins.print", broken)
     async with service(accept) as url:
-        plan = Plan(url, Profile("soak", 2, 3600), prepare=0)
+        plan = Plan(url, LoadProfile("soak", 2, 3600), prepare=0)
         crowd = Crowd(plan, gallery.nearest, 0, 1, time.monotonic())
         with pytest.raises(BrokenPipeError):
             await asyncio.wait_for(crowd.run(), 60)

@@ -14,7 +14,7 @@ from loadtest import kiosk as module
 from loadtest.gallery import Gallery
 from loadtest.kiosk import Kiosk
 from loadtest.plan import Plan
-from loadtest.tally import CUT, LOST, UNJUDGED, Tally
+from loadtest.tally import CUT, LOST, UNJUDGED, CrowdTally
 from shared.codes import Code
 from shared.protocol import Command
 from tests.support.scripted import (
@@ -33,9 +33,9 @@ def gallery() -> Gallery:
     return Gallery.render(lambda look: repr(look).encode())
 
 
-async def attend(url: str, gallery: Gallery, **how: Any) -> Tally:
+async def attend(url: str, gallery: Gallery, **how: Any) -> CrowdTally:
     """Let one person try."""
-    tally = Tally()
+    tally = CrowdTally()
     plan = Plan(url, **{"fps": 0.0, "prepare": 0.0, **how})
     kiosk = Kiosk(plan, gallery.nearest, lambda: tally, seed=1)
     await asyncio.wait_for(kiosk.attend(asyncio.get_running_loop().time(), lambda: True), 20)
@@ -352,7 +352,7 @@ async def test_who_is_called_off_has_had_no_last_word(gallery: Gallery) -> None:
         came.set()
         await socket.wait_closed()
 
-    tally = Tally()
+    tally = CrowdTally()
     async with service(script) as url:
         kiosk = Kiosk(Plan(url, prepare=0.0), gallery.nearest, lambda: tally, seed=1)
         visit = asyncio.create_task(kiosk.attend(0.0, lambda: True))
@@ -380,7 +380,7 @@ async def test_reasons_of_the_host_are_bounded(gallery: Gallery) -> None:
 
 async def test_a_kiosk_rests_after_a_failure(gallery: Gallery) -> None:
     """Without time between people too; else a host that is away is stormed."""
-    tally, ended = Tally(), asyncio.get_running_loop().time() + 0.5
+    tally, ended = CrowdTally(), asyncio.get_running_loop().time() + 0.5
     kiosk = Kiosk(Plan("ws://127.0.0.1:9/ws", think=0.0), gallery.nearest, lambda: tally, seed=1)
     await kiosk.stay(lambda: asyncio.get_running_loop().time() < ended)
     assert tally.failed.total() == 1

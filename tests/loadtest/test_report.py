@@ -13,21 +13,23 @@ import pytest
 
 from loadtest import capacity
 from loadtest.page import as_html
-from loadtest.plan import Plan, Profile
+from loadtest.plan import LoadProfile, Plan
 from loadtest.report import as_json, memory_growth, notes, write
-from loadtest.runner import Outcome
-from loadtest.tally import Tally, note
-from loadtest.watch import Sample, Watch, metrics_address, read
+from loadtest.runner import LoadRun
+from loadtest.tally import CrowdTally, note
+from loadtest.watch import UsageSample, Watch, metrics_address, read
 from tests.support.waiting import until
 
 
-def outcome(seconds: float, growth: float) -> Outcome:
+def outcome(seconds: float, growth: float) -> LoadRun:
     """A run in which a process's memory grows by a share of its beginning in each minute."""
-    made = Outcome(Plan("ws://h:1/ws", Profile("soak", 5, seconds)), Watch("ws://h:1/ws"))
+    made = LoadRun(Plan("ws://h:1/ws", LoadProfile("soak", 5, seconds)), Watch("ws://h:1/ws"))
     for second in range(int(seconds)):
         size = 100e6 * (1 + growth * second / 60)
-        made.watch.samples.append(Sample(float(second), {"gateway": second / 2}, {"gateway": size}))
-        tally = Tally()
+        made.watch.samples.append(
+            UsageSample(float(second), {"gateway": second / 2}, {"gateway": size})
+        )
+        tally = CrowdTally()
         note(tally.latency, 0.01)
         tally.dropped["replaced"] = second % 2 * 9
         made.take(0, {"second": second + 1, "cpu": 1.0, **tally.packed()})
@@ -66,7 +68,7 @@ def test_what_was_too_late_is_still_json(tmp_path: Path) -> None:
 def test_a_password_stays_out_of_the_reports(tmp_path: Path) -> None:
     """Reports are passed on; whoever reads one must not be able to log in."""
     url = "ws://user:hidden@h:1/ws"
-    made = Outcome(Plan(url, Profile("soak", 5, 60)), Watch(url))
+    made = LoadRun(Plan(url, LoadProfile("soak", 5, 60)), Watch(url))
     for file in (*write(made, tmp_path), capacity.write([], made.plan, 0.2, tmp_path)):
         assert "hidden" not in file.read_text()
         assert "h:1/ws" in file.read_text()
@@ -95,7 +97,7 @@ def test_every_chart_has_the_same_seconds() -> None:
 def test_a_figure_of_the_service_that_comes_late_makes_no_peak() -> None:
     """Processes tell their time once a second: read as often, it stands still and then leaps."""
     watch = Watch("ws://h:1/ws")
-    watch.samples = [Sample(float(n), {"gateway": n // 2}) for n in range(60)]
+    watch.samples = [UsageSample(float(n), {"gateway": n // 2}) for n in range(60)]
     told = [used for _, used in watch.cpu_percent(0.0)["gateway"][5:]]
     assert 35 < min(told) <= max(told) < 65
 
@@ -116,9 +118,9 @@ def test_the_page_is_in_words_and_units(written: str) -> None:
 
 def test_seconds_are_added_up_over_processes() -> None:
     """People and frames of all client processes; a stretch has the people of its last second."""
-    made = Outcome(Plan("ws://h:1/ws", Profile("soak", 5, 60)), Watch("ws://h:1/ws"))
+    made = LoadRun(Plan("ws://h:1/ws", LoadProfile("soak", 5, 60)), Watch("ws://h:1/ws"))
     for second, process, people in ((1, 0, 9), (1, 1, 9), (2, 0, 2), (2, 1, 3)):
-        tally = Tally(kiosks=people)
+        tally = CrowdTally(kiosks=people)
         tally.counts["sent"] = 1
         made.take(process, {"second": second, "cpu": 1.0, **tally.packed()})
     assert made.between(0, 2).kiosks == 5

@@ -7,11 +7,11 @@ import math
 
 import pytest
 
-from loadtest.tally import Tally, note
+from loadtest.tally import CrowdTally, note
 
 
-def filled(latencies: list[float], dropped: int = 0) -> Tally:
-    tally = Tally()
+def filled(latencies: list[float], dropped: int = 0) -> CrowdTally:
+    tally = CrowdTally()
     for latency in latencies:
         note(tally.latency, latency)
     tally.dropped["replaced"] = dropped
@@ -20,7 +20,7 @@ def filled(latencies: list[float], dropped: int = 0) -> Tally:
 
 def test_tallies_add_up_over_processes() -> None:
     """Through JSON, as client processes tell them."""
-    whole = Tally()
+    whole = CrowdTally()
     for latencies in ([0.01] * 50, [0.03] * 50):
         tally = filled(latencies, dropped=1)
         tally.counts["judged"] = 50
@@ -51,7 +51,7 @@ def test_a_frame_after_the_verdict_is_nobodys_delay() -> None:
 
 def test_no_frames_no_percentile() -> None:
     """Silence is not speed."""
-    assert Tally().percentile(0.5) is None
+    assert CrowdTally().percentile(0.5) is None
 
 
 def test_all_dropped_is_never_in_time() -> None:

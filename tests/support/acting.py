@@ -12,7 +12,7 @@ from aggregator.frame_memory import Claim, LocalFrames
 from aggregator.plugins.base import Question
 from aggregator.plugins.registry import Registry
 from aggregator.policy import UNKNOWN, Basis
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from aggregator.sinks.events import Event
 from aggregator.verdict import VerdictWriter
 from gateway.session import Session as GatewaySession
@@ -147,7 +147,7 @@ class Played:
         result: text of RESULT.
     """
 
-    session: Session
+    session: JudgedSession
     outcomes: list[Outcome] = field(default_factory=list)
     asked: list[int] = field(default_factory=list)
     log: list[Judged] = field(default_factory=list)
@@ -213,7 +213,9 @@ def play(
 
     def begin() -> Entry:
         plugins = registry.plugins()
-        session = Session(opened, plugins, config.LIVENESS, registry.policy, config.LIMITS, memory)
+        session = JudgedSession(
+            opened, plugins, config.LIVENESS, registry.policy, config.LIMITS, memory
+        )
         return Entry(session, b"", begun=0.0, touched=0.0)
 
     entry = begin()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aggregator.plugins.registry import Registry
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from loadtest.script import BLINK, CHIN_DOWN, CHIN_UP, TURN_LEFT, TURN_RIGHT, Gesture
 from loadtest.synthetic.look import Look
 from shared.codes import Code
@@ -313,7 +313,9 @@ def test_the_seed_of_another_session_is_another() -> None:
     """Two sessions with one plugin registry share no state."""
     registry = Registry(config(interactionsCount=2))
     sessions = [
-        Session(Open("", SESSION, 1000.0, seed, bytes(32)), registry.plugins(), config().LIVENESS)
+        JudgedSession(
+            Open("", SESSION, 1000.0, seed, bytes(32)), registry.plugins(), config().LIVENESS
+        )
         for seed in (1, 2)
     ]
     sessions[0].fold(1, 1000.1, seen(Look(), Profile.PASSIVE), None, replay=False)

@@ -10,7 +10,7 @@ import pytest
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
 from aggregator.plugins.faces import Descriptor
 from aggregator.plugins.registry import Registry
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
 from shared.estimation import Estimate, Liveness, Profile, Stage
 from shared.messages import Open
@@ -28,11 +28,11 @@ def judge(
     pause: float = 1.0,
     args: dict[str, Any] | None = None,
     **others: Any,
-) -> tuple[Session, list[Outcome]]:
+) -> tuple[JudgedSession, list[Outcome]]:
     arguments = {"framesCount": frames, "earlyDecision": early, **(args or {})}
     config = plugin_config({"AggregateLiveness": arguments, **others})
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
-    session = Session(opened, Registry(config).plugins(), config.LIVENESS)
+    session = JudgedSession(opened, Registry(config).plugins(), config.LIVENESS)
     outcomes = []
     for seq, estimate in enumerate(estimates, 1):
         outcome = session.fold(

@@ -11,7 +11,7 @@ import pytest
 from aggregator.plugins.base import FrameJudgement, SessionContext
 from aggregator.plugins.face_matcher import FaceMatcher
 from aggregator.plugins.registry import Registry
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
 from shared.config_plugins import FaceMatcherArgs
 from shared.estimation import HeadPose, Profile, Stage
@@ -33,7 +33,7 @@ class Matching:
 
     def __init__(self, **args: Any) -> None:
         self.plugin = FaceMatcher(FaceMatcherArgs(**args))
-        self.session = Session(Open("", SESSION, 1000.0, 7, bytes(32)), [], CONFIG.LIVENESS)
+        self.session = JudgedSession(Open("", SESSION, 1000.0, 7, bytes(32)), [], CONFIG.LIVENESS)
 
     @property
     def context(self) -> SessionContext:
@@ -72,7 +72,7 @@ def test_a_straight_face_is_compared_with_the_first(
 
 def test_another_person_ends_the_session_with_its_own_code() -> None:
     """Code 69, final, no success."""
-    session = Session(
+    session = JudgedSession(
         Open("", SESSION, 1000.0, 7, bytes(32)), Registry(CONFIG).plugins(), CONFIG.LIVENESS
     )
     outcomes = [

@@ -11,7 +11,7 @@ import pytest
 
 from aggregator.plugins.face_matcher import LEAST_SHARE
 from aggregator.plugins.registry import Registry
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from inference_pool.onnx.backend import OnnxBackend
 from loadtest.synthetic.look import Look
 from loadtest.synthetic.person import Person
@@ -79,7 +79,7 @@ def test_two_people_do_not_vouch_for_each_other(
 ) -> None:
     """AggregateLiveness alone: only frames of one person count together."""
     config = plugin_config({"AggregateLiveness": {"framesCount": 3}})
-    session = Session(
+    session = JudgedSession(
         Open("", SESSION, 1000.0, 7, bytes(32)), Registry(config).plugins(), config.LIVENESS
     )
     looks = (Look(), Look(yaw=8), Look(yaw=-8))

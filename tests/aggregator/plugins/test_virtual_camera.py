@@ -13,7 +13,7 @@ import pytest
 
 from aggregator.plugins.registry import Registry
 from aggregator.plugins.virtual_camera import MEMORY
-from aggregator.session import Outcome, Session
+from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
 from shared.errors import ConfigError
 from shared.estimation import Box, Estimate, HeadPose, Quality
@@ -37,7 +37,7 @@ def watch(
     """Show pictures until the session ends; the last outcome, and what was found."""
     config = plugin_config({"VirtualCameraChecker": args})
     told = json.dumps({"camera": CAMERA} if client is None else client)
-    session = Session(
+    session = JudgedSession(
         Open("", SESSION, 1000.0, 7, bytes(32), client=told),
         Registry(config).plugins(),
         config.LIVENESS,
