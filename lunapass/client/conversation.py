@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
+from lunapass.client.errors import NoVerdict, Refused, Silent, Unavailable
 from shared.protocol import CloseCode, Codec, Command
 
 RESUMABLE = frozenset({1001, 1006, 1011, int(CloseCode.RESTART), int(CloseCode.IDLE)})
@@ -25,30 +26,6 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 PASSING_STATUS = frozenset({408, 429, *range(500, 600)})
 """HTTP answers to the handshake that may be others a moment later."""
-
-
-class Refused(Exception):
-    """The service does not grant the session, or ends it for a fault of the client.
-
-    Attributes:
-        code: the ERROR's code, such as ``session.full``.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.code = code
-
-
-class Unavailable(Refused):
-    """The service cannot judge at the moment; the same request may be made again."""
-
-
-class NoVerdict(Exception):
-    """The frames or the tries to resume came to an end before the verdict."""
-
-
-class Silent(TimeoutError):
-    """Nothing moved on the connection for too long: it is as good as broken."""
 
 
 BROKEN = (ConnectionClosed, Silent)

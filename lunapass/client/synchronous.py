@@ -19,13 +19,12 @@ from lunapass.client.conversation import (
     TEMPORARY,
     Answer,
     Identity,
-    NoVerdict,
     Resumption,
-    Silent,
     Verdict,
     authorization,
     require_granted,
 )
+from lunapass.client.errors import NoVerdict, Silent
 from lunapass.client.standstill import Movement, Standstill
 from shared.protocol import SUBPROTOCOL, Command
 from shared.tcp import end_stalled_sends, unacknowledged_bytes

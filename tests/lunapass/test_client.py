@@ -15,16 +15,20 @@ from lunapass.client.conversation import (
     LONGEST_PAUSE,
     Answer,
     Identity,
-    NoVerdict,
-    Refused,
     Resumption,
-    Silent,
     Verdict,
     authorization,
     pauses,
     require_granted,
 )
+from lunapass.client.errors import ClientError, NoVerdict, Refused, Silent, Unavailable
 from shared.protocol import Codec, Command
+
+
+def test_the_errors_of_the_client_have_one_base() -> None:
+    """One ``except ClientError`` catches them all; silence is a TimeoutError too."""
+    assert all(issubclass(one, ClientError) for one in (Refused, Unavailable, NoVerdict, Silent))
+    assert issubclass(Silent, TimeoutError)
 
 
 def test_a_new_session_asks_for_no_id() -> None:
