@@ -231,8 +231,8 @@ class Connection:
                 "sessionSeconds": limits.sessionSeconds,
             },
         }
-        if session.result is not None and session.released:  # it follows at once
-            headers["result-bytes"] = len(session.result.encode())
+        if session.result_bytes is not None:  # it follows at once
+            headers["result-bytes"] = session.result_bytes
         return Codec.encode(Command.CONNECTED, headers)
 
     async def _read(self, session: Session) -> None:

@@ -18,10 +18,13 @@ from shared.errors import ProtocolError
 from shared.estimation import Estimate, Profile, Rotation, Stage
 from shared.intake import Header
 from shared.messages import Judged, Open, Verdict, encode
-from shared.protocol import CloseCode
+from shared.protocol import CloseCode, Codec, Command
 
 CLIENT_LEFT = "client left"
 """Why a session ends whose client says DISCONNECT."""
+ANNOUNCED_BYTES = 60_000
+"""A RESULT above this is announced. Below, it takes at most 7.5 s at 64 kbit/s, which no client
+takes for silence."""
 
 
 class Outlet(Protocol):
@@ -245,10 +248,26 @@ class Session:
             self.outlet = None
             self.left = self.clock.monotonic()
 
+    @property
+    def result_bytes(self) -> int | None:
+        """Size of RESULT; None while the client may not have it."""
+        if self.result is None or not self.released:
+            return None
+        return len(self.result.encode())
+
     def deliver(self) -> None:
-        """Send RESULT, if there is a client and a released verdict, and close with 1000."""
-        if self.outlet is not None and self.result is not None and self.released:
-            self.outlet.end_with(self.result, CloseCode.VERDICT, "verdict given")
+        """Send RESULT, if there is a client and a released verdict, and close with 1000.
+
+        A large one is announced, since a browser sees no part of a message: it would take a RESULT
+        that is still arriving for silence, resume, and get it from its beginning again. HEARTBEAT
+        is a message that clients of LUNA PASS 1.x ignore.
+        """
+        size = self.result_bytes
+        if self.outlet is None or self.result is None or size is None:
+            return
+        if size > ANNOUNCED_BYTES:
+            self.outlet.send(Codec.encode(Command.HEARTBEAT, {"result-bytes": size}))
+        self.outlet.end_with(self.result, CloseCode.VERDICT, "verdict given")
 
     def outcome_of(self, verdict: Verdict) -> str:
         """How it ends with a verdict; ``left`` when its client went away before any."""

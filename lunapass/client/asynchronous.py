@@ -139,7 +139,7 @@ class Client:
         try:
             await self.send_frame(frame)
             while True:
-                answer = await self._answer()
+                answer = await self.receive()
                 if (verdict := Verdict.within(answer)) is not None:
                     return verdict
                 if on_answer is not None:
@@ -164,16 +164,10 @@ class Client:
         """A verdict given meanwhile follows CONNECTED at once; otherwise the session goes on."""
         assert self.connected is not None
         if self.connected.announces_result:
-            return Verdict.within(await self._answer())
+            return Verdict.within(await self.receive())
         with contextlib.suppress(Silent):
-            return Verdict.within(await self._answer(RESULT_SECONDS))
+            return Verdict.within(await self.receive(seconds=RESULT_SECONDS))
         return None
-
-    async def _answer(self, seconds: float | None = None) -> Answer:
-        """Await the next message that is no sign of life."""
-        while (answer := await self.receive(seconds=seconds)).command is Command.HEARTBEAT:
-            pass
-        return answer
 
     async def _connect(self) -> Answer:
         self._socket = await connect(
@@ -204,7 +198,7 @@ class Client:
         await self.socket.send(Codec.encode(command))
 
     async def receive(self, *, seconds: float | None = None) -> Answer:
-        """Await the next message.
+        """Await the next message; the announcement of RESULT is left out, here each byte is seen.
 
         Args:
             seconds: without a byte in either direction after which it is not awaited any more;
@@ -219,7 +213,9 @@ class Client:
         while True:
             try:
                 async with asyncio.timeout(standstill.step):  # costs no task, as wait_for does
-                    return Answer.parse(await self.socket.recv())
+                    answer = Answer.parse(await self.socket.recv())
+                if not answer.only_announces:
+                    return answer
             except TimeoutError as error:
                 if standstill.is_over():
                     raise Silent(f"nothing moved for {seconds:g} s") from error

@@ -55,8 +55,13 @@ class Answer:
 
     @property
     def announces_result(self) -> bool:
-        """Whether the next message, or the one after it, is RESULT."""
+        """Whether RESULT is on its way."""
         return "result-bytes" in self.headers
+
+    @property
+    def only_announces(self) -> bool:
+        """Whether it says that RESULT is on its way, and nothing else."""
+        return self.command is Command.HEARTBEAT and self.announces_result
 
     @property
     def answers_frame(self) -> bool:

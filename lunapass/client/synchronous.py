@@ -26,7 +26,7 @@ from lunapass.client.conversation import (
 )
 from lunapass.client.errors import NoVerdict, Silent
 from lunapass.client.standstill import Movement, Standstill
-from shared.protocol import SUBPROTOCOL, Command
+from shared.protocol import SUBPROTOCOL
 from shared.tcp import end_stalled_sends, unacknowledged_bytes
 
 
@@ -110,7 +110,7 @@ class SyncClient:
         try:
             self.socket.send(frame)
             while True:
-                answer = self._answer()
+                answer = self._receive()
                 if (verdict := Verdict.within(answer)) is not None:
                     return verdict
                 if on_answer is not None:
@@ -132,9 +132,9 @@ class SyncClient:
 
     def _result_of_resumption(self, connected: Answer) -> Verdict | None:
         if connected.announces_result:
-            return Verdict.within(self._answer())
+            return Verdict.within(self._receive())
         with contextlib.suppress(Silent):
-            return Verdict.within(self._answer(RESULT_SECONDS))
+            return Verdict.within(self._receive(RESULT_SECONDS))
         return None
 
     def _connect(self) -> Answer:
@@ -152,7 +152,7 @@ class SyncClient:
         try:
             end_stalled_sends(self._socket.socket, self._patience)
             self._socket.send(self._identity.connect())
-            answer = self._receive(self._patience)
+            answer = self._receive()
             self._identity.granted(answer)
             require_granted(answer)
         except BaseException:
@@ -165,18 +165,14 @@ class SyncClient:
         self.socket.close_socket()
         self._connections.close()
 
-    def _answer(self, seconds: float | None = None) -> Answer:
-        """Await the next message that is no sign of life."""
+    def _receive(self, seconds: float | None = None) -> Answer:
         seconds = self._patience if seconds is None else seconds
-        while (answer := self._receive(seconds)).command is Command.HEARTBEAT:
-            pass
-        return answer
-
-    def _receive(self, seconds: float) -> Answer:
         standstill = Standstill(seconds, self._movement)
         while True:
             try:
-                return Answer.parse(self.socket.recv(standstill.step))
+                answer = Answer.parse(self.socket.recv(standstill.step))
+                if not answer.only_announces:
+                    return answer
             except TimeoutError as error:
                 if standstill.is_over():
                     raise Silent(f"nothing moved for {seconds:g} s") from error

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosedError
 
 from gateway.connection import Connection
 from gateway.doorway import Doors, Doorway
-from gateway.session import Session
+from gateway.session import ANNOUNCED_BYTES, Session
 from gateway.sessions import Sessions
 from shared.config import Config, LimitsSection
 from shared.errors import ProtocolError
@@ -111,6 +111,24 @@ async def test_bytes_are_counted_not_characters() -> None:
     assert not socket.aborted
     made.send("é" * 10)
     assert socket.aborted
+
+
+@pytest.mark.parametrize(("size", "announced"), [(ANNOUNCED_BYTES, False), (267_000, True)])
+async def test_a_large_result_is_announced(size: int, announced: bool) -> None:
+    """By the HEARTBEAT before it, which has its bytes: a browser sees no part of a message."""
+    sessions = Sessions(Config())
+    sessions.ask_open = lambda session: None
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    socket = DeafSocket()
+    made = Connection(cast(Any, socket), sessions, Config())
+    session.attach(made, 1)
+    session.result, session.released = "R" * size, True
+    session.deliver()
+    await made._outbox.write()
+    *before, result = socket.sent
+    assert result == "R" * size
+    heartbeat = Codec.encode(Command.HEARTBEAT, {"result-bytes": size})
+    assert before == ([heartbeat] if announced else [])
 
 
 async def test_a_verdict_is_never_too_much() -> None:

@@ -87,10 +87,14 @@ async def until_cut(doors: Doors) -> None:
 
 @pytest.mark.parametrize(("rate", "size"), [(8_000, 120_000), (32_000, 350_000)])
 async def test_a_slow_client_gets_its_result(rate: int, size: int) -> None:
-    """At 64 and 256 kbit/s, for longer than any fixed short time, with its close code."""
+    """At 64 and 256 kbit/s, for longer than any fixed short time, with its close code.
+
+    CONNECTED announces it, since it was given before, and so does the HEARTBEAT before it.
+    """
     async with decided(size) as (port, _):
         with await connected(port) as line:
             data = await asyncio.wait_for(read_all(line, rate), 120)
+    assert data.count(b'"result-bytes":%d' % size) == 2
     assert data.count(b"R" * size) == 1
     assert data.endswith(b"verdict given")
 

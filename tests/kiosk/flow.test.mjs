@@ -2,32 +2,32 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Backoff, Unanswered } from "../../kiosk/src/lib/flow.js";
 
-test("no more frames are open than the server allows", () => {
+test("open frames are counted with their bytes until they are answered", () => {
   const open = new Unanswered(2);
-  open.sent();
-  assert.ok(open.room);
-  open.sent();
-  assert.ok(!open.room);
-  open.answered(1);
-  assert.ok(open.room);
+  open.sent(100, 5);
+  open.sent(30, 6);
+  assert.deepEqual([open.size, open.bytes], [2, 130]);
+  assert.deepEqual(open.answered(1), { bytes: 100, at: 5 });
+  assert.equal(open.answered(1), null);
+  assert.deepEqual([open.size, open.bytes], [1, 30]);
 });
 
 test("an answer to a frame of an earlier connection frees nothing", () => {
   const open = new Unanswered(1);
-  open.sent();
+  open.sent(1, 0);
   open.restart(7, 1);
-  assert.ok(open.room, "what was open before is not waited for");
-  open.sent();
+  assert.equal(open.size, 0, "what was open before is not waited for");
+  open.sent(1, 0);
   open.answered(1);
-  assert.ok(!open.room);
+  assert.equal(open.size, 1);
   open.answered(8);
-  assert.ok(open.room, "the server's count goes on from the number it told");
+  assert.equal(open.size, 0, "the server's count goes on from the number it told");
 });
 
 test("a server that allows nothing still gets one frame at a time", () => {
   const open = new Unanswered();
   open.restart(0, 0);
-  assert.ok(open.room);
+  assert.equal(open.most, 1);
 });
 
 test("pauses double up to the most and never fall below half of it", () => {

@@ -20,6 +20,11 @@ SIZES = {
 }
 LANGUAGES = {"en": "Start", "es": "Empezar", "ru": "Начать"}
 
+UNPLUG = """() => {
+  const [track] = document.querySelector("video").srcObject.getVideoTracks();
+  track.dispatchEvent(new Event("ended"));
+}"""
+"""Ends the check as a camera does whose cable is pulled."""
 OUTSIDE = """() => [...document.querySelectorAll("h1, p, button, select, .lp-words, .lp-oval")]
     .filter((element) => element.checkVisibility() && !element.closest(".unseen, .unseen *"))
     .filter((element) => {
@@ -69,13 +74,14 @@ def test_a_script_from_the_right_changes_the_sides(browser: Any, service: Servic
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_serious_barrier_in_any_language(browser: Any, service: Service, language: str) -> None:
     """axe-core finds nothing serious on the first, the middle and the last screen."""
-    kiosk = Kiosk(browser, service, f"?lang={language}&timeout=2")
+    kiosk = Kiosk(browser, service, f"?lang={language}")
     assert kiosk.page.inner_text("#begin") == LANGUAGES[language]
     assert kiosk.page.get_attribute("html", "lang") == language
     assert serious(kiosk.page) == []
     kiosk.start()
     kiosk.wait_hint("hold")
     assert serious(kiosk.page) == []
+    kiosk.page.evaluate(UNPLUG)  # after axe, which takes seconds on a busy machine
     kiosk.wait_end("problem")
     assert serious(kiosk.page) == []
     assert kiosk.faults == []

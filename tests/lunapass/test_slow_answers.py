@@ -29,7 +29,7 @@ HUGE_FRAME = bytes(30_000_000)
 """More than the kernel's buffers hold."""
 TOKEN = "T" * 60_000
 RESULT = Codec.encode(Command.RESULT, {}, {"isOk": True, "jwt": TOKEN, "errors": []})
-HEARTBEAT = Codec.encode(Command.HEARTBEAT)
+ANNOUNCEMENT = Codec.encode(Command.HEARTBEAT, {"result-bytes": len(RESULT)})
 GIVEN_UP = 30.0
 """Seconds in which any client has noticed a line that stands."""
 
@@ -95,11 +95,11 @@ def check(request: pytest.FixtureRequest) -> Callable[..., Awaitable[Verdict]]:
 async def test_a_result_that_is_arriving_is_awaited(
     check: Callable[..., Awaitable[Verdict]],
 ) -> None:
-    """It takes longer than the patience; a heartbeat before it is no answer."""
+    """It takes longer than the patience; its announcement is no answer."""
 
     async def script(line: ServerConnection, number: int) -> None:
         await line.recv()
-        await line.send(HEARTBEAT)
+        await line.send(ANNOUNCEMENT)
         await drip(line, RESULT)
 
     async with scripted(script) as url:

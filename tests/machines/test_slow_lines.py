@@ -13,7 +13,7 @@ import pytest
 import simplejpeg
 import websockets
 
-from lunapass.client import Client, Verdict
+from lunapass.client import Answer, Client, Verdict
 from shared.protocol import Codec, Command
 from tests.machines.network import Network, network
 from tests.machines.slow_line import LineKind, slow_down
@@ -89,17 +89,18 @@ async def test_an_accepted_session_ends_in_its_result(site: Site, kind: LineKind
 
 @pytest.mark.parametrize("kind", [MIDDLING, LOSSY], ids=str)
 async def test_a_client_of_its_own_gets_the_result(site: Site, kind: LineKind) -> None:
-    """A program that knows the commands alone, and waits for RESULT whatever comes before it."""
+    """A program that knows the commands alone; the bytes of RESULT are announced to it."""
     slow_down(site.network, 0, kind)
+    announced = None
     async with websockets.connect(site.url, ping_interval=None) as line:
         await line.send(Codec.encode(Command.CONNECT))
         connected = json.loads(await line.recv())
         await line.send(large_jpeg())
         async with asyncio.timeout(60):
-            while (message := json.loads(await line.recv()))["command"] != "RESULT":
-                pass
-    verdict = Verdict(message["body"]["isOk"], message["body"]["jwt"], ())
-    assert_accepted(verdict, connected["headers"]["session-id"])
+            while (answer := Answer.parse(text := await line.recv())).command != Command.RESULT:
+                announced = answer.headers.get("result-bytes")
+    assert announced == len(text)
+    assert_accepted(Verdict.of(answer), connected["headers"]["session-id"])
 
 
 async def test_a_result_that_was_cut_is_given_once_more(site: Site) -> None:

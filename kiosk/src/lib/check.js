@@ -31,6 +31,8 @@ export class Check {
   #pictures = -1;
   #moved = performance.now();
   #parts;
+  #deadline = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
 
   /** @param {Parts} parts */
@@ -41,10 +43,26 @@ export class Check {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    const late = new LunaPassError("timeout", `no verdict in ${parts.timeout} ms`, "verdict");
-    this.#timer = setTimeout(() => this.fail(late), parts.timeout);
+    this.#wait(parts.timeout);
     if (parts.detector) this.#loadDetector(parts.detector);
     this.#run().catch((error) => this.fail(error));
+  }
+
+  /**
+   * The verdict is on its way: it has this time to come, if that is more than what is left.
+   *
+   * @param {number} ms
+   */
+  announce(ms) {
+    if (!this.#over && performance.now() + ms > this.#deadline) this.#wait(ms);
+  }
+
+  /** @param {number} ms in which the verdict must come */
+  #wait(ms) {
+    clearTimeout(this.#timer);
+    this.#deadline = performance.now() + ms;
+    const late = new LunaPassError("timeout", `no verdict in ${ms} ms`, "verdict");
+    this.#timer = setTimeout(() => this.fail(late), ms);
   }
 
   /** @param {import("./lunapass.js").FrameStatus} status */
@@ -79,7 +97,7 @@ export class Check {
     while (!this.#over) {
       const began = performance.now();
       this.#checkMotion(began);
-      if (this.#parts.link.up && this.#parts.link.unanswered.room) await this.#frame();
+      if (this.#parts.link.ready) await this.#frame();
       await pause(Math.max(10, this.#parts.interval - (performance.now() - began)));
     }
   }
@@ -90,7 +108,7 @@ export class Check {
       this.status({ isOk: false, errors: [NO_FACE], details: {} });
       return;
     }
-    const picture = await shutter.take(video, zoom(), link.limits);
+    const picture = await shutter.take(video, zoom(), link.limits, link.pace.picture);
     if (picture !== null && !this.#over) link.send(picture);
   }
 

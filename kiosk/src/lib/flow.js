@@ -2,8 +2,8 @@
 
 /** Frames that were sent and are not answered yet, by the server's own numbers. */
 export class Unanswered {
-  /** @type {Set<number>} */
-  #open = new Set();
+  /** @type {Map<number, {bytes: number, at: number}>} */
+  #open = new Map();
   #last = 0;
 
   /** @param {number} most most frames that may be open */
@@ -23,24 +23,36 @@ export class Unanswered {
     this.most = Math.max(1, most);
   }
 
-  /** Note a sent frame. */
-  sent() {
-    this.#open.add(++this.#last);
+  /**
+   * Note a sent frame.
+   *
+   * @param {number} bytes
+   * @param {number} at ms
+   */
+  sent(bytes, at) {
+    this.#open.set(++this.#last, { bytes, at });
   }
 
-  /** @param {number} seq number of the frame that an answer names */
+  /**
+   * @param {number} seq number of the frame that an answer names
+   * @returns {{bytes: number, at: number} | null} that frame, unless it was answered before
+   */
   answered(seq) {
+    const frame = this.#open.get(seq) ?? null;
     this.#open.delete(seq);
-  }
-
-  /** Whether one more frame may be sent. */
-  get room() {
-    return this.#open.size < this.most;
+    return frame;
   }
 
   /** Number of open frames. */
   get size() {
     return this.#open.size;
+  }
+
+  /** Bytes of the open frames. */
+  get bytes() {
+    let sum = 0;
+    for (const { bytes } of this.#open.values()) sum += bytes;
+    return sum;
   }
 }
 

@@ -3,6 +3,7 @@
 import { LunaPassError } from "./errors.js";
 import { Backoff, Unanswered } from "./flow.js";
 import { forget } from "./memory.js";
+import { Pace, longest } from "./pace.js";
 import { Close, SUBPROTOCOL, decode, encode, fatal } from "./protocol.js";
 import { pause, within } from "./wait.js";
 
@@ -15,6 +16,7 @@ const SILENT_BEATS = 2.5;
  * @typedef {object} LinkEvents
  * @property {(message: import("./protocol.js").Message) => void} message STATUS, DROPPED or RESULT
  * @property {(state: "up" | "down") => void} state the connection came up, or went down
+ * @property {(ms: number) => void} announced RESULT is on its way and may take so long
  * @property {(error: LunaPassError) => void} failed it is over for good
  *
  * @typedef {{id: string, token: string}} Identity a session and its resume token
@@ -36,6 +38,8 @@ export class Link {
   #spoken = 0;
   #beat = 0;
   #said = "";
+  /** Bytes of a RESULT that is on its way; 0 for none. */
+  #due = 0;
 
   /**
    * @param {object} options
@@ -56,6 +60,7 @@ export class Link {
     /** @type {Record<string, number>} */
     this.limits = {};
     this.unanswered = new Unanswered();
+    this.pace = new Pace();
     this.#givenUp = new Promise((_, reject) => {
       this.#giveUp = reject;
     });
@@ -87,6 +92,12 @@ export class Link {
     return this.#socket !== null;
   }
 
+  /** Whether one more frame may be sent; none while RESULT comes, which it would hold up. */
+  get ready() {
+    const most = this.pace.slow ? 1 : this.unanswered.most;
+    return this.up && this.#due === 0 && this.unanswered.size < most;
+  }
+
   /**
    * Send one picture.
    *
@@ -96,7 +107,7 @@ export class Link {
     if (this.#socket === null) return;
     this.#socket.send(picture);
     this.#spoken = performance.now();
-    this.unanswered.sent();
+    this.unanswered.sent(picture.size, this.#spoken);
   }
 
   /** End session and connection. */
@@ -196,7 +207,10 @@ export class Link {
     this.limits = granted.limits ?? {};
     this.#beat = 1000 * (Number(granted["heartbeat-interval"]) || this.heartbeat);
     this.unanswered.restart(Number(granted.seq) || 0, this.limits.unansweredFrames ?? 1);
+    this.pace.restart();
+    this.#due = 0;
     this.#heard = this.#spoken = performance.now();
+    this.#announce(granted);
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code }) => this.#lost(code);
     this.#watch = setInterval(() => this.#look(), WATCH_MS);
@@ -214,9 +228,28 @@ export class Link {
       return;
     }
     if (message.command === "ERROR") this.#said = String(message.body?.code ?? "");
-    if (message.headers.seq !== undefined) this.unanswered.answered(message.headers.seq);
+    this.#count(message);
+    this.#announce(message.headers);
     if (message.command === "RESULT") this.#decided = true;
     if (message.command !== "HEARTBEAT") this.events.message(message);
+  }
+
+  /** @param {import("./protocol.js").Message} message */
+  #count({ command, headers, body }) {
+    const frame = headers.seq === undefined ? null : this.unanswered.answered(headers.seq);
+    if (frame === null || command !== "STATUS") return;
+    this.pace.answered(frame.bytes, this.#heard - frame.at);
+    this.pace.judged(body?.errors ?? []);
+  }
+
+  /**
+   * Be told that RESULT is on its way: no part of a message is seen before its end.
+   *
+   * @param {Record<string, any>} headers
+   */
+  #announce(headers) {
+    this.#due = Number(headers["result-bytes"]) || this.#due;
+    if (headers["result-bytes"] !== undefined) this.events.announced(longest(this.#due));
   }
 
   /** Send heartbeats; give a connection up that is silent. */
@@ -226,8 +259,17 @@ export class Link {
       this.#socket?.send(encode("HEARTBEAT"));
       this.#spoken = now;
     }
-    const due = this.unanswered.size > 0 ? ANSWER_MS : Infinity;
-    if (now - this.#heard > Math.min(due, SILENT_BEATS * this.#beat)) this.#lost(0);
+    if (now - this.#heard > this.#patience()) this.#lost(0);
+  }
+
+  /**
+   * How long the connection may be silent: what is on its way in either direction has the time that
+   * it needs on a slow line.
+   */
+  #patience() {
+    const due = this.unanswered.size > 0 || this.#due > 0 ? ANSWER_MS : Infinity;
+    const moving = this.pace.allowance(this.unanswered.bytes) + longest(this.#due);
+    return Math.min(due, SILENT_BEATS * this.#beat) + moving;
   }
 
   /**
@@ -238,6 +280,7 @@ export class Link {
   #lost(code) {
     this.#drop();
     if (this.#closed || this.#decided) return;
+    if (this.unanswered.size > 0) this.pace.broke();
     const error = fatal(code, this.#said);
     if (error !== null) {
       this.events.failed(error);

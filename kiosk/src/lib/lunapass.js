@@ -108,6 +108,7 @@ export class LunaPass {
       events: {
         message: (message) => this.#receive(message),
         state: (state) => this.#connection(state),
+        announced: (ms) => this.#check?.announce(ms),
         failed: (error) => this.#tell((check) => check.fail(error)),
       },
     });

@@ -51,7 +51,7 @@ export class Shutter {
    */
   async test() {
     if (!drawPattern(this.#canvas)) throw noCanvas();
-    const picture = await within(this.#encoded(), ENCODE_MS, "encoded picture");
+    const picture = await within(this.#encoded(this.quality), ENCODE_MS, "encoded picture");
     if (await showsPattern(picture)) return;
     throw new LunaPassError(
       "page.canvas",
@@ -69,14 +69,17 @@ export class Shutter {
    * @param {HTMLVideoElement} video
    * @param {number} zoom 1 takes all of the picture, 2 its middle half
    * @param {Record<string, number>} limits of the server
+   * @param {{scale: number, quality: number}} pace shares of the size and of the quality that the
+   *     line takes
    * @returns {Promise<Blob | null>} null where the camera has no new picture since the last call
    * @throws {LunaPassError}
    */
-  async take(video, zoom, limits) {
+  async take(video, zoom, limits, pace) {
     const most = limits.frameBytes ?? Infinity;
+    const quality = this.quality * pace.quality;
     for (;;) {
-      this.#draw(video, zoom, limits);
-      const blob = await within(this.#encoded(), ENCODE_MS, "encoded picture");
+      this.#draw(video, zoom, limits, this.#scale * pace.scale);
+      const blob = await within(this.#encoded(quality), ENCODE_MS, "encoded picture");
       if (blob.size <= most || this.#scale < LEAST_SCALE) return this.#unlessLast(blob);
       this.#scale *= SHRINK;
     }
@@ -100,23 +103,27 @@ export class Shutter {
    * @param {HTMLVideoElement} video
    * @param {number} zoom
    * @param {Record<string, number>} limits
+   * @param {number} scale
    */
-  #draw(video, zoom, limits) {
+  #draw(video, zoom, limits, scale) {
     const [width, height] = [video.videoWidth / zoom, video.videoHeight / zoom];
     const [x, y] = [(video.videoWidth - width) / 2, (video.videoHeight - height) / 2];
     const canvas = this.#canvas;
-    [canvas.width, canvas.height] = fit(width, height, limits, this.#scale);
+    [canvas.width, canvas.height] = fit(width, height, limits, scale);
     const context = canvas.getContext("2d", { alpha: false });
     if (context === null) throw noCanvas();
     context.drawImage(video, x, y, width, height, 0, 0, canvas.width, canvas.height);
   }
 
-  /** @returns {Promise<Blob>} */
-  #encoded() {
+  /**
+   * @param {number} quality
+   * @returns {Promise<Blob>}
+   */
+  #encoded(quality) {
     return new Promise((resolve, reject) => {
       const failed = new LunaPassError("camera.busy", "the browser cannot encode the picture");
       const done = (/** @type {Blob | null} */ blob) => (blob ? resolve(blob) : reject(failed));
-      this.#canvas.toBlob(done, this.mimetype, this.quality);
+      this.#canvas.toBlob(done, this.mimetype, quality);
     });
   }
 }

@@ -1,0 +1,170 @@
+import assert from "node:assert/strict";
+import { after, afterEach, before, mock, test } from "node:test";
+
+/** The page's connection, with a service and a time of the test's own. */
+
+const FRAME = new Blob([new Uint8Array(60_000)]);
+let now = 0;
+/** @type {FakeSocket[]} */
+let sockets = [];
+/** @type {typeof import("../../kiosk/src/lib/link.js").Link} */
+let Link;
+
+class FakeSocket {
+  static OPEN = 1;
+  readyState = 1;
+  sent = [];
+  closed = false;
+
+  constructor() {
+    sockets.push(this);
+    setTimeout(() => this.onopen?.(), 0);
+  }
+
+  send(data) {
+    this.sent.push(data);
+    if (typeof data === "string" && JSON.parse(data).command === "CONNECT") {
+      this.say("CONNECTED", { ...GRANTED, ...FakeSocket.granted });
+    }
+  }
+
+  say(command, headers = {}, body = null) {
+    this.onmessage?.({ data: JSON.stringify({ command, headers, body }) });
+  }
+
+  close() {
+    this.closed = true;
+  }
+
+  static granted = {};
+}
+
+const GRANTED = {
+  "session-id": "0".repeat(32),
+  "resume-token": "1".repeat(32),
+  "heartbeat-interval": 10,
+  seq: 0,
+  limits: { unansweredFrames: 2 },
+};
+
+before(async () => {
+  mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  Object.defineProperty(globalThis, "performance", { value: { now: () => now } });
+  Object.defineProperty(globalThis, "WebSocket", { value: FakeSocket });
+  ({ Link } = await import("../../kiosk/src/lib/link.js"));
+});
+
+after(() => mock.timers.reset());
+
+afterEach(() => {
+  sockets = [];
+  FakeSocket.granted = {};
+});
+
+/** Let time pass in half seconds, as the connection looks. */
+async function pass(seconds) {
+  for (let half = 0; half < 2 * seconds; half += 1) {
+    now += 500;
+    mock.timers.tick(500);
+    await null;
+  }
+}
+
+async function connected() {
+  const announced = [];
+  const link = new Link({
+    url: "ws://service/ws",
+    client: {},
+    identity: null,
+    heartbeat: 10,
+    patience: 30_000,
+    events: {
+      message() {},
+      state() {},
+      failed(error) {
+        throw error;
+      },
+      announced: (ms) => announced.push(ms),
+    },
+  });
+  const opened = link.open();
+  mock.timers.tick(1);
+  await opened;
+  return { link, announced, socket: sockets[0] };
+}
+
+test("a service that owes an answer is given up within a bounded time", async () => {
+  const { link, socket } = await connected();
+  link.send(FRAME);
+  socket.say("STATUS", { seq: 1 }, { errors: [] }); // a fast line
+  link.send(FRAME);
+  await pass(14);
+  assert.equal(socket.closed, false);
+  await pass(3);
+  assert.equal(socket.closed, true);
+  link.close();
+});
+
+test("a frame that is leaving has the time it needs on a slow line", async () => {
+  const { link, socket } = await connected();
+  link.send(FRAME);
+  await pass(40); // 60 kB at 16 kbit/s need 30 s
+  assert.equal(socket.closed, false);
+  await pass(10);
+  assert.equal(socket.closed, true);
+  link.close();
+});
+
+test("a RESULT that is announced has the time it needs, and no frame holds it up", async () => {
+  const { link, socket, announced } = await connected();
+  link.send(FRAME);
+  socket.say("STATUS", { seq: 1 }, { errors: [] });
+  assert.equal(link.ready, true);
+  socket.say("HEARTBEAT", { "result-bytes": 267_000 });
+  assert.equal(link.ready, false);
+  assert.deepEqual(announced, [133_500]);
+  await pass(140);
+  assert.equal(socket.closed, false);
+  await pass(10); // a line that is dead is noticed all the same
+  assert.equal(socket.closed, true);
+  link.close();
+});
+
+test("CONNECTED of a resumed session announces RESULT too", async () => {
+  FakeSocket.granted = { "result-bytes": 100_000 };
+  const { link, announced } = await connected();
+  assert.equal(link.ready, false);
+  assert.deepEqual(announced, [50_000]);
+  link.close();
+});
+
+test("heartbeats are answered: nothing is given up", async () => {
+  const { link, socket } = await connected();
+  for (let beat = 0; beat < 5; beat += 1) {
+    await pass(12);
+    socket.say("HEARTBEAT");
+  }
+  assert.equal(socket.closed, false);
+  assert.equal(socket.sent.filter((text) => String(text).includes("HEARTBEAT")).length >= 4, true);
+  link.close();
+});
+
+test("on a slow line one frame is under way at a time", async () => {
+  const { link, socket } = await connected();
+  link.send(FRAME);
+  assert.equal(link.ready, true, "the service allows two");
+  await pass(8);
+  socket.say("STATUS", { seq: 1 }, { errors: [] });
+  assert.equal(link.ready, true);
+  link.send(FRAME);
+  assert.equal(link.ready, false);
+  link.close();
+});
+
+test("after a break under a frame the pictures are smaller", async () => {
+  const { link, socket } = await connected();
+  link.send(FRAME);
+  socket.onclose({ code: 1006 });
+  assert.ok(link.pace.picture.share < 1);
+  link.close();
+});

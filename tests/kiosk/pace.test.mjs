@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Pace, longest } from "../../kiosk/src/lib/pace.js";
+
+const CAMERA_BYTES = 150_000;
+
+/**
+ * Bytes of the pictures that are sent one after another over a line.
+ *
+ * @param {Pace} pace
+ * @param {number} bytesPerSecond
+ * @param {number} frames
+ */
+function over(pace, bytesPerSecond, frames) {
+  return Array.from({ length: frames }, () => {
+    const bytes = CAMERA_BYTES * pace.picture.share;
+    pace.answered(bytes, 150 + (1000 * bytes) / bytesPerSecond);
+    return bytes;
+  });
+}
+
+test("a fast line gets pictures as the camera gives them", () => {
+  const pace = new Pace();
+  assert.deepEqual(new Set(over(pace, 1_000_000, 20)), new Set([CAMERA_BYTES]));
+  assert.equal(pace.slow, false);
+});
+
+for (const [kbit, most] of [[64, 25_000], [256, 85_000]]) {
+  test(`at ${kbit} kbit/s the second picture is already small enough`, () => {
+    const pace = new Pace();
+    const [, ...later] = over(pace, kbit * 125, 30);
+    assert.ok(Math.max(...later) < most, `${later}`);
+    assert.equal(new Set(later).size, 1, "it neither shrinks further nor swings");
+    assert.equal(pace.slow, true);
+  });
+}
+
+test("pictures recover step by step when the line does", () => {
+  const pace = new Pace();
+  over(pace, 2000, 3);
+  const shares = [...new Set(over(pace, 1_000_000, 30))];
+  assert.deepEqual(shares, [...shares].sort((a, b) => a - b));
+  assert.ok(shares.length > 3);
+  assert.equal(pace.slow, false);
+});
+
+test("a connection that breaks under a frame makes the next ones smaller", () => {
+  const pace = new Pace();
+  const shares = Array.from({ length: 10 }, () => {
+    pace.broke();
+    return pace.picture.share;
+  });
+  assert.ok(shares[0] < 1);
+  assert.equal(shares.at(-1), 0.07);
+});
+
+test("a face with too few pixels is sent larger again, for the rest of the session", () => {
+  const pace = new Pace();
+  over(pace, 2000, 3);
+  const { scale } = pace.picture;
+  pace.judged([12, 13]);
+  const larger = pace.picture.scale;
+  assert.ok(larger > scale);
+  over(pace, 2000, 5);
+  assert.equal(pace.picture.scale, larger);
+});
+
+test("a person who is far away is not cured by a picture that is whole already", () => {
+  const pace = new Pace();
+  pace.judged([12]);
+  assert.deepEqual(pace.picture, { quality: 1, scale: 1, share: 1 });
+});
+
+test("a line that was fast is given up sooner than one that was slow", () => {
+  const [fast, slow] = [new Pace(), new Pace()];
+  fast.answered(CAMERA_BYTES, 300);
+  slow.answered(CAMERA_BYTES, 20_000);
+  assert.ok(fast.allowance(CAMERA_BYTES) < 3000);
+  assert.equal(slow.allowance(CAMERA_BYTES), longest(CAMERA_BYTES));
+  fast.restart();
+  assert.equal(fast.allowance(CAMERA_BYTES), longest(CAMERA_BYTES), "it may be another network");
+});
