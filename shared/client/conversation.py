@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
-from lunapass.client.errors import NoVerdict, Refused, Silent, Unavailable
+from shared.client.errors import NoVerdict, Refused, Silent, Unavailable
 from shared.protocol import CloseCode, Codec, Command
 
 RESUMABLE = frozenset({1001, 1006, 1011, int(CloseCode.RESTART), int(CloseCode.IDLE)})

@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from lunapass.client.conversation import (
+from shared.client.conversation import (
     LONGEST_PAUSE,
     Answer,
     Identity,
@@ -21,7 +21,7 @@ from lunapass.client.conversation import (
     pauses,
     require_granted,
 )
-from lunapass.client.errors import ClientError, NoVerdict, Refused, Silent, Unavailable
+from shared.client.errors import ClientError, NoVerdict, Refused, Silent, Unavailable
 from shared.protocol import Codec, Command
 
 

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from lunapass.client.conversation import (
+from shared.client.conversation import (
     ANSWER_SECONDS,
     BROKEN,
     RESULT_SECONDS,
@@ -25,8 +25,8 @@ from lunapass.client.conversation import (
     authorization,
     require_granted,
 )
-from lunapass.client.errors import NoVerdict, Silent
-from lunapass.client.standstill import Movement, Standstill
+from shared.client.errors import NoVerdict, Silent
+from shared.client.standstill import Movement, Standstill
 from shared.protocol import SUBPROTOCOL, Codec, Command
 from shared.tcp import end_stalled_sends, unread_bytes
 

@@ -12,7 +12,7 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from lunapass.client.conversation import (
+from shared.client.conversation import (
     ANSWER_SECONDS,
     BROKEN,
     RESULT_SECONDS,
@@ -24,8 +24,8 @@ from lunapass.client.conversation import (
     authorization,
     require_granted,
 )
-from lunapass.client.errors import NoVerdict, Silent
-from lunapass.client.standstill import Movement, Standstill
+from shared.client.errors import NoVerdict, Silent
+from shared.client.standstill import Movement, Standstill
 from shared.protocol import SUBPROTOCOL
 from shared.tcp import end_stalled_sends, unacknowledged_bytes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lunapass.client.standstill import LOOKS, Movement, Standstill
+from shared.client.standstill import LOOKS, Movement, Standstill
 
 
 class Line:
