@@ -1,1 +1,1 @@
-"""The model files: manifest, fetching, conversion, and the store that loads them."""
+"""The model files: manifest, store, and the runtimes that run them in a worker."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from inference_pool.models.manifest import ModelSpec
-    from inference_pool.models.pull import Fetched, Puller
+    from inference_pool.models.pulling.pull import Fetched, Puller
 
 _FILE_WIDTH = 120
 """Columns of a table that goes to a file or another program."""
@@ -56,10 +56,10 @@ def pull(
     """
     from rich.console import Console
 
-    from inference_pool.models.download import AbsentError
     from inference_pool.models.manifest import Kind, load_manifest
-    from inference_pool.models.pull import Puller
-    from inference_pool.models.sources import default_sources, make_client, named_source
+    from inference_pool.models.pulling.download import AbsentError
+    from inference_pool.models.pulling.pull import Puller
+    from inference_pool.models.pulling.sources import default_sources, make_client, named_source
     from shared.errors import ModelError
 
     directory = _directory(directory, config_path)

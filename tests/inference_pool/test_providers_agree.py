@@ -15,8 +15,8 @@ import pytest
 from inference_pool.estimator import Estimator
 from inference_pool.models import openvino_session
 from inference_pool.models.manifest import load_manifest
-from inference_pool.models.pull import Puller
-from inference_pool.models.sources import FolderSource
+from inference_pool.models.pulling.pull import Puller
+from inference_pool.models.pulling.sources import FolderSource
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
 from loadtest.gallery import Gallery

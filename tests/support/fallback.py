@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from inference_pool.models.conversion.fallback import make
 from inference_pool.models.manifest import load_manifest
+from inference_pool.models.pulling.fallback import make
 from shared.errors import ModelError
 
 

@@ -14,8 +14,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from inference_pool.models.conversion.prelu import rewrite
 from inference_pool.models.manifest import Manifest
+from inference_pool.models.pulling.prelu import rewrite
 from tests.support.fallback import build_fallback
 
 

@@ -16,9 +16,9 @@ import pytest
 from onnx import TensorProto, helper
 
 from inference_pool.models import openvino_session
-from inference_pool.models.conversion.prelu import rewrite
 from inference_pool.models.manifest import Manifest
 from inference_pool.models.openvino_session import OpenVinoSession
+from inference_pool.models.pulling.prelu import rewrite
 from inference_pool.models.store import ModelStore
 from shared.errors import ModelError
 

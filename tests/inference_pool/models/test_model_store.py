@@ -7,8 +7,8 @@ import hashlib
 import onnxruntime
 import pytest
 
-from inference_pool.models.conversion.prelu import rewrite
 from inference_pool.models.manifest import Kind, load_manifest
+from inference_pool.models.pulling.prelu import rewrite
 from inference_pool.models.store import ModelStore
 from shared.errors import ModelError
 

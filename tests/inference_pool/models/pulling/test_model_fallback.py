@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from inference_pool.models.conversion.fallback import RECIPES, HumanPackage, fetch_package, make
 from inference_pool.models.manifest import Kind, load_manifest
+from inference_pool.models.pulling.fallback import RECIPES, HumanPackage, fetch_package, make
 from inference_pool.models.store import ModelStore
 from shared.errors import ModelError
 

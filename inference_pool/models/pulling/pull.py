@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference_pool.models.conversion.fallback import make
-from inference_pool.models.conversion.variants import verified_variant
-from inference_pool.models.download import AbsentError, UnreachableError
 from inference_pool.models.inventory import State, state, variant_state
 from inference_pool.models.manifest import Kind, Manifest, ModelSpec
-from inference_pool.models.sources import ModelSource
+from inference_pool.models.pulling.download import AbsentError, UnreachableError
+from inference_pool.models.pulling.fallback import make
+from inference_pool.models.pulling.sources import ModelSource
+from inference_pool.models.pulling.variants import verified_variant
 from shared.errors import ModelError, ResourceError
 from shared.files import publish, write_atomically
 

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from inference_pool.models.conversion import heads, prelu
 from inference_pool.models.manifest import Rewrite
+from inference_pool.models.pulling import heads, prelu
 from shared.errors import ModelError
 
 Floats = npt.NDArray[np.float32]

@@ -9,8 +9,14 @@ from typing import Protocol
 
 import httpx
 
-from inference_pool.models.download import TIMEOUT, AbsentError, Advance, UnreachableError, download
 from inference_pool.models.manifest import ModelSpec
+from inference_pool.models.pulling.download import (
+    TIMEOUT,
+    AbsentError,
+    Advance,
+    UnreachableError,
+    download,
+)
 
 SOURCE_VARIABLE = "LUNAPASS_MODEL_SOURCE"
 """Environment variable that names a folder or address of one's own."""
@@ -104,7 +110,7 @@ def default_sources(client: httpx.Client) -> list[ModelSource]:
 
 def _siblings() -> Iterable[Path]:
     """The folder beside the working directory, and beside the project if it runs from source."""
-    project = Path(__file__).resolve().parents[2]
+    project = Path(__file__).resolve().parents[3]
     return dict.fromkeys((base / _SIBLING).resolve() for base in (Path.cwd(), project))
 
 

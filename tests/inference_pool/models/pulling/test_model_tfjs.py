@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from inference_pool.models.conversion.tfjs import convert
+from inference_pool.models.pulling.tfjs import convert
 from shared.errors import ModelError
 
 SIZE = 7

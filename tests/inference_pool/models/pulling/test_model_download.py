@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from inference_pool.models.download import AbsentError, UnreachableError, download
-from inference_pool.models.sources import make_client
+from inference_pool.models.pulling.download import AbsentError, UnreachableError, download
+from inference_pool.models.pulling.sources import make_client
 
 DATA = random.Random(1).randbytes(200_000)
 

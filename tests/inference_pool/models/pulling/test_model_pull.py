@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from inference_pool.models.download import AbsentError, UnreachableError
 from inference_pool.models.manifest import load_manifest
-from inference_pool.models.pull import Puller
-from inference_pool.models.sources import (
+from inference_pool.models.pulling.download import AbsentError, UnreachableError
+from inference_pool.models.pulling.pull import Puller
+from inference_pool.models.pulling.sources import (
     FolderSource,
     PublicSource,
     default_sources,

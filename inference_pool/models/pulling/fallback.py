@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from inference_pool.models.conversion.tfjs import convert
 from inference_pool.models.manifest import ModelSpec
+from inference_pool.models.pulling.tfjs import convert
 from shared.errors import ModelError
 
 PACKAGE = "@vladmandic/human@3.3.6"

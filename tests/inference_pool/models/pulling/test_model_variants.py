@@ -10,8 +10,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from inference_pool.models.conversion import heads, prelu, variants
 from inference_pool.models.manifest import ModelSpec, load_manifest
+from inference_pool.models.pulling import heads, prelu, variants
 from shared.errors import ModelError
 
 PINNED = [role for role, spec in load_manifest().reference.items() if spec.rewrite]

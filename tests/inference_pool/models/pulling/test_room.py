@@ -1,4 +1,4 @@
-"""What builds networks stays out of the workers."""
+"""What fetches and builds networks stays out of the workers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import subprocess
 import sys
 
 
-def test_a_worker_imports_nothing_that_converts() -> None:
-    """Neither the conversion nor the onnx package, whose memory each worker would pay for."""
+def test_a_worker_imports_nothing_of_a_pull() -> None:
+    """Neither the folder nor the package onnx, whose memory each worker would pay for."""
     found = subprocess.run(
         [
             sys.executable,
             "-c",
             "import sys, inference_pool.worker, inference_pool.onnx.backend\n"
-            "print([name for name in sys.modules if 'conversion' in name or name == 'onnx'])",
+            "print([name for name in sys.modules if 'pulling' in name or name == 'onnx'])",
         ],
         capture_output=True,
         text=True,

@@ -1,1 +1,0 @@
-"""What `lunapass models pull` builds: converted and rewritten networks; no worker imports it."""

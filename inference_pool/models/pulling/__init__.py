@@ -1,0 +1,1 @@
+"""What `lunapass models pull` does: networks are fetched, converted and rewritten."""
