@@ -113,8 +113,10 @@ class SessionStore:
         self._sessions = sessions
         self._owner = owner_of(config)
         self._sealer = Sealer(sealing_key)
-        self.contact = StoreContact(section.timeout, required=section.required, clock=clock)
-        self._redis = connect(config, self.contact.try_seconds)
+        self.contact = StoreContact(section.timeout, clock=clock)
+        self._redis = connect(config, self.contact.try_seconds, on_connect=self.contact.connected)
+        # One request at a time has one connection: then each new one is a break.
+        self._turn = asyncio.Lock()
         self._timeout = section.timeout
         self._read = self._redis.register_script(READ)
         self._take = self._redis.register_script(TAKE)
@@ -144,9 +146,15 @@ class SessionStore:
             The session; None where there is none, not by that token, or Redis cannot be reached.
         """
         try:
-            if await self._may_take():
-                async with asyncio.timeout(self._timeout):
-                    return await self._take_over(session, token_digest)
+            for _ in range(MAX_RACES):
+                if not await self._may_take():
+                    return None
+                async with asyncio.timeout(self._timeout), self._turn:
+                    term = await self._term(session, token_digest)
+                    if term is None:
+                        return None
+                    if (stored := await self._take_over(session, term)) is not None:
+                        return stored
         except UNREACHED as error:
             log.warning("session store: no session can be taken over: %s", error)
         except (MessageError, ValueError, TypeError) as error:
@@ -162,22 +170,27 @@ class SessionStore:
             await asyncio.sleep(pause)
         return True
 
-    async def _take_over(self, session: str, token_digest: bytes) -> Stored | None:
-        names = keys(session)
-        for _ in range(MAX_RACES):
-            term, state, kept, judged = await self._read(keys=names)
-            if term is None or state is None:
-                return None
-            stored = self._sealer.open(session, state, kept, judged)
-            if not hmac.compare_digest(stored.opened.token_digest, token_digest):
-                return None
-            args = [term, self._owner, self._branch_milliseconds]
-            if (taken := await self._take(keys=names, args=args)) is not None:
-                term, *pieces, elapsed = taken
-                stored = self._sealer.open(session, *pieces)
-                opened = structs.replace(stored.opened, term=int(term))
-                return replace(stored, opened=opened, elapsed=int(elapsed) / 1000)
-        return None
+    async def _term(self, session: str, token_digest: bytes) -> bytes | None:
+        """Term of a session; None where there is none, or not by that token."""
+        term, state, kept, judged = await self._read(keys=keys(session))
+        if term is None or state is None:
+            return None
+        stored = self._sealer.open(session, state, kept, judged)
+        right = hmac.compare_digest(stored.opened.token_digest, token_digest)
+        return bytes(term) if right else None
+
+    async def _take_over(self, session: str, term: bytes) -> Stored | None:
+        """Take a session over in its term; None where that has changed, or the store may have."""
+        if self.contact.grace_left() > 0:  # its term was read on a new connection
+            return None
+        args: list[bytes | str | int] = [term, self._owner, self._branch_milliseconds]
+        taken = await self._take(keys=keys(session), args=args)
+        if taken is None:
+            return None
+        new_term, *pieces, elapsed = taken
+        stored = self._sealer.open(session, *pieces)
+        opened = structs.replace(stored.opened, term=int(new_term))
+        return replace(stored, opened=opened, elapsed=int(elapsed) / 1000)
 
     async def close(self) -> None:
         """Write what has changed, once, and end."""
@@ -186,7 +199,7 @@ class SessionStore:
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(self._timeout), self._turn:
                 while self._changed:
                     await self._flush()
         except UNREACHED as error:
@@ -204,7 +217,7 @@ class SessionStore:
             await self._until_due()
             limit = self._clock.monotonic() + self.contact.try_seconds
             try:
-                async with asyncio.timeout(self.contact.try_seconds):
+                async with asyncio.timeout(self.contact.try_seconds), self._turn:
                     await (self._flush() if self._changed else self._redis.ping())
             except UNREACHED as error:
                 self._failed(error)
@@ -231,20 +244,24 @@ class SessionStore:
             why = str(error) or "no answer in time"
             log.error("session store: %s; clients resume only where they were", why)
         self.contact.failed()
-        self._written.clear()  # it is unknown what has arrived: all are written whole
-        self._write_sha = ""
+        self._write_whole()
 
     def _answered(self) -> None:
-        """After an outage, write all sessions: first those whose verdict may be unstored.
+        """After a break, write all sessions whole: first those whose verdict may be unstored.
 
         The store may have lost them, and another gateway waits for its grace period only.
         """
-        back = not self.contact.reached
-        self.contact.answered()
-        if back:
+        if not self.contact.reached:
             log.info("session store: reached again")
+        if self.contact.answered():
+            self._write_whole()
             ordered = sorted(self._sessions.all(), key=lambda session: session.result is None)
             self._changed = dict.fromkeys(session.id for session in ordered)
+
+    def _write_whole(self) -> None:
+        """Rely on nothing that was written before: it may not have arrived, or be lost."""
+        self._written.clear()
+        self._write_sha = ""
 
     async def _flush(self) -> None:
         """Write a batch of changed sessions; they stay changed where that fails."""

@@ -19,16 +19,16 @@ class StoreContact:
 
     - When an owner stops waiting for the store: after ``SESSION_STORE.timeout`` without an answer.
       From then on it may give answers that are not stored.
-    - When a gateway takes sessions over: never within the grace period after a break that long.
-      Whatever a living owner released during the break is stored by then.
+    - When a gateway takes sessions over: never within the grace period after a break. Whatever a
+      living owner released until then is stored by its end, also where the store has lost it, as
+      after a failover to a replica that lags.
 
     Args:
         timeout: seconds without the store after which it is down.
-        required: answers are never released unstored, so no break needs a grace period.
         clock: measures the breaks.
     """
 
-    def __init__(self, timeout: float, *, required: bool, clock: Clock = SYSTEM) -> None:
+    def __init__(self, timeout: float, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self.try_seconds = timeout / TRIES_UNTIL_DOWN
         """Time limit of one try; a failed one takes all of it, so that two in a row are an outage
@@ -36,8 +36,10 @@ class StoreContact:
         self.beat_seconds = timeout / 4
         """Pause between two tries while there is nothing to write; short enough that every outage
         of a whole timeout shows as a gap between two answers."""
-        self._grace = 0.0 if required else GRACE_TIMEOUTS * timeout
+        self._grace = GRACE_TIMEOUTS * timeout
         self._failures = 0
+        self._connections = 0
+        self._broken = False
         self._last_answer = clock.monotonic()
         self._unbroken_since = self._last_answer  # what was before its start, a gateway cannot know
 
@@ -51,12 +53,28 @@ class StoreContact:
         """Whether the store has not answered for a whole timeout."""
         return self._failures >= TRIES_UNTIL_DOWN
 
-    def answered(self) -> None:
-        """Record a try that succeeded."""
+    def connected(self) -> None:
+        """Record a new connection, which may lead to another server, or to one without its data.
+
+        redis-py replaces a connection that has ended without an error, so this may be the only
+        sign of a fast failover.
+        """
+        self._unbroken_since = self._clock.monotonic()
+        self._connections += 1
+        self._broken = self._connections > 1  # the first one can have lost nothing
+
+    def answered(self) -> bool:
+        """Record a try that succeeded.
+
+        Returns:
+            Whether the store may have lost data since the last one.
+        """
         now = self._clock.monotonic()
-        if self._failures or now - self._last_answer > self.try_seconds:
+        broken = self._broken or self._failures > 0 or now - self._last_answer > self.try_seconds
+        if broken:
             self._unbroken_since = now
-        self._failures, self._last_answer = 0, now
+        self._failures, self._last_answer, self._broken = 0, now, False
+        return broken
 
     def failed(self) -> None:
         """Record a try that failed."""

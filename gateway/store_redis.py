@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -12,12 +14,16 @@ UNREACHED = (RedisError, OSError, TimeoutError)
 """What a request raises that Redis did not do, or of which that is not known."""
 
 
-def connect(config: Config, seconds: float) -> Redis:
+def connect(
+    config: Config, seconds: float, *, on_connect: Callable[[], None] | None = None
+) -> Redis:
     """Make a client; nothing is sent yet.
 
     Args:
         config: the configuration.
         seconds: wait for a connection and for an answer. There is no second try: whoever asks
             decides whether the question is still the same.
+        on_connect: is called for each new connection, before the first request on it.
     """
-    return connect_async(config.SESSION_STORE.connectionString, timeout=seconds)
+    address = config.SESSION_STORE.connectionString
+    return connect_async(address, timeout=seconds, on_connect=on_connect)

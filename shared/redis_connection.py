@@ -14,6 +14,7 @@ the files of ``ssl_ca_certs``, ``ssl_certfile`` and ``ssl_keyfile``.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
@@ -52,24 +53,39 @@ def connect(address: str, *, timeout: float | None = None) -> Redis:
     return client
 
 
-def connect_async(address: str, *, timeout: float) -> AsyncRedis:
+def connect_async(
+    address: str, *, timeout: float, on_connect: Callable[[], None] | None = None
+) -> AsyncRedis:
     """Make a client for an event loop; nothing is sent yet. Answers are bytes.
 
     Args:
         address: an address as above.
         timeout: seconds to wait for a connection and for an answer. There is no second try: the
             caller decides whether the question is still the same.
+        on_connect: is called for each new connection to Redis, before the first request on it.
 
     Raises:
         ConfigError: the address cannot be understood, or a file that it names cannot be read.
     """
-    options = {
+    options: dict[str, Any] = {
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
         "retry": AsyncRetry(NoBackoff(), 0),
     }
+    if on_connect is not None:
+        options["redis_connect_func"] = _greeting(on_connect)
     client: AsyncRedis = _client(address, options, AsyncRedis, AsyncSentinel)
     return client
+
+
+def _greeting(on_connect: Callable[[], None]) -> Callable[[Any], Awaitable[None]]:
+    """What redis-py runs in place of its own greeting of a server: that, and a call."""
+
+    async def greet(connection: Any) -> None:
+        on_connect()
+        await connection.on_connect()
+
+    return greet
 
 
 def check_address(address: str) -> None:
@@ -120,7 +136,7 @@ def _master(
     if query.pop("ssl", "0") == "1":
         options["ssl"] = True
         options |= {name: query.pop(name) for name in TLS_FILES if name in query}
-    sentinel_options = dict(options)
+    sentinel_options = {name: options[name] for name in options if name != "redis_connect_func"}
     for name in ("username", "password"):
         if value := query.pop(f"sentinel_{name}", None):
             sentinel_options[name] = value

@@ -15,6 +15,7 @@ import pytest
 from gateway.limits import TokenBucket
 from gateway.session import Session, digest
 from gateway.session_store import SessionStore, owner_of
+from gateway.store_contact import GRACE_TIMEOUTS
 from gateway.stored import Stored
 from shared.config import Config
 from shared.messages import Judged, Open
@@ -90,7 +91,7 @@ async def gateways(
             "SESSION_STORE": {
                 "connectionString": redis.url,
                 "timeout": TIMEOUT,
-                "required": required,  # 1: nothing to wait for before a session is taken
+                "required": required,
             },
             "TRANSPORT": {"runtimeDirectory": str(directory / name)},
         }
@@ -301,6 +302,31 @@ async def test_no_stale_session_is_taken_after_an_outage(
         await asyncio.sleep(0.01)
         os.kill(redis.process.pid, signal.SIGCONT)
         assert (await taking).result == "refused"
+
+
+@pytest.mark.parametrize("required", [False, True], ids=["not required", "required"])
+async def test_a_failover_that_no_request_notices(
+    redis: RedisServer, tmp_path: Path, required: bool
+) -> None:
+    """Another server, which lacks the last write, answers at once: that write stands all the same.
+
+    The connections have ended, and are replaced without an error where no request is under way.
+    """
+    async with gateways(redis, tmp_path, required=required) as (owner, other):
+        await owner.write(session(1))
+        with contextlib.closing(redis.client()) as client:
+            old = {name: client.dump(name) for name in client.keys("*")}
+            assert await owner.write(session(1, result="{}")) == "stored"
+            await asyncio.sleep(GRACE_TIMEOUTS * TIMEOUT)  # else the wait of the start would do
+            for name in client.keys("*"):
+                client.delete(name)
+            for name, value in old.items():
+                client.restore(name, 0, value, replace=True)
+            client.client_kill_filter(_type="normal", skipme=True)
+        deadline = time.monotonic() + 20
+        while (stored := await other.store.take(ID, digest(TOKEN))) is None:
+            assert time.monotonic() < deadline  # the first request may notice, and fail
+        assert stored.result == "{}"
 
 
 async def test_a_session_of_a_dead_owner_is_taken_after_an_outage(

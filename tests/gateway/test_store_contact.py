@@ -15,9 +15,9 @@ def clock() -> SettableClock:
     return SettableClock()
 
 
-def contact_for(clock: SettableClock, seconds: float, *, required: bool = False) -> StoreContact:
+def contact_for(clock: SettableClock, seconds: float) -> StoreContact:
     """A contact whose tries have succeeded for so long."""
-    contact = StoreContact(TIMEOUT, required=required, clock=clock)
+    contact = StoreContact(TIMEOUT, clock=clock)
     end = clock.monotonic_time + seconds
     while clock.monotonic_time < end:
         contact.answered()
@@ -44,7 +44,7 @@ def test_two_failed_tries_in_a_row_mean_down(clock: SettableClock) -> None:
 
 def test_a_new_gateway_takes_nothing_at_first(clock: SettableClock) -> None:
     """It cannot know whether the store was away until a moment ago."""
-    contact = StoreContact(TIMEOUT, required=False, clock=clock)
+    contact = StoreContact(TIMEOUT, clock=clock)
     assert contact.grace_left() == GRACE_TIMEOUTS * TIMEOUT
     assert contact_for(clock, GRACE_TIMEOUTS * TIMEOUT).grace_left() <= 0
 
@@ -73,8 +73,13 @@ def test_no_outage_of_a_timeout_stays_unseen(clock: SettableClock) -> None:
         assert contact.grace_left() > 0
 
 
-def test_where_the_store_is_required_no_break_matters(clock: SettableClock) -> None:
-    """Nothing was released without it."""
-    contact = StoreContact(TIMEOUT, required=True, clock=clock)
-    contact.answered()
-    assert contact.grace_left() <= 0
+def test_a_new_connection_begins_a_grace_period(clock: SettableClock) -> None:
+    """Behind it may be another server, which lacks what the one before had confirmed."""
+    contact = StoreContact(TIMEOUT, clock=clock)
+    contact.connected()
+    assert not contact.answered(), "nothing was stored before"
+    clock.advance(contact.beat_seconds)
+    contact.connected()
+    assert contact.grace_left() == GRACE_TIMEOUTS * TIMEOUT
+    assert contact.answered(), "all is to be written again"
+    assert not contact.answered()

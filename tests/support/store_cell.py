@@ -70,7 +70,7 @@ class Cell:
         self.sessions.frames.submit = lambda session: None
         self.sessions.recall.ask = self._forgotten
         if config.SESSION_STORE.connectionString:
-            self.sessions.elsewhere = ThroughStore(config, self.sessions, bytes(32), clock=clock)
+            self.sessions.elsewhere = ThroughStore(config, self.sessions, bytes(32))
         self.token = ""
 
     def _forgotten(self, identity: str, token_digest: bytes) -> None:
