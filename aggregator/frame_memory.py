@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from aggregator.plugins.base import Question
 from shared.clock import SYSTEM, Clock
@@ -30,6 +30,20 @@ class Claim(bytes, Enum):
     FIRST = b"first"
     REUSED = b"reused"
     ACCEPTED = b"accepted"
+
+
+class Unsent(NamedTuple):
+    """What a shared memory could not take yet.
+
+    Attributes:
+        pixels: digest of the frame's pixels.
+        session: id of the session to which the frame belongs.
+        accepted: it is the best shot of that session, else it is claimed only.
+    """
+
+    pixels: bytes
+    session: str
+    accepted: bool
 
 
 class FrameMemory(Protocol):
@@ -61,8 +75,7 @@ class FrameMemory(Protocol):
 class LocalFrames:
     """The frames of this process's sessions; they are lost when it ends.
 
-    Accepted best shots have room of their own, so that nobody can have them forgotten by sending
-    frames that are refused.
+    Accepted best shots have room of their own, so that frames that are refused never displace them.
 
     Args:
         limits: the bounds.

@@ -1,21 +1,20 @@
 """The memory of frames in a file: one for all cells of a machine, which outlives their processes.
 
-SQLite keeps the file whole where a process is killed in the middle of a write, and lets one process
-write at a time. The file does not outlive a crash of the machine for certain, so no write waits for
-the disk. Where it cannot be used, each aggregator knows its own sessions' frames only.
+Where the file cannot be used, each aggregator knows its own sessions' frames only, and writes them
+when it can be used again.
 """
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from aggregator.frame_memory import LOCAL_SECONDS, Claim, LocalFrames
+from aggregator.frame_file import FrameFile, is_damaged
+from aggregator.frame_memory import LOCAL_SECONDS, Claim, LocalFrames, Unsent
 from aggregator.plugins.base import Question
 from shared.clock import SYSTEM, Clock
 from shared.config import LimitsSection
@@ -23,17 +22,13 @@ from shared.outage import Outage
 
 log = logging.getLogger(__name__)
 
-BUSY_SECONDS = 0.1
-"""To wait for another cell's write, which takes microseconds unless that process stands still."""
 RETRY_SECONDS = 1.0
 """After a failed try until the next one."""
+CHECK_SECONDS = 5.0
+"""Between two looks whether the path still leads to the file that is open."""
+LATE_WRITES = 20
+"""Writes of an outage that are made up for at once; they hold up the frame that comes then."""
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS {table} (
-  number INTEGER PRIMARY KEY AUTOINCREMENT, pixels BLOB NOT NULL UNIQUE, session TEXT NOT NULL,
-  at REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS {table}_at ON {table} (at);
-"""
 Answer = TypeVar("Answer")
 
 
@@ -51,8 +46,10 @@ class MachineFrames:
         self._path = path
         self._clock = clock
         self._local = LocalFrames(limits, clock=clock)
-        self._file: _FrameFile | None = None
+        self._file: FrameFile | None = None
         self._retry_at = 0.0
+        self._check_at = 0.0
+        self._unsent: deque[Unsent] = deque(maxlen=limits.reuseFrames)
         self._outage = Outage(log, "memory of frames", f"memory of frames: {path} is used again")
         self._try(lambda _: None)
 
@@ -80,7 +77,10 @@ class MachineFrames:
         answer = self._try(lambda file: file.claimed(pixels, session))
         if answer in (Claim.REUSED, Claim.ACCEPTED):
             return answer
-        return self._local.claimed(pixels, session)
+        claim = self._local.claimed(pixels, session)
+        if answer is None and claim is Claim.FIRST:
+            self._unsent.append(Unsent(pixels, session, accepted=False))
+        return claim
 
     def recall(self, pixels: bytes, session: str, answers: Sequence[bytes | None]) -> None:
         """Know a frame here again; the file has not forgotten it."""
@@ -89,110 +89,51 @@ class MachineFrames:
     def accept(self, pixels: bytes, session: str) -> None:
         """Remember the best shot of a session that is accepted."""
         self._local.accept(pixels, session)
-        self._try(lambda file: file.accept(pixels, session))
+        if self._try(lambda file: file.accept(pixels, session)) is None:
+            self._unsent.append(Unsent(pixels, session, accepted=True))
 
-    def _try(self, use: Callable[[_FrameFile], Answer]) -> Answer | None:
+    def _try(self, use: Callable[[FrameFile], Answer]) -> Answer | None:
         """Use the file; None where it cannot be used, and for a while after that."""
         now = self._clock.monotonic()
         if now < self._retry_at:
             return None
         try:
-            if self._file is None:
-                self._file = _FrameFile(self._path, self._limits, self._clock)
-            answer = use(self._file)
+            file = self._opened(now)
+            self._write_unsent(file)
+            answer = use(file)
         except (sqlite3.Error, OSError) as error:
             self._retry_at = now + RETRY_SECONDS
             self._outage.failed(f"{self._path}: {error}; each cell knows its own only")
+            if self._file is not None and is_damaged(error):
+                self._file.set_aside()
+                self._close()
             return None
         self._outage.worked()
         return answer
 
-    async def close(self) -> None:
-        """Close the file."""
+    def _opened(self, now: float) -> FrameFile:
+        """The file at the path, which may have been removed or replaced since it was opened."""
+        if self._file is not None and now >= self._check_at:
+            self._check_at = now + CHECK_SECONDS
+            if not self._file.in_place():
+                log.error("memory of frames: %s was removed or replaced", self._path)
+                self._close()
+        if self._file is None:
+            self._file = FrameFile(self._path, self._limits, self._clock)
+        return self._file
+
+    def _write_unsent(self, file: FrameFile) -> None:
+        for _ in range(min(len(self._unsent), LATE_WRITES)):
+            first = self._unsent[0]
+            write = file.accept if first.accepted else file.claimed
+            write(first.pixels, first.session)
+            self._unsent.popleft()
+
+    def _close(self) -> None:
         if self._file is not None:
             self._file.close()
+            self._file = None
 
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Be the only process that makes the file: SQLite refuses a change of its mode to the others.
-
-    A file of its own, since closing any descriptor of a database ends SQLite's locks on it.
-    """
-    path.touch(mode=0o600)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-class _FrameFile:
-    """Two tables of digests and their sessions; each method is one transaction.
-
-    Raises:
-        OSError: the file cannot be made.
-        sqlite3.Error: it cannot be used.
-    """
-
-    def __init__(self, path: Path, limits: LimitsSection, clock: Clock) -> None:
-        self._seconds, self._most = limits.reuseSeconds, limits.reuseFrames
-        self._monotonic = clock.monotonic
-        with _locked(path.with_suffix(".lock")):
-            path.touch(mode=0o600)
-            # isolation_level None: this class alone begins transactions.
-            self._database = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
-            try:
-                self._prepare()
-            except sqlite3.Error:
-                self._database.close()
-                raise
-
-    def _prepare(self) -> None:
-        run = self._database.execute
-        run("PRAGMA journal_mode = WAL")  # a killed process cannot damage it
-        run("PRAGMA synchronous = OFF")
-        for table in ("claimed", "accepted"):
-            self._database.executescript(_SCHEMA.format(table=table))
-            # Times of the future: the clock began again with the machine.
-            run(f"UPDATE {table} SET at = ?1 WHERE at > ?1", (self._monotonic(),))  # noqa: S608
-
-    def claimed(self, pixels: bytes, session: str) -> Claim:
-        """Claim a frame for a session."""
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            if self._owner("accepted", pixels) not in (None, session):
-                return Claim.ACCEPTED
-            owner = self._owner("claimed", pixels)
-            if owner is None:
-                self._add("claimed", pixels, session)
-        return Claim.FIRST if owner in (None, session) else Claim.REUSED
-
-    def accept(self, pixels: bytes, session: str) -> None:
-        """Remember the best shot of a session that is accepted."""
-        with self._database:
-            self._database.execute("BEGIN IMMEDIATE")
-            if self._owner("accepted", pixels) is None:
-                self._add("accepted", pixels, session)
-
-    def _owner(self, table: str, pixels: bytes) -> str | None:
-        found = self._database.execute(
-            f"SELECT session FROM {table} WHERE pixels = ? AND at > ?",  # noqa: S608  ours
-            (pixels, self._monotonic() - self._seconds),
-        ).fetchone()
-        return None if found is None else str(found[0])
-
-    def _add(self, table: str, pixels: bytes, session: str) -> None:
-        """Give a frame to a session, and forget what is too old or too much."""
-        now = self._monotonic()
-        run = self._database.execute
-        run(
-            f"INSERT OR REPLACE INTO {table} (pixels, session, at) VALUES (?, ?, ?)",  # noqa: S608
-            (pixels, session, now),
-        )
-        run(f"DELETE FROM {table} WHERE at <= ?", (now - self._seconds,))  # noqa: S608
-        run(
-            f"DELETE FROM {table} WHERE number <= (SELECT max(number) FROM {table}) - ?",  # noqa: S608
-            (self._most,),
-        )
-
-    def close(self) -> None:
-        self._database.close()
+    async def close(self) -> None:
+        """Close the file."""
+        self._close()

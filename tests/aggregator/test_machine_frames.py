@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 import stat
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from aggregator.frame_memory import Claim
-from aggregator.machine_frames import MachineFrames
+from aggregator.machine_frames import CHECK_SECONDS, RETRY_SECONDS, MachineFrames
 from aggregator.questions import at_once
 from shared.clock import SYSTEM, Clock
 from shared.config import LimitsSection
@@ -23,6 +24,14 @@ from tests.support.log import logged
 
 A, B = "a" * 32, "b" * 32
 PICTURES = [number.to_bytes(16) for number in range(100)]
+
+
+@contextlib.contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Another process stands still in the middle of a write."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        yield
 
 
 class Machine:
@@ -103,26 +112,85 @@ def test_only_this_user_may_read_the_file(machine: Machine) -> None:
 def test_without_its_file_a_cell_knows_its_own_frames(machine: Machine) -> None:
     """One line in the log says so, and another one when the file can be used again."""
     clock = SettableClock()
-    machine.path.write_bytes(b"no database" * 100)
+    machine.path.mkdir()
     with logged("aggregator.machine_frames", logging.INFO) as lines:
         frames = machine.frames(clock)
         assert frames.claimed(PICTURES[0], A) is Claim.FIRST
         assert frames.claimed(PICTURES[0], B) is Claim.REUSED
-        machine.path.unlink()
-        clock.advance(1.1)
+        machine.path.rmdir()
+        clock.advance(RETRY_SECONDS)
         assert frames.claimed(PICTURES[1], A) is Claim.FIRST
     assert ["used again" in line["message"] for line in lines] == [False, True]
     assert machine.frames().claimed(PICTURES[1], B) is Claim.REUSED
 
 
+def test_what_the_file_did_not_take_is_written_later(machine: Machine) -> None:
+    """Before anything else is, so that other cells know it from then on."""
+    clock = SettableClock()
+    first, second = machine.frames(clock), machine.frames(clock)
+    with held(machine.path):
+        assert first.claimed(PICTURES[0], A) is Claim.FIRST
+        first.claimed(PICTURES[1], A)
+        first.accept(PICTURES[1], A)
+    clock.advance(RETRY_SECONDS)
+    first.claimed(PICTURES[2], A)
+    assert second.claimed(PICTURES[0], B) is Claim.REUSED
+    assert second.claimed(PICTURES[1], B) is Claim.ACCEPTED
+
+
+def damage(path: Path) -> None:
+    """What a crash of the machine may leave."""
+    with path.open("r+b") as file:
+        file.write(b"no database" * 1000)
+
+
+def test_a_removed_file_is_made_again(machine: Machine) -> None:
+    """By the next process that begins; those that use the old one find the new one soon."""
+    clock = SettableClock()
+    with logged("aggregator") as lines:
+        first = machine.frames(clock)
+        first.claimed(PICTURES[0], A)
+        machine.path.unlink()
+        second = machine.frames(clock)
+        clock.advance(CHECK_SECONDS)
+        assert first.claimed(PICTURES[1], A) is Claim.FIRST
+    assert second.claimed(PICTURES[1], B) is Claim.REUSED
+    assert ["removed or replaced" in line["message"] for line in lines] == [True]
+
+
+def test_a_damaged_file_is_replaced(machine: Machine) -> None:
+    """It is kept beside the new one, and the log says so."""
+    asyncio.run(machine.frames().close())
+    damage(machine.path)
+    with logged("aggregator") as lines:
+        first, second = machine.frames(), machine.frames()
+    assert first.claimed(PICTURES[0], A) is Claim.FIRST
+    assert second.claimed(PICTURES[0], B) is Claim.REUSED
+    assert ["is damaged" in line["message"] for line in lines] == [True]
+    assert machine.path.with_suffix(".damaged").exists()
+
+
+def test_damage_that_shows_in_use(machine: Machine) -> None:
+    """The file is replaced, and the frame is known in the end."""
+    clock = SettableClock()
+    first, second = machine.frames(clock), machine.frames(clock)
+    first.claimed(PICTURES[0], A)
+    with sqlite3.connect(machine.path) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    damage(machine.path)
+    for frames in (first, second, first, second):
+        assert frames.claimed(PICTURES[1], A) is Claim.FIRST
+        clock.advance(CHECK_SECONDS)
+    assert machine.frames(clock).claimed(PICTURES[1], B) is Claim.REUSED
+    assert machine.path.with_suffix(".damaged").exists()
+
+
 def test_a_process_that_holds_the_file_stops_no_other(machine: Machine) -> None:
     """Its claims are answered from the memory of the process."""
     frames = machine.frames()
-    holder = sqlite3.connect(machine.path, isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    assert frames.claimed(PICTURES[0], A) is Claim.FIRST
-    assert frames.claimed(PICTURES[0], B) is Claim.REUSED
-    holder.close()
+    with held(machine.path):
+        assert frames.claimed(PICTURES[0], A) is Claim.FIRST
+        assert frames.claimed(PICTURES[0], B) is Claim.REUSED
 
 
 def test_a_frame_that_did_not_pass_is_known_here_only(machine: Machine) -> None:

@@ -22,6 +22,7 @@ from tests.support.clock import SettableClock
 from tests.support.judge import plugin_config
 from tests.support.log import logged
 from tests.support.redis_server import RedisServer, running_redis
+from tests.support.waiting import until
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 
@@ -43,10 +44,11 @@ async def machines(
     *,
     clock: Clock = SYSTEM,
     patience: float = 5.0,
+    required: bool = False,
     **limits: float,
 ) -> AsyncIterator[list[SharedFrames]]:
     """The memories of several machines."""
-    section = SessionStoreSection(connectionString=redis.url, timeout=patience)
+    section = SessionStoreSection(connectionString=redis.url, timeout=patience, required=required)
     bounds = LimitsSection.model_validate(limits)
     made = [SharedFrames(bounds, section, clock=clock) for _ in range(count)]
     try:
@@ -97,7 +99,7 @@ async def test_memory_is_bounded_in_number(redis: RedisServer) -> None:
         with redis.client() as client:
             sizes = [client.hlen(KEYS[0]), client.zcard(KEYS[1])]
             assert sizes == [10, 10]
-            assert all(0 < client.ttl(key) <= 86_400 for key in KEYS)
+            assert all(0 < client.ttl(key) <= 86_400 for key in KEYS[:4])
         assert await there.claimed(picture(30), B) is Claim.REUSED
         assert await there.claimed(picture(1), B) is Claim.FIRST
         assert await there.claimed(picture(0), B) is Claim.ACCEPTED
@@ -154,9 +156,74 @@ async def test_while_redis_is_away_each_machine_knows_its_own(
             here.accept(picture(2), A)
             redis.start()
             assert await here.claimed(picture(3), A) is Claim.FIRST
-        assert [line["level"] for line in lines] == ["error", "info"]
+        assert [line["level"] for line in lines] == ["error", "warning"]
         assert await there.claimed(picture(3), B) is Claim.REUSED
         assert await there.claimed(picture(1), B) is Claim.REUSED
+
+
+async def test_what_redis_missed_is_sent_when_it_is_back(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frame that was accepted in an outage is refused at every machine after it."""
+    monkeypatch.setattr("aggregator.shared_frames.RETRY_SECONDS", 0.01)
+    async with machines(redis) as (here, there):
+        redis.kill()
+        for number in (1, 2):
+            assert await here.claimed(picture(number), A) is Claim.FIRST
+        here.accept(picture(2), A)
+        await asyncio.sleep(0.05)
+        redis.start()
+        await until(lambda: count(redis) == 3)
+        assert await there.claimed(picture(1), B) is Claim.REUSED
+        assert await there.claimed(picture(2), B) is Claim.ACCEPTED
+
+
+def count(redis: RedisServer) -> int:
+    """Entries that Redis has."""
+    with redis.client() as client:
+        return int(client.hlen(KEYS[0])) + int(client.hlen(KEYS[2]))
+
+
+async def test_what_redis_misses_is_bounded(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By ``LIMITS.reuseFrames``, as what it takes is; the oldest are left out."""
+    monkeypatch.setattr("aggregator.shared_frames.RETRY_SECONDS", 0.01)
+    async with machines(redis, reuseFrames=10) as (here, there):
+        redis.kill()
+        for number in range(30):
+            await here.claimed(picture(number), A)
+        redis.start()
+        await until(lambda: count(redis) == 10)
+        assert await there.claimed(picture(29), B) is Claim.REUSED
+
+
+async def test_a_required_redis_is_waited_for(
+    redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim has no answer without it, so that the frame does not count."""
+    monkeypatch.setattr("aggregator.shared_frames.RETRY_SECONDS", 0.01)
+    redis.kill()
+    async with (
+        machines(redis, 1, patience=0.2, required=True) as (hasty,),
+        machines(redis, 1, patience=60.0, required=True) as (patient,),
+    ):
+        assert await answer_to(hasty.claim(picture(2), A, passed=True)) is None
+        waiting = asyncio.create_task(answer_to(patient.claim(picture(3), A, passed=True)))
+        await asyncio.sleep(0.05)
+        redis.start()
+        assert await waiting == b"first"
+
+
+async def test_frames_that_did_not_pass_displace_none_that_did(redis: RedisServer) -> None:
+    """A client may send any number of them; they have room of their own."""
+    async with machines(redis, reuseFrames=2) as (here, there):
+        await here.claimed(picture(0), A)
+        for number in range(1, 10):
+            assert await answer_to(here.claim(picture(number), C, passed=False)) == b"first"
+        assert await there.claimed(picture(0), B) is Claim.REUSED
+        assert await there.claimed(picture(9), B, passed=False) is Claim.REUSED
+        assert await there.claimed(picture(1), B, passed=False) is Claim.FIRST
 
 
 async def test_a_deaf_redis_is_waited_for_once(redis: RedisServer) -> None:
