@@ -99,10 +99,10 @@ class Aggregator:
         telling = asyncio.create_task(self._tell_settled())
         self._role.ready("judging")
         while self._role.runs:
-            self._role.beat()
+            self._role.notifier.beat()
             self._sessions.sweep()
             await self._role.pause(SWEEP_SECONDS)
-        self._role.stopping()
+        self._role.notifier.stopping()
         telling.cancel()
         self._channel.close()
         self._sessions.drop_questions()
@@ -111,7 +111,7 @@ class Aggregator:
             await registry.close()
         if self._memory is not None:
             await self._memory.close()
-        self._role.close()
+        self._role.notifier.close()
 
     def stop(self) -> None:
         """End; the gateway holds what the next aggregator needs."""

@@ -213,7 +213,7 @@ class Gateway:
             await self._role.pause(SWEEP_SECONDS)
 
     def _tick(self) -> None:
-        self._role.beat()
+        self._role.notifier.beat()
         self._link.beat()
         self._dispatcher.sweep()
         self._sessions.sweep()
@@ -225,7 +225,7 @@ class Gateway:
 
     async def _drain(self) -> None:
         """Take no new sessions, let running ones end, then close what is left with 1012."""
-        self._role.stopping()
+        self._role.notifier.stopping()
         if self._listeners.kept and not self._for_good:
             self._leave_the_queue()
         else:

@@ -93,7 +93,7 @@ class Worker:
         self._role.ready("waiting for jobs")
         self._socket.setsockopt(zmq.RCVTIMEO, int(self._config.WORKERS.heartbeatInterval * 1000))
         while self._role.runs:
-            self._role.beat()
+            self._role.notifier.beat()
             if self._reloading:
                 self._reloading = False
                 self._role.reload(self._renew)
@@ -213,7 +213,7 @@ class Worker:
 
     def _finish(self) -> None:
         """Answer the jobs that were already sent, then close."""
-        self._role.stopping()
+        self._role.notifier.stopping()
         self._socket.send(encode(Leaving()))
         while self._socket.poll(100):
             self._receive(self._socket.recv())

@@ -23,8 +23,8 @@ from loadtest.script import Actor
 from loadtest.synthetic.look import Look
 from loadtest.tally import CUT, LOST, UNJUDGED, CrowdTally, note
 from loadtest.visitor import End, Visitor
-from shared.client import Answer, Client
-from shared.client.conversation import RESUMABLE, pauses
+from shared.client.asynchronous import Client
+from shared.client.conversation import RESUMABLE, Answer, pauses
 from shared.codes import PROMPTS, Code
 from shared.protocol import Command, Drop
 

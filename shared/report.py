@@ -10,6 +10,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from shared.errors import ResourceError
+
 
 def shown(value: Any) -> str:
     """Write a table's value for a reader; numbers are shortened, None is a dash."""
@@ -21,6 +23,18 @@ def shown(value: Any) -> str:
 def percent(value: float | None) -> str:
     """Write a share as a percentage."""
     return "-" if value is None else f"{100 * value:.1f} %"
+
+
+def write_report(file: Path, text: str) -> None:
+    """Write a report, in whatever form.
+
+    Raises:
+        ResourceError: the file cannot be written.
+    """
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ResourceError(f"cannot write {file}: {error.strerror}") from error
 
 
 _environment = Environment(

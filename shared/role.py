@@ -48,6 +48,9 @@ class Role:
         source: gives newer parts of the configuration; None never does.
         parent: process id of the supervisor; the role ends when that is gone.
         clock: times the beats.
+
+    Attributes:
+        notifier: reports to the watcher.
     """
 
     def __init__(
@@ -56,25 +59,25 @@ class Role:
         self._source = source
         self._parent = parent
         self._stopped = asyncio.Event()
-        self._notifier = Notifier(clock=clock)
+        self.notifier = Notifier(clock=clock)
         self._status = ""
 
     @property
     def is_stopped(self) -> bool:
-        """Whether somebody asked for the end."""
+        """Whether the end was requested."""
         return self._stopped.is_set()
 
     @property
     def runs(self) -> bool:
-        """Whether nobody asked for the end, and the supervisor is there."""
+        """Whether the end was not requested, and the supervisor is there."""
         return not self.is_stopped and self._parent in (None, os.getppid())
 
     def stop(self) -> None:
-        """Ask for the end; may be called by a signal handler."""
+        """Request the end; may be called by a signal handler."""
         self._stopped.set()
 
     async def pause(self, seconds: float) -> None:
-        """Wait, but no longer than until somebody asks for the end."""
+        """Wait, but no longer than until the end is requested."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), seconds)
 
@@ -86,11 +89,7 @@ class Role:
         """
         freeze_gc()
         self._status = status
-        self._notifier.ready(status)
-
-    def beat(self) -> None:
-        """Report that the working loop still turns."""
-        self._notifier.beat()
+        self.notifier.ready(status)
 
     def reload(self, take: Callable[[Part], None]) -> None:
         """Get the newest part of the configuration; a faulty one is logged and changes nothing.
@@ -98,7 +97,7 @@ class Role:
         Args:
             take: applies a part; a StartupError says that it cannot be applied.
         """
-        self._notifier.reloading()
+        self.notifier.reloading()
         part = self._source.again() if self._source else None
         try:
             if part is not None:
@@ -106,12 +105,4 @@ class Role:
                 log_part("reloaded", part)
         except StartupError as error:
             log.error("configuration not reloaded: %s", error)
-        self._notifier.ready(self._status)
-
-    def stopping(self) -> None:
-        """Report that the role ends on purpose."""
-        self._notifier.stopping()
-
-    def close(self) -> None:
-        """Report nothing more."""
-        self._notifier.close()
+        self.notifier.ready(self._status)

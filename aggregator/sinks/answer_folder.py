@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aggregator.sinks.spool import claim
-from shared.files import remove_unfinished, write_atomically
+from shared.files import write_atomically
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,6 @@ class AnswerFolder:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._lock = claim(folder)
-        remove_unfinished(self._folder)
 
     def stored(self) -> list[StoredAnswer]:
         """List the answers that wait, oldest first."""

@@ -36,7 +36,6 @@ class Spool:
     def __init__(self, folder: Path, capacity: int) -> None:
         self._capacity = capacity
         self._folder, self._lock = claim(folder)
-        remove_unfinished(self._folder)
         found = sorted(self._folder.glob("*.entry"))
         self._entries = deque((path, path.stat().st_size) for path in found)
         self._next = int(found[-1].stem) + 1 if found else 1
@@ -100,7 +99,7 @@ class Spool:
 
 
 def claim(folder: Path) -> tuple[Path, int]:
-    """Make and lock the first subfolder that no living process holds.
+    """Make, lock and tidy the first subfolder that no living process holds.
 
     Returns:
         Its path, and the lock's descriptor: closed, it leaves the subfolder to others.
@@ -118,6 +117,7 @@ def claim(folder: Path) -> tuple[Path, int]:
             except BlockingIOError:
                 os.close(lock)
                 continue
+            remove_unfinished(shelf)
             return shelf, lock
     except OSError as error:
         raise ResourceError(

@@ -13,9 +13,7 @@ from lunapass.commands.options import part_source, role_options
 @role_options
 def command(parent: int | None, **origin: Any) -> None:
     """Run the role in this process."""
-    from shared.process import hide_memory
-
-    hide_memory()  # before its part of the configuration is read: that holds secrets
+    source = part_source("aggregator", **origin)
     from aggregator.service import run
 
-    run(part_source("aggregator", **origin), parent=parent)
+    run(source, parent=parent)

@@ -28,9 +28,8 @@ from lunapass.media import VIDEOS, Media
 from shared.checks import Rules
 from shared.config import Config
 from shared.config_loading import load
-from shared.errors import ResourceError
 from shared.estimation import Image
-from shared.report import percent
+from shared.report import percent, write_report
 
 PIPE_WIDTH = 120
 """Columns of the output where it is not a terminal."""
@@ -99,10 +98,10 @@ def command(
     )
     _print(summary, measured)
     if json_file:
-        _write(json_file, json.dumps(summary, indent=1) + "\n")
+        write_report(json_file, json.dumps(summary, indent=1) + "\n")
     if html_file:
         thumbnails = Thumbnails({one.sample.name: one for one in apart}, frames, every)
-        _write(html_file, html(summary, f"Evaluation of {source.name}", thumbnails))
+        write_report(html_file, html(summary, f"Evaluation of {source.name}", thumbnails))
 
 
 def _window(config: Config) -> int:
@@ -161,10 +160,3 @@ def _cells(rate: float | None, interval: dict[str, Any] | None) -> tuple[str, st
         return "-", "", ""
     low, high = interval["wilson"]
     return percent(rate), f"{interval['errors']}/{interval['of']}", f"{low:.3f}-{high:.3f}"
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(f"cannot write {file}: {error.strerror}") from error

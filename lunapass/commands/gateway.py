@@ -15,12 +15,9 @@ from lunapass.commands.options import part_source, role_options
 @role_options
 def command(listen_fd: tuple[int, ...], kept: bool, parent: int | None, **origin: Any) -> None:
     """Run the role in this process."""
-    from shared.process import hide_memory
-
-    hide_memory()  # before its part of the configuration is read: that holds secrets
+    source = part_source("gateway", **origin)
     from gateway.service import run
     from shared.listening import adopt, inherited, opened
 
-    source = part_source("gateway", **origin)
     handed = adopt(listen_fd, kept=kept) if listen_fd else inherited()
     run(source, handed or opened(source.part.config), parent=parent)

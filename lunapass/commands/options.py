@@ -58,9 +58,15 @@ def part_source(
 ) -> PartSource:
     """Choose where a role's configuration comes from, by its options.
 
+    A role calls this before anything else: it hides the process's memory, and then reads the part,
+    which holds secrets.
+
     Raises:
         ConfigError: the configuration does not allow a start.
     """
+    from shared.process import hide_memory
+
+    hide_memory()
     from shared.config_handover import PartFile, PartSocket, WholeFile
 
     if part_fd is not None:

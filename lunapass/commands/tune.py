@@ -16,7 +16,7 @@ from evaluation.whatif import Study, Suggestion, study, suggest
 from lunapass.commands.options import config_option
 from shared.checks import Rules
 from shared.config_loading import load
-from shared.errors import ResourceError
+from shared.report import write_report
 
 
 @click.command("tune")
@@ -54,7 +54,7 @@ def command(
         (toml_file, overlay(suggestions)),
     ):
         if file is not None:
-            _write(file, text)
+            write_report(file, text)
 
 
 def _print(
@@ -78,10 +78,3 @@ def _print(
         reason = f"  {suggested.reason}\n  cost: {suggested.cost}"
         console.print(reason, markup=False, highlight=False)
     console.print(f"{sessions} sessions, {len(suggestions)} suggestions")
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ResourceError(f"cannot write {file}: {error.strerror}") from error

@@ -16,9 +16,7 @@ from lunapass.commands.options import part_source, role_options
 @role_options
 def command(index: int, parent: int | None, **origin: Any) -> None:
     """Run the role in this process."""
-    from shared.process import hide_memory
-
-    hide_memory()  # before its part of the configuration is read: that holds its transport key
+    source = part_source("worker", **origin)
     from inference_pool.worker import run
 
-    run(part_source("worker", **origin), index, parent=parent)
+    run(source, index, parent=parent)

@@ -50,7 +50,7 @@ def words(heard: socket.socket) -> list[str]:
 
 async def test_a_pause_ends_when_the_role_is_stopped() -> None:
     """The role ends at once, and not after the pause."""
-    with contextlib.closing(Role(None)) as role:
+    with contextlib.closing((role := Role(None)).notifier):
         asyncio.get_running_loop().call_soon(role.stop)
         async with asyncio.timeout(20):
             await role.pause(3600)
@@ -60,7 +60,7 @@ async def test_a_pause_ends_when_the_role_is_stopped() -> None:
 def test_a_role_ends_with_its_supervisor() -> None:
     """A process whose parent is another one than at its start has lost its supervisor."""
     for parent, runs in ((os.getppid(), True), (os.getppid() + 1, False)):
-        with contextlib.closing(Role(None, parent=parent)) as role:
+        with contextlib.closing((role := Role(None, parent=parent)).notifier):
             assert role.runs is runs
 
 
@@ -78,11 +78,11 @@ def test_each_reload_ends_with_ready(watcher: socket.socket) -> None:
         role.reload(taken.append)
         role.reload(taken.append)
         role.reload(refuse)
-    role.stopping()
+    role.notifier.stopping()
     assert taken == [part]
     assert [line["message"] for line in lines] == [
         "configuration not reloaded: an unknown plugin",
     ]
     reload = ["RELOADING=1", "READY=1"]
     assert words(watcher) == ["READY=1", *3 * reload, "STOPPING=1"]
-    role.close()
+    role.notifier.close()
