@@ -110,9 +110,9 @@ def is_identity(text: object) -> TypeGuard[str]:
     return isinstance(text, str) and _IDENTITY.fullmatch(text) is not None
 
 
-def digest(token: str) -> bytes:
-    """Digest of a resume token; the token itself is stored nowhere."""
-    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+def digest(text: str) -> bytes:
+    """Digest of a resume token, which is stored nowhere itself, or of a verdict."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
 
 @dataclass

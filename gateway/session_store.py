@@ -21,7 +21,7 @@ from typing import NamedTuple, Protocol
 from msgspec import structs
 from redis.exceptions import RedisError
 
-from gateway.session import Session
+from gateway.session import Session, digest
 from gateway.store_contact import StoreContact
 from gateway.store_redis import UNREACHED, connect
 from gateway.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
@@ -290,7 +290,7 @@ class SessionStore:
         return [
             self._owner,
             session.opened.term,
-            int(now.decided),
+            b"" if session.result is None else digest(session.result),
             int(session.released),
             before.frames,
             int(self._record_seconds(session) * 1000),

@@ -8,7 +8,7 @@ and a small hash, the fence, that outlives both:
 ``owner``
     the cell that has the session in this term
 ``judge``
-    the cell that wrote the verdict, once there is one
+    the cell that wrote the verdict and the verdict's digest, once there is one
 
 The state's hash says too when the session was opened, by Redis's clock: gateways on two machines
 have no other clock in common. Each write says it again, so that a step of that clock counts only
@@ -34,11 +34,12 @@ end
 WRITE = f"""{_NOW}
 local fence = redis.call('HMGET', KEYS[3], 'term', 'owner', 'judge')
 local term, owner, judge = tonumber(fence[1] or '0'), fence[2], fence[3]
-local me, mine, decided, given = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1', ARGV[4] == '1'
+local me, mine, verdict, given = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4] == '1'
+local decided = verdict ~= ''
 local from = tonumber(ARGV[5])
 local owns = mine > term or (mine == term and owner == me)
 if judge then
-  if decided and judge == me and not owns then return 0 end
+  if decided and judge == me .. verdict and not owns then return 0 end
   if not (decided and owns) then return -1 end
 elseif not owns then
   if not given then return -1 end
@@ -48,7 +49,7 @@ end
 if from == 0 then redis.call('DEL', KEYS[2]) end
 if redis.call('LLEN', KEYS[2]) ~= from then return -2 end
 redis.call('HSET', KEYS[3], 'term', mine, 'owner', me)
-if decided then redis.call('HSETNX', KEYS[3], 'judge', me) end
+if decided then redis.call('HSETNX', KEYS[3], 'judge', me .. verdict) end
 redis.call('HSET', KEYS[1], 'state', ARGV[8], 'opened', now_ms() - tonumber(ARGV[10]))
 if ARGV[9] ~= '' then redis.call('HSET', KEYS[1], 'kept', ARGV[9]) end
 for index = 11, #ARGV do redis.call('RPUSH', KEYS[2], ARGV[index]) end
@@ -57,13 +58,15 @@ redis.call('PEXPIRE', KEYS[2], ARGV[6])
 redis.call('PEXPIRE', KEYS[3], ARGV[7])
 return 0
 """
-"""Arguments: owner, term, whether there is a verdict, whether its client may have it, number of
-judged frames stored before, lifetimes of record and fence in milliseconds, state, best shot (empty:
-unchanged), milliseconds since the session's opening, judged frames.
+"""Arguments: owner, term, digest of the verdict (empty: none), whether its client may have it,
+number of judged frames stored before, lifetimes of record and fence in milliseconds, state, best
+shot (empty: unchanged), milliseconds since the session's opening, judged frames.
 
 A stored verdict is final: nothing undecided replaces it, and the cell that wrote it may give it
-whoever owns the session now. A verdict that was given during an outage stands too: it is written
-over an undecided session that another gateway has taken meanwhile, whose owner then loses it.
+whoever owns the session now. The digest tells it from that of a machine which has the same name, as
+one made from a copied disk does. A verdict that was given during an outage stands too: it is
+written over an undecided session that another gateway has taken meanwhile, whose owner then loses
+it.
 """
 
 READ = """

@@ -231,6 +231,16 @@ async def test_who_stored_the_verdict_may_give_it(redis: RedisServer, tmp_path: 
         assert await other.write(session(1, term=2, result="RESULT")) == "stored"
 
 
+async def test_machines_of_one_name_give_one_verdict(redis: RedisServer, tmp_path: Path) -> None:
+    """The file of the name was copied with the disk; what the other one stored is not its own."""
+    async with gateways(redis, tmp_path, "aa") as (first, second):
+        await first.write(session(1))
+        await taken(second)
+        assert await second.write(session(2, term=2, result="refused")) == "stored"
+        assert await first.write(session(2, result="accepted")) == "lost"
+        assert (await taken(first)).result == "refused"
+
+
 async def test_a_verdict_given_in_an_outage_stands(redis: RedisServer, tmp_path: Path) -> None:
     """It replaces an undecided session of another gateway, but no stored verdict."""
     async with gateways(redis, tmp_path) as (first, second):
