@@ -131,7 +131,7 @@ def originate(peer: str, headers: Headers, trusted: Sequence[Network]) -> Origin
         trusted: networks of the proxies.
     """
     nodes = _values(headers, "X-Forwarded-For")
-    believed = _is_in(parse_address(peer), trusted)
+    believed = is_in(parse_address(peer), trusted)
     address, unreadable = _client(peer, nodes, trusted)
     scheme: str | None = "http"  # this service itself speaks no TLS
     if believed and is_forwarded(headers):
@@ -150,7 +150,7 @@ def _client(peer: str, nodes: list[str], trusted: Sequence[Network]) -> tuple[st
     address = parse_address(peer)
     if address is None:
         return peer, ""
-    while nodes and _is_in(address, trusted):
+    while nodes and is_in(address, trusted):
         node = nodes.pop()
         claimed = parse_node(node)
         if claimed is None:
@@ -185,5 +185,6 @@ def _values(headers: Headers, name: str) -> list[str]:
     return [part for part in parts if part]
 
 
-def _is_in(address: Address | None, trusted: Sequence[Network]) -> bool:
+def is_in(address: Address | None, trusted: Sequence[Network]) -> bool:
+    """Tell whether an address lies in one of the networks."""
     return address is not None and any(address in network for network in trusted)

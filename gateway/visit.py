@@ -15,6 +15,7 @@ from gateway.forwarded import (
     Origination,
     arrival_of,
     is_forwarded,
+    is_in,
     origination_of,
     peer_of,
 )
@@ -34,7 +35,7 @@ class Visit:
         host: the same, read; None where it cannot be.
         came: where it began.
         arrived_at: address of this machine at which the connection arrived.
-        local: somebody on this machine asks, and not a proxy for somebody else.
+        local: a client on this machine asks, and not a proxy for another client.
     """
 
     request: Request
@@ -67,7 +68,7 @@ def visit_of(connection: ServerConnection, request: Request, trusted: Sequence[N
         host=_authority(named),
         came=origination_of(connection, request, trusted),
         arrived_at=arrival_of(connection),
-        local=is_local(connection, request),
+        local=is_local(connection, request, trusted),
     )
 
 
@@ -90,8 +91,18 @@ def _authority(text: str) -> Authority | None:
         return None
 
 
-def is_local(connection: ServerConnection, request: Request) -> bool:
-    """Tell whether somebody on this machine asks, and not a proxy for somebody else."""
+def is_local(connection: ServerConnection, request: Request, trusted: Sequence[Network]) -> bool:
+    """Tell whether a client on this machine asks, and not a proxy for another client.
+
+    A trusted proxy asks for others even where it adds no header. Any other proxy on this machine is
+    recognised by the headers that it adds, and by nothing else.
+
+    Args:
+        connection: on which the request came.
+        request: the request.
+        trusted: networks of the proxies.
+    """
     address = parse_address(peer_of(connection))
-    loopback = address is not None and address.is_loopback
-    return loopback and not is_forwarded(request.headers)
+    if address is None or not address.is_loopback or is_in(address, trusted):
+        return False
+    return not is_forwarded(request.headers)

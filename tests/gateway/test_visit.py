@@ -80,4 +80,13 @@ def test_local_is_who_asks_for_himself(
 ) -> None:
     """Loopback counts only without a proxy's headers: behind a proxy everybody is loopback."""
     connection: Any = SimpleNamespace(remote_address=address)
-    assert is_local(connection, Request("/metrics", headers_of(**headers))) is local
+    assert is_local(connection, Request("/metrics", headers_of(**headers)), ()) is local
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_a_trusted_proxy_is_never_local(peer: str) -> None:
+    """It asks for others, also where it adds no header: it must not open the private paths."""
+    loopback = ("127.0.0.0/8", "::1/128")
+    assert visit("/metrics", peer=peer).local
+    assert not visit("/metrics", peer=peer, trusted=loopback).local
+    assert visit("/metrics", peer=peer, trusted=("127.0.0.2/32",)).local
