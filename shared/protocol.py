@@ -7,6 +7,7 @@ message is one image. docs/protocol.md tells the same to users.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -109,13 +110,17 @@ def depth_of(value: object) -> int:
     return depth
 
 
-def _no_number(name: str) -> None:
-    """Refuse NaN and infinities, which are no JSON although Python reads them.
+def _finite(text: str) -> float:
+    """Read a number with a fraction or an exponent.
 
     Raises:
-        ValueError: always.
+        ValueError: it is NaN or an infinity, which are no JSON although Python reads them, or it is
+            too large for a float: Python reads 1e400 as an infinity, and would write it as one.
     """
-    raise ValueError(f"{name} is no JSON")
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not finite")
+    return number
 
 
 class Codec:
@@ -146,7 +151,7 @@ class Codec:
             )
         too_deep = _refuse(f"JSON deeper than {self._text_depth} levels", "message.too-deep")
         try:
-            value = json.loads(message, parse_constant=_no_number)
+            value = json.loads(message, parse_constant=_finite, parse_float=_finite)
         except ValueError as error:
             raise _refuse("text message is not JSON", "message.not-json") from error
         except RecursionError as error:

@@ -57,6 +57,16 @@ def test_depth_counts_objects_and_lists(value: object) -> None:
     assert depth_of(value) == depth(value)
 
 
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "1.5e309", f"1{'0' * 400}.0", "NaN"])
+def test_a_number_that_is_not_finite_is_refused(number: str) -> None:
+    """Python would read an infinity there, and write it into records as one, which is no JSON."""
+    message = '{"command": "CONNECT", "headers": {"client": {"a": %s}}}'
+    with pytest.raises(ProtocolError) as refused:
+        Codec().decode(message % number)
+    assert refused.value.code == "message.not-json"
+    assert Codec().decode(message % "-1e300") == Text(Command.CONNECT, {"client": {"a": -1e300}})
+
+
 def test_server_commands_are_not_taken_from_clients() -> None:
     """A client cannot say RESULT."""
     with pytest.raises(ProtocolError, match="unknown command"):
