@@ -1,17 +1,19 @@
-"""A camera slower than the frames are asked for: the library sends no picture twice."""
+"""The library sends no picture twice, and smaller ones while answers come late."""
 
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from shared.estimation import Face, Image
 from tests.support.browser import Kiosk, browsing, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import running
-from tests.support.stamp import stamped_jpeg
+from tests.support.stamp import StampBackend, stamped_jpeg
 
-LIVE = 30
+LATE, LIVE = 1, 30
 
 
 class FrozenCamera(FakeCamera):
@@ -20,6 +22,42 @@ class FrozenCamera(FakeCamera):
     @contextlib.contextmanager
     def on(self) -> Iterator[None]:
         yield
+
+
+class LateBackend(StampBackend):
+    """Answers as late as frames do on a slow line."""
+
+    def detect(self, image: Image) -> list[Face]:
+        found = super().detect(image)
+        if self._number == LATE:
+            time.sleep(3)
+        return found
+
+
+LATE_SETTINGS = f'backend = "{__name__}:LateBackend"\njobTimeout = 30.0\n'
+RECORD = """() => {
+window.sent = [];
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (data) {
+  if (data instanceof Blob) createImageBitmap(data).then(
+    (picture) => window.sent.push({bytes: data.size, width: picture.width}));
+  return send.call(this, data);
+}}
+"""
+"""Notes each picture that the page sends."""
+
+
+def test_pictures_shrink_while_answers_come_late(tmp_path: Path) -> None:
+    """The first ones are whole; those after the late answers have fewer pixels and bytes."""
+    camera = FakeCamera(tmp_path / "camera.mjpeg", stamped_jpeg(1, LATE))
+    with running(workers=1, worker_settings=LATE_SETTINGS) as service, browsing(camera) as browser:
+        kiosk = Kiosk(browser, service, size=(540, 960))
+        kiosk.page.evaluate(RECORD)
+        kiosk.start()
+        until(lambda: kiosk.page.evaluate("window.sent.some(({width}) => width < 640)"))
+        first, *_, last = kiosk.page.evaluate("window.sent")
+        assert first["width"] == 640
+        assert last["bytes"] < 0.6 * first["bytes"]
 
 
 def test_no_picture_is_sent_twice(tmp_path: Path) -> None:
