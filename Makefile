@@ -54,7 +54,7 @@ machines: models ## run it under systemd, behind proxies and on two hosts (as ro
 chaos: $(STAMP) ## break everything while a crowd plays (SECONDS=300 SEED=random)
 	$(BIN)/python -m tests.chaos $(or $(SECONDS),300) $(SEED)
 
-.PHONY: audit fuzz conformance bench-connections bench-memory bench-floods
+.PHONY: audit fuzz conformance bench-connections bench-memory bench-floods bench-slow-lines
 
 audit: $(STAMP) ## look for known holes in what is installed, where the database can be reached
 	test -x build/audit/bin/pip-audit || ( $(PYTHON) -m venv build/audit && \
@@ -106,6 +106,9 @@ bench-memory: $(STAMP) ## print the gateway's memory before and after 1,000 shor
 
 bench-floods: $(STAMP) ## print the latency of honest kiosks beside floods (SECONDS=10 of each turn)
 	$(BIN)/python -m benchmarks.floods --seconds $(or $(SECONDS),10)
+
+bench-slow-lines: $(STAMP) ## print who gets RESULT on slow and lossy lines, and how soon (needs root)
+	$(BIN)/python -m benchmarks.slow_lines
 
 docs: $(STAMP) ## make the documentation's pages in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -4,20 +4,20 @@ import { Backoff, Unanswered } from "../../kiosk/src/lib/flow.js";
 
 test("open frames are counted with their bytes until they are answered", () => {
   const open = new Unanswered(2);
-  open.sent(100, 5);
-  open.sent(30, 6);
+  open.sent({ bytes: 100, at: 5, share: 1 });
+  open.sent({ bytes: 30, at: 6, share: 0.4 });
   assert.deepEqual([open.size, open.bytes], [2, 130]);
-  assert.deepEqual(open.answered(1), { bytes: 100, at: 5 });
+  assert.deepEqual(open.answered(1), { bytes: 100, at: 5, share: 1 });
   assert.equal(open.answered(1), null);
   assert.deepEqual([open.size, open.bytes], [1, 30]);
 });
 
 test("an answer to a frame of an earlier connection frees nothing", () => {
   const open = new Unanswered(1);
-  open.sent(1, 0);
+  open.sent({ bytes: 1, at: 0, share: 1 });
   open.restart(7, 1);
   assert.equal(open.size, 0, "what was open before is not waited for");
-  open.sent(1, 0);
+  open.sent({ bytes: 1, at: 0, share: 1 });
   open.answered(1);
   assert.equal(open.size, 1);
   open.answered(8);

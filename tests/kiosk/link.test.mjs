@@ -161,6 +161,18 @@ test("on a slow line one frame is under way at a time", async () => {
   link.close();
 });
 
+test("the wait behind another frame is not the line's", async () => {
+  const { link, socket } = await connected();
+  link.send(FRAME);
+  link.send(FRAME);
+  await pass(2);
+  socket.say("STATUS", { seq: 1 }, { errors: [] });
+  await pass(2);
+  socket.say("STATUS", { seq: 2 }, { errors: [] });
+  assert.equal(link.pace.slow, false);
+  link.close();
+});
+
 test("after a break under a frame the pictures are smaller", async () => {
   const { link, socket } = await connected();
   link.send(FRAME);

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { Pace, longest } from "../../kiosk/src/lib/pace.js";
 
 const CAMERA_BYTES = 150_000;
+const whole = { bytes: CAMERA_BYTES, at: 0, share: 1 };
 
 /**
  * Bytes of the pictures that are sent one after another over a line.
@@ -13,8 +14,9 @@ const CAMERA_BYTES = 150_000;
  */
 function over(pace, bytesPerSecond, frames) {
   return Array.from({ length: frames }, () => {
-    const bytes = CAMERA_BYTES * pace.picture.share;
-    pace.answered(bytes, 150 + (1000 * bytes) / bytesPerSecond);
+    const { share } = pace.picture;
+    const bytes = CAMERA_BYTES * share;
+    pace.answered({ bytes, at: 0, share }, 150 + (1000 * bytes) / bytesPerSecond);
     return bytes;
   });
 }
@@ -71,10 +73,18 @@ test("a person who is far away is not cured by a picture that is whole already",
   assert.deepEqual(pace.picture, { quality: 1, scale: 1, share: 1 });
 });
 
+test("a frame that was sent before a step down asks for no further one", () => {
+  const pace = new Pace();
+  pace.answered(whole, 5200);
+  const { share } = pace.picture;
+  pace.answered(whole, 5200);
+  assert.equal(pace.picture.share, share);
+});
+
 test("a line that was fast is given up sooner than one that was slow", () => {
   const [fast, slow] = [new Pace(), new Pace()];
-  fast.answered(CAMERA_BYTES, 300);
-  slow.answered(CAMERA_BYTES, 20_000);
+  fast.answered(whole, 300);
+  slow.answered(whole, 20_000);
   assert.ok(fast.allowance(CAMERA_BYTES) < 3000);
   assert.equal(slow.allowance(CAMERA_BYTES), longest(CAMERA_BYTES));
   fast.restart();

@@ -1,8 +1,15 @@
 /** How much and how fast: unanswered frames and pauses between attempts. No I/O, no clock. */
 
+/**
+ * @typedef {object} SentFrame
+ * @property {number} bytes
+ * @property {number} at ms, when it was sent
+ * @property {number} share of the bytes that it would have at full size and quality
+ */
+
 /** Frames that were sent and are not answered yet, by the server's own numbers. */
 export class Unanswered {
-  /** @type {Map<number, {bytes: number, at: number}>} */
+  /** @type {Map<number, SentFrame>} */
   #open = new Map();
   #last = 0;
 
@@ -26,16 +33,15 @@ export class Unanswered {
   /**
    * Note a sent frame.
    *
-   * @param {number} bytes
-   * @param {number} at ms
+   * @param {SentFrame} frame
    */
-  sent(bytes, at) {
-    this.#open.set(++this.#last, { bytes, at });
+  sent(frame) {
+    this.#open.set(++this.#last, frame);
   }
 
   /**
    * @param {number} seq number of the frame that an answer names
-   * @returns {{bytes: number, at: number} | null} that frame, unless it was answered before
+   * @returns {SentFrame | null} that frame, unless it was answered before
    */
   answered(seq) {
     const frame = this.#open.get(seq) ?? null;

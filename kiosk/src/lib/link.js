@@ -36,6 +36,7 @@ export class Link {
   #decided = false;
   #heard = 0;
   #spoken = 0;
+  #answered = 0;
   #beat = 0;
   #said = "";
   /** Bytes of a RESULT that is on its way; 0 for none. */
@@ -107,7 +108,8 @@ export class Link {
     if (this.#socket === null) return;
     this.#socket.send(picture);
     this.#spoken = performance.now();
-    this.unanswered.sent(picture.size, this.#spoken);
+    const { share } = this.pace.picture;
+    this.unanswered.sent({ bytes: picture.size, at: this.#spoken, share });
   }
 
   /** End session and connection. */
@@ -238,7 +240,9 @@ export class Link {
   #count({ command, headers, body }) {
     const frame = headers.seq === undefined ? null : this.unanswered.answered(headers.seq);
     if (frame === null || command !== "STATUS") return;
-    this.pace.answered(frame.bytes, this.#heard - frame.at);
+    // A frame that was sent behind another one begins to move when that is answered.
+    this.pace.answered(frame, this.#heard - Math.max(frame.at, this.#answered));
+    this.#answered = this.#heard;
     this.pace.judged(body?.errors ?? []);
   }
 

@@ -51,21 +51,21 @@ export class Pace {
   }
 
   /**
-   * Note how long a frame took from sending to its status.
+   * Note how long the line was busy with a frame, up to its status.
    *
-   * @param {number} bytes
+   * @param {import("./flow.js").SentFrame} frame
    * @param {number} ms
    */
-  answered(bytes, ms) {
+  answered({ bytes, share }, ms) {
     this.#msPerByte = Math.min(SLOWEST_MS_PER_BYTE, (SLACK * ms) / Math.max(1, bytes));
-    if (ms > SLOW_MS) this.#shrink(SLOW_MS / ms);
+    if (ms > SLOW_MS) this.#shrink((share * SLOW_MS) / ms);
     else if (ms < FAST_MS) this.#recover();
     else this.#fast = 0;
   }
 
   /** The connection broke with frames unanswered: they may have been too large for it. */
   broke() {
-    this.#shrink(0.5);
+    this.#shrink(this.picture.share / 2);
   }
 
   /**
@@ -90,12 +90,13 @@ export class Pace {
     return bytes * this.#msPerByte;
   }
 
-  /** @param {number} share of the bytes of a picture now */
-  #shrink(share) {
+  /** @param {number} most share of the first step's bytes */
+  #shrink(most) {
     this.#fast = 0;
-    const most = this.picture.share * share;
-    const fitting = STEPS.findIndex((step) => step.share <= most);
-    this.#step = Math.min(fitting < 0 ? Infinity : fitting, this.#smallest);
+    const fitting = STEPS.findIndex(({ share }) => share <= most);
+    const wanted = fitting < 0 ? STEPS.length - 1 : fitting;
+    // Frames that were sent before a step down are answered after it: they ask for less than it.
+    this.#step = Math.min(Math.max(this.#step, wanted), this.#smallest);
   }
 
   #recover() {
