@@ -38,6 +38,9 @@ class Basis(NamedTuple):
 
 UNKNOWN = Basis("", "")
 
+BOUNDS = ("livenessRefusals", "reuseSeconds", "reuseFrames", "refusedSessionsPerAddress")
+"""Keys of LIMITS by which sessions are judged, or admitted after refusals."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -45,11 +48,11 @@ class Policy:
 
     Attributes:
         plugins: names of the plugins in the order they run, each with what is stated of it.
-        limits: bounds of a session's attempts.
+        limits: bounds on attempts, and how long and how many frames are remembered.
     """
 
     plugins: tuple[tuple[str, Stated], ...] = ()
-    limits: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, config: Config, plugins: Sequence[tuple[str, Stated]]) -> Policy:
@@ -58,7 +61,7 @@ class Policy:
         limits = {
             "maxAttempts": section.maxAttempts,
             "maxLivenessAttempts": section.maxLivenessAttempts,
-            "livenessRefusals": config.LIMITS.livenessRefusals,
+            **{key: getattr(config.LIMITS, key) for key in BOUNDS},
         }
         return cls(tuple(plugins), limits)
 

@@ -18,7 +18,7 @@ from aggregator.plugins.face_matcher import FaceMatcher
 from aggregator.plugins.luna3 import Luna3DescriptorQualityCheck
 from aggregator.plugins.result import Result
 from aggregator.plugins.virtual_camera import VirtualCameraChecker
-from aggregator.policy import Policy, Stated
+from aggregator.policy import BOUNDS, Policy, Stated
 from aggregator.telling import sound
 from shared.config import Config
 from shared.config_source import EFFECTS
@@ -60,9 +60,6 @@ DECIDING: dict[str, type[Plugin]] = {
 BUILT_IN = GATHERING | DECIDING
 MAX_STATED_BYTES = 200
 """JSON of one user plugin in the claim ``policy``, at most, so that the token stays small."""
-
-BOUNDS = {"livenessRefusals", "reuseSeconds", "reuseFrames"}
-"""Keys of LIMITS by which sessions are judged differently."""
 
 
 class Registry:
@@ -160,7 +157,7 @@ def _stated(kind: type[Plugin], args: BaseModel, config: Config) -> Stated:
 
 def _digest(config: Config) -> str:
     plugins = config.MIDDLEWARES.WS.model_dump_json(exclude=set(EFFECTS))
-    bounds = config.LIMITS.model_dump_json(include=BOUNDS)
+    bounds = config.LIMITS.model_dump_json(include=set(BOUNDS))
     told = (config.LIVENESS.model_dump_json(), config.CHECKS.model_dump_json(), plugins, bounds)
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
 

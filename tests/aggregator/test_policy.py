@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 
 from aggregator.plugins.base import Plugin
 from aggregator.plugins.registry import Registry
-from aggregator.policy import MAX_OTHERS, UNKNOWN, Basis
+from aggregator.policy import BOUNDS, MAX_OTHERS, UNKNOWN, Basis
 from aggregator.session import JudgedSession, Outcome
 from aggregator.verdict import VerdictWriter
 from loadtest.synthetic.look import Look
@@ -125,7 +125,14 @@ def test_the_token_states_what_judged() -> None:
             },
             {"name": "Result", "args": {}},
         ],
-        "limits": {"maxAttempts": -1, "maxLivenessAttempts": 9, "livenessRefusals": 15},
+        "limits": {
+            "maxAttempts": -1,
+            "maxLivenessAttempts": 9,
+            "livenessRefusals": 15,
+            "reuseSeconds": 86_400.0,
+            "reuseFrames": 100_000,
+            "refusedSessionsPerAddress": 20,
+        },
         "version": __version__,
     }
 
@@ -136,7 +143,7 @@ def test_the_claim_is_short_and_holds_no_secret() -> None:
     policy = Registry(plugin_config(EVERY | mine)).policy
     claim = policy.claim([Basis(str(n) * 16, "a" * 16) for n in range(9)])
     text = json.dumps(claim, separators=(",", ":"))
-    assert len(text) < 1500
+    assert len(text) < 1600
     for secret in ("hunter2", "example", "/", "redis", "http"):
         assert secret not in text
     names = [plugin["name"] for plugin in claim["plugins"]]
@@ -178,6 +185,21 @@ def test_thresholds_of_a_plugin_are_stated() -> None:
     plugins: dict[str, Any] = {"AggregateLiveness": {}}
     assert digest_of(plugins, LIVENESS=lax) != digest_of(plugins)
     assert digest_of({}, LIVENESS={"maxAttempts": 3}) != digest_of({})
+
+
+@pytest.mark.parametrize("key", BOUNDS)
+def test_every_bound_is_stated(key: str) -> None:
+    """A bound that is turned off is in the claim, in its digest, and in that of the registry."""
+    default, off = (Registry(plugin_config({}, LIMITS=limits)) for limits in ({}, {key: 0}))
+    assert off.digest != default.digest
+    assert off.policy.limits == {**default.policy.limits, key: 0}
+    assert off.policy.claim([NEW])["digest"] != default.policy.claim([NEW])["digest"]
+
+
+def test_the_bounds_that_judge_are_stated() -> None:
+    """Policies that differ in one of these let different frames and sessions pass."""
+    judging = {"livenessRefusals", "reuseSeconds", "reuseFrames", "refusedSessionsPerAddress"}
+    assert judging <= set(Registry(plugin_config({})).policy.limits)
 
 
 def test_forbidden_labels_are_stated(tmp_path: Path) -> None:
@@ -256,7 +278,7 @@ def test_many_reloads_do_not_make_the_claim_long() -> None:
     policy = judged(config, [by(basis) for basis in bases])["policy"]
     others = [Basis(other["rules"], other["models"]) for other in policy["others"]]
     assert others == [UNKNOWN, *bases[-1 - MAX_OTHERS : -1]]
-    assert len(json.dumps(policy)) < 1500
+    assert len(json.dumps(policy)) < 1600
 
 
 def test_a_replay_states_the_same() -> None:

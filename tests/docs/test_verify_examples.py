@@ -104,13 +104,15 @@ REQUIRED: dict[str, Any] = {
         "FaceMatcher": {"similarity": [0.5, 1]},
         "AggregateLiveness": {"framesCount": [5, 1000], "earlyDecision": [0, 0]},
     },
-    "limits": {"maxLivenessAttempts": [1, 30]},
+    "limits": {"maxLivenessAttempts": [1, 30], "reuseSeconds": [3600, 31_536_000]},
 }
 
 
-def policy(plugins: dict[str, Any] = STRICT, *bases: Basis, attempts: int = 20) -> dict[str, Any]:
+def policy(
+    plugins: dict[str, Any] = STRICT, *bases: Basis, attempts: int = 20, **limits: float
+) -> dict[str, Any]:
     """The claim that the service writes under a configuration."""
-    config = plugin_config(plugins, LIVENESS={"maxLivenessAttempts": attempts})
+    config = plugin_config(plugins, LIVENESS={"maxLivenessAttempts": attempts}, LIMITS=limits)
     return Registry(config).policy.claim(bases or [OURS])
 
 
@@ -148,6 +150,7 @@ LAX = {
     "switch on": policy({**STRICT, "AggregateLiveness": {"framesCount": 5, "earlyDecision": True}}),
     "another face may do": policy({**STRICT, "FaceMatcher": {"similarity": 0.1}}),
     "no bound on attempts": policy(attempts=-1),
+    "no memory of frames": policy(reuseSeconds=0),
     "other rules": policy(STRICT, OTHER),
     "other rules before a reload": policy(STRICT, OTHER, OURS),
 }

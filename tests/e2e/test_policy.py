@@ -19,6 +19,7 @@ from tests.support.waiting import until
 
 LIVE = 50
 TWO_FRAMES = """
+refusedSessionsPerAddress = 20  # in the file, or the environment of tests has another bound
 [MIDDLEWARES.WS.AggregateLiveness]
 isEnabled = 1
 args.framesCount = 2
