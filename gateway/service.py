@@ -23,6 +23,7 @@ from gateway.front import Front
 from gateway.inflow import HeldBytes, Inflow, MemoryReturn
 from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
+from gateway.library_log import LOGGER, LibraryLog
 from gateway.readiness import readiness
 from gateway.refused_sessions_store import StoredRefusals
 from gateway.sessions import Sessions
@@ -287,4 +288,5 @@ def run(source: PartSource, listeners: Listeners, *, parent: int | None = None) 
         StartupError: settings or the machine do not allow a start.
     """
     set_up_process(role_name(source.part.config, "gateway"), source.part)
+    logging.getLogger(LOGGER).addFilter(LibraryLog())
     uvloop.run(_serve(source, listeners, parent))
