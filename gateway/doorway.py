@@ -2,7 +2,8 @@
 
 The WebSocket library bounds messages and times; what it leaves open is bounded here: sockets that
 never ask for an upgrade, endless headers, and answers it gives by itself to a client that does not
-read them (pongs).
+read them (pongs). It gets the head of the request whole, and what follows that once the request is
+answered: it would take it for WebSocket frames at once, and fail over a second request or a body.
 
 Pictures have a short way through it, without the library's queue and without a turn of the reader's
 task.
@@ -14,15 +15,26 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from websockets.asyncio.server import Server, ServerConnection
 from websockets.frames import Frame, Opcode
-from websockets.protocol import Event
+from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
+from gateway import metrics
+from gateway.http import respond
 from gateway.inflow import Inflow, Meter
+from gateway.request_head import METHODS, RequestHead, UnfitRequest
 from shared.config import LimitsSection
+
+DISCARDED_BYTES = 1_048_576
+"""Read and thrown away behind a request that was answered without an upgrade.
+
+A socket that is closed while bytes wait in it is reset, and the client may lose the answer. This
+much body is what nginx passes on by default.
+"""
 
 
 @dataclass
@@ -58,7 +70,9 @@ class Doorway(ServerConnection):
     def __init__(self, doors: Doors, protocol: ServerProtocol, server: Server, **options: Any):
         super().__init__(protocol, server, **options)
         self._doors = doors
-        self._head_bytes = 0
+        self._head = RequestHead(doors.limits.headerBytes)
+        self._early: bytes | None = None
+        self._discarded_bytes = 0
         self.received_bytes = 0
         self._in_line: deque[int] = deque()
         self._last_bytes = 0
@@ -148,14 +162,66 @@ class Doorway(ServerConnection):
         self.received_bytes += len(data)
         if self._refused:
             return  # the rest of what there was no room for
+        self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        """Take bytes for what they are at this point of the connection."""
+        if self.protocol.state is State.CONNECTING and self.protocol.eof_sent:
+            self._discard(data)
+        elif self.request is None:
+            self._read_head(data)
+        else:
+            self._take(data)
+
+    def _read_head(self, data: bytes) -> None:
+        """Hand the request on once it is whole; read nothing more until it is answered."""
+        try:
+            whole = self._head.feed(data)
+        except UnfitRequest as unfit:
+            self._reject(unfit.status)
+            return
+        if whole is not None:
+            head, self._early = whole
+            self.transport.pause_reading()
+            super().data_received(head)
+
+    def _reject(self, status: HTTPStatus) -> None:
+        """Answer a request that the library is not given."""
+        metrics.REQUESTS_REFUSED.labels("request").inc()
+        allowed = {"Allow": ", ".join(METHODS)}
+        headers = allowed if status is HTTPStatus.METHOD_NOT_ALLOWED else None
+        text = f"{status.phrase.lower()}\n"
+        self.protocol.send_response(respond(text, status=status, headers=headers))
+        self.send_data()
+
+    def send_data(self) -> None:
+        """Write what the library has to write; when that answers the request, read on."""
+        super().send_data()
+        answered = self.protocol.state is not State.CONNECTING or self.protocol.eof_sent
+        if self._early is not None and answered:
+            early, self._early = self._early, None
+            # Later, since the library is in the middle of its answer; as if it came only then.
+            self.loop.call_soon(self._read_on, early)
+
+    def _read_on(self, early: bytes) -> None:
+        if self.transport.is_closing():
+            return
+        self.transport.resume_reading()
+        if early:
+            self._read(early)
+
+    def _discard(self, data: bytes) -> None:
+        """Throw away what follows a request that was answered without an upgrade."""
+        self._discarded_bytes += len(data)
+        if self._discarded_bytes > DISCARDED_BYTES:
+            self.transport.abort()
+
+    def _take(self, data: bytes) -> None:
+        """Hand on what follows the request."""
         super().data_received(data)
-        limits = self._doors.limits
         self._pace(len(data))
-        if self.request is None:
-            self._head_bytes += len(data)
-            if self._head_bytes > limits.headerBytes:
-                self.transport.abort()
-        if self.transport.get_write_buffer_size() > limits.queuedBytes + self._last_bytes:
+        most = self._doors.limits.queuedBytes + self._last_bytes
+        if self.transport.get_write_buffer_size() > most:
             self.transport.abort()
 
     def _hold(self) -> bool:

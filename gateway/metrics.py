@@ -45,6 +45,7 @@ REFUSALS = (
     "wrong-passwords",
     "address-rate",
     "rate",
+    "request",
 )
 REQUESTS_REFUSED = Counter(
     "lunapass_requests_refused", "Requests refused before a session", ["reason"], registry=REGISTRY

@@ -181,7 +181,7 @@ class LimitsSection(Section):
     handshakesPerAddress: Positive = 25.0
     """Handshakes of one client address (IPv6: of one /64) in a second; twice as many at once."""
     headerBytes: Annotated[int, Field(ge=512, le=1_048_576)] = 16_384
-    """Bytes of a request's head; then the connection is cut."""
+    """Bytes of a request's head; a larger one is answered 431, or 414."""
     connectTimeout: Positive = 5.0
     """Seconds from the connection to the upgrade, and from the upgrade to CONNECT."""
     framesPerSecond: Positive = 30.0

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import weakref
+from http import HTTPStatus
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame
+from websockets.http11 import Request, Response
 
 from gateway.doorway import Doors, Doorway
 from shared.config import LimitsSection
+from tests.support.log import logged
 from tests.support.raw import KEY, frame
 from tests.support.waiting import until
 
@@ -145,3 +150,101 @@ async def test_a_picture_that_was_taken_is_held_by_nothing() -> None:
         writer.close()
         assert [made.data for made in held if len(made.data) >= 100_000] == []
         assert held, "the parser holds its last frame"
+
+
+def not_found(connection: ServerConnection, request: Request) -> Response | None:
+    """Let ``/`` open a WebSocket, and nothing else."""
+    return None if request.path == "/" else connection.respond(HTTPStatus.NOT_FOUND, "no\n")
+
+
+async def answer_to(wire: bytes) -> bytes:
+    """All that a server answers to these bytes, which come in one packet."""
+
+    async def handle(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+
+    doors = Doors(LimitsSection(), most=10)
+    async with serve(
+        handle, "127.0.0.1", 0, create_connection=doors.connection, process_request=not_found
+    ) as server:
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(wire)
+        answer = await asyncio.wait_for(reader.read(), 30)
+        writer.close()
+        return answer
+
+
+MISSING = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("wire", "status"),
+    [
+        (MISSING, 404),
+        (MISSING + MISSING, 404),
+        (MISSING + UPGRADE, 404),
+        (MISSING + b"\r\n\r\n", 404),
+        (MISSING + b"\xff\xff\xff", 404),
+        (MISSING + b"\x81\x01a", 404),
+        (UPGRADE.replace(b"13\r", b"99\r") + b"\xff\xff\xff", 400),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcd", 405),
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n" + bytes(500_000), 405),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nabcd", 413),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX-A: \x01\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n" + (b"X: " + b"a" * 7000 + b"\r\n") * 3 + b"\r\n", 431),
+    ],
+    ids=lambda value: ascii(value)[-40:],
+)
+async def test_a_request_gets_one_answer_and_no_log_line(wire: bytes, status: int) -> None:
+    """Whatever is wrong with it or follows it; a cut connection would count against the cell."""
+    with logged("websockets.server", logging.ERROR) as lines:
+        answer = await answer_to(wire)
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert answer.count(b"HTTP/1.1") == 1
+    assert lines == []
+
+
+async def test_a_body_without_end_is_cut() -> None:
+    """The answer comes, and what the client sends behind it is not read for ever."""
+
+    async def handle(socket: ServerConnection) -> None:
+        await socket.wait_closed()
+
+    doors = Doors(LimitsSection(), most=10)
+    async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        assert b"405" in await reader.readline()
+
+        async def send_on() -> None:
+            for _ in range(10_000):
+                writer.write(bytes(10_000))
+                await writer.drain()
+
+        with pytest.raises(ConnectionError):
+            await send_on()
+        writer.close()
+
+
+async def test_frames_behind_the_upgrade_follow_the_answer() -> None:
+    """A client that does not wait for the answer loses nothing, in one packet or in two."""
+    seen: list[str | bytes] = []
+
+    async def handle(socket: ServerConnection) -> None:
+        assert isinstance(socket, Doorway)
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                seen.append(await socket.next_message())
+
+    doors = Doors(LimitsSection(), most=10)
+    async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+        port = server.sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        first, second = frame(TEXT, b"first"), frame(TEXT, b"second")
+        writer.write(UPGRADE + first + second[:3])
+        writer.write(second[3:] + frame(CLOSE, (1000).to_bytes(2, "big")))
+        assert (await reader.read()).startswith(b"HTTP/1.1 101")
+        writer.close()
+    assert seen == ["first", "second"]

@@ -1,0 +1,105 @@
+"""The head of the one HTTP request that opens a connection: whole, or refused with a status.
+
+The WebSocket library closes a connection without an answer where it cannot read the request. A
+proxy in front takes that for a server that failed, asks the next one, and after a few such requests
+asks none: a client could keep all others out. So each head gets an answer here.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from http import HTTPStatus
+
+from websockets.exceptions import SecurityError
+from websockets.http11 import Request
+from websockets.streams import StreamReader
+
+METHODS = ("GET", "HEAD")
+"""No other method has a meaning here, and a body has none with these."""
+
+_METHOD = re.compile(rb"[A-Z]+(?= )")
+_HAS_BODY = re.compile(rb"^(?:content-length|transfer-encoding):", re.IGNORECASE | re.MULTILINE)
+
+
+class UnfitRequest(Exception):
+    """A request that the service does not read.
+
+    Attributes:
+        status: the answer to it.
+    """
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
+
+
+class RequestHead:
+    """Collects the head of a request from the bytes that come, and nothing that follows it.
+
+    Args:
+        most_bytes: size that it may have.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._data = bytearray()
+        self._lines = StreamReader()
+        self._parser = Request.parse(self._lines.read_line)
+        next(self._parser)
+
+    def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
+        """Take bytes that came.
+
+        Returns:
+            The head and what follows it, once the head is whole; None before.
+
+        Raises:
+            UnfitRequest: the service does not read this request.
+        """
+        # Line by line, as the parser reads: thus it stops just behind the head.
+        lines = io.BytesIO(data)
+        for line in lines:
+            if len(self._data) + len(line) > self._most_bytes:
+                raise self._too_large()
+            self._data += line
+            if self._is_whole(line):
+                head = bytes(self._data)
+                self._data.clear()  # this object lives as long as the connection
+                return head, lines.read()
+        return None
+
+    def _is_whole(self, line: bytes) -> bool:
+        self._lines.feed_data(line)
+        try:
+            next(self._parser)
+        except StopIteration:
+            if self._method not in METHODS:
+                raise UnfitRequest(HTTPStatus.METHOD_NOT_ALLOWED) from None
+            return True
+        except SecurityError as error:  # a line is too long, or there are too many
+            raise self._too_large() from error
+        except (EOFError, NotImplementedError, ValueError) as error:
+            raise UnfitRequest(self._fault()) from error
+        return False
+
+    def _too_large(self) -> UnfitRequest:
+        in_first_line = b"\n" not in self._data[:-1]
+        if in_first_line:
+            return UnfitRequest(HTTPStatus.REQUEST_URI_TOO_LONG)
+        return UnfitRequest(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    @property
+    def _method(self) -> str:
+        """The method; empty where the request begins with none."""
+        found = _METHOD.match(self._data)
+        return found[0].decode() if found else ""
+
+    def _fault(self) -> HTTPStatus:
+        """Status for a request that the parser does not take."""
+        if self._method and self._method not in METHODS:
+            return HTTPStatus.METHOD_NOT_ALLOWED
+        # The parser refuses a body at the end of the head, and anything else before.
+        if self._data.endswith(b"\r\n\r\n") and _HAS_BODY.search(self._data):
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        return HTTPStatus.BAD_REQUEST
