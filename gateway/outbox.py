@@ -57,7 +57,7 @@ class Outbox:
         """
         if self._closing is None:
             self._put(text)
-            self.close(code, reason)
+            self._close(code, reason, len(text.encode()))
 
     def _put(self, text: str) -> None:
         if not self._queue and self._socket.transport.get_write_buffer_size() == 0:
@@ -71,12 +71,15 @@ class Outbox:
     def close(self, code: CloseCode, reason: str) -> None:
         """End the connection once what is queued is written, or the client takes no more of it."""
         if self._closing is None:
-            self._closing = (code, reason)
-            self._socket.await_farewell(self._queued_bytes)
-            self._farewell = Farewell(self._socket.transport, clock=self._clock)
-            self._wake.set()
+            self._close(code, reason, 0)
         elif code is CloseCode.REPLACED:  # what is under way here is sent once more there
             self._socket.transport.abort()
+
+    def _close(self, code: CloseCode, reason: str, last_bytes: int) -> None:
+        self._closing = (code, reason)
+        self._socket.await_farewell(self._queued_bytes)
+        self._farewell = Farewell(self._socket.transport, last_bytes, clock=self._clock)
+        self._wake.set()
 
     def end_within(self, seconds: float) -> None:
         """Allow a connection that ends no more than this time from now."""

@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from gateway import farewell
 from gateway.connection import Connection
 from gateway.doorway import Doors, Doorway
-from gateway.farewell import MOST_SECONDS, STALL_SECONDS, Patience
+from gateway.farewell import MOST_SECONDS, PROXY_STEP, SLOWEST_LINE, STALL_SECONDS, Patience
 from gateway.session import Session
 from gateway.sessions import Sessions
 from shared.config import Config
@@ -99,8 +100,9 @@ async def test_a_slow_client_gets_its_result(rate: int, size: int) -> None:
     assert data.endswith(b"verdict given")
 
 
-async def test_a_client_that_stops_reading_is_cut() -> None:
+async def test_a_client_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Though its verdict is not written, the service ends the connection by itself."""
+    monkeypatch.setattr(farewell, "PROXY_STEP", 0)
     async with decided(500_000) as (port, doors):
         with await connected(port) as line:
             await asyncio.get_running_loop().sock_recv(line, 1000)
@@ -111,23 +113,40 @@ async def test_a_client_that_stops_reading_is_cut() -> None:
 
 def test_progress_extends_and_a_standstill_ends() -> None:
     """Each byte taken starts the time again; new unread bytes do not."""
-    patience = Patience(100, 0.0)
+    patience = Patience(100, 0, 0.0)
     assert not patience.is_over(100, STALL_SECONDS - 0.1)
     assert not patience.is_over(99, STALL_SECONDS)
     assert not patience.is_over(150, 2 * STALL_SECONDS - 0.1)
     assert patience.is_over(99, 2 * STALL_SECONDS)
 
 
+def test_what_a_proxy_has_taken_has_the_time_of_a_slow_line() -> None:
+    """All is acknowledged at once, and nothing more is seen until the client closes."""
+    patience = Patience(0, 40_000, 0.0)
+    needed = 40_000 / SLOWEST_LINE
+    assert not patience.is_over(0, STALL_SECONDS + needed - 0.1)
+    assert patience.is_over(0, STALL_SECONDS + needed)
+
+
+def test_a_client_that_leaves_bytes_untaken_buys_no_time() -> None:
+    """Without progress a large message has no more time than one step of a proxy needs."""
+    step = STALL_SECONDS + PROXY_STEP / SLOWEST_LINE
+    patience = Patience(300_000, 300_000, 0.0)
+    assert not patience.is_over(300_000, step - 0.1)
+    assert not patience.is_over(200_000, step)
+    assert patience.is_over(200_000, 2 * step)
+
+
 def test_one_byte_a_second_does_not_last_for_ever() -> None:
     """The total bound holds whatever the progress."""
-    patience = Patience(10_000, 0.0)
+    patience = Patience(10_000, 0, 0.0)
     over = [second for second in range(1000) if patience.is_over(10_000 - second, float(second))]
     assert over[0] == MOST_SECONDS
 
 
 def test_a_restart_shortens_the_time() -> None:
     """From then on progress does not help."""
-    patience = Patience(100, 0.0)
+    patience = Patience(100, 0, 0.0)
     patience.end_by(5.0)
     assert not patience.is_over(99, 4.9)
     assert patience.is_over(98, 5.0)
