@@ -13,6 +13,8 @@ from shared.config_findings import Finding, warning
 
 DESCRIBING = ("onnx", "oip")
 """Backends that always describe faces where they measure liveness."""
+MANY_FACES = {1: "the largest", 2: "the one closest to the centre"}
+"""Which face each ``multifacePolicy`` judges that lets several be in the picture."""
 
 
 def sentence(config: Config) -> str:
@@ -28,14 +30,21 @@ def sentence(config: Config) -> str:
     refused = config.LIMITS.refusedSessionsPerAddress
     bound = f"{refused} refused sessions" if refused else "any number of refused sessions"
     parts.append(f"{bound} of one address an hour")
+    if judged := MANY_FACES.get(config.LIVENESS.THRESHOLDS.multifacePolicy):
+        parts.append(f"judges {judged} of several faces")
     return "; ".join(parts) + "."
 
 
 def weaknesses(config: Config) -> Iterator[Finding]:
-    """Warn where one lucky frame, frames of different people, or tries without end can decide."""
+    """Warn where little is asked.
+
+    That is where one lucky frame, frames of different people, or tries without end can decide, and
+    where the best shot may show faces that nobody judged.
+    """
     yield from _one_frame(config)
     yield from _different_people(config)
     yield from _tries_without_end(config)
+    yield from _other_faces(config)
 
 
 def _frames(config: Config) -> str:
@@ -113,3 +122,15 @@ def _tries_without_end(config: Config) -> Iterator[Finding]:
             "is 0, so that whoever was refused can try again at once and without end; set the "
             "default, 20",
         )
+
+
+def _other_faces(config: Config) -> Iterator[Finding]:
+    policy = config.LIVENESS.THRESHOLDS.multifacePolicy
+    if policy not in MANY_FACES:
+        return
+    size = "a larger" if policy == 2 else "another"
+    yield warning(
+        "[LIVENESS.THRESHOLDS] multifacePolicy",
+        f"is {policy}, so that {size} face may be on the best shot beside the one that is judged; "
+        "set 0, or compare the face at details.faceFramePosition.faceRect of the token alone",
+    )

@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"os"
 	"strings"
@@ -26,15 +27,23 @@ const issuer = "lunapass"
 
 // Claims are what a verdict says.
 type Claims struct {
-	IsOk     bool            `json:"isOk"`
-	Bestshot string          `json:"bestshot"` // JPEG, Base64
-	Details  json.RawMessage `json:"details"`
-	Iss      string          `json:"iss"`
-	Exp      int64           `json:"exp"`
-	Jti      string          `json:"jti"`
-	Sid      string          `json:"sid"` // compare it with the session your kiosk began
-	Policy   Policy          `json:"policy"`
+	IsOk     bool    `json:"isOk"`
+	Bestshot string  `json:"bestshot"` // JPEG, Base64
+	Details  Details `json:"details"`
+	Iss      string  `json:"iss"`
+	Exp      int64   `json:"exp"`
+	Jti      string  `json:"jti"`
+	Sid      string  `json:"sid"` // compare it with the session your kiosk began
+	Policy   Policy  `json:"policy"`
 }
+
+// Details are what was measured on the best shot; there are more than these.
+type Details struct {
+	FaceFramePosition struct{ FaceRect, FrameRect Rect }
+}
+
+// Rect is a rectangle in pixels of the frame that was judged.
+type Rect struct{ X, Y, Width, Height float64 }
 
 // Judged names what frames were judged by.
 type Judged struct{ Digest, Rules, Models string }
@@ -106,6 +115,26 @@ func (v *Verifier) Verify(token string) (*Claims, error) {
 		return nil, errors.New("the token was used before")
 	}
 	return &claims, nil
+}
+
+// JudgedFace returns left, top, right and bottom of the face that was judged, as shares of the best
+// shot's width and height. Compare this face alone with other pictures: the best shot may show a
+// second, larger one.
+func (c *Claims) JudgedFace() ([4]float64, error) {
+	face, frame := c.Details.FaceFramePosition.FaceRect, c.Details.FaceFramePosition.FrameRect
+	if frame.Width <= 0 || frame.Height <= 0 {
+		return [4]float64{}, errors.New("the token does not say which face was judged")
+	}
+	edges := [4]float64{
+		face.X / frame.Width,
+		face.Y / frame.Height,
+		(face.X + face.Width) / frame.Width,
+		(face.Y + face.Height) / frame.Height,
+	}
+	for i, edge := range edges {
+		edges[i] = math.Min(math.Max(edge, 0), 1) // the box may leave the picture
+	}
+	return edges, nil
 }
 
 // Check returns an error for a verdict that was reached by a laxer policy.
@@ -246,9 +275,14 @@ func main() {
 	if err == nil {
 		err = required.Check(&claims.Policy)
 	}
+	var face [4]float64
+	if err == nil {
+		face, err = claims.JudgedFace()
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "refused:", err)
 		os.Exit(1)
 	}
-	fmt.Println("accepted, session", claims.Sid)
+	fmt.Printf("accepted, session %s, face at %.4f, %.4f, %.4f, %.4f\n",
+		claims.Sid, face[0], face[1], face[2], face[3])
 }

@@ -48,6 +48,21 @@ export async function verify(token, key, algorithms) {
   return claims; // compare claims.sid with the session your kiosk began
 }
 
+/**
+ * Left, top, right and bottom of the face that was judged, as shares of the best shot's width and
+ * height. Compare this face alone with other pictures: the best shot may show a second, larger one.
+ */
+export function judgedFace(claims) {
+  const { faceRect: face, frameRect: frame } = claims.details.faceFramePosition;
+  const edges = [
+    face.x / frame.width,
+    face.y / frame.height,
+    (face.x + face.width) / frame.width,
+    (face.y + face.height) / frame.height,
+  ];
+  return edges.map((edge) => Math.min(Math.max(edge, 0), 1)); // the box may leave the picture
+}
+
 /** Throws for a verdict that was reached by a laxer policy. */
 export function checkPolicy(claims, required) {
   const known = ["digest", "rules", "models", "plugins", "limits"];
@@ -93,7 +108,8 @@ if (import.meta.url === `file://${process.argv[1]}`) {
   try {
     const claims = await verify(token, key, algorithms);
     checkPolicy(claims, required);
-    console.log("accepted, session", claims.sid);
+    const face = judgedFace(claims).map((edge) => edge.toFixed(4));
+    console.log(`accepted, session ${claims.sid}, face at ${face.join(", ")}`);
   } catch (error) {
     console.error(`refused: ${error.message}`);
     process.exit(1);

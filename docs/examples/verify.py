@@ -38,6 +38,23 @@ def verify(token, key, algorithms):
     return claims  # compare claims["sid"] with the session your kiosk began
 
 
+def judged_face(claims):
+    """Return left, top, right and bottom of the face that was judged.
+
+    They are shares of the best shot's width and height. Compare this face alone with other
+    pictures: the best shot may show a second, larger one.
+    """
+    position = claims["details"]["faceFramePosition"]
+    face, frame = position["faceRect"], position["frameRect"]
+    edges = (
+        face["x"] / frame["width"],
+        face["y"] / frame["height"],
+        (face["x"] + face["width"]) / frame["width"],
+        (face["y"] + face["height"]) / frame["height"],
+    )
+    return tuple(min(max(edge, 0.0), 1.0) for edge in edges)  # the box may leave the picture
+
+
 def check_policy(claims, required):
     """Raise jwt.InvalidTokenError for a verdict that was reached by a laxer policy."""
     if unknown := required.keys() - {"digest", "rules", "models", "plugins", "limits"}:
@@ -76,6 +93,7 @@ if __name__ == "__main__":
     try:
         claims = verify(token, key, algorithms)
         check_policy(claims, required)
-        print("accepted, session", claims["sid"])
-    except (jwt.InvalidTokenError, ValueError) as error:
+        face = ", ".join(f"{edge:.4f}" for edge in judged_face(claims))
+        print(f"accepted, session {claims['sid']}, face at {face}")
+    except (jwt.InvalidTokenError, KeyError, ValueError) as error:
         sys.exit(f"refused: {error}")

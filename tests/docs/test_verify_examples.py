@@ -54,8 +54,18 @@ def verify(language: str) -> Run:
 
 def claims(**changed: Any) -> dict[str, Any]:
     now = int(time.time())
-    good = {"isOk": True, "errors": [], "bestshot": "", "details": {}, "iss": "lunapass"}
+    details = {"faceFramePosition": position(160, 120, 240, 240)}
+    good = {"isOk": True, "errors": [], "bestshot": "", "details": details, "iss": "lunapass"}
     return {**good, "iat": now, "exp": now + 300, "jti": "j" * 32, "sid": "5" * 32, **changed}
+
+
+def position(x: int, y: int, width: int, height: int) -> dict[str, Any]:
+    """A face in a frame of 640 x 480."""
+    return {
+        "faceRect": {"x": x, "y": y, "width": width, "height": height},
+        "frameRect": {"x": 0, "y": 0, "width": 640, "height": 480},
+        "margins": [0, 0, 0, 0],
+    }
 
 
 def sign(values: dict[str, Any], **section: Any) -> str:
@@ -74,6 +84,29 @@ def test_a_good_token_is_accepted(verify: Run) -> None:
     answer = verify(sign(claims()), SECRET)
     assert answer.returncode == 0, answer.stderr
     assert "5" * 32 in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("rect", "told"),
+    [
+        ((160, 120, 240, 240), "0.2500, 0.2500, 0.6250, 0.7500"),
+        ((-64, 384, 128, 192), "0.0000, 0.8000, 0.1000, 1.0000"),
+    ],
+    ids=["inside", "beyond the border"],
+)
+def test_the_face_that_was_judged_is_told(
+    verify: Run, rect: tuple[int, int, int, int], told: str
+) -> None:
+    """As shares of the picture, which may be smaller than the frame that was judged."""
+    answer = verify(sign(claims(details={"faceFramePosition": position(*rect)})), SECRET)
+    assert answer.stdout.rstrip().endswith(f"face at {told}"), answer.stderr
+
+
+def test_a_token_that_names_no_face_is_refused(verify: Run) -> None:
+    """Whose face to compare would be a guess."""
+    answer = verify(sign(claims(details={})), SECRET)
+    assert answer.returncode == 1
+    assert "refused" in answer.stderr
 
 
 @pytest.mark.parametrize(

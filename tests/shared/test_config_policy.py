@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.config import Config
 from shared.config_policy import sentence, weaknesses
 from shared.config_rules import check
 from tests.support.judge import plugin_config
@@ -104,6 +105,35 @@ def test_any_number_of_refused_sessions_is_said() -> None:
     """Where nothing bounds them."""
     config = plugin_config({}, LIMITS={"refusedSessionsPerAddress": 0})
     assert sentence(config).endswith("; any number of refused sessions of one address an hour.")
+
+
+@pytest.mark.parametrize(
+    ("policy", "judged", "told"),
+    [
+        (1, "the largest", "another face may be on the best shot"),
+        (2, "the one closest to the centre", "a larger face may be on the best shot"),
+    ],
+)
+def test_other_faces_are_warned_of(policy: int, judged: str, told: str) -> None:
+    """The picture in the token may show a face that nobody judged."""
+    config = several_faces(policy)
+    assert sentence(config).endswith(f"; judges {judged} of several faces.")
+    (found,) = map(str, weaknesses(config))
+    assert told in found
+    assert "faceRect" in found
+
+
+def test_one_face_alone_needs_no_warning() -> None:
+    """Under 0 a second face is refused."""
+    config = several_faces(0)
+    assert "faces" not in sentence(config)
+    assert not list(weaknesses(config))
+
+
+def several_faces(policy: int) -> Config:
+    """A configuration with no other weakness."""
+    thresholds = {"THRESHOLDS": {"multifacePolicy": policy}}
+    return plugin_config({"ActiveLiveness": None}, LIVENESS=thresholds)
 
 
 def test_the_manuals_defaults_break_no_rule() -> None:
