@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import ssl
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -58,6 +59,16 @@ class Front:
     def get(self, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
         url = f"https://127.0.0.1:{self.port}{path}"
         return httpx.get(url, headers=headers, verify=False, trust_env=False)
+
+    def status_of(self, request: bytes) -> int:
+        """Status of the answer to these bytes."""
+        context = ssl._create_unverified_context()
+        with (
+            socket.create_connection(("127.0.0.1", self.port), 30) as line,
+            context.wrap_socket(line) as wrapped,
+        ):
+            wrapped.sendall(request)
+            return int(wrapped.makefile("rb").readline().split(b" ")[1])
 
     def ready(self) -> bool:
         try:
@@ -137,6 +148,37 @@ def test_the_client_s_address_is_handed_on(kind: str, tmp_path: Path) -> None:
             assert heard[-1] == ["127.0.0.1"]
 
 
+ODD_REQUESTS = [
+    (b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd", {405}),
+    (b"GET /ws HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nabcd", {413}),
+    (b"GET /x HTTP/1.1\r\nHost: a\r\nX-A: \x01\r\n\r\n", {400}),
+    (
+        b"GET /x HTTP/1.1\r\nHost: a\r\n" + (b"X: " + b"a" * 7000 + b"\r\n") * 3 + b"\r\n",
+        {400, 431},
+    ),
+]
+"""Requests that no cell reads, and the statuses by which proxy or cell may refuse them."""
+
+
+async def test_odd_requests_keep_nobody_out(front: Front) -> None:
+    """A client whose requests are refused costs the others neither cell."""
+    for request, statuses in ODD_REQUESTS:
+        assert {front.status_of(request) for _ in range(3)} <= statuses
+    for _ in range(6):
+        async with Client(front.url) as client:
+            assert client.session_id
+
+
+@pytest.mark.parametrize("kind", ["nginx", "haproxy"])
+def test_requests_without_an_answer_take_no_cell_out(kind: str, tmp_path: Path) -> None:
+    """Whatever a client may find that makes a cell end a connection, others are served."""
+    with echo() as (port, _), proxy(kind, tmp_path, [port, port]) as front_port:
+        front = Front(front_port)
+        wait_until(front.ready, kind)
+        assert {front.get("/cut").status_code for _ in range(4)} == {502}
+        assert {front.get("/healthz").status_code for _ in range(4)} == {200}
+
+
 async def test_sessions_are_counted_by_the_client_s_address(cells: list[Service]) -> None:
     """Behind a trusted proxy one client that floods takes nothing from the others."""
     async with contextlib.AsyncExitStack() as stack:
@@ -157,11 +199,13 @@ async def test_sessions_are_counted_by_the_client_s_address(cells: list[Service]
 
 @contextlib.contextmanager
 def echo() -> Iterator[tuple[int, list[list[str]]]]:
-    """A server that says yes to everything, and what X-Forwarded-For it heard."""
+    """A server that says yes to everything but ``/cut``, and what X-Forwarded-For it heard."""
     heard: list[list[str]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path == "/cut":
+                return  # which ends the connection
             heard.append(self.headers.get_all("X-Forwarded-For", []))
             self.send_response(200)
             self.send_header("Content-Length", "0")
