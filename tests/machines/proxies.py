@@ -76,12 +76,12 @@ def proxy(kind: str, directory: Path, cells: Sequence[int]) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def nginx_site(directory: Path, server: str) -> Iterator[int]:
-    """Run nginx with the contents of a plain ``server`` block on this machine; its port."""
+def nginx_site(directory: Path, server: str, address: str = "127.0.0.1") -> Iterator[int]:
+    """Run nginx with the contents of a plain ``server`` block at an address here; its port."""
     if shutil.which("nginx") is None:
         pytest.skip("nginx is not installed")
     port = free_port()
-    site = f"server {{ listen 127.0.0.1:{port};\n{server}\n}}\n"
+    site = f"server {{ listen {address}:{port};\n{server}\n}}\n"
     with _running(_nginx_command(directory, site), directory):
         yield port
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import jwt
 import numpy as np
@@ -16,10 +18,12 @@ import websockets
 from lunapass.client import Answer, Client, Verdict
 from shared.protocol import Codec, Command
 from tests.machines.network import Network, network
+from tests.machines.proxies import nginx_site
 from tests.machines.slow_line import LineKind, slow_down
 from tests.support.service import KEY, Service, running
 from tests.support.stamp import stamp
 
+SLOWER = LineKind(40)
 SLOW = LineKind(64)
 MIDDLING = LineKind(256)
 LOSSY = LineKind(1000, loss=0.05)
@@ -33,13 +37,13 @@ PATIENCE = 4.0
 LIVE = 50
 
 
-def large_jpeg() -> bytes:
-    """A stamped picture of some 60 kB that is live; its RESULT has some 70 kB."""
+def large_jpeg(quality: int = 85) -> bytes:
+    """A stamped picture of some 60 kB that is live; its RESULT has 60 to 70 kB."""
     image = np.full((480, 640, 3), 127, np.uint8)
     noise = np.random.default_rng().integers(90, 160, (200, 640, 1), dtype=np.uint8)
     image[280:] = np.repeat(noise, 3, axis=2)
     stamp(image, 1, LIVE)
-    data: bytes = simplejpeg.encode_jpeg(image, quality=85, colorspace="BGR")
+    data: bytes = simplejpeg.encode_jpeg(image, quality=quality, colorspace="BGR")
     return data
 
 
@@ -57,17 +61,18 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    with network(1) as net, pytest.MonkeyPatch.context() as patch:
+    with network(1) as net, pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
         patch.setenv("LUNAPASS__LUNA_PASS__HOST", "0.0.0.0")
+        patch.setenv("LUNAPASS__LUNA_PASS__HOSTS", json.dumps([net.hosts[0].address]))
+        patch.setenv("LUNAPASS__LUNA_PASS__TRUSTEDPROXIES", '["127.0.0.1"]')
         with net.hosts[0].inside():
-            running_there = running(SETTINGS, workers=1)
-            service = running_there.__enter__()
+            service = stack.enter_context(running(SETTINGS, workers=1))
         try:
             with net.switch.inside():
                 yield Site(net, service)
         finally:
             with net.hosts[0].inside():
-                running_there.__exit__(None, None, None)
+                stack.close()
 
 
 def assert_accepted(verdict: Verdict, session: str | None) -> None:
@@ -101,6 +106,49 @@ async def test_a_client_of_its_own_gets_the_result(site: Site, kind: LineKind) -
                 announced = answer.headers.get("result-bytes")
     assert announced == len(text)
     assert_accepted(Verdict.of(answer), connected["headers"]["session-id"])
+
+
+PROXY = """
+location / {
+    proxy_pass http://127.0.0.1:PORT;
+    proxy_http_version 1.1;
+    proxy_set_header Host $host;
+    proxy_set_header X-Forwarded-For $remote_addr;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection upgrade;
+}
+"""
+
+
+@pytest.fixture
+def proxied(site: Site, tmp_path: Path) -> Iterator[str]:
+    """Address of nginx before the service, on the same host."""
+    host = site.network.hosts[0]
+    with contextlib.ExitStack() as stack:
+        with host.inside():
+            server = PROXY.replace("PORT", str(site.service.port))
+            port = stack.enter_context(nginx_site(tmp_path, server, host.address))
+        yield f"ws://{host.address}:{port}/ws"
+
+
+async def test_a_proxy_may_pass_the_result_on(site: Site, proxied: str) -> None:
+    """It has taken RESULT long before the client; the client says HEARTBEAT, as the page does.
+
+    If the connection to the client were closed meanwhile, the answer to a HEARTBEAT would be a
+    reset, and what has not arrived would be lost.
+    """
+    slow_down(site.network, 0, SLOWER)
+
+    async def beat(client: Client) -> None:
+        while True:
+            await asyncio.sleep(1)
+            await client.send(Command.HEARTBEAT)
+
+    async with Client(proxied, patience=PATIENCE, resumes=0) as client:
+        beating = asyncio.create_task(beat(client))
+        verdict = await client.check([large_jpeg(quality=20)])
+        beating.cancel()
+    assert_accepted(verdict, client.session_id)
 
 
 async def test_a_result_that_was_cut_is_given_once_more(site: Site) -> None:
