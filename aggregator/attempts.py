@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from shared.codes import Code
-from shared.config import LimitsSection
-from shared.config_manual import LivenessSection
-from shared.estimation import Estimate
+from shared.config.manual import LivenessSection
+from shared.config.service import LimitsSection
+from shared.frame.estimation import Estimate
 
 
 class Attempts:

@@ -11,7 +11,7 @@ from collections.abc import Generator
 from aggregator.frame_memory import Claim, FrameMemory
 from aggregator.plugins.base import FrameJudgement, Question
 from shared.codes import Code
-from shared.estimation import Profile
+from shared.frame.estimation import Profile
 
 MAX_IN_A_ROW = 3
 """Copies in a row that end the session. One or two come from honest clients that are faster than

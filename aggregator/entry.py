@@ -9,11 +9,11 @@ from functools import cached_property
 
 from aggregator.session import JudgedSession, Outcome
 from aggregator.sinks.events import FrameJudged, SessionEnded, SessionInfo
-from shared.best_shot import BestShot
 from shared.codes import Code
 from shared.errors import MessageError
-from shared.estimation import Estimate, Profile, Stage
-from shared.messages import History, Judge, Judged, decode_estimate
+from shared.frame.best_shot import BestShot
+from shared.frame.estimation import Estimate, Profile, Stage
+from shared.wire.messages import History, Judge, Judged, decode_estimate
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from aggregator.frame_memory import Claim
-from shared.clock import Clock
-from shared.config import LimitsSection
+from shared.config.service import LimitsSection
+from shared.process.clock import Clock
 
 log = logging.getLogger(__name__)
 

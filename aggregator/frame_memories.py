@@ -5,10 +5,10 @@ from __future__ import annotations
 from aggregator.frame_memory import FrameMemory
 from aggregator.machine_frames import MachineFrames
 from aggregator.shared_frames import SharedFrames
-from shared.cells import machine_directory
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
-from shared.private import private_directory
+from shared.config.cells import machine_directory
+from shared.config.service import Config
+from shared.process.clock import SYSTEM, Clock
+from shared.process.private import private_directory
 
 FILE, KEY = "frames.sqlite", "TRANSPORT.runtimeDirectory"
 

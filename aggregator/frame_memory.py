@@ -13,8 +13,8 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from aggregator.plugins.base import Question
-from shared.clock import SYSTEM, Clock
-from shared.config import LimitsSection
+from shared.config.service import LimitsSection
+from shared.process.clock import SYSTEM, Clock
 
 LOCAL_SECONDS = 1.0
 """Bound of a question that is answered at once."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.checks import Rules, margins
-from shared.estimation import Estimate
+from shared.frame.checks import Rules, margins
+from shared.frame.estimation import Estimate
 
 Details = dict[str, Any]
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import httpx
 
-from shared.clock import SYSTEM, Clock
-from shared.config_plugins import Luna3Args
+from shared.config.plugins import Luna3Args
+from shared.process.clock import SYSTEM, Clock
 
 log = logging.getLogger(__name__)
 

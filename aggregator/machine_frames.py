@@ -16,9 +16,9 @@ from typing import TypeVar
 from aggregator.frame_file import FrameFile, is_damaged
 from aggregator.frame_memory import LOCAL_SECONDS, Claim, LocalFrames, Unsent
 from aggregator.plugins.base import Question
-from shared.clock import SYSTEM, Clock
-from shared.config import LimitsSection
-from shared.outage import Outage
+from shared.config.service import LimitsSection
+from shared.process.clock import SYSTEM, Clock
+from shared.process.outage import Outage
 
 log = logging.getLogger(__name__)
 

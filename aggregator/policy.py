@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from shared import __version__
-from shared.config import Config
+from shared.config.service import Config
 from shared.digests import digest
-from shared.estimation import Estimate
+from shared.frame.estimation import Estimate
 
 Stated = Mapping[str, Any]
 """What the claim says of one plugin's arguments: JSON values."""

@@ -16,16 +16,17 @@ from aggregator.plugins.registry import Registry
 from aggregator.sessions import JudgedSessions
 from aggregator.sinks import registry as sinks
 from aggregator.sinks.delivery import Effects
-from shared.accounts import Accounts
-from shared.cells import role_name
-from shared.checks import Rules
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
-from shared.config_handover import PartSource
-from shared.config_parts import Part
+from shared.config.cells import role_name
+from shared.config.handover import PartSource
+from shared.config.parts import Part
+from shared.config.service import Config
 from shared.errors import MessageError
-from shared.lines import AGGREGATOR
-from shared.messages import (
+from shared.frame.checks import Rules
+from shared.process.accounts import Accounts
+from shared.process.clock import SYSTEM, Clock
+from shared.process.role import Role, handle_signals, set_up_process
+from shared.wire.lines import AGGREGATOR
+from shared.wire.messages import (
     Close,
     Commit,
     Forget,
@@ -38,8 +39,7 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.role import Role, handle_signals, set_up_process
-from shared.transport import serve
+from shared.wire.transport import serve
 
 log = logging.getLogger(__name__)
 

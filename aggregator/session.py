@@ -19,12 +19,12 @@ from aggregator.frame_memory import FrameMemory
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from aggregator.policy import UNKNOWN, Basis, Policy
 from aggregator.telling import of_client, sound
-from shared.best_shot import BestShot
 from shared.codes import Code
-from shared.config import LimitsSection
-from shared.config_manual import LivenessSection
-from shared.estimation import Estimate, Profile, Stage
-from shared.messages import Open
+from shared.config.manual import LivenessSection
+from shared.config.service import LimitsSection
+from shared.frame.best_shot import BestShot
+from shared.frame.estimation import Estimate, Profile, Stage
+from shared.wire.messages import Open
 
 log = logging.getLogger(__name__)
 

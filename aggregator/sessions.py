@@ -23,11 +23,13 @@ from aggregator.session import JudgedSession, Outcome
 from aggregator.sinks.delivery import Effects
 from aggregator.sinks.events import Event
 from aggregator.verdict import VerdictWriter
-from shared.accounts import Accounts
-from shared.clock import SYSTEM, Clock
 from shared.codes import Code
-from shared.config import Config
-from shared.messages import (
+from shared.config.service import Config
+from shared.process.accounts import Accounts
+from shared.process.clock import SYSTEM, Clock
+from shared.process.process import about
+from shared.signing import Signer
+from shared.wire.messages import (
     Close,
     Commit,
     Forget,
@@ -42,8 +44,6 @@ from shared.messages import (
     Verdict,
     encode,
 )
-from shared.process import about
-from shared.signing import Signer
 
 log = logging.getLogger(__name__)
 

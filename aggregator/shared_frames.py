@@ -18,9 +18,9 @@ from redis.exceptions import RedisError
 
 from aggregator.frame_memory import Claim, LocalFrames, Unsent
 from aggregator.plugins.base import Question
-from shared.clock import SYSTEM, Clock
-from shared.config import LimitsSection, SessionStoreSection
-from shared.outage import Outage
+from shared.config.service import LimitsSection, SessionStoreSection
+from shared.process.clock import SYSTEM, Clock
+from shared.process.outage import Outage
 from shared.redis_connection import connect_async
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from shared.protocol import Codec, Command
+from shared.wire.protocol import Codec, Command
 
 _JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from aggregator.frame_status import frame_status, full_details
 from aggregator.session import JudgedSession, Outcome
-from shared.checks import Rules
-from shared.config import Config
-from shared.estimation import Estimate
-from shared.protocol import Codec, Command
+from shared.config.service import Config
+from shared.frame.checks import Rules
+from shared.frame.estimation import Estimate
 from shared.signing import Signer
+from shared.wire.protocol import Codec, Command
 
 PUBLIC = frozenset({"activeLiveness"})
 """What plugins tell that a client may see in production too."""

@@ -25,7 +25,7 @@ from benchmarks import plumbing
 from benchmarks.driver import Shots
 from loadtest.synthetic.portrait import astronaut
 from loadtest.synthetic.sensor import Exposures
-from shared.estimation import Image
+from shared.frame.estimation import Image
 from tests.support.service import ROOT, UNPACED, Service, running
 from tests.support.stamp import stamp
 

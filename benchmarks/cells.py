@@ -22,7 +22,7 @@ import uvloop
 
 from benchmarks.setting import passing_shots
 from lunapass.client import Client
-from shared.protocol import Command
+from shared.wire.protocol import Command
 from tests.support.service import ROOT, UNPACED, Service, free_port, running
 
 LAYOUTS = ((1, 1), (1, 2), (2, 2))

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 import psutil
 from websockets.asyncio.client import ClientConnection, connect
 
-from shared.protocol import Codec, Command
+from shared.wire.protocol import Codec, Command
 from tests.support.service import Service, running
 
 GOAL = 40_000

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.estimation import Box, Image
+from shared.frame.estimation import Box, Image
 
 Linear = NDArray[np.float32]
 """Picture in linear light, 0..1 and above."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from lunapass.client import Answer, Client
 from shared.codes import Code
-from shared.protocol import Command
+from shared.wire.protocol import Command
 
 WARM_SECONDS = 0.5
 """At the beginning, of which nothing is noted."""

@@ -24,8 +24,8 @@ from benchmarks.setting import models, passing_frames, pin_last_cpu
 from inference_pool.estimator import Estimator
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.network import Network
-from shared.checks import Rules
-from shared.estimation import Image, Profile
+from shared.frame.checks import Rules
+from shared.frame.estimation import Image, Profile
 from tests.support.service import ROOT
 
 ROUNDS = 20

@@ -26,8 +26,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from benchmarks.strangers import FLOODS
-from shared.estimation import Face, Image
-from shared.protocol import Codec, Command
+from shared.frame.estimation import Face, Image
+from shared.wire.protocol import Codec, Command
 from tests.support.service import ROOT, Service, running
 from tests.support.stamp import StampBackend, stamped_jpeg
 

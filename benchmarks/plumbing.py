@@ -22,7 +22,7 @@ import uvloop
 from benchmarks.driver import Shots
 from loadtest.synthetic.sensor import Exposures
 from lunapass.client import Client
-from shared.protocol import Command
+from shared.wire.protocol import Command
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
 

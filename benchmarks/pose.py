@@ -22,9 +22,9 @@ from inference_pool.onnx.pose import PITCH_AT_REST
 from loadtest.synthetic.features import MESH_POINTS, OVAL
 from loadtest.synthetic.head import _RINGS, _ring_triangles, rotation
 from loadtest.synthetic.warp import Patch, delaunay, warp
-from shared.config_loading import load
+from shared.config.loading import load
 from shared.errors import EstimationError
-from shared.estimation import HeadPose, Image
+from shared.frame.estimation import HeadPose, Image
 
 SIZE = (640, 640)
 FACE = 230.0

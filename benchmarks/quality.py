@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from benchmarks.degradations import DEGRADATIONS, darker_skin, skin_mask, underexposure
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
-from shared.checks import Rules
-from shared.checks import quality as judged
-from shared.config_loading import load
-from shared.estimation import Box, Estimate, Image, Quality
+from shared.config.loading import load
+from shared.frame.checks import Rules
+from shared.frame.checks import quality as judged
+from shared.frame.estimation import Box, Estimate, Image, Quality
 
 MEASURES = ("blur", "light", "darkness", "illumination", "specularity")
 KEYS = {"darkness": "dark"}

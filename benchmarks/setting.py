@@ -18,7 +18,7 @@ from inference_pool.estimator import Estimator
 from inference_pool.models.store import ModelStore
 from loadtest.gallery import Gallery
 from loadtest.synthetic.sensor import Exposures
-from shared.estimation import Image, Profile
+from shared.frame.estimation import Image, Profile
 from tests.support.service import ROOT, Service, running
 
 MODELS = Path(os.environ.get("LUNAPASS_MODELS", ROOT / "models"))
@@ -63,7 +63,7 @@ def gallery() -> Gallery:
     """Frames of the synthetic person; rendered once and kept."""
     if not GALLERY.exists():
         from lunapass.demo import make_person
-        from shared.config import Config, ModelsSection
+        from shared.config.service import Config, ModelsSection
 
         config = Config(MODELS=ModelsSection(directory=str(MODELS)))
         Gallery.render(make_person(None, config).render_jpeg).save(GALLERY)

@@ -18,7 +18,7 @@ from typing import Any
 from websockets.asyncio.client import connect
 
 from lunapass.client import Client, NoVerdict, SyncClient, Verdict
-from shared.protocol import Codec, Command
+from shared.wire.protocol import Codec, Command
 
 connections = 0
 

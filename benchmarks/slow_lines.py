@@ -27,7 +27,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from shared.estimation import Box, Face, Image
+from shared.frame.estimation import Box, Face, Image
 from tests.machines.network import Network, network
 from tests.machines.slow_line import LineKind, slow_down
 from tests.support.browser import ALLOW, FLAGS, chromium

@@ -19,7 +19,7 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from shared.protocol import Codec, Command
+from shared.wire.protocol import Codec, Command
 from tests.support.stamp import stamped_jpeg
 
 ADDRESS = "127.0.1.1"

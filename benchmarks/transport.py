@@ -22,10 +22,10 @@ from unittest import mock
 import uvloop
 import zmq
 
-from shared import transport
-from shared.config import Config, TransportSection
-from shared.config_parts import with_transport_keys
-from shared.lines import AGGREGATOR
+from shared.config.parts import with_transport_keys
+from shared.config.service import Config, TransportSection
+from shared.wire import transport
+from shared.wire.lines import AGGREGATOR
 from tests.support.service import free_port
 
 SIZES = {"estimate alone": 400, "with a JPEG": 60_000, "with the largest": 200_000}

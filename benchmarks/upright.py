@@ -23,10 +23,10 @@ from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points, distance
 from loadtest.synthetic.features import LOWER_LIP, UPPER_LIP
 from lunapass.media import Media
-from shared.config import LimitsSection
-from shared.config_loading import load
+from shared.config.loading import load
+from shared.config.service import LimitsSection
 from shared.errors import EstimationError
-from shared.estimation import Box, Image
+from shared.frame.estimation import Box, Image
 
 FACE_WIDTH, SIZE = 240, 640
 MEDIA = Media(LimitsSection(frameWidth=8192, frameHeight=8192, framePixels=64_000_000))

@@ -30,7 +30,7 @@ import simplejpeg
 from redis import Redis
 from skimage import data
 
-from shared.config_video import VideoSection
+from shared.config.video import VideoSection
 from shared.video_store import StoredFrame, encode_frame, frames_key
 from tests.support.redis_server import RedisServer, running_redis
 from video_builder.encoder import CODECS, VP9_SPEED
@@ -46,7 +46,7 @@ WORKER = """
 import json, resource, sys, time
 from redis import Redis
 import video_builder.worker
-from shared.config_video import VideoSection
+from shared.config.video import VideoSection
 from shared.video_store import read_frames
 from video_builder.film import make
 from video_builder.job import CHUNK

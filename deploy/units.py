@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-from shared.cells import share
+from shared.config.cells import share
 from shared.errors import ConfigError, ResourceError
 
 PROGRAM = "/opt/lunapass/current/venv/bin/lunapass"

@@ -12,11 +12,11 @@ import msgspec
 
 import inference_pool
 import shared
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import MessageError, ResourceError
-from shared.estimation import Estimate
-from shared.files import write_atomically
-from shared.messages import decode_estimate, encode
+from shared.frame.estimation import Estimate
+from shared.process.files import write_atomically
+from shared.wire.messages import decode_estimate, encode
 
 BLOCK = 1 << 20
 _STORED = msgspec.msgpack.Decoder(tuple[list[bytes], str])

@@ -1,7 +1,7 @@
 """Judging stored estimates again: verdicts at any thresholds without another look at a picture.
 
-An estimate of an exhaustive run holds every measure, so the checks of ``shared.checks`` can be
-asked again with other rules.
+An estimate of an exhaustive run holds every measure, so the checks of ``shared.frame.checks``
+can be asked again with other rules.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from math import inf
 import numpy as np
 
 from evaluation.samples import Sample
-from shared.checks import Rules, judge
-from shared.estimation import Estimate, Stage
+from shared.frame.checks import Rules, judge
+from shared.frame.estimation import Estimate, Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from evaluation.judging import Measured
 from evaluation.samples import Sample
 from inference_pool.estimator import Estimator
 from shared.errors import FrameError
-from shared.estimation import Estimate, Image, Profile
+from shared.frame.estimation import Estimate, Image, Profile
 
 Frames = Callable[[Path], Iterator[Image]]
 """Decodes a picture or video; raises ``FrameError`` where that fails."""

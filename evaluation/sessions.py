@@ -8,7 +8,7 @@ from pathlib import Path
 
 from evaluation.samples import ATTACK, LIVE, UNNAMED
 from shared.errors import FrameError, ResourceError
-from shared.estimation import Image, Profile
+from shared.frame.estimation import Image, Profile
 from shared.session_log import FILE, FOLDER, LoggedFrame, SessionLog, read_session
 
 UNLABELLED = "unlabelled"

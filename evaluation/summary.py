@@ -13,9 +13,9 @@ import numpy as np
 from evaluation import metrics
 from evaluation.judging import Measured, faults, liveness_score, served_score
 from evaluation.samples import ATTACK, LIVE
-from shared.checks import Rules
 from shared.codes import Code, hint
-from shared.estimation import Estimate, Stage
+from shared.frame.checks import Rules
+from shared.frame.estimation import Estimate, Stage
 
 BOUNDS = (0.01, 0.05, 0.10)
 LARGEST = 1e300

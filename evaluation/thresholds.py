@@ -1,6 +1,7 @@
 """Every threshold on a measure, as data: what it compares, which way, and the codes it gives.
 
-The comparisons themselves are those of ``shared.checks``; here is what a what-if needs on top.
+The comparisons themselves are those of ``shared.frame.checks``; here is what a what-if
+needs on top.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.checks import Rules, margins
 from shared.codes import Code
-from shared.config_manual import ThresholdsSection
-from shared.estimation import Estimate, Stage
+from shared.config.manual import ThresholdsSection
+from shared.frame.checks import Rules, margins
+from shared.frame.estimation import Estimate, Stage
 
 Measure = Callable[[Estimate], float | None]
 

@@ -2,7 +2,7 @@
 
 A worker stops at the first stage that fails, so a frame that a lenient threshold would have let
 through has no later measures: it comes *further*, no more is known. A stricter threshold is known
-in full. Everything else is judged again with ``shared.checks``.
+in full. Everything else is judged again with ``shared.frame.checks``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from evaluation import metrics
 from evaluation.samples import ATTACK, LIVE
 from evaluation.sessions import Logged
 from evaluation.thresholds import THRESHOLDS, Threshold
-from shared.checks import Rules, judge
-from shared.estimation import Estimate, Stage
+from shared.frame.checks import Rules, judge
+from shared.frame.estimation import Estimate, Stage
 
 KEPT = 0.95
 """Share of the frames of successful sessions that a suggested threshold lets through."""

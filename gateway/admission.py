@@ -13,9 +13,9 @@ from gateway.limits import AddressBuckets, TokenBucket
 from gateway.origin import is_listed, is_own, origin_of
 from gateway.refusal import Refusal, RefusalLog, refuse
 from gateway.visit import Visit
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
+from shared.config.service import Config
 from shared.origins import Origin, Site, parse_origin, parse_site
+from shared.process.clock import SYSTEM, Clock
 
 ANY = "*"
 

@@ -15,9 +15,9 @@ from gateway.http import not_for_strangers
 from gateway.origin import origin_of
 from gateway.refusal import Refusal, refuse
 from gateway.tries import WrongTries
-from shared.clock import SYSTEM, Clock
-from shared.config_plugins import BasicAuthPlugin
+from shared.config.plugins import BasicAuthPlugin
 from shared.origins import parse_site
+from shared.process.clock import SYSTEM, Clock
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,9 @@ import numpy as np
 import simplejpeg
 
 from gateway.workers import Lease
-from shared.best_shot import BestShot, ImageSource
-from shared.estimation import Image
-from shared.slab import Slab
+from shared.frame.best_shot import BestShot, ImageSource
+from shared.frame.estimation import Image
+from shared.frame.slab import Slab
 
 BEST_QUALITY = 95
 LOWER_QUALITIES = (

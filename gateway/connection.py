@@ -16,10 +16,10 @@ from gateway.limits import TokenBucket
 from gateway.outbox import Outbox
 from gateway.session import CLIENT_LEFT, Session, is_identity
 from gateway.sessions import Sessions
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import ProtocolError
-from shared.protocol import CloseCode, Codec, Command, Frame, Text
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.protocol import CloseCode, Codec, Command, Frame, Text
 
 log = logging.getLogger(__name__)
 

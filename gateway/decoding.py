@@ -8,11 +8,11 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from shared import decoding
-from shared.cells import USABLE
-from shared.intake import Header
-from shared.processors import keep_to
-from shared.slab import Slab, SlotHead
+from shared.config.cells import USABLE
+from shared.frame import decoding
+from shared.frame.intake import Header
+from shared.frame.slab import Slab, SlotHead
+from shared.process.processors import keep_to
 
 END_SECONDS = 1.0
 

@@ -14,8 +14,8 @@ import resource
 from dataclasses import dataclass
 
 from gateway.limits import TokenBucket
-from shared.cells import worker_count
-from shared.config import Config
+from shared.config.cells import worker_count
+from shared.config.service import Config
 from shared.errors import ResourceError
 
 log = logging.getLogger(__name__)

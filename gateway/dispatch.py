@@ -22,13 +22,14 @@ from gateway.quarantine import Quarantine
 from gateway.session import PendingFrame, Session
 from gateway.slots import SlotAllocator
 from gateway.workers import Lease, WorkerLink, Workers
-from shared.clock import SYSTEM, Clock
 from shared.codes import Code
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import FrameError, MessageError
-from shared.estimation import Profile, Stage
-from shared.lines import WORKERS
-from shared.messages import (
+from shared.frame.estimation import Profile, Stage
+from shared.frame.slab import Slab
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.lines import WORKERS
+from shared.wire.messages import (
     Account,
     Alive,
     Done,
@@ -39,8 +40,7 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.slab import Slab
-from shared.transport import serve
+from shared.wire.transport import serve
 
 log = logging.getLogger(__name__)
 

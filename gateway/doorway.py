@@ -27,7 +27,7 @@ from gateway import metrics
 from gateway.http import respond
 from gateway.inflow import Inflow, Meter
 from gateway.request_head import METHODS, RequestHead, UnfitRequest
-from shared.config import LimitsSection
+from shared.config.service import LimitsSection
 
 DISCARDED_BYTES = 1_048_576
 """Read and thrown away behind a request that was answered without an upgrade.

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from gateway.session import Session, digest
 from gateway.session_store import SessionStore
 from shared import redis_needs
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
-from shared.messages import END
-from shared.protocol import CloseCode, Codec, Command
+from shared.config.service import Config
+from shared.process.clock import SYSTEM, Clock
 from shared.redis_rights import log_missing_rights
+from shared.wire.messages import END
+from shared.wire.protocol import CloseCode, Codec, Command
 
 if TYPE_CHECKING:
     from gateway.sessions import Sessions

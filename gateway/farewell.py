@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from shared.clock import SYSTEM, Clock
-from shared.tcp import unread_bytes
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.tcp import unread_bytes
 
 STALL_SECONDS = 10.0
 """Without one more byte taken; TCP's pauses on a line that loses packets are shorter."""

@@ -14,7 +14,7 @@ from websockets.http11 import Request
 
 from gateway.addresses import Address, parse_address
 from gateway.limits import TokenBucket
-from shared.clock import SYSTEM, Clock
+from shared.process.clock import SYSTEM, Clock
 
 log = logging.getLogger(__name__)
 

@@ -13,13 +13,13 @@ from gateway.inflow import HeldBytes
 from gateway.refused_frames import RefusedFrameLog
 from gateway.session import PendingFrame, Session
 from gateway.unsettled import Unsettled
-from shared import intake
-from shared.clock import SYSTEM, Clock
 from shared.codes import Code
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import FrameError
-from shared.messages import Judged, Verdict
-from shared.protocol import Codec, Command, Drop
+from shared.frame import intake
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import Judged, Verdict
+from shared.wire.protocol import Codec, Command, Drop
 
 JUDGED = metrics.FRAMES.labels("judged", "")
 REFUSED = metrics.FRAMES.labels("refused", metrics.UNREADABLE)

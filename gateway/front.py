@@ -15,8 +15,8 @@ from gateway.forwarded import UnreadableLog, networks
 from gateway.http import JSON, Routes, respond
 from gateway.statistics import PROMETHEUS, Statistics
 from gateway.visit import visit_of
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
+from shared.config.service import Config
+from shared.process.clock import SYSTEM, Clock
 
 WEBSOCKET_PATHS = frozenset({"/ws", "/ws/"})
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})

@@ -14,9 +14,9 @@ from collections.abc import Callable
 
 from gateway.addresses import limit_key
 from gateway.limits import AddressBuckets, TokenBucket
-from shared.clock import SYSTEM, Clock
-from shared.config import LimitsSection
-from shared.process import return_memory
+from shared.config.service import LimitsSection
+from shared.process.clock import SYSTEM, Clock
+from shared.process.process import return_memory
 
 RETURN_BYTES = 64_000_000
 """Bytes that were freed since memory was given back last, at least, before it is given back."""

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from gateway.death_watch import DeathWatch
 from gateway.ledger import Ledger
 from gateway.session import FramePictures, PendingFrame, Session
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import MessageError
-from shared.lines import AGGREGATOR
-from shared.messages import (
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.lines import AGGREGATOR
+from shared.wire.messages import (
     END,
     Account,
     Close,
@@ -34,7 +34,7 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.transport import Channel, connect
+from shared.wire.transport import Channel, connect
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from shared.accounts import Accounts, Histogram, Packed, merged
-from shared.clock import SYSTEM, Clock
-from shared.messages import Account
+from shared.process.accounts import Accounts, Histogram, Packed, merged
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import Account
 
 
 class RoleAccounts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from gateway.limits import TokenBucket
-from shared.clock import SYSTEM, Clock
+from shared.process.clock import SYSTEM, Clock
 
 LOGGER = "websockets.server"
 LINES, RATE = 10, 1 / 60

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
-from shared.accounts import Accounts, Recent
-from shared.protocol import Drop
+from shared.process.accounts import Accounts, Recent
+from shared.wire.protocol import Drop
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()

@@ -11,8 +11,8 @@ from websockets.exceptions import ConnectionClosed
 
 from gateway.doorway import Doorway
 from gateway.farewell import Farewell
-from shared.clock import SYSTEM, Clock
-from shared.protocol import CloseCode
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.protocol import CloseCode
 
 
 class Outbox:

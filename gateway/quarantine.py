@@ -6,11 +6,11 @@ import logging
 import os
 from pathlib import Path
 
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import ResourceError
-from shared.private import private_directory
-from shared.process import about
-from shared.transport import runtime_directory
+from shared.process.private import private_directory
+from shared.process.process import about
+from shared.wire.transport import runtime_directory
 
 log = logging.getLogger(__name__)
 

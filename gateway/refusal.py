@@ -14,7 +14,7 @@ from gateway.forwarded import clean
 from gateway.http import respond
 from gateway.limits import AddressBuckets, TokenBucket
 from gateway.visit import Visit
-from shared.clock import SYSTEM, Clock
+from shared.process.clock import SYSTEM, Clock
 
 log = logging.getLogger(__name__)
 

@@ -20,11 +20,11 @@ from typing import NamedTuple, Protocol
 
 from gateway.addresses import address_digest, limit_key
 from gateway.session import Session
-from shared.clock import SYSTEM, Clock
 from shared.errors import ProtocolError
-from shared.estimation import Profile
-from shared.messages import Verdict
-from shared.protocol import CloseCode
+from shared.frame.estimation import Profile
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import Verdict
+from shared.wire.protocol import CloseCode
 
 log = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from gateway.refused_sessions import WINDOW_SECONDS, Tally, max_entries
 from gateway.store_redis import UNREACHED, connect
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
+from shared.config.service import Config
+from shared.process.clock import SYSTEM, Clock
 
 log = logging.getLogger(__name__)
 

@@ -30,15 +30,15 @@ from gateway.sessions import Sessions
 from gateway.slots import make_slab
 from gateway.statistics import Statistics
 from gateway.traces import Traces
-from shared.cells import role_name, worker_count
-from shared.clock import SYSTEM, Clock
-from shared.config_handover import PartSource
-from shared.config_parts import Part
-from shared.listening import Listeners
-from shared.protocol import SUBPROTOCOL, CloseCode
-from shared.role import Role, handle_signals, set_up_process
-from shared.slab_handover import SlabServer
-from shared.transport import runtime_directory
+from shared.config.cells import role_name, worker_count
+from shared.config.handover import PartSource
+from shared.config.parts import Part
+from shared.frame.slab_handover import SlabServer
+from shared.process.clock import SYSTEM, Clock
+from shared.process.listening import Listeners
+from shared.process.role import Role, handle_signals, set_up_process
+from shared.wire.protocol import SUBPROTOCOL, CloseCode
+from shared.wire.transport import runtime_directory
 
 log = logging.getLogger(__name__)
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeGuard
 
 from gateway.limits import TokenBucket
-from shared.best_shot import BestShot
-from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.errors import ProtocolError
-from shared.estimation import Estimate, Profile, Rotation, Stage
-from shared.intake import Header
-from shared.messages import Judged, Open, Verdict, encode
-from shared.protocol import CloseCode, Codec, Command
+from shared.frame.best_shot import BestShot
+from shared.frame.estimation import Estimate, Profile, Rotation, Stage
+from shared.frame.intake import Header
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import Judged, Open, Verdict, encode
+from shared.wire.protocol import CloseCode, Codec, Command
 
 CLIENT_LEFT = "client left"
 """Why a session ends whose client says DISCONNECT."""

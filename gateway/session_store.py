@@ -26,10 +26,10 @@ from gateway.store_contact import StoreContact
 from gateway.store_redis import UNREACHED, connect
 from gateway.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
 from gateway.stored import Sealer, Stored
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import MessageError, ResourceError
-from shared.transport import runtime_directory
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.transport import runtime_directory
 
 log = logging.getLogger(__name__)
 

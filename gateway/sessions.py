@@ -18,13 +18,13 @@ from gateway.limits import TokenBucket
 from gateway.recall import Recall
 from gateway.refused_sessions import RefusedSessions, SharedRefusals
 from gateway.session import Session, digest, new_identity
-from shared.best_shot import BestShot
-from shared.cells import prefix
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
+from shared.config.cells import prefix
+from shared.config.service import Config
 from shared.errors import ProtocolError
-from shared.estimation import Profile
-from shared.messages import (
+from shared.frame.best_shot import BestShot
+from shared.frame.estimation import Profile
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import (
     History,
     Judged,
     Open,
@@ -35,7 +35,7 @@ from shared.messages import (
     Verdict,
     decode,
 )
-from shared.protocol import CloseCode
+from shared.wire.protocol import CloseCode
 
 log = logging.getLogger(__name__)
 

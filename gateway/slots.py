@@ -7,12 +7,12 @@ import re
 import time
 from pathlib import Path
 
-from shared.cells import worker_count
-from shared.cgroups import ControlGroups
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
+from shared.config.cells import worker_count
+from shared.config.service import Config
 from shared.errors import ResourceError
-from shared.slab import LESS_MEMORY, Slab, slab_bytes
+from shared.frame.slab import LESS_MEMORY, Slab, slab_bytes
+from shared.process.cgroups import ControlGroups
+from shared.process.clock import SYSTEM, Clock
 
 EXTRA_SLOTS = 2
 LETTING_GO_SECONDS = 2.0

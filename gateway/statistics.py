@@ -21,10 +21,10 @@ from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
 from gateway.sessions import Sessions
 from shared import __version__
-from shared.accounts import BOUNDS, STEPS_PER_OCTAVE, Histogram
-from shared.clock import SYSTEM, Clock
 from shared.codes import Code
-from shared.protocol import Drop
+from shared.process.accounts import BOUNDS, STEPS_PER_OCTAVE, Histogram
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.protocol import Drop
 
 PROMETHEUS = "text/plain; version=0.0.4"
 _OCTAVES = BOUNDS[3 * STEPS_PER_OCTAVE :: STEPS_PER_OCTAVE]

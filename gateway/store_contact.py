@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.clock import SYSTEM, Clock
+from shared.process.clock import SYSTEM, Clock
 
 TRIES_UNTIL_DOWN = 2
 """Failed tries in a row after which the store is down; each has its share of the timeout.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from shared.config import Config
+from shared.config.service import Config
 from shared.redis_connection import connect_async
 
 UNREACHED = (RedisError, OSError, TimeoutError)

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.session import Session
-from shared.best_shot import BestShot
 from shared.errors import MessageError
-from shared.estimation import Profile
-from shared.messages import Judged, Open, decode, encode
+from shared.frame.best_shot import BestShot
+from shared.frame.estimation import Profile
+from shared.wire.messages import Judged, Open, decode, encode
 
 CODE_BYTES = hashlib.sha256().digest_size
 

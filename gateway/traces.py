@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from gateway.session import PendingFrame, Session
 from shared import __version__
-from shared.clock import SYSTEM, Clock
-from shared.config import TracesSection
+from shared.config.service import TracesSection
 from shared.errors import ConfigError, MessageError
-from shared.estimation import Estimate
-from shared.messages import decode_estimate
+from shared.frame.estimation import Estimate
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import decode_estimate
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway import metrics
 from gateway.session import FramePictures, PendingFrame, Session
-from shared.config_plugins import WsMiddlewares
+from shared.config.plugins import WsMiddlewares
 
 
 class Unsettled:

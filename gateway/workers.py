@@ -11,10 +11,10 @@ from functools import partial
 from gateway import metrics
 from gateway.death_watch import DeathWatch
 from gateway.session import PendingFrame, Session
-from shared.clock import SYSTEM, Clock
-from shared.config import WorkersSection
-from shared.estimation import Profile
-from shared.messages import Ready
+from shared.config.service import WorkersSection
+from shared.frame.estimation import Profile
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import Ready
 
 log = logging.getLogger(__name__)
 

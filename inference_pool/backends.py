@@ -6,9 +6,9 @@ import importlib
 from collections.abc import Callable
 from typing import cast
 
-from shared.config import ChecksSection, Config
+from shared.config.service import ChecksSection, Config
 from shared.errors import StartupError
-from shared.estimation import Backend
+from shared.frame.estimation import Backend
 
 _BUILT_IN = {
     "onnx": "inference_pool.onnx.backend:OnnxBackend",

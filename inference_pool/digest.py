@@ -7,7 +7,7 @@ import struct
 import numpy as np
 import xxhash
 
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 
 def pixel_digest(image: Image) -> bytes:

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from inference_pool.digest import pixel_digest
-from shared.checks import FAILURE, Rules, judge
-from shared.clock import SYSTEM, Clock
 from shared.codes import Code
 from shared.digests import short_digest
 from shared.errors import EstimationError
-from shared.estimation import (
+from shared.frame.checks import FAILURE, Rules, judge
+from shared.frame.estimation import (
     Backend,
     Box,
     Estimate,
@@ -22,6 +21,7 @@ from shared.estimation import (
     Profile,
     Stage,
 )
+from shared.process.clock import SYSTEM, Clock
 
 Step = Callable[["_Frame"], None]
 

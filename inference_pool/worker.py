@@ -20,17 +20,21 @@ import zmq
 
 from inference_pool.backends import load_backend, with_checks
 from inference_pool.estimator import Estimator
-from shared.accounts import Accounts
-from shared.checks import Rules
-from shared.clock import SYSTEM, Clock
 from shared.codes import Code
-from shared.config import Config
-from shared.config_handover import PartSource
-from shared.config_parts import Part
+from shared.config.handover import PartSource
+from shared.config.parts import Part
+from shared.config.service import Config
 from shared.errors import LunaPassError, MessageError, ModelError, SlotError
-from shared.estimation import Backend, Capabilities, Estimate, Image, Profile, Stage
-from shared.lines import WORKERS
-from shared.messages import (
+from shared.frame.checks import Rules
+from shared.frame.estimation import Backend, Capabilities, Estimate, Image, Profile, Stage
+from shared.frame.slab_handover import LentSlab
+from shared.process.accounts import Accounts
+from shared.process.clock import SYSTEM, Clock
+from shared.process.process import about
+from shared.process.processors import keep_to, of_worker
+from shared.process.role import Role, set_up_process
+from shared.wire.lines import WORKERS
+from shared.wire.messages import (
     Alive,
     Done,
     Job,
@@ -40,11 +44,7 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.process import about
-from shared.processors import keep_to, of_worker
-from shared.role import Role, set_up_process
-from shared.slab_handover import LentSlab
-from shared.transport import connect, start_threads
+from shared.wire.transport import connect, start_threads
 
 log = logging.getLogger(__name__)
 

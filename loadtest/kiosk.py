@@ -26,7 +26,7 @@ from loadtest.visitor import End, Visitor
 from shared.client.asynchronous import Client
 from shared.client.conversation import RESUMABLE, Answer, pauses
 from shared.codes import PROMPTS, Code
-from shared.protocol import Command, Drop
+from shared.wire.protocol import Command, Drop
 
 MISTAKES = (Look(distance=1.8), Look(blur=4.0), Look(yaw=28.0), Look(brightness=0.15))
 """What a person does while getting ready."""

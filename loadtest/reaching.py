@@ -11,7 +11,7 @@ from websockets.typing import Subprotocol
 
 from loadtest.plan import without_password
 from shared.errors import ResourceError
-from shared.protocol import SUBPROTOCOL
+from shared.wire.protocol import SUBPROTOCOL
 
 BUSY = (429, 503)
 """Statuses of a service that is there and has no room now: what a crowd is to find out."""

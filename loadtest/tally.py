@@ -15,7 +15,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from shared.protocol import Drop
+from shared.wire.protocol import Drop
 
 MICROSECOND = 1e-6
 LONGEST = 120_000_000

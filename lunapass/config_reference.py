@@ -7,13 +7,13 @@ from itertools import groupby
 
 from pydantic.fields import FieldInfo
 
-from shared.config_schema import Path, allowed, field_at, keys, place
-from shared.config_toml import field_text, one_line
+from shared.config.schema import Path, allowed, field_at, keys, place
+from shared.config.toml import field_text, one_line
 
 INTRODUCTION = """\
 # Configuration
 
-<!-- Made by `make docs-config` from the docstrings and types in shared/config*.py. -->
+<!-- Made by `make docs-config` from the docstrings and types in shared/config/. -->
 
 The service reads one TOML file: the one named on the command line, else the one named by
 `$LUNAPASS_CONFIG`, else `config/lunapassapi.config.toml`, else the defaults below. Sections and

@@ -27,14 +27,14 @@ from loadtest.synthetic.portrait import Portrait, astronaut
 from lunapass.client import Answer, Client
 from lunapass.demo_scenes import Scenes
 from lunapass.supervisor import Supervisor
-from shared.clock import SYSTEM, Clock
 from shared.codes import hint
-from shared.config import Config
-from shared.config_loading import load
-from shared.config_source import ConfigSource
+from shared.config.loading import load
+from shared.config.service import Config
+from shared.config.source import ConfigSource
 from shared.errors import EstimationError, ResourceError
-from shared.estimation import Image
-from shared.protocol import Command
+from shared.frame.estimation import Image
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.protocol import Command
 
 WORKERS = 2
 MOST_FRAMES = 200

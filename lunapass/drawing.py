@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from shared.codes import hint
-from shared.estimation import Estimate, Face, Image
+from shared.frame.estimation import Estimate, Face, Image
 from shared.lettering import write
 
 GOOD, BAD, MESH = (80, 200, 80), (60, 60, 230), (220, 200, 80)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from shared.cgroups import ControlGroups
+from shared.process.cgroups import ControlGroups
 
 
 class Endings:

@@ -9,12 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from shared import intake
-from shared.config import Config, LimitsSection
-from shared.decoding import decode
+from shared.config.service import Config, LimitsSection
 from shared.errors import FrameError
-from shared.estimation import Image, Rotation
-from shared.orientation import UPRIGHT, turned, upright
+from shared.frame import intake
+from shared.frame.decoding import decode
+from shared.frame.estimation import Image, Rotation
+from shared.frame.orientation import UPRIGHT, turned, upright
 
 VIDEOS = frozenset({".avi", ".gif", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".webm", ".y4m"})
 """Endings of files that are read as a video."""

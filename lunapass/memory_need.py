@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.slots import slot_count
-from shared.cells import of_cell
-from shared.cgroups import ControlGroups
-from shared.config import Config
-from shared.slab import slab_bytes
+from shared.config.cells import of_cell
+from shared.config.service import Config
+from shared.frame.slab import slab_bytes
+from shared.process.cgroups import ControlGroups
 
 MEGABYTE = 1_000_000
 SUPERVISOR, GATEWAY, AGGREGATOR = 40, 60, 50

@@ -13,15 +13,15 @@ import os
 import stat
 from pathlib import Path
 
-from shared.config import Config
-from shared.config_loading import load
-from shared.config_parts import Generation, pack, with_files_read, with_transport_keys
-from shared.config_source import ConfigSource, renewed, warn_of_waiting
-from shared.config_toml import dump
+from shared.config.loading import load
+from shared.config.parts import Generation, pack, with_files_read, with_transport_keys
+from shared.config.service import Config
+from shared.config.source import ConfigSource, renewed, warn_of_waiting
+from shared.config.toml import dump
 from shared.errors import ConfigError, ResourceError
-from shared.files import write_atomically
-from shared.lines import ROLES
-from shared.private import private_directory
+from shared.process.files import write_atomically
+from shared.process.private import private_directory
+from shared.wire.lines import ROLES
 
 PART = "part.json"
 WHOLE = "whole/lunapassapi.config.toml"

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from shared.cells import of_cell, share
-from shared.config import Config
-from shared.config_handover import PartSender
-from shared.listening import Listeners, inherited, opened
+from shared.config.cells import of_cell, share
+from shared.config.handover import PartSender
+from shared.config.service import Config
+from shared.process.listening import Listeners, inherited, opened
 
 
 @dataclass

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from shared.config import Config
-from shared.config_loading import VIDEO, load_video
-from shared.curve import own_pair
+from shared.config.loading import VIDEO, load_video
+from shared.config.service import Config
 from shared.errors import ConfigError, StartupError
-from shared.lines import ROLES
 from shared.redis_connection import check_address
 from shared.signing import Signer
+from shared.wire.curve import own_pair
+from shared.wire.lines import ROLES
 
 Step = Callable[[Config], object]
 

@@ -21,16 +21,16 @@ import sys
 
 from lunapass.endings import Endings
 from lunapass.roles import Child, plan
-from shared.cells import with_workers
-from shared.cgroups import ControlGroups
-from shared.clock import SYSTEM, Clock
-from shared.config_handover import PartSender
-from shared.config_loading import without_settings
-from shared.config_parts import Generation, with_files_read, with_transport_keys
-from shared.config_source import ConfigSource
+from shared.config.cells import with_workers
+from shared.config.handover import PartSender
+from shared.config.loading import without_settings
+from shared.config.parts import Generation, with_files_read, with_transport_keys
+from shared.config.source import ConfigSource
 from shared.errors import ResourceError, StartupError
-from shared.process import Notifier
-from shared.transport import runtime_directory
+from shared.process.cgroups import ControlGroups
+from shared.process.clock import SYSTEM, Clock
+from shared.process.process import Notifier
+from shared.wire.transport import runtime_directory
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cv2
 
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 Colour = tuple[int, int, int]
 """Blue, green, red, each 0..255."""

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from shared.estimation import Estimate
+from shared.frame.estimation import Estimate
 
 FILE = "session.jsonl"
 BEST_SHOT = "bestshot.jpg"

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 from pydantic import SecretStr
 
-from shared.config_manual import JwtSection
+from shared.config.manual import JwtSection
 from shared.errors import ConfigError
 from shared.text_files import read_text
 

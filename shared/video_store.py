@@ -15,7 +15,7 @@ from typing import Any, cast
 import msgspec
 from redis import Redis
 
-from shared.estimation import Rotation
+from shared.frame.estimation import Rotation
 
 JOB_FUNCTION = "video_builder.job.build"
 CHUNK = 32

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from inference_pool.models.manifest import load_manifest
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 Size = tuple[int, int]
 """Width and height in pixels."""

@@ -15,8 +15,8 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
-from shared.config_video import Preset, VideoSection
-from shared.estimation import Image
+from shared.config.video import Preset, VideoSection
+from shared.frame.estimation import Image
 from video_builder.canvas import Size
 
 TIME_BASE = Fraction(1, 1000)

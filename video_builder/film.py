@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.config_video import VideoSection
+from shared.config.video import VideoSection
 from shared.video_store import SessionMeta, StoredFrame
 from video_builder import output
 from video_builder.ahead import Ahead

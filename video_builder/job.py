@@ -13,8 +13,8 @@ from rq.defaults import DEFAULT_FAILURE_TTL
 from rq.job import Job
 
 from shared import video_store
-from shared.clock import SYSTEM, Clock
-from shared.config_video import VideoConfig
+from shared.config.video import VideoConfig
+from shared.process.clock import SYSTEM, Clock
 from shared.video_store import JOB_FUNCTION
 from video_builder import film, output
 from video_builder.errors import HopelessError, RefusedError

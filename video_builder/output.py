@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.files import publish
+from shared.process.files import publish
 from video_builder.errors import BusyError
 
 PART = ".part"

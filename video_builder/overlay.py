@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 
 from shared.codes import hint
-from shared.estimation import Image
+from shared.frame.estimation import Image
 from shared.lettering import write
 
 GOOD, BAD, PLAIN = (80, 200, 80), (60, 60, 230), (230, 230, 230)

@@ -12,7 +12,7 @@ from rq.exceptions import DequeueTimeout
 from rq.job import Job
 from rq.timeouts import BaseDeathPenalty
 
-from shared.clock import SYSTEM, Clock
+from shared.process.clock import SYSTEM, Clock
 
 LOOK_SECONDS = 0.5
 """Pause between two looks at several queues."""

@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from shared import intake
-from shared.config import LimitsSection
-from shared.config_video import VideoSection
-from shared.decoding import decode
+from shared.config.service import LimitsSection
+from shared.config.video import VideoSection
 from shared.errors import FrameError
-from shared.estimation import Image
+from shared.frame import intake
+from shared.frame.decoding import decode
+from shared.frame.estimation import Image
 from shared.video_store import StoredFrame
 from video_builder import overlay
 from video_builder.canvas import Size, even, largest, letterbox

@@ -17,7 +17,7 @@ from rq.registry import BaseRegistry
 from rq.results import Result
 from rq.serializers import JSONSerializer
 
-from shared.clock import SYSTEM, Clock
+from shared.process.clock import SYSTEM, Clock
 from video_builder.job import VideoJob
 from video_builder.queue import VideoQueue
 

@@ -21,9 +21,9 @@ from rq import Worker
 from rq.serializers import JSONSerializer
 from setproctitle import setproctitle
 
-from shared.config_video import VideoConfig
+from shared.config.video import VideoConfig
 from shared.errors import ResourceError
-from shared.process import Notifier, begin_logging
+from shared.process.process import Notifier, begin_logging
 from shared.redis_connection import connect
 from shared.redis_needs import VIDEO_WORKER
 from shared.redis_rights import fault, missing_rights

@@ -11,8 +11,8 @@ from enum import Enum, StrEnum, auto
 
 from aggregator.plugins.faces import STRAIGHT_DEG, is_straight
 from shared.codes import Code
-from shared.config_plugins import ActiveLivenessArgs
-from shared.estimation import Estimate, Eyes, HeadPose
+from shared.config.plugins import ActiveLivenessArgs
+from shared.frame.estimation import Estimate, Eyes, HeadPose
 
 HELD_SECONDS = 0.3
 """Eyes that are seen shut for so long are an action; a natural blink is shorter."""

@@ -8,9 +8,9 @@ from aggregator.plugins.actions import Action, ActionEnd, BlinkAction, HeadActio
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
 from aggregator.policy import Stated
 from shared.codes import Code
-from shared.config import Config
-from shared.config_plugins import ActiveLivenessArgs
-from shared.estimation import Profile
+from shared.config.plugins import ActiveLivenessArgs
+from shared.config.service import Config
+from shared.frame.estimation import Profile
 
 DATA = "activeLiveness"
 

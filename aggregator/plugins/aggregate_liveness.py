@@ -10,11 +10,11 @@ from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numb
 from aggregator.plugins.faces import Descriptor, descriptor_of
 from aggregator.plugins.sequential_test import SequentialTest
 from aggregator.policy import Stated
-from shared.checks import Rules
 from shared.codes import Code
-from shared.config import Config
-from shared.config_plugins import AggregateLivenessArgs
-from shared.estimation import Estimate, Profile
+from shared.config.plugins import AggregateLivenessArgs
+from shared.config.service import Config
+from shared.frame.checks import Rules
+from shared.frame.estimation import Estimate, Profile
 
 DATA = "aggregateLiveness"
 

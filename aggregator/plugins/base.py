@@ -16,12 +16,12 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel
 
 from aggregator.policy import Stated
-from shared.best_shot import BestShot
 from shared.codes import Code
-from shared.config import Config
-from shared.config_base import Section
+from shared.config.base import Section
+from shared.config.service import Config
 from shared.digests import short_digest
-from shared.estimation import Estimate, Profile
+from shared.frame.best_shot import BestShot
+from shared.frame.estimation import Estimate, Profile
 
 
 @dataclass

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
-from shared.checks import Rules
-from shared.config import Config
-from shared.estimation import Estimate, Profile, Stage
+from shared.config.service import Config
+from shared.frame.checks import Rules
+from shared.frame.estimation import Estimate, Profile, Stage
 
 
 class Bestshot(Plugin):

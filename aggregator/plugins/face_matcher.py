@@ -8,9 +8,9 @@ from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numb
 from aggregator.plugins.faces import Descriptor, descriptor_of, is_straight
 from aggregator.policy import Stated
 from shared.codes import Code
-from shared.config import Config
-from shared.config_plugins import FaceMatcherArgs
-from shared.estimation import Profile
+from shared.config.plugins import FaceMatcherArgs
+from shared.config.service import Config
+from shared.frame.estimation import Profile
 
 DATA = "faceMatcher"
 LEAST_SHARE = 0.6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.estimation import Estimate, HeadPose
+from shared.frame.estimation import Estimate, HeadPose
 
 Descriptor = NDArray[np.float32]
 """Numbers of unit length; the dot product of two is their cosine similarity, -1..1."""

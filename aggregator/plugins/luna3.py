@@ -10,9 +10,9 @@ from aggregator.luna3 import Luna3
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from aggregator.policy import Stated
 from shared.codes import Code
-from shared.config import Config
-from shared.config_plugins import Luna3Args
-from shared.estimation import Profile
+from shared.config.plugins import Luna3Args
+from shared.config.service import Config
+from shared.frame.estimation import Profile
 
 DATA = "luna3"
 

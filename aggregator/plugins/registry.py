@@ -20,8 +20,8 @@ from aggregator.plugins.result import Result
 from aggregator.plugins.virtual_camera import VirtualCameraChecker
 from aggregator.policy import BOUNDS, Policy, Stated
 from aggregator.telling import sound
-from shared.config import Config
-from shared.config_source import EFFECTS
+from shared.config.service import Config
+from shared.config.source import EFFECTS
 from shared.digests import canonical
 from shared.errors import ConfigError
 

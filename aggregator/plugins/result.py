@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
 from shared.codes import Code
-from shared.config import Config
+from shared.config.service import Config
 
 
 class Result(Plugin):

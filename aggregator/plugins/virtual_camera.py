@@ -11,11 +11,11 @@ from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numb
 from aggregator.plugins.camera_labels import LABELS
 from aggregator.policy import Stated
 from shared.codes import Code
-from shared.config import Config
-from shared.config_plugins import VirtualCameraArgs
+from shared.config.plugins import VirtualCameraArgs
+from shared.config.service import Config
 from shared.digests import short_digest
 from shared.errors import ConfigError
-from shared.estimation import Estimate
+from shared.frame.estimation import Estimate
 from shared.text_files import read_text
 
 DATA = "virtualCamera"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from aggregator.sinks.spool import claim
-from shared.files import write_atomically
+from shared.process.files import write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from aggregator.sinks.answer_folder import AnswerFolder
 from aggregator.sinks.answer_queue import AnswerQueue, WaitingAnswer
 from aggregator.sinks.couriers import Couriers, log_given_up
 from aggregator.sinks.events import Event, FrameJudged, SessionEnded
-from shared.clock import SYSTEM, Clock
-from shared.config_plugins import CallbacksArgs
+from shared.config.plugins import CallbacksArgs
+from shared.process.clock import SYSTEM, Clock
 
 MARKER_SECONDS = 7200.0
 """Time for which a delivered answer is remembered, so that a replay does not repeat it."""

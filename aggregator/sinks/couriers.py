@@ -14,8 +14,8 @@ import httpx
 from aggregator.sinks.answer_folder import AnswerFolder
 from aggregator.sinks.answer_queue import AnswerQueue, WaitingAnswer
 from shared import __version__
-from shared.clock import Clock
-from shared.config_plugins import CallbacksArgs
+from shared.config.plugins import CallbacksArgs
+from shared.process.clock import Clock
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from aggregator.sinks.events import Event
 from aggregator.sinks.writer import Sink, Writer
-from shared.clock import SYSTEM, Clock
-from shared.messages import END, Settled
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import END, Settled
 
 CLOSE_SECONDS = 5.0
 """Time to write what is queued when the process ends."""

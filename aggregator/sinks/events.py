@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared.best_shot import BestShot
-from shared.estimation import Estimate, Rotation
-from shared.messages import END
+from shared.frame.best_shot import BestShot
+from shared.frame.estimation import Estimate, Rotation
+from shared.wire.messages import END
 
 RECORD_BYTES = 4096
 """Rough size of an event without its picture."""

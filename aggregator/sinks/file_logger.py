@@ -14,12 +14,12 @@ from typing import Any
 from aggregator.sinks.events import Event, FrameJudged, SessionEnded, SessionInfo
 from aggregator.sinks.session_folders import SessionFolders
 from shared import __version__
-from shared.clock import SYSTEM, Clock
-from shared.config_plugins import FileLoggerArgs
+from shared.config.plugins import FileLoggerArgs
 from shared.errors import ResourceError
-from shared.messages import END
-from shared.outage import Outage
+from shared.process.clock import SYSTEM, Clock
+from shared.process.outage import Outage
 from shared.session_log import BEST_SHOT, FILE, estimate_json, picture_name
+from shared.wire.messages import END
 
 log = logging.getLogger(__name__)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from aggregator.sinks.callbacks import Callbacks
 from aggregator.sinks.file_logger import FileLogger
 from aggregator.sinks.writer import Sink
-from shared.checks import Rules
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
-from shared.config_source import EFFECTS
+from shared.config.service import Config
+from shared.config.source import EFFECTS
+from shared.frame.checks import Rules
+from shared.process.clock import SYSTEM, Clock
 
 
 def build(config: Config, rules: Rules, *, clock: Clock = SYSTEM) -> list[Sink]:

@@ -18,8 +18,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from shared.clock import SYSTEM, Clock
-from shared.config_plugins import FileLoggerArgs
+from shared.config.plugins import FileLoggerArgs
+from shared.process.clock import SYSTEM, Clock
 from shared.session_log import FILE, FOLDER
 
 log = logging.getLogger(__name__)

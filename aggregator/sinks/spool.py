@@ -9,7 +9,7 @@ from collections import deque
 from pathlib import Path
 
 from shared.errors import ResourceError
-from shared.files import remove_unfinished, write_atomically
+from shared.process.files import remove_unfinished, write_atomically
 
 log = logging.getLogger(__name__)
 

@@ -15,9 +15,9 @@ from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 
 from shared import video_store
-from shared.clock import SYSTEM, Clock
-from shared.config_base import seconds
-from shared.config_plugins import VideoRedisArgs
+from shared.config.base import seconds
+from shared.config.plugins import VideoRedisArgs
+from shared.process.clock import SYSTEM, Clock
 from shared.video_store import SessionMeta, StoredFrame
 
 JOB_SECONDS = 3600

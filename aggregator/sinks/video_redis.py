@@ -22,11 +22,11 @@ from aggregator.sinks.events import Event, FrameJudged
 from aggregator.sinks.spool import Spool
 from aggregator.sinks.video import AddFrame, Finish, Operation, VideoStore, pack, unpack
 from shared import __version__
-from shared.checks import Rules
-from shared.clock import SYSTEM, Clock
 from shared.codes import Code
-from shared.config_plugins import VideoRedisArgs
-from shared.outage import Outage
+from shared.config.plugins import VideoRedisArgs
+from shared.frame.checks import Rules
+from shared.process.clock import SYSTEM, Clock
+from shared.process.outage import Outage
 from shared.redis_connection import connect
 from shared.redis_needs import VIDEO_REDIS
 from shared.redis_rights import fault, missing_rights

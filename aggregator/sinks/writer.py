@@ -10,8 +10,8 @@ from functools import partial
 from typing import Protocol
 
 from aggregator.sinks.events import Event, SessionEnded
-from shared.clock import SYSTEM, Clock
-from shared.messages import END, SinkHealth
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import END, SinkHealth
 
 log = logging.getLogger(__name__)
 

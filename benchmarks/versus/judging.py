@@ -14,9 +14,9 @@ from inference_pool.estimator import Estimator
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.worker import warm_up
-from shared.checks import Rules
-from shared.config_manual import ThresholdsSection
-from shared.estimation import Image, Profile
+from shared.config.manual import ThresholdsSection
+from shared.frame.checks import Rules
+from shared.frame.estimation import Image, Profile
 
 PORT = int(os.environ.get("BENCH_PORT", "0"))
 WORKERS = int(os.environ.get("BENCH_WORKERS", "1"))

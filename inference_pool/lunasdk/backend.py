@@ -7,11 +7,11 @@ from typing import Any, cast
 
 from inference_pool.lunasdk.detection import Detector, SdkFace
 from inference_pool.lunasdk.engine import Engine, optional_value, value_of
-from shared.config import Config
-from shared.config_manual import FaceEngineSection
+from shared.config.manual import FaceEngineSection
+from shared.config.service import Config
 from shared.digests import short_digest
 from shared.errors import EstimationError
-from shared.estimation import (
+from shared.frame.estimation import (
     Capabilities,
     Estimate,
     Eyes,
@@ -26,11 +26,12 @@ from shared.estimation import (
 
 OPEN_EYE = 0.3
 SHUT_EYE = 0.0
-"""Openness told for an eye's state, since FaceEngine tells no degree; see ``shared.estimation``."""
+"""Openness told for an eye's state, since FaceEngine tells no degree; see
+``shared.frame.estimation``."""
 
 
 class LunaSdkBackend:
-    """Implements ``shared.estimation.Backend`` over FaceEngine.
+    """Implements ``shared.frame.estimation.Backend`` over FaceEngine.
 
     Args:
         settings: section ``[FACEENGINE]``.

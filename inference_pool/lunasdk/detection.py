@@ -9,7 +9,7 @@ import numpy as np
 
 from inference_pool.lunasdk.engine import Engine, optional_value, value_of
 from shared.errors import EstimationError
-from shared.estimation import Box, Image
+from shared.frame.estimation import Box, Image
 
 MOST_FACES = 10
 

@@ -12,9 +12,9 @@ import grpc
 from tritonclient.grpc import InferenceServerClient
 from tritonclient.utils import InferenceServerException
 
-from shared.clock import SYSTEM, Clock
-from shared.config import OipSection
+from shared.config.service import OipSection
 from shared.errors import EstimationError
+from shared.process.clock import SYSTEM, Clock
 from shared.text_files import read_text
 
 log = logging.getLogger(__name__)

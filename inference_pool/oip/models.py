@@ -10,7 +10,7 @@ from inference_pool.models.store import read_verified
 from inference_pool.oip.endpoints import Endpoints, NotServed
 from inference_pool.oip.session import RemoteSession
 from inference_pool.onnx.backend import OnnxBackend
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import EstimationError, ModelError
 
 log = logging.getLogger(__name__)

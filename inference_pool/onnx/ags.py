@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from inference_pool.onnx.geometry import ramp
 from shared.errors import EstimationError
-from shared.estimation import Box, Estimate, Eyes, HeadPose, Mouth, Quality
+from shared.frame.estimation import Box, Estimate, Eyes, HeadPose, Mouth, Quality
 
 USELESS_ANGLE = 45.0
 """Degrees between head and camera at which comparison fails."""

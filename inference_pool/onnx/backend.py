@@ -24,10 +24,10 @@ from inference_pool.onnx.mesh import FaceMesh
 from inference_pool.onnx.mouth import MouthState
 from inference_pool.onnx.pose import PoseSolver
 from inference_pool.onnx.quality import FaceQuality
-from shared.config import ChecksSection, Config
+from shared.config.service import ChecksSection, Config
 from shared.digests import short_digest
 from shared.errors import EstimationError
-from shared.estimation import (
+from shared.frame.estimation import (
     Capabilities,
     Estimate,
     Eyes,
@@ -70,7 +70,7 @@ class Models(Protocol):
 
 
 class OnnxBackend:
-    """Implements ``shared.estimation.Backend`` on one thread with open models.
+    """Implements ``shared.frame.estimation.Backend`` on one thread with open models.
 
     Args:
         models: the networks, of the reference or the fallback set.

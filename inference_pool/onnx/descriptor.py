@@ -9,7 +9,7 @@ from inference_pool.models.session import ModelSession
 from inference_pool.onnx.geometry import Points, warped
 from inference_pool.onnx.network import Network
 from shared.errors import EstimationError
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 SIZE = 112
 TEMPLATE = np.array(

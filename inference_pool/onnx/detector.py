@@ -12,7 +12,7 @@ from inference_pool.models.session import Floats, ModelSession
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points, shrunk
 from inference_pool.onnx.network import Network
-from shared.estimation import Box, Image
+from shared.frame.estimation import Box, Image
 
 SIZE = 320
 STRIDES = (8, 16, 32)

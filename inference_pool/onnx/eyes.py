@@ -12,7 +12,7 @@ from inference_pool.models.session import ModelSession
 from inference_pool.onnx.geometry import Points, Square, distance, line_angle
 from inference_pool.onnx.mesh import LEFT_EYE_CORNERS, RIGHT_EYE_CORNERS
 from inference_pool.onnx.network import Network
-from shared.estimation import Eyes, Image
+from shared.frame.estimation import Eyes, Image
 
 SIZE = 64
 CROP_SCALE = 2.3

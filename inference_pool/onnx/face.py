@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inference_pool.onnx.geometry import Points
-from shared.estimation import Box
+from shared.frame.estimation import Box
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 Points = NDArray[np.float32]
 """Points of shape (n, 2) or (n, 3), x to the right and y down; z away from the camera."""

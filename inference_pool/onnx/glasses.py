@@ -13,7 +13,7 @@ from inference_pool.models.session import ModelSession
 from inference_pool.onnx.geometry import Points, fitted, width_and_height
 from inference_pool.onnx.network import Network
 from shared.errors import EstimationError
-from shared.estimation import Glasses, Image
+from shared.frame.estimation import Glasses, Image
 
 WIDTH, HEIGHT = 128, 64
 GLASSES_BELOW = -1.0

@@ -11,7 +11,7 @@ from inference_pool.models.session import ModelSession
 from inference_pool.onnx.geometry import fitted, ramp, width_and_height
 from inference_pool.onnx.network import Network
 from shared.errors import EstimationError
-from shared.estimation import Box, Image, Liveness
+from shared.frame.estimation import Box, Image, Liveness
 
 SIZE = 80
 SCALES = {"liveness_v2": 2.7, "liveness_v1se": 4.0}

@@ -13,7 +13,7 @@ from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points, Square, line_angle
 from inference_pool.onnx.network import Network
 from shared.errors import EstimationError
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 SIZE = 192
 CROP_SCALE = 1.5

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.estimation import Box, Image
+from shared.frame.estimation import Box, Image
 
 SIZE = 192
 """Side of the area in pixels of the frame; it is not scaled, as that would move or make peaks."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference_pool.onnx.geometry import Points, Square, distance, line_angle, ramp
-from shared.estimation import Image, Mouth
+from shared.frame.estimation import Image, Mouth
 
 INNER_LIPS = (13, 14)
 INNER_CORNERS = (78, 308)

@@ -9,7 +9,7 @@ import numpy as np
 
 from inference_pool.models.session import Floats, ModelSession
 from shared.errors import EstimationError, ModelError
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 CHANNELS = 3
 _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}

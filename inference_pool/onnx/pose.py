@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from inference_pool.onnx.geometry import Points
 from shared.errors import EstimationError, ModelError
-from shared.estimation import HeadPose
+from shared.frame.estimation import HeadPose
 
 Rotation = NDArray[np.float64]
 """Matrix (3, 3) from the canonical axes (right and up in the picture, towards the camera)."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from inference_pool.onnx.geometry import quantile, ramp, width_and_height
 from shared.errors import EstimationError
-from shared.estimation import Box, Image, Quality
+from shared.frame.estimation import Box, Image, Quality
 
 SIZE = 128
 """Width and height of the face area that is measured; finer detail is of no use to the models."""

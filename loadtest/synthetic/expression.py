@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from loadtest.synthetic.features import LOWER_INNER_LIP, UPPER_INNER_LIP, EyeOutline
 from loadtest.synthetic.warp import Patch, Points
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 _ABOVE_LASHES = 0.1
 """Where skin without lashes begins, on the way from the crease up to the line below the brow."""

@@ -23,7 +23,7 @@ from loadtest.synthetic.look import Look
 from loadtest.synthetic.portrait import Portrait
 from loadtest.synthetic.sensor import with_noise
 from loadtest.synthetic.warp import Patch, Points, Triangles, warp
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 _FACE_SHARE = 0.48
 """Width of the face over the frame's shorter side; 230 pixels in a frame of 640 x 480."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from loadtest.synthetic.features import MESH_POINTS
 from shared.errors import ResourceError
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 Mesh = NDArray[np.float32]
 """Points of a face mesh, shape (468, 3), pixels: x right, y down, z away from the camera."""

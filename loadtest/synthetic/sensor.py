@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from shared.errors import ResourceError
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 SIGMA = 1.0
 """Standard deviation of the noise in grey levels, as of a good sensor in good light."""

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 Points = NDArray[np.float32]
 """Positions in pixels, shape (N, 2)."""

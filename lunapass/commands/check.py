@@ -19,11 +19,11 @@ from inference_pool.estimator import Estimator
 from lunapass.commands.options import config_option
 from lunapass.drawing import draw
 from lunapass.media import Media
-from shared.checks import Rules
 from shared.codes import Code, hint
-from shared.config_loading import load
+from shared.config.loading import load
 from shared.errors import FrameError, ResourceError
-from shared.estimation import Estimate, Profile
+from shared.frame.checks import Rules
+from shared.frame.estimation import Estimate, Profile
 
 PIPE_WIDTH = 200
 """Columns of the table where the output is not a terminal."""

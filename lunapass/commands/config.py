@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
-from shared.config import Config
-from shared.config_loading import load, usual_path
-from shared.config_policy import sentence, weaknesses
-from shared.config_rules import check
-from shared.config_toml import dump
+from shared.config.loading import load, usual_path
+from shared.config.policy import sentence, weaknesses
+from shared.config.rules import check
+from shared.config.service import Config
+from shared.config.toml import dump
 
 KEY_BYTES = 64
 """Random bytes of a new key: enough for each of HS256, HS384 and HS512."""
@@ -91,7 +91,7 @@ def policy(file: Path | None) -> None:
     from aggregator.policy import Basis
     from inference_pool.backends import load_backend
     from inference_pool.worker import make_estimator
-    from shared.estimation import Profile
+    from shared.frame.estimation import Profile
 
     config = load(file)
     estimator = make_estimator(load_backend(config), config)
@@ -144,6 +144,6 @@ def key(directory: Path | None) -> None:
     if directory is None:
         click.echo(secrets.token_urlsafe(KEY_BYTES))
         return
-    from shared.curve import write_keys
+    from shared.wire.curve import write_keys
 
     click.echo(write_keys(directory), nl=False)

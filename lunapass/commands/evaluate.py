@@ -25,10 +25,10 @@ from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
 from lunapass.commands.options import config_option
 from lunapass.media import VIDEOS, Media
-from shared.checks import Rules
-from shared.config import Config
-from shared.config_loading import load
-from shared.estimation import Image
+from shared.config.loading import load
+from shared.config.service import Config
+from shared.frame.checks import Rules
+from shared.frame.estimation import Image
 from shared.report import percent, write_report
 
 PIPE_WIDTH = 120

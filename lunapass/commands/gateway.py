@@ -17,7 +17,7 @@ def command(listen_fd: tuple[int, ...], kept: bool, parent: int | None, **origin
     """Run the role in this process."""
     source = part_source("gateway", **origin)
     from gateway.service import run
-    from shared.listening import adopt, inherited, opened
+    from shared.process.listening import adopt, inherited, opened
 
     handed = adopt(listen_fd, kept=kept) if listen_fd else inherited()
     run(source, handed or opened(source.part.config), parent=parent)

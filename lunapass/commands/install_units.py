@@ -39,9 +39,9 @@ def command(
 ) -> None:
     """Write the units and say how they are started."""
     from deploy import units
-    from shared.cells import of_cell, total_workers
-    from shared.config_loading import load
-    from shared.config_rules import check
+    from shared.config.cells import of_cell, total_workers
+    from shared.config.loading import load
+    from shared.config.rules import check
 
     config = of_cell(load(config_path), None, cells)
     check(config)

@@ -196,7 +196,7 @@ def _gallery(path: Path, pictures: Path | None, models: Path) -> Path:
         Gallery.load(path)
     else:
         from lunapass.demo import make_person
-        from shared.config import Config, ModelsSection
+        from shared.config.service import Config, ModelsSection
 
         click.echo("rendering the people ...", err=True)
         config = Config(MODELS=ModelsSection(directory=str(models)))

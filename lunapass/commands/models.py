@@ -129,7 +129,7 @@ def verify(directory: Path | None, config_path: Path | None) -> None:
 def _directory(directory: Path | None, config_path: Path | None) -> Path:
     if directory is not None:
         return directory
-    from shared.config_loading import load
+    from shared.config.loading import load
 
     return Path(load(config_path).MODELS.directory)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from shared.config_handover import PartSource
+    from shared.config.handover import PartSource
 
 config_option = click.option(
     "--config",
@@ -64,10 +64,10 @@ def part_source(
     Raises:
         ConfigError: the configuration does not allow a start.
     """
-    from shared.process import hide_memory
+    from shared.process.process import hide_memory
 
     hide_memory()
-    from shared.config_handover import PartFile, PartSocket, WholeFile
+    from shared.config.handover import PartFile, PartSocket, WholeFile
 
     if part_fd is not None:
         return PartSocket(role, part_fd)

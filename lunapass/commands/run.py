@@ -12,8 +12,8 @@ import click
 from lunapass.commands.options import cells_option, config_option
 
 if TYPE_CHECKING:
-    from shared.cgroups import ControlGroups
-    from shared.config_source import ConfigSource
+    from shared.config.source import ConfigSource
+    from shared.process.cgroups import ControlGroups
 
 
 @click.command(help="Run all roles under one supervisor.")
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 def command(cells: int | None, config_path: Path | None) -> None:
     """Check the configuration, then supervise the roles until a signal."""
     from lunapass.supervisor import Supervisor, supervise
-    from shared.cells import affordable_cpus, total_workers
-    from shared.cgroups import ControlGroups
-    from shared.config_source import ConfigSource
-    from shared.process import hide_memory
+    from shared.config.cells import affordable_cpus, total_workers
+    from shared.config.source import ConfigSource
+    from shared.process.cgroups import ControlGroups
+    from shared.process.process import hide_memory
 
     hide_memory()
     source, groups = ConfigSource(config_path, cells), ControlGroups()
@@ -42,8 +42,8 @@ def command(cells: int | None, config_path: Path | None) -> None:
 def _what_to_know(source: ConfigSource, groups: ControlGroups, workers: int) -> Iterator[str]:
     """Yield what an operator should know before the roles start."""
     from lunapass.memory_need import memory_limit, memory_need, memory_warning
-    from shared.cells import USABLE, affordable_cpus
-    from shared.config_policy import sentence, weaknesses
+    from shared.config.cells import USABLE, affordable_cpus
+    from shared.config.policy import sentence, weaknesses
 
     config = source.config
     yield from source.warnings

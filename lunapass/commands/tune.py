@@ -14,8 +14,8 @@ from evaluation.sessions import read_logs
 from evaluation.tuning import data, html, overlay
 from evaluation.whatif import Study, Suggestion, study, suggest
 from lunapass.commands.options import config_option
-from shared.checks import Rules
-from shared.config_loading import load
+from shared.config.loading import load
+from shared.frame.checks import Rules
 from shared.report import write_report
 
 

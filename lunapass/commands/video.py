@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import click
 
 from lunapass.commands.options import config_option
-from shared.config_loading import VIDEO, load_video
-from shared.config_toml import dump
-from shared.config_video import VideoConfig
+from shared.config.loading import VIDEO, load_video
+from shared.config.toml import dump
+from shared.config.video import VideoConfig
 from shared.errors import ResourceError
 
 if TYPE_CHECKING:

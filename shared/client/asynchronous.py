@@ -27,8 +27,8 @@ from shared.client.conversation import (
 )
 from shared.client.errors import NoVerdict, Silent
 from shared.client.standstill import Movement, Standstill
-from shared.protocol import SUBPROTOCOL, Codec, Command
-from shared.tcp import end_stalled_sends, unread_bytes
+from shared.wire.protocol import SUBPROTOCOL, Codec, Command
+from shared.wire.tcp import end_stalled_sends, unread_bytes
 
 Frames = Iterable[bytes] | AsyncIterable[bytes]
 Listener = Callable[[Answer], None]

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from shared.client.errors import NoVerdict, Refused, Silent, Unavailable
-from shared.protocol import CloseCode, Codec, Command
+from shared.wire.protocol import CloseCode, Codec, Command
 
 RESUMABLE = frozenset({1001, 1006, 1011, int(CloseCode.RESTART), int(CloseCode.IDLE)})
 """Close codes after which the same session may go on over a new connection; 1006 is a cut."""

@@ -26,8 +26,8 @@ from shared.client.conversation import (
 )
 from shared.client.errors import NoVerdict, Silent
 from shared.client.standstill import Movement, Standstill
-from shared.protocol import SUBPROTOCOL
-from shared.tcp import end_stalled_sends, unacknowledged_bytes
+from shared.wire.protocol import SUBPROTOCOL
+from shared.wire.tcp import end_stalled_sends, unacknowledged_bytes
 
 
 class SyncClient:

@@ -9,8 +9,8 @@ import pytest
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
-from shared.estimation import Estimate, Liveness, Profile, Stage
-from shared.messages import Open
+from shared.frame.estimation import Estimate, Liveness, Profile, Stage
+from shared.wire.messages import Open
 from tests.support.judge import SESSION, live, plugin_config, shot
 
 DEFAULT = 15

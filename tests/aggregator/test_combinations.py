@@ -14,10 +14,10 @@ import pytest
 
 from loadtest.synthetic.look import Look
 from shared.codes import Code
-from shared.config import Config
-from shared.config_rules import check
+from shared.config.rules import check
+from shared.config.service import Config
 from shared.errors import ConfigError
-from shared.estimation import Profile
+from shared.frame.estimation import Profile
 from tests.support.acting import Director, Played, obeying, play
 from tests.support.judge import KEY, shot
 

@@ -13,9 +13,9 @@ from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionCon
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
-from shared.config import LimitsSection
-from shared.estimation import Estimate, Profile, Stage
-from shared.messages import Open
+from shared.config.service import LimitsSection
+from shared.frame.estimation import Estimate, Profile, Stage
+from shared.wire.messages import Open
 from tests.support.judge import SESSION, live, plugin_config, shot
 
 COPY = (Code.REPEATED_FRAME,)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from aggregator.frame_memory import Claim, LocalFrames
 from aggregator.machine_frames import MachineFrames
 from aggregator.questions import answer_to, at_once
-from shared.clock import Clock
-from shared.config import LimitsSection
+from shared.config.service import LimitsSection
+from shared.process.clock import Clock
 from tests.support.clock import SettableClock
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32

@@ -12,8 +12,8 @@ import pytest
 
 from aggregator.luna3 import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, Luna3, NoAnswer
 from shared.codes import Code
-from shared.config import Config
-from shared.config_plugins import Luna3Args
+from shared.config.plugins import Luna3Args
+from shared.config.service import Config
 from tests.support.clock import SettableClock
 from tests.support.judge import judging, live, plugin_config
 from tests.support.luna_platform import FACE, TOKEN, LunaPlatform, bomb, luna_platform

@@ -17,8 +17,8 @@ import pytest
 from aggregator.frame_memory import Claim
 from aggregator.machine_frames import CHECK_SECONDS, RETRY_SECONDS, MachineFrames
 from aggregator.questions import at_once
-from shared.clock import SYSTEM, Clock
-from shared.config import LimitsSection
+from shared.config.service import LimitsSection
+from shared.process.clock import SYSTEM, Clock
 from tests.support.clock import SettableClock
 from tests.support.log import logged
 

@@ -18,14 +18,14 @@ from aggregator.session import JudgedSession, Outcome
 from aggregator.verdict import VerdictWriter
 from loadtest.synthetic.look import Look
 from shared import __version__
-from shared.checks import Rules
 from shared.codes import Code
-from shared.config import ChecksSection, Config
-from shared.config_manual import ThresholdsSection
+from shared.config.manual import ThresholdsSection
+from shared.config.service import ChecksSection, Config
 from shared.errors import ConfigError
-from shared.estimation import Estimate
-from shared.messages import Open, decode_estimate, encode
+from shared.frame.checks import Rules
+from shared.frame.estimation import Estimate
 from shared.signing import Signer
+from shared.wire.messages import Open, decode_estimate, encode
 from tests.support.acting import play
 from tests.support.judge import KEY, SESSION, judging, live, plugin_config, shot
 

@@ -12,7 +12,7 @@ import pytest
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
-from shared.messages import Judge, Open, Opened, encode
+from shared.wire.messages import Judge, Open, Opened, encode
 from tests.support.judge import SESSION, judging, live, plugin_config, shot
 from tests.support.log import logged
 from tests.support.plugins import Oracle

@@ -6,7 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 
-from shared.messages import GatewayHello
+from shared.wire.messages import GatewayHello
 from tests.support.judge import FakeGateway, judging, live, plugin_config
 
 

@@ -13,12 +13,12 @@ from aggregator.plugins.bestshot import Bestshot
 from aggregator.plugins.registry import Registry
 from aggregator.plugins.result import Result
 from aggregator.session import JudgedSession, Outcome
-from shared.best_shot import BestShot
-from shared.checks import Rules
-from shared.config import Config
-from shared.config_manual import LivenessSection
-from shared.estimation import Estimate, Eyes, Liveness, Profile, Stage
-from shared.messages import Open
+from shared.config.manual import LivenessSection
+from shared.config.service import Config
+from shared.frame.best_shot import BestShot
+from shared.frame.checks import Rules
+from shared.frame.estimation import Estimate, Eyes, Liveness, Profile, Stage
+from shared.wire.messages import Open
 from tests.support.judge import shot
 
 OPEN = Open("", "0" * 32, 1000.0, 7, bytes(32))

@@ -12,9 +12,9 @@ from aggregator.sessions import JudgedSessions
 from aggregator.sinks.delivery import Effects
 from aggregator.sinks.events import Event, SessionEnded
 from aggregator.sinks.writer import Sink
-from shared.accounts import Accounts
-from shared.config import Config
-from shared.messages import END, Judge, Message, Open, Resume, Resumed, Verdict, encode
+from shared.config.service import Config
+from shared.process.accounts import Accounts
+from shared.wire.messages import END, Judge, Message, Open, Resume, Resumed, Verdict, encode
 from tests.support.clock import SettableClock
 from tests.support.judge import DIGEST, SESSION, live, plugin_config, shot
 from tests.support.waiting import until

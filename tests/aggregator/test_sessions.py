@@ -13,11 +13,12 @@ from aggregator.plugins.registry import Registry
 from aggregator.sessions import JudgedSessions
 from aggregator.sinks.delivery import Effects
 from aggregator.verdict import VerdictWriter
-from shared.accounts import Accounts
 from shared.codes import Code
-from shared.config_manual import LivenessSection
-from shared.estimation import Quality
-from shared.messages import (
+from shared.config.manual import LivenessSection
+from shared.frame.estimation import Quality
+from shared.process.accounts import Accounts
+from shared.session_log import read_session
+from shared.wire.messages import (
     END,
     Commit,
     Forget,
@@ -31,7 +32,6 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.session_log import read_session
 from tests.support.judge import DIGEST, KEY, SESSION, FakeGateway, judging, live, plugin_config
 
 

@@ -16,8 +16,8 @@ from aggregator.frame_memory import Claim
 from aggregator.machine_frames import MachineFrames
 from aggregator.questions import answer_to, at_once
 from aggregator.shared_frames import KEYS, SharedFrames
-from shared.clock import SYSTEM, Clock
-from shared.config import LimitsSection, SessionStoreSection
+from shared.config.service import LimitsSection, SessionStoreSection
+from shared.process.clock import SYSTEM, Clock
 from tests.support.clock import SettableClock
 from tests.support.judge import plugin_config
 from tests.support.log import logged

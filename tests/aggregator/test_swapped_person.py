@@ -8,8 +8,8 @@ import pytest
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
-from shared.estimation import Eyes, HeadPose, Profile, Stage
-from shared.messages import Open
+from shared.frame.estimation import Eyes, HeadPose, Profile, Stage
+from shared.wire.messages import Open
 from tests.support.judge import SESSION, live, plugin_config, shot
 
 SEEDS = range(20)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.telling import of_client, sound
-from shared.protocol import Codec, Command
+from shared.wire.protocol import Codec, Command
 
 ANYTHING = st.recursive(
     st.none()

@@ -15,7 +15,7 @@ import pytest
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
 from shared.errors import ConfigError
-from shared.messages import Open
+from shared.wire.messages import Open
 from tests.support.judge import KEY, SESSION, judging, live, plugin_config, shot
 
 OPEN = Open("", SESSION, 1000.0, 7, bytes(32))
@@ -172,8 +172,8 @@ import zipfile
 from pathlib import Path
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession
-from shared.config_loading import load
-from shared.messages import Open
+from shared.config.loading import load
+from shared.wire.messages import Open
 from tests.support.judge import live, shot
 
 config = load(Path(sys.argv[1]))

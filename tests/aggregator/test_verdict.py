@@ -11,7 +11,7 @@ import pytest
 
 from aggregator.verdict import VerdictWriter
 from loadtest.synthetic.look import Look
-from shared.estimation import Profile
+from shared.frame.estimation import Profile
 from shared.signing import Signer
 from tests.support.acting import play, seen
 from tests.support.judge import plugin_config

@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from shared.curve import write_keys
+from shared.wire.curve import write_keys
 from tests.conformance.cases import CASES, EXPLAINED, summarise
 from tests.support.ports import free_port
 from tests.support.service import KEY, ROOT

@@ -15,8 +15,8 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from gateway.service import Gateway
-from shared.config_handover import WholeFile
-from shared.listening import opened
+from shared.config.handover import WholeFile
+from shared.process.listening import opened
 
 
 class EchoGateway(Gateway):

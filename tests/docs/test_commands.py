@@ -11,9 +11,9 @@ import click
 import pytest
 
 from lunapass.cli import cli
-from shared.config import Config
-from shared.config_base import Section
-from shared.config_video import VideoConfig
+from shared.config.base import Section
+from shared.config.service import Config
+from shared.config.video import VideoConfig
 
 ROOT = Path(__file__).parents[2]
 TEXTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from aggregator.plugins.registry import Registry
 from aggregator.policy import Basis
-from shared.config_manual import JwtSection
+from shared.config.manual import JwtSection
 from shared.signing import Signer
 from tests.support.judge import plugin_config
 

@@ -18,8 +18,8 @@ from loadtest.synthetic.person import Person
 from lunapass.client import Client
 from lunapass.demo import make_person
 from shared.codes import PROMPTS, Code
-from shared.config import Config
-from shared.protocol import Command
+from shared.config.service import Config
+from shared.wire.protocol import Command
 from tests.support.service import KEY, Service, running
 
 FRAME_SECONDS = 0.1

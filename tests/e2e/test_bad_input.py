@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from lunapass.client import Client
-from shared.protocol import CloseCode, Codec, Command
+from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
 

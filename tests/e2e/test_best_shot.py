@@ -20,10 +20,10 @@ import pytest
 from PIL import Image as PillowImage
 
 from lunapass.client import Answer, Client
-from shared import intake
-from shared.estimation import Image
-from shared.protocol import Command
+from shared.frame import intake
+from shared.frame.estimation import Image
 from shared.session_log import folders, read_session
+from shared.wire.protocol import Command
 from tests.support import pictures
 from tests.support.pictures import another_shot
 from tests.support.redis_server import running_redis

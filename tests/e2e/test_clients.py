@@ -17,7 +17,7 @@ import pytest
 from websockets.asyncio.server import serve
 
 from lunapass.client import Answer, Client, NoVerdict, Refused, SyncClient
-from shared.protocol import Command
+from shared.wire.protocol import Command
 from tests.machines.proxies import certificate
 from tests.support.service import KEY, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg

@@ -16,7 +16,7 @@ import pytest
 
 from lunapass.client import Answer, Client
 from shared.codes import PROMPTS, Code
-from shared.protocol import Command
+from shared.wire.protocol import Command
 from tests.support.machine_clock import WallClock, other_boot, wall_clock
 from tests.support.redis_server import running_redis
 from tests.support.service import Service, running

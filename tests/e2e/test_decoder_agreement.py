@@ -28,12 +28,12 @@ from gateway.limits import TokenBucket
 from gateway.session import PendingFrame
 from gateway.session import Session as GatewaySession
 from gateway.workers import Lease
-from shared import intake
-from shared.config import Config
-from shared.estimation import Image, Profile
-from shared.messages import Open
+from shared.config.service import Config
+from shared.frame import intake
+from shared.frame.estimation import Image, Profile
+from shared.frame.slab import Slab
 from shared.signing import Signer
-from shared.slab import Slab
+from shared.wire.messages import Open
 from tests.support import pictures
 from tests.support.browser import browsing
 from tests.support.judge import SESSION, live, plugin_config

@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from lunapass.client import Client
-from shared.protocol import CloseCode, Command
+from shared.wire.protocol import CloseCode, Command
 from tests.support.service import running
 from tests.support.stamp import stamped_jpeg
 from tests.support.waiting import until

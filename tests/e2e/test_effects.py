@@ -15,8 +15,8 @@ from rq.serializers import JSONSerializer
 
 from lunapass.client import Client
 from shared import video_store
-from shared.protocol import Command
 from shared.session_log import SessionLog, folders, read_session
+from shared.wire.protocol import Command
 from tests.support.namespace import private_tmpfs
 from tests.support.redis_server import running_redis
 from tests.support.service import Service, running

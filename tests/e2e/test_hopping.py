@@ -17,8 +17,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from lunapass.client import Answer, Client
-from shared.protocol import SUBPROTOCOL, CloseCode, Codec, Command
 from shared.session_log import read_session
+from shared.wire.protocol import SUBPROTOCOL, CloseCode, Codec, Command
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.service import UNPACED, Service, running
 from tests.support.stamp import OTHER_FACE, WRONG_ACTION, stamped_jpeg

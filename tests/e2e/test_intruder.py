@@ -24,10 +24,10 @@ import pytest
 import zmq
 
 from lunapass.client import Client
-from shared import curve
-from shared.config import TransportKeysSection
-from shared.estimation import Capabilities
-from shared.messages import Done, Job, Open, Ready, SlabOffer, Verdict, decode, encode
+from shared.config.service import TransportKeysSection
+from shared.frame.estimation import Capabilities
+from shared.wire import curve
+from shared.wire.messages import Done, Job, Open, Ready, SlabOffer, Verdict, decode, encode
 from tests.support.curve import new_keys
 from tests.support.judge import DIGEST, SESSION, FakeGateway, live
 from tests.support.memory import found_in

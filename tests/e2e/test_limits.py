@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lunapass.client import Answer, Client
-from shared.protocol import CloseCode, Command
+from shared.wire.protocol import CloseCode, Command
 from tests.support.service import Service, running
 from tests.support.stamp import HANG, stamped_jpeg
 from tests.support.waiting import until

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from lunapass.client import Client
-from shared.estimation import Image
-from shared.protocol import Command
+from shared.frame.estimation import Image
+from shared.wire.protocol import Command
 from tests.support.service import running
 
 LOW_LIVENESS, TOO_MANY_REFUSALS = 32, 73

@@ -11,7 +11,7 @@ import jwt
 import pytest
 
 from lunapass.client import Answer, Client
-from shared.protocol import CloseCode, Command
+from shared.wire.protocol import CloseCode, Command
 from tests.support.service import KEY, Service, running
 from tests.support.stamp import DIE, OFFSET, stamped_jpeg
 from tests.support.waiting import until

@@ -15,9 +15,9 @@ from PIL import Image as PillowImage
 
 from lunapass.client import Client
 from lunapass.commands import check, evaluate
-from shared import jpeg
-from shared.estimation import Image
-from shared.protocol import Command
+from shared.frame import jpeg
+from shared.frame.estimation import Image
+from shared.wire.protocol import Command
 from tests.support.formats import with_orientation
 from tests.support.jpeg_writer import Sampling, write_jpeg
 from tests.support.service import Service, running

@@ -14,8 +14,8 @@ from loadtest.synthetic.look import Look
 from loadtest.synthetic.person import Person
 from lunapass.client import Answer, Client
 from lunapass.demo import make_person
-from shared.config import Config
-from shared.protocol import Command
+from shared.config.service import Config
+from shared.wire.protocol import Command
 from tests.support.redis_server import running_redis
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg

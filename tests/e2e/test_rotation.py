@@ -10,8 +10,8 @@ import pytest
 import simplejpeg
 
 from lunapass.client import Client
-from shared.config import LimitsSection
-from shared.decoding import decode
+from shared.config.service import LimitsSection
+from shared.frame.decoding import decode
 from shared.session_log import read_session
 from tests.support.service import UNPACED, Service, running
 from tests.support.stamp import OFFSET, SIZE, read_stamp, stamped_jpeg

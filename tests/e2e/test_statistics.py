@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from lunapass.client import Client
-from shared.protocol import Command
+from shared.wire.protocol import Command
 from tests.support.service import ROOT, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 from tests.support.waiting import wait_for

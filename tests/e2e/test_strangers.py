@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from lunapass.client import Answer
-from shared.protocol import Codec, Command
+from shared.wire.protocol import Codec, Command
 from tests.support.raw import Raw
 from tests.support.service import Service, running
 

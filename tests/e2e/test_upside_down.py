@@ -11,8 +11,8 @@ import pytest
 
 from lunapass.client import Client
 from shared.codes import Code
-from shared.estimation import Image
-from shared.protocol import Command
+from shared.frame.estimation import Image
+from shared.wire.protocol import Command
 from tests.support.service import Service, running
 
 FRAMES = 4

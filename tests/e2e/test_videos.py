@@ -11,7 +11,7 @@ from itertools import pairwise
 import pytest
 
 from lunapass.client import Client
-from shared.protocol import Command
+from shared.wire.protocol import Command
 from tests.support.ffmpeg import probe
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.service import Service, running

@@ -8,7 +8,7 @@ from typing import Any
 
 from evaluation.judging import Measured
 from evaluation.samples import Sample
-from shared.estimation import Box, Estimate, Eyes, HeadPose, Liveness, Mouth, Quality
+from shared.frame.estimation import Box, Estimate, Eyes, HeadPose, Liveness, Mouth, Quality
 
 QUALITY = Quality(blur=0.9, light=0.9, darkness=0.9, illumination=0.9, specularity=0.9)
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from shared.checks import Rules, judge
-from shared.estimation import Estimate, Stage
+from shared.frame.checks import Rules, judge
+from shared.frame.estimation import Estimate, Stage
 from shared.session_log import FILE, estimate_json
 
 RULES = Rules()

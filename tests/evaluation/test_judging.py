@@ -5,10 +5,10 @@ from math import inf
 import pytest
 
 from evaluation.judging import faults, liveness_score, passes_earlier, served_score
-from shared.checks import Rules
 from shared.codes import Code
-from shared.config_manual import ThresholdsSection
-from shared.estimation import HeadPose, Liveness, Stage
+from shared.config.manual import ThresholdsSection
+from shared.frame.checks import Rules
+from shared.frame.estimation import HeadPose, Liveness, Stage
 from tests.evaluation.estimates import estimate, presentation
 
 RULES = Rules()

@@ -12,9 +12,9 @@ import pytest
 from evaluation.report import html
 from evaluation.summary import by_frame, score, summarise
 from evaluation.thumbnails import Thumbnails
-from shared.checks import Rules
 from shared.codes import Code
-from shared.estimation import HeadPose, Image
+from shared.frame.checks import Rules
+from shared.frame.estimation import HeadPose, Image
 from tests.evaluation.estimates import estimate, presentation
 
 RULES = Rules()

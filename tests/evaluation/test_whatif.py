@@ -10,11 +10,11 @@ from evaluation.sessions import Logged, read_logs
 from evaluation.thresholds import THRESHOLDS
 from evaluation.tuning import overlay
 from evaluation.whatif import study, suggest, what_if
-from shared.checks import CHECKS, Rules
 from shared.codes import Code
-from shared.config_loading import load
+from shared.config.loading import load
 from shared.errors import ResourceError
-from shared.estimation import Box, Estimate, HeadPose, Profile
+from shared.frame.checks import CHECKS, Rules
+from shared.frame.estimation import Box, Estimate, HeadPose, Profile
 from tests.evaluation.estimates import QUALITY, estimate
 from tests.evaluation.logs import write_session
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from shared.estimation import Box, Capabilities, Estimate, Liveness, Profile, Stage
-from shared.messages import Close, Done, Judge, Open, Ready, Verdict, encode
-from shared.protocol import Codec, Command
+from shared.frame.estimation import Box, Capabilities, Estimate, Liveness, Profile, Stage
+from shared.wire.messages import Close, Done, Judge, Open, Ready, Verdict, encode
+from shared.wire.protocol import Codec, Command
 from tests.support.formats import with_orientation
 from tests.support.jpeg_writer import write_jpeg
 from tests.support.judge import shot

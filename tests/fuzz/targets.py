@@ -9,12 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from shared import config_loading, config_rules, intake
-from shared.config import LimitsSection
-from shared.decoding import decode_into
+from shared.config import loading as config_loading
+from shared.config import rules as config_rules
+from shared.config.service import LimitsSection
 from shared.errors import ConfigError, FrameError, MessageError, ProtocolError
-from shared.messages import decode, decode_estimate, encode
-from shared.protocol import CLIENT_COMMANDS, Codec, Frame
+from shared.frame import intake
+from shared.frame.decoding import decode_into
+from shared.wire.messages import decode, decode_estimate, encode
+from shared.wire.protocol import CLIENT_COMMANDS, Codec, Frame
 
 Target = Callable[[bytes], None]
 

@@ -11,8 +11,8 @@ from gateway import metrics
 from gateway.admission import Admission
 from gateway.basic_auth import BasicAuth
 from gateway.visit import Visit
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
+from shared.config.service import Config
+from shared.process.clock import SYSTEM, Clock
 from tests.support.clock import SettableClock
 from tests.support.visits import HOST, visit
 

@@ -11,8 +11,8 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from gateway.basic_auth import BasicAuth
-from shared.clock import SYSTEM, Clock
-from shared.config_plugins import BasicAuthPlugin
+from shared.config.plugins import BasicAuthPlugin
+from shared.process.clock import SYSTEM, Clock
 from tests.support.clock import SettableClock
 
 ORIGIN = "https://kiosk.example.org"

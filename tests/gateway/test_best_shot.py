@@ -15,13 +15,13 @@ from gateway.decoding import decode_into
 from gateway.limits import TokenBucket
 from gateway.session import PendingFrame, Session
 from gateway.workers import Lease
-from shared import intake
-from shared.config import LimitsSection
+from shared.config.service import LimitsSection
 from shared.errors import SlotError
-from shared.estimation import Image, Profile
-from shared.jpeg import START_OF_SCAN
-from shared.messages import Open
-from shared.slab import Slab
+from shared.frame import intake
+from shared.frame.estimation import Image, Profile
+from shared.frame.jpeg import START_OF_SCAN
+from shared.frame.slab import Slab
+from shared.wire.messages import Open
 from tests.support.stamp import stamped_jpeg
 
 LIMIT = LimitsSection().bestshotBytes

@@ -15,9 +15,9 @@ from gateway.connection import Connection
 from gateway.doorway import Doors, Doorway
 from gateway.session import ANNOUNCED_BYTES, Session
 from gateway.sessions import Sessions
-from shared.config import Config, LimitsSection
+from shared.config.service import Config, LimitsSection
 from shared.errors import ProtocolError
-from shared.protocol import CloseCode, Codec, Command
+from shared.wire.protocol import CloseCode, Codec, Command
 
 
 @dataclass

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from gateway.decoding import Decoders, decode_into
-from shared import intake
-from shared.config import LimitsSection
-from shared.slab import Slab
+from shared.config.service import LimitsSection
+from shared.frame import intake
+from shared.frame.slab import Slab
 from tests.support.stamp import read_stamp, stamped_jpeg
 
 

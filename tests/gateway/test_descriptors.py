@@ -11,7 +11,7 @@ from tests.support.service import ROOT
 PRELUDE = """
 import json, logging, os, resource, sys, time
 from gateway.descriptors import Descriptors, make_room
-from shared.config import Config
+from shared.config.service import Config
 logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
 def limited(soft, hard, **limits):
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

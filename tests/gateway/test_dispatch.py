@@ -26,14 +26,15 @@ from gateway.ledger import Ledger
 from gateway.limits import TokenBucket
 from gateway.metrics import STEPS
 from gateway.session import PendingFrame, Session
-from shared import intake
 from shared.codes import Code
-from shared.config import Config, TransportSection, WorkersSection
-from shared.config_parts import with_transport_keys
+from shared.config.parts import with_transport_keys
+from shared.config.service import Config, TransportSection, WorkersSection
 from shared.errors import FrameError
-from shared.estimation import Capabilities, Estimate, Profile, Rotation
-from shared.lines import WORKERS
-from shared.messages import (
+from shared.frame import intake
+from shared.frame.estimation import Capabilities, Estimate, Profile, Rotation
+from shared.frame.slab import Slab
+from shared.wire.lines import WORKERS
+from shared.wire.messages import (
     MAX_ESTIMATE_BYTES,
     Done,
     Job,
@@ -46,8 +47,7 @@ from shared.messages import (
     decode_estimate,
     encode,
 )
-from shared.slab import Slab
-from shared.transport import connect
+from shared.wire.transport import connect
 from tests.support.log import logged
 from tests.support.stamp import read_stamp, stamped_jpeg
 from tests.support.waiting import until

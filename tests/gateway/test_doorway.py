@@ -19,7 +19,7 @@ from websockets.frames import Frame
 from websockets.http11 import Request, Response
 
 from gateway.doorway import Doors, Doorway
-from shared.config import LimitsSection
+from shared.config.service import LimitsSection
 from tests.support.log import logged
 from tests.support.raw import KEY, frame
 from tests.support.waiting import until

@@ -13,11 +13,11 @@ import pytest
 from gateway import metrics
 from gateway.elsewhere import ThroughStore
 from gateway.session import Session
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import ProtocolError
-from shared.estimation import Estimate
-from shared.messages import History, Judged, Resumed, encode
-from shared.protocol import CloseCode
+from shared.frame.estimation import Estimate
+from shared.wire.messages import History, Judged, Resumed, encode
+from shared.wire.protocol import CloseCode
 from tests.support.clock import SettableClock
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.stamp import stamped_jpeg

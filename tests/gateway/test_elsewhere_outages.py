@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway import metrics
-from shared.protocol import CloseCode
+from shared.wire.protocol import CloseCode
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.store_cell import RESULT, STORE_TIMEOUT, cells, hanging
 

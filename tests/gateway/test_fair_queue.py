@@ -5,9 +5,9 @@ from __future__ import annotations
 from gateway.fair_queue import ACTIVE_SECONDS, FairQueue
 from gateway.limits import TokenBucket
 from gateway.session import PendingFrame, Session
-from shared.estimation import Profile
-from shared.intake import Header
-from shared.messages import Open
+from shared.frame.estimation import Profile
+from shared.frame.intake import Header
+from shared.wire.messages import Open
 
 HEADER = Header("jpeg", 640, 480)
 

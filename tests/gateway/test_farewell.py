@@ -16,8 +16,8 @@ from gateway.doorway import Doors, Doorway
 from gateway.farewell import MOST_SECONDS, PROXY_STEP, SLOWEST_LINE, STALL_SECONDS, Patience
 from gateway.session import Session
 from gateway.sessions import Sessions
-from shared.config import Config
-from shared.protocol import CloseCode, Codec, Command
+from shared.config.service import Config
+from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.raw import KEY, frame
 
 UPGRADE = (

@@ -10,13 +10,13 @@ from typing import Any
 from gateway.frames import Frames
 from gateway.limits import TokenBucket
 from gateway.session import PendingFrame, Session
-from shared import intake
 from shared.codes import Code
-from shared.config import ChecksSection, Config
+from shared.config.service import ChecksSection, Config
 from shared.errors import FrameError
-from shared.estimation import Estimate, Profile, Stage
-from shared.messages import Open, decode_estimate, encode
-from shared.protocol import CloseCode
+from shared.frame import intake
+from shared.frame.estimation import Estimate, Profile, Stage
+from shared.wire.messages import Open, decode_estimate, encode
+from shared.wire.protocol import CloseCode
 from tests.support.log import logged
 from tests.support.stamp import stamped_jpeg
 

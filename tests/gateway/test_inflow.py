@@ -19,10 +19,10 @@ from gateway.inflow import RETURN_BYTES, RETURN_SECONDS, HeldBytes, Inflow, Memo
 from gateway.limits import TokenBucket
 from gateway.session import Session
 from gateway.sessions import Sessions
-from shared.config import Config, LimitsSection
-from shared.estimation import Profile
-from shared.messages import Open
-from shared.protocol import Codec, Command
+from shared.config.service import Config, LimitsSection
+from shared.frame.estimation import Profile
+from shared.wire.messages import Open
+from shared.wire.protocol import Codec, Command
 from tests.support.clock import SettableClock
 from tests.support.raw import frame
 from tests.support.stamp import stamped_jpeg

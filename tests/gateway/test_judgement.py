@@ -17,12 +17,12 @@ from gateway.limits import TokenBucket
 from gateway.metrics import STEPS
 from gateway.session import FramePictures, PendingFrame, Session
 from gateway.sessions import Sessions
-from shared.config import Config, TransportKeysSection
-from shared.curve import completed, own_pair
-from shared.estimation import Estimate, Profile
-from shared.intake import Header
-from shared.lines import AGGREGATOR
-from shared.messages import (
+from shared.config.service import Config, TransportKeysSection
+from shared.frame.estimation import Estimate, Profile
+from shared.frame.intake import Header
+from shared.wire.curve import completed, own_pair
+from shared.wire.lines import AGGREGATOR
+from shared.wire.messages import (
     END,
     Forget,
     GatewayHello,
@@ -35,7 +35,7 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.transport import address_of
+from shared.wire.transport import address_of
 from tests.support.judge import shot
 from tests.support.stamp import stamped_jpeg
 

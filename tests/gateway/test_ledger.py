@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway.ledger import Ledger
-from shared.accounts import Accounts
-from shared.messages import Account
+from shared.process.accounts import Accounts
+from shared.wire.messages import Account
 
 
 def account(name: str, pid: int, jobs: int, cpu: float) -> Account:

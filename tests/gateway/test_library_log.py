@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from gateway.library_log import LINES, LibraryLog
-from shared.clock import Clock
+from shared.process.clock import Clock
 from tests.support.log import logged
 
 

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 
 from gateway.quarantine import Quarantine
-from shared.config import Config, TransportSection, WorkersSection
+from shared.config.service import Config, TransportSection, WorkersSection
 from tests.support.log import logged
 
 

@@ -9,8 +9,8 @@ from gateway.limits import TokenBucket
 from gateway.refused_frames import RefusedFrameLog
 from gateway.session import Session
 from shared.errors import FrameError
-from shared.estimation import Profile
-from shared.messages import Open
+from shared.frame.estimation import Profile
+from shared.wire.messages import Open
 from tests.support.log import logged
 
 LATER = 1e9

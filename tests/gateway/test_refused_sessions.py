@@ -19,9 +19,9 @@ from gateway.refused_sessions import (
 )
 from gateway.session import Session
 from shared.errors import ProtocolError
-from shared.estimation import Profile
-from shared.messages import Open, Verdict
-from shared.protocol import CloseCode
+from shared.frame.estimation import Profile
+from shared.wire.messages import Open, Verdict
+from shared.wire.protocol import CloseCode
 from tests.support.clock import SettableClock
 
 ADDRESS = "192.0.2.1"

@@ -12,7 +12,7 @@ import pytest
 from gateway.addresses import address_digest
 from gateway.refused_sessions import WINDOW_SECONDS, Tally, max_entries
 from gateway.refused_sessions_store import StoredRefusals
-from shared.config import Config
+from shared.config.service import Config
 from tests.support.redis_server import RedisServer, running_redis
 
 LIMIT = 3

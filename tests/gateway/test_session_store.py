@@ -17,8 +17,8 @@ from gateway.session import Session, digest
 from gateway.session_store import SessionStore, owner_of
 from gateway.store_contact import GRACE_TIMEOUTS
 from gateway.stored import Stored
-from shared.config import Config
-from shared.messages import Judged, Open
+from shared.config.service import Config
+from shared.wire.messages import Judged, Open
 from tests.support.judge import shot
 from tests.support.redis_server import RedisServer, running_redis
 

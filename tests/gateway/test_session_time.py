@@ -6,10 +6,10 @@ import pytest
 
 from gateway.session import Session
 from gateway.sessions import Sessions
-from shared.config import Config
-from shared.estimation import Estimate, Profile
-from shared.messages import History, Judged, Opened, Resumed, Verdict, encode
-from shared.protocol import CloseCode, Codec, Command
+from shared.config.service import Config
+from shared.frame.estimation import Estimate, Profile
+from shared.wire.messages import History, Judged, Opened, Resumed, Verdict, encode
+from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.clock import SettableClock
 from tests.support.stamp import stamped_jpeg
 

@@ -7,11 +7,11 @@ import pytest
 from gateway import metrics
 from gateway.session import CLIENT_LEFT, Session
 from gateway.sessions import Sessions
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import ProtocolError
-from shared.estimation import Profile
-from shared.messages import Opened, Verdict
-from shared.protocol import CloseCode
+from shared.frame.estimation import Profile
+from shared.wire.messages import Opened, Verdict
+from shared.wire.protocol import CloseCode
 
 
 class Listener:

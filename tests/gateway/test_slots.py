@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from gateway.slots import SlotAllocator, available_memory, make_slab
-from shared.cgroups import ControlGroups
-from shared.config import Config, TransportSection
+from shared.config.service import Config, TransportSection
 from shared.errors import ResourceError
-from shared.slab import Slab
+from shared.frame.slab import Slab
+from shared.process.cgroups import ControlGroups
 
 
 def test_a_slab_that_does_not_fit_is_refused() -> None:

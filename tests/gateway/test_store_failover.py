@@ -11,7 +11,7 @@ from pathlib import Path
 
 from gateway.session import digest
 from gateway.stored import Stored
-from shared.config import Config
+from shared.config.service import Config
 from tests.gateway.test_session_store import ID, TOKEN, Gateway, session, until
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer, running_redis

@@ -7,10 +7,10 @@ import pytest
 from gateway.limits import TokenBucket
 from gateway.session import Session
 from gateway.stored import Sealer
-from shared.best_shot import BestShot, ImageSource
 from shared.errors import MessageError
-from shared.estimation import Profile
-from shared.messages import Judged, Open
+from shared.frame.best_shot import BestShot, ImageSource
+from shared.frame.estimation import Profile
+from shared.wire.messages import Judged, Open
 
 ID = "0a" * 16
 SEALER = Sealer(b"k" * 32)

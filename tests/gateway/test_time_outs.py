@@ -12,10 +12,10 @@ from gateway.admission import Admission
 from gateway.basic_auth import BasicAuth
 from gateway.ledger import Ledger
 from gateway.refused_sessions import FIRST_PAUSE_SECONDS, WINDOW_SECONDS, LocalRefusals
-from shared.accounts import Accounts
-from shared.config import Config
-from shared.config_plugins import BasicAuthPlugin
-from shared.messages import Account
+from shared.config.plugins import BasicAuthPlugin
+from shared.config.service import Config
+from shared.process.accounts import Accounts
+from shared.wire.messages import Account
 from tests.support.clock import SettableClock
 from tests.support.visits import HOST, visit
 

@@ -9,11 +9,11 @@ import pytest
 from gateway.limits import TokenBucket
 from gateway.session import PendingFrame, Session
 from gateway.traces import EXPORT_SECONDS, Traces
-from shared.config import TracesSection
+from shared.config.service import TracesSection
 from shared.errors import ConfigError
-from shared.estimation import Estimate, Profile, Stage
-from shared.intake import Header
-from shared.messages import Open, encode
+from shared.frame.estimation import Estimate, Profile, Stage
+from shared.frame.intake import Header
+from shared.wire.messages import Open, encode
 from tests.support.judge import shot
 from tests.support.ports import free_port
 

@@ -8,10 +8,10 @@ from gateway import metrics
 from gateway.limits import TokenBucket
 from gateway.session import FramePictures, PendingFrame, Session
 from gateway.unsettled import Unsettled
-from shared.config import Config
-from shared.config_plugins import WsMiddlewares
-from shared.intake import Header
-from shared.messages import END, Open
+from shared.config.plugins import WsMiddlewares
+from shared.config.service import Config
+from shared.frame.intake import Header
+from shared.wire.messages import END, Open
 from tests.support.judge import shot
 
 

@@ -9,9 +9,9 @@ from typing import cast
 import pytest
 
 from gateway.workers import Lease, WorkerLink, Workers
-from shared.config import WorkersSection
-from shared.estimation import Capabilities
-from shared.messages import Ready
+from shared.config.service import WorkersSection
+from shared.frame.estimation import Capabilities
+from shared.wire.messages import Ready
 from tests.support.clock import SettableClock
 
 LEASE = cast("Lease", None)

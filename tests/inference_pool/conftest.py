@@ -9,7 +9,7 @@ import pytest
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shared.errors import EstimationError
-from shared.estimation import (
+from shared.frame.estimation import (
     Box,
     Capabilities,
     Estimate,

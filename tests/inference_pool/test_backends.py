@@ -6,7 +6,7 @@ import pytest
 
 from inference_pool.backends import load_backend
 from inference_pool.onnx.backend import OnnxBackend
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import ModelError, StartupError
 from tests.inference_pool.recording import RecordingBackend
 

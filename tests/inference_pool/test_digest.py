@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 
 from inference_pool.digest import pixel_digest
-from shared import intake
-from shared.config import LimitsSection
-from shared.decoding import decode_into
-from shared.estimation import Image
+from shared.config.service import LimitsSection
+from shared.frame import intake
+from shared.frame.decoding import decode_into
+from shared.frame.estimation import Image
 from tests.support.stamp import stamped_jpeg
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from inference_pool.digest import pixel_digest
 from inference_pool.estimator import Estimator
-from shared.checks import Rules
 from shared.codes import Code
-from shared.config import ChecksSection
-from shared.config_manual import ThresholdsSection
-from shared.estimation import (
+from shared.config.manual import ThresholdsSection
+from shared.config.service import ChecksSection
+from shared.frame.checks import Rules
+from shared.frame.estimation import (
     Box,
     Capabilities,
     Estimate,

@@ -22,9 +22,9 @@ from inference_pool.onnx.backend import OnnxBackend
 from loadtest.gallery import Gallery
 from lunapass.demo import make_person
 from lunapass.media import Media
-from shared.checks import Rules
-from shared.config import Config, LimitsSection, ModelsSection
-from shared.estimation import Estimate, Image, Profile
+from shared.config.service import Config, LimitsSection, ModelsSection
+from shared.frame.checks import Rules
+from shared.frame.estimation import Estimate, Image, Profile
 
 MEASURES = ("quality", "head_pose", "eyes", "mouth", "ags", "liveness")
 MOST_DEGREES, MOST = 0.1, 0.02

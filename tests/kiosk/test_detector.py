@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from shared.estimation import Image
+from shared.frame.estimation import Image
 from tests.support.browser import Kiosk, browsing, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import ROOT, Service, running

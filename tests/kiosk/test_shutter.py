@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from shared.estimation import Face, Image
+from shared.frame.estimation import Face, Image
 from tests.support.browser import Kiosk, browsing, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import running

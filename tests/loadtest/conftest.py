@@ -16,7 +16,7 @@ from inference_pool.onnx.face import DetectedFace
 from loadtest.synthetic.look import Look
 from loadtest.synthetic.person import Person
 from loadtest.synthetic.portrait import Portrait, astronaut
-from shared.estimation import Face, HeadPose, Image
+from shared.frame.estimation import Face, HeadPose, Image
 
 
 def fitted_to(image: Image, backend: OnnxBackend) -> Portrait:

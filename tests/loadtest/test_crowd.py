@@ -15,7 +15,7 @@ from loadtest.crowd import Crowd
 from loadtest.gallery import Gallery
 from loadtest.plan import LoadProfile, Plan
 from loadtest.tally import CrowdTally
-from shared.protocol import Command
+from shared.wire.protocol import Command
 from tests.support.scripted import RESULT, be_silent, message, say_farewell, service
 
 

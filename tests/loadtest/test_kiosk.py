@@ -16,7 +16,7 @@ from loadtest.kiosk import Kiosk
 from loadtest.plan import Plan
 from loadtest.tally import CUT, LOST, UNJUDGED, CrowdTally
 from shared.codes import Code
-from shared.protocol import Command
+from shared.wire.protocol import Command
 from tests.support.scripted import (
     GRANTED,
     RESULT,

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from lunapass.commands.check import command
 from shared.codes import Code, hint
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 
 @pytest.fixture

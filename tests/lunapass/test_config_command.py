@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from lunapass.commands.config import command
-from shared.config import Config
-from shared.config_loading import load
-from shared.config_rules import KEY_BYTES, check
+from shared.config.loading import load
+from shared.config.rules import KEY_BYTES, check
+from shared.config.service import Config
 from shared.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ import numpy as np
 
 from lunapass.drawing import BAD, GOOD, MESH, draw, scores
 from shared.codes import Code, hint
-from shared.estimation import Box, Estimate, Eyes, HeadPose, Liveness, Mouth, Quality
+from shared.frame.estimation import Box, Estimate, Eyes, HeadPose, Liveness, Mouth, Quality
 
 FRAME = np.zeros((480, 640, 3), np.uint8)
 FULL = Estimate(

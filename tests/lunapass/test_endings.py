@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from lunapass.endings import Endings
-from shared.cgroups import ControlGroups
+from shared.process.cgroups import ControlGroups
 from tests.support.cgroups import control_group
 
 
@@ -53,7 +53,7 @@ def test_a_process_that_the_kernel_kills_for_memory() -> None:
     code = """
 import subprocess, sys
 from lunapass.endings import Endings
-from shared.cgroups import ControlGroups
+from shared.process.cgroups import ControlGroups
 endings = Endings(ControlGroups())
 greedy = "all = [bytearray(b'x') * 10_000_000 for _ in range(60)]"
 print(endings.describe(subprocess.run([sys.executable, "-c", greedy]).returncode))

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lunapass.commands.evaluate import command
-from shared.estimation import Image, Rotation
+from shared.frame.estimation import Image, Rotation
 from tests.evaluation.estimates import estimate
 from tests.evaluation.logs import write_session
 

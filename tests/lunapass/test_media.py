@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from lunapass.media import Media
-from shared.config import LimitsSection
+from shared.config.service import LimitsSection
 from shared.errors import FrameError
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 MEDIA = Media(LimitsSection())
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lunapass.memory_need import MEGABYTE, memory_limit, memory_need, memory_warning
-from shared.cgroups import ControlGroups
-from shared.config import Config
+from shared.config.service import Config
+from shared.process.cgroups import ControlGroups
 from tests.support.judge import plugin_config
 
 MACHINE = "MemTotal:       16000000 kB\nMemFree:         1000000 kB\n"

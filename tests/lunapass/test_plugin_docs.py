@@ -13,11 +13,11 @@ from aggregator.plugins.actions import Action
 from aggregator.plugins.active_liveness import ActiveLiveness
 from aggregator.plugins.base import Plugin
 from shared.codes import HINTS, Code
-from shared.config import Config
-from shared.config_base import Section
-from shared.config_plugins import RequestMiddlewares, WsMiddlewares
-from shared.config_schema import section_of
-from shared.config_source import EFFECTS
+from shared.config.base import Section
+from shared.config.plugins import RequestMiddlewares, WsMiddlewares
+from shared.config.schema import section_of
+from shared.config.service import Config
+from shared.config.source import EFFECTS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "plugins.md").read_text()

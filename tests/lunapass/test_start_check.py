@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lunapass.commands.config import command
-from shared.curve import write_keys
 from shared.errors import ConfigError
+from shared.wire.curve import write_keys
 
 SECRET = "k" * 48
 STAMP = 'WORKERS.backend = "tests.support.stamp:StampBackend"'

@@ -14,10 +14,10 @@ import pytest
 
 from lunapass.roles import Child
 from lunapass.supervisor import Supervisor
-from shared.config_source import ConfigSource
-from shared.curve import own_pair
+from shared.config.source import ConfigSource
 from shared.errors import ResourceError, StartupError
-from shared.lines import ROLES
+from shared.wire.curve import own_pair
+from shared.wire.lines import ROLES
 from tests.support.memory import found_in, shown_of
 from tests.support.ports import free_port
 from tests.support.waiting import until

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lunapass.commands.tune import command
-from shared.config_loading import load
+from shared.config.loading import load
 from tests.evaluation.estimates import QUALITY, estimate
 from tests.evaluation.logs import write_session
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from lunapass.client import Client
-from shared.protocol import Command
+from shared.wire.protocol import Command
 from tests.machines.machine import wait_until
 from tests.support.ports import free_port
 from tests.support.service import UNPACED, Service, running

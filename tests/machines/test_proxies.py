@@ -20,7 +20,7 @@ import websockets
 from websockets.typing import Origin
 
 from lunapass.client import Answer, Client, Verdict
-from shared.protocol import Codec, Command
+from shared.wire.protocol import Codec, Command
 from tests.machines.machine import wait_until
 from tests.machines.proxies import proxy
 from tests.support.service import UNPACED, Service, running

@@ -16,7 +16,7 @@ import simplejpeg
 import websockets
 
 from lunapass.client import Answer, Client, Verdict
-from shared.protocol import Codec, Command
+from shared.wire.protocol import Codec, Command
 from tests.machines.network import Network, network
 from tests.machines.proxies import nginx_site
 from tests.machines.slow_line import LineKind, slow_down

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lunapass.client import Client
-from shared.protocol import CloseCode, Command
+from shared.wire.protocol import CloseCode, Command
 from tests.machines.machine import CONFIG, PYTHON, SOURCE, Machine, booted, wait_until
 from tests.support.memory import found_in, shown_of
 from tests.support.redis_server import running_redis

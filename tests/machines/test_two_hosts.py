@@ -17,7 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from lunapass.client import Answer, Client
-from shared.protocol import CloseCode, Command
+from shared.wire.protocol import CloseCode, Command
 from tests.machines.machine import wait_until
 from tests.machines.network import Host, Network, network
 from tests.support.service import UNPACED, Service, running

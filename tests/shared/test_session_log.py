@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.estimation import Box, Estimate, HeadPose, Liveness, Profile, Stage
+from shared.frame.estimation import Box, Estimate, HeadPose, Liveness, Profile, Stage
 from shared.session_log import (
     FILE,
     estimate_json,

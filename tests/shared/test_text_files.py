@@ -10,10 +10,10 @@ import pytest
 
 from aggregator.plugins.virtual_camera import VirtualCameraChecker
 from evaluation.samples import read as read_samples
-from shared.config import Config
-from shared.config_loading import load, load_video
-from shared.config_manual import JwtSection
-from shared.config_plugins import VirtualCameraArgs
+from shared.config.loading import load, load_video
+from shared.config.manual import JwtSection
+from shared.config.plugins import VirtualCameraArgs
+from shared.config.service import Config
 from shared.errors import ConfigError, ResourceError, StartupError
 from shared.signing import Signer
 from shared.text_files import MAX_BYTES, read_text

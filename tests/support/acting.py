@@ -19,11 +19,12 @@ from gateway.session import Session as GatewaySession
 from gateway.sessions import Sessions as GatewaySessions
 from loadtest.script import Actor
 from loadtest.synthetic.look import Look
-from shared.best_shot import BestShot
 from shared.codes import Code
-from shared.config import Config
-from shared.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage
-from shared.messages import (
+from shared.config.service import Config
+from shared.frame.best_shot import BestShot
+from shared.frame.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage
+from shared.signing import Signer
+from shared.wire.messages import (
     History,
     Judge,
     Judged,
@@ -33,7 +34,6 @@ from shared.messages import (
     decode_estimate,
     encode,
 )
-from shared.signing import Signer
 from tests.support.clock import SettableClock
 from tests.support.judge import SESSION, live, shot
 

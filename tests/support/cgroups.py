@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.cgroups import ControlGroups
+from shared.process.cgroups import ControlGroups
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.clock import Clock
+from shared.process.clock import Clock
 
 
 class SettableClock(Clock):

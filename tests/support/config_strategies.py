@@ -7,8 +7,8 @@ from annotated_types import Ge, Gt, Le, MinLen
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from shared.config import Config
-from shared.config_schema import section_of
+from shared.config.schema import section_of
+from shared.config.service import Config
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 TREES = st.recursive(

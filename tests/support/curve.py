@@ -5,8 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from shared.config import TransportKeysSection
-from shared.curve import write_keys
+from shared.config.service import TransportKeysSection
+from shared.wire.curve import write_keys
 
 
 def new_keys(directory: Path) -> TransportKeysSection:

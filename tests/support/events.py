@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from aggregator.sinks.events import FrameJudged, SessionEnded, SessionInfo
-from shared.best_shot import BestShot
-from shared.estimation import (
+from shared.frame.best_shot import BestShot
+from shared.frame.estimation import (
     Box,
     Estimate,
     Eyes,

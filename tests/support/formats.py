@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from PIL import Image as PillowImage
 
-from shared import exif
-from shared.estimation import Image
+from shared.frame import exif
+from shared.frame.estimation import Image
 from tests.support.pictures import PNG_SIGNATURE, chunk
 
 

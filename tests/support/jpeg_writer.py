@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 Sampling = Sequence[tuple[int, int]]
 """Horizontal and vertical factor of each component: luma alone, or luma and two of chroma."""

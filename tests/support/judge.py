@@ -11,12 +11,12 @@ from typing import Any
 import zmq
 
 from aggregator.service import Aggregator
-from shared.best_shot import BestShot, ImageSource
-from shared.config import Config
-from shared.config_parts import with_transport_keys
-from shared.curve import secure_client
-from shared.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage
-from shared.messages import (
+from shared.config.parts import with_transport_keys
+from shared.config.service import Config
+from shared.frame.best_shot import BestShot, ImageSource
+from shared.frame.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage
+from shared.wire.curve import secure_client
+from shared.wire.messages import (
     Account,
     Close,
     GatewayHello,
@@ -30,7 +30,7 @@ from shared.messages import (
     decode,
     encode,
 )
-from shared.transport import Channel
+from shared.wire.transport import Channel
 
 KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"
 SESSION = "0" * 32

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from shared.process import JsonFormatter
+from shared.process.process import JsonFormatter
 
 
 class _Lines(logging.Handler):

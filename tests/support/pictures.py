@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 Alpha = NDArray[np.uint8]

@@ -9,7 +9,7 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 
-from shared.protocol import Command
+from shared.wire.protocol import Command
 
 Script = Callable[[ServerConnection, dict[str, Any]], Awaitable[None]]
 RESULT = {"isOk": True, "jwt": "x", "errors": []}

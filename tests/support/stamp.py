@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import simplejpeg
 
-from shared.config import Config
-from shared.estimation import (
+from shared.config.service import Config
+from shared.frame.estimation import (
     Box,
     Capabilities,
     Estimate,

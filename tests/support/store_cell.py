@@ -15,11 +15,11 @@ from typing import Any
 from gateway.elsewhere import ThroughStore
 from gateway.session import Session
 from gateway.sessions import Sessions
-from shared.clock import SYSTEM, Clock
-from shared.config import Config
-from shared.estimation import Estimate, Profile
-from shared.messages import Opened, Resumed, Verdict, encode
-from shared.protocol import CloseCode, Codec, Command
+from shared.config.service import Config
+from shared.frame.estimation import Estimate, Profile
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import Opened, Resumed, Verdict, encode
+from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.redis_server import RedisServer
 from tests.support.stamp import stamped_jpeg
 

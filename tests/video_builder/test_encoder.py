@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from shared.config_video import VideoSection
+from shared.config.video import VideoSection
 from video_builder.encoder import Encoder, planes
 
 SIZE = (64, 48)

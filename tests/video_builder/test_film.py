@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.config_video import VideoSection
-from shared.estimation import Rotation
+from shared.config.video import VideoSection
+from shared.frame.estimation import Rotation
 from shared.video_store import SessionMeta, StoredFrame
 from tests.support.ffmpeg import probe
 from tests.support.stamp import read_stamp, stamped_jpeg

@@ -18,7 +18,7 @@ from rq import Callback, Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from shared.config_video import VideoSection
+from shared.config.video import VideoSection
 from shared.video_store import JOB_FUNCTION, frames_key, job_id
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.service import ROOT

@@ -15,7 +15,7 @@ from inference_pool.models.pulling.fallback import make
 from inference_pool.models.pulling.sources import ModelSource
 from inference_pool.models.pulling.variants import verified_variant
 from shared.errors import ModelError, ResourceError
-from shared.files import publish, write_atomically
+from shared.process.files import publish, write_atomically
 
 Progress = Callable[[ModelSpec, int], None]
 """Told a model and how many of its bytes are there."""

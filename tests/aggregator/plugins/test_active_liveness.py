@@ -13,9 +13,9 @@ from aggregator.session import JudgedSession, Outcome
 from loadtest.script import BLINK, CHIN_DOWN, CHIN_UP, TURN_LEFT, TURN_RIGHT, Gesture
 from loadtest.synthetic.look import Look
 from shared.codes import Code
-from shared.config import Config
-from shared.estimation import Profile
-from shared.messages import Open
+from shared.config.service import Config
+from shared.frame.estimation import Profile
+from shared.wire.messages import Open
 from tests.support.acting import Director, obeying, play, seen
 from tests.support.judge import SESSION, plugin_config
 

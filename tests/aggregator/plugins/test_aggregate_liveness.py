@@ -12,8 +12,8 @@ from aggregator.plugins.faces import Descriptor
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
-from shared.estimation import Estimate, Liveness, Profile, Stage
-from shared.messages import Open
+from shared.frame.estimation import Estimate, Liveness, Profile, Stage
+from shared.wire.messages import Open
 from tests.support.judge import SESSION, live, plugin_config, shot
 
 A, B = (np.eye(128, dtype=np.float32)[n] for n in (0, 1))

@@ -13,9 +13,9 @@ from aggregator.plugins.face_matcher import FaceMatcher
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
-from shared.config_plugins import FaceMatcherArgs
-from shared.estimation import HeadPose, Profile, Stage
-from shared.messages import Open
+from shared.config.plugins import FaceMatcherArgs
+from shared.frame.estimation import HeadPose, Profile, Stage
+from shared.wire.messages import Open
 from tests.support.judge import SESSION, live, plugin_config, shot
 
 CONFIG = plugin_config({"FaceMatcher": {}, "AggregateLiveness": {"framesCount": 3}})

@@ -16,9 +16,9 @@ from inference_pool.onnx.backend import OnnxBackend
 from loadtest.synthetic.look import Look
 from loadtest.synthetic.person import Person
 from lunapass.demo import portrait_of
-from shared.config import Config
-from shared.estimation import Image
-from shared.messages import Open
+from shared.config.service import Config
+from shared.frame.estimation import Image
+from shared.wire.messages import Open
 from tests.support.judge import SESSION, live, plugin_config, shot
 
 SIMILARITY = Config().MIDDLEWARES.WS.FaceMatcher.args.similarity

@@ -12,8 +12,8 @@ from inference_pool.onnx.backend import OnnxBackend
 from loadtest.synthetic.look import Look
 from loadtest.synthetic.person import Person
 from lunapass.demo import make_person
-from shared.config import Config
-from shared.estimation import Image
+from shared.config.service import Config
+from shared.frame.estimation import Image
 
 FOCAL = 700.0
 """Focal length, and distance of the picture, in pixels."""

@@ -16,8 +16,8 @@ from aggregator.plugins.virtual_camera import MEMORY
 from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
 from shared.errors import ConfigError
-from shared.estimation import Box, Estimate, HeadPose, Quality
-from shared.messages import Open
+from shared.frame.estimation import Box, Estimate, HeadPose, Quality
+from shared.wire.messages import Open
 from tests.support.judge import SESSION, live, plugin_config, shot
 
 CAMERA = {"label": "Integrated Camera (04f2:b6dd)", "width": 640, "height": 480, "frameRate": 30}

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from aggregator.sinks import answer_folder, couriers
 from aggregator.sinks.callbacks import Callbacks
-from shared.config_plugins import CallbacksArgs
+from shared.config.plugins import CallbacksArgs
 from tests.support.events import ended, info, judged
 from tests.support.ports import free_port
 from tests.support.receiver import Receiver

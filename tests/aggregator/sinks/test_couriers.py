@@ -12,7 +12,7 @@ import pytest
 
 from aggregator.sinks import couriers
 from aggregator.sinks.callbacks import Callbacks
-from shared.config_plugins import CallbacksArgs
+from shared.config.plugins import CallbacksArgs
 from tests.support.events import ended, info
 from tests.support.receiver import Receiver, raw_receiver, wait_until
 

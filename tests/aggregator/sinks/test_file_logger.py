@@ -14,9 +14,9 @@ import pytest
 
 from aggregator.sinks import file_logger
 from aggregator.sinks.file_logger import FileLogger
-from shared.best_shot import BestShot, ImageSource
-from shared.config_plugins import FileLoggerArgs
+from shared.config.plugins import FileLoggerArgs
 from shared.errors import ResourceError
+from shared.frame.best_shot import BestShot, ImageSource
 from shared.session_log import BEST_SHOT, FILE, SessionLog, folders, read_session
 from tests.support.events import ESTIMATE, JPEG, ended, info, judged
 from tests.support.namespace import private_tmpfs

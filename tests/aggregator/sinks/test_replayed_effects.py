@@ -24,11 +24,11 @@ from gateway.ledger import Ledger
 from gateway.session import PendingFrame, Session
 from gateway.sessions import Sessions
 from shared import video_store
-from shared.config import Config
-from shared.config_parts import with_transport_keys
-from shared.intake import Header
-from shared.messages import END, encode
+from shared.config.parts import with_transport_keys
+from shared.config.service import Config
+from shared.frame.intake import Header
 from shared.session_log import read_session
+from shared.wire.messages import END, encode
 from tests.support.judge import live, plugin_config
 from tests.support.receiver import Receiver
 from tests.support.redis_server import RedisServer, running_redis

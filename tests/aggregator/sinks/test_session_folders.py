@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from aggregator.sinks.file_logger import FileLogger
-from shared.config_plugins import FileLoggerArgs
+from shared.config.plugins import FileLoggerArgs
 from shared.session_log import folders, read_session
 from tests.support.events import ended, info, judged
 from tests.support.service import ROOT

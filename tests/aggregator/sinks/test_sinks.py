@@ -6,9 +6,9 @@ from pathlib import Path
 
 from aggregator.plugins.registry import Registry
 from aggregator.sinks import registry as sinks
-from shared.checks import Rules
-from shared.config import Config
-from shared.config_source import EFFECTS
+from shared.config.service import Config
+from shared.config.source import EFFECTS
+from shared.frame.checks import Rules
 from tests.support.judge import plugin_config
 
 

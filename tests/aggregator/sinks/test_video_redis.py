@@ -23,9 +23,9 @@ from rq.serializers import JSONSerializer
 from aggregator.sinks import video_redis
 from aggregator.sinks.video_redis import VideoRedis
 from shared import video_store
-from shared.checks import Rules
-from shared.clock import SYSTEM, Clock
-from shared.config_plugins import VideoRedisArgs
+from shared.config.plugins import VideoRedisArgs
+from shared.frame.checks import Rules
+from shared.process.clock import SYSTEM, Clock
 from tests.support.clock import SettableClock
 from tests.support.events import ESTIMATE, JPEG, ended, info, judged
 from tests.support.judge import shot

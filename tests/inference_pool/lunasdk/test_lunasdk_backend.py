@@ -16,11 +16,11 @@ import pytest
 
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
-from shared.checks import Rules
 from shared.codes import Code
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import EstimationError, StartupError
-from shared.estimation import Box, Eyes, HeadPose, Liveness, Mouth, Profile, Quality, Stage
+from shared.frame.checks import Rules
+from shared.frame.estimation import Box, Eyes, HeadPose, Liveness, Mouth, Profile, Quality, Stage
 from tests.inference_pool.lunasdk.stand_in import (
     BOX,
     SHAPES,

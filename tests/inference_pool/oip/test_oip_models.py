@@ -12,11 +12,11 @@ import pytest
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
 from inference_pool.onnx.backend import OnnxBackend
-from shared.checks import Rules
 from shared.codes import Code
-from shared.config import Config
+from shared.config.service import Config
 from shared.errors import ModelError
-from shared.estimation import Backend, Estimate, Image, Profile, Stage
+from shared.frame.checks import Rules
+from shared.frame.estimation import Backend, Estimate, Image, Profile, Stage
 from tests.inference_pool.oip.conftest import Server
 from tests.support.ports import free_port
 

@@ -7,7 +7,7 @@ import pytest
 
 from inference_pool.onnx.ags import fitness
 from shared.errors import EstimationError
-from shared.estimation import Box, Estimate, Eyes, HeadPose, Mouth, Quality
+from shared.frame.estimation import Box, Estimate, Eyes, HeadPose, Mouth, Quality
 
 GOOD = Estimate(
     640,

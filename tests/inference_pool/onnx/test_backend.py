@@ -11,10 +11,10 @@ from inference_pool.models.manifest import load_manifest
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.worker import make_estimator
-from shared.checks import Rules
 from shared.codes import Code
-from shared.config import Config
-from shared.estimation import Backend, Image, Profile, Stage
+from shared.config.service import Config
+from shared.frame.checks import Rules
+from shared.frame.estimation import Backend, Image, Profile, Stage
 
 RULES = Rules()
 

@@ -10,7 +10,7 @@ from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.descriptor import MobileFaceNet
 from shared.errors import EstimationError
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 
 def described(backend: OnnxBackend, image: Image) -> np.ndarray:

@@ -9,7 +9,7 @@ import pytest
 
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.detector import MOST_CELLS, SIZE, STRIDES, YuNet
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.eyes import LEFT, RIGHT, SURELY_OPEN, EyeOpenness, on_mesh
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 
 class CountingSession:

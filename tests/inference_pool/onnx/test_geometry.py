@@ -18,7 +18,7 @@ from inference_pool.onnx.geometry import (
     shrunk,
     warped,
 )
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 finite = st.floats(-1000, 1000)
 

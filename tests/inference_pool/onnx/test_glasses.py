@@ -12,7 +12,7 @@ from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points
 from inference_pool.onnx.glasses import GlassesKind
 from shared.errors import EstimationError
-from shared.estimation import Image
+from shared.frame.estimation import Image
 
 
 @pytest.fixture(scope="module")

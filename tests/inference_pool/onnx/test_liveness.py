@@ -11,7 +11,7 @@ import pytest
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.liveness import SCALES, MiniFasNets
 from shared.errors import EstimationError
-from shared.estimation import Box, Image
+from shared.frame.estimation import Box, Image
 
 GRADIENT = np.dstack(
     (

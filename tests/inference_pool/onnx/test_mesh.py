@@ -9,7 +9,7 @@ from inference_pool.onnx.detector import YuNet
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.mesh import LEFT_EYE_CORNERS, MOST_PASSES, RIGHT_EYE_CORNERS, FaceMesh
 from shared.errors import EstimationError
-from shared.estimation import Box, Image
+from shared.frame.estimation import Box, Image
 
 OTHER_TURNS = 3
 

@@ -8,7 +8,7 @@ from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.moire import SIZE, peak
-from shared.estimation import Box, Image
+from shared.frame.estimation import Box, Image
 
 SUSPECT = 5.0
 

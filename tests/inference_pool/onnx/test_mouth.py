@@ -11,7 +11,7 @@ from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points
 from inference_pool.onnx.mouth import MouthState
-from shared.estimation import Image, Mouth
+from shared.frame.estimation import Image, Mouth
 
 MOST = 0.4
 

@@ -14,7 +14,7 @@ from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.pose import DEPTH_GAIN, PITCH_AT_REST, PoseSolver, angles
 from shared.errors import EstimationError, ModelError
-from shared.estimation import HeadPose, Image
+from shared.frame.estimation import HeadPose, Image
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ import pytest
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.quality import SIZE, FaceQuality, matteness
-from shared.checks import Rules, judge
 from shared.codes import Code
 from shared.errors import EstimationError
-from shared.estimation import Box, Estimate, Image, Quality, Stage
+from shared.frame.checks import Rules, judge
+from shared.frame.estimation import Box, Estimate, Image, Quality, Stage
 
 MEASURE = FaceQuality()
 

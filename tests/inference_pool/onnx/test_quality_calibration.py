@@ -23,9 +23,9 @@ from benchmarks.degradations import (
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.quality import FaceQuality
-from shared.checks import Rules, judge
 from shared.codes import Code
-from shared.estimation import Box, Estimate, Image, Quality, Stage
+from shared.frame.checks import Rules, judge
+from shared.frame.estimation import Box, Estimate, Image, Quality, Stage
 
 MEASURE = FaceQuality()
 ROOT = Path(__file__).parents[3]

@@ -16,10 +16,10 @@ from inference_pool.onnx.detector import YuNet
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points, line_angle
 from inference_pool.onnx.mesh import DOUBT, SURE, FaceMesh
-from shared.checks import Rules
 from shared.codes import Code
 from shared.errors import EstimationError
-from shared.estimation import Estimate, Image, Profile, Stage
+from shared.frame.checks import Rules
+from shared.frame.estimation import Estimate, Image, Profile, Stage
 from tests.support.fallback import build_fallback
 
 RULES = Rules()

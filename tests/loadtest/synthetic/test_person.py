@@ -16,8 +16,8 @@ from inference_pool.onnx.backend import OnnxBackend
 from loadtest.synthetic.look import Look
 from loadtest.synthetic.person import Person
 from loadtest.synthetic.portrait import Portrait
-from shared.checks import Rules, margins
-from shared.estimation import HeadPose, Profile, Stage
+from shared.frame.checks import Rules, margins
+from shared.frame.estimation import HeadPose, Profile, Stage
 from tests.loadtest.conftest import See, fitted_to
 
 YAWS = (-25.0, -20.0, -15.0, -10.0, -5.0, 0.0, 5.0, 10.0, 15.0, 20.0, 25.0)

@@ -9,10 +9,10 @@ import simplejpeg
 
 from inference_pool.digest import pixel_digest
 from loadtest.synthetic.sensor import INTERVALS, Exposures, with_noise
-from shared import intake
-from shared.config import LimitsSection
+from shared.config.service import LimitsSection
 from shared.errors import ResourceError
-from shared.estimation import Image
+from shared.frame import intake
+from shared.frame.estimation import Image
 
 SIZES = [(640, 480), (641, 479), (1280, 720), (33, 17), (16, 16)]
 

@@ -22,7 +22,7 @@ from shared.client.conversation import (
     require_granted,
 )
 from shared.client.errors import ClientError, NoVerdict, Refused, Silent, Unavailable
-from shared.protocol import Codec, Command
+from shared.wire.protocol import Codec, Command
 
 
 def test_the_errors_of_the_client_have_one_base() -> None:

@@ -16,7 +16,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from lunapass.client import Client, NoVerdict, SyncClient, Verdict
-from shared.protocol import Codec, Command
+from shared.wire.protocol import Codec, Command
 
 PATIENCE = 0.8
 PIECES = 30

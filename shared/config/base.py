@@ -1,0 +1,69 @@
+"""Building blocks of the configuration's sections: the base class and the types of values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from shared.frame.estimation import Glasses
+
+
+def _flag(value: object) -> object:
+    """Accept 0 and 1 for a switch, as the original's configuration files write it."""
+    return bool(value) if value in (0, 1) and not isinstance(value, float) else value
+
+
+_GLASSES_OF_1X = {
+    "GlassesEstimation.NoGlasses": "no_glasses",
+    "GlassesEstimation.EyeGlasses": "eyeglasses",
+    "GlassesEstimation.SunGlasses": "sunglasses",
+}
+
+
+def _glasses(value: object) -> object:
+    """Accept the spelling of LUNA PASS 1.x beside that of 2.x."""
+    return _GLASSES_OF_1X.get(value, value) if isinstance(value, str) else value
+
+
+@dataclass(frozen=True)
+class Confidential:
+    """Marks a key whose value may hold a secret, such as an address with a password in it."""
+
+
+Flag = Annotated[bool, BeforeValidator(_flag)]
+Secret = Annotated[SecretStr, Field(strict=False)]
+PrivateText = Annotated[str, Confidential()]
+Unit = Annotated[float, Field(ge=0, le=1)]
+Degrees = Annotated[float, Field(ge=0, le=180)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+# Redis takes no time beyond 292 million years, and would then keep pictures for good.
+Duration = Annotated[
+    str,
+    Field(pattern=r"^([0-9]{1,9} ?[smhdw]?|[0-9]{1,4} ?y)$", examples=["500s", "12h", "1y"]),
+]
+GlassesName = Annotated[Glasses, BeforeValidator(_glasses)]
+
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_000}
+
+
+def seconds(duration: str) -> int:
+    """Seconds of a ``Duration`` such as ``500s`` or ``1y``; a bare number is seconds."""
+    text = duration.strip()
+    return int(text[:-1]) * _SECONDS[text[-1]] if text[-1] in _SECONDS else int(text)
+
+
+class Section(BaseModel):
+    """One table of the file: immutable, typed strictly, unknown keys refused."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )

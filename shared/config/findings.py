@@ -1,0 +1,39 @@
+"""What a rule of the configuration finds: errors, which refuse the start, and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from shared.config.service import Config
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line about the configuration.
+
+    Attributes:
+        place: section, and key where there is one: ``[LUNA_PASS.JWT] key``.
+        text: goes on from there: what is wrong, what is allowed, what to do.
+        is_error: refuses the start; otherwise a warning.
+    """
+
+    place: str
+    text: str
+    is_error: bool
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.text}"
+
+
+Rule = Callable[[Config], Iterator[Finding]]
+
+
+def error(place: str, text: str) -> Finding:
+    """Make a finding that refuses the start."""
+    return Finding(place, text, is_error=True)
+
+
+def warning(place: str, text: str) -> Finding:
+    """Make a finding that is only told."""
+    return Finding(place, text, is_error=False)

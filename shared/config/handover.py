@@ -1,0 +1,215 @@
+"""How a role gets its part of the configuration, at its start and again on SIGHUP.
+
+``lunapass run`` sends parts through a socket that the role inherits (``PartSender``,
+``PartSocket``). The units of systemd name a file with the part (``PartFile``). Only a role that is
+started by hand with ``--config`` reads the whole configuration, other roles' secrets included
+(``WholeFile``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from shared.config.cells import of_cell
+from shared.config.loading import SERVICE
+from shared.config.parts import Generation, Part, pack, unpack
+from shared.config.source import ConfigSource
+from shared.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+_MARK = b"part"
+"""Goes with each descriptor: a message must have at least one byte."""
+
+
+class PartSource(Protocol):
+    """Gives a role its part.
+
+    Attributes:
+        part: the part with which the role starts.
+    """
+
+    part: Part
+
+    def again(self) -> Part | None:
+        """Get the newest part; None where it is faulty, which is logged and changes nothing."""
+
+
+def log_part(event: str, part: Part) -> None:
+    """Log which generation a role works with, so that roles and machines can be compared."""
+    log.info("configuration %s", event, extra={"fields": {"generation": part.generation}})
+
+
+class WholeFile:
+    """The whole configuration file, read by the role itself.
+
+    Args:
+        role: the role.
+        path: the file; None for the usual place.
+        cell: number of the role's cell on this machine; None for the configured one.
+        cells: cells of this machine; None for the configured number.
+
+    Raises:
+        ConfigError: the configuration does not allow a start.
+    """
+
+    def __init__(
+        self, role: str, path: Path | None, cell: int | None = None, cells: int | None = None
+    ) -> None:
+        self._role = role
+        self._cell = cell
+        self._source = ConfigSource(path, cells)
+        self._running = self._source.config
+        self.part = self._cut()
+
+    def again(self) -> Part | None:
+        """Read the file again."""
+        fresh = self._source.again(self._running)
+        if fresh is None:
+            return None
+        self._running = fresh
+        return self._cut()
+
+    def _cut(self) -> Part:
+        return Generation(self._running).part(self._role, self._cell)
+
+
+class PartFile:
+    """A file with the role's part, which ``lunapass config parts`` has written.
+
+    Args:
+        role: the role.
+        path: the file.
+        cell: number of the role's cell on this machine; None for the one in the part.
+
+    Raises:
+        ConfigError: the file cannot be read or is no part of this role.
+    """
+
+    def __init__(self, role: str, path: Path, cell: int | None = None) -> None:
+        self._role = role
+        self._path = path
+        self._cell = cell
+        self.part = self._read()
+        if vain := [name for name in os.environ if name.startswith(SERVICE.prefix)]:
+            log.warning("%s: no effect here; set it for lunapass-config.service", ", ".join(vain))
+
+    def again(self) -> Part | None:
+        """Read the file again."""
+        try:
+            return self._read()
+        except ConfigError as error:
+            log.error("configuration not reloaded: %s", error)
+            return None
+
+    def _read(self) -> Part:
+        try:
+            data = self._path.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"{self._path}: cannot be read: {error.strerror}") from error
+        part = unpack(data, self._role)
+        return replace(part, config=of_cell(part.config, self._cell))
+
+
+class PartSocket:
+    """Parts from the supervisor, over an inherited socket.
+
+    Args:
+        role: the role.
+        descriptor: number of the socket, which holds one part or more already.
+
+    Raises:
+        ConfigError: it holds no part of this role.
+    """
+
+    def __init__(self, role: str, descriptor: int) -> None:
+        self._role = role
+        try:
+            os.set_inheritable(descriptor, False)
+            self._socket = socket.socket(fileno=descriptor)
+        except OSError as error:
+            raise ConfigError(f"inherited descriptor {descriptor}: {error.strerror}") from error
+        try:
+            self._socket.setblocking(False)
+            newest = self._newest()
+            if newest is None:
+                raise ConfigError(f"inherited descriptor {descriptor}: no configuration was sent")
+        except BaseException:
+            self.close()
+            raise
+        self.part = newest
+
+    def close(self) -> None:
+        """Receive no more."""
+        self._socket.close()
+
+    def again(self) -> Part | None:
+        """Take the newest part that was sent; the one at hand where none was."""
+        try:
+            self.part = self._newest() or self.part
+        except (ConfigError, OSError) as error:
+            log.error("configuration not reloaded: %s", error)
+            return None
+        return self.part
+
+    def _newest(self) -> Part | None:
+        """Receive all that has come; each part replaces the ones before it."""
+        newest = None
+        while True:
+            try:
+                mark, descriptors, _, _ = socket.recv_fds(self._socket, len(_MARK), 1)
+            except BlockingIOError:
+                return newest
+            if not mark:  # the supervisor is gone
+                return newest
+            if not descriptors:
+                raise ConfigError("the part was sent, but this process may open no more files")
+            with os.fdopen(descriptors[0], "rb") as file:
+                file.seek(0)
+                newest = unpack(file.read(), self._role)
+
+
+class PartSender:
+    """The supervisor's end of one process's socket.
+
+    A part lies in a memory file, and its descriptor is the message: a part of any size arrives
+    whole, and it is on no disk, in no environment and on no command line.
+
+    Attributes:
+        far_end: descriptor for the process to inherit.
+    """
+
+    def __init__(self) -> None:
+        kind = socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK
+        self._near, self._far = socket.socketpair(socket.AF_UNIX, kind)
+
+    @property
+    def far_end(self) -> int:
+        """Descriptor for the process to inherit."""
+        return self._far.fileno()
+
+    def inherited(self) -> None:
+        """Close this process's copy of the far end, once the process has its own."""
+        self._far.close()
+
+    def send(self, part: Part) -> None:
+        """Send a part.
+
+        Raises:
+            OSError: the process is gone, or has not taken the last hundreds of parts.
+        """
+        descriptor = os.memfd_create("lunapass-part")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pack(part))
+            file.flush()
+            socket.send_fds(self._near, [_MARK], [file.fileno()])
+
+    def close(self) -> None:
+        """Close both ends."""
+        self._near.close()
+        self._far.close()

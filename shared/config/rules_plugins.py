@@ -1,0 +1,149 @@
+"""Rules about plugins: arguments that go together, and plugins that need one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from shared.config.findings import Finding, error, warning
+from shared.config.rules_web import basic_auth_origin
+from shared.config.service import Config
+
+HTTP = ("http", "https")
+
+
+def basic_auth(config: Config) -> Iterator[Finding]:
+    """Require something that BasicAuth can check."""
+    place = "[MIDDLEWARES.REQUEST.BasicAuth]"
+    plugin = config.MIDDLEWARES.REQUEST.BasicAuth
+    args = plugin.args
+    if not plugin.isEnabled:
+        if args.model_fields_set & {"username", "password", "origin"}:
+            yield warning(place, "has args but is off; set isEnabled = 1 to use them")
+        return
+    has_password = args.password is not None and args.password.get_secret_value() != ""
+    if bool(args.username) != has_password:
+        yield error(place, "needs args.username and args.password together; give both or none")
+    elif not has_password and args.origin is None:
+        yield error(
+            place,
+            "is on but would let everybody in; give args.username and args.password, "
+            "args.origin, or all three",
+        )
+    elif args.origin is None:
+        yield warning(
+            place,
+            "has no args.origin, so that any web site may use a browser's saved password; "
+            "give args.origin, such as https://kiosk.example.org",
+        )
+    elif not has_password:
+        yield warning(
+            place,
+            "args.origin alone holds back browsers only; give args.username and args.password too",
+        )
+    if args.username is not None and ":" in args.username:
+        yield error(place, "args.username must not contain ':' (RFC 7617); choose another name")
+    if args.origin is not None:
+        yield from basic_auth_origin(args.origin)
+
+
+def needs_result(config: Config) -> Iterator[Finding]:
+    """Require Result beside the plugins whose data it decides from."""
+    plugins = config.MIDDLEWARES.WS
+    if plugins.Result.isEnabled:
+        return
+    for name in ("Bestshot", "AggregateLiveness", "Luna3DescriptorQualityCheck"):
+        if getattr(plugins, name).isEnabled:
+            yield error(
+                f"[MIDDLEWARES.WS.{name}]",
+                "needs the plugin Result, which decides from its data; "
+                "set isEnabled = 1 in [MIDDLEWARES.WS.Result]",
+            )
+
+
+def luna3(config: Config) -> Iterator[Finding]:
+    """Require what a request to LUNA PLATFORM 3 needs."""
+    place = "[MIDDLEWARES.WS.Luna3DescriptorQualityCheck]"
+    plugin = config.MIDDLEWARES.WS.Luna3DescriptorQualityCheck
+    if not plugin.isEnabled:
+        return
+    yield from _address(place, "connectionString", plugin.args.connectionString, HTTP)
+    if plugin.args.descriptorQualityThreshold is None:
+        yield error(
+            place, "needs args.descriptorQualityThreshold to judge by; give a number from 0 to 1"
+        )
+    if plugin.args.authToken is None:
+        yield warning(
+            place, "has no args.authToken, and LUNA PLATFORM answers only accounts; give the token"
+        )
+
+
+def active_liveness(config: Config) -> Iterator[Finding]:
+    """Require angles and times in which an action can be done."""
+    place = "[MIDDLEWARES.WS.ActiveLiveness]"
+    args = config.MIDDLEWARES.WS.ActiveLiveness.args
+    for axis in ("yaw", "pitch"):
+        start = getattr(args, f"{axis}StartDeg")
+        threshold = getattr(args, f"{axis}ThresholdDeg")
+        if start >= threshold:
+            yield error(
+                place,
+                f"args.{axis}StartDeg is {start:g}; allowed: less than args.{axis}ThresholdDeg, "
+                f"which is {threshold:g}; lower the one or raise the other",
+            )
+    if not config.MIDDLEWARES.WS.ActiveLiveness.isEnabled:
+        return
+    if not config.MIDDLEWARES.WS.FaceMatcher.isEnabled:
+        yield warning(
+            place,
+            "is on without FaceMatcher, so that one person may act and another be on the best "
+            "shot; set isEnabled = 1 in [MIDDLEWARES.WS.FaceMatcher]",
+        )
+    if args.totalTimeout < args.actionTimeout:
+        yield warning(
+            place,
+            f"args.totalTimeout ({args.totalTimeout:g} s) ends before args.actionTimeout "
+            f"({args.actionTimeout:g} s) can; raise it",
+        )
+    if config.LIMITS.sessionSeconds < args.totalTimeout:
+        yield warning(
+            place,
+            f"args.totalTimeout ({args.totalTimeout:g} s) outlasts [LIMITS] sessionSeconds "
+            f"({config.LIMITS.sessionSeconds:g} s); raise that",
+        )
+
+
+def addresses(config: Config) -> Iterator[Finding]:
+    """Require addresses of the right kind."""
+    callbacks, video = config.MIDDLEWARES.WS.Callbacks, config.MIDDLEWARES.WS.VideoRedis
+    if callbacks.isEnabled:
+        place = "[MIDDLEWARES.WS.Callbacks]"
+        yield from _address(place, "url", callbacks.args.url or "", HTTP)
+        if callbacks.args.key is None:
+            yield warning(
+                place, "has no args.key, so that a receiver cannot tell who sent; give one"
+            )
+    if video.isEnabled:
+        yield from _address(
+            "[MIDDLEWARES.WS.VideoRedis]",
+            "connectionString",
+            video.args.connectionString,
+            ("redis", "rediss", "unix", "redis+sentinel"),
+        )
+
+
+def _address(place: str, name: str, text: str, schemes: tuple[str, ...]) -> Iterator[Finding]:
+    if not _is_address(text, schemes):
+        kinds = " or ".join(f"{kind}://" for kind in schemes)
+        yield error(place, f"args.{name} must be an address that begins with {kinds}; give one")
+
+
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    """Tell whether a text has one of the schemes and, for the web, a possible host and port."""
+    try:
+        parts = urlsplit(text)
+        if parts.scheme in HTTP and (not parts.hostname or parts.port == 0):
+            return False
+    except ValueError:
+        return False
+    return parts.scheme in schemes and "//" in text

@@ -1,0 +1,63 @@
+"""Rules for the lines between the roles: one to another machine needs configured keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shared.config.findings import Finding, error, warning
+from shared.config.service import Config, TransportKeysSection
+from shared.wire.lines import LINES, ROLES, Line
+
+
+def addresses(config: Config) -> Iterator[Finding]:
+    """Refuse a line to another machine without configured keys, and addresses of other kinds.
+
+    The other machine does not know keys that are made at this one's start. An abstract socket
+    (``ipc://@name``) has no owner, so any user could bind it before the role does.
+    """
+    for line in LINES:
+        address: str = getattr(config.TRANSPORT, line.key)
+        if address.startswith("tcp://"):
+            yield from _keys(config.TRANSPORT.KEYS, line, address)
+        elif address and (not address.startswith("ipc://") or address.startswith("ipc://@")):
+            yield error(
+                f"[TRANSPORT] {line.key}",
+                f"is {address[:60]!r}; allowed: ipc://PATH or tcp://HOST:PORT; correct it",
+            )
+
+
+def _keys(keys: TransportKeysSection, line: Line, address: str) -> Iterator[Finding]:
+    """A machine with one end of a line needs that end's secret key, and both public ones."""
+    ends = (line.server, line.client)
+    lacking = [f"{role}Public" for role in ends if not getattr(keys, f"{role}Public")]
+    secrets = [f"{role}Secret" for role in ends]
+    if not any(getattr(keys, name).get_secret_value() for name in secrets):
+        lacking.append(" or ".join(secrets))
+    if lacking:
+        yield error(
+            f"[TRANSPORT] {line.key}",
+            f"is {address[:60]!r}, where anybody could send messages and get a verdict; allowed: "
+            f"with keys, but [TRANSPORT.KEYS] lacks {', '.join(lacking)}; make them with: "
+            "lunapass config key --transport DIRECTORY",
+        )
+
+
+def slab_directory(config: Config) -> Iterator[Finding]:
+    """Warn of a key that older versions used."""
+    if config.TRANSPORT.slabDirectory:
+        yield warning(
+            "[TRANSPORT] slabDirectory",
+            "has no effect: the frames lie in memory that no file names; remove it",
+        )
+
+
+def pairs(config: Config) -> Iterator[Finding]:
+    """Refuse one key pair for two roles."""
+    keys = config.TRANSPORT.KEYS
+    public = [text for role in ROLES if (text := getattr(keys, f"{role}Public"))]
+    if len(set(public)) < len(public):
+        yield error(
+            "[TRANSPORT.KEYS]",
+            "has the same public key for two roles, so that one could pass for the other; give "
+            "each role a key pair of its own",
+        )

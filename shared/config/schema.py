@@ -1,0 +1,146 @@
+"""The schema of the configuration as data: its sections, its keys, and what each key allows.
+
+A *path* is the way of a key through the tables, such as ``("LIVENESS", "THRESHOLDS", "yaw")``.
+Error messages, the commented file, the reference table and the names of environment variables are
+all made from here, so that none of them can differ from what is enforced.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, MinLen
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from shared.config.base import Confidential, Section
+from shared.config.plugins import UserPlugin, WsMiddlewares
+from shared.config.service import Config
+
+Path = tuple[str, ...]
+
+
+def section_of(field: FieldInfo) -> type[Section] | None:
+    """Return the model of a field that is a table, None for a plain key."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, Section) else None
+
+
+def keys(model: type[Section] = Config, path: Path = ()) -> Iterator[tuple[Path, FieldInfo]]:
+    """Walk over all plain keys below a section, each section's own keys before its tables."""
+    for name, field in model.model_fields.items():
+        if section_of(field) is None:
+            yield (*path, name), field
+    for name, field in model.model_fields.items():
+        if (section := section_of(field)) is not None:
+            yield from keys(section, (*path, name))
+
+
+def section_at(path: Path, root: type[Section] = Config) -> type[Section] | None:
+    """Return the model of the section at a path, None where there is no such section."""
+    model: type[Section] | None = root
+    for name in path:
+        if model is None:
+            return None
+        model = _child_section(model, name)
+    return model
+
+
+def _child_section(model: type[Section], name: str) -> type[Section] | None:
+    if name in model.model_fields:
+        return section_of(model.model_fields[name])
+    return UserPlugin if model is WsMiddlewares else None
+
+
+def field_at(path: Path, root: type[Section] = Config) -> FieldInfo | None:
+    """Return the field at a path, be it a key or a section; None where there is none."""
+    if not path:
+        return None
+    parent = section_at(path[:-1], root)
+    return parent.model_fields.get(path[-1]) if parent else None
+
+
+def place(path: Path) -> tuple[str, str]:
+    """Split a path into section and key as the manual writes them.
+
+    A plugin's arguments belong to the plugin's section: ``MIDDLEWARES.WS.FileLogger``,
+    ``args.path``.
+    """
+    *section, key = path
+    if section and section[-1] == "args":
+        key = f"{section.pop()}.{key}"
+    return ".".join(section), key
+
+
+def is_text(field: FieldInfo) -> bool:
+    """Tell whether a key takes text of any content."""
+    return _core_type(field.annotation) in (str, SecretStr)
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Tell whether a key's value must never be shown."""
+    return _core_type(field.annotation) is SecretStr
+
+
+def is_confidential(field: FieldInfo) -> bool:
+    """Tell whether a key's value is a secret or may hold one."""
+    rules = [*field.metadata, *_without_wrapping(field.annotation)[1]]
+    return is_secret(field) or any(isinstance(rule, Confidential) for rule in rules)
+
+
+def allowed(field: FieldInfo) -> str:
+    """Describe in words what a key takes: type, range, choices."""
+    section = section_of(field)
+    if section is not None:
+        return "a section with " + ", ".join(section.model_fields)
+    return _words(field.annotation, list(field.metadata), field.examples)
+
+
+def _words(kind: Any, rules: list[Any], examples: list[Any] | None = None) -> str:
+    kind, inner = _without_wrapping(kind)
+    rules = rules + inner
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(str(choice) for choice in get_args(kind))
+    if get_origin(kind) is list:
+        least = "one or more" if any(isinstance(rule, MinLen) for rule in rules) else "any number"
+        return f"a list of {least}, each {_words(get_args(kind)[0], [])}"
+    if get_origin(kind) is dict:
+        return "a table"
+    if kind is bool:
+        return "0 or 1 (or false, true)"
+    if kind in (int, float):
+        return ("a whole number" if kind is int else "a number") + _range(rules)
+    return "text" + (f" like {', '.join(examples)}" if examples else "")
+
+
+def _range(rules: list[Any]) -> str:
+    low = next((rule.ge for rule in rules if isinstance(rule, Ge)), None)
+    high = next((rule.le for rule in rules if isinstance(rule, Le)), None)
+    above = next((rule.gt for rule in rules if isinstance(rule, Gt)), None)
+    if low is not None and high is not None:
+        return f" from {low} to {high}"
+    if low is not None:
+        return f", at least {low}"
+    return f" above {above}" if above is not None else ""
+
+
+def _core_type(kind: Any) -> Any:
+    return _without_wrapping(kind)[0]
+
+
+def _without_wrapping(kind: Any) -> tuple[Any, list[Any]]:
+    """Take ``Annotated`` and ``| None`` off a type; return it with the rules found on the way."""
+    rules: list[Any] = []
+    while get_origin(kind) in (Annotated, Union, types.UnionType):
+        if get_origin(kind) is Annotated:
+            kind, *extras = get_args(kind)
+            rules += [
+                rule
+                for extra in extras
+                for rule in (extra.metadata if isinstance(extra, FieldInfo) else [extra])
+            ]
+        else:
+            kind = next(option for option in get_args(kind) if option is not type(None))
+    return kind, rules

@@ -1,0 +1,162 @@
+"""Writing the configuration as TOML, with the meaning and the allowed values of each key."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import re
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+
+from shared.config.base import Section
+from shared.config.plugins import UserPlugin, WsMiddlewares
+from shared.config.schema import Path, allowed, place, section_of
+
+HIDDEN = "***"
+"""Stands in place of a secret."""
+
+
+LONG = 10**4000
+WIDTH = 100
+
+
+def dump(config: Section, *, reveal: bool = False, comments: bool = True) -> str:
+    """Write every key of a configuration as TOML that ``config_loading.load`` reads back.
+
+    A key without a value appears as a comment, since TOML has no null.
+
+    Args:
+        config: what to write.
+        reveal: write secrets too; otherwise ``***`` stands in their place, as for passwords in
+            addresses and for all text among the arguments of the user's own plugins.
+        comments: write the meaning and the allowed values above each key.
+    """
+    lines = _section_lines(config, (), None, reveal=reveal, comments=comments)
+    return "\n".join(lines).strip("\n") + "\n"
+
+
+def value_text(value: object) -> str:
+    """Write one value in TOML, on one line."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return repr(value)
+        case int():
+            return str(value) if abs(value) < LONG else hex(value)  # Python refuses longer ones
+        case str():
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+        case list() | tuple():
+            return "[" + ", ".join(value_text(item) for item in value) + "]"
+        case dict():
+            items = (f"{key_text(name)} = {value_text(item)}" for name, item in value.items())
+            return "{ " + ", ".join(items) + " }" if value else "{}"
+        case datetime.datetime() | datetime.date() | datetime.time():
+            return value.isoformat()
+    raise TypeError(f"TOML has no {type(value).__name__}")
+
+
+def field_text(value: Any, field: FieldInfo) -> str:
+    """Write the value of a key, secrets too, as the manual writes switches (0) and degrees (20)."""
+    if isinstance(value, SecretStr):
+        value = value.get_secret_value()
+    if field.annotation is bool or (isinstance(value, float) and value.is_integer()):
+        return str(int(value))
+    return value_text(value)
+
+
+def key_text(name: str) -> str:
+    """Write a key's name, in quotes where TOML asks for them."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else value_text(name)
+
+
+def without_password(text: str) -> str:
+    """Hide the user and password of an address such as ``redis://:password@host``."""
+    return re.sub(r"//.*@", f"//{HIDDEN}@", text, flags=re.DOTALL)
+
+
+def _section_lines(
+    section: Section, path: Path, meaning: str | None, *, reveal: bool, comments: bool
+) -> Iterator[str]:
+    """Write a section's heading and keys, then the sections below it."""
+    keys = list(_keys(section))
+    if keys:
+        yield ""
+        if comments:
+            yield from _comment(one_line(meaning))
+        yield "[" + ".".join(key_text(name) for name in path) + "]"
+    for key_path, field, value in keys:
+        _, key = place((*path, *key_path))
+        if comments:
+            yield from _key_comment(field)
+        yield _key_line(key, value if reveal else _masked(value, section), field)
+    for name, table, about in _tables(section):
+        yield from _section_lines(table, (*path, name), about, reveal=reveal, comments=comments)
+
+
+def _keys(section: Section) -> Iterator[tuple[Path, FieldInfo, Any]]:
+    """Yield a section's own keys; a plugin's arguments count as keys of the plugin."""
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if section_of(field) is None:
+            yield (name,), field, value
+        elif name == "args":
+            yield from ((("args", *path), inner, item) for path, inner, item in _keys(value))
+
+
+def _tables(section: Section) -> Iterator[tuple[str, Section, str | None]]:
+    for name, field in type(section).model_fields.items():
+        if section_of(field) is not None and name != "args":
+            yield name, getattr(section, name), field.description
+    if isinstance(section, WsMiddlewares):
+        for name, plugin in section.user_plugins.items():
+            yield name, plugin, UserPlugin.__doc__
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
+
+
+def _key_comment(field: FieldInfo) -> list[str]:
+    meaning, values = one_line(field.description), allowed(field)
+    if values == "text":
+        return _comment(meaning)
+    values = f"Allowed: {values}."
+    if len(meaning) + len(values) + len("#  ") <= WIDTH:
+        return _comment(f"{meaning} {values}")
+    return _comment(meaning) + _comment(values)
+
+
+def _key_line(key: str, value: Any, field: FieldInfo) -> str:
+    if value is None:
+        return f"# {key} ="
+    return f"{key} = {field_text(value, field)}"
+
+
+def _masked(value: Any, section: Section) -> Any:
+    if isinstance(value, SecretStr):
+        return HIDDEN
+    if isinstance(section, UserPlugin) and isinstance(value, dict):
+        return _without_text(value)
+    return without_password(value) if isinstance(value, str) else value
+
+
+def _without_text(value: Any) -> Any:
+    """Hide all text in the arguments of a user's plugin: which are secret is not known here."""
+    match value:
+        case str():
+            return HIDDEN
+        case dict():
+            return {name: _without_text(item) for name, item in value.items()}
+        case list():
+            return [_without_text(item) for item in value]
+    return value
+
+
+def one_line(text: str | None) -> str:
+    """Put a docstring on one line and take reStructuredText's double backquotes off."""
+    return " ".join((text or "").split()).replace("``", "")

@@ -1,0 +1,225 @@
+"""Every comparison of a measure with a threshold: which check of which stage gives which code.
+
+The table ``CHECKS`` reads like the manual's list of checks. A check is a pure function of an
+estimate and the rules; it answers the codes of what failed. Equality with a threshold passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from shared.codes import Code
+from shared.config.manual import ThresholdsSection
+from shared.config.service import ChecksSection, Config
+from shared.digests import short_digest
+from shared.frame.estimation import Estimate, Profile, Stage
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Thresholds and limits that checks compare with."""
+
+    thresholds: ThresholdsSection = field(default_factory=ThresholdsSection)
+    limits: ChecksSection = field(default_factory=ChecksSection)
+
+    @classmethod
+    def of(cls, config: Config) -> Rules:
+        """Take the rules out of a configuration."""
+        return cls(config.LIVENESS.THRESHOLDS, config.CHECKS)
+
+    @cached_property
+    def sunglasses_allowed(self) -> bool:
+        """Whether sunglasses, and so unseen eyes, are allowed."""
+        return "sunglasses" in self.thresholds.glasses
+
+    @cached_property
+    def digest(self) -> str:
+        """Short digest of every threshold and limit; how a camera is mounted is none."""
+        limits = self.limits.model_dump(exclude={"rotate"})
+        return short_digest([self.thresholds.model_dump(), limits])
+
+
+Codes = tuple[Code, ...]
+Check = Callable[[Estimate, Rules], Codes]
+
+
+def _when(failed: bool, code: Code) -> Codes:
+    return (code,) if failed else ()
+
+
+def frame_size(estimate: Estimate, rules: Rules) -> Codes:
+    """Compare the frame's width and height with the least allowed."""
+    return _when(estimate.width < rules.limits.frameWidth, Code.FRAME_TOO_NARROW) + _when(
+        estimate.height < rules.limits.frameHeight, Code.FRAME_TOO_LOW
+    )
+
+
+def face_count(estimate: Estimate, rules: Rules) -> Codes:
+    """Ask for a face, and for exactly one under ``multifacePolicy`` 0."""
+    if estimate.faces == 0:
+        return (Code.NO_FACE,)
+    several = estimate.faces > 1 and rules.thresholds.multifacePolicy == 0
+    return _when(several, Code.SEVERAL_FACES)
+
+
+def quality(estimate: Estimate, rules: Rules) -> Codes:
+    """Compare the measures of sharpness and light."""
+    measured, least = estimate.quality, rules.thresholds
+    if measured is None:
+        return (Code.ESTIMATION_FAILED,)
+    return (
+        _when(measured.blur < least.blur, Code.BLURRED)
+        + _when(measured.light < least.light, Code.TOO_LIGHT)
+        + _when(measured.darkness < least.dark, Code.TOO_DARK)
+        + _when(measured.illumination < least.illumination, Code.UNEVEN_LIGHT)
+        + _when(measured.specularity < least.specularity, Code.GLARE)
+    )
+
+
+def face_size(estimate: Estimate, rules: Rules) -> Codes:
+    """Compare the face box with the least and greatest size."""
+    face = estimate.face
+    if face is None:
+        return (Code.NO_FACE,)
+    greatest = rules.limits.faceShare * min(estimate.width, estimate.height)
+    return (
+        _when(face.width < rules.thresholds.faceWidth, Code.FACE_TOO_NARROW)
+        + _when(face.height < rules.thresholds.faceHeight, Code.FACE_TOO_LOW)
+        + _when(face.width > greatest, Code.FACE_TOO_CLOSE)
+    )
+
+
+def margins(estimate: Estimate) -> tuple[int, int, int, int]:
+    """Pixels from the face box to the left, top, right and bottom border of the frame."""
+    face = estimate.face
+    if face is None:
+        return (0, 0, 0, 0)
+    return (
+        face.x,
+        face.y,
+        estimate.width - face.x - face.width,
+        estimate.height - face.y - face.height,
+    )
+
+
+def frame_margins(estimate: Estimate, rules: Rules) -> Codes:
+    """Compare the distance of the face box from each border."""
+    left, top, right, bottom = margins(estimate)
+    least = rules.thresholds.frameMargin
+    return (
+        _when(bottom < least, Code.MARGIN_BOTTOM)
+        + _when(left < least, Code.MARGIN_LEFT)
+        + _when(top < least, Code.MARGIN_TOP)
+        + _when(right < least, Code.MARGIN_RIGHT)
+    )
+
+
+def head_pose(estimate: Estimate, rules: Rules) -> Codes:
+    """Compare the three angles; a code names what the person should do."""
+    pose, most = estimate.head_pose, rules.thresholds
+    if pose is None:
+        return (Code.HEAD_POSE_FAILED,)
+    return (
+        _when(pose.yaw > most.yaw, Code.TURN_RIGHT)
+        + _when(pose.yaw < -most.yaw, Code.TURN_LEFT)
+        + _when(pose.roll < -most.roll, Code.TILTED_RIGHT)
+        + _when(pose.roll > most.roll, Code.TILTED_LEFT)
+        + _when(pose.pitch < -most.pitch, Code.CHIN_UP)
+        + _when(pose.pitch > most.pitch, Code.CHIN_DOWN)
+    )
+
+
+def eyes(estimate: Estimate, rules: Rules) -> Codes:
+    """Refuse a face with both eyes closed, unless sunglasses are allowed."""
+    if estimate.eyes is None:
+        return (Code.EYES_FAILED,)
+    closed = not (estimate.eyes.left_open or estimate.eyes.right_open)
+    return _when(closed and not rules.sunglasses_allowed, Code.EYES_CLOSED)
+
+
+def mouth(estimate: Estimate, rules: Rules) -> Codes:
+    """Compare the scores of an opened, smiling and occluded mouth; one code stands for all."""
+    if estimate.mouth is None:
+        return (Code.MOUTH_FAILED,)
+    worst = max(estimate.mouth.opened, estimate.mouth.smile, estimate.mouth.occluded)
+    return _when(worst > rules.thresholds.mouth, Code.MOUTH_OCCLUDED)
+
+
+def glasses(estimate: Estimate, rules: Rules) -> Codes:
+    """Ask for an allowed kind of glasses."""
+    if estimate.glasses is None:
+        return (Code.GLASSES_FAILED,)
+    return _when(estimate.glasses not in rules.thresholds.glasses, Code.GLASSES_NOT_ALLOWED)
+
+
+def ags(estimate: Estimate, rules: Rules) -> Codes:
+    """Compare the fitness for face comparison."""
+    if estimate.ags is None:
+        return (Code.AGS_FAILED,)
+    return _when(estimate.ags < rules.thresholds.ags, Code.LOW_AGS)
+
+
+def liveness(estimate: Estimate, rules: Rules) -> Codes:
+    """Compare the liveness score, the signs of a screen and the quality score."""
+    measured, least = estimate.liveness, rules.thresholds
+    if measured is None:
+        return (Code.LIVENESS_FAILED,)
+    screen = rules.limits.moire > 0 and measured.moire > rules.limits.moire
+    return _when(screen or measured.score < least.livenessScore, Code.LOW_LIVENESS) + _when(
+        measured.quality_score < least.livenessQualityScore, Code.LOW_LIVENESS_QUALITY
+    )
+
+
+CHECKS: tuple[tuple[Stage, Check], ...] = (
+    (Stage.DECODE, frame_size),
+    (Stage.FACES, face_count),
+    (Stage.QUALITY, quality),
+    (Stage.POSITION, face_size),
+    (Stage.POSITION, frame_margins),
+    (Stage.HEAD_POSE, head_pose),
+    (Stage.EYES, eyes),
+    (Stage.MOUTH, mouth),
+    (Stage.GLASSES, glasses),
+    (Stage.AGS, ags),
+    (Stage.LIVENESS, liveness),
+)
+"""The checks of each stage, in the manual's order."""
+
+_CHECKS_OF: dict[Stage, tuple[Check, ...]] = {
+    stage: tuple(check for checked, check in CHECKS if checked is stage) for stage in Stage
+}
+
+FAILURE: dict[Stage, Code] = {
+    Stage.DECODE: Code.FRAME_UNDECODABLE,
+    Stage.HEAD_POSE: Code.HEAD_POSE_FAILED,
+    Stage.EYES: Code.EYES_FAILED,
+    Stage.MOUTH: Code.MOUTH_FAILED,
+    Stage.GLASSES: Code.GLASSES_FAILED,
+    Stage.AGS: Code.AGS_FAILED,
+    Stage.LIVENESS: Code.LIVENESS_FAILED,
+}
+"""Code of a stage whose estimator failed; the other stages have ``ESTIMATION_FAILED``."""
+
+UNJUDGED_WHILE_ACTING = frozenset({Stage.HEAD_POSE, Stage.EYES})
+"""Stages that the active profile measures without judging."""
+
+
+def judge(stage: Stage, estimate: Estimate, rules: Rules) -> Codes:
+    """Run the checks of one stage.
+
+    Args:
+        stage: the stage that has just been measured.
+        estimate: the measures so far.
+        rules: thresholds and limits.
+
+    Returns:
+        Codes of the failed checks, in the table's order; empty when the stage passed.
+    """
+    if estimate.profile is Profile.ACTIVE and stage in UNJUDGED_WHILE_ACTING:
+        return ()
+    found: Codes = ()
+    for check in _CHECKS_OF[stage]:
+        found += check(estimate, rules)
+    return found

@@ -1,0 +1,29 @@
+"""Reads the orientation out of EXIF data (CIPA DC-008), wherever a format stores it."""
+
+from __future__ import annotations
+
+import struct
+
+from shared.frame.orientation import UPRIGHT
+
+PREFIX = b"Exif\0\0"
+"""What stands before the data in a JPEG; some writers put it into WebP and PNG too."""
+ORIENTATION = 0x0112
+MAX_ENTRIES = 64
+
+
+def orientation(data: bytes) -> int:
+    """Return the orientation 1..8; data that is odd in any way means upright."""
+    tiff = data.removeprefix(PREFIX)
+    try:
+        order = {b"II": "<", b"MM": ">"}[tiff[:2]]
+        (start,) = struct.unpack_from(order + "I", tiff, 4)
+        (count,) = struct.unpack_from(order + "H", tiff, start)
+        for index in range(min(count, MAX_ENTRIES)):
+            entry = start + 2 + 12 * index
+            tag, _, _, value = struct.unpack_from(order + "HHIH", tiff, entry)
+            if tag == ORIENTATION and 1 <= value <= 8:
+                return int(value)
+    except (KeyError, struct.error):
+        return UPRIGHT
+    return UPRIGHT

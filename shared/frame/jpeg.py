@@ -1,0 +1,205 @@
+"""Reads the structure of a JPEG file: segments, scans and the end (ITU-T T.81, annex B)."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.errors import FrameError
+from shared.frame import exif
+from shared.frame.orientation import UPRIGHT
+
+MAX_SCANS = 40
+"""Scans of a progressive JPEG; each costs a pass over all pixels. Real ones have about ten."""
+MAX_SEGMENTS = 200
+MAX_PADDING = 64
+"""Bytes before a marker that belong to nothing. Webcams write up to ten."""
+END = 0xD9
+START_OF_SCAN = 0xDA
+SCAN = bytes((0xFF, START_OF_SCAN))
+RESTART, RESTART_MASK = 0xD0, 0xF8
+"""Restart markers 0xD0 to 0xD7, which stand inside the coded data of a scan."""
+WINDOW = 65_536
+"""Bytes of coded data that are searched at a time."""
+FILL = b"\xff\xff"
+"""Any number of 0xFF may precede a marker, also in coded data, where nothing else looks like it."""
+TABLES = frozenset({0xC4, 0xDB, 0xDD})
+"""Huffman and quantisation tables, and the restart interval."""
+EXIF_SEGMENT = 0xE1
+START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+SEQUENTIAL = frozenset({0xC0, 0xC1})
+SHOWN_BY_ALL = SEQUENTIAL | {0xC2}
+"""Frames that browsers show: Huffman-coded, sequential or progressive."""
+WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
+"""Markers that stand alone; decoders pass over some in a header, and no encoder writes them."""
+
+Segment = tuple[int, int, int]
+"""A marker, where the content of its segment begins and where it ends."""
+
+
+def read(data: bytes) -> tuple[int, int, int]:
+    """Read width and height in pixels, and the orientation 1..8.
+
+    Raises:
+        FrameError: the header is damaged, or the picture is of a kind that is not accepted or
+            has too many scans.
+        struct.error, IndexError: the header is cut off.
+    """
+    frame, size, orientation = 0, (0, 0, 0), UPRIGHT
+    for marker, content, end in header_segments(data):
+        if marker in START_OF_FRAME:
+            if frame:
+                raise FrameError("the frame's JPEG header is damaged")
+            frame, size = marker, _size(data, marker, content)
+        elif marker == EXIF_SEGMENT and data.startswith(exif.PREFIX, content):
+            orientation = exif.orientation(data[content:end])
+    if not frame:
+        raise FrameError("the frame's JPEG header is damaged")
+    width, height, components = size
+    # A decoder stops after a sequential scan of all components, however many scans follow.
+    if frame not in SEQUENTIAL or data[content] != components:
+        _require_few_scans(data, content - 4)
+    return width, height, orientation
+
+
+def header_segments(data: bytes) -> Iterator[Segment]:
+    """Yield the segments up to the first scan's header, which is the last.
+
+    Raises:
+        FrameError: the header is damaged or too long.
+        IndexError: it is cut off.
+    """
+    position = 2
+    for _ in range(MAX_SEGMENTS):
+        position = _next_marker(data, position)
+        marker = data[position + 1]
+        if marker in WITHOUT_LENGTH:
+            break
+        end = _end(data, position)
+        yield marker, position + 4, end
+        if marker == START_OF_SCAN:
+            return
+        position = end
+    else:
+        raise FrameError("the frame's JPEG header is too long")
+    raise FrameError("the frame's JPEG header is damaged")
+
+
+def scans(data: bytes, position: int) -> Iterator[tuple[int, int]]:
+    """Yield where the coded data of each scan begins and ends, up to the end of the picture.
+
+    Decoders see the same scans: in coded data they stop at the same markers, and what is inside a
+    segment or behind the end is none.
+
+    Args:
+        data: the JPEG.
+        position: of the first scan's marker.
+
+    Raises:
+        FrameError: the structure is damaged, or the end is missing.
+        IndexError: a segment is cut off.
+    """
+    for _ in range(MAX_SEGMENTS):
+        position = _next_segment(data, position)
+        marker = data[position + 1]
+        if marker == END:
+            return
+        if marker in WITHOUT_LENGTH:
+            raise FrameError("the JPEG frame is damaged")
+        end = _end(data, position)
+        if marker == START_OF_SCAN:
+            yield end, _next_segment(data, end)
+        position = end
+    raise FrameError("the JPEG frame has too many segments")
+
+
+def picture_bytes(data: bytes) -> int:
+    """Return the bytes that make the pixels: tables, headers and coded data, without filling.
+
+    Tables between the scans of a progressive picture, some hundred bytes, are left out.
+
+    Raises:
+        FrameError: the structure is damaged, or the end is missing.
+        IndexError: it is cut off.
+    """
+    total, frame, components = 0, 0, 0
+    for marker, content, end in header_segments(data):
+        if marker in TABLES or marker in START_OF_FRAME or marker == START_OF_SCAN:
+            total += end - content
+        if marker in START_OF_FRAME:
+            frame, components = marker, data[content + 5]
+    one_scan = frame in SEQUENTIAL and data[content] == components
+    for start, end in scans(data, content - 4):
+        total += end - start - len(FILL) * data.count(FILL, start, end)
+        if one_scan:  # decoders stop after it, however many follow
+            break
+    return total
+
+
+def restarts(data: bytes, start: int, end: int) -> list[int]:
+    """Return the positions of the restart markers in the coded data of a scan."""
+    markers, kinds = _markers(data, start, end)
+    found: list[int] = (markers[kinds & RESTART_MASK == RESTART] + start).tolist()
+    return found
+
+
+def _next_segment(data: bytes, position: int) -> int:
+    """Return the position of the first marker behind coded data.
+
+    Whole windows are compared, because data of nothing but stuffed bytes (FF 00) would keep a
+    loop or a regular expression busy for a tenth of a second.
+    """
+    for start in range(position, len(data) - 1, WINDOW):
+        markers, kinds = _markers(data, start, start + WINDOW + 1)
+        found = markers[kinds & RESTART_MASK != RESTART]
+        if len(found):
+            return start + int(found[0])
+    raise FrameError("the JPEG frame has no end")
+
+
+def _markers(data: bytes, start: int, end: int) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
+    """Find the markers between two positions: where they are from the first on, and their kinds."""
+    values = np.frombuffer(memoryview(data)[start:end], np.uint8)
+    first, second = values[:-1], values[1:]
+    # 0 wraps to 255, so that one comparison leaves out both FF 00 and FF FF.
+    markers = np.flatnonzero((first == 0xFF) & (second - np.uint8(1) < 0xFE))
+    return markers, second[markers]
+
+
+def _next_marker(data: bytes, position: int) -> int:
+    """Return the position of the next marker of the header, behind bytes that fill or pad."""
+    if data[position] == 0xFF and 0x00 < data[position + 1] < 0xFF:
+        return position
+    for candidate in range(position, position + MAX_PADDING):
+        if data[candidate] == 0xFF and data[candidate + 1] not in (0x00, 0xFF):
+            return candidate
+    raise FrameError("the frame's JPEG header is damaged")
+
+
+def _end(data: bytes, position: int) -> int:
+    length = data[position + 2] << 8 | data[position + 3]
+    if length < 2:
+        raise FrameError("the frame's JPEG header is damaged")
+    return position + 2 + length
+
+
+def _size(data: bytes, marker: int, content: int) -> tuple[int, int, int]:
+    """Read width, height and number of components of a frame header."""
+    precision, height, width, components = struct.unpack_from(">BHHB", data, content)
+    if marker not in SHOWN_BY_ALL or precision != 8:
+        raise FrameError("JPEG of this kind is not accepted", code="frame.format")
+    return width, height, components
+
+
+def _require_few_scans(data: bytes, position: int) -> None:
+    """Refuse a picture of too many scans; where even all bytes like a scan's are few, at once."""
+    if data.count(SCAN, position) <= MAX_SCANS:
+        return
+    for number, _ in enumerate(scans(data, position), start=1):
+        if number > MAX_SCANS:
+            raise FrameError(
+                f"the frame has more than {MAX_SCANS} scans", code="frame.too-many-scans"
+            )

@@ -1,0 +1,117 @@
+"""Decodes JPEGs that simplejpeg refuses although every viewer shows them alike.
+
+simplejpeg names the first oddity of a file and hides all further ones. So a harmless first one
+does not show that the picture is whole, and Pillow, which decodes any sampling, shows no oddity at
+all. What does show it is decoding again with other bytes behind the coded data of each restart
+interval: a decoder reads them only where coded data is missing.
+"""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+
+import numpy as np
+from PIL import Image as PillowImage
+
+from shared.errors import FrameError
+from shared.frame import jpeg
+from shared.frame.estimation import Image
+
+HARMLESS = re.compile(
+    r"(\d+) extraneous bytes before marker"  # padding of webcams
+    r"|determine subsampling level"  # legal sampling that TurboJPEG has no name for
+    r"|unknown JFIF revision"
+    r"|Invalid SOS parameters for sequential JPEG"
+)
+"""simplejpeg's words for oddities that viewers pass over; one with a number counts bytes."""
+KEPT = frozenset({0xC4, 0xDA, 0xDB, 0xDD}) | jpeg.START_OF_FRAME
+"""Segments that make the pixels: tables, restart interval, frame and scan."""
+JFIF, ADOBE = (0xE0, b"JFIF\0", 14), (0xEE, b"Adobe", 12)
+"""Segments that tell the colour space: marker, first bytes, least length."""
+MAX_RESTARTS = 4096
+"""Restart markers of a scan; a picture of the default limits has some hundred."""
+PROBES = (bytes.fromhex("f7b5fbd6 e9b7fd5b") * 4, bytes.fromhex("5ac396e1 3c78b52d") * 4)
+"""Bytes unlike the zeros that a decoder takes for missing data. The first codes of the two differ
+from the first bit on, so that both seldom mean what was lost."""
+
+
+def is_harmless(oddity: ValueError) -> bool:
+    """Whether simplejpeg stumbled over something that does not make a picture damaged."""
+    found = HARMLESS.search(str(oddity))
+    return found is not None and int(found[1] or 0) <= jpeg.MAX_PADDING
+
+
+def decode(data: bytes, width: int, height: int) -> Image:
+    """Decode a whole JPEG of a known size; its orientation is ignored.
+
+    Raises:
+        FrameError: it is damaged, or coded data is missing.
+    """
+    try:
+        head, first = _head(data)
+        spans = list(jpeg.scans(data, first))
+    except IndexError as error:
+        raise FrameError("the JPEG frame is damaged") from error
+    end = spans[-1][1] + 2
+    image = _pixels(head + data[first:end], width, height)
+    for probe in PROBES:
+        probed = _pixels(head + _with_probe(data, first, spans, probe), width, height)
+        if not np.array_equal(image, probed):
+            raise FrameError("the JPEG frame is damaged")
+    return image
+
+
+def _head(data: bytes) -> tuple[bytes, int]:
+    """Return the header without metadata, and the position of the first scan's marker."""
+    kept = [data[:2]]
+    for marker, content, end in jpeg.header_segments(data):
+        if marker == jpeg.START_OF_SCAN:
+            break
+        tells_colours = any(
+            marker == kind and data.startswith(prefix, content) and end - content >= least
+            for kind, prefix, least in (JFIF, ADOBE)
+        )
+        if marker in KEPT or tells_colours:
+            kept.append(data[content - 4 : end])
+    return b"".join(kept), content - 4
+
+
+def _with_probe(data: bytes, first: int, spans: list[tuple[int, int]], probe: bytes) -> bytes:
+    """Return the scans and the end with further bytes behind each restart interval.
+
+    Behind a scan's last interval stands one more: a decoder reads it where intervals are missing.
+
+    Raises:
+        FrameError: restart markers are missing, out of order or too many.
+    """
+    parts: list[bytes] = []
+    position = first
+    for start, end in spans:
+        restarts = jpeg.restarts(data, start, end)
+        if len(restarts) > MAX_RESTARTS:
+            raise FrameError(f"the JPEG frame has more than {MAX_RESTARTS} restart markers")
+        for number, restart in enumerate(restarts):
+            if data[restart + 1] != _restart_marker(number):
+                raise FrameError("the JPEG frame is damaged")
+            parts += (data[position:restart], probe)
+            position = restart
+        one_more = bytes((0xFF, _restart_marker(len(restarts))))
+        parts += (data[position:end], probe, one_more, probe)
+        position = end
+    return b"".join((*parts, data[position : position + 2]))
+
+
+def _restart_marker(number: int) -> int:
+    return jpeg.RESTART + number % 8
+
+
+def _pixels(data: bytes, width: int, height: int) -> Image:
+    try:
+        with PillowImage.open(BytesIO(data), formats=("JPEG",)) as picture:
+            if picture.size != (width, height):
+                raise FrameError("the JPEG frame is not of the size its header says")
+            rgb = np.asarray(picture.convert("RGB"))
+    except (OSError, SyntaxError, ValueError) as error:  # Pillow's own for damaged files
+        raise FrameError("the JPEG frame is damaged") from error
+    return rgb[..., ::-1]

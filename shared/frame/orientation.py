@@ -1,0 +1,53 @@
+"""The eight ways a picture may be stored, numbered as EXIF does, and how each becomes upright."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+
+from shared.frame.estimation import Image
+
+UPRIGHT = 1
+_CLOCKWISE = {1: 6, 6: 3, 3: 8, 8: 1, 2: 7, 7: 4, 4: 5, 5: 2}
+"""What each orientation becomes when the upright picture is turned clockwise by 90 degrees."""
+_TRANSFORMS: dict[int, Callable[[Any], Any]] = {
+    2: lambda image: cv2.flip(image, 1),
+    3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
+    4: lambda image: cv2.flip(image, 0),
+    5: cv2.transpose,
+    6: lambda image: cv2.rotate(image, cv2.ROTATE_90_CLOCKWISE),
+    7: lambda image: cv2.rotate(cv2.transpose(image), cv2.ROTATE_180),
+    8: lambda image: cv2.rotate(image, cv2.ROTATE_90_COUNTERCLOCKWISE),
+}
+
+
+def swaps_sides(orientation: int) -> bool:
+    """Whether the upright picture is as wide as the stored one is high."""
+    return orientation >= 5
+
+
+def turned(orientation: int, degrees: int) -> int:
+    """Return the orientation that also turns the upright picture clockwise.
+
+    Args:
+        orientation: 1..8.
+        degrees: a multiple of 90, at least 0.
+    """
+    for _ in range(degrees // 90):
+        orientation = _CLOCKWISE[orientation]
+    return orientation
+
+
+def upright(image: Image, orientation: int) -> Image:
+    """Turn a stored picture upright; an upright one is returned as it is.
+
+    Args:
+        image: (height, width, 3).
+        orientation: 1..8.
+    """
+    if orientation == UPRIGHT:
+        return image
+    return np.asarray(_TRANSFORMS[orientation](image), np.uint8)

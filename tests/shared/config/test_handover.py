@@ -1,0 +1,167 @@
+"""A role gets its part at the start and the newest one on a reload, whichever way it comes."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from shared.config.handover import PartFile, PartSender, PartSocket, WholeFile
+from shared.config.parts import Generation, Part, pack
+from shared.config.service import Config
+from shared.errors import ConfigError
+
+KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"
+
+
+def part(port: int, role: str = "worker") -> Part:
+    return Generation(Config.model_validate({"LUNA_PASS": {"port": port}})).part(role)
+
+
+@pytest.fixture
+def sender() -> Iterator[PartSender]:
+    made = PartSender()
+    yield made
+    made.close()
+
+
+def far_end(sender: PartSender) -> int:
+    """The descriptor that a process would inherit."""
+    descriptor = os.dup(sender.far_end)
+    sender.inherited()
+    return descriptor
+
+
+def test_the_newest_of_several_parts_is_taken(sender: PartSender) -> None:
+    """At the start, when a reload came before it, and on each reload."""
+    sender.send(part(1))
+    sender.send(part(2))
+    with closing(PartSocket("worker", far_end(sender))) as source:
+        assert source.part.config.LUNA_PASS.port == 2
+        for port in (3, 4):
+            sender.send(part(port))
+        fresh = source.again()
+        assert fresh is not None
+        assert fresh.config.LUNA_PASS.port == 4
+        assert source.again() == fresh  # asked although nothing has come
+
+
+def test_a_part_of_any_size_comes_whole(sender: PartSender) -> None:
+    """Also one larger than any buffer of a socket."""
+    plugins = {"a.b:C": {"args": {"text": "x" * 5_000_000}}}
+    config = Config.model_validate({"MIDDLEWARES": {"WS": plugins}})
+    sent = Generation(config).part("aggregator")
+    sender.send(sent)
+    with closing(PartSocket("aggregator", far_end(sender))) as source:
+        assert source.part == sent
+
+
+def test_a_socket_without_a_part_is_no_start(sender: PartSender) -> None:
+    """Also one that holds another role's part, and a descriptor that is no socket."""
+    descriptor = far_end(sender)
+    with pytest.raises(ConfigError, match="no configuration was sent"):
+        PartSocket("worker", os.dup(descriptor))
+    sender.send(part(1, "aggregator"))
+    with pytest.raises(ConfigError, match="that of the aggregator"):
+        PartSocket("worker", descriptor)
+    null = os.open("/dev/null", os.O_RDONLY)
+    with pytest.raises(ConfigError, match="inherited descriptor"):
+        PartSocket("worker", null)
+    os.close(null)
+
+
+def test_a_part_for_another_role_changes_nothing(
+    sender: PartSender, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, and the role keeps what it has."""
+    sender.send(part(1))
+    with closing(PartSocket("worker", far_end(sender))) as source:
+        sender.send(part(2, "gateway"))
+        assert source.again() is None
+        assert "not reloaded" in caplog.text
+        assert source.part.config.LUNA_PASS.port == 1
+
+
+def test_a_process_that_is_gone_is_a_connection_error(sender: PartSender) -> None:
+    """Which the supervisor tells from other faults: the next process gets the newest part."""
+    os.close(far_end(sender))
+    with pytest.raises(ConnectionError):
+        sender.send(part(1))
+
+
+def test_a_supervisor_that_is_gone_changes_nothing(sender: PartSender) -> None:
+    """The role keeps its part until it ends too."""
+    sender.send(part(1))
+    with closing(PartSocket("worker", far_end(sender))) as source:
+        sender.close()
+        assert source.again() == source.part
+
+
+def test_a_part_file_is_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A new one is taken; a damaged one, or none, changes nothing."""
+    file = tmp_path / "part.json"
+    file.write_bytes(pack(part(1)))
+    source = PartFile("worker", file)
+    file.write_bytes(pack(part(2)))
+    fresh = source.again()
+    assert fresh is not None
+    assert fresh.config.LUNA_PASS.port == 2
+    file.write_bytes(b"{}")
+    assert source.again() is None
+    file.unlink()
+    assert source.again() is None
+    assert caplog.text.count("not reloaded") == 2
+    with pytest.raises(ConfigError, match="cannot be read"):
+        PartFile("worker", file)
+
+
+def test_a_variable_beside_a_part_file_is_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It would be silently without effect; its value, maybe a secret, is not logged."""
+    monkeypatch.setenv("LUNAPASS__LUNA_PASS__JWT__KEY", KEY)
+    file = tmp_path / "part.json"
+    file.write_bytes(pack(part(1)))
+    PartFile("worker", file)
+    assert "LUNAPASS__LUNA_PASS__JWT__KEY: no effect here" in caplog.text
+    assert KEY not in caplog.text
+
+
+def test_a_part_file_is_narrowed_to_a_cell(tmp_path: Path) -> None:
+    """All cells of a machine share the files; each role names its cell."""
+    file = tmp_path / "part.json"
+    file.write_bytes(pack(part(1)))
+    source = PartFile("worker", file, 3)
+    assert source.part.config.TRANSPORT.cell == 3
+    assert source.part.config.TRANSPORT.runtimeDirectory == "run/3"
+
+
+def test_the_whole_file_is_cut_for_a_role(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """By hand a role reads the file itself, keeps its part alone, and reloads what may be."""
+    caplog.set_level(logging.INFO)
+    file = tmp_path / "config.toml"
+    file.write_text(f'[LUNA_PASS.JWT]\nkey = "{KEY}"\n')
+    source = WholeFile("worker", file)
+    assert KEY not in pack(source.part).decode()
+    text = file.read_text()
+    file.write_text(f"{text}[LUNA_PASS]\nport = 7\n[LIVENESS.THRESHOLDS]\nyaw = 5\n")
+    fresh = source.again()
+    assert fresh is not None
+    assert fresh.config.LIVENESS.THRESHOLDS.yaw == 5
+    assert fresh.config.LUNA_PASS.port == source.part.config.LUNA_PASS.port
+    assert fresh.generation != source.part.generation
+    file.write_text("[LIVENESS.THRESHOLDS]\nyaw = -5\n")
+    assert source.again() is None
+
+
+def test_a_worker_by_hand_needs_no_key_file(tmp_path: Path) -> None:
+    """It may run as a user who cannot read the key."""
+    file = tmp_path / "config.toml"
+    file.write_text('[LUNA_PASS.JWT]\nkey = "file:/nonexistent/key"\n')
+    WholeFile("worker", file)
+    with pytest.raises(ConfigError, match="/nonexistent/key"):
+        WholeFile("gateway", file)

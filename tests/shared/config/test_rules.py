@@ -1,0 +1,208 @@
+"""Rules between keys: what warns and what passes; what is refused is in tests/invalid/config."""
+
+import base64
+import secrets
+
+import pytest
+
+from shared.config.loading import load
+from shared.config.rules import RULES, check
+from shared.config.service import Config
+from shared.config.toml import dump
+from shared.errors import ConfigError
+
+KEY = secrets.token_urlsafe(64)
+PEM = f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(bytes(16)).decode()}\n-----END"
+WS = "MIDDLEWARES.WS"
+BASIC_AUTH = "MIDDLEWARES.REQUEST.BasicAuth"
+LUNA3 = f"{WS}.Luna3DescriptorQualityCheck"
+
+
+def config(values, key=KEY):
+    """A configuration with the given keys, named by their dotted paths, and a good key."""
+    tree = {}
+    for path, value in {"LUNA_PASS.JWT.key": key, **values}.items():
+        *sections, name = path.split(".")
+        table = tree
+        for section in sections:
+            table = table.setdefault(section, {})
+        table[name] = value
+    return Config.model_validate(tree)
+
+
+def test_good_configuration_gives_no_warning():
+    """With a key of one's own the defaults pass in production."""
+    assert check(config({})) == []
+
+
+def test_the_file_with_all_defaults_gives_no_warning(tmp_path):
+    """Who sets nothing but the key is warned of nothing, though every key stands in the file."""
+    file = tmp_path / "lunapassapi.config.toml"
+    file.write_text(dump(Config(), reveal=True))
+    assert check(load(file, {"LUNAPASS__LUNA_PASS__JWT__KEY": KEY})) == []
+
+
+def test_a_frame_of_the_largest_size_can_arrive():
+    """One address may hold half of heldBytes, so these are at least twice frameBytes."""
+    assert check(config({"LIMITS.frameBytes": 1000, "LIMITS.heldBytes": 2000})) == []
+    with pytest.raises(ConfigError, match="heldBytes is 1999, so that no frame"):
+        check(config({"LIMITS.frameBytes": 1000, "LIMITS.heldBytes": 1999}))
+
+
+def test_a_key_without_effect_is_told():
+    """A file of an earlier version loads, and its administrator learns which line can go."""
+    warnings = check(config({"TRANSPORT.slabDirectory": "/dev/shm"}))
+    assert [warning for warning in warnings if "slabDirectory has no effect" in warning]
+
+
+def test_default_key_is_refused_in_production_and_told_in_development():
+    """The default key signs nothing in production; the refusal says how to make a key."""
+    with pytest.raises(ConfigError, match="lunapass config key"):
+        check(Config())
+    warnings = check(config({"LUNA_PASS.env": "development"}, key="secret"))
+    assert any("lunapass config key" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(("algorithm", "least"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
+def test_shared_secret_is_as_long_as_the_digest(algorithm, least):
+    """One byte less than the digest is refused (RFC 7518), the digest's length passes."""
+    values = {"LUNA_PASS.JWT.algorithm": algorithm}
+    assert check(config(values, key="k" * least)) == []
+    with pytest.raises(ConfigError, match=f"{least - 1} bytes; allowed .* at least {least}"):
+        check(config(values, key="k" * (least - 1)))
+
+
+def test_secret_length_is_counted_in_bytes():
+    assert check(config({}, key="é" * 16)) == []
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
+@pytest.mark.parametrize("key", [PEM, "file:/etc/lunapass/key.pem"])
+def test_private_key(algorithm, key):
+    """Public-key algorithms take a private key in PEM, or the file of one."""
+    assert check(config({"LUNA_PASS.JWT.algorithm": algorithm}, key=key)) == []
+
+
+def test_the_path_of_a_key_is_no_key(tmp_path):
+    """Without ``file:`` before it the path would sign, and whoever guesses it would too."""
+    file = tmp_path / "token-signing.key"
+    file.touch()
+    assert len(str(file)) >= 32
+    with pytest.raises(ConfigError, match="write file: before it"):
+        check(config({}, key=str(file)))
+    assert check(config({}, key="/" + "k" * 40)) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["https://", "http://:80/x", "http://h:99999/", "http://h:80a/", "http://h:0/", "h"]
+)
+def test_address_that_cannot_be(url):
+    """An address to which nothing can be sent is told at the start, not at the first answer."""
+    values = {f"{WS}.Callbacks.isEnabled": 1, f"{WS}.Callbacks.args.url": url}
+    with pytest.raises(ConfigError, match=r"args\.url must be an address"):
+        check(config(values))
+
+
+def test_no_finding_shows_the_key():
+    """Refusals of keys do not print them."""
+    for algorithm in ("HS256", "RS256"):
+        with pytest.raises(ConfigError) as caught:
+            check(config({"LUNA_PASS.JWT.algorithm": algorithm}, key="hunter2"))
+        assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"LUNA_PASS.env": "development"}, "[LUNA_PASS] env is development"),
+        ({f"{BASIC_AUTH}.args.username": "a"}, "has args but is off"),
+        (
+            {
+                f"{BASIC_AUTH}.isEnabled": 1,
+                f"{BASIC_AUTH}.args.username": "a",
+                f"{BASIC_AUTH}.args.password": "b",
+            },
+            "has no args.origin",
+        ),
+        (
+            {f"{BASIC_AUTH}.isEnabled": 1, f"{BASIC_AUTH}.args.origin": "https://a.example:8443"},
+            "args.origin alone",
+        ),
+        ({"LIVENESS.maxAttempts": 3, "LIVENESS.maxLivenessAttempts": 4}, "never reached"),
+        (
+            {f"{LUNA3}.isEnabled": 1, f"{LUNA3}.args.descriptorQualityThreshold": 0.5},
+            "has no args.authToken",
+        ),
+        (
+            {
+                f"{WS}.ActiveLiveness.isEnabled": 1,
+                f"{WS}.FaceMatcher.isEnabled": 1,
+                f"{WS}.ActiveLiveness.args.totalTimeout": 14,
+            },
+            "args.totalTimeout (14 s) ends before",
+        ),
+        (
+            {
+                f"{WS}.ActiveLiveness.isEnabled": 1,
+                f"{WS}.FaceMatcher.isEnabled": 1,
+                "LIMITS.sessionSeconds": 59,
+            },
+            "args.totalTimeout (60 s) outlasts",
+        ),
+        ({f"{WS}.ActiveLiveness.isEnabled": 1}, "without FaceMatcher"),
+        (
+            {
+                f"{WS}.Callbacks.isEnabled": 1,
+                f"{WS}.Callbacks.args.url": "https://shop.example/verdict",
+            },
+            "has no args.key",
+        ),
+    ],
+)
+def test_warning(values, told):
+    """What works, but hardly as meant, is told in one line that names the source."""
+    (warning,) = check(config(values), "file.toml")
+    assert warning.startswith("file.toml: [")
+    assert told in warning
+
+
+def test_empty_password_is_none():
+    """BasicAuth with an empty user name and password would let everybody in."""
+    values = {
+        f"{BASIC_AUTH}.isEnabled": 1,
+        f"{BASIC_AUTH}.args.username": "",
+        f"{BASIC_AUTH}.args.password": "",
+    }
+    with pytest.raises(ConfigError, match="let everybody in"):
+        check(config(values))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {f"{WS}.AggregateLiveness.isEnabled": 1, "LIVENESS.maxAttempts": 3},
+        {f"{WS}.Result.isEnabled": 0},
+        {"LIMITS.frameWidth": 320, "CHECKS.frameWidth": 320},
+        {"LIVENESS.THRESHOLDS.faceWidth": 492, "LIMITS.frameWidth": 512},
+        {"LIMITS.framePixels": 320 * 240},
+        {"WORKERS.backend": "my.package:Backend"},
+        {"SUPERVISOR.respawnDelay": 10, "SUPERVISOR.respawnDelayMax": 10},
+        {f"{WS}.ActiveLiveness.args.yawStartDeg": 19.9},
+        {f"{WS}.VideoRedis.isEnabled": 1, f"{WS}.VideoRedis.args.connectionString": "rediss://r"},
+    ],
+)
+def test_at_the_bound_passes(values):
+    """Equality passes, and plugins that are off are not judged."""
+    assert check(config(values)) == []
+
+
+def test_all_broken_rules_are_told():
+    """Each broken rule has its own line; warnings do not join them."""
+    values = {"LIVENESS.maxAttempts": 0, "WORKERS.backend": "x", "LUNA_PASS.env": "development"}
+    with pytest.raises(ConfigError) as caught:
+        check(config(values))
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_rules_are_listed_once():
+    assert len(set(RULES)) == len(RULES)

@@ -1,0 +1,72 @@
+"""Reading the configuration again: thresholds and plugins change, the rest waits for a restart."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from shared.config.source import ConfigSource
+
+KEY = '[LUNA_PASS.JWT]\nkey = "0123456789abcdef0123456789abcdef0123456789abcdef"\n'
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(KEY)
+    return path
+
+
+def test_thresholds_and_plugins_are_taken(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """LIVENESS, CHECKS and MIDDLEWARES are renewed."""
+    source = ConfigSource(file)
+    file.write_text(
+        KEY + "[LIVENESS.THRESHOLDS]\nyaw = 5\n[CHECKS]\nframeWidth = 400\n"
+        "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n"
+        '[MIDDLEWARES.REQUEST.BasicAuth]\nisEnabled = 1\nargs.origin = "https://a"\n'
+    )
+    fresh = source.again(source.config)
+    assert fresh is not None
+    assert "need a restart" not in caplog.text
+    assert fresh.MIDDLEWARES.REQUEST.BasicAuth.args.origin == "https://a"
+    assert fresh.LIVENESS.THRESHOLDS.yaw == 5
+    assert fresh.CHECKS.frameWidth == 400
+    assert fresh.MIDDLEWARES.WS.Bestshot.isEnabled
+
+
+def test_the_rest_waits_for_a_restart(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A changed port is told, and not taken."""
+    source = ConfigSource(file)
+    file.write_text("[LUNA_PASS]\nport = 1234\n" + KEY)
+    fresh = source.again(source.config)
+    assert fresh is not None
+    assert fresh.LUNA_PASS.port == source.config.LUNA_PASS.port
+    assert "need a restart: LUNA_PASS" in caplog.text
+
+
+def test_plugins_that_write_wait_for_a_restart(
+    file: Path, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    """FileLogger's folder is opened once; the other plugins of the file are taken."""
+    source = ConfigSource(file)
+    file.write_text(
+        KEY + "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n[MIDDLEWARES.WS.FileLogger]\n"
+        f'isEnabled = 1\n[MIDDLEWARES.WS.FileLogger.args]\npath = "{tmp_path}/logs"\n'
+    )
+    fresh = source.again(source.config)
+    assert fresh is not None
+    assert fresh.MIDDLEWARES.WS.Bestshot.isEnabled
+    assert not fresh.MIDDLEWARES.WS.FileLogger.isEnabled
+    assert "need a restart: FileLogger" in caplog.text
+
+
+def test_a_faulty_file_changes_nothing(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither a single wrong value nor a broken rule is taken."""
+    caplog.set_level(logging.ERROR)
+    source = ConfigSource(file)
+    for faulty in ("[LIVENESS.THRESHOLDS]\nyaw = -5\n", "[LIVENESS]\nmaxAttempts = 0\n"):
+        file.write_text(KEY + faulty)
+        assert source.again(source.config) is None
+    assert caplog.text.count("not reloaded") == 2

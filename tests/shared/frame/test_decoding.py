@@ -1,0 +1,70 @@
+"""The decoder writes where it may and nowhere else, whatever the bytes say."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image as PillowImage
+
+from shared.config.service import LimitsSection
+from shared.errors import FrameError
+from shared.frame import intake, png
+from shared.frame.decoding import decode, decode_into
+from tests.support.formats import by_pillow, noise
+
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "4:4:4": ("RGB", {"subsampling": 0}),
+    "4:2:2": ("RGB", {"subsampling": 1}),
+    "4:2:0": ("RGB", {"subsampling": 2}),
+    "progressive": ("RGB", {"progressive": True}),
+    "restart markers": ("RGB", {"restart_marker_blocks": 3}),
+    "RGB": ("RGB", {"keep_rgb": True}),
+    "grey": ("L", {}),
+    "CMYK": ("CMYK", {}),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_jpeg_is_read_as_pillow_reads_it(name: str) -> None:
+    """Every kind that cameras and programs write; inks differ by rounding alone."""
+    mode, settings = KINDS[name]
+    file = BytesIO()
+    PillowImage.fromarray(noise(45, 70)).convert(mode).save(file, "JPEG", quality=90, **settings)
+    data = file.getvalue()
+    difference = decode(data, LimitsSection()).astype(int) - by_pillow(data)
+    assert np.abs(difference).max() <= (1 if mode == "CMYK" else 0)
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_jpeg_larger_than_its_header_was_read_is_refused(orientation: int) -> None:
+    """What it shows is what it gets: no pixel outside, no memory for more.
+
+    However a reader of headers was led astray; the decoder goes by the picture alone.
+    """
+    data = cv2.imencode(".jpg", np.zeros((2000, 2000, 3), np.uint8))[1].tobytes()
+    header = intake.Header("jpeg", 64, 48, orientation)
+    width, height = header.upright_size
+    guarded = np.full((height + 200, width, 3), 9, np.uint8)
+    with pytest.raises(FrameError):
+        decode_into(guarded[:height], data, header)
+    assert (guarded[height:] == 9).all()
+
+
+def test_a_png_keeps_its_pixels_and_loses_the_rest() -> None:
+    """A profile that unpacks to ten megabytes never reaches the decoder."""
+    picture = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
+    plain = cv2.imencode(".png", picture)[1].tobytes()
+    bomb = b"bomb\0\0" + zlib.compress(bytes(10_000_000))
+    body = b"iCCP" + bomb
+    chunk = struct.pack(">I", len(bomb)) + body + struct.pack(">I", zlib.crc32(body))
+    data = plain[:33] + chunk + plain[33:]
+    assert bomb not in png.plain(data)
+    target = np.zeros((48, 64, 3), np.uint8)
+    decode_into(target, data, intake.judge(data, LimitsSection()))
+    assert (target == picture).all()

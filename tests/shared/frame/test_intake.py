@@ -1,0 +1,135 @@
+"""The header alone decides: right sizes for every format, and no exception but FrameError."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.config.service import LimitsSection
+from shared.errors import FrameError
+from shared.frame import exif, intake, jpeg
+from shared.frame.decoding import decode_into
+from shared.frame.estimation import Image
+from tests.support.stamp import stamped_jpeg
+
+LIMITS = LimitsSection()
+
+
+def encoded(extension: str, width: int = 64, height: int = 48) -> bytes:
+    """A picture in a format, its left half red."""
+    image = np.zeros((height, width, 3), np.uint8)
+    image[:, : width // 2] = (0, 0, 255)
+    return cv2.imencode(extension, image)[1].tobytes()
+
+
+def with_orientation(picture: bytes, orientation: int) -> bytes:
+    """Insert an EXIF block with an orientation."""
+    tiff = (
+        b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + bytes([orientation, 0, 0, 0]) + b"\0" * 4
+    )
+    block = exif.PREFIX + tiff
+    return picture[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2, "big") + block + picture[2:]
+
+
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
+def test_size_is_read_without_decoding(extension: str) -> None:
+    """Width and height of each format are those of the picture."""
+    header = intake.judge(encoded(extension), LIMITS)
+    assert (header.width, header.height) == (64, 48)
+
+
+@pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
+def test_too_many_pixels_are_refused(extension: str) -> None:
+    """One pixel more than allowed is too many."""
+    limits = LimitsSection(framePixels=4096)
+    assert intake.judge(encoded(extension, 64, 64), limits)
+    with pytest.raises(FrameError, match="at most"):
+        intake.judge(encoded(extension, 64, 65), limits)
+
+
+def test_a_format_not_configured_is_refused() -> None:
+    """Only configured formats are decoded."""
+    with pytest.raises(FrameError, match="png is not accepted"):
+        intake.judge(encoded(".png"), LimitsSection(frameFormats=["jpeg"]))
+
+
+@given(st.binary(max_size=400))
+def test_noise_is_a_frame_error_or_a_header(data: bytes) -> None:
+    """No bytes make the reader raise anything but FrameError."""
+    for prefix in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"RIFF\0\0\0\0WEBP"):
+        try:
+            intake.judge(prefix + data, LIMITS)
+        except FrameError:
+            continue
+
+
+@given(st.integers(2, 200), st.integers(0, 255))
+def test_damaged_jpegs_never_raise_anything_else(position: int, value: int) -> None:
+    """One wrong byte in a real JPEG's head is a FrameError or another valid header."""
+    data = bytearray(encoded(".jpg"))
+    data[position % len(data)] = value
+    try:
+        intake.judge(bytes(data), LIMITS)
+    except FrameError:
+        return
+
+
+def decoded(data: bytes) -> Image:
+    header = intake.judge(data, LIMITS)
+    width, height = header.upright_size
+    target = np.empty((height, width, 3), np.uint8)
+    decode_into(target, data, header)
+    return target
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_respected(orientation: int) -> None:
+    """Every EXIF orientation is turned upright as OpenCV's own reader does."""
+    data = with_orientation(encoded(".jpg"), orientation)
+    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    assert expected is not None
+    assert np.abs(decoded(data).astype(int) - expected).mean() < 2
+
+
+def test_a_truncated_jpeg_is_refused() -> None:
+    """Half a picture is none."""
+    with pytest.raises(FrameError):
+        decoded(stamped_jpeg(1, 1)[:4000])
+
+
+def test_scans_after_a_whole_one_cost_nothing() -> None:
+    """No decoder goes on after a scan that holds all components; ours refuses such a file."""
+    whole = encoded(".jpg")
+    scan = whole[whole.index(b"\xff\xda") : -2]
+    many = whole[:-2] + scan * (2 * jpeg.MAX_SCANS) + whole[-2:]
+    first, plain = (cv2.imdecode(np.frombuffer(data, np.uint8), 1) for data in (many, whole))
+    assert np.array_equal(first, plain)
+    with pytest.raises(FrameError):
+        decoded(many)
+
+
+@pytest.mark.parametrize("marker", [0x00, 0x01, *range(0xD0, 0xDA)], ids=hex)
+def test_scans_cannot_be_hidden(marker: int) -> None:
+    """Behind a marker without a length, which a decoder passes over.
+
+    Whoever took the next two bytes for its length would find the header of another picture, of one
+    scan, far behind the one that is decoded: 0.4 MB cost a minute so.
+    """
+    real, decoy = progressive(), encoded(".jpg")
+    assert real.count(b"\xff\xda") > jpeg.MAX_SCANS
+    hidden = real[:2] + bytes([0xFF, marker]) + real[2:]
+    length = int.from_bytes(real[2:4], "big")
+    data = hidden.ljust(4 + length, b"\0") + decoy[decoy.index(b"\xff\xc0") :]
+    with pytest.raises(FrameError):
+        intake.judge(data, LIMITS)
+
+
+def progressive() -> bytes:
+    """A JPEG of more scans than are allowed."""
+    flags = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
+    whole = cv2.imencode(".jpg", np.full((48, 64, 3), 127, np.uint8), flags)[1].tobytes()
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+    return whole[:-2] + last * jpeg.MAX_SCANS + whole[-2:]

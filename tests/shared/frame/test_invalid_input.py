@@ -1,0 +1,73 @@
+"""The corpora of bad input: each file gets the error written beside it, and tells no internals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.config.service import LimitsSection
+from shared.errors import FrameError, MessageError, ProtocolError
+from shared.frame import intake
+from shared.frame.decoding import decode_into
+from shared.wire.messages import decode, decode_estimate
+from shared.wire.protocol import Codec
+
+INVALID = Path(__file__).parents[2] / "invalid"
+
+
+def corpus(folder: str, suffix: str) -> list[Path]:
+    """Files of a corpus; it must not be empty unnoticed."""
+    found = sorted((INVALID / folder).glob(f"*.{suffix}"))
+    assert len(found) >= 20
+    return found
+
+
+def expected(path: Path) -> str:
+    return path.with_suffix(".txt").read_text().strip()
+
+
+def assert_tells_no_internals(message: str) -> None:
+    """Texts that reach a client name no path, no slab, no module and no exception."""
+    for internal in ("/", "slab", "Traceback", "Error", "cv2", "numpy", ".py"):
+        assert internal not in message
+
+
+@pytest.mark.parametrize("path", corpus("frames", "bin"), ids=lambda path: path.stem)
+def test_invalid_frame(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """Header and decoder together refuse it, within the memory of an allowed picture.
+
+    No library writes a line of its own, which would fill the log at any rate.
+    """
+    data = path.read_bytes()
+    with pytest.raises(FrameError) as caught:
+        read_and_decode(data)
+    assert caught.value.code == expected(path)
+    assert_tells_no_internals(str(caught.value))
+    assert capfd.readouterr().err == ""
+
+
+def read_and_decode(data: bytes) -> None:
+    header = intake.judge(data, LimitsSection())
+    width, height = header.upright_size
+    decode_into(np.zeros((height, width, 3), np.uint8), data, header)
+
+
+@pytest.mark.parametrize("path", corpus("protocol", "json"), ids=lambda path: path.stem)
+def test_invalid_text(path: Path) -> None:
+    """Code and close code are as written, or one of them where Python's versions differ."""
+    with pytest.raises(ProtocolError) as caught:
+        Codec().decode(path.read_text())
+    assert f"{caught.value.code} {caught.value.close_code}" in expected(path).splitlines()
+    assert_tells_no_internals(str(caught.value))
+
+
+@pytest.mark.parametrize("path", corpus("messages", "bin"), ids=lambda path: path.stem)
+def test_invalid_message(path: Path) -> None:
+    """Neither a message nor an estimate is made of it."""
+    with pytest.raises(MessageError) as caught:
+        decode(path.read_bytes())
+    assert str(caught.value) == expected(path)
+    with pytest.raises(MessageError):
+        decode_estimate(path.read_bytes())

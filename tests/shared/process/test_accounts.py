@@ -1,0 +1,89 @@
+"""Accounts: percentiles near the truth, and nothing lost on the way to the gateway."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from shared.process.accounts import BOUNDS, Accounts, Histogram, Recent, merged, resident_bytes
+from shared.wire.messages import Account, decode, encode
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95, 0.99])
+def test_a_percentile_is_near_the_true_one(share: float) -> None:
+    """At most a bucket's width (an eighth of an octave) too high, never too low."""
+    durations = np.random.default_rng(1).lognormal(-4, 1, 5000)
+    histogram = Histogram()
+    for duration in durations:
+        histogram.note(float(duration))
+    true = float(np.quantile(durations, share, method="inverted_cdf"))
+    assert true <= histogram.percentile(share) <= true * 2 ** (1 / 8)
+
+
+@pytest.mark.parametrize("extreme", [0.0, 1e9])
+def test_the_extremes_have_a_bucket(extreme: float) -> None:
+    """Durations outside of the bounds count too."""
+    histogram = Histogram()
+    histogram.note(extreme)
+    assert histogram.count == 1
+    assert BOUNDS[0] <= histogram.percentile(0.5) <= BOUNDS[-1]
+
+
+def test_nothing_noted_is_nothing() -> None:
+    """An empty histogram has no duration."""
+    assert Histogram().percentile(0.99) == 0.0
+
+
+def test_below_counts_up_to_a_bound() -> None:
+    """What Prometheus calls ``le``."""
+    histogram = Histogram()
+    for duration in (0.001, 0.002, 0.003):
+        histogram.note(duration)
+    assert histogram.below(BOUNDS[-1]) == histogram.count == 3
+    assert histogram.below(BOUNDS[0]) == 0
+
+
+def test_an_account_survives_the_way() -> None:
+    """What one process noted, another adds up to the same."""
+    accounts = Accounts("worker-0")
+    for duration in (0.001, 0.5, 100.0):
+        accounts.note("faces", duration)
+    accounts.codes[13] += 2
+    account = decode(encode(accounts.message()))
+    assert isinstance(account, Account)
+    received = Histogram()
+    received.add(*account.steps["faces"])
+    assert received.packed() == accounts.steps["faces"].packed()
+    assert dict(account.codes) == {13: 2}
+    assert account.memory > 0
+
+
+def test_an_account_is_due_once_a_second() -> None:
+    """However often somebody asks."""
+    accounts = Accounts("worker-0")
+    due = [accounts.due(100 + tenth / 10) for tenth in range(20)]
+    assert due.count(True) == 2
+
+
+def test_recent_forgets_what_is_older_than_a_minute() -> None:
+    """Slices leave one after another."""
+    recent = Recent()
+    for second in range(100):
+        recent.note(0.1, float(second))
+    assert 50 <= recent.histogram(99.0).count <= 60
+    assert recent.histogram(500.0).count == 0
+
+
+def test_merged_adds_up() -> None:
+    """Counts and totals of all."""
+    first, second = Histogram(), Histogram()
+    first.note(0.1)
+    second.note(0.2)
+    whole = merged([first.packed(), second.packed()])
+    assert whole.count == 2
+    assert whole.total == pytest.approx(0.3)
+
+
+def test_this_process_uses_memory() -> None:
+    """In bytes, not pages."""
+    assert resident_bytes() > 1_000_000

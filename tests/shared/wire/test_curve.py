@@ -1,0 +1,328 @@
+"""Lines between roles: only the holder of the right key is heard, only the right server told."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import zmq
+from pydantic import SecretStr
+
+from shared.config.service import Config, TransportKeysSection, TransportSection
+from shared.errors import ConfigError, ResourceError
+from shared.wire import curve
+from shared.wire.lines import AGGREGATOR, LINES, ROLES, WORKERS, Line
+from shared.wire.transport import Channel, connect, serve
+from tests.support.curve import new_keys
+from tests.support.log import logged
+from tests.support.service import free_port
+
+WAIT = 0.4
+"""Seconds in which a message that can come has come, by far."""
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> TransportKeysSection:
+    return new_keys(tmp_path / "keys")
+
+
+def configured(keys: TransportKeysSection, address: str) -> Config:
+    return Config(TRANSPORT=TransportSection(workers=address, aggregator=address, KEYS=keys))
+
+
+@dataclass
+class Server:
+    """A line's server and what it has heard."""
+
+    config: Config
+    channel: Channel
+    heard: list[bytes] = field(default_factory=list)
+
+
+@pytest.fixture(params=[WORKERS, AGGREGATOR], ids=["workers over ipc", "aggregator over tcp"])
+async def line(request: pytest.FixtureRequest) -> Line:
+    made: Line = request.param
+    return made
+
+
+@pytest.fixture
+async def address(line: Line, tmp_path: Path) -> str:
+    return f"ipc://{tmp_path}/line" if line == WORKERS else f"tcp://127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+async def server(keys: TransportKeysSection, line: Line, address: str) -> AsyncIterator[Server]:
+    config = configured(keys, address)
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+    heard: list[bytes] = []
+
+    def hear(peer: bytes, message: bytes) -> None:
+        heard.append(message)
+        channel.send(b"answer", peer)
+
+    channel = serve(socket, config, line, hear)
+    yield Server(config, channel, heard)
+    channel.close()
+
+
+async def answered(socket: zmq.Socket[bytes], wait: float = WAIT) -> bool:
+    """Send something, and tell whether an answer comes."""
+    socket.send(b"question", zmq.DONTWAIT)
+    return bool(await asyncio.to_thread(socket.poll, int(1000 * wait)))
+
+
+async def test_the_right_client_is_heard_and_answered(server: Server, line: Line) -> None:
+    """The control."""
+    with dealer() as client:
+        connect(client, server.config, line)
+        assert await answered(client, 10)
+        assert server.heard == [b"question"]
+
+
+def dealer() -> zmq.Socket[bytes]:
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
+    socket.setsockopt(zmq.LINGER, 0)
+    return socket
+
+
+def without_keys(socket: zmq.Socket[bytes], keys: TransportKeysSection, line: Line) -> None:
+    """Speak plainly."""
+
+
+def with_its_own_key(socket: zmq.Socket[bytes], keys: TransportKeysSection, line: Line) -> None:
+    """Know the server's public key, which is no secret, and make a pair of one's own."""
+    public, secret = zmq.curve_keypair()
+    socket.curve_publickey, socket.curve_secretkey = public, secret
+    socket.curve_serverkey = curve.public_key(keys, line.server)
+
+
+def with_another_roles_key(
+    socket: zmq.Socket[bytes], keys: TransportKeysSection, line: Line
+) -> None:
+    """Hold a role's key: a worker that passes for a gateway, an aggregator for a worker."""
+    (other,) = set(ROLES) - {line.server, line.client}
+    curve.secure_client(socket, keys, other, line.server)
+
+
+def with_the_public_key_alone(
+    socket: zmq.Socket[bytes], keys: TransportKeysSection, line: Line
+) -> None:
+    """Name the client's public key without its secret one."""
+    _, secret = zmq.curve_keypair()
+    socket.curve_publickey, socket.curve_secretkey = curve.public_key(keys, line.client), secret
+    socket.curve_serverkey = curve.public_key(keys, line.server)
+
+
+INTRUDERS = [without_keys, with_its_own_key, with_another_roles_key, with_the_public_key_alone]
+
+
+@pytest.mark.parametrize("intrude", INTRUDERS, ids=lambda intrude: intrude.__name__)
+@pytest.mark.parametrize("kind", [zmq.DEALER, zmq.ROUTER, zmq.REQ], ids=lambda kind: kind.name)
+async def test_an_intruder_is_not_heard(
+    server: Server,
+    line: Line,
+    address: str,
+    keys: TransportKeysSection,
+    kind: zmq.SocketType,
+    intrude: object,
+) -> None:
+    """Whatever it speaks and whichever keys but the right one it has; the right client still is."""
+    assert callable(intrude)
+    with zmq.Context.instance().socket(kind) as socket, dealer() as client:
+        socket.setsockopt(zmq.LINGER, 0)
+        intrude(socket, keys, line)
+        if kind == zmq.ROUTER:
+            socket.setsockopt(zmq.CONNECT_ROUTING_ID, b"server")
+            socket.connect(address)
+            socket.send_multipart([b"server", b"question"])
+        else:
+            socket.connect(address)
+            socket.send(b"question")
+        await asyncio.sleep(WAIT)
+        assert server.heard == []
+        connect(client, server.config, line)
+        assert await answered(client, 10)
+        assert server.heard == [b"question"]
+
+
+@pytest.mark.parametrize("impostor", ["plain", "own key"])
+async def test_an_impostor_of_the_server_is_told_nothing(
+    keys: TransportKeysSection, line: Line, address: str, impostor: str
+) -> None:
+    """A client finds another program at the address: it sends nothing there."""
+    with zmq.Context.instance().socket(zmq.ROUTER) as socket, dealer() as client:
+        if impostor == "own key":
+            _, secret = zmq.curve_keypair()
+            socket.curve_server, socket.curve_secretkey = True, secret
+        socket.bind(address)
+        connect(client, configured(keys, address), line)
+        client.send(b"question")
+        assert not await asyncio.to_thread(socket.poll, int(1000 * WAIT))
+
+
+async def test_a_guard_that_is_gone_lets_nobody_in(server: Server, line: Line) -> None:
+    """What cannot be asked is not allowed."""
+    guard = server.channel._guard
+    assert guard is not None
+    guard.close()
+    with dealer() as client:
+        connect(client, server.config, line)
+        assert not await answered(client)
+
+
+async def test_a_message_beyond_all_bounds_is_cut_off(server: Server, line: Line) -> None:
+    """Room is made for a message as it is announced, also for one who has proved nothing yet."""
+    limits = server.config.LIMITS
+    with dealer() as client:
+        connect(client, server.config, line)
+        client.send(bytes(limits.frameBytes + limits.bestshotBytes))
+        assert await answered(client, 10)
+        client.send(bytes(2 * limits.frameBytes + limits.bestshotBytes))
+        await asyncio.sleep(WAIT)
+    assert max(map(len, server.heard)) == limits.frameBytes + limits.bestshotBytes
+
+
+async def test_refusals_are_logged_rarely(server: Server, line: Line, address: str) -> None:
+    """The 1st, 2nd, 4th, 8th ...: one who tries on and on does not fill the disk.
+
+    The line names the address, or of a socket file the peer's user, group and process.
+    """
+    with logged("shared.wire.curve") as lines:
+        for _ in range(5):
+            with dealer() as socket:
+                with_its_own_key(socket, server.config.TRANSPORT.KEYS, line)
+                socket.connect(address)
+                await answered(socket)
+    counts = [told["refused"] for told in lines]
+    assert counts == [count for count in (1, 2, 4, 8, 16, 32) if count <= max(counts)]
+    process = f"localhost:{os.getuid()}:{os.getgid()}:{os.getpid()}"
+    assert {told["address"] for told in lines} == {process if line == WORKERS else "127.0.0.1"}
+
+
+def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
+    """Files of mode 0600, and none is overwritten."""
+    keys = new_keys(tmp_path / "keys")
+    files = sorted((tmp_path / "keys").iterdir())
+    assert [file.name for file in files] == ["aggregator.key", "gateway.key", "worker.key"]
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    before = [file.read_bytes() for file in files]
+    files.pop().unlink()
+    with pytest.raises(ResourceError, match="there already"):
+        new_keys(tmp_path / "keys")
+    assert [file.read_bytes() for file in files] == before[:2]
+    assert not (tmp_path / "keys" / "worker.key").exists()
+    for role in ROLES[::2]:
+        assert curve.own_pair(keys, role)[0] == curve.public_key(keys, role)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620])
+def test_a_key_file_that_others_may_open_is_refused(
+    tmp_path: Path, keys: TransportKeysSection, mode: int
+) -> None:
+    """With what to do, at the start of the role and when parts are made."""
+    file = tmp_path / "keys" / "worker.key"
+    file.chmod(mode)
+    for use in (lambda: curve.own_pair(keys, "worker"), lambda: curve.with_files_read(keys)):
+        with pytest.raises(ConfigError, match=rf"chmod 0600 {file}"):
+            use()
+
+
+def test_keys_that_do_not_fit_are_named(tmp_path: Path, keys: TransportKeysSection) -> None:
+    """No key, no file, a damaged one, and one of another role."""
+    file = tmp_path / "keys" / "worker.key"
+    for content, message in (
+        ("", "is empty"),
+        ("short", "holds no CurveZMQ key"),
+        ("\xff" * 40, "is not UTF-8"),
+        ("x" * 200, "holds no CurveZMQ key"),
+        ((tmp_path / "keys" / "gateway.key").read_text(), "is not the key of workerPublic"),
+    ):
+        file.write_bytes(content.encode("latin-1"))
+        with pytest.raises(ConfigError, match=message):
+            curve.own_pair(keys, "worker")
+    file.unlink()
+    with pytest.raises(ConfigError, match="No such file"):
+        curve.own_pair(keys, "worker")
+    with pytest.raises(ConfigError, match="is empty"):
+        curve.own_pair(keys.model_copy(update={"workerSecret": SecretStr("")}), "worker")
+
+
+async def test_two_servers_in_one_process_are_refused(server: Server, line: Line) -> None:
+    """Libzmq asks one guard for all of them."""
+    socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+    with pytest.raises(ResourceError, match="zap"):
+        serve(socket, server.config, line, lambda *_: None)
+    socket.close(linger=0)
+
+
+async def test_a_taken_address_frees_the_guard(keys: TransportKeysSection) -> None:
+    """A start that fails leaves nothing behind."""
+    with zmq.Context.instance().socket(zmq.ROUTER) as taken:
+        port = taken.bind_to_random_port("tcp://127.0.0.1")
+        config = configured(keys, f"tcp://127.0.0.1:{port}")
+        for _ in range(2):
+            with (
+                zmq.Context.instance().socket(zmq.ROUTER) as socket,
+                pytest.raises(ResourceError, match=f"127.0.0.1:{port}"),
+            ):
+                serve(socket, config, AGGREGATOR, lambda *_: None)
+
+
+async def test_no_line_works_without_keys(tmp_path: Path) -> None:
+    """Not over a socket file either: another process of this user could open it."""
+    config = Config(TRANSPORT=TransportSection(runtimeDirectory=str(tmp_path)))
+    for line in LINES:
+        with dealer() as client, pytest.raises(ConfigError, match=f"{line.client}Secret.*--part"):
+            connect(client, config, line)
+        with (
+            zmq.Context.instance().socket(zmq.ROUTER) as socket,
+            pytest.raises(ConfigError, match=f"{line.server}Secret.*--part"),
+        ):
+            serve(socket, config, line, lambda *_: None)
+
+
+@pytest.mark.parametrize("line", LINES, ids=lambda line: line.key)
+async def test_a_line_needs_the_other_end_s_public_key(
+    tmp_path: Path, keys: TransportKeysSection, line: Line
+) -> None:
+    """Without it, a client could not know its server, and a server its clients."""
+    address = f"ipc://{tmp_path}/line"
+
+    def lacking(role: str) -> Config:
+        return configured(keys.model_copy(update={f"{role}Public": ""}), address)
+
+    with zmq.Context.instance().socket(zmq.ROUTER) as socket:
+        with pytest.raises(ConfigError, match=f"{line.server}Public: is empty"):
+            connect(socket, lacking(line.server), line)
+        with pytest.raises(ConfigError, match=f"{line.client}Public: is empty"):
+            serve(socket, lacking(line.client), line, lambda *_: None)
+
+
+async def test_a_socket_file_is_its_user_s_alone(
+    tmp_path: Path, keys: TransportKeysSection
+) -> None:
+    """The default address is a file of mode 0600 in the runtime directory."""
+    config = Config(TRANSPORT=TransportSection(runtimeDirectory=str(tmp_path), KEYS=keys))
+    for line in LINES:
+        socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+        channel = serve(socket, config, line, lambda *_: None)
+        assert os.stat(tmp_path / f"{line.key}.sock").st_mode & 0o777 == 0o600
+        channel.close()
+
+
+def test_keys_are_made_for_the_roles_that_have_none() -> None:
+    """Each start makes others; pairs of the configuration and of running roles are kept."""
+    made, others = curve.completed(TransportKeysSection()), curve.completed(TransportKeysSection())
+    pairs = [curve.own_pair(keys, role) for keys in (made, others) for role in ROLES]
+    assert len({secret for _, secret in pairs}) == 6
+    assert curve.completed(TransportKeysSection(), made) == made
+    assert curve.completed(others, made) == others
+    of_gateway = {name: getattr(others, name) for name in ("gatewayPublic", "gatewaySecret")}
+    partly = TransportKeysSection.model_validate(of_gateway)
+    assert curve.completed(partly, made) == made.model_copy(update=of_gateway)
+    elsewhere = TransportKeysSection(aggregatorPublic=others.aggregatorPublic)
+    assert curve.completed(elsewhere, made).aggregatorSecret == SecretStr("")

@@ -1,0 +1,43 @@
+"""What the kernel says of a connection's progress."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from shared.wire.tcp import end_stalled_sends, unacknowledged_bytes
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    """Both ends of a connection; the second reads nothing by itself."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname()) as near,
+    ):
+        far, _ = server.accept()
+        with far:
+            yield near, far
+
+
+def test_what_the_other_end_has_no_room_for_is_unacknowledged(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    """The kernel holds it here; a closed socket has nothing outstanding."""
+    near, _ = pair
+    assert unacknowledged_bytes(near) == 0
+    near.setblocking(False)
+    near.send(bytes(30_000_000))  # takes what fits
+    assert unacknowledged_bytes(near) > 0
+    near.close()
+    assert unacknowledged_bytes(near) == 0
+
+
+def test_a_stalled_send_ends(pair: tuple[socket.socket, socket.socket]) -> None:
+    """The other end takes nothing: a send that would wait for ever fails."""
+    near, _ = pair
+    end_stalled_sends(near, 0.5)
+    with pytest.raises(TimeoutError):
+        near.sendall(bytes(30_000_000))
