@@ -14,22 +14,22 @@ from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
 from gateway import metrics
-from gateway.connection import Connection
-from gateway.descriptors import Descriptors, make_room
-from gateway.dispatch import Dispatcher
-from gateway.doorway import Doors, Doorway
-from gateway.elsewhere import ThroughStore
-from gateway.front import Front
-from gateway.inflow import HeldBytes, Inflow, MemoryReturn
-from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
-from gateway.library_log import LOGGER, LibraryLog
-from gateway.readiness import readiness
-from gateway.refused_sessions_store import StoredRefusals
-from gateway.sessions import Sessions
-from gateway.slots import make_slab
+from gateway.pool.dispatch import Dispatcher
+from gateway.pool.slots import make_slab
+from gateway.sessions.elsewhere import ThroughStore
+from gateway.sessions.judgement import JudgementLink
+from gateway.sessions.refused_sessions_store import StoredRefusals
+from gateway.sessions.sessions import Sessions
 from gateway.statistics import Statistics
 from gateway.traces import Traces
+from gateway.web.connection import Connection
+from gateway.web.descriptors import Descriptors, make_room
+from gateway.web.doorway import Doors, Doorway
+from gateway.web.front import Front
+from gateway.web.inflow import HeldBytes, Inflow, MemoryReturn
+from gateway.web.library_log import LOGGER, LibraryLog
+from gateway.web.readiness import readiness
 from shared.config.cells import role_name, worker_count
 from shared.config.handover import PartSource
 from shared.config.parts import Part

@@ -16,10 +16,10 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from gateway import metrics
-from gateway.dispatch import Dispatcher
-from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
-from gateway.sessions import Sessions
+from gateway.pool.dispatch import Dispatcher
+from gateway.sessions.judgement import JudgementLink
+from gateway.sessions.sessions import Sessions
 from shared import __version__
 from shared.codes import Code
 from shared.process.accounts import BOUNDS, STEPS_PER_OCTAVE, Histogram

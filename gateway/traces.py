@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from gateway.session import PendingFrame, Session
+from gateway.sessions.session import PendingFrame, Session
 from shared import __version__
 from shared.config.service import TracesSection
 from shared.errors import ConfigError, MessageError

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.slots import slot_count
+from gateway.pool.slots import slot_count
 from shared.config.cells import of_cell
 from shared.config.service import Config
 from shared.frame.slab import slab_bytes

@@ -76,7 +76,7 @@ def _plugins(config: Config) -> None:
 
 def _page(config: Config) -> None:
     """Read a page of the operator's own; the installed one is not named by the configuration."""
-    from gateway import static_files
+    from gateway.web import static_files
 
     if config.KIOSK.isEnabled and config.KIOSK.directory:
         static_files.read(Path(config.KIOSK.directory))

@@ -22,12 +22,12 @@ from PIL import ImageCms, ImageOps
 
 from aggregator.session import JudgedSession, Outcome
 from aggregator.verdict import VerdictWriter
-from gateway.best_shot import encode_best_shot
-from gateway.decoding import decode_into
-from gateway.limits import TokenBucket
-from gateway.session import PendingFrame
-from gateway.session import Session as GatewaySession
-from gateway.workers import Lease
+from gateway.pool.best_shot import encode_best_shot
+from gateway.pool.decoding import decode_into
+from gateway.pool.workers import Lease
+from gateway.sessions.session import PendingFrame
+from gateway.sessions.session import Session as GatewaySession
+from gateway.web.limits import TokenBucket
 from shared.config.service import Config
 from shared.frame import intake
 from shared.frame.estimation import Image, Profile

@@ -8,10 +8,10 @@ import pytest
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
-from gateway.admission import Admission
-from gateway.basic_auth import BasicAuth
 from gateway.ledger import Ledger
-from gateway.refused_sessions import FIRST_PAUSE_SECONDS, WINDOW_SECONDS, LocalRefusals
+from gateway.sessions.refused_sessions import FIRST_PAUSE_SECONDS, WINDOW_SECONDS, LocalRefusals
+from gateway.web.admission import Admission
+from gateway.web.basic_auth import BasicAuth
 from shared.config.plugins import BasicAuthPlugin
 from shared.config.service import Config
 from shared.process.accounts import Accounts

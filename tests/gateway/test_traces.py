@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from gateway.limits import TokenBucket
-from gateway.session import PendingFrame, Session
+from gateway.sessions.session import PendingFrame, Session
 from gateway.traces import EXPORT_SECONDS, Traces
+from gateway.web.limits import TokenBucket
 from shared.config.service import TracesSection
 from shared.errors import ConfigError
 from shared.frame.estimation import Estimate, Profile, Stage

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gateway.static_files import installed
+from gateway.web.static_files import installed
 from tests.support.browser import Kiosk, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import Service, running

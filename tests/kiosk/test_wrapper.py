@@ -10,7 +10,7 @@ from typing import Any
 import jwt
 import pytest
 
-from gateway.static_files import installed
+from gateway.web.static_files import installed
 from tests.support.browser import faults_of, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import KEY, Service, running

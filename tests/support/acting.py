@@ -15,8 +15,8 @@ from aggregator.policy import UNKNOWN, Basis
 from aggregator.session import JudgedSession, Outcome
 from aggregator.sinks.events import Event
 from aggregator.verdict import VerdictWriter
-from gateway.session import Session as GatewaySession
-from gateway.sessions import Sessions as GatewaySessions
+from gateway.sessions.session import Session as GatewaySession
+from gateway.sessions.sessions import Sessions as GatewaySessions
 from loadtest.script import Actor
 from loadtest.synthetic.look import Look
 from shared.codes import Code

@@ -12,9 +12,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.elsewhere import ThroughStore
-from gateway.session import Session
-from gateway.sessions import Sessions
+from gateway.sessions.elsewhere import ThroughStore
+from gateway.sessions.session import Session
+from gateway.sessions.sessions import Sessions
 from shared.config.service import Config
 from shared.frame.estimation import Estimate, Profile
 from shared.process.clock import SYSTEM, Clock

@@ -8,8 +8,8 @@ from typing import Any
 from websockets.datastructures import Headers
 from websockets.http11 import Request
 
-from gateway.forwarded import networks
-from gateway.visit import Visit, visit_of
+from gateway.web.forwarded import networks
+from gateway.web.visit import Visit, visit_of
 
 HOST = "pass.example:8321"
 

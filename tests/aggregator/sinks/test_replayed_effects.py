@@ -19,10 +19,10 @@ from redis import Redis
 
 from aggregator.service import Aggregator
 from gateway import metrics
-from gateway.judgement import JudgementLink
 from gateway.ledger import Ledger
-from gateway.session import PendingFrame, Session
-from gateway.sessions import Sessions
+from gateway.sessions.judgement import JudgementLink
+from gateway.sessions.session import PendingFrame, Session
+from gateway.sessions.sessions import Sessions
 from shared import video_store
 from shared.config.parts import with_transport_keys
 from shared.config.service import Config

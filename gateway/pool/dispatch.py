@@ -1,0 +1,337 @@
+"""Gives waiting frames to workers: credit, fair turns, leases, time-outs, one second chance.
+
+A worker that dies, stops or gets stuck loses its leases. The job it was working on has had one of
+its two chances; those that merely waited at its side have not. Late answers find no lease.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter, deque
+from collections.abc import Callable
+from functools import partial
+
+import zmq
+
+from gateway import metrics
+from gateway.ledger import Ledger
+from gateway.pool.best_shot import encode_best_shot
+from gateway.pool.decoding import Decoders, decode_into
+from gateway.pool.fair_queue import FairQueue
+from gateway.pool.quarantine import Quarantine
+from gateway.pool.slots import SlotAllocator
+from gateway.pool.workers import Lease, WorkerLink, Workers
+from gateway.sessions.session import PendingFrame, Session
+from shared.codes import Code
+from shared.config.service import Config
+from shared.errors import FrameError, MessageError
+from shared.frame.estimation import Profile, Stage
+from shared.frame.slab import Slab
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.lines import WORKERS
+from shared.wire.messages import (
+    Account,
+    Alive,
+    Done,
+    Job,
+    Leaving,
+    Ready,
+    SlabOffer,
+    decode,
+    encode,
+)
+from shared.wire.transport import serve
+
+log = logging.getLogger(__name__)
+
+DECODER_THREADS = 2
+
+Estimated = Callable[[Session, PendingFrame, bytes], None]
+Refused = Callable[[Session, PendingFrame, FrameError], None]
+
+
+class Dispatcher:
+    """Owns the slots and leases and speaks with the workers.
+
+    Args:
+        config: the configuration.
+        slab: the slab, made by this process.
+        offer: tells workers where to get it.
+        estimated: called with each frame's packed estimate.
+        refused: called with each frame that cannot be decoded.
+        ledger: takes the workers' accounts.
+        clock: measures the steps of a frame.
+
+    Attributes:
+        workers: those that it gives jobs.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        slab: Slab,
+        offer: SlabOffer,
+        estimated: Estimated,
+        refused: Refused,
+        ledger: Ledger,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._monotonic = clock.monotonic
+        self._slab = slab
+        self._slab_offer = offer
+        self._estimated = estimated
+        self._refused = refused
+        self._slots = SlotAllocator(slab)
+        self._quarantine = Quarantine(config)
+        self._ledger = ledger
+        self.workers = Workers(config.WORKERS, self._lose, clock=clock)
+        self._ready = FairQueue()
+        self._retries: deque[Lease] = deque()
+        self._lent: Counter[str] = Counter()
+        self._next_lease = 1
+        self._encoding = 0
+        self._shot_bytes = config.LIMITS.bestshotBytes
+        self._closed = False
+        self._decoders = Decoders(DECODER_THREADS)
+        socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self._channel = serve(socket, config, WORKERS, self._receive)
+
+    @property
+    def slots(self) -> int:
+        """Number of slots."""
+        return self._slab.slots
+
+    @property
+    def free_slots(self) -> int:
+        """Number of free slots."""
+        return self._slots.free
+
+    @property
+    def open_leases(self) -> int:
+        """Number of frames lent to workers, waiting for a second chance or being encoded."""
+        return self.workers.leases + len(self._retries) + self._encoding
+
+    def submit(self, session: Session) -> None:
+        """Put a session in line, if its waiting frame may begin."""
+        if session.dispatchable:
+            self._ready.push(session, self._monotonic())
+        self._pump()
+
+    def close(self) -> None:
+        """Stop speaking with the workers."""
+        self._closed = True
+        self.workers.close()
+        self._channel.close()
+        self._decoders.close()
+
+    def sweep(self) -> None:
+        """Find workers that are silent or stuck; to be called a few times a second."""
+        for worker, reason in self.workers.overdue():
+            self._lose(worker, reason)
+        self._ready.tidy(self._monotonic())  # without workers nothing else does
+        self._pump()
+
+    # Jobs out
+
+    def _pump(self) -> None:
+        while (self._retries or self._ready) and (worker := self.workers.idlest()) is not None:
+            if self._retries:
+                self._send(worker, self._retries.popleft())
+            elif (lease := self._next(ahead=worker.busy)) is not None:
+                self._begin(worker, lease)
+            else:
+                return
+
+    def _next(self, *, ahead: bool) -> Lease | None:
+        """Lease a slot to the next session in line that still has a frame to judge.
+
+        Args:
+            ahead: the worker is busy, so that the frame waits at its side.
+        """
+        admit = self._may_wait_ahead if ahead else None
+        while self._slots.free and (session := self._ready.pop(admit)) is not None:
+            if not session.dispatchable:
+                continue
+            slot = self._slots.lease()
+            assert slot is not None
+            frame, session.waiting = session.waiting, None
+            assert frame is not None
+            assert session.profile is not None
+            session.active = frame
+            metrics.QUEUE.note(self._monotonic() - frame.received)
+            self._lent[session.address] += 1
+            return Lease(self._number(), *slot, session, frame, session.profile, session.address)
+        return None
+
+    def _may_wait_ahead(self, address: str) -> bool:
+        """Whether a frame of an address may wait at a worker's side.
+
+        It keeps the worker from a pause between two frames, but a frame that comes from another
+        address meanwhile waits for it. So an address has only its share of these places, and at
+        least one frame.
+        """
+        share = self.workers.credit // max(1, self._ready.active)
+        return self._lent[address] < max(1, share)
+
+    def _number(self) -> int:
+        self._next_lease += 1
+        return self._next_lease
+
+    def _begin(self, worker: WorkerLink, lease: Lease) -> None:
+        """Decode in a thread, then send; the worker's credit is reserved meanwhile."""
+        worker.reserved += 1
+        lease.frame.begun = self._monotonic()
+        decoding = partial(
+            decode_into,
+            self._slab,
+            lease.slot,
+            lease.generation,
+            lease.frame.seq,
+            lease.frame.data,
+            lease.frame.header,
+        )
+        self._decoders.submit(decoding, partial(self._decoded, worker, lease))
+
+    def _decoded(self, worker: WorkerLink, lease: Lease, error: Exception | None) -> None:
+        if self._closed:
+            return
+        worker.reserved -= 1
+        metrics.DECODE.note(self._monotonic() - lease.frame.begun)
+        if error is not None:
+            if not isinstance(error, FrameError):
+                told = {"session": lease.session.id, "seq": lease.frame.seq}
+                log.error("decoding failed", exc_info=error, extra={"fields": told})
+                error = FrameError("the decoder failed")
+            self._release(lease)
+            self._refused(lease.session, lease.frame, error)
+        elif self.workers.links.get(worker.peer) is worker and not worker.leaving:
+            self._send(worker, lease)
+        else:  # lost meanwhile; one that came back is another, with other leases
+            self._retries.append(lease)
+        self._pump()
+
+    def _send(self, worker: WorkerLink, lease: Lease) -> None:
+        lease.number = self._number()
+        sent = lease.frame.sent = self._monotonic()
+        if not worker.leases:
+            worker.head_since = sent
+        worker.leases[lease.number] = lease
+        job = Job(
+            lease.number,
+            lease.slot,
+            lease.generation,
+            lease.session.id,
+            lease.frame.seq,
+            lease.profile,
+            lease.session.opened.mirrored,
+            lease.frame.deadline,
+            lease.frame.rotation,
+        )
+        if not self._channel.send(encode(job), worker.peer):
+            self._lose(worker, "gone")
+        metrics.DISPATCH.note(self._monotonic() - sent)
+
+    def _finish(self, lease: Lease, estimate: bytes) -> None:
+        self._release(lease)
+        self._estimated(lease.session, lease.frame, estimate)
+
+    def _release(self, lease: Lease) -> None:
+        self._slots.release(lease.slot)
+        self._lent[lease.address] -= 1
+        if not self._lent[lease.address]:
+            del self._lent[lease.address]  # else every address that ever came stays
+
+    # Answers in
+
+    def _receive(self, peer: bytes, data: bytes) -> None:
+        try:
+            message = decode(data)
+            worker = self.workers.links.get(peer)
+            if isinstance(message, Ready):
+                self._welcome(peer, message)
+            elif worker is None:
+                self._offer(peer)
+            elif isinstance(message, Done):
+                self._done(worker, message)
+            elif isinstance(message, Alive):
+                worker.last_seen = self._monotonic()
+            elif isinstance(message, Account):
+                self._ledger.take(message)
+            elif isinstance(message, Leaving):
+                worker.leaving = True
+            else:
+                raise MessageError(f"{type(message).__name__} is not for the gateway")
+        except MessageError as error:
+            log.error("unreadable message of a worker: %s", error)
+        self._pump()
+
+    def _offer(self, peer: bytes) -> None:
+        self._channel.send(encode(self._slab_offer), peer)
+
+    def _welcome(self, peer: bytes, ready: Ready) -> None:
+        if ready.slab != self._slab.name:
+            self._offer(peer)
+            return
+        if peer not in self.workers.links:
+            self.workers.add(peer, ready)
+
+    def _done(self, worker: WorkerLink, done: Done) -> None:
+        now = self._monotonic()
+        worker.last_seen = now
+        lease = worker.leases.get(done.lease)
+        if lease is None:
+            return
+        if (lease.slot, lease.generation) != (done.slot, done.generation):
+            raise MessageError("an answer names another slot than its job")
+        del worker.leases[done.lease]
+        metrics.ESTIMATE.note(now - max(worker.head_since, lease.frame.sent))
+        worker.tally.judged += 1
+        worker.head_since = now
+        lease.frame.estimated = now
+        if done.passed and lease.profile is Profile.PASSIVE:
+            self._encode(lease, done.estimate)
+        else:  # it cannot become the best shot
+            self._finish(lease, done.estimate)
+
+    # The best shot
+
+    def _encode(self, lease: Lease, estimate: bytes) -> None:
+        """Encode a frame that passed in a thread; its slot stays leased, its worker is free."""
+        self._encoding += 1
+        encoding = partial(encode_best_shot, self._slab, lease, self._shot_bytes)
+        self._decoders.submit(encoding, partial(self._encoded, lease, estimate))
+
+    def _encoded(self, lease: Lease, estimate: bytes, error: Exception | None) -> None:
+        if self._closed:
+            return
+        self._encoding -= 1
+        metrics.ENCODE.note(self._monotonic() - lease.frame.estimated)
+        if error is not None:  # without its picture it could only fail later, with its session
+            told = {"session": lease.session.id, "seq": lease.frame.seq}
+            log.error("encoding failed", exc_info=error, extra={"fields": told})
+            estimate = lease.frame.failed(lease.profile, Stage.FACES, Code.ESTIMATION_FAILED)
+        self._finish(lease, estimate)
+        self._pump()
+
+    # Losses
+
+    def _lose(self, worker: WorkerLink, reason: str) -> None:
+        """Revoke a worker's leases; it must say ``Ready`` anew to get jobs again."""
+        if not self.workers.remove(worker, reason):
+            return
+        for index, lease in enumerate(worker.leases.values()):
+            lease.chances -= index == 0
+            if lease.chances > 0:
+                self._retries.append(lease)
+            else:
+                self._give_up(lease)
+        worker.leases.clear()
+
+    def _give_up(self, lease: Lease) -> None:
+        """Answer a frame that has cost its last worker; it may be at fault itself."""
+        frame = lease.frame
+        keeping = partial(self._quarantine.keep, lease.session.id, frame.seq, frame.data)
+        self._decoders.submit(keeping)
+        self._finish(lease, frame.failed(lease.profile, Stage.FACES, Code.ESTIMATION_FAILED))

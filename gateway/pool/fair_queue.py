@@ -1,0 +1,81 @@
+"""Sessions in line for a worker: addresses take turns, then the sessions of each address."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+
+from gateway.sessions.session import Session
+
+ACTIVE_SECONDS = 5.0
+"""Time for which an address counts as active after its last frame."""
+
+
+class FairQueue:
+    """Round robin over addresses (IPv6: over /64), and over the sessions of each.
+
+    While workers are idle the order does not matter. When they are not, every address that has a
+    frame waiting gets the same share, so many sessions of one address take nothing from the others.
+
+    A session that changes its address while it is in line keeps the place of the old one.
+    """
+
+    def __init__(self) -> None:
+        self._addresses: OrderedDict[str, deque[Session]] = OrderedDict()
+        self._pushed: OrderedDict[str, float] = OrderedDict()
+        self._count = 0
+
+    def __len__(self) -> int:
+        """Number of sessions in line."""
+        return self._count
+
+    @property
+    def active(self) -> int:
+        """Number of addresses that have sent a frame lately."""
+        return len(self._pushed)
+
+    def push(self, session: Session, now: float) -> None:
+        """Put a session at the end of its address's line, unless it is in line already.
+
+        Args:
+            session: the session.
+            now: monotonic time.
+        """
+        if session.queued:
+            return
+        session.queued = True
+        self._count += 1
+        self._addresses.setdefault(session.address, deque()).append(session)
+        self._pushed[session.address] = now
+        self._pushed.move_to_end(session.address)
+
+    def pop(self, admit: Callable[[str], bool] | None = None) -> Session | None:
+        """Take the next session of the next address; that address is the last from now on.
+
+        Args:
+            admit: tells of an address whether it may have its turn; None lets all have theirs.
+        """
+        address = next((name for name in self._addresses if admit is None or admit(name)), None)
+        if address is None:
+            return None
+        sessions = self._addresses.pop(address)
+        session = sessions.popleft()
+        if sessions:
+            self._addresses[address] = sessions
+        session.queued = False
+        self._count -= 1
+        return session
+
+    def tidy(self, now: float) -> None:
+        """Let go of sessions without a frame to judge, and of addresses that are quiet."""
+        while self._pushed and next(iter(self._pushed.values())) < now - ACTIVE_SECONDS:
+            self._pushed.popitem(last=False)
+        for address, sessions in list(self._addresses.items()):
+            for session in sessions:
+                session.queued = session.dispatchable
+            kept = deque(session for session in sessions if session.queued)
+            self._count -= len(sessions) - len(kept)
+            if kept:
+                self._addresses[address] = kept
+            else:
+                del self._addresses[address]

@@ -1,0 +1,194 @@
+"""The workers as the gateway knows them: what each was lent and has done, and who is lost."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+from gateway import metrics
+from gateway.death_watch import DeathWatch
+from gateway.sessions.session import PendingFrame, Session
+from shared.config.service import WorkersSection
+from shared.frame.estimation import Profile
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import Ready
+
+log = logging.getLogger(__name__)
+
+CHANCES = 2
+
+
+@dataclass(slots=True)
+class Lease:
+    """A slot lent to a worker for one frame; ``address`` is that of its session at that time."""
+
+    number: int
+    slot: int
+    generation: int
+    session: Session
+    frame: PendingFrame
+    profile: Profile
+    address: str = ""
+    chances: int = CHANCES
+
+
+@dataclass
+class WorkerLink:
+    """A worker as the gateway knows it; the first lease is the one it works on."""
+
+    peer: bytes
+    name: str
+    pid: int
+    credit: int
+    tally: WorkerTally
+    last_seen: float
+    watch: DeathWatch | None = None
+    leases: OrderedDict[int, Lease] = field(default_factory=OrderedDict)
+    reserved: int = 0
+    head_since: float = 0.0
+    leaving: bool = False
+
+    @property
+    def spare(self) -> int:
+        """Jobs it may still be given."""
+        return 0 if self.leaving else self.credit - len(self.leases) - self.reserved
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has a job already, or will get one."""
+        return bool(self.leases or self.reserved)
+
+    @property
+    def finished(self) -> bool:
+        """Whether it leaves and owes nothing, so that its end is no loss."""
+        return self.leaving and not self.leases
+
+
+@dataclass
+class WorkerTally:
+    """What the processes of one worker's name have done since the gateway's start.
+
+    ``ended`` says that the last one left on purpose and that none has come after it yet.
+    """
+
+    name: str
+    pid: int = 0
+    judged: int = 0
+    lost: int = 0
+    link: WorkerLink | None = None
+    ended: bool = False
+
+    @property
+    def jobs(self) -> int:
+        """Jobs it holds."""
+        return len(self.link.leases) if self.link else 0
+
+    @property
+    def state(self) -> str:
+        """``idle``, ``busy``, ``leaving`` or ``lost``."""
+        if self.link is None:
+            return "lost"
+        if self.link.leaving:
+            return "leaving"
+        return "busy" if self.link.leases else "idle"
+
+
+class Workers:
+    """Those that may be given jobs, and what each name has done so far.
+
+    Args:
+        settings: how long a worker may be silent, and how long a job may take.
+        died: called with a worker whose process has ended, and the reason to remove it for.
+        clock: measures silence and jobs.
+
+    Attributes:
+        links: workers by their address on the line.
+    """
+
+    def __init__(
+        self,
+        settings: WorkersSection,
+        died: Callable[[WorkerLink, str], None],
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._clock = clock
+        self._settings = settings
+        self._died = died
+        self._tallies: dict[str, WorkerTally] = {}
+        self.links: dict[bytes, WorkerLink] = {}
+
+    @property
+    def ready(self) -> list[WorkerLink]:
+        """Workers that take jobs."""
+        return [worker for worker in self.links.values() if not worker.leaving]
+
+    @property
+    def tallies(self) -> list[WorkerTally]:
+        """What each worker has done, also one that is lost now, but none that left on purpose."""
+        return [tally for tally in self._tallies.values() if not tally.ended]
+
+    @property
+    def leases(self) -> int:
+        """Number of frames lent to workers."""
+        return sum(len(worker.leases) for worker in self.links.values())
+
+    @property
+    def credit(self) -> int:
+        """Jobs that all workers together may be given."""
+        return sum(worker.credit for worker in self.ready)
+
+    def idlest(self) -> WorkerLink | None:
+        """Worker with the most credit to spare, of those the one that is at its job for longest.
+
+        Returns:
+            The worker; None where none has any credit.
+        """
+        idle = (worker for worker in self.links.values() if worker.spare > 0)
+        return max(idle, key=lambda worker: (worker.spare, -worker.head_since), default=None)
+
+    def add(self, peer: bytes, ready: Ready) -> None:
+        """Take a worker that is ready; it is removed once its process ends."""
+        tally = self._tallies.setdefault(ready.name, WorkerTally(ready.name))
+        now = self._clock.monotonic()
+        worker = WorkerLink(peer, ready.name, ready.pid, ready.credit, tally, last_seen=now)
+        tally.pid, tally.link, tally.ended = ready.pid, worker, False
+        self.links[peer] = worker
+        worker.watch = DeathWatch(worker.pid, partial(self._died, worker, "dead"))
+        log.info("worker ready", extra={"fields": {"worker": ready.name, "pid": ready.pid}})
+
+    def overdue(self) -> Iterator[tuple[WorkerLink, str]]:
+        """Workers that are silent, or stuck in a job; each may be removed before the next."""
+        now = self._clock.monotonic()
+        for worker in list(self.links.values()):
+            if worker.leases:
+                if now - worker.head_since > self._settings.jobTimeout:
+                    yield worker, "stuck"
+            elif now - worker.last_seen > self._settings.heartbeatTimeout:
+                yield worker, "silent"
+
+    def remove(self, worker: WorkerLink, reason: str) -> bool:
+        """Remove a worker, as lost unless it has taken its leave; False where that was done."""
+        if self.links.get(worker.peer) is not worker:
+            return False
+        self._forget(worker)
+        if not worker.finished:
+            metrics.WORKERS_LOST.labels(reason).inc()
+            worker.tally.lost += 1
+            log.error("worker lost", extra={"fields": {"worker": worker.name, "reason": reason}})
+        return True
+
+    def close(self) -> None:
+        """Watch over nobody any more: the gateway ends."""
+        for worker in list(self.links.values()):
+            self._forget(worker)
+
+    def _forget(self, worker: WorkerLink) -> None:
+        del self.links[worker.peer]
+        if worker.tally.link is worker:
+            worker.tally.link, worker.tally.ended = None, worker.finished
+        if worker.watch is not None:
+            worker.watch.close()

@@ -1,0 +1,53 @@
+"""Logs why frames are refused: one line and one reason a frame, at a bounded rate."""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+
+from gateway import metrics
+from gateway.sessions.session import Session
+from gateway.web.limits import TokenBucket
+from shared.errors import FrameError
+
+log = logging.getLogger(__name__)
+
+SESSION_LINES, SESSION_RATE = 3, 0.1
+"""Lines of one session at once, and in a second after that: a camera repeats one fault forever."""
+LINES, RATE = 30, 1.0
+"""Lines of all sessions at once, and in a second after that."""
+SESSIONS = 4096
+"""Sessions whose rate is remembered; the one that was refused longest ago is forgotten first."""
+
+
+class RefusedFrameLog:
+    """Takes every refusal, counts it, and logs it unless there were too many."""
+
+    def __init__(self) -> None:
+        self._all = TokenBucket(RATE, LINES)
+        self._sessions: OrderedDict[str, TokenBucket] = OrderedDict()
+        self._left_out = 0
+
+    def add(self, session: Session, seq: int, error: FrameError, now: float) -> None:
+        """Take a refused frame.
+
+        Args:
+            session: the frame's session.
+            seq: number of the frame.
+            error: why it is refused.
+            now: monotonic time.
+        """
+        metrics.FRAMES_REFUSED.labels(error.code).inc()
+        if not (self._bucket(session.id).admit(now) and self._all.admit(now)):
+            self._left_out += 1
+            return
+        fields = session.fields(seq=seq, code=error.code, leftOut=self._left_out)
+        log.info("frame refused: %s", error, extra=fields)
+        self._left_out = 0
+
+    def _bucket(self, session: str) -> TokenBucket:
+        bucket = self._sessions.pop(session, None) or TokenBucket(SESSION_RATE, SESSION_LINES)
+        self._sessions[session] = bucket
+        if len(self._sessions) > SESSIONS:
+            self._sessions.popitem(last=False)
+        return bucket

@@ -1,0 +1,106 @@
+"""Refused sessions that all gateways of a session store count together.
+
+An address has a sorted set: session ids by the time at which they were counted, of Redis's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from gateway.sessions.refused_sessions import WINDOW_SECONDS, Tally, max_entries
+from gateway.sessions.store_redis import UNREACHED, connect
+from shared.config.service import Config
+from shared.process.clock import SYSTEM, Clock
+
+log = logging.getLogger(__name__)
+
+_EXPIRE = f"""
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - {WINDOW_SECONDS:.0f})
+"""
+_CHARGE = f"""{_EXPIRE}
+local added = redis.call('ZADD', KEYS[1], 'NX', now, ARGV[1])
+local before = redis.call('ZRANK', KEYS[1], ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[2]))
+redis.call('PEXPIRE', KEYS[1], {WINDOW_SECONDS * 1000:.0f})
+return added == 1 and before or -1
+"""
+_TALLY = f"""{_EXPIRE}
+local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+if not newest[2] then return {{0, '0'}} end
+return {{redis.call('ZCARD', KEYS[1]), tostring(now - tonumber(newest[2]))}}
+"""
+
+
+class StoredRefusals:
+    """Counts refused sessions in the session store; while that is down, not at all.
+
+    Args:
+        config: the configuration.
+        clock: times the pause after a failed try; what is counted is timed by Redis.
+    """
+
+    def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self._timeout = config.SESSION_STORE.timeout
+        self._max_entries = max_entries(config.LIMITS.refusedSessionsPerAddress)
+        self._redis = connect(config, self._timeout)
+        self._charge = self._redis.register_script(_CHARGE)
+        self._tally = self._redis.register_script(_TALLY)
+        self._in_order = asyncio.Lock()  # a session is counted before it is counted no more
+        self._rests_until = 0.0
+        self._outage = ""
+
+    async def charge(self, client: str, session: str) -> int | None:
+        """Count a session; how many were before it, None if it is counted already or unreached."""
+        args: list[str | int] = [session, self._max_entries]
+        async with self._in_order:
+            before = await self._ask(lambda: self._charge(keys=[_name(client)], args=args))
+        return before if before is not None and before >= 0 else None
+
+    async def refund(self, client: str, session: str) -> None:
+        """Count a session no more."""
+        async with self._in_order:
+            await self._ask(lambda: self._redis.zrem(_name(client), session))
+
+    async def tally(self, client: str) -> Tally:
+        """Count the sessions of a client; none where the store is down."""
+        found = await self._ask(lambda: self._tally(keys=[_name(client)]))
+        return Tally(int(found[0]), float(found[1])) if found is not None else Tally()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def _ask(self, request: Callable[[], Awaitable[Any]]) -> Any:
+        """Ask the store; None where it does not answer, and for a while after that.
+
+        A client that begins a session waits for the answer, so not each of them tries anew.
+        """
+        if self._clock.monotonic() < self._rests_until:
+            return None
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await request()
+        except UNREACHED as error:
+            self._rests_until = self._clock.monotonic() + self._timeout
+            self._log_outage(str(error) or "no answer in time")
+            return None
+        self._log_outage("")
+        return answer
+
+    def _log_outage(self, why: str) -> None:
+        """Log the beginning and the end of an outage, once each."""
+        if why and not self._outage:
+            log.error("refused sessions are counted by each gateway alone: %s", why)
+        elif self._outage and not why:
+            log.info("refused sessions are counted together again")
+        self._outage = why
+
+
+def _name(client: str) -> str:
+    return f"lunapass:refused:{client}"

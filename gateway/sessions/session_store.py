@@ -1,0 +1,330 @@
+"""Sessions in Redis, so that a client can go on at another machine's gateway.
+
+The gateway that has a session is its owner and writes what changed at once. Answers wait for that
+(``gateway.sessions.elsewhere``), so a client knows nothing about its session that is not stored.
+A gateway to which a client comes back takes the session over; the one before learns of it when it
+writes next, and lets go without a verdict of its own.
+
+A session that could not be written piece by piece is written whole later.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import logging
+import uuid
+from dataclasses import replace
+from typing import NamedTuple, Protocol
+
+from msgspec import structs
+from redis.exceptions import RedisError
+
+from gateway.sessions.session import Session, digest
+from gateway.sessions.store_contact import StoreContact
+from gateway.sessions.store_redis import UNREACHED, connect
+from gateway.sessions.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
+from gateway.sessions.stored import Sealer, Stored
+from shared.config.service import Config
+from shared.errors import MessageError, ResourceError
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.transport import runtime_directory
+
+log = logging.getLogger(__name__)
+
+GATHER_SECONDS = 0.005
+"""Pause before a write, so that what changes meanwhile is written with it. Every answer waits for
+it; without it a busy gateway would spend more on round trips than on the writes."""
+BATCH = 64
+"""Sessions written in one go."""
+MAX_RACES = 3
+"""Tries to take a session over, since another gateway may take it at the same moment."""
+
+
+class OwnedSessions(Protocol):
+    """The sessions of this gateway, as the store sees them."""
+
+    def get(self, identity: str) -> Session | None:
+        """Session of this gateway by its id."""
+
+    def all(self) -> list[Session]:
+        """All sessions of this gateway."""
+
+    def stored(self, session: Session) -> None:
+        """Learn that a session is stored as it is now."""
+
+    def lost(self, session: Session) -> None:
+        """Learn that another gateway has taken a session over."""
+
+
+class Mark(NamedTuple):
+    """What of a session is stored: its judged frames, its best shot's number, its verdict."""
+
+    frames: int
+    kept: int
+    decided: bool
+
+
+NOTHING = Mark(0, -1, False)
+
+
+def owner_of(config: Config) -> str:
+    """Name of this cell as an owner; it outlives the gateway, and differs from any other cell's.
+
+    Raises:
+        ResourceError: it cannot be kept in the runtime directory.
+    """
+    path = runtime_directory(config) / "owner"
+    try:
+        owner = path.read_text() if path.exists() else ""
+        if not owner:
+            owner = uuid.uuid4().hex
+            path.write_text(owner)
+        return owner
+    except OSError as error:
+        raise ResourceError(f"{path}: {error.strerror}; set TRANSPORT.runtimeDirectory") from error
+
+
+class SessionStore:
+    """The store as one gateway uses it.
+
+    Args:
+        config: the configuration.
+        sealing_key: secret that all gateways of the store have.
+        sessions: the sessions of this gateway.
+        clock: measures the time of a try.
+
+    Attributes:
+        contact: whether Redis answers.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        sealing_key: bytes,
+        sessions: OwnedSessions,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._clock = clock
+        section = config.SESSION_STORE
+        self._limits = config.LIMITS
+        self._sessions = sessions
+        self._owner = owner_of(config)
+        self._sealer = Sealer(sealing_key)
+        self.contact = StoreContact(section.timeout, clock=clock)
+        self._redis = connect(config, self.contact.try_seconds, on_connect=self.contact.connected)
+        # One request at a time has one connection: then each new one is a break.
+        self._turn = asyncio.Lock()
+        self._timeout = section.timeout
+        self._read = self._redis.register_script(READ)
+        self._take = self._redis.register_script(TAKE)
+        self._write_sha = ""
+        self._changed: dict[str, None] = {}
+        self._written: dict[str, Mark] = {}
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._task = asyncio.create_task(self._run())
+
+    def note(self, session: Session) -> None:
+        """Have a session written that has changed."""
+        self._changed[session.id] = None
+        self._wake.set()
+
+    def forget(self, session: Session) -> None:
+        """Write a session no more; what is stored of it runs out."""
+        self._changed.pop(session.id, None)
+        self._written.pop(session.id, None)
+
+    async def take(self, session: str, token_digest: bytes) -> Stored | None:
+        """Take a session over from the gateway that had it.
+
+        Waits while an owner may still have to store what it released during an outage.
+
+        Returns:
+            The session; None where there is none, not by that token, or Redis cannot be reached.
+        """
+        try:
+            for _ in range(MAX_RACES):
+                if not await self._may_take():
+                    return None
+                async with asyncio.timeout(self._timeout), self._turn:
+                    term = await self._term(session, token_digest)
+                    if term is None:
+                        return None
+                    if (stored := await self._take_over(session, term)) is not None:
+                        return stored
+        except UNREACHED as error:
+            log.warning("session store: no session can be taken over: %s", error)
+        except (MessageError, ValueError, TypeError) as error:
+            log.error("stored session refused: %s", error, extra={"fields": {"session": session}})
+        return None
+
+    async def _may_take(self) -> bool:
+        """Wait for the end of a grace period; False where the store stays down."""
+        limit = self._clock.monotonic() + self._timeout
+        while (pause := self.contact.grace_left()) > 0:
+            if self.contact.down and self._clock.monotonic() > limit:
+                return False
+            await asyncio.sleep(pause)
+        return True
+
+    async def _term(self, session: str, token_digest: bytes) -> bytes | None:
+        """Term of a session; None where there is none, or not by that token."""
+        term, state, kept, judged = await self._read(keys=keys(session))
+        if term is None or state is None:
+            return None
+        stored = self._sealer.open(session, state, kept, judged)
+        right = hmac.compare_digest(stored.opened.token_digest, token_digest)
+        return bytes(term) if right else None
+
+    async def _take_over(self, session: str, term: bytes) -> Stored | None:
+        """Take a session over in its term; None where that has changed, or the store may have."""
+        if self.contact.grace_left() > 0:  # its term was read on a new connection
+            return None
+        args: list[bytes | str | int] = [term, self._owner, self._branch_milliseconds]
+        taken = await self._take(keys=keys(session), args=args)
+        if taken is None:
+            return None
+        new_term, *pieces, elapsed = taken
+        stored = self._sealer.open(session, *pieces)
+        opened = structs.replace(stored.opened, term=int(new_term))
+        return replace(stored, opened=opened, elapsed=int(elapsed) / 1000)
+
+    async def close(self) -> None:
+        """Write what has changed, once, and end."""
+        self._closing = True  # redis-py swallows a cancellation that meets the end of its sending
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        try:
+            async with asyncio.timeout(self._timeout), self._turn:
+                while self._changed:
+                    await self._flush()
+        except UNREACHED as error:
+            unwritten = {"sessions": len(self._changed)}
+            log.error(
+                "session store: not written at the end: %s", error, extra={"fields": unwritten}
+            )
+        with contextlib.suppress(RedisError, OSError):
+            await self._redis.aclose()
+
+    # Writing
+
+    async def _run(self) -> None:
+        while not self._closing:
+            await self._until_due()
+            limit = self._clock.monotonic() + self.contact.try_seconds
+            try:
+                async with asyncio.timeout(self.contact.try_seconds), self._turn:
+                    await (self._flush() if self._changed else self._redis.ping())
+            except UNREACHED as error:
+                self._failed(error)
+            except Exception as error:  # the writer must not end: every later answer waits for it
+                log.exception("session store: a write failed")
+                self._failed(error)
+            else:
+                self._answered()
+                continue
+            await asyncio.sleep(limit - self._clock.monotonic())
+
+    async def _until_due(self) -> None:
+        """Wait for a change, but no longer than a beat; then gather what changes together."""
+        if not self._changed:
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.contact.beat_seconds):
+                    await self._wake.wait()
+        if self._changed:
+            await asyncio.sleep(GATHER_SECONDS)
+
+    def _failed(self, error: Exception) -> None:
+        if self.contact.reached:
+            why = str(error) or "no answer in time"
+            log.error("session store: %s; clients resume only where they were", why)
+        self.contact.failed()
+        self._write_whole()
+
+    def _answered(self) -> None:
+        """After a break, write all sessions whole: first those whose verdict may be unstored.
+
+        The store may have lost them, and another gateway waits for its grace period only.
+        """
+        if not self.contact.reached:
+            log.info("session store: reached again")
+        if self.contact.answered():
+            self._write_whole()
+            ordered = sorted(self._sessions.all(), key=lambda session: session.result is None)
+            self._changed = dict.fromkeys(session.id for session in ordered)
+
+    def _write_whole(self) -> None:
+        """Rely on nothing that was written before: it may not have arrived, or be lost."""
+        self._written.clear()
+        self._write_sha = ""
+
+    async def _flush(self) -> None:
+        """Write a batch of changed sessions; they stay changed where that fails."""
+        names = list(self._changed)[:BATCH]
+        sessions = [session for name in names if (session := self._sessions.get(name)) is not None]
+        for name in names:
+            del self._changed[name]
+        try:
+            if not self._write_sha:
+                self._write_sha = await self._redis.script_load(WRITE)
+            marks = [_mark(session) for session in sessions]
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for session in sessions:
+                    pipeline.evalsha(self._write_sha, 3, *keys(session.id), *self._pieces(session))
+                answers = await pipeline.execute()
+        except BaseException:
+            self._changed.update({session.id: None for session in sessions})
+            raise
+        for session, answer, mark in zip(sessions, answers, marks, strict=True):
+            self._settle(session, int(answer), mark)
+
+    def _pieces(self, session: Session) -> list[bytes | str | int]:
+        """Arguments of a write: only what is not stored yet."""
+        before = self._written.get(session.id, NOTHING)
+        now = _mark(session)
+        return [
+            self._owner,
+            session.opened.term,
+            b"" if session.result is None else digest(session.result),
+            int(session.released),
+            before.frames,
+            int(self._record_seconds(session) * 1000),
+            self._branch_milliseconds,
+            self._sealer.state(session),
+            b"" if now.kept == before.kept else self._sealer.kept(session),
+            int(session.elapsed * 1000),
+            *(self._sealer.judged(session, index) for index in range(before.frames, now.frames)),
+        ]
+
+    def _record_seconds(self, session: Session) -> float:
+        undecided = 0.0 if session.result is not None else self._limits.sessionSeconds
+        return undecided + self._limits.resumeSeconds
+
+    @property
+    def _branch_milliseconds(self) -> int:
+        """How long a gateway that was cut off may hold a session that has gone on elsewhere."""
+        return int((self._limits.sessionSeconds + self._limits.resumeSeconds) * 1000)
+
+    def _settle(self, session: Session, answer: int, mark: Mark) -> None:
+        if self._sessions.get(session.id) is not session:
+            return  # it ended while it was written
+        if answer == LOST:
+            self.forget(session)
+            self._sessions.lost(session)
+        elif answer == STALE:
+            self._written.pop(session.id, None)
+            self.note(session)
+        else:
+            self._written[session.id] = mark
+            if mark == _mark(session):
+                self._sessions.stored(session)
+
+
+def _mark(session: Session) -> Mark:
+    kept = session.kept.seq if session.kept else 0
+    return Mark(len(session.log), kept, session.result is not None)

@@ -1,0 +1,115 @@
+"""A session as it lies in the session store: sealed pieces, so that nobody else can write one.
+
+Each piece carries a code (HMAC-SHA256) over its session, its name and its content under a key that
+is derived from the signing key of the tokens. Whoever can write the store can lose sessions or
+take them back in time, but not make up a frame that passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from gateway.sessions.session import Session
+from shared.errors import MessageError
+from shared.frame.best_shot import BestShot
+from shared.frame.estimation import Profile
+from shared.wire.messages import Judged, Open, decode, encode
+
+CODE_BYTES = hashlib.sha256().digest_size
+
+State = tuple[bytes, int, int, Profile | None, int, int, str | None]
+"""Open event, length of the log, number of the best shot, then as in ``Stored``."""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What another gateway needs to go on with a session.
+
+    Attributes:
+        opened: the event that began it.
+        log: judged frames.
+        kept: the best shot so far.
+        profile: checks of the next frame; None where that was not known yet.
+        seq: frames received so far.
+        reconnects: resumptions so far.
+        result: text of RESULT, once the verdict is given.
+        elapsed: seconds since its opening, by Redis's clock.
+    """
+
+    opened: Open
+    log: list[Judged]
+    kept: BestShot | None
+    profile: Profile | None
+    seq: int
+    reconnects: int
+    result: str | None
+    elapsed: float = 0.0
+
+
+class Sealer:
+    """Seals and opens the pieces of sessions.
+
+    Args:
+        key: secret that all gateways have.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def state(self, session: Session) -> bytes:
+        """All but the judged frames."""
+        value = (
+            encode(session.opened),
+            len(session.log),
+            session.kept.seq if session.kept else 0,
+            session.profile,
+            session.seq,
+            session.reconnects,
+            session.result,
+        )
+        return self._seal(session.id, "state", msgspec.msgpack.encode(value))
+
+    def kept(self, session: Session) -> bytes:
+        """The best shot so far."""
+        seq = session.kept.seq if session.kept else 0
+        return self._seal(session.id, f"kept {seq}", msgspec.msgpack.encode(session.kept))
+
+    def judged(self, session: Session, index: int) -> bytes:
+        """One judged frame, by its place in the log."""
+        return self._seal(session.id, f"log {index}", msgspec.msgpack.encode(session.log[index]))
+
+    def open(self, session: str, state: bytes, kept: bytes, log: Sequence[bytes]) -> Stored:
+        """Open the pieces of one session.
+
+        Raises:
+            MessageError: a piece was not sealed by a gateway, or one is missing.
+        """
+        value = msgspec.msgpack.decode(self._unseal(session, "state", state), type=State)
+        raw_open, count, kept_seq, profile, seq, reconnects, result = value
+        opened = decode(raw_open)
+        if not isinstance(opened, Open) or opened.session != session or len(log) != count:
+            raise MessageError("a stored session is not whole")
+        packed = self._unseal(session, f"kept {kept_seq}", kept)
+        judged = [
+            msgspec.msgpack.decode(self._unseal(session, f"log {index}", piece), type=Judged)
+            for index, piece in enumerate(log)
+        ]
+        best = msgspec.msgpack.decode(packed, type=BestShot | None)
+        return Stored(opened, judged, best, profile, seq, reconnects, result)
+
+    def _seal(self, session: str, name: str, content: bytes) -> bytes:
+        return self._code(session, name, content) + content
+
+    def _unseal(self, session: str, name: str, piece: bytes) -> bytes:
+        code, content = piece[:CODE_BYTES], piece[CODE_BYTES:]
+        if not hmac.compare_digest(code, self._code(session, name, content)):
+            raise MessageError("a stored session was not written by a gateway")
+        return content
+
+    def _code(self, session: str, name: str, content: bytes) -> bytes:
+        return hmac.digest(self._key, f"{session} {name}\n".encode() + content, "sha256")

@@ -1,0 +1,296 @@
+"""One client connection: CONNECT, frames and heartbeats; answers leave by its outbox."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from functools import partial
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+
+from gateway.sessions.session import CLIENT_LEFT, Session, is_identity
+from gateway.sessions.sessions import Sessions
+from gateway.web.doorway import Doorway
+from gateway.web.forwarded import networks, origination_of
+from gateway.web.limits import TokenBucket
+from gateway.web.outbox import Outbox
+from shared.config.service import Config
+from shared.errors import ProtocolError
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.protocol import CloseCode, Codec, Command, Frame, Text
+
+log = logging.getLogger(__name__)
+
+OVERFLOW_SECONDS = 1.0
+"""For the refusal to reach a client whose own messages are not read any more."""
+CLIENT_CHARACTERS = 8192
+"""Of what a client tells of itself, as JSON."""
+SLOWEST_LINE = 2000
+"""Bytes a second (16 kbit/s) at which a message must at least arrive: one that drips is no sign of
+life, else a client could hold a connection with a byte now and then."""
+
+
+class Connection:
+    """Reads a client's messages and writes its answers.
+
+    Args:
+        socket: the open WebSocket.
+        sessions: the gateway's sessions.
+        config: the configuration.
+        clock: measures the client's silence.
+    """
+
+    def __init__(
+        self, socket: Doorway, sessions: Sessions, config: Config, *, clock: Clock = SYSTEM
+    ) -> None:
+        self._clock = clock
+        self._socket = socket
+        proxies = networks(config.LUNA_PASS.trustedProxies)
+        self._address = origination_of(socket, socket.request, proxies).address
+        self._sessions = sessions
+        self._frames = sessions.frames
+        self._limits = config.LIMITS
+        self._codec = Codec(text_bytes=config.LIMITS.textBytes, text_depth=config.LIMITS.textDepth)
+        self._outbox = Outbox(socket, config.LIMITS.queuedBytes, clock=clock)
+        self._idle = config.LIMITS.idleSeconds
+        self._messages = TokenBucket(
+            config.LIMITS.messagesPerSecond, 2 * config.LIMITS.messagesPerSecond
+        )
+        socket.measure(self._address, self._refuse_overflow)
+        self.last_heard = self._clock.monotonic()
+        self._heard_bytes = socket.received_bytes
+
+    # Answers out; called from anywhere on the loop
+
+    def send(self, text: str) -> None:
+        """Queue a text; a client that does not read is disconnected."""
+        self._outbox.send(text)
+
+    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
+        """Send a last text, however much is queued, and end the connection after it."""
+        self._outbox.end_with(text, code, reason)
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """End the connection once what is queued is written, or the client takes no more of it."""
+        self._outbox.close(code, reason)
+
+    def end_within(self, seconds: float) -> None:
+        """Allow a connection that ends no more than this time from now."""
+        self._outbox.end_within(seconds)
+
+    @property
+    def close_code(self) -> CloseCode | None:
+        """Why it ends, once its client has taken what is queued; None while it is open."""
+        return self._outbox.close_code
+
+    def check_idle(self, now: float) -> None:
+        """Close a connection from which nothing was heard for too long.
+
+        A message that is arriving has the time that it needs on a slow line.
+        """
+        arrived = self._socket.received_bytes - self._heard_bytes
+        if now - self.last_heard > self._idle + arrived / SLOWEST_LINE:
+            self.close(CloseCode.IDLE, "no message for too long")
+
+    # Messages in
+
+    async def run(self) -> None:
+        """Serve the connection to its end."""
+        writer = asyncio.create_task(self._outbox.write())
+        session: Session | None = None
+        try:
+            session = await self._connect()
+            await self._read(session)
+        except ProtocolError as error:
+            self._refuse(error)
+        except ConnectionClosed:
+            pass
+        finally:
+            if session is not None:
+                session.detach(self)
+            await self._outbox.finish(writer)
+
+    def _refuse(self, error: ProtocolError) -> None:
+        headers = {} if error.retry_after is None else {"retry-after": error.retry_after}
+        body = {"code": error.code, "message": str(error)}
+        code = CloseCode(error.close_code or CloseCode.POLICY)
+        self.end_with(Codec.encode(Command.ERROR, headers, body), code, error.code)
+
+    def _refuse_overflow(self) -> None:
+        """End a connection for whose bytes there is no room; what it sends now is not read."""
+        self._refuse(
+            ProtocolError(
+                "the service holds too many bytes, try again later",
+                code="session.full",
+                close_code=CloseCode.OVERLOADED,
+            )
+        )
+        self.end_within(OVERFLOW_SECONDS)
+
+    async def _connect(self) -> Session:
+        """Await CONNECT and answer CONNECTED.
+
+        Raises:
+            ProtocolError: it does not come, or may not be granted.
+        """
+        try:
+            async with asyncio.timeout(self._limits.connectTimeout):
+                message = self._codec.decode(await self._socket.next_message())
+        except TimeoutError as error:
+            raise ProtocolError(
+                f"CONNECT did not come within {self._limits.connectTimeout:g} s",
+                code="connect.timeout",
+                close_code=CloseCode.CONNECT_TIMEOUT,
+            ) from error
+        if isinstance(message, Frame) or message.command is not Command.CONNECT:
+            raise ProtocolError(
+                "the first message is CONNECT",
+                code="connect.expected",
+                close_code=CloseCode.POLICY,
+            )
+        return await self._grant(message.headers)
+
+    async def _grant(self, headers: dict[str, Any]) -> Session:
+        identity, token = headers.get("session-id"), headers.get("resume-token")
+        if identity is None:
+            refused_before = await self._sessions.refused.admit(self._address)
+            session, token = self._begin(headers.get("client"), refused_before)
+            await self._until_known(session)
+        else:
+            session = await self._resume(identity, str(token))
+        session.attach(self, self._limits.reconnects)
+        beat = self._agree_heartbeat(headers.get("heartbeat-interval"))
+        self.send(self._connected(session, str(token), beat))
+        session.deliver()
+        return session
+
+    def _begin(self, client: object, refused_before: int) -> tuple[Session, str]:
+        """Begin a session; what the client tells of itself is an object of bounded size."""
+        told = json.dumps(client)
+        if not isinstance(client, dict | None) or len(told) > CLIENT_CHARACTERS:
+            raise ProtocolError(
+                f'"client" is an object of at most {CLIENT_CHARACTERS} characters',
+                code="message.malformed",
+                close_code=CloseCode.BAD_MESSAGE,
+            )
+        mirrored = bool(client and client.get("mirrored"))
+        return self._sessions.begin(
+            self._address, mirrored=mirrored, client=told, refused_before=refused_before
+        )
+
+    async def _until_known(self, session: Session) -> None:
+        """Tell a client of its session only once the session would outlive this gateway."""
+        try:
+            async with asyncio.timeout(self._limits.connectTimeout):
+                await session.known.wait()
+        except TimeoutError as error:
+            self._sessions.abandon(session)
+            raise _unavailable() from error
+
+    async def _resume(self, identity: object, token: str) -> Session:
+        session = None
+        if is_identity(identity):
+            try:
+                async with asyncio.timeout(self._limits.connectTimeout):
+                    session = await self._sessions.resume(identity, token, self._address)
+            except TimeoutError as error:
+                raise _unavailable() from error
+        if session is None:
+            raise ProtocolError(
+                "no such session, or not its resume token; connect without session-id",
+                code="session.unknown",
+                close_code=CloseCode.SESSION_UNKNOWN,
+            )
+        return session
+
+    def _agree_heartbeat(self, asked: object) -> float:
+        """Grant a heartbeat interval in seconds; twice and a half of it counts as idle."""
+        longest = self._limits.idleSeconds / 2.5
+        interval = longest
+        if isinstance(asked, int | float) and not isinstance(asked, bool) and 0 < asked < longest:
+            interval = float(asked)
+        self._idle = max(self._limits.idleSeconds, 2.5 * interval)
+        return interval
+
+    def _connected(self, session: Session, token: str, beat: float) -> str:
+        limits = self._limits
+        headers = {
+            "session-id": session.id,
+            "resume-token": token,
+            "heartbeat-interval": beat,
+            "seq": session.seq,
+            "limits": {
+                "frameBytes": limits.frameBytes,
+                "frameWidth": limits.frameWidth,
+                "frameHeight": limits.frameHeight,
+                "framePixels": limits.framePixels,
+                "framesPerSecond": limits.framesPerSecond,
+                "unansweredFrames": 2,
+                "sessionSeconds": limits.sessionSeconds,
+            },
+        }
+        if session.result_bytes is not None:  # it follows at once
+            headers["result-bytes"] = session.result_bytes
+        return Codec.encode(Command.CONNECTED, headers)
+
+    async def _read(self, session: Session) -> None:
+        self._socket.take_picture = partial(self._take_picture, session)
+        while True:
+            raw = await self._socket.next_message()
+            if session.outlet is not self:
+                return  # a newer connection has the session; its client counts its own frames
+            self._hear()
+            message = self._codec.decode(raw)
+            if isinstance(message, Frame):
+                self._frames.accept(session, message.data)
+            elif message.command is Command.DISCONNECT:
+                self._sessions.end(session, CLIENT_LEFT)
+            elif message.command is Command.CONNECT:
+                raise ProtocolError(
+                    "CONNECT comes once", code="connect.twice", close_code=CloseCode.POLICY
+                )
+            else:
+                self._heartbeat(message)
+
+    def _take_picture(self, session: Session, data: bytes) -> None:
+        """Take a frame outside of the reader's task."""
+        if session.outlet is not self or self.close_code is not None:
+            return
+        try:
+            self._hear()
+        except ProtocolError as error:
+            self._refuse(error)
+            return
+        try:
+            self._frames.accept(session, data)
+        except Exception:  # raised further, it would cut the line without a word
+            log.exception("frame not taken", extra={"fields": {"session": session.id}})
+            self.close(CloseCode.INTERNAL, "")
+
+    def _hear(self) -> None:
+        """Note a message.
+
+        Raises:
+            ProtocolError: there were too many.
+        """
+        self.last_heard = self._clock.monotonic()
+        self._heard_bytes = self._socket.received_bytes
+        if not self._messages.admit(self.last_heard):
+            raise ProtocolError(
+                f"more than {self._limits.messagesPerSecond:g} messages in a second",
+                code="message.too-many",
+                close_code=CloseCode.POLICY,
+            )
+
+    def _heartbeat(self, message: Text) -> None:
+        self.send(Codec.encode(Command.HEARTBEAT, {}, None))
+
+
+def _unavailable() -> ProtocolError:
+    return ProtocolError(
+        "the service cannot judge at the moment, try again",
+        code="service.unavailable",
+        close_code=CloseCode.RESTART,
+    )

@@ -1,0 +1,119 @@
+"""How many sockets the gateway may open within the system's limit of open files.
+
+A process without a free descriptor cannot answer: libuv then accepts and closes the connections
+that wait, without a word. So sockets are bounded below the limit, with room for the answer "full"
+to those over ``LIMITS.connections``.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import resource
+from dataclasses import dataclass
+
+from gateway.web.limits import TokenBucket
+from shared.config.cells import worker_count
+from shared.config.service import Config
+from shared.errors import ResourceError
+
+log = logging.getLogger(__name__)
+
+SPARE = 256
+"""Sockets beyond ``LIMITS.connections``, for requests of HTTP and for telling that it is full."""
+OWN = 64
+"""Descriptors for what is opened later and is no client: ZeroMQ, Redis, files; one for each worker
+comes on top."""
+FEWEST = 16
+"""Sockets without which nothing useful can be served."""
+PROBE_SECONDS = 1.0
+LOG_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What there is room for.
+
+    Attributes:
+        connections: WebSockets.
+        sockets: sockets of clients in all.
+    """
+
+    connections: int
+    sockets: int
+
+
+def make_room(config: Config) -> Capacity:
+    """Raise the process's limit of open files to the hard one, where ``LIMITS`` need more.
+
+    Returns:
+        What the limit has room for; less than ``LIMITS`` say is logged with the figures.
+
+    Raises:
+        ResourceError: the limit leaves no room to serve anything.
+    """
+    limits = config.LIMITS
+    wanted = limits.connections + SPARE
+    others = len(os.listdir("/proc/self/fd")) + OWN + worker_count(config)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted + others and soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        log.info("limit of open files raised", extra={"fields": {"from": soft, "to": hard}})
+        soft = hard
+    left = soft - others
+    if left >= wanted:
+        return Capacity(limits.connections, wanted)
+    if left < FEWEST:
+        raise ResourceError(
+            f"ulimit -n is {soft}, of which the gateway itself needs {others}; raise it to "
+            f"{wanted + others} for LIMITS.connections = {limits.connections}"
+        )
+    room = Capacity(left - min(SPARE, left // 4), left)
+    log.warning(
+        "ulimit -n is %d: room for %d connections instead of LIMITS.connections = %d; "
+        "raise it to %d (LimitNOFILE under systemd), or lower that",
+        soft,
+        room.connections,
+        limits.connections,
+        wanted + others,
+    )
+    return room
+
+
+class Descriptors:
+    """Notices when no descriptor is left.
+
+    Attributes:
+        exhausted: none was left when it was last looked.
+    """
+
+    def __init__(self) -> None:
+        self.exhausted = False
+        self._next = 0.0
+        self._lines = TokenBucket(1 / LOG_SECONDS, 1)
+
+    def look(self, now: float) -> None:
+        """Look, at most once a second; called from the gateway's loop.
+
+        Args:
+            now: monotonic time.
+        """
+        if now < self._next:
+            return
+        self._next = now + PROBE_SECONDS
+        self.exhausted = _none_left()
+        if self.exhausted and self._lines.admit(now):
+            log.error(
+                "no descriptor is left, new connections are closed unanswered; raise ulimit -n "
+                "(LimitNOFILE under systemd)",
+                extra={"fields": {"limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0]}},
+            )
+
+
+def _none_left() -> bool:
+    try:
+        os.close(os.open("/", os.O_PATH | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno in (errno.EMFILE, errno.ENFILE)
+    return False

@@ -1,0 +1,93 @@
+"""The front of the port: every HTTP request is refused, answered, or may open a WebSocket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request, Response
+
+from gateway.statistics import PROMETHEUS, Statistics
+from gateway.web import static_files
+from gateway.web.admission import Admission
+from gateway.web.basic_auth import BasicAuth
+from gateway.web.forwarded import UnreadableLog, networks
+from gateway.web.http import JSON, Routes, respond
+from gateway.web.visit import visit_of
+from shared.config.service import Config
+from shared.process.clock import SYSTEM, Clock
+
+WEBSOCKET_PATHS = frozenset({"/ws", "/ws/"})
+HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
+"""Answered under any host: health checkers name odd ones, and nothing is revealed."""
+
+
+class Front:
+    """Answers requests on the event loop, before any upgrade.
+
+    Args:
+        config: the configuration.
+        statistics: what the operator's paths show.
+        readiness: answers ``/readyz``.
+        jwks: the public keys, as JSON.
+        has_room: whether there is room for one more WebSocket.
+        clock: times handshakes and wrong passwords.
+
+    Raises:
+        ResourceError: the kiosk page cannot be served.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        statistics: Statistics,
+        readiness: Callable[[], Response],
+        jwks: str,
+        has_room: Callable[[], bool],
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._proxies = networks(config.LUNA_PASS.trustedProxies)
+        self._auth = BasicAuth(config.MIDDLEWARES.REQUEST.BasicAuth, clock=clock)
+        self._admission = Admission(config, self._auth, has_room, clock=clock)
+        self._unreadable = UnreadableLog(clock=clock)
+        self._routes = self._make_routes(config, statistics, readiness, jwks)
+
+    def _make_routes(
+        self,
+        config: Config,
+        statistics: Statistics,
+        readiness: Callable[[], Response],
+        jwks: str,
+    ) -> Routes:
+        routes = Routes()
+        routes.page = self._auth.challenge
+        routes.private = self._auth.private
+        routes.add("/healthz", lambda _: respond("ok\n"))
+        routes.add("/readyz", lambda _: readiness())
+        routes.add("/metrics", lambda _: respond(statistics.exposition(), PROMETHEUS), private=True)
+        routes.add("/statistics", lambda _: respond(statistics.json(), JSON), private=True)
+        routes.add("/.well-known/jwks.json", lambda _: respond(jwks, JSON))
+        page = config.KIOSK
+        if page.isEnabled:
+            static_files.add_routes(routes, Path(page.directory or static_files.installed()))
+        return routes
+
+    def answer(self, connection: ServerConnection, request: Request) -> Response | None:
+        """Answer a connection's request; None lets it open a WebSocket."""
+        visit = visit_of(connection, request, self._proxies)
+        self._unreadable.note(visit.came)
+        if visit.path in WEBSOCKET_PATHS:
+            return self._admission.upgrade(visit)
+        refused = None if visit.path in HEALTH_PATHS else self._admission.foreign(visit)
+        return refused or self._routes.answer(visit)
+
+    def renew(self, config: Config) -> None:
+        """Take another password and another origin from now on."""
+        self._auth.renew(config.MIDDLEWARES.REQUEST.BasicAuth)
+        self._admission.renew(config)
+
+    def drain(self) -> None:
+        """Let nobody open a WebSocket from now on, since the gateway ends."""
+        self._admission.drain()

@@ -1,0 +1,39 @@
+"""Bounds the lines that the WebSocket library logs.
+
+It logs with a traceback what it does not expect of a client. If a client finds a way to make it do
+so, that must not fill the disk.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from gateway.web.limits import TokenBucket
+from shared.process.clock import SYSTEM, Clock
+
+LOGGER = "websockets.server"
+LINES, RATE = 10, 1 / 60
+"""Lines at once, and in a second after that."""
+
+
+class LibraryLog(logging.Filter):
+    """Passes lines at a bounded rate; each says how many were left out before it.
+
+    Args:
+        clock: times the lines.
+    """
+
+    def __init__(self, *, clock: Clock = SYSTEM) -> None:
+        super().__init__()
+        self._clock = clock
+        self._bucket = TokenBucket(RATE, LINES)
+        self._unlogged = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a line is logged."""
+        if not self._bucket.admit(self._clock.monotonic()):
+            self._unlogged += 1
+            return False
+        record.fields = {"unlogged": self._unlogged}
+        self._unlogged = 0
+        return True

@@ -1,0 +1,92 @@
+"""Token buckets: so many in a second, so many at once, for all clients or for each address."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from gateway.web.addresses import limit_key
+
+MAX_ADDRESSES = 10_000
+"""Addresses remembered (some 3 MB); beyond, the one that was counted longest ago is forgotten."""
+
+
+class TokenBucket:
+    """Admits events at a rate with a burst; at first it is full.
+
+    Args:
+        rate: events in a second.
+        burst: events at once.
+    """
+
+    __slots__ = ("_burst", "_rate", "_tokens", "_updated")
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._tokens = burst
+        self._updated = 0.0  # a full bucket gains nothing, so its first moment does not matter
+
+    def available(self, now: float) -> float:
+        """Tokens that there are at a monotonic time."""
+        return min(self._burst, self._tokens + (now - self._updated) * self._rate)
+
+    def admit(self, now: float) -> bool:
+        """Take one token at a monotonic time; False when there is none."""
+        self._tokens = self.available(now)
+        self._updated = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+    def charge(self, amount: float, now: float) -> float:
+        """Take tokens, also more than there are; seconds until the debt is paid."""
+        self._tokens = self.available(now) - amount
+        self._updated = now
+        return max(0.0, -self._tokens / self._rate)
+
+
+class AddressBuckets:
+    """One token bucket for each client address (IPv6: each /64), in bounded memory.
+
+    Args:
+        rate: events of one address in a second.
+        burst: events of one address at once.
+    """
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Number of addresses remembered."""
+        return len(self._buckets)
+
+    def available(self, address: str, now: float) -> float:
+        """Tokens that an address has at a monotonic time."""
+        bucket = self._buckets.get(limit_key(address))
+        return self._burst if bucket is None else bucket.available(now)
+
+    def admit(self, address: str, now: float) -> bool:
+        """Take one token of an address; False when it has none."""
+        return self._bucket(limit_key(address)).admit(now)
+
+    def charge(self, key: str, amount: float, now: float) -> float:
+        """Take tokens, also more than there are; seconds until the debt is paid.
+
+        Args:
+            key: the address, as ``limit_key`` gives it.
+            amount: number of tokens.
+            now: monotonic time.
+        """
+        return self._bucket(key).charge(amount, now)
+
+    def _bucket(self, key: str) -> TokenBucket:
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            bucket = self._buckets[key] = TokenBucket(self._rate, self._burst)
+            if len(self._buckets) > MAX_ADDRESSES:
+                self._buckets.popitem(last=False)
+        self._buckets.move_to_end(key)
+        return bucket

@@ -1,0 +1,111 @@
+"""Answers on their way to a client: queued, bounded, and followed by the connection's end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+
+from websockets.asyncio.server import broadcast
+from websockets.exceptions import ConnectionClosed
+
+from gateway.web.doorway import Doorway
+from gateway.web.farewell import Farewell
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.protocol import CloseCode
+
+
+class Outbox:
+    """Writes texts to a socket in order; may be called from anywhere on the loop.
+
+    Args:
+        socket: the open WebSocket.
+        queued_bytes: bytes that may wait for a client that does not read.
+        clock: measures how long the end of the connection takes.
+    """
+
+    def __init__(self, socket: Doorway, queued_bytes: int, *, clock: Clock = SYSTEM) -> None:
+        self._socket = socket
+        self._most = queued_bytes
+        self._clock = clock
+        self._queue: deque[tuple[str, int]] = deque()  # texts and their bytes
+        self._queued_bytes = 0
+        self._closing: tuple[CloseCode, str] | None = None
+        self._farewell: Farewell | None = None
+        self._wake = asyncio.Event()
+
+    @property
+    def close_code(self) -> CloseCode | None:
+        """Why the connection ends, once its client has taken what is queued; None while open."""
+        return None if self._closing is None else self._closing[0]
+
+    def send(self, text: str) -> None:
+        """Queue a text; a client that does not read is disconnected."""
+        if self._closing is not None:
+            return
+        self._put(text)
+        if self._queued_bytes > self._most:
+            self._queue.clear()
+            self._closing = (CloseCode.SLOW_CLIENT, "answers are not read")
+            self._socket.transport.abort()
+
+    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
+        """Send a last text and close.
+
+        ``queued_bytes`` does not bound it: it comes once, and a verdict must not be lost because
+        answers on frames still wait. The farewell bounds how long all of them wait.
+        """
+        if self._closing is None:
+            self._put(text)
+            self._close(code, reason, len(text.encode()))
+
+    def _put(self, text: str) -> None:
+        if not self._queue and self._socket.transport.get_write_buffer_size() == 0:
+            broadcast((self._socket,), text)  # nothing waits: written without a task's turn
+            return
+        size = len(text.encode())
+        self._queue.append((text, size))
+        self._queued_bytes += size
+        self._wake.set()
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """End the connection once what is queued is written, or the client takes no more of it."""
+        if self._closing is None:
+            self._close(code, reason, 0)
+        elif code is CloseCode.REPLACED:  # what is under way here is sent once more there
+            self._socket.transport.abort()
+
+    def _close(self, code: CloseCode, reason: str, last_bytes: int) -> None:
+        self._closing = (code, reason)
+        self._socket.await_farewell(self._queued_bytes)
+        self._farewell = Farewell(self._socket.transport, last_bytes, clock=self._clock)
+        self._wake.set()
+
+    def end_within(self, seconds: float) -> None:
+        """Allow a connection that ends no more than this time from now."""
+        if self._farewell is not None:
+            self._farewell.end_within(seconds)
+
+    async def write(self) -> None:
+        """Write what is queued, up to the connection's end."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue:
+                text, size = self._queue[0]
+                await self._socket.send(text)
+                if self._queue:
+                    self._queue.popleft()
+                    self._queued_bytes -= size
+            if self._closing is not None:
+                await self._socket.close(*self._closing)
+                return
+
+    async def finish(self, writer: asyncio.Task[None]) -> None:
+        """Let the task of ``write`` end what is queued; the farewell bounds its time."""
+        if self._closing is None:
+            writer.cancel()
+        with contextlib.suppress(ConnectionClosed, asyncio.CancelledError):
+            await writer
+        if self._farewell is not None:
+            self._farewell.cancel()

@@ -1,0 +1,172 @@
+"""The kiosk page and the browser library: read into memory at the start, answered from there.
+
+A path is a key of a table and never a way through folders, so nothing but the files that were
+there at the start can be reached.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import importlib.resources
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+from websockets.http11 import Request, Response
+
+from gateway.web.http import Handler, Routes, respond
+from shared.errors import ResourceError
+
+log = logging.getLogger(__name__)
+
+MOST_BYTES = 32_000_000
+
+CONTENT_TYPES = {
+    ".bin": "application/octet-stream",
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".webp": "image/webp",
+}
+"""Files with other endings are not served."""
+
+SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self';"
+        " img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self';"
+        " worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), display-capture=()",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+"""Headers of every file; docs/browser.md has the same for a web server in front."""
+
+INDEX, STATUS = "/index.html", "/status.html"
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """One file, ready to be sent.
+
+    Attributes:
+        body: its bytes.
+        packed: the same through gzip; None where that saves nothing.
+        content_type: its MIME type.
+        tag: names the content.
+    """
+
+    body: bytes
+    packed: bytes | None
+    content_type: str
+    tag: str
+
+    @classmethod
+    def of(cls, body: bytes, content_type: str) -> StaticFile:
+        """Prepare a file's bytes."""
+        packed = gzip.compress(body, mtime=0)
+        tag = hashlib.sha256(body).hexdigest()[:32]
+        return cls(body, packed if len(packed) < len(body) else None, content_type, tag)
+
+    def answer(self, request: Request) -> Response:
+        """Answer the file, or that the client has it already."""
+        body, tag, headers = self.body, f'"{self.tag}"', {}
+        if self.packed is not None:
+            headers["Vary"] = "Accept-Encoding"
+            if _accepts_gzip(request):
+                body, tag = self.packed, f'"{self.tag}-gzip"'
+                headers["Content-Encoding"] = "gzip"
+        headers |= {"ETag": tag, "Cache-Control": "no-cache", **SECURITY}
+        if _has(request, tag):
+            headers.pop("Content-Encoding", None)
+            return respond(b"", self.content_type, status=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return respond(body, self.content_type, headers=headers)
+
+
+def _accepts_gzip(request: Request) -> bool:
+    offered = ",".join(request.headers.get_all("Accept-Encoding")).lower()
+    for item in offered.split(","):
+        name, _, weight = item.partition(";")
+        if name.strip() == "gzip":
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def _has(request: Request, tag: str) -> bool:
+    """Whether the client names the tag as one that it has."""
+    named = ",".join(request.headers.get_all("If-None-Match")).split(",")
+    return any(name.strip().removeprefix("W/") in (tag, "*") for name in named)
+
+
+def installed() -> Path:
+    """Folder of the page that is installed with the service."""
+    return Path(str(importlib.resources.files("kiosk"))) / "dist"
+
+
+def read(folder: Path) -> dict[str, StaticFile]:
+    """Read all files of a folder that may be served, by their paths.
+
+    Raises:
+        ResourceError: the folder has no page or too many bytes, or cannot be read.
+    """
+    files: dict[str, StaticFile] = {}
+    total = 0
+    try:
+        for file in _regular_files(folder):
+            kind = CONTENT_TYPES.get(file.suffix)
+            if kind is None:
+                log.info("not served, unknown ending: %s", file)
+                continue
+            total += file.stat().st_size
+            if total > MOST_BYTES:
+                raise ResourceError(
+                    f"KIOSK.directory {folder}: more than {MOST_BYTES} bytes;"
+                    " name a folder that holds the page only"
+                )
+            files["/" + file.relative_to(folder).as_posix()] = StaticFile.of(
+                file.read_bytes(), kind
+            )
+    except OSError as error:
+        raise ResourceError(f"KIOSK.directory {folder}: {error.strerror}") from error
+    if INDEX not in files:
+        raise ResourceError(
+            f"KIOSK.directory {folder}: no index.html; name the folder of the page,"
+            " or set KIOSK.isEnabled = 0"
+        )
+    return files
+
+
+def _regular_files(folder: Path) -> Iterator[Path]:
+    """Yield files below a folder; neither hidden ones nor what links lead to."""
+    for place, folders, names in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(place) / name
+            if not name.startswith(".") and file.is_file() and not file.is_symlink():
+                yield file
+
+
+def add_routes(routes: Routes, folder: Path) -> None:
+    """Serve a folder: its index at ``/``, the operator's page at ``/status``, privately.
+
+    Raises:
+        ResourceError: the folder cannot be served.
+    """
+    for path, file in read(folder).items():
+        handler: Handler = file.answer
+        if path == INDEX:
+            routes.add("/", handler, page=True)
+        elif path == STATUS:
+            routes.add("/status", handler, private=True)
+        else:
+            routes.add(path, handler)

@@ -1,0 +1,59 @@
+"""A frame is decoded straight into its slot."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from functools import partial
+from pathlib import Path
+
+from gateway.pool.decoding import Decoders, decode_into
+from shared.config.service import LimitsSection
+from shared.frame import intake
+from shared.frame.slab import Slab
+from tests.support.stamp import read_stamp, stamped_jpeg
+
+
+def test_a_jpeg_lands_in_its_slot(tmp_path: Path) -> None:
+    """The slot holds the picture, its generation and its number."""
+    slab = Slab.create(slots=2, pixels=640 * 480)
+    data = stamped_jpeg(77, 5)
+    decode_into(slab, 1, 3, 9, data, intake.judge(data, LimitsSection()))
+    assert read_stamp(slab.frame(1, 3, 9)) == (77, 5)
+
+
+async def test_work_comes_back_on_the_loop_with_its_error() -> None:
+    """What was done in a thread is told on the loop's own thread, a fault with it."""
+    told: asyncio.Queue[tuple[str, Exception | None, int]] = asyncio.Queue()
+    decoders = Decoders(2)
+
+    def tell(name: str, error: Exception | None) -> None:
+        told.put_nowait((name, error, threading.get_ident()))
+
+    def fail() -> None:
+        raise ValueError("damaged")
+
+    decoders.submit(fail, partial(tell, "bad"))
+    name, error, thread = await told.get()
+    assert (name, str(error), thread) == ("bad", "damaged", threading.get_ident())
+    decoders.submit(lambda: None, partial(tell, "good"))
+    assert (await told.get())[:2] == ("good", None)
+    decoders.close()
+
+
+async def test_what_has_not_begun_is_left_undone_at_the_end() -> None:
+    """The end waits for what is under way, and for nothing else."""
+    began, go_on, done = threading.Event(), threading.Event(), []
+    decoders = Decoders(1)
+
+    def slow() -> None:
+        began.set()
+        go_on.wait(10)
+        done.append("slow")
+
+    decoders.submit(slow)
+    decoders.submit(lambda: done.append("late"))
+    await asyncio.to_thread(began.wait, 10)
+    asyncio.get_running_loop().call_later(0.05, go_on.set)
+    await asyncio.to_thread(decoders.close)
+    assert done == ["slow"]

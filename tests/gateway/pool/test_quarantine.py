@@ -1,0 +1,46 @@
+"""Frames that kill are kept, few and for nobody else's eyes."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from gateway.pool.quarantine import Quarantine
+from shared.config.service import Config, TransportSection, WorkersSection
+from tests.support.log import logged
+
+
+def quarantine(tmp_path: Path, frames: int = 3) -> Quarantine:
+    transport = TransportSection(runtimeDirectory=str(tmp_path))
+    return Quarantine(Config(TRANSPORT=transport, WORKERS=WorkersSection(quarantineFrames=frames)))
+
+
+def test_a_frame_is_kept_as_it_came(tmp_path: Path) -> None:
+    """The bytes, under session and number, mode 0600 in a folder of mode 0700."""
+    with logged("gateway.pool.quarantine") as lines:
+        quarantine(tmp_path).keep("ab", 7, b"picture")
+    assert [(line["session"], line["seq"]) for line in lines] == [("ab", 7)]
+    path = tmp_path / "quarantine" / "ab-7"
+    assert path.read_bytes() == b"picture"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_only_the_newest_stay(tmp_path: Path) -> None:
+    """An attacker fills no disk."""
+    keeper = quarantine(tmp_path)
+    for seq in range(10):
+        keeper.keep("ab", seq, b"x")
+    assert {path.name for path in (tmp_path / "quarantine").iterdir()} == {"ab-7", "ab-8", "ab-9"}
+
+
+def test_none_is_kept_where_none_is_wanted(tmp_path: Path) -> None:
+    """Faces on a disk may be against the law of the place."""
+    quarantine(tmp_path, 0).keep("ab", 1, b"x")
+    assert not (tmp_path / "quarantine").exists()
+
+
+def test_a_disk_that_refuses_is_survived(tmp_path: Path) -> None:
+    """The fault is logged and nothing raised."""
+    (tmp_path / "quarantine").write_text("no folder")
+    quarantine(tmp_path).keep("ab", 1, b"x")

@@ -1,0 +1,278 @@
+"""With a session store an answer leaves once it is stored, and only where the session still is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway import metrics
+from gateway.sessions.elsewhere import ThroughStore
+from gateway.sessions.session import Session
+from shared.config.service import Config
+from shared.errors import ProtocolError
+from shared.frame.estimation import Estimate
+from shared.wire.messages import History, Judged, Resumed, encode
+from shared.wire.protocol import CloseCode
+from tests.support.clock import SettableClock
+from tests.support.redis_server import RedisServer, running_redis
+from tests.support.stamp import stamped_jpeg
+from tests.support.store_cell import RESULT, Cell, Listener, cell, cells, hanging
+from tests.support.waiting import until
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+async def test_an_answer_waits_until_it_is_stored(redis: RedisServer, tmp_path: Path) -> None:
+    """STATUS, and RESULT too; until then the session shows no sign of a verdict."""
+    async with cells(redis, tmp_path) as (first, _):
+        session, client = first.begin()
+        before = metrics.totals(metrics.SESSIONS, "outcome")
+        with hanging(redis):
+            first.judge(session, final=True)
+            first.sessions.frames.accept(session, stamped_jpeg(1, 7))
+            first.sessions.frames.accept(session, stamped_jpeg(1, 8))
+            await asyncio.sleep(0.1)
+            assert client.commands == ["DROPPED"]  # the older one of the two that wait
+            assert "replaced" in client.heard[0]
+            assert first.sessions.undecided == 1
+            assert "commit" not in first.asked
+            assert metrics.totals(metrics.SESSIONS, "outcome") == before
+        await first.sweep_until(lambda: client.closed is not None)
+        assert client.commands == ["DROPPED", "STATUS", "DROPPED", "RESULT"]
+        assert client.closed is CloseCode.VERDICT
+        assert first.asked.count("commit") == 1
+        assert first.sessions.undecided == 0
+
+
+async def test_the_next_frame_waits_for_the_answer_before(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """So no client ever has more than one frame judged that is not stored."""
+    async with cells(redis, tmp_path) as (first, _):
+        session, client = first.begin()
+        with hanging(redis):
+            first.judge(session)
+            first.sessions.frames.accept(session, stamped_jpeg(1, 7))
+            assert not session.dispatchable
+        await first.sweep_until(lambda: client.commands == ["STATUS"])
+        assert session.dispatchable
+
+
+async def test_a_verdict_that_lost_the_fence_is_never_released(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """The other gateway took the session while this one stood still; it alone decides."""
+    async with cells(redis, tmp_path) as (first, second):
+        session, client = first.begin()
+        first.judge(session)
+        await first.sweep_until(lambda: client.commands == ["STATUS"])
+        moved, moved_client = await second.resume(session, first.token)
+        assert [judged.seq for judged in moved.log] == [1]
+        before = metrics.totals(metrics.SESSIONS, "outcome")
+        first.judge(session, final=True)
+        await first.sweep_until(lambda: client.closed is not None)
+        assert client.closed is CloseCode.REPLACED
+        assert client.commands == ["STATUS"]
+        assert first.asked == ["open", "forget"]
+        assert first.sessions.get(session.id) is None
+        assert metrics.totals(metrics.SESSIONS, "outcome") == before
+        second.judge(moved, final=True, accepted=True)
+        await second.sweep_until(lambda: moved_client.closed is not None)
+        assert moved_client.commands == ["STATUS", "RESULT"]
+        assert second.asked == ["replay", "commit"]
+
+
+async def test_a_session_that_came_back_is_not_the_one_before(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """A, B and A again: what A still had of the first time counts no more."""
+    async with cells(redis, tmp_path) as (first, second):
+        session, client = first.begin()
+        first.judge(session)
+        await first.sweep_until(lambda: client.commands == ["STATUS"])
+        moved, moved_client = await second.resume(session, first.token)
+        second.judge(moved)
+        await second.sweep_until(lambda: moved_client.commands == ["STATUS"])
+        assert (await first.resume(session, first.token))[0] is session  # A does not know yet
+        await first.sweep_until(lambda: first.sessions.get(session.id) is None)
+        back, _ = await first.resume(session, first.token)
+        assert len(back.log) == 2
+        assert back.opened.term == 3
+
+
+async def test_a_take_over_gives_the_stored_verdict(redis: RedisServer, tmp_path: Path) -> None:
+    """And nothing else: no frame is judged, nothing is asked of the aggregator, none is counted."""
+    async with cells(redis, tmp_path) as (first, second):
+        session, client = first.begin()
+        first.judge(session, final=True)
+        await first.sweep_until(lambda: client.closed is not None)
+        before = metrics.totals(metrics.SESSIONS, "outcome")
+        moved, moved_client = await second.resume(session, first.token)
+        assert moved_client.heard == [RESULT]
+        second.sessions.frames.accept(moved, stamped_jpeg(1, 50))
+        assert moved_client.commands == ["RESULT", "DROPPED"]
+        assert second.asked == []
+        assert metrics.totals(metrics.SESSIONS, "outcome") == before
+
+
+async def test_every_take_over_counts_as_a_resumption(redis: RedisServer, tmp_path: Path) -> None:
+    """Also where the client is faster than the gateways write."""
+    async with cells(redis, tmp_path) as (first, second):
+        session, client = first.begin()
+        first.judge(session)
+        await first.sweep_until(lambda: client.commands == ["STATUS"])
+        for taken in range(1, 5):
+            there = (first, second)[taken % 2]
+            for stale in there.sessions.all():
+                there.sessions.remove(stale)  # it has noticed by then
+            session, _ = await there.resume(session, first.token)
+            assert session.reconnects == taken
+        with pytest.raises(ProtocolError, match="too often"):
+            session.attach(Listener(), most=4)
+
+
+@pytest.mark.parametrize("step", [20.0, -3600.0, 86_400.0])
+async def test_a_take_over_continues_the_session_s_time(
+    redis: RedisServer, tmp_path: Path, step: float
+) -> None:
+    """Redis measures what has passed since the last write; no machine's wall clock counts."""
+    here = SettableClock()
+    there = SettableClock(here.wall_time + 30.0 + step, monotonic_time=7.0)
+    async with (
+        cell(redis, tmp_path, 2, clock=here) as first,
+        cell(redis, tmp_path, 3, clock=there) as second,
+    ):
+        session, listener = first.begin()
+        here.advance(30.0)
+        here.step(step)
+        first.judge(session)
+        await until(lambda: "STATUS" in listener.commands)
+        with contextlib.closing(redis.client()) as client:
+            client.hincrby(f"lunapass:session:{{{session.id}}}", "opened", -10_000)
+        taken, _ = await second.resume(session, first.token)
+        assert 40.0 <= taken.elapsed < 60.0
+        there.advance(5.0)
+        second.judge(taken)
+        assert 45.0 <= taken.log[-1].at - session.opened.at < 65.0
+
+
+@pytest.mark.parametrize("opened", [None, "nan", "-inf", "9e15", "x"])
+async def test_an_unreadable_time_in_the_store_turns_nothing_back(
+    redis: RedisServer, tmp_path: Path, opened: str | None
+) -> None:
+    """Whatever the field holds, the session is at least as old as its log shows."""
+    here, there = SettableClock(), SettableClock(monotonic_time=7.0)
+    async with (
+        cell(redis, tmp_path, 2, clock=here) as first,
+        cell(redis, tmp_path, 3, clock=there) as second,
+    ):
+        session, listener = first.begin()
+        here.advance(3.0)
+        first.judge(session)
+        await until(lambda: "STATUS" in listener.commands)
+        name = f"lunapass:session:{{{session.id}}}"
+        with contextlib.closing(redis.client()) as client:
+            client.hdel(name, "opened") if opened is None else client.hset(name, "opened", opened)
+        taken, _ = await second.resume(session, first.token)
+        assert taken.elapsed >= 3.0
+        assert taken.now >= session.log[-1].at
+
+
+async def test_two_who_resume_at_once_get_one_session(redis: RedisServer, tmp_path: Path) -> None:
+    """The second would otherwise take it away from the first."""
+    async with cells(redis, tmp_path) as (first, second):
+        session, client = first.begin()
+        first.judge(session)
+        await first.sweep_until(lambda: client.commands == ["STATUS"])
+        resume = second.sessions.resume
+        taken = await asyncio.gather(*(resume(session.id, first.token, "") for _ in range(3)))
+        assert taken[0] is not None
+        assert taken[0] is taken[1] is taken[2]
+        assert taken[0].opened.term == 2
+
+
+async def test_a_client_that_gives_up_leaves_no_session_without_gateway(
+    redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The take-over is carried to its end, so that the client finds the session when it is back."""
+    async with cells(redis, tmp_path) as (first, second):
+        session, client = first.begin()
+        first.judge(session)
+        await first.sweep_until(lambda: client.commands == ["STATUS"])
+        begun, gone = asyncio.Event(), asyncio.Event()
+        elsewhere = second.sessions.elsewhere
+        assert isinstance(elsewhere, ThroughStore)
+        take = elsewhere._store.take
+
+        async def slow(*key: Any) -> Any:
+            begun.set()
+            await gone.wait()
+            return await take(*key)
+
+        monkeypatch.setattr(elsewhere._store, "take", slow)
+        resuming = asyncio.create_task(second.sessions.resume(session.id, first.token, ""))
+        await begun.wait()
+        resuming.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await resuming
+        gone.set()
+        await second.sweep_until(lambda: second.sessions.get(session.id) is not None)
+
+
+def resumed(session: Session, result: str | None) -> Resumed:
+    """What the aggregator gives back to a new gateway."""
+    judged = [Judged(1, 2.0, encode(Estimate(640, 480)))]
+    history = History(encode(session.opened), judged, None)
+    return Resumed(session.id, session.opened.token_digest, history, result=result)
+
+
+async def test_a_gateway_that_died_after_storing_is_followed_by_one_that_gives_the_verdict(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """Neither its client nor the aggregator had heard of it; both do now, each once."""
+    async with cells(redis, tmp_path) as (dead, _), cell(redis, tmp_path, 0) as restarted:
+        session, client = dead.begin()
+        dead.judge(session, final=True)
+        await dead.sweep_until(lambda: client.closed is not None)
+        restarted.sessions.receive(resumed(session, RESULT))
+        again, client = await restarted.resume(session, dead.token)
+        await restarted.sweep_until(lambda: client.closed is not None)
+        assert client.heard == [RESULT]
+        assert again.opened.term == 2
+        assert restarted.asked == ["commit"]
+
+
+async def test_a_gateway_that_died_before_storing_takes_nothing_back(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """Meanwhile the session went on elsewhere: the verdict that the aggregator has is dropped."""
+    async with cells(redis, tmp_path) as (dead, second), cell(redis, tmp_path, 0) as restarted:
+        session, client = dead.begin()
+        await dead.sweep_until(lambda: dead.sessions.elsewhere.reached is True)
+        dead.judge(session)
+        await dead.sweep_until(lambda: client.commands == ["STATUS"])
+        moved, _ = await second.resume(session, dead.token)
+        restarted.sessions.receive(resumed(session, RESULT))
+        await restarted.sweep_until(lambda: restarted.sessions.all() == [])
+        assert restarted.asked == ["forget"]
+        second.judge(moved, final=True, accepted=True)
+        await second.sweep_until(lambda: moved.released)
+
+
+async def test_without_a_store_nothing_waits() -> None:
+    """Answers leave at once, and the aggregator is not asked to wait either."""
+    alone = Cell(Config())
+    session, client = alone.begin()
+    assert not session.opened.commits
+    alone.judge(session, final=True)
+    assert client.commands == ["STATUS", "RESULT"]
+    assert alone.asked == ["open"]

@@ -1,0 +1,146 @@
+"""Each frame is answered once, and what a client was told stays true."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from typing import Any
+
+from gateway.sessions.frames import Frames
+from gateway.sessions.session import PendingFrame, Session
+from gateway.web.limits import TokenBucket
+from shared.codes import Code
+from shared.config.service import ChecksSection, Config
+from shared.errors import FrameError
+from shared.frame import intake
+from shared.frame.estimation import Estimate, Profile, Stage
+from shared.wire.messages import Open, decode_estimate, encode
+from shared.wire.protocol import CloseCode
+from tests.support.log import logged
+from tests.support.stamp import stamped_jpeg
+
+
+def session() -> Session:
+    opened = Open("", "0" * 32, 1.0, 2, bytes(32))
+    return Session(opened.session, opened, "", TokenBucket(9, 9), 0.0, profile=Profile.PASSIVE)
+
+
+async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all() -> None:
+    """A late estimate counts for nothing."""
+    asked: list[PendingFrame] = []
+    frames = Frames(Config())
+    frames.submit = lambda _: None
+    frames.ask_verdict = lambda session, frame: asked.append(frame)
+    made = session()
+    frames.accept(made, stamped_jpeg(1, 1))
+    frame, made.waiting = made.waiting, None
+    assert frame is not None
+    made.active = frame
+    frames.sweep([made], time.monotonic())
+    assert not frame.answered
+    frames.sweep([made], frame.deadline + 1)
+    assert frame.answered
+    frames.estimated(made, frame, encode(Estimate(640, 480)))
+    assert asked == []
+    assert made.active is None
+
+
+class Heard:
+    """An outlet that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+
+    def send(self, text: str) -> None:
+        self.answers.append(json.loads(text))
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        raise AssertionError(reason)
+
+    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
+        raise AssertionError(reason)
+
+
+def test_an_unreadable_frame_costs_an_answer() -> None:
+    """Neither a worker nor the aggregator is asked, the log does not grow, no frame is replaced."""
+    frames, made, outlet = Frames(Config()), session(), Heard()
+    in_line: list[Session] = []
+    asked: list[PendingFrame] = []
+    frames.submit = in_line.append
+    frames.ask_verdict = lambda session, frame: asked.append(frame)
+    made.outlet = outlet
+    frames.accept(made, stamped_jpeg(1, 1))
+    frames.accept(made, b"x")
+    assert (len(in_line), asked, made.log) == (1, [], [])
+    assert made.waiting is not None
+    assert (made.waiting.seq, made.active) == (1, None)
+    (answer,) = outlet.answers
+    assert (answer["command"], answer["headers"]) == ("STATUS", {"seq": 2})
+    assert answer["body"] == {"isOk": False, "errors": [1], "details": {}}
+
+
+def test_a_frame_that_cannot_be_decoded_is_answered_the_same() -> None:
+    """Its header was acceptable, so it was under way; the next frame has its turn then."""
+    frames, made, outlet = Frames(Config()), session(), Heard()
+    in_line: list[Session] = []
+    frames.submit = in_line.append
+    made.outlet = outlet
+    frames.accept(made, stamped_jpeg(1, 1))
+    frame, made.waiting = made.waiting, None
+    assert frame is not None
+    made.active = frame
+    frames.accept(made, stamped_jpeg(1, 2))
+    frames.refuse(made, frame, FrameError("damaged"))
+    assert [answer["body"]["errors"] for answer in outlet.answers] == [[1]]
+    assert (made.active, made.log, len(in_line)) == (None, [], 2)
+
+
+def test_a_frame_is_answered_once() -> None:
+    """One that had its answer when it was decoded, at its deadline, has no second one."""
+    frames, made, outlet = Frames(Config()), session(), Heard()
+    frames.submit = lambda _: None
+    made.outlet = outlet
+    frames.accept(made, stamped_jpeg(1, 1))
+    frame, made.waiting = made.waiting, None
+    assert frame is not None
+    made.active = frame
+    frames.sweep([made], frame.deadline + 1)
+    frames.refuse(made, frame, FrameError("damaged"))
+    assert [answer["command"] for answer in outlet.answers] == ["DROPPED"]
+    assert made.active is None
+
+
+def test_a_refused_frame_is_logged_once() -> None:
+    """With the reason for which its header was refused."""
+    frames = Frames(Config())
+    with logged("gateway", logging.INFO) as lines:
+        frames.accept(session(), b"no picture")
+    (line,) = lines
+    assert line["message"] == "frame refused: the frame is neither JPEG, PNG nor WebP"
+
+
+def test_pictures_are_turned_as_configured() -> None:
+    """From the header on, and by a reloaded configuration from the next frame on."""
+    frames = Frames(Config(CHECKS=ChecksSection(rotate=90)))
+    frames.submit = lambda _: None
+    made = session()
+    frames.accept(made, stamped_jpeg(1, 1))
+    first = made.waiting
+    frames.renew(Config(CHECKS=ChecksSection(rotate=180)))
+    frames.accept(made, stamped_jpeg(1, 2))
+    second = made.waiting
+    assert first is not None
+    assert second is not None
+    assert first.header is not None
+    assert second.header is not None
+    assert (first.rotation, first.header.upright_size) == (90, (480, 640))
+    assert (second.rotation, second.header.upright_size) == (180, (640, 480))
+
+
+def test_a_failed_frame_names_its_turn() -> None:
+    """Whoever shows it later turns it too; its size is that of the turned picture."""
+    header = intake.judge(stamped_jpeg(1, 1), Config().LIMITS).turned(270)
+    frame = PendingFrame(1, b"", header, 0.0, 5.0, rotation=270)
+    failed = decode_estimate(frame.failed(Profile.PASSIVE, Stage.FACES, Code.ESTIMATION_FAILED))
+    assert (failed.width, failed.height, failed.rotation) == (480, 640, 270)

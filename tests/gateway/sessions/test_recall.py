@@ -1,0 +1,41 @@
+"""Sessions that the aggregator is asked for: each answer reaches those who wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.sessions.recall import Recall
+from gateway.sessions.session import digest
+
+QUESTION = ("0" * 32, digest("t"))
+
+
+async def test_one_who_gives_up_leaves_the_answer_to_the_other() -> None:
+    """Of two who resume by one token, the one that waits longer gets the answer."""
+    asked: list[tuple[str, bytes]] = []
+    recall = Recall()
+    recall.ask = lambda *question: asked.append(question)
+    hasty, patient = (asyncio.create_task(recall.fetch(*QUESTION)) for _ in range(2))
+    await asyncio.sleep(0)
+    hasty.cancel()
+    await asyncio.sleep(0)
+    recall.answer(*QUESTION, None)
+    assert await asyncio.wait_for(patient, 5) is None
+    assert asked == [QUESTION]
+    assert not recall._answers
+    assert not recall._waiting
+
+
+async def test_a_new_aggregator_is_asked_what_the_one_before_left_open() -> None:
+    """An answered question is asked no more."""
+    asked: list[tuple[str, bytes]] = []
+    recall = Recall()
+    recall.ask = lambda *question: asked.append(question)
+    waiting = asyncio.create_task(recall.fetch(*QUESTION))
+    await asyncio.sleep(0)
+    recall.ask_again()
+    assert asked == [QUESTION, QUESTION]
+    recall.answer(*QUESTION, None)
+    await waiting
+    recall.ask_again()
+    assert asked == [QUESTION, QUESTION]

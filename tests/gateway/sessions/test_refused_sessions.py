@@ -1,0 +1,321 @@
+"""Refused sessions by address: what counts, how long an address pauses, what is remembered."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gateway.sessions import refused_sessions
+from gateway.sessions.refused_sessions import (
+    FIRST_PAUSE_SECONDS,
+    WINDOW_SECONDS,
+    LocalRefusals,
+    RefusedSessions,
+    Tally,
+    max_entries,
+)
+from gateway.sessions.session import Session
+from gateway.web.addresses import address_digest
+from gateway.web.limits import TokenBucket
+from shared.errors import ProtocolError
+from shared.frame.estimation import Profile
+from shared.wire.messages import Open, Verdict
+from shared.wire.protocol import CloseCode
+from tests.support.clock import SettableClock
+
+ADDRESS = "192.0.2.1"
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock()
+
+
+def session(
+    number: int, address: str = ADDRESS, outcome: str = "", *, began_at: str = ""
+) -> Session:
+    identity = f"{number:032x}"
+    beginner = address_digest(b"", began_at) if began_at else ""
+    opened = Open("", identity, 1.0, 7, bytes(32), beginner=beginner)
+    made = Session(identity, opened, address, TokenBucket(1, 1), 0.0)
+    made.outcome = outcome
+    return made
+
+
+def verdict(*, low_liveness: bool = False, profile: Profile = Profile.PASSIVE) -> Verdict:
+    return Verdict("0" * 32, 1, profile, "", low_liveness=low_liveness)
+
+
+class Addresses:
+    """The bound of one gateway, and the sessions that it has ended."""
+
+    def __init__(self, limit: int, clock: SettableClock | None = None) -> None:
+        self.ended: list[Session] = []
+        self.refused = RefusedSessions(limit, self.ended.append, clock=clock or SettableClock())
+
+    async def pause(self, address: str = ADDRESS) -> int:
+        """Seconds for which an address has to pause; 0 when it may begin a session."""
+        try:
+            await self.refused.admit(address)
+        except ProtocolError as error:
+            return error.retry_after or 0
+        return 0
+
+    def refuse(self, *numbers: int, address: str = ADDRESS) -> None:
+        for number in numbers:
+            self.refused.ended(session(number, address, "refused"))
+
+
+async def test_at_the_bound_an_address_pauses(clock: SettableClock) -> None:
+    """Not before, not another address, and not after the pause."""
+    addresses = Addresses(3, clock)
+    addresses.refuse(1, 2)
+    assert await addresses.pause() == 0
+    addresses.refuse(3)
+    assert await addresses.pause() == FIRST_PAUSE_SECONDS
+    assert await addresses.pause("192.0.2.2") == 0
+    clock.advance(20)
+    assert await addresses.pause() == FIRST_PAUSE_SECONDS - 20
+    clock.advance(FIRST_PAUSE_SECONDS - 20)
+    assert await addresses.pause() == 0
+
+
+async def test_a_client_is_told_when_to_come_again(clock: SettableClock) -> None:
+    """By a code of its own, in words and as a number."""
+    addresses = Addresses(1, clock)
+    addresses.refuse(1)
+    with pytest.raises(ProtocolError, match="come again in 60 s") as caught:
+        await addresses.refused.admit(ADDRESS)
+    assert caught.value.code == "session.too-many-refusals"
+    assert caught.value.close_code == CloseCode.OVERLOADED
+    assert caught.value.retry_after == FIRST_PAUSE_SECONDS
+
+
+async def test_each_pause_is_twice_as_long(clock: SettableClock) -> None:
+    """Up to the hour for which a refused session counts."""
+    addresses = Addresses(3, clock)
+    addresses.refuse(1, 2)
+    pauses = []
+    for number in range(3, 12):
+        addresses.refuse(number)
+        pauses.append(await addresses.pause())
+    assert pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600, 3600]
+
+
+async def test_a_refused_session_counts_for_an_hour(clock: SettableClock) -> None:
+    """Few refusals, spread over time, never add up."""
+    addresses = Addresses(3, clock)
+    for number in range(50):
+        addresses.refuse(number)
+        clock.advance(WINDOW_SECONDS / 2.5)
+        assert await addresses.pause() == 0
+
+
+async def test_an_accepted_session_erases_nothing(clock: SettableClock) -> None:
+    """But it is no refused one itself, whatever its first frames were."""
+    addresses = Addresses(2, clock)
+    addresses.refuse(1)
+    lucky = session(2)
+    addresses.refused.judged(lucky, verdict(low_liveness=True))
+    assert await addresses.pause() == FIRST_PAUSE_SECONDS
+    lucky.outcome = "accepted"
+    addresses.refused.ended(lucky)
+    assert await addresses.pause() == 0
+    addresses.refuse(3)
+    assert await addresses.pause() == FIRST_PAUSE_SECONDS
+
+
+LEAVING = {
+    "at once": ([verdict()], False),
+    "after a frame with low liveness": ([verdict(low_liveness=True), verdict()], True),
+    "after an action was asked": ([verdict(profile=Profile.ACTIVE), verdict()], True),
+}
+
+
+@pytest.mark.parametrize("how", LEAVING)
+async def test_leaving_is_no_free_try(clock: SettableClock, how: str) -> None:
+    """Who leaves after it could have become known how the session ends has used a try."""
+    verdicts, counts = LEAVING[how]
+    addresses = Addresses(1, clock)
+    left = session(1, outcome="left")
+    for each in verdicts:
+        addresses.refused.judged(left, each)
+    addresses.refused.ended(left)
+    assert (await addresses.pause() > 0) == counts
+
+
+async def test_a_session_counts_once(clock: SettableClock) -> None:
+    """However many of its frames are refused, and at its end."""
+    addresses = Addresses(2, clock)
+    one = session(1, outcome="refused")
+    for _ in range(5):
+        addresses.refused.judged(one, verdict(low_liveness=True))
+    addresses.refused.ended(one)
+    assert await addresses.pause() == 0
+
+
+async def test_many_sessions_at_once_get_no_more_tries(clock: SettableClock) -> None:
+    """All began before any was refused; those beyond the bound end at their first refusal."""
+    addresses = Addresses(3, clock)
+    crowd = [session(number) for number in range(8)]
+    for one in crowd:
+        one.refused_before = await addresses.refused.admit(ADDRESS)
+    for one in crowd:
+        addresses.refused.judged(one, verdict(low_liveness=True))
+    assert addresses.ended == crowd[3:]
+
+
+async def test_after_a_pause_one_session_goes_on(clock: SettableClock) -> None:
+    """It began beyond the bound, and is not ended for that; a second one beside it is."""
+    addresses = Addresses(2, clock)
+    addresses.refuse(1, 2)
+    clock.advance(FIRST_PAUSE_SECONDS)
+    pair = [session(3), session(4)]
+    for one in pair:
+        one.refused_before = await addresses.refused.admit(ADDRESS)
+    for one in pair:
+        addresses.refused.judged(one, verdict(low_liveness=True))
+    assert addresses.ended == pair[1:]
+
+
+OTHER = "198.51.100.7"
+
+
+async def test_beginning_elsewhere_is_no_way_round(clock: SettableClock) -> None:
+    """A session that is begun at one address and shown at another counts for both."""
+    addresses = Addresses(2, clock)
+    for number in range(2):
+        addresses.refused.ended(session(number, OTHER, "refused", began_at=ADDRESS))
+    assert await addresses.pause() > 0
+    assert await addresses.pause(OTHER) > 0
+
+
+async def test_the_address_that_began_many_at_once_is_bounded(clock: SettableClock) -> None:
+    """The sessions of one that began too many end, wherever its client is now."""
+    addresses = Addresses(2, clock)
+    crowd = [session(number, OTHER, began_at=ADDRESS) for number in range(4)]
+    for one in crowd:
+        one.refused_before = await addresses.refused.admit(ADDRESS)
+    for one in crowd:
+        addresses.refused.judged(one, verdict(low_liveness=True))
+    assert addresses.ended == crowd[2:]
+
+
+async def test_who_comes_to_a_crowded_address_is_not_ended(clock: SettableClock) -> None:
+    """What others did there was not the doing of the address that began the session."""
+    addresses = Addresses(2, clock)
+    addresses.refuse(1, 2, 3, address=OTHER)
+    guest = session(4, OTHER, began_at=ADDRESS)
+    addresses.refused.judged(guest, verdict(low_liveness=True))
+    assert guest not in addresses.ended
+
+
+async def test_success_counts_no_more_anywhere(clock: SettableClock) -> None:
+    """Also at an address that the client has left meanwhile."""
+    addresses = Addresses(1, clock)
+    lucky = session(1, OTHER, began_at=ADDRESS)
+    addresses.refused.judged(lucky, verdict(low_liveness=True))
+    assert await addresses.pause(OTHER) > 0
+    lucky.address, lucky.outcome = "192.0.2.99", "accepted"
+    addresses.refused.ended(lucky)
+    assert [await addresses.pause(one) for one in (ADDRESS, OTHER, lucky.address)] == [0, 0, 0]
+
+
+async def test_a_session_that_lost_its_client_counts_where_it_began(clock: SettableClock) -> None:
+    """A gateway that has just begun knows the digest of that address, and no address."""
+    addresses = Addresses(1, clock)
+    addresses.refused.ended(session(1, "", "refused", began_at=ADDRESS))
+    assert await addresses.pause() > 0
+
+
+async def test_ipv6_counts_by_network(clock: SettableClock) -> None:
+    """A client has a /64 of its own to choose addresses from."""
+    addresses = Addresses(1, clock)
+    addresses.refuse(1, address="2001:db8:1:2::/64")  # as a session names its address
+    assert await addresses.pause("2001:db8:1:2:aaaa::1") > 0
+    assert await addresses.pause("2001:db8:1:3::1") == 0
+
+
+async def test_zero_is_no_bound(clock: SettableClock) -> None:
+    """Nothing is counted."""
+    addresses = Addresses(0, clock)
+    addresses.refuse(*range(100))
+    assert await addresses.pause() == 0
+
+
+async def test_a_session_of_an_earlier_version_counts_for_no_one(clock: SettableClock) -> None:
+    """Its record does not say where it began, and its client is not back."""
+    addresses = Addresses(1, clock)
+    addresses.refuse(1, address="")
+    assert await addresses.pause("") == 0
+
+
+def test_memory_is_bounded(clock: SettableClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For one address, and for all; the address that was refused longest ago is forgotten."""
+    monkeypatch.setattr(refused_sessions, "MAX_REMEMBERED", 30)
+    local = LocalRefusals(5, clock=clock)
+    for number in range(100):
+        local.charge("a", f"{number}")
+    assert len(local) == local.tally("a").number == max_entries(5)
+    for number in range(40):
+        local.charge(f"b{number}", "x")
+        assert len(local) <= 30
+    assert local.tally("a") == Tally()
+    assert local.tally("b9") == Tally()
+    assert local.tally("b39").number == 1
+
+
+def test_what_is_expired_takes_no_memory(clock: SettableClock) -> None:
+    """Once its address is looked at again."""
+    local = LocalRefusals(5, clock=clock)
+    for number in range(4):
+        local.charge("a", f"{number}")
+    clock.advance(WINDOW_SECONDS + 1)
+    assert local.tally("a") == Tally()
+    assert len(local) == 0
+    local.charge("a", "0")
+    local.refund("a", "0")
+    local.refund("a", "0")
+    assert len(local) == 0
+
+
+class SlowStore:
+    """A store that counts what other gateways have seen."""
+
+    def __init__(self, others: int) -> None:
+        self.others = others
+        self.done: list[str] = []
+
+    async def charge(self, address: str, session: str) -> int | None:
+        await asyncio.sleep(0)
+        self.done.append("charge")
+        return self.others
+
+    async def refund(self, address: str, session: str) -> None:
+        self.done.append("refund")
+
+    async def tally(self, address: str) -> Tally:
+        return Tally(self.others, 0.0)
+
+    async def close(self) -> None:
+        self.done.append("close")
+
+
+async def test_what_other_gateways_count_counts_here(clock: SettableClock) -> None:
+    """For new sessions, and for those under way; nothing is lost when the gateway ends."""
+    store, ended = SlowStore(3), []
+    refused = RefusedSessions(3, ended.append, store)
+    with pytest.raises(ProtocolError, match="too many refused"):
+        await refused.admit(ADDRESS)
+    store.others = 2
+    assert await refused.admit(ADDRESS) == 2
+    one, other = session(1), session(2, outcome="accepted")
+    refused.judged(one, verdict(low_liveness=True))
+    store.others = 3
+    refused.judged(other, verdict(low_liveness=True))
+    refused.ended(other)
+    await refused.close()
+    assert sorted(store.done[:-1]) == ["charge", "charge", "refund"]
+    assert store.done[-1] == "close"
+    assert ended == [one, other]

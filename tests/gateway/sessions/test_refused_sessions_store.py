@@ -1,0 +1,108 @@
+"""Refused sessions counted together, against a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from gateway.sessions.refused_sessions import WINDOW_SECONDS, Tally, max_entries
+from gateway.sessions.refused_sessions_store import StoredRefusals
+from gateway.web.addresses import address_digest
+from shared.config.service import Config
+from tests.support.redis_server import RedisServer, running_redis
+
+LIMIT = 3
+CLIENT = address_digest(b"k" * 32, "192.0.2.1")
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with running_redis(user="lunapass-store") as server:
+        yield server
+
+
+@contextlib.asynccontextmanager
+async def gateways(redis: RedisServer) -> AsyncIterator[tuple[StoredRefusals, StoredRefusals]]:
+    """Two gateways with one store, which is empty."""
+    with contextlib.closing(redis.client()) as client:
+        client.flushall()
+    config = Config.model_validate(
+        {
+            "SESSION_STORE": {"connectionString": redis.url, "timeout": 0.5},
+            "LIMITS": {"refusedSessionsPerAddress": LIMIT},
+        }
+    )
+    made = StoredRefusals(config), StoredRefusals(config)
+    try:
+        yield made
+    finally:
+        for each in made:
+            await each.close()
+
+
+async def test_gateways_count_together(redis: RedisServer) -> None:
+    """In one order, each session once, and an accepted one no more."""
+    async with gateways(redis) as (first, second):
+        assert await first.tally(CLIENT) == Tally()
+        assert await first.charge(CLIENT, "a") == 0
+        assert await second.charge(CLIENT, "b") == 1
+        assert await second.charge(CLIENT, "a") is None
+        assert await first.charge(CLIENT, "c") == 2
+        tally = await second.tally(CLIENT)
+        assert tally.number == 3
+        assert 0 <= tally.age < 60
+        await first.refund(CLIENT, "b")
+        assert (await second.tally(CLIENT)).number == 2
+        assert await second.tally("192.0.2.2") == Tally()
+
+
+async def test_many_at_once_are_counted_one_by_one(redis: RedisServer) -> None:
+    """Two gateways never give two sessions the same place."""
+    async with gateways(redis) as pair:
+        numbers = range(max_entries(LIMIT))
+        places = await asyncio.gather(*(pair[n % 2].charge(CLIENT, f"{n}") for n in numbers))
+        assert sorted(place for place in places if place is not None) == list(numbers)
+
+
+async def test_a_charge_and_its_refund_keep_their_order(redis: RedisServer) -> None:
+    """An accepted session never stays counted."""
+    async with gateways(redis) as (first, _):
+        for number in range(20):
+            await asyncio.gather(
+                first.charge(CLIENT, f"{number}"), first.refund(CLIENT, f"{number}")
+            )
+        assert await first.tally(CLIENT) == Tally()
+
+
+async def test_what_is_stored_expires_and_is_bounded(redis: RedisServer) -> None:
+    """Sessions of more than an hour ago do not count, and the whole address is forgotten."""
+    async with gateways(redis) as (first, _):
+        for number in range(50):
+            await first.charge(CLIENT, f"{number}")
+        with contextlib.closing(redis.client()) as client:
+            (name,) = client.keys("*")
+            assert client.zcard(name) == max_entries(LIMIT)
+            assert 0 < client.pttl(name) <= WINDOW_SECONDS * 1000
+            for member in client.zrange(name, 0, -2):
+                client.zadd(name, {member: time.time() - WINDOW_SECONDS - 1})
+        assert (await first.tally(CLIENT)).number == 1
+
+
+async def test_without_redis_nothing_is_counted_here(
+    redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The gateway's own count is left; not every client waits, and it is logged once."""
+    async with gateways(redis) as (first, _):
+        await first.charge(CLIENT, "a")
+        redis.kill()
+        assert await first.tally(CLIENT) == Tally()
+        assert await first.charge(CLIENT, "b") is None
+        redis.start()
+        while (await first.tally(CLIENT)).number != 1:  # it rests for a while  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    told = [record.getMessage() for record in caplog.records]
+    assert len([text for text in told if "by each gateway alone" in text]) == 1

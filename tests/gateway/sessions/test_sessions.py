@@ -1,0 +1,118 @@
+"""How sessions end is counted, and by what they are judged is kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway import metrics
+from gateway.sessions.session import CLIENT_LEFT, Session
+from gateway.sessions.sessions import Sessions
+from shared.config.service import Config
+from shared.errors import ProtocolError
+from shared.frame.estimation import Profile
+from shared.wire.messages import Opened, Verdict
+from shared.wire.protocol import CloseCode
+
+
+class Listener:
+    """A client that is there."""
+
+    def send(self, text: str) -> None:
+        pass
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        pass
+
+    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
+        pass
+
+
+def made(**limits: int) -> Sessions:
+    sessions = Sessions(Config.model_validate({"LIMITS": limits}))
+    sessions.ask_open = lambda session: None
+    sessions.ask_close = lambda session, reason: None
+    return sessions
+
+
+@pytest.fixture
+def sessions() -> Sessions:
+    return made()
+
+
+def outcomes() -> dict[str, int]:
+    return metrics.totals(metrics.SESSIONS, "outcome")
+
+
+ENDINGS = {
+    "says goodbye": (CLIENT_LEFT, True, 0, False, "left"),
+    "does not come back": ("client gone", False, 0, False, "left"),
+    "is away for all its time": ("session too long", False, 0, False, "left"),
+    "stays too long": ("session too long", True, 0, False, "refused"),
+    "is judged just before": (CLIENT_LEFT, True, 7, False, "refused"),
+    "is accepted just before": (CLIENT_LEFT, False, 0, True, "accepted"),
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+async def test_who_leaves_before_a_verdict_is_not_refused(sessions: Sessions, ending: str) -> None:
+    """Counted as ``left``; what was judged counts as it was judged, also when the client goes."""
+    reason, stays, seq, accepted, expected = ENDINGS[ending]
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    if stays:
+        session.attach(Listener(), most=0)
+    before = outcomes()
+    sessions.end(session, reason)
+    verdict = Verdict(
+        session.id, seq, Profile.PASSIVE, "", final=True, accepted=accepted, result="{}"
+    )
+    for _ in range(2):  # a repetition counts no more
+        sessions.receive(verdict)
+    grown = {name: count - before[name] for name, count in outcomes().items()}
+    assert grown == {"accepted": 0, "refused": 0, "left": 0, expected: 1}
+
+
+async def test_a_replay_tells_by_what_the_session_was_judged(sessions: Sessions) -> None:
+    """Each aggregator names its plugins; the next one is told the last name."""
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    for name in ("first", "second"):
+        sessions.receive(Opened(session.id, Profile.PASSIVE, name))
+        assert session.opened.plugins == name
+
+
+def begin(sessions: Sessions, address: str) -> Session:
+    session, _ = sessions.begin(address, mirrored=False, client="null")
+    return session
+
+
+async def test_an_ipv6_network_is_one_address() -> None:
+    """A client that has a /64 gets no more sessions by changing its address within it."""
+    sessions = made(sessionsPerAddress=2)
+    for host in (1, 2):
+        begin(sessions, f"2001:db8::{host}")
+    with pytest.raises(ProtocolError, match="too many sessions"):
+        begin(sessions, "2001:db8::ffff:3")
+    begin(sessions, "2001:db8:0:1::1")
+
+
+async def test_only_sessions_under_way_count_for_an_address() -> None:
+    """A kiosk whose people had their verdicts is not held up until those are forgotten."""
+    sessions = made(sessionsPerAddress=2)
+    first = begin(sessions, "192.0.2.1")
+    begin(sessions, "192.0.2.1")
+    with pytest.raises(ProtocolError, match="too many sessions"):
+        begin(sessions, "192.0.2.1")
+    sessions.receive(
+        Verdict(first.id, 1, Profile.PASSIVE, "", final=True, accepted=True, result="{}")
+    )
+    assert sessions.get(first.id) is first
+    begin(sessions, "192.0.2.1")
+
+
+async def test_a_session_counts_where_its_client_is() -> None:
+    """One that is resumed from another address leaves its place at the first."""
+    sessions = made(sessionsPerAddress=1)
+    session, token = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    assert await sessions.resume(session.id, token, "192.0.2.2") is session
+    begin(sessions, "192.0.2.1")
+    with pytest.raises(ProtocolError, match="too many sessions"):
+        begin(sessions, "192.0.2.2")

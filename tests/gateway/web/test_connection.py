@@ -1,0 +1,212 @@
+"""Answers to a client: bounded while it does not read, and an end that comes in any case."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, cast
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosedError
+
+from gateway.sessions.session import ANNOUNCED_BYTES, Session
+from gateway.sessions.sessions import Sessions
+from gateway.web.connection import Connection
+from gateway.web.doorway import Doors, Doorway
+from shared.config.service import Config, LimitsSection
+from shared.errors import ProtocolError
+from shared.wire.protocol import CloseCode, Codec, Command
+
+
+@dataclass
+class DeafSocket:
+    """A client that never reads: what is sent never arrives."""
+
+    aborted: bool = False
+    received_bytes: int = 0
+    request: None = None
+    remote_address: tuple[str, int] = ("192.0.2.1", 1)
+    sent: list[str] = field(default_factory=list)
+    closed: CloseCode | None = None
+
+    @property
+    def transport(self) -> DeafSocket:
+        return self
+
+    def get_write_buffer_size(self) -> int:
+        return 1
+
+    def is_closing(self) -> bool:
+        return self.aborted
+
+    def get_extra_info(self, name: str) -> None:
+        return None
+
+    def await_farewell(self, queued: int) -> None:
+        pass
+
+    def measure(self, address: str, overflow: object) -> None:
+        pass
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    async def send(self, text: str) -> None:
+        self.sent.append(text)
+
+    async def close(self, code: CloseCode, reason: str) -> None:
+        self.closed = code
+
+
+def connection(**limits: Any) -> tuple[Connection, DeafSocket]:
+    config = Config(LIMITS=LimitsSection(**limits))
+    socket = DeafSocket()
+    return Connection(cast(Any, socket), Sessions(config), config), socket
+
+
+async def test_answers_unread() -> None:
+    """One byte more than queuedBytes cuts the line, and nothing is queued any more."""
+    made, socket = connection(queuedBytes=100)
+    made.send("x" * 100)
+    assert not socket.aborted
+    made.send("x")
+    assert socket.aborted
+
+
+async def test_an_idle_client_is_closed() -> None:
+    """Silence longer than idleSeconds ends the connection with its own code."""
+    made, _ = connection(idleSeconds=10.0)
+    made.check_idle(made.last_heard + 9)
+    assert made.close_code is None
+    made.check_idle(made.last_heard + 11)
+    assert made.close_code is CloseCode.IDLE
+
+
+@pytest.mark.parametrize(("rate", "closed"), [(8000, False), (2000, False), (500, True)])
+async def test_a_frame_that_is_still_coming_is_no_silence(rate: int, closed: bool) -> None:
+    """At 64 kbit/s a frame may take longer than idleSeconds; one that drips buys no time."""
+    made, socket = connection(idleSeconds=10.0)
+    for seconds in range(60):
+        socket.received_bytes = seconds * rate
+        made.check_idle(made.last_heard + seconds)
+    assert (made.close_code is CloseCode.IDLE) == closed
+
+
+async def test_a_frame_that_stops_coming_is_silence() -> None:
+    """The time that its bytes have bought is used up."""
+    made, socket = connection(idleSeconds=10.0)
+    socket.received_bytes = 40_000
+    made.check_idle(made.last_heard + 29)
+    assert made.close_code is None
+    made.check_idle(made.last_heard + 31)
+    assert made.close_code is CloseCode.IDLE
+
+
+async def test_bytes_are_counted_not_characters() -> None:
+    """A text of 60 characters with two bytes each is over a bound of 100 bytes."""
+    made, socket = connection(queuedBytes=100)
+    made.send("é" * 50)
+    assert not socket.aborted
+    made.send("é" * 10)
+    assert socket.aborted
+
+
+@pytest.mark.parametrize(("size", "announced"), [(ANNOUNCED_BYTES, False), (267_000, True)])
+async def test_a_large_result_is_announced(size: int, announced: bool) -> None:
+    """By the HEARTBEAT before it, which has its bytes: a browser sees no part of a message."""
+    sessions = Sessions(Config())
+    sessions.ask_open = lambda session: None
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    socket = DeafSocket()
+    made = Connection(cast(Any, socket), sessions, Config())
+    session.attach(made, 1)
+    session.result, session.released = "R" * size, True
+    session.deliver()
+    await made._outbox.write()
+    *before, result = socket.sent
+    assert result == "R" * size
+    heartbeat = Codec.encode(Command.HEARTBEAT, {"result-bytes": size})
+    assert before == ([heartbeat] if announced else [])
+
+
+async def test_a_verdict_is_never_too_much() -> None:
+    """RESULT is written, in order, though it and what waits exceed queuedBytes together."""
+    config = Config(LIMITS=LimitsSection(queuedBytes=100))
+    sessions = Sessions(config)
+    sessions.ask_open = lambda session: None
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    socket = DeafSocket()
+    made = Connection(cast(Any, socket), sessions, config)
+    session.attach(made, 1)
+    made.send("S" * 90)
+    session.result, session.released = "R" * 50, True
+    session.deliver()
+    assert not socket.aborted
+    await made._outbox.write()
+    assert socket.sent == ["S" * 90, "R" * 50]
+    assert socket.closed is CloseCode.VERDICT
+
+
+@pytest.mark.parametrize("before", [[], [Codec.encode(Command.HEARTBEAT)] * 3])
+async def test_a_fault_with_a_frame_is_told_by_1011(
+    before: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """By itself or behind other messages: closed in order, logged, and nothing told of it.
+
+    The session waits for its client to come back.
+    """
+    config = Config()
+    sessions = Sessions(config)
+
+    def known(session: Session) -> None:
+        session.known.set()
+
+    def broken(session: Session, data: bytes) -> NoReturn:
+        raise RuntimeError("a secret")
+
+    sessions.ask_open = known
+    sessions.frames.accept = broken  # type: ignore[method-assign]
+
+    async def handle(socket: ServerConnection) -> None:
+        assert isinstance(socket, Doorway)
+        await Connection(socket, sessions, config).run()
+
+    doors = Doors(config.LIMITS, most=10)
+    async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}", proxy=None) as client:
+            await client.send(Codec.encode(Command.CONNECT))
+            await client.recv()
+            for message in (*before, b"picture"):
+                await client.send(message)
+            with contextlib.suppress(ConnectionClosedError):  # which 1011 counts as
+                async for text in client:
+                    assert "secret" not in str(text)
+    assert (client.close_code, client.close_reason) == (CloseCode.INTERNAL, "")
+    assert "a secret" in caplog.text
+    (session,) = sessions.all()
+    assert session.outlet is None
+
+
+async def test_a_decided_session_may_be_resumed_as_often_again() -> None:
+    """Resumptions used up before the verdict do not keep RESULT from the client."""
+    sessions = Sessions(Config())
+    sessions.ask_open = lambda session: None
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+
+    def resume() -> None:
+        made, _ = connection()
+        session.attach(made, 2)
+        session.detach(made)
+
+    for _ in range(3):
+        resume()
+    with pytest.raises(ProtocolError, match="too often"):
+        resume()
+    session.reconnects, session.result = 2, "RESULT"
+    resume()
+    resume()
+    with pytest.raises(ProtocolError, match="too often"):
+        resume()

@@ -1,0 +1,86 @@
+"""The bound of descriptors is raised or told of, and their end is noticed; in a process each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+from tests.support.service import ROOT
+
+PRELUDE = """
+import json, logging, os, resource, sys, time
+from gateway.web.descriptors import Descriptors, make_room
+from shared.config.service import Config
+logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(levelname)s %(message)s")
+def limited(soft, hard, **limits):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    config = {"LIMITS": limits, "WORKERS": {"count": 1}}
+    room = make_room(Config.model_validate(config))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    print(json.dumps([room.connections, room.sockets, soft]))
+"""
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own, whose bounds are its own too."""
+    command = [sys.executable, "-c", PRELUDE + code]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def test_the_bound_is_raised_as_far_as_allowed() -> None:
+    """A shell's 1024 are no reason to serve fewer clients where the system allows more."""
+    done = run("limited(256, 4096, connections=1000)")
+    assert json.loads(done.stdout) == [1000, 1256, 4096]
+    assert "WARNING" not in done.stderr
+
+
+def test_a_bound_that_suffices_is_left_alone() -> None:
+    """Nothing is said of it either."""
+    done = run("limited(2048, 4096, connections=1000)")
+    assert json.loads(done.stdout) == [1000, 1256, 2048]
+    assert done.stderr == ""
+
+
+def test_too_low_a_bound_is_told_with_figures() -> None:
+    """What there is room for, what was wanted, and what would do."""
+    done = run("limited(256, 400, connections=1000)")
+    connections, sockets, bound = json.loads(done.stdout)
+    assert 200 < connections < sockets < 400 == bound
+    assert f"ulimit -n is 400: room for {connections} connections" in done.stderr
+    assert "LIMITS.connections = 1000" in done.stderr
+
+
+def test_next_to_nothing_refuses_the_start() -> None:
+    """A service that can answer nobody is no service."""
+    done = run("limited(60, 60)")
+    assert done.returncode == 1
+    assert "ResourceError: ulimit -n is 60" in done.stderr
+
+
+EXHAUST = """
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+watch, taken = Descriptors(), []
+now = time.monotonic()
+watch.look(now)
+seen = [watch.exhausted]
+try:
+    while True:
+        taken.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+for tenth in range(1, 1201):
+    watch.look(now + tenth / 10)
+    seen.append(watch.exhausted)
+for descriptor in taken:
+    os.close(descriptor)
+watch.look(now + 200)
+print(json.dumps([seen[0], all(seen[10:]), watch.exhausted]))
+"""
+
+
+def test_the_end_of_descriptors_is_noticed() -> None:
+    """Within a second, logged once a minute, and over when one is free again."""
+    done = run(EXHAUST)
+    assert json.loads(done.stdout) == [False, True, False]
+    assert done.stderr.count("ERROR no descriptor is left") == 2

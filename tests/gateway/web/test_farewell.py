@@ -1,0 +1,152 @@
+"""A verdict reaches a client on a slow line; one that takes nothing is cut."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from gateway.sessions.session import Session
+from gateway.sessions.sessions import Sessions
+from gateway.web import farewell
+from gateway.web.connection import Connection
+from gateway.web.doorway import Doors, Doorway
+from gateway.web.farewell import MOST_SECONDS, PROXY_STEP, SLOWEST_LINE, STALL_SECONDS, Patience
+from shared.config.service import Config
+from shared.wire.protocol import CloseCode, Codec, Command
+from tests.support.raw import KEY, frame
+
+UPGRADE = (
+    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+).encode()
+TEXT = 1
+READ_SECONDS = 0.25
+
+
+@contextlib.asynccontextmanager
+async def decided(size: int) -> AsyncIterator[tuple[int, Doors]]:
+    """Port and sockets of a service that decides at once, by a RESULT of so many bytes.
+
+    Its send buffer is small, as it is on a slow line; on loopback it would take all at once.
+    """
+    config = Config()
+    sessions = Sessions(config)
+
+    def known(session: Session) -> None:
+        session.result, session.released = "R" * size, True
+        session.known.set()
+
+    sessions.ask_open = known
+
+    async def handle(line: ServerConnection) -> None:
+        assert isinstance(line, Doorway)
+        await Connection(line, sessions, config).run()
+
+    doors = Doors(config.LIMITS, most=10)
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
+    async with serve(handle, sock=listener, create_connection=doors.connection, close_timeout=2):
+        yield listener.getsockname()[1], doors
+
+
+async def connected(port: int) -> socket.socket:
+    """A client with a small receive buffer that has sent CONNECT."""
+    loop = asyncio.get_running_loop()
+    line = socket.socket()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    line.setblocking(False)
+    await loop.sock_connect(line, ("127.0.0.1", port))
+    await loop.sock_sendall(line, UPGRADE + frame(TEXT, Codec.encode(Command.CONNECT).encode()))
+    return line
+
+
+async def read_all(line: socket.socket, rate: int) -> bytes:
+    """What arrives until the connection's end or Close, read at so many bytes a second."""
+    loop = asyncio.get_running_loop()
+    close = int(CloseCode.VERDICT).to_bytes(2, "big") + b"verdict given"
+    data = b""
+    with contextlib.suppress(ConnectionResetError):
+        while not data.endswith(close):
+            piece = await loop.sock_recv(line, int(rate * READ_SECONDS))
+            if not piece:
+                break
+            data += piece
+            await asyncio.sleep(READ_SECONDS)
+    return data
+
+
+async def until_cut(doors: Doors) -> None:
+    """Await the moment at which the service has no socket open."""
+    while doors.open:  # noqa: ASYNC110  # a plain count, without an event
+        await asyncio.sleep(READ_SECONDS)
+
+
+@pytest.mark.parametrize(("rate", "size"), [(8_000, 120_000), (32_000, 350_000)])
+async def test_a_slow_client_gets_its_result(rate: int, size: int) -> None:
+    """At 64 and 256 kbit/s, for longer than any fixed short time, with its close code.
+
+    CONNECTED announces it, since it was given before, and so does the HEARTBEAT before it.
+    """
+    async with decided(size) as (port, _):
+        with await connected(port) as line:
+            data = await asyncio.wait_for(read_all(line, rate), 120)
+    assert data.count(b'"result-bytes":%d' % size) == 2
+    assert data.count(b"R" * size) == 1
+    assert data.endswith(b"verdict given")
+
+
+async def test_a_client_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though its verdict is not written, the service ends the connection by itself."""
+    monkeypatch.setattr(farewell, "PROXY_STEP", 0)
+    async with decided(500_000) as (port, doors):
+        with await connected(port) as line:
+            await asyncio.get_running_loop().sock_recv(line, 1000)
+            assert doors.open == 1
+            async with asyncio.timeout(60):
+                await until_cut(doors)
+
+
+def test_progress_extends_and_a_standstill_ends() -> None:
+    """Each byte taken starts the time again; new unread bytes do not."""
+    patience = Patience(100, 0, 0.0)
+    assert not patience.is_over(100, STALL_SECONDS - 0.1)
+    assert not patience.is_over(99, STALL_SECONDS)
+    assert not patience.is_over(150, 2 * STALL_SECONDS - 0.1)
+    assert patience.is_over(99, 2 * STALL_SECONDS)
+
+
+def test_what_a_proxy_has_taken_has_the_time_of_a_slow_line() -> None:
+    """All is acknowledged at once, and nothing more is seen until the client closes."""
+    patience = Patience(0, 40_000, 0.0)
+    needed = 40_000 / SLOWEST_LINE
+    assert not patience.is_over(0, STALL_SECONDS + needed - 0.1)
+    assert patience.is_over(0, STALL_SECONDS + needed)
+
+
+def test_a_client_that_leaves_bytes_untaken_buys_no_time() -> None:
+    """Without progress a large message has no more time than one step of a proxy needs."""
+    step = STALL_SECONDS + PROXY_STEP / SLOWEST_LINE
+    patience = Patience(300_000, 300_000, 0.0)
+    assert not patience.is_over(300_000, step - 0.1)
+    assert not patience.is_over(200_000, step)
+    assert patience.is_over(200_000, 2 * step)
+
+
+def test_one_byte_a_second_does_not_last_for_ever() -> None:
+    """The total bound holds whatever the progress."""
+    patience = Patience(10_000, 0, 0.0)
+    over = [second for second in range(1000) if patience.is_over(10_000 - second, float(second))]
+    assert over[0] == MOST_SECONDS
+
+
+def test_a_restart_shortens_the_time() -> None:
+    """From then on progress does not help."""
+    patience = Patience(100, 0, 0.0)
+    patience.end_by(5.0)
+    assert not patience.is_over(99, 4.9)
+    assert patience.is_over(98, 5.0)

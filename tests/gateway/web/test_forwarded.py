@@ -1,0 +1,193 @@
+"""X-Forwarded-For is believed only as far as trusted proxies wrote it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+
+import pytest
+import uvloop
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from gateway.web.forwarded import Origination, UnreadableLog, networks, originate
+from gateway.web.visit import visit_of
+from tests.support.clock import SettableClock
+from tests.support.visits import headers_of
+
+PROXIES = networks(["10.0.0.0/8", "::1", "192.0.2.7"])
+
+
+def came(peer: str, forwarded: list[str]) -> Origination:
+    return originate(peer, headers_of(*(("X-Forwarded-For", line) for line in forwarded)), PROXIES)
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "expected"),
+    [
+        ("203.0.113.5", ["198.51.100.1"], "203.0.113.5"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", ["198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["1.2.3.4, 198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["1.2.3.4", "198.51.100.1, 192.0.2.7"], "198.51.100.1"),
+        ("::1", ["2001:db8::5"], "2001:db8::5"),
+        ("::ffff:10.0.0.1", ["198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["<script>, 198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["198.51.100.1,"], "198.51.100.1"),
+        ("10.0.0.1", [""], "10.0.0.1"),
+        ("10.0.0.1", ["10.0.0.2"], "10.0.0.2"),
+        ("", ["198.51.100.1"], ""),
+    ],
+)
+def test_the_rightmost_untrusted_address_counts(
+    peer: str, forwarded: list[str], expected: str
+) -> None:
+    """What a client writes itself stands further left and is not reached."""
+    assert came(peer, forwarded).address == expected
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        ("198.51.100.1:4711", "198.51.100.1"),
+        ('"198.51.100.1:4711"', "198.51.100.1"),
+        ('"198.51.100.1"', "198.51.100.1"),
+        ("198.51.100.1:_port", "198.51.100.1"),
+        ("[2001:db8::5]", "2001:db8::5"),
+        ("[2001:DB8::5]:4711", "2001:db8::5"),
+        ('"[2001:db8::5]:4711"', "2001:db8::5"),
+        ("2001:db8::5", "2001:db8::5"),
+        ("fe80::5%eth0", "fe80::5"),
+        ("[fe80::5%eth0]:4711", "fe80::5"),
+        ("::ffff:198.51.100.1", "198.51.100.1"),
+        ("[::ffff:198.51.100.1]:4711", "198.51.100.1"),
+    ],
+)
+def test_an_address_is_read_as_proxies_write_it(node: str, expected: str) -> None:
+    """With port, in brackets, in quotes: the node forms of RFC 7239."""
+    found = came("10.0.0.1", [node])
+    assert (found.address, found.unreadable) == (expected, "")
+
+
+PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_categories=["Cc"]))
+
+
+@given(PRINTABLE, PRINTABLE, PRINTABLE)
+def test_hostile_headers_are_read_or_named(nodes: str, proto: str, forwarded: str) -> None:
+    """Whatever a proxy hands on: an answer of bounded length, fit for a log."""
+    fields = {"X-Forwarded-For": nodes, "X-Forwarded-Proto": proto, "Forwarded": forwarded}
+    headers = headers_of(**{name: value.strip() for name, value in fields.items()})
+    found = originate("10.0.0.1", headers, PROXIES)
+    assert found.scheme in ("http", "https", None)
+    for text in (found.address, found.unreadable):
+        assert len(text) <= 64
+        assert text.isascii()
+        assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    "node", ["unknown", "kiosk-7.lan", "198.51.100.256", "198.51.100.1;8", "[::1", "a" * 5000]
+)
+def test_who_has_no_address_is_not_the_proxy(node: str) -> None:
+    """A client is limited by the name that the proxy gives it, and that is logged."""
+    found = came("10.0.0.1", ["1.2.3.4, " + node])
+    assert (found.address, found.unreadable) == (node[:64], node[:64])
+
+
+def test_a_name_of_the_proxy_s_own_is_meant_as_one() -> None:
+    """RFC 7239 has them begin with an underscore; nothing is wrong with them."""
+    found = came("10.0.0.1", ["_kiosk7"])
+    assert (found.address, found.unreadable) == ("_kiosk7", "")
+
+
+def test_a_name_is_fit_for_a_log() -> None:
+    """What cannot be printed is not."""
+    assert came("10.0.0.1", ["a\tb\xe9"]).address == "a?b?"
+
+
+async def test_unreadable_names_are_logged_once_a_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """However many come; the next line says how many were not logged."""
+    clock = SettableClock()
+    unreadable = UnreadableLog(clock=clock)
+    for second in range(61):
+        unreadable.note(came("10.0.0.1", [f"kiosk-{second}.lan"]))
+        unreadable.note(came("10.0.0.1", ["198.51.100.1"]))
+        clock.advance(1)
+    told = [record.fields for record in caplog.records]  # type: ignore[attr-defined]
+    assert told == [
+        {"client": "kiosk-0.lan", "unlogged": 0},
+        {"client": "kiosk-60.lan", "unlogged": 59},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("peer", "fields", "scheme"),
+    [
+        ("203.0.113.5", {"X-Forwarded-Proto": "https"}, "http"),
+        ("10.0.0.1", {}, "http"),
+        ("10.0.0.1", {"X-Forwarded-Proto": "https"}, "https"),
+        ("10.0.0.1", {"X-Forwarded-Proto": "HTTPS , http"}, "https"),
+        ("10.0.0.1", {"X-Forwarded-Proto": "http,https"}, "http"),
+        ("10.0.0.1", {"X-Forwarded-Proto": "wss"}, "https"),
+        ("10.0.0.1", {"X-Forwarded-Proto": "gopher"}, None),
+        ("10.0.0.1", {"X-Forwarded-For": "198.51.100.1"}, None),
+        ("10.0.0.1", {"Forwarded": 'for="[::1]:1";proto=https;by=_a'}, "https"),
+        ("10.0.0.1", {"Forwarded": 'Proto="http", for=10.0.0.2;proto=https'}, "http"),
+        ("10.0.0.1", {"Forwarded": "for=198.51.100.1"}, None),
+        ("10.0.0.1", {"Forwarded": "proto=https", "X-Forwarded-Proto": "http"}, "http"),
+    ],
+)
+def test_the_scheme_is_that_of_the_first_proxy(
+    peer: str, fields: dict[str, str], scheme: str | None
+) -> None:
+    """Only a trusted proxy is believed; one that does not say leaves the scheme open."""
+    assert originate(peer, headers_of(**fields), PROXIES).scheme == scheme
+
+
+def test_a_proxy_that_is_not_trusted_is_noticed() -> None:
+    """So that the log can say which setting is missing."""
+    assert came("203.0.113.5", ["198.51.100.1"]).disbelieved
+    assert not came("203.0.113.5", []).disbelieved
+    assert not came("10.0.0.1", ["198.51.100.1"]).disbelieved
+
+
+UPGRADE = (
+    b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+
+
+def test_who_is_gone_already_has_no_address() -> None:
+    """A client that asks and is gone in the same moment is no fault and nobody of this machine."""
+    seen: list[tuple[str, bool]] = []
+    done = asyncio.Event()
+
+    async def asked(connection: ServerConnection, request: Request) -> Response | None:
+        await connection.wait_closed()
+        try:
+            found = visit_of(connection, request, PROXIES)
+            seen.append((found.came.address, found.local))
+        finally:
+            done.set()
+        return None
+
+    async def never(_: ServerConnection) -> None:
+        raise AssertionError("there is nobody to serve")
+
+    async def run() -> None:
+        async with serve(never, "127.0.0.1", 0, process_request=asked) as server:
+            with contextlib.closing(
+                socket.create_connection(server.sockets[0].getsockname())
+            ) as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.send(UPGRADE)
+            await asyncio.wait_for(done.wait(), 10)
+
+    uvloop.run(run())
+    assert seen == [("", False)]

@@ -1,0 +1,65 @@
+"""The table of paths: known ones answer, everything else does not exist."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import pytest
+
+from gateway.web.http import JSON, Routes, not_for_strangers, respond
+from tests.support.visits import visit
+
+
+def test_a_query_does_not_change_the_path() -> None:
+    """The handler of a path answers whatever the query says."""
+    routes = Routes()
+    routes.add("/readyz", lambda _: respond("ready\n"))
+    response = routes.answer(visit("/readyz?verbose=1"))
+    assert (response.status_code, response.body) == (HTTPStatus.OK, b"ready\n")
+
+
+@pytest.mark.parametrize("path", ["/", "/readyz/", "/../readyz", "//readyz", "/READYZ", ""])
+def test_an_unknown_path_does_not_exist(path: str) -> None:
+    """Only exact paths are found: nothing is normalised, so nothing can be tricked."""
+    routes = Routes()
+    routes.add("/readyz", lambda _: respond("ready\n"))
+    assert routes.answer(visit(path)).status_code == HTTPStatus.NOT_FOUND
+
+
+def test_a_response_tells_its_length_and_type() -> None:
+    """Length is in bytes, not characters, and further headers are added."""
+    response = respond("é", JSON, headers={"ETag": '"1"'})
+    assert response.headers["Content-Length"] == "2"
+    assert response.headers["Content-Type"] == JSON
+    assert response.headers["ETag"] == '"1"'
+
+
+@pytest.mark.parametrize(
+    ("address", "status"),
+    [
+        ("192.0.2.8", HTTPStatus.FORBIDDEN),
+        ("127.0.0.1", HTTPStatus.OK),
+        ("192.0.2.7", HTTPStatus.OK),
+    ],
+)
+def test_a_private_path_asks_who_asks(address: str, status: HTTPStatus) -> None:
+    """Only this machine, or whom the guard lets through, gets an answer."""
+    routes = Routes()
+    routes.add("/metrics", lambda _: respond("1\n"), private=True)
+    refused = routes.answer(visit("/metrics", peer="192.0.2.8"))
+    assert refused.status_code == HTTPStatus.FORBIDDEN
+    routes.private = lambda asked, who: (
+        None if who == "192.0.2.7" else not_for_strangers(asked, who)
+    )
+    assert routes.answer(visit("/metrics", peer=address)).status_code == status
+
+
+def test_a_page_is_guarded_on_this_machine_too() -> None:
+    """A kiosk's browser must learn the password before its page opens a WebSocket."""
+    routes = Routes()
+    routes.add("/", lambda _: respond("page\n"), page=True)
+    routes.add("/page.js", lambda _: respond("1\n"))
+    assert routes.answer(visit("/")).status_code == HTTPStatus.OK
+    routes.page = not_for_strangers
+    assert routes.answer(visit("/", peer="127.0.0.1")).status_code == HTTPStatus.FORBIDDEN
+    assert routes.answer(visit("/page.js")).status_code == HTTPStatus.OK

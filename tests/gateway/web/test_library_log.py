@@ -1,0 +1,27 @@
+"""However often a client makes the WebSocket library log, the lines are few."""
+
+from __future__ import annotations
+
+import logging
+
+from gateway.web.library_log import LINES, LibraryLog
+from shared.process.clock import Clock
+from tests.support.log import logged
+
+
+def test_the_library_fills_no_log() -> None:
+    """A thousand tracebacks in a second are ten; a minute later one says how many were left out."""
+    now = 1e9
+    name = "tests.library_log"
+    library = logging.getLogger(name)
+    bound = LibraryLog(clock=Clock(monotonic=lambda: now))
+    library.addFilter(bound)
+    try:
+        with logged(name, logging.ERROR) as lines:
+            for _ in range(1000):
+                library.error("unexpected internal error")
+            now += 60
+            library.error("unexpected internal error")
+    finally:
+        library.removeFilter(bound)
+    assert [line["unlogged"] for line in lines] == [0] * LINES + [1000 - LINES]

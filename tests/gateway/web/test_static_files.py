@@ -1,0 +1,148 @@
+"""The page over HTTP: what was there at the start, with the right headers, and nothing else."""
+
+from __future__ import annotations
+
+import gzip
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from websockets.http11 import Response
+
+from gateway.web.http import Routes
+from gateway.web.static_files import add_routes, installed, read
+from shared.errors import ResourceError
+from tests.support.visits import visit
+
+SCRIPT = b"export const answer = 42;\n" * 100
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A small page, with things beside it that must not be served."""
+    page = tmp_path / "page"
+    (page / "texts").mkdir(parents=True)
+    (page / "index.html").write_text("<!doctype html><title>x</title>")
+    (page / "status.html").write_text("<!doctype html><title>y</title>")
+    (page / "page.js").write_bytes(SCRIPT)
+    (page / "texts" / "en.json").write_text("{}")
+    (page / "page.js.map").write_text("{}")
+    (page / ".secret.json").write_text("{}")
+    (tmp_path / "key.json").write_text("{}")
+    (page / "link.json").symlink_to(tmp_path / "key.json")
+    return page
+
+
+def get(folder: Path, path: str, *, local: bool = False, **headers: str) -> Response:
+    routes = Routes()
+    add_routes(routes, folder)
+    return routes.answer(visit(path, peer="127.0.0.1" if local else "192.0.2.9", **headers))
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/", "text/html; charset=utf-8"),
+        ("/page.js", "text/javascript; charset=utf-8"),
+        ("/texts/en.json", "application/json"),
+        ("/page.js?v=2", "text/javascript; charset=utf-8"),
+    ],
+)
+def test_a_file_has_its_type_and_the_security_headers(folder: Path, path: str, kind: str) -> None:
+    """Type, no guessing of it, a policy without exceptions, the camera for the page itself only."""
+    response = get(folder, path)
+    assert response.status_code == HTTPStatus.OK
+    assert response.headers["Content-Type"] == kind
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+    assert "camera=(self)" in response.headers["Permissions-Policy"]
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe-inline" not in policy
+    assert "'unsafe-eval'" not in policy
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/texts",
+        "/texts/",
+        "/page.js.map",
+        "/.secret.json",
+        "/link.json",
+        "/../key.json",
+        "/texts/../../key.json",
+        "/%2e%2e/key.json",
+        "/texts/..%2f..%2fkey.json",
+        "//page.js",
+        "/page.js/",
+        "/index.html%00",
+        "page.js",
+        "",
+    ],
+)
+def test_nothing_else_exists(folder: Path, path: str) -> None:
+    """No listing, no way out of the folder, no hidden, linked or unknown files."""
+    assert get(folder, path).status_code == HTTPStatus.NOT_FOUND
+
+
+def test_a_file_added_later_is_not_served(folder: Path) -> None:
+    """The disk is read at the start only."""
+    routes = Routes()
+    add_routes(routes, folder)
+    (folder / "late.js").write_text("1")
+    (folder / "page.js").unlink()
+    assert routes.answer(visit("/late.js")).status_code == HTTPStatus.NOT_FOUND
+    assert routes.answer(visit("/page.js")).body == SCRIPT
+
+
+def test_a_known_file_is_not_sent_again(folder: Path) -> None:
+    """The tag of a first answer, strong or weak, brings 304; another tag brings the file."""
+    tag = get(folder, "/page.js").headers["ETag"]
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = get(folder, "/page.js", If_None_Match=known)
+        assert (again.status_code, again.body) == (HTTPStatus.NOT_MODIFIED, b"")
+        assert again.headers["ETag"] == tag
+    assert get(folder, "/page.js", If_None_Match='"other"').body == SCRIPT
+
+
+def test_a_new_content_has_a_new_tag(folder: Path) -> None:
+    """After a change and a restart the old tag is of no use."""
+    tag = get(folder, "/page.js").headers["ETag"]
+    (folder / "page.js").write_bytes(SCRIPT + b"//")
+    assert get(folder, "/page.js", If_None_Match=tag).status_code == HTTPStatus.OK
+
+
+@pytest.mark.parametrize(
+    ("offered", "packed"),
+    [("gzip, br", True), ("br;q=1, GZIP ; q=0.5", True), ("gzip;q=0", False), ("br", False)],
+)
+def test_gzip_for_who_takes_it(folder: Path, offered: str, packed: bool) -> None:
+    """The packed body is the same file under a tag of its own."""
+    response = get(folder, "/page.js", Accept_Encoding=offered)
+    assert (response.headers.get("Content-Encoding") == "gzip") is packed
+    assert (gzip.decompress(response.body) if packed else response.body) == SCRIPT
+    assert response.headers["Content-Length"] == str(len(response.body))
+    assert response.headers["Vary"] == "Accept-Encoding"
+    assert (response.headers["ETag"] != get(folder, "/page.js").headers["ETag"]) is packed
+
+
+def test_the_operators_page_is_private(folder: Path) -> None:
+    """It answers to this machine only, and under one name."""
+    assert get(folder, "/status").status_code == HTTPStatus.FORBIDDEN
+    assert get(folder, "/status", local=True).status_code == HTTPStatus.OK
+    assert get(folder, "/status.html", local=True).status_code == HTTPStatus.NOT_FOUND
+
+
+def test_a_folder_without_a_page_is_an_error(tmp_path: Path) -> None:
+    """A wrong setting shows at the start, and says what to do."""
+    with pytest.raises(ResourceError, match=r"no index\.html.*KIOSK\.isEnabled"):
+        read(tmp_path)
+    with pytest.raises(ResourceError, match=r"no index\.html"):
+        read(tmp_path / "missing")
+
+
+def test_the_installed_page_is_complete() -> None:
+    """What the service ships with has the page, its script and both classic scripts."""
+    assert {"/index.html", "/page.js", "/page.css", "/LunaPass.js", "/LPMessageRenderer.js"} < set(
+        read(installed())
+    )
