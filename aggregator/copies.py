@@ -45,7 +45,7 @@ class CopyCheck:
             self._count_copy(frame)
             return
         self._seen.add(pixels)
-        # Frames of an action decide nothing, so they are not claimed.
+        # A frame of an action is never the best shot: it is compared within its session only.
         if self._memory is not None and frame.estimate.profile is Profile.PASSIVE:
             answer = yield self._memory.claim(pixels, self._session, passed=frame.ok)
             self._take(frame, answer)

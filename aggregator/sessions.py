@@ -123,8 +123,8 @@ class JudgedSessions:
         """Fold an estimate in and answer with the verdict."""
         entry = self._entries.get(message.session)
         if entry is None:
-            told = {"session": message.session, "seq": message.seq}
-            log.error("estimate of an unknown session", extra={"fields": told})
+            fields = {"session": message.session, "seq": message.seq}
+            log.error("estimate of an unknown session", extra={"fields": fields})
             return
         entry.touched = self._monotonic()
         if entry.pending is not None:

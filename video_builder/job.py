@@ -164,9 +164,9 @@ class VideoJob(Job):
             seconds = DEFAULT_FAILURE_TTL if self.failure_ttl is None else self.failure_ttl
             try:
                 video_store.keep(self.connection, session, seconds)
-            except RedisError as error:  # the job's own fault is told by its caller
-                told = {"session": session}
-                log.warning("frames not kept longer: %s", error, extra={"fields": told})
+            except RedisError as error:  # the caller reports the job's own error
+                fields = {"session": session}
+                log.warning("frames not kept longer: %s", error, extra={"fields": fields})
 
 
 class Notes:

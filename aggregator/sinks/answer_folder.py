@@ -78,8 +78,8 @@ class AnswerFolder:
             file.rename(marker)
             os.truncate(marker, 0)
         except OSError as error:
-            told = {"session": session}
-            log.error("callback done and kept: %s", error.strerror, extra={"fields": told})
+            fields = {"session": session}
+            log.error("callback done and kept: %s", error.strerror, extra={"fields": fields})
 
     def remove_markers(self, before: float) -> None:
         """Remove markers that were written before ``before``, in seconds of the epoch."""

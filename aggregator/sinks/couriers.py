@@ -115,8 +115,8 @@ class Couriers:
         answer.tries += 1
         self.failing = bool(fault)
         if fault:
-            told = {"session": answer.session}
-            log.warning("callback not taken: %s", fault, extra={"fields": told})
+            fields = {"session": answer.session}
+            log.warning("callback not taken: %s", fault, extra={"fields": fields})
         if not fault:
             self._finish(answer)
         elif answer.tries > self._args.retries:

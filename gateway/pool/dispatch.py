@@ -201,8 +201,8 @@ class Dispatcher:
         metrics.DECODE.note(self._monotonic() - lease.frame.begun)
         if error is not None:
             if not isinstance(error, FrameError):
-                told = {"session": lease.session.id, "seq": lease.frame.seq}
-                log.error("decoding failed", exc_info=error, extra={"fields": told})
+                fields = {"session": lease.session.id, "seq": lease.frame.seq}
+                log.error("decoding failed", exc_info=error, extra={"fields": fields})
                 error = FrameError("the decoder failed")
             self._release(lease)
             self._refused(lease.session, lease.frame, error)
@@ -309,8 +309,8 @@ class Dispatcher:
         self._encoding -= 1
         metrics.ENCODE.note(self._monotonic() - lease.frame.estimated)
         if error is not None:  # without its picture it could only fail later, with its session
-            told = {"session": lease.session.id, "seq": lease.frame.seq}
-            log.error("encoding failed", exc_info=error, extra={"fields": told})
+            fields = {"session": lease.session.id, "seq": lease.frame.seq}
+            log.error("encoding failed", exc_info=error, extra={"fields": fields})
             estimate = lease.frame.failed(lease.profile, Stage.FACES, Code.ESTIMATION_FAILED)
         self._finish(lease, estimate)
         self._pump()

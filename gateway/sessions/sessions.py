@@ -248,8 +248,8 @@ class Sessions:
         if session.outcome:
             metrics.SESSIONS.labels(session.outcome).inc()
             seconds = round(self._clock.monotonic() - session.begun, 2)
-            told = session.fields(outcome=session.outcome, frames=session.seq, seconds=seconds)
-            log.info("session decided", extra=told)
+            fields = session.fields(outcome=session.outcome, frames=session.seq, seconds=seconds)
+            log.info("session decided", extra=fields)
             self.refused.ended(session)
         self.frames.end(session)
         if session.outlet is None:
@@ -345,7 +345,7 @@ class Sessions:
         self.elsewhere.sweep(now)
 
     def abandon(self, session: Session) -> None:
-        """Forget a session of which its client was never told; it takes no place any more."""
+        """Drop a session whose client was never told about it."""
         self.ask_close(session, "never known")
         self.remove(session)
 
