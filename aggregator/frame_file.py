@@ -51,7 +51,7 @@ def is_damaged(error: Exception) -> bool:
 
 
 def _set_aside(path: Path) -> None:
-    """Keep one damaged file beside the new one, for whoever wants to know why."""
+    """Keep a damaged file beside the new one, so that its cause can be found."""
     log.error("memory of frames: %s is damaged; a new file is made", path)
     path.replace(path.with_suffix(".damaged"))
     for log_of_writes in ("-wal", "-shm"):

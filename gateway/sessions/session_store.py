@@ -115,8 +115,10 @@ class SessionStore:
         self._sealer = Sealer(sealing_key)
         self.contact = StoreContact(section.timeout, clock=clock)
         self._redis = connect(config, self.contact.try_seconds, on_connect=self.contact.connected)
-        # One request at a time has one connection: then each new one is a break.
+        # Requests go one at a time, over one connection: so each new connection follows a break.
         self._turn = asyncio.Lock()
+        # One take-over at a time waits for its turn, so that writes are never behind many of them.
+        self._taking = asyncio.Lock()
         self._timeout = section.timeout
         self._read = self._redis.register_script(READ)
         self._take = self._redis.register_script(TAKE)
@@ -146,15 +148,18 @@ class SessionStore:
             The session; None where there is none, not by that token, or Redis cannot be reached.
         """
         try:
-            for _ in range(MAX_RACES):
-                if not await self._may_take():
-                    return None
-                async with asyncio.timeout(self._timeout), self._turn:
-                    term = await self._term(session, token_digest)
-                    if term is None:
-                        return None
-                    if (stored := await self._take_over(session, term)) is not None:
-                        return stored
+            races = 0
+            while races < MAX_RACES and await self._may_take():
+                async with self._taking:
+                    if self.contact.grace_left() > 0:
+                        continue  # the store was lost while other sessions were taken over
+                    races += 1
+                    async with asyncio.timeout(self._timeout), self._turn:
+                        term = await self._term(session, token_digest)
+                        if term is None:
+                            return None
+                        if (stored := await self._take_over(session, term)) is not None:
+                            return stored
         except UNREACHED as error:
             log.warning("session store: no session can be taken over: %s", error)
         except (MessageError, ValueError, TypeError) as error:

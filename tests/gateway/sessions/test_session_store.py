@@ -199,6 +199,15 @@ async def test_a_session_taken_by_two_at_once_has_one_owner(
         assert await second.write(session(1, term=3)) == "stored"
 
 
+async def test_many_take_overs_at_once_all_succeed(redis: RedisServer, tmp_path: Path) -> None:
+    """As after the death of a gateway; together they may take longer than one may take."""
+    async with gateways(redis, tmp_path) as (first, second):
+        await first.write(session(1))
+        await taken(second)
+        found = await asyncio.gather(*(second.store.take(ID, digest(TOKEN)) for _ in range(1000)))
+        assert None not in found
+
+
 async def test_a_verdict_needs_the_session(redis: RedisServer, tmp_path: Path) -> None:
     """A gateway that has lost it may not store a verdict: the other one decides."""
     async with gateways(redis, tmp_path) as (first, second):
