@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from gateway.sessions.session import CLIENT_LEFT, Session, is_identity
 from gateway.sessions.sessions import Sessions
 from gateway.web.doorway import Doorway
+from gateway.web.farewell import SLOWEST_LINE
 from gateway.web.forwarded import networks, origination_of
 from gateway.web.limits import TokenBucket
 from gateway.web.outbox import Outbox
@@ -27,9 +28,6 @@ OVERFLOW_SECONDS = 1.0
 """For the refusal to reach a client whose own messages are not read any more."""
 CLIENT_CHARACTERS = 8192
 """Of what a client tells of itself, as JSON."""
-SLOWEST_LINE = 2000
-"""Bytes a second (16 kbit/s) at which a message must at least arrive: one that drips is no sign of
-life, else a client could hold a connection with a byte now and then."""
 
 
 class Connection:
@@ -88,7 +86,8 @@ class Connection:
     def check_idle(self, now: float) -> None:
         """Close a connection from which nothing was heard for too long.
 
-        A message that is arriving has the time that it needs on a slow line.
+        A message that is arriving has the time that it needs on a slow line. One that drips is no
+        sign of life, else a client could hold a connection with a byte now and then.
         """
         arrived = self._socket.received_bytes - self._heard_bytes
         if now - self.last_heard > self._idle + arrived / SLOWEST_LINE:

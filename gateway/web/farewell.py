@@ -14,7 +14,7 @@ PROXY_STEP = 65_536
 MOST_SECONDS = 180.0
 """For all of it; a verdict of 280 kB arrives in that time at 13 kbit/s."""
 SLOWEST_LINE = 2000
-"""Bytes a second (16 kbit/s) at which the last message arrives at least."""
+"""Bytes a second (16 kbit/s) that the slowest line carries, in either direction."""
 LOOK_SECONDS = 0.5
 
 
