@@ -36,6 +36,7 @@ DIE = 0xDEAD
 """A person number that kills the worker which reads it."""
 HANG = 0xBEEF
 """A person number that keeps the worker which reads it for ever."""
+CAMERA_WIDTH = 640
 PEOPLE = 400
 """Person numbers whose face box lies within a frame of 640x480."""
 
@@ -75,8 +76,13 @@ def shown_jpeg(sent: bytes) -> bytes:
 
 
 def read_stamp(image: Image) -> tuple[int, int]:
-    """The two numbers of a stamped picture."""
-    centres = image[BLOCK // 2 : 2 * BLOCK : BLOCK, BLOCK // 2 : BITS * BLOCK : BLOCK, 1] > 127
+    """The two numbers of a stamped picture.
+
+    A browser whose answers come late sends pictures smaller than its camera's.
+    """
+    scale = min(1.0, max(image.shape[:2]) / CAMERA_WIDTH)
+    places = ((np.arange(BITS) + 0.5) * BLOCK * scale).astype(int)
+    centres = image[places[:2, None], places, 1] > 127
     person, number = (int(sum(1 << i for i, on in enumerate(row) if on)) for row in centres)
     return person, number
 
