@@ -19,6 +19,7 @@ COMMANDS = {
     "video": "Run one video worker; see what it does and what failed.",
     "install-units": "Write the units for systemd, fitted to this machine.",
     "config": "Check, show and document the configuration.",
+    "migrate": "Turn configuration files of LUNA PASS into this service's.",
     "check": "Judge pictures or videos with the stages of a worker.",
     "evaluate": "Measure a labelled set and tell error rates.",
     "tune": "Tell what other thresholds would have done to logged sessions.",

@@ -1,0 +1,85 @@
+"""``lunapass migrate``: turn configuration files of LUNA PASS into this service's."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from lunapass.migration.text import read_original
+from lunapass.migration.translation import ChangeKind, Translation, translate
+from shared.config.loading import load, load_video
+from shared.config.rules import check
+from shared.config.service import Config
+from shared.errors import ConfigError, StartupError
+from shared.process.files import write_atomically
+
+SERVICE_FILE, VIDEO_FILE = "lunapassapi.config.toml", "lunapassvideo.config.toml"
+PRIVATE = 0o600
+"""Mode of the new files: they hold the key that signs verdicts."""
+OPEN_QUESTIONS = 1
+"""Exit status where an administrator must decide something."""
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("migrated"),
+    show_default=True,
+    help="Folder of the new files.",
+)
+@click.option("--force", is_flag=True, help="Replace files in that folder.")
+def command(files: tuple[Path, ...], output: Path, force: bool) -> None:
+    """Turn configuration FILES of LUNA PASS 1.6 to 2.2 into this service's.
+
+    Takes lunapassapi.config.toml and lunapassvideo.config.toml. Order and comments stay; each key
+    that moved, changed its meaning or has no place here gets a comment, and the keys that the
+    original does not set follow as comments with their defaults. The exit status is 0 when
+    everything was taken, 1 when a decision is left to you, 2 when a file cannot be read.
+    """
+    translations = [_translate(file) for file in files]
+    targets = [output / _name(translation) for translation in translations]
+    if len(set(targets)) < len(targets):
+        raise StartupError("two files are of the same kind; migrate one at a time")
+    for target in targets:
+        if target.exists() and not force:
+            raise StartupError(f"{target} exists; name another --output, or give --force")
+    output.mkdir(parents=True, exist_ok=True)
+    is_open = False
+    for translation, target in zip(translations, targets, strict=True):
+        write_atomically(target, translation.text.encode(), mode=PRIVATE)
+        is_open = _check(target, translation) or is_open
+    sys.exit(OPEN_QUESTIONS if is_open else 0)
+
+
+def _translate(file: Path) -> Translation:
+    text, encoding = read_original(file)
+    translation = translate(text)
+    if not translation.values:
+        raise ConfigError(f"{file}: sets no key of LUNA PASS; give its configuration file")
+    click.echo(f"{file}" + (f" (decoded as {encoding})" if encoding else ""))
+    for change in translation.changes:
+        click.echo(f"  line {change.line}: {change.kind.value}: {change.key}: {change.text}")
+    return translation
+
+
+def _name(translation: Translation) -> str:
+    return SERVICE_FILE if translation.root is Config else VIDEO_FILE
+
+
+def _check(target: Path, translation: Translation) -> bool:
+    """Load the new file as a start would; return whether anything is left to decide."""
+    click.echo(f"{target}: {len(translation.values)} keys taken, {len(translation.open)} left out")
+    try:
+        if translation.root is Config:
+            for warning in check(load(target, {}), str(target)):
+                click.echo(f"warning: {warning}")
+        else:
+            load_video(target, {})
+    except ConfigError as error:
+        click.echo(f"before a start: {error}")
+        return True
+    return any(change.kind is ChangeKind.OPEN for change in translation.changes)
