@@ -15,6 +15,7 @@ import uvloop
 
 from benchmarks.connections import settled
 from benchmarks.strangers import attempt, granted, large_picture, opened
+from shared.wire.websocket_adapter import transport_of
 from tests.support.service import Service, running
 
 GOAL_MB = 100
@@ -36,7 +37,7 @@ async def visit(url: str, picture: bytes) -> None:
     async with opened(url) as socket:
         await granted(socket)
         await socket.send(picture)
-        socket.transport.abort()
+        transport_of(socket).abort()
 
 
 async def measure(service: Service, sessions: int) -> tuple[float, float, float]:

@@ -20,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
 from shared.wire.protocol import Codec, Command
+from shared.wire.websocket_adapter import transport_of
 from tests.support.stamp import stamped_jpeg
 
 ADDRESS = "127.0.1.1"
@@ -149,7 +150,7 @@ async def short_sessions(url: str) -> None:
         async with opened(url) as socket:
             await granted(socket)
             await socket.send(picture)
-            socket.transport.abort()
+            transport_of(socket).abort()
 
     await _crowd(SHORT_SESSIONS, session)
 

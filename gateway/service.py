@@ -28,7 +28,7 @@ from gateway.web.descriptors import Descriptors, make_room
 from gateway.web.doorway import Doors, Doorway
 from gateway.web.front import Front
 from gateway.web.inflow import HeldBytes, Inflow, MemoryReturn
-from gateway.web.library_log import LOGGER, LibraryLog
+from gateway.web.library_log import LibraryLog
 from gateway.web.readiness import readiness
 from shared.config.cells import role_name, worker_count
 from shared.config.handover import PartSource
@@ -39,6 +39,7 @@ from shared.process.listening import Listeners
 from shared.process.role import Role, handle_signals, set_up_process
 from shared.wire.protocol import SUBPROTOCOL, CloseCode
 from shared.wire.transport import runtime_directory
+from shared.wire.websocket_adapter import SERVER_LOGGER, stop_accepting
 
 log = logging.getLogger(__name__)
 
@@ -197,9 +198,7 @@ class Gateway:
     def _leave_the_queue(self) -> None:
         """Accept no more: who connects now waits in the kernel's queue for the next gateway."""
         for server in self._servers:
-            # Whoever was accepted before is served; the library would answer 503 from now on.
-            server.is_serving = lambda: True  # type: ignore[method-assign]
-            server.server.close()
+            stop_accepting(server)
 
     async def _close_servers(self) -> None:
         for server in self._servers:
@@ -288,5 +287,5 @@ def run(source: PartSource, listeners: Listeners, *, parent: int | None = None) 
         StartupError: settings or the machine do not allow a start.
     """
     set_up_process(role_name(source.part.config, "gateway"), source.part)
-    logging.getLogger(LOGGER).addFilter(LibraryLog())
+    logging.getLogger(SERVER_LOGGER).addFilter(LibraryLog())
     uvloop.run(_serve(source, listeners, parent))

@@ -236,7 +236,7 @@ class Kiosk:
             person.silent = _is_silent(person, client.arrived_bytes, now)
             if person.silent or person.cut:
                 person.break_after = 0
-                client.socket.transport.abort()
+                client.abort()
                 return
             if due < math.inf:
                 await asyncio.sleep(min(TICK, max(0.0, due - time.monotonic())))

@@ -18,9 +18,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from websockets.asyncio.server import Server, ServerConnection
+from websockets.asyncio.server import Server
 from websockets.frames import Frame, Opcode
-from websockets.protocol import Event, State
 from websockets.server import ServerProtocol
 
 from gateway import metrics
@@ -28,6 +27,7 @@ from gateway.web.http import respond
 from gateway.web.inflow import Inflow, Meter
 from gateway.web.request_head import METHODS, RequestHead, UnfitRequest
 from shared.config.service import LimitsSection
+from shared.wire.websocket_adapter import AdaptedConnection, incomplete_bytes
 
 DISCARDED_BYTES = 1_048_576
 """Read and thrown away behind a request that was answered without an upgrade.
@@ -58,7 +58,7 @@ class Doors:
         return Doorway(self, protocol, server, **options)
 
 
-class Doorway(ServerConnection):
+class Doorway(AdaptedConnection):
     """A connection that counts itself and what it is sent before the upgrade.
 
     Attributes:
@@ -70,6 +70,7 @@ class Doorway(ServerConnection):
     def __init__(self, doors: Doors, protocol: ServerProtocol, server: Server, **options: Any):
         super().__init__(protocol, server, **options)
         self._doors = doors
+        self._loop = asyncio.get_running_loop()
         self._head = RequestHead(doors.limits.headerBytes)
         self._early: bytes | None = None
         self._discarded_bytes = 0
@@ -104,48 +105,33 @@ class Doorway(ServerConnection):
         self._hold()
         return message
 
-    def process_event(self, event: Event) -> None:
+    def on_frame(self, frame: Frame) -> bool:
         """Hand a whole picture over at once where nothing is in line before it."""
-        if isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
-            whole_picture = event.fin and event.opcode is Opcode.BINARY
-            if whole_picture and not self._in_line and self.take_picture is not None:
-                self.take_picture(bytes(event.data))
-                # The library's parser holds the frame until the next one comes, maybe never.
-                event.data = b""
-                return
-            self._in_line.append(len(event.data))
-        elif isinstance(event, Frame) and event.opcode is Opcode.CONT:
-            self._in_line[-1] += len(event.data)
-        super().process_event(event)
+        if frame.opcode is Opcode.CONT:
+            self._in_line[-1] += len(frame.data)
+            return False
+        whole_picture = frame.fin and frame.opcode is Opcode.BINARY
+        if whole_picture and not self._in_line and self.take_picture is not None:
+            self.take_picture(bytes(frame.data))
+            return True
+        self._in_line.append(len(frame.data))
+        return False
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def on_open(self) -> None:
         """Take a socket, or end it at once where there are too many."""
         self._doors.open += 1
-        super().connection_made(transport)
         if self._doors.open > self._doors.most:
             self.transport.abort()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def on_end(self) -> None:
         """Give the place to another."""
         self._doors.open -= 1
         self.take_picture = self._overflow = None  # these hold the connection, and that this socket
-        super().connection_lost(exc)
         if self._resuming is not None:
             self._resuming.cancel()
         if self._meter is not None:
             self._meter.hold(0)
             self._meter = None
-        self._break_cycles()
-
-    def _break_cycles(self) -> None:
-        """Let go of what the library's parser holds, which in turn holds the parser.
-
-        Else the last message of each ended connection stays until a full garbage collection, which
-        may be an hour away: collections follow the number of objects, not their bytes.
-        """
-        self.protocol.parser.close()
-        if self.protocol.parser_exc is not None:
-            self.protocol.parser_exc.__traceback__ = None
 
     def await_farewell(self, queued: int) -> None:
         """Leave it to the caller how long the connection's end takes.
@@ -154,10 +140,10 @@ class Doorway(ServerConnection):
             queued: bytes that the caller has still to write; these and what is written already
                 do not count as unread answers.
         """
-        self.close_timeout = None
+        self.disable_close_timeout()
         self._last_bytes = queued + self.transport.get_write_buffer_size()
 
-    def data_received(self, data: bytes) -> None:
+    def on_bytes(self, data: bytes) -> None:
         """Hand bytes on, as long as they and the answers to them stay within bounds."""
         self.received_bytes += len(data)
         if self._refused:
@@ -166,7 +152,7 @@ class Doorway(ServerConnection):
 
     def _read(self, data: bytes) -> None:
         """Take bytes for what they are at this point of the connection."""
-        if self.protocol.state is State.CONNECTING and self.protocol.eof_sent:
+        if self.is_refused:
             self._discard(data)
         elif self.request is None:
             self._read_head(data)
@@ -183,7 +169,7 @@ class Doorway(ServerConnection):
         if whole is not None:
             head, self._early = whole
             self.transport.pause_reading()
-            super().data_received(head)
+            self.feed(head)
 
     def _reject(self, status: HTTPStatus) -> None:
         """Answer a request that the library is not given."""
@@ -191,17 +177,14 @@ class Doorway(ServerConnection):
         allowed = {"Allow": ", ".join(METHODS)}
         headers = allowed if status is HTTPStatus.METHOD_NOT_ALLOWED else None
         text = f"{status.phrase.lower()}\n"
-        self.protocol.send_response(respond(text, status=status, headers=headers))
-        self.send_data()
+        self.refuse(respond(text, status=status, headers=headers))
 
-    def send_data(self) -> None:
-        """Write what the library has to write; when that answers the request, read on."""
-        super().send_data()
-        answered = self.protocol.state is not State.CONNECTING or self.protocol.eof_sent
-        if self._early is not None and answered:
+    def on_written(self) -> None:
+        """Read on once the request is answered."""
+        if self._early is not None and self.is_answered:
             early, self._early = self._early, None
             # Later, since the library is in the middle of its answer; as if it came only then.
-            self.loop.call_soon(self._read_on, early)
+            self._loop.call_soon(self._read_on, early)
 
     def _read_on(self, early: bytes) -> None:
         if self.transport.is_closing():
@@ -218,7 +201,7 @@ class Doorway(ServerConnection):
 
     def _take(self, data: bytes) -> None:
         """Hand on what follows the request."""
-        super().data_received(data)
+        self.feed(data)
         self._pace(len(data))
         most = self._doors.limits.queuedBytes + self._last_bytes
         if self.transport.get_write_buffer_size() > most:
@@ -228,22 +211,21 @@ class Doorway(ServerConnection):
         """Count the bytes that wait here; False where there is no room for them."""
         if self._meter is None:
             return True
-        return self._meter.hold(len(self.protocol.reader.buffer) + sum(self._in_line))
+        return self._meter.hold(incomplete_bytes(self) + sum(self._in_line))
 
     def _pace(self, size: int) -> None:
         """Count bytes that came; read no more where there is no room, or for a while."""
         if not self._hold() and self._overflow is not None:
             self._refused = True
-            self.protocol.reader.buffer.clear()  # the message will never be whole
+            self.discard_incomplete()  # the message will never be whole
             self._hold()
             self._overflow()
         elif self._meter is not None and (pause := self._meter.receive(size)) > 0:
             # Each time, since the library resumes when its queue gets shorter.
             self.transport.pause_reading()
             if self._resuming is None:
-                self._resuming = self.loop.call_later(pause, self._resume)
+                self._resuming = self._loop.call_later(pause, self._resume)
 
     def _resume(self) -> None:
         self._resuming = None
-        if not self.recv_messages.paused:  # else the library resumes
-            self.transport.resume_reading()
+        self.resume_reading()

@@ -11,7 +11,6 @@ import logging
 from gateway.web.limits import TokenBucket
 from shared.process.clock import SYSTEM, Clock
 
-LOGGER = "websockets.server"
 LINES, RATE = 10, 1 / 60
 """Lines at once, and in a second after that."""
 

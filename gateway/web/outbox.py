@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 from collections import deque
 
-from websockets.asyncio.server import broadcast
 from websockets.exceptions import ConnectionClosed
 
 from gateway.web.doorway import Doorway
 from gateway.web.farewell import Farewell
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.protocol import CloseCode
+from shared.wire.websocket_adapter import send_at_once
 
 
 class Outbox:
@@ -61,7 +61,7 @@ class Outbox:
 
     def _put(self, text: str) -> None:
         if not self._queue and self._socket.transport.get_write_buffer_size() == 0:
-            broadcast((self._socket,), text)  # nothing waits: written without a task's turn
+            send_at_once(self._socket, text)  # nothing waits
             return
         size = len(text.encode())
         self._queue.append((text, size))

@@ -12,8 +12,8 @@ import re
 from http import HTTPStatus
 
 from websockets.exceptions import SecurityError
-from websockets.http11 import Request
-from websockets.streams import StreamReader
+
+from shared.wire.websocket_adapter import HeadParser
 
 METHODS = ("GET", "HEAD")
 """No other method has a meaning here, and a body has none with these."""
@@ -44,9 +44,7 @@ class RequestHead:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._data = bytearray()
-        self._lines = StreamReader()
-        self._parser = Request.parse(self._lines.read_line)
-        next(self._parser)
+        self._parser = HeadParser()
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
         """Take bytes that came.
@@ -70,18 +68,15 @@ class RequestHead:
         return None
 
     def _is_whole(self, line: bytes) -> bool:
-        self._lines.feed_data(line)
         try:
-            next(self._parser)
-        except StopIteration:
-            if self._method not in METHODS:
-                raise UnfitRequest(HTTPStatus.METHOD_NOT_ALLOWED) from None
-            return True
+            whole = self._parser.feed(line)
         except SecurityError as error:  # a line is too long, or there are too many
             raise self._too_large() from error
         except (EOFError, NotImplementedError, ValueError) as error:
             raise UnfitRequest(self._fault()) from error
-        return False
+        if whole and self._method not in METHODS:
+            raise UnfitRequest(HTTPStatus.METHOD_NOT_ALLOWED)
+        return whole
 
     def _too_large(self) -> UnfitRequest:
         in_first_line = b"\n" not in self._data[:-1]

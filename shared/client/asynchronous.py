@@ -29,6 +29,7 @@ from shared.client.errors import NoVerdict, Silent
 from shared.client.standstill import Movement, Standstill
 from shared.wire.protocol import SUBPROTOCOL, Codec, Command
 from shared.wire.tcp import end_stalled_sends, unread_bytes
+from shared.wire.websocket_adapter import incomplete_bytes, transport_of
 
 Frames = Iterable[bytes] | AsyncIterable[bytes]
 Listener = Callable[[Answer], None]
@@ -108,7 +109,7 @@ class Client:
     @property
     def arrived_bytes(self) -> int:
         """Bytes of the message that is coming, so far; a long one takes its time on a slow line."""
-        return len(self.socket.protocol.reader.buffer)
+        return incomplete_bytes(self.socket)
 
     @property
     def close_code(self) -> int | None:
@@ -150,7 +151,7 @@ class Client:
             return await self._resume(Resumption(broken, self._resumes))
 
     async def _resume(self, resumption: Resumption) -> Verdict | None:
-        self.socket.transport.abort()
+        self.abort()
         for pause in resumption.pauses():
             await asyncio.sleep(pause)
             try:
@@ -180,14 +181,19 @@ class Client:
             **self._tls,
         )
         try:
-            end_stalled_sends(self._socket.transport.get_extra_info("socket"), self._patience)
+            line = transport_of(self._socket).get_extra_info("socket")
+            end_stalled_sends(line, self._patience)
             await self._socket.send(self._identity.connect())
             self.connected = await self.receive()
         except BaseException:
-            self._socket.transport.abort()
+            self.abort()
             raise
         self._identity.granted(self.connected)
         return self.connected
+
+    def abort(self) -> None:
+        """End the connection without a farewell; the session may be resumed."""
+        transport_of(self.socket).abort()
 
     async def send_frame(self, data: bytes) -> None:
         """Send one encoded picture."""
@@ -221,7 +227,7 @@ class Client:
                     raise Silent(f"nothing moved for {seconds:g} s") from error
 
     def _movement(self) -> Movement:
-        return Movement(self.arrived_bytes, unread_bytes(self.socket.transport))
+        return Movement(self.arrived_bytes, unread_bytes(transport_of(self.socket)))
 
     async def answers(self) -> AsyncIterator[Answer]:
         """Yield messages until the connection ends."""

@@ -28,6 +28,7 @@ from shared.client.errors import NoVerdict, Silent
 from shared.client.standstill import Movement, Standstill
 from shared.wire.protocol import SUBPROTOCOL
 from shared.wire.tcp import end_stalled_sends, unacknowledged_bytes
+from shared.wire.websocket_adapter import cut, incomplete_bytes, socket_of
 
 
 class SyncClient:
@@ -150,7 +151,7 @@ class SyncClient:
             )
         )
         try:
-            end_stalled_sends(self._socket.socket, self._patience)
+            end_stalled_sends(socket_of(self._socket), self._patience)
             self._socket.send(self._identity.connect())
             answer = self._receive()
             self._identity.granted(answer)
@@ -162,7 +163,7 @@ class SyncClient:
 
     def _drop(self) -> None:
         """Give the connection up without a farewell: nobody may be there to answer it."""
-        self.socket.close_socket()
+        cut(self.socket)
         self._connections.close()
 
     def _receive(self, seconds: float | None = None) -> Answer:
@@ -178,5 +179,5 @@ class SyncClient:
                     raise Silent(f"nothing moved for {seconds:g} s") from error
 
     def _movement(self) -> Movement:
-        line = self.socket.socket
-        return Movement(len(self.socket.protocol.reader.buffer), unacknowledged_bytes(line))
+        unacknowledged = unacknowledged_bytes(socket_of(self.socket))
+        return Movement(incomplete_bytes(self.socket), unacknowledged)

@@ -137,13 +137,13 @@ class Player:
         if self.over and not reader.done():
             reader.cancel()
         elif not reader.done():
-            client.socket.transport.abort()
+            client.abort()
         writer.cancel()
         with contextlib.suppress(asyncio.CancelledError, *ABSENT):
             await reader
         with contextlib.suppress(asyncio.CancelledError, *ABSENT):
             await writer
-        client.socket.transport.abort()
+        client.abort()
 
     async def _read(self, client: Client) -> None:
         async for answer in client.answers():

@@ -1,0 +1,350 @@
+"""Each part of ``websockets`` that the adapter uses beyond the documentation works as it expects.
+
+A new version of the library that fails here needs a new adapter, and nothing else.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import configparser
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosed, SecurityError
+from websockets.frames import Frame
+from websockets.http11 import Response
+from websockets.server import ServerProtocol
+from websockets.sync.client import connect as connect_sync
+
+from shared.wire import websocket_adapter as adapter
+from shared.wire.websocket_adapter import AdaptedConnection, HeadParser, incomplete_bytes
+from tests.support.log import logged
+from tests.support.raw import KEY, frame
+from tests.support.waiting import until
+
+ROOT = Path(__file__).parents[3]
+TEXT, BINARY = 1, 2
+UPGRADE = (
+    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+).encode()
+DOCUMENTED = {
+    "asyncio.client",
+    "asyncio.server",
+    "datastructures",
+    "exceptions",
+    "frames",
+    "http11",
+    "server",
+    "sync.client",
+    "typing",
+}
+"""Modules of the library's reference."""
+INTERNALS = {
+    "broadcast",
+    "close_socket",
+    "close_timeout",
+    "connection_lost",
+    "connection_made",
+    "data_received",
+    "is_serving",
+    "process_event",
+    "protocol",
+    "reader",
+    "recv_messages",
+    "send_data",
+}
+"""Names of what the adapter uses of it besides."""
+
+
+class Recorded(AdaptedConnection):
+    """Notes its steps, and takes what begins with ``take``."""
+
+    def __init__(self, protocol: ServerProtocol, server: Server, **options: object) -> None:
+        super().__init__(protocol, server, **options)  # type: ignore[arg-type]
+        self.steps: list[str] = []
+        self.frames: list[Frame] = []
+
+    def on_open(self) -> None:
+        assert isinstance(self.transport, asyncio.Transport)
+        self.steps.append("open")
+
+    def on_bytes(self, data: bytes) -> None:
+        self.steps.append("bytes")
+        super().on_bytes(data)
+
+    def on_frame(self, frame: Frame) -> bool:
+        self.steps.append("frame")
+        self.frames.append(frame)
+        return bytes(frame.data).startswith(b"take")
+
+    def on_written(self) -> None:
+        self.steps.append("answered" if self.is_answered else "unanswered")
+
+    def on_end(self) -> None:
+        self.steps.append("end")
+
+
+Handler = Callable[[ServerConnection], Awaitable[None]]
+
+
+async def until_closed(connection: ServerConnection) -> None:
+    await connection.wait_closed()
+
+
+class Site:
+    """A server and the connections that it made."""
+
+    def __init__(self, server: Server, made: list[Recorded]) -> None:
+        self.server = server
+        self.made = made
+        self.port: int = server.sockets[0].getsockname()[1]
+        self.url = f"ws://127.0.0.1:{self.port}/"
+
+
+@contextlib.asynccontextmanager
+async def site(handler: Handler = until_closed, **options: object) -> AsyncIterator[Site]:
+    made: list[Recorded] = []
+
+    def make(protocol: ServerProtocol, server: Server, **kept: object) -> Recorded:
+        made.append(Recorded(protocol, server, **kept))
+        return made[-1]
+
+    async with serve(handler, "127.0.0.1", 0, create_connection=make, **options) as server:  # type: ignore[arg-type]
+        yield Site(server, made)
+
+
+def product() -> Iterator[tuple[str, ast.Module]]:
+    """Every module that may reach into the library, but for the adapter."""
+    for package in ("gateway", "shared", "loadtest", "lunapass"):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            text = file.read_text()
+            if file != Path(adapter.__file__) and "websocket" in text:
+                yield str(file.relative_to(ROOT)), ast.parse(text)
+
+
+def test_the_library_has_an_upper_bound() -> None:
+    """Its next major version is not installed before somebody has looked at this file."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    needs = map(Requirement, config["options"]["install_requires"].split())
+    (bound,) = (need.specifier for need in needs if need.name == "websockets")
+    version = metadata.version("websockets")
+    assert version in bound
+    assert f"{int(version.partition('.')[0]) + 1}.0" not in bound
+
+
+def test_only_the_adapter_uses_what_is_not_documented() -> None:
+    """Neither modules of the library nor attributes of its objects."""
+    found = []
+    for name, tree in product():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("websockets."):
+                module = str(node.module).removeprefix("websockets.")
+                found += [f"{name}: {module}"] * (module not in DOCUMENTED)
+                found += [f"{name}: {each.name}" for each in node.names if each.name in INTERNALS]
+            elif isinstance(node, ast.Attribute) and node.attr in INTERNALS:
+                found.append(f"{name}: {node.attr}")
+    assert found == []
+
+
+async def test_a_connection_has_its_steps_in_order() -> None:
+    """The bytes of the head, the answer to it, a frame, the end."""
+    received: list[str | bytes] = []
+
+    async def handle(connection: ServerConnection) -> None:
+        received.append(await connection.recv())
+
+    async with site(handle) as running, connect(running.url) as client:
+        await client.send(b"take this")
+        await client.send("and leave this")
+        await client.wait_closed()
+        (made,) = running.made
+        await until(lambda: made.steps[-1] == "end")
+    assert received == ["and leave this"]
+    assert made.steps[0] == "open"
+    order = [made.steps.index(step) for step in ("bytes", "unanswered", "answered", "frame")]
+    assert order == sorted(order)
+    assert made.steps.count("frame") == 2
+    assert [bytes(frame.data) for frame in made.frames] == [b"", b"and leave this"]
+
+
+@pytest.mark.parametrize(
+    ("wire", "refused"),
+    [(UPGRADE, False), (UPGRADE.replace(b"13", b"99"), True), (b"refuse this", True)],
+)
+async def test_a_connection_knows_how_its_request_was_answered(wire: bytes, refused: bool) -> None:
+    """By an upgrade, by the library's refusal, or by one that the library was not given."""
+
+    class Refusing(Recorded):
+        def on_bytes(self, data: bytes) -> None:
+            assert not self.is_answered
+            assert not self.is_refused
+            if data.startswith(b"refuse"):
+                self.refuse(Response(405, "Method Not Allowed", Headers()))
+            else:
+                super().on_bytes(data)
+
+    made: list[Refusing] = []
+
+    def make(protocol: ServerProtocol, server: Server, **options: object) -> Refusing:
+        made.append(Refusing(protocol, server, **options))
+        return made[-1]
+
+    async with serve(until_closed, "127.0.0.1", 0, create_connection=make) as server:  # type: ignore[arg-type]
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(wire)
+        status = (await reader.readline()).split()[1]
+        assert made[0].is_answered
+        assert made[0].is_refused is refused
+        writer.close()
+    assert (status == b"101") is not refused
+
+
+async def test_incomplete_frames_are_counted_and_discarded() -> None:
+    """At the server, which may forget them, and at both clients."""
+    sent = asyncio.Event()
+
+    async def handle(connection: ServerConnection) -> None:
+        await connection.recv()
+        # A frame of 200 bytes, of which 100 come; a server does not mask.
+        assert isinstance(connection, Recorded)
+        connection.transport.write(b"\x82\x7e" + (200).to_bytes(2, "big") + bytes(100))
+        sent.set()
+        await connection.wait_closed()
+
+    async with site(handle) as running:
+        async with connect(running.url) as client:
+            await client.send("go")
+            await until(lambda: incomplete_bytes(client) == 100)
+            adapter.transport_of(client).write(frame(BINARY, bytes(90))[:50])
+            (made,) = running.made
+            await until(lambda: incomplete_bytes(made) > 0)
+            made.discard_incomplete()
+            assert incomplete_bytes(made) == 0
+            adapter.transport_of(client).abort()
+        await asyncio.to_thread(look_at_the_synchronous_client, running.url)
+
+
+def look_at_the_synchronous_client(url: str) -> None:
+    """It counts likewise, has a socket, and is cut while another thread awaits a message."""
+    with connect_sync(url) as client:
+        client.send("go")
+        with pytest.raises(TimeoutError):
+            client.recv(0.2)
+        assert incomplete_bytes(client) == 100
+        assert isinstance(adapter.socket_of(client), socket.socket)
+        cutter = threading.Timer(0.1, adapter.cut, (client,))
+        cutter.start()
+        with pytest.raises(ConnectionClosed):
+            client.recv(30)
+        cutter.join()
+
+
+async def test_reading_resumes_unless_the_queue_is_full() -> None:
+    """The library pauses the transport itself then, and resumes it when a message is taken."""
+    go_on = asyncio.Event()
+
+    async def handle(connection: ServerConnection) -> None:
+        await go_on.wait()
+        for _ in range(3):
+            await connection.recv()
+        await connection.wait_closed()
+
+    async with site(handle, max_queue=1) as running, connect(running.url) as client:
+        (made,) = running.made
+        made.transport.pause_reading()
+        made.resume_reading()
+        assert made.transport.is_reading()
+        for _ in range(3):
+            await client.send("x")
+        await until(lambda: not made.transport.is_reading())
+        made.resume_reading()
+        assert not made.transport.is_reading()
+        go_on.set()
+        await until(made.transport.is_reading)
+
+
+async def test_a_listener_closes_without_its_connections() -> None:
+    """What was accepted before still gets its upgrade; the library alone answers 503."""
+    async with site() as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        await until(lambda: running.made)
+        adapter.stop_accepting(running.server)
+        writer.write(UPGRADE)
+        assert b" 101 " in await reader.readline()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", running.port)
+        writer.close()
+
+
+async def test_a_text_is_written_at_once() -> None:
+    """It has reached the socket when the call returns."""
+    with socket.socket() as client:
+        client.setblocking(False)
+        async with site() as running:
+            loop = asyncio.get_running_loop()
+            await loop.sock_connect(client, ("127.0.0.1", running.port))
+            await loop.sock_sendall(client, UPGRADE)
+            while not (await loop.sock_recv(client, 4096)).endswith(b"\r\n\r\n"):
+                pass
+            adapter.send_at_once(running.made[0], "hello")
+            assert client.recv(100) == b"\x81\x05hello"
+            client.close()
+
+
+async def test_the_closing_handshake_may_take_its_time() -> None:
+    """Where the limit is disabled, the library waits for a client that does not answer."""
+    async with site(close_timeout=0.05) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(UPGRADE)
+        await reader.readuntil(b"\r\n\r\n")
+        (made,) = running.made
+        made.disable_close_timeout()
+        closing = asyncio.create_task(made.close())
+        await asyncio.wait({closing}, timeout=0.5)
+        assert not closing.done()
+        writer.close()
+        await closing
+
+
+@pytest.mark.parametrize(
+    ("head", "error"),
+    [
+        (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", None),
+        (b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\n", SecurityError),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 300, SecurityError),
+        (b"nonsense\r\n", ValueError),
+        (b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", NotImplementedError),
+    ],
+)
+def test_heads_are_parsed_line_by_line(head: bytes, error: type[Exception] | None) -> None:
+    """The last line completes a head; a wrong one raises."""
+    parser = HeadParser()
+    lines = head.splitlines(keepends=True)
+    with contextlib.nullcontext() if error is None else pytest.raises(error):
+        whole = [parser.feed(line) for line in lines]
+        assert whole == [False] * (len(lines) - 1) + [True]
+
+
+async def test_the_library_logs_where_its_lines_are_bounded() -> None:
+    """What a handler raises."""
+
+    async def handle(connection: ServerConnection) -> None:
+        raise RuntimeError("unexpected")
+
+    with logged(adapter.SERVER_LOGGER, logging.ERROR) as lines:
+        async with site(handle) as running, connect(running.url) as client:
+            await client.wait_closed()
+    assert "unexpected" in str(lines[0])
