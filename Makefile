@@ -8,7 +8,7 @@ JOBS   ?= 3
 PYTHON2 ?= python2.7
 TOOLS  := kiosk/node_modules/.installed
 
-.PHONY: help venv models demo kiosk test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video docs docs-config lock
+.PHONY: help venv models demo kiosk test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video docs docs-config docs-protocol lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -112,6 +112,9 @@ bench-slow-lines: $(STAMP) ## print who gets RESULT on slow and lossy lines, and
 
 docs: $(STAMP) ## make the documentation's pages in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-protocol: $(STAMP) ## make the schemas and the table of codes from the code
+	$(BIN)/python -m lunapass.protocol_docs docs
 
 docs-config: $(STAMP) ## make the configuration's file and reference from its schema
 	$(BIN)/lunapass config show --defaults > config/lunapassapi.config.toml

@@ -1,0 +1,340 @@
+"""All text messages of ``lpproto.v1`` and the claims of the token, as types.
+
+The service writes these messages by hand, since most of them are parts of larger ones. Here they
+are types, of which the schemas are made. The names of attributes are those of JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from shared.codes import Code
+from shared.frame.estimation import Glasses
+from shared.frame.intake import Format
+from shared.wire.protocol import Drop
+
+Seconds = Annotated[float, Meta(gt=0, description="seconds")]
+Count = Annotated[int, Meta(ge=0)]
+Score = Annotated[float, Meta(ge=0, le=1)]
+Identity = Annotated[
+    str, Meta(pattern="^[0-9a-f]{32}$", description="a session's id, 128 random bits")
+]
+Codes = Annotated[list[Code], Meta(description="codes of failed checks and prompts")]
+
+
+class TextMessage(Struct, tag_field="command", forbid_unknown_fields=True):
+    """A text message; ``body`` is null where a message has none."""
+
+
+class CameraInfo(Struct):
+    """The camera in use, for VirtualCameraChecker."""
+
+    label: str | None = None
+    frameRate: float | None = None
+
+
+class ClientInfo(Struct):
+    """What a client says of itself."""
+
+    mirrored: bool = False
+    camera: CameraInfo | None = None
+
+
+class ConnectHeaders(Struct, rename="kebab"):
+    """Without ``session-id`` a new session begins, with it one is resumed."""
+
+    session_id: Identity | None = None
+    resume_token: str | None = None
+    heartbeat_interval: Seconds | None = None
+    client: ClientInfo | None = None
+
+
+class ConnectMessage(TextMessage, tag="CONNECT"):
+    """The first message, within 5 s."""
+
+    headers: ConnectHeaders = field(default_factory=ConnectHeaders)
+    body: None = None
+
+
+class ClientHeartbeatMessage(TextMessage, tag="HEARTBEAT"):
+    """A sign of life, answered with HEARTBEAT."""
+
+    headers: dict[str, Any] = field(default_factory=dict)
+    body: None = None
+
+
+class DisconnectMessage(TextMessage, tag="DISCONNECT"):
+    """Ends the session without success."""
+
+    headers: dict[str, Any] = field(default_factory=dict)
+    body: None = None
+
+
+class FrameLimits(Struct, rename="camel", forbid_unknown_fields=True):
+    """What the service takes."""
+
+    frame_bytes: Count
+    frame_width: Count
+    frame_height: Count
+    frame_pixels: Count
+    frames_per_second: float
+    unanswered_frames: Count
+    session_seconds: float
+
+
+class ConnectedHeaders(Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
+    """The session, and what the service takes."""
+
+    session_id: Identity
+    resume_token: str
+    heartbeat_interval: Seconds
+    seq: Annotated[int, Meta(ge=0, description="frames received so far")]
+    limits: FrameLimits
+    result_bytes: Annotated[int, Meta(ge=0, description="bytes of RESULT, which follows")] = 0
+
+
+class ConnectedMessage(TextMessage, tag="CONNECTED"):
+    """The session has begun or was resumed."""
+
+    headers: ConnectedHeaders
+    body: None
+
+
+class FrameHeaders(Struct, forbid_unknown_fields=True):
+    """Which frame is answered."""
+
+    seq: Annotated[int, Meta(ge=1, description="number of the frame, from 1")]
+
+
+class Rectangle(Struct, forbid_unknown_fields=True):
+    """Pixels of the frame; a face may reach beyond its edges."""
+
+    x: int
+    y: int
+    width: Count
+    height: Count
+
+
+class FaceFramePosition(Struct, rename="camel", forbid_unknown_fields=True):
+    """Where the face is; margins are left, top, right and bottom."""
+
+    face_rect: Rectangle
+    frame_rect: Rectangle
+    margins: Annotated[list[int], Meta(min_length=4, max_length=4)]
+
+
+class QualityDetails(Struct, rename="camel", forbid_unknown_fields=True):
+    """Measures of the face's image; high is good."""
+
+    blur: Score
+    is_blurred: bool
+    light: Score
+    is_highlighted: bool
+    darkness: Score
+    is_dark: bool
+    illumination: Score
+    is_illuminated: bool
+    specularity: Score
+    is_specular: bool
+
+
+class HeadPoseDetails(Struct, forbid_unknown_fields=True):
+    """Degrees, positive to the person's own left, up, and to the person's own left shoulder."""
+
+    yaw: float
+    pitch: float
+    roll: float
+
+
+class EyesDetails(Struct, forbid_unknown_fields=True):
+    """Lid distance over eye width."""
+
+    left: float
+    right: float
+
+
+class MouthDetails(Struct, forbid_unknown_fields=True):
+    """Scores; low is good."""
+
+    opened: Score
+    smile: Score
+    occluded: Score
+
+
+class LivenessDetails(Struct, rename="camel", forbid_unknown_fields=True):
+    """Scores; high is good."""
+
+    score: Score
+    quality_score: Score
+
+
+class ActiveLivenessDetails(Struct, forbid_unknown_fields=True):
+    """The action that is asked for, from 1, and how many there are."""
+
+    action: Annotated[int, Meta(ge=1)]
+    actions: Annotated[int, Meta(ge=1, le=5)]
+
+
+class Details(Struct, rename="camel", omit_defaults=True):
+    """What was measured, as far as the frame came; plugins may add keys of their own."""
+
+    face_frame_position: FaceFramePosition | None = None
+    quality: QualityDetails | None = None
+    head_pose: HeadPoseDetails | None = None
+    eyes: EyesDetails | None = None
+    mouth: MouthDetails | None = None
+    eyeglasses: Glasses | None = None
+    ags: Score | None = None
+    liveness: LivenessDetails | None = None
+
+
+class StatusDetails(Details):
+    """The details of a status; in production only the first and the last key."""
+
+    active_liveness: ActiveLivenessDetails | None = None
+
+
+class StatusBody(Struct, rename={"is_ok": "isOk"}, forbid_unknown_fields=True):
+    """The frame status of LUNA PASS."""
+
+    is_ok: bool
+    errors: Codes
+    details: StatusDetails
+
+
+class StatusMessage(TextMessage, tag="STATUS"):
+    """The answer to a frame."""
+
+    headers: FrameHeaders
+    body: StatusBody
+
+
+class DroppedHeaders(FrameHeaders):
+    """Which frame was not judged, and why."""
+
+    reason: Drop
+
+
+class DroppedMessage(TextMessage, tag="DROPPED"):
+    """The answer to a frame that was not judged."""
+
+    headers: DroppedHeaders
+    body: None
+
+
+class ResultHeaders(Struct, rename="kebab", forbid_unknown_fields=True):
+    """The session that was decided."""
+
+    session_id: Identity
+
+
+class ResultBody(Struct, rename={"is_ok": "isOk"}, forbid_unknown_fields=True):
+    """The verdict; ``jwt`` is null unless ``isOk``."""
+
+    is_ok: bool
+    jwt: str | None
+    errors: Codes
+
+
+class ResultMessage(TextMessage, tag="RESULT"):
+    """The verdict on the session."""
+
+    headers: ResultHeaders
+    body: ResultBody
+
+
+class ErrorHeaders(Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
+    """Seconds until another try makes sense, where that is known."""
+
+    retry_after: Annotated[float, Meta(ge=0)] = 0
+
+
+class ErrorBody(Struct, forbid_unknown_fields=True):
+    """Why the connection ends."""
+
+    code: Annotated[str, Meta(examples=["session.full", "session.unknown"])]
+    message: str
+
+
+class ErrorMessage(TextMessage, tag="ERROR"):
+    """The last message of a connection that the service ends."""
+
+    headers: ErrorHeaders
+    body: ErrorBody
+
+
+class HeartbeatHeaders(Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
+    """Bytes of a large RESULT that follows."""
+
+    result_bytes: Count = 0
+
+
+class HeartbeatMessage(TextMessage, tag="HEARTBEAT"):
+    """The answer to HEARTBEAT, or the announcement of a large RESULT."""
+
+    headers: HeartbeatHeaders
+    body: None
+
+
+class BestshotSource(Struct, forbid_unknown_fields=True):
+    """The file that the client sent for the best shot."""
+
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Meta(ge=1)]
+    format: Format
+
+
+class PolicyPlugin(Struct, forbid_unknown_fields=True):
+    """A plugin that judged the session."""
+
+    name: str
+    args: dict[str, Any]
+
+
+class OtherPolicy(Struct, forbid_unknown_fields=True):
+    """What judged other frames of the session than the accepted one."""
+
+    digest: str
+    rules: str
+    models: str
+
+
+class PolicyClaim(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What the session was judged by."""
+
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    rules: str
+    models: str
+    plugins: list[PolicyPlugin]
+    limits: dict[str, int]
+    version: str
+    others: list[OtherPolicy] = []
+
+
+class TokenClaims(Struct, rename={"is_ok": "isOk", "bestshot_source": "bestshotSource"}):
+    """Claims of the token; they prove nothing until its signature is verified."""
+
+    is_ok: Literal[True]
+    errors: Annotated[list[int], Meta(max_length=0)]
+    bestshot: Annotated[str, Meta(description="JPEG of the judged pixels, Base64")]
+    bestshot_source: BestshotSource
+    details: Details
+    iss: str
+    iat: int
+    exp: int
+    jti: str
+    sid: Identity
+    policy: PolicyClaim
+
+
+ClientMessage = ConnectMessage | ClientHeartbeatMessage | DisconnectMessage
+ServerMessage = (
+    ConnectedMessage
+    | StatusMessage
+    | DroppedMessage
+    | ResultMessage
+    | ErrorMessage
+    | HeartbeatMessage
+)
