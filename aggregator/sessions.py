@@ -185,7 +185,7 @@ class JudgedSessions:
             self._answer(pending.peer, message.session, entry, outcome)
             for code in outcome.errors:
                 self._accounts.codes[code] += 1
-            self._judge_step.note(self._monotonic() - pending.began)
+            self._judge_step.observe(self._monotonic() - pending.began)
         if self._effects:
             self._effect(entry, entry.frame_event(pending, outcome))
             if outcome.final:

@@ -226,7 +226,7 @@ class Gateway:
     async def _drain(self) -> None:
         """Take no new sessions, let running ones end, then close what is left with 1012."""
         self._role.notifier.stopping()
-        if self._listeners.kept and not self._for_good:
+        if self._listeners.inherited and not self._for_good:
             self._leave_the_queue()
         else:
             self._front.drain()

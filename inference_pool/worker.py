@@ -29,9 +29,9 @@ from shared.frame.checks import Rules
 from shared.frame.estimation import Backend, Capabilities, Estimate, Image, Profile, Stage
 from shared.frame.slab_handover import LentSlab
 from shared.process.accounts import Accounts
+from shared.process.affinity import cpu_of_worker, pin_to
 from shared.process.clock import SYSTEM, Clock
 from shared.process.process import about
-from shared.process.processors import keep_to, of_worker
 from shared.process.role import Role, set_up_process
 from shared.wire.lines import WORKERS
 from shared.wire.messages import (
@@ -185,8 +185,8 @@ class Worker:
         done = Done(job.lease, job.slot, job.generation, estimate.ok, encode(estimate))
         self._socket.send(encode(done))
         for step, milliseconds in estimate.timings.items():
-            self._accounts.note(step, milliseconds / 1000)
-        self._accounts.note("job", self._clock.monotonic() - began)
+            self._accounts.observe(step, milliseconds / 1000)
+        self._accounts.observe("job", self._clock.monotonic() - began)
 
     def _tell(self) -> None:
         """Tell the gateway, once a second, what was done so far."""
@@ -288,7 +288,7 @@ def run(source: PartSource, index: int = 0, *, parent: int | None = None) -> Non
     config = source.part.config
     set_up_process(name, source.part)
     start_threads()  # which so do not interrupt the estimation
-    keep_to({of_worker(config.WORKERS.cpus, index)})
+    pin_to({cpu_of_worker(config.WORKERS.cpus, index)})
     cv2.setNumThreads(1)  # one CPU: threads of OpenCV would only wait for each other
     backend = load_backend(config)
 

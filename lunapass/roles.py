@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from shared.config.cells import of_cell, share
 from shared.config.handover import PartSender
 from shared.config.service import Config
-from shared.process.listening import Listeners, inherited, opened
+from shared.process.listening import Listeners, inherited_listeners, open_listeners
 
 
 @dataclass
@@ -71,7 +71,7 @@ def plan(config: Config, workers: int) -> list[Cell]:
     Raises:
         ResourceError: a port is taken or not allowed.
     """
-    shared = inherited()
+    shared = inherited_listeners()
     numbers = range(config.TRANSPORT.cells)
     return [_cell(config, workers, number, shared) for number in numbers]
 
@@ -81,9 +81,9 @@ def _cell(config: Config, workers: int, number: int, shared: Listeners | None) -
     common = ["--parent", str(os.getpid())]
     cell = number if cells > 1 else None
     suffix = f"-{number}" if cells > 1 else ""
-    sockets = shared or opened(of_cell(config, cell))
+    sockets = shared or open_listeners(of_cell(config, cell))
     handed = [word for fd in sockets.descriptors for word in ("--listen-fd", str(fd))]
-    if sockets.kept:
+    if sockets.inherited:
         handed.append("--kept")
     children = [
         Child(f"aggregator{suffix}", ["aggregator", *common], cell),

@@ -23,7 +23,7 @@ from setproctitle import setproctitle
 
 from shared.config.video import VideoConfig
 from shared.errors import ResourceError
-from shared.process.process import Notifier, begin_logging
+from shared.process.process import Notifier, start_logging
 from shared.redis_connection import connect
 from shared.redis_needs import VIDEO_WORKER
 from shared.redis_rights import fault, missing_rights
@@ -167,7 +167,7 @@ def run(config: VideoConfig) -> None:
         ConfigError: the task file or the address of Redis is wrong.
         ResourceError: the folder cannot be written, or Redis refuses this worker.
     """
-    begin_logging("video", config.WORKER.logLevel)
+    start_logging("video", config.WORKER.logLevel)
     if config.WORKER.logLevel < 2:
         logging.getLogger("rq").setLevel(logging.WARNING)
         logging.getLogger("rq.worker").setLevel(logging.WARNING)

@@ -101,7 +101,7 @@ class FileLogger:
     @property
     def disabled(self) -> bool:
         """Whether it cannot write for now."""
-        return self._outage.lasts
+        return self._outage.ongoing
 
     def write(self, event: Event) -> None:
         """Write an event's picture, then its line, so that a line stands for a whole picture."""

@@ -123,7 +123,7 @@ class VideoRedis:
     @property
     def disabled(self) -> bool:
         """Whether Redis takes nothing for now."""
-        return self._outage.lasts
+        return self._outage.ongoing
 
     @property
     def waiting(self) -> int:

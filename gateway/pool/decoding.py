@@ -12,7 +12,7 @@ from shared.config.cells import USABLE
 from shared.frame import decoding
 from shared.frame.intake import Header
 from shared.frame.slab import Slab, SlotHead
-from shared.process.processors import keep_to
+from shared.process.affinity import pin_to
 
 END_SECONDS = 1.0
 
@@ -55,7 +55,7 @@ class Decoders:
             thread.join(END_SECONDS)
 
     def _run(self) -> None:
-        keep_to(USABLE)
+        pin_to(USABLE)
         while (task := self._queue.get()) is not None:
             work, done = task
             error: Exception | None = None

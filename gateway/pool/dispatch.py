@@ -160,7 +160,7 @@ class Dispatcher:
             assert frame is not None
             assert session.profile is not None
             session.active = frame
-            metrics.QUEUE.note(self._monotonic() - frame.received)
+            metrics.QUEUE.observe(self._monotonic() - frame.received)
             self._lent[session.address] += 1
             return Lease(self._number(), *slot, session, frame, session.profile, session.address)
         return None
@@ -198,7 +198,7 @@ class Dispatcher:
         if self._closed:
             return
         worker.reserved -= 1
-        metrics.DECODE.note(self._monotonic() - lease.frame.begun)
+        metrics.DECODE.observe(self._monotonic() - lease.frame.begun)
         if error is not None:
             if not isinstance(error, FrameError):
                 fields = {"session": lease.session.id, "seq": lease.frame.seq}
@@ -231,7 +231,7 @@ class Dispatcher:
         )
         if not self._channel.send(encode(job), worker.peer):
             self._lose(worker, "gone")
-        metrics.DISPATCH.note(self._monotonic() - sent)
+        metrics.DISPATCH.observe(self._monotonic() - sent)
 
     def _finish(self, lease: Lease, estimate: bytes) -> None:
         self._release(lease)
@@ -286,7 +286,7 @@ class Dispatcher:
         if (lease.slot, lease.generation) != (done.slot, done.generation):
             raise MessageError("an answer names another slot than its job")
         del worker.leases[done.lease]
-        metrics.ESTIMATE.note(now - max(worker.head_since, lease.frame.sent))
+        metrics.ESTIMATE.observe(now - max(worker.head_since, lease.frame.sent))
         worker.tally.judged += 1
         worker.head_since = now
         lease.frame.estimated = now
@@ -307,7 +307,7 @@ class Dispatcher:
         if self._closed:
             return
         self._encoding -= 1
-        metrics.ENCODE.note(self._monotonic() - lease.frame.estimated)
+        metrics.ENCODE.observe(self._monotonic() - lease.frame.estimated)
         if error is not None:  # without its picture it could only fail later, with its session
             fields = {"session": lease.session.id, "seq": lease.frame.seq}
             log.error("encoding failed", exc_info=error, extra={"fields": fields})

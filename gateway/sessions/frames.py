@@ -72,7 +72,7 @@ class Frames:
             self._say_dropped(session, session.seq, Drop.RATE)
         else:
             self._take(session, data, now)
-            metrics.RECEIVE.note(self._monotonic() - now)
+            metrics.RECEIVE.observe(self._monotonic() - now)
 
     def _take(self, session: Session, data: bytes, now: float) -> None:
         """Let a frame wait if its header is acceptable."""
@@ -159,9 +159,9 @@ class Frames:
         frame.answered = True
         now = self._monotonic()
         JUDGED.inc()
-        metrics.JUDGE.note(now - frame.asked)
-        metrics.ANSWER.note(now - frame.received)
-        metrics.ANSWERS.note(now - frame.received, now)
+        metrics.JUDGE.observe(now - frame.asked)
+        metrics.ANSWER.observe(now - frame.received)
+        metrics.ANSWERS.observe(now - frame.received, now)
         if self.trace is not None:
             self.trace(session, frame, now)
         if session.outlet is not None:

@@ -224,7 +224,7 @@ class Sessions:
         elif len(session.log) >= self._limits.logFrames:
             self.end(session, "log full")
         self.elsewhere.commit(session)
-        metrics.REPLY.note(self._clock.monotonic() - began)
+        metrics.REPLY.observe(self._clock.monotonic() - began)
 
     def _decide(self, session: Session, result: str, outcome: str) -> None:
         """Take the verdict, once; it is given to the client by ``release``."""

@@ -1,7 +1,7 @@
-"""What the control groups of this process allow it: processor time and memory, versions 1 and 2.
+"""Limits of this process's control groups (version 1 and 2): CPU time and memory.
 
-A bound counts for a group and all groups below it, so that the tightest on the way up is in force.
-A container sees its own group as the root of the file system that is mounted there.
+A limit applies to a group and all groups below it, so the tightest limit on the way to the root is
+in force. A container sees its own group as the root of the mounted hierarchy.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class _Mount:
 
     Attributes:
         point: where it is mounted.
-        root: group that is seen there.
+        root: the group at the mount point.
         kind: ``cgroup2``, or ``cgroup`` for version 1.
-        controllers: of version 1.
+        controllers: its controllers in version 1.
     """
 
     point: Path
@@ -48,21 +48,21 @@ class ControlGroups:
         self._groups = dict(_groups(_text(process / "cgroup")))
 
     def cpus(self) -> float | None:
-        """Return how many CPUs' time is allowed; None where there is no quota."""
+        """Return the CPU quota in CPUs; None without a quota."""
         quotas = [*self._quotas_of_version_2(), *self._quotas_of_version_1()]
         return min(quotas, default=None)
 
     def memory(self) -> int | None:
-        """Return how many bytes of memory are allowed; None where there is no limit."""
+        """Return the memory limit in bytes; None without a limit."""
         files = [folder / "memory.max" for folder in self._folders("")]
         files += [folder / "memory.limit_in_bytes" for folder in self._folders("memory")]
         limits = [limit for file in files if (limit := _number(_text(file))) is not None]
         return min((limit for limit in limits if limit < UNBOUNDED), default=None)
 
     def oom_kills(self) -> int:
-        """Return how many processes of the group were killed for want of memory so far.
+        """Return how many processes the OOM killer has killed in the group.
 
-        Where the group does not count them, those of the whole machine are counted.
+        Where the group has no such counter, it is the number for the whole machine.
         """
         files = [folder / "memory.events" for folder in self._folders("")][:1]
         files += [folder / "memory.oom_control" for folder in self._folders("memory")][:1]
@@ -82,7 +82,7 @@ class ControlGroups:
             yield from _ratio(quota, period)
 
     def _folders(self, controller: str) -> Iterator[Path]:
-        """Yield the folder of the process's group, then those above; '' stands for version 2."""
+        """Yield the folder of the process's group, then its parents; '' stands for version 2."""
         group = self._groups.get(controller)
         if group is None:
             return
@@ -117,14 +117,14 @@ def _groups(text: str) -> Iterator[tuple[str, PurePosixPath]]:
 
 
 def _inside(group: PurePosixPath, root: PurePosixPath) -> PurePosixPath:
-    """Return a group's path below what is mounted; one that is not below it is at its top."""
+    """Return a group's path relative to the mounted root; empty for a group outside it."""
     if ".." in group.parts or not group.is_relative_to(root):
         return PurePosixPath()
     return group.relative_to(root)
 
 
 def _ratio(quota: str, period: str) -> Iterator[float]:
-    """Yield a quota in CPUs; ``max`` and -1 set none."""
+    """Yield a quota in CPUs; nothing for ``max`` and -1."""
     time, whole = _number(quota), _number(period)
     if time is not None and whole:
         yield time / whole
@@ -136,7 +136,7 @@ def _number(text: str) -> int | None:
 
 
 def _text(file: Path) -> str:
-    """Read a file of the kernel's; one that is not there, or that may not be read, says nothing."""
+    """Read a file of the kernel; empty if it is missing or not readable."""
     try:
         return file.read_text(encoding="utf-8")
     except OSError:

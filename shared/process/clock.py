@@ -1,11 +1,11 @@
-"""The two clocks of a process. Everything that needs the time gets them through its constructor.
+"""The two clocks of a process. Objects that need the time get a ``Clock`` in their constructor.
 
-The monotonic clock measures every duration: time-outs, limits in an hour, the time within a
-session. It never goes back and cannot be set. Its zero differs between machines, so a reading is
-never compared with one of another machine.
+The monotonic clock measures every duration: time-outs, hourly limits, the time within a session.
+It never goes back and cannot be set. Its zero differs between machines, so a reading is never
+compared with one of another machine.
 
-The wall clock gives labels and the times in tokens. An operator or NTP may set it at any moment, so
-the difference of two readings is no duration.
+The wall clock is for labels and for the times in tokens. An operator or NTP may set it at any
+moment, so the difference of two readings is not a duration.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Clock:
 
     Attributes:
         wall: reads the wall clock, in seconds of the epoch.
-        monotonic: reads the monotonic clock, in seconds since a moment before the process began.
+        monotonic: reads the monotonic clock, in seconds since a moment before the process start.
     """
 
     __slots__ = ("monotonic", "wall")
@@ -38,4 +38,4 @@ class Clock:
 
 
 SYSTEM = Clock()
-"""The machine's clocks: what a role gives to its parts."""
+"""The machine's clocks, for everything but tests."""

@@ -1,4 +1,4 @@
-"""Files that are whole at every moment and stay after a power failure."""
+"""Atomic, durable writes of files."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ import os
 from pathlib import Path
 
 UNFINISHED = ".new"
-"""Ending of a file that is being written. One that outlived its process is garbage."""
+"""Suffix of a file that is being written. It is garbage once its process has ended."""
 
 
 def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> None:
-    """Write a file; at its path is either what was there before or all of the data.
+    """Write a file: its path has either the old content or all of the new.
 
-    The unfinished file has the process's id in its name, so two processes may write one path.
+    The name of the unfinished file contains the process id, so two processes may write one path.
 
     Args:
-        path: of the file; its folder must exist.
+        path: path of the file; its folder must exist.
         data: the content.
-        mode: permissions, whatever the umask; None for those that the umask leaves.
+        mode: permissions regardless of the umask; None to let the umask decide.
 
     Raises:
-        OSError: it cannot be written; what was at the path is still there.
+        OSError: it cannot be written; the old file is unchanged.
     """
     new = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -32,7 +32,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> Non
             file.write(data)
         publish(new, path)
     except OSError:
-        with contextlib.suppress(OSError):  # the same error, most likely
+        with contextlib.suppress(OSError):  # most likely the same error again
             new.unlink()
         raise
 
@@ -40,8 +40,8 @@ def write_atomically(path: Path, data: bytes, *, mode: int | None = None) -> Non
 def publish(finished: Path, path: Path) -> None:
     """Give a finished file its final name.
 
-    The content goes to the disk before the name does: in the other order, a power failure could
-    leave an empty file under the name.
+    The content is synchronised before the rename: in the other order, a power failure could leave
+    an empty file at the final path.
 
     Raises:
         OSError: it cannot be synchronised or renamed.
@@ -52,7 +52,7 @@ def publish(finished: Path, path: Path) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what a dead process left unfinished in a folder where no other process writes."""
+    """Remove the unfinished files of dead processes; no other process may write to the folder."""
     for file in folder.glob(f"*{UNFINISHED}"):
         file.unlink()
 

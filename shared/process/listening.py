@@ -1,8 +1,8 @@
-"""Listening sockets: opened here, or inherited from whoever keeps them open over a restart.
+"""Listening sockets: opened here, or inherited from a parent that holds them across restarts.
 
-systemd hands them over as descriptors from 3 on (``$LISTEN_FDS``, ``$LISTEN_PID``), ``lunapass
-run`` names their numbers. Connections that come while no gateway runs wait in the kernel's queue
-for the next one, so a restart refuses none.
+systemd passes them as descriptors from 3 upwards (``$LISTEN_FDS``, ``$LISTEN_PID``); ``lunapass
+run`` passes their numbers. While no gateway runs, new connections wait in the kernel's queue for
+the next gateway, so a restart refuses none.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ FIRST_DESCRIPTOR = 3
 BACKLOG = 1024
 ANY_IPV6 = "::"
 HOST_ERRORS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-"""Not an address of this machine; no IPv6 here."""
+"""The host is not an address of this machine, or the machine has no IPv6."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """Sockets that accept clients.
+    """Listening sockets of a gateway.
 
     Attributes:
         sockets: the sockets.
-        kept: a successor will accept what queues there, so a draining gateway stops accepting.
+        inherited: the parent holds them too and a successor will accept the queued connections, so
+            a draining gateway stops accepting.
     """
 
     sockets: list[socket.socket]
-    kept: bool = False
+    inherited: bool = False
 
     def close(self) -> None:
         """Close this process's copies."""
@@ -42,12 +43,12 @@ class Listeners:
 
     @property
     def descriptors(self) -> list[int]:
-        """Their numbers, to be handed on to a child."""
+        """Their numbers, to pass on to a child."""
         return [listener.fileno() for listener in self.sockets]
 
 
-def inherited(environment: Mapping[str, str] = os.environ) -> Listeners | None:
-    """Take the sockets that systemd hands over; None where it does not.
+def inherited_listeners(environment: Mapping[str, str] = os.environ) -> Listeners | None:
+    """Take over the sockets that systemd passes; None if it passes none.
 
     Raises:
         ResourceError: a descriptor is not a listening socket.
@@ -55,14 +56,14 @@ def inherited(environment: Mapping[str, str] = os.environ) -> Listeners | None:
     count = int(environment.get("LISTEN_FDS", "0"))
     if count < 1 or environment.get("LISTEN_PID") != str(os.getpid()):
         return None
-    return adopt(range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + count), kept=True)
+    return adopt(range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + count), inherited=True)
 
 
-def opened(config: Config) -> Listeners:
-    """Open a cell's sockets: the port that all cells share, and its own where there is one.
+def open_listeners(config: Config) -> Listeners:
+    """Open a cell's sockets: the port that all cells share, and the cell's own port if it has one.
 
     Raises:
-        ResourceError: the host is not this machine's, or a port is taken or not allowed.
+        ResourceError: the host is not an address of this machine, or a port is in use or forbidden.
     """
     host, transport = config.LUNA_PASS.host, config.TRANSPORT
     sockets = _open(host, config.LUNA_PASS.port, shared=transport.cells > 1)
@@ -71,8 +72,8 @@ def opened(config: Config) -> Listeners:
     return Listeners(sockets)
 
 
-def adopt(descriptors: Iterable[int], *, kept: bool) -> Listeners:
-    """Make sockets of inherited descriptors.
+def adopt(descriptors: Iterable[int], *, inherited: bool) -> Listeners:
+    """Make sockets from descriptors of the parent.
 
     Raises:
         ResourceError: a descriptor is not a listening socket.
@@ -92,11 +93,11 @@ def adopt(descriptors: Iterable[int], *, kept: bool) -> Listeners:
         os.set_inheritable(descriptor, False)
         listener.setblocking(False)
         sockets.append(listener)
-    return Listeners(sockets, kept)
+    return Listeners(sockets, inherited)
 
 
 def _open(host: str, port: int, *, shared: bool) -> list[socket.socket]:
-    """Listen at every address of a host; ``::`` serves IPv4 clients too."""
+    """Listen on every address of a host; ``::`` also accepts IPv4 clients."""
     try:
         found = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -116,11 +117,11 @@ def _open(host: str, port: int, *, shared: bool) -> list[socket.socket]:
 
 
 def _why_not(error: OSError | UnicodeError, host: str, port: int) -> str:
-    """Say what is wrong with a host and port, and which of the two settings to correct."""
+    """Describe what is wrong with a host and port, and which of the two settings to correct."""
     about_host = True
-    if isinstance(error, UnicodeError):  # of a label that is empty or too long
-        reason = "not a name"
-    elif isinstance(error, socket.gaierror) or error.errno is None:  # no number of the system
+    if isinstance(error, UnicodeError):  # an empty or too long label
+        reason = "not a valid name"
+    elif isinstance(error, socket.gaierror) or error.errno is None:  # not an errno
         reason = str(error.strerror)
     else:
         reason = os.strerror(error.errno)
@@ -130,4 +131,4 @@ def _why_not(error: OSError | UnicodeError, host: str, port: int) -> str:
             f"LUNA_PASS.host {host}: {reason}; set it to an address of this machine, to 0.0.0.0 "
             "for all IPv4 addresses, or to :: for all addresses of both families"
         )
-    return f"port {port} on {host}: {reason}; set LUNA_PASS.port or end what holds it"
+    return f"port {port} on {host}: {reason}; set LUNA_PASS.port or stop the process that uses it"

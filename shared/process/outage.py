@@ -1,4 +1,4 @@
-"""One line in the log when something fails, and one when it works again."""
+"""Log one line when a resource fails, and one when it works again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import logging
 
 
 class Outage:
-    """Whether a thing that this process uses is out of order.
+    """Whether a resource of this process, such as a disk or Redis, has failed.
 
     Args:
         log: where to log.
@@ -14,27 +14,27 @@ class Outage:
         recovered: what to log when it works again.
 
     Attributes:
-        lasts: it failed the last time it was used.
+        ongoing: the last use failed.
     """
 
     def __init__(self, log: logging.Logger, failing: str, recovered: str) -> None:
         self._log = log
         self._failing = failing
         self._recovered = recovered
-        self.lasts = False
+        self.ongoing = False
 
     def failed(self, why: object) -> None:
         """Record a failure; only the first of several in a row is logged.
 
         Args:
-            why: the reason and what follows from it.
+            why: the reason and the consequence.
         """
-        if not self.lasts:
+        if not self.ongoing:
             self._log.error("%s: %s", self._failing, why)
-        self.lasts = True
+        self.ongoing = True
 
     def worked(self) -> None:
         """Record a success; only the first after a failure is logged."""
-        if self.lasts:
+        if self.ongoing:
             self._log.warning(self._recovered)
-        self.lasts = False
+        self.ongoing = False

@@ -1,7 +1,7 @@
-"""What each role does at its start: title, log, crash traces; and its word to whoever watches it.
+"""Set-up of each role's process (title, log, crash traces, memory) and its notifier.
 
-The words to the watcher are systemd's notify protocol (``READY=1``, ``WATCHDOG=1`` on the datagram
-socket ``$NOTIFY_SOCKET``), spoken to systemd and to ``lunapass run`` alike.
+Roles report to systemd and to ``lunapass run`` by the same protocol, systemd's sd_notify:
+``READY=1``, ``WATCHDOG=1`` on the datagram socket ``$NOTIFY_SOCKET``.
 """
 
 from __future__ import annotations
@@ -19,12 +19,11 @@ from ctypes import CDLL, get_errno
 
 from setproctitle import setproctitle
 
-from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 
 _ABOUT: ContextVar[dict[str, object]] = ContextVar("about")
-LONGEST_TEXT = 4096
-"""Characters of a message or traceback in the log; of a traceback the end says most."""
+MAX_TEXT_CHARS = 4096
+"""Longest message or traceback in the log. A traceback keeps its end, which says most."""
 _PR_SET_DUMPABLE = 4  # of linux/prctl.h
 _libc = CDLL(None, use_errno=True)
 log = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ LEVELS = {0: logging.ERROR, 1: logging.INFO, 2: logging.DEBUG}
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; control characters are escaped, so a line cannot be forged."""
+    """One JSON object per line; control characters are escaped, so a line cannot be forged."""
 
     def __init__(self, role: str) -> None:
         super().__init__()
@@ -44,17 +43,17 @@ class JsonFormatter(logging.Formatter):
             "time": round(record.created, 3),
             "level": record.levelname.lower(),
             "role": self._role,
-            "message": record.getMessage()[:LONGEST_TEXT],
+            "message": record.getMessage()[:MAX_TEXT_CHARS],
         }
         line.update(_ABOUT.get({}))
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)[-LONGEST_TEXT:]
+            line["exception"] = self.formatException(record.exc_info)[-MAX_TEXT_CHARS:]
         return json.dumps(line, default=str)
 
 
-class about:  # a generator would cost each frame three calls more
-    """Name what is at work in every line that is logged meanwhile, and by tasks begun meanwhile."""
+class about:  # contextlib.contextmanager would cost each frame three more calls
+    """Add fields to every line logged within the block, and by tasks started within it."""
 
     __slots__ = ("_fields", "_token")
 
@@ -68,12 +67,7 @@ class about:  # a generator would cost each frame three calls more
         _ABOUT.reset(self._token)
 
 
-def begin(role: str, config: Config) -> None:
-    """Begin as a role of the service."""
-    begin_logging(role, config.LUNA_PASS.logLevel)
-
-
-def begin_logging(role: str, level: int) -> None:
+def start_logging(role: str, level: int) -> None:
     """Name the process, write tracebacks of crashes, and log JSON lines to standard error.
 
     Args:
@@ -90,30 +84,30 @@ def begin_logging(role: str, level: int) -> None:
 
 
 def hide_memory() -> None:
-    """Keep this process's memory from core files and from other processes of the same user.
+    """Protect this process's memory from core dumps and from other processes of the same user.
 
-    For a process that holds secrets: one that is taken over may run as the same user beside it.
-    Root may still look.
+    For a process that holds secrets: a compromised process may run as the same user. Root can still
+    read the memory.
     """
     if _libc.prctl(_PR_SET_DUMPABLE, 0) != 0:
-        log.warning("this process's memory could not be hidden: %s", os.strerror(get_errno()))
+        log.warning("cannot protect the memory of this process: %s", os.strerror(get_errno()))
 
 
 def freeze_gc() -> None:
     """Exclude the objects made so far from garbage collection.
 
-    Modules, models and settings live as long as the process; walking over them again and again
-    costs pauses of tens of milliseconds in the middle of frames.
+    Modules, models and settings live as long as the process; traversing them in each collection
+    causes pauses of tens of milliseconds in the middle of frames.
     """
     gc.collect()
     gc.freeze()
 
 
 def return_memory() -> None:
-    """Give freed memory back to the machine.
+    """Return freed memory to the kernel.
 
-    The C library keeps freed blocks of up to 32 MB once it has seen such blocks come and go. It
-    takes 8 ms for each 100 MB that goes back; other C libraries than glibc have no such call.
+    glibc retains freed blocks of up to 32 MB once it has allocated and freed such blocks. The call
+    takes 8 ms for each 100 MB returned. Other C libraries do not have it.
     """
     trim = getattr(_libc, "malloc_trim", None)
     if trim is not None:
@@ -121,10 +115,10 @@ def return_memory() -> None:
 
 
 class Notifier:
-    """Speaks to the watcher named by ``$NOTIFY_SOCKET``; silent where there is none.
+    """Reports to the supervisor or systemd at ``$NOTIFY_SOCKET``; without one it does nothing.
 
     Args:
-        clock: times the beats.
+        clock: times the heartbeats.
     """
 
     def __init__(self, *, clock: Clock = SYSTEM) -> None:
@@ -136,34 +130,34 @@ class Notifier:
         self._next_beat = 0.0
 
     def ready(self, status: str) -> None:
-        """Say that the role does its work from now on."""
-        self._say(f"READY=1\nSTATUS={status}")
+        """Report that the role has started or reloaded."""
+        self._send(f"READY=1\nSTATUS={status}")
 
     def status(self, status: str) -> None:
-        """Tell people how it goes."""
-        self._say(f"STATUS={status}")
+        """Report a status line for operators."""
+        self._send(f"STATUS={status}")
 
     def reloading(self) -> None:
-        """Say that the configuration is read again; ``ready`` ends it."""
-        self._say(f"RELOADING=1\nMONOTONIC_USEC={int(self._clock.monotonic() * 1e6)}")
+        """Report the start of a reload; ``ready`` reports its end."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={int(self._clock.monotonic() * 1e6)}")
 
     def stopping(self) -> None:
-        """Say that the role ends on purpose."""
-        self._say("STOPPING=1")
+        """Report an intended shutdown."""
+        self._send("STOPPING=1")
 
     def close(self) -> None:
-        """Say nothing more."""
+        """Stop reporting."""
         self._address = ""
         self._socket.close()
 
     def beat(self) -> None:
-        """Say, at most once a second, that the working loop still turns."""
+        """Report, at most once a second, that the main loop is running."""
         now = self._clock.monotonic()
         if now >= self._next_beat:
             self._next_beat = now + 1.0
-            self._say("WATCHDOG=1")
+            self._send("WATCHDOG=1")
 
-    def _say(self, text: str) -> None:
+    def _send(self, text: str) -> None:
         if self._address:
-            with contextlib.suppress(OSError):  # a watcher that is gone must not stop the work
+            with contextlib.suppress(OSError):  # the role works on without its supervisor
                 self._socket.sendto(text.encode(), self._address)

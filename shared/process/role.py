@@ -1,4 +1,4 @@
-"""What the processes of gateway, aggregator and workers have in common, from start to end."""
+"""What the processes of gateway, aggregator and workers have in common."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from collections.abc import Callable
 from shared.config.handover import PartSource, log_part
 from shared.config.parts import Part
 from shared.errors import StartupError
+from shared.process.affinity import cpus_for_io, pin_to
 from shared.process.clock import SYSTEM, Clock
-from shared.process.process import Notifier, begin, freeze_gc
-from shared.process.processors import keep_to, of_others
+from shared.process.process import Notifier, freeze_gc, start_logging
 
 log = logging.getLogger(__name__)
 
 
 def set_up_process(name: str, part: Part) -> None:
-    """Name this process, open its log, and keep it off the workers' CPUs.
+    """Name this process, start its log, and pin it to the CPUs that no worker uses.
 
     Args:
         name: the role, with its number where there are several.
         part: the part of the configuration that it starts with.
     """
-    begin(name, part.config)
+    start_logging(name, part.config.LUNA_PASS.logLevel)
     log_part("loaded", part)
-    keep_to(of_others(part.config))
+    pin_to(cpus_for_io(part.config))
 
 
 def handle_signals(
     *, stop: Callable[[], None], interrupt: Callable[[], None], reload: Callable[[], None]
 ) -> None:
-    """Let the running event loop call these on SIGTERM, SIGINT and SIGHUP."""
+    """Have the running event loop call these on SIGTERM, SIGINT and SIGHUP."""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stop)
     loop.add_signal_handler(signal.SIGINT, interrupt)
@@ -42,15 +42,15 @@ def handle_signals(
 
 
 class Role:
-    """Whether a role is to end, and what its watcher is told.
+    """Lifecycle of a role: ready, reload, stop.
 
     Args:
-        source: gives newer parts of the configuration; None never does.
-        parent: process id of the supervisor; the role ends when that is gone.
-        clock: times the beats.
+        source: source of newer parts of the configuration; None without reloads.
+        parent: process id of the supervisor; the role stops when that process exits.
+        clock: times the heartbeats.
 
     Attributes:
-        notifier: reports to the watcher.
+        notifier: reports to the supervisor or systemd.
     """
 
     def __init__(
@@ -64,44 +64,44 @@ class Role:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the end was requested."""
+        """Whether a stop was requested."""
         return self._stopped.is_set()
 
     @property
     def runs(self) -> bool:
-        """Whether the end was not requested, and the supervisor is there."""
+        """Whether no stop was requested and the supervisor is alive."""
         return not self.is_stopped and self._parent in (None, os.getppid())
 
     def stop(self) -> None:
-        """Request the end; may be called by a signal handler."""
+        """Request a stop; signal handlers may call this."""
         self._stopped.set()
 
     async def pause(self, seconds: float) -> None:
-        """Wait, but no longer than until the end is requested."""
+        """Sleep, at most until a stop is requested."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopped.wait(), seconds)
 
     def ready(self, status: str) -> None:
-        """Report that the role does its work from now on.
+        """Report that the role has started.
 
         Args:
-            status: what it does, for people.
+            status: status line for operators.
         """
         freeze_gc()
         self._status = status
         self.notifier.ready(status)
 
-    def reload(self, take: Callable[[Part], None]) -> None:
-        """Get the newest part of the configuration; a faulty one is logged and changes nothing.
+    def reload(self, apply: Callable[[Part], None]) -> None:
+        """Apply the newest part of the configuration; log an invalid one and change nothing.
 
         Args:
-            take: applies a part; a StartupError says that it cannot be applied.
+            apply: applies a part; raises StartupError if that is impossible.
         """
         self.notifier.reloading()
         part = self._source.again() if self._source else None
         try:
             if part is not None:
-                take(part)
+                apply(part)
                 log_part("reloaded", part)
         except StartupError as error:
             log.error("configuration not reloaded: %s", error)

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 
 from gateway.service import Gateway
 from shared.config.handover import WholeFile
-from shared.process.listening import opened
+from shared.process.listening import open_listeners
 
 
 class EchoGateway(Gateway):
@@ -31,7 +31,7 @@ class EchoGateway(Gateway):
 async def main() -> None:
     """Echo until killed."""
     source = WholeFile("gateway", Path(sys.argv[1]))
-    await EchoGateway(source, opened(source.part.config)).run()
+    await EchoGateway(source, open_listeners(source.part.config)).run()
 
 
 if __name__ == "__main__":

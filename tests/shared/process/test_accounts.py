@@ -15,7 +15,7 @@ def test_a_percentile_is_near_the_true_one(share: float) -> None:
     durations = np.random.default_rng(1).lognormal(-4, 1, 5000)
     histogram = Histogram()
     for duration in durations:
-        histogram.note(float(duration))
+        histogram.observe(float(duration))
     true = float(np.quantile(durations, share, method="inverted_cdf"))
     assert true <= histogram.percentile(share) <= true * 2 ** (1 / 8)
 
@@ -24,7 +24,7 @@ def test_a_percentile_is_near_the_true_one(share: float) -> None:
 def test_the_extremes_have_a_bucket(extreme: float) -> None:
     """Durations outside of the bounds count too."""
     histogram = Histogram()
-    histogram.note(extreme)
+    histogram.observe(extreme)
     assert histogram.count == 1
     assert BOUNDS[0] <= histogram.percentile(0.5) <= BOUNDS[-1]
 
@@ -38,7 +38,7 @@ def test_below_counts_up_to_a_bound() -> None:
     """What Prometheus calls ``le``."""
     histogram = Histogram()
     for duration in (0.001, 0.002, 0.003):
-        histogram.note(duration)
+        histogram.observe(duration)
     assert histogram.below(BOUNDS[-1]) == histogram.count == 3
     assert histogram.below(BOUNDS[0]) == 0
 
@@ -47,7 +47,7 @@ def test_an_account_survives_the_way() -> None:
     """What one process noted, another adds up to the same."""
     accounts = Accounts("worker-0")
     for duration in (0.001, 0.5, 100.0):
-        accounts.note("faces", duration)
+        accounts.observe("faces", duration)
     accounts.codes[13] += 2
     account = decode(encode(accounts.message()))
     assert isinstance(account, Account)
@@ -69,7 +69,7 @@ def test_recent_forgets_what_is_older_than_a_minute() -> None:
     """Slices leave one after another."""
     recent = Recent()
     for second in range(100):
-        recent.note(0.1, float(second))
+        recent.observe(0.1, float(second))
     assert 50 <= recent.histogram(99.0).count <= 60
     assert recent.histogram(500.0).count == 0
 
@@ -77,8 +77,8 @@ def test_recent_forgets_what_is_older_than_a_minute() -> None:
 def test_merged_adds_up() -> None:
     """Counts and totals of all."""
     first, second = Histogram(), Histogram()
-    first.note(0.1)
-    second.note(0.2)
+    first.observe(0.1)
+    second.observe(0.2)
     whole = merged([first.packed(), second.packed()])
     assert whole.count == 2
     assert whole.total == pytest.approx(0.3)

@@ -11,7 +11,7 @@ import pytest
 
 from shared.config.service import Config
 from shared.errors import ResourceError
-from shared.process.listening import adopt, inherited, opened
+from shared.process.listening import adopt, inherited_listeners, open_listeners
 
 
 def config(port: int = 0, **transport: int) -> Config:
@@ -27,30 +27,30 @@ def port_of(listener: socket.socket) -> int:
 
 def test_cells_share_a_port() -> None:
     """With several cells each listens at the same port, which one alone keeps to itself."""
-    first = opened(config(cells=2))
-    second = opened(config(port_of(first.sockets[0]), cells=2))
+    first = open_listeners(config(cells=2))
+    second = open_listeners(config(port_of(first.sockets[0]), cells=2))
     with pytest.raises(ResourceError, match="in use"):
-        opened(config(port_of(first.sockets[0])))
+        open_listeners(config(port_of(first.sockets[0])))
     first.close()
     second.close()
 
 
 def test_a_cell_has_a_port_of_its_own() -> None:
     """Cell K listens at cellPort + K too."""
-    probe = opened(config())
+    probe = open_listeners(config())
     free = port_of(probe.sockets[0])
     probe.close()
-    listeners = opened(config(cells=2, cell=1, cellPort=free - 1))
+    listeners = open_listeners(config(cells=2, cell=1, cellPort=free - 1))
     assert free in [port_of(listener) for listener in listeners.sockets]
     listeners.close()
 
 
 def test_inherited_sockets_are_kept_by_somebody_else() -> None:
     """Handed-on descriptors listen on, and are not passed to further children."""
-    mine = opened(config())
+    mine = open_listeners(config())
     copy = os.dup(mine.descriptors[0])
-    taken = adopt([copy], kept=True)
-    assert taken.kept
+    taken = adopt([copy], inherited=True)
+    assert taken.inherited
     assert port_of(taken.sockets[0]) == port_of(mine.sockets[0])
     assert not os.get_inheritable(copy)
     taken.close()
@@ -60,9 +60,9 @@ def test_inherited_sockets_are_kept_by_somebody_else() -> None:
 def test_what_does_not_listen_is_refused(tmp_path: Path) -> None:
     """A file or an unconnected socket in place of a listening one ends the start."""
     with (tmp_path / "file").open("wb") as file, pytest.raises(ResourceError, match="socket"):
-        adopt([os.dup(file.fileno())], kept=True)
+        adopt([os.dup(file.fileno())], inherited=True)
     with socket.socket() as idle, pytest.raises(ResourceError, match="does not listen"):
-        adopt([os.dup(idle.fileno())], kept=True)
+        adopt([os.dup(idle.fileno())], inherited=True)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_what_does_not_listen_is_refused(tmp_path: Path) -> None:
 )
 def test_another_process_s_sockets_are_left_alone(environment: dict[str, str]) -> None:
     """Only what systemd meant for this very process is taken."""
-    assert inherited(environment) is None
+    assert inherited_listeners(environment) is None
 
 
 @pytest.mark.parametrize("host", ["host.invalid", "192.0.2.1", "0.0.0.0.0", "a..b"])
@@ -79,15 +79,15 @@ def test_a_wrong_host_is_blamed_on_the_host(host: str) -> None:
     """The message names LUNA_PASS.host and not the port, which is not at fault."""
     broken = Config.model_validate({"LUNA_PASS": {"host": host, "port": 0}})
     with pytest.raises(ResourceError, match=rf"LUNA_PASS\.host {re.escape(host)}: ") as caught:
-        opened(broken)
+        open_listeners(broken)
     assert "LUNA_PASS.port" not in str(caught.value)
 
 
 def test_a_taken_port_is_blamed_on_the_port() -> None:
     """The other way round."""
-    first = opened(config())
+    first = open_listeners(config())
     with pytest.raises(ResourceError, match=r"set LUNA_PASS\.port"):
-        opened(config(port_of(first.sockets[0])))
+        open_listeners(config(port_of(first.sockets[0])))
     first.close()
 
 
@@ -95,7 +95,7 @@ def test_the_ipv6_wildcard_serves_both_families() -> None:
     """``host = "::"`` takes clients of IPv4 and of IPv6."""
     if not socket.has_dualstack_ipv6():
         pytest.skip("this machine has no IPv6")
-    listeners = opened(Config.model_validate({"LUNA_PASS": {"host": "::", "port": 0}}))
+    listeners = open_listeners(Config.model_validate({"LUNA_PASS": {"host": "::", "port": 0}}))
     port = port_of(listeners.sockets[0])
     for address in ("127.0.0.1", "::1"):
         socket.create_connection((address, port), timeout=5).close()

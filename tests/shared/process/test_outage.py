@@ -17,7 +17,7 @@ def test_an_outage_is_logged_when_it_starts_and_when_it_ends() -> None:
                 outage.worked()
             else:
                 outage.failed("no answer")
-            assert outage.lasts is not works
+            assert outage.ongoing is not works
     messages = [(line["level"], line["message"]) for line in lines]
     down, back = ("error", "store: down: no answer"), ("warning", "store: back")
     assert messages == [down, back, down]

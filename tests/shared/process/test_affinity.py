@@ -10,7 +10,7 @@ import pytest
 
 from shared.config.cells import USABLE
 from shared.config.service import Config
-from shared.process.processors import of_others, of_worker
+from shared.process.affinity import cpu_of_worker, cpus_for_io
 
 
 def machine(count: int, cpus: list[int] | None = None) -> Config:
@@ -19,43 +19,43 @@ def machine(count: int, cpus: list[int] | None = None) -> Config:
 
 def test_workers_take_the_last_processors_one_each() -> None:
     """The first ones are left to gateway and aggregator; more workers than processors go round."""
-    assert [of_worker([], index, (0, 1, 2)) for index in range(4)] == [2, 1, 0, 2]
+    assert [cpu_of_worker([], index, (0, 1, 2)) for index in range(4)] == [2, 1, 0, 2]
 
 
 def test_configured_processors_are_taken_in_turn() -> None:
     """``[WORKERS] cpus`` counts, not the order of the machine."""
-    assert [of_worker([4, 6], index, tuple(range(8))) for index in range(3)] == [4, 6, 4]
+    assert [cpu_of_worker([4, 6], index, tuple(range(8))) for index in range(3)] == [4, 6, 4]
 
 
 @pytest.mark.parametrize("count", range(1, 8))
 def test_nobody_sits_on_a_workers_processor(count: int) -> None:
     """As long as the workers leave one, the other roles keep to what is left."""
     usable = tuple(range(8))
-    workers = {of_worker([], index, usable) for index in range(count)}
-    assert of_others(machine(count), usable) == set(usable) - workers
+    workers = {cpu_of_worker([], index, usable) for index in range(count)}
+    assert cpus_for_io(machine(count), usable) == set(usable) - workers
 
 
 def test_where_workers_have_all_processors_the_others_have_them_too() -> None:
     """Some processor they need."""
-    assert of_others(machine(2), (0, 1)) == {0, 1}
-    assert of_others(machine(1, cpus=[0]), (0, 1)) == {1}
+    assert cpus_for_io(machine(2), (0, 1)) == {0, 1}
+    assert cpus_for_io(machine(1, cpus=[0]), (0, 1)) == {1}
 
 
-@pytest.mark.skipif(len(USABLE) < 2, reason="there is one processor only")
-def test_a_process_keeps_to_what_it_is_told_but_for_one_that_was_given_a_single_one() -> None:
-    """Threads that begin later keep to it too; whoever gave a single one has chosen."""
+@pytest.mark.skipif(len(USABLE) < 2, reason="this machine has a single CPU")
+def test_pin_to_pins_later_threads_too_but_changes_nothing_with_a_single_usable_cpu() -> None:
+    """A process that was started with one CPU stays on it."""
     code = (
-        "import os, threading; from shared.process.processors import keep_to\n"
-        f"keep_to({{{USABLE[1]}}})\n"
+        "import os, threading; from shared.process.affinity import pin_to\n"
+        f"pin_to({{{USABLE[1]}}})\n"
         "thread = threading.Thread(target=lambda: print(os.sched_getaffinity(0)))\n"
         "thread.start(); thread.join()"
     )
-    assert _told(code) == f"{{{USABLE[1]}}}"
+    assert _output(code) == f"{{{USABLE[1]}}}"
     given = f"import os; os.sched_setaffinity(0, {{{USABLE[0]}}})\n"
-    assert _told(given + code) == f"{{{USABLE[0]}}}"
+    assert _output(given + code) == f"{{{USABLE[0]}}}"
 
 
-def _told(code: str) -> str:
+def _output(code: str) -> str:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     return subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment
