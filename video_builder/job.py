@@ -18,6 +18,7 @@ from shared.process.clock import SYSTEM, Clock
 from shared.video_store import JOB_FUNCTION
 from video_builder import film, output
 from video_builder.errors import HopelessError, RefusedError
+from video_builder.rq_adapter import AdaptedJob
 from video_builder.task import Tasks
 
 log = logging.getLogger(__name__)
@@ -104,12 +105,8 @@ def _meta(redis: Redis, session: str) -> video_store.SessionMeta | None:
         return None
 
 
-class VideoJob(Job):
-    """A job of RQ that runs nothing but ``Builder.build``, whatever Redis says.
-
-    RQ imports by name what a job tells it to run, before and after, and calls web addresses. Here
-    a name is compared instead of imported, and there is no before and after.
-    """
+class VideoJob(AdaptedJob):
+    """A job of RQ that runs nothing but ``Builder.build``, whatever Redis says."""
 
     builder: ClassVar[Builder | None] = None
 
@@ -118,33 +115,22 @@ class VideoJob(Job):
         """Return this class bound to a builder."""
         return type(cls.__name__, (cls,), {"builder": builder})
 
-    @property
-    def func(self) -> Callable[..., dict[str, Any]]:
-        """Return what runs the job.
+    def function(self) -> Callable[..., dict[str, Any]]:
+        """Return what runs the job; its name is compared, not imported.
 
         Raises:
             RefusedError: the job names another function.
         """
         if self.func_name != JOB_FUNCTION or self.instance is not None or self.args:
-            self.retries_left = 0
+            self.give_up()
             raise RefusedError(f"only {JOB_FUNCTION}(session=, task=) is run here")
         return self._build
 
-    success_callback = failure_callback = stopped_callback = None
-
-    def send_webhooks(self, *args: object, **kwargs: object) -> None:
-        """Call no web address that a job names."""
-
-    def restore(self, raw_data: Any) -> None:
-        """Read the job from Redis; how long and how often it is tried is the worker's matter."""
-        super().restore(raw_data)
-        if self.builder is None:
-            return
-        worker = self.builder.config.WORKER
-        self.timeout = worker.jobTimeout
-        if self.retries_left is None and worker.retryPauses:
-            self.retries_left = len(worker.retryPauses)
-            self.retry_intervals = worker.retryPauses
+    def on_restored(self) -> None:
+        """Have the worker's configuration decide how long and how often the job is tried."""
+        if self.builder is not None:
+            worker = self.builder.config.WORKER
+            self.limit(worker.jobTimeout, worker.retryPauses)
 
     def _build(self, *, session: object = None, task: object = None) -> dict[str, Any]:
         if self.builder is None:
@@ -154,7 +140,7 @@ class VideoJob(Job):
             return self.builder.build(self.connection, notes.take, session=session, task=task)
         except Exception as error:
             if isinstance(error, HopelessError):
-                self.retries_left = 0
+                self.give_up()
             self._keep_frames(session)
             raise
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from redis import Redis
-from rq import Worker, worker_registration
 from rq.job import Job
 from rq.registry import BaseRegistry
 from rq.results import Result
@@ -19,7 +18,7 @@ from rq.serializers import JSONSerializer
 
 from shared.process.clock import SYSTEM, Clock
 from video_builder.job import VideoJob
-from video_builder.queue import VideoQueue
+from video_builder.rq_adapter import AdaptedQueue
 
 RATE_WINDOW = timedelta(minutes=5)
 LATEST = 2000
@@ -80,7 +79,7 @@ def queue_status(redis: Redis, name: str, *, clock: Clock = SYSTEM) -> QueueStat
     ids = queue.started_job_registry.get_job_ids(cleanup=False)
     return QueueStatus(
         name=name,
-        workers=_workers(redis, queue),
+        workers=queue.living_workers,
         waiting=queue.count,
         scheduled=queue.scheduled_job_registry.get_job_count(cleanup=False),
         running=[_running(job) for job in _fetch(redis, ids)],
@@ -108,26 +107,18 @@ def retry(redis: Redis, session: str) -> bool:
     found = next(_fetch(redis, [f"video-{session}"]), None)
     if found is None or not found.is_failed:
         return False
-    redis.hdel(found.key, "retries_left")
-    found.retries_left = None
+    found.forget_tries()
     _queue(redis, found.origin).failed_job_registry.requeue(found)
     return True
 
 
-def _queue(redis: Redis, name: str) -> VideoQueue:
-    return VideoQueue(name, connection=redis, job_class=VideoJob, serializer=JSONSerializer)
+def _queue(redis: Redis, name: str) -> AdaptedQueue:
+    return AdaptedQueue(name, connection=redis, job_class=VideoJob, serializer=JSONSerializer)
 
 
-def _workers(redis: Redis, queue: VideoQueue) -> list[str]:
-    """Name the workers of a queue that live; a dead one's key runs out."""
-    keys = worker_registration.get_keys(queue=queue)
-    living = (key for key in keys if redis.exists(key))
-    return sorted(key.removeprefix(Worker.redis_worker_namespace_prefix) for key in living)
-
-
-def _fetch(redis: Redis, ids: list[str]) -> Iterator[Job]:
+def _fetch(redis: Redis, ids: list[str]) -> Iterator[VideoJob]:
     for job in VideoJob.fetch_many(ids, connection=redis, serializer=JSONSerializer):
-        if job is not None:
+        if isinstance(job, VideoJob):  # None where the job is gone
             yield job
 
 

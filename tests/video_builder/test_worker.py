@@ -189,7 +189,7 @@ def test_a_worker_that_is_asked_to_stop_finishes_its_job(
 STOPS_A_SCHEDULER = """
 import multiprocessing, signal, sys, time
 from types import SimpleNamespace
-from video_builder import worker as module
+from video_builder import rq_adapter as module
 
 module.SCHEDULER_SECONDS = 0.3
 
@@ -207,7 +207,7 @@ fork = multiprocessing.get_context("fork")
 ready, process = fork.Event(), fork.Process(target=scheduler, daemon=True)
 process.start()
 ready.wait()
-worker = module.VideoWorker.__new__(module.VideoWorker)
+worker = module.AdaptedWorker.__new__(module.AdaptedWorker)
 worker.scheduler = SimpleNamespace(_process=process)
 worker.stop_scheduler()
 print(process.exitcode)
