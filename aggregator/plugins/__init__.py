@@ -1,1 +1,1 @@
-"""Session plugins, one file each; ``registry`` lists them in the order they run."""
+"""Session plugins, one file each; ``registry`` has their order."""

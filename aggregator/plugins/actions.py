@@ -1,7 +1,7 @@
-"""The actions of ActiveLiveness: what each asks, and when it is done, or another is done instead.
+"""The actions of ActiveLiveness as small state machines.
 
-An action is a small state machine over the frames that show it. It answers a prompt until it is
-done. Whatever other action it sees meanwhile is wrong, whether or not the asked one follows.
+A state machine takes one frame after the other and returns a prompt until its action is complete.
+Any other action seen before that is wrong, even if the requested one follows.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from shared.config.plugins import ActiveLivenessArgs
 from shared.frame.estimation import Estimate, Eyes, HeadPose
 
 HELD_SECONDS = 0.3
-"""Eyes that are seen shut for so long are an action; a natural blink is shorter."""
+"""Minimum time that the eyes must be seen shut; a natural blink is shorter."""
 
 
 class Action(StrEnum):
-    """What a person can be asked to do; directions are the person's own."""
+    """What a person can be asked to do. Left and right are the person's own."""
 
     BLINK = "blink"
     TURN_LEFT = "turnLeft"
@@ -29,19 +29,19 @@ class Action(StrEnum):
 
 
 class ActionEnd(Enum):
-    """What ends an action."""
+    """How an action ended."""
 
     RIGHT = auto()
     WRONG = auto()
 
 
 Step = Code | ActionEnd
-"""The prompt to show now, or the end of the action."""
+"""The prompt to show, or the end of the action."""
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What one frame shows of an action."""
+    """The measurements of one frame that actions use."""
 
     at: float
     pose: HeadPose
@@ -49,13 +49,13 @@ class View:
 
     @classmethod
     def of(cls, at: float, estimate: Estimate) -> View | None:
-        """Take it out of an estimate; None where the frame does not show it."""
+        """Extract the measurements from an estimate; None if any is missing."""
         if not estimate.ok or estimate.head_pose is None or estimate.eyes is None:
             return None
         return cls(at, estimate.head_pose, estimate.eyes)
 
     def past(self, args: ActiveLivenessArgs) -> set[Action]:
-        """Directions in which the head is past the threshold."""
+        """Return the directions in which the head is past the threshold."""
         yaw, pitch = self.pose.yaw, self.pose.pitch
         reached = {
             Action.TURN_LEFT: yaw >= args.yawThresholdDeg,
@@ -67,10 +67,10 @@ class View:
 
 
 class Lids:
-    """Tells shut eyes that are held from a natural blink.
+    """Distinguishes eyes that are kept shut from a natural blink.
 
     Args:
-        one_eyed: one eye that shuts is enough.
+        one_eyed: shutting one eye is enough.
     """
 
     def __init__(self, *, one_eyed: bool) -> None:
@@ -79,7 +79,7 @@ class Lids:
         self._shut_since: float | None = None
 
     def are_open(self, eyes: Eyes) -> bool:
-        """Tell whether the eyes are open; the first time, this notes which eyes can shut."""
+        """Return whether the eyes are open; the first time, remember which eyes are in use."""
         if self._opened is None:
             able = eyes.left_open or eyes.right_open
             if able if self._one_eyed else (eyes.left_open and eyes.right_open):
@@ -89,7 +89,7 @@ class Lids:
         return (eyes.left_open or not left) and (eyes.right_open or not right)
 
     def are_held_shut(self, view: View) -> bool:
-        """Tell whether the eyes have been shut for long enough."""
+        """Return whether the eyes have been shut for ``HELD_SECONDS``."""
         if not self._are_shut(view.eyes):
             self._shut_since = None
             return False
@@ -106,11 +106,11 @@ class Lids:
 
 
 class HeadAction:
-    """Look straight, turn or nod past the threshold, and back.
+    """Look straight, turn the head past the threshold, look straight again.
 
     Args:
-        action: the direction asked.
-        args: angles.
+        action: the requested direction.
+        args: thresholds.
     """
 
     _PROMPTS = {  # noqa: RUF012
@@ -125,14 +125,14 @@ class HeadAction:
         self._args = args
         self._straight, self._ask = self._PROMPTS[action]
         self._lids = Lids(one_eyed=args.acceptOneEyed)
-        self._begun = self._reached = False
+        self._started = self._reached = False
 
-    def see(self, view: View) -> Step:
-        """Go on by one frame."""
+    def advance(self, view: View) -> Step:
+        """Process one frame."""
         past = view.past(self._args)
-        if not self._begun:
-            self._begun = self._is_straight(view.pose) and not past
-            return self._ask if self._begun else self._straight
+        if not self._started:
+            self._started = self._is_straight(view.pose) and not past
+            return self._ask if self._started else self._straight
         if past - {self._action} or self._eyes_shut(view, past):
             return ActionEnd.WRONG
         self._reached = self._reached or bool(past)
@@ -141,9 +141,9 @@ class HeadAction:
         return ActionEnd.RIGHT if self._is_straight(view.pose) and not past else self._straight
 
     def _is_straight(self, pose: HeadPose) -> bool:
-        """Tell whether the head is where the action begins and ends.
+        """Return whether the head is in the start and end position of the action.
 
-        FaceMatcher has to compare that face as a straight one: so the other axis counts too.
+        Both axes count, because FaceMatcher must be able to compare this face as a straight one.
         """
         if not is_straight(pose):
             return False
@@ -152,7 +152,7 @@ class HeadAction:
         return abs(pose.pitch) <= self._args.pitchStartDeg
 
     def _eyes_shut(self, view: View, past: set[Action]) -> bool:
-        """Tell a blink as if asked; the lids of a turned head say nothing."""
+        """Return whether the person blinks instead; eyes of a turned head are not reliable."""
         if past or not self._is_straight(view.pose):
             return False
         self._lids.are_open(view.eyes)
@@ -160,34 +160,34 @@ class HeadAction:
 
 
 class BlinkAction:
-    """Eyes open, shut and open again, the head straight.
+    """Open the eyes, shut them and open them again, with the head straight.
 
     Args:
-        args: angles, and whether one eye is enough.
+        args: thresholds, and whether one eye is enough.
     """
 
     def __init__(self, args: ActiveLivenessArgs) -> None:
         self._args = args
         self._lids = Lids(one_eyed=args.acceptOneEyed)
-        self._begun = self._shut = False
+        self._started = self._shut = False
 
-    def see(self, view: View) -> Step:
-        """Go on by one frame."""
+    def advance(self, view: View) -> Step:
+        """Process one frame."""
         past = view.past(self._args)
-        if self._begun and past:
+        if self._started and past:
             return ActionEnd.WRONG
-        if not (past or is_straight(view.pose)):  # where the thresholds are wider than that
+        if not (past or is_straight(view.pose)):  # thresholds may be wider than STRAIGHT_DEG
             is_turned = abs(view.pose.yaw) > STRAIGHT_DEG
             return Code.LOOK_STRAIGHT_YAW if is_turned else Code.LOOK_STRAIGHT_PITCH
-        if not self._begun:
-            self._begun = not past and self._lids.are_open(view.eyes)
-            return Code.CLOSE_EYES if self._begun else Code.OPEN_EYES
+        if not self._started:
+            self._started = not past and self._lids.are_open(view.eyes)
+            return Code.CLOSE_EYES if self._started else Code.OPEN_EYES
         self._shut = self._shut or self._lids.are_held_shut(view)
         if not self._shut:
             return Code.CLOSE_EYES
         return ActionEnd.RIGHT if self._lids.are_open(view.eyes) else Code.OPEN_EYES
 
 
-def begin(action: Action, args: ActiveLivenessArgs) -> HeadAction | BlinkAction:
-    """Make the state machine of an action."""
+def start_action(action: Action, args: ActiveLivenessArgs) -> HeadAction | BlinkAction:
+    """Create the state machine of an action."""
     return BlinkAction(args) if action is Action.BLINK else HeadAction(action, args)

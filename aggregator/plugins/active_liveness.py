@@ -1,10 +1,17 @@
-"""ActiveLiveness: the person does what only a person in front of the camera can know to do."""
+"""ActiveLiveness: the person does random actions, which a recording cannot anticipate."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aggregator.plugins.actions import Action, ActionEnd, BlinkAction, HeadAction, View, begin
+from aggregator.plugins.actions import (
+    Action,
+    ActionEnd,
+    BlinkAction,
+    HeadAction,
+    View,
+    start_action,
+)
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
 from aggregator.policy import Stated
 from shared.codes import Code
@@ -16,15 +23,15 @@ DATA = "activeLiveness"
 
 
 class ActiveLiveness(Plugin):
-    """Asks for distinct actions in an order that nobody can know before.
+    """Asks for distinct actions in random order.
 
-    The first frame that passes every check begins the actions; until they are done frames are
-    judged in the active profile. A wrong action begins a new sequence, so that a recording gets
-    as many tries as mistakes are allowed, and one more. When all is done, frames are judged in
-    full again, for the verdict.
+    The first frame that passes every check starts the sequence. Until it is complete, frames are
+    judged in the active profile. A wrong action starts a new random sequence, so a recording gets
+    ``wrongActionsAllowed`` + 1 tries. After the last action, frames are fully judged again for the
+    verdict.
 
     Args:
-        args: angles, times and counts.
+        args: angles in degrees, timeouts in seconds, counts.
     """
 
     Args = ActiveLivenessArgs
@@ -37,7 +44,7 @@ class ActiveLiveness(Plugin):
         self._action: HeadAction | BlinkAction | None = None
         self._prompt = Code.LOOK_STRAIGHT_YAW
         self._wrong = 0
-        self._begun_at = 0.0
+        self._started_at = 0.0
         self._asked_at = 0.0
         self._cooling = 0
 
@@ -47,58 +54,58 @@ class ActiveLiveness(Plugin):
         return numbers_of(args)
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """Ask, watch, and let a frame through only after the last action."""
+        """Refuse every frame until the actions and the cool-down are complete."""
         if context.acted:
             self._cool_down(frame)
         elif self._sequence:
             self._watch(context, frame)
         elif frame.ok and frame.estimate.profile is Profile.PASSIVE:
             context.profile = Profile.ACTIVE
-            self._begun_at = context.now
-            self._draw(context)
-            self._take(context, frame)
-        self._tell(context)
+            self._started_at = context.now
+            self._draw_sequence(context)
+            self._advance(context, frame)
+        self._report_progress(context)
 
-    def _draw(self, context: SessionContext) -> None:
+    def _draw_sequence(self, context: SessionContext) -> None:
         self._sequence = context.random.sample(list(Action), self._args.interactionsCount)
         self._done = 0
         self._ask(context)
 
     def _ask(self, context: SessionContext) -> None:
-        self._action = begin(self._sequence[self._done], self._args)
+        self._action = start_action(self._sequence[self._done], self._args)
         self._asked_at = context.now
 
     def _watch(self, context: SessionContext, frame: FrameJudgement) -> None:
         late = context.now - self._asked_at > self._args.actionTimeout
-        if late or context.now - self._begun_at > self._args.totalTimeout:
+        if late or context.now - self._started_at > self._args.totalTimeout:
             frame.refuse(Code.ACTION_FAILED, end=True)
         elif frame.ok and frame.estimate.profile is Profile.ACTIVE:
-            self._take(context, frame)
+            self._advance(context, frame)
         else:
             frame.refuse(self._prompt)
 
-    def _take(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """Show a frame to the asked action, and to the next one where that is done."""
+    def _advance(self, context: SessionContext, frame: FrameJudgement) -> None:
+        """Pass a frame to the current action, and to the next one if it completes this one."""
         view = View.of(context.now, frame.estimate)
         if view is None:
             frame.refuse(self._prompt)
             return
         assert self._action is not None
-        step = self._action.see(view)
+        step = self._action.advance(view)
         if step is ActionEnd.WRONG:
             self._wrong += 1
             if self._wrong > self._args.wrongActionsAllowed:
                 frame.refuse(Code.ACTION_FAILED, end=True)
                 return
-            self._draw(context)
-            self._take(context, frame)
+            self._draw_sequence(context)
+            self._advance(context, frame)
         elif step is ActionEnd.RIGHT:
             self._done += 1
             if self._done == len(self._sequence):
                 self._finish(context, frame)
                 return
             self._ask(context)
-            self._take(context, frame)
+            self._advance(context, frame)
         else:
             self._prompt = step
             frame.refuse(step)
@@ -109,14 +116,14 @@ class ActiveLiveness(Plugin):
         frame.refuse(Code.AGGREGATING)
 
     def _cool_down(self, frame: FrameJudgement) -> None:
-        """Let straight, live frames pass by before one may decide."""
+        """Refuse the first ``cooldownFramesCount`` frames that pass every check."""
         if frame.ok and frame.estimate.profile is Profile.PASSIVE:
             self._cooling += 1
             if self._cooling <= self._args.cooldownFramesCount:
                 frame.refuse(Code.AGGREGATING)
 
-    def _tell(self, context: SessionContext) -> None:
-        """Show how far the person is; the sequence itself is nobody's to know."""
+    def _report_progress(self, context: SessionContext) -> None:
+        """Report how many actions are done; never reveal the sequence."""
         if self._sequence:
             count = len(self._sequence)
             context.data[DATA] = {"action": min(self._done + 1, count), "actions": count}

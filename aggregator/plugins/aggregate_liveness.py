@@ -1,4 +1,4 @@
-"""AggregateLiveness: liveness over several frames instead of one lucky one."""
+"""AggregateLiveness: judges liveness over several frames instead of a single one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
 from aggregator.plugins.faces import Descriptor, descriptor_of
-from aggregator.plugins.sequential_test import SequentialTest
+from aggregator.plugins.sprt import SequentialTest
 from aggregator.policy import Stated
 from shared.codes import Code
 from shared.config.plugins import AggregateLivenessArgs
@@ -20,21 +20,21 @@ DATA = "aggregateLiveness"
 
 
 class AggregateLiveness(Plugin):
-    """Asks for the mean of the last scores to reach ``livenessScore``.
+    """Requires the mean of the last liveness scores to reach ``livenessScore``.
 
-    Every frame on which liveness was measured counts, also one whose own score was too low; only
-    a frame unfit for the measure does not, nor one that follows a counted frame within
-    ``minIntervalMs``: frames of one moment say little more than one of them. With ``earlyDecision``
-    frames that agree decide sooner: for the person, or, ending the session, against.
+    Every frame with a liveness measurement counts, even if its own score is too low. Frames with a
+    low ``livenessQualityScore`` do not count, nor do frames within ``minIntervalMs`` of a counted
+    one, which hardly add information. With ``earlyDecision``, frames that agree decide sooner: they
+    accept, or end the session.
 
-    Where the backend describes faces, only frames of one face count together: another face begins
-    the count again, and takes the best shot of the face before it away. So nobody vouches for
-    somebody else, with or without FaceMatcher, and a change of people ends no session.
+    If the backend describes faces, only frames of one face count together. Another face restarts
+    the count and discards the previous face's best shot, so one person's frames never help another,
+    with or without FaceMatcher. A change of face does not end the session.
 
     Args:
-        args: how many frames, and whether fewer may do.
+        args: number of frames, and whether to decide early.
         rules: thresholds.
-        similarity: cosine similarity with the first counted face, at least, of the same person.
+        similarity: minimum cosine similarity with the first counted face to be the same person.
     """
 
     Args = AggregateLivenessArgs
@@ -51,14 +51,14 @@ class AggregateLiveness(Plugin):
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
-        """Take the thresholds out of the configuration, and what FaceMatcher calls one person."""
+        """Read the thresholds, and the similarity of FaceMatcher."""
         rules = Rules.of(config)
         similarity = config.MIDDLEWARES.WS.FaceMatcher.args.similarity
         return lambda: cls(args, rules, similarity)
 
     @classmethod
     def stated(cls, args: Any, config: Config) -> Stated:
-        """State every argument, and the thresholds with which the plugin itself compares."""
+        """State every argument, and the thresholds that the plugin uses."""
         thresholds = config.LIVENESS.THRESHOLDS
         return {
             **numbers_of(args),
@@ -68,12 +68,12 @@ class AggregateLiveness(Plugin):
         }
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """Take the score in, and refuse the frame until there are enough good ones."""
+        """Count the score; refuse the frame until enough scores are high enough."""
         if frame.estimate.profile is Profile.ACTIVE:
             return
         measured = frame.estimate.liveness
         if measured is not None and measured.quality_score >= self._thresholds.livenessQualityScore:
-            self._hold_to_one_face(context, frame.estimate)
+            self._restart_for_other_face(context, frame.estimate)
             if self._is_too_soon(context.now):
                 if frame.ok:
                     frame.refuse(Code.AGGREGATING)
@@ -89,36 +89,36 @@ class AggregateLiveness(Plugin):
             frame.refuse(Code.LOW_LIVENESS)
 
     def _is_too_soon(self, now: float) -> bool:
-        """Whether too little time has passed since the last frame that counted."""
+        """Return whether the last counted frame is less than ``minIntervalMs`` ago."""
         if self._counted_at is None:
             return False
-        # Whole milliseconds, since seconds of the epoch are too coarse: .1 may become .0999999.
+        # Round to milliseconds: a difference of epoch seconds of .1 may come out as .0999999.
         return round((now - self._counted_at) * 1000) < self._interval_ms
 
     def _count(self, context: SessionContext, score: float) -> None:
         self._counted_at = context.now
         self._scores.append(score)
         if self._test is not None:
-            self._test.see(score >= self._thresholds.livenessScore)
+            self._test.add(score >= self._thresholds.livenessScore)
         context.data[DATA] = self._summary()
 
-    def _hold_to_one_face(self, context: SessionContext, estimate: Estimate) -> None:
-        """Begin the count again at another face, and give up a best shot of another one."""
+    def _restart_for_other_face(self, context: SessionContext, estimate: Estimate) -> None:
+        """Restart the count if the face changed, and discard a best shot of another face."""
         face = descriptor_of(estimate)
         if not self._is_counted(face):
             self._face = face
             self._scores.clear()
             if self._test is not None:
                 self._test.withdraw_support()
-        # Not only at the change: another plugin may have put an earlier best shot back.
+        # Check at every frame: another plugin may have restored an earlier best shot.
         if context.best is not None and not self._is_counted(descriptor_of(context.best)):
             context.best_seq, context.best, context.best_shot = 0, None, None
 
     def _is_counted(self, face: Descriptor | None) -> bool:
-        """Whether a face is the counted one. Faces without a descriptor all count as one.
+        """Return whether a face is the counted one.
 
-        They come from a backend that cannot describe; between described ones, as after a reload,
-        such a face may be anybody's.
+        All faces without a descriptor count as one face: their backend makes none. Such a face
+        never matches one with a descriptor, as may happen after a reload.
         """
         if face is None or self._face is None:
             return face is self._face

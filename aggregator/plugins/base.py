@@ -1,8 +1,8 @@
-"""What a session plugin is: a plain class that sees every estimate and may object, ask or end.
+"""The interface of session plugins: they see every estimate and may refuse, ask or end.
 
-A plugin must be a pure fold over the session's events: time, chance and logging come through the
-context, so that a replay after a restart gives the same state and the same verdict. What only the
-outside knows it asks with a ``Question``, whose answer becomes part of the session's log.
+A plugin must be a pure fold over the session's events. Time, random numbers and logging come from
+the context, so that a replay after a restart gives the same state and verdict. To ask an external
+system, a plugin returns a ``Question``; the answer becomes part of the session's log.
 """
 
 from __future__ import annotations
@@ -30,20 +30,19 @@ class SessionContext:
 
     Attributes:
         session: id of the session.
-        random: source of chance, seeded for the session; the only one a plugin may use.
-        log: logger; its lines name the session and the frame that is judged.
-        now: time of the current event: wall time of the session's opening, in seconds of the epoch,
-            and what has passed since then. A step of the wall clock does not show in it.
-        client: what the client told of itself in CONNECT; hostile until judged.
-        mirrored: the client sends mirrored pictures.
-        replay: the event is a repetition after a restart; outside effects must not happen again.
-        profile: checks asked of the next frame; a plugin may set it.
-        best_seq: sequence number of the frame to keep as best shot; a plugin may set it.
-        best_shot: that frame's picture, ``frame.shot``; what goes into the token.
+        random: random numbers, seeded for the session; the only source that a plugin may use.
+        log: logger; its lines name the session and the current frame.
+        now: time of the current event, in epoch seconds: the wall time at which the session opened
+            plus monotonic time since then, so steps of the wall clock do not affect it.
+        client: the client's description of itself in CONNECT; untrusted input.
+        mirrored: the client sends mirrored images.
+        replay: the event is replayed after a restart; external effects must not happen again.
+        profile: checks to run on the next frame; a plugin may set it.
+        best_seq: number of the best shot's frame, 0 if there is none; a plugin may set it.
+        best_shot: that frame's image, ``frame.shot``; it goes into the token.
         best: that frame's estimate.
-        acted: the person has done what ActiveLiveness asked.
-        data: what plugins tell each other and, under their names, the token's details. It holds
-            JSON values.
+        acted: the actions of ActiveLiveness are complete.
+        data: JSON values by plugin name, for other plugins and for the token's details.
     """
 
     session: str
@@ -67,15 +66,15 @@ class FrameJudgement:
 
     Attributes:
         seq: number of the frame in its session.
-        estimate: what was measured.
-        frame: its picture, where it is at hand; a replay may lack it. Of a frame that passed
-            every check of the worker it is ``shot.image``, else what the client sent.
-        errors: codes so far: the worker's, then those that plugins add.
-        shot: the judged pixels as JPEG, with the digest of what the client sent; None for a frame
-            that cannot become the best shot, and where a replay lacks it.
-        ended: a plugin ends the session without success.
-        withheld: it counts for nothing, so that no plugin sees it.
-        reused: another session has sent its pixels before.
+        estimate: the worker's measurements.
+        frame: the image; None in a replay that lacks it. For a frame that passed every check of
+            the worker it is ``shot.image``, otherwise the bytes that the client sent.
+        errors: codes so far: the worker's, then the plugins'.
+        shot: the judged pixels as JPEG, with the digest of the bytes that the client sent; None if
+            the frame cannot become the best shot, or in a replay that lacks it.
+        ended: a plugin ended the session as refused.
+        withheld: the frame does not count and plugins do not see it.
+        reused: another session sent the same pixels before.
     """
 
     seq: int
@@ -89,17 +88,17 @@ class FrameJudgement:
 
     @property
     def ok(self) -> bool:
-        """Whether nobody objects so far."""
+        """Whether the frame has no codes so far."""
         return not self.errors
 
     def refuse(self, code: int, *, end: bool = False) -> None:
-        """Add a code, once; ``end`` ends the session without success."""
+        """Add a code unless it is there already; ``end`` ends the session as refused."""
         if code not in self.errors:
             self.errors.append(code)
         self.ended = self.ended or end
 
     def withhold(self, code: int, *, end: bool = False) -> None:
-        """Let the frame count for nothing, for the reason of this code alone."""
+        """Exclude the frame from judgement, with this code as the only reason."""
         self.withheld = True
         self.errors[:] = [code]
         self.ended = self.ended or end
@@ -107,12 +106,12 @@ class FrameJudgement:
 
 @dataclass(frozen=True)
 class Question:
-    """Something only the outside can answer; the frame's judgement waits for it.
+    """A request to an external system; the frame waits for the answer.
 
     Attributes:
-        ask: gets the answer, at most 16 KiB; what it raises counts as no answer.
-        seconds: longest time for it; then there is no answer.
-        at_once: gets the answer where no waiting is needed; None where there is.
+        ask: returns the answer, at most 16 KiB; an exception counts as no answer.
+        seconds: timeout; after it there is no answer.
+        at_once: returns the answer if it is available without waiting, otherwise None.
     """
 
     ask: Callable[[], Awaitable[bytes]]
@@ -121,17 +120,17 @@ class Question:
 
 
 def numbers_of(args: BaseModel) -> dict[str, bool | int | float]:
-    """Return the arguments that are numbers or switches; text may be a secret, path or address."""
+    """Return the numeric and boolean arguments; text could be a secret, path or address."""
     return {name: value for name, value in args if isinstance(value, bool | int | float)}
 
 
 class Plugin:
-    """Base of session plugins; one instance per session. Override what you need.
+    """Base class of session plugins, with one instance per session. Override what you need.
 
     Attributes:
         Args: model of the plugin's ``args`` in the configuration.
-        gathers: its objections ask for more frames and say nothing against this one, which may be
-            the best shot. Otherwise only code 37 does.
+        gathers: its codes ask for more frames, so a frame with them may still be the best shot.
+            Without it this holds for code 37 only.
     """
 
     Args: ClassVar[type[BaseModel]] = Section
@@ -142,9 +141,9 @@ class Plugin:
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
-        """Prepare, once at the start, what all sessions share; answer what makes one's plugin.
+        """Prepare once what all sessions share; return a callable that makes a session's plugin.
 
-        The answer may have a coroutine method ``close``, which is called at the end.
+        The callable may have a coroutine method ``close``, which is called at shutdown.
 
         Args:
             args: the plugin's arguments, an instance of ``Args``.
@@ -157,36 +156,36 @@ class Plugin:
 
     @classmethod
     def stated(cls, args: Any, config: Config) -> Stated:
-        """Say for the token's claim ``policy`` how the plugin is configured.
+        """Return what the token's claim ``policy`` states about the plugin's configuration.
 
-        The claim is short, and whoever has a token can read it: no secret, path or address. The
-        default is a digest of all arguments, without those of the type ``SecretStr``.
+        Everyone with a token can read the claim: return no secret, path or address, and little
+        text. The default is a digest of all arguments except those of the type ``SecretStr``.
 
         Args:
             args: the plugin's arguments, an instance of ``Args``; None for a plugin without any.
             config: the whole configuration.
 
         Returns:
-            JSON values; equal configurations must give equal ones.
+            JSON values; equal configurations must give equal values.
         """
         return {} if args is None else {"digest": short_digest(args.model_dump())}
 
     def on_open(self, context: SessionContext) -> None:
-        """See the session's beginning."""
+        """Handle the start of the session."""
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> Question | None:
-        """See a frame; refuse it, or ask a question before it goes on to the next plugin."""
+        """Handle a frame: refuse it, or return a question that delays the next plugin."""
         return None
 
     def on_answer(
         self, context: SessionContext, frame: FrameJudgement, answer: bytes | None
     ) -> None:
-        """Take the answer to the question; None when there was none, which refuses the frame."""
+        """Handle the answer to the question; by default, None refuses the frame with code 34."""
         if answer is None:
             frame.refuse(Code.EXTERNAL_FAILED)
 
     def on_reuse(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """See a frame that another session has sent before; it is refused already."""
+        """Handle a frame that another session sent before; it is already refused."""
 
     def on_close(self, context: SessionContext, *, accepted: bool) -> None:
-        """See the session's end."""
+        """Handle the end of the session."""

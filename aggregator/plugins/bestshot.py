@@ -1,4 +1,4 @@
-"""Bestshot: the best frame by liveness among those sent becomes the one in the token."""
+"""Bestshot: chooses the frame with the highest liveness score for the token."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from shared.frame.estimation import Estimate, Profile, Stage
 
 
 class Bestshot(Plugin):
-    """Keeps the frame with the highest liveness score.
+    """Retains the frame with the highest liveness score.
 
-    Only a frame that passed every stage with a quality score above ``livenessQualityScore``
-    counts, and never one with both eyes closed unless sunglasses are allowed. Among equal scores
-    the earlier frame stays. Where no model measures liveness, the fitness for face comparison
-    decides.
+    A frame must pass every stage with a quality score of at least ``livenessQualityScore``, and
+    one eye must be open unless sunglasses are allowed. Of equal scores the earlier frame wins.
+    Without a liveness model, the fitness for face comparison (AGS) decides.
 
     Args:
         rules: thresholds.
@@ -28,12 +27,12 @@ class Bestshot(Plugin):
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
-        """Take the thresholds out of the configuration."""
+        """Read the thresholds."""
         rules = Rules.of(config)
         return lambda: cls(rules)
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """Remember the frame if it is the best so far."""
+        """Make the frame the best shot if it is the best so far."""
         if frame.errors or not self._eligible(frame.estimate):
             return
         if context.best is None or _score(frame.estimate) > _score(context.best):
@@ -55,7 +54,7 @@ class Bestshot(Plugin):
 
 
 def _score(estimate: Estimate) -> tuple[bool, float]:
-    """Rank of a frame: any with a liveness score is before all without."""
+    """Return a frame's rank: frames with a liveness score rank above all without."""
     if estimate.liveness is not None:
         return True, estimate.liveness.score
     return False, estimate.ags or 0.0

@@ -1,4 +1,4 @@
-"""Labels under which virtual cameras show themselves to a browser, in lower case."""
+"""Names of virtual cameras in browsers, in lower case."""
 
 from __future__ import annotations
 
@@ -51,4 +51,4 @@ LABELS: tuple[str, ...] = (
     "facerig",
     "nvidia broadcast",
 )
-"""Parts of labels. Phones used as cameras are among them: they take in any stream."""
+"""Parts of labels. Apps that use a phone as a camera are listed because they accept any stream."""

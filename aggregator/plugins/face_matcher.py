@@ -1,4 +1,4 @@
-"""FaceMatcher: whoever acts, and whoever is on the best shot, is one person."""
+"""FaceMatcher: the same person does the actions and is on the best shot."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from shared.config.service import Config
 from shared.frame.estimation import Profile
 
 DATA = "faceMatcher"
-LEAST_SHARE = 0.6
-"""Share of ``similarity`` below which a face is another one, however the head is turned."""
+TURNED_FACE_SHARE = 0.6
+"""Share of ``similarity`` below which a face is another person's, however the head is turned.
+docs/plugins.md has the measurements."""
 
 
 class FaceMatcher(Plugin):
-    """Compares every described face with the first of the session that passed a full check.
+    """Compares every face with the session's first face that passed a full check.
 
-    A straight face must reach ``similarity``; one far below it ends the session. A turned face
-    resembles its owner's straight one less: it must reach a share of ``similarity``. All are
-    compared with that one face, since a chain of faces that each resemble the one before leads from
-    one person to another. A frame that does not reach its bound does not count for anything, so
-    that nobody else can do the actions; each begins and ends with a straight face.
+    A straight face must reach ``similarity``; one far below it ends the session. A turned face is
+    less similar to the same person's straight face and must reach ``TURNED_FACE_SHARE`` of it. The
+    reference never changes: a chain of faces, each similar to the previous one, could lead from one
+    person to another. A refused frame does not count for an action, so no one else can do the
+    actions; each action starts and ends with a straight face.
 
     Args:
-        args: the least similarity.
+        args: the minimum similarity.
     """
 
     Args = FaceMatcherArgs
 
     def __init__(self, args: FaceMatcherArgs) -> None:
-        self._similar = args.similarity
-        self._least = LEAST_SHARE * args.similarity if args.similarity > 0 else args.similarity
+        self._straight_min = args.similarity
+        share = TURNED_FACE_SHARE if args.similarity > 0 else 1.0
+        self._turned_min = share * args.similarity
         self._first: Descriptor | None = None
 
     @classmethod
@@ -43,13 +45,13 @@ class FaceMatcher(Plugin):
         return numbers_of(args)
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """Refuse a face that is not the session's, and end the session of another one."""
+        """Refuse a face that differs from the session's; end the session if it differs a lot."""
         if not frame.ok:
             return
         face = descriptor_of(frame.estimate)
         pose = frame.estimate.head_pose
         if face is None or pose is None:
-            frame.refuse(Code.ESTIMATION_FAILED)  # what cannot be compared cannot be let in
+            frame.refuse(Code.ESTIMATION_FAILED)  # fail closed: there is nothing to compare
         elif frame.estimate.profile is Profile.PASSIVE or is_straight(pose):
             self._compare_straight(context, frame, face)
         else:
@@ -63,11 +65,11 @@ class FaceMatcher(Plugin):
         similarity = float(self._first @ face)
         lowest = min(similarity, context.data.get(DATA, {}).get("similarity", 1.0))
         context.data[DATA] = {"similarity": round(lowest, 3)}
-        if similarity < self._similar:
-            frame.refuse(Code.OTHER_PERSON, end=similarity < self._least)
+        if similarity < self._straight_min:
+            frame.refuse(Code.OTHER_PERSON, end=similarity < self._turned_min)
 
     def _compare_turned(self, frame: FrameJudgement, face: Descriptor) -> None:
         if self._first is None:
             frame.refuse(Code.AGGREGATING)
-        elif float(self._first @ face) < self._least:
+        elif float(self._first @ face) < self._turned_min:
             frame.refuse(Code.OTHER_PERSON)

@@ -1,4 +1,4 @@
-"""Luna3DescriptorQualityCheck: the photo must be good enough for an external LUNA PLATFORM 3."""
+"""Luna3DescriptorQualityCheck: an external LUNA PLATFORM 3 must approve the photo."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ DATA = "luna3"
 
 
 class Luna3DescriptorQualityCheck(Plugin):
-    """Has photos judged outside; a photo that fails, or is not judged, does not pass.
+    """Refuses a frame whose photo fails the external check or gets no answer.
 
-    With Bestshot on only a new best shot is sent. One that fails is best no more: the best shot
-    before it, which has passed, stands again, or else the next one that comes.
+    With Bestshot on, only a new best shot is sent. If it fails, it is discarded and the previous
+    best shot, which has passed, is restored.
 
     Args:
         args: the threshold.
@@ -38,19 +38,19 @@ class Luna3DescriptorQualityCheck(Plugin):
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Luna3Maker:
-        """Make the client."""
+        """Create the client that all sessions share."""
         return Luna3Maker(cls, args, best_only=config.MIDDLEWARES.WS.Bestshot.isEnabled)
 
     @classmethod
     def stated(cls, args: Any, config: Config) -> Stated:
-        """State what the answer is compared with, not whom is asked."""
+        """State the threshold and the field, not the address."""
         return {
             "descriptorQualityThreshold": args.descriptorQualityThreshold,
             "qualityField": args.qualityField,
         }
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> Question | None:
-        """Ask about a frame that passed everything so far, or about a new best shot only."""
+        """Ask about a frame without codes; with Bestshot on, only about a new best shot."""
         if not frame.ok or frame.estimate.profile is not Profile.PASSIVE:
             return None
         if self._best_only and context.best_seq != frame.seq:
@@ -61,17 +61,17 @@ class Luna3DescriptorQualityCheck(Plugin):
     def on_answer(
         self, context: SessionContext, frame: FrameJudgement, answer: bytes | None
     ) -> None:
-        """Compare with the threshold; without an answer the frame is refused with code 34."""
+        """Compare the quality with the threshold; no answer refuses the frame with code 34."""
         super().on_answer(context, frame, answer)
         if answer is not None:
-            said = json.loads(answer)
-            context.data[DATA] = said
-            if said.get("quality", -1.0) < self._threshold or "refused" in said:
+            result = json.loads(answer)
+            context.data[DATA] = result
+            if result.get("quality", -1.0) < self._threshold or "refused" in result:
                 frame.refuse(Code.LOW_AGS)
 
 
 class Luna3Maker:
-    """Makes the plugin of each session around one client."""
+    """Creates the plugins of all sessions with one shared client."""
 
     def __init__(
         self, kind: type[Luna3DescriptorQualityCheck], args: Luna3Args, *, best_only: bool
@@ -82,7 +82,7 @@ class Luna3Maker:
         self._luna = Luna3(args)
 
     def __call__(self) -> Any:
-        """Make one session's plugin."""
+        """Create a session's plugin."""
         return self._kind(self._args, self._luna, best_only=self._best_only)
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Which plugins a configuration turns on, and in which order they run."""
+"""The enabled plugins of a configuration, and their order."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ Maker = Callable[[], Plugin]
 
 
 class Configured(NamedTuple):
-    """A plugin that is on.
+    """An enabled plugin.
 
     Attributes:
-        make: makes one session's plugin.
-        stated: what the token's claim ``policy`` says of it.
+        make: creates a session's plugin.
+        stated: its entry in the token's claim ``policy``.
     """
 
     make: Maker
@@ -50,31 +50,31 @@ GATHERING: dict[str, type[Plugin]] = {
     "AggregateLiveness": AggregateLiveness,
     "ActiveLiveness": ActiveLiveness,
 }
-"""Plugins before the user's own, in the manual's order; the order in the file does not count."""
+"""Plugins that run before user plugins, in the manual's order; the file's order is ignored."""
 
 DECIDING: dict[str, type[Plugin]] = {
     "Result": Result,
 }
-"""Plugins after the user's own."""
+"""Plugins that run after user plugins."""
 
 BUILT_IN = GATHERING | DECIDING
 MAX_STATED_BYTES = 200
-"""JSON of one user plugin in the claim ``policy``, at most, so that the token stays small."""
+"""Maximum JSON of one user plugin in the claim ``policy``; keeps the token small."""
 
 
 class Registry:
-    """The plugins that a configuration turns on.
+    """The enabled plugins of a configuration.
 
     Args:
         config: the configuration.
 
     Raises:
-        ConfigError: a plugin is on that cannot be had, or its arguments do not fit; silently
-            leaving out a check would let people in.
+        ConfigError: an enabled plugin does not exist or has invalid arguments. Skipping it would
+            let people in unchecked.
 
     Attributes:
-        digest: tells apart configurations by which sessions are judged differently.
-        policy: what the token of a session that begins now states of its judgement.
+        digest: differs between configurations that judge sessions differently.
+        policy: the claim ``policy`` for sessions that start now.
     """
 
     def __init__(self, config: Config) -> None:
@@ -88,31 +88,29 @@ class Registry:
         self.policy = Policy.of(config, [(name, on.stated) for name, on in self._plugins.items()])
 
     def plugins(self) -> list[Plugin]:
-        """Make one session's plugins, in the order they run.
+        """Create a session's plugins, in the order they run.
 
-        A plugin that cannot be made is replaced by one that fails its session.
+        A plugin whose creation raises is replaced by one that fails the session.
         """
-        made: list[Plugin] = []
+        created: list[Plugin] = []
         for name, plugin in self._plugins.items():
             try:
-                made.append(plugin.make())
+                created.append(plugin.make())
             except Exception:
                 log.exception("plugin %s failed", name, extra={"fields": {"plugin": name}})
-                made.append(_Failed())
-        return made
+                created.append(_FailedPlugin())
+        return created
 
     async def close(self) -> None:
-        """Give back what the plugins share: factories that have a coroutine ``close`` know it."""
+        """Close what the sessions' plugins share, if the factory's callable has a ``close``."""
         for plugin in self._plugins.values():
             if (close := getattr(plugin.make, "close", None)) is not None:
                 await close()
 
 
-class _Failed(Plugin):
-    """Stands for a plugin that could not be made: its session fails."""
-
+class _FailedPlugin(Plugin):
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
-        raise RuntimeError("the plugin could not be made for this session")
+        raise RuntimeError("the plugin could not be created for this session")
 
 
 def _built_in(config: Config, kinds: dict[str, type[Plugin]]) -> Iterator[tuple[str, Configured]]:
@@ -133,12 +131,12 @@ def _of_user(config: Config) -> Iterator[tuple[str, Configured]]:
             yield name, Configured(kind.factory(args, config), _stated(kind, args, config))
         except ConfigError:
             raise
-        except Exception as error:  # as with the module: any fault is a fault of the start
+        except Exception as error:  # user code may raise anything; it must not start then
             raise ConfigError(f'[MIDDLEWARES.WS."{name}"] cannot start: {error!r}') from error
 
 
 def _stated(kind: type[Plugin], args: BaseModel, config: Config) -> Stated:
-    """Ask a plugin of the user's own, and take only what can stand in a token.
+    """Return a user plugin's entry in the claim ``policy``.
 
     Raises:
         ConfigError: it is not a JSON object, or too long.
@@ -146,7 +144,7 @@ def _stated(kind: type[Plugin], args: BaseModel, config: Config) -> Stated:
     stated = kind.stated(args, config)
     place = f"{kind.__module__}:{kind.__qualname__}.stated"
     if not isinstance(stated, dict) or sound(stated) is not stated:
-        raise ConfigError(f"{place} returns no JSON object; return a dict of JSON values")
+        raise ConfigError(f"{place} does not return a JSON object; return a dict of JSON values")
     if (length := len(canonical(stated))) > MAX_STATED_BYTES:
         raise ConfigError(
             f"{place} returns {length} bytes of JSON; allowed: at most {MAX_STATED_BYTES}; "
@@ -158,8 +156,8 @@ def _stated(kind: type[Plugin], args: BaseModel, config: Config) -> Stated:
 def _digest(config: Config) -> str:
     plugins = config.MIDDLEWARES.WS.model_dump_json(exclude=set(EFFECTS))
     bounds = config.LIMITS.model_dump_json(include=set(BOUNDS))
-    told = (config.LIVENESS.model_dump_json(), config.CHECKS.model_dump_json(), plugins, bounds)
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+    parts = (config.LIVENESS.model_dump_json(), config.CHECKS.model_dump_json(), plugins, bounds)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _check(config: Config) -> None:

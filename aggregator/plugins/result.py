@@ -1,4 +1,4 @@
-"""Result: decides from what the other plugins say whether the session has succeeded."""
+"""Result: accepts the session if no plugin refuses the frame."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from shared.config.service import Config
 
 
 class Result(Plugin):
-    """Accepts a frame to which nobody objects, once what the other plugins gather is complete.
+    """Accepts a frame without codes, once there is a best shot if one is needed.
 
     Args:
-        needs_best: a best shot must exist (Bestshot is on).
+        needs_best: a best shot is needed (Bestshot is on).
     """
 
     def __init__(self, *, needs_best: bool) -> None:
@@ -22,11 +22,11 @@ class Result(Plugin):
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
-        """See which plugins it decides for."""
+        """Check whether Bestshot is on."""
         needs_best = config.MIDDLEWARES.WS.Bestshot.isEnabled
         return lambda: cls(needs_best=needs_best)
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """Ask for further frames while something is missing."""
+        """Ask for more frames while the best shot is missing."""
         if frame.ok and self._needs_best and context.best_seq == 0:
             frame.refuse(Code.AGGREGATING)

@@ -1,4 +1,4 @@
-"""Plugins of the user's own: found by ``package.module:Class`` or by the name of an entry point."""
+"""User plugins: loaded by ``package.module:Class`` or by the name of an entry point."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ def find(name: str) -> type[Plugin]:
         name: ``package.module:Class``, or an entry point of the group ``lunapass.plugins``.
 
     Raises:
-        ConfigError: there is no such class, its module fails, or it is no plugin.
+        ConfigError: the class does not exist, its module raises, or it is not a plugin.
     """
     try:
         found = _load(name)
-    except Exception as error:  # a module of the user's own may fail in any way
-        raise _fault(name, f"cannot be loaded: {_line(error)}; correct the name") from error
+    except Exception as error:  # user code may raise anything
+        raise _error(name, f"cannot be loaded: {_line(error)}; correct the name") from error
     if not (isinstance(found, type) and issubclass(found, Plugin)):
-        raise _fault(name, "is not a subclass of aggregator.plugins.base.Plugin; derive from it")
+        raise _error(name, "is not a subclass of aggregator.plugins.base.Plugin; derive from it")
     if not (isinstance(found.Args, type) and issubclass(found.Args, BaseModel)):
-        raise _fault(name, "has no pydantic model as its Args; derive Args from BaseModel")
+        raise _error(name, "has no pydantic model as its Args; derive Args from BaseModel")
     return found
 
 
 def arguments(name: str, kind: type[Plugin], table: dict[str, Any]) -> BaseModel:
-    """Judge a plugin's arguments by its own model.
+    """Validate a plugin's arguments with its own model.
 
     Raises:
-        ConfigError: they do not fit; one line for each fault.
+        ConfigError: they are invalid; one line for each error.
     """
     try:
         return kind.Args.model_validate(table)
     except ValidationError as error:
         lines = [
-            f"{_place(name)} {'.'.join(map(str, ('args', *fault['loc'])))}: {_fold(fault['msg'])}"
-            for fault in error.errors(include_url=False)
+            f"{_place(name)} {'.'.join(map(str, ('args', *one['loc'])))}: {_one_line(one['msg'])}"
+            for one in error.errors(include_url=False)
         ]
         raise ConfigError("\n".join(lines)) from error
 
@@ -63,13 +63,13 @@ def _place(name: str) -> str:
     return f'[MIDDLEWARES.WS."{name}"]'
 
 
-def _fault(name: str, text: str) -> ConfigError:
+def _error(name: str, text: str) -> ConfigError:
     return ConfigError(f"{_place(name)} {text}")
 
 
 def _line(error: Exception) -> str:
-    return _fold(f"{type(error).__name__}: {error}")
+    return _one_line(f"{type(error).__name__}: {error}")
 
 
-def _fold(text: str) -> str:
+def _one_line(text: str) -> str:
     return " ".join(text.split())

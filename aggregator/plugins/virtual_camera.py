@@ -1,4 +1,4 @@
-"""VirtualCameraChecker: evidence of a virtual camera or an injected stream, never a proof."""
+"""VirtualCameraChecker: evidence, not proof, of a virtual camera or an injected stream."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ WEIGHTS = {
     "jump": 0.2,
     "resized": 0.4,
 }
-"""How much one occurrence of each evidence says, 0..1; occurrences add up as independent ones do:
-what is left of the doubt is multiplied."""
-MOST_OCCURRENCES = 3
+"""Weight of one occurrence of each kind of evidence, 0..1. Occurrences count as independent: the
+score is 1 minus the product of (1 - weight)."""
+MAX_OCCURRENCES = 3
 """Occurrences of one kind that count."""
 
-MEMORY = 600
-"""Frames in which a repetition is found: a minute at ten frames a second."""
+HISTORY_FRAMES = 600
+"""Frames searched for a repetition: one minute at ten frames a second."""
 FROZEN_SECONDS = 1.0
-"""Time after which one and the same frame says that the stream stands still; each such time."""
-FASTEST = 1.5
-"""Different frames in a second, over the frame rate that the camera tells, that are too many."""
-JUMP_SPEED = 1500.0
-"""Degrees in a second that no head turns."""
-SHORTEST_STEP = 0.05
-"""Seconds between two frames, at least, for a speed to be told: frames may arrive in bunches."""
+"""An unchanged face counts as evidence once per this time."""
+MAX_RATE_RATIO = 1.5
+"""Different frames a second, divided by the camera's frame rate, above which there are too many."""
+MAX_HEAD_DEG_PER_SECOND = 1500.0
+"""Faster than any head turns."""
+MIN_STEP_SECONDS = 0.05
+"""Minimum time between two frames to compute a speed: frames may arrive in bursts."""
 
-Print = tuple[object, ...]
+Fingerprint = tuple[object, ...]
 
 
 class VirtualCameraChecker(Plugin):
-    """Gathers evidence and ends the session once its score reaches the threshold.
+    """Collects evidence and ends the session once its score reaches the threshold.
 
-    Evidence is what the client tells of its camera (its label; whoever injects a stream can lie),
-    and what the estimates tell: measures that repeat to the last digit do not come from a sensor.
-    A frame that repeats as a whole never comes here (``aggregator.copies``); what does is a stored
-    face in a picture that differs elsewhere, such as under a clock.
+    Evidence comes from the client's description of its camera (an attacker can forge it) and from
+    the estimates: measurements equal to the last digit do not come from a sensor. A frame whose
+    pixels all repeat is refused before (``aggregator.copies``); here a stored face is found in
+    images that differ elsewhere, such as in a clock.
 
     Args:
         args: the threshold.
-        labels: parts of camera labels, in lower case, that are not allowed.
+        labels: forbidden parts of camera labels, in lower case.
     """
 
     Args = VirtualCameraArgs
@@ -68,7 +68,7 @@ class VirtualCameraChecker(Plugin):
         self._labels = labels
         self._found: dict[str, int] = {}
         self._frame_rate = 0.0
-        self._prints: deque[Print] = deque(maxlen=MEMORY)
+        self._fingerprints: deque[Fingerprint] = deque(maxlen=HISTORY_FRAMES)
         self._still_since: float | None = None
         self._arrivals: deque[float] = deque()
         self._before: tuple[float, Estimate] | None = None
@@ -85,25 +85,25 @@ class VirtualCameraChecker(Plugin):
         return {**numbers_of(args), "labels": short_digest(_labels(args))}
 
     def on_open(self, context: SessionContext) -> None:
-        """Look at what the client tells of its camera."""
+        """Check the client's description of its camera."""
         camera = context.client.get("camera")
         if not isinstance(camera, dict):
             return
         label, rate = camera.get("label"), camera.get("frameRate")
         if isinstance(label, str) and any(part in label.casefold() for part in self._labels):
-            self._note("label")
+            self._record("label")
         if isinstance(rate, int | float) and not isinstance(rate, bool) and 1 <= rate <= 1000:
             self._frame_rate = float(rate)
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """Gather evidence from one frame."""
-        self._look_for_repetition(context.now, frame.estimate)
-        self._compare_with_before(context.now, frame.estimate)
+        """Collect evidence from one frame."""
+        self._check_repetition(context.now, frame.estimate)
+        self._compare_with_previous(context.now, frame.estimate)
         self._judge(context, frame)
 
     def on_reuse(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """Gather evidence from a frame that another session has sent before."""
-        self._note("reused")
+        """Count a frame that another session sent before as evidence."""
+        self._record("reused")
         self._judge(context, frame)
 
     def _judge(self, context: SessionContext, frame: FrameJudgement) -> None:
@@ -113,63 +113,61 @@ class VirtualCameraChecker(Plugin):
             frame.refuse(Code.VIRTUAL_CAMERA, end=True)
 
     def score(self) -> float:
-        """Evidence so far, 0..1."""
+        """Return the score of the evidence so far, 0..1."""
         doubt = 1.0
         for kind, count in self._found.items():
             doubt *= (1.0 - WEIGHTS[kind]) ** count
         return 1.0 - doubt
 
-    def _note(self, kind: str) -> None:
-        self._found[kind] = min(self._found.get(kind, 0) + 1, MOST_OCCURRENCES)
+    def _record(self, kind: str) -> None:
+        self._found[kind] = min(self._found.get(kind, 0) + 1, MAX_OCCURRENCES)
 
-    def _look_for_repetition(self, now: float, estimate: Estimate) -> None:
-        """A face equal to the one before stands still; equal to an older one, the stream loops."""
-        seen = _print(estimate)
-        if seen is None:
+    def _check_repetition(self, now: float, estimate: Estimate) -> None:
+        """Detect a frozen stream (same face as before) and a loop (same face as earlier)."""
+        fingerprint = _fingerprint(estimate)
+        if fingerprint is None:
             return
-        if self._prints and self._prints[-1] == seen:
+        if self._fingerprints and self._fingerprints[-1] == fingerprint:
             self._still_since = now if self._still_since is None else self._still_since
             if now - self._still_since >= FROZEN_SECONDS:
                 self._still_since = now
-                self._note("frozen")
+                self._record("frozen")
             return
         self._still_since = None
-        if seen in self._prints:
-            self._note("repeated")
-        self._prints.append(seen)
-        self._look_at_rate(now)
+        if fingerprint in self._fingerprints:
+            self._record("repeated")
+        self._fingerprints.append(fingerprint)
+        self._check_rate(now)
 
-    def _look_at_rate(self, now: float) -> None:
-        """More different frames in a second than the camera says that it makes."""
+    def _check_rate(self, now: float) -> None:
+        """Detect more different frames a second than the camera's frame rate allows."""
         self._arrivals.append(now)
         while now - self._arrivals[0] > 1.0:
             self._arrivals.popleft()
-        if self._frame_rate and len(self._arrivals) > FASTEST * self._frame_rate + 1:
-            self._note("tooFast")
+        if self._frame_rate and len(self._arrivals) > MAX_RATE_RATIO * self._frame_rate + 1:
+            self._record("tooFast")
             self._arrivals.clear()
 
-    def _compare_with_before(self, now: float, estimate: Estimate) -> None:
+    def _compare_with_previous(self, now: float, estimate: Estimate) -> None:
         if estimate.width == 0:
             return  # not decoded
         before, self._before = self._before, (now, estimate)
         if before is None:
             return
         elapsed, last = now - before[0], before[1]
-        if {estimate.width, estimate.height} != {last.width, last.height}:  # a turned phone may
-            self._note("resized")
-        pose, was = estimate.head_pose, last.head_pose
-        if pose is None or was is None or elapsed < SHORTEST_STEP:
+        # As sets, because turning a phone swaps width and height.
+        if {estimate.width, estimate.height} != {last.width, last.height}:
+            self._record("resized")
+        pose, last_pose = estimate.head_pose, last.head_pose
+        if pose is None or last_pose is None or elapsed < MIN_STEP_SECONDS:
             return
-        turned = max(abs(pose.yaw - was.yaw), abs(pose.pitch - was.pitch))
-        if turned / elapsed > JUMP_SPEED:
-            self._note("jump")
+        turned = max(abs(pose.yaw - last_pose.yaw), abs(pose.pitch - last_pose.pitch))
+        if turned / elapsed > MAX_HEAD_DEG_PER_SECOND:
+            self._record("jump")
 
 
-def _print(estimate: Estimate) -> Print | None:
-    """What tells a picture's face from any other: its box and measures, to the last digit.
-
-    Equal faces have equal measures, and the noise of a sensor makes no two faces equal.
-    """
+def _fingerprint(estimate: Estimate) -> Fingerprint | None:
+    """Return the face's box and measurements; sensor noise makes them differ in every frame."""
     if estimate.face is None or estimate.quality is None:
         return None
     return (estimate.width, estimate.height, estimate.face, estimate.quality)
@@ -180,14 +178,14 @@ def _labels(args: VirtualCameraArgs) -> tuple[str, ...]:
 
 
 def _read(path: str) -> tuple[str, ...]:
-    """Read a file of labels: one a line, ``#`` begins a comment.
+    """Read a file of labels, one per line; ``#`` starts a comment.
 
     Raises:
-        ConfigError: it cannot be read, or is empty.
+        ConfigError: it cannot be read, or has no label.
     """
     place = "[MIDDLEWARES.WS.VirtualCameraChecker] args.labelsPath"
     lines = read_text(Path(path), place).splitlines()
     labels = tuple(text.casefold() for line in lines if (text := line.partition("#")[0].strip()))
     if not labels:
-        raise ConfigError(f"{place}: {path} has no label; give one a line, or leave the key out")
+        raise ConfigError(f"{place}: {path} has no label; put one on each line or remove the key")
     return labels

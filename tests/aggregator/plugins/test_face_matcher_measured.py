@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from aggregator.plugins.face_matcher import LEAST_SHARE
+from aggregator.plugins.face_matcher import TURNED_FACE_SHARE
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
 from inference_pool.onnx.backend import OnnxBackend
@@ -22,7 +22,7 @@ from shared.wire.messages import Open
 from tests.support.judge import SESSION, live, plugin_config, shot
 
 SIMILARITY = Config().MIDDLEWARES.WS.FaceMatcher.args.similarity
-LEAST = LEAST_SHARE * SIMILARITY
+LEAST = TURNED_FACE_SHARE * SIMILARITY
 PEOPLE = ("astronaut.png", "obama.jpg", "src_man1.jpg", "src_man3.jpg")
 STRAIGHT = [Look(yaw=8), Look(yaw=-8), Look(pitch=8), Look(pitch=-8)]
 SHUT = Look(left_eye_closed=1, right_eye_closed=1)

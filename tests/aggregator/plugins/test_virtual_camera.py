@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from aggregator.plugins.registry import Registry
-from aggregator.plugins.virtual_camera import MEMORY
+from aggregator.plugins.virtual_camera import HISTORY_FRAMES
 from aggregator.session import JudgedSession, Outcome
 from shared.codes import Code
 from shared.errors import ConfigError
@@ -102,7 +102,7 @@ def test_a_loop_is_found() -> None:
 
 def test_what_is_repeated_is_remembered_for_a_minute() -> None:
     """Memory is bounded."""
-    outcome, _ = watch([picture(n % (MEMORY + 5)) for n in range(2 * MEMORY)])
+    outcome, _ = watch([picture(n % (HISTORY_FRAMES + 5)) for n in range(2 * HISTORY_FRAMES)])
     assert not outcome.final
 
 

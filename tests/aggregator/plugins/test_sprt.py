@@ -6,37 +6,37 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.plugins.sequential_test import ATTACK_VOTES, LIVE_VOTES, SequentialTest
+from aggregator.plugins.sprt import ATTACK_VOTES, LIVE_VOTES, SequentialTest
 
 
-def seen(votes: list[bool]) -> SequentialTest:
+def judged(votes: list[bool]) -> SequentialTest:
     test = SequentialTest()
     for vote in votes:
-        test.see(vote)
+        test.add(vote)
     return test
 
 
 def test_agreeing_frames_decide() -> None:
     """Four for or three against decide; one fewer does not."""
-    assert not seen([True] * 3).accepts
-    assert seen([True] * 4).accepts
-    assert not seen([False] * 2).refuses
-    assert seen([False] * 3).refuses
+    assert not judged([True] * 3).accepts
+    assert judged([True] * 4).accepts
+    assert not judged([False] * 2).refuses
+    assert judged([False] * 3).refuses
 
 
 @given(st.lists(st.booleans(), max_size=40))
 def test_never_both_and_refusal_is_final(votes: list[bool]) -> None:
     """It never says both, and no later vote lifts a refusal."""
-    test = seen(votes)
+    test = judged(votes)
     assert not (test.accepts and test.refuses)
     if test.refuses:
-        assert not seen([*votes, *[True] * 50]).accepts
+        assert not judged([*votes, *[True] * 50]).accepts
 
 
 @given(st.lists(st.booleans(), max_size=40))
 def test_old_successes_are_not_stored_up(votes: list[bool]) -> None:
     """However long a person was live, an attacker who takes the place is refused as soon."""
-    test = seen([*votes, *[True] * 50, *[False] * 5])
+    test = judged([*votes, *[True] * 50, *[False] * 5])
     assert test.refuses
 
 
@@ -48,6 +48,6 @@ def test_error_of_independent_votes_is_bounded(share: float, accepted: bool) -> 
     for _ in range(2000):
         test = SequentialTest()
         while not (test.accepts or test.refuses):
-            test.see(chance.random() < share)
+            test.add(chance.random() < share)
         wrong += test.accepts is not accepted
     assert wrong / 2000 < 0.015

@@ -5,10 +5,10 @@ from __future__ import annotations
 from math import log
 
 LIVE_VOTES, ATTACK_VOTES = 0.9, 0.2
-"""Share of a live person's, and of an attack's, frames that are taken to vote for live. Frames of
-one session resemble each other, so both are told worse than single pictures show."""
+"""Assumed share of frames that vote for live: of a live person, and of an attack. Both are more
+pessimistic than single images show, because the frames of one session are not independent."""
 FALSE_ACCEPT, FALSE_REFUSE = 0.01, 0.01
-"""Errors that the test is set to, were frames independent."""
+"""Target error rates of the test, if frames were independent."""
 
 FOR = log(LIVE_VOTES / ATTACK_VOTES)
 AGAINST = log((1 - LIVE_VOTES) / (1 - ATTACK_VOTES))
@@ -17,10 +17,10 @@ LOWER = log(FALSE_REFUSE / (1 - FALSE_ACCEPT))
 
 
 class SequentialTest:
-    """Sums what each vote says, until the sum speaks for one side (Wald 1945).
+    """Adds up the log-likelihood ratios of votes until they reach a bound (Wald 1945).
 
-    Four votes for live in a row accept, three against in a row refuse; mixed ones take longer. Once
-    it has refused it stays so; it accepts only while the sum speaks for it.
+    Four votes for live in a row accept, three against in a row refuse; mixed votes take longer. A
+    refusal is final. It accepts only while the sum is at the upper bound.
     """
 
     def __init__(self) -> None:
@@ -29,14 +29,14 @@ class SequentialTest:
 
     @property
     def accepts(self) -> bool:
-        """Whether the votes so far are enough for a live person."""
+        """Whether the votes so far are enough to accept."""
         return not self.refuses and self._sum >= UPPER
 
     def withdraw_support(self) -> None:
-        """Forget what speaks for a live person, and nothing of what speaks against."""
+        """Discard evidence for a live person; retain evidence against."""
         self._sum = min(self._sum, 0.0)
 
-    def see(self, live: bool) -> None:
-        """Take one frame's vote in; beyond what is needed to accept nothing is stored up."""
+    def add(self, live: bool) -> None:
+        """Add one frame's vote. The sum never exceeds the upper bound."""
         self._sum = min(UPPER, self._sum + (FOR if live else AGAINST))
         self.refuses = self.refuses or self._sum <= LOWER
