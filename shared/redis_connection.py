@@ -23,9 +23,10 @@ from redis import Redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelPool
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import Sentinel, SentinelConnectionPool
 
 from shared.errors import ConfigError
 
@@ -33,6 +34,24 @@ SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
 SENTINEL_PORT = 26379
 TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 """Settings of the query that name a file."""
+
+
+class _Pool(SentinelConnectionPool):
+    """Connections to a master; they and those to the sentinels are closed together."""
+
+    def close(self) -> None:
+        super().close()
+        for sentinel in self.sentinel_manager.sentinels:
+            sentinel.close()
+
+
+class _AsyncPool(AsyncSentinelPool):
+    """The same for an event loop."""
+
+    async def aclose(self) -> None:
+        await super().aclose()
+        for sentinel in self.sentinel_manager.sentinels:
+            await sentinel.aclose()
 
 
 def connect(address: str, *, timeout: float | None = None) -> Redis:
@@ -49,7 +68,7 @@ def connect(address: str, *, timeout: float | None = None) -> Redis:
     options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
     if timeout is not None:
         options["retry"] = Retry(NoBackoff(), 0)
-    client: Redis = _client(address, options, Redis, Sentinel)
+    client: Redis = _client(address, options, Redis, Sentinel, _Pool)
     return client
 
 
@@ -74,7 +93,7 @@ def connect_async(
     }
     if on_connect is not None:
         options["redis_connect_func"] = _greeting(on_connect)
-    client: AsyncRedis = _client(address, options, AsyncRedis, AsyncSentinel)
+    client: AsyncRedis = _client(address, options, AsyncRedis, AsyncSentinel, _AsyncPool)
     return client
 
 
@@ -97,13 +116,13 @@ def check_address(address: str) -> None:
     connect(address).close()
 
 
-def _client(address: str, options: dict[str, Any], server: Any, sentinel: Any) -> Any:
+def _client(address: str, options: dict[str, Any], server: Any, sentinel: Any, pool: Any) -> Any:
     try:
         parts = urlsplit(address)
         query = dict(parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}
         _check_files(query)
         if parts.scheme == "redis+sentinel":
-            return _master(parts, query, options, sentinel)
+            return _master(parts, query, options, sentinel, pool)
         return server.from_url(address, **options)
     except ValueError as error:
         raise ConfigError(
@@ -126,7 +145,7 @@ def _check_files(query: dict[str, str]) -> None:
 
 
 def _master(
-    parts: SplitResult, query: dict[str, str], options: dict[str, Any], sentinel: Any
+    parts: SplitResult, query: dict[str, str], options: dict[str, Any], sentinel: Any, pool: Any
 ) -> Any:
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
@@ -149,7 +168,7 @@ def _master(
         password=unquote(password) or None,
         db=int(database or 0),
         **options,
-    ).master_for(master)
+    ).master_for(master, connection_pool_class=pool)
 
 
 def _host(text: str) -> tuple[str, int]:

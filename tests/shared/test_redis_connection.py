@@ -16,6 +16,7 @@ from shared.redis_connection import check_address, connect, connect_async
 from tests.support.certificates import Authority
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer, running_redis
+from tests.support.waiting import until, wait_for
 
 
 def test_tcp_password_and_unix_socket() -> None:
@@ -73,7 +74,7 @@ def test_a_file_for_tls_that_is_missing_is_named() -> None:
 
 
 async def test_after_a_failover_the_new_master_is_used(tmp_path: Path) -> None:
-    """A client that lost its master asks the sentinels again, by itself."""
+    """A client that lost its master asks the sentinels again; closed, it leaves them too."""
     with running_redis() as master, running_redis() as replica:
         with replica.client() as client:
             client.replicaof("127.0.0.1", str(master.port))
@@ -96,8 +97,10 @@ async def test_after_a_failover_the_new_master_is_used(tmp_path: Path) -> None:
                 await until_done(lambda: redis.set("seen", "after"))
                 with replica.client() as client:
                     assert client.get("seen") == b"after"
-                for sentinel in redis.connection_pool.sentinel_manager.sentinels:
-                    await sentinel.aclose()
+                with connect(f"redis://127.0.0.1:{port}") as sentinel:
+                    assert len(sentinel.client_list(_type="normal")) == 2
+            with connect(f"redis://127.0.0.1:{port}") as sentinel:
+                await until(lambda: len(sentinel.client_list(_type="normal")) == 1)
         finally:
             process.kill()
             await process.wait()
@@ -123,7 +126,7 @@ async def until_done(work: Callable[[], Awaitable[object]], seconds: float = 60.
 
 
 def test_sentinels_name_the_master(tmp_path: Path) -> None:
-    """A dead sentinel is passed over; the living one names the master."""
+    """A dead sentinel is passed over; the living one names the master, until the client closes."""
     with running_redis(password="inner") as server:
         port = free_port()
         (tmp_path / "sentinel.conf").write_text(
@@ -140,6 +143,10 @@ def test_sentinels_name_the_master(tmp_path: Path) -> None:
                 _until_reachable(client)
                 assert client.connection_pool.connection_kwargs["db"] == 2
                 assert client.info("server")["tcp_port"] == server.port
+                with connect(f"redis://:outer@127.0.0.1:{port}") as sentinel:
+                    assert len(sentinel.client_list(_type="normal")) == 2
+            with connect(f"redis://:outer@127.0.0.1:{port}") as sentinel:
+                wait_for(lambda: len(sentinel.client_list(_type="normal")) == 1)
         finally:
             process.kill()
             process.wait()
