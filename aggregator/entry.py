@@ -13,7 +13,8 @@ from shared.codes import Code
 from shared.errors import MessageError
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Estimate, Profile, Stage
-from shared.wire.messages import History, Judge, Judged, decode_estimate
+from shared.wire.messages import Judge, decode_estimate
+from shared.wire.records import History, Judged
 
 log = logging.getLogger(__name__)
 

@@ -34,7 +34,6 @@ from shared.wire.messages import (
     Commit,
     Forget,
     Judge,
-    Judged,
     Message,
     Open,
     Opened,
@@ -44,6 +43,7 @@ from shared.wire.messages import (
     Verdict,
     encode,
 )
+from shared.wire.records import Judged
 
 log = logging.getLogger(__name__)
 

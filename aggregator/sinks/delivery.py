@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from aggregator.sinks.events import Event
 from aggregator.sinks.writer import Sink, Writer
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.messages import END, Settled
+from shared.wire.messages import Settled
+from shared.wire.records import END
 
 CLOSE_SECONDS = 5.0
 """Time to write what is queued when the process ends."""

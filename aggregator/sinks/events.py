@@ -12,7 +12,7 @@ from typing import Any
 
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Estimate, Rotation
-from shared.wire.messages import END
+from shared.wire.records import END
 
 RECORD_BYTES = 4096
 """Rough size of an event without its picture."""

@@ -19,7 +19,7 @@ from shared.errors import ResourceError
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
 from shared.session_log import BEST_SHOT, FILE, estimate_json, picture_name
-from shared.wire.messages import END
+from shared.wire.records import END
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from aggregator.sinks.events import Event, SessionEnded
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.messages import END, SinkHealth
+from shared.wire.messages import SinkHealth
+from shared.wire.records import END
 
 log = logging.getLogger(__name__)
 

@@ -17,8 +17,8 @@ from shared import redis_needs
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 from shared.redis_rights import log_missing_rights
-from shared.wire.messages import END
 from shared.wire.protocol import CloseCode, Codec, Command
+from shared.wire.records import END
 
 if TYPE_CHECKING:
     from gateway.sessions.sessions import Sessions

@@ -18,8 +18,9 @@ from shared.config.service import Config
 from shared.errors import FrameError
 from shared.frame import intake
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.messages import Judged, Verdict
+from shared.wire.messages import Verdict
 from shared.wire.protocol import Codec, Command, Drop
+from shared.wire.records import Judged
 
 JUDGED = metrics.FRAMES.labels("judged", "")
 REFUSED = metrics.FRAMES.labels("refused", metrics.UNREADABLE)

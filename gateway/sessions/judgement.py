@@ -17,14 +17,12 @@ from shared.errors import MessageError
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.lines import AGGREGATOR
 from shared.wire.messages import (
-    END,
     Account,
     Close,
     Commit,
     Forget,
     GatewayHello,
     Judge,
-    Judged,
     Opened,
     Resume,
     Resumed,
@@ -34,6 +32,7 @@ from shared.wire.messages import (
     decode,
     encode,
 )
+from shared.wire.records import END, Judged
 from shared.wire.transport import Channel, connect
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,9 @@ from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Estimate, Profile, Rotation, Stage
 from shared.frame.intake import Header
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.messages import Judged, Open, Verdict, encode
+from shared.wire.messages import Open, Verdict, encode
 from shared.wire.protocol import CloseCode, Codec, Command
+from shared.wire.records import Judged
 
 CLIENT_LEFT = "client left"
 """Why a session ends whose client says DISCONNECT."""

@@ -24,18 +24,9 @@ from shared.errors import ProtocolError
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Profile
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.messages import (
-    History,
-    Judged,
-    Open,
-    Opened,
-    Resumed,
-    Settled,
-    SinkHealth,
-    Verdict,
-    decode,
-)
+from shared.wire.messages import Open, Opened, Resumed, Settled, SinkHealth, Verdict, decode
 from shared.wire.protocol import CloseCode
+from shared.wire.records import History, Judged
 
 log = logging.getLogger(__name__)
 

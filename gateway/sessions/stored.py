@@ -18,7 +18,8 @@ from gateway.sessions.session import Session
 from shared.errors import MessageError
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Profile
-from shared.wire.messages import Judged, Open, decode, encode
+from shared.wire.messages import Open, decode, encode
+from shared.wire.records import Judged
 
 CODE_BYTES = hashlib.sha256().digest_size
 

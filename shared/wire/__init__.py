@@ -1,1 +1,1 @@
-"""What crosses a connection: the clients' protocol, the messages between roles, sockets, keys."""
+"""Connections: the client protocol, the messages between roles, sockets, keys."""

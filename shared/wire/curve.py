@@ -1,9 +1,9 @@
 """CurveZMQ on the lines between roles: each end has a key pair and proves its role to the other.
 
-A server that knows only its own key would let in every client that knows its public key, so the
-server asks a ``Guard`` which public key may connect (ZAP, RFC 27). The keys belong to roles: one
-pair for each role, of which a role holds its own secret and the other roles' public keys. Pairs
-that the configuration does not name are made at the start of the service (``completed``).
+A CurveZMQ server on its own accepts every client that knows its public key, so it asks a ``Guard``
+which client keys may connect (ZAP, RFC 27). There is one key pair per role; a role holds its own
+secret key and the public keys of the other roles. Pairs that the configuration does not name are
+generated when the service starts (``completed``).
 """
 
 from __future__ import annotations
@@ -28,28 +28,28 @@ log = logging.getLogger(__name__)
 PLACE = "[TRANSPORT.KEYS]"
 HINT = "make keys with: lunapass config key --transport DIRECTORY"
 HANDSHAKE_MILLISECONDS = 5000
-"""For a peer to prove who it is; libzmq's default of 30 s would keep a silent one longer."""
+"""Time for a peer to authenticate. With libzmq's default of 30 s, silent peers pile up."""
 _NO_KEYS = TransportKeysSection()
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _ZAP_ADDRESS = "inproc://zeromq.zap.01"
 
 
 def write_keys(directory: Path) -> str:
-    """Make a key pair for each role, and write the secret ones into files that only we may read.
+    """Generate a key pair for each role and write the secret keys to files of mode 0600.
 
     Args:
-        directory: where to write them; it is made where there is none.
+        directory: where to write them; created if missing.
 
     Returns:
         The section of the configuration that names them, as TOML.
 
     Raises:
-        ResourceError: a file is there already, or cannot be written.
+        ResourceError: a file exists already or cannot be written.
     """
     lines = [PLACE]
     paths = {role: directory.absolute() / f"{role}.key" for role in ROLES}
     if present := [str(path) for path in paths.values() if path.exists()]:
-        raise ResourceError(f"{', '.join(present)}: there already; give another directory")
+        raise ResourceError(f"{', '.join(present)}: exists already; give another directory")
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         for role, path in paths.items():
@@ -59,16 +59,16 @@ def write_keys(directory: Path) -> str:
             lines += [f'{role}Public = "{public.decode()}"', f'{role}Secret = "file:{path}"']
     except OSError as error:
         raise ResourceError(
-            f"{error.filename}: {error.strerror}; give a directory that is writable"
+            f"{error.filename}: {error.strerror}; give a writable directory"
         ) from error
     return "\n".join(lines) + "\n"
 
 
 def with_files_read(keys: TransportKeysSection) -> TransportKeysSection:
-    """Put the content of the key files into the section, in place of their paths.
+    """Replace the paths of key files in the section by their content.
 
     Raises:
-        ConfigError: a file cannot be read, or others may read it too.
+        ConfigError: a file cannot be read, or other users have access to it.
     """
     names = [f"{role}Secret" for role in ROLES]
     return keys.model_copy(
@@ -77,7 +77,7 @@ def with_files_read(keys: TransportKeysSection) -> TransportKeysSection:
 
 
 def _text(secret: SecretStr, name: str) -> str:
-    """Return a secret key, from its file where it has one."""
+    """Return a secret key, read from its file if it names one."""
     text = secret.get_secret_value()
     if not text.startswith("file:"):
         return text
@@ -86,8 +86,8 @@ def _text(secret: SecretStr, name: str) -> str:
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigError(
-            f"{PLACE} {name}: file {path} has mode {mode:04o}, so others may read or change it; "
-            f"chmod 0600 {path}"
+            f"{PLACE} {name}: file {path} has mode {mode:04o}, so other users have access to it; "
+            f"run: chmod 0600 {path}"
         )
     return key
 
@@ -95,12 +95,12 @@ def _text(secret: SecretStr, name: str) -> str:
 def completed(
     keys: TransportKeysSection, running: TransportKeysSection = _NO_KEYS
 ) -> TransportKeysSection:
-    """Add a key pair for each role for which the configuration names no key.
+    """Add a key pair for each role without one in the configuration.
 
     Args:
-        keys: those of the configuration, key files read.
-        running: those of roles that may be running. Their pairs are used again: a role that starts
-            with another pair could not connect to them.
+        keys: keys of the configuration, with key files read.
+        running: keys of roles that may be running. Their pairs are reused: a role with a new pair
+            could not connect to them.
     """
     pairs: dict[str, object] = {}
     for role in ROLES:
@@ -109,7 +109,7 @@ def completed(
 
 
 def _pair(keys: TransportKeysSection, role: str) -> dict[str, object]:
-    """Return the two keys of a role by their names in the section; empty if it has neither."""
+    """Return both keys of a role by their names in the section; empty if it has neither."""
     pair = {name: getattr(keys, name) for name in (f"{role}Public", f"{role}Secret")}
     return pair if pair != {name: getattr(_NO_KEYS, name) for name in pair} else {}
 
@@ -123,7 +123,7 @@ def own_pair(keys: TransportKeysSection, role: str) -> tuple[bytes, bytes]:
     """Return a role's public and secret key.
 
     Raises:
-        ConfigError: there is no secret key, or it is not that of the public key.
+        ConfigError: the secret key is missing or does not belong to the public key.
     """
     name = f"{role}Secret"
     secret = _text(getattr(keys, name), name)
@@ -132,9 +132,9 @@ def own_pair(keys: TransportKeysSection, role: str) -> tuple[bytes, bytes]:
     try:
         public = zmq.curve_public(secret.encode("ascii"))
     except (ValueError, zmq.ZMQError) as error:
-        raise ConfigError(f"{PLACE} {name}: holds no CurveZMQ key; {HINT}") from error
+        raise ConfigError(f"{PLACE} {name}: is not a CurveZMQ key; {HINT}") from error
     if public != public_key(keys, role):
-        raise ConfigError(f"{PLACE} {name}: is not the key of {role}Public; correct either")
+        raise ConfigError(f"{PLACE} {name}: does not belong to {role}Public; correct one of them")
     return public, secret.encode("ascii")
 
 
@@ -142,7 +142,7 @@ def public_key(keys: TransportKeysSection, role: str) -> bytes:
     """Return a role's public key.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: it is missing.
     """
     name = f"{role}Public"
     text: str = getattr(keys, name)
@@ -152,38 +152,37 @@ def public_key(keys: TransportKeysSection, role: str) -> bytes:
 
 
 def _missing(name: str, user: str) -> ConfigError:
-    """Describe a key that a role lacks, and how it gets one."""
     return ConfigError(
         f"{PLACE} {name}: is empty, but {user} needs it; start the role with its part (lunapass "
-        f"config parts DIRECTORY, then --part), which has keys made for it, or {HINT}"
+        f"config parts DIRECTORY, then --part), which contains generated keys, or {HINT}"
     )
 
 
 def secure_server(
-    socket: zmq.Socket[bytes], keys: TransportKeysSection, role: str, most_bytes: int
+    socket: zmq.Socket[bytes], keys: TransportKeysSection, role: str, max_bytes: int
 ) -> None:
-    """Let a socket accept only clients that the process's ``Guard`` lets in.
+    """Make a socket accept only clients that the process's ``Guard`` allows.
 
     Args:
         socket: not bound yet.
         keys: the keys.
-        role: the server's.
-        most_bytes: greatest message. libzmq makes room for one before a peer has proved anything.
+        role: role of the server.
+        max_bytes: largest message. libzmq allocates it before a peer has authenticated.
     """
     _, secret = own_pair(keys, role)
     socket.setsockopt(zmq.CURVE_SERVER, 1)
     socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
     socket.setsockopt(zmq.ZAP_DOMAIN, role.encode())
-    # Without this, a guard that does not answer would let everybody in.
+    # Without this, libzmq accepts every client while no guard answers.
     socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_MILLISECONDS)
-    socket.setsockopt(zmq.MAXMSGSIZE, most_bytes)
+    socket.setsockopt(zmq.MAXMSGSIZE, max_bytes)
 
 
 def secure_client(
     socket: zmq.Socket[bytes], keys: TransportKeysSection, role: str, server: str
 ) -> None:
-    """Let a socket speak only to the server that holds a role's secret key."""
+    """Make a socket connect only to the server that holds a role's secret key."""
     public, secret = own_pair(keys, role)
     socket.setsockopt(zmq.CURVE_PUBLICKEY, public)
     socket.setsockopt(zmq.CURVE_SECRETKEY, secret)
@@ -191,16 +190,16 @@ def secure_client(
 
 
 class Guard:
-    """Says which clients may connect to this process's server: those with one public key.
+    """Allows only clients with one public key to connect to this process's server.
 
-    It answers on the running loop, once for each connection and never for a message.
+    libzmq asks it once per connection, not per message; it answers on the running loop.
 
     Args:
-        domain: the server's role.
+        domain: role of the server.
         public: public key of the clients.
 
     Raises:
-        ResourceError: this process has a guard already.
+        ResourceError: this process already has a guard.
     """
 
     def __init__(self, domain: str, public: bytes) -> None:
@@ -218,7 +217,7 @@ class Guard:
         self._loop.add_reader(self._descriptor, self._drain)
 
     def _drain(self) -> None:
-        """Answer until there is no more question: the descriptor tells only of new ones."""
+        """Answer until no request is left: the descriptor is edge-triggered."""
         while True:
             try:
                 request = self._socket.recv_multipart(zmq.DONTWAIT)
@@ -227,9 +226,9 @@ class Guard:
             self._socket.send_multipart(self._answer(request))
 
     def _answer(self, request: list[bytes]) -> list[bytes]:
-        """Answer one question, which libzmq asks: its parts are those of RFC 27.
+        """Answer one ZAP request (RFC 27).
 
-        The address of a peer at a socket file is ``localhost:USER:GROUP:PROCESS``.
+        The address of a peer on a socket file is ``localhost:USER:GROUP:PROCESS``.
         """
         version, number, domain, address, _identity, mechanism, *credentials = request
         known = (domain, mechanism, credentials) == (self._domain, b"CURVE", [self._allowed])
@@ -238,16 +237,16 @@ class Guard:
         self._refused += 1
         if self._refused & (self._refused - 1) == 0:  # the 1st, 2nd, 4th, 8th ...
             log.warning(
-                "a connection without the right key was refused",
+                "connection refused: wrong key",
                 extra={"fields": {"address": address.decode(), "refused": self._refused}},
             )
         return [version, number, b"400", b"not allowed", b"", b""]
 
     def close(self) -> None:
-        """Answer no more, so that nobody new is let in; a second call changes nothing."""
+        """Stop answering, so no new client can connect. May be called twice."""
         if self._socket.closed:
             return
         self._loop.remove_reader(self._descriptor)
-        # Closing alone frees the address a moment later, when another thread gets to it.
+        # close() alone frees the address later, in another thread; a new guard could not bind.
         self._socket.unbind(_ZAP_ADDRESS)
         self._socket.close(linger=0)

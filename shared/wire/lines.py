@@ -12,7 +12,7 @@ class Line:
     """A line between two roles.
 
     Attributes:
-        key: key of ``[TRANSPORT]`` with its address, and name of its socket file.
+        key: key in ``[TRANSPORT]`` of its address, and name of its socket file.
         server: role that binds the address.
         client: role that connects to it.
     """

@@ -1,14 +1,14 @@
 """Messages between the roles: one struct each, MessagePack on the wire, validated on receipt.
 
-A message is one ZeroMQ part, ``[name, field, field, ...]``, packed and checked by msgspec: between
-two frames the processor's caches are emptied, so what counts is how much code and data a message
-touches. What a role merely forwards (a packed estimate, the encoded frame, the text of an answer)
-is bytes in it. The order of the fields is the contract; both ends always run one version.
+A message is one ZeroMQ part, ``[name, field, field, ...]``, packed and validated by msgspec. Frames
+evict the CPU caches between two messages, so the cost of a message is the code and data it touches.
+What a role only forwards (a packed estimate, the encoded frame, the text of an answer) is bytes in
+it. The order of the fields is the contract; both ends always run the same version.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NamedTuple, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -17,73 +17,32 @@ from msgspec import Meta, Struct
 from shared.errors import MessageError
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Capabilities, Estimate, Finite, Profile, Rotation
+from shared.wire.records import (
+    Answers,
+    Digest,
+    History,
+    Name,
+    Natural,
+    NewSessionId,
+    PackedEstimate,
+    Pairs,
+    SessionId,
+)
 
 MAX_MESSAGE_BYTES = 2**28
-"""Ten times what the longest log of a session comes to, with its descriptors and best shot."""
-MAX_ESTIMATE_BYTES = 65_536
-
+"""Ten times the size of the longest session log, with its descriptors and best shot."""
 Kind = TypeVar("Kind")
-
-Name = Annotated[str, Meta(max_length=256)]
-SessionId = Annotated[str, Meta(min_length=32, max_length=32)]
-NewSessionId = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
-"""Checked once, where a session begins; later messages find a session by its id or do not."""
-PackedEstimate = Annotated[bytes, Meta(max_length=MAX_ESTIMATE_BYTES)]
-Digest = Annotated[bytes, Meta(min_length=32, max_length=32)]
-Natural = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Pairs = Annotated[tuple[tuple[Natural, Natural], ...], Meta(max_length=256)]
-Answers = Annotated[
-    tuple[Annotated[bytes, Meta(max_length=16_384)] | None, ...], Meta(max_length=8)
-]
-"""What the outside answered to the plugins' questions about one frame; None for no answer."""
-
-
-class Judged(NamedTuple):
-    """A judged frame in a session's log: all that a replay of its judgement needs.
-
-    Attributes:
-        seq: number of the frame.
-        at: time of its arrival in the session: wall time of the opening, and what had passed since
-            then on a monotonic clock.
-        estimate: the packed estimate.
-        answers: what the outside answered.
-        wall: wall time of its arrival, for the token; None is ``at``.
-    """
-
-    seq: int
-    at: float
-    estimate: bytes
-    answers: Answers = ()
-    wall: float | None = None
-
-
-END = 2**62
-"""Number that stands for a session's end; above every frame's."""
-
-
-class History(Struct, frozen=True, array_like=True):
-    """A session as the aggregator remembers it.
-
-    Attributes:
-        opened: the packed event that began it.
-        judged: the log of its frames.
-        kept: the best shot so far.
-    """
-
-    opened: bytes
-    judged: list[Judged]
-    kept: BestShot | None
 
 
 class Wire(Struct, frozen=True, array_like=True, tag=True):
-    """A message; its first element is its name."""
+    """Base of all messages; the first element of the array is the class name."""
 
 
 # Worker -> gateway
 
 
 class Ready(Wire, frozen=True):
-    """A worker is warm and gives its credit; sent again whenever it maps a new slab."""
+    """A worker is ready and grants its credit; sent again after mapping a new slab."""
 
     name: Name
     pid: Natural
@@ -93,14 +52,11 @@ class Ready(Wire, frozen=True):
 
 
 class Alive(Wire, frozen=True):
-    """A worker's sign of life while it has no job."""
+    """Heartbeat of a worker without a job."""
 
 
 class Done(Wire, frozen=True):
-    """A job is finished. Returns one credit.
-
-    ``passed`` tells whether the estimate has no errors.
-    """
+    """A job is finished. Returns one credit; ``passed`` means the estimate has no errors."""
 
     lease: Natural
     slot: Natural
@@ -110,21 +66,20 @@ class Done(Wire, frozen=True):
 
 
 class Leaving(Wire, frozen=True):
-    """A worker finishes what it holds and wants no more jobs."""
+    """A worker finishes the jobs it has and accepts no more."""
 
 
 # Worker or aggregator -> gateway
 
 
 class Account(Wire, frozen=True):
-    """What a process has done and used since it began; told once a second.
+    """Durations and resource use of a process since its start; sent once a second.
 
     Attributes:
-        cpu: processor time in seconds.
+        cpu: CPU time in seconds.
         memory: resident bytes.
-        steps: total seconds of each step, and pairs of a bucket of
-            ``shared.process.accounts.BOUNDS`` and its count.
-        codes: pairs of a code and how often a frame was judged with each code.
+        steps: total seconds and bucket counts (``shared.process.accounts.BOUNDS``) of each step.
+        codes: pairs of a code and the number of frames that got it.
     """
 
     name: Name
@@ -139,12 +94,9 @@ class Account(Wire, frozen=True):
 
 
 class SlabOffer(Wire, frozen=True):
-    """Where the gateway hands its slab over; the worker maps it and answers ``Ready``.
+    """Where a worker gets the gateway's slab; it maps the slab and answers ``Ready``.
 
-    Attributes:
-        path: of the socket.
-        slab: name in the slab's head.
-        inode: the kernel's number of its memory.
+    ``path`` is that of the socket, ``slab`` the name in the slab's header, ``inode`` its memory's.
     """
 
     path: Annotated[str, Meta(max_length=512)]
@@ -153,11 +105,9 @@ class SlabOffer(Wire, frozen=True):
 
 
 class Job(Wire, frozen=True):
-    """Estimate the frame in a slot.
+    """Estimate the frame in a slot, before ``deadline`` (seconds of the monotonic clock).
 
-    Attributes:
-        deadline: seconds of the monotonic clock.
-        rotation: degrees by which the gateway turned the picture; it belongs into the estimate.
+    ``rotation`` is how far the gateway rotated the image, in degrees; it goes into the estimate.
     """
 
     lease: Natural
@@ -171,26 +121,27 @@ class Job(Wire, frozen=True):
     rotation: Rotation = 0
 
 
-# Gateway -> aggregator; ``incarnation`` is that of the aggregator the gateway believes to speak to
+# Gateway -> aggregator; ``incarnation`` names the aggregator that the message is meant for
 
 
 class GatewayHello(Wire, frozen=True):
-    """A gateway is there; repeated as its sign of life."""
+    """A gateway is running; repeated as its heartbeat."""
 
     gateway: Name
 
 
 class Open(Wire, frozen=True):
-    """A session begins. ``at`` is in seconds of the epoch; ``seed`` feeds the plugins' chance.
+    """A session opens.
 
-    In a replay, ``settled`` is the last frame (or ``END``) whose side effects are done, and
-    ``plugins`` is what ``Opened`` told.
-
-    ``term`` counts the gateways that have had the session, from 1: each that takes it over from
-    another raises it. With ``commits`` the verdict counts only once ``Commit`` comes.
-
-    ``elapsed`` is how many seconds had passed since ``at`` when this was sent. ``beginner`` is a
-    keyed digest of the address that began the session, so that no record names the address.
+    Attributes:
+        at: time of the opening, seconds of the epoch.
+        seed: seed of the plugins' random numbers.
+        settled: in a replay, the last frame (or ``END``) whose side effects are done.
+        plugins: in a replay, ``Opened.plugins``.
+        term: number of gateways that have owned the session, from 1; each take-over raises it.
+        commits: the verdict takes effect only with ``Commit``.
+        elapsed: seconds since ``at`` when this was sent.
+        beginner: keyed digest of the client's address, so that no record contains the address.
     """
 
     incarnation: Name
@@ -210,12 +161,12 @@ class Open(Wire, frozen=True):
 
 
 class Judge(Wire, frozen=True):
-    """One estimate and the frame's pictures. A replay may lack both pictures.
+    """One estimate and the frame's images. A replay may lack both images.
 
     Attributes:
-        received: what the client sent; left out where no plugin looks at it.
-        shot: the judged pixels as JPEG, of a frame that passed every check of the worker.
-        answers: those that an earlier judgement of the frame was given; none is asked again.
+        received: the client's file; None if no plugin uses it.
+        shot: the judged pixels as JPEG, if the frame passed every check of the worker.
+        answers: answers from an earlier judgement of the frame; these questions are not repeated.
         wall: as in ``Judged``.
     """
 
@@ -232,7 +183,7 @@ class Judge(Wire, frozen=True):
 
 
 class Resume(Wire, frozen=True):
-    """A client came back to a gateway that does not know its session."""
+    """A client resumes a session that its gateway does not know."""
 
     incarnation: Name
     session: SessionId
@@ -240,7 +191,7 @@ class Resume(Wire, frozen=True):
 
 
 class Close(Wire, frozen=True):
-    """A session is over for the reason given; without a verdict so far it has failed."""
+    """A session is over; without a verdict it has failed."""
 
     incarnation: Name
     session: SessionId
@@ -249,14 +200,14 @@ class Close(Wire, frozen=True):
 
 
 class Commit(Wire, frozen=True):
-    """The verdict of a session is released to its client, so its end may be announced."""
+    """The verdict of a session is stored; its side effects may start."""
 
     incarnation: Name
     session: SessionId
 
 
 class Forget(Wire, frozen=True):
-    """A session has gone on at another gateway, which alone gives its verdict."""
+    """Another gateway has taken the session over and alone gives its verdict."""
 
     incarnation: Name
     session: SessionId
@@ -266,17 +217,14 @@ class Forget(Wire, frozen=True):
 
 
 class Welcome(Wire, frozen=True):
-    """The aggregator's answer to ``GatewayHello``; a new ``incarnation`` asks for a replay."""
+    """The aggregator's answer to ``GatewayHello``; a new ``incarnation`` requires a replay."""
 
     incarnation: Name
     pid: Natural
 
 
 class Opened(Wire, frozen=True):
-    """A session is known; ``profile`` is that of its first frame.
-
-    ``plugins`` tells by which plugins, as they are configured, it is judged.
-    """
+    """A session is open; ``profile`` is for its first frame, ``plugins`` the plugins' digest."""
 
     session: SessionId
     profile: Profile
@@ -284,11 +232,10 @@ class Opened(Wire, frozen=True):
 
 
 class Verdict(Wire, frozen=True):
-    """Judgement of one frame (or, with ``seq`` 0, of the session's end).
+    """Judgement of one frame or, with ``seq`` 0, of the session's end.
 
-    ``status`` is the text of STATUS for the client, ``result`` that of RESULT when ``final``.
-    ``answers`` belong into the log, beside the estimate. ``low_liveness`` tells that the frame was
-    refused for its liveness score.
+    ``status`` and, if ``final``, ``result`` are the texts for the client. ``answers`` go into the
+    log. ``low_liveness`` means the frame was refused for its liveness score.
     """
 
     session: SessionId
@@ -304,10 +251,9 @@ class Verdict(Wire, frozen=True):
 
 
 class Resumed(Wire, frozen=True):
-    """What is remembered of a session; nothing of an unknown one, or for a wrong token.
+    """Answer to ``Resume``; ``history`` is None if the session is unknown or the token is wrong.
 
-    ``result`` is the text of RESULT where the verdict is already given. ``elapsed`` is how many
-    seconds had passed since the opening when this was sent.
+    ``result`` is the text of RESULT if there is a verdict; ``elapsed`` is as in ``Open``.
     """
 
     session: SessionId
@@ -320,7 +266,7 @@ class Resumed(Wire, frozen=True):
 
 
 class SinkHealth(Wire, frozen=True):
-    """How a side-effect plugin fares: what it gave up since its start, and what waits, in bytes."""
+    """State of a side-effect plugin: events dropped since its start, and bytes waiting."""
 
     name: Name
     dropped: Natural
@@ -329,7 +275,7 @@ class SinkHealth(Wire, frozen=True):
 
 
 class Settled(Wire, frozen=True):
-    """Up to which frame (or ``END``) the side effects of sessions are done, or given up."""
+    """For each session the last frame (or ``END``) whose side effects are done or given up."""
 
     marks: tuple[tuple[SessionId, Natural], ...]
     health: tuple[SinkHealth, ...]
@@ -359,11 +305,7 @@ Message = (
 
 
 def _plain(value: object) -> Any:
-    """Numbers of numpy, as measures may be, in the form of Python's.
-
-    Raises:
-        NotImplementedError: it is something else.
-    """
+    """Convert a number of numpy, which measures may be, to one of Python."""
     if isinstance(value, np.generic):
         return value.item()
     raise NotImplementedError(type(value).__name__)
@@ -386,7 +328,7 @@ def decode(data: bytes) -> Message:
         MessageError: the bytes are not a message of this module.
     """
     if len(data) > MAX_MESSAGE_BYTES:
-        raise MessageError(f"message of {len(data)} bytes, at most {MAX_MESSAGE_BYTES} are allowed")
+        raise MessageError(f"message of {len(data)} bytes; at most {MAX_MESSAGE_BYTES} are allowed")
     return _unpack(_MESSAGE, data, "message")
 
 
@@ -402,5 +344,5 @@ def decode_estimate(data: bytes) -> Estimate:
 def _unpack(decoder: msgspec.msgpack.Decoder[Kind], data: bytes, what: str) -> Kind:
     try:
         return decoder.decode(data)
-    except (ValueError, RecursionError) as error:  # msgspec's own; text not UTF-8; too deep
+    except (ValueError, RecursionError) as error:  # invalid message or UTF-8; nested too deeply
         raise MessageError(f"{what}: {str(error)[:200]}") from error

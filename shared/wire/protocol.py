@@ -1,7 +1,7 @@
 """The wire protocol ``lpproto.v1`` between client and gateway: bytes in, commands out, no I/O.
 
 A text message is a JSON object ``{"command": ..., "headers": {...}, "body": ...}``; a binary
-message is one image. docs/protocol.md tells the same to users.
+message is one image. docs/protocol.md describes the protocol for users.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SUBPROTOCOL = "lpproto.v1"
 
 
 def _plain(value: object) -> Any:
-    """Take numbers and texts of a kind of their own, as numpy's, for what they stand for.
+    """Convert subclasses of numbers and strings, such as those of numpy, to plain values.
 
     Raises:
         TypeError: it is something else.
@@ -28,11 +28,11 @@ def _plain(value: object) -> Any:
     for kind in (float, int, str):
         if isinstance(value, kind):
             return kind(value)
-    raise TypeError(f"{type(value).__name__} is no JSON")
+    raise TypeError(f"{type(value).__name__} is not a JSON type")
 
 
 _JSON = msgspec.json.Encoder(enc_hook=_plain)
-"""Writes null for NaN and infinities, which JSON has not."""
+"""Writes null for NaN and infinities, which JSON does not have."""
 
 
 class Command(StrEnum):
@@ -98,7 +98,7 @@ def _refuse(message: str, code: str) -> ProtocolError:
 
 
 def depth_of(value: object) -> int:
-    """Depth of nested objects and lists; 0 for a plain value."""
+    """Return the depth of nested objects and lists; 0 for a plain value."""
     depth, level = 0, [value]
     while level := [item for item in level if isinstance(item, dict | list)]:
         depth += 1
@@ -114,8 +114,8 @@ def _finite(text: str) -> float:
     """Read a number with a fraction or an exponent.
 
     Raises:
-        ValueError: it is NaN or an infinity, which are no JSON although Python reads them, or it is
-            too large for a float: Python reads 1e400 as an infinity, and would write it as one.
+        ValueError: it is NaN or an infinity, which Python accepts although they are not JSON, or it
+            is too large for a float: Python reads 1e400 as infinity.
     """
     number = float(text)
     if not math.isfinite(number):
@@ -127,7 +127,7 @@ class Codec:
     """Decoder and encoder of client messages.
 
     Args:
-        text_bytes: most bytes of a text message.
+        text_bytes: largest text message.
         text_depth: most levels of nested values in it.
     """
 
@@ -136,10 +136,10 @@ class Codec:
         self._text_depth = text_depth
 
     def decode(self, message: str | bytes) -> Text | Frame:
-        """Decode a message of a client.
+        """Decode a message from a client.
 
         Raises:
-            ProtocolError: the message is not of this protocol; carries the close code.
+            ProtocolError: the message violates the protocol; carries the close code.
         """
         if isinstance(message, bytes):
             return Frame(message)
@@ -174,6 +174,6 @@ class Codec:
 
     @staticmethod
     def encode(command: Command, headers: dict[str, Any] | None = None, body: Any = None) -> str:
-        """Encode a message to a client (or, in a client, to the server)."""
+        """Encode a message to a client or, in a client, to the server."""
         message = {"command": command.value, "headers": headers or {}, "body": body}
         return _JSON.encode(message).decode()

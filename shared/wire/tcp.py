@@ -1,4 +1,4 @@
-"""Progress of a TCP connection, as the kernel sees it: on Linux; other systems do not say."""
+"""Progress of a TCP connection as reported by the Linux kernel; other systems report none."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ Line = socket.socket | TransportSocket
 
 
 def unacknowledged_bytes(line: Line) -> int:
-    """Bytes in the kernel's send buffer: the other end's TCP has not acknowledged them.
+    """Return the bytes in the kernel's send buffer that the peer's TCP has not acknowledged.
 
-    That buffer may hold a whole message of some hundred kilobytes, so a message that is written is
-    not a message that has arrived.
+    The buffer can hold a whole message of some hundred kilobytes, so a written message has not
+    necessarily arrived.
     """
     number = line.fileno()
     if sys.platform != "linux" or number < 0:
         return 0
     try:
         answer = fcntl.ioctl(number, termios.TIOCOUTQ, bytes(4))
-    except OSError:  # another thread has closed it since; there is nothing to wait for
+    except OSError:  # closed by another thread meanwhile; there is nothing to wait for
         return 0
     return int(struct.unpack("i", answer)[0])
 
 
 def unread_bytes(transport: asyncio.WriteTransport) -> int:
-    """Bytes that the other end's TCP has not acknowledged: in the transport and in the kernel."""
+    """Return the bytes in the transport and the kernel that the peer's TCP has not acknowledged."""
     waiting = transport.get_write_buffer_size()
     line = transport.get_extra_info("socket")
-    if transport.is_closing() or line is None:  # its descriptor may be another's by now
+    if transport.is_closing() or line is None:  # its descriptor may have been reused
         return waiting
     return waiting + unacknowledged_bytes(line)
 
 
 def end_stalled_sends(line: Line, seconds: float) -> None:
-    """Have the kernel end a connection on which sending makes no progress for so long.
+    """Have the kernel end a connection that makes no progress in sending for some seconds.
 
-    A program that waits to send more learns of it then; without this, after a quarter of an hour.
+    By default, the kernel gives up only after about 15 minutes.
     """
     if sys.platform == "linux":
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, max(1, round(1000 * seconds)))

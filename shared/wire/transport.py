@@ -1,8 +1,8 @@
-"""ZeroMQ sockets on an asyncio loop: drained from a file descriptor callback, never awaited.
+"""ZeroMQ sockets on an asyncio loop: drained in a file descriptor callback, never awaited.
 
-``zmq.asyncio`` costs a future for each message; ``add_reader`` with a non-blocking drain does the
-same work at a tenth of the price. The descriptor is edge-triggered, so a drain runs until the
-socket is empty, and each send, which may consume the edge, looks whether there is something.
+``zmq.asyncio`` makes a future for each message; ``add_reader`` with a non-blocking drain costs a
+tenth of that. The descriptor is edge-triggered: a drain runs until the socket is empty, and each
+send, which may consume the edge, checks for received messages.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from shared.wire.lines import Line
 
 Handler = Callable[[bytes, bytes], None]
 SPARE_BYTES = 1_048_576
-"""Of a message beside its pictures: an estimate and answers, some 0.2 MB at most."""
+"""Room in a message for all but its images: an estimate and answers, at most about 0.2 MB."""
 BATCH = 64
-"""Messages handled in one go before other callbacks of the loop get their turn."""
+"""Messages handled in one go before other callbacks of the loop run."""
 _EVENTS, _READABLE = int(zmq.EVENTS), int(zmq.POLLIN)
 _AT_ONCE, _AT_ONCE_AND_MORE = int(zmq.DONTWAIT), int(zmq.DONTWAIT | zmq.SNDMORE)
-"""Plain numbers: a message costs a third less than with pyzmq's enumerations."""
+"""Plain numbers: sending a message costs a third less than with pyzmq's enumerations."""
 
 
 def runtime_directory(config: Config) -> Path:
-    """Make the private folder of the sockets.
+    """Create the private folder for the sockets.
 
     Raises:
-        ResourceError: it cannot be made.
+        ResourceError: it cannot be created.
     """
     path = Path(config.TRANSPORT.runtimeDirectory).absolute()
     return private_directory(path, "TRANSPORT.runtimeDirectory", parents=True)
@@ -51,13 +51,13 @@ def _ipc(config: Config, name: str) -> str:
 
 
 def address_of(line: Line, config: Config) -> str:
-    """Return the address at which a line's server awaits its clients."""
+    """Return the address that a line's server binds."""
     configured: str = getattr(config.TRANSPORT, line.key)
     return configured or _ipc(config, f"{line.key}.sock")
 
 
 def connect(socket: zmq.Socket[bytes], config: Config, line: Line) -> None:
-    """Connect a line's client to the server that holds the right key, and to no other.
+    """Connect a line's client to its server, which must have the right key.
 
     Raises:
         ConfigError: a key is missing.
@@ -67,21 +67,21 @@ def connect(socket: zmq.Socket[bytes], config: Config, line: Line) -> None:
 
 
 def serve(socket: zmq.Socket[bytes], config: Config, line: Line, handler: Handler) -> Channel:
-    """Bind a line's server for clients with the right key only.
+    """Bind a line's server; it accepts only clients with the right key.
 
     Args:
         socket: a ROUTER.
         config: the configuration.
         line: the line.
-        handler: called with each message and the peer that sent it.
+        handler: called with the peer and the message.
 
     Raises:
         ConfigError: a key is missing.
-        ResourceError: the address is taken or not allowed.
+        ResourceError: the address is in use or not allowed.
     """
     address, keys, limits = address_of(line, config), config.TRANSPORT.KEYS, config.LIMITS
-    most = limits.frameBytes + limits.bestshotBytes + SPARE_BYTES
-    secure_server(socket, keys, line.server, most)
+    max_bytes = limits.frameBytes + limits.bestshotBytes + SPARE_BYTES
+    secure_server(socket, keys, line.server, max_bytes)
     guard = Guard(line.server, public_key(keys, line.client))
     try:
         socket.bind(address)
@@ -94,17 +94,17 @@ def serve(socket: zmq.Socket[bytes], config: Config, line: Line, handler: Handle
 
 
 def start_threads() -> None:
-    """Start ZeroMQ's own threads; they keep to the processors of the thread that calls this."""
+    """Start ZeroMQ's I/O threads, which inherit the CPU affinity of the calling thread."""
     zmq.Context.instance().socket(zmq.PAIR).close()
 
 
 class Channel:
-    """A socket whose messages are handed to a callback by the running loop.
+    """A socket whose messages the running loop passes to a callback.
 
     Args:
         socket: a ROUTER or a DEALER.
-        handler: called with each message and the peer that sent it; a DEALER has one nameless peer.
-        guard: lets the socket's clients in; it is closed with the channel.
+        handler: called with the peer and the message; the peer of a DEALER is b"".
+        guard: authenticates the socket's clients; closed with the channel.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Channel:
         self._schedule()
 
     def send(self, message: bytes, peer: bytes = b"") -> bool:
-        """Send without waiting; False when the peer is gone or its queue is full."""
+        """Send without waiting; return False if the peer is gone or its queue is full."""
         try:
             if self._routes:
                 self._socket.send(peer, _AT_ONCE_AND_MORE)
@@ -143,21 +143,21 @@ class Channel:
     def _drain(self) -> None:
         if self._socket.closed:
             return
-        # What handlers send from here consumes no edge unseen: receiving goes on until empty.
+        # Handlers may send and consume the edge: no message is missed, since the drain continues.
         self._scheduled = True
         emptied = False
         try:
             emptied = self._receive_batch()
-        finally:  # a handler that raises must not silence the channel for good
+        finally:  # the channel must keep receiving after a handler raises
             self._scheduled = False
             if not emptied:
                 self._schedule()
 
     def _receive_batch(self) -> bool:
-        """Hand on a batch of messages; True when the socket is empty.
+        """Pass a batch of messages to the handler; return True when the socket is empty.
 
-        Who is woken nearly always finds a message, so the first is taken unasked. After it, asking
-        costs a third of the exception that an empty socket raises.
+        The first receive is unconditional: a woken drain nearly always finds a message. After that,
+        checking first costs a third of the exception that an empty socket raises.
         """
         for _ in range(BATCH):
             try:
@@ -174,10 +174,10 @@ class Channel:
         return bool(self._socket.getsockopt(_EVENTS) & _READABLE)  # type: ignore[operator]
 
     def _rest(self) -> bytes:
-        """Take what follows a peer's name: one part, and whatever else it sent besides."""
+        """Receive the message after a peer's name, and discard any further parts."""
         part = self._socket.recv(_AT_ONCE, copy=False)
         message = part.bytes
-        while part.more:  # left there, it would pass for the name of the next peer
+        while part.more:  # the next receive would take it for the name of a peer
             part = self._socket.recv(_AT_ONCE, copy=False)
         return message
 

@@ -1,7 +1,7 @@
-"""All uses of ``websockets`` beyond its documented interface, under names of this project.
+"""All uses of ``websockets`` beyond its documented interface.
 
-The library may change these parts in any release, so setup.cfg has an upper bound for it, and
-tests/shared/wire/test_websocket_adapter.py checks each of them against the installed version.
+The library may change these internals in any release, so setup.cfg has an upper version bound, and
+tests/shared/wire/test_websocket_adapter.py checks each use against the installed version.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from websockets.streams import StreamReader
 from websockets.sync.client import ClientConnection as SyncClientConnection
 
 SERVER_LOGGER = "websockets.server"
-"""The library logs here, with a traceback, what it does not expect of a client."""
+"""Logger to which the library writes unexpected behaviour of clients, with a traceback."""
 
 
 class AdaptedConnection(ServerConnection):
-    """A server's connection with steps that a subclass may extend.
+    """A server's connection with hooks for subclasses.
 
     Attributes:
-        transport: the TCP connection, once ``on_open`` is called.
+        transport: the TCP connection, from ``on_open`` on.
     """
 
     transport: asyncio.Transport
@@ -37,15 +37,15 @@ class AdaptedConnection(ServerConnection):
         """React to the end of the TCP connection."""
 
     def on_bytes(self, data: bytes) -> None:
-        """Take bytes that arrived; ``feed`` gives bytes to the library."""
+        """Handle received bytes; ``feed`` passes bytes to the library."""
         self.feed(data)
 
     def on_frame(self, frame: Frame) -> bool:
-        """Take a whole frame of a message; False leaves it to ``recv``."""
+        """Handle a whole frame of a message; return False to leave it to ``recv``."""
         return False
 
     def on_written(self) -> None:
-        """React after the library has written what it had to write."""
+        """React after the library has written its output."""
 
     def feed(self, data: bytes) -> None:
         """Have the library process bytes."""
@@ -53,21 +53,21 @@ class AdaptedConnection(ServerConnection):
 
     @property
     def is_answered(self) -> bool:
-        """Whether the request has its answer."""
+        """Whether the request was answered."""
         return self.protocol.state is not State.CONNECTING or self.protocol.eof_sent
 
     @property
     def is_refused(self) -> bool:
-        """Whether that answer was not an upgrade."""
+        """Whether the answer was not an upgrade."""
         return self.protocol.state is State.CONNECTING and self.protocol.eof_sent
 
     def refuse(self, response: Response) -> None:
-        """Answer a request that the library was not given."""
+        """Answer a request that was not passed to the library."""
         self.protocol.send_response(response)
         self.send_data()
 
     def disable_close_timeout(self) -> None:
-        """Leave it to the caller how long the closing handshake takes."""
+        """Let the closing handshake take as long as the caller allows."""
         self.close_timeout = None
 
     def discard_incomplete(self) -> None:
@@ -75,7 +75,7 @@ class AdaptedConnection(ServerConnection):
         self.protocol.reader.buffer.clear()
 
     def resume_reading(self) -> None:
-        """Read again, unless the library's queue is full: then the library resumes."""
+        """Resume reading; while the library's queue is full, the library resumes it later."""
         if not self.recv_messages.paused:
             self.transport.resume_reading()
 
@@ -93,13 +93,13 @@ class AdaptedConnection(ServerConnection):
     def process_event(self, event: Event) -> None:
         """Pass the frames of messages to the subclass."""
         if isinstance(event, Frame) and event.opcode in DATA_OPCODES and self.on_frame(event):
-            # The library's parser holds the frame until the next one comes, maybe never.
+            # The library's parser holds the frame until the next one arrives, maybe never.
             event.data = b""
         else:
             super().process_event(event)
 
     def send_data(self) -> None:
-        """Write what the library has to write."""
+        """Write the library's output."""
         super().send_data()
         self.on_written()
 
@@ -110,10 +110,10 @@ class AdaptedConnection(ServerConnection):
         self._break_cycles()
 
     def _break_cycles(self) -> None:
-        """Release what the library's parser holds, which in turn holds the parser.
+        """Break the reference cycles of the library's parser.
 
-        Else the last message of each ended connection stays until a full garbage collection, which
-        may be an hour away: collections follow the number of objects, not their bytes.
+        Otherwise the last message of each ended connection stays in memory until a full garbage
+        collection, maybe an hour later: collections depend on the number of objects, not bytes.
         """
         self.protocol.parser.close()
         if self.protocol.parser_exc is not None:
@@ -129,7 +129,7 @@ class HeadParser:
         next(self._parser)
 
     def feed(self, line: bytes) -> bool:
-        """Take a line, or a part of one.
+        """Parse a line or a part of one.
 
         Returns:
             Whether the head is complete.
@@ -147,10 +147,10 @@ class HeadParser:
 
 
 def stop_accepting(server: Server) -> None:
-    """Close the listening socket only.
+    """Close only the listening socket.
 
-    A connection that was accepted before may still finish its handshake; the library would answer
-    it with 503 from now on.
+    Connections that were accepted before may finish their handshake; the library on its own would
+    answer them with 503.
     """
     server.is_serving = lambda: True  # type: ignore[method-assign]
     server.server.close()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from aggregator.frame_memory import Claim
 from loadtest.synthetic.look import Look
-from shared.wire.messages import END
+from shared.wire.records import END
 from tests.support.acting import Director, obeying, play
 from tests.support.judge import plugin_config
 

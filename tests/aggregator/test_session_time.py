@@ -14,7 +14,8 @@ from aggregator.sinks.events import Event, SessionEnded
 from aggregator.sinks.writer import Sink
 from shared.config.service import Config
 from shared.process.accounts import Accounts
-from shared.wire.messages import END, Judge, Message, Open, Resume, Resumed, Verdict, encode
+from shared.wire.messages import Judge, Message, Open, Resume, Resumed, Verdict, encode
+from shared.wire.records import END
 from tests.support.clock import SettableClock
 from tests.support.judge import DIGEST, SESSION, live, plugin_config, shot
 from tests.support.waiting import until

@@ -19,7 +19,6 @@ from shared.frame.estimation import Quality
 from shared.process.accounts import Accounts
 from shared.session_log import read_session
 from shared.wire.messages import (
-    END,
     Commit,
     Forget,
     Judge,
@@ -32,6 +31,7 @@ from shared.wire.messages import (
     decode,
     encode,
 )
+from shared.wire.records import END
 from tests.support.judge import DIGEST, KEY, SESSION, FakeGateway, judging, live, plugin_config
 
 

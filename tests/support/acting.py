@@ -24,16 +24,8 @@ from shared.config.service import Config
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage
 from shared.signing import Signer
-from shared.wire.messages import (
-    History,
-    Judge,
-    Judged,
-    Open,
-    Resumed,
-    decode,
-    decode_estimate,
-    encode,
-)
+from shared.wire.messages import Judge, Open, Resumed, decode, decode_estimate, encode
+from shared.wire.records import History, Judged
 from tests.support.clock import SettableClock
 from tests.support.judge import SESSION, live, shot
 

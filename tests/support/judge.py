@@ -21,7 +21,6 @@ from shared.wire.messages import (
     Close,
     GatewayHello,
     Judge,
-    Judged,
     Message,
     Open,
     Resume,
@@ -30,6 +29,7 @@ from shared.wire.messages import (
     decode,
     encode,
 )
+from shared.wire.records import Judged
 from shared.wire.transport import Channel
 
 KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"

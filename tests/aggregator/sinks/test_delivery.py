@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from aggregator.sinks.delivery import Effects
 from aggregator.sinks.events import Event, FrameJudged
-from shared.wire.messages import END, MAX_MESSAGE_BYTES, Settled, encode
+from shared.wire.messages import MAX_MESSAGE_BYTES, Settled, encode
+from shared.wire.records import END
 from tests.support.events import ended, info, judged
 
 CAPACITY = 100_000

@@ -28,7 +28,8 @@ from shared.config.parts import with_transport_keys
 from shared.config.service import Config
 from shared.frame.intake import Header
 from shared.session_log import read_session
-from shared.wire.messages import END, encode
+from shared.wire.messages import encode
+from shared.wire.records import END
 from tests.support.judge import live, plugin_config
 from tests.support.receiver import Receiver
 from tests.support.redis_server import RedisServer, running_redis

@@ -35,7 +35,6 @@ from shared.frame.estimation import Capabilities, Estimate, Profile, Rotation
 from shared.frame.slab import Slab
 from shared.wire.lines import WORKERS
 from shared.wire.messages import (
-    MAX_ESTIMATE_BYTES,
     Done,
     Job,
     Leaving,
@@ -47,6 +46,7 @@ from shared.wire.messages import (
     decode_estimate,
     encode,
 )
+from shared.wire.records import MAX_ESTIMATE_BYTES
 from shared.wire.transport import connect
 from tests.support.log import logged
 from tests.support.stamp import read_stamp, stamped_jpeg

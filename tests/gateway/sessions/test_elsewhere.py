@@ -16,8 +16,9 @@ from gateway.sessions.session import Session
 from shared.config.service import Config
 from shared.errors import ProtocolError
 from shared.frame.estimation import Estimate
-from shared.wire.messages import History, Judged, Resumed, encode
+from shared.wire.messages import Resumed, encode
 from shared.wire.protocol import CloseCode
+from shared.wire.records import History, Judged
 from tests.support.clock import SettableClock
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.stamp import stamped_jpeg

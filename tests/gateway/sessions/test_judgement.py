@@ -23,11 +23,9 @@ from shared.frame.intake import Header
 from shared.wire.curve import completed, own_pair
 from shared.wire.lines import AGGREGATOR
 from shared.wire.messages import (
-    END,
     Forget,
     GatewayHello,
     Judge,
-    Judged,
     Open,
     Opened,
     Settled,
@@ -35,6 +33,7 @@ from shared.wire.messages import (
     decode,
     encode,
 )
+from shared.wire.records import END, Judged
 from shared.wire.transport import address_of
 from tests.support.judge import shot
 from tests.support.stamp import stamped_jpeg

@@ -18,7 +18,8 @@ from gateway.sessions.store_contact import GRACE_TIMEOUTS
 from gateway.sessions.stored import Stored
 from gateway.web.limits import TokenBucket
 from shared.config.service import Config
-from shared.wire.messages import Judged, Open
+from shared.wire.messages import Open
+from shared.wire.records import Judged
 from tests.support.judge import shot
 from tests.support.redis_server import RedisServer, running_redis
 

@@ -8,8 +8,9 @@ from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from shared.config.service import Config
 from shared.frame.estimation import Estimate, Profile
-from shared.wire.messages import History, Judged, Opened, Resumed, Verdict, encode
+from shared.wire.messages import Opened, Resumed, Verdict, encode
 from shared.wire.protocol import CloseCode, Codec, Command
+from shared.wire.records import History, Judged
 from tests.support.clock import SettableClock
 from tests.support.stamp import stamped_jpeg
 

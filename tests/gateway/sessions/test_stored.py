@@ -10,7 +10,8 @@ from gateway.web.limits import TokenBucket
 from shared.errors import MessageError
 from shared.frame.best_shot import BestShot, ImageSource
 from shared.frame.estimation import Profile
-from shared.wire.messages import Judged, Open
+from shared.wire.messages import Open
+from shared.wire.records import Judged
 
 ID = "0a" * 16
 SEALER = Sealer(b"k" * 32)

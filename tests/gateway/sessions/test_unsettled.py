@@ -11,7 +11,8 @@ from gateway.web.limits import TokenBucket
 from shared.config.plugins import WsMiddlewares
 from shared.config.service import Config
 from shared.frame.intake import Header
-from shared.wire.messages import END, Open
+from shared.wire.messages import Open
+from shared.wire.records import END
 from tests.support.judge import shot
 
 

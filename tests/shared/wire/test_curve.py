@@ -211,7 +211,7 @@ def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
     before = [file.read_bytes() for file in files]
     files.pop().unlink()
-    with pytest.raises(ResourceError, match="there already"):
+    with pytest.raises(ResourceError, match="exists already"):
         new_keys(tmp_path / "keys")
     assert [file.read_bytes() for file in files] == before[:2]
     assert not (tmp_path / "keys" / "worker.key").exists()
@@ -236,10 +236,10 @@ def test_keys_that_do_not_fit_are_named(tmp_path: Path, keys: TransportKeysSecti
     file = tmp_path / "keys" / "worker.key"
     for content, message in (
         ("", "is empty"),
-        ("short", "holds no CurveZMQ key"),
+        ("short", "is not a CurveZMQ key"),
         ("\xff" * 40, "is not UTF-8"),
-        ("x" * 200, "holds no CurveZMQ key"),
-        ((tmp_path / "keys" / "gateway.key").read_text(), "is not the key of workerPublic"),
+        ("x" * 200, "is not a CurveZMQ key"),
+        ((tmp_path / "keys" / "gateway.key").read_text(), "does not belong to workerPublic"),
     ):
         file.write_bytes(content.encode("latin-1"))
         with pytest.raises(ConfigError, match=message):

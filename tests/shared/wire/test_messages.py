@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from shared.errors import MessageError
 from shared.frame.estimation import Box, Capabilities, Estimate, Liveness, Profile, Stage
 from shared.wire.messages import (
-    END,
     Account,
     Alive,
     Close,
@@ -22,10 +21,8 @@ from shared.wire.messages import (
     Done,
     Forget,
     GatewayHello,
-    History,
     Job,
     Judge,
-    Judged,
     Leaving,
     Message,
     Open,
@@ -42,6 +39,7 @@ from shared.wire.messages import (
     decode_estimate,
     encode,
 )
+from shared.wire.records import END, History, Judged
 from tests.support.judge import shot
 
 SESSION = "0" * 32
