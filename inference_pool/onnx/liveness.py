@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import exp, isfinite
+from math import exp, isfinite, log
 
 import numpy as np
 
@@ -17,6 +17,10 @@ SIZE = 80
 SCALES = {"liveness_v2": 2.7, "liveness_v1se": 4.0}
 """Width of each network's crop over the width of the face box."""
 LIVE_CLASS = 1
+MAX_LOG_ODDS = log((1 - 1e-4) / 1e-4)
+"""Bound on one network's log odds of a live face, either way (a probability of .0001 or .9999).
+Beyond it the networks' figures mean nothing, and without it one sure network outvotes the other by
+any margin. Source: the fusions that docs/estimation.md compares."""
 TIGHT, ROOMY = 1.0, 2.0
 """Room about the face (crop over box) at which the quality score is 0 and 1."""
 COARSE, FINE = 40.0, 120.0
@@ -24,7 +28,12 @@ COARSE, FINE = 40.0, 120.0
 
 
 class MiniFasNets:
-    """Averages two networks that judge the face with its surroundings.
+    """Two networks that judge the face with its surroundings, and one score of both.
+
+    The score is the probability that belongs to the mean of the networks' log odds. It is .5 where
+    the networks contradict each other with equal odds, that is where their probabilities add up to
+    1: so the same frames reach a threshold of .5 as with the mean of the probabilities. At
+    other values it ranks frames better (docs/estimation.md).
 
     Both want **BGR in 0..255**: RGB lets attacks pass and 0..1 rejects every live face.
 
@@ -46,15 +55,14 @@ class MiniFasNets:
         Raises:
             EstimationError: a network answers no numbers.
         """
-        score = sum(self._live(network, image, box, scale) for network, scale in self._networks)
-        return Liveness(
-            score=min(1.0, score / len(self._networks)), quality_score=_fitness(image, box)
-        )
+        odds = [self._log_odds(network, image, box, scale) for network, scale in self._networks]
+        score = 1 / (1 + exp(-sum(odds) / len(odds)))
+        return Liveness(score=score, quality_score=_fitness(image, box))
 
-    def _live(self, network: Network, image: Image, box: Box, scale: float) -> float:
+    def _log_odds(self, network: Network, image: Image, box: Box, scale: float) -> float:
         left, top, right, bottom = _surroundings(image, box, scale)
         crop = fitted(image[top:bottom, left:right], self._crop)
-        return _share(network.run(crop)[0][0].tolist(), LIVE_CLASS)
+        return _log_odds(network.run(crop)[0][0].tolist(), LIVE_CLASS)
 
 
 def _room(image: Image, box: Box) -> float:
@@ -87,10 +95,11 @@ def _fitness(image: Image, box: Box) -> float:
     return min(roomy, fine)
 
 
-def _share(logits: Sequence[float], of: int) -> float:
-    """Probability of one class (softmax)."""
+def _log_odds(logits: Sequence[float], of: int) -> float:
+    """Log odds of one class against all others (those of its softmax probability), bounded."""
     if not all(map(isfinite, logits)):  # a comparison with NaN lets everything pass
         raise EstimationError("a liveness model answers no numbers")
-    greatest = max(logits)
-    exponents = [exp(logit - greatest) for logit in logits]
-    return exponents[of] / sum(exponents)
+    others = [logit for index, logit in enumerate(logits) if index != of]
+    greatest = max(others)
+    odds = logits[of] - greatest - log(sum(exp(logit - greatest) for logit in others))
+    return min(MAX_LOG_ODDS, max(-MAX_LOG_ODDS, odds))

@@ -78,11 +78,39 @@ def test_crop_at_the_border_is_shifted_inside() -> None:
     assert v2.seen[0, 1].min() == v1se.seen[0, 1].min() == 120
 
 
-def test_score_is_the_mean_probability_of_the_live_class() -> None:
-    """Class 1 is live; the two networks count alike."""
-    sure, unsure = Session((-50.0, 50.0, -50.0)), Session((0.0, 0.0, 0.0))
-    measured = MiniFasNets(sure, unsure).measure(GRADIENT, Box(260, 180, 100, 120))
-    assert measured.score == pytest.approx((1 + 1 / 3) / 2)
+def pair_score(live_a: float, live_b: float) -> float:
+    """Score of two networks that give a live face these probabilities."""
+    rest_a, rest_b = ((1 - live) / 2 for live in (live_a, live_b))
+    logits = [
+        tuple(float(np.log(max(share, 1e-30))) for share in (rest, live, rest))
+        for rest, live in ((rest_a, live_a), (rest_b, live_b))
+    ]
+    sessions = (Session((a, b, c)) for a, b, c in logits)
+    return MiniFasNets(*sessions).measure(GRADIENT, Box(260, 180, 100, 120)).score
+
+
+def test_score_is_the_probability_of_the_mean_log_odds() -> None:
+    """Class 1 is live; the two networks count alike. Odds of 9 and 1 have the mean 3: .75."""
+    assert pair_score(0.9, 0.5) == pytest.approx(0.75, abs=1e-6)
+    assert pair_score(0.5, 0.9) == pytest.approx(0.75, abs=1e-6)
+    assert pair_score(1 / 3, 1 / 3) == pytest.approx(1 / 3, abs=1e-6)
+
+
+def test_a_threshold_of_a_half_accepts_what_the_mean_probability_accepts() -> None:
+    """Odds whose product is 1 belong to probabilities whose sum is 1."""
+    steps = np.linspace(0.005, 0.995, 34)
+    for a in steps:
+        for b in steps:
+            if abs(a + b - 1) > 1e-3:
+                assert (pair_score(float(a), float(b)) >= 0.5) == (a + b > 1), (a, b)
+
+
+def test_one_sure_network_does_not_outvote_the_other_by_any_margin() -> None:
+    """The log odds are bounded on both sides, those of impossible certainty too."""
+    assert pair_score(1.0, 0.5) == pytest.approx(100 / 101, abs=1e-3)
+    assert pair_score(1.0, 0.0) == pytest.approx(0.5)
+    assert pair_score(1.0, 1.0) == pytest.approx(0.9999)
+    assert pair_score(0.0, 0.0) == pytest.approx(0.0001)
 
 
 @pytest.mark.parametrize("logit", [np.nan, np.inf])
