@@ -1,4 +1,4 @@
-"""Answers on disk until they are delivered; the folder outlives its process."""
+"""Answers on disk until they are delivered; they survive a restart."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class StoredAnswer(NamedTuple):
 
     Attributes:
         session: id of its session.
-        size: its bytes.
-        accepted: its session succeeded.
+        size: size in bytes.
+        accepted: its session was accepted.
     """
 
     session: str
@@ -32,13 +32,13 @@ class StoredAnswer(NamedTuple):
 class AnswerFolder:
     """Answers as files: ``SESSION.json`` waits; ``SESSION.done`` (empty) is delivered or given up.
 
-    Each process claims a subfolder of its own; the next process takes over what a dead one left.
+    Each process claims a subfolder of its own; the next process takes over the files of a dead one.
 
     Args:
-        folder: where the subfolders are.
+        folder: parent of the subfolders.
 
     Raises:
-        ResourceError: the folder cannot be made or written, or too many processes share it.
+        ResourceError: the folder cannot be created or written, or too many processes share it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,12 +50,12 @@ class AnswerFolder:
         return [StoredAnswer(file.stem, file.stat().st_size, _is_accepted(file)) for file in files]
 
     def knows(self, session: str) -> bool:
-        """Tell whether a session's answer waits or was delivered not long ago."""
+        """Return whether a session's answer waits or was delivered recently."""
         file = self._file(session)
         return file.exists() or file.with_suffix(".done").exists()
 
     def add(self, session: str, answer: bytes) -> None:
-        """Write an answer to the disk, whole or not at all.
+        """Write an answer to the disk atomically.
 
         Raises:
             OSError: it cannot be written.
@@ -79,17 +79,21 @@ class AnswerFolder:
             os.truncate(marker, 0)
         except OSError as error:
             fields = {"session": session}
-            log.error("callback done and kept: %s", error.strerror, extra={"fields": fields})
+            log.error(
+                "callback is done, but its file cannot be removed: %s",
+                error.strerror,
+                extra={"fields": fields},
+            )
 
     def remove_markers(self, before: float) -> None:
-        """Remove markers that were written before ``before``, in seconds of the epoch."""
+        """Remove markers older than ``before``, in epoch seconds."""
         for marker in self._folder.glob("*.done"):
             with contextlib.suppress(OSError):
                 if marker.stat().st_mtime < before:
                     marker.unlink()
 
     def close(self) -> None:
-        """Leave the folder to another process."""
+        """Release the folder for another process."""
         os.close(self._lock)
 
     def _file(self, session: str) -> Path:
@@ -97,7 +101,7 @@ class AnswerFolder:
 
 
 def _is_accepted(file: Path) -> bool:
-    """Tell whether an answer is that of an accepted session; a damaged one is not."""
+    """Return whether an answer is that of an accepted session; False for a damaged file."""
     try:
         return json.loads(file.read_bytes())["isOk"] is True
     except (OSError, ValueError, LookupError, TypeError):

@@ -1,4 +1,4 @@
-"""Which answer is delivered next: accepted sessions first, and neither kind blocks the other."""
+"""The queue of callbacks: accepted sessions first, and neither kind blocks the other."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import threading
 from dataclasses import dataclass, field
 
 REFUSED_SHARE = 0.5
-"""Share of the capacity that answers of refused sessions may fill, so that a flood of them leaves
-room for accepted ones."""
+"""Share of the capacity for answers of refused sessions; a flood of them leaves room for accepted
+ones."""
 
 
 @dataclass(slots=True, eq=False)
 class WaitingAnswer:
-    """An answer that waits for its delivery, or is on its way.
+    """An answer that waits or is being delivered.
 
     Attributes:
         session: id of its session.
-        size: its bytes.
-        accepted: its session succeeded.
+        size: size in bytes.
+        accepted: its session was accepted.
         due: monotonic time of the next try.
-        tries: tries so far, of this process.
+        tries: tries of this process so far.
     """
 
     session: str
@@ -32,103 +32,101 @@ class WaitingAnswer:
 
 
 @dataclass(slots=True)
-class AnswerLine:
+class AnswerLane:
     """The answers of one kind.
 
     Attributes:
-        waiting: heap of (due, number, answer); the number keeps the order among equal times.
-        under_way: answers that are being delivered.
-        bytes: size of all its answers, those under way too.
+        waiting: heap of (due, number, answer); the number orders equal times.
+        in_flight: number of answers that are being delivered.
+        bytes: size of all its answers, including those in flight.
     """
 
     waiting: list[tuple[float, int, WaitingAnswer]] = field(default_factory=list)
-    under_way: int = 0
+    in_flight: int = 0
     bytes: int = 0
 
 
 class AnswerQueue:
-    """Two lines of answers, each in the order in which they are due.
+    """Two lanes of answers, each ordered by due time. Thread-safe.
 
-    A free courier takes an accepted session's answer where one is due. At most all couriers but
-    one are with the same line: however slow the receiver is, an accepted answer never waits until
-    a refused one is through, and accepted ones never keep the refused ones waiting without end.
-
-    May be used by several threads.
+    A free courier takes an answer of an accepted session first. One lane never occupies all
+    couriers. So with a slow receiver accepted answers do not wait for refused ones, and accepted
+    ones do not starve refused ones.
 
     Args:
         capacity: bytes of all answers together.
-        couriers: answers that may be under way at the same time, at least 2.
+        couriers: answers that may be in flight at the same time, at least 2.
     """
 
     def __init__(self, capacity: int, couriers: int) -> None:
         self._capacity = capacity
         self._couriers = couriers
-        self._lines = {True: AnswerLine(), False: AnswerLine()}
+        self._lanes = {True: AnswerLane(), False: AnswerLane()}
         self._number = itertools.count()
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
 
     @property
     def bytes(self) -> int:
-        """Size of all answers, those under way too."""
-        with self._guard:
-            return sum(line.bytes for line in self._lines.values())
+        """Size of all answers, including those in flight."""
+        with self._lock:
+            return sum(lane.bytes for lane in self._lanes.values())
 
     def has_room(self, size: int, *, accepted: bool) -> bool:
-        """Tell whether one more answer fits."""
-        with self._guard:
-            refused = self._lines[False].bytes
+        """Return whether one more answer fits."""
+        with self._lock:
+            refused = self._lanes[False].bytes
             if not accepted and refused + size > self._capacity * REFUSED_SHARE:
                 return False
-            return self._lines[True].bytes + refused + size <= self._capacity
+            return self._lanes[True].bytes + refused + size <= self._capacity
 
     def add(self, answer: WaitingAnswer) -> None:
-        """Add an answer, whether there is room or not: an earlier process may have left it."""
-        with self._guard:
-            self._lines[answer.accepted].bytes += answer.size
+        """Add an answer without checking for room: an earlier process may have left it."""
+        with self._lock:
+            self._lanes[answer.accepted].bytes += answer.size
             self._push(answer)
 
     def take(self, now: float) -> WaitingAnswer | None:
-        """Give the next answer to a courier; None where none is due or no courier is free.
+        """Return the next answer to deliver; None if none is due or no courier is free.
 
         Args:
             now: monotonic time.
         """
-        with self._guard:
-            for line in self._open_lines():
-                if line.waiting[0][0] <= now:
-                    line.under_way += 1
-                    return heapq.heappop(line.waiting)[2]
+        with self._lock:
+            for lane in self._open_lanes():
+                if lane.waiting[0][0] <= now:
+                    lane.in_flight += 1
+                    return heapq.heappop(lane.waiting)[2]
         return None
 
     def retry(self, answer: WaitingAnswer, due: float) -> None:
-        """Take back an answer that was not delivered, for another try at a monotonic time."""
+        """Put an undelivered answer back for another try at a monotonic time."""
         answer.due = due
-        with self._guard:
-            self._lines[answer.accepted].under_way -= 1
+        with self._lock:
+            self._lanes[answer.accepted].in_flight -= 1
             self._push(answer)
 
     def remove(self, answer: WaitingAnswer) -> None:
-        """Forget an answer that was delivered or given up."""
-        with self._guard:
-            line = self._lines[answer.accepted]
-            line.under_way -= 1
-            line.bytes -= answer.size
+        """Remove an answer that was delivered or given up."""
+        with self._lock:
+            lane = self._lanes[answer.accepted]
+            lane.in_flight -= 1
+            lane.bytes -= answer.size
 
     def next_due(self) -> float | None:
-        """Monotonic time at which an answer can be taken; None before one is added or finished."""
-        with self._guard:
-            return min((line.waiting[0][0] for line in self._open_lines()), default=None)
+        """Return the monotonic time of the next try; None until an answer is added or finished."""
+        with self._lock:
+            return min((lane.waiting[0][0] for lane in self._open_lanes()), default=None)
 
-    def _open_lines(self) -> list[AnswerLine]:
-        """The lines that have an answer and may have one more courier, accepted sessions first."""
-        if sum(line.under_way for line in self._lines.values()) >= self._couriers:
+    def _open_lanes(self) -> list[AnswerLane]:
+        """Return lanes with a waiting answer and a free courier, accepted sessions first."""
+        if sum(lane.in_flight for lane in self._lanes.values()) >= self._couriers:
             return []
         return [
-            line
-            for line in self._lines.values()
-            if line.waiting and line.under_way < self._couriers - 1
+            lane
+            for lane in self._lanes.values()
+            if lane.waiting and lane.in_flight < self._couriers - 1
         ]
 
     def _push(self, answer: WaitingAnswer) -> None:
-        line = self._lines[answer.accepted]
-        heapq.heappush(line.waiting, (answer.due, next(self._number), answer))
+        lane = self._lanes[answer.accepted]
+        heapq.heappush(lane.waiting, (answer.due, next(self._number), answer))

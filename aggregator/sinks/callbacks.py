@@ -1,4 +1,4 @@
-"""Callbacks: the final answer to a web address, signed, and repeated until it is taken."""
+"""Callbacks: POSTs the final answer to a URL, signed, with retries."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from shared.process.clock import SYSTEM, Clock
 
 MARKER_SECONDS = 7200.0
 """Time for which a delivered answer is remembered, so that a replay does not repeat it."""
-TIDY_SECONDS = 60.0
-"""Pause between two looks for what need not be remembered any more."""
+PRUNE_SECONDS = 60.0
+"""Pause between two removals of old markers."""
 
 
 def body_of(ended: SessionEnded) -> bytes:
-    """Body of the POST: the answer that the client got, with the session and the time."""
+    """Return the body of the POST: the client's answer with the session and the time."""
     answer = json.loads(ended.result)["body"]
     return json.dumps({"session": ended.info.session, "at": ended.at, **answer}).encode()
 
@@ -29,7 +29,7 @@ class Callbacks:
 
     Args:
         args: arguments of the plugin.
-        clock: times the tries, and tells how old a marker is.
+        clock: for the time of tries and the age of markers.
 
     Raises:
         StartupError: the queue's folder cannot be used.
@@ -45,22 +45,22 @@ class Callbacks:
         for session, size, accepted in self._folder.stored():
             self._queue.add(WaitingAnswer(session, size, accepted, clock.monotonic()))
         self._refused = 0
-        self._tidied = float("-inf")
+        self._pruned_at = float("-inf")
         self._couriers = Couriers(args, self._folder, self._queue, clock)
 
     @property
     def dropped(self) -> int:
-        """Answers that were given up since the start."""
+        """Answers given up since the start."""
         return self._refused + self._couriers.given_up
 
     @property
     def disabled(self) -> bool:
-        """The receiver takes nothing for now."""
+        """Whether the last try failed."""
         return self._couriers.failing
 
     @property
     def waiting(self) -> int:
-        """Bytes of the answers that wait."""
+        """Bytes of the waiting answers."""
         return self._queue.bytes
 
     def write(self, event: Event) -> None:
@@ -69,7 +69,7 @@ class Callbacks:
             return
         session, accepted = event.info.session, event.accepted
         if self._folder.knows(session):
-            return  # reported again after a restart
+            return  # the event is repeated after a restart
         body = body_of(event)
         if not self._queue.has_room(len(body), accepted=accepted):
             self._refuse(session, "the queue is full")
@@ -77,19 +77,19 @@ class Callbacks:
         try:
             self._folder.add(session, body)
         except OSError as error:
-            self._refuse(session, f"it cannot be kept: {error.strerror}")
+            self._refuse(session, f"it cannot be stored: {error.strerror}")
             return
         self._queue.add(WaitingAnswer(session, len(body), accepted, self._clock.monotonic()))
         self._couriers.wake()
 
-    def rest(self) -> None:
-        """Forget what was delivered long ago."""
-        if self._clock.monotonic() - self._tidied >= TIDY_SECONDS:
-            self._tidied = self._clock.monotonic()
+    def maintain(self) -> None:
+        """Remove old markers."""
+        if self._clock.monotonic() - self._pruned_at >= PRUNE_SECONDS:
+            self._pruned_at = self._clock.monotonic()
             self._folder.remove_markers(self._clock.wall() - MARKER_SECONDS)
 
     def close(self) -> None:
-        """End the delivery; what waits stays for the next aggregator."""
+        """Stop the delivery; waiting answers stay for the next aggregator."""
         self._couriers.stop()
         self._folder.close()
 

@@ -1,4 +1,4 @@
-"""Deliver answers by POST, several at a time, each try within one deadline."""
+"""Delivers answers by POST, several at a time, each try with one deadline."""
 
 from __future__ import annotations
 
@@ -19,39 +19,39 @@ from shared.process.clock import Clock
 
 log = logging.getLogger(__name__)
 
-FIRST_PAUSE = 1.0
-"""Seconds before the second try; doubled for each further one."""
-LONGEST_PAUSE = 600.0
-"""Greatest pause between two tries, in seconds."""
-MOST_DOUBLINGS = 16
-"""More lead beyond any pause; a thousand would lead beyond any number."""
+FIRST_RETRY_SECONDS = 1.0
+"""Pause before the second try; it doubles with each further one."""
+MAX_RETRY_SECONDS = 600.0
+"""Maximum pause between two tries."""
+MAX_DOUBLINGS = 16
+"""Enough to reach the maximum pause; unbounded doubling would overflow a float."""
 IDLE_SECONDS = 1.0
-"""Longest sleep of the thread."""
+"""Maximum sleep of the thread."""
 CLOSE_SECONDS = 1.0
-"""Time to end after the last try, which has its own deadline."""
+"""Time for the thread to end after the last try, which has its own deadline."""
 
 
 def signature(key: str, body: bytes) -> str:
-    """Value of the header ``X-Signature``."""
+    """Return the value of the header ``X-Signature``."""
     return "sha256=" + hmac.new(key.encode(), body, hashlib.sha256).hexdigest()
 
 
 class Couriers:
     """A thread that delivers the answers of a queue.
 
-    Each try is a task of the thread's event loop, so that a deadline ends it wherever it is:
-    connecting, in the TLS handshake, sending, or amid the head of the reply. The body of the reply
-    is never read, and redirects are not followed.
+    Each try is a task of the thread's event loop, so its deadline covers connecting, the TLS
+    handshake, sending and the head of the reply. The body of the reply is never read; redirects
+    are not followed.
 
     Args:
         args: arguments of the plugin.
         folder: the answers' files.
-        queue: which answer is due; it bounds the tries under way.
-        clock: times the tries.
+        queue: the waiting answers; it limits the number of concurrent tries.
+        clock: for the time of tries.
 
     Attributes:
-        given_up: answers without success after the last try.
-        failing: the last try that ended was not taken.
+        given_up: number of answers that were not delivered by the last try.
+        failing: the last finished try failed.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class Couriers:
         self._thread.start()
 
     def wake(self) -> None:
-        """Look at the queue now; any thread may call it."""
+        """Check the queue now. Thread-safe."""
         self._loop.call_soon_threadsafe(self._wake.set)
 
     def stop(self) -> None:
-        """End after the tries that are under way; what waits stays in the folder."""
+        """Stop after the tries in flight; waiting answers stay in the folder."""
         self._stopping = True
         self.wake()
         self._thread.join(self._args.timeout + CLOSE_SECONDS)
@@ -85,8 +85,8 @@ class Couriers:
 
     async def _deliver_all(self) -> None:
         tries: set[asyncio.Task[None]] = set()
-        # A TLS handshake must end by a time-out of httpcore: cancelled by the deadline, it would
-        # leave its socket open.
+        # The connect timeout must end a TLS handshake before the deadline does: httpcore leaks the
+        # socket of a cancelled handshake.
         timeout = httpx.Timeout(self._args.timeout, connect=self._args.timeout / 2)
         async with httpx.AsyncClient(timeout=timeout) as client:
             while not self._stopping:
@@ -100,7 +100,7 @@ class Couriers:
                 await asyncio.wait(tries)
 
     async def _sleep(self) -> None:
-        """Wait until an answer is due, is added, or a courier is free."""
+        """Wait until an answer is due or added, or a courier is free."""
         due = self._queue.next_due()
         pause = IDLE_SECONDS
         if due is not None:
@@ -111,13 +111,13 @@ class Couriers:
             return
 
     async def _deliver(self, client: httpx.AsyncClient, answer: WaitingAnswer) -> None:
-        fault = await self._try(client, answer.session)
+        failure = await self._try(client, answer.session)
         answer.tries += 1
-        self.failing = bool(fault)
-        if fault:
+        self.failing = bool(failure)
+        if failure:
             fields = {"session": answer.session}
-            log.warning("callback not taken: %s", fault, extra={"fields": fields})
-        if not fault:
+            log.warning("callback failed: %s", failure, extra={"fields": fields})
+        if not failure:
             self._finish(answer)
         elif answer.tries > self._args.retries:
             self.given_up += 1
@@ -128,10 +128,10 @@ class Couriers:
         self._wake.set()
 
     async def _try(self, client: httpx.AsyncClient, session: str) -> str:
-        """Post an answer once; a status of 200 to 299 counts as taken.
+        """POST an answer once.
 
         Returns:
-            Why it was not taken; empty where it was.
+            Why it failed; empty for a status of 200 to 299.
         """
         url = self._args.url or ""
         try:
@@ -144,7 +144,7 @@ class Couriers:
                 return "" if reply.is_success else f"status {reply.status_code}"
         except TimeoutError:
             return f"no reply within {self._args.timeout:g} s"
-        except Exception as error:  # httpx raises more kinds, for a Location that is no address too
+        except Exception as error:  # not only httpx.HTTPError: an invalid Location raises others
             return type(error).__name__
 
     def _headers(self, session: str, body: bytes) -> dict[str, str]:
@@ -163,8 +163,8 @@ class Couriers:
 
 
 def pause_after(tries: int) -> float:
-    """Seconds to wait after so many tries; a random part keeps retries of an outage apart."""
-    pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(tries - 1, MOST_DOUBLINGS))
+    """Return the seconds to wait after so many tries; jitter spreads the retries of an outage."""
+    pause = min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(tries - 1, MAX_DOUBLINGS))
     return pause * random.uniform(0.5, 1.0)  # noqa: S311
 
 

@@ -1,7 +1,7 @@
-"""What side-effect plugins are told: a frame was judged, a session ended.
+"""The events that sinks receive: a frame was judged, a session ended.
 
-An event's key is (session, seq), with ``END`` as the seq of a session's end. The same key always
-means the same operation, so that an event told again after a restart changes nothing.
+An event's key is (session, seq), where ``END`` is the seq of a session's end. The same key always
+means the same operation, so an event that is sent again after a restart changes nothing.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from shared.frame.estimation import Estimate, Rotation
 from shared.wire.records import END
 
 RECORD_BYTES = 4096
-"""Rough size of an event without its picture."""
+"""Approximate size of an event without its image."""
 
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """What is known of a session from its beginning.
+    """What is known about a session from its start.
 
     Attributes:
         session: id of the session.
-        at: time at which it began, seconds of the epoch.
-        mirrored: the client sends mirrored pictures.
-        client: what the client told of itself; never trusted.
+        at: start time in epoch seconds.
+        mirrored: the client sends mirrored images.
+        client: the client's description of itself; untrusted.
     """
 
     session: str
@@ -37,17 +37,17 @@ class SessionInfo:
 
 @dataclass(frozen=True, slots=True)
 class FrameJudged:
-    """A frame has its answer.
+    """A frame was answered.
 
     Attributes:
         info: its session.
         seq: number of the frame in its session.
-        at: time of its estimate, seconds of the epoch.
-        estimate: what was measured.
+        at: time of its estimate in epoch seconds.
+        estimate: the worker's measurements.
         errors: codes that the client got.
-        received: what the client sent; empty where that could not be read, None where it is lost
-            or no plugin looks at it.
-        shot: the judged pixels as JPEG, of a frame that passed every check of the worker.
+        received: the bytes that the client sent; empty if they could not be decoded, None if they
+            are lost or no sink uses them.
+        shot: the judged pixels as JPEG, if the frame passed every check of the worker.
     """
 
     info: SessionInfo
@@ -59,39 +59,39 @@ class FrameJudged:
     shot: BestShot | None = None
 
     @property
-    def picture(self) -> bytes | None:
-        """What people are shown of it: the judged pixels where it has them."""
+    def image(self) -> bytes | None:
+        """The image to show to people: the judged pixels if available."""
         return self.shot.image if self.shot is not None else self.received
 
     @property
     def rotation(self) -> Rotation:
-        """Degrees to turn ``picture`` clockwise; the judged pixels are turned already."""
+        """Clockwise rotation to apply to ``image``, in degrees; judged pixels are upright."""
         return 0 if self.shot is not None else self.estimate.rotation
 
     @property
     def size(self) -> int:
-        """Bytes it takes in a queue."""
+        """Bytes that it takes in a queue."""
         return RECORD_BYTES + len(self.received or b"") + _bytes(self.shot)
 
-    def without_pictures(self) -> FrameJudged:
-        """The same event with its pictures lost."""
+    def without_images(self) -> FrameJudged:
+        """Return the same event without its images."""
         return replace(self, received=None, shot=None)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """A session has its verdict.
+    """A session got its verdict.
 
     Attributes:
         info: the session.
-        at: time of the verdict, seconds of the epoch.
-        accepted: it succeeded.
+        at: time of the verdict in epoch seconds.
+        accepted: the verdict.
         errors: codes of the verdict.
-        best_seq: number of the best shot's frame; 0 when there is none.
-        frames: frames that were judged and could be read.
+        best_seq: number of the best shot's frame; 0 if there is none.
+        frames: number of judged frames that could be decoded.
         result: RESULT as the client got it, with the token.
-        data: what the plugins gathered.
-        best_shot: picture of the best shot; None where there is none.
+        data: data of the plugins.
+        best_shot: the best shot; None if there is none.
     """
 
     info: SessionInfo
@@ -106,16 +106,16 @@ class SessionEnded:
 
     @property
     def seq(self) -> int:
-        """Above every frame's number."""
+        """``END``, which is above every frame's number."""
         return END
 
     @property
     def size(self) -> int:
-        """Bytes it takes in a queue."""
+        """Bytes that it takes in a queue."""
         return RECORD_BYTES + len(self.result) + _bytes(self.best_shot)
 
-    def without_pictures(self) -> SessionEnded:
-        """The same event with its best shot lost, but for the one in the result's token."""
+    def without_images(self) -> SessionEnded:
+        """Return the same event without its best shot; the result's token still has it."""
         return replace(self, best_shot=None)
 
 

@@ -1,4 +1,4 @@
-"""FileLogger: every frame and its estimate into one folder a session."""
+"""FileLogger: writes every frame and its estimate to one folder per session."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from shared.wire.records import END
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 60.0
-"""Pause after a write failed; what comes meanwhile is dropped."""
+"""Pause after a failed write; events during the pause are dropped."""
 PRUNE_SECONDS = 60.0
-"""Pause between two looks for what is too old or too much."""
+"""Pause between two removals of old folders."""
 
 
 def opened_line(info: SessionInfo) -> dict[str, Any]:
-    """First line of a session's log."""
+    """Return the first line of a session's log."""
     return {
         "event": "opened",
         "session": info.session,
@@ -42,7 +42,7 @@ def opened_line(info: SessionInfo) -> dict[str, Any]:
 
 
 def event_line(event: Event) -> dict[str, Any]:
-    """Line of an event."""
+    """Return an event's line."""
     if isinstance(event, FrameJudged):
         return {
             "event": "frame",
@@ -68,14 +68,14 @@ def event_line(event: Event) -> dict[str, Any]:
 class FileLogger:
     """Sink of the plugin.
 
-    A disk that is full, or any other fault of writing, turns it off for a while; sessions go on.
+    A failed write, such as on a full disk, turns it off for ``RETRY_SECONDS``; sessions continue.
 
     Args:
         args: arguments of the plugin.
-        clock: times the pauses, and tells how old a folder is.
+        clock: for pauses and the age of folders.
 
     Raises:
-        ResourceError: the folder cannot be made.
+        ResourceError: the folder cannot be created.
     """
 
     name = "FileLogger"
@@ -95,27 +95,27 @@ class FileLogger:
         self._written: dict[str, int] = {}
         self._retry_at = 0.0
         self._pruned_at = float("-inf")
-        self._outage = Outage(log, "FILE LOGGER IS OFF", "file logger writes again")
+        self._outage = Outage(log, "FILE LOGGER IS OFF", "file logger is on again")
         self.dropped = 0
 
     @property
     def disabled(self) -> bool:
-        """Whether it cannot write for now."""
+        """Whether the last write failed."""
         return self._outage.ongoing
 
     def write(self, event: Event) -> None:
-        """Write an event's picture, then its line, so that a line stands for a whole picture."""
+        """Write an event's image, then its line: a line implies a complete image."""
         if self.disabled and self._clock.monotonic() < self._retry_at:
             self.dropped += 1
         else:
             try:
-                self._write_or_begin_anew(event)
+                self._write_or_recreate(event)
             except OSError as error:
                 self.dropped += 1
                 self._retry_at = self._clock.monotonic() + RETRY_SECONDS
                 self._outage.failed(
-                    f"{error.strerror} ({self._path}); sessions go on without "
-                    f"files, it tries again every {RETRY_SECONDS:.0f} s"
+                    f"{error.strerror} ({self._path}); sessions continue without "
+                    f"files, next try in {RETRY_SECONDS:.0f} s"
                 )
             else:
                 self._outage.worked()
@@ -126,8 +126,8 @@ class FileLogger:
         self._written.pop(session, None)
         self._folders.end(session)
 
-    def _write_or_begin_anew(self, event: Event) -> None:
-        """Write an event; a folder that somebody has removed meanwhile is made anew."""
+    def _write_or_recreate(self, event: Event) -> None:
+        """Write an event; create the folder again if it was removed."""
         try:
             self._write(event)
         except FileNotFoundError:
@@ -137,72 +137,74 @@ class FileLogger:
     def _write(self, event: Event) -> None:
         info = event.info
         if info.session not in self._written:
-            last = self._begin(info)
+            last = self._open(info)
             if last is None:
                 self.dropped += 1
                 return
             self._written[info.session] = last
         if event.seq <= self._written[info.session]:
-            return  # told again after a restart
-        if not self._put(event) and not self._put(event.without_pictures()):
+            return  # the event is repeated after a restart
+        if not self._put(event) and not self._put(event.without_images()):
             self.dropped += 1
         self._written[info.session] = event.seq
 
     def _put(self, event: Event) -> bool:
-        """Write an event where there is room for it; whether there was."""
-        session, picture = event.info.session, _picture(event)
+        """Write an event if there is room; return whether there was."""
+        session, image = event.info.session, _image_file(event)
         line = _encode(event_line(event))
-        size = len(line) + (len(picture[1]) if picture else 0)
+        size = len(line) + (len(image[1]) if image else 0)
         accepted = isinstance(event, SessionEnded) and event.accepted
-        with self._folders.room(session, size, accepted=accepted) as fits:
-            if fits and picture:
-                _write_private(self._path / session / picture[0], picture[1])
-            if fits:
-                _append(self._path / session / FILE, line)
-                self.dropped += isinstance(event, FrameJudged) and event.received is None
-        return fits
+        with self._folders.reserve(session, size, accepted=accepted) as fits:
+            if not fits:
+                return False
+            if image:
+                _write_private(self._path / session / image[0], image[1])
+            _append(self._path / session / FILE, line)
+        if isinstance(event, FrameJudged) and event.received is None:
+            self.dropped += 1  # only the image is missing
+        return True
 
-    def _begin(self, info: SessionInfo) -> int | None:
-        """Make a session's folder, or find what an earlier aggregator wrote.
+    def _open(self, info: SessionInfo) -> int | None:
+        """Create a session's folder, or continue that of an earlier aggregator.
 
         Returns:
-            Number of the last event written; None where there is no room for the first line.
+            Number of the last event written; None if there is no room for the first line.
         """
         folder = self._path / info.session
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.mkdir(mode=0o700, exist_ok=True)
         file = folder / FILE
-        written = _last_number(file)
+        written = _last_seq(file)
         if written is None:
             line = _encode(opened_line(info))
-            with self._folders.room(info.session, len(line)) as fits:
+            with self._folders.reserve(info.session, len(line)) as fits:
                 if not fits:
                     return None
                 file.unlink(missing_ok=True)
                 _append(file, line)
         return written or 0
 
-    def rest(self) -> None:
-        """Remove what is too old, and count what others have written."""
+    def maintain(self) -> None:
+        """Remove old folders, and count bytes that other processes wrote."""
         if self._clock.monotonic() - self._pruned_at >= PRUNE_SECONDS:
             self._pruned_at = self._clock.monotonic()
             self.prune(self._clock.wall())
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file is held open."""
 
     def prune(self, now: float) -> None:
-        """Remove finished sessions' folders by age, and by bytes of all together.
+        """Remove folders of finished sessions by age, and by the total of bytes.
 
         Args:
-            now: seconds of the epoch.
+            now: epoch seconds.
         """
         for session in self._folders.prune(now):
             self._written.pop(session, None)
 
 
-def _picture(event: Event) -> tuple[str, bytes] | None:
-    """Name and bytes of the file that an event brings."""
+def _image_file(event: Event) -> tuple[str, bytes] | None:
+    """Return the name and the bytes of an event's image."""
     if isinstance(event, FrameJudged):
         received = event.received
         return (picture_name(event.seq, received), received) if received else None
@@ -214,7 +216,7 @@ def _encode(line: dict[str, Any]) -> bytes:
 
 
 def _write_private(path: Path, data: bytes) -> None:
-    """Write a whole file or none."""
+    """Write a complete file or none."""
     try:
         with open(path, "wb", opener=_private) as file:
             file.write(data)
@@ -225,7 +227,7 @@ def _write_private(path: Path, data: bytes) -> None:
 
 
 def _append(path: Path, data: bytes) -> None:
-    """Append a whole line or nothing.
+    """Append a complete line or nothing.
 
     Raises:
         OSError: it could not be written.
@@ -245,10 +247,10 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
-def _last_number(path: Path) -> int | None:
-    """Number of the last event of a log, 0 when only its first line is there, None without that.
+def _last_seq(path: Path) -> int | None:
+    """Cut off a torn last line; return the number of the last event.
 
-    A torn last line is cut off.
+    The number is 0 if there is only the first line, and None if there is no line.
     """
     try:
         with open(path, "r+b") as file:

@@ -1,4 +1,4 @@
-"""Which side-effect plugins a configuration turns on."""
+"""The enabled sinks of a configuration."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from shared.process.clock import SYSTEM, Clock
 
 
 def build(config: Config, rules: Rules, *, clock: Clock = SYSTEM) -> list[Sink]:
-    """Make the side-effect plugins.
+    """Create the enabled sinks.
 
     Raises:
-        StartupError: one cannot do its work.
+        StartupError: a sink cannot start.
     """
     ws = config.MIDDLEWARES.WS
     sinks: list[Sink] = []
     if ws.FileLogger.isEnabled:
         sinks.append(FileLogger(ws.FileLogger.args, clock=clock))
     if ws.VideoRedis.isEnabled:
-        # Not above: RQ takes a fifth of a start, and a restarted aggregator keeps sessions waiting.
+        # A late import: sessions wait while an aggregator restarts, and RQ takes a fifth of that.
         from aggregator.sinks.video_redis import VideoRedis
 
-        longest = config.LIMITS.sessionSeconds + config.LIMITS.resumeSeconds
-        sinks.append(VideoRedis(ws.VideoRedis.args, rules, longest, clock=clock))
+        max_seconds = config.LIMITS.sessionSeconds + config.LIMITS.resumeSeconds
+        sinks.append(VideoRedis(ws.VideoRedis.args, rules, max_seconds, clock=clock))
     if ws.Callbacks.isEnabled:
         sinks.append(Callbacks(ws.Callbacks.args, clock=clock))
     return sinks
 
 
 def changed(running: Config, fresh: Config) -> list[str]:
-    """Names of the side-effect plugins whose sections differ; they are made at the start only."""
+    """Return the sinks whose sections differ; sinks are only created at start-up."""
     before, after = running.MIDDLEWARES.WS, fresh.MIDDLEWARES.WS
     return [name for name in sorted(EFFECTS) if getattr(before, name) != getattr(after, name)]

@@ -1,8 +1,8 @@
-"""FileLogger's folders within their bound: room is made before anything is written.
+"""FileLogger's folders and their size limit: room is made before anything is written.
 
-Several processes may write below one path. They share a lock and, in the same file, the number of
-bytes of all folders. A process that dies while it writes leaves that number too high, never too
-low; it is counted again at each start and with each look for what is too old.
+Several processes may write below one path. They share a lock file, which also has the total of
+bytes of all folders. A process that dies while it writes leaves that total too high, never too low;
+it is recounted at every start and every pruning.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from shared.session_log import FILE, FOLDER
 log = logging.getLogger(__name__)
 
 USAGE = ".usage"
-"""File with the lock and the number of bytes."""
+"""The lock file, with the total of bytes."""
 QUIET_SECONDS = 600.0
-"""Time without a new line after which a session counts as finished, wherever it was; it may have
-continued at another machine, which alone hears of its end."""
+"""A session without a new line for this time counts as finished: it may have continued on another
+machine, and then its end is recorded only there."""
 FULL_SECONDS = 1.0
-"""Pause before room is looked for again where none was found."""
-HEADROOM = 64
-"""One part in so many is freed beyond what is needed, so that folders are seldom listed."""
-UNDER_WAY_SHARE = 2
-"""Sessions under way have one part in so many of the bytes. The rest is for finished ones, so that
-a flood of frames does not push out the evidence of accepted sessions."""
+"""Pause before the next search for room after one that failed."""
+HEADROOM_DIVISOR = 64
+"""1/64 of the bytes is freed beyond what is needed, so that folders are rarely listed."""
+ACTIVE_DIVISOR = 2
+"""Active sessions may use 1/2 of the bytes. The rest is for finished ones, so that a flood of
+frames does not displace the evidence of accepted sessions."""
 DAY = 86_400.0
-TAIL = 65_536
-"""Bytes at the end of a log in which its last line stands."""
+TAIL_BYTES = 65_536
+"""The part of a log that is read to find its last line."""
 
 
 class SessionEnding(IntEnum):
-    """How a session ended, in the order in which folders go."""
+    """How a session ended, in the order in which folders are removed."""
 
     REFUSED = 0
     UNKNOWN = 1
@@ -54,9 +54,9 @@ class Folder(NamedTuple):
 
     Attributes:
         outcome: how the session ended.
-        changed: time of its last line, seconds of the epoch.
+        changed: time of its last line in epoch seconds.
         name: the session's id.
-        size: bytes of its files.
+        size: total bytes of its files.
     """
 
     outcome: SessionEnding
@@ -70,7 +70,7 @@ class SessionFolders:
 
     Args:
         args: arguments of FileLogger.
-        clock: tells how old a folder is.
+        clock: for the age of folders.
 
     Raises:
         OSError: the path cannot be written.
@@ -82,57 +82,57 @@ class SessionFolders:
         self._max_age = args.maxAgeDays * DAY
         self._clock = clock
         self._known: dict[str, tuple[int, Folder]] = {}
-        self._under_way: dict[str, int] = {}
+        self._active: dict[str, int] = {}
         self._counted = False
         self._full_until = 0.0
-        with self._locked() as usage:  # now, since there may be no room for this file later
+        with self._locked() as usage:  # create the file now: the disk may be full later
             _write_number(usage, _read_number(usage))
 
     @contextlib.contextmanager
-    def room(self, session: str, size: int, *, accepted: bool = False) -> Iterator[bool]:
-        """Make room for files of a session under way, and keep it while the block writes them.
+    def reserve(self, session: str, size: int, *, accepted: bool = False) -> Iterator[bool]:
+        """Make room for files of an active session and hold the lock while the block writes them.
 
         Args:
             session: its id.
             size: bytes to be written.
-            accepted: the session has succeeded; what it needs is not bounded by its share.
+            accepted: the session was accepted; the share of active sessions does not limit it.
 
         Yields:
             Whether there is room; if not, nothing may be written.
 
         Raises:
-            OSError: the folders cannot be looked at.
+            OSError: the folders cannot be read.
         """
         if not self._max_bytes:
             yield True
             return
         with self._locked() as usage:
-            self._join(session)
+            self._track(session)
             fits = (accepted or self._has_share(session, size)) and self._make_room(usage, size)
             if fits:
                 _write_number(usage, _read_number(usage) + size)
-                self._under_way[session] += size
+                self._active[session] += size
             yield fits
 
     def end(self, session: str) -> None:
-        """Note that a session is under way no more."""
-        self._under_way.pop(session, None)
+        """Record that a session is no longer active."""
+        self._active.pop(session, None)
 
     def prune(self, now: float) -> list[str]:
-        """Remove what is too old, then what is too much.
+        """Remove folders that are too old, then folders beyond the size limit.
 
         Args:
-            now: seconds of the epoch.
+            now: epoch seconds.
 
         Returns:
-            Sessions that were under way here and are quiet for so long that they count as finished.
+            Sessions of this process that count as finished because they were quiet for too long.
         """
         with self._locked() as usage:
-            folders = self._look(usage)
+            folders = self._scan(usage)
             quiet = [
                 folder.name
                 for folder in folders
-                if folder.name in self._under_way and folder.changed < now - QUIET_SECONDS
+                if folder.name in self._active and folder.changed < now - QUIET_SECONDS
             ]
             for session in quiet:
                 self.end(session)
@@ -146,45 +146,45 @@ class SessionFolders:
 
     # Bytes
 
-    def _join(self, session: str) -> None:
-        """Take up a session; what an earlier process has written of it counts."""
-        if session not in self._under_way:
+    def _track(self, session: str) -> None:
+        """Make a session active; files of an earlier process count."""
+        if session not in self._active:
             folder = self._measure(session)
-            self._under_way[session] = folder.size if folder else 0
+            self._active[session] = folder.size if folder else 0
 
     def _has_share(self, session: str, size: int) -> bool:
-        """Whether a session may hold more: as much as the others under way leave."""
-        left = self._max_bytes // UNDER_WAY_SHARE - sum(self._under_way.values())
-        return self._under_way[session] + size <= left
+        """Return whether a session may grow: to no more than what all active ones leave free."""
+        left = self._max_bytes // ACTIVE_DIVISOR - sum(self._active.values())
+        return self._active[session] + size <= left
 
     def _make_room(self, usage: int, size: int) -> bool:
-        """Remove folders where that is needed; whether there is room then."""
+        """Remove folders if necessary; return whether there is room."""
         if not self._counted:
-            self._look(usage)
+            self._scan(usage)
         if _read_number(usage) + size <= self._max_bytes:
             return True
         if size > self._max_bytes or self._clock.monotonic() < self._full_until:
             return False
-        goal = max(0, self._max_bytes - size - self._max_bytes // HEADROOM)
-        self._reduce(usage, self._look(usage), goal, self._clock.wall())
+        goal = max(0, self._max_bytes - size - self._max_bytes // HEADROOM_DIVISOR)
+        self._reduce(usage, self._scan(usage), goal, self._clock.wall())
         if _read_number(usage) + size <= self._max_bytes:
             return True
         self._full_until = self._clock.monotonic() + FULL_SECONDS
         return False
 
     def _reduce(self, usage: int, folders: list[Folder], goal: int, now: float) -> None:
-        """Remove folders until all have no more bytes than the goal."""
+        """Remove folders until the total is at most ``goal`` bytes."""
         for folder in self._removable(folders, now):
             if _read_number(usage) <= goal:
                 return
             self._remove(usage, folder)
 
     def _removable(self, folders: list[Folder], now: float) -> list[Folder]:
-        """Folders of finished sessions, those first that go first."""
+        """Return the folders of finished sessions, in order of removal."""
         return sorted(
             folder
             for folder in folders
-            if folder.name not in self._under_way
+            if folder.name not in self._active
             and (
                 folder.outcome is not SessionEnding.UNKNOWN or folder.changed < now - QUIET_SECONDS
             )
@@ -196,10 +196,10 @@ class SessionFolders:
             self._known.pop(folder.name, None)
             _write_number(usage, max(0, _read_number(usage) - folder.size))
 
-    # Looking
+    # Scanning
 
-    def _look(self, usage: int) -> list[Folder]:
-        """Measure all folders, and correct the number of their bytes."""
+    def _scan(self, usage: int) -> list[Folder]:
+        """Measure all folders and correct the total of bytes."""
         names = [name for name in os.listdir(self._path) if FOLDER.fullmatch(name)]
         self._known = {name: self._known[name] for name in names if name in self._known}
         folders = [folder for name in names if (folder := self._measure(name)) is not None]
@@ -208,28 +208,28 @@ class SessionFolders:
         return folders
 
     def _measure(self, name: str) -> Folder | None:
-        """Measure a folder; None where there is none, or it cannot be looked at."""
+        """Measure a folder; None if it does not exist or cannot be read."""
         path = self._path / name
         try:
-            inside = os.stat(path).st_mtime_ns  # a picture was added
+            changed_ns = os.stat(path).st_mtime_ns  # of the last image
             with contextlib.suppress(FileNotFoundError):
-                inside = max(inside, os.stat(path / FILE).st_mtime_ns)  # a line was added
-            known, folder = self._known.get(name, (0, None))
-            if folder is None or known != inside:
+                changed_ns = max(changed_ns, os.stat(path / FILE).st_mtime_ns)  # of the last line
+            known_ns, folder = self._known.get(name, (0, None))
+            if folder is None or known_ns != changed_ns:
                 with os.scandir(path) as entries:
                     size = sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
-                folder = Folder(_outcome_of(path / FILE), inside / 1e9, name, size)
-                self._known[name] = (inside, folder)
+                folder = Folder(_outcome_of(path / FILE), changed_ns / 1e9, name, size)
+                self._known[name] = (changed_ns, folder)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except OSError as error:  # another user's, say; the others are looked at all the same
-            log.error("%s is never removed: %s", path, error.strerror)
+        except OSError as error:  # such as another user's folder; the scan continues
+            log.error("%s cannot be read and is never removed: %s", path, error.strerror)
             return None
         return folder
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
-        """Hold the lock of all processes; yields the file with the number of bytes."""
+        """Hold the lock that all processes share; yield its file, which has the total of bytes."""
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         usage = os.open(self._path / USAGE, flags, 0o600)
@@ -249,12 +249,12 @@ def _write_number(file: int, number: int) -> None:
 
 
 def _outcome_of(file: Path) -> SessionEnding:
-    """Read from the last line of a log how its session ended."""
+    """Read from the last line of a log how the session ended."""
     try:
         with open(file, "rb") as log_file:
-            log_file.seek(max(0, os.fstat(log_file.fileno()).st_size - TAIL))
+            log_file.seek(max(0, os.fstat(log_file.fileno()).st_size - TAIL_BYTES))
             last = json.loads(log_file.read().rstrip(b"\n").rpartition(b"\n")[2])
-    except (FileNotFoundError, ValueError):  # no log, or a torn or longer last line
+    except (FileNotFoundError, ValueError):  # no log; or the last line is torn or too long
         return SessionEnding.UNKNOWN
     if not isinstance(last, dict) or last.get("event") != "ended":
         return SessionEnding.UNKNOWN

@@ -1,4 +1,4 @@
-"""What VideoRedis does in Redis: frames, what is known of a session, and its job."""
+"""The Redis operations of VideoRedis: a session's frames, its metadata and its job."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from shared.process.clock import SYSTEM, Clock
 from shared.video_store import SessionMeta, StoredFrame
 
 JOB_SECONDS = 3600
-"""Longest time a video may take to build."""
+"""Maximum time to build a video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class AddFrame:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """Write what is known of an ended session and enqueue its job.
+    """Write the metadata of an ended session and enqueue its job.
 
     Attributes:
         session: id of the session.
-        meta: what is known; the frames missing in Redis are not counted yet.
-        due: time at which the video is to be built, seconds of the epoch; 0 builds it at once.
+        meta: its metadata; ``frames_dropped`` is not counted yet.
+        due: time to build the video, in epoch seconds; 0 for immediately.
     """
 
     session: str
@@ -51,7 +51,7 @@ Operation = AddFrame | Finish
 
 
 def pack(operation: Operation) -> bytes:
-    """Write an operation for the spool."""
+    """Encode an operation for the spool."""
     if isinstance(operation, AddFrame):
         frame = operation.frame
         fields: list[Any] = [frame.seq, frame.at, frame.frame, frame.status, frame.rotation]
@@ -61,10 +61,10 @@ def pack(operation: Operation) -> bytes:
 
 
 def unpack(data: bytes) -> Operation:
-    """Read an operation of the spool.
+    """Decode an operation from the spool.
 
     Raises:
-        ValueError: these bytes are none.
+        ValueError: the bytes are not an operation.
     """
     try:
         kind, session, fields = msgspec.msgpack.decode(data)
@@ -72,30 +72,30 @@ def unpack(data: bytes) -> Operation:
             return AddFrame(session, StoredFrame(*fields))
         meta = {name.encode(): value.encode() for name, value in fields[0].items()}
         return Finish(session, video_store.decode_meta(meta), fields[1])
-    except Exception as error:  # many kinds; all mean the same here
+    except Exception as error:  # damaged bytes raise many types; all mean the same here
         raise ValueError(f"spooled operation: {type(error).__name__}") from error
 
 
 class VideoStore:
-    """Carries operations out in Redis.
+    """Applies operations to Redis.
 
     Args:
         redis: client.
         args: arguments of the plugin.
-        patience: seconds after its first frame within which a session surely ends. With that frame
-            its job is scheduled for then, so that it has a video even when everybody dies who could
-            tell of its end.
-        clock: dates the jobs.
+        max_seconds: time from its first frame within which every session ends. The first frame
+            schedules the job for then, so a video is built even if all processes die that could
+            report the end.
+        clock: for the times of jobs.
     """
 
     def __init__(
-        self, redis: Redis, args: VideoRedisArgs, patience: float, *, clock: Clock = SYSTEM
+        self, redis: Redis, args: VideoRedisArgs, max_seconds: float, *, clock: Clock = SYSTEM
     ) -> None:
         self._redis = redis
         self._clock = clock
         self._args = args
-        self._patience = patience
-        self._promised: set[str] = set()
+        self._max_seconds = max_seconds
+        self._with_job: set[str] = set()
         self._limit = args.framesLimit
         self._ttl = seconds(args.framesTtl)
         self._queue = Queue(args.queueName, connection=redis, serializer=JSONSerializer)
@@ -104,18 +104,18 @@ class VideoStore:
         )
 
     def is_durable(self) -> bool:
-        """Whether Redis writes every change to disk, so that its crash loses no job.
+        """Return whether Redis writes every change to disk, so that its crash loses no job.
 
         Raises:
-            RedisError: it does not say.
+            RedisError: Redis does not answer that.
         """
         return bool(self._redis.info("persistence")["aof_enabled"])
 
     def apply(self, operation: Operation) -> None:
-        """Carry an operation out; again does no harm.
+        """Apply an operation; it is idempotent.
 
         Raises:
-            RedisError: it is not known to be done.
+            RedisError: it may not be done.
         """
         if isinstance(operation, AddFrame):
             self._add(operation)
@@ -131,13 +131,13 @@ class VideoStore:
             pipe.expire(key, self._ttl)
             added, expires = pipe.execute(raise_on_error=False)
         if isinstance(added, ResponseError) and "equal or smaller" in str(added):
-            added = None  # it is there already
+            added = None  # the frame is already there
         for answer in (added, expires):
             if isinstance(answer, Exception):
                 raise answer
-        if operation.session not in self._promised:
-            self._enqueue(operation.session, self._clock.wall() + self._patience)
-            self._promised.add(operation.session)
+        if operation.session not in self._with_job:
+            self._enqueue(operation.session, self._clock.wall() + self._max_seconds)
+            self._with_job.add(operation.session)
 
     def _finish(self, operation: Finish) -> None:
         session, meta = operation.session, operation.meta
@@ -151,10 +151,10 @@ class VideoStore:
             pipe.execute()
         if not self._enqueue(session, operation.due):
             self._reschedule(session, operation.due)
-        self._promised.discard(session)
+        self._with_job.discard(session)
 
     def _enqueue(self, session: str, due: float) -> bool:
-        """Enqueue the session's one job, or schedule it; False when it has one already."""
+        """Enqueue or schedule the session's only job; False if it already has one."""
         options: dict[str, Any] = {
             "kwargs": {"session": session, "task": self._args.workerTask},
             "job_id": video_store.job_id(session),
@@ -174,7 +174,7 @@ class VideoStore:
         return True
 
     def _reschedule(self, session: str, due: float) -> None:
-        """Move the job that was scheduled with the first frame; one that has left is let be."""
+        """Move the job that the first frame scheduled, unless it has left the schedule."""
         job = self._queue.fetch_job(video_store.job_id(session))
         if job is None or self._redis.zscore(self._scheduled.key, job.id) is None:
             return

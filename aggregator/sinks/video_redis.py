@@ -1,4 +1,4 @@
-"""VideoRedis: a session's frames and statuses to Redis, then a job for the video worker."""
+"""VideoRedis: writes a session's frames and statuses to Redis, then a job for a video worker."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ from shared.video_store import SessionMeta, StoredFrame
 log = logging.getLogger(__name__)
 
 REDIS_TIMEOUT = 2.0
-"""Seconds to wait for Redis before it counts as unreachable."""
+"""Seconds to wait for an answer of Redis."""
 RETRY_SECONDS = 0.5
-"""Pause before Redis is tried again."""
-RETRY_SHARE = 5
-"""That pause is so many times what the try took, so that tries leave time for spooling."""
-DRAINED_AT_REST = 500
-"""Spooled operations delivered at a time while nothing else is to be written."""
-DRAINED_AT_ONCE = 8
-"""Spooled operations delivered for each new one, so that the spool shrinks under load too."""
+"""Minimum pause before Redis is tried again."""
+RETRY_FACTOR = 5
+"""The pause is at least this many times the duration of the failed try, to leave time for
+spooling."""
+MAINTENANCE_DRAIN = 500
+"""Spooled operations delivered in each call of ``maintain``."""
+WRITE_DRAIN = 8
+"""Spooled operations delivered with each new one, so that the spool shrinks under load too."""
 OUTAGES = (
     ConnectionError,
     TimeoutError,
@@ -53,24 +54,24 @@ OUTAGES = (
     ExecAbortError,
     ClusterError,
 )
-"""Faults of a Redis that takes nothing for now; every other refusal would be repeated for good."""
+"""Errors worth a retry; any other error would repeat forever."""
 OUTAGE_WORDS = ("MISCONF", "NOREPLICAS", "BUSY Redis", "ACL failure in script")
-"""Words of such faults for which the library has no kind: disk full, replicas away, busy, a right
-that a command of a script lacks."""
+"""Texts of such errors that have no type in the library: disk full, replicas missing, busy, a
+missing right for a command of a script."""
 PLACE = "[MIDDLEWARES.WS.VideoRedis] args.connectionString"
 
 
 def operation(event: Event, args: VideoRedisArgs, rules: Rules, now: float) -> Operation | None:
-    """Tell what an event means for Redis; None for one without a picture or without frames.
+    """Return an event's operation; None for a frame without an image, a session without frames.
 
-    ``now`` is the wall time, since RQ compares the times of jobs with that of its workers.
+    ``now`` is the wall time, because RQ compares the times of jobs with the workers' wall time.
     """
     session = event.info.session
     if isinstance(event, FrameJudged):
-        if not event.picture or Code.FRAME_UNDECODABLE in event.estimate.errors:
+        if not event.image or Code.FRAME_UNDECODABLE in event.estimate.errors:
             return None
         status = frame_status(event.estimate, event.errors, rules, reveal=True)
-        frame = StoredFrame(event.seq, event.at, event.picture, status, event.rotation)
+        frame = StoredFrame(event.seq, event.at, event.image, status, event.rotation)
         return AddFrame(session, frame)
     if event.frames == 0:
         return None
@@ -87,16 +88,16 @@ def operation(event: Event, args: VideoRedisArgs, rules: Rules, now: float) -> O
 
 
 class VideoRedis:
-    """Sink of the plugin: Redis while it answers, else a bounded spool on disk.
+    """Sink of the plugin: writes to Redis, or during an outage to a bounded spool on disk.
 
-    While the spool holds anything, everything goes through it, so that a session's frames stay in
-    order. A frame for which there is no room is given up; the session's end is not.
+    While the spool is not empty, all operations go through it, to keep a session's frames in order.
+    A frame that does not fit is dropped; the end of a session has extra room.
 
     Args:
         args: arguments of the plugin.
         rules: thresholds for the statuses.
-        longest: seconds that a session lasts at most.
-        clock: times the tries and dates the jobs.
+        max_seconds: maximum duration of a session.
+        clock: for the times of tries and jobs.
 
     Raises:
         StartupError: the spool's folder or the address cannot be used.
@@ -105,24 +106,24 @@ class VideoRedis:
     name = "VideoRedis"
 
     def __init__(
-        self, args: VideoRedisArgs, rules: Rules, longest: float, *, clock: Clock = SYSTEM
+        self, args: VideoRedisArgs, rules: Rules, max_seconds: float, *, clock: Clock = SYSTEM
     ) -> None:
         self._args = args
         self._clock = clock
         self._rules = rules
         self._redis = connect(args.connectionString, timeout=REDIS_TIMEOUT)
-        self._store = VideoStore(self._redis, args, longest + args.sessionTimeout, clock=clock)
+        self._store = VideoStore(self._redis, args, max_seconds + args.sessionTimeout, clock=clock)
         self._spool = Spool(Path(args.spoolPath), args.spoolBytes)
         self._bytes: dict[str, int] = {}
         self._retry_at = 0.0
-        self._judged_durable = False
-        self._asked_rights = False
+        self._durability_checked = False
+        self._rights_checked = False
         self._outage = Outage(log, self.name, f"{self.name}: Redis answers again")
         self.dropped = 0
 
     @property
     def disabled(self) -> bool:
-        """Whether Redis takes nothing for now."""
+        """Whether Redis has an outage."""
         return self._outage.ongoing
 
     @property
@@ -131,19 +132,20 @@ class VideoRedis:
         return self._spool.bytes
 
     def write(self, event: Event) -> None:
-        """Carry an event's operation out, or spool it."""
+        """Apply an event's operation to Redis, or spool it."""
         wanted = operation(event, self._args, self._rules, self._clock.wall())
         if wanted is None:
-            self.dropped += isinstance(event, FrameJudged) and event.picture is None
+            if isinstance(event, FrameJudged) and event.image is None:
+                self.dropped += 1
         elif not self._has_share(wanted):
             self.dropped += 1
         elif self._spool or not self._try(wanted):
             if not self._spool.append(pack(wanted), must=isinstance(wanted, Finish)):
                 self.dropped += 1
-            self._drain(DRAINED_AT_ONCE)
+            self._drain(WRITE_DRAIN)
 
     def _has_share(self, wanted: Operation) -> bool:
-        """Count the bytes of a session's frames; False for a frame beyond what it may have."""
+        """Count the bytes of a session's frames; False for a frame beyond ``sessionBytes``."""
         if isinstance(wanted, Finish):
             self._bytes.pop(wanted.session, None)
             return True
@@ -153,22 +155,22 @@ class VideoRedis:
         self._bytes[wanted.session] = size
         return True
 
-    def rest(self) -> None:
-        """Deliver some of the spool."""
+    def maintain(self) -> None:
+        """Deliver a part of the spool."""
         self._log_missing_rights()
-        self._drain(DRAINED_AT_REST)
+        self._drain(MAINTENANCE_DRAIN)
 
     def _log_missing_rights(self) -> None:
-        """Ask once, as soon as Redis answers, which rights its user lacks."""
-        begun = self._clock.monotonic()
-        if self._asked_rights or begun < self._retry_at:
+        """Check once, as soon as Redis answers, which rights the user lacks."""
+        started = self._clock.monotonic()
+        if self._rights_checked or started < self._retry_at:
             return
         try:
             missing = missing_rights(self._redis, VIDEO_REDIS)
         except RedisError as error:
-            self._rest_after(error, begun)
+            self._back_off(error, started)
             return
-        self._asked_rights = True
+        self._rights_checked = True
         if missing:
             log.error("%s", fault(PLACE, missing))
         else:
@@ -179,8 +181,8 @@ class VideoRedis:
         self._spool.close()
         self._redis.close()
 
-    def _drain(self, most: int) -> None:
-        for _ in range(min(most, len(self._spool))):
+    def _drain(self, limit: int) -> None:
+        for _ in range(min(limit, len(self._spool))):
             try:
                 oldest = unpack(self._spool.oldest())
             except ValueError as error:
@@ -192,41 +194,42 @@ class VideoRedis:
             self._spool.pop()
 
     def _try(self, wanted: Operation) -> bool:
-        """Carry an operation out; False while Redis takes nothing.
+        """Apply an operation; False during an outage.
 
-        One that Redis refuses for good is given up, so that it does not hold up all others.
+        An operation that will never succeed is dropped, so that it does not block all others.
         """
-        begun = self._clock.monotonic()
-        if begun < self._retry_at:
+        started = self._clock.monotonic()
+        if started < self._retry_at:
             return False
         try:
             self._store.apply(wanted)
-        except Exception as error:  # RQ raises kinds of its own for a job that it cannot read
+        except Exception as error:  # RQ raises types of its own for a job that it cannot read
             if not _is_outage(error):
                 log.error("%s: Redis refuses an operation: %r", self.name, error)
                 self.dropped += 1
                 return True
-            self._rest_after(error, begun)
+            self._back_off(error, started)
             return False
         self._outage.worked()
-        self._warn_once()
+        self._check_durability()
         return True
 
-    def _rest_after(self, error: Exception, begun: float) -> None:
-        """Leave Redis alone for a while, after a try that began at a monotonic time."""
-        took = self._clock.monotonic() - begun
-        self._retry_at = self._clock.monotonic() + max(RETRY_SECONDS, RETRY_SHARE * took)
-        self._outage.failed(f"Redis takes nothing, frames go to the spool: {type(error).__name__}")
+    def _back_off(self, error: Exception, started: float) -> None:
+        """Delay the next try after one that started at a monotonic time."""
+        took = self._clock.monotonic() - started
+        self._retry_at = self._clock.monotonic() + max(RETRY_SECONDS, RETRY_FACTOR * took)
+        self._outage.failed(f"Redis fails, frames go to the spool: {type(error).__name__}")
 
-    def _warn_once(self) -> None:
-        """Tell of a Redis whose crash would lose jobs; one that does not say is taken as it is."""
-        if self._judged_durable:
+    def _check_durability(self) -> None:
+        """Warn once if a crash of Redis would lose jobs; a Redis may hide the answer."""
+        if self._durability_checked:
             return
-        self._judged_durable = True
+        self._durability_checked = True
         with contextlib.suppress(RedisError, KeyError):
             if not self._store.is_durable():
                 log.warning(
-                    "%s: Redis has appendonly off; its crash would lose frames and jobs", self.name
+                    "%s: Redis has appendonly off, a crash would lose frames and jobs; turn it on",
+                    self.name,
                 )
 
 

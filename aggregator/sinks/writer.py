@@ -1,4 +1,4 @@
-"""A thread that writes events for one plugin, behind a bounded queue that never blocks judging."""
+"""A thread that writes the events of one sink, behind a bounded queue that never blocks."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from shared.wire.records import END
 
 log = logging.getLogger(__name__)
 
-REST_SECONDS = 0.5
-"""Pause between two calls of ``rest`` while nothing is to be written."""
+MAINTENANCE_SECONDS = 0.5
+"""Pause between two calls of ``maintain``."""
 
 
 Item = tuple[tuple[str, int], Event | None]
-"""An event's session and number, and the event, or None for an end that found no room."""
+"""An event's session and number, and the event; None for a session's end that did not fit."""
 
 
 class Sink(Protocol):
-    """Where a plugin's events go. All methods are called by the writer's thread.
+    """Receives events. The writer's thread calls all methods.
 
     Attributes:
         name: the plugin's name.
@@ -35,38 +35,38 @@ class Sink(Protocol):
 
     @property
     def dropped(self) -> int:
-        """Pictures and events that were given up since the start."""
+        """Number of images and events dropped since the start."""
 
     @property
     def disabled(self) -> bool:
-        """It cannot write where it should for now."""
+        """Whether its destination currently fails."""
 
     @property
     def waiting(self) -> int:
-        """Bytes it holds that are not where they belong yet."""
+        """Bytes that are not delivered yet."""
 
     def write(self, event: Event) -> None:
-        """Make an event durable, or give it up and count that; the same event again is harmless."""
+        """Make an event durable, or drop and count it. Must be idempotent."""
 
-    def rest(self) -> None:
-        """Do what is due beside events: deliver a spool, remove what is old."""
+    def maintain(self) -> None:
+        """Do periodic work, such as delivering a spool or removing old files."""
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Release all resources."""
 
 
 class Writer:
     """Runs a sink.
 
     Args:
-        sink: where the events go.
-        capacity: bytes that may wait. A frame over that loses its picture, over twice that it is
-            lost altogether; a session's end is lost over four times that only. Even then it keeps
-            its place in the queue, so that its session is settled in the end.
-        clock: times the calls of ``rest``.
+        sink: the sink.
+        capacity: bytes that may wait. A frame beyond it loses its images, and beyond twice as much
+            it is dropped; a session's end is dropped beyond four times as much. A dropped end stays
+            in the queue as a key, so that its session is settled eventually.
+        clock: for the calls of ``maintain``.
 
     Attributes:
-        done: keys of the events that are written, or given up; whoever reads them takes them away.
+        done: keys of the events that are written or dropped; the reader removes them.
     """
 
     def __init__(self, sink: Sink, capacity: int, *, clock: Clock = SYSTEM) -> None:
@@ -76,7 +76,7 @@ class Writer:
         self._queue: deque[Item] = deque()
         self._bytes = 0
         self._lost = 0
-        self._faults = 0
+        self._failures = 0
         self._wake = threading.Condition()
         self._stopping = False
         self.done: deque[tuple[str, int]] = deque()
@@ -85,63 +85,63 @@ class Writer:
 
     @property
     def health(self) -> SinkHealth:
-        """How the plugin fares."""
+        """The counters of the sink and of its queue."""
         sink = self._sink
         return SinkHealth(
             sink.name, sink.dropped + self._lost, self._bytes + sink.waiting, sink.disabled
         )
 
     def put(self, event: Event) -> None:
-        """Queue an event; never waits."""
+        """Queue an event; never blocks."""
         key = (event.info.session, event.seq)
         with self._wake:
-            fitting = self._fitting(event)
-            if fitting is not None:
-                self._bytes += fitting.size
+            shrunk = self._shrink_to_fit(event)
+            if shrunk is not None:
+                self._bytes += shrunk.size
             else:
                 self._lost += 1
-            if fitting is not None or event.seq == END:
-                self._queue.append((key, fitting))
+            if shrunk is not None or event.seq == END:
+                self._queue.append((key, shrunk))
                 self._wake.notify()
 
-    def _fitting(self, event: Event) -> Event | None:
-        """As much of an event as there is room for."""
+    def _shrink_to_fit(self, event: Event) -> Event | None:
+        """Return the event, or the event without images, or None, depending on the free room."""
         if self._bytes + event.size > self._capacity:
-            event = event.without_pictures()
-        most = self._capacity * (4 if isinstance(event, SessionEnded) else 2)
-        return event if self._bytes + event.size <= most else None
+            event = event.without_images()
+        limit = self._capacity * (4 if isinstance(event, SessionEnded) else 2)
+        return event if self._bytes + event.size <= limit else None
 
     def stop(self) -> None:
-        """Let the thread end once it has written what is queued."""
+        """Make the thread end after it has written the queue."""
         with self._wake:
             self._stopping = True
             self._wake.notify()
 
     def join(self, seconds: float) -> None:
-        """Await the thread's end, for so long at most."""
+        """Wait for the thread to end, at most so many seconds."""
         self._thread.join(seconds)
 
     def _run(self) -> None:
-        rested = 0.0
+        maintained_at = 0.0
         while True:
             item = self._next()
             if item is not None:
                 key, event = item
                 if event is not None:
-                    self._guard(partial(self._sink.write, event))
+                    self._call_safely(partial(self._sink.write, event))
                 self.done.append(key)
             elif self._stopping:
-                self._guard(self._sink.close)
+                self._call_safely(self._sink.close)
                 return
-            if self._clock.monotonic() - rested >= REST_SECONDS:
-                self._guard(self._sink.rest)
-                rested = self._clock.monotonic()
+            if self._clock.monotonic() - maintained_at >= MAINTENANCE_SECONDS:
+                self._call_safely(self._sink.maintain)
+                maintained_at = self._clock.monotonic()
 
     def _next(self) -> Item | None:
-        """Take the oldest item; None after a pause, or when the thread is to end."""
+        """Take the oldest item; None after a pause, or when the thread should end."""
         with self._wake:
             if not self._queue and not self._stopping:
-                self._wake.wait(REST_SECONDS)
+                self._wake.wait(MAINTENANCE_SECONDS)
             if not self._queue:
                 return None
             key, event = self._queue.popleft()
@@ -149,12 +149,12 @@ class Writer:
                 self._bytes -= event.size
             return key, event
 
-    def _guard(self, work: Callable[[], None]) -> None:
-        """Outlive whatever a sink raises; a fault that stays is told ever more rarely."""
+    def _call_safely(self, method: Callable[[], None]) -> None:
+        """Call a method of the sink; catch, count and log its exceptions."""
         try:
-            work()
+            method()
         except Exception:
             self._lost += 1
-            self._faults += 1
-            if self._faults & (self._faults - 1) == 0:  # the 1st, 2nd, 4th, 8th ...
-                log.exception("%s failed (fault %d)", self._sink.name, self._faults)
+            self._failures += 1
+            if self._failures & (self._failures - 1) == 0:  # log the 1st, 2nd, 4th, 8th ...
+                log.exception("%s failed (%d times so far)", self._sink.name, self._failures)

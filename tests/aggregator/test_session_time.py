@@ -39,7 +39,7 @@ class Ends:
         if isinstance(event, SessionEnded):
             self.events.append(event)
 
-    def rest(self) -> None:
+    def maintain(self) -> None:
         pass
 
     def close(self) -> None:

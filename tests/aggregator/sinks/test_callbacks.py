@@ -31,7 +31,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(couriers, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(couriers, "FIRST_RETRY_SECONDS", 0.02)
 
 
 def sink(folder: Path, port: int, **args: Any) -> Callbacks:

@@ -19,7 +19,7 @@ from tests.support.receiver import Receiver, raw_receiver, wait_until
 
 @pytest.fixture(autouse=True)
 def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(couriers, "FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(couriers, "FIRST_RETRY_SECONDS", 0.02)
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_an_answer_that_waits_for_its_next_try_holds_up_no_other(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not even answers of its own kind."""
-    monkeypatch.setattr(couriers, "FIRST_PAUSE", 600.0)
+    monkeypatch.setattr(couriers, "FIRST_RETRY_SECONDS", 600.0)
     receiver.statuses = [500] * 4
     plugin = sink(tmp_path, receiver.port, 20)
     for number in range(4):
@@ -144,7 +144,7 @@ def test_an_answer_that_waits_for_its_next_try_holds_up_no_other(
     plugin.close()
 
 
-def test_an_answer_under_way_at_the_end_is_sent_again(tmp_path: Path) -> None:
+def test_an_answer_in_flight_at_the_end_is_sent_again(tmp_path: Path) -> None:
     """What no receiver has confirmed waits for the next process, accepted sessions first."""
     with raw_receiver(be_silent) as (port, connections):
         plugin = sink(tmp_path, port, 0.2)
@@ -162,5 +162,5 @@ def test_an_answer_under_way_at_the_end_is_sent_again(tmp_path: Path) -> None:
 
 def test_pauses_grow_to_a_bound() -> None:
     """No number of tries leads beyond the longest pause, or beyond any number."""
-    assert couriers.pause_after(1) <= couriers.FIRST_PAUSE
-    assert couriers.pause_after(100_000) <= couriers.LONGEST_PAUSE
+    assert couriers.pause_after(1) <= couriers.FIRST_RETRY_SECONDS
+    assert couriers.pause_after(100_000) <= couriers.MAX_RETRY_SECONDS

@@ -37,7 +37,7 @@ class Recorder:
             raise RuntimeError("broken")
         self.events.append(event)
 
-    def rest(self) -> None:
+    def maintain(self) -> None:
         pass
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ def test_a_session_whose_end_is_lost_is_settled_all_the_same() -> None:
     until(effects, 1, END)
     assert info(1).session not in {e.info.session for e in recorder.events if e.seq == END}
     assert not effects._marks
-    assert not effects._told
+    assert not effects._reported
     effects.close()
 
 

@@ -274,7 +274,7 @@ def test_a_folder_that_cannot_be_looked_at_keeps_no_other(
     odd.symlink_to(odd)
     logger.prune(now)
     assert names(tmp_path) == [2]
-    assert f"{odd} is never removed" in caplog.text
+    assert f"{odd} cannot be read and is never removed" in caplog.text
 
 
 def test_without_bounds_nothing_is_removed(tmp_path: Path) -> None:
@@ -293,14 +293,14 @@ def test_it_looks_for_old_folders_by_itself(
     play(sink(tmp_path), 1)
     aged(tmp_path, 1, 0, 0)
     logger = sink(tmp_path, age=1)
-    logger.rest()
+    logger.maintain()
     assert names(tmp_path) == []
     play(logger, 2)
     aged(tmp_path, 2, 0, 0)
-    logger.rest()
+    logger.maintain()
     assert names(tmp_path) == [2]
     monkeypatch.setattr(file_logger, "PRUNE_SECONDS", 0.0)
-    logger.rest()
+    logger.maintain()
     assert names(tmp_path) == []
 
 

@@ -68,7 +68,7 @@ def deliver(sink: VideoRedis) -> None:
     deadline = time.monotonic() + 20
     while sink.waiting:
         assert time.monotonic() < deadline, "the spool is not delivered"
-        sink.rest()
+        sink.maintain()
         time.sleep(0.005)
 
 
