@@ -1,1 +1,1 @@
-"""The client that programs import as ``lunapass.client``; the load harness uses it too."""
+"""The Python client, which programs import as ``lunapass.client``; the load test uses it too."""

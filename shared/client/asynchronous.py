@@ -38,19 +38,19 @@ Listener = Callable[[Answer], None]
 class Client:
     """One session; use it as an asynchronous context manager.
 
-    ``check`` does everything. The other methods speak message by message, for those who must.
+    ``check`` runs the whole session. The other methods send and receive single messages.
 
     Args:
         url: address such as ``ws://host:8321/ws``.
         session_id: session to resume.
         resume_token: its token.
-        client: what to tell of the client, such as ``{"mirrored": True}``.
-        username: user name, where the service asks for one.
+        client: description of the client, such as ``{"mirrored": True}``.
+        username: user name, if the service requires one.
         password: its password.
-        tls: what to trust, where that is not what the system trusts.
+        tls: certificates to trust, if not those of the system.
         patience: seconds without a byte in either direction after which a connection counts as
             broken while an answer is awaited.
-        resumes: tries to resume after a broken connection, one after another.
+        resumes: attempts to resume after a broken connection, one after another.
 
     Attributes:
         connected: the service's answer to CONNECT.
@@ -97,7 +97,7 @@ class Client:
 
     @property
     def resume_token(self) -> str | None:
-        """Token with which the session may be resumed; as good as the session itself."""
+        """Token to resume the session; whoever has it has the session, so keep it secret."""
         return self._identity.resume_token
 
     @property
@@ -108,35 +108,35 @@ class Client:
 
     @property
     def arrived_bytes(self) -> int:
-        """Bytes of the message that is coming, so far; a long one takes its time on a slow line."""
+        """Bytes received so far of an incomplete message; on a slow line a long one takes time."""
         return incomplete_bytes(self.socket)
 
     @property
     def close_code(self) -> int | None:
-        """Why the service ended the connection, once it did."""
+        """Close code of the service, once it has ended the connection."""
         return self.socket.close_code
 
     async def check(self, frames: Frames, on_answer: Listener | None = None) -> Verdict:
         """Send frames, one at a time, until the verdict.
 
         Args:
-            frames: encoded pictures, taken as they are needed; pace them yourself.
+            frames: encoded images, read as they are needed; the caller paces them.
             on_answer: called with each answer, to show the person what to change.
 
         Raises:
-            Refused: the service does not grant the session or ends it.
-            NoVerdict: the frames ended, or the connection could not be had again.
+            Refused: the service refuses the session or ends it.
+            NoVerdict: the frames ran out, or the session could not be resumed.
         """
         assert self.connected is not None, "use the client with 'async with'"
         require_granted(self.connected)
         async for frame in _each(frames):
-            verdict = await self._show(frame, on_answer)
+            verdict = await self._send_and_receive(frame, on_answer)
             if verdict is not None:
                 return verdict
-        raise NoVerdict("the frames ended before the verdict")
+        raise NoVerdict("the frames ran out before the verdict")
 
-    async def _show(self, frame: bytes, on_answer: Listener | None) -> Verdict | None:
-        """Send a frame and await its answer; a frame lost with a connection is not sent again."""
+    async def _send_and_receive(self, frame: bytes, on_answer: Listener | None) -> Verdict | None:
+        """Send a frame and await its answer; a frame lost with a connection is not resent."""
         try:
             await self.send_frame(frame)
             while True:
@@ -162,7 +162,7 @@ class Client:
         return None
 
     async def _result_of_resumption(self) -> Verdict | None:
-        """A verdict given meanwhile follows CONNECTED at once; otherwise the session goes on."""
+        """Return the verdict if there is one: it directly follows CONNECTED."""
         assert self.connected is not None
         if self.connected.announces_result:
             return Verdict.within(await self.receive())
@@ -192,11 +192,11 @@ class Client:
         return self.connected
 
     def abort(self) -> None:
-        """End the connection without a farewell; the session may be resumed."""
+        """End the connection without a closing handshake; the session can be resumed."""
         transport_of(self.socket).abort()
 
     async def send_frame(self, data: bytes) -> None:
-        """Send one encoded picture."""
+        """Send one encoded image."""
         await self.socket.send(data)
 
     async def send(self, command: Command) -> None:
@@ -204,27 +204,26 @@ class Client:
         await self.socket.send(Codec.encode(command))
 
     async def receive(self, *, seconds: float | None = None) -> Answer:
-        """Await the next message; the announcement of RESULT is left out, here each byte is seen.
+        """Await the next message. Announcements of RESULT are skipped: progress is seen by bytes.
 
         Args:
-            seconds: without a byte in either direction after which it is not awaited any more;
-                ``patience`` if not given.
+            seconds: longest time without a byte in either direction; by default ``patience``.
 
         Raises:
-            TimeoutError: nothing moved for so long.
-            websockets.exceptions.ConnectionClosed: the connection is over.
+            TimeoutError: no byte was sent or received for that time.
+            websockets.exceptions.ConnectionClosed: the connection has ended.
         """
         seconds = self._patience if seconds is None else seconds
         standstill = Standstill(seconds, self._movement)
         while True:
             try:
-                async with asyncio.timeout(standstill.step):  # costs no task, as wait_for does
+                async with asyncio.timeout(standstill.step):  # unlike wait_for, needs no task
                     answer = Answer.parse(await self.socket.recv())
                 if not answer.only_announces:
                     return answer
             except TimeoutError as error:
                 if standstill.is_over():
-                    raise Silent(f"nothing moved for {seconds:g} s") from error
+                    raise Silent(f"no byte sent or received for {seconds:g} s") from error
 
     def _movement(self) -> Movement:
         return Movement(self.arrived_bytes, unread_bytes(transport_of(self.socket)))

@@ -1,4 +1,4 @@
-"""What a client says, understands and decides, without I/O: shared by both clients."""
+"""Messages and decisions of a client, without I/O: shared by both clients."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from shared.client.errors import NoVerdict, Refused, Silent, Unavailable
 from shared.wire.protocol import CloseCode, Codec, Command
 
 RESUMABLE = frozenset({1001, 1006, 1011, int(CloseCode.RESTART), int(CloseCode.IDLE)})
-"""Close codes after which the same session may go on over a new connection; 1006 is a cut."""
+"""Close codes after which a session can be resumed; 1006 is a lost connection."""
 
 ANSWER_SECONDS = 30.0
-"""How long nothing may move on a connection; the service answers each frame within seconds."""
+"""Longest time without a byte on a connection; the service answers each frame within seconds."""
 RESULT_SECONDS = 0.2
-"""How long a resumed session is listened to for a verdict that CONNECTED does not announce."""
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 5.0
-PASSING_STATUS = frozenset({408, 429, *range(500, 600)})
-"""HTTP answers to the handshake that may be others a moment later."""
+"""Time to wait after resuming for a verdict that CONNECTED does not announce."""
+FIRST_PAUSE_SECONDS = 0.2
+MAX_PAUSE_SECONDS = 5.0
+TEMPORARY_STATUS = frozenset({408, 429, *range(500, 600)})
+"""HTTP status codes of the handshake that are worth a retry."""
 
 
 BROKEN = (ConnectionClosed, Silent)
-"""What ends a connection, but perhaps not the session."""
+"""Errors that end the connection; the session may continue."""
 TEMPORARY = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, Unavailable)
-"""What a further try may mend; ``Resumption.failed`` looks closer."""
+"""Errors that may be worth a retry; ``Resumption.failed`` decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A message of the server."""
+    """A message from the server."""
 
     command: Command
     headers: dict[str, Any]
@@ -44,13 +44,13 @@ class Answer:
 
     @classmethod
     def parse(cls, raw: str | bytes) -> Answer:
-        """Read a message of the server."""
+        """Parse a message from the server."""
         value = json.loads(raw)
         return cls(Command(value["command"]), value["headers"], value["body"])
 
     @property
     def seq(self) -> int | None:
-        """Number of the frame it answers, if it answers one."""
+        """Number of the frame that it answers, if any."""
         return self.headers.get("seq")
 
     @property
@@ -60,17 +60,17 @@ class Answer:
 
     @property
     def only_announces(self) -> bool:
-        """Whether it says that RESULT is on its way, and nothing else."""
+        """Whether it does nothing but announce RESULT."""
         return self.command is Command.HEARTBEAT and self.announces_result
 
     @property
     def answers_frame(self) -> bool:
-        """Whether a frame has its one answer with this."""
+        """Whether it is the one answer to a frame."""
         return self.command in (Command.STATUS, Command.DROPPED)
 
     @property
     def asks_for_more(self) -> bool:
-        """Whether the next frame is due; after an accepted one RESULT follows at once."""
+        """Whether the next frame is due; an accepted frame is followed by RESULT at once."""
         accepted = self.command is Command.STATUS and self.body["isOk"]
         return self.answers_frame and not accepted
 
@@ -80,8 +80,8 @@ class Verdict:
     """The final answer.
 
     Attributes:
-        accepted: a live person stood there.
-        token: the signed token; None unless accepted. Verify it before you believe it.
+        accepted: the service saw a live person.
+        token: the signed token; None unless accepted. Verify its signature before you trust it.
         errors: codes of a refusal.
     """
 
@@ -91,13 +91,13 @@ class Verdict:
 
     @classmethod
     def of(cls, answer: Answer) -> Verdict:
-        """Read RESULT."""
+        """Parse RESULT."""
         body = answer.body
         return cls(bool(body["isOk"]), body["jwt"], tuple(body["errors"]))
 
     @classmethod
     def within(cls, answer: Answer) -> Verdict | None:
-        """Find the verdict in an answer; None where the conversation goes on.
+        """Return the verdict in an answer; None if the session continues.
 
         Raises:
             Refused: the service ends the session.
@@ -109,12 +109,12 @@ class Verdict:
 
 @dataclass
 class Identity:
-    """Which session a client speaks of, and how it shows that it may.
+    """The session of a client, and its credentials.
 
     Attributes:
-        client: what to tell of the client, such as ``{"mirrored": True}``.
+        client: description of the client, such as ``{"mirrored": True}``.
         session_id: id of the session, once known.
-        resume_token: token with which it may be resumed.
+        resume_token: token to resume it.
     """
 
     client: dict[str, Any]
@@ -122,20 +122,20 @@ class Identity:
     resume_token: str | None = None
 
     def address(self, url: str) -> str:
-        """Address to connect to; a balancer finds the session's cell by the query."""
+        """Return the address to connect to; its query lets a balancer find the session's cell."""
         if self.session_id is None:
             return url
         return f"{url}{'&' if '?' in url else '?'}session={quote(self.session_id)}"
 
     def connect(self) -> str:
-        """Text of CONNECT."""
+        """Return the text of CONNECT."""
         headers: dict[str, Any] = {"client": self.client}
         if self.session_id is not None:
             headers |= {"session-id": self.session_id, "resume-token": self.resume_token}
         return Codec.encode(Command.CONNECT, headers)
 
     def granted(self, answer: Answer) -> None:
-        """Take id and token out of CONNECTED; any other answer changes nothing."""
+        """Store id and token of CONNECTED; any other answer changes nothing."""
         if answer.command is Command.CONNECTED:
             self.session_id = answer.headers["session-id"]
             self.resume_token = answer.headers["resume-token"]
@@ -149,7 +149,7 @@ def require_granted(answer: Answer) -> None:
 
 
 def authorization(username: str | None, password: str | None) -> dict[str, str]:
-    """Header of HTTP Basic for the upgrade request; none without a user name."""
+    """Return the header of HTTP Basic for the upgrade request; none without a user name."""
     if username is None:
         return {}
     credentials = base64.b64encode(f"{username}:{password or ''}".encode()).decode("ascii")
@@ -157,44 +157,44 @@ def authorization(username: str | None, password: str | None) -> dict[str, str]:
 
 
 class Resumption:
-    """The tries to have a session again after its connection broke.
+    """The attempts to resume a session after its connection broke.
 
     Args:
         broken: how the connection ended.
-        tries: number of tries.
+        attempts: number of attempts.
     """
 
-    def __init__(self, broken: ConnectionClosed | Silent, tries: int) -> None:
+    def __init__(self, broken: ConnectionClosed | Silent, attempts: int) -> None:
         self._cause: BaseException = broken
-        self._tries = tries
+        self._attempts = attempts
         received = broken.rcvd if isinstance(broken, ConnectionClosed) else None
         self._code = 1006 if received is None else received.code
 
     def pauses(self) -> Iterator[float]:
-        """Yield the seconds to wait before each try.
+        """Yield the seconds to wait before each attempt.
 
         Raises:
-            NoVerdict: a further try is of no use; its cause is the last fault.
+            NoVerdict: the session cannot be resumed; its cause is the last error.
         """
         if self._code not in RESUMABLE:
             raise NoVerdict(f"the service closed with {self._code}") from self._cause
-        yield from pauses(self._tries)
-        raise NoVerdict("the connection could not be had again") from self._cause
+        yield from pauses(self._attempts)
+        raise NoVerdict(f"not resumed in {self._attempts} attempts") from self._cause
 
     def failed(self, error: BaseException) -> None:
-        """Take the fault of a try.
+        """Record the error of an attempt.
 
         Raises:
-            Exception: the fault itself, where it stays: a wrong password, an unknown address.
+            Exception: the error itself if it is permanent, such as a wrong password.
         """
-        if isinstance(error, InvalidStatus) and error.response.status_code not in PASSING_STATUS:
+        if isinstance(error, InvalidStatus) and error.response.status_code not in TEMPORARY_STATUS:
             raise error
         self._cause = error
 
 
-def pauses(tries: int) -> Iterator[float]:
-    """Seconds to wait before each try to resume: doubled each time, with full jitter."""
-    longest = FIRST_PAUSE
-    for _ in range(tries):
+def pauses(attempts: int) -> Iterator[float]:
+    """Yield the seconds to wait before each attempt: exponential backoff with full jitter."""
+    longest = FIRST_PAUSE_SECONDS
+    for _ in range(attempts):
         yield random.uniform(0, longest)  # noqa: S311  # spreads clients, no secret
-        longest = min(LONGEST_PAUSE, 2 * longest)
+        longest = min(MAX_PAUSE_SECONDS, 2 * longest)

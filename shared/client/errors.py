@@ -1,13 +1,13 @@
 """Errors of the client.
 
 ClientError
- ├─ Refused          the service does not grant the session or ends it; carries the ERROR's code
- │   └─ Unavailable  the service cannot judge at the moment; the same request may be made again
- ├─ NoVerdict        the frames or the tries to resume ended before the verdict
- └─ Silent           a TimeoutError: nothing moved on the connection for too long
+ ├─ Refused          the service refuses the session or ends it; carries the ERROR's code
+ │   └─ Unavailable  the service cannot judge at the moment; a retry may succeed
+ ├─ NoVerdict        the frames or the attempts to resume ran out before the verdict
+ └─ Silent           a TimeoutError: no byte sent or received for too long
 
-What the network or websockets raise where a further try is of no use, such as at the first
-connection, is no ``ClientError`` and is passed on.
+Errors of the network or of websockets for which a retry is useless, such as those of the first
+connection, are passed on unchanged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class ClientError(Exception):
 
 
 class Refused(ClientError):
-    """The service does not grant the session, or ends it for a fault of the client.
+    """The service refuses the session, or ends it because of an error of the client.
 
     Attributes:
         code: the ERROR's code, such as ``session.full``.
@@ -30,12 +30,12 @@ class Refused(ClientError):
 
 
 class Unavailable(Refused):
-    """The service cannot judge at the moment; the same request may be made again."""
+    """The service cannot judge at the moment; a retry may succeed."""
 
 
 class NoVerdict(ClientError):
-    """The frames or the tries to resume came to an end before the verdict."""
+    """The frames or the attempts to resume ran out before the verdict."""
 
 
 class Silent(ClientError, TimeoutError):
-    """Nothing moved on the connection for too long: it is as good as broken."""
+    """No byte was sent or received for too long: the connection counts as broken."""

@@ -1,7 +1,7 @@
-"""When a connection counts as broken: nothing moves on it, in either direction.
+"""Detects a broken connection: no progress in either direction.
 
-A verdict of 267 kB takes 33 s at 64 kbit/s, and a frame takes seconds, too. So what counts is the
-time since the last byte, not that since the last message.
+A verdict of 267 kB takes 33 s at 64 kbit/s, and a frame takes seconds too. So the time since the
+last byte counts, not the time since the last message.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-LOOKS = 4
-"""Looks at a connection in the time that it may stand still."""
+STEPS = 4
+"""Number of measurements within the allowed time without progress."""
 
 
 class Movement(NamedTuple):
-    """Bytes of a connection at a moment.
+    """Progress of a connection at one moment.
 
     Attributes:
-        arrived: of the message that is coming, so far.
-        unacknowledged: of what was sent, and has not reached the other end.
+        arrived: bytes received so far of an incomplete message.
+        unacknowledged: sent bytes that have not reached the other end.
     """
 
     arrived: int
@@ -26,28 +26,27 @@ class Movement(NamedTuple):
 
 
 class Standstill:
-    """Notices that nothing moves any more. Look at it again after each ``step``.
+    """Detects that a connection makes no progress. Call ``is_over`` after each ``step``.
 
     Args:
-        seconds: for which a connection may stand still; it is noticed at most a quarter of that
-            later.
-        measure: reads the connection.
+        seconds: allowed time without progress; detection takes at most a quarter longer.
+        measure: reads the progress.
 
     Attributes:
-        step: seconds between two looks.
+        step: seconds between two measurements.
     """
 
     def __init__(self, seconds: float, measure: Callable[[], Movement]) -> None:
-        self.step = seconds / LOOKS
+        self.step = seconds / STEPS
         self._measure = measure
         self._last = measure()
         self._quiet = 0
 
     def is_over(self) -> bool:
-        """Whether the connection has stood still for the whole time, now that a step has passed."""
+        """Whether the connection has made no progress for the whole time; call once per step."""
         now = self._measure()
         arriving = now.arrived != self._last.arrived
         leaving = now.unacknowledged < self._last.unacknowledged
         self._last = now
         self._quiet = 0 if arriving or leaving else self._quiet + 1
-        return self._quiet >= LOOKS
+        return self._quiet >= STEPS

@@ -36,13 +36,13 @@ class SyncClient:
 
     Args:
         url: address such as ``ws://host:8321/ws``.
-        client: what to tell of the client, such as ``{"mirrored": True}``.
-        username: user name, where the service asks for one.
+        client: description of the client, such as ``{"mirrored": True}``.
+        username: user name, if the service requires one.
         password: its password.
-        tls: what to trust, where that is not what the system trusts.
+        tls: certificates to trust, if not those of the system.
         patience: seconds without a byte in either direction after which a connection counts as
             broken while an answer is awaited.
-        resumes: tries to resume after a broken connection, one after another.
+        resumes: attempts to resume after a broken connection, one after another.
     """
 
     def __init__(
@@ -94,20 +94,22 @@ class SyncClient:
         """Send frames, one at a time, until the verdict.
 
         Args:
-            frames: encoded pictures, taken as they are needed; pace them yourself.
+            frames: encoded images, read as they are needed; the caller paces them.
             on_answer: called with each answer, to show the person what to change.
 
         Raises:
-            Refused: the service does not grant the session or ends it.
-            NoVerdict: the frames ended, or the connection could not be had again.
+            Refused: the service refuses the session or ends it.
+            NoVerdict: the frames ran out, or the session could not be resumed.
         """
         for frame in frames:
-            verdict = self._show(frame, on_answer)
+            verdict = self._send_and_receive(frame, on_answer)
             if verdict is not None:
                 return verdict
-        raise NoVerdict("the frames ended before the verdict")
+        raise NoVerdict("the frames ran out before the verdict")
 
-    def _show(self, frame: bytes, on_answer: Callable[[Answer], None] | None) -> Verdict | None:
+    def _send_and_receive(
+        self, frame: bytes, on_answer: Callable[[Answer], None] | None
+    ) -> Verdict | None:
         try:
             self.socket.send(frame)
             while True:
@@ -162,7 +164,7 @@ class SyncClient:
         return answer
 
     def _drop(self) -> None:
-        """Give the connection up without a farewell: nobody may be there to answer it."""
+        """Close the socket without a closing handshake, which the server may never answer."""
         cut(self.socket)
         self._connections.close()
 
@@ -176,7 +178,7 @@ class SyncClient:
                     return answer
             except TimeoutError as error:
                 if standstill.is_over():
-                    raise Silent(f"nothing moved for {seconds:g} s") from error
+                    raise Silent(f"no byte sent or received for {seconds:g} s") from error
 
     def _movement(self) -> Movement:
         unacknowledged = unacknowledged_bytes(socket_of(self.socket))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.client.standstill import LOOKS, Movement, Standstill
+from shared.client.standstill import STEPS, Movement, Standstill
 
 
 class Line:
@@ -26,8 +26,8 @@ def looks_until_over(standstill: Standstill) -> int:
 def test_silence_lasts_the_whole_time() -> None:
     """Not a look less, and not one more."""
     standstill = Standstill(30.0, Line().measure)
-    assert standstill.step * LOOKS == 30.0
-    assert looks_until_over(standstill) == LOOKS
+    assert standstill.step * STEPS == 30.0
+    assert looks_until_over(standstill) == STEPS
 
 
 def test_a_byte_that_came_starts_the_time_again() -> None:
@@ -37,7 +37,7 @@ def test_a_byte_that_came_starts_the_time_again() -> None:
     for arrived in range(1000):
         line.now = Movement(arrived, 0)
         assert not standstill.is_over()
-    assert looks_until_over(standstill) == LOOKS
+    assert looks_until_over(standstill) == STEPS
 
 
 def test_a_byte_that_left_starts_the_time_again() -> None:
@@ -50,4 +50,4 @@ def test_a_byte_that_left_starts_the_time_again() -> None:
     line.now = Movement(0, 0)
     assert not standstill.is_over()
     line.now = Movement(0, 500)  # more to send is no progress
-    assert looks_until_over(standstill) == LOOKS
+    assert looks_until_over(standstill) == STEPS
