@@ -1,1 +1,1 @@
-"""One frame: its file, its pixels in shared memory, and what was measured and checked in it."""
+"""One frame: its file, its pixels in shared memory, its measures and their checks."""

@@ -1,9 +1,9 @@
-"""The best shot: the picture of a frame that passed, as every verdict shows it, and its source.
+"""The best shot: the judged image of a frame that passed, and the file it came from.
 
 Two decoders may read one file differently: alpha, transparency, colour profiles, orientation,
-several pictures in one file. So what a client sent is never shown as the picture that was judged.
-The gateway encodes the judged pixels once; that JPEG and the digest of what was received travel
-together from there on.
+several images in one file. So the client's file is never shown as the image that was judged. The
+gateway encodes the judged pixels once; from then on that JPEG and the digest of the client's file
+are one value.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class ImageSource(Struct, frozen=True, array_like=True):
 
     Attributes:
         sha256: digest of its bytes.
-        size: number of its bytes.
-        format: kind of encoding.
+        size: its length in bytes.
+        format: its format.
     """
 
     sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]
@@ -31,21 +31,21 @@ class ImageSource(Struct, frozen=True, array_like=True):
 
     @classmethod
     def of(cls, data: bytes, kind: Format) -> ImageSource:
-        """Describe a file."""
+        """Return the description of a file."""
         return cls(hashlib.sha256(data).digest(), len(data), kind)
 
     def claim(self) -> dict[str, Any]:
-        """Write it as the token's ``bestshotSource``."""
+        """Return it as the token's claim ``bestshotSource``."""
         return {"sha256": self.sha256.hex(), "bytes": self.size, "format": self.format}
 
 
 class BestShot(Struct, frozen=True, array_like=True):
-    """A frame that passed every check of the worker, and so may become the best shot.
+    """A frame that passed every check of the worker and may become the best shot.
 
     Attributes:
         seq: number of the frame in its session.
         image: JPEG of the judged pixels: upright, baseline, 4:4:4, without metadata.
-        source: what was received for it.
+        source: the client's file.
     """
 
     seq: Annotated[int, Meta(ge=0, le=2**63 - 1)]

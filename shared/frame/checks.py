@@ -1,7 +1,7 @@
 """Every comparison of a measure with a threshold: which check of which stage gives which code.
 
-The table ``CHECKS`` reads like the manual's list of checks. A check is a pure function of an
-estimate and the rules; it answers the codes of what failed. Equality with a threshold passes.
+The table ``CHECKS`` has the order of the manual's list of checks. A check is a pure function of an
+estimate and the rules; it returns the codes of what failed. A value equal to its threshold passes.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from shared.frame.estimation import Estimate, Profile, Stage
 
 @dataclass(frozen=True)
 class Rules:
-    """Thresholds and limits that checks compare with."""
+    """Thresholds and limits of the checks."""
 
     thresholds: ThresholdsSection = field(default_factory=ThresholdsSection)
     limits: ChecksSection = field(default_factory=ChecksSection)
 
     @classmethod
     def of(cls, config: Config) -> Rules:
-        """Take the rules out of a configuration."""
+        """Return the rules of a configuration."""
         return cls(config.LIVENESS.THRESHOLDS, config.CHECKS)
 
     @cached_property
     def sunglasses_allowed(self) -> bool:
-        """Whether sunglasses, and so unseen eyes, are allowed."""
+        """Whether sunglasses, which hide the eyes, are allowed."""
         return "sunglasses" in self.thresholds.glasses
 
     @cached_property
     def digest(self) -> str:
-        """Short digest of every threshold and limit; how a camera is mounted is none."""
+        """Short digest of every threshold and limit, without the camera's rotation."""
         limits = self.limits.model_dump(exclude={"rotate"})
         return short_digest([self.thresholds.model_dump(), limits])
 
@@ -50,14 +50,14 @@ def _when(failed: bool, code: Code) -> Codes:
 
 
 def frame_size(estimate: Estimate, rules: Rules) -> Codes:
-    """Compare the frame's width and height with the least allowed."""
+    """Compare the frame's width and height with their minimum."""
     return _when(estimate.width < rules.limits.frameWidth, Code.FRAME_TOO_NARROW) + _when(
         estimate.height < rules.limits.frameHeight, Code.FRAME_TOO_LOW
     )
 
 
 def face_count(estimate: Estimate, rules: Rules) -> Codes:
-    """Ask for a face, and for exactly one under ``multifacePolicy`` 0."""
+    """Require a face, and exactly one under ``multifacePolicy`` 0."""
     if estimate.faces == 0:
         return (Code.NO_FACE,)
     several = estimate.faces > 1 and rules.thresholds.multifacePolicy == 0
@@ -66,33 +66,33 @@ def face_count(estimate: Estimate, rules: Rules) -> Codes:
 
 def quality(estimate: Estimate, rules: Rules) -> Codes:
     """Compare the measures of sharpness and light."""
-    measured, least = estimate.quality, rules.thresholds
+    measured, minimum = estimate.quality, rules.thresholds
     if measured is None:
         return (Code.ESTIMATION_FAILED,)
     return (
-        _when(measured.blur < least.blur, Code.BLURRED)
-        + _when(measured.light < least.light, Code.TOO_LIGHT)
-        + _when(measured.darkness < least.dark, Code.TOO_DARK)
-        + _when(measured.illumination < least.illumination, Code.UNEVEN_LIGHT)
-        + _when(measured.specularity < least.specularity, Code.GLARE)
+        _when(measured.blur < minimum.blur, Code.BLURRED)
+        + _when(measured.light < minimum.light, Code.TOO_LIGHT)
+        + _when(measured.darkness < minimum.dark, Code.TOO_DARK)
+        + _when(measured.illumination < minimum.illumination, Code.UNEVEN_LIGHT)
+        + _when(measured.specularity < minimum.specularity, Code.GLARE)
     )
 
 
 def face_size(estimate: Estimate, rules: Rules) -> Codes:
-    """Compare the face box with the least and greatest size."""
+    """Compare the face box with the minimum and maximum size."""
     face = estimate.face
     if face is None:
         return (Code.NO_FACE,)
-    greatest = rules.limits.faceShare * min(estimate.width, estimate.height)
+    max_width = rules.limits.faceShare * min(estimate.width, estimate.height)
     return (
         _when(face.width < rules.thresholds.faceWidth, Code.FACE_TOO_NARROW)
         + _when(face.height < rules.thresholds.faceHeight, Code.FACE_TOO_LOW)
-        + _when(face.width > greatest, Code.FACE_TOO_CLOSE)
+        + _when(face.width > max_width, Code.FACE_TOO_CLOSE)
     )
 
 
 def margins(estimate: Estimate) -> tuple[int, int, int, int]:
-    """Pixels from the face box to the left, top, right and bottom border of the frame."""
+    """Return the pixels from the face box to the frame's left, top, right and bottom border."""
     face = estimate.face
     if face is None:
         return (0, 0, 0, 0)
@@ -107,27 +107,27 @@ def margins(estimate: Estimate) -> tuple[int, int, int, int]:
 def frame_margins(estimate: Estimate, rules: Rules) -> Codes:
     """Compare the distance of the face box from each border."""
     left, top, right, bottom = margins(estimate)
-    least = rules.thresholds.frameMargin
+    minimum = rules.thresholds.frameMargin
     return (
-        _when(bottom < least, Code.MARGIN_BOTTOM)
-        + _when(left < least, Code.MARGIN_LEFT)
-        + _when(top < least, Code.MARGIN_TOP)
-        + _when(right < least, Code.MARGIN_RIGHT)
+        _when(bottom < minimum, Code.MARGIN_BOTTOM)
+        + _when(left < minimum, Code.MARGIN_LEFT)
+        + _when(top < minimum, Code.MARGIN_TOP)
+        + _when(right < minimum, Code.MARGIN_RIGHT)
     )
 
 
 def head_pose(estimate: Estimate, rules: Rules) -> Codes:
     """Compare the three angles; a code names what the person should do."""
-    pose, most = estimate.head_pose, rules.thresholds
+    pose, maximum = estimate.head_pose, rules.thresholds
     if pose is None:
         return (Code.HEAD_POSE_FAILED,)
     return (
-        _when(pose.yaw > most.yaw, Code.TURN_RIGHT)
-        + _when(pose.yaw < -most.yaw, Code.TURN_LEFT)
-        + _when(pose.roll < -most.roll, Code.TILTED_RIGHT)
-        + _when(pose.roll > most.roll, Code.TILTED_LEFT)
-        + _when(pose.pitch < -most.pitch, Code.CHIN_UP)
-        + _when(pose.pitch > most.pitch, Code.CHIN_DOWN)
+        _when(pose.yaw > maximum.yaw, Code.TURN_RIGHT)
+        + _when(pose.yaw < -maximum.yaw, Code.TURN_LEFT)
+        + _when(pose.roll < -maximum.roll, Code.TILTED_RIGHT)
+        + _when(pose.roll > maximum.roll, Code.TILTED_LEFT)
+        + _when(pose.pitch < -maximum.pitch, Code.CHIN_UP)
+        + _when(pose.pitch > maximum.pitch, Code.CHIN_DOWN)
     )
 
 
@@ -140,7 +140,7 @@ def eyes(estimate: Estimate, rules: Rules) -> Codes:
 
 
 def mouth(estimate: Estimate, rules: Rules) -> Codes:
-    """Compare the scores of an opened, smiling and occluded mouth; one code stands for all."""
+    """Compare the scores of an open, smiling and occluded mouth; all have the same code."""
     if estimate.mouth is None:
         return (Code.MOUTH_FAILED,)
     worst = max(estimate.mouth.opened, estimate.mouth.smile, estimate.mouth.occluded)
@@ -148,7 +148,7 @@ def mouth(estimate: Estimate, rules: Rules) -> Codes:
 
 
 def glasses(estimate: Estimate, rules: Rules) -> Codes:
-    """Ask for an allowed kind of glasses."""
+    """Require an allowed kind of glasses."""
     if estimate.glasses is None:
         return (Code.GLASSES_FAILED,)
     return _when(estimate.glasses not in rules.thresholds.glasses, Code.GLASSES_NOT_ALLOWED)
@@ -163,12 +163,12 @@ def ags(estimate: Estimate, rules: Rules) -> Codes:
 
 def liveness(estimate: Estimate, rules: Rules) -> Codes:
     """Compare the liveness score, the signs of a screen and the quality score."""
-    measured, least = estimate.liveness, rules.thresholds
+    measured, minimum = estimate.liveness, rules.thresholds
     if measured is None:
         return (Code.LIVENESS_FAILED,)
     screen = rules.limits.moire > 0 and measured.moire > rules.limits.moire
-    return _when(screen or measured.score < least.livenessScore, Code.LOW_LIVENESS) + _when(
-        measured.quality_score < least.livenessQualityScore, Code.LOW_LIVENESS_QUALITY
+    return _when(screen or measured.score < minimum.livenessScore, Code.LOW_LIVENESS) + _when(
+        measured.quality_score < minimum.livenessQualityScore, Code.LOW_LIVENESS_QUALITY
     )
 
 
@@ -200,22 +200,22 @@ FAILURE: dict[Stage, Code] = {
     Stage.AGS: Code.AGS_FAILED,
     Stage.LIVENESS: Code.LIVENESS_FAILED,
 }
-"""Code of a stage whose estimator failed; the other stages have ``ESTIMATION_FAILED``."""
+"""Code of a stage whose estimation failed; the other stages have ``ESTIMATION_FAILED``."""
 
 UNJUDGED_WHILE_ACTING = frozenset({Stage.HEAD_POSE, Stage.EYES})
-"""Stages that the active profile measures without judging."""
+"""Stages that the active profile measures but does not judge."""
 
 
 def judge(stage: Stage, estimate: Estimate, rules: Rules) -> Codes:
     """Run the checks of one stage.
 
     Args:
-        stage: the stage that has just been measured.
+        stage: the stage that was just measured.
         estimate: the measures so far.
         rules: thresholds and limits.
 
     Returns:
-        Codes of the failed checks, in the table's order; empty when the stage passed.
+        Codes of the failed checks, in the table's order; empty if the stage passed.
     """
     if estimate.profile is Profile.ACTIVE and stage in UNJUDGED_WHILE_ACTING:
         return ()

@@ -1,4 +1,4 @@
-"""Decodes a judged frame into pixels; the decoders release the GIL."""
+"""Decodes an encoded frame into pixels; the decoders release the GIL."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from shared.frame.orientation import UPRIGHT, upright
 
 TO_BGR = {1: cv2.COLOR_GRAY2BGR, 3: cv2.COLOR_RGB2BGR, 4: cv2.COLOR_RGBA2BGR}
 WITH_ALPHA = (2, 4)
-"""Numbers of channels of which the last is alpha."""
+"""Channel counts that include alpha, as the last channel."""
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-"""Else whoever sends damaged pictures writes lines of their choice into the log."""
+"""Otherwise damaged images from clients make OpenCV write lines to the log."""
 
 
 def decode(data: bytes, limits: LimitsSection, rotation: int = 0) -> Image:
-    """Judge a frame's header, then decode the frame upright: (height, width, 3) BGR.
+    """Check a frame's header, then decode the frame upright: (height, width, 3) BGR.
 
     Args:
         data: the encoded frame.
-        limits: bounds of a frame.
-        rotation: degrees to turn it clockwise beyond what EXIF says, a multiple of 90.
+        limits: limits of a frame.
+        rotation: clockwise rotation in addition to EXIF, a multiple of 90 degrees.
 
     Raises:
         FrameError: the frame is refused.
@@ -44,11 +44,10 @@ def decode(data: bytes, limits: LimitsSection, rotation: int = 0) -> Image:
 
 
 def decode_into(target: Image, data: bytes, header: Header) -> None:
-    """Decode a frame, upright, into pixels of ``header.upright_size``: (height, width, 3) BGR.
+    """Decode a frame upright into a buffer of ``header.upright_size``: (height, width, 3) BGR.
 
     Raises:
-        FrameError: the bytes do not decode to the picture that the header promised, or the
-            picture is not opaque.
+        FrameError: the frame is damaged, is not of the size in its header, or is not opaque.
     """
     if header.format == "jpeg" and header.orientation == UPRIGHT:
         _jpeg_into(data, target)
@@ -60,15 +59,15 @@ def decode_into(target: Image, data: bytes, header: Header) -> None:
         stored = _png(data) if header.format == "png" else _webp(data)
     decoded = upright(stored, header.orientation)
     if decoded.shape != target.shape:
-        raise FrameError(f"the {header.format} frame is not of the size its header says")
+        raise FrameError(f"the {header.format} frame is not of the size in its header")
     np.copyto(target, decoded)
 
 
 def _jpeg_into(data: bytes, target: Image) -> None:
-    """Decode a JPEG into a buffer, which the decoder never leaves.
+    """Decode a JPEG into a buffer; the decoder writes nowhere else.
 
-    A JPEG can be made to show a hasty reader one size and its decoder another; a decoder that
-    makes its own buffer would then take whatever memory the second one asks for.
+    A crafted JPEG can show a header reader one size and its decoder another. A decoder that
+    allocates its own buffer would then take any amount of memory.
     """
     try:
         decoded = simplejpeg.decode_jpeg(data, colorspace="BGR", buffer=target, strict=True)
@@ -79,19 +78,19 @@ def _jpeg_into(data: bytes, target: Image) -> None:
         np.copyto(target, lenient_jpeg.decode(data, width, height))
         return
     if decoded.shape != target.shape:
-        raise FrameError("the JPEG frame is not of the size its header says")
+        raise FrameError("the JPEG frame is not of the size in its header")
 
 
 def _png(data: bytes) -> Image:
-    """Decode a PNG with Pillow: OpenCV's library writes a line to stderr for each damaged one.
+    """Decode a PNG with Pillow: OpenCV writes a line to stderr for each damaged PNG.
 
     Raises:
-        FrameError: the picture is damaged or not opaque.
+        FrameError: the image is damaged or not opaque.
     """
     try:
         with PillowImage.open(BytesIO(png.plain(data)), formats=("PNG",)) as picture:
             samples = np.asarray(picture.convert("RGBA") if picture.mode == "P" else picture)
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow's own for damaged files
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files
         raise FrameError("the PNG frame is damaged") from error
     if samples.dtype == np.bool_:
         samples = samples * np.uint8(255)
@@ -103,15 +102,15 @@ def _png(data: bytes) -> Image:
     if samples.shape[2] == 2:
         samples = np.ascontiguousarray(samples[..., :1])
     if samples.dtype == np.uint16:
-        samples = samples >> 8  # the more significant byte, as decoders take it of colours
+        samples = samples >> 8  # the more significant byte, as decoders do for colours
     return np.asarray(cv2.cvtColor(samples, TO_BGR[samples.shape[2]]), np.uint8)
 
 
 def _webp(data: bytes) -> Image:
-    """Decode a WebP, whose size stands where ``shared.frame.webp`` reads it and nowhere else.
+    """Decode a WebP. Its only size field is the one that ``shared.frame.webp`` reads.
 
     Raises:
-        FrameError: the picture is damaged or not opaque.
+        FrameError: the image is damaged or not opaque.
     """
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -125,6 +124,6 @@ def _webp(data: bytes) -> Image:
 
 
 def _require_opaque(transparent: NDArray[np.bool_]) -> None:
-    """Refuse a picture with a transparent pixel: what that shows depends on the background."""
+    """Refuse an image with a transparent pixel, whose colour depends on the background."""
     if transparent.any():
         raise FrameError("the frame has pixels that are not opaque", code="frame.transparent")

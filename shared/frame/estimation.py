@@ -1,10 +1,10 @@
-"""What one frame's estimation yields, and what a backend must be able to do.
+"""The result of a frame's estimation, and the interface of a backend.
 
-Angles are in degrees and the person's own: yaw > 0 turned to the person's own left, pitch > 0 chin
-up, roll > 0 head tilted to the person's own left shoulder. In a picture that is not mirrored the
-person's left is the picture's right, so yaw > 0 looks to the picture's right and roll > 0 is a
-clockwise turn in the picture. Roll goes all the way round, from -180 to 180: an upside-down face
-has about 180. Backends answer in this convention whatever their model uses.
+Angles are in degrees, from the person's view: yaw > 0 turned to the person's own left, pitch > 0
+chin up, roll > 0 head tilted to the person's own left shoulder. In an image that is not mirrored
+the person's left is the image's right, so yaw > 0 looks to the image's right and roll > 0 is a
+clockwise rotation in the image. Roll covers the full circle, from -180 to 180: an upside-down face
+has about 180. Backends return this convention whatever their model uses.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from shared.digests import SHORT
 
 Image = NDArray[np.uint8]
-"""Picture of shape (height, width, 3), BGR, 0..255."""
+"""Image of shape (height, width, 3), BGR, 0..255."""
 
-LARGEST = sys.float_info.max
-# A bound refuses NaN too, which compares with nothing.
-Finite = Annotated[float, Meta(ge=-LARGEST, le=LARGEST)]
+MAX_FLOAT = sys.float_info.max
+# A bound also refuses NaN, for which every comparison is false.
+Finite = Annotated[float, Meta(ge=-MAX_FLOAT, le=MAX_FLOAT)]
 Unit = Annotated[float, Meta(ge=0.0, le=1.0)]
 Pixels = Annotated[int, Meta(ge=-100_000, le=100_000)]
 ShortDigest = Annotated[str, Meta(max_length=SHORT)]
@@ -34,7 +34,7 @@ Rotation = Literal[0, 90, 180, 270]
 
 
 class Stage(IntEnum):
-    """Stages of the estimation in the order they run; cheap ones first."""
+    """Stages of the estimation in the order in which they run; cheap ones first."""
 
     DECODE = 0
     FACES = 1
@@ -61,7 +61,7 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Rectangle in pixels of the frame; it may reach beyond the frame's borders."""
+    """Rectangle in pixels of the frame; it may extend beyond the frame's borders."""
 
     x: Pixels
     y: Pixels
@@ -76,7 +76,7 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """Measures of the face area, each 0..1, high is good."""
+    """Measures of the face area, each 0..1; high is good."""
 
     blur: Unit
     light: Unit
@@ -87,7 +87,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class HeadPose:
-    """Head rotation in degrees, in the convention of this module."""
+    """Head rotation in degrees, in this module's convention."""
 
     yaw: Finite
     pitch: Finite
@@ -96,7 +96,7 @@ class HeadPose:
 
 @dataclass(frozen=True, slots=True)
 class Eyes:
-    """Eye openness (lid distance over eye width, about .3 open, under .1 shut) and judgement.
+    """Eye openness (lid distance over eye width, about .3 open, under .1 closed) and decision.
 
     Attributes:
         left: openness of the person's own left eye.
@@ -113,7 +113,7 @@ class Eyes:
 
 @dataclass(frozen=True, slots=True)
 class Mouth:
-    """Scores 0..1 of an opened, smiling and occluded mouth; low is good."""
+    """Scores 0..1 of an open, smiling and occluded mouth; low is good."""
 
     opened: Unit
     smile: Unit
@@ -125,46 +125,45 @@ Glasses = Literal["no_glasses", "eyeglasses", "sunglasses"]
 
 @dataclass(frozen=True, slots=True)
 class Liveness:
-    """Score of a live face and fitness of the frame for judging it, each 0..1, high is good.
+    """Passive liveness of a face.
 
     Attributes:
-        score: score of a live face.
-        quality_score: fitness of the frame for that judgement.
-        moire: height of the highest peak in the face's spectrum, low is good; 0 where it is not
-            measured.
+        score: score of a live face, 0..1, high is good.
+        quality_score: suitability of the frame for liveness, 0..1, high is good.
+        moire: height of the highest peak in the face's spectrum, low is good; 0 if not measured.
     """
 
     score: Unit
     quality_score: Unit
-    moire: Annotated[float, Meta(ge=0.0, le=LARGEST)] = 0.0
+    moire: Annotated[float, Meta(ge=0.0, le=MAX_FLOAT)] = 0.0
 
 
 @dataclass(slots=True)
 class Estimate:
-    """Everything measured on one frame; what was not reached is None.
+    """Everything measured on one frame; measures of stages that did not run are None.
 
     Attributes:
         width: frame width in pixels.
         height: frame height in pixels.
         profile: profile under which the frame was judged.
         stage: last stage that ran.
-        errors: codes of the failed checks of that stage; empty when all stages passed.
+        errors: codes of the failed checks of that stage; empty if all stages passed.
         faces: number of faces found.
         face: box of the judged face.
-        quality: classical measures on the face area.
+        quality: sharpness and light of the face area.
         head_pose: rotation of the head.
         eyes: eye openness.
         mouth: mouth scores.
         glasses: kind of glasses.
-        ags: fitness for face comparison, 0..1.
-        liveness: passive liveness; None also where the backend has no model for it.
+        ags: suitability for face comparison, 0..1.
+        liveness: passive liveness; None also if the backend has no model for it.
         descriptor: face descriptor for comparing persons, float32 bytes of unit length.
         timings: milliseconds spent per step.
-        rules: digest of the thresholds and limits that judged the frame; empty where none did.
-        models: digest of the models that measured it; empty where none did.
-        rotation: degrees by which the picture was turned clockwise beyond what EXIF says.
-        pixels: digest of the frame's pixels; None where a check before liveness failed, so that
-            the many frames that fail cost no more.
+        rules: digest of the thresholds and limits that judged the frame; empty if none did.
+        models: digest of the models that measured it; empty if none did.
+        rotation: clockwise rotation in addition to EXIF, in degrees.
+        pixels: digest of the frame's pixels; None if a check before liveness failed, so that
+            frames that fail cost no more.
     """
 
     width: Annotated[int, Meta(ge=0, le=100_000)]
@@ -195,20 +194,20 @@ class Estimate:
 
     @property
     def reached_liveness(self) -> bool:
-        """Whether the frame came as far as the liveness estimation."""
+        """Whether the frame reached the liveness stage."""
         return self.stage is Stage.LIVENESS
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a backend can estimate with the models it has.
+    """What a backend can estimate with its models.
 
     Attributes:
         passive_liveness: a liveness model is loaded.
         descriptor: a face descriptor model is loaded.
-        name: backend and model set in words, for logs and the status page.
-        models: digest of the models, for the token's claim ``policy``; empty where the backend
-            cannot give one, and its class and ``name`` stand for them.
+        name: backend and model set, for logs and the status page.
+        models: digest of the models, for the token's claim ``policy``; if the backend has none, it
+            is empty, and its class and ``name`` are used instead.
     """
 
     passive_liveness: bool
@@ -218,7 +217,7 @@ class Capabilities:
 
 
 class Face(Protocol):
-    """One detected face; backends attach what their later stages need."""
+    """One detected face; backends may attach data for their later stages."""
 
     @property
     def box(self) -> Box:
@@ -230,10 +229,10 @@ class Face(Protocol):
 
 
 class Backend(Protocol):
-    """Source of measures; one instance lives in each worker process.
+    """Source of measures; each worker process has one instance.
 
-    Every method may raise ``EstimationError``; the estimator turns that into the stage's code.
-    ``face`` is always one that this instance's ``detect`` returned for the same image.
+    Every method may raise ``EstimationError``; the estimator turns it into the stage's code.
+    ``face`` was always returned by this instance's ``detect`` for the same image.
     """
 
     @property
@@ -250,19 +249,19 @@ class Backend(Protocol):
         """Measure the rotation of the head."""
 
     def eyes(self, image: Image, face: Face, *, careful: bool) -> Eyes:
-        """Measure eye openness; ``careful`` asks for the best measure at any cost."""
+        """Measure eye openness; ``careful`` requests the best measure at any cost."""
 
     def mouth(self, image: Image, face: Face) -> Mouth:
         """Measure the mouth."""
 
     def glasses(self, image: Image, face: Face) -> Glasses:
-        """Tell the kind of glasses."""
+        """Classify the glasses."""
 
     def ags(self, image: Image, face: Face, so_far: Estimate) -> float:
-        """Measure fitness for face comparison, 0..1."""
+        """Measure suitability for face comparison, 0..1."""
 
     def liveness(self, image: Image, face: Face) -> Liveness:
         """Measure passive liveness; only called with ``capabilities.passive_liveness``."""
 
     def descriptor(self, image: Image, face: Face) -> bytes:
-        """Describe the face; only called with ``capabilities.descriptor``."""
+        """Compute the face descriptor; only called with ``capabilities.descriptor``."""

@@ -1,4 +1,4 @@
-"""Reads the orientation out of EXIF data (CIPA DC-008), wherever a format stores it."""
+"""Reads the orientation from EXIF data (CIPA DC-008)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import struct
 from shared.frame.orientation import UPRIGHT
 
 PREFIX = b"Exif\0\0"
-"""What stands before the data in a JPEG; some writers put it into WebP and PNG too."""
+"""Precedes the data in a JPEG; some encoders write it into WebP and PNG too."""
 ORIENTATION = 0x0112
 MAX_ENTRIES = 64
 
 
 def orientation(data: bytes) -> int:
-    """Return the orientation 1..8; data that is odd in any way means upright."""
+    """Return the orientation 1..8; invalid data means upright."""
     tiff = data.removeprefix(PREFIX)
     try:
         order = {b"II": "<", b"MM": ">"}[tiff[:2]]

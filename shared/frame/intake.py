@@ -1,6 +1,6 @@
-"""Judges an encoded picture by its header, before a single pixel is decoded.
+"""Checks an encoded image by its header, before any pixel is decoded.
 
-A 0.4 MB PNG may ask for gigabytes and seconds; its header says so in its first bytes.
+Decoding a 0.4 MB PNG can take gigabytes and seconds; the first bytes of its header show that.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from shared.frame import jpeg, orientation, png, webp
 Format = Literal["jpeg", "png", "webp"]
 
 MAX_PADDING = 262_144
-"""Bytes of a frame that make no pixels: metadata, previews, what follows the picture. Of 101
-pictures of cameras and photographers, one had 32,131 and all others below 3,000. An EXIF block with
-its thumbnail has up to 65,535."""
+"""Bytes of a frame that encode no pixels: metadata, previews, data after the image. Of 101 images
+from cameras and photographers, one had 32,131 and all others below 3,000. An EXIF block with its
+thumbnail has up to 65,535."""
 MAX_BYTES_PER_PIXEL = 8
-"""Of pixels as decoders give them uncompressed at 16 bits with alpha; JPEG of noise at the best
-quality has below four."""
-_PICTURE_BYTES = {
-    "jpeg": jpeg.picture_bytes,
-    "png": png.picture_bytes,
-    "webp": webp.picture_bytes,
+"""Size of an uncompressed pixel with alpha at 16 bits; a JPEG of noise at the best quality needs
+below four."""
+_PIXEL_BYTES = {
+    "jpeg": jpeg.pixel_bytes,
+    "png": png.pixel_bytes,
+    "webp": webp.pixel_bytes,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a picture's header says.
+    """Header of an encoded image.
 
     Attributes:
-        format: kind of encoding.
-        width: stored width in pixels, before any turn by ``orientation``.
+        format: format of the file.
+        width: stored width in pixels, before ``orientation`` is applied.
         height: stored height in pixels.
         orientation: EXIF orientation 1..8; 1 is upright.
     """
@@ -47,12 +47,12 @@ class Header:
 
     @property
     def upright_size(self) -> tuple[int, int]:
-        """Width and height in pixels of the picture once it is turned upright."""
+        """Width and height in pixels of the upright image."""
         swapped = orientation.swaps_sides(self.orientation)
         return (self.height, self.width) if swapped else (self.width, self.height)
 
     def turned(self, rotation: int) -> Header:
-        """Return the header of a picture that is turned clockwise beyond what EXIF says.
+        """Return the header with a clockwise rotation added to the EXIF orientation.
 
         Args:
             rotation: degrees, a multiple of 90.
@@ -63,10 +63,10 @@ class Header:
 
 
 def judge(data: bytes, limits: LimitsSection) -> Header:
-    """Read a picture's header and hold it against the limits.
+    """Read an image's header and check it against the limits.
 
     Raises:
-        FrameError: the picture is of no accepted format, or larger than allowed.
+        FrameError: the format is not accepted, or the image is larger than allowed.
     """
     if not data:
         raise FrameError("the frame is empty", code="frame.empty")
@@ -75,47 +75,48 @@ def judge(data: bytes, limits: LimitsSection) -> Header:
     if header.format not in limits.frameFormats:
         raise FrameError(f"{header.format} is not accepted", code="frame.format")
     require_size(header.width, header.height, limits)
-    require_picture(data, header)
+    require_little_padding(data, header)
     return header
 
 
 def require_bytes(count: int, limits: LimitsSection) -> None:
-    """Refuse an encoded picture of too many bytes.
+    """Refuse an encoded image of too many bytes.
 
     Raises:
         FrameError: it has more than allowed.
     """
     if count > limits.frameBytes:
         raise FrameError(
-            f"the frame has {count} bytes, at most {limits.frameBytes}", code="frame.too-big"
+            f"the frame has {count} bytes; at most {limits.frameBytes} are allowed",
+            code="frame.too-big",
         )
 
 
-def require_picture(data: bytes, header: Header) -> None:
-    """Refuse a file that is mostly no picture: it costs line, memory and disk, and shows nothing.
+def require_little_padding(data: bytes, header: Header) -> None:
+    """Refuse a file that is mostly padding: it costs bandwidth, memory and disk for nothing.
 
-    Only files of more than ``MAX_PADDING`` bytes are looked at.
+    Files of at most ``MAX_PADDING`` bytes are not examined.
 
     Raises:
-        FrameError: too many bytes make no pixels, or more than pixels of that number can need.
+        FrameError: too many bytes encode no pixels, or exceed what that many pixels can need.
     """
     if len(data) <= MAX_PADDING:
         return
     try:
-        padding = len(data) - _PICTURE_BYTES[header.format](data)
+        padding = len(data) - _PIXEL_BYTES[header.format](data)
     except (struct.error, IndexError) as error:
         raise FrameError("the frame is cut off") from error
     pixels = header.width * header.height
     padding = max(padding, len(data) - MAX_BYTES_PER_PIXEL * pixels)
     if padding > MAX_PADDING:
         raise FrameError(
-            f"{padding} bytes of the frame show nothing, at most {MAX_PADDING} may",
+            f"{padding} bytes of the frame encode no pixels; at most {MAX_PADDING} are allowed",
             code="frame.padding",
         )
 
 
 def require_size(width: int, height: int, limits: LimitsSection) -> None:
-    """Refuse a picture of too many pixels, or of none.
+    """Refuse an image of too many pixels, or of none.
 
     Raises:
         FrameError: its size is not allowed.
@@ -127,8 +128,8 @@ def require_size(width: int, height: int, limits: LimitsSection) -> None:
     )
     if too_large:
         raise FrameError(
-            f"the frame has {width}x{height} pixels, at most "
-            f"{limits.frameWidth}x{limits.frameHeight} and {limits.framePixels} in all",
+            f"the frame has {width}x{height} pixels; at most "
+            f"{limits.frameWidth}x{limits.frameHeight} and {limits.framePixels} in all are allowed",
             code="frame.too-many-pixels",
         )
     if width < 1 or height < 1:
@@ -139,7 +140,7 @@ def read(data: bytes) -> Header:
     """Read format, size and orientation.
 
     Raises:
-        FrameError: the bytes are no picture of a known format.
+        FrameError: the bytes are not an image of a known format.
     """
     try:
         if data[:3] == b"\xff\xd8\xff":

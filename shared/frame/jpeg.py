@@ -16,16 +16,16 @@ MAX_SCANS = 40
 """Scans of a progressive JPEG; each costs a pass over all pixels. Real ones have about ten."""
 MAX_SEGMENTS = 200
 MAX_PADDING = 64
-"""Bytes before a marker that belong to nothing. Webcams write up to ten."""
+"""Padding bytes before a marker. Webcams write up to ten."""
 END = 0xD9
 START_OF_SCAN = 0xDA
 SCAN = bytes((0xFF, START_OF_SCAN))
 RESTART, RESTART_MASK = 0xD0, 0xF8
-"""Restart markers 0xD0 to 0xD7, which stand inside the coded data of a scan."""
+"""Restart markers 0xD0 to 0xD7, which occur inside the coded data of a scan."""
 WINDOW = 65_536
-"""Bytes of coded data that are searched at a time."""
+"""Bytes of coded data to search at a time."""
 FILL = b"\xff\xff"
-"""Any number of 0xFF may precede a marker, also in coded data, where nothing else looks like it."""
+"""Any number of 0xFF may precede a marker. In coded data, FF FF occurs only as such fill bytes."""
 TABLES = frozenset({0xC4, 0xDB, 0xDD})
 """Huffman and quantisation tables, and the restart interval."""
 EXIF_SEGMENT = 0xE1
@@ -34,18 +34,18 @@ SEQUENTIAL = frozenset({0xC0, 0xC1})
 SHOWN_BY_ALL = SEQUENTIAL | {0xC2}
 """Frames that browsers show: Huffman-coded, sequential or progressive."""
 WITHOUT_LENGTH = frozenset({0x00, 0x01, *range(0xD0, 0xDA)})
-"""Markers that stand alone; decoders pass over some in a header, and no encoder writes them."""
+"""Markers without a segment; some decoders skip them in a header, but no encoder writes them."""
 
 Segment = tuple[int, int, int]
-"""A marker, where the content of its segment begins and where it ends."""
+"""A marker, and the start and end of its segment's content."""
 
 
 def read(data: bytes) -> tuple[int, int, int]:
     """Read width and height in pixels, and the orientation 1..8.
 
     Raises:
-        FrameError: the header is damaged, or the picture is of a kind that is not accepted or
-            has too many scans.
+        FrameError: the header is damaged, the kind of JPEG is not accepted, or there are too many
+            scans.
         struct.error, IndexError: the header is cut off.
     """
     frame, size, orientation = 0, (0, 0, 0), UPRIGHT
@@ -59,14 +59,14 @@ def read(data: bytes) -> tuple[int, int, int]:
     if not frame:
         raise FrameError("the frame's JPEG header is damaged")
     width, height, components = size
-    # A decoder stops after a sequential scan of all components, however many scans follow.
+    # A decoder stops after a sequential scan of all components and ignores further scans.
     if frame not in SEQUENTIAL or data[content] != components:
         _require_few_scans(data, content - 4)
     return width, height, orientation
 
 
 def header_segments(data: bytes) -> Iterator[Segment]:
-    """Yield the segments up to the first scan's header, which is the last.
+    """Yield the segments of the header, up to and including the first scan's header.
 
     Raises:
         FrameError: the header is damaged or too long.
@@ -89,14 +89,14 @@ def header_segments(data: bytes) -> Iterator[Segment]:
 
 
 def scans(data: bytes, position: int) -> Iterator[tuple[int, int]]:
-    """Yield where the coded data of each scan begins and ends, up to the end of the picture.
+    """Yield the start and end of each scan's coded data, up to the end of the image.
 
-    Decoders see the same scans: in coded data they stop at the same markers, and what is inside a
-    segment or behind the end is none.
+    Decoders see the same scans: they stop at the same markers in coded data, and ignore what is
+    inside a segment or after the end.
 
     Args:
         data: the JPEG.
-        position: of the first scan's marker.
+        position: position of the first scan's marker.
 
     Raises:
         FrameError: the structure is damaged, or the end is missing.
@@ -116,10 +116,10 @@ def scans(data: bytes, position: int) -> Iterator[tuple[int, int]]:
     raise FrameError("the JPEG frame has too many segments")
 
 
-def picture_bytes(data: bytes) -> int:
-    """Return the bytes that make the pixels: tables, headers and coded data, without filling.
+def pixel_bytes(data: bytes) -> int:
+    """Return the number of bytes that encode pixels: tables, headers, coded data without fill.
 
-    Tables between the scans of a progressive picture, some hundred bytes, are left out.
+    Tables between the scans of a progressive image, some hundred bytes, are not counted.
 
     Raises:
         FrameError: the structure is damaged, or the end is missing.
@@ -134,7 +134,7 @@ def picture_bytes(data: bytes) -> int:
     one_scan = frame in SEQUENTIAL and data[content] == components
     for start, end in scans(data, content - 4):
         total += end - start - len(FILL) * data.count(FILL, start, end)
-        if one_scan:  # decoders stop after it, however many follow
+        if one_scan:  # decoders stop after it
             break
     return total
 
@@ -147,10 +147,10 @@ def restarts(data: bytes, start: int, end: int) -> list[int]:
 
 
 def _next_segment(data: bytes, position: int) -> int:
-    """Return the position of the first marker behind coded data.
+    """Return the position of the first marker after coded data.
 
-    Whole windows are compared, because data of nothing but stuffed bytes (FF 00) would keep a
-    loop or a regular expression busy for a tenth of a second.
+    It compares whole windows: data of nothing but stuffed bytes (FF 00) would take a loop or a
+    regular expression a tenth of a second.
     """
     for start in range(position, len(data) - 1, WINDOW):
         markers, kinds = _markers(data, start, start + WINDOW + 1)
@@ -161,16 +161,16 @@ def _next_segment(data: bytes, position: int) -> int:
 
 
 def _markers(data: bytes, start: int, end: int) -> tuple[NDArray[np.intp], NDArray[np.uint8]]:
-    """Find the markers between two positions: where they are from the first on, and their kinds."""
+    """Find the markers between two positions: their offsets from ``start``, and their kinds."""
     values = np.frombuffer(memoryview(data)[start:end], np.uint8)
     first, second = values[:-1], values[1:]
-    # 0 wraps to 255, so that one comparison leaves out both FF 00 and FF FF.
+    # 0 wraps to 255, so one comparison excludes both FF 00 and FF FF.
     markers = np.flatnonzero((first == 0xFF) & (second - np.uint8(1) < 0xFE))
     return markers, second[markers]
 
 
 def _next_marker(data: bytes, position: int) -> int:
-    """Return the position of the next marker of the header, behind bytes that fill or pad."""
+    """Return the position of the header's next marker, after fill and padding bytes."""
     if data[position] == 0xFF and 0x00 < data[position + 1] < 0xFF:
         return position
     for candidate in range(position, position + MAX_PADDING):
@@ -195,8 +195,8 @@ def _size(data: bytes, marker: int, content: int) -> tuple[int, int, int]:
 
 
 def _require_few_scans(data: bytes, position: int) -> None:
-    """Refuse a picture of too many scans; where even all bytes like a scan's are few, at once."""
-    if data.count(SCAN, position) <= MAX_SCANS:
+    """Refuse an image with too many scans."""
+    if data.count(SCAN, position) <= MAX_SCANS:  # an upper bound, which most images pass
         return
     for number, _ in enumerate(scans(data, position), start=1):
         if number > MAX_SCANS:

@@ -1,9 +1,9 @@
-"""Decodes JPEGs that simplejpeg refuses although every viewer shows them alike.
+"""Decodes JPEGs that simplejpeg refuses although all viewers show them the same.
 
-simplejpeg names the first oddity of a file and hides all further ones. So a harmless first one
-does not show that the picture is whole, and Pillow, which decodes any sampling, shows no oddity at
-all. What does show it is decoding again with other bytes behind the coded data of each restart
-interval: a decoder reads them only where coded data is missing.
+simplejpeg reports only the first warning of a file, so a harmless first warning does not prove that
+the image is complete. Pillow, which decodes any sampling, reports no warning at all. The proof is
+to decode again with other bytes after the coded data of each restart interval: a decoder reads
+them only if coded data is missing.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from shared.frame.estimation import Image
 
 HARMLESS = re.compile(
     r"(\d+) extraneous bytes before marker"  # padding of webcams
-    r"|determine subsampling level"  # legal sampling that TurboJPEG has no name for
+    r"|determine subsampling level"  # valid sampling without a name in TurboJPEG
     r"|unknown JFIF revision"
     r"|Invalid SOS parameters for sequential JPEG"
 )
-"""simplejpeg's words for oddities that viewers pass over; one with a number counts bytes."""
-KEPT = frozenset({0xC4, 0xDA, 0xDB, 0xDD}) | jpeg.START_OF_FRAME
-"""Segments that make the pixels: tables, restart interval, frame and scan."""
+"""simplejpeg's warnings that viewers ignore; a number in one is a count of bytes."""
+PIXEL_SEGMENTS = frozenset({0xC4, 0xDA, 0xDB, 0xDD}) | jpeg.START_OF_FRAME
+"""Segments that determine the pixels: tables, restart interval, frame and scan."""
 JFIF, ADOBE = (0xE0, b"JFIF\0", 14), (0xEE, b"Adobe", 12)
-"""Segments that tell the colour space: marker, first bytes, least length."""
+"""Segments that define the colour space: marker, first bytes, minimum length."""
 MAX_RESTARTS = 4096
-"""Restart markers of a scan; a picture of the default limits has some hundred."""
+"""Restart markers of a scan; an image within the default limits has some hundred."""
 PROBES = (bytes.fromhex("f7b5fbd6 e9b7fd5b") * 4, bytes.fromhex("5ac396e1 3c78b52d") * 4)
-"""Bytes unlike the zeros that a decoder takes for missing data. The first codes of the two differ
-from the first bit on, so that both seldom mean what was lost."""
+"""Unlike the zeros that a decoder assumes for missing data. Their codes differ from the first bit
+on, so rarely do both decode to what is missing."""
 
 
-def is_harmless(oddity: ValueError) -> bool:
-    """Whether simplejpeg stumbled over something that does not make a picture damaged."""
-    found = HARMLESS.search(str(oddity))
+def is_harmless(warning: ValueError) -> bool:
+    """Return whether a warning of simplejpeg does not mean that the image is damaged."""
+    found = HARMLESS.search(str(warning))
     return found is not None and int(found[1] or 0) <= jpeg.MAX_PADDING
 
 
 def decode(data: bytes, width: int, height: int) -> Image:
-    """Decode a whole JPEG of a known size; its orientation is ignored.
+    """Decode a complete JPEG of a known size; its orientation is ignored.
 
     Raises:
         FrameError: it is damaged, or coded data is missing.
@@ -68,19 +68,19 @@ def _head(data: bytes) -> tuple[bytes, int]:
     for marker, content, end in jpeg.header_segments(data):
         if marker == jpeg.START_OF_SCAN:
             break
-        tells_colours = any(
-            marker == kind and data.startswith(prefix, content) and end - content >= least
-            for kind, prefix, least in (JFIF, ADOBE)
+        defines_colours = any(
+            marker == kind and data.startswith(prefix, content) and end - content >= min_length
+            for kind, prefix, min_length in (JFIF, ADOBE)
         )
-        if marker in KEPT or tells_colours:
+        if marker in PIXEL_SEGMENTS or defines_colours:
             kept.append(data[content - 4 : end])
     return b"".join(kept), content - 4
 
 
 def _with_probe(data: bytes, first: int, spans: list[tuple[int, int]], probe: bytes) -> bytes:
-    """Return the scans and the end with further bytes behind each restart interval.
+    """Return the scans and the end marker, with a probe after each restart interval.
 
-    Behind a scan's last interval stands one more: a decoder reads it where intervals are missing.
+    A scan's last interval is followed by one more: a decoder reads it if intervals are missing.
 
     Raises:
         FrameError: restart markers are missing, out of order or too many.
@@ -110,8 +110,8 @@ def _pixels(data: bytes, width: int, height: int) -> Image:
     try:
         with PillowImage.open(BytesIO(data), formats=("JPEG",)) as picture:
             if picture.size != (width, height):
-                raise FrameError("the JPEG frame is not of the size its header says")
+                raise FrameError("the JPEG frame is not of the size in its header")
             rgb = np.asarray(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow's own for damaged files
+    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files
         raise FrameError("the JPEG frame is damaged") from error
     return rgb[..., ::-1]

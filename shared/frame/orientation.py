@@ -1,4 +1,4 @@
-"""The eight ways a picture may be stored, numbered as EXIF does, and how each becomes upright."""
+"""The eight EXIF orientations of a stored image, and the rotation of each to upright."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.frame.estimation import Image
 
 UPRIGHT = 1
 _CLOCKWISE = {1: 6, 6: 3, 3: 8, 8: 1, 2: 7, 7: 4, 4: 5, 5: 2}
-"""What each orientation becomes when the upright picture is turned clockwise by 90 degrees."""
+"""The orientation that adds a clockwise rotation by 90 degrees."""
 _TRANSFORMS: dict[int, Callable[[Any], Any]] = {
     2: lambda image: cv2.flip(image, 1),
     3: lambda image: cv2.rotate(image, cv2.ROTATE_180),
@@ -25,12 +25,12 @@ _TRANSFORMS: dict[int, Callable[[Any], Any]] = {
 
 
 def swaps_sides(orientation: int) -> bool:
-    """Whether the upright picture is as wide as the stored one is high."""
+    """Return whether the upright image is as wide as the stored one is high."""
     return orientation >= 5
 
 
 def turned(orientation: int, degrees: int) -> int:
-    """Return the orientation that also turns the upright picture clockwise.
+    """Return the orientation with a clockwise rotation added.
 
     Args:
         orientation: 1..8.
@@ -42,7 +42,7 @@ def turned(orientation: int, degrees: int) -> int:
 
 
 def upright(image: Image, orientation: int) -> Image:
-    """Turn a stored picture upright; an upright one is returned as it is.
+    """Rotate a stored image upright; an upright one is returned unchanged.
 
     Args:
         image: (height, width, 3).

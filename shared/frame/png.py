@@ -11,20 +11,20 @@ from shared.frame.orientation import UPRIGHT
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-"""Chunks that make the pixels."""
+"""Chunks that determine the pixels."""
 ANIMATED = frozenset({b"acTL", b"fcTL", b"fdAT"})
 MAX_CHUNKS = 4096
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Samples of a pixel by colour type."""
+"""Samples per pixel by colour type."""
 _SAMPLES = {0: 1, 2: 3}
-"""Samples of a pixel by colour type, of the types for which one value may be transparent."""
+"""Samples per pixel by colour type, for the types that can declare one value transparent."""
 
 
 def read(data: bytes) -> tuple[int, int, int]:
     """Read width and height in pixels, and the orientation 1..8.
 
     Raises:
-        FrameError: a chunk is not whole or not known, or the picture is animated.
+        FrameError: a chunk is incomplete or unknown, or the image is animated.
         struct.error: the header is cut off.
     """
     width, height = _size(data)
@@ -36,48 +36,48 @@ def read(data: bytes) -> tuple[int, int, int]:
 
 
 def plain(data: bytes) -> bytes:
-    """Return the picture with nothing but the chunks that make its pixels.
+    """Return the PNG with only the chunks that determine its pixels.
 
-    Profiles and texts, which may be bombs of their own, are left out, and so is everything that
-    changes colours in some decoders only.
+    This removes profiles and texts, which may be decompression bombs, and everything that changes
+    colours in some decoders only.
 
     Raises:
-        FrameError: a chunk is not whole or not known, or the picture is animated.
+        FrameError: a chunk is incomplete or unknown, or the image is animated.
     """
     needed = (data[start:end] for kind, start, end in _chunks(data) if kind in NEEDED)
     return b"".join((SIGNATURE, *needed))
 
 
-def picture_bytes(data: bytes) -> int:
-    """Return the bytes that make the pixels: the palette, and no more data than they can need.
+def pixel_bytes(data: bytes) -> int:
+    """Return the number of bytes that encode pixels: the palette, and at most the data they need.
 
-    Data of pixels may be followed by anything, and deflate can hide anything in blocks of no bytes.
+    Anything may follow the pixel data, and deflate can hide anything in blocks without output.
 
     Raises:
-        FrameError: a chunk is not whole or not known, or the picture is animated.
+        FrameError: a chunk is incomplete or unknown, or the image is animated.
         struct.error: the header is cut off.
     """
     width, height = _size(data)
     bits = data[24] * CHANNELS.get(data[25], 4)
-    # Each row has a byte for its filter. Deflate stores what it cannot compress at 5 bytes a block
-    # of up to 65,535; encoders use blocks of 16 KiB and more.
+    # Each row has a byte for its filter. For incompressible data deflate adds 5 bytes per block of
+    # up to 65,535 bytes; encoders use blocks of 16 KiB and more.
     needed = height * (1 + (width * bits + 7) // 8)
-    most = needed + needed // 1024 + 1024
+    max_coded = needed + needed // 1024 + 1024
     total, coded = 0, 0
     for kind, start, end in _chunks(data):
         if kind == b"IDAT":
             coded += end - start
         elif kind in NEEDED:
             total += end - start
-    return total + min(coded, most)
+    return total + min(coded, max_coded)
 
 
 def clear_samples(data: bytes) -> tuple[int, ...] | None:
-    """Return the grey or the colour that a picture without an alpha channel declares transparent.
+    """Return the grey or colour that an image without an alpha channel declares transparent.
 
     Returns:
-        One sample of grey, or three of RGB, scaled to 8 bits as decoders scale them; a grey of 16
-        bits as it is; None where nothing is declared. Palettes have an alpha of their own.
+        One sample of grey or three of RGB, scaled to 8 bits as decoders do; 16-bit grey unscaled;
+        None if no colour is transparent. Palettes declare alpha in another way.
     """
     depth, colour_type = data[24], data[25]
     count = _SAMPLES.get(colour_type, 0)
@@ -97,12 +97,12 @@ def _size(data: bytes) -> tuple[int, int]:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Yield kind, start and end of each chunk, its length and checksum included.
+    """Yield kind, start and end of each chunk, including its length and checksum.
 
-    Decoders trust the length of a chunk: one of 2 kB that claims 4 GB costs them gigabytes.
+    Decoders trust a chunk's length: a chunk of 2 kB that claims 4 GB costs them gigabytes.
 
     Raises:
-        FrameError: a chunk is not whole or not known, or the picture is animated.
+        FrameError: a chunk is incomplete or unknown, or the image is animated.
     """
     position = len(SIGNATURE)
     for number in range(MAX_CHUNKS):

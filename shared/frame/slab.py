@@ -1,16 +1,16 @@
-"""Frame slab: one piece of memory in fixed slots, allocated once, shared by gateway and workers.
+"""Frame slab: shared memory of gateway and workers with fixed slots, allocated once.
 
-Layout, little endian: a 4096-byte head (magic, slot count, slot bytes, slab name), then the slots.
-Each slot begins with a 64-byte head (generation, sequence number, width, height) and its pixels at
-byte 64, rows of width x 3 bytes BGR. The gateway alone writes; a slot's ownership travels in the
-job message and never in memory. A generation, raised at every lease, exposes stale use.
+Layout, little endian: a 4096-byte header (magic, slot count, slot bytes, slab name), then the
+slots. Each slot has a 64-byte header (generation, frame number, width, height) and its pixels from
+byte 64 on, rows of width x 3 bytes BGR. Only the gateway writes; job messages, not the memory, say
+who owns a slot. Each lease raises the slot's generation, which exposes stale use.
 
-The memory is a sealed memfd: no file names it, and it ends with the last process that maps it. Once
-the gateway has mapped it, the kernel lets no other process write to it, not even one of the same
-user that opens it again through ``/proc`` (memfd_create(2), F_SEAL_FUTURE_WRITE). So the pixels
-that a worker has judged are those that the gateway encodes. ``slab_handover`` gives it to
-the workers. ``multiprocessing.shared_memory`` is not used: each process of the user can write to
-its segments, and its resource tracker unlinks them when any attaching process ends (cpython#82300).
+The memory is a sealed memfd: it has no path, and it is freed with the last process that maps it.
+Once the gateway has mapped it, the kernel lets no other process write to it, not even one of the
+same user that reopens it through ``/proc`` (memfd_create(2), F_SEAL_FUTURE_WRITE). So the gateway
+encodes exactly the pixels that a worker has judged. ``slab_handover`` passes it to the workers.
+``multiprocessing.shared_memory`` is not suitable: every process of the user can write to its
+segments, and its resource tracker unlinks them when any attached process ends (cpython#82300).
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ _HEAD = struct.Struct("<8sIQ32s")
 _SLOT = struct.Struct("<QQII")
 CHANNELS = 3
 F_SEAL_FUTURE_WRITE = 0x10
-"""Mappings that are there may still be written, new ones not (linux/fcntl.h); not in ``fcntl``."""
+"""Existing mappings stay writable, new ones are not (linux/fcntl.h); missing in ``fcntl``."""
 SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL | F_SEAL_FUTURE_WRITE
 LESS_MEMORY = "free memory, or lower TRANSPORT.slots or LIMITS.framePixels"
 
 
 @dataclass(frozen=True, slots=True)
 class SlotHead:
-    """What a slot says of itself."""
+    """Header of a slot."""
 
     generation: int
     seq: int
@@ -50,19 +50,19 @@ class SlotHead:
 
 
 def slab_bytes(slots: int, pixels: int) -> tuple[int, int]:
-    """Return the bytes of a slot for frames of so many pixels, and those of the whole slab."""
+    """Return the size in bytes of a slot for that many pixels, and of the whole slab."""
     slot = -(-(SLOT_HEAD + pixels * CHANNELS) // PAGE) * PAGE
     return slot, PAGE + slots * slot
 
 
 class Slab:
-    """A mapped slab; ``create`` it in the gateway, ``of_descriptor`` maps it in a worker.
+    """A mapped slab: ``create`` makes it in the gateway, ``of_descriptor`` maps it in a worker.
 
     Attributes:
-        name: random, in the slab's head.
-        inode: the kernel's number of the memory, by which nothing else can pass for it.
-        slots: how many there are.
-        slot_bytes: bytes of each, its head included.
+        name: random name in the slab's header.
+        inode: inode of the memory; no other memory has the same.
+        slots: number of slots.
+        slot_bytes: size of a slot including its header.
     """
 
     def __init__(self, mapping: mmap.mmap, descriptor: int) -> None:
@@ -83,11 +83,11 @@ class Slab:
 
         Args:
             slots: number of slots.
-            pixels: most pixels of a frame.
+            pixels: maximum number of pixels of a frame.
 
         Raises:
-            ResourceError: the memory cannot be reserved or sealed. Reserving first matters: writing
-                to a mapped page that cannot be backed kills the process with SIGBUS.
+            ResourceError: the memory cannot be reserved or sealed. It is reserved first because a
+                write to a mapped page without memory kills the process with SIGBUS.
         """
         slot_bytes, size = slab_bytes(slots, pixels)
         descriptor = os.memfd_create("lunapass-slab", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
@@ -107,7 +107,7 @@ class Slab:
             mapping.close()
             os.close(descriptor)
             raise ResourceError(
-                f"frame slab: it cannot be sealed ({error.strerror}); needs Linux 5.1 or newer"
+                f"frame slab: cannot be sealed ({error.strerror}); needs Linux 5.1 or newer"
             ) from error
         return cls(mapping, descriptor)
 
@@ -116,15 +116,15 @@ class Slab:
         """Map a sealed slab for reading.
 
         Args:
-            descriptor: of the memory; the slab closes it. On an error it stays open.
+            descriptor: descriptor of the memory; the slab closes it. After an error it stays open.
 
         Raises:
-            SlotError: it is no slab, or others could change it.
+            SlotError: it is not a slab, or other processes could change it.
         """
         try:
             seals = fcntl.fcntl(descriptor, fcntl.F_GET_SEALS)
             if seals & SEALS != SEALS:
-                raise SlotError("the memory is not sealed, so that others could change it")
+                raise SlotError("the memory is not sealed, so other processes could change it")
             mapping = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:
             raise SlotError("the frame slab cannot be mapped") from error
@@ -138,11 +138,11 @@ class Slab:
         return PAGE + slot * self.slot_bytes
 
     def head(self, slot: int) -> SlotHead:
-        """Read a slot's head."""
+        """Read a slot's header."""
         return SlotHead(*_SLOT.unpack_from(self._map, self._offset(slot)))
 
     def write_head(self, slot: int, head: SlotHead) -> None:
-        """Write a slot's head.
+        """Write a slot's header.
 
         Raises:
             SlotError: the frame does not fit into a slot.
@@ -168,14 +168,14 @@ class Slab:
         """View the frame of a job, after checking that the slot still holds it.
 
         Raises:
-            SlotError: the slot was given to another frame, or its head is impossible.
+            SlotError: the slot holds another frame, or its header is invalid.
         """
         self.check(slot, generation, seq)
         head = self.head(slot)
         return self.pixels(slot, head.width, head.height)
 
     def check(self, slot: int, generation: int, seq: int) -> None:
-        """Make sure that a slot still holds a job's frame; to be asked before and after reading.
+        """Check that a slot still holds a job's frame; call this before and after reading it.
 
         Raises:
             SlotError: it does not.
@@ -185,9 +185,9 @@ class Slab:
             raise SlotError(f"slot {slot} holds generation {head.generation}, not {generation}")
 
     def close(self) -> None:
-        """Unmap; the memory is free once every process has unmapped it."""
+        """Unmap; the memory is freed once every process has unmapped it."""
         os.close(self.descriptor)
         del self._bytes
-        # A view that a caller still holds keeps the mapping until it is collected.
+        # While a caller holds a view, the mapping stays until the view is collected.
         with contextlib.suppress(BufferError):
             self._map.close()

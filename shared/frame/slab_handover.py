@@ -1,8 +1,8 @@
-"""Hands the slab to the workers over a socket, since its memory has no name to open it by.
+"""Passes the slab to the workers over a socket, since its memory has no path to open.
 
-Both sides keep the connection. Its end tells a worker that the gateway is gone, however it ended,
-so that the worker lets go of the memory. The gateway's offer comes over the line of the workers and
-says which memory must arrive: another process that listens at the path has none of that inode.
+Both sides hold the connection open. When it ends, the gateway is gone, and the worker unmaps the
+memory. The gateway's offer arrives on the workers' line and names the inode of the memory: another
+process that listens on the socket's path cannot pass memory with that inode.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from shared.wire.messages import SlabOffer
 log = logging.getLogger(__name__)
 
 SOCKET = "slab.sock"
-HOLDERS = 256
-"""Connections at once; a cell has fewer workers by far."""
-PAUSE = 1.0
-"""Seconds to wait where no descriptor is left, as asyncio's own servers do."""
-SECONDS = 2.0
-"""For a gateway to hand the slab over; it does at once, unless it ended or stands still."""
+MAX_HOLDERS = 256
+"""Simultaneous connections; a cell has far fewer workers."""
+PAUSE_SECONDS = 1.0
+"""Pause when no file descriptor is left, as in asyncio's own servers."""
+TIMEOUT_SECONDS = 2.0
+"""A gateway passes the slab at once, unless it has ended or is suspended."""
 _BACKLOG = 64
 _MARK = b"S"
-"""A descriptor travels with at least one byte."""
+"""A descriptor must be sent with at least one byte."""
 
 
 class SlabServer:
-    """Hands a slab to each process of this user that connects; on the running loop.
+    """Passes a slab to each process of this user that connects; runs on the running loop.
 
     Args:
         slab: the slab.
-        directory: private folder for the socket. What a dead gateway left there is replaced.
+        directory: private folder for the socket. The socket of a dead gateway is replaced.
 
     Raises:
-        ResourceError: the socket cannot be made.
+        ResourceError: the socket cannot be created.
     """
 
     def __init__(self, slab: Slab, directory: Path) -> None:
@@ -65,24 +65,24 @@ class SlabServer:
 
     @property
     def offer(self) -> SlabOffer:
-        """What tells a worker where the slab is to be had, and which one it is."""
+        """The message that tells a worker where to get the slab, and which one it is."""
         return SlabOffer(str(self._path.absolute()), self._slab.name, self._slab.inode)
 
     def _listen(self) -> None:
         self._loop.add_reader(self._listener, self._accept)
 
     def _accept(self) -> None:
-        """Hand the slab to one process; the next is told by another event."""
+        """Pass the slab to one process; the loop calls again for the next."""
         try:
             holder, _ = self._listener.accept()
-        except (BlockingIOError, ConnectionError):  # it hung up meanwhile
+        except (BlockingIOError, ConnectionError):  # it has disconnected
             return
         except OSError as error:  # no descriptor is left; the listener would stay readable
-            log.error("the frame slab cannot be handed over: %s", error.strerror)
+            log.error("the frame slab cannot be passed to a worker: %s", error.strerror)
             self._loop.remove_reader(self._listener)
-            self._resuming = self._loop.call_later(PAUSE, self._listen)
+            self._resuming = self._loop.call_later(PAUSE_SECONDS, self._listen)
             return
-        if len(self._holders) >= HOLDERS:
+        if len(self._holders) >= MAX_HOLDERS:
             holder.close()
             return
         holder.setblocking(False)
@@ -92,52 +92,52 @@ class SlabServer:
             holder.close()
             return
         self._holders.add(holder)
-        self._loop.add_reader(holder, self._hear, holder)
+        self._loop.add_reader(holder, self._drop, holder)
 
-    def _hear(self, holder: socket.socket) -> None:
-        """Close a connection that the other side has closed, or that says what nobody asked for."""
+    def _drop(self, holder: socket.socket) -> None:
+        """Close a connection: the other side has closed it, or sends data, which is not allowed."""
         self._loop.remove_reader(holder)
         self._holders.remove(holder)
         holder.close()
 
     def close(self) -> None:
-        """Take the slab back: workers let go of it."""
+        """Withdraw the slab: the workers unmap it."""
         if self._resuming is not None:
             self._resuming.cancel()
         self._loop.remove_reader(self._listener)
         self._listener.close()
         self._path.unlink(missing_ok=True)
         for holder in list(self._holders):
-            self._hear(holder)
+            self._drop(holder)
 
 
 class LentSlab:
-    """A slab that a gateway handed over, and the connection that ends with that gateway.
+    """A slab that a gateway has passed to this worker, and the connection to that gateway.
 
-    Blocks for ``SECONDS`` at most.
+    The constructor blocks for ``TIMEOUT_SECONDS`` at most.
 
     Args:
-        offer: the gateway's.
+        offer: the gateway's offer.
 
     Raises:
-        SlotError: the gateway is gone, or other memory than it offered came.
+        SlotError: the gateway is gone, or the received memory is not the offered one.
     """
 
     def __init__(self, offer: SlabOffer) -> None:
         self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._line.settimeout(SECONDS)
+        self._line.settimeout(TIMEOUT_SECONDS)
         try:
             self._line.connect(offer.path)
             self.slab = _received(self._line, offer)
         except OSError as error:
             self._line.close()
-            raise SlotError(f"the frame slab was not handed over: {error}") from error
+            raise SlotError(f"the frame slab was not received: {error}") from error
         except SlotError:
             self._line.close()
             raise
 
     def is_of(self, offer: SlabOffer) -> bool:
-        """Tell whether this is the slab that is offered."""
+        """Return whether this is the offered slab."""
         return (self.slab.name, self.slab.inode) == (offer.slab, offer.inode)
 
     @property
@@ -148,7 +148,7 @@ class LentSlab:
         return bool(poll.poll(0))
 
     def close(self) -> None:
-        """Let go of the memory."""
+        """Unmap the memory."""
         self._line.close()
         self.slab.close()
 
@@ -156,15 +156,15 @@ class LentSlab:
 def _received(line: socket.socket, offer: SlabOffer) -> Slab:
     _, descriptors, *_ = socket.recv_fds(line, len(_MARK), 1)
     if not descriptors:
-        raise SlotError("the gateway handed over no memory")
+        raise SlotError("the gateway sent no memory")
     try:
         if os.fstat(descriptors[0]).st_ino != offer.inode:
-            raise SlotError("other memory than the gateway offered was handed over")
+            raise SlotError("the received memory is not what the gateway offered")
         slab = Slab.of_descriptor(descriptors[0])
     except SlotError:
         os.close(descriptors[0])
         raise
     if slab.name != offer.slab:
         slab.close()
-        raise SlotError("another slab than the gateway offered was handed over")
+        raise SlotError("the received slab is not the one that the gateway offered")
     return slab

@@ -13,15 +13,15 @@ _FIRST_CHUNK = 12
 _HEAD = 8
 ANIMATION_FLAG = 0x02
 ANIMATED = frozenset({b"ANIM", b"ANMF"})
-PICTURE = frozenset({b"VP8 ", b"VP8L", b"ALPH"})
-"""Chunks that make the pixels."""
+PIXEL_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"ALPH"})
+"""Chunks that encode the pixels."""
 
 
 def read(data: bytes) -> tuple[int, int, int]:
     """Read width and height in pixels, and the orientation 1..8.
 
     Raises:
-        FrameError: the picture is animated, or the header is damaged.
+        FrameError: the image is animated, or the header is damaged.
         struct.error, IndexError: the header is cut off.
     """
     kind = data[_FIRST_CHUNK : _FIRST_CHUNK + 4]
@@ -39,15 +39,15 @@ def read(data: bytes) -> tuple[int, int, int]:
     raise FrameError("the frame's WebP header is damaged")
 
 
-def picture_bytes(data: bytes) -> int:
-    """Return the bytes of the chunks that make the pixels; cut off, as they are."""
+def pixel_bytes(data: bytes) -> int:
+    """Return the number of bytes in the chunks that encode pixels; only what is present counts."""
     total, position = 0, _FIRST_CHUNK
     for _ in range(MAX_CHUNKS):
         content = position + _HEAD
         if content > len(data):
             break
         length = int.from_bytes(data[position + 4 : content], "little")
-        if data[position : position + 4] in PICTURE:
+        if data[position : position + 4] in PIXEL_CHUNKS:
             total += min(length, len(data) - content)
         position = content + length + length % 2
     return total
@@ -56,10 +56,10 @@ def picture_bytes(data: bytes) -> int:
 def _orientation(data: bytes, *, animated: bool) -> int:
     """Find the orientation among the chunks of an extended file.
 
-    Chunks that are cut off are left to the decoder: it refuses those that it needs.
+    Truncated chunks are left to the decoder, which refuses those that it needs.
 
     Raises:
-        FrameError: the picture is animated, or has too many chunks.
+        FrameError: the image is animated or has too many chunks.
     """
     orientation, position = UPRIGHT, _FIRST_CHUNK
     end = min(len(data), _HEAD + int.from_bytes(data[4:8], "little"))

@@ -47,13 +47,13 @@ def test_the_limits_of_the_service_apply(tmp_path: Path, portrait: Image) -> Non
     """A file of too many bytes or pixels, and a video of too many pixels, are refused alike."""
     cv2.imwrite(str(tmp_path / "a.png"), portrait)
     for limits, reason in (
-        (LimitsSection(frameBytes=1000), "bytes, at most 1000"),
-        (LimitsSection(framePixels=4096), "640x480 pixels, at most"),
+        (LimitsSection(frameBytes=1000), "bytes; at most 1000"),
+        (LimitsSection(framePixels=4096), "640x480 pixels; at most"),
         (LimitsSection(frameFormats=["jpeg"]), "png is not accepted"),
     ):
         with pytest.raises(FrameError, match=reason):
             list(Media(limits).frames(tmp_path / "a.png"))
-    with pytest.raises(FrameError, match="64x48 pixels, at most 32x"):
+    with pytest.raises(FrameError, match="64x48 pixels; at most 32x"):
         list(Media(LimitsSection(frameWidth=32)).frames(clip(tmp_path)))
 
 

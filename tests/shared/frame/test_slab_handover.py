@@ -13,7 +13,7 @@ import pytest
 
 from shared.errors import ResourceError, SlotError
 from shared.frame.slab import Slab, SlotHead
-from shared.frame.slab_handover import HOLDERS, SOCKET, LentSlab, SlabServer
+from shared.frame.slab_handover import MAX_HOLDERS, SOCKET, LentSlab, SlabServer
 from shared.wire.messages import SlabOffer
 
 
@@ -51,7 +51,7 @@ async def test_a_worker_learns_that_the_gateway_is_gone(slab: Slab, tmp_path: Pa
     server.close()
     assert held.withdrawn
     held.close()
-    with pytest.raises(SlotError, match="not handed over"):
+    with pytest.raises(SlotError, match="not received"):
         await lent(server.offer)
 
 
@@ -69,7 +69,7 @@ async def test_other_memory_than_was_offered_is_refused(slab: Slab, tmp_path: Pa
     """An impostor's slab has another inode, even where it copies the name."""
     impostor = Slab.create(slots=1, pixels=100)
     server = SlabServer(impostor, tmp_path)
-    with pytest.raises(SlotError, match="other memory"):
+    with pytest.raises(SlotError, match="received memory is not"):
         await lent(SlabOffer(server.offer.path, impostor.name, slab.inode))
     with pytest.raises(SlotError, match="another slab"):
         await lent(msgspec.structs.replace(server.offer, slab="0" * 32))
@@ -95,7 +95,7 @@ async def test_a_gateway_that_hands_over_nothing_is_refused(slab: Slab, tmp_path
 async def test_connections_are_bounded(slab: Slab, tmp_path: Path) -> None:
     """One too many is closed at once; a place that was given back is taken."""
     server = SlabServer(slab, tmp_path)
-    held = [await lent(server.offer) for _ in range(HOLDERS)]
+    held = [await lent(server.offer) for _ in range(MAX_HOLDERS)]
     with pytest.raises(SlotError):
         await lent(server.offer)
     held.pop().close()
@@ -106,7 +106,7 @@ async def test_connections_are_bounded(slab: Slab, tmp_path: Path) -> None:
             break
         except SlotError:
             await asyncio.sleep(0.01)
-    assert len(held) == HOLDERS
+    assert len(held) == MAX_HOLDERS
     for one in held:
         one.close()
     server.close()
