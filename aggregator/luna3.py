@@ -22,7 +22,7 @@ from shared.process.clock import SYSTEM, Clock
 log = logging.getLogger(__name__)
 
 PATH = "/4/storage/descriptors"
-MOST_BYTES = 65_536
+MAX_ANSWER_BYTES = 65_536
 FIRST_PAUSE = 0.1
 FAILURES_TO_OPEN = 5
 OPEN_SECONDS = 10.0
@@ -171,8 +171,8 @@ async def _read(response: httpx.Response) -> dict[str, Any]:
     data = bytearray()
     async for chunk in response.aiter_raw():
         data += chunk
-        if len(data) > MOST_BYTES:
-            raise NoAnswer(f"an answer over {MOST_BYTES} bytes", again=False)
+        if len(data) > MAX_ANSWER_BYTES:
+            raise NoAnswer(f"an answer over {MAX_ANSWER_BYTES} bytes", again=False)
     try:
         value = json.loads(data)
     except ValueError:

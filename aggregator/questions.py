@@ -9,7 +9,7 @@ from aggregator.plugins.base import Question
 
 log = logging.getLogger(__name__)
 
-MOST_BYTES = 16_384
+MAX_ANSWER_BYTES = 16_384
 
 
 def at_once(question: Question) -> bytes | None:
@@ -19,7 +19,7 @@ def at_once(question: Question) -> bytes | None:
     except Exception:
         log.exception("no answer from outside")
         return None
-    return answer if isinstance(answer, bytes) and len(answer) <= MOST_BYTES else None
+    return answer if isinstance(answer, bytes) and len(answer) <= MAX_ANSWER_BYTES else None
 
 
 async def answer_to(question: Question) -> bytes | None:
@@ -33,7 +33,7 @@ async def answer_to(question: Question) -> bytes | None:
     except Exception:
         log.exception("no answer from outside")
         return None
-    if not isinstance(answer, bytes) or len(answer) > MOST_BYTES:
-        log.error("an answer from outside is not at most %d bytes", MOST_BYTES)
+    if not isinstance(answer, bytes) or len(answer) > MAX_ANSWER_BYTES:
+        log.error("an answer from outside is not at most %d bytes", MAX_ANSWER_BYTES)
         return None
     return answer

@@ -20,7 +20,7 @@ from loadtest.runner import LoadRun, play
 from tests.support.service import ROOT
 
 PEOPLE_PER_WORKER = 8
-MOST_GROWTH = 1.03
+MAX_GROWTH = 1.03
 SETTINGS = "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n"
 
 
@@ -44,7 +44,7 @@ def main() -> None:
     print(f"\n{page}")
     for process, grown in growth.items():
         print(f"memory of {process}: last minute over third {grown:.3f}")
-    grown_too_much = [process for process, grown in growth.items() if grown > MOST_GROWTH]
+    grown_too_much = [process for process, grown in growth.items() if grown > MAX_GROWTH]
     if outcome.whole.failed or grown_too_much:
         print(f"failed sessions: {dict(outcome.whole.failed)}; grown: {grown_too_much}")
         sys.exit(1)

@@ -37,7 +37,7 @@ from shared.process.clock import SYSTEM, Clock
 from shared.wire.protocol import Command
 
 WORKERS = 2
-MOST_FRAMES = 200
+MAX_FRAMES = 200
 FRAME_SECONDS = 0.2
 
 
@@ -178,7 +178,7 @@ async def play(url: str, person: Person, report: Report, *, clock: Clock = SYSTE
     """
     scenes = Scenes()
     async with Client(url) as client:
-        for _ in range(MOST_FRAMES):
+        for _ in range(MAX_FRAMES):
             started = clock.monotonic()
             scene, look = scenes.next(started)
             frame = await asyncio.to_thread(person.render_jpeg, look)
@@ -196,7 +196,7 @@ async def play(url: str, person: Person, report: Report, *, clock: Clock = SYSTE
                 if answer.body["isOk"]:
                     return await client.receive()  # RESULT follows the accepted frame
             await asyncio.sleep(max(0.0, started + FRAME_SECONDS - clock.monotonic()))
-    raise ResourceError(f"no verdict within {MOST_FRAMES} frames")
+    raise ResourceError(f"no verdict within {MAX_FRAMES} frames")
 
 
 async def demonstrate(

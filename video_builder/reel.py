@@ -21,7 +21,7 @@ from video_builder.summary import SummaryWriter
 from video_builder.timeline import MILLISECONDS, Timeline
 
 NO_SIZE = (0, 0)
-LONGEST_SIDE = 16_384
+MAX_SIDE_PX = 16_384
 """Pixels; what H.265 and VP9 can encode."""
 
 
@@ -43,7 +43,7 @@ class Extent:
 def limits_of(settings: VideoSection) -> LimitsSection:
     """Return the limits of one frame; the number of its pixels is what counts."""
     return LimitsSection(
-        framePixels=settings.framePixels, frameWidth=LONGEST_SIDE, frameHeight=LONGEST_SIDE
+        framePixels=settings.framePixels, frameWidth=MAX_SIDE_PX, frameHeight=MAX_SIDE_PX
     )
 
 

@@ -21,12 +21,12 @@ class Timeline:
 
     Args:
         fps: frames a second, evenly; 0 keeps the frames' own times.
-        longest_pause: seconds to which a longer gap between two frames is cut.
+        max_gap: seconds to which a longer gap between two frames is cut.
     """
 
-    def __init__(self, fps: float, longest_pause: float) -> None:
+    def __init__(self, fps: float, max_gap: float) -> None:
         self._fps = fps
-        self._longest_pause = longest_pause
+        self._max_gap = max_gap
         self._count = 0
         self._elapsed = 0.0
         self._previous = 0.0
@@ -38,7 +38,7 @@ class Timeline:
             self._elapsed = self._count / self._fps
         elif self._count:
             gap = at - self._previous
-            self._elapsed += min(gap, self._longest_pause) if gap > 0 else 0.0
+            self._elapsed += min(gap, self._max_gap) if gap > 0 else 0.0
         self._count += 1
         self._previous = at
         self._shown = max(self._shown + 1, round(self._elapsed * MILLISECONDS))

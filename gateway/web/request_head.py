@@ -38,11 +38,11 @@ class RequestHead:
     """Collects the head of a request from the bytes that come, and nothing that follows it.
 
     Args:
-        most_bytes: size that it may have.
+        max_bytes: size that it may have.
     """
 
-    def __init__(self, most_bytes: int) -> None:
-        self._most_bytes = most_bytes
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._data = bytearray()
         self._parser = HeadParser()
 
@@ -58,7 +58,7 @@ class RequestHead:
         # Line by line, as the parser reads: thus it stops just behind the head.
         lines = io.BytesIO(data)
         for line in lines:
-            if len(self._data) + len(line) > self._most_bytes:
+            if len(self._data) + len(line) > self._max_bytes:
                 raise self._too_large()
             self._data += line
             if self._is_whole(line):

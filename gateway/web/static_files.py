@@ -23,7 +23,7 @@ from shared.errors import ResourceError
 
 log = logging.getLogger(__name__)
 
-MOST_BYTES = 32_000_000
+MAX_TOTAL_BYTES = 32_000_000
 
 CONTENT_TYPES = {
     ".bin": "application/octet-stream",
@@ -128,9 +128,9 @@ def read(folder: Path) -> dict[str, StaticFile]:
                 log.info("not served, unknown ending: %s", file)
                 continue
             total += file.stat().st_size
-            if total > MOST_BYTES:
+            if total > MAX_TOTAL_BYTES:
                 raise ResourceError(
-                    f"KIOSK.directory {folder}: more than {MOST_BYTES} bytes;"
+                    f"KIOSK.directory {folder}: more than {MAX_TOTAL_BYTES} bytes;"
                     " name a folder that holds the page only"
                 )
             files["/" + file.relative_to(folder).as_posix()] = StaticFile.of(

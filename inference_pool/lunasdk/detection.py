@@ -11,7 +11,7 @@ from inference_pool.lunasdk.engine import Engine, optional_value, value_of
 from shared.errors import EstimationError
 from shared.frame.estimation import Box, Image
 
-MOST_FACES = 10
+MAX_FACES = 10
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ class Detector:
         """Find all faces of a frame, (height, width, 3) BGR."""
         picture = self._picture(image)
         found = value_of(
-            self._detector.detect([picture], [picture.getRect()], MOST_FACES, self._kind)
+            self._detector.detect([picture], [picture.getRect()], MAX_FACES, self._kind)
         )
         return [
             SdkFace(_box(detection), _score(detection), picture, detection, landmarks)

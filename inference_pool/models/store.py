@@ -17,7 +17,7 @@ from shared.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-_MOST_TOLD = 300
+_MAX_ERROR_CHARS = 300
 """Characters of a runtime's own complaint."""
 _PASSIVE = ("liveness_v2", "liveness_v1se")
 
@@ -171,7 +171,7 @@ class ModelStore:
         try:
             return runtimes.start(provider, data)
         except Exception as error:  # the runtimes' errors share no base class
-            told = " ".join(str(error).split())[:_MOST_TOLD]
+            told = " ".join(str(error).split())[:_MAX_ERROR_CHARS]
             raise _RefusedError(
                 f"model {spec.role}: {path}: {provider} cannot load it: {told}"
             ) from error

@@ -18,8 +18,8 @@ from shared.frame.estimation import Box, Image
 SIZE = 256
 ANCHORS_PER_CELL = {16: 2, 32: 6}
 """Anchors of each grid cell, by stride; all of them are the cell's centre."""
-LEAST_SCORE = 0.5
-MOST_OVERLAP = 0.3
+SCORE_THRESHOLD = 0.5
+NMS_IOU = 0.3
 
 WIDTH, HEIGHT, RISE = 0.89, 1.22, 0.11
 """Width and height of YuNet's box over the side of BlazeFace's square, and how far its centre lies
@@ -57,7 +57,7 @@ class BlazeFace:
         picture, shrink = shrunk(image, SIZE, cv2.INTER_AREA)
         found = self._network.run(picture, self.OUTPUTS)
         logits = np.concatenate(found[:2], axis=1)[0, :, 0]
-        likely = np.flatnonzero(logits >= _logit(LEAST_SCORE))
+        likely = np.flatnonzero(logits >= _logit(SCORE_THRESHOLD))
         if not likely.size:
             return []
         boxes = np.concatenate(found[2:], axis=1)[0, likely]
@@ -72,7 +72,7 @@ class BlazeFace:
         centre = anchors + boxes[:, :2] - side * np.array((0, RISE), np.float32)
         rectangles: Floats = np.concatenate((centre - size / 2, size), axis=1)
         rectangles *= shrink
-        kept = cv2.dnn.NMSBoxes(rectangles.tolist(), scores.tolist(), LEAST_SCORE, MOST_OVERLAP)
+        kept = cv2.dnn.NMSBoxes(rectangles.tolist(), scores.tolist(), SCORE_THRESHOLD, NMS_IOU)
         return [
             DetectedFace(
                 box=Box(*(round(float(value)) for value in rectangles[i])),

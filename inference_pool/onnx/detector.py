@@ -16,9 +16,9 @@ from shared.frame.estimation import Box, Image
 
 SIZE = 320
 STRIDES = (8, 16, 32)
-LEAST_SCORE = 0.6
-MOST_OVERLAP = 0.3
-MOST_CELLS = 256
+SCORE_THRESHOLD = 0.6
+NMS_IOU = 0.3
+MAX_CELLS = 256
 """Likely cells that are looked at, the best ones; a face has some eight."""
 
 
@@ -69,11 +69,11 @@ class YuNet:
         picture, shrink = shrunk(image, SIZE)
         found = self._network.run(picture, self.OUTPUTS)
         squares = (np.concatenate(found[0:3], axis=1) * np.concatenate(found[3:6], axis=1)).ravel()
-        likely = (squares >= LEAST_SCORE**2).nonzero()[0]
+        likely = (squares >= SCORE_THRESHOLD**2).nonzero()[0]
         if not likely.size:
             return []
-        if likely.size > MOST_CELLS:
-            likely = np.sort(likely[squares[likely].argsort()[-MOST_CELLS:]])
+        if likely.size > MAX_CELLS:
+            likely = np.sort(likely[squares[likely].argsort()[-MAX_CELLS:]])
         cells = [_CELLS[number] for number in likely.tolist()]
         scores = [sqrt(min(1.0, square)) for square in squares[likely].tolist()]
         return _best(cells, scores, found[6:9], found[9:12], shrink)
@@ -94,7 +94,7 @@ def _best(
             score=scores[i],
             points=_key_points(cells[i], points[cells[i].output][0, cells[i].place], shrink),
         )
-        for i in cv2.dnn.NMSBoxes(rectangles, scores, LEAST_SCORE, MOST_OVERLAP)
+        for i in cv2.dnn.NMSBoxes(rectangles, scores, SCORE_THRESHOLD, NMS_IOU)
     ]
 
 

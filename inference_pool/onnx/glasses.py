@@ -18,7 +18,7 @@ from shared.frame.estimation import Glasses, Image
 WIDTH, HEIGHT = 128, 64
 GLASSES_BELOW = -1.0
 """Logit below which there are glasses; squeezed eyes without any gave -0.4."""
-SKIN_LUMA, MOST_LIFT = 150.0, 4.0
+SKIN_LUMA, MAX_LIFT = 150.0, 4.0
 """Luma of the skin that darker pictures are lightened to, and by how much at most; else the network
 takes very dark skin for glasses."""
 DARK_LENS = 0.35
@@ -69,7 +69,7 @@ class GlassesKind:
         fitted(area, self._crop)
         lift = SKIN_LUMA / max(1.0, _luma(image, mesh, _CHEEKS_AND_FOREHEAD))
         if lift > 1:
-            cv2.convertScaleAbs(self._crop, dst=self._crop, alpha=min(lift, MOST_LIFT))
+            cv2.convertScaleAbs(self._crop, dst=self._crop, alpha=min(lift, MAX_LIFT))
         return float(network.run(self._crop)[0].ravel()[0])
 
 

@@ -20,7 +20,7 @@ CROP_SCALE = 1.5
 """Side of the crop over the larger side of the face."""
 LEVEL_ENOUGH = radians(3)
 """Roll left in the crop with which the mesh is taken as it is; docs/performance.md has the cost."""
-MOST_PASSES = 4
+MAX_PASSES = 4
 SURE = 28.0
 """Presence logit of a crop from which the face is upright there without a look at other turns.
 
@@ -92,7 +92,7 @@ class FaceMesh:
 
     def _fit(self, image: Image, face: DetectedFace) -> Points:
         view = self._upright(image, _from_detection(face))
-        for _ in range(MOST_PASSES - 1):
+        for _ in range(MAX_PASSES - 1):
             roll = _roll(view.mesh)
             if abs(remainder(roll - view.square.angle, tau)) < LEVEL_ENOUGH:
                 break

@@ -29,7 +29,7 @@ from shared.config.schema import (
 from shared.config.service import Config
 from shared.config.toml import field_text, key_text, value_text, without_password
 
-LONGEST_VALUE = 60
+MAX_VALUE_CHARS = 60
 """Characters of a wrong value that are shown."""
 
 Location = tuple[int | str, ...]
@@ -118,7 +118,7 @@ def found(value: object, field: FieldInfo) -> str:
     if isinstance(value, dict) or _is_nested(value):
         return _kind(value)
     text = without_password(value_text(value))
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+    return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 3] + "..."
 
 
 def _is_nested(value: object) -> bool:

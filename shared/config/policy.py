@@ -64,7 +64,7 @@ def _needed(config: Config) -> int:
 
 
 def _tries(config: Config) -> str:
-    most = _most_tries(config)
+    most = _max_tries(config)
     return (
         f"as many as {config.LIMITS.sessionSeconds:g} s allow"
         if most is None
@@ -72,7 +72,7 @@ def _tries(config: Config) -> str:
     )
 
 
-def _most_tries(config: Config) -> int | None:
+def _max_tries(config: Config) -> int | None:
     """Frames with which a session can try at most; None where only its length bounds them."""
     section = config.LIVENESS
     limits = (section.maxAttempts, section.maxLivenessAttempts, config.LIMITS.livenessRefusals)
@@ -110,7 +110,7 @@ def _different_people(config: Config) -> Iterator[Finding]:
 
 
 def _tries_without_end(config: Config) -> Iterator[Finding]:
-    if _most_tries(config) is None:
+    if _max_tries(config) is None:
         yield warning(
             "[LIMITS] livenessRefusals",
             "is 0, and [LIVENESS] bounds no attempts, so that a session can try until a frame "

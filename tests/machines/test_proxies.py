@@ -27,8 +27,8 @@ from tests.support.service import UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 
 SESSIONS = 8
-MOST_PER_ADDRESS = 60
-LIMITS = f"{UNPACED}sessionsPerAddress = {MOST_PER_ADDRESS}\nhandshakesPerAddress = 1000.0\n"
+MAX_PER_ADDRESS = 60
+LIMITS = f"{UNPACED}sessionsPerAddress = {MAX_PER_ADDRESS}\nhandshakesPerAddress = 1000.0\n"
 PUBLIC = "kiosk.example.org"
 """The name in the examples."""
 
@@ -191,7 +191,7 @@ async def test_sessions_are_counted_by_the_client_s_address(cells: list[Service]
             await socket.send(Codec.encode(Command.CONNECT, {}))
             return Answer.parse(await socket.recv()).command
 
-        for _ in range(MOST_PER_ADDRESS):
+        for _ in range(MAX_PER_ADDRESS):
             assert await connect("198.51.100.9") is Command.CONNECTED
         assert await connect("198.51.100.9") is Command.ERROR
         assert await connect("198.51.100.10") is Command.CONNECTED

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from video_builder.timeline import ALONE, Timeline, with_durations
 
 
-def shown(times: list[float], *, fps: float = 0.0, longest_pause: float = 60.0) -> list[int]:
-    timeline = Timeline(fps, longest_pause)
+def shown(times: list[float], *, fps: float = 0.0, max_gap: float = 60.0) -> list[int]:
+    timeline = Timeline(fps, max_gap)
     return [timeline.show(at) for at in times]
 
 
@@ -28,7 +28,7 @@ def test_a_rate_shows_frames_evenly() -> None:
 
 def test_a_long_pause_is_cut() -> None:
     """What follows a cut keeps its distances."""
-    assert shown([0, 1000, 1000.5], longest_pause=10) == [0, 10_000, 10_500]
+    assert shown([0, 1000, 1000.5], max_gap=10) == [0, 10_000, 10_500]
 
 
 def test_a_clock_that_goes_back_costs_a_millisecond() -> None:
@@ -39,7 +39,7 @@ def test_a_clock_that_goes_back_costs_a_millisecond() -> None:
 @given(st.lists(st.floats()), st.sampled_from([0.0, 0.1, 120.0]))
 def test_whatever_the_times_the_video_moves_forward(times: list[float], fps: float) -> None:
     """NaN, infinities and leaps: strictly increasing, and no pause longer than allowed."""
-    moments = shown(times, fps=fps, longest_pause=60.0)
+    moments = shown(times, fps=fps, max_gap=60.0)
     steps = [later - earlier for earlier, later in pairwise(moments)]
     assert all(step >= 1 for step in steps)
     assert fps or all(step <= 60_001 for step in steps)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from inference_pool.models.store import ModelStore
-from inference_pool.onnx.detector import MOST_CELLS, SIZE, STRIDES, YuNet
+from inference_pool.onnx.detector import MAX_CELLS, SIZE, STRIDES, YuNet
 from shared.frame.estimation import Image
 
 
@@ -86,8 +86,8 @@ class FacesEverywhere:
 
 def test_a_frame_full_of_faces_is_bounded() -> None:
     """However many cells are likely, the surest alone are looked at; all of them can be told."""
-    assert sum((SIZE // stride) ** 2 for stride in STRIDES) > 8 * MOST_CELLS
+    assert sum((SIZE // stride) ** 2 for stride in STRIDES) > 8 * MAX_CELLS
     faces = YuNet(FacesEverywhere()).detect(np.zeros((SIZE, SIZE, 3), np.uint8))
-    assert 1 < len(faces) <= MOST_CELLS
+    assert 1 < len(faces) <= MAX_CELLS
     assert min(face.score for face in faces) > 0.97
     assert min(face.box.y for face in faces) > SIZE / 2

@@ -7,7 +7,7 @@ import pytest
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.detector import YuNet
 from inference_pool.onnx.face import DetectedFace
-from inference_pool.onnx.mesh import LEFT_EYE_CORNERS, MOST_PASSES, RIGHT_EYE_CORNERS, FaceMesh
+from inference_pool.onnx.mesh import LEFT_EYE_CORNERS, MAX_PASSES, RIGHT_EYE_CORNERS, FaceMesh
 from shared.errors import EstimationError
 from shared.frame.estimation import Box, Image
 
@@ -74,7 +74,7 @@ def test_tilted_face_is_levelled(
     level = straight[263] - straight[33]
     angle = np.degrees(np.arctan2(across[1], across[0]) - np.arctan2(level[1], level[0]))
     assert angle == pytest.approx(degrees, abs=3)
-    assert mesh.passes <= MOST_PASSES + OTHER_TURNS
+    assert mesh.passes <= MAX_PASSES + OTHER_TURNS
 
 
 class BrokenMesh(FaceMesh):
