@@ -84,12 +84,8 @@ class Gallery:
         wanted = list(looks())
         return cls(wanted, [render(look) for look in wanted])
 
-    def nearest(self, look: Look) -> bytes:
-        """Give the frame whose look is nearest to the wanted one."""
-        return self.frames[self.nearest_number(look)]
-
     def nearest_number(self, look: Look) -> int:
-        """Give the number of that frame."""
+        """Give the number of the frame whose look is nearest to the wanted one."""
         wanted = np.array(astuple(look), np.float32) / self._scale
         distances = ((self._table - wanted) ** 2).sum(axis=1)
         return int(distances.argmin())

@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 from gateway import metrics
 from gateway.sessions.session import Session
-from gateway.web.limits import TokenBucket
+from gateway.web.limits import LineBudget, TokenBucket
 from shared.errors import FrameError
 
 log = logging.getLogger(__name__)
@@ -24,9 +24,8 @@ class RefusedFrameLog:
     """Takes every refusal, counts it, and logs it unless there were too many."""
 
     def __init__(self) -> None:
-        self._all = TokenBucket(RATE, LINES)
+        self._all = LineBudget(RATE, LINES)
         self._sessions: OrderedDict[str, TokenBucket] = OrderedDict()
-        self._left_out = 0
 
     def add(self, session: Session, seq: int, error: FrameError, now: float) -> None:
         """Take a refused frame.
@@ -38,12 +37,11 @@ class RefusedFrameLog:
             now: monotonic time.
         """
         metrics.FRAMES_REFUSED.labels(error.code).inc()
-        if not (self._bucket(session.id).admit(now) and self._all.admit(now)):
-            self._left_out += 1
-            return
-        fields = session.fields(seq=seq, code=error.code, leftOut=self._left_out)
-        log.info("frame refused: %s", error, extra=fields)
-        self._left_out = 0
+        if not self._bucket(session.id).admit(now):
+            self._all.leave_out()
+        elif (left_out := self._all.take(now)) is not None:
+            fields = session.fields(seq=seq, code=error.code, leftOut=left_out)
+            log.info("frame refused: %s", error, extra=fields)
 
     def _bucket(self, session: str) -> TokenBucket:
         bucket = self._sessions.pop(session, None) or TokenBucket(SESSION_RATE, SESSION_LINES)

@@ -14,6 +14,7 @@ from gateway.sessions.refused_sessions import WINDOW_SECONDS, Tally, max_entries
 from gateway.sessions.store_redis import UNREACHED, connect
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
+from shared.process.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,11 @@ class StoredRefusals:
         self._tally = self._redis.register_script(_TALLY)
         self._in_order = asyncio.Lock()  # a session is counted before it is counted no more
         self._rests_until = 0.0
-        self._outage = ""
+        self._outage = Outage(
+            log,
+            "refused sessions are counted by each gateway alone",
+            "refused sessions are counted together again",
+        )
 
     async def charge(self, client: str, session: str) -> int | None:
         """Count a session; how many were before it, None if it is counted already or unreached."""
@@ -88,18 +93,10 @@ class StoredRefusals:
                 answer = await request()
         except UNREACHED as error:
             self._rests_until = self._clock.monotonic() + self._timeout
-            self._log_outage(str(error) or "no answer in time")
+            self._outage.failed(str(error) or "no answer in time")
             return None
-        self._log_outage("")
+        self._outage.worked()
         return answer
-
-    def _log_outage(self, why: str) -> None:
-        """Log the beginning and the end of an outage, once each."""
-        if why and not self._outage:
-            log.error("refused sessions are counted by each gateway alone: %s", why)
-        elif self._outage and not why:
-            log.info("refused sessions are counted together again")
-        self._outage = why
 
 
 def _name(client: str) -> str:

@@ -13,7 +13,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from gateway.web.addresses import Address, parse_address
-from gateway.web.limits import TokenBucket
+from gateway.web.limits import LineBudget
 from shared.process.clock import SYSTEM, Clock
 
 log = logging.getLogger(__name__)
@@ -67,22 +67,17 @@ class UnreadableLog:
 
     def __init__(self, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
-        self._lines = TokenBucket(1 / 60, 1)
-        self._unlogged = 0
+        self._lines = LineBudget(1 / 60, 1)
 
     def note(self, came: Origination) -> None:
         """Log a client without an address, unless another one was logged within the minute."""
-        if not came.unreadable:
-            return
-        if not self._lines.admit(self._clock.monotonic()):
-            self._unlogged += 1
+        if not came.unreadable or (unlogged := self._lines.take(self._clock.monotonic())) is None:
             return
         log.warning(
             "X-Forwarded-For of a trusted proxy names no address; the client is limited by what it "
             "names",
-            extra={"fields": {"client": came.unreadable, "unlogged": self._unlogged}},
+            extra={"fields": {"client": came.unreadable, "unlogged": unlogged}},
         )
-        self._unlogged = 0
 
 
 def is_forwarded(headers: Headers) -> bool:

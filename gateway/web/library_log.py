@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 
-from gateway.web.limits import TokenBucket
+from gateway.web.limits import LineBudget
 from shared.process.clock import SYSTEM, Clock
 
 LINES, RATE = 10, 1 / 60
@@ -25,14 +25,10 @@ class LibraryLog(logging.Filter):
     def __init__(self, *, clock: Clock = SYSTEM) -> None:
         super().__init__()
         self._clock = clock
-        self._bucket = TokenBucket(RATE, LINES)
-        self._unlogged = 0
+        self._lines = LineBudget(RATE, LINES)
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether a line is logged."""
-        if not self._bucket.admit(self._clock.monotonic()):
-            self._unlogged += 1
-            return False
-        record.fields = {"unlogged": self._unlogged}
-        self._unlogged = 0
-        return True
+        unlogged = self._lines.take(self._clock.monotonic())
+        record.fields = {"unlogged": unlogged}
+        return unlogged is not None

@@ -46,6 +46,35 @@ class TokenBucket:
         return max(0.0, -self._tokens / self._rate)
 
 
+class LineBudget:
+    """Bounds the rate of log lines and counts those that are left out.
+
+    Args:
+        rate: lines in a second.
+        burst: lines at once.
+    """
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._bucket = TokenBucket(rate, burst)
+        self._left_out = 0
+
+    def take(self, now: float) -> int | None:
+        """Ask for a line at a monotonic time.
+
+        Returns:
+            How many were left out before it; None if it is left out, too.
+        """
+        if not self._bucket.admit(now):
+            self.leave_out()
+            return None
+        left_out, self._left_out = self._left_out, 0
+        return left_out
+
+    def leave_out(self) -> None:
+        """Count a line that is left out for another reason."""
+        self._left_out += 1
+
+
 class AddressBuckets:
     """One token bucket for each client address (IPv6: each /64), in bounded memory.
 

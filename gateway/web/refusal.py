@@ -12,7 +12,7 @@ from websockets.http11 import Response
 from gateway import metrics
 from gateway.web.forwarded import clean
 from gateway.web.http import respond
-from gateway.web.limits import AddressBuckets, TokenBucket
+from gateway.web.limits import AddressBuckets, LineBudget
 from gateway.web.visit import Visit
 from shared.process.clock import SYSTEM, Clock
 
@@ -65,8 +65,7 @@ class RefusalLog:
         self._clock = clock
         self._development = development
         self._addresses = AddressBuckets(1 / SECONDS, 1)
-        self._lines = TokenBucket(LINES_PER_SECOND, LINES_AT_ONCE)
-        self._unlogged = 0
+        self._lines = LineBudget(LINES_PER_SECOND, LINES_AT_ONCE)
 
     def note(self, refusal: Refusal, visit: Visit) -> None:
         """Count a refusal and log it, unless its address had its line already."""
@@ -75,8 +74,10 @@ class RefusalLog:
         if status == HTTPStatus.UNAUTHORIZED:
             return  # how every browser begins; wrong passwords are logged where they are judged
         now = self._clock.monotonic()
-        if not self._addresses.admit(visit.came.address, now) or not self._lines.admit(now):
-            self._unlogged += 1
+        if not self._addresses.admit(visit.came.address, now):
+            self._lines.leave_out()
+            return
+        if (unlogged := self._lines.take(now)) is None:
             return
         fields: dict[str, object] = {
             "reason": refusal.reason,
@@ -85,9 +86,8 @@ class RefusalLog:
             "origin": clean(", ".join(visit.origins), MAX_TEXT),
             "host": clean(visit.named, MAX_TEXT),
         }
-        if self._unlogged:
-            fields["unlogged"] = self._unlogged
+        if unlogged:
+            fields["unlogged"] = unlogged
         if self._development and refusal.remedy:
             fields["remedy"] = clean(refusal.remedy, 2 * MAX_TEXT)
-        self._unlogged = 0
         log.warning("request refused", extra={"fields": fields})
