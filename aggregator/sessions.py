@@ -34,13 +34,13 @@ from shared.wire.messages import (
     Commit,
     Forget,
     Judge,
+    Judgement,
     Message,
     Open,
     Opened,
     Resume,
     Resumed,
     Settled,
-    Verdict,
     encode,
 )
 from shared.wire.records import Judged
@@ -203,7 +203,7 @@ class JudgedSessions:
             self._memory.accept(best.pixels, session)
 
     def _answer(self, peer: bytes, session: str, entry: Entry, outcome: Outcome) -> None:
-        verdict = Verdict(
+        verdict = Judgement(
             session,
             entry.session.last_seq,
             outcome.profile,
@@ -271,7 +271,7 @@ class JudgedSessions:
             outcome = entry.session.close(message.at)
         entry.result = entry.result or self._writer.result(entry.session, outcome)
         profile, accepted = outcome.profile, outcome.accepted
-        verdict = Verdict(
+        verdict = Judgement(
             message.session, 0, profile, "", final=True, accepted=accepted, result=entry.result
         )
         self._send(peer, verdict)

@@ -18,7 +18,7 @@ from shared.config.service import Config
 from shared.errors import FrameError
 from shared.frame import intake
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.messages import Verdict
+from shared.wire.messages import Judgement
 from shared.wire.protocol import Codec, Command, Drop
 from shared.wire.records import Judged
 
@@ -134,7 +134,7 @@ class Frames:
         frame.asked = session.asked = self._monotonic()
         self.ask_verdict(session, frame)
 
-    def judged(self, session: Session, verdict: Verdict) -> None:
+    def judged(self, session: Session, verdict: Judgement) -> None:
         """Note the verdict on the frame under way; a late one of another frame changes nothing.
 
         Its answer is sent by ``answer``, once that may leave.

@@ -23,11 +23,11 @@ from shared.wire.messages import (
     Forget,
     GatewayHello,
     Judge,
+    Judgement,
     Opened,
     Resume,
     Resumed,
     Settled,
-    Verdict,
     Welcome,
     decode,
     encode,
@@ -41,7 +41,7 @@ SILENCE_SECONDS = 3.0
 ASK_AGAIN_SECONDS = 3.0
 """More than any answer of the aggregator takes, but for questions that it asks others."""
 
-Answers = Opened | Verdict | Resumed | Settled | Welcome
+Answers = Opened | Judgement | Resumed | Settled | Welcome
 """What the receiver gets; ``Welcome`` only of an aggregator that has just begun."""
 Receiver = Callable[[Answers], None]
 
@@ -183,7 +183,7 @@ class JudgementLink:
             log.error("unreadable message of the aggregator: %s", error)
             return
         self._last_seen = self._clock.monotonic()
-        if isinstance(message, (Verdict, Opened, Resumed, Settled)):
+        if isinstance(message, (Judgement, Opened, Resumed, Settled)):
             self._receiver(message)
         elif isinstance(message, Welcome):
             self._welcome(message)

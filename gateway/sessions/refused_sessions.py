@@ -24,7 +24,7 @@ from gateway.web.addresses import address_digest, limit_key
 from shared.errors import ProtocolError
 from shared.frame.estimation import Profile
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.messages import Verdict
+from shared.wire.messages import Judgement
 from shared.wire.protocol import CloseCode
 
 log = logging.getLogger(__name__)
@@ -200,7 +200,7 @@ class RefusedSessions:
             )
         return max(tally.number for tally in tallies)
 
-    def judged(self, session: Session, verdict: Verdict) -> None:
+    def judged(self, session: Session, verdict: Judgement) -> None:
         """Count a session from its first frame with low liveness."""
         if verdict.low_liveness:
             self._charge(session)

@@ -17,7 +17,7 @@ from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Estimate, Profile, Rotation, Stage
 from shared.frame.intake import Header
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.messages import Open, Verdict, encode
+from shared.wire.messages import Judgement, Open, encode
 from shared.wire.protocol import CloseCode, Codec, Command
 from shared.wire.records import Judged
 
@@ -270,7 +270,7 @@ class Session:
             self.outlet.send(Codec.encode(Command.HEARTBEAT, {"result-bytes": size}))
         self.outlet.end_with(self.result, CloseCode.VERDICT, "verdict given")
 
-    def outcome_of(self, verdict: Verdict) -> str:
+    def outcome_of(self, verdict: Judgement) -> str:
         """How it ends with a verdict; ``left`` when its client went away before any."""
         if verdict.accepted:
             return "accepted"

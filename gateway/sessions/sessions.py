@@ -24,7 +24,7 @@ from shared.errors import ProtocolError
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Profile
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.messages import Open, Opened, Resumed, Settled, SinkHealth, Verdict, decode
+from shared.wire.messages import Judgement, Open, Opened, Resumed, Settled, SinkHealth, decode
 from shared.wire.protocol import CloseCode
 from shared.wire.records import History, Judged
 
@@ -182,7 +182,7 @@ class Sessions:
 
     def receive(self, message: Answers) -> None:
         """Take an answer of the aggregator."""
-        if isinstance(message, Verdict):
+        if isinstance(message, Judgement):
             self._verdict(message)
         elif isinstance(message, Opened):
             self._opened(message)
@@ -203,7 +203,7 @@ class Sessions:
             session.profile = opened.profile
         self.frames.advance(session)
 
-    def _verdict(self, verdict: Verdict) -> None:
+    def _verdict(self, verdict: Judgement) -> None:
         session = self._sessions.get(verdict.session)
         if session is None:
             return

@@ -231,11 +231,12 @@ class Opened(Wire, frozen=True):
     plugins: Name = ""
 
 
-class Verdict(Wire, frozen=True):
+class Judgement(Wire, frozen=True, tag="Verdict"):
     """Judgement of one frame or, with ``seq`` 0, of the session's end.
 
     ``status`` and, if ``final``, ``result`` are the texts for the client. ``answers`` go into the
-    log. ``low_liveness`` means the frame was refused for its liveness score.
+    log. ``low_liveness`` means the frame was refused for its liveness score. The tag predates the
+    class name; ``Verdict`` in Python is the client's.
     """
 
     session: SessionId
@@ -298,7 +299,7 @@ Message = (
     | Forget
     | Welcome
     | Opened
-    | Verdict
+    | Judgement
     | Resumed
     | Settled
 )

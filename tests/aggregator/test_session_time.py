@@ -14,7 +14,7 @@ from aggregator.sinks.events import Event, SessionEnded
 from aggregator.sinks.writer import Sink
 from shared.config.service import Config
 from shared.process.accounts import Accounts
-from shared.wire.messages import Judge, Message, Open, Resume, Resumed, Verdict, encode
+from shared.wire.messages import Judge, Judgement, Message, Open, Resume, Resumed, encode
 from shared.wire.records import END
 from tests.support.clock import SettableClock
 from tests.support.judge import DIGEST, SESSION, live, plugin_config, shot
@@ -120,7 +120,7 @@ def test_a_token_bears_the_time_of_the_wall_clock(wall: float | None) -> None:
     message = Judge("", SESSION, 1, OPENED + 1.5, encode(live()), shot=picture, wall=wall)
     judging.sessions.judge(b"", message)
     verdict = judging.said[-1]
-    assert isinstance(verdict, Verdict)
+    assert isinstance(verdict, Judgement)
     assert verdict.result is not None
     token = json.loads(verdict.result)["body"]["jwt"]
     claims = jwt.decode(token, options={"verify_signature": False})

@@ -22,12 +22,12 @@ from shared.wire.messages import (
     Commit,
     Forget,
     Judge,
+    Judgement,
     Message,
     Open,
     Opened,
     Resume,
     Settled,
-    Verdict,
     decode,
     encode,
 )
@@ -79,7 +79,7 @@ def test_flags_follow_a_reload() -> None:
         sessions.renew(now, Registry(now))
         dim = live(errors=(Code.TOO_DARK,), quality=Quality(1, 1, 0.7, 1, 1))
         sessions.judge(b"", Judge("", SESSION, seq, 1000.0 + seq, encode(dim)))
-    verdicts = [message for message in said if isinstance(message, Verdict)]
+    verdicts = [message for message in said if isinstance(message, Judgement)]
     details = [json.loads(verdict.status)["body"]["details"] for verdict in verdicts]
     assert [each["quality"]["isDark"] for each in details] == [False, True]
 

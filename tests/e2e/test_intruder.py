@@ -27,7 +27,7 @@ from lunapass.client import Client
 from shared.config.service import TransportKeysSection
 from shared.frame.estimation import Capabilities
 from shared.wire import curve
-from shared.wire.messages import Done, Job, Open, Ready, SlabOffer, Verdict, decode, encode
+from shared.wire.messages import Done, Job, Judgement, Open, Ready, SlabOffer, decode, encode
 from tests.support.curve import new_keys
 from tests.support.judge import DIGEST, SESSION, FakeGateway, live
 from tests.support.memory import found_in
@@ -127,7 +127,7 @@ async def invented_token(site: Site, prepare: Prepare, seconds: float = 4) -> st
             await gateway.hello()
             gateway.send(Open(gateway.incarnation, SESSION, 1000.0, 7, DIGEST))
             gateway.judge(1, live(), b"a face of my choice")
-            while not isinstance(verdict := await gateway.receive(), Verdict):
+            while not isinstance(verdict := await gateway.receive(), Judgement):
                 pass
             return str(json.loads(verdict.result or "{}")["body"]["jwt"])
     except TimeoutError:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from shared.frame.estimation import Box, Capabilities, Estimate, Liveness, Profile, Stage
-from shared.wire.messages import Close, Done, Judge, Open, Ready, Verdict, encode
+from shared.wire.messages import Close, Done, Judge, Judgement, Open, Ready, encode
 from shared.wire.protocol import Codec, Command
 from tests.support.formats import with_orientation
 from tests.support.jpeg_writer import write_jpeg
@@ -57,7 +57,7 @@ def good(target: str) -> Iterator[bytes]:
             yield encode(Open("i", SESSION, 1.0, 2, bytes(32)))
             yield encode(Judge("i", SESSION, 1, 2.0, b"estimate", b"sent", shot(1)))
             yield encode(Close("i", SESSION, 1.0, "reason"))
-            yield encode(Verdict(SESSION, 1, Profile.PASSIVE, "{}", final=True))
+            yield encode(Judgement(SESSION, 1, Profile.PASSIVE, "{}", final=True))
             face, liveness = Box(1, 2, 3, 4), Liveness(0.5, 1.0)
             yield encode(
                 Estimate(64, 48, Profile.ACTIVE, Stage.EYES, (3,), face=face, liveness=liveness)

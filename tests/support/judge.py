@@ -21,10 +21,10 @@ from shared.wire.messages import (
     Close,
     GatewayHello,
     Judge,
+    Judgement,
     Message,
     Open,
     Resume,
-    Verdict,
     Welcome,
     decode,
     encode,
@@ -113,9 +113,9 @@ class FakeGateway:
         at = 1000.0 + seq
         self.send(Judge(self.incarnation, SESSION, seq, at, encode(estimate), received, shot=best))
 
-    async def verdict(self) -> Verdict:
+    async def verdict(self) -> Judgement:
         verdict = await self.receive()
-        assert isinstance(verdict, Verdict)
+        assert isinstance(verdict, Judgement)
         return verdict
 
     def end(self) -> None:

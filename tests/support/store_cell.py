@@ -18,7 +18,7 @@ from gateway.sessions.sessions import Sessions
 from shared.config.service import Config
 from shared.frame.estimation import Estimate, Profile
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.messages import Opened, Resumed, Verdict, encode
+from shared.wire.messages import Judgement, Opened, Resumed, encode
 from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.redis_server import RedisServer
 from tests.support.stamp import stamped_jpeg
@@ -97,7 +97,7 @@ class Cell:
         session.active = frame
         self.sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
         self.sessions.receive(
-            Verdict(
+            Judgement(
                 session.id,
                 frame.seq,
                 Profile.PASSIVE,

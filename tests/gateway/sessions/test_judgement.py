@@ -26,10 +26,10 @@ from shared.wire.messages import (
     Forget,
     GatewayHello,
     Judge,
+    Judgement,
     Open,
     Opened,
     Settled,
-    Verdict,
     decode,
     encode,
 )
@@ -146,7 +146,7 @@ async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
     assert asked() == ["Judge"]
     assert asked(later=True) == ["Judge"]
 
-    verdict = Verdict(session.id, 1, Profile.PASSIVE, "{}")
+    verdict = Judgement(session.id, 1, Profile.PASSIVE, "{}")
     sessions.receive(verdict)
     sessions.receive(verdict)
     assert asked(later=True) == []

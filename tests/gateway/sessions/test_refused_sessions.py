@@ -20,7 +20,7 @@ from gateway.web.addresses import address_digest
 from gateway.web.limits import TokenBucket
 from shared.errors import ProtocolError
 from shared.frame.estimation import Profile
-from shared.wire.messages import Open, Verdict
+from shared.wire.messages import Judgement, Open
 from shared.wire.protocol import CloseCode
 from tests.support.clock import SettableClock
 
@@ -43,8 +43,8 @@ def session(
     return made
 
 
-def verdict(*, low_liveness: bool = False, profile: Profile = Profile.PASSIVE) -> Verdict:
-    return Verdict("0" * 32, 1, profile, "", low_liveness=low_liveness)
+def verdict(*, low_liveness: bool = False, profile: Profile = Profile.PASSIVE) -> Judgement:
+    return Judgement("0" * 32, 1, profile, "", low_liveness=low_liveness)
 
 
 class Addresses:

@@ -8,7 +8,7 @@ from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from shared.config.service import Config
 from shared.frame.estimation import Estimate, Profile
-from shared.wire.messages import Opened, Resumed, Verdict, encode
+from shared.wire.messages import Judgement, Opened, Resumed, encode
 from shared.wire.protocol import CloseCode, Codec, Command
 from shared.wire.records import History, Judged
 from tests.support.clock import SettableClock
@@ -61,7 +61,7 @@ class Cell:
         assert frame is not None
         self.sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
         status = Codec.encode(Command.STATUS, {"seq": frame.seq})
-        self.sessions.receive(Verdict(session.id, frame.seq, Profile.PASSIVE, status))
+        self.sessions.receive(Judgement(session.id, frame.seq, Profile.PASSIVE, status))
         return session.log[-1]
 
     def sweep_after(self, seconds: float) -> list[str]:

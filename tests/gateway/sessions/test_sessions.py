@@ -10,7 +10,7 @@ from gateway.sessions.sessions import Sessions
 from shared.config.service import Config
 from shared.errors import ProtocolError
 from shared.frame.estimation import Profile
-from shared.wire.messages import Opened, Verdict
+from shared.wire.messages import Judgement, Opened
 from shared.wire.protocol import CloseCode
 
 
@@ -62,7 +62,7 @@ async def test_who_leaves_before_a_verdict_is_not_refused(sessions: Sessions, en
         session.attach(Listener(), most=0)
     before = outcomes()
     sessions.end(session, reason)
-    verdict = Verdict(
+    verdict = Judgement(
         session.id, seq, Profile.PASSIVE, "", final=True, accepted=accepted, result="{}"
     )
     for _ in range(2):  # a repetition counts no more
@@ -102,7 +102,7 @@ async def test_only_sessions_under_way_count_for_an_address() -> None:
     with pytest.raises(ProtocolError, match="too many sessions"):
         begin(sessions, "192.0.2.1")
     sessions.receive(
-        Verdict(first.id, 1, Profile.PASSIVE, "", final=True, accepted=True, result="{}")
+        Judgement(first.id, 1, Profile.PASSIVE, "", final=True, accepted=True, result="{}")
     )
     assert sessions.get(first.id) is first
     begin(sessions, "192.0.2.1")

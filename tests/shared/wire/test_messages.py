@@ -23,6 +23,7 @@ from shared.wire.messages import (
     GatewayHello,
     Job,
     Judge,
+    Judgement,
     Leaving,
     Message,
     Open,
@@ -33,7 +34,6 @@ from shared.wire.messages import (
     Settled,
     SinkHealth,
     SlabOffer,
-    Verdict,
     Welcome,
     decode,
     decode_estimate,
@@ -48,7 +48,7 @@ MESSAGES: list[Message] = [
     Done(1, 2, 3, True, b"estimate"),
     Ready("w", 1, 2, Capabilities(True, False, "x")),
     Open("i", SESSION, 1.0, 2, bytes(32)),
-    Verdict(SESSION, 1, Profile.PASSIVE, "{}", final=True),
+    Judgement(SESSION, 1, Profile.PASSIVE, "{}", final=True),
     Alive(),
     Leaving(),
     Account("w", 1, 2.5, 3, {"job": (0.5, ((1, 2),))}, ((32, 4),)),
@@ -89,7 +89,7 @@ def test_every_message_is_plain_messagepack() -> None:
     assert {type(message) for message in MESSAGES} == set(get_args(Message))
     for message in MESSAGES:
         plain = msgpack.unpackb(encode(message), strict_map_key=False)
-        assert plain[0] == type(message).__name__
+        assert plain[0] == {Judgement: "Verdict"}.get(type(message), type(message).__name__)
         assert msgspec.convert(plain, Message) == message
         assert decode(msgpack.packb(plain)) == message
     plain = msgpack.unpackb(encode(ESTIMATE))
