@@ -15,33 +15,34 @@ INTRODUCTION = """\
 
 <!-- Made by `make docs-config` from the docstrings and types in shared/config/. -->
 
-The service reads one TOML file: the one named on the command line, else the one named by
-`$LUNAPASS_CONFIG`, else `config/lunapassapi.config.toml`, else the defaults below. Sections and
-keys of LUNA PASS 1.x have their names and defaults; the rest is this project's own.
+For operators: every key of the service's configuration, with its default and its allowed values.
 
-An environment variable sets one key over the file: `LUNAPASS__LIVENESS__THRESHOLDS__YAW=15` is
-`yaw` of `[LIVENESS.THRESHOLDS]`, and `LUNAPASS__MIDDLEWARES__WS__FILELOGGER__ARGS__PATH=/logs` is
-`args.path` of `[MIDDLEWARES.WS.FileLogger]`. Names match without regard to case; a value is read as
-TOML where it is TOML, else as plain text. Plugins of one's own, whose names are of the form
-`"package.module:Class"`, are set in the file only. `env`, `host`, `port` and `logLevel` may stand
-at the top of the file instead of in `[LUNA_PASS]`.
+The service reads one TOML file: the one on the command line, else the one in `$LUNAPASS_CONFIG`,
+else `config/lunapassapi.config.toml`. Without a file it uses the defaults below. Sections and keys
+of LUNA PASS 1.x keep their names and defaults; the rest is this project's own.
 
-Nothing starts with an unknown key, a wrong type, an impossible value or a combination with which
-nobody could pass; each fault is one line that says where it is, what was found, what is allowed and
-what to do. `lunapass config check` opens keys, labels, page and models as a start would; with
-`--without-models`, all but the models. Text files (this one, keys, labels) are UTF-8: a byte order
-mark is skipped, another encoding is a fault. `env = "production"` asks for a key of your own in
-`[LUNA_PASS.JWT]`.
+An environment variable overrides one key of the file: `LUNAPASS__LIVENESS__THRESHOLDS__YAW=15` sets
+`yaw` of `[LIVENESS.THRESHOLDS]`, and `LUNAPASS__MIDDLEWARES__WS__FILELOGGER__ARGS__PATH=/logs` sets
+`args.path` of `[MIDDLEWARES.WS.FileLogger]`. Names are case-insensitive. A value that is valid TOML
+is read as TOML, any other as plain text. Your own plugins, with names of the form
+`"package.module:Class"`, can be set in the file only. `env`, `host`, `port` and `logLevel` may also
+be at the top of the file instead of in `[LUNA_PASS]`.
+
+The service does not start with an unknown key, a wrong type, an impossible value or a combination
+with which no session could pass. Each error is one line: where it is, what was found, what is
+allowed and what to do. `lunapass config check` opens keys, labels, page and models like a start;
+`--without-models` leaves out the models. Text files (this one, keys, labels) must be UTF-8; a byte
+order mark is skipped. `env = "production"` requires your own key in `[LUNA_PASS.JWT]`.
 
 | Command | Does |
 |---|---|
-| `lunapass config check FILE` | tells all faults and warnings, opens keys and models |
-| `lunapass config show` | prints what is in force, secrets hidden |
+| `lunapass config check FILE` | reports all errors and warnings, opens keys and models |
+| `lunapass config show` | prints the configuration in effect, without secrets |
 | `lunapass config show --defaults` | prints the whole file with comments and defaults |
-| `lunapass config policy FILE` | prints the claim `policy` that its tokens carry |
+| `lunapass config policy FILE` | prints the claim `policy` of its tokens |
 | `lunapass config parts DIRECTORY` | writes each role's part, without the other roles' secrets |
 | `lunapass config key` | prints a new random key for `[LUNA_PASS.JWT]` |
-| `lunapass config key --transport DIRECTORY` | makes keys for roles that speak over `tcp://` |
+| `lunapass config key --transport DIRECTORY` | makes keys for roles that connect over `tcp://` |
 """
 
 

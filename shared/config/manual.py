@@ -1,4 +1,4 @@
-"""Sections of LUNA PASS 1.x, names and defaults as there; ``config_plugins`` has the plugins."""
+"""Sections of LUNA PASS 1.x with its names and defaults; ``plugins`` has the plugins."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from shared.config.base import Count, Degrees, GlassesName, Secret, Section, Uni
 
 
 class JwtSection(Section):
-    """Signature of the final answer."""
+    """Signature of the token."""
 
     algorithm: Literal["HS256", "HS384", "HS512", "RS256", "ES256", "EdDSA"] = "HS256"
     """Signature algorithm; the HS family signs with a shared secret, the others with a PEM key."""
     key: Secret = SecretStr("secret")
     """Shared secret, or a private key as PEM text, or ``file:PATH`` of either."""
     publishedKeys: list[str] = []
-    """Further public keys of the JWK set, as PEM text or ``file:PATH``: the next key before it
-    signs, and the one before until its last token has expired."""
+    """Further public keys of the JWK set, as PEM text or ``file:PATH``: the next key before it is
+    used, and the previous one until its last token has expired."""
     issuer: str = "lunapass"
     """Claim ``iss`` of the token."""
     lifetime: Annotated[int, Field(ge=1, le=86_400)] = 300
@@ -29,24 +29,24 @@ class LunaPassSection(Section):
     """The service as a whole."""
 
     env: Literal["development", "production"] = "production"
-    """``production`` shows a client only codes and face coordinates, ``development`` everything."""
+    """``production`` sends clients only codes and face coordinates, ``development`` all values."""
     host: str = "0.0.0.0"  # noqa: S104  the original's default; a kiosk server listens outside
-    """Address to listen on: 0.0.0.0 for all of IPv4, ``::`` for all of IPv4 and IPv6."""
+    """Address to listen on: 0.0.0.0 for all IPv4 addresses, ``::`` for all of IPv4 and IPv6."""
     port: Annotated[int, Field(ge=0, le=65_535)] = 8321
-    """Port to listen on; 0 takes a free one."""
+    """Port to listen on; 0 means any free port."""
     trustedProxies: list[str] = []
-    """Addresses and networks of the proxies in front, whose X-Forwarded-For, X-Forwarded-Proto
-    and Forwarded are believed."""
+    """Addresses and networks of your proxies, whose headers X-Forwarded-For, X-Forwarded-Proto and
+    Forwarded are trusted."""
     hosts: list[str] = []
-    """Names by which the service is reached, such as ``kiosk.example`` or ``kiosk.example:8443``,
-    beside localhost and the address at which a connection arrives; ``*`` takes every name."""
+    """Host names of the service, such as ``kiosk.example`` or ``kiosk.example:8443``. localhost and
+    the address at which a connection arrives need no entry; ``*`` allows every name."""
     origins: list[str] = []
-    """Origins of pages that may connect beside those of the service's own host, such as
-    ``https://kiosk.example``; ``*`` lets every page connect."""
+    """Origins of further pages that may connect, such as ``https://kiosk.example``. Pages of the
+    service's own host need no entry; ``*`` allows every page."""
     logLevel: Literal[0, 1, 2] = 1
-    """0 logs errors, 1 adds information, 2 adds debugging."""
+    """0 logs errors, 1 also information, 2 also debug messages."""
     JWT: JwtSection = JwtSection()
-    """Signature of the final answer."""
+    """Signature of the token."""
 
 
 class FaceEngineSection(Section):
@@ -57,60 +57,60 @@ class FaceEngineSection(Section):
     sdkDataPath: str = "/fsdk/data"
     """Folder of the SDK's data."""
     sdkLicensePath: str = "/fsdk/data/license.conf"
-    """The SDK's licence file."""
+    """Licence file of the SDK."""
     yawSign: Literal[-1, 1] = 1
-    """-1 where the SDK's yaw is negative for a head turned to the person's own left."""
+    """-1 if the SDK's yaw is negative when the head turns to the person's own left."""
     pitchSign: Literal[-1, 1] = 1
-    """-1 where the SDK's pitch is negative for a raised chin."""
+    """-1 if the SDK's pitch is negative when the chin is raised."""
     rollSign: Literal[-1, 1] = 1
-    """-1 where the SDK's roll is negative for a head tilted to the person's own left."""
+    """-1 if the SDK's roll is negative when the head tilts to the person's own left."""
 
 
 class ThresholdsSection(Section):
-    """Least or greatest values with which a frame passes; equality passes."""
+    """Thresholds of a frame's checks; a value equal to the threshold passes."""
 
     blur: Unit = 0.61
-    """Sharpness, at least."""
+    """Minimum sharpness."""
     light: Unit = 0.57
-    """Freedom from over-exposure, at least."""
+    """Minimum score for light; it falls with over-exposure."""
     dark: Unit = 0.5
-    """Freedom from under-exposure, at least."""
+    """Minimum score for darkness; it falls with under-exposure."""
     illumination: Unit = 0.1
-    """Evenness of light, at least."""
+    """Minimum evenness of light."""
     specularity: Unit = 0.1
-    """Freedom from glare, at least."""
+    """Minimum score for specularity; it falls with glare."""
     ags: Unit = 0.8
-    """Fitness of the frame for face comparison, at least."""
+    """Minimum suitability of the frame for face comparison."""
     frameMargin: Count = 10
-    """Pixels from the face box to each border of the frame, at least."""
+    """Minimum distance of the face box from each border of the frame, in pixels."""
     faceWidth: Count = 200
-    """Width of the face box in pixels, at least."""
+    """Minimum width of the face box in pixels."""
     faceHeight: Count = 200
-    """Height of the face box in pixels, at least."""
+    """Minimum height of the face box in pixels."""
     yaw: Degrees = 20.0
-    """Turn of the head in degrees, absolute value at most."""
+    """Maximum turn of the head in degrees, to either side."""
     pitch: Degrees = 20.0
-    """Nod of the head in degrees, absolute value at most."""
+    """Maximum nod of the head in degrees, up or down."""
     roll: Degrees = 20.0
-    """Tilt of the head in degrees, absolute value at most; 180 accepts upside-down faces."""
+    """Maximum tilt of the head in degrees, to either side; 180 accepts upside-down faces."""
     mouth: Unit = 0.4
-    """Scores of an opened, smiling and occluded mouth, each at most."""
+    """Maximum score of an open, a smiling and an occluded mouth."""
     glasses: Annotated[list[GlassesName], Field(min_length=1)] = ["no_glasses", "eyeglasses"]
-    """Kinds that pass; ``GlassesEstimation.NoGlasses`` and so on are understood too."""
+    """Kinds of glasses that pass; the form ``GlassesEstimation.NoGlasses`` is accepted, too."""
     livenessScore: Unit = 0.5
-    """Liveness score, at least."""
+    """Minimum liveness score."""
     livenessQualityScore: Unit = 0.5
-    """Liveness quality score, at least."""
+    """Minimum liveness quality score."""
     multifacePolicy: Literal[0, 1, 2] = 0
-    """0 exactly one face, 1 the largest face, 2 the face closest to the centre."""
+    """0 requires exactly one face, 1 judges the largest face, 2 the one closest to the centre."""
 
 
 class LivenessSection(Section):
     """How a session is judged."""
 
     maxAttempts: Annotated[int, Field(ge=-1)] = -1
-    """Most frames judged in a session; the last one's result is final. -1: until success."""
+    """Maximum frames judged in a session; the result of the last one is final. -1: no limit."""
     maxLivenessAttempts: Annotated[int, Field(ge=-1)] = -1
-    """Most frames of a session that reach the liveness estimation. -1: until success."""
+    """Maximum frames of a session that reach the liveness estimation. -1: no limit."""
     THRESHOLDS: ThresholdsSection = ThresholdsSection()
-    """Least or greatest values with which a frame passes; equality passes."""
+    """Thresholds of a frame's checks; a value equal to the threshold passes."""

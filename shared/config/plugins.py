@@ -1,4 +1,4 @@
-"""Sections ``MIDDLEWARES.*``: the plugins with the exact names and defaults of LUNA PASS 1.x."""
+"""Sections ``MIDDLEWARES.*``: the plugins, with the names and defaults of LUNA PASS 1.x."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ class BasicAuthArgs(Section):
     """Arguments of BasicAuth."""
 
     username: str | None = None
-    """User name to ask for; none asks for no password."""
+    """Required user name; if unset, no password is required."""
     password: Secret | None = None
-    """Password to ask for."""
+    """Required password."""
     origin: str | None = None
-    """Page that a browser must come from: an origin such as https://kiosk.example.org, or an
-    address or domain alone for http and https at any port."""
+    """Required origin of a browser's page, such as https://kiosk.example.org; an address or domain
+    alone allows http and https at any port."""
     wrongTries: AtLeastOne = 10
-    """Wrong passwords of one address at once; then it is answered 429 for a while."""
+    """Wrong passwords that one address may try at once; then it is answered 429 for a while."""
     wrongTriesPerMinute: Positive = 6.0
-    """Wrong passwords that an address has again after a minute."""
+    """Wrong passwords per minute that an address gets back."""
 
 
 class BasicAuthPlugin(Switch):
-    """HTTP Basic authentication and Origin check of the upgrade request."""
+    """HTTP Basic authentication and origin check of the upgrade request."""
 
     args: BasicAuthArgs = BasicAuthArgs()
     """Arguments."""
@@ -64,16 +64,16 @@ class FileLoggerArgs(Section):
     """Arguments of FileLogger."""
 
     path: str = "./LOGS"
-    """Folder in which each session gets a folder of its own."""
+    """Folder that contains one folder per session."""
     maxAgeDays: Annotated[float, Field(ge=0)] = 30.0
-    """Days after which a session's folder is removed; 0 keeps it for good."""
+    """Days after which a session's folder is removed; 0 keeps it forever."""
     maxBytes: Count = 10_000_000_000
-    """Bytes of all folders together, never more: the oldest refused sessions go first, then the
-    oldest accepted ones. 0 sets no bound."""
+    """Maximum bytes of all folders together; the oldest refused sessions are removed first, then
+    the oldest accepted ones. 0 means no limit."""
 
 
 class FileLoggerPlugin(Switch):
-    """Every frame and its estimate into files."""
+    """Writes every frame and its estimate to files."""
 
     args: FileLoggerArgs = FileLoggerArgs()
     """Arguments."""
@@ -85,19 +85,19 @@ class Luna3Args(Section):
     connectionString: PrivateText = "http://127.0.0.1:5000"
     """Address of LUNA PLATFORM 3."""
     authToken: Secret | None = None
-    """Account token."""
+    """Token of the account there."""
     descriptorQualityThreshold: Unit | None = None
-    """Quality of the photo, at least."""
+    """Minimum quality of the photo."""
     qualityField: Literal["score", "light", "dark", "saturation", "blurriness"] = "score"
-    """Field of the answer that the threshold is compared with."""
+    """Field of the answer that is compared with the threshold."""
     timeout: Positive = 3.0
     """Seconds to wait for an answer."""
     retries: Annotated[int, Field(ge=0, le=5)] = 1
-    """Further tries after an outage."""
+    """Retries after an outage."""
 
 
 class Luna3Plugin(Switch):
-    """Photo quality judged by an external LUNA PLATFORM 3."""
+    """Checks the quality of the photo with an external LUNA PLATFORM 3."""
 
     args: Luna3Args = Luna3Args()
     """Arguments."""
@@ -107,15 +107,15 @@ class AggregateLivenessArgs(Section):
     """Arguments of AggregateLiveness."""
 
     framesCount: Annotated[int, Field(ge=1, le=1000)] = 3
-    """Frames whose mean liveness decides."""
+    """Number of frames whose mean liveness decides."""
     earlyDecision: Flag = False
-    """1 decides sooner, either way, once the frames agree enough (a sequential test)."""
+    """1 decides earlier, either way, when the frames agree (a sequential test)."""
     minIntervalMs: Annotated[int, Field(ge=0, le=10_000)] = 100
-    """Milliseconds between two frames that count, at least."""
+    """Minimum milliseconds between two frames that count."""
 
 
 class AggregateLivenessPlugin(Switch):
-    """Liveness over several frames of one face."""
+    """Requires liveness over several frames of one face."""
 
     args: AggregateLivenessArgs = AggregateLivenessArgs()
     """Arguments."""
@@ -125,36 +125,36 @@ class ActiveLivenessArgs(Section):
     """Arguments of ActiveLiveness."""
 
     cooldownFramesCount: Count = 0
-    """Least number of straight, live frames after the last action before the verdict."""
+    """Number of straight, live frames after the last action that must precede the verdict."""
     interactionsCount: Annotated[int, Field(ge=1, le=5)] = 2
-    """Actions asked."""
+    """Number of actions that the person must do."""
     acceptOneEyed: Flag = False
     """1 lets a blink with one eye count."""
     yawStartDeg: Degrees = 10.0
-    """A turn begins within this angle, in degrees."""
+    """A turn starts within this yaw, in degrees."""
     yawThresholdDeg: Degrees = 20.0
-    """A turn is complete past this angle, in degrees."""
+    """A turn is complete at this yaw, in degrees."""
     pitchStartDeg: Degrees = 10.0
-    """A nod begins within this angle, in degrees."""
+    """A nod starts within this pitch, in degrees."""
     pitchThresholdDeg: Degrees = 20.0
-    """A nod is complete past this angle, in degrees."""
+    """A nod is complete at this pitch, in degrees."""
     actionTimeout: Positive = 15.0
-    """Seconds for one action; then the session fails with code 60."""
+    """Seconds for one action; after that the session fails with code 60."""
     totalTimeout: Positive = 60.0
-    """Seconds for all actions; then the session fails with code 60."""
+    """Seconds for all actions; after that the session fails with code 60."""
     wrongActionsAllowed: Annotated[int, Field(ge=0, le=10)] = 1
-    """Wrong actions that begin a new sequence instead of ending the session with code 60."""
+    """Wrong actions that start a new sequence; one more ends the session with code 60."""
 
 
 class ActiveLivenessPlugin(Switch):
-    """The person must act: blink, turn left or right, chin up or down."""
+    """Asks for actions: blink, turn left or right, chin up or down."""
 
     args: ActiveLivenessArgs = ActiveLivenessArgs()
     """Arguments."""
 
 
 class ResultPlugin(Switch):
-    """Decides from the other plugins' data."""
+    """Decides from the results of the other plugins."""
 
     isEnabled: Flag = True
     """1 turns the plugin on."""
@@ -169,29 +169,29 @@ class VideoRedisArgs(Section):
     queueName: str = "default"
     """Queue of the video workers."""
     resultTtl: Duration = "500s"
-    """How long Redis keeps the results of jobs."""
+    """Time for which Redis keeps the results of jobs."""
     failureTtl: Duration = "1y"
-    """How long Redis keeps failed jobs."""
+    """Time for which Redis keeps failed jobs."""
     sessionTimeout: Annotated[float, Field(ge=0)] = 300.0
-    """Seconds after a session ends without best shot before its video is built."""
+    """Seconds between the end of a session without a best shot and the build of its video."""
     workerTask: Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*$", examples=["task.run"])] = (
         "task.run"
     )
     """The task that the video worker runs, as module and function."""
     framesLimit: Count = 0
-    """0 keeps all frames, N the last N."""
+    """Number of frames kept, the last ones of the session; 0 keeps all."""
     sessionBytes: Count = 200_000_000
-    """Bytes of all frames of one session; what is over is dropped and counted. 0: no bound."""
+    """Maximum bytes of a session's frames; further ones are dropped and counted. 0: no limit."""
     framesTtl: Duration = "7d"
-    """How long Redis keeps the frames of a session whose video nobody builds."""
+    """Time for which Redis keeps the frames of a session if no worker builds its video."""
     spoolPath: str = "./VIDEO_SPOOL"
-    """Folder that takes the frames while Redis cannot be reached."""
+    """Folder for the frames while Redis cannot be reached."""
     spoolBytes: Count = 1_000_000_000
-    """Bytes of the spool; what is over is dropped and counted."""
+    """Maximum bytes of this folder; further frames are dropped and counted."""
 
 
 class VideoRedisPlugin(Switch):
-    """Frames of the session to Redis, for the video worker."""
+    """Writes the frames of a session to Redis, for the video worker."""
 
     args: VideoRedisArgs = VideoRedisArgs()
     """Arguments."""
@@ -201,12 +201,12 @@ class FaceMatcherArgs(Section):
     """Arguments of FaceMatcher."""
 
     similarity: Annotated[float, Field(ge=-1, le=1)] = 0.5
-    """Cosine similarity of a straight face with the session's first, at least; AggregateLiveness
-    counts frames together by it, whether FaceMatcher is on or not."""
+    """Minimum cosine similarity of a straight face to the session's first one. AggregateLiveness
+    uses it, too, whether FaceMatcher is on or not."""
 
 
 class FaceMatcherPlugin(Switch):
-    """The same person from the first frame to the verdict."""
+    """Requires the same person from the first frame to the verdict."""
 
     args: FaceMatcherArgs = FaceMatcherArgs()
     """Arguments."""
@@ -216,13 +216,13 @@ class VirtualCameraArgs(Section):
     """Arguments of VirtualCameraChecker."""
 
     threshold: Unit = 0.7
-    """Evidence of a virtual camera from which the session fails."""
+    """Score of the evidence at which the session fails."""
     labelsPath: str | None = None
-    """File with one forbidden camera label (part) a line; none uses the built-in list."""
+    """File with one forbidden (part of a) camera label per line; if unset, the built-in list."""
 
 
 class VirtualCameraPlugin(Switch):
-    """Evidence of a virtual camera or an injected stream."""
+    """Looks for evidence of a virtual camera or an injected stream."""
 
     args: VirtualCameraArgs = VirtualCameraArgs()
     """Arguments."""
@@ -232,91 +232,91 @@ class CallbacksArgs(Section):
     """Arguments of Callbacks."""
 
     url: PrivateText | None = None
-    """Address that gets the final answer by POST."""
+    """Address to which the final answer is sent by POST."""
     key: Secret | None = None
-    """Secret of the HMAC-SHA256 signature in the header ``X-Signature``."""
+    """Secret for the HMAC-SHA256 signature in the header ``X-Signature``."""
     timeout: Positive = 5.0
-    """Seconds for one try in all, from the look-up of the host to the head of the reply; of these,
-    connecting and the TLS handshake may take half each."""
+    """Seconds for one try, from the look-up of the host to the head of the reply. Connecting may
+    take half of it, and so may the TLS handshake."""
     retries: Count = 20
-    """Further tries, with growing pauses."""
+    """Number of retries, with growing pauses."""
     couriers: Annotated[int, Field(ge=2, le=64)] = 4
-    """Answers sent at the same time; accepted sessions go first, and one courier at least is never
-    taken by refused sessions, nor by accepted ones."""
+    """Number of answers sent at the same time. Accepted sessions go first; refused sessions never
+    take all couriers, nor do accepted ones."""
     withoutFrames: Flag = False
-    """1 sends the answers of sessions without a readable frame too."""
+    """1 also sends the answers of sessions without a readable frame."""
     queuePath: str = "./CALLBACKS"
-    """Folder of the answers not yet delivered."""
+    """Folder for answers that are not yet delivered."""
     queueBytes: Count = 100_000_000
-    """Bytes of that folder, of which answers of refused sessions take half at most; what is over
-    is dropped and counted."""
+    """Maximum bytes of this folder, of which refused sessions may take half; further answers are
+    dropped and counted."""
 
 
 class CallbacksPlugin(Switch):
-    """The final answer to a web address."""
+    """Sends the final answer to a web address."""
 
     args: CallbacksArgs = CallbacksArgs()
     """Arguments."""
 
 
 USER_PLUGIN_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-"""Shape of the name of a plugin of the user's own: ``package.module:Class``."""
+"""Form of the name of a user's own plugin: ``package.module:Class``."""
 
 ENTRY_POINTS = "lunapass.plugins"
-"""Group of the entry points that name plugins of the user's own."""
+"""Group of entry points that name users' own plugins."""
 
 
 class UserPlugin(Switch):
-    """A plugin of the user's own, named ``package.module:Class`` or by its entry point."""
+    """Your own plugin, named ``package.module:Class`` or by its entry point."""
 
     args: Annotated[dict[str, Any], Confidential()] = {}
-    """Arguments, judged by the plugin's own model."""
+    """Arguments; the plugin's own model validates them."""
 
 
 class RequestMiddlewares(Section):
     """Plugins of the upgrade request."""
 
     BasicAuth: BasicAuthPlugin = BasicAuthPlugin()
-    """HTTP Basic authentication and Origin check."""
+    """HTTP Basic authentication and origin check of the upgrade request."""
 
 
 class WsMiddlewares(Section):
-    """Plugins of a session; keys other than these are plugins of the user's own.
+    """Plugins of a session; all other keys are users' own plugins.
 
     Such a key is ``package.module:Class`` or an entry point of the group ``lunapass.plugins``. The
-    order here is that of the file; the order in which plugins run is the aggregator's matter.
+    order here is that of the file; the aggregator determines the order in which plugins run.
     """
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, UserPlugin] = Field(init=False)
 
     FileLogger: FileLoggerPlugin = FileLoggerPlugin()
-    """Every frame and its estimate into files."""
+    """Writes every frame and its estimate to files."""
     Bestshot: Switch = Switch()
-    """Best frame by liveness among those sent."""
+    """Chooses the frame with the highest liveness score."""
     Luna3DescriptorQualityCheck: Luna3Plugin = Luna3Plugin()
-    """Photo quality judged by an external LUNA PLATFORM 3."""
+    """Checks the quality of the photo with an external LUNA PLATFORM 3."""
     AggregateLiveness: AggregateLivenessPlugin = AggregateLivenessPlugin()
-    """Liveness over several frames."""
+    """Requires liveness over several frames of one face."""
     ActiveLiveness: ActiveLivenessPlugin = ActiveLivenessPlugin()
-    """The person must act."""
+    """Asks for actions: blink, turn left or right, chin up or down."""
     Result: ResultPlugin = ResultPlugin()
-    """Decides from the other plugins' data."""
+    """Decides from the results of the other plugins."""
     VideoRedis: VideoRedisPlugin = VideoRedisPlugin()
-    """Frames of the session to Redis, for the video worker."""
+    """Writes the frames of a session to Redis, for the video worker."""
     FaceMatcher: FaceMatcherPlugin = FaceMatcherPlugin()
-    """The same person from the first frame to the verdict."""
+    """Requires the same person from the first frame to the verdict."""
     VirtualCameraChecker: VirtualCameraPlugin = VirtualCameraPlugin()
-    """Evidence of a virtual camera or an injected stream."""
+    """Looks for evidence of a virtual camera or an injected stream."""
     Callbacks: CallbacksPlugin = CallbacksPlugin()
-    """The final answer to a web address."""
+    """Sends the final answer to a web address."""
 
     @model_validator(mode="wrap")
     @classmethod
     def _refuse_unknown(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Take an extra name for a plugin of the user's own only when it looks like one.
+        """Accept an extra name as a user's own plugin only if it looks like one.
 
-        A misspelled name of a built-in plugin would otherwise leave its check out, unnoticed.
+        Otherwise a misspelled name of a built-in plugin would silently turn its check off.
         """
         if not isinstance(value, dict):
             return handler(value)
@@ -344,7 +344,7 @@ class WsMiddlewares(Section):
 
     @property
     def needs_frames(self) -> bool:
-        """Whether a side-effect plugin is on that needs the frames."""
+        """Whether a side-effect plugin that needs the frames is on."""
         return self.FileLogger.isEnabled or self.VideoRedis.isEnabled
 
     @property
@@ -353,9 +353,9 @@ class WsMiddlewares(Section):
         return self.needs_frames or self.Callbacks.isEnabled
 
     def look_at_received(self, *, passed: bool) -> bool:
-        """Tell whether a plugin looks at what the client sent for a frame.
+        """Return whether a plugin uses the client's file of a frame.
 
-        Only FileLogger does for a frame that passed; the others get the JPEG of its judged pixels.
+        For a frame that passed, only FileLogger does; the others get the JPEG of its judged pixels.
         """
         if passed or self.FileLogger.isEnabled:
             return self.FileLogger.isEnabled
@@ -364,12 +364,12 @@ class WsMiddlewares(Section):
 
     @property
     def user_plugins(self) -> dict[str, UserPlugin]:
-        """The user's own plugins by name, in the file's order."""
+        """Users' own plugins by name, in the order of the file."""
         return self.__pydantic_extra__ or {}
 
 
 def _details(line: ErrorDetails) -> InitErrorDetails:
-    """Turn a reported fault back into one that can be raised again."""
+    """Convert a reported error so that it can be raised again."""
     return InitErrorDetails(
         type=line["type"], loc=line["loc"], input=line["input"], ctx=line.get("ctx", {})
     )

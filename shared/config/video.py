@@ -15,60 +15,60 @@ Preset = Literal[
 
 
 class RedisSection(Section):
-    """Where sessions and jobs are."""
+    """Redis, which holds sessions and jobs."""
 
     connectionString: str = "redis://127.0.0.1:6379"
     """Address of Redis; also rediss://, unix:// and redis+sentinel://."""
     queueNames: Annotated[list[str], Field(min_length=1)] = ["default"]
-    """Queues to work on, in this order; those of ``args.queueName`` of VideoRedis."""
+    """Queues to take jobs from, in this order: ``args.queueName`` of VideoRedis names them."""
 
 
 class VideoSection(Section):
-    """What the videos are like."""
+    """Format of the videos."""
 
     directory: str = "./VIDEOS"
     """Folder of the videos and their side files."""
     codec: Literal["H265", "H264", "VP9"] = "H265"
-    """How videos are encoded; each is an MP4 file."""
+    """Codec of the videos; each is an MP4 file."""
     preset: Preset = "veryfast"
-    """Encoder's effort: slower gives smaller files."""
+    """Effort of the encoder; slower presets give smaller files."""
     crf: Annotated[int, Field(ge=0, le=63)] | None = None
-    """Constant quality, lower is better; none takes 28 for H265, 23 for H264, 32 for VP9."""
+    """Constant quality, lower is better; if unset, 28 for H265, 23 for H264, 32 for VP9."""
     threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """Threads of one encoder. The same number gives the same file on every machine."""
+    """Threads of one encoder; the same number gives the same file on every machine."""
     fps: Annotated[float, Field(ge=0, le=120)] = 0.0
-    """Frames a second, evenly; 0 shows each frame at its own time."""
+    """Constant frame rate; 0 shows each frame at its own time."""
     longestPause: Positive = 60.0
-    """Seconds to which a longer gap between two frames is cut."""
+    """Maximum gap between two frames in seconds; longer ones are shortened to it."""
     framesLimit: Count = 0
-    """0 takes all frames of a session, N the last N."""
+    """Number of frames shown, the last ones of the session; 0 shows all."""
     framePixels: Annotated[int, Field(ge=4096, le=64 * Megapixels)] = 8_294_400
-    """Pixels of a frame, at most; a larger one is left out."""
+    """Maximum number of pixels of a frame; larger frames are left out."""
     overlay: Flag = False
-    """1 draws face box, codes and hints of each frame, for reviewers."""
+    """1 draws the face box, codes and hints into each frame, for reviewers."""
 
 
 class WorkerSection(Section):
-    """How jobs are worked on."""
+    """How jobs are processed."""
 
     task: str = "lunapassvideo.task.py"
-    """Python file, beside this file or elsewhere; ``args.workerTask`` names a function in it."""
+    """Python file with the task, relative to this file; ``args.workerTask`` names the function."""
     leaseSeconds: Annotated[int, Field(ge=3, le=3600)] = 30
-    """Seconds without a sign of life after which a job goes to another worker."""
+    """Seconds without a heartbeat of its worker after which a job goes to another one."""
     jobTimeout: AtLeastOne = 3600
-    """Seconds for one job, the task included."""
+    """Maximum seconds for one job, including the task."""
     retryPauses: list[Count] = [0, 30, 300]
-    """Seconds before each further try of a job that failed; none tries once only."""
+    """Seconds before each retry of a failed job; an empty list means no retry."""
     logLevel: Literal[0, 1, 2] = 1
-    """0 logs errors, 1 adds information, 2 adds debugging."""
+    """0 logs errors, 1 also information, 2 also debug messages."""
 
 
 class VideoConfig(Section):
     """The whole configuration file."""
 
     REDIS: RedisSection = RedisSection()
-    """Where sessions and jobs are."""
+    """Redis, which holds sessions and jobs."""
     VIDEO: VideoSection = VideoSection()
-    """What the videos are like."""
+    """Format of the videos."""
     WORKER: WorkerSection = WorkerSection()
-    """How jobs are worked on."""
+    """How jobs are processed."""
