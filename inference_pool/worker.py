@@ -231,16 +231,19 @@ def require_liveness(backend: Backend, config: Config) -> None:
     """Refuse to start where nothing would tell a live face from a picture of one.
 
     Raises:
-        ModelError: the backend has no passive liveness and ActiveLiveness is off.
+        ModelError: the backend has no passive liveness, or a weak one, and ActiveLiveness is off.
     """
-    if backend.capabilities.passive_liveness:
+    found = backend.capabilities
+    if found.passive_liveness and not found.needs_actions:
         return
-    log.warning("passive liveness is off: %s has no model for it", backend.capabilities.name)
+    if not found.passive_liveness:
+        log.warning("passive liveness is off: %s has no model for it", found.name)
     if not config.MIDDLEWARES.WS.ActiveLiveness.isEnabled:
+        lack = "its passive liveness is weak" if found.passive_liveness else "no passive liveness"
         raise ModelError(
-            f"{backend.capabilities.name} has no passive liveness and "
-            "[MIDDLEWARES.WS.ActiveLiveness] is off, so nothing would tell a live face from a "
-            "picture; run 'lunapass models pull' where the liveness models can be had"
+            f"{found.name}: {lack}, and [MIDDLEWARES.WS.ActiveLiveness] is off, so pictures of a "
+            "face could pass as a person; turn it on, or run 'lunapass models pull' where the "
+            "reference models can be had"
         )
 
 

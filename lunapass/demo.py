@@ -65,7 +65,7 @@ class DemoFiles:
 def write_config(files: DemoFiles, models: Path, port: int, *, passive: bool) -> tuple[Config, str]:
     """Write a configuration with a key of its own; the configuration and that key.
 
-    Without models for passive liveness the person must act instead.
+    Where passive liveness is weak the person must act too.
     """
     key = secrets.token_hex(32)
     files.directory.mkdir(parents=True, exist_ok=True)
@@ -211,7 +211,7 @@ async def demonstrate(
     passive = find_kind(models, load_manifest()) is Kind.REFERENCE
     if not passive:
         console.print(
-            "passive liveness is off: only the fallback models are here; "
+            "passive liveness is weak: only the fallback models are here; "
             "ActiveLiveness is on, the person must act"
         )
     port = 8321 if camera else free_port()

@@ -21,7 +21,7 @@ class Kind(StrEnum):
     REFERENCE = "reference"
     """All roles, passive liveness included."""
     FALLBACK = "fallback"
-    """Converted from a package of TensorFlow.js models; no passive liveness."""
+    """From packages of the npm registry; its passive liveness is weak."""
 
 
 class ModelSpec(BaseModel):

@@ -19,7 +19,6 @@ log = logging.getLogger(__name__)
 
 _MAX_ERROR_CHARS = 300
 """Characters of a runtime's own complaint."""
-_PASSIVE = ("liveness_v2", "liveness_v1se")
 
 
 def find_kind(directory: Path, manifest: Manifest) -> Kind:
@@ -84,7 +83,6 @@ class ModelStore:
 
     Attributes:
         kind: which of the manifest's sets the directory holds.
-        passive_liveness: whether the set can tell a live face from a picture of one.
         loaded: SHA-256 of each file that was asked for so far, by its role; a variant goes by its
             original, with which it computes the same.
 
@@ -107,7 +105,6 @@ class ModelStore:
         self._models = manifest.models(self.kind)
         self._sessions: dict[str, ModelSession] = {}
         self.loaded: dict[str, str] = {}
-        self.passive_liveness = all(self.available(role) for role in _PASSIVE)
         self._on_cpu = self._unable()
         self._require_files()
 

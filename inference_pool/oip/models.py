@@ -15,7 +15,6 @@ from shared.errors import EstimationError, ModelError
 
 log = logging.getLogger(__name__)
 
-PASSIVE = ("liveness_v2", "liveness_v1se")
 GEOMETRY = "canonical"
 """The one role that is no network: its file is read here."""
 
@@ -48,7 +47,6 @@ class RemoteModels:
         for role, spec in load_manifest().reference.items():
             if role != GEOMETRY:
                 self._look_up(role, required=spec.required)
-        self.passive_liveness = all(self.available(role) for role in PASSIVE)
 
     def _look_up(self, role: str, *, required: bool) -> None:
         name = self._settings.modelPrefix + role

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -16,10 +17,10 @@ from inference_pool.onnx.ags import fitness
 from inference_pool.onnx.blazeface import BlazeFace
 from inference_pool.onnx.descriptor import MobileFaceNet
 from inference_pool.onnx.detector import YuNet
-from inference_pool.onnx.eyes import EyeOpenness
+from inference_pool.onnx.eyes import SURELY_OPEN, EyeOpenness
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.glasses import GlassesKind
-from inference_pool.onnx.liveness import MiniFasNets
+from inference_pool.onnx.liveness import PAIR, REGISTRY, PassiveLiveness
 from inference_pool.onnx.mesh import FaceMesh
 from inference_pool.onnx.mouth import MouthState
 from inference_pool.onnx.pose import PoseSolver
@@ -50,10 +51,6 @@ class Models(Protocol):
     @property
     def kind(self) -> Kind:
         """Which of the manifest's sets it is."""
-
-    @property
-    def passive_liveness(self) -> bool:
-        """Whether the set can tell a live face from a picture of one."""
 
     @property
     def loaded(self) -> Mapping[str, str]:
@@ -90,24 +87,23 @@ class OnnxBackend:
         use_glasses: bool = True,
         look_for_moire: bool = False,
     ) -> None:
-        detector = BlazeFace if models.kind is Kind.FALLBACK else YuNet
+        is_fallback = models.kind is Kind.FALLBACK
+        detector = BlazeFace if is_fallback else YuNet
         self._detector = detector(models.session("detector"))
         self._mesh = FaceMesh(models.session("mesh"))
         self._pose = PoseSolver(models.path("canonical"))
         self._quality = FaceQuality()
-        self._eyes = EyeOpenness(_optional(models, "iris"), eye_open)
+        sure = inf if is_fallback else SURELY_OPEN  # BlazeFace's boxes make the mesh less exact
+        self._eyes = EyeOpenness(_optional(models, "iris"), eye_open, surely_open=sure)
         self._mouth = MouthState()
         self._glasses = GlassesKind(_optional(models, "glasses") if use_glasses else None)
         self._look_for_moire = look_for_moire
-        self._liveness = (
-            MiniFasNets(models.session("liveness_v2"), models.session("liveness_v1se"))
-            if models.passive_liveness
-            else None
-        )
+        self._liveness = _passive_liveness(models)
         describes = models.available("descriptor")
         self._descriptor = MobileFaceNet(models.session("descriptor")) if describes else None
         self._capabilities = Capabilities(
             passive_liveness=self._liveness is not None,
+            needs_actions=is_fallback,
             descriptor=self._descriptor is not None,
             name=f"onnx, {models.kind} models",
             models=short_digest(models.loaded),
@@ -195,6 +191,14 @@ class OnnxBackend:
         if self._descriptor is None:
             raise EstimationError("no model of face descriptors is loaded")
         return self._descriptor.describe(image, _own(face).points)
+
+
+def _passive_liveness(models: Models) -> PassiveLiveness | None:
+    """Load the networks of the set; None where it lacks one."""
+    networks = REGISTRY if models.kind is Kind.FALLBACK else PAIR
+    if not all(models.available(network.role) for network in networks):
+        return None
+    return PassiveLiveness(networks, [models.session(network.role) for network in networks])
 
 
 def _own(face: Face) -> DetectedFace:

@@ -42,12 +42,16 @@ class EyeOpenness:
         session: session of the MediaPipe iris model, whose first output is the eye's contour;
             None to judge by the mesh alone.
         open_from: openness from which an eye counts as open.
+        surely_open: openness on the mesh from which the contour is not looked at.
     """
 
-    def __init__(self, session: ModelSession | None, open_from: float) -> None:
+    def __init__(
+        self, session: ModelSession | None, open_from: float, surely_open: float = SURELY_OPEN
+    ) -> None:
         self._network = Network(session, (SIZE, SIZE), rgb=True, scale=1 / 255) if session else None
         self._crop: Image = np.empty((SIZE, SIZE, 4), np.uint8)
         self._open_from = open_from
+        self._surely_open = surely_open
 
     def with_threshold(self, open_from: float) -> EyeOpenness:
         """Return a measure with the same network and another threshold."""
@@ -74,7 +78,7 @@ class EyeOpenness:
 
     def _openness(self, image: Image, mesh: Points, eye: _Eye, careful: bool) -> float:
         first_look = on_mesh(mesh, eye)
-        if self._network is None or (first_look >= SURELY_OPEN and not careful):
+        if self._network is None or (first_look >= self._surely_open and not careful):
             return first_look
         crop = _around(mesh, eye).cut(image, self._crop)
         if eye.mirrored:

@@ -1,8 +1,9 @@
-"""Passive liveness by the MiniFASNet pair of Silent-Face-Anti-Spoofing (Minivision, 2020)."""
+"""Passive liveness by networks that see the face with its surroundings."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import exp, isfinite, log
 
 import numpy as np
@@ -13,10 +14,33 @@ from inference_pool.onnx.network import Network
 from shared.errors import EstimationError
 from shared.frame.estimation import Box, Image, Liveness
 
-SIZE = 80
-SCALES = {"liveness_v2": 2.7, "liveness_v1se": 4.0}
-"""Width of each network's crop over the width of the face box."""
-LIVE_CLASS = 1
+
+@dataclass(frozen=True)
+class LivenessModel:
+    """How a network of passive liveness wants its crop, and which class is live.
+
+    All want **BGR in 0..255**: RGB lets attacks pass and 0..1 rejects every live face.
+
+    Attributes:
+        role: its role in the manifest.
+        size: side of its input in pixels.
+        scale: width of its crop over the width of the face box.
+        live_class: number of the class of live faces.
+    """
+
+    role: str
+    size: int
+    scale: float
+    live_class: int
+
+
+PAIR = (
+    LivenessModel("liveness_v2", 80, 2.7, 1),
+    LivenessModel("liveness_v1se", 80, 4.0, 1),
+)
+"""The reference set's: MiniFASNetV2 and V1SE of Silent-Face-Anti-Spoofing (Minivision, 2020)."""
+REGISTRY = (LivenessModel("liveness_registry", 128, 2.7, 0),)
+"""The fallback set's, weaker alone than the pair."""
 MAX_LOG_ODDS = log((1 - 1e-4) / 1e-4)
 """Bound on one network's log odds of a live face, either way (a probability of .0001 or .9999).
 Beyond it the networks' figures mean nothing, and without it one sure network outvotes the other by
@@ -27,27 +51,24 @@ COARSE, FINE = 40.0, 120.0
 """Shorter side of the face box in pixels at which the quality score is 0 and 1."""
 
 
-class MiniFasNets:
-    """Two networks that judge the face with its surroundings, and one score of both.
+class PassiveLiveness:
+    """Networks that judge the face with its surroundings, and one score of all.
 
-    The score is the probability that belongs to the mean of the networks' log odds. It is .5 where
-    the networks contradict each other with equal odds, that is where their probabilities add up to
-    1: so the same frames reach a threshold of .5 as with the mean of the probabilities. At
-    other values it ranks frames better (docs/estimation.md).
-
-    Both want **BGR in 0..255**: RGB lets attacks pass and 0..1 rejects every live face.
+    The score is the probability that belongs to the mean of the networks' log odds. For two
+    networks it is .5 where they contradict each other with equal odds, that is where their
+    probabilities add up to 1: so the same frames reach a threshold of .5 as with the mean of the
+    probabilities. At other values it ranks frames better (docs/estimation.md).
 
     Args:
-        v2: session of MiniFASNetV2, crop scale 2.7.
-        v1se: session of MiniFASNetV1SE, crop scale 4.
+        models: what each network wants.
+        sessions: the networks, in the same order.
     """
 
-    def __init__(self, v2: ModelSession, v1se: ModelSession) -> None:
+    def __init__(self, models: Sequence[LivenessModel], sessions: Sequence[ModelSession]) -> None:
         self._networks = [
-            (Network(session, (SIZE, SIZE), rgb=False), scale)
-            for session, scale in zip((v2, v1se), SCALES.values(), strict=True)
+            _LivenessNetwork(model, session)
+            for model, session in zip(models, sessions, strict=True)
         ]
-        self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
 
     def measure(self, image: Image, box: Box) -> Liveness:
         """Measure the liveness of a face in its frame.
@@ -55,14 +76,22 @@ class MiniFasNets:
         Raises:
             EstimationError: a network answers no numbers.
         """
-        odds = [self._log_odds(network, image, box, scale) for network, scale in self._networks]
+        odds = [network.log_odds(image, box) for network in self._networks]
         score = 1 / (1 + exp(-sum(odds) / len(odds)))
         return Liveness(score=score, quality_score=_fitness(image, box))
 
-    def _log_odds(self, network: Network, image: Image, box: Box, scale: float) -> float:
-        left, top, right, bottom = _surroundings(image, box, scale)
+
+class _LivenessNetwork:
+    def __init__(self, model: LivenessModel, session: ModelSession) -> None:
+        self._model = model
+        self._network = Network(session, (model.size, model.size), rgb=False)
+        self._crop: Image = np.empty((model.size, model.size, 3), np.uint8)
+
+    def log_odds(self, image: Image, box: Box) -> float:
+        """Bounded log odds of a live face."""
+        left, top, right, bottom = _surroundings(image, box, self._model.scale)
         crop = fitted(image[top:bottom, left:right], self._crop)
-        return _log_odds(network.run(crop)[0][0].tolist(), LIVE_CLASS)
+        return _log_odds(self._network.run(crop)[0][0].tolist(), self._model.live_class)
 
 
 def _room(image: Image, box: Box) -> float:

@@ -41,7 +41,7 @@ def command() -> None:
 @click.option(
     "--fallback",
     is_flag=True,
-    help="Build the set without passive liveness from the npm package @vladmandic/human.",
+    help="Build the set with weaker liveness from packages of the npm registry.",
 )
 @directory_option
 @config_option
@@ -153,8 +153,8 @@ def _tell(console: Console, fetched: list[Fetched], directory: Path, fallback: b
         )
     if fallback:
         console.print(
-            f"[bold yellow]The fallback models in {directory} have no passive liveness:[/] only a"
-            " configuration with ActiveLiveness can start.",
+            f"[bold yellow]Only the fallback models are in {directory}; their passive liveness is"
+            " weak:[/] only a configuration with ActiveLiveness can start.",
             soft_wrap=True,
         )
 

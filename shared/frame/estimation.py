@@ -208,12 +208,14 @@ class Capabilities:
         name: backend and model set, for logs and the status page.
         models: digest of the models, for the token's claim ``policy``; if the backend has none, it
             is empty, and its class and ``name`` are used instead.
+        needs_actions: the liveness model is too weak to decide alone; ActiveLiveness must be on.
     """
 
     passive_liveness: bool
     descriptor: bool
     name: str
     models: ShortDigest = ""
+    needs_actions: bool = False
 
 
 class Face(Protocol):

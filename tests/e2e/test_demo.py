@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -48,13 +49,15 @@ def test_the_demonstration_ends_with_a_verified_verdict(
     printed = demonstrate(models_directory, tmp_path / "demo")
     for code in (12, 3, 5, 19, 51):
         assert HINTS[code] in printed
-    assert "passive liveness is off" not in printed
+    assert "passive liveness is weak" not in printed
 
 
 def test_with_the_fallback_models_the_person_must_act(tmp_path: Path) -> None:
-    """It says that passive liveness is off, asks for two actions, and succeeds."""
+    """It says that passive liveness is weak, judges it, asks for two actions, and succeeds."""
     (tmp_path / "models").mkdir()
     printed = demonstrate(build_fallback(tmp_path / "models"), tmp_path / "demo")
-    assert "passive liveness is off" in printed
+    assert "passive liveness is weak" in printed
+    assert HINTS[51] in printed
+    assert re.search(r"all checks passed *\W+ *0\.\d\d", printed)
     asks = [HINTS[code] for code in (62, 64, 65, 67, 68)]
     assert sum(ask in printed.split("eyes shut")[-1] for ask in asks) == 2

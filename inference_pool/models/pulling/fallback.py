@@ -1,7 +1,7 @@
-"""The fallback set: networks of the npm package ``@vladmandic/human``, converted to ONNX.
+"""The fallback set: networks of two npm packages.
 
-Only the npm client and the registry it is set up for are needed. The package is pinned by its
-hash; none of its code is run. What is no network (the canonical face) comes with this package.
+Only the npm client and the registry it is set up for are needed. The packages are pinned by their
+hashes; none of their code is run. The canonical face, which is no network, comes with this package.
 """
 
 from __future__ import annotations
@@ -20,31 +20,56 @@ from inference_pool.models.manifest import ModelSpec
 from inference_pool.models.pulling.tfjs import convert
 from shared.errors import ModelError
 
-PACKAGE = "@vladmandic/human@3.3.6"
-PACKAGE_SHA512 = (
-    "36be663dfab5810fae29e5d8e6e337163f14c6f179084876b3ab71339c114e1a"
-    "9a5b4985f61ba8a0eb994ab4fc8611a1a348466972c5740c1f0ffdbeb5e0afe8"
-)
 _TIMEOUT = 300.0
 _GRAPH = "StatefulPartitionedCall"
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Which graph model of the package becomes a role's network, and what it answers.
+class NpmPackage:
+    """A package of the npm registry.
 
     Attributes:
-        name: file name in the package's ``models`` folder, without suffix.
-        outputs: name of each output -> node of the graph that computes it.
+        name: name and version.
+        sha512: hash of its archive.
     """
 
     name: str
-    outputs: dict[str, str]
+    sha512: str
+
+
+HUMAN = NpmPackage(
+    "@vladmandic/human@3.3.6",
+    "36be663dfab5810fae29e5d8e6e337163f14c6f179084876b3ab71339c114e1a"
+    "9a5b4985f61ba8a0eb994ab4fc8611a1a348466972c5740c1f0ffdbeb5e0afe8",
+)
+"""TensorFlow.js graph models, which are converted to ONNX."""
+FACEPLUGIN = NpmPackage(
+    "faceplugin-face-recognition-js@0.0.1",
+    "b21ae25e3778cc91c4c212b58c72be6d6a3c56fe95bbd07fc3a451b1de0016d3"
+    "4cfe3688daf86e39a98e48c97da9098b77c5a543b760a8dfb70b688e8b9a575b",
+)
+"""ONNX models, which are taken as they are. The archive has 41 MB."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Where a role's network is in a package.
+
+    Attributes:
+        package: the package.
+        path: the file in it; of a graph model the topology, beside which the weights are.
+        outputs: of a graph model, name of each output -> node of the graph that computes it.
+    """
+
+    package: NpmPackage
+    path: str
+    outputs: dict[str, str] | None = None
 
 
 RECIPES = {
     "detector": Recipe(
-        "blazeface",
+        HUMAN,
+        "package/models/blazeface.json",
         {
             "scores_16": "Identity",
             "boxes_16": "Identity_2",
@@ -53,22 +78,25 @@ RECIPES = {
         },
     ),
     "mesh": Recipe(
-        "facemesh",
+        HUMAN,
+        "package/models/facemesh.json",
         {"mesh": "Identity_2", "presence": f"{_GRAPH}/model_1/conv2d_31/BiasAdd"},
     ),
     "iris": Recipe(
-        "iris",
+        HUMAN,
+        "package/models/iris.json",
         {
             "contour": f"{_GRAPH}/model/conv_eyes_contours_and_brows/BiasAdd",
             "iris": f"{_GRAPH}/model/conv_iris/BiasAdd",
         },
     ),
+    "liveness_registry": Recipe(FACEPLUGIN, "package/model/fr_liveness.onnx"),
 }
 """Recipe of each network of the fallback set."""
 
 
 def make(specs: Sequence[ModelSpec]) -> Iterator[tuple[ModelSpec, bytes]]:
-    """Make files of the fallback set; the npm package is fetched only if a network is asked.
+    """Make files of the fallback set; a package is fetched only if one of its networks is asked.
 
     Args:
         specs: the wanted entries of the manifest's fallback set.
@@ -77,39 +105,46 @@ def make(specs: Sequence[ModelSpec]) -> Iterator[tuple[ModelSpec, bytes]]:
         Each entry with the content of its file.
 
     Raises:
-        ModelError: the package cannot be fetched, or the result is not what the manifest pins.
+        ModelError: a package cannot be fetched, or the result is not what the manifest pins.
     """
     for spec in specs:
         if spec.role not in RECIPES:
             yield spec, resources.files(__package__).joinpath(spec.file).read_bytes()
-    networks = [spec for spec in specs if spec.role in RECIPES]
-    if networks:
-        with tempfile.TemporaryDirectory(prefix="lunapass-") as folder:
-            package = fetch_package(Path(folder))
-            for spec in networks:
-                yield spec, package.build(spec)
+    for package in (HUMAN, FACEPLUGIN):
+        wanted = [spec for spec in specs if _comes_with(spec, package)]
+        if wanted:
+            with tempfile.TemporaryDirectory(prefix="lunapass-") as folder:
+                archive = fetch_package(package, Path(folder))
+                for spec in wanted:
+                    yield spec, archive.build(spec)
 
 
-class HumanPackage:
-    """The npm package as a file.
+def _comes_with(spec: ModelSpec, package: NpmPackage) -> bool:
+    return spec.role in RECIPES and RECIPES[spec.role].package is package
+
+
+class PackageArchive:
+    """An npm package as a file.
 
     Args:
-        archive: the package as ``npm pack`` writes it.
+        package: what it must be.
+        file: the archive as ``npm pack`` writes it.
 
     Raises:
         ModelError: it is not the pinned package.
     """
 
-    def __init__(self, archive: Path) -> None:
-        digest = hashlib.sha512(archive.read_bytes()).hexdigest()
-        if digest != PACKAGE_SHA512:
+    def __init__(self, package: NpmPackage, file: Path) -> None:
+        digest = hashlib.sha512(file.read_bytes()).hexdigest()
+        if digest != package.sha512:
             raise ModelError(
-                f"npm package {PACKAGE}: found sha512 {digest}; expected {PACKAGE_SHA512}"
+                f"npm package {package.name}: found sha512 {digest}; expected {package.sha512}"
             )
-        self._archive = archive
+        self._name = package.name
+        self._file = file
 
     def build(self, spec: ModelSpec) -> bytes:
-        """Convert one role's network.
+        """Make one role's network.
 
         Args:
             spec: the network's entry in the manifest.
@@ -118,36 +153,35 @@ class HumanPackage:
             The serialised ONNX model.
 
         Raises:
-            ModelError: the conversion does not give the bytes that the manifest pins.
+            ModelError: the result is not the bytes that the manifest pins.
         """
         recipe = RECIPES[spec.role]
-        with tarfile.open(self._archive) as archive:
-            topology, weights = (
-                _member(archive, f"package/models/{recipe.name}.{suffix}")
-                for suffix in ("json", "bin")
-            )
-        model = convert(topology, weights, recipe.outputs)
+        with tarfile.open(self._file) as archive:
+            model = self._member(archive, recipe.path)
+            if recipe.outputs is not None:
+                weights = self._member(archive, recipe.path.removesuffix("json") + "bin")
+                model = convert(model, weights, recipe.outputs)
         digest = hashlib.sha256(model).hexdigest()
         if digest != spec.sha256:
             raise ModelError(
-                f"model {spec.role}: {spec.file}: converted to sha256 {digest};"
-                f" expected {spec.sha256}; the installed onnx package writes other bytes"
+                f"model {spec.role}: {spec.file}: found sha256 {digest}; expected {spec.sha256};"
+                " the installed onnx package may write other bytes"
             )
         return model
 
+    def _member(self, archive: tarfile.TarFile, name: str) -> bytes:
+        member = archive.extractfile(name)
+        if member is None:
+            raise ModelError(f"npm package {self._name}: {name} is not a file")
+        return member.read()
 
-def _member(archive: tarfile.TarFile, name: str) -> bytes:
-    member = archive.extractfile(name)
-    if member is None:
-        raise ModelError(f"npm package {PACKAGE}: {name} is not a file")
-    return member.read()
 
-
-def fetch_package(folder: Path) -> HumanPackage:
-    """Fetch the package with the npm client, as it is set up on this machine.
+def fetch_package(package: NpmPackage, folder: Path) -> PackageArchive:
+    """Fetch a package with the npm client, as it is set up on this machine.
 
     Args:
-        folder: where the archive goes.
+        package: the package.
+        folder: where the archive goes; it has no other.
 
     Returns:
         The verified package.
@@ -161,7 +195,7 @@ def fetch_package(folder: Path) -> HumanPackage:
             "the fallback models need the npm client, which is not installed; install npm, or give"
             " the reference models with 'lunapass models pull --from DIR|URL'"
         )
-    command = [npm, "pack", PACKAGE, "--silent", "--ignore-scripts", "--fetch-retries=1"]
+    command = [npm, "pack", package.name, "--silent", "--ignore-scripts", "--fetch-retries=1"]
     with tempfile.TemporaryFile() as errors:
         try:
             subprocess.run(
@@ -177,8 +211,8 @@ def fetch_package(folder: Path) -> HumanPackage:
             errors.seek(0)
             told = errors.read().decode(errors="replace").strip().splitlines()
             reason = told[0] if told else str(error)
-            raise ModelError(f"npm package {PACKAGE}: cannot be fetched: {reason}") from error
+            raise ModelError(f"npm package {package.name}: cannot be fetched: {reason}") from error
     archives = list(folder.glob("*.tgz"))
     if len(archives) != 1:
-        raise ModelError(f"npm package {PACKAGE}: npm left {len(archives)} archives, not one")
-    return HumanPackage(archives[0])
+        raise ModelError(f"npm package {package.name}: npm left {len(archives)} archives, not one")
+    return PackageArchive(package, archives[0])

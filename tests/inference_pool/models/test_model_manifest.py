@@ -11,13 +11,15 @@ from inference_pool.models.manifest import Kind, Manifest, load_manifest
 
 
 def test_roles():
-    """The reference set has every role; the fallback set is the part without liveness."""
+    """The reference set has every role; the fallback set is a part, with a liveness of its own."""
     manifest = load_manifest()
     assert set(manifest.models(Kind.REFERENCE)) == {
         "detector", "mesh", "canonical", "liveness_v2", "liveness_v1se", "iris", "descriptor",
         "glasses",
     }  # fmt: skip
-    assert set(manifest.models(Kind.FALLBACK)) == {"detector", "mesh", "iris", "canonical"}
+    assert set(manifest.models(Kind.FALLBACK)) == {
+        "detector", "mesh", "iris", "canonical", "liveness_registry",
+    }  # fmt: skip
 
 
 def test_public_addresses_are_pinned():

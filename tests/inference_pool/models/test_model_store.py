@@ -14,10 +14,9 @@ from shared.errors import ModelError
 
 
 def test_whole_reference_set(tmp_path, manifest, fill):
-    """All roles load, and passive liveness is there."""
+    """All roles load."""
     store = ModelStore(fill(tmp_path), manifest=manifest)
     assert store.kind is Kind.REFERENCE
-    assert store.passive_liveness
     for role in manifest.reference:
         assert store.available(role)
         assert store.session(role).get_inputs()[0].name == "x"
@@ -91,10 +90,9 @@ def test_variant_is_preferred_on_the_cpu(tmp_path, manifest, fill, files):
 
 
 def test_fallback_set(tmp_path, manifest, fill):
-    """The fallback set loads where no reference file is, without passive liveness."""
+    """The fallback set loads where no reference file is."""
     store = ModelStore(fill(tmp_path, "spare.onnx"), manifest=manifest)
     assert store.kind is Kind.FALLBACK
-    assert not store.passive_liveness
     assert store.path("detector") == tmp_path / "spare.onnx"
     assert not store.available("liveness_v2")
     with pytest.raises(ModelError, match="model liveness_v2: not in the fallback set"):
@@ -117,7 +115,6 @@ def test_optional_model_may_be_missing(tmp_path, manifest, fill):
 def test_real_models_directory_load(models_directory):
     """Every network of the reference set is the manifest's and runs."""
     store = ModelStore(models_directory)
-    assert store.passive_liveness
     assert store.path("canonical").suffix == ".obj"
     for role, spec in load_manifest().reference.items():
         if spec.file.endswith(".onnx") and store.available(role):

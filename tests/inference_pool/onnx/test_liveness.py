@@ -8,10 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
+from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
-from inference_pool.onnx.liveness import SCALES, MiniFasNets
+from inference_pool.onnx.liveness import PAIR, REGISTRY, PassiveLiveness
 from shared.errors import EstimationError
 from shared.frame.estimation import Box, Image
+from tests.support.fallback import build_fallback
 
 GRADIENT = np.dstack(
     (
@@ -24,14 +26,17 @@ GRADIENT = np.dstack(
 
 
 class Session:
-    """Stands for a MiniFASNet: keeps its input and answers given logits."""
+    """Stands for a network: keeps its input and answers given logits."""
 
-    def __init__(self, logits: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> None:
+    def __init__(
+        self, logits: tuple[float, float, float] = (0.0, 0.0, 0.0), *, size: int = 80
+    ) -> None:
         self._logits = logits
+        self._size = size
         self.seen = np.empty(0)
 
     def get_inputs(self) -> list[Any]:
-        return [SimpleNamespace(name="input", shape=[1, 3, 80, 80])]
+        return [SimpleNamespace(name="input", shape=[1, 3, self._size, self._size])]
 
     def get_outputs(self) -> list[Any]:
         return [SimpleNamespace(name="output")]
@@ -39,6 +44,10 @@ class Session:
     def run(self, outputs: object, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         self.seen = inputs["input"].copy()
         return [np.array([self._logits], np.float32)]
+
+
+def pair(v2: Any, v1se: Any) -> PassiveLiveness:
+    return PassiveLiveness(PAIR, [v2, v1se])
 
 
 def still(media: Path, name: str) -> Image:
@@ -54,7 +63,7 @@ def score(backend: OnnxBackend, image: Image, judged: Image) -> float:
 def test_input_is_bgr_in_0_to_255() -> None:
     """Both networks get blue, green and red planes in this order, in the range of the pixels."""
     v2, v1se = Session(), Session()
-    MiniFasNets(v2, v1se).measure(GRADIENT, Box(260, 180, 100, 120))
+    pair(v2, v1se).measure(GRADIENT, Box(260, 180, 100, 120))
     for session in (v2, v1se):
         blue, green, red = session.seen[0]
         assert blue.max() <= 80
@@ -65,16 +74,16 @@ def test_input_is_bgr_in_0_to_255() -> None:
 def test_crops_are_scaled_about_the_face() -> None:
     """The second network sees more of the surroundings, in the proportion of the scales."""
     v2, v1se = Session(), Session()
-    MiniFasNets(v2, v1se).measure(GRADIENT, Box(270, 190, 100, 100))
+    pair(v2, v1se).measure(GRADIENT, Box(270, 190, 100, 100))
     spans = [float(np.ptp(session.seen[0, 0])) for session in (v2, v1se)]
     assert spans[1] / spans[0] == pytest.approx(4.0 / 2.7, rel=0.05)
-    assert tuple(SCALES.values()) == (2.7, 4.0)
+    assert [model.scale for model in PAIR] == [2.7, 4.0]
 
 
 def test_crop_at_the_border_is_shifted_inside() -> None:
     """A face in the corner is judged with what there is, not with black."""
     v2, v1se = Session(), Session()
-    MiniFasNets(v2, v1se).measure(GRADIENT, Box(0, 0, 100, 100))
+    pair(v2, v1se).measure(GRADIENT, Box(0, 0, 100, 100))
     assert v2.seen[0, 1].min() == v1se.seen[0, 1].min() == 120
 
 
@@ -86,7 +95,7 @@ def pair_score(live_a: float, live_b: float) -> float:
         for rest, live in ((rest_a, live_a), (rest_b, live_b))
     ]
     sessions = (Session((a, b, c)) for a, b, c in logits)
-    return MiniFasNets(*sessions).measure(GRADIENT, Box(260, 180, 100, 120)).score
+    return pair(*sessions).measure(GRADIENT, Box(260, 180, 100, 120)).score
 
 
 def test_score_is_the_probability_of_the_mean_log_odds() -> None:
@@ -118,7 +127,29 @@ def test_what_is_no_number_is_no_live_face(logit: float) -> None:
     """A network gone wrong fails the stage; NaN is neither above nor below a threshold."""
     for sessions in ((Session((0, logit, 0)), Session()), (Session(), Session((logit, 0, 0)))):
         with pytest.raises(EstimationError):
-            MiniFasNets(*sessions).measure(GRADIENT, Box(260, 180, 100, 120))
+            pair(*sessions).measure(GRADIENT, Box(260, 180, 100, 120))
+
+
+def test_the_network_of_the_registry() -> None:
+    """It wants blue, green and red in 0..255 too, has 128 pixels, and class 0 is live."""
+    session: Any = Session((50.0, 0.0, 0.0), size=128)
+    measured = PassiveLiveness(REGISTRY, [session]).measure(GRADIENT, Box(260, 180, 100, 120))
+    assert measured.score == pytest.approx(1, abs=1e-3)
+    assert session.seen.shape == (1, 3, 128, 128)
+    assert session.seen[0, 0].max() <= 80
+    assert session.seen[0, 2].min() >= 170
+
+
+def test_the_fallback_set_judges_passively(
+    tmp_path_factory: pytest.TempPathFactory, media: Path
+) -> None:
+    """A machine with nothing but a package registry tells the print from the live face."""
+    fallback = OnnxBackend(ModelStore(build_fallback(tmp_path_factory.mktemp("fallback"))))
+    live, print_ = still(media, "T1_real"), still(media, "F1_print")
+    assert score(fallback, live, live) > 0.8
+    assert score(fallback, print_, print_) < 0.1
+    swapped = np.ascontiguousarray(print_[:, :, ::-1])
+    assert score(fallback, print_, swapped) > score(fallback, print_, print_)
 
 
 def test_live_face_and_paper_print(backend: OnnxBackend, media: Path) -> None:
@@ -141,7 +172,7 @@ def test_range_of_0_to_1_would_reject_the_live_face(backend: OnnxBackend, media:
 
 
 def fitness(box: Box) -> float:
-    return MiniFasNets(Session(), Session()).measure(GRADIENT, box).quality_score
+    return pair(Session(), Session()).measure(GRADIENT, box).quality_score
 
 
 def test_fitness_falls_as_the_face_fills_the_frame() -> None:
@@ -171,7 +202,7 @@ def test_pixels_between_those_that_a_sampler_reads_count() -> None:
     box = Box(500, 500, 300, 300)
     shown = np.full((1800, 1800, 3), 60, np.uint8)
     mix = shown.copy()
-    for scale in SCALES.values():
+    for scale in (2.7, 4.0):
         side = round(300 * scale)
         left = round(650 - side / 2)
         offsets = (np.arange(80) + 0.5) * side / 80 - 0.5
@@ -181,7 +212,7 @@ def test_pixels_between_those_that_a_sampler_reads_count() -> None:
         assert cv2.resize(crop, (80, 80)).min() > 200  # what the network would have seen
     assert (mix == 240).mean() < 0.03
     v2, v1se = Session(), Session()
-    MiniFasNets(v2, v1se).measure(mix, box)
+    pair(v2, v1se).measure(mix, box)
     for session in (v2, v1se):
         assert abs(float(session.seen.mean()) - 60) < 40
         assert float(session.seen.max()) < 200

