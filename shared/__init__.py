@@ -1,6 +1,6 @@
-"""The language all roles speak: configuration, messages, slots, codes and checks.
+"""Code that all roles share: configuration, messages, frames, codes and checks.
 
-Nothing in here runs as a process, and nothing in here imports another package of the project.
+Nothing here runs as a process or imports another package of the project.
 """
 
 __version__ = "0.1.0"

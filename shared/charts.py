@@ -1,4 +1,4 @@
-"""Charts as inline SVG: no script, nothing fetched, readable on paper and on a dark screen."""
+"""Charts as inline SVG: no script, no external files, readable on paper and on a dark screen."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Range = tuple[float, float]
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 12, 40
 COLOURS = ("#2f6fde", "#d9822b", "#2a9d5c", "#b2429b", "#c23b3b", "#6c63b5", "#5b7083", "#93a01f")
 DASHES = ("", "6 3", "2 3")
-"""Lines of one colour differ by these."""
-INTERVALS = 6
-"""Most intervals between the labels of an axis."""
+"""Dash patterns that tell lines of one colour apart."""
+MAX_INTERVALS = 6
+"""Intervals between the labels of an axis."""
 LETTER, ROW = 7, 16
-"""Width of a letter and height of a row of the legend."""
+"""Width of a letter and height of a row of the legend, in pixels."""
 UNIT: Range = (0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A named line of points, or of bars that begin at zero.
+    """A named line through points, or bars from zero.
 
-    A value that is not finite breaks the line. A line in steps has at each point the value of all
-    the way to it from the point before, as an error rate over thresholds does.
+    A value that is not finite breaks the line. With ``step``, a point's value holds from the point
+    before up to this one, as for an error rate over thresholds.
     """
 
     name: str
@@ -47,17 +47,17 @@ def plot(
     marks: Iterable[float] = (),
     size: tuple[int, int] = (420, 260),
 ) -> str:
-    """Draw curves over common axes, and a legend below.
+    """Draw curves on common axes, with a legend below.
 
     Args:
-        curves: what to draw, each in a colour of its own.
+        curves: what to draw, each in its own colour.
         x: label of the horizontal axis.
         y: label of the vertical axis.
-        title: what is shown, for screen readers; by default told from the labels.
-        x_range: least and greatest value shown; what is beyond is drawn at the edge.
-        y_range: least and greatest value shown.
-        marks: values of x at which a dashed line stands, such as a threshold.
-        size: width and height without the legend.
+        title: title for screen readers; by default made from the labels.
+        x_range: minimum and maximum shown; values outside are drawn at the edge.
+        y_range: minimum and maximum shown.
+        marks: values of x at which to draw a dashed line, such as a threshold.
+        size: width and height in pixels without the legend.
 
     Returns:
         An ``svg`` element.
@@ -79,7 +79,7 @@ def plot(
 
 
 def histogram(values: Sequence[float], bins: int = 20) -> list[Point]:
-    """Count values of 0..1 into bins; answers each bin's middle and its share."""
+    """Count values of 0..1 into bins; return each bin's middle and its share of all values."""
     counts = [0] * bins
     for value in values:
         counts[min(bins - 1, max(0, int(value * bins)))] += 1
@@ -88,17 +88,17 @@ def histogram(values: Sequence[float], bins: int = 20) -> list[Point]:
 
 
 def from_zero(values: Iterable[float]) -> Range:
-    """Range from zero to the first label of an axis that no finite value is above."""
-    most = max((value for value in values if math.isfinite(value)), default=0.0)
-    if most <= 0:
+    """Return the range from zero to the first axis label at or above all finite values."""
+    maximum = max((value for value in values if math.isfinite(value)), default=0.0)
+    if maximum <= 0:
         return UNIT
-    step = _step(most)
-    return 0.0, step * math.ceil(most / step - 1e-9)
+    step = _step(maximum)
+    return 0.0, step * math.ceil(maximum / step - 1e-9)
 
 
 @dataclass(frozen=True)
 class _Axes:
-    """Maps values into the picture."""
+    """Maps values to pixels of the chart."""
 
     x_range: Range
     y_range: Range
@@ -161,7 +161,7 @@ def _look(place: int) -> str:
 
 
 def _legend(curves: Sequence[Curve], width: int, height: int) -> tuple[list[str], int]:
-    """Names of the curves in their colours, row by row, and the number of rows."""
+    """Return the legend's elements and its number of rows."""
     parts, left, row = [], LEFT, 0
     for place, curve in enumerate(curves):
         wide = LETTER * len(curve.name) + 24
@@ -188,7 +188,7 @@ def _pieces(points: Sequence[Point]) -> list[list[Point]]:
 
 
 def _steps(places: Sequence[Point]) -> Iterator[Point]:
-    """Put a corner before each point, above or below the one before."""
+    """Insert a corner before each point, at the value of the point before."""
     yield places[0]
     for (before, _), (x, y) in pairwise(places):
         yield before, y
@@ -200,15 +200,15 @@ def _number(value: float) -> str:
 
 
 def _step(span: float) -> float:
-    """Least round number of which at most ``INTERVALS`` fit into a span."""
-    power: float = 10.0 ** math.floor(math.log10(span / INTERVALS))
+    """Return the smallest round number of which ``MAX_INTERVALS`` cover a span."""
+    power: float = 10.0 ** math.floor(math.log10(span / MAX_INTERVALS))
     return next(
-        n for n in (power, 2 * power, 5 * power, 10 * power) if n * INTERVALS >= 0.9999 * span
+        n for n in (power, 2 * power, 5 * power, 10 * power) if n * MAX_INTERVALS >= 0.9999 * span
     )
 
 
 def _labels(limits: Range) -> list[float]:
-    """Round numbers within the limits."""
+    """Return the round numbers within the limits."""
     low, high = limits
     if high <= low:
         return [low]

@@ -1,6 +1,6 @@
-"""Codes of failed checks and prompts, and the hint in words for each.
+"""Codes of failed checks and prompts, with a hint for each.
 
-The numbers are the contract with clients of LUNA PASS 1.x; 35, 36, 39 and 69 upwards are ours.
+Clients of LUNA PASS 1.x rely on the numbers; 35, 36, 39 and 69 upwards are this project's own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class Code(IntEnum):
-    """Reason why a frame or a session is not (yet) accepted, or what the person is asked to do."""
+    """Why a frame or session is not (yet) accepted, or what the person should do."""
 
     FRAME_UNDECODABLE = 1
     ESTIMATION_FAILED = 2
@@ -67,7 +67,7 @@ class Code(IntEnum):
 
 
 PROMPTS = frozenset(range(Code.OPEN_EYES, Code.ASK_CHIN_DOWN + 1))
-"""Codes that ask for an action instead of naming a fault."""
+"""Codes that ask for an action instead of naming an error."""
 
 HINTS: dict[int, str] = {
     Code.FRAME_UNDECODABLE: "The picture cannot be read",
@@ -124,9 +124,9 @@ HINTS: dict[int, str] = {
     Code.REPEATED_FRAME: "Hold on, waiting for a new picture",
     Code.TOO_MANY_REFUSALS: "The check has ended after too many pictures that did not pass",
 }
-"""English hint for each code; what a person can act on comes first in a frame's codes."""
+"""English hint for each code. In a frame's codes, those that a person can act on come first."""
 
 
 def hint(code: int) -> str:
-    """Return the English hint for a code, or a plain naming of an unknown one."""
+    """Return the English hint for a code; ``Code N`` for an unknown one."""
     return HINTS.get(code, f"Code {code}")

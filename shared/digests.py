@@ -7,16 +7,16 @@ import json
 from typing import Any
 
 SHORT = 16
-"""Hexadecimal digits of a short digest. 64 bits tell settings apart, but they prove nothing against
-an operator who looks for two settings with one digest."""
+"""Hexadecimal digits of a short digest. 64 bits tell settings apart, but an operator could search
+for two settings with the same digest."""
 
 
 def canonical(value: Any) -> bytes:
-    """Write a value as JSON in one way only: sorted keys, no blanks, ASCII.
+    """Return a value as canonical JSON: sorted keys, no blanks, ASCII.
 
     Args:
-        value: JSON values, or what reads well as text: a pydantic secret is written as asterisks,
-            a set as a sorted list.
+        value: JSON values. A pydantic secret becomes asterisks, a set a sorted list, and any other
+            type its text.
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=_as_json)
     return text.encode("ascii")

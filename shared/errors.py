@@ -1,25 +1,25 @@
 """Typed errors of the service, each with a stable code.
 
 LunaPassError
- ├─ StartupError            the role cannot begin; the command exits with status 2
+ ├─ StartupError            the role cannot start; the command exits with status 2
  │   ├─ ConfigError
  │   ├─ ModelError
  │   └─ ResourceError       a port, a directory, shared memory
- ├─ ProtocolError           a client broke the wire protocol; carries the close code, if any
- ├─ FrameError              a frame cannot become pixels; answered with a frame code
- ├─ MessageError            a message between roles is not what its type promises
+ ├─ ProtocolError           a client violated the wire protocol; carries the close code, if any
+ ├─ FrameError              a frame cannot be decoded or is not allowed; the client gets a code
+ ├─ MessageError            a message between roles is invalid
  ├─ SlotError               a slot's generation or size does not match its job
  └─ EstimationError         a stage of the estimation failed
 
 A message says what is wrong, where, what was found, what is allowed and what to do. Messages of
-``ProtocolError`` and ``FrameError`` may reach a client and so never name paths or internals.
+``ProtocolError`` and ``FrameError`` may reach a client, so they never name paths or internals.
 """
 
 from __future__ import annotations
 
 
 class LunaPassError(Exception):
-    """Base of every error raised on purpose.
+    """Base of the service's own errors.
 
     Attributes:
         code: stable name for logs, metrics and clients, such as ``frame.too-many-pixels``.
@@ -34,7 +34,7 @@ class LunaPassError(Exception):
 
 
 class StartupError(LunaPassError):
-    """The role cannot start; shown as one line, exit status 2."""
+    """The role cannot start; the command prints one line and exits with status 2."""
 
     code = "startup"
 
@@ -46,23 +46,23 @@ class ConfigError(StartupError):
 
 
 class ModelError(StartupError):
-    """A model file is missing, is not the one of the manifest, or cannot be loaded."""
+    """A model file is missing, differs from the manifest, or cannot be loaded."""
 
     code = "model"
 
 
 class ResourceError(StartupError):
-    """A port, directory, socket or shared memory cannot be had."""
+    """A port, directory, socket or shared memory is not available."""
 
     code = "resource"
 
 
 class ProtocolError(LunaPassError):
-    """A client broke the wire protocol.
+    """A client violated the wire protocol.
 
     Attributes:
         close_code: WebSocket close code to end the connection with; None keeps it open.
-        retry_after: seconds after which to come again; None where that makes no difference.
+        retry_after: seconds after which the client may retry; None if a retry is useless.
     """
 
     code = "protocol"
@@ -81,24 +81,24 @@ class ProtocolError(LunaPassError):
 
 
 class FrameError(LunaPassError):
-    """A frame cannot become pixels within the limits."""
+    """A frame cannot be decoded, or exceeds the limits."""
 
     code = "frame.undecodable"
 
 
 class MessageError(LunaPassError):
-    """A message between two roles is malformed."""
+    """A message between two roles is invalid."""
 
     code = "message"
 
 
 class SlotError(LunaPassError):
-    """A slot does not hold what the job says: stale generation or impossible size."""
+    """A slot does not match its job: stale generation or invalid size."""
 
     code = "slot"
 
 
 class EstimationError(LunaPassError):
-    """A stage of the estimation could not produce its measure."""
+    """A stage of the estimation failed."""
 
     code = "estimation"

@@ -1,4 +1,4 @@
-"""Writes lines of text into pictures."""
+"""Writes text into images."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ Colour = tuple[int, int, int]
 """Blue, green, red, each 0..255."""
 DARK: Colour = (0, 0, 0)
 STEPS = (-1, 0, 1)
-"""Where the outline is drawn; a thicker letter would not do, since OpenCV makes it wider too."""
+"""Offsets of the outline. Thicker strokes would not do: OpenCV makes them wider too."""
 
 
 def write(image: Image, line: str, origin: tuple[int, int], unit: int, colour: Colour) -> None:
-    """Write a line with a dark outline, legible on any ground.
+    """Write a line of text with a dark outline, legible on any background.
 
     Args:
         image: (height, width, 3) BGR, changed in place.
-        line: what to write.
-        origin: left end of the base line, pixels.
-        unit: size, 1 for a picture of 640 pixels.
-        colour: of the letters.
+        line: the text.
+        origin: left end of the baseline, pixels.
+        unit: scale, 1 for an image of 640 pixels.
+        colour: colour of the letters.
     """
     x, y = origin
     around = ((x + unit * across, y + unit * down) for across in STEPS for down in STEPS)

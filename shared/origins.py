@@ -1,8 +1,8 @@
-"""Hosts and origins in one form, so that all ways to write the same one compare equal.
+"""Hosts and origins in a normal form, so that all spellings of the same one compare equal.
 
-A host is in lower case, without a final dot, in the ASCII form of international names; an address
-is in the form of ``ipaddress``, without brackets. An origin names its port also where a browser
-leaves it out.
+A host name is in lower case, without a final dot, in the ASCII form of international names. An
+address is in the form of ``ipaddress``, without brackets. An origin always has its port, which
+browsers omit if it is the default.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import NamedTuple
 import idna
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
-MAX_HOST = 253
-"""Characters of a name (RFC 1035)."""
-MAX_AUTHORITY = 300
-"""Characters that are looked at: a name with its final dot and its port."""
+MAX_HOST_CHARS = 253
+"""Longest host name (RFC 1035)."""
+MAX_AUTHORITY_CHARS = 300
+"""Longest text that is parsed: a name with its final dot and its port."""
 
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\s]+)(?::([0-9]{0,5}))?")
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
@@ -26,7 +26,7 @@ _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([^/]*)/?", re.IGNORECASE)
 
 
 class Authority(NamedTuple):
-    """A host, and its port where one is named."""
+    """A host, and its port if there is one."""
 
     host: str
     port: int | None
@@ -48,16 +48,16 @@ class Origin(NamedTuple):
 
 
 OPAQUE = Origin("null", "", None)
-"""What a browser sends for a sandboxed frame, and some for a page in a file."""
+"""The origin that browsers send for a sandboxed frame, and some also for a page in a file."""
 
 
 class Site(NamedTuple):
-    """Pages that are allowed: those of an origin, or those of a host by any scheme of the web.
+    """Allowed pages: those of an origin, or those of a host over http and https.
 
     Attributes:
-        scheme: of the pages; None for http and https.
-        host: of the pages.
-        port: of the pages; None for any port where the scheme is None too.
+        scheme: scheme of the pages; None for http and https.
+        host: host of the pages.
+        port: port of the pages; None for any port if the scheme is None too.
     """
 
     scheme: str | None
@@ -65,7 +65,7 @@ class Site(NamedTuple):
     port: int | None
 
     def has(self, origin: Origin) -> bool:
-        """Whether a page of this origin is one of them."""
+        """Return whether a page of this origin is allowed."""
         if self.scheme is not None:
             return origin == (self.scheme, self.host, self.port)
         same_port = self.port is None or self.port == origin.port
@@ -73,12 +73,12 @@ class Site(NamedTuple):
 
 
 def parse_authority(text: str) -> Authority:
-    """Read ``host`` or ``host:port``.
+    """Parse ``host`` or ``host:port``.
 
     Raises:
         ValueError: it is neither.
     """
-    found = _AUTHORITY.fullmatch(text) if len(text) <= MAX_AUTHORITY else None
+    found = _AUTHORITY.fullmatch(text) if len(text) <= MAX_AUTHORITY_CHARS else None
     if found is None:
         raise ValueError("not host or host:port")
     host, port = found.groups()
@@ -89,10 +89,10 @@ def parse_authority(text: str) -> Authority:
 
 
 def parse_origin(text: str) -> Origin:
-    """Read an origin such as ``https://kiosk.example``; a final slash is allowed.
+    """Parse an origin such as ``https://kiosk.example``; a final slash is allowed.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not an origin.
     """
     if text.lower() == "null":
         return OPAQUE
@@ -107,7 +107,7 @@ def parse_origin(text: str) -> Origin:
 
 
 def parse_site(text: str) -> Site:
-    """Read an origin, or a bare host or host:port that stands for http and https.
+    """Parse an origin, or a bare host or host:port, which stands for http and https.
 
     Raises:
         ValueError: it is neither, or ``null``, which pages of any site can send.
@@ -115,7 +115,7 @@ def parse_site(text: str) -> Site:
     if "://" in text:
         return Site(*parse_origin(text))
     if text.lower() == "null":
-        raise ValueError("null is no site")
+        raise ValueError("null is not a site")
     return Site(None, *parse_authority(text))
 
 
@@ -124,9 +124,9 @@ def _normal_host(text: str) -> str:
         return str(ipaddress.IPv6Address(text[1:-1]))
     name = text.removesuffix(".")
     if not name.isascii():
-        # As browsers do (UTS 46, not transitional).
+        # As browsers do (UTS 46, non-transitional).
         name = idna.encode(name, uts46=True).decode()
     name = name.lower()
-    if len(name) > MAX_HOST or not _NAME.fullmatch(name):
+    if len(name) > MAX_HOST_CHARS or not _NAME.fullmatch(name):
         raise ValueError("not a host")
     return name

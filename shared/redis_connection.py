@@ -1,4 +1,4 @@
-"""Connecting to Redis: one server, TLS, a unix socket, or a master that sentinels name.
+"""Connections to Redis: one server, TLS, a Unix socket, or the master of a set of sentinels.
 
 Addresses::
 
@@ -6,10 +6,10 @@ Addresses::
     unix://[user:password@]/path?db=0
     redis+sentinel://[user:password@]host:port[,host:port...]/master[/db]
 
-Further settings of redis-py go into the query, such as ``?ssl_ca_certs=/etc/ssl/redis.pem``. With
+Other settings of redis-py go into the query, such as ``?ssl_ca_certs=/etc/ssl/redis.pem``. With
 sentinels, user and password are those of the master; ``?sentinel_password=`` and
-``?sentinel_username=`` are those of the sentinels, and ``?ssl=1`` speaks TLS to all of them, with
-the files of ``ssl_ca_certs``, ``ssl_certfile`` and ``ssl_keyfile``.
+``?sentinel_username=`` are those of the sentinels. ``?ssl=1`` uses TLS for all of them, with the
+files of ``ssl_ca_certs``, ``ssl_certfile`` and ``ssl_keyfile``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from shared.errors import ConfigError
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
 SENTINEL_PORT = 26379
 TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
-"""Settings of the query that name a file."""
+"""Settings in the query whose value is a file."""
 
 
 class _Pool(SentinelConnectionPool):
@@ -55,15 +55,15 @@ class _AsyncPool(AsyncSentinelPool):
 
 
 def connect(address: str, *, timeout: float | None = None) -> Redis:
-    """Make a client; nothing is sent yet. Answers are bytes.
+    """Make a client, without connecting. Replies are bytes.
 
     Args:
         address: an address as above.
-        timeout: seconds to wait for a connection and for an answer, and then no second try; None
-            waits without bound, as a client that blocks on purpose must.
+        timeout: seconds to wait for a connection and for a reply, without a retry; None waits
+            forever, which blocking commands need.
 
     Raises:
-        ConfigError: the address cannot be understood, or a file that it names cannot be read.
+        ConfigError: the address is invalid, or a file that it names cannot be read.
     """
     options: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
     if timeout is not None:
@@ -75,16 +75,16 @@ def connect(address: str, *, timeout: float | None = None) -> Redis:
 def connect_async(
     address: str, *, timeout: float, on_connect: Callable[[], None] | None = None
 ) -> AsyncRedis:
-    """Make a client for an event loop; nothing is sent yet. Answers are bytes.
+    """Make a client for an event loop, without connecting. Replies are bytes.
 
     Args:
         address: an address as above.
-        timeout: seconds to wait for a connection and for an answer. There is no second try: the
-            caller decides whether the question is still the same.
-        on_connect: is called for each new connection to Redis, before the first request on it.
+        timeout: seconds to wait for a connection and for a reply, without a retry: the caller
+            decides whether its request is still valid.
+        on_connect: called for each new connection to Redis, before its first request.
 
     Raises:
-        ConfigError: the address cannot be understood, or a file that it names cannot be read.
+        ConfigError: the address is invalid, or a file that it names cannot be read.
     """
     options: dict[str, Any] = {
         "socket_timeout": timeout,
@@ -98,7 +98,7 @@ def connect_async(
 
 
 def _greeting(on_connect: Callable[[], None]) -> Callable[[Any], Awaitable[None]]:
-    """What redis-py runs in place of its own greeting of a server: that, and a call."""
+    """Return a ``redis_connect_func``: it calls ``on_connect``, then redis-py's own handshake."""
 
     async def greet(connection: Any) -> None:
         on_connect()
@@ -111,7 +111,7 @@ def check_address(address: str) -> None:
     """Check an address and the files that it names.
 
     Raises:
-        ConfigError: the address cannot be understood, or a file that it names cannot be read.
+        ConfigError: the address is invalid, or a file that it names cannot be read.
     """
     connect(address).close()
 
@@ -126,21 +126,21 @@ def _client(address: str, options: dict[str, Any], server: Any, sentinel: Any, p
         return server.from_url(address, **options)
     except ValueError as error:
         raise ConfigError(
-            "address of Redis cannot be understood; allowed: redis://host:port/db, rediss://..., "
+            "address of Redis is invalid; allowed: redis://host:port/db, rediss://..., "
             "unix:///path, redis+sentinel://host:port,host:port/master"
         ) from error
 
 
 def _check_files(query: dict[str, str]) -> None:
-    """Read the files for TLS: what redis-py says about a missing one does not name it."""
+    """Read the files for TLS: redis-py's error does not name a missing file."""
     for name in TLS_FILES:
         if path := query.get(name):
             try:
                 Path(path).read_bytes()
             except OSError as error:
                 raise ConfigError(
-                    f"address of Redis: {name}={path}: {error.strerror}; correct the path, or let "
-                    "this user read the file"
+                    f"address of Redis: {name}={path}: {error.strerror}; correct the path or the "
+                    "file's permissions"
                 ) from error
 
 
@@ -151,7 +151,7 @@ def _master(
     user, _, password = credentials.partition(":")
     master, _, database = parts.path.strip("/").partition("/")
     if not master:
-        raise ValueError("no name of a master")
+        raise ValueError("no master name")
     if query.pop("ssl", "0") == "1":
         options["ssl"] = True
         options |= {name: query.pop(name) for name in TLS_FILES if name in query}

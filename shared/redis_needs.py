@@ -1,6 +1,6 @@
-"""What each part of the service does in Redis: the commands it sends, by the keys they concern.
+"""The Redis commands that each part of the service sends, by key pattern.
 
-docs/redis.md gives the rules for an ACL user that may do exactly this.
+docs/redis.md has the ACL rules that allow exactly these.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 
 class Need(NamedTuple):
-    """Commands on keys, or on channels, of one pattern.
+    """Commands on the keys or channels of one pattern.
 
     Attributes:
         pattern: as in an ACL rule, such as ``~rq:*`` or ``&rq:pubsub:*``; empty for commands
             without a key.
-        commands: each with as many arguments as Redis asks for; KEY is a key of the pattern.
+        commands: commands with the arguments that Redis requires; KEY is a key of the pattern.
     """
 
     pattern: str
@@ -70,7 +70,7 @@ SESSION_STORE = (
         ),
     ),
 )
-"""Sessions and refused sessions of the gateways, and frames of the aggregators."""
+"""Gateways: sessions and refused sessions. Aggregators: frames."""
 
 VIDEO_REDIS = (
     Need("", ("SCRIPT LOAD x", "INFO", "EXEC")),
@@ -93,7 +93,7 @@ VIDEO_REDIS = (
         ),
     ),
 )
-"""The plugin VideoRedis: frames, and jobs of RQ."""
+"""The plugin VideoRedis: frames and RQ jobs."""
 
 VIDEO_WORKER = (
     Need(
@@ -114,7 +114,6 @@ VIDEO_WORKER = (
         (
             "HGETALL KEY",
             "XRANGE KEY - +",
-            "UNLINK KEY",
             "TTL KEY",
             "EXPIRE KEY 1",
             "PERSIST KEY",
@@ -159,4 +158,4 @@ VIDEO_WORKER = (
         ),
     ),
 )
-"""Video workers, as RQ works, and ``lunapass video``."""
+"""Video workers (RQ) and ``lunapass video``."""

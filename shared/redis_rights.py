@@ -1,8 +1,7 @@
-"""Ask Redis which rights its user lacks, without rights to the commands of ACL.
+"""Finds the rights that a Redis user lacks, without needing the ACL commands.
 
-The commands in question are queued in a transaction that is then discarded, so none of them is
-carried out. Redis checks the rights to a command and its keys when it is queued, whether it comes
-from a client or a script.
+The commands are queued in a transaction that is then discarded, so none is executed. Redis checks
+the rights to a command and its keys when it is queued, whether a client or a script sends it.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ from shared.redis_needs import Need
 log = logging.getLogger(__name__)
 
 CONTAINERS = ("SCRIPT", "CLIENT")
-"""Commands whose subcommands have rights of their own."""
+"""Commands with separate rights for their subcommands."""
 OUTSIDE_TRANSACTION = ("WATCH", "UNWATCH", "EXEC")
-"""Commands that cannot be queued. Sent before the transaction, they change nothing."""
-FRAME = (("MULTI",), ("DISCARD",))
+"""Commands that cannot be queued. Sent before the transaction, they have no effect."""
+TRANSACTION = (("MULTI",), ("DISCARD",))
 RETRY_SECONDS = 5.0
-"""Pause before a Redis that did not answer is asked again."""
+"""Pause after Redis did not answer."""
 
 
 class Probe(NamedTuple):
-    """A command to ask about.
+    """A command to check.
 
     Attributes:
-        command: its words.
+        command: the command and its arguments.
         rule: ACL rule that allows the command.
         pattern: ACL rule that allows its key or channel.
     """
@@ -48,10 +47,10 @@ def missing_rights(redis: Redis, needs: Sequence[Need]) -> str:
 
     Args:
         redis: client; one connection of its pool is used.
-        needs: what the user must be able to do.
+        needs: the commands that the user must be able to execute.
 
     Returns:
-        The line for Redis that grants them; empty when none is missing.
+        The command for Redis that grants them; empty if none is missing.
 
     Raises:
         RedisError: Redis does not answer, or refuses the user as a whole.
@@ -61,13 +60,13 @@ def missing_rights(redis: Redis, needs: Sequence[Need]) -> str:
         probes = list(_probes(needs))
         outside = [probe for probe in probes if probe.command[0] in OUTSIDE_TRANSACTION]
         inside = [probe for probe in probes if probe not in outside]
-        frame = [Probe(command, f"+{command[0].lower()}", "") for command in FRAME]
-        missing = _ask(connection, [*outside, *frame])
-        if not missing.intersection(probe.rule for probe in frame):
-            # Without MULTI or DISCARD the commands themselves would be carried out.
-            missing |= _ask(connection, [frame[0], *inside, frame[1]])
+        start, end = (Probe(command, f"+{command[0].lower()}", "") for command in TRANSACTION)
+        missing = _missing(connection, [*outside, start, end])
+        if not missing.intersection((start.rule, end.rule)):
+            # Without MULTI or DISCARD the commands themselves would be executed.
+            missing |= _missing(connection, [start, *inside, end])
     finally:
-        # Where DISCARD was refused, the transaction of this connection is still open.
+        # If DISCARD was refused, this connection's transaction is still open.
         connection.disconnect()  # type: ignore[no-untyped-call]
         redis.connection_pool.release(connection)
     user = redis.connection_pool.connection_kwargs.get("username") or "default"
@@ -80,10 +79,10 @@ async def log_missing_rights(
     """Log once which rights are missing, as soon as Redis answers.
 
     Args:
-        place: where the address is in the configuration.
+        place: configuration key of the address.
         address: address of Redis.
-        needs: what its user must be able to do.
-        seconds: wait for a connection, and for an answer.
+        needs: the commands that its user must be able to execute.
+        seconds: time-out for a connection, and for an answer.
     """
 
     def ask() -> str:
@@ -93,16 +92,16 @@ async def log_missing_rights(
     while True:
         try:
             missing = await asyncio.to_thread(ask)
-        except (RedisError, OSError):  # the outage is logged by who works with that Redis
+        except (RedisError, OSError):  # users of this Redis log the outage
             await asyncio.sleep(RETRY_SECONDS)
             continue
         if missing:
-            log.error("%s", fault(place, missing))
+            log.error("%s", describe(place, missing))
         return
 
 
-def fault(place: str, missing: str) -> str:
-    """Describe missing rights, and what to do."""
+def describe(place: str, missing: str) -> str:
+    """Describe missing rights and how to grant them."""
     return f"{place}: the user of Redis lacks rights; grant them: {missing}"
 
 
@@ -115,16 +114,16 @@ def _probes(needs: Sequence[Need]) -> Iterator[Probe]:
             yield Probe(words, f"+{name.lower()}", pattern)
 
 
-def _ask(connection: Any, probes: Sequence[Probe]) -> set[str]:
-    """Send commands and gather the rules that are missing."""
+def _missing(connection: Any, probes: Sequence[Probe]) -> set[str]:
+    """Send commands and return the missing rules."""
     connection.send_packed_command(connection.pack_commands([probe.command for probe in probes]))
     missing = set()
     for probe in probes:
         try:
             connection.read_response()
-        except (NoPermissionError, ExecAbortError) as error:  # the latter for a refused EXEC
-            # Redis checks the command first: "to access" a key or channel comes after that.
+        except (NoPermissionError, ExecAbortError) as error:  # ExecAbortError: EXEC was refused
+            # Redis checks the command first, then "to access" a key or channel.
             missing.add(probe.pattern if "to access" in str(error) else probe.rule)
         except ResponseError:
-            continue  # such as a full memory or a replica: the user itself was not refused
+            continue  # such as a full memory or a replica; not a missing right
     return missing

@@ -1,6 +1,6 @@
-"""HTML reports: what ``report.html`` defines, with every outside text escaped.
+"""HTML reports from the macros of ``report.html``, with all external text escaped.
 
-``parts.page(title, body)`` is a report; the other macros make what its body consists of.
+``parts.page(title, body)`` makes a report; the other macros make the parts of its body.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from shared.errors import ResourceError
 
 
 def shown(value: Any) -> str:
-    """Write a table's value for a reader; numbers are shortened, None is a dash."""
+    """Format a value for a table: numbers are shortened, None is a dash."""
     if value is None:
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
 def percent(value: float | None) -> str:
-    """Write a share as a percentage."""
+    """Format a share as a percentage."""
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
 def write_report(file: Path, text: str) -> None:
-    """Write a report, in whatever form.
+    """Write a report to a file.
 
     Raises:
         ResourceError: the file cannot be written.

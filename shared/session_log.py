@@ -1,10 +1,9 @@
-"""Folders of FileLogger: how they are laid out, what is written, and a reader.
+"""Folders of FileLogger: layout, format and a reader.
 
-One folder a session, named by the session's id (32 hexadecimal digits): the frames as they came,
-``000001.jpg`` and so on by their numbers, ``bestshot.jpg`` as the token shows it, and
-``session.jsonl`` with one JSON object a line: ``opened`` first, then ``frame`` for each judged
-frame in order, then ``ended``. The last line may be missing (the session goes on, or its end was
-lost) or torn.
+Each session has a folder named by its id (32 hexadecimal digits): the received frames as
+``000001.jpg`` and so on by frame number, ``bestshot.jpg`` as in the token, and ``session.jsonl``
+with one JSON object per line: first ``opened``, then ``frame`` for each judged frame in order, then
+``ended``. The last line may be missing (the session continues, or its end was lost) or incomplete.
 """
 
 from __future__ import annotations
@@ -33,8 +32,8 @@ class LoggedFrame:
     Attributes:
         seq: number of the frame in its session.
         at: time of its estimate, seconds of the epoch.
-        file: name of its picture in the folder; None when it could not be read or was lost.
-        sha256: digest of that file, hexadecimal; None without a file, or of an earlier version.
+        file: name of its image in the folder; None if it could not be decoded or was lost.
+        sha256: hexadecimal digest of that file; None without a file or in logs of early versions.
         errors: codes that the client got.
         estimate: what was measured.
     """
@@ -53,13 +52,13 @@ class LoggedVerdict:
 
     Attributes:
         at: time of the verdict, seconds of the epoch.
-        accepted: it succeeded.
+        accepted: whether it was accepted.
         errors: codes of the verdict.
-        best_seq: number of the best shot's frame; 0 when there is none.
-        frames: frames that were judged and could be read.
-        data: what the plugins gathered.
-        bestshot_source: what the client sent for the best shot, as in the token; None where there
-            is no best shot, or of an earlier version.
+        best_seq: number of the best shot's frame; 0 if there is none.
+        frames: number of frames that were judged and could be decoded.
+        data: data of the plugins.
+        bestshot_source: the client's file of the best shot, as in the token; None without a best
+            shot or in logs of early versions.
     """
 
     at: float
@@ -77,12 +76,12 @@ class SessionLog:
 
     Attributes:
         folder: the folder.
-        at: time at which the session began, seconds of the epoch.
-        mirrored: the client sent mirrored pictures.
-        client: what the client told of itself.
+        at: time of the session's opening, seconds of the epoch.
+        mirrored: whether the client sent mirrored images.
+        client: the client's description of itself.
         version: version of the service.
         frames: judged frames in order.
-        verdict: how it ended; None when that is not known.
+        verdict: how it ended; None if unknown.
     """
 
     folder: Path
@@ -94,37 +93,37 @@ class SessionLog:
     verdict: LoggedVerdict | None = None
 
 
-def picture_name(seq: int, picture: bytes) -> str:
-    """Name of a frame's file, by its number and what its first bytes are."""
-    suffix = next((name for magic, name in _SUFFIXES if picture.startswith(magic)), ".bin")
+def image_name(seq: int, image: bytes) -> str:
+    """Return the name of a frame's file: its number, and a suffix by its first bytes."""
+    suffix = next((name for magic, name in _SUFFIXES if image.startswith(magic)), ".bin")
     return f"{seq:06d}{suffix}"
 
 
 def estimate_json(estimate: Estimate) -> dict[str, Any]:
-    """Write an estimate for JSON: every field, the descriptor in Base64."""
+    """Return an estimate as JSON values: every field, bytes in Base64."""
     values: dict[str, Any] = msgspec.to_builtins(estimate)  # bytes become Base64
     return values
 
 
 def estimate_of(values: Mapping[str, Any]) -> Estimate:
-    """Read an estimate that ``estimate_json`` wrote.
+    """Parse an estimate that ``estimate_json`` wrote.
 
     Raises:
-        ValueError: these values are none.
+        ValueError: the values are not an estimate.
     """
     return msgspec.convert(values, Estimate)
 
 
 def folders(path: Path) -> Iterator[Path]:
-    """Folders of sessions below FileLogger's path, in the order of their names."""
+    """Return the sessions' folders in FileLogger's path, sorted by name."""
     return (entry for entry in sorted(path.iterdir()) if FOLDER.fullmatch(entry.name))
 
 
 def read_session(folder: Path) -> SessionLog:
-    """Read a session's folder; a torn last line is passed over.
+    """Read a session's folder; an incomplete last line is ignored.
 
     Raises:
-        ValueError: ``session.jsonl`` is missing or not of this module.
+        ValueError: ``session.jsonl`` is missing or invalid.
     """
     try:
         lines = (folder / FILE).read_bytes().split(b"\n")[:-1]
@@ -133,16 +132,16 @@ def read_session(folder: Path) -> SessionLog:
     log: SessionLog | None = None
     for number, line in enumerate(lines, 1):
         try:
-            log = _take(folder, log, json.loads(line))
+            log = _with_line(folder, log, json.loads(line))
         except (ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{folder / FILE}, line {number}: {error!r}") from error
     if log is None:
-        raise ValueError(f"{folder / FILE}: no line is complete")
+        raise ValueError(f"{folder / FILE}: no complete line")
     return log
 
 
-def _take(folder: Path, log: SessionLog | None, line: dict[str, Any]) -> SessionLog:
-    """Add a line to what was read so far."""
+def _with_line(folder: Path, log: SessionLog | None, line: dict[str, Any]) -> SessionLog:
+    """Add a line to the log; the first line makes it."""
     kind = line.pop("event")
     if log is None:
         if kind != "opened":

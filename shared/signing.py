@@ -1,4 +1,4 @@
-"""Keys of the verdict's token: loading, signing, and the public half as a JWK set."""
+"""Keys of the token: loading, signing, and the public keys as a JWK set."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from shared.config.manual import JwtSection
 from shared.errors import ConfigError
 from shared.text_files import read_text
 
-SHORTEST_SECRET = 32
-"""Characters of a shared secret in a file of its own (RFC 7518: as long as the digest)."""
-SHORTEST_RSA = 2048
-"""Bits of an RSA key (RFC 7518, section 3.3)."""
+MIN_SECRET_CHARS = 32
+"""Shortest shared secret in a file (RFC 7518: as long as the digest)."""
+MIN_RSA_BITS = 2048
+"""Shortest RSA key (RFC 7518, section 3.3)."""
 _PUBLISHED = "[LUNA_PASS.JWT] publishedKeys"
 
 
@@ -42,7 +42,7 @@ class Signer:
         public = self._public_jwk()
         self.key_id: str | None = public["kid"] if public else None
         own = [public] if public else []
-        self._jwks = {"keys": own + _further_keys(section.publishedKeys, self.key_id)}
+        self._jwks = {"keys": own + _other_keys(section.publishedKeys, self.key_id)}
 
     def _load(self, text: str) -> Any:
         name = self._section.algorithm
@@ -50,9 +50,9 @@ class Signer:
             key = self._algorithm.prepare_key(text)
             if name in KINDS and not isinstance(key.public_key(), KINDS[name]):
                 raise ValueError("another kind of key")
-            if name == "RS256" and key.key_size < SHORTEST_RSA:
+            if name == "RS256" and key.key_size < MIN_RSA_BITS:
                 raise ValueError("too short")
-        except Exception as error:  # the key may be wrong in ways only its parser knows
+        except Exception as error:  # the parsers raise various types for invalid keys
             raise ConfigError(
                 f"[LUNA_PASS.JWT] key: does not fit {name}; give a shared secret for HS..., "
                 "a private key in PEM for the others: RSA of 2048 bits or more, P-256, Ed25519"
@@ -66,7 +66,7 @@ class Signer:
 
     @property
     def jwks(self) -> str:
-        """The public keys as JSON (RFC 7517); empty for a shared secret."""
+        """The public keys as a JWK set in JSON (RFC 7517); without keys for a shared secret."""
         return json.dumps(self._jwks)
 
     def sign(self, claims: dict[str, Any]) -> str:
@@ -76,7 +76,7 @@ class Signer:
 
 
 def derived_key(section: JwtSection, purpose: str) -> bytes:
-    """Derive a secret of its own for another purpose from the signing key.
+    """Derive a separate secret for another purpose from the signing key.
 
     Raises:
         ConfigError: the key cannot be read.
@@ -85,10 +85,10 @@ def derived_key(section: JwtSection, purpose: str) -> bytes:
 
 
 def with_files_read(section: JwtSection) -> JwtSection:
-    """Put the content of the key files into the section, in place of their paths.
+    """Replace the paths of key files in the section by their content.
 
     Raises:
-        ConfigError: a file cannot be read, or holds too short a secret.
+        ConfigError: a file cannot be read, or its secret is too short.
     """
     return section.model_copy(
         update={
@@ -105,8 +105,8 @@ KINDS: dict[str, type] = {
 }
 
 
-def _further_keys(texts: Sequence[str], own: str | None) -> list[dict[str, Any]]:
-    """Public keys that this signer does not sign with; its own is not named twice."""
+def _other_keys(texts: Sequence[str], own: str | None) -> list[dict[str, Any]]:
+    """Return the published keys without the signer's own, which is in the set already."""
     keys = [_published(text) for text in texts]
     return [key for key in keys if key["kid"] != own]
 
@@ -122,10 +122,10 @@ def _published(text: str) -> dict[str, Any]:
         key = serialization.load_pem_public_key(_published_text(text).encode())
         algorithm = next(name for name, kind in KINDS.items() if isinstance(key, kind))
         if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name != "secp256r1":
-            raise ValueError("ES256 is for P-256 alone")
+            raise ValueError("ES256 needs P-256")
     except (ValueError, StopIteration, UnsupportedAlgorithm) as error:
         raise ConfigError(
-            f"{_PUBLISHED}: holds what is no public key of RS256, ES256 or EdDSA in PEM; "
+            f"{_PUBLISHED}: an entry is not a public key in PEM for RS256, ES256 or EdDSA; "
             "give public keys only, never a private one"
         ) from error
     return _public_jwk(key, algorithm)
@@ -140,23 +140,23 @@ def _public_jwk(key: Any, algorithm: str) -> dict[str, Any]:
 def _key_text(section: JwtSection) -> str:
     text = section.key.get_secret_value()
     if not text:
-        raise ConfigError("[LUNA_PASS.JWT] key: is empty; only an aggregator has the signing key")
+        raise ConfigError("[LUNA_PASS.JWT] key: is empty; only the aggregator gets the signing key")
     if not text.startswith("file:"):
         return text
     path = Path(text.removeprefix("file:"))
     shared = section.algorithm.startswith("HS")
     advice = "make a secret with: lunapass config key" if shared else "give a PEM file"
     secret = read_text(path, "[LUNA_PASS.JWT] key", advice=advice).strip()
-    if shared and len(secret) < SHORTEST_SECRET:
+    if shared and len(secret) < MIN_SECRET_CHARS:
         raise ConfigError(
-            f"[LUNA_PASS.JWT] key: file {path} holds {len(secret)} characters, at least "
-            f"{SHORTEST_SECRET} are needed; make one with: lunapass config key"
+            f"[LUNA_PASS.JWT] key: file {path} has {len(secret)} characters; allowed: at least "
+            f"{MIN_SECRET_CHARS}; make one with: lunapass config key"
         )
     return secret
 
 
 def _thumbprint(jwk: dict[str, Any]) -> str:
-    """Key id after RFC 7638: digest of the key's required members in canonical form."""
+    """Return the key id of RFC 7638: digest of the key's required members in canonical form."""
     members = {"RSA": ("e", "kty", "n"), "EC": ("crv", "kty", "x", "y"), "OKP": ("crv", "kty", "x")}
     canonical = {name: jwk[name] for name in members[jwk["kty"]]}
     text = json.dumps(canonical, separators=(",", ":"), sort_keys=True)

@@ -1,8 +1,8 @@
-"""Text files that operators write: one way to read them, whatever editor made them.
+"""Reads text files that operators write.
 
-All are UTF-8. A byte order mark, which Windows editors put in front, is no part of the text: it
-would be the first character of a secret. Another encoding and bytes that are no text are refused by
-name, so that nobody searches a key or a list of labels for what cannot be seen.
+All are UTF-8. A byte order mark, which Windows editors write, is removed: it would become the first
+character of a secret. Other encodings and bytes that are not text are refused with an error that
+names them, since they are invisible in an editor.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from shared.errors import ConfigError, StartupError
 
 MAX_BYTES = 64 * 1024 * 1024
-"""Size of a file at most. The longest is the table of a labelled set; /dev/zero has no end."""
+"""Largest file. The largest in use is the table of a labelled set; /dev/zero has no end."""
 BYTE_ORDER_MARK = "\ufeff"
 MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -21,7 +21,7 @@ MARKS = {
     codecs.BOM_UTF16_LE: "UTF-16",
     codecs.BOM_UTF16_BE: "UTF-16",
 }
-"""Byte order marks of other encodings. UTF-32 comes first: its mark begins with that of UTF-16."""
+"""Byte order marks of other encodings. UTF-32 is first: its mark starts with that of UTF-16."""
 
 
 def read_text(
@@ -31,16 +31,16 @@ def read_text(
 
     Args:
         path: the file.
-        place: section and key that name the file, for errors; empty where the user named it.
+        place: section and key that name the file, for errors; empty if the user named it.
         kind: type of the errors.
-        advice: what to do about a file that holds no text; by default, to save it as UTF-8.
+        advice: what to do about a file that is not text; by default, to save it as UTF-8.
 
     Returns:
         Its text, without a byte order mark.
 
     Raises:
-        StartupError: the file cannot be read, is too large, or is no text in UTF-8. It is of the
-            type ``kind``, and one line: where, which file, what was found, what to do.
+        StartupError: the file cannot be read, is too large, or is not UTF-8. Its type is ``kind``;
+            its message is one line: where, which file, what was found, what to do.
     """
     where = f"{place}: file {path}" if place else str(path)
     try:
@@ -48,7 +48,7 @@ def read_text(
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise kind(f"{where}: cannot be read: {error.strerror}; give a readable file") from error
-    except ValueError as error:  # a path with a NUL
+    except ValueError as error:  # NUL in the path
         raise kind(f"{where}: cannot be read: {error}; give a readable file") from error
     if len(data) > MAX_BYTES:
         raise kind(f"{where}: is larger than {MAX_BYTES} bytes; give a text file")
@@ -59,7 +59,7 @@ def read_text(
 
 
 class _NotText(Exception):
-    """Bytes that are no text in UTF-8; says what they are."""
+    """Bytes that are not UTF-8 text; the message says what they are."""
 
 
 def _decoded(data: bytes) -> str:

@@ -1,8 +1,8 @@
-"""A session's frames in Redis, between the service that writes them and the worker that films them.
+"""A session's frames in Redis, written by the service and read by the video worker.
 
-A stream holds the frames, a hash what is known of the session. Both names carry the session id in
-braces, so that a Redis cluster keeps them on one node. An entry's id is ``SEQ-1``: a repeated
-``XADD`` is refused by Redis, so writing again does no harm.
+A stream has the frames, a hash the session's metadata. Both names contain the session id in braces,
+so that a Redis cluster stores them on one node. An entry's id is ``SEQ-1``: Redis refuses a
+repeated ``XADD``, so writing a frame twice is harmless.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from shared.frame.estimation import Rotation
 
 JOB_FUNCTION = "video_builder.job.build"
 CHUNK = 32
-"""Frames read at a time; a chunk of full frames stays within some megabytes."""
+"""Frames read at a time; a chunk of large frames has some megabytes."""
 
 
 def frames_key(session: str) -> str:
-    """Name of the stream of a session's frames."""
+    """Return the key of a session's stream of frames."""
     return f"lunapass:video:{{{session}}}:frames"
 
 
 def meta_key(session: str) -> str:
-    """Name of the hash of what is known of a session."""
+    """Return the key of a session's hash of metadata."""
     return f"lunapass:video:{{{session}}}:meta"
 
 
 def job_id(session: str) -> str:
-    """Id of the one job that makes a session's video."""
+    """Return the id of the one job that builds a session's video."""
     return f"video-{session}"
 
 
@@ -44,10 +44,10 @@ class StoredFrame:
     Attributes:
         seq: number of the frame in its session.
         at: time of its estimate, seconds of the epoch.
-        frame: encoded image; of a frame that passed every check the judged pixels as JPEG, else
-            what the client sent.
+        frame: encoded image: the judged pixels as JPEG if the frame passed every check, else the
+            client's file.
         status: ``{isOk, errors, details}``, with every measure in ``details``.
-        rotation: degrees to turn the image clockwise beyond what EXIF says.
+        rotation: clockwise rotation in addition to EXIF, in degrees.
     """
 
     seq: int
@@ -64,16 +64,16 @@ class StoredFrame:
 
 @dataclass(frozen=True, slots=True)
 class SessionMeta:
-    """What is known of a session once it has ended.
+    """Metadata of a session that has ended.
 
     Attributes:
-        opened: time at which it began, seconds of the epoch.
+        opened: time of its opening, seconds of the epoch.
         ended: time of its verdict, seconds of the epoch.
-        accepted: the session succeeded.
+        accepted: whether the session was accepted.
         errors: codes of the verdict.
-        best_seq: number of the best shot's frame; 0 when there is none.
-        frames_total: frames that were judged.
-        frames_dropped: of those that should be in the stream, how many are missing.
+        best_seq: number of the best shot's frame; 0 if there is none.
+        frames_total: number of judged frames.
+        frames_dropped: number of frames missing from the stream.
         version: version of the service that wrote it.
     """
 
@@ -88,7 +88,7 @@ class SessionMeta:
 
 
 def encode_frame(frame: StoredFrame) -> dict[str, bytes | str]:
-    """Fields of a frame's entry in the stream."""
+    """Return the fields of a frame's entry in the stream."""
     return {
         "at": repr(frame.at),
         "frame": frame.frame,
@@ -98,15 +98,15 @@ def encode_frame(frame: StoredFrame) -> dict[str, bytes | str]:
 
 
 def decode_frame(entry_id: bytes, entry: Mapping[bytes, bytes]) -> StoredFrame:
-    """Read an entry of the stream.
+    """Parse an entry of the stream.
 
     Raises:
-        ValueError: the entry is none of this module's.
+        ValueError: the entry is invalid.
     """
     try:
         status = json.loads(entry[b"status"])
         if not isinstance(status, dict):
-            raise ValueError("status is no object")
+            raise ValueError("status is not an object")
         seq = int(entry_id.partition(b"-")[0])
         rotation = msgspec.convert(int(entry.get(b"rotation", b"0")), Rotation)
         return StoredFrame(seq, float(entry[b"at"]), entry[b"frame"], status, rotation)
@@ -115,15 +115,15 @@ def decode_frame(entry_id: bytes, entry: Mapping[bytes, bytes]) -> StoredFrame:
 
 
 def encode_meta(meta: SessionMeta) -> dict[str, str]:
-    """Fields of a session's hash, each a JSON value."""
+    """Return the fields of a session's hash, each a JSON value."""
     return {name: json.dumps(value) for name, value in asdict(meta).items()}
 
 
 def decode_meta(entry: Mapping[bytes, bytes]) -> SessionMeta:
-    """Read a session's hash; fields it does not know are left out.
+    """Parse a session's hash; unknown fields are ignored.
 
     Raises:
-        ValueError: a field is missing or none of this module's.
+        ValueError: a field is missing or invalid.
     """
     known = {item.name for item in fields(SessionMeta)}
     values = {name.decode(): value for name, value in entry.items()}
@@ -134,16 +134,13 @@ def decode_meta(entry: Mapping[bytes, bytes]) -> SessionMeta:
 
 
 def read_meta(redis: Redis, session: str) -> SessionMeta | None:
-    """What is known of a session; None while it has not ended or when it is forgotten."""
+    """Return a session's metadata; None before the session ends or after it was removed."""
     entry = cast("dict[bytes, bytes]", redis.hgetall(meta_key(session)))
     return decode_meta(entry) if entry else None
 
 
 def read_frames(redis: Redis, session: str, *, chunk: int = CHUNK) -> Iterator[StoredFrame]:
-    """Read a session's frames in order, a chunk at a time.
-
-    An entry that is none of this module's comes as a frame without bytes.
-    """
+    """Yield a session's frames in order, read in chunks; an invalid entry is an empty frame."""
     start = "-"
     while True:
         found = redis.xrange(frames_key(session), min=start, count=chunk)
@@ -158,20 +155,15 @@ def read_frames(redis: Redis, session: str, *, chunk: int = CHUNK) -> Iterator[S
         start = f"({entries[-1][0].decode()}"
 
 
-def forget(redis: Redis, session: str) -> None:
-    """Remove a session's frames and hash."""
-    redis.unlink(frames_key(session), meta_key(session))
-
-
 def expire(redis: Redis, session: str, seconds: int) -> None:
-    """Let Redis forget a session's frames and hash after a time, unless it would sooner."""
+    """Make Redis delete a session's frames and hash after some seconds at the latest."""
     for key in (frames_key(session), meta_key(session)):
         if (left := redis.ttl(key)) == -1 or left > seconds:
             redis.expire(key, seconds)
 
 
-def keep(redis: Redis, session: str, seconds: int) -> None:
-    """Have Redis keep a session's frames and hash for a time at least; negative keeps for good."""
+def retain(redis: Redis, session: str, seconds: int) -> None:
+    """Make Redis store a session's frames and hash for at least some seconds; negative: forever."""
     for key in (frames_key(session), meta_key(session)):
         if seconds < 0:
             redis.persist(key)

@@ -149,7 +149,7 @@ class VideoJob(AdaptedJob):
         if isinstance(session, str):
             seconds = DEFAULT_FAILURE_TTL if self.failure_ttl is None else self.failure_ttl
             try:
-                video_store.keep(self.connection, session, seconds)
+                video_store.retain(self.connection, session, seconds)
             except RedisError as error:  # the caller reports the job's own error
                 fields = {"session": session}
                 log.warning("frames not kept longer: %s", error, extra={"fields": fields})

@@ -19,7 +19,7 @@ from shared.errors import ResourceError
 from shared.process.process import Notifier, start_logging
 from shared.redis_connection import connect
 from shared.redis_needs import VIDEO_WORKER
-from shared.redis_rights import fault, missing_rights
+from shared.redis_rights import describe, missing_rights
 from video_builder import output
 from video_builder.descent import die_with_this_process
 from video_builder.job import Builder, VideoJob
@@ -50,7 +50,7 @@ class VideoWorker(AdaptedWorker):
         connection = connect(settings.connectionString)
         connection.ping()
         if missing := missing_rights(connection, VIDEO_WORKER):
-            raise ResourceError(fault(PLACE, missing))
+            raise ResourceError(describe(PLACE, missing))
         jobs, lease = VideoJob.of(builder), builder.config.WORKER.leaseSeconds
         super().__init__(settings.queueNames, connection, jobs, lease)
 

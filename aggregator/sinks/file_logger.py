@@ -18,7 +18,7 @@ from shared.config.plugins import FileLoggerArgs
 from shared.errors import ResourceError
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
-from shared.session_log import BEST_SHOT, FILE, estimate_json, picture_name
+from shared.session_log import BEST_SHOT, FILE, estimate_json, image_name
 from shared.wire.records import END
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ def event_line(event: Event) -> dict[str, Any]:
             "event": "frame",
             "seq": event.seq,
             "at": event.at,
-            "file": picture_name(event.seq, event.received) if event.received else None,
+            "file": image_name(event.seq, event.received) if event.received else None,
             "sha256": hashlib.sha256(event.received).hexdigest() if event.received else None,
             "errors": list(event.errors),
             "estimate": estimate_json(event.estimate),
@@ -207,7 +207,7 @@ def _image_file(event: Event) -> tuple[str, bytes] | None:
     """Return the name and the bytes of an event's image."""
     if isinstance(event, FrameJudged):
         received = event.received
-        return (picture_name(event.seq, received), received) if received else None
+        return (image_name(event.seq, received), received) if received else None
     return (BEST_SHOT, event.best_shot.image) if event.best_shot is not None else None
 
 

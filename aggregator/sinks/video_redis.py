@@ -29,7 +29,7 @@ from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
 from shared.redis_connection import connect
 from shared.redis_needs import VIDEO_REDIS
-from shared.redis_rights import fault, missing_rights
+from shared.redis_rights import describe, missing_rights
 from shared.video_store import SessionMeta, StoredFrame
 
 log = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ class VideoRedis:
             return
         self._rights_checked = True
         if missing:
-            log.error("%s", fault(PLACE, missing))
+            log.error("%s", describe(PLACE, missing))
         else:
             self._outage.worked()
 

@@ -17,7 +17,7 @@ from shared.session_log import (
     estimate_json,
     estimate_of,
     folders,
-    picture_name,
+    image_name,
     read_session,
 )
 from tests.support.events import ESTIMATE
@@ -108,4 +108,4 @@ def test_only_folders_of_sessions_are_found(tmp_path: Path) -> None:
 )
 def test_a_file_is_named_by_number_and_content(data: bytes, name: str) -> None:
     """Nothing that a client says becomes part of a name."""
-    assert picture_name(7, data) == name
+    assert image_name(7, data) == name

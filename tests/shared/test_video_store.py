@@ -94,16 +94,6 @@ def test_a_foreign_entry_is_refused(entry: dict[bytes, bytes]) -> None:
         video_store.decode_frame(b"1-1", entry)
 
 
-def test_a_forgotten_session_leaves_nothing(redis: RedisServer) -> None:
-    """Frames and hash go together."""
-    write(redis, frame(1))
-    with redis.client() as client:
-        meta = video_store.encode_meta(SessionMeta(1.0, 2.0, True))
-        client.hset(video_store.meta_key(SESSION), mapping=meta)
-        video_store.forget(client, SESSION)
-        assert client.dbsize() == 0
-
-
 def test_a_foreign_entry_among_frames_is_a_frame_without_bytes(redis: RedisServer) -> None:
     """One bad entry does not hide the frames behind it."""
     write(redis, frame(1))
@@ -144,5 +134,5 @@ def test_frames_are_kept_for_a_time(
     with redis.client() as client:
         if given is not None:
             client.expire(key, given)
-        video_store.keep(client, SESSION, asked)
+        video_store.retain(client, SESSION, asked)
         assert min(expected, expected - 2 if expected > 0 else -1) <= client.ttl(key) <= expected
