@@ -17,7 +17,6 @@ from gateway import metrics
 from gateway.ledger import Ledger
 from gateway.pool.dispatch import Dispatcher
 from gateway.pool.slots import make_slab
-from gateway.sessions.elsewhere import ThroughStore
 from gateway.sessions.judgement import JudgementLink
 from gateway.sessions.refused_sessions_store import StoredRefusals
 from gateway.sessions.sessions import Sessions
@@ -90,26 +89,29 @@ class Gateway:
             raise
 
     def _wire(self) -> None:
+        """Make the parts, each after those that it needs.
+
+        Both links are made before the sessions, which receive what they report.
+        """
         config, key, clock = self._config, self._part.sealing_key, self._clock
-        has_store = bool(config.SESSION_STORE.connectionString)
-        refusals = StoredRefusals(config, clock=clock) if has_store else None
-        sessions = Sessions(config, refusals, sealing_key=key, held=self._held, clock=clock)
         ledger = Ledger(metrics.STEPS, clock=clock)
-        self._sessions = sessions
-        frames = sessions.frames
-        self._dispatcher = Dispatcher(
+        self._pool = Dispatcher(config, self._slab, self._slab_server.offer, ledger, clock=clock)
+        self._link = JudgementLink(config, ledger, clock=clock)
+        self._traces = Traces(config.TRACES, clock=clock) if config.TRACES.isEnabled else None
+        has_store = bool(config.SESSION_STORE.connectionString)
+        self._sessions = Sessions(
             config,
-            self._slab,
-            self._slab_server.offer,
-            frames.estimated,
-            frames.refuse,
-            ledger,
+            self._pool,
+            self._link,
+            StoredRefusals(config, clock=clock) if has_store else None,
+            sealing_key=key,
+            held=self._held,
+            trace=self._traces.frame if self._traces else None,
             clock=clock,
         )
-        self._link = JudgementLink(config, sessions.all, sessions.receive, ledger, clock=clock)
         statistics = Statistics(
-            sessions,
-            self._dispatcher,
+            self._sessions,
+            self._pool,
             self._link,
             ledger,
             lambda: self._part.generation,
@@ -123,19 +125,6 @@ class Gateway:
             has_room=self._has_room,
             clock=clock,
         )
-        settings = config.TRACES
-        self._traces = Traces(settings, clock=clock) if settings.isEnabled else None
-        sessions.frames.trace = self._traces.frame if self._traces else None
-        sessions.frames.submit = self._dispatcher.submit
-        sessions.ask_open = self._link.open
-        sessions.frames.ask_verdict = self._link.judge
-        sessions.ask_close = self._link.close_session
-        sessions.recall.ask = self._link.resume
-        sessions.ask_replay = self._link.replay
-        sessions.ask_forget = self._link.forget
-        sessions.ask_commit = self._link.commit
-        if has_store:
-            sessions.elsewhere = ThroughStore(config, sessions, key, clock=clock)
 
     async def run(self) -> None:
         """Serve until stopped, then drain."""
@@ -148,11 +137,10 @@ class Gateway:
             await self._drain()
             await self._close_servers()
         finally:
-            await self._sessions.elsewhere.close()
-            await self._sessions.refused.close()
+            await self._sessions.close()
             if self._traces is not None:
                 self._traces.close()
-            self._dispatcher.close()
+            self._pool.close()
             self._link.close()
             self._slab_server.close()
             self._slab.close()
@@ -175,7 +163,7 @@ class Gateway:
         self._part, self._config = part, part.config
         self._front.renew(self._config)
         self._link.renew(self._config)
-        self._sessions.frames.renew(self._config)
+        self._sessions.renew(self._config)
 
     async def _serve_at(self, listener: socket.socket) -> Server:
         limits = self._config.LIMITS
@@ -215,7 +203,8 @@ class Gateway:
     def _tick(self) -> None:
         self._role.notifier.beat()
         self._link.beat()
-        self._dispatcher.sweep()
+        self._sessions.replay.repeat_overdue()
+        self._pool.sweep()
         self._sessions.sweep()
         now = self._clock.monotonic()
         self._descriptors.look(now)
@@ -259,7 +248,7 @@ class Gateway:
     def _readiness(self) -> Response:
         return readiness(
             draining=self._role.is_stopped,
-            workers=len(self._dispatcher.workers.ready),
+            workers=len(self._pool.workers.ready),
             wanted=worker_count(self._config),
             aggregator=self._link.up,
         )

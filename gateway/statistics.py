@@ -154,7 +154,7 @@ class Statistics(Collector):
             "Frames lent to workers or awaiting a second chance",
             value=self._dispatcher.open_leases,
         )
-        reached = self._sessions.elsewhere.reached
+        reached = self._sessions.handover.reached
         if reached is not None:
             yield GaugeMetricFamily(
                 "lunapass_session_store_up",

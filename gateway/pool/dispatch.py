@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable
 from functools import partial
+from typing import Protocol
 
 import zmq
 
@@ -46,20 +46,25 @@ log = logging.getLogger(__name__)
 
 DECODER_THREADS = 2
 
-Estimated = Callable[[Session, PendingFrame, bytes], None]
-Refused = Callable[[Session, PendingFrame, FrameError], None]
+
+class FrameReceiver(Protocol):
+    """Receives what became of each frame."""
+
+    def estimated(self, session: Session, frame: PendingFrame, estimate: bytes) -> None:
+        """Take the packed estimate of a frame."""
+
+    def refuse(self, session: Session, frame: PendingFrame, error: FrameError) -> None:
+        """Take back a frame that cannot be decoded."""
 
 
 class Dispatcher:
-    """Owns the slots and leases and speaks with the workers.
+    """Owns the slots and leases and communicates with the workers.
 
     Args:
         config: the configuration.
         slab: the slab, made by this process.
-        offer: tells workers where to get it.
-        estimated: called with each frame's packed estimate.
-        refused: called with each frame that cannot be decoded.
-        ledger: takes the workers' accounts.
+        offer: names the place where workers get it.
+        ledger: receives the workers' accounts.
         clock: measures the steps of a frame.
 
     Attributes:
@@ -71,8 +76,6 @@ class Dispatcher:
         config: Config,
         slab: Slab,
         offer: SlabOffer,
-        estimated: Estimated,
-        refused: Refused,
         ledger: Ledger,
         *,
         clock: Clock = SYSTEM,
@@ -80,8 +83,7 @@ class Dispatcher:
         self._monotonic = clock.monotonic
         self._slab = slab
         self._slab_offer = offer
-        self._estimated = estimated
-        self._refused = refused
+        self._receiver: FrameReceiver | None = None
         self._slots = SlotAllocator(slab)
         self._quarantine = Quarantine(config)
         self._ledger = ledger
@@ -97,6 +99,10 @@ class Dispatcher:
         socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
         socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._channel = serve(socket, config, WORKERS, self._receive)
+
+    def report_to(self, receiver: FrameReceiver) -> None:
+        """Report every frame to this receiver, which calls this in its constructor."""
+        self._receiver = receiver
 
     @property
     def slots(self) -> int:
@@ -205,7 +211,8 @@ class Dispatcher:
                 log.error("decoding failed", exc_info=error, extra={"fields": fields})
                 error = FrameError("the decoder failed")
             self._release(lease)
-            self._refused(lease.session, lease.frame, error)
+            assert self._receiver is not None  # it has submitted the frame
+            self._receiver.refuse(lease.session, lease.frame, error)
         elif self.workers.links.get(worker.peer) is worker and not worker.leaving:
             self._send(worker, lease)
         else:  # lost meanwhile; one that came back is another, with other leases
@@ -235,7 +242,8 @@ class Dispatcher:
 
     def _finish(self, lease: Lease, estimate: bytes) -> None:
         self._release(lease)
-        self._estimated(lease.session, lease.frame, estimate)
+        assert self._receiver is not None  # it has submitted the frame
+        self._receiver.estimated(lease.session, lease.frame, estimate)
 
     def _release(self, lease: Lease) -> None:
         self._slots.release(lease.slot)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from gateway import metrics
+from gateway.pool.dispatch import Dispatcher
+from gateway.sessions.judgement import JudgementLink
 from gateway.sessions.refused_frames import RefusedFrameLog
 from gateway.sessions.session import PendingFrame, Session
 from gateway.sessions.unsettled import Unsettled
@@ -25,7 +27,9 @@ from shared.wire.records import Judged
 JUDGED = metrics.FRAMES.labels("judged", "")
 REFUSED = metrics.FRAMES.labels("refused", metrics.UNREADABLE)
 UNREADABLE_STATUS = {"isOk": False, "errors": [Code.FRAME_UNDECODABLE], "details": {}}
-"""Body of STATUS for a frame that is no acceptable picture."""
+"""Body of STATUS for a frame that is no acceptable image."""
+
+Trace = Callable[[Session, PendingFrame, float], None]
 
 
 class Frames:
@@ -33,30 +37,35 @@ class Frames:
 
     Args:
         config: the configuration.
+        pool: has frames estimated.
+        link: asks the aggregator for verdicts.
+        unsettled: retains the images that a side-effect plugin may still need.
         held: counts the bytes of the frames; None counts them for these frames alone.
+        trace: called with each judged frame and the monotonic time of its answer.
         clock: stamps the frames as they arrive.
-
-    The two neighbours are set by the gateway once all three exist.
-
-    Attributes:
-        submit: puts a session in line for a worker.
-        ask_verdict: asks the aggregator.
-        trace: told of each frame that was judged, with the monotonic time of its answer.
-        unsettled: frames whose side effects are not done.
     """
 
     def __init__(
-        self, config: Config, held: HeldBytes | None = None, *, clock: Clock = SYSTEM
+        self,
+        config: Config,
+        pool: Dispatcher,
+        link: JudgementLink,
+        unsettled: Unsettled,
+        held: HeldBytes | None = None,
+        trace: Trace | None = None,
+        *,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._monotonic = clock.monotonic
         self._limits = config.LIMITS
+        self._pool = pool
+        self._link = link
+        self._unsettled = unsettled
         self._held = HeldBytes(self._limits.heldBytes) if held is None else held
+        self._trace = trace
         self._rotation = config.CHECKS.rotate
         self._refusals = RefusedFrameLog()
-        self.unsettled = Unsettled(config.MIDDLEWARES.WS, self._limits.unsettledBytes)
-        self.trace: Callable[[Session, PendingFrame, float], None] | None = None
-        self.submit: Callable[[Session], None]
-        self.ask_verdict: Callable[[Session, PendingFrame], None]
+        pool.report_to(self)
 
     def renew(self, config: Config) -> None:
         """Turn pictures from now on as a reloaded configuration says."""
@@ -119,7 +128,7 @@ class Frames:
     def advance(self, session: Session) -> None:
         """Put a session in line for a worker, if its waiting frame may begin."""
         if session.dispatchable:
-            self.submit(session)
+            self._pool.submit(session)
 
     def estimated(self, session: Session, frame: PendingFrame, estimate: bytes) -> None:
         """Take a frame's estimate and ask for its verdict."""
@@ -132,7 +141,7 @@ class Frames:
         frame.estimate = estimate
         frame.at, frame.wall = session.time_of(frame.received), session.wall_of(frame.received)
         frame.asked = session.asked = self._monotonic()
-        self.ask_verdict(session, frame)
+        self._link.judge(session, frame)
 
     def judged(self, session: Session, verdict: Judgement) -> None:
         """Note the verdict on the frame under way; a late one of another frame changes nothing.
@@ -144,7 +153,7 @@ class Frames:
             return
         judged = Judged(frame.seq, frame.at, frame.estimate, verdict.answers, frame.wall)
         session.log.append(judged)
-        self.unsettled.keep(session, frame)
+        self._unsettled.keep(session, frame)
         if verdict.keep and frame.shot is not None:
             session.kept = frame.shot
         session.active = None
@@ -163,8 +172,8 @@ class Frames:
         metrics.JUDGE.observe(now - frame.asked)
         metrics.ANSWER.observe(now - frame.received)
         metrics.ANSWERS.observe(now - frame.received, now)
-        if self.trace is not None:
-            self.trace(session, frame, now)
+        if self._trace is not None:
+            self._trace(session, frame, now)
         if session.outlet is not None:
             session.outlet.send(status)
 

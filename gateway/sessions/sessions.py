@@ -4,94 +4,104 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
 
 from msgspec.structs import replace
 
 from gateway import metrics
-from gateway.sessions.elsewhere import Elsewhere
-from gateway.sessions.frames import Frames
-from gateway.sessions.judgement import Answers
-from gateway.sessions.recall import Recall
+from gateway.pool.dispatch import Dispatcher
+from gateway.sessions.frames import Frames, Trace
+from gateway.sessions.handover import Handover, Recall, StoreHandover
+from gateway.sessions.judgement import Answers, JudgementLink
 from gateway.sessions.refused_sessions import RefusedSessions, SharedRefusals
+from gateway.sessions.registry import SessionRegistry
+from gateway.sessions.replay import Replay
 from gateway.sessions.session import Session, digest, new_identity
+from gateway.sessions.unsettled import Unsettled
 from gateway.web.addresses import limit_key
 from gateway.web.inflow import HeldBytes
-from gateway.web.limits import TokenBucket
 from shared.config.cells import prefix
 from shared.config.service import Config
-from shared.errors import ProtocolError
-from shared.frame.best_shot import BestShot
-from shared.frame.estimation import Profile
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Judgement, Open, Opened, Resumed, Settled, SinkHealth, decode
-from shared.wire.protocol import CloseCode
-from shared.wire.records import History, Judged
+from shared.wire.records import History
 
 log = logging.getLogger(__name__)
 
 
 class Sessions:
-    """Registry and life cycle of sessions.
+    """Life cycle of the sessions.
 
     Args:
         config: the configuration.
+        pool: has frames estimated.
+        link: asks the aggregator; its answers come to ``receive``.
         shared_refusals: refused sessions that all gateways count; None without a session store.
         sealing_key: secret of the gateways that share a session store; empty without one.
         held: counts the bytes of waiting frames; None counts them for these sessions alone.
+        trace: called with each judged frame and the monotonic time of its answer.
         clock: dates the openings and measures all that follows.
-
-    The gateway sets what asks the aggregator, once that exists.
 
     Attributes:
         frames: the frames of all sessions.
+        replay: repeats what the aggregator was asked.
         recall: asks the aggregator for sessions that are not here.
-        elsewhere: asks other gateways for them.
+        handover: exchanges sessions with other gateways.
         refused: bounds the refused sessions of each address.
-        sinks: how the side-effect plugins fare.
+        sinks: state of the side-effect plugins.
     """
 
     def __init__(
         self,
         config: Config,
+        pool: Dispatcher,
+        link: JudgementLink,
         shared_refusals: SharedRefusals | None = None,
         *,
         sealing_key: bytes = b"",
         held: HeldBytes | None = None,
+        trace: Trace | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self._clock = clock
         self._config = config
         self._limits = config.LIMITS
-        self._sessions: dict[str, Session] = {}
-        self.frames = Frames(config, held, clock=clock)
-        self.recall = Recall()
-        self.sinks: tuple[SinkHealth, ...] = ()
-        self.ask_open: Callable[[Session], None]
-        self.ask_close: Callable[[Session, str], None]
-        self.ask_replay: Callable[[Session], None]
-        self.ask_forget: Callable[[Session], None]
-        self.ask_commit: Callable[[Session], None]
-        self.elsewhere = Elsewhere(self.release)
-        most = self._limits.refusedSessionsPerAddress
-        self.refused = RefusedSessions(
-            most, self._end_one_too_many, shared_refusals, key=sealing_key, clock=clock
+        self._link = link
+        self._unsettled = Unsettled(config.MIDDLEWARES.WS, self._limits.unsettledBytes)
+        self._registry = SessionRegistry(config, self._unsettled, clock=clock)
+        self.frames = Frames(config, pool, link, self._unsettled, held, trace, clock=clock)
+        self.replay = Replay(config, self._registry, link, clock=clock)
+        self.recall = Recall(link)
+        self.handover = (
+            StoreHandover(config, self._registry, link, self.replay, sealing_key, clock=clock)
+            if config.SESSION_STORE.connectionString
+            else Handover()
         )
+        self.sinks: tuple[SinkHealth, ...] = ()
+        limit = self._limits.refusedSessionsPerAddress
+        self.refused = RefusedSessions(
+            limit, self._end_one_too_many, shared_refusals, key=sealing_key, clock=clock
+        )
+        link.report_to(self)
 
     def all(self) -> list[Session]:
-        """Sessions known now."""
-        return list(self._sessions.values())
+        """Sessions of this gateway now."""
+        return self._registry.all()
 
     def get(self, identity: str) -> Session | None:
         """Session of this gateway by its id."""
-        return self._sessions.get(identity)
+        return self._registry.get(identity)
 
     @property
     def undecided(self) -> int:
-        """Number of sessions whose client has no verdict."""
-        return sum(not session.released for session in self._sessions.values())
+        """Number of sessions whose client may not have a verdict yet."""
+        return self._registry.undecided
 
-    # Beginning
+    def renew(self, config: Config) -> None:
+        """Apply a reloaded configuration to what may change."""
+        self.frames.renew(config)
+        self.replay.renew(config)
+
+    # Opening
 
     def begin(
         self, address: str, *, mirrored: bool, client: str, refused_before: int = 0
@@ -110,14 +120,8 @@ class Sessions:
         Raises:
             ProtocolError: there are too many sessions, in total or of this address.
         """
-        self.require_room()
         key = limit_key(address)
-        if self._under_way(key) >= self._limits.sessionsPerAddress:
-            raise ProtocolError(
-                "too many sessions from this address",
-                code="session.too-many",
-                close_code=CloseCode.OVERLOADED,
-            )
+        self._registry.require_room_for(key)
         identity, token = new_identity(prefix(self._config))
         opened = Open(
             incarnation="",
@@ -127,39 +131,13 @@ class Sessions:
             token_digest=digest(token),
             mirrored=mirrored,
             client=client,
-            commits=self.elsewhere.commits,
+            commits=self.handover.commits,
             beginner=self.refused.client_of(key),
         )
-        session = self._add(opened, key)
-        session.refused_before = refused_before
-        self.ask_open(session)
-        self.elsewhere.note(session)
+        session = self._registry.add(opened, key, refused_before=refused_before)
+        self._link.open(session)
+        self.handover.mark_changed(session)
         return session, token
-
-    def require_room(self) -> None:
-        """Make sure that one more session may begin.
-
-        Raises:
-            ProtocolError: there are too many in total.
-        """
-        if self.undecided >= self._limits.sessions:
-            raise ProtocolError(
-                "the service is full, try again later",
-                code="session.full",
-                close_code=CloseCode.OVERLOADED,
-            )
-
-    def _under_way(self, key: str) -> int:
-        """Number of sessions of an address without a verdict; those with one cost no judging."""
-        return sum(s.result is None and s.address == key for s in self._sessions.values())
-
-    def _add(self, opened: Open, key: str) -> Session:
-        bucket = TokenBucket(self._limits.framesPerSecond, self._limits.frameBurst)
-        now = self._clock.monotonic()
-        session = Session(opened.session, opened, key, bucket, now, clock=self._clock)
-        self._sessions[session.id] = session
-        session.asked = session.begun
-        return session
 
     async def resume(self, identity: str, token: str, address: str) -> Session | None:
         """Find a session by id and resume token; None where there is none, or not by that token.
@@ -168,14 +146,14 @@ class Sessions:
         is asked for, here and then elsewhere.
         """
         session = (
-            self._sessions.get(identity)
+            self._registry.get(identity)
             or await self.recall.fetch(identity, digest(token))
-            or await self.elsewhere.take(identity, token)
+            or await self.handover.take(identity, token)
         )
         if session is None or not session.owns(token):
             return None
         session.address = limit_key(address)
-        self.elsewhere.note(session)
+        self.handover.mark_changed(session)
         return session
 
     # Answers of the aggregator
@@ -190,11 +168,12 @@ class Sessions:
             self._resumed(message)
         elif isinstance(message, Settled):
             self._settle(message)
-        else:
+        else:  # the aggregator is a new one
+            self.replay.replay_all()
             self.recall.ask_again()
 
     def _opened(self, opened: Opened) -> None:
-        session = self._sessions.get(opened.session)
+        session = self._registry.get(opened.session)
         if session is None:
             return
         session.known.set()
@@ -204,7 +183,7 @@ class Sessions:
         self.frames.advance(session)
 
     def _verdict(self, verdict: Judgement) -> None:
-        session = self._sessions.get(verdict.session)
+        session = self._registry.get(verdict.session)
         if session is None:
             return
         began = self._clock.monotonic()
@@ -214,15 +193,15 @@ class Sessions:
             self._decide(session, verdict.result, session.outcome_of(verdict))
         elif len(session.log) >= self._limits.logFrames:
             self.end(session, "log full")
-        self.elsewhere.commit(session)
+        self.handover.commit(session, self._release)
         metrics.REPLY.observe(self._clock.monotonic() - began)
 
     def _decide(self, session: Session, result: str, outcome: str) -> None:
-        """Take the verdict, once; it is given to the client by ``release``."""
+        """Take the verdict, once; it is given to the client by ``_release``."""
         if session.result is None:
             session.result, session.outcome = result, outcome
 
-    def release(self, session: Session) -> None:
+    def _release(self, session: Session) -> None:
         """Send what the client may know now: the answer on its last frame, then the verdict.
 
         Until then nothing shows that there is a verdict: further frames are taken as ever.
@@ -246,11 +225,11 @@ class Sessions:
         if session.outlet is None:
             session.left = session.left or self._clock.monotonic()
         if session.opened.commits:
-            self.ask_commit(session)
+            self._link.commit(session)
         session.deliver()
 
     def _resumed(self, message: Resumed) -> None:
-        session = self._sessions.get(message.session)
+        session = self._registry.get(message.session)
         if session is None and message.history is not None:
             session = self._restore(message, message.history)
         self.recall.answer(message.session, message.token_digest, session)
@@ -263,50 +242,20 @@ class Sessions:
         # on. Without asking the store no more than one term above the known one may be claimed;
         # that is the term of a gateway that took the session over meanwhile, and it wins.
         opened = replace(opened, term=opened.term + 1)
-        session = self.revive(
+        session = self._registry.revive(
             opened, history.judged, history.kept, message.profile, message.elapsed
         )
         session.settled = message.settled
         session.result = message.result
-        self.elsewhere.commit(session)
-        return session
-
-    def revive(
-        self,
-        opened: Open,
-        judged: list[Judged],
-        kept: BestShot | None,
-        profile: Profile | None,
-        elapsed: float,
-    ) -> Session:
-        """Make a session again of its log; its client is yet to come back.
-
-        Args:
-            opened: the event that began it.
-            judged: its log.
-            kept: the best shot so far.
-            profile: checks of the next frame; None where that is not known yet.
-            elapsed: seconds since its opening, as the aggregator or the store has measured them;
-                the session is at least as old as its log shows.
-        """
-        session = self._add(opened, "")
-        logged = judged[-1].at - opened.at if judged else 0.0
-        session.begun -= max(elapsed, logged, 0.0)
-        session.known.set()
-        session.log = judged
-        session.kept = kept
-        session.seq = judged[-1].seq if judged else 0
-        session.profile = profile
-        session.suspect = profile is Profile.ACTIVE
-        session.left = self._clock.monotonic()
+        self.handover.commit(session, self._release)
         return session
 
     def _settle(self, settled: Settled) -> None:
         """Let go the frames whose side effects are done."""
         self.sinks = settled.health
         for identity, mark in settled.marks:
-            if (session := self._sessions.get(identity)) is not None:
-                self.frames.unsettled.settle(session, mark)
+            if (session := self._registry.get(identity)) is not None:
+                self._unsettled.settle(session, mark)
 
     # Ending
 
@@ -315,7 +264,7 @@ class Sessions:
         if session.result is None and not session.closing:
             session.closing = reason
             session.asked = self._clock.monotonic()
-            self.ask_close(session, reason)
+            self._link.close_session(session, reason)
 
     def _end_one_too_many(self, session: Session) -> None:
         self.end(session, "too many refused sessions from its address")
@@ -333,15 +282,19 @@ class Sessions:
                     self.end(session, "client gone")
                 elif session.released:
                     self.remove(session)
-        self.elsewhere.sweep(now)
+        self.handover.sweep(now)
 
     def abandon(self, session: Session) -> None:
         """Drop a session whose client was never told about it."""
-        self.ask_close(session, "never known")
+        self._link.close_session(session, "never known")
         self.remove(session)
 
     def remove(self, session: Session) -> None:
         """Forget a session."""
-        self.frames.unsettled.forget(session)
-        self.elsewhere.forget(session)
-        del self._sessions[session.id]
+        self.handover.forget(session)
+        self._registry.remove(session)
+
+    async def close(self) -> None:
+        """Store what has changed, and let what is under way end."""
+        await self.handover.close()
+        await self.refused.close()

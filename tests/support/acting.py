@@ -15,8 +15,9 @@ from aggregator.policy import UNKNOWN, Basis
 from aggregator.session import JudgedSession, Outcome
 from aggregator.sinks.events import Event
 from aggregator.verdict import VerdictWriter
+from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.session import Session as GatewaySession
-from gateway.sessions.sessions import Sessions as GatewaySessions
+from gateway.sessions.unsettled import Unsettled
 from loadtest.script import Actor
 from loadtest.synthetic.look import Look
 from shared.codes import Code
@@ -99,8 +100,9 @@ class Stamps:
         self._session = self._revived([], 0.0)
 
     def _revived(self, log: list[Judged], elapsed: float) -> GatewaySession:
-        sessions = GatewaySessions(self._config, clock=self.clock)
-        return sessions.revive(self._opened, log, None, None, elapsed)
+        unsettled = Unsettled(self._config.MIDDLEWARES.WS, 0)
+        registry = SessionRegistry(self._config, unsettled, clock=self.clock)
+        return registry.revive(self._opened, log, None, None, elapsed)
 
     def advance_to(self, now: float, number: int) -> None:
         """Let time pass up to so many seconds after the opening; then the wall clock may step."""

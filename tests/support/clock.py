@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from shared.process.clock import Clock
 
 
@@ -28,3 +30,18 @@ class SettableClock(Clock):
     def step(self, seconds: float) -> None:
         """Set the wall clock forward or back; no time passes."""
         self.wall_time += seconds
+
+
+class RunningClock(SettableClock):
+    """Clocks on which time passes by itself too, for parts that wait for a moment."""
+
+    def __init__(
+        self, wall_time: float = 1_800_000_000.0, monotonic_time: float = 50_000.0
+    ) -> None:
+        super().__init__(wall_time, monotonic_time)
+        start = time.monotonic()
+        Clock.__init__(
+            self,
+            lambda: self.wall_time + time.monotonic() - start,
+            lambda: self.monotonic_time + time.monotonic() - start,
+        )

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.sessions.elsewhere import ThroughStore
 from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from shared.config.service import Config
@@ -20,6 +19,7 @@ from shared.frame.estimation import Estimate, Profile
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Judgement, Opened, Resumed, encode
 from shared.wire.protocol import CloseCode, Codec, Command
+from tests.support.quiet_links import QuietLink, QuietPool
 from tests.support.redis_server import RedisServer
 from tests.support.stamp import stamped_jpeg
 
@@ -59,18 +59,11 @@ class Cell:
     """
 
     def __init__(self, config: Config, clock: Clock = SYSTEM) -> None:
-        self.sessions = Sessions(config, clock=clock)
-        self.asked: list[str] = []
-        self.sessions.ask_open = lambda session: self.asked.append("open")
-        self.sessions.ask_close = lambda session, reason: self.asked.append("close")
-        self.sessions.ask_replay = lambda session: self.asked.append("replay")
-        self.sessions.ask_forget = lambda session: self.asked.append("forget")
-        self.sessions.ask_commit = lambda session: self.asked.append("commit")
-        self.sessions.frames.ask_verdict = lambda session, frame: None
-        self.sessions.frames.submit = lambda session: None
-        self.sessions.recall.ask = self._forgotten
-        if config.SESSION_STORE.connectionString:
-            self.sessions.elsewhere = ThroughStore(config, self.sessions, bytes(32))
+        link = QuietLink()
+        link.on_resume = self._forgotten
+        self.asked = link.asked
+        key = bytes(32) if config.SESSION_STORE.connectionString else b""
+        self.sessions = Sessions(config, QuietPool(), link, sealing_key=key, clock=clock)
         self.token = ""
 
     def _forgotten(self, identity: str, token_digest: bytes) -> None:
@@ -148,7 +141,7 @@ async def cell(
     try:
         yield made
     finally:
-        await made.sessions.elsewhere.close()
+        await made.sessions.close()
 
 
 @contextlib.asynccontextmanager

@@ -22,10 +22,10 @@ from redis import Redis
 from aggregator.service import Aggregator
 from gateway import metrics
 from gateway.ledger import Ledger
-from gateway.sessions.elsewhere import ThroughStore
+from gateway.sessions.handover import StoreHandover
 from gateway.sessions.judgement import JudgementLink
+from gateway.sessions.sealed_store import SealedStore
 from gateway.sessions.session import PendingFrame, Session
-from gateway.sessions.session_store import SessionStore
 from gateway.sessions.sessions import Sessions
 from shared import video_store
 from shared.config.parts import with_transport_keys
@@ -36,6 +36,7 @@ from shared.wire.messages import encode
 from shared.wire.protocol import CloseCode
 from shared.wire.records import END
 from tests.support.judge import live, plugin_config, shot
+from tests.support.quiet_links import QuietPool
 from tests.support.receiver import Receiver
 from tests.support.redis_server import RedisServer, running_redis
 
@@ -117,24 +118,13 @@ class Cell:
 
     def __init__(self, config: Config, other: Config) -> None:
         self._config = config
-        self.other = SessionStore(other, bytes(32), NoSessions())
+        self.other = SealedStore(other, bytes(32), NoSessions())
         self._begin_gateway()
         self._begin_aggregator()
 
     def _begin_gateway(self) -> None:
-        self.sessions = Sessions(self._config)
-        self.link = JudgementLink(
-            self._config, self.sessions.all, self.sessions.receive, Ledger(metrics.STEPS)
-        )
-        self.sessions.frames.submit = lambda _: None
-        self.sessions.ask_open = self.link.open
-        self.sessions.frames.ask_verdict = self.link.judge
-        self.sessions.ask_close = self.link.close_session
-        self.sessions.ask_replay = self.link.replay
-        self.sessions.ask_forget = self.link.forget
-        self.sessions.ask_commit = self.link.commit
-        self.sessions.recall.ask = self.link.resume
-        self.sessions.elsewhere = ThroughStore(self._config, self.sessions, bytes(32))
+        self.link = JudgementLink(self._config, Ledger(metrics.STEPS))
+        self.sessions = Sessions(self._config, QuietPool(), self.link, sealing_key=bytes(32))
 
     def _begin_aggregator(self) -> None:
         self.aggregator = Aggregator(self._config)
@@ -154,10 +144,10 @@ class Cell:
 
     async def gateway_dies(self) -> None:
         """It writes nothing more, and its successor gets the sessions from the aggregator."""
-        elsewhere = self.sessions.elsewhere
-        assert isinstance(elsewhere, ThroughStore)
-        elsewhere._store._changed.clear()
-        await elsewhere.close()
+        handover = self.sessions.handover
+        assert isinstance(handover, StoreHandover)
+        handover._store._changed.clear()
+        await handover.close()
         self.link.close()
         self._begin_gateway()
 
@@ -171,7 +161,7 @@ class Cell:
 
     async def close(self) -> None:
         await self.other.close()
-        await self.sessions.elsewhere.close()
+        await self.sessions.close()
         self.aggregator.stop()
         await self._running
         self.link.close()

@@ -31,6 +31,7 @@ from shared.session_log import read_session
 from shared.wire.messages import encode
 from shared.wire.records import END
 from tests.support.judge import live, plugin_config
+from tests.support.quiet_links import QuietPool
 from tests.support.receiver import Receiver
 from tests.support.redis_server import RedisServer, running_redis
 
@@ -62,15 +63,8 @@ class Cell:
     expected: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.sessions = Sessions(self.config)
-        self.link = JudgementLink(
-            self.config, self.sessions.all, self.sessions.receive, Ledger(metrics.STEPS)
-        )
-        self.sessions.frames.submit = lambda _: None
-        self.sessions.ask_open = self.link.open
-        self.sessions.frames.ask_verdict = self.link.judge
-        self.sessions.ask_close = self.link.close_session
-        self.sessions.recall.ask = self.link.resume
+        self.link = JudgementLink(self.config, Ledger(metrics.STEPS))
+        self.sessions = Sessions(self.config, QuietPool(), self.link)
         self._begin_aggregator()
 
     def _begin_aggregator(self) -> None:
@@ -95,6 +89,7 @@ class Cell:
         while not condition():
             assert time.monotonic() < deadline, "it did not come true"
             self.link.beat()
+            self.sessions.replay.repeat_overdue()
             await asyncio.sleep(0.005)
 
     async def close(self) -> None:

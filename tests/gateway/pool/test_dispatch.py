@@ -89,6 +89,13 @@ class Rig:
     refused: list[str] = field(default_factory=list)
     sent: int = 0
 
+    def estimated(self, session: Session, frame: PendingFrame, estimate: bytes) -> None:
+        self.estimates.append(estimate)
+        self.frames.append(frame)
+
+    def refuse(self, session: Session, frame: PendingFrame, error: FrameError) -> None:
+        self.refused.append(str(error))
+
     async def say(self, message: Message) -> None:
         await self.send(encode(message))
 
@@ -123,23 +130,13 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         Config(TRANSPORT=transport, WORKERS=WorkersSection(jobTimeout=0.3))
     )
     slab = Slab.create(slots=2, pixels=640 * 480)
-    estimates: list[bytes] = []
-    frames: list[PendingFrame] = []
-
-    def estimated(_session: Session, frame: PendingFrame, estimate: bytes) -> None:
-        estimates.append(estimate)
-        frames.append(frame)
-
-    refused: list[str] = []
-
-    def refuse(_session: Session, _frame: PendingFrame, error: FrameError) -> None:
-        refused.append(str(error))
-
     offer = SlabOffer(str(tmp_path / "slab.sock"), slab.name, slab.inode)
-    dispatcher = Counting(config, slab, offer, estimated, refuse, Ledger(STEPS))
+    dispatcher = Counting(config, slab, offer, Ledger(STEPS))
     line: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     connect(line, config, WORKERS)
-    yield Rig(dispatcher, slab, line, estimates, frames, refused)
+    rig = Rig(dispatcher, slab, line)
+    dispatcher.report_to(rig)
+    yield rig
     line.close(linger=0)
     dispatcher.close()
     slab.close()

@@ -7,7 +7,6 @@ import logging
 import time
 from typing import Any
 
-from gateway.sessions.frames import Frames
 from gateway.sessions.session import PendingFrame, Session
 from gateway.web.limits import TokenBucket
 from shared.codes import Code
@@ -18,6 +17,7 @@ from shared.frame.estimation import Estimate, Profile, Stage
 from shared.wire.messages import Open, decode_estimate, encode
 from shared.wire.protocol import CloseCode
 from tests.support.log import logged
+from tests.support.quiet_links import QuietLink, QuietPool, quiet_frames
 from tests.support.stamp import stamped_jpeg
 
 
@@ -28,10 +28,9 @@ def session() -> Session:
 
 async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all() -> None:
     """A late estimate counts for nothing."""
-    asked: list[PendingFrame] = []
-    frames = Frames(Config())
-    frames.submit = lambda _: None
-    frames.ask_verdict = lambda session, frame: asked.append(frame)
+    link = QuietLink()
+    asked = link.judging
+    frames = quiet_frames(link=link)
     made = session()
     frames.accept(made, stamped_jpeg(1, 1))
     frame, made.waiting = made.waiting, None
@@ -64,11 +63,9 @@ class Heard:
 
 def test_an_unreadable_frame_costs_an_answer() -> None:
     """Neither a worker nor the aggregator is asked, the log does not grow, no frame is replaced."""
-    frames, made, outlet = Frames(Config()), session(), Heard()
-    in_line: list[Session] = []
-    asked: list[PendingFrame] = []
-    frames.submit = in_line.append
-    frames.ask_verdict = lambda session, frame: asked.append(frame)
+    pool, link = QuietPool(), QuietLink()
+    frames, made, outlet = quiet_frames(pool=pool, link=link), session(), Heard()
+    in_line, asked = pool.in_line, link.judging
     made.outlet = outlet
     frames.accept(made, stamped_jpeg(1, 1))
     frames.accept(made, b"x")
@@ -82,9 +79,9 @@ def test_an_unreadable_frame_costs_an_answer() -> None:
 
 def test_a_frame_that_cannot_be_decoded_is_answered_the_same() -> None:
     """Its header was acceptable, so it was under way; the next frame has its turn then."""
-    frames, made, outlet = Frames(Config()), session(), Heard()
-    in_line: list[Session] = []
-    frames.submit = in_line.append
+    pool = QuietPool()
+    frames, made, outlet = quiet_frames(pool=pool), session(), Heard()
+    in_line = pool.in_line
     made.outlet = outlet
     frames.accept(made, stamped_jpeg(1, 1))
     frame, made.waiting = made.waiting, None
@@ -98,8 +95,7 @@ def test_a_frame_that_cannot_be_decoded_is_answered_the_same() -> None:
 
 def test_a_frame_is_answered_once() -> None:
     """One that had its answer when it was decoded, at its deadline, has no second one."""
-    frames, made, outlet = Frames(Config()), session(), Heard()
-    frames.submit = lambda _: None
+    frames, made, outlet = quiet_frames(), session(), Heard()
     made.outlet = outlet
     frames.accept(made, stamped_jpeg(1, 1))
     frame, made.waiting = made.waiting, None
@@ -113,7 +109,7 @@ def test_a_frame_is_answered_once() -> None:
 
 def test_a_refused_frame_is_logged_once() -> None:
     """With the reason for which its header was refused."""
-    frames = Frames(Config())
+    frames = quiet_frames()
     with logged("gateway", logging.INFO) as lines:
         frames.accept(session(), b"no picture")
     (line,) = lines
@@ -122,8 +118,7 @@ def test_a_refused_frame_is_logged_once() -> None:
 
 def test_pictures_are_turned_as_configured() -> None:
     """From the header on, and by a reloaded configuration from the next frame on."""
-    frames = Frames(Config(CHECKS=ChecksSection(rotate=90)))
-    frames.submit = lambda _: None
+    frames = quiet_frames(Config(CHECKS=ChecksSection(rotate=90)))
     made = session()
     frames.accept(made, stamped_jpeg(1, 1))
     first = made.waiting

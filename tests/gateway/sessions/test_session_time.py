@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from gateway.sessions.session import Session
-from gateway.sessions.sessions import Sessions
 from shared.config.service import Config
 from shared.frame.estimation import Estimate, Profile
 from shared.wire.messages import Judgement, Opened, Resumed, encode
 from shared.wire.protocol import CloseCode, Codec, Command
 from shared.wire.records import History, Judged
 from tests.support.clock import SettableClock
+from tests.support.quiet_links import QuietLink, quiet_sessions
 from tests.support.stamp import stamped_jpeg
 
 STEPS = [20.0, -3600.0, 86_400.0]
@@ -40,13 +40,10 @@ class Cell:
 
     def __init__(self, clock: SettableClock, **limits: float) -> None:
         self.clock = clock
-        self.ended: list[str] = []
         config = Config.model_validate({"LIMITS": {"frameBurst": 1000, **limits}})
-        self.sessions = Sessions(config, clock=clock)
-        self.sessions.ask_open = lambda session: None
-        self.sessions.ask_close = lambda session, reason: self.ended.append(reason)
-        self.sessions.frames.submit = lambda session: None
-        self.sessions.frames.ask_verdict = lambda session, frame: None
+        link = QuietLink()
+        self.ended = link.ended
+        self.sessions = quiet_sessions(config, link, clock=clock)
 
     def begin(self) -> Session:
         session, _ = self.sessions.begin("192.0.2.1", mirrored=False, client="null")

@@ -12,6 +12,7 @@ from shared.errors import ProtocolError
 from shared.frame.estimation import Profile
 from shared.wire.messages import Judgement, Opened
 from shared.wire.protocol import CloseCode
+from tests.support.quiet_links import quiet_sessions
 
 
 class Listener:
@@ -28,10 +29,7 @@ class Listener:
 
 
 def made(**limits: int) -> Sessions:
-    sessions = Sessions(Config.model_validate({"LIMITS": limits}))
-    sessions.ask_open = lambda session: None
-    sessions.ask_close = lambda session, reason: None
-    return sessions
+    return quiet_sessions(Config.model_validate({"LIMITS": limits}))
 
 
 @pytest.fixture

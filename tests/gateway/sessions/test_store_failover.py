@@ -9,10 +9,10 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from gateway.sessions.sealing import Stored
 from gateway.sessions.session import digest
-from gateway.sessions.stored import Stored
 from shared.config.service import Config
-from tests.gateway.sessions.test_session_store import ID, TOKEN, Gateway, session, until
+from tests.gateway.sessions.test_sealed_store import ID, TOKEN, Gateway, session, until
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer, running_redis
 

@@ -12,12 +12,12 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosedError
 
 from gateway.sessions.session import ANNOUNCED_BYTES, Session
-from gateway.sessions.sessions import Sessions
 from gateway.web.connection import Connection
 from gateway.web.doorway import Doors, Doorway
 from shared.config.service import Config, LimitsSection
 from shared.errors import ProtocolError
 from shared.wire.protocol import CloseCode, Codec, Command
+from tests.support.quiet_links import QuietLink, quiet_sessions
 
 
 @dataclass
@@ -63,7 +63,7 @@ class DeafSocket:
 def connection(**limits: Any) -> tuple[Connection, DeafSocket]:
     config = Config(LIMITS=LimitsSection(**limits))
     socket = DeafSocket()
-    return Connection(cast(Any, socket), Sessions(config), config), socket
+    return Connection(cast(Any, socket), quiet_sessions(config), config), socket
 
 
 async def test_answers_unread() -> None:
@@ -116,8 +116,7 @@ async def test_bytes_are_counted_not_characters() -> None:
 @pytest.mark.parametrize(("size", "announced"), [(ANNOUNCED_BYTES, False), (267_000, True)])
 async def test_a_large_result_is_announced(size: int, announced: bool) -> None:
     """By the HEARTBEAT before it, which has its bytes: a browser sees no part of a message."""
-    sessions = Sessions(Config())
-    sessions.ask_open = lambda session: None
+    sessions = quiet_sessions()
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     socket = DeafSocket()
     made = Connection(cast(Any, socket), sessions, Config())
@@ -134,8 +133,7 @@ async def test_a_large_result_is_announced(size: int, announced: bool) -> None:
 async def test_a_verdict_is_never_too_much() -> None:
     """RESULT is written, in order, though it and what waits exceed queuedBytes together."""
     config = Config(LIMITS=LimitsSection(queuedBytes=100))
-    sessions = Sessions(config)
-    sessions.ask_open = lambda session: None
+    sessions = quiet_sessions(config)
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     socket = DeafSocket()
     made = Connection(cast(Any, socket), sessions, config)
@@ -158,7 +156,6 @@ async def test_a_fault_with_a_frame_is_told_by_1011(
     The session waits for its client to come back.
     """
     config = Config()
-    sessions = Sessions(config)
 
     def known(session: Session) -> None:
         session.known.set()
@@ -166,7 +163,7 @@ async def test_a_fault_with_a_frame_is_told_by_1011(
     def broken(session: Session, data: bytes) -> NoReturn:
         raise RuntimeError("a secret")
 
-    sessions.ask_open = known
+    sessions = quiet_sessions(config, QuietLink(known))
     sessions.frames.accept = broken  # type: ignore[method-assign]
 
     async def handle(socket: ServerConnection) -> None:
@@ -192,8 +189,7 @@ async def test_a_fault_with_a_frame_is_told_by_1011(
 
 async def test_a_decided_session_may_be_resumed_as_often_again() -> None:
     """Resumptions used up before the verdict do not keep RESULT from the client."""
-    sessions = Sessions(Config())
-    sessions.ask_open = lambda session: None
+    sessions = quiet_sessions()
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
 
     def resume() -> None:

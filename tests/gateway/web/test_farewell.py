@@ -11,13 +11,13 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from gateway.sessions.session import Session
-from gateway.sessions.sessions import Sessions
 from gateway.web import farewell
 from gateway.web.connection import Connection
 from gateway.web.doorway import Doors, Doorway
 from gateway.web.farewell import MAX_FAREWELL_S, PROXY_STEP, SLOWEST_LINE, STALL_SECONDS, Patience
 from shared.config.service import Config
 from shared.wire.protocol import CloseCode, Codec, Command
+from tests.support.quiet_links import QuietLink, quiet_sessions
 from tests.support.raw import KEY, frame
 
 UPGRADE = (
@@ -35,13 +35,12 @@ async def decided(size: int) -> AsyncIterator[tuple[int, Doors]]:
     Its send buffer is small, as it is on a slow line; on loopback it would take all at once.
     """
     config = Config()
-    sessions = Sessions(config)
 
     def known(session: Session) -> None:
         session.result, session.released = "R" * size, True
         session.known.set()
 
-    sessions.ask_open = known
+    sessions = quiet_sessions(config, QuietLink(known))
 
     async def handle(line: ServerConnection) -> None:
         assert isinstance(line, Doorway)

@@ -12,9 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from gateway.sessions.frames import Frames
 from gateway.sessions.session import Session
-from gateway.sessions.sessions import Sessions
 from gateway.web.connection import Connection
 from gateway.web.doorway import Doors, Doorway
 from gateway.web.inflow import RETURN_BYTES, RETURN_SECONDS, HeldBytes, Inflow, MemoryReturn
@@ -24,6 +22,7 @@ from shared.frame.estimation import Profile
 from shared.wire.messages import Open
 from shared.wire.protocol import Codec, Command
 from tests.support.clock import SettableClock
+from tests.support.quiet_links import QuietLink, quiet_frames, quiet_sessions
 from tests.support.raw import frame
 from tests.support.stamp import stamped_jpeg
 from tests.support.waiting import until
@@ -107,8 +106,7 @@ def session(address: str) -> Session:
 def test_waiting_frames_are_held_until_they_are_gone() -> None:
     """Each is counted once; one for which there is no room is dropped, those of others are not."""
     held = HeldBytes(50_000)
-    frames = Frames(Config(), held)
-    frames.submit = lambda _: None
+    frames = quiet_frames(held=held)
     greedy, other = session(FIRST), session(SECOND)
     picture = stamped_jpeg(1, 1)
     size = len(picture)
@@ -134,8 +132,8 @@ class Cell:
     def __init__(self, **limits: Any) -> None:
         self.config = Config(LIMITS=LimitsSection(**limits))
         self.held = HeldBytes(self.config.LIMITS.heldBytes)
-        self.sessions = Sessions(self.config, held=self.held)
-        self.sessions.ask_open = lambda session: session.known.set()
+        link = QuietLink(lambda session: session.known.set())
+        self.sessions = quiet_sessions(self.config, link, held=self.held)
         # By a clock that stands still a debt is never paid, however long the test takes.
         inflow = Inflow(self.config.LIMITS, self.held, clock=SettableClock())
         self.doors = Doors(self.config.LIMITS, 10, inflow)

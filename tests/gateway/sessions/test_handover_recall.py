@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from gateway.sessions.recall import Recall
+from gateway.sessions.handover import Recall
 from gateway.sessions.session import digest
+from tests.support.quiet_links import QuietLink
 
 QUESTION = ("0" * 32, digest("t"))
 
 
 async def test_one_who_gives_up_leaves_the_answer_to_the_other() -> None:
     """Of two who resume by one token, the one that waits longer gets the answer."""
-    asked: list[tuple[str, bytes]] = []
-    recall = Recall()
-    recall.ask = lambda *question: asked.append(question)
+    link = QuietLink()
+    asked, recall = link.wanted, Recall(link)
     hasty, patient = (asyncio.create_task(recall.fetch(*QUESTION)) for _ in range(2))
     await asyncio.sleep(0)
     hasty.cancel()
@@ -28,9 +28,8 @@ async def test_one_who_gives_up_leaves_the_answer_to_the_other() -> None:
 
 async def test_a_new_aggregator_is_asked_what_the_one_before_left_open() -> None:
     """An answered question is asked no more."""
-    asked: list[tuple[str, bytes]] = []
-    recall = Recall()
-    recall.ask = lambda *question: asked.append(question)
+    link = QuietLink()
+    asked, recall = link.wanted, Recall(link)
     waiting = asyncio.create_task(recall.fetch(*QUESTION))
     await asyncio.sleep(0)
     recall.ask_again()

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.sessions.sealed_store import SealedStore, owner_of
+from gateway.sessions.sealing import Stored
 from gateway.sessions.session import Session, digest
-from gateway.sessions.session_store import SessionStore, owner_of
 from gateway.sessions.store_contact import GRACE_TIMEOUTS
-from gateway.sessions.stored import Stored
 from gateway.web.limits import TokenBucket
 from shared.config.service import Config
 from shared.wire.messages import Open
@@ -49,7 +49,7 @@ class Gateway:
     def __init__(self, config: Config) -> None:
         self.session: Session | None = None
         self.settled: list[str] = []
-        self.store = SessionStore(config, bytes(32), self)
+        self.store = SealedStore(config, bytes(32), self)
 
     def get(self, _identity: str) -> Session | None:
         return self.session
@@ -67,7 +67,7 @@ class Gateway:
         """Have a session written; what became of it."""
         self.session = made
         self.settled.clear()
-        self.store.note(made)
+        self.store.mark_changed(made)
         await until(lambda: bool(self.settled))
         return self.settled[-1]
 
@@ -293,7 +293,7 @@ async def test_what_an_outage_kept_back_is_written_later(
         redis.kill()
         if frames > 2:
             first.session = session(frames)
-            first.store.note(first.session)
+            first.store.mark_changed(first.session)
         await until(lambda: first.store.contact.down and second.store.contact.down)
         first.settled.clear()
         assert await second.store.take(ID, digest(TOKEN)) is None
@@ -315,7 +315,7 @@ async def test_no_stale_session_is_taken_after_an_outage(
         assert redis.process is not None
         os.kill(redis.process.pid, signal.SIGSTOP)
         first.session = session(2, term=3, result="refused")
-        first.store.note(first.session)
+        first.store.mark_changed(first.session)
         await until(lambda: first.store.contact.down)
         first.session.released = True
         taking = asyncio.create_task(taken(second))
@@ -385,7 +385,7 @@ async def test_a_session_that_ends_while_it_is_written(
         first.settled.clear()
         found = [first.session, None]  # there when its write begins, and not when it is answered
         monkeypatch.setattr(first, "get", lambda _: found.pop(0))
-        first.store.note(session(3))
+        first.store.mark_changed(session(3))
         await until(lambda: found == [])
         assert first.settled == []
 
@@ -418,6 +418,6 @@ async def test_sessions_that_cannot_be_written_at_the_end_are_logged(
             await first.write(session(1))
             server.kill()
             first.session = session(2)
-            first.store.note(first.session)
+            first.store.mark_changed(first.session)
     (logged,) = [record for record in caplog.records if "at the end" in record.getMessage()]
     assert logged.fields == {"sessions": 1}  # type: ignore[attr-defined]

@@ -1,9 +1,9 @@
-"""Sessions in Redis, so that a client can go on at another machine's gateway.
+"""Sessions in Redis, so that a client can continue at another machine's gateway.
 
-The gateway that has a session is its owner and writes what changed at once. Answers wait for that
-(``gateway.sessions.elsewhere``), so a client knows nothing about its session that is not stored.
-A gateway to which a client comes back takes the session over; the one before learns of it when it
-writes next, and lets go without a verdict of its own.
+The gateway that has a session is its owner and writes every change at once. Answers wait for that
+write (``gateway.sessions.handover``), so a client knows nothing about its session that is not
+stored. A gateway to which a client comes back takes the session over. The one before learns of it
+with its next write, and drops the session without a verdict of its own.
 
 A session that could not be written piece by piece is written whole later.
 """
@@ -21,11 +21,11 @@ from typing import NamedTuple, Protocol
 from msgspec import structs
 from redis.exceptions import RedisError
 
+from gateway.sessions.sealing import Sealer, Stored
 from gateway.sessions.session import Session, digest
 from gateway.sessions.store_contact import StoreContact
 from gateway.sessions.store_redis import UNREACHED, connect
 from gateway.sessions.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
-from gateway.sessions.stored import Sealer, Stored
 from shared.config.service import Config
 from shared.errors import MessageError, ResourceError
 from shared.process.clock import SYSTEM, Clock
@@ -34,10 +34,10 @@ from shared.wire.transport import runtime_directory
 log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.005
-"""Pause before a write, so that what changes meanwhile is written with it. Every answer waits for
-it; without it a busy gateway would spend more on round trips than on the writes."""
+"""Pause before a write, so that changes made meanwhile are written with it. Every answer waits for
+it; without it a busy gateway would spend more time on round trips than on the writes."""
 BATCH = 64
-"""Sessions written in one go."""
+"""Sessions in one write."""
 MAX_RACES = 3
 """Tries to take a session over, since another gateway may take it at the same moment."""
 
@@ -52,10 +52,10 @@ class OwnedSessions(Protocol):
         """All sessions of this gateway."""
 
     def stored(self, session: Session) -> None:
-        """Learn that a session is stored as it is now."""
+        """A session is stored as it is now."""
 
     def lost(self, session: Session) -> None:
-        """Learn that another gateway has taken a session over."""
+        """Another gateway has taken a session over."""
 
 
 class Mark(NamedTuple):
@@ -70,10 +70,12 @@ NOTHING = Mark(0, -1, False)
 
 
 def owner_of(config: Config) -> str:
-    """Name of this cell as an owner; it outlives the gateway, and differs from any other cell's.
+    """Return the name of this cell as an owner.
+
+    It outlives the gateway, and differs from that of any other cell.
 
     Raises:
-        ResourceError: it cannot be kept in the runtime directory.
+        ResourceError: the runtime directory cannot hold it.
     """
     path = runtime_directory(config) / "owner"
     try:
@@ -86,7 +88,7 @@ def owner_of(config: Config) -> str:
         raise ResourceError(f"{path}: {error.strerror}; set TRANSPORT.runtimeDirectory") from error
 
 
-class SessionStore:
+class SealedStore:
     """The store as one gateway uses it.
 
     Args:
@@ -129,23 +131,23 @@ class SessionStore:
         self._closing = False
         self._task = asyncio.create_task(self._run())
 
-    def note(self, session: Session) -> None:
+    def mark_changed(self, session: Session) -> None:
         """Have a session written that has changed."""
         self._changed[session.id] = None
         self._wake.set()
 
     def forget(self, session: Session) -> None:
-        """Write a session no more; what is stored of it runs out."""
+        """Write a session no more; its record in Redis expires."""
         self._changed.pop(session.id, None)
         self._written.pop(session.id, None)
 
     async def take(self, session: str, token_digest: bytes) -> Stored | None:
         """Take a session over from the gateway that had it.
 
-        Waits while an owner may still have to store what it released during an outage.
+        Waits while an owner may still have to store answers that it released during an outage.
 
         Returns:
-            The session; None where there is none, not by that token, or Redis cannot be reached.
+            The session; None where there is none, or not with that token, or Redis does not answer.
         """
         try:
             races = 0
@@ -176,7 +178,7 @@ class SessionStore:
         return True
 
     async def _term(self, session: str, token_digest: bytes) -> bytes | None:
-        """Term of a session; None where there is none, or not by that token."""
+        """Term of a session; None where there is none, or not with that token."""
         term, state, kept, judged = await self._read(keys=keys(session))
         if term is None or state is None:
             return None
@@ -185,7 +187,7 @@ class SessionStore:
         return bytes(term) if right else None
 
     async def _take_over(self, session: str, term: bytes) -> Stored | None:
-        """Take a session over in its term; None where that has changed, or the store may have."""
+        """Take a session over in its term; None where the term or the store may have changed."""
         if self.contact.grace_left() > 0:  # its term was read on a new connection
             return None
         args: list[bytes | str | int] = [term, self._owner, self._branch_milliseconds]
@@ -198,7 +200,7 @@ class SessionStore:
         return replace(stored, opened=opened, elapsed=int(elapsed) / 1000)
 
     async def close(self) -> None:
-        """Write what has changed, once, and end."""
+        """Write what has changed once, and end."""
         self._closing = True  # redis-py swallows a cancellation that meets the end of its sending
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -235,7 +237,7 @@ class SessionStore:
             await asyncio.sleep(limit - self._clock.monotonic())
 
     async def _until_due(self) -> None:
-        """Wait for a change, but no longer than a beat; then gather what changes together."""
+        """Wait for a change, but no longer than a beat; then gather the changes of a moment."""
         if not self._changed:
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
@@ -252,9 +254,9 @@ class SessionStore:
         self._write_whole()
 
     def _answered(self) -> None:
-        """After a break, write all sessions whole: first those whose verdict may be unstored.
+        """After a break, write all sessions whole, those with a verdict first.
 
-        The store may have lost them, and another gateway waits for its grace period only.
+        The store may have lost them, and another gateway waits only for its grace period.
         """
         if not self.contact.reached:
             log.info("session store: reached again")
@@ -264,7 +266,7 @@ class SessionStore:
             self._changed = dict.fromkeys(session.id for session in ordered)
 
     def _write_whole(self) -> None:
-        """Rely on nothing that was written before: it may not have arrived, or be lost."""
+        """Forget what was written before: it may not have arrived, or may be lost."""
         self._written.clear()
         self._write_sha = ""
 
@@ -286,7 +288,7 @@ class SessionStore:
             self._changed.update({session.id: None for session in sessions})
             raise
         for session, answer, mark in zip(sessions, answers, marks, strict=True):
-            self._settle(session, int(answer), mark)
+            self._on_written(session, int(answer), mark)
 
     def _pieces(self, session: Session) -> list[bytes | str | int]:
         """Arguments of a write: only what is not stored yet."""
@@ -312,10 +314,10 @@ class SessionStore:
 
     @property
     def _branch_milliseconds(self) -> int:
-        """How long a gateway that was cut off may hold a session that has gone on elsewhere."""
+        """How long a gateway that was cut off may hold a session that another one has continued."""
         return int((self._limits.sessionSeconds + self._limits.resumeSeconds) * 1000)
 
-    def _settle(self, session: Session, answer: int, mark: Mark) -> None:
+    def _on_written(self, session: Session, answer: int, mark: Mark) -> None:
         if self._sessions.get(session.id) is not session:
             return  # it ended while it was written
         if answer == LOST:
@@ -323,7 +325,7 @@ class SessionStore:
             self._sessions.lost(session)
         elif answer == STALE:
             self._written.pop(session.id, None)
-            self.note(session)
+            self.mark_changed(session)
         else:
             self._written[session.id] = mark
             if mark == _mark(session):

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from gateway import metrics
-from gateway.sessions.elsewhere import ThroughStore
+from gateway.sessions.handover import StoreHandover
 from gateway.sessions.session import Session
 from shared.config.service import Config
 from shared.errors import ProtocolError
@@ -19,7 +19,7 @@ from shared.frame.estimation import Estimate
 from shared.wire.messages import Resumed, encode
 from shared.wire.protocol import CloseCode
 from shared.wire.records import History, Judged
-from tests.support.clock import SettableClock
+from tests.support.clock import RunningClock
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.stamp import stamped_jpeg
 from tests.support.store_cell import RESULT, Cell, Listener, cell, cells, hanging
@@ -141,13 +141,29 @@ async def test_every_take_over_counts_as_a_resumption(redis: RedisServer, tmp_pa
             session.attach(Listener(), most=4)
 
 
+async def judge_twice(cell: Cell, session: Session, client: Listener) -> None:
+    """Have two frames stored: no write is under way after that.
+
+    A clock that was set forward looks like an outage, after which the store writes all once more.
+    """
+    for number in (1, 2):
+        cell.judge(session)
+        await until(lambda number=number: len(client.commands) == number)
+
+
+def may_take(cell: Cell) -> bool:
+    """Whether a take-over needs not wait, so that no write comes between it and what was set."""
+    assert isinstance(cell.sessions.handover, StoreHandover)
+    return cell.sessions.handover._store.contact.grace_left() <= 0
+
+
 @pytest.mark.parametrize("step", [20.0, -3600.0, 86_400.0])
 async def test_a_take_over_continues_the_session_s_time(
     redis: RedisServer, tmp_path: Path, step: float
 ) -> None:
     """Redis measures what has passed since the last write; no machine's wall clock counts."""
-    here = SettableClock()
-    there = SettableClock(here.wall_time + 30.0 + step, monotonic_time=7.0)
+    here = RunningClock()
+    there = RunningClock(here.wall_time + 30.0 + step, monotonic_time=7.0)
     async with (
         cell(redis, tmp_path, 2, clock=here) as first,
         cell(redis, tmp_path, 3, clock=there) as second,
@@ -155,8 +171,8 @@ async def test_a_take_over_continues_the_session_s_time(
         session, listener = first.begin()
         here.advance(30.0)
         here.step(step)
-        first.judge(session)
-        await until(lambda: "STATUS" in listener.commands)
+        await judge_twice(first, session, listener)
+        await until(lambda: may_take(second))
         with contextlib.closing(redis.client()) as client:
             client.hincrby(f"lunapass:session:{{{session.id}}}", "opened", -10_000)
         taken, _ = await second.resume(session, first.token)
@@ -171,15 +187,15 @@ async def test_an_unreadable_time_in_the_store_turns_nothing_back(
     redis: RedisServer, tmp_path: Path, opened: str | None
 ) -> None:
     """Whatever the field holds, the session is at least as old as its log shows."""
-    here, there = SettableClock(), SettableClock(monotonic_time=7.0)
+    here, there = RunningClock(), RunningClock(monotonic_time=7.0)
     async with (
         cell(redis, tmp_path, 2, clock=here) as first,
         cell(redis, tmp_path, 3, clock=there) as second,
     ):
         session, listener = first.begin()
         here.advance(3.0)
-        first.judge(session)
-        await until(lambda: "STATUS" in listener.commands)
+        await judge_twice(first, session, listener)
+        await until(lambda: may_take(second))
         name = f"lunapass:session:{{{session.id}}}"
         with contextlib.closing(redis.client()) as client:
             client.hdel(name, "opened") if opened is None else client.hset(name, "opened", opened)
@@ -210,16 +226,16 @@ async def test_a_client_that_gives_up_leaves_no_session_without_gateway(
         first.judge(session)
         await first.sweep_until(lambda: client.commands == ["STATUS"])
         begun, gone = asyncio.Event(), asyncio.Event()
-        elsewhere = second.sessions.elsewhere
-        assert isinstance(elsewhere, ThroughStore)
-        take = elsewhere._store.take
+        handover = second.sessions.handover
+        assert isinstance(handover, StoreHandover)
+        take = handover._store.take
 
         async def slow(*key: Any) -> Any:
             begun.set()
             await gone.wait()
             return await take(*key)
 
-        monkeypatch.setattr(elsewhere._store, "take", slow)
+        monkeypatch.setattr(handover._store, "take", slow)
         resuming = asyncio.create_task(second.sessions.resume(session.id, first.token, ""))
         await begun.wait()
         resuming.cancel()
@@ -258,7 +274,7 @@ async def test_a_gateway_that_died_before_storing_takes_nothing_back(
     """Meanwhile the session went on elsewhere: the verdict that the aggregator has is dropped."""
     async with cells(redis, tmp_path) as (dead, second), cell(redis, tmp_path, 0) as restarted:
         session, client = dead.begin()
-        await dead.sweep_until(lambda: dead.sessions.elsewhere.reached is True)
+        await dead.sweep_until(lambda: dead.sessions.handover.reached is True)
         dead.judge(session)
         await dead.sweep_until(lambda: client.commands == ["STATUS"])
         moved, _ = await second.resume(session, dead.token)

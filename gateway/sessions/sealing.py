@@ -1,8 +1,8 @@
-"""A session as it lies in the session store: sealed pieces, so that nobody else can write one.
+"""Seals the pieces of a session for the session store, so that only a gateway can write one.
 
-Each piece carries a code (HMAC-SHA256) over its session, its name and its content under a key that
-is derived from the signing key of the tokens. Whoever can write the store can lose sessions or
-take them back in time, but not make up a frame that passed.
+Each piece carries a code (HMAC-SHA256) of its session, its name and its content, with a key that
+is derived from the signing key of the tokens. An intruder who can write to the store can delete
+sessions or restore an earlier state of them, but cannot invent a frame that passed.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ State = tuple[bytes, int, int, Profile | None, int, int, str | None]
 
 @dataclass(frozen=True)
 class Stored:
-    """What another gateway needs to go on with a session.
+    """What another gateway needs to continue a session.
 
     Attributes:
-        opened: the event that began it.
+        opened: the event that opened it.
         log: judged frames.
         kept: the best shot so far.
-        profile: checks of the next frame; None where that was not known yet.
+        profile: checks of the next frame; None where they were not known yet.
         seq: frames received so far.
         reconnects: resumptions so far.
-        result: text of RESULT, once the verdict is given.
+        result: text of RESULT, once there is a verdict.
         elapsed: seconds since its opening, by Redis's clock.
     """
 

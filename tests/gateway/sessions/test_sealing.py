@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.sessions.sealing import Sealer
 from gateway.sessions.session import Session
-from gateway.sessions.stored import Sealer
 from gateway.web.limits import TokenBucket
 from shared.errors import MessageError
 from shared.frame.best_shot import BestShot, ImageSource

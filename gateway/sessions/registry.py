@@ -1,0 +1,136 @@
+"""The sessions that this gateway has now, by id, and how many it may have."""
+
+from __future__ import annotations
+
+from gateway.sessions.session import Session
+from gateway.sessions.unsettled import Unsettled
+from gateway.web.limits import TokenBucket
+from shared.config.service import Config
+from shared.errors import ProtocolError
+from shared.frame.best_shot import BestShot
+from shared.frame.estimation import Profile
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import Open
+from shared.wire.protocol import CloseCode
+from shared.wire.records import Judged
+
+
+class SessionRegistry:
+    """Holds the sessions.
+
+    Args:
+        config: the configuration.
+        unsettled: counts the images that the sessions retain.
+        clock: measures the age of the sessions.
+    """
+
+    def __init__(self, config: Config, unsettled: Unsettled, *, clock: Clock = SYSTEM) -> None:
+        self._limits = config.LIMITS
+        self._unsettled = unsettled
+        self._clock = clock
+        self._sessions: dict[str, Session] = {}
+
+    def all(self) -> list[Session]:
+        """All sessions, as a list that later changes leave alone."""
+        return list(self._sessions.values())
+
+    def get(self, identity: str) -> Session | None:
+        """The session with an id."""
+        return self._sessions.get(identity)
+
+    @property
+    def undecided(self) -> int:
+        """Number of sessions whose client may not have a verdict yet."""
+        return sum(not session.released for session in self._sessions.values())
+
+    def require_room(self) -> None:
+        """Check that one more session may start.
+
+        Raises:
+            ProtocolError: there are too many in total.
+        """
+        if self.undecided >= self._limits.sessions:
+            raise ProtocolError(
+                "the service is full, try again later",
+                code="session.full",
+                close_code=CloseCode.OVERLOADED,
+            )
+
+    def require_room_for(self, address: str) -> None:
+        """Check that an address may start one more session.
+
+        Args:
+            address: the address, as ``limit_key`` returns it.
+
+        Raises:
+            ProtocolError: there are too many, in total or of this address.
+        """
+        self.require_room()
+        if self._undecided_of(address) >= self._limits.sessionsPerAddress:
+            raise ProtocolError(
+                "too many sessions from this address",
+                code="session.too-many",
+                close_code=CloseCode.OVERLOADED,
+            )
+
+    def _undecided_of(self, address: str) -> int:
+        """Number of sessions of an address without a verdict; the others need no judging."""
+        return sum(s.result is None and s.address == address for s in self._sessions.values())
+
+    def add(self, opened: Open, address: str, *, refused_before: int = 0) -> Session:
+        """Make a session and hold it.
+
+        Args:
+            opened: the event that opened it.
+            address: the address of its client, as ``limit_key`` returns it; empty while unknown.
+            refused_before: refused sessions of that address when this one started.
+        """
+        bucket = TokenBucket(self._limits.framesPerSecond, self._limits.frameBurst)
+        now = self._clock.monotonic()
+        session = Session(
+            opened.session,
+            opened,
+            address,
+            bucket,
+            now,
+            asked=now,
+            refused_before=refused_before,
+            clock=self._clock,
+        )
+        self._sessions[session.id] = session
+        return session
+
+    def revive(
+        self,
+        opened: Open,
+        judged: list[Judged],
+        kept: BestShot | None,
+        profile: Profile | None,
+        elapsed: float,
+    ) -> Session:
+        """Make a session from its log; its client has not come back yet.
+
+        Args:
+            opened: the event that opened it.
+            judged: its log.
+            kept: the best shot so far.
+            profile: checks of the next frame; None where they are not known yet.
+            elapsed: seconds since its opening, as the aggregator or the store measured them;
+                the session is at least as old as its log shows.
+        """
+        session = self.add(opened, "")
+        logged = judged[-1].at - opened.at if judged else 0.0
+        session.begun -= max(elapsed, logged, 0.0)
+        session.known.set()
+        session.log = judged
+        session.kept = kept
+        session.seq = judged[-1].seq if judged else 0
+        session.profile = profile
+        session.suspect = profile is Profile.ACTIVE
+        session.left = self._clock.monotonic()
+        return session
+
+    def remove(self, session: Session) -> None:
+        """Drop a session and the images that it retains."""
+        self._unsettled.forget(session)
+        del self._sessions[session.id]

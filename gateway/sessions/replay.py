@@ -1,0 +1,99 @@
+"""What the aggregator is asked again: overdue questions, and all of them after its restart."""
+
+from __future__ import annotations
+
+from gateway.sessions.judgement import JudgementLink
+from gateway.sessions.registry import SessionRegistry
+from gateway.sessions.session import FramePictures, Session
+from shared.config.service import Config
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.records import END, Judged
+
+ASK_AGAIN_SECONDS = 3.0
+"""Longer than any answer of the aggregator takes, except where a plugin waits for the outside."""
+
+
+class Replay:
+    """Repeats what was asked about the sessions.
+
+    Args:
+        config: the configuration.
+        registry: the sessions.
+        link: asks the aggregator.
+        clock: measures how long a question has been open.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        registry: SessionRegistry,
+        link: JudgementLink,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._registry = registry
+        self._link = link
+        self._clock = clock
+        self._has_effects = config.MIDDLEWARES.WS.has_effects
+
+    def renew(self, config: Config) -> None:
+        """Apply a reloaded configuration: which side-effect plugins are on."""
+        self._has_effects = config.MIDDLEWARES.WS.has_effects
+
+    def repeat_overdue(self) -> None:
+        """Repeat each question without an answer; to be called a few times a second."""
+        now = self._clock.monotonic()
+        for session in self._registry.all():
+            open_question = session.result is None or self._is_unannounced(session)
+            if open_question and now - session.asked > ASK_AGAIN_SECONDS:
+                session.asked = now
+                self._repeat(session)
+
+    def _is_unannounced(self, session: Session) -> bool:
+        """Whether side effects of a session's end wait for ``Commit``, which may have been lost."""
+        waits = session.released and session.opened.commits and session.settled != END
+        return waits and self._has_effects
+
+    def _repeat(self, session: Session) -> None:
+        """Repeat the open question of a session; the aggregator answers it as often as asked.
+
+        Over ``ipc://`` no message is ever lost; over ``tcp://`` a connection may break with one in
+        it.
+        """
+        if session.released:
+            self._link.commit(session)
+        elif session.closing:
+            self._link.close_session(session, session.closing)
+        elif not session.known.is_set():
+            self._link.open(session)
+        elif session.active is not None and session.active.estimate is not None:
+            self._link.judge(session, session.active)
+
+    def replay_all(self) -> None:
+        """Replay every session to a new aggregator."""
+        for session in self._registry.all():
+            self.replay(session)
+
+    def replay(self, session: Session) -> None:
+        """Bring an aggregator to where the one before was: opening, log, the open question."""
+        self._link.open(session, replay=bool(session.log))
+        for judged in session.log:
+            self._link.judge_again(session, judged, _pictures(session, judged))
+        if session.active is not None and session.active.estimate is not None:
+            self._link.judge(session, session.active)
+        if session.closing or session.result is not None:
+            # A verdict may come from such an end rather than from the log; it is asked for again.
+            self._link.close_session(session, session.closing or "decided before")
+        if session.released and session.opened.commits:
+            self._link.commit(session)
+
+
+def _pictures(session: Session, judged: Judged) -> FramePictures:
+    """The images of a judged frame that are still here.
+
+    The best shot is the same JPEG as the first time, so that the token is the same.
+    """
+    pictures = session.unsettled.get(judged.seq, FramePictures())
+    if session.kept is not None and session.kept.seq == judged.seq:
+        return pictures._replace(shot=session.kept)
+    return pictures

@@ -1,0 +1,117 @@
+"""What the aggregator is asked again: where no answer came, and after its restart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from gateway.ledger import Ledger
+from gateway.metrics import STEPS
+from gateway.sessions.judgement import JudgementLink
+from gateway.sessions.registry import SessionRegistry
+from gateway.sessions.replay import ASK_AGAIN_SECONDS, Replay
+from gateway.sessions.session import FramePictures, Session
+from gateway.sessions.sessions import Sessions
+from gateway.sessions.unsettled import Unsettled
+from gateway.web.limits import TokenBucket
+from shared.frame.estimation import Estimate, Profile
+from shared.wire.messages import (
+    Forget,
+    GatewayHello,
+    Judge,
+    Judgement,
+    Open,
+    Opened,
+    Settled,
+    decode,
+    encode,
+)
+from shared.wire.records import END, Judged
+from tests.support.aggregator_line import FILE_LOGGER, NOBODY, config, listening
+from tests.support.judge import shot
+from tests.support.quiet_links import QuietPool
+from tests.support.stamp import stamped_jpeg
+
+
+async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
+    """Whichever it was; not at once, and not when it is answered."""
+    settings = config(tmp_path, FILE_LOGGER)
+    aggregator = listening(settings)
+    link = JudgementLink(settings, Ledger(STEPS))
+    sessions = Sessions(settings, QuietPool(), link)
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+
+    def asked(*, later: bool = False) -> list[str]:
+        """What was asked since the last time; ``later`` when every question has got old."""
+        session.asked -= ASK_AGAIN_SECONDS + 1 if later else 0
+        link.beat()
+        sessions.replay.repeat_overdue()
+        sessions.replay.repeat_overdue()
+        link.forget(session)
+        names = []
+        while not isinstance(message := decode(aggregator.recv_multipart()[1]), Forget):
+            if not isinstance(message, GatewayHello):
+                names.append(type(message).__name__)
+        return names
+
+    assert asked() == ["Open"]
+    assert asked(later=True) == ["Open"]
+
+    sessions.receive(Opened(session.id, Profile.PASSIVE))
+    sessions.frames.accept(session, stamped_jpeg(1, 1))
+    assert asked(later=True) == []  # a worker is asked, not the aggregator
+    frame, session.waiting = session.waiting, None
+    assert frame is not None
+    session.active = frame
+    sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
+    assert asked() == ["Judge"]
+    assert asked(later=True) == ["Judge"]
+
+    verdict = Judgement(session.id, 1, Profile.PASSIVE, "{}")
+    sessions.receive(verdict)
+    sessions.receive(verdict)
+    assert asked(later=True) == []
+    assert len(session.log) == 1
+
+    sessions.end(session, "test")
+    assert asked() == ["Close"]
+    assert asked(later=True) == ["Close"]
+
+    session.opened = replace(session.opened, commits=True)
+    sessions.receive(replace(verdict, seq=0, final=True, result="{}"))
+    assert asked() == ["Commit"]
+    assert asked(later=True) == ["Commit"]
+    sessions.receive(Settled(((session.id, END),), ()))
+    assert asked(later=True) == []
+    link.close()
+    aggregator.close(linger=0)
+
+
+async def test_a_new_aggregator_gets_the_very_best_shot_of_the_first_time(tmp_path: Path) -> None:
+    """It is not encoded again; other pictures come along as far as they are still kept."""
+    settings = config(tmp_path, NOBODY)
+    aggregator = listening(settings)
+    link = JudgementLink(settings, Ledger(STEPS))
+    registry = SessionRegistry(settings, Unsettled(settings.MIDDLEWARES.WS, 0))
+    opened = Open("", "0" * 32, 1.0, 2, bytes(32))
+    session = Session(opened.session, opened, "", TokenBucket(9, 9), 0.0)
+    estimate = encode(Estimate(640, 480))
+    session.log = [Judged(seq, float(seq), estimate, (b"yes",)) for seq in (1, 2, 3, 4)]
+    session.kept = shot(2, b"best")
+    session.unsettled = {3: FramePictures(b"sent", None), 4: FramePictures(None, shot(4, b"later"))}
+    Replay(settings, registry, link).replay(session)
+    asked = []
+    while len(asked) < 4:
+        message = decode(aggregator.recv_multipart()[1])
+        if isinstance(message, Judge):
+            asked.append((message.seq, message.received, message.shot))
+            assert (message.replay, message.answers) == (True, (b"yes",))
+    assert asked == [
+        (1, None, None),
+        (2, None, session.kept),
+        (3, b"sent", None),
+        (4, None, shot(4, b"later")),
+    ]
+    link.close()
+    aggregator.close(linger=0)

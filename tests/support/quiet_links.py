@@ -1,0 +1,106 @@
+"""A gateway's two links without anything at their other ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gateway.pool.dispatch import Dispatcher, FrameReceiver
+from gateway.sessions.frames import Frames
+from gateway.sessions.judgement import AnswerReceiver, JudgementLink
+from gateway.sessions.session import FramePictures, PendingFrame, Session
+from gateway.sessions.sessions import Sessions
+from gateway.sessions.unsettled import Unsettled
+from gateway.web.inflow import HeldBytes
+from shared.config.service import Config
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.records import Judged
+
+
+class QuietPool(Dispatcher):
+    """A pool without workers.
+
+    Attributes:
+        in_line: the sessions that were submitted.
+    """
+
+    def __init__(self) -> None:
+        self.in_line: list[Session] = []
+
+    def report_to(self, receiver: FrameReceiver) -> None:
+        pass
+
+    def submit(self, session: Session) -> None:
+        self.in_line.append(session)
+
+
+class QuietLink(JudgementLink):
+    """A link without an aggregator.
+
+    Args:
+        on_open: called with each session that is announced.
+
+    Attributes:
+        asked: names of what was asked, but for verdicts.
+        judging: the frames whose verdict was asked for.
+        ended: why sessions were closed.
+        wanted: sessions that were asked for, with their token digests.
+        on_resume: called with each of them.
+    """
+
+    def __init__(self, on_open: Callable[[Session], None] = lambda _: None) -> None:
+        self.asked: list[str] = []
+        self.judging: list[PendingFrame] = []
+        self.ended: list[str] = []
+        self.wanted: list[tuple[str, bytes]] = []
+        self.on_open = on_open
+        self.on_resume: Callable[[str, bytes], None] = lambda *_: None
+
+    def report_to(self, receiver: AnswerReceiver) -> None:
+        pass
+
+    def open(self, session: Session, *, replay: bool = False) -> None:
+        self.asked.append("replay" if replay else "open")
+        self.on_open(session)
+
+    def judge(self, session: Session, frame: PendingFrame) -> None:
+        self.judging.append(frame)
+
+    def judge_again(self, session: Session, judged: Judged, pictures: FramePictures) -> None:
+        pass
+
+    def resume(self, session: str, token_digest: bytes) -> None:
+        self.wanted.append((session, token_digest))
+        self.on_resume(session, token_digest)
+
+    def close_session(self, session: Session, reason: str) -> None:
+        self.asked.append("close")
+        self.ended.append(reason)
+
+    def commit(self, session: Session) -> None:
+        self.asked.append("commit")
+
+    def forget(self, session: Session) -> None:
+        self.asked.append("forget")
+
+
+def quiet_sessions(
+    config: Config | None = None,
+    link: QuietLink | None = None,
+    *,
+    held: HeldBytes | None = None,
+    clock: Clock = SYSTEM,
+) -> Sessions:
+    """The sessions of a gateway without workers and aggregator."""
+    return Sessions(config or Config(), QuietPool(), link or QuietLink(), held=held, clock=clock)
+
+
+def quiet_frames(
+    config: Config | None = None,
+    pool: QuietPool | None = None,
+    link: QuietLink | None = None,
+    held: HeldBytes | None = None,
+) -> Frames:
+    """The frames of a gateway without workers and aggregator."""
+    config = config or Config()
+    unsettled = Unsettled(config.MIDDLEWARES.WS, config.LIMITS.unsettledBytes)
+    return Frames(config, pool or QuietPool(), link or QuietLink(), unsettled, held)
