@@ -32,7 +32,7 @@ SCHEDULER_SIGNALS = 5
 """Tries to end the scheduler before it is killed."""
 SCHEDULER_SECONDS = 2.0
 """For the scheduler to end after a signal: it sleeps a second at a time."""
-MAX_WAIT_S = 5.0
+MAX_WAIT_SECONDS = 5.0
 """Seconds between two tries to reach Redis, at most."""
 LOOK_SECONDS = 0.5
 """Pause between two looks at several queues."""
@@ -155,7 +155,7 @@ class AdaptedWorker(Worker):
     """
 
     queue_class = AdaptedQueue
-    max_connection_wait_time = MAX_WAIT_S
+    max_connection_wait_time = MAX_WAIT_SECONDS
 
     def __init__(
         self,

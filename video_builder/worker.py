@@ -24,7 +24,7 @@ from video_builder import output
 from video_builder.descent import die_with_this_process
 from video_builder.job import Builder, VideoJob
 from video_builder.memory import return_large_blocks
-from video_builder.rq_adapter import MAX_WAIT_S, AdaptedWorker
+from video_builder.rq_adapter import MAX_WAIT_SECONDS, AdaptedWorker
 from video_builder.task import Tasks
 
 log = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def run(config: VideoConfig) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         notifier.ready("waits for Redis")  # whoever watches has no cause to end this process
         notifier.beat()
-        time.sleep(MAX_WAIT_S)
+        time.sleep(MAX_WAIT_SECONDS)
 
 
 def _work(builder: Builder, notifier: Notifier) -> bool:

@@ -11,7 +11,7 @@ STALL_SECONDS = 10.0
 """Without one more byte taken; TCP's pauses on a line that loses packets are shorter."""
 PROXY_STEP = 65_536
 """Bytes of RESULT that a proxy on this machine may acknowledge at a time, as its buffer empties."""
-MAX_FAREWELL_S = 180.0
+MAX_FAREWELL_SECONDS = 180.0
 """For all of it; a verdict of 280 kB arrives in that time at 13 kbit/s."""
 SLOWEST_LINE = 2000
 """Bytes a second (16 kbit/s) that the slowest line carries, in either direction."""
@@ -37,7 +37,7 @@ class Patience:
         self._stall = STALL_SECONDS + min(last, PROXY_STEP) / SLOWEST_LINE
         self._stalled = now + self._stall
         self._passed_on = now + STALL_SECONDS + last / SLOWEST_LINE
-        self._end = now + MAX_FAREWELL_S
+        self._end = now + MAX_FAREWELL_SECONDS
 
     def end_by(self, moment: float) -> None:
         """Allow no longer than to a monotonic time."""

@@ -14,7 +14,13 @@ from gateway.sessions.session import Session
 from gateway.web import farewell
 from gateway.web.connection import Connection
 from gateway.web.doorway import Doors, Doorway
-from gateway.web.farewell import MAX_FAREWELL_S, PROXY_STEP, SLOWEST_LINE, STALL_SECONDS, Patience
+from gateway.web.farewell import (
+    MAX_FAREWELL_SECONDS,
+    PROXY_STEP,
+    SLOWEST_LINE,
+    STALL_SECONDS,
+    Patience,
+)
 from shared.config.service import Config
 from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.quiet_links import QuietLink, quiet_sessions
@@ -140,7 +146,7 @@ def test_one_byte_a_second_does_not_last_for_ever() -> None:
     """The total bound holds whatever the progress."""
     patience = Patience(10_000, 0, 0.0)
     over = [second for second in range(1000) if patience.is_over(10_000 - second, float(second))]
-    assert over[0] == MAX_FAREWELL_S
+    assert over[0] == MAX_FAREWELL_SECONDS
 
 
 def test_a_restart_shortens_the_time() -> None:
