@@ -1,7 +1,7 @@
-"""Fitness of a frame for face comparison: a composite of what the stages before have measured.
+"""Fitness of a frame for face comparison, computed from the measures of the earlier stages.
 
-The product of factors, each 1 where it does no harm. It stands in for a network trained for this
-until an open one is to be had; a frontal, sharp, evenly lit portrait has .85 and more.
+A product of factors, each 1 for an ideal frame. It replaces a network trained for this purpose
+until an open one exists. A frontal, sharp, evenly lit portrait scores at least 0.85.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from shared.errors import EstimationError
 from shared.frame.estimation import Box, Estimate, Eyes, HeadPose, Mouth, Quality
 
 USELESS_ANGLE = 45.0
-"""Degrees between head and camera at which comparison fails."""
+"""Degrees between head and camera at which the factor is 0."""
 SMALL, LARGE = 32.0, 112.0
-"""Face width in pixels at which the factor is 0 and 1; 112 is what face descriptors see."""
+"""Face size in pixels at which the factor is 0 and 1; 112 is the input size of face descriptors."""
 
 
 def fitness(so_far: Estimate) -> float:
     """Return the fitness, 0..1.
 
     Args:
-        so_far: measures up to the mouth.
+        so_far: measures of all stages up to the mouth.
 
     Raises:
-        EstimationError: one of them is missing.
+        EstimationError: a measure is missing.
     """
     face, quality, pose = so_far.face, so_far.quality, so_far.head_pose
     eyes, mouth = so_far.eyes, so_far.mouth
     if not (face and quality and pose and eyes and mouth):
         raise EstimationError("an earlier measure is missing")
-    return _size(face) * _clarity(quality) * _frontal(pose) * _seen(eyes) * _neutral(mouth)
+    return _size(face) * _clarity(quality) * _frontal(pose) * _open(eyes) * _neutral(mouth)
 
 
 def _size(face: Box) -> float:
@@ -37,17 +37,17 @@ def _size(face: Box) -> float:
 
 
 def _clarity(quality: Quality) -> float:
-    """Sharpness and the worse side of the exposure; half of the range costs nothing."""
+    """Factor for sharpness and exposure; values in the upper half of the range cost nothing."""
     return ramp(quality.blur, 0.2, 0.65) * ramp(min(quality.light, quality.darkness), 0.1, 0.55)
 
 
 def _frontal(pose: HeadPose) -> float:
-    """Falls with the square of the angle; roll is undone by alignment and counts a quarter."""
+    """Decreases with the squared angle; alignment corrects roll, so it counts a quarter."""
     squares = pose.yaw**2 + pose.pitch**2 + (pose.roll / 2) ** 2
     return max(0.0, 1.0 - squares / USELESS_ANGLE**2)
 
 
-def _seen(eyes: Eyes) -> float:
+def _open(eyes: Eyes) -> float:
     return 1.0 - 0.15 * ((not eyes.left_open) + (not eyes.right_open))
 
 

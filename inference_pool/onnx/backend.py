@@ -1,4 +1,4 @@
-"""The ONNX backend: one estimator per measure, assembled over one set of models."""
+"""The ONNX backend: one estimator per measure, all using one set of models."""
 
 from __future__ import annotations
 
@@ -41,42 +41,42 @@ from shared.frame.estimation import (
     Quality,
 )
 
-SPECK = 0.2
-"""Width over the largest face's below which a detection is a speck in the background."""
+MIN_RELATIVE_WIDTH = 0.2
+"""A face narrower than this share of the widest face is background and is ignored."""
 
 
 class Models(Protocol):
-    """Where the networks come from: files run by this process, or servers elsewhere."""
+    """Source of the networks: files that this process runs, or inference servers."""
 
     @property
     def kind(self) -> Kind:
-        """Which of the manifest's sets it is."""
+        """Which of the manifest's model sets this is."""
 
     @property
     def loaded(self) -> Mapping[str, str]:
-        """What identifies each model that was asked for so far, by its role."""
+        """Identity of each model requested so far, by role."""
 
     def available(self, role: str) -> bool:
-        """Tell whether the set has this role."""
+        """Return whether the set has this role."""
 
     def path(self, role: str) -> Path:
-        """Answer the path of a role's verified file."""
+        """Return the path of a role's verified file."""
 
     def session(self, role: str) -> ModelSession:
-        """Answer a role's network."""
+        """Return the session that runs a role's network."""
 
 
 class OnnxBackend:
     """Implements ``shared.frame.estimation.Backend`` on one thread with open models.
 
     Args:
-        models: the networks, of the reference or the fallback set.
-        eye_open: openness from which an eye counts as open.
-        use_glasses: use the optional model of eyeglasses where it is present.
-        look_for_moire: measure the signs of a screen beside the networks of liveness.
+        models: the networks of the reference or the fallback set.
+        eye_open: minimum openness of an open eye.
+        use_glasses: use the optional glasses model if it is present.
+        look_for_moire: also measure moire, the sign of a screen, in the liveness stage.
 
     Raises:
-        ModelError: a required model is missing or not what its role needs.
+        ModelError: a required model is missing or does not fit its role.
     """
 
     def __init__(
@@ -111,10 +111,10 @@ class OnnxBackend:
 
     @classmethod
     def from_config(cls, config: Config) -> OnnxBackend:
-        """Load the models that a configuration names.
+        """Load the configured models.
 
         Raises:
-            ModelError: a required model is missing or is not the manifest's.
+            ModelError: a required model is missing or differs from the manifest.
         """
         section = config.MODELS
         models = ModelStore(
@@ -128,7 +128,7 @@ class OnnxBackend:
         )
 
     def with_checks(self, checks: ChecksSection) -> OnnxBackend:
-        """Return a backend with the same networks and other settings of ``[CHECKS]``."""
+        """Return a backend with the same networks and new ``[CHECKS]`` settings."""
         twin = copy.copy(self)
         twin._eyes = self._eyes.with_threshold(checks.eyeOpen)
         twin._look_for_moire = checks.moire > 0
@@ -136,73 +136,73 @@ class OnnxBackend:
 
     @property
     def capabilities(self) -> Capabilities:
-        """What the loaded models can estimate."""
+        """What the loaded models can measure."""
         return self._capabilities
 
     def detect(self, image: Image) -> list[Face]:
-        """Find the faces, without specks that are far smaller than the largest face."""
+        """Find the faces; ignore those far smaller than the widest one."""
         faces = self._detector.detect(image)
         widest = max((face.box.width for face in faces), default=0)
-        return [face for face in faces if face.box.width >= SPECK * widest]
+        return [face for face in faces if face.box.width >= MIN_RELATIVE_WIDTH * widest]
 
     def quality(self, image: Image, face: Face) -> Quality:
-        """Measure sharpness and light on the face area."""
+        """Measure sharpness and light in the face area."""
         return self._quality.measure(image, face.box)
 
     def head_pose(self, image: Image, face: Face) -> HeadPose:
-        """Measure the rotation of the mesh."""
-        return self._pose.pose(self._mesh.fit(image, _own(face)))
+        """Measure the rotation of the face mesh."""
+        return self._pose.pose(self._mesh.fit(image, _detected(face)))
 
     def eyes(self, image: Image, face: Face, *, careful: bool) -> Eyes:
         """Measure both eyes; ``careful`` runs the contour model on each."""
-        return self._eyes.measure(image, self._mesh.fit(image, _own(face)), careful=careful)
+        return self._eyes.measure(image, self._mesh.fit(image, _detected(face)), careful=careful)
 
     def mouth(self, image: Image, face: Face) -> Mouth:
         """Measure the mouth."""
-        return self._mouth.measure(image, self._mesh.fit(image, _own(face)))
+        return self._mouth.measure(image, self._mesh.fit(image, _detected(face)))
 
     def glasses(self, image: Image, face: Face) -> Glasses:
-        """Tell the kind of glasses."""
-        return self._glasses.tell(image, self._mesh.fit(image, _own(face)))
+        """Classify the glasses."""
+        return self._glasses.classify(image, self._mesh.fit(image, _detected(face)))
 
     def ags(self, image: Image, face: Face, so_far: Estimate) -> float:
-        """Combine the measures so far to the fitness for face comparison."""
+        """Compute the fitness for face comparison from the earlier measures."""
         return fitness(so_far)
 
     def liveness(self, image: Image, face: Face) -> Liveness:
         """Measure passive liveness.
 
         Raises:
-            EstimationError: the set of models has no passive liveness.
+            EstimationError: the model set has no liveness models.
         """
         if self._liveness is None:
-            raise EstimationError("no model of passive liveness is loaded")
+            raise EstimationError("no liveness models are loaded")
         measured = self._liveness.measure(image, face.box)
         if self._look_for_moire:
             return replace(measured, moire=moire.peak(image, face.box))
         return measured
 
     def descriptor(self, image: Image, face: Face) -> bytes:
-        """Describe the face.
+        """Compute the face descriptor.
 
         Raises:
-            EstimationError: no descriptor model is loaded, or the points do not span a face.
+            EstimationError: no descriptor model is loaded, or the key points are degenerate.
         """
         if self._descriptor is None:
-            raise EstimationError("no model of face descriptors is loaded")
-        return self._descriptor.describe(image, _own(face).points)
+            raise EstimationError("no descriptor model is loaded")
+        return self._descriptor.describe(image, _detected(face).points)
 
 
 def _passive_liveness(models: Models) -> PassiveLiveness | None:
-    """Load the networks of the set; None where it lacks one."""
+    """Load the liveness networks of the set; None if one is missing."""
     networks = REGISTRY if models.kind is Kind.FALLBACK else PAIR
     if not all(models.available(network.role) for network in networks):
         return None
     return PassiveLiveness(networks, [models.session(network.role) for network in networks])
 
 
-def _own(face: Face) -> DetectedFace:
-    """Narrow a face to the kind that this backend's ``detect`` answers."""
+def _detected(face: Face) -> DetectedFace:
+    """Narrow a face to the type that ``OnnxBackend.detect`` returns."""
     return cast(DetectedFace, face)
 
 

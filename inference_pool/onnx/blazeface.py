@@ -1,6 +1,6 @@
 """BlazeFace detector (Bazarevsky and others: "BlazeFace: Sub-millisecond Neural Face Detection").
 
-It belongs to the fallback models and answers as the reference detector does.
+Part of the fallback model set; its results have the form of the reference detector's.
 """
 
 from __future__ import annotations
@@ -11,26 +11,26 @@ from numpy.typing import NDArray
 
 from inference_pool.models.session import Floats, ModelSession
 from inference_pool.onnx.face import DetectedFace
-from inference_pool.onnx.geometry import Points, shrunk
+from inference_pool.onnx.geometry import Points, downscaled
 from inference_pool.onnx.network import Network
 from shared.frame.estimation import Box, Image
 
 SIZE = 256
 ANCHORS_PER_CELL = {16: 2, 32: 6}
-"""Anchors of each grid cell, by stride; all of them are the cell's centre."""
+"""Anchors per grid cell, by stride; all lie at the cell's centre."""
 SCORE_THRESHOLD = 0.5
 NMS_IOU = 0.3
 
 WIDTH, HEIGHT, RISE = 0.89, 1.22, 0.11
-"""Width and height of YuNet's box over the side of BlazeFace's square, and how far its centre lies
-higher (medians of 14 portraits): a face then has the same size and margins with either detector."""
+"""Width, height and upward shift of YuNet's box relative to the side of BlazeFace's square (medians
+of 14 portraits). With them a face has the same size and margins with either detector."""
 
 
 class BlazeFace:
-    """Finds faces in the picture scaled into a 256-pixel square, aspect kept.
+    """Finds faces in the image scaled to fit a 256-pixel square.
 
-    The network answers per anchor: a score logit, and centre, size and six points in pixels, all
-    but the size relative to the anchor.
+    The network returns per anchor a score logit, and a box centre, a box size and six points in
+    pixels. All but the size are relative to the anchor.
 
     Args:
         session: session of ``blazeface_256.onnx``.
@@ -51,40 +51,39 @@ class BlazeFace:
             image: (height, width, 3) BGR.
 
         Returns:
-            The faces. ``points`` are (6, 2): eyes and nose tip as ever, then the mouth's centre
-            and both ears in place of the mouth's corners.
+            The faces. ``points`` are (6, 2): eyes, nose tip, centre of the mouth, ears.
         """
-        picture, shrink = shrunk(image, SIZE, cv2.INTER_AREA)
-        found = self._network.run(picture, self.OUTPUTS)
+        small, factor = downscaled(image, SIZE, cv2.INTER_AREA)
+        found = self._network.run(small, self.OUTPUTS)
         logits = np.concatenate(found[:2], axis=1)[0, :, 0]
         likely = np.flatnonzero(logits >= _logit(SCORE_THRESHOLD))
         if not likely.size:
             return []
         boxes = np.concatenate(found[2:], axis=1)[0, likely]
         scores = (1 / (1 + np.exp(-logits[likely]))).astype(np.float32)
-        return self._faces(scores, boxes, self._anchors[likely], shrink)
+        return self._faces(scores, boxes, self._anchors[likely], factor)
 
     @staticmethod
-    def _faces(scores: Floats, boxes: Floats, anchors: Points, shrink: float) -> list[DetectedFace]:
-        """Decode the likely anchors and keep the best of overlapping boxes."""
+    def _faces(scores: Floats, boxes: Floats, anchors: Points, factor: float) -> list[DetectedFace]:
+        """Decode the likely anchors and suppress overlapping boxes."""
         side = boxes[:, 2:4]
         size = side * np.array((WIDTH, HEIGHT), np.float32)
         centre = anchors + boxes[:, :2] - side * np.array((0, RISE), np.float32)
         rectangles: Floats = np.concatenate((centre - size / 2, size), axis=1)
-        rectangles *= shrink
+        rectangles *= factor
         kept = cv2.dnn.NMSBoxes(rectangles.tolist(), scores.tolist(), SCORE_THRESHOLD, NMS_IOU)
         return [
             DetectedFace(
                 box=Box(*(round(float(value)) for value in rectangles[i])),
                 score=float(scores[i]),
-                points=(boxes[i, 4:].reshape(6, 2) + anchors[i]) * np.float32(shrink),
+                points=(boxes[i, 4:].reshape(6, 2) + anchors[i]) * np.float32(factor),
             )
             for i in np.asarray(kept).ravel()
         ]
 
 
 def _anchors(stride: int, count: int) -> NDArray[np.float32]:
-    """Centres of a stride's grid cells, row by row, each as often as it has anchors."""
+    """Anchor centres of a stride's grid cells, row by row."""
     cells = SIZE // stride
     rows, columns = np.mgrid[:cells, :cells].astype(np.float32)
     centres = (np.stack((columns.ravel(), rows.ravel()), axis=1) + np.float32(0.5)) * stride

@@ -22,11 +22,11 @@ TEMPLATE = np.array(
     ],
     np.float32,
 )
-"""Eyes, nose tip and mouth corners in the aligned picture (ArcFace, Deng et al., 2019)."""
+"""Eyes, nose tip and mouth corners in the aligned crop (ArcFace, Deng et al., 2019)."""
 
 
 class MobileFaceNet:
-    """Describes a face by a unit vector.
+    """Computes a unit vector that describes a face.
 
     Args:
         session: session of ``mobilefacenet_112.onnx``.
@@ -41,16 +41,15 @@ class MobileFaceNet:
 
         Args:
             image: the frame.
-            points: (5, 2) key points of its face, in the order of the template.
+            points: (5, 2) key points of the face, in the order of ``TEMPLATE``.
 
         Raises:
-            EstimationError: the points do not span a face.
+            EstimationError: the key points are degenerate, such as all in one place.
         """
         to_template, _ = cv2.estimateAffinePartial2D(points, TEMPLATE, method=cv2.LMEDS)
         if to_template is None:
-            raise EstimationError("the key points do not span a face")
-        vector = self._network.run(warped(image, np.asarray(to_template, np.float64), self._crop))[
-            0
-        ][0]
+            raise EstimationError("the key points are degenerate: the face cannot be aligned")
+        crop = warped(image, np.asarray(to_template, np.float64), self._crop)
+        vector = self._network.run(crop)[0][0]
         unit = vector / max(1e-9, float(np.linalg.norm(vector)))
         return bytes(unit.astype("<f4").data)

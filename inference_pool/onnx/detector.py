@@ -10,7 +10,7 @@ import numpy as np
 
 from inference_pool.models.session import Floats, ModelSession
 from inference_pool.onnx.face import DetectedFace
-from inference_pool.onnx.geometry import Points, shrunk
+from inference_pool.onnx.geometry import Points, downscaled
 from inference_pool.onnx.network import Network
 from shared.frame.estimation import Box, Image
 
@@ -19,17 +19,25 @@ STRIDES = (8, 16, 32)
 SCORE_THRESHOLD = 0.6
 NMS_IOU = 0.3
 MAX_CELLS = 256
-"""Likely cells that are looked at, the best ones; a face has some eight."""
+"""Cells decoded at most, those of the highest scores; a face has about eight likely cells."""
 
 
 class _Cell(NamedTuple):
-    """One cell of the three grids, and which output of each kind tells of it at which place."""
+    """One grid cell, and its position in the outputs.
+
+    Attributes:
+        column: column in its grid.
+        row: row in its grid.
+        stride: pixels of the input per cell.
+        output: index of the stride's output among those of each kind.
+        position: index of the cell within that output.
+    """
 
     column: int
     row: int
     stride: int
     output: int
-    place: int
+    position: int
 
 
 _CELLS = [
@@ -41,9 +49,9 @@ _CELLS = [
 
 
 class YuNet:
-    """Finds faces in the picture scaled into a 320-pixel square, aspect kept.
+    """Finds faces in the image scaled to fit a 320-pixel square.
 
-    The network answers per grid cell of three strides: class and object scores, a box and five
+    The network returns per grid cell of three strides: class and object scores, and a box and five
     points relative to the cell.
 
     Args:
@@ -66,8 +74,8 @@ class YuNet:
         Returns:
             The faces. ``points`` are (5, 2): eyes, nose tip and mouth corners.
         """
-        picture, shrink = shrunk(image, SIZE)
-        found = self._network.run(picture, self.OUTPUTS)
+        small, factor = downscaled(image, SIZE)
+        found = self._network.run(small, self.OUTPUTS)
         squares = (np.concatenate(found[0:3], axis=1) * np.concatenate(found[3:6], axis=1)).ravel()
         likely = (squares >= SCORE_THRESHOLD**2).nonzero()[0]
         if not likely.size:
@@ -76,31 +84,31 @@ class YuNet:
             likely = np.sort(likely[squares[likely].argsort()[-MAX_CELLS:]])
         cells = [_CELLS[number] for number in likely.tolist()]
         scores = [sqrt(min(1.0, square)) for square in squares[likely].tolist()]
-        return _best(cells, scores, found[6:9], found[9:12], shrink)
+        return _decoded(cells, scores, found[6:9], found[9:12], factor)
 
 
-def _best(
+def _decoded(
     cells: list[_Cell],
     scores: list[float],
     boxes: list[Floats],
     points: list[Floats],
-    shrink: float,
+    factor: float,
 ) -> list[DetectedFace]:
-    """Keep the best of overlapping faces."""
-    rectangles = [_rectangle(cell, boxes[cell.output][0, cell.place], shrink) for cell in cells]
+    """Decode the faces of likely cells and suppress overlapping ones."""
+    rectangles = [_rectangle(cell, boxes[cell.output][0, cell.position], factor) for cell in cells]
     return [
         DetectedFace(
             box=Box(*map(round, rectangles[i])),
             score=scores[i],
-            points=_key_points(cells[i], points[cells[i].output][0, cells[i].place], shrink),
+            points=_key_points(cells[i], points[cells[i].output][0, cells[i].position], factor),
         )
         for i in cv2.dnn.NMSBoxes(rectangles, scores, SCORE_THRESHOLD, NMS_IOU)
     ]
 
 
-def _rectangle(cell: _Cell, box: Floats, shrink: float) -> list[float]:
-    """Left, top, width and height in pixels of the frame."""
-    scale = cell.stride * shrink
+def _rectangle(cell: _Cell, box: Floats, factor: float) -> list[float]:
+    """Left, top, width and height in frame pixels."""
+    scale = cell.stride * factor
     x, y, width, height = box.tolist()
     width, height = exp(width) * scale, exp(height) * scale
     return [
@@ -111,7 +119,7 @@ def _rectangle(cell: _Cell, box: Floats, shrink: float) -> list[float]:
     ]
 
 
-def _key_points(cell: _Cell, points: Floats, shrink: float) -> Points:
-    """All points in pixels of the frame, (5, 2)."""
-    placed = points.reshape(5, 2) + np.array((cell.column, cell.row), np.float32)
-    return placed * np.float32(cell.stride * shrink)
+def _key_points(cell: _Cell, points: Floats, factor: float) -> Points:
+    """Key points in frame pixels, (5, 2)."""
+    absolute = points.reshape(5, 2) + np.array((cell.column, cell.row), np.float32)
+    return absolute * np.float32(cell.stride * factor)

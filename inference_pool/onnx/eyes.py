@@ -1,4 +1,4 @@
-"""Eye openness: the mesh at first look, the eye contour model where that leaves a doubt."""
+"""Eye openness from the face mesh; where that is unclear, from the eye contour model."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from shared.frame.estimation import Eyes, Image
 
 SIZE = 64
 CROP_SCALE = 2.3
-"""Side of the crop over the width of the eye."""
+"""Side of the crop in widths of the eye."""
 SURELY_OPEN = 0.28
-"""Openness on the mesh from which an eye is open; the mesh shows shut eyes as .14 to .22."""
+"""An eye with at least this openness on the mesh is open; closed eyes have 0.14 to 0.22."""
 
 
 @dataclass(frozen=True)
 class _Eye:
-    """Where one of the person's own eyes is in the mesh."""
+    """Mesh vertices of one of the person's own eyes."""
 
     corners: tuple[int, int]
     upper: int
@@ -36,13 +36,13 @@ LEFT = _Eye(LEFT_EYE_CORNERS, 386, 374, mirrored=True)
 
 
 class EyeOpenness:
-    """Measures lid distance over eye width.
+    """Measures openness: the distance of the lids divided by the width of the eye.
 
     Args:
         session: session of the MediaPipe iris model, whose first output is the eye's contour;
-            None to judge by the mesh alone.
-        open_from: openness from which an eye counts as open.
-        surely_open: openness on the mesh from which the contour is not looked at.
+            None to use the mesh alone.
+        open_from: minimum openness of an open eye.
+        surely_open: openness on the mesh from which the contour model is not run.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class EyeOpenness:
         self._surely_open = surely_open
 
     def with_threshold(self, open_from: float) -> EyeOpenness:
-        """Return a measure with the same network and another threshold."""
+        """Return a copy with the same network and another threshold."""
         twin = copy.copy(self)
         twin._open_from = open_from
         return twin
@@ -77,9 +77,9 @@ class EyeOpenness:
         )
 
     def _openness(self, image: Image, mesh: Points, eye: _Eye, careful: bool) -> float:
-        first_look = on_mesh(mesh, eye)
-        if self._network is None or (first_look >= self._surely_open and not careful):
-            return first_look
+        by_mesh = on_mesh(mesh, eye)
+        if self._network is None or (by_mesh >= self._surely_open and not careful):
+            return by_mesh
         crop = _around(mesh, eye).cut(image, self._crop)
         if eye.mirrored:
             cv2.flip(crop, 1, dst=crop)
@@ -88,7 +88,7 @@ class EyeOpenness:
 
 
 def on_mesh(mesh: Points, eye: _Eye) -> float:
-    """Openness of one eye by the mesh alone."""
+    """Openness of one eye from the mesh alone."""
     first, second = eye.corners
     width = max(1.0, distance(mesh[first], mesh[second]))
     return distance(mesh[eye.upper], mesh[eye.lower]) / width

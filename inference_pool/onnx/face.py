@@ -1,4 +1,4 @@
-"""A detected face and what the stages learn about it on the way."""
+"""A detected face and its mesh, which the stages share."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from shared.frame.estimation import Box
 
 @dataclass(slots=True)
 class DetectedFace:
-    """A face with its key points, and its mesh once a stage has asked for it.
+    """A face with its key points, and its mesh once that is fitted.
 
     Attributes:
         box: box in frame pixels.
         score: confidence, 0..1.
-        points: key points in frame pixels, eyes and nose tip first; of each pair the one to the
-            picture's left of an upright face (the person's own right) first. Which follow is the
-            detector's matter. Fitting the mesh replaces points that contradict it.
-        mesh: (468, 3) points of the face mesh in frame pixels.
+        points: key points in frame pixels: eyes, nose tip, then others that depend on the detector.
+            Of each pair the person's own right one, on the image's left, is first. Fitting the mesh
+            replaces key points that contradict it.
+        mesh: (468, 3) points of the face mesh in frame pixels; None before it is fitted.
     """
 
     box: Box

@@ -1,4 +1,4 @@
-"""Kind of glasses: a network tells glasses from none, darkness tells sunglasses from clear ones."""
+"""Kind of glasses: a network detects glasses, and dark lenses mean sunglasses."""
 
 from __future__ import annotations
 
@@ -17,38 +17,37 @@ from shared.frame.estimation import Glasses, Image
 
 WIDTH, HEIGHT = 128, 64
 GLASSES_BELOW = -1.0
-"""Logit below which there are glasses; squeezed eyes without any gave -0.4."""
+"""A logit below this means glasses; squinting eyes without glasses gave -0.4."""
 SKIN_LUMA, MAX_LIFT = 150.0, 4.0
-"""Luma of the skin that darker pictures are lightened to, and by how much at most; else the network
-takes very dark skin for glasses."""
+"""Skin luma to which darker crops are lightened, and the maximum factor. Without this the network
+mistakes very dark skin for glasses."""
 DARK_LENS = 0.35
-"""Luma about the eyes over that of the skin below which a lens is dark."""
+"""A lens is dark if the luma around the eye is below this share of the skin's."""
 
 # fmt: off
 _BROWS_AND_NOSE_TIP = np.array((70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 1))
-_ABOUT_RIGHT_EYE = np.array((22, 23, 24, 26, 27, 28, 29, 56))
-_ABOUT_LEFT_EYE = np.array((252, 253, 254, 256, 257, 258, 259, 286))
+_AROUND_RIGHT_EYE = np.array((22, 23, 24, 26, 27, 28, 29, 56))
+_AROUND_LEFT_EYE = np.array((252, 253, 254, 256, 257, 258, 259, 286))
 _CHEEKS_AND_FOREHEAD = np.array((50, 280, 101, 330, 9, 151, 108, 337))
 # fmt: on
 
 
 class GlassesKind:
-    """Tells the kind of glasses.
+    """Classifies the glasses.
 
-    The network knows glasses but not their kind. They are sunglasses when the lids and the skin
-    about **both** eyes are far darker than cheeks and forehead; an eye in shadow is not enough.
+    The network detects glasses but not their kind. They are sunglasses if the lids and the skin
+    around **both** eyes are far darker than cheeks and forehead; one eye in shadow is not enough.
 
     Args:
-        session: session of the glasses model; None goes by darkness alone and so finds
-            sunglasses only.
+        session: session of the glasses model; with None only sunglasses are found.
     """
 
     def __init__(self, session: ModelSession | None) -> None:
         self._network = Network(session, (HEIGHT, WIDTH), rgb=True) if session is not None else None
         self._crop: Image = np.empty((HEIGHT, WIDTH, 3), np.uint8)
 
-    def tell(self, image: Image, mesh: Points) -> Glasses:
-        """Tell the glasses on a mesh, (468, 3) in the image's pixels.
+    def classify(self, image: Image, mesh: Points) -> Glasses:
+        """Classify the glasses on a face with a mesh (468, 3) in the image's pixels.
 
         Raises:
             EstimationError: the eyes are outside the frame.
@@ -60,9 +59,9 @@ class GlassesKind:
         return "eyeglasses" if self._network is not None else "no_glasses"
 
     def _logit(self, network: Network, image: Image, mesh: Points) -> float:
-        """Run the network on the box of brows and nose tip, a third wider on each side."""
+        """Run the network on the box of brows and nose tip, extended by a third on each side."""
         columns, rows, _ = mesh.take(_BROWS_AND_NOSE_TIP, axis=0).T.tolist()
-        (left, right), (top, bottom) = _widened(columns), _widened(rows)
+        (left, right), (top, bottom) = _extended(columns), _extended(rows)
         area = image[top:bottom, left:right]
         if not area.size:
             raise EstimationError("the eyes are outside the frame")
@@ -75,19 +74,19 @@ class GlassesKind:
 
 def _both_dark(image: Image, mesh: Points) -> bool:
     skin = max(1.0, _luma(image, mesh, _CHEEKS_AND_FOREHEAD))
-    eyes = (_luma(image, mesh, _ABOUT_RIGHT_EYE), _luma(image, mesh, _ABOUT_LEFT_EYE))
+    eyes = (_luma(image, mesh, _AROUND_RIGHT_EYE), _luma(image, mesh, _AROUND_LEFT_EYE))
     return max(eyes) < DARK_LENS * skin
 
 
-def _widened(places: list[float]) -> tuple[int, int]:
-    """Reach of some places along an axis, with a third more on either side."""
-    low, high = min(places), max(places)
+def _extended(coordinates: list[float]) -> tuple[int, int]:
+    """Range of coordinates along an axis, extended by a third on either side."""
+    low, high = min(coordinates), max(coordinates)
     margin = (high - low) / 3
     return int(max(0.0, low - margin)), int(max(0.0, high + margin))
 
 
 def _luma(image: Image, mesh: Points, vertices: NDArray[np.intp]) -> float:
-    """Median luma (ITU-R BT.601) of the pixels at some vertices."""
+    """Median luma (ITU-R BT.601) of the pixels at mesh vertices."""
     width, height = width_and_height(image)
     pixels: Iterable[list[int]] = (
         image[min(height - 1, max(0, round(y))), min(width - 1, max(0, round(x)))].tolist()

@@ -17,15 +17,15 @@ from shared.frame.estimation import Box, Image, Liveness
 
 @dataclass(frozen=True)
 class LivenessModel:
-    """How a network of passive liveness wants its crop, and which class is live.
+    """Crop and output of a liveness network.
 
-    All want **BGR in 0..255**: RGB lets attacks pass and 0..1 rejects every live face.
+    All take **BGR in 0..255**: with RGB attacks pass, with 0..1 every live face is rejected.
 
     Attributes:
         role: its role in the manifest.
         size: side of its input in pixels.
-        scale: width of its crop over the width of the face box.
-        live_class: number of the class of live faces.
+        scale: width of its crop in widths of the face box.
+        live_class: index of the live class.
     """
 
     role: str
@@ -42,22 +42,21 @@ PAIR = (
 REGISTRY = (LivenessModel("liveness_registry", 128, 2.7, 0),)
 """The fallback set's, weaker alone than the pair."""
 MAX_LOG_ODDS = log((1 - 1e-4) / 1e-4)
-"""Bound on one network's log odds of a live face, either way (a probability of .0001 or .9999).
-Beyond it the networks' figures mean nothing, and without it one sure network outvotes the other by
-any margin. Source: the fusions that docs/estimation.md compares."""
+"""Bound on the absolute log odds of one network (probabilities of 0.0001 and 0.9999). Values beyond
+it carry no information, and without it one confident network outvotes the other by any margin.
+Source: the fusions compared in docs/estimation.md."""
 TIGHT, ROOMY = 1.0, 2.0
-"""Room about the face (crop over box) at which the quality score is 0 and 1."""
+"""Room around the face (largest crop over box) at which the quality score is 0 and 1."""
 COARSE, FINE = 40.0, 120.0
 """Shorter side of the face box in pixels at which the quality score is 0 and 1."""
 
 
 class PassiveLiveness:
-    """Networks that judge the face with its surroundings, and one score of all.
+    """Networks that judge the face and its surroundings, fused to one score.
 
-    The score is the probability that belongs to the mean of the networks' log odds. For two
-    networks it is .5 where they contradict each other with equal odds, that is where their
-    probabilities add up to 1: so the same frames reach a threshold of .5 as with the mean of the
-    probabilities. At other values it ranks frames better (docs/estimation.md).
+    The score is the sigmoid of the mean of the networks' log odds. With two networks it is 0.5
+    where their probabilities add up to 1, so the same frames reach a threshold of 0.5 as with the
+    mean of the probabilities. At other thresholds it ranks frames better (docs/estimation.md).
 
     Args:
         models: what each network wants.
@@ -74,7 +73,7 @@ class PassiveLiveness:
         """Measure the liveness of a face in its frame.
 
         Raises:
-            EstimationError: a network answers no numbers.
+            EstimationError: a network returned NaN or infinity.
         """
         odds = [network.log_odds(image, box) for network in self._networks]
         score = 1 / (1 + exp(-sum(odds) / len(odds)))
@@ -95,13 +94,13 @@ class _LivenessNetwork:
 
 
 def _room(image: Image, box: Box) -> float:
-    """Largest scale at which the crop still fits into the frame."""
+    """Largest scale at which the crop fits into the frame."""
     width, height = width_and_height(image)
     return min(width / max(1, box.width), height / max(1, box.height))
 
 
 def _surroundings(image: Image, box: Box, scale: float) -> tuple[int, int, int, int]:
-    """Scale the box about its centre, no further than fits, and shift it into the frame.
+    """Scale the box around its centre, limited to the frame, and shift it into the frame.
 
     Returns:
         Left, top, right and bottom in pixels.
@@ -118,16 +117,16 @@ def _surroundings(image: Image, box: Box, scale: float) -> tuple[int, int, int, 
 
 
 def _fitness(image: Image, box: Box) -> float:
-    """Fitness of the frame for this judgement: room about the face, and pixels of the face."""
+    """Quality score: how much room is around the face, and how many pixels the face has."""
     roomy = ramp(_room(image, box), TIGHT, ROOMY)
     fine = ramp(min(box.width, box.height), COARSE, FINE)
     return min(roomy, fine)
 
 
 def _log_odds(logits: Sequence[float], of: int) -> float:
-    """Log odds of one class against all others (those of its softmax probability), bounded."""
-    if not all(map(isfinite, logits)):  # a comparison with NaN lets everything pass
-        raise EstimationError("a liveness model answers no numbers")
+    """Bounded log odds of the softmax probability of one class."""
+    if not all(map(isfinite, logits)):  # a comparison with NaN would accept the frame
+        raise EstimationError("a liveness model returned NaN or infinity")
     others = [logit for index, logit in enumerate(logits) if index != of]
     greatest = max(others)
     odds = logits[of] - greatest - log(sum(exp(logit - greatest) for logit in others))

@@ -17,36 +17,37 @@ from shared.frame.estimation import Image
 
 SIZE = 192
 CROP_SCALE = 1.5
-"""Side of the crop over the larger side of the face."""
+"""Side of the crop over the longer side of the face."""
 LEVEL_ENOUGH = radians(3)
-"""Roll left in the crop with which the mesh is taken as it is; docs/performance.md has the cost."""
+"""The crop is not taken again if less roll than this remains; cost in docs/performance.md."""
 MAX_PASSES = 4
 SURE = 28.0
-"""Presence logit of a crop from which the face is upright there without a look at other turns.
+"""From this presence logit the face is upright in the crop, and other rotations are not tried.
 
-The network sees an upside-down face too and fits an upright mesh to it, but with at most 25, where
-an upright face has 30 in the median. docs/estimation.md has the measurements.
+The network also detects upside-down faces and fits an upright mesh to them, but with a logit of at
+most 25; the median for upright faces is 30. Measured in docs/estimation.md.
 """
 FAINT = 15.0
-"""Presence logit below which a face is probably neither upright nor upside down, but sideways."""
+"""Below this presence logit the face is probably sideways, neither upright nor upside down."""
 DOUBT = 4.0
-"""Lead in presence over the opposite turn below which it is unclear which way up the face is."""
+"""Smallest lead in presence over the opposite rotation that decides which way up the face is."""
 
 RIGHT_EYE_CORNERS = (33, 133)
 LEFT_EYE_CORNERS = (362, 263)
-"""Corners of the person's own eyes, the one to the picture's left first."""
+"""Corners of the person's own eyes; in each pair the one on the image's left is first."""
 _EYE_CORNERS = np.array(RIGHT_EYE_CORNERS + LEFT_EYE_CORNERS)
 _NOSE_AND_MOUTH = np.array((1, 61, 291))
-"""Tip of the nose and corners of the mouth, the one to the picture's left first."""
+"""Tip of the nose and corners of the mouth; the corner on the image's left is first."""
 CONTRADICTION = radians(45)
-"""Angle between the detector's and the mesh's line of the eyes from which the detector is wrong.
+"""If the detector's and the mesh's eye lines differ by more than this, the detector is wrong.
 
-YuNet draws the points of an upright face whatever the turn; up to 20 degrees it is 17 off at most.
+YuNet places the key points of an upright face whatever the rotation. Up to 20 degrees of roll its
+error is 17 degrees at most.
 """
 
 
 class _View(NamedTuple):
-    """One run of the network: where it looked, the mesh in frame pixels, the presence logit."""
+    """One run of the network: its region, the mesh in frame pixels and the presence logit."""
 
     square: Square
     mesh: Points
@@ -56,13 +57,13 @@ class _View(NamedTuple):
 class FaceMesh:
     """Fits the mesh to a face.
 
-    The network wants an upright and level face. The first crop is levelled by the detector's eye
-    points, which do not tell which way up a face is. So unless the network is sure of a face in
-    this crop, it also sees the crop turned, and the turn of which it is surest is upright. When the
-    mesh then still shows roll, the crop is taken again from the mesh's own points.
+    The network needs an upright, level face. The first crop is levelled by the detector's eye
+    points, which do not show which way up the face is. Unless the presence is high in this crop,
+    the network also runs on rotated crops, and the one with the highest presence is taken as
+    upright. If the mesh still shows roll, the crop is taken again from the mesh's own points.
 
     Args:
-        session: session of the 468-point model; it answers the points and a presence logit.
+        session: session of the 468-point model; it returns the points and a presence logit.
     """
 
     def __init__(self, session: ModelSession) -> None:
@@ -70,18 +71,18 @@ class FaceMesh:
         self._crop: Image = np.empty((SIZE, SIZE, 4), np.uint8)
 
     def fit(self, image: Image, face: DetectedFace) -> Points:
-        """Return the mesh of a face, from its memory if it was fitted before.
+        """Return the mesh of a face; fit it on the first call.
 
         Args:
             image: the frame.
-            face: a face of that frame; the mesh is kept in it, and key points that contradict the
-                mesh are replaced by the mesh's own.
+            face: a face of that frame. It stores the mesh, and key points that contradict the mesh
+                are replaced by the mesh's own.
 
         Returns:
-            (468, 3) points in frame pixels, z in the same unit, smaller is nearer.
+            (468, 3) points in frame pixels; z has the same unit, smaller is nearer.
 
         Raises:
-            EstimationError: the network does not see a face there, or not which way up it is.
+            EstimationError: the network finds no face, or it is unclear which way up it is.
         """
         if face.mesh is None:
             face.mesh = self._fit(image, face)
@@ -96,31 +97,31 @@ class FaceMesh:
             roll = _roll(view.mesh)
             if abs(remainder(roll - view.square.angle, tau)) < LEVEL_ENOUGH:
                 break
-            view = self._look(image, _about(view.mesh, roll))
+            view = self._view(image, _around(view.mesh, roll))
         if not (view.presence >= 0 and isfinite(view.mesh.sum())):
             raise EstimationError("the face mesh finds no face in the detected box")
         return view.mesh
 
     def _upright(self, image: Image, square: Square) -> _View:
-        """Return the view of a square in the quarter turn in which its face is upright.
+        """Return the view of a square at the multiple of 90 degrees where its face is upright.
 
         Raises:
-            EstimationError: the face is as likely upside down.
+            EstimationError: the opposite rotation is about as likely.
         """
-        first = self._look(image, square)
+        first = self._view(image, square)
         if first.presence >= SURE:
             return first
-        best, opposite = _surer_first(first, self._look(image, _turned(square, pi)))
+        best, opposite = _surer_first(first, self._view(image, _rotated(square, pi)))
         if best.presence < FAINT:
-            sideways = [self._look(image, _turned(square, turn)) for turn in (pi / 2, -pi / 2)]
+            sideways = [self._view(image, _rotated(square, angle)) for angle in (pi / 2, -pi / 2)]
             surer, other = _surer_first(*sideways)
             if surer.presence > best.presence:
                 best, opposite = surer, other
         if not best.presence - opposite.presence >= DOUBT:
-            raise EstimationError("the face mesh cannot tell which way up the face is")
+            raise EstimationError("the face mesh does not show which way up the face is")
         return best
 
-    def _look(self, image: Image, square: Square) -> _View:
+    def _view(self, image: Image, square: Square) -> _View:
         points, presence = self._run(square.cut(image, self._crop))
         return _View(square, square.to_frame(points), presence)
 
@@ -141,7 +142,7 @@ def _from_detection(face: DetectedFace) -> Square:
     )
 
 
-def _turned(square: Square, angle: float) -> Square:
+def _rotated(square: Square, angle: float) -> Square:
     return replace(square, angle=square.angle + angle)
 
 
@@ -149,8 +150,8 @@ def _surer_first(one: _View, other: _View) -> tuple[_View, _View]:
     return (one, other) if one.presence >= other.presence else (other, one)
 
 
-def _about(mesh: Points, roll: float) -> Square:
-    """Square about the mesh, levelled by its roll."""
+def _around(mesh: Points, roll: float) -> Square:
+    """Square around the mesh, rotated by its roll."""
     low, high = mesh.min(axis=0).tolist(), mesh.max(axis=0).tolist()
     return Square(
         x=(low[0] + high[0]) / 2,
@@ -162,7 +163,7 @@ def _about(mesh: Points, roll: float) -> Square:
 
 
 def _roll(mesh: Points) -> float:
-    """Clockwise angle of the line through the middles of both eyes, in radians."""
+    """Clockwise angle in radians of the line through the centres of both eyes."""
     corners = mesh.take(_EYE_CORNERS, axis=0)
     return line_angle(corners[0] + corners[1], corners[2] + corners[3])
 

@@ -1,7 +1,7 @@
-"""Moire: the beat between the pixels of a screen and those of a camera, as a peak in the spectrum.
+"""Moire between the pixels of a screen and of the camera, measured as a peak in the spectrum.
 
-A face has no period. A screen before the camera often shows one over the whole face: stripes or a
-lattice, in the spectrum a few sharp peaks far above everything else of the same frequency.
+A face has no periodic pattern. A screen often shows one over the whole face, stripes or a lattice:
+a few sharp peaks in the spectrum, far above all other values of the same frequency.
 """
 
 from __future__ import annotations
@@ -13,27 +13,28 @@ from numpy.typing import NDArray
 from shared.frame.estimation import Box, Image
 
 SIZE = 192
-"""Side of the area in pixels of the frame; it is not scaled, as that would move or make peaks."""
-SLOWEST = 0.06
-"""Lowest frequency looked at, in periods a pixel; slower ones are the face itself."""
+"""Side of the measured area in frame pixels. It is not scaled: that moves and creates peaks."""
+MIN_FREQUENCY = 0.06
+"""Lowest measured frequency in periods per pixel; lower ones are the face itself."""
 AXIS = 2
-"""Frequencies this near to the axes are left out: edges of frame and codec blocks lie there."""
-SMOOTH = 3.0
+"""Frequencies this near to an axis are ignored: there are edges of the frame and codec blocks."""
+DETAIL_SIGMA = 3.0
+"""Standard deviation in pixels of the blur that is subtracted to leave the detail."""
 
 Floats = NDArray[np.float64]
 
 
 def _rings() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Places of each frequency's values in half of the spectrum, padded, and how many there are."""
+    """Indices of each frequency's values in the half spectrum, padded with -1, and their counts."""
     rows, columns = np.mgrid[:SIZE, : SIZE // 2 + 1]
     rows = np.where(rows > SIZE // 2, rows - SIZE, rows)
     radius = np.hypot(rows, columns).astype(np.intp)
-    looked_at = (np.abs(columns) > AXIS) & (np.abs(rows) > AXIS)
-    reach = range(int(SLOWEST * SIZE), SIZE // 2 - 1)
-    places = [np.flatnonzero((radius == one) & looked_at) for one in reach]
-    counts = np.array([len(ring) for ring in places])
-    table = np.full((len(places), counts.max()), -1)
-    for row, ring in zip(table, places, strict=True):
+    off_axis = (np.abs(columns) > AXIS) & (np.abs(rows) > AXIS)
+    radii = range(int(MIN_FREQUENCY * SIZE), SIZE // 2 - 1)
+    rings = [np.flatnonzero((radius == one) & off_axis) for one in radii]
+    counts = np.array([len(ring) for ring in rings])
+    table = np.full((len(rings), counts.max()), -1)
+    for row, ring in zip(table, rings, strict=True):
         row[: len(ring)] = ring
     return table, counts
 
@@ -46,16 +47,16 @@ _WINDOW: NDArray[np.float32] = np.outer(np.hanning(SIZE), np.hanning(SIZE)).asty
 
 
 def peak(image: Image, box: Box) -> float:
-    """Measure how far the highest peak stands out.
+    """Measure the prominence of the highest peak.
 
     Args:
         image: the frame.
         box: the face.
 
     Returns:
-        The greatest deviation of the spectrum's logarithm from the median of all frequencies of
-        the same height, in robust standard deviations; faces have 2 to 4.6. 0 where the middle of
-        the face has no ``SIZE`` pixels in the frame.
+        The greatest deviation of the log spectrum from the median of all values of the same
+        frequency, in robust standard deviations; faces have 2 to 4.6. 0 if the middle of the face
+        is smaller than ``SIZE`` pixels within the frame.
     """
     left = box.x + (box.width - SIZE) // 2
     top = box.y + (box.height - SIZE) // 2
@@ -63,17 +64,17 @@ def peak(image: Image, box: Box) -> float:
     if min(box.width, box.height) < SIZE or area.shape[:2] != (SIZE, SIZE):
         return 0.0
     luma = np.asarray(cv2.cvtColor(area, cv2.COLOR_BGR2GRAY), np.float32)
-    detail = (luma - cv2.GaussianBlur(luma, (0, 0), SMOOTH)) * _WINDOW
+    detail = (luma - cv2.GaussianBlur(luma, (0, 0), DETAIL_SIGMA)) * _WINDOW
     spectrum = np.log1p(np.abs(np.fft.rfft2(detail))).ravel()
     return _highest(spectrum)
 
 
 def _highest(spectrum: Floats) -> float:
-    """Greatest value over its ring's median, in units of the ring's spread (1.48 MAD)."""
+    """Greatest excess over the median of a ring, in units of its spread (1.48 MAD)."""
     rings = np.where(_PADDING, np.inf, spectrum[_TABLE])
     rings.sort(axis=1)
     middle = rings[_MIDDLE][:, None]
-    away = np.abs(rings - middle)
-    away.sort(axis=1)
-    spread = 1.4826 * away[_MIDDLE] + 1e-3
+    deviation = np.abs(rings - middle)
+    deviation.sort(axis=1)
+    spread = 1.4826 * deviation[_MIDDLE] + 1e-3
     return float(((rings[_LAST] - middle[:, 0]) / spread).max())

@@ -1,4 +1,4 @@
-"""Opened, smiling and occluded mouth: two ratios of the mesh, and what lips look like."""
+"""Opened, smiling and occluded mouth, from two ratios of the mesh and the look of the lips."""
 
 from __future__ import annotations
 
@@ -33,25 +33,27 @@ _SKIN_AROUND = (164, 165, 391, 18, 83, 313, 199, 200, 186, 410, 57, 287, 204, 42
 _CHEEKS = (50, 101, 118, 280, 330, 347, 205, 425)
 
 CLOSED_GAP, OPEN_GAP = 0.2, 0.6
-"""Height over width of the opening at which the score is 0 and 1; a grin shows .2 to .3."""
+"""Height over width of the opening at which the score is 0 and 1; grins have 0.2 to 0.3."""
 RELAXED_WIDTH, GRIN_WIDTH = 0.62, 1.1
-"""Mouth over eye distance at which the score is 0 and 1; relaxed .48 to .6, smiles .7 to .8."""
+"""Mouth width over the distance of the outer eye corners at which the score is 0 and 1; relaxed
+mouths have 0.48 to 0.6, smiles 0.7 to 0.8."""
 NO_CONTRAST, LIP_CONTRAST = 2.0, 6.0
-"""Colour difference (CIE76) of lips and skin around that a covered and a seen mouth have."""
+"""Colour difference (CIE76) between lips and surrounding skin of a covered and a visible mouth."""
 NO_LINE, LIP_LINE = 0.0, 0.1
-"""Stops by which what is between the lips differs from them, covered and seen."""
+"""Difference in stops between the lips and the line between them, covered and visible."""
 CHEEK_LUMA = 150.0
-"""Luma that the cheeks are brought to before colours are compared, so that neither dark skin nor
-a dark picture shrinks the differences."""
-DARKEST_LIFT, LIGHTEST_LIFT = 0.5, 6.0
+"""Luma to which the cheeks are scaled before colours are compared, because dark skin and dark
+frames reduce the differences."""
+MIN_LIFT, MAX_LIFT = 0.5, 6.0
 
 SIZE, OVERSAMPLING = 64, 2
-"""Pixels of the crop's side, and the factor by which it is sampled finer and averaged: without, a
-large face is sampled so thinly that the score depends on which pixels are hit."""
+"""Side of the crop in pixels, and the factor of oversampling. Without it a large face is sampled so
+sparsely that the score depends on which pixels are hit."""
 CROP_SCALE = 2.0
-"""Side of the crop over the distance of the outer eye corners."""
+"""Side of the crop in distances of the outer eye corners."""
 LINE_BLUR, LINE_REACH, BLACK = 0.8, (-2, -1, 0, 1, 2), 3.0
-"""Noise filter, pixels in which the line is looked for, and luma that counts as none."""
+"""Sigma of the noise filter, offsets in pixels at which the line is searched, and luma added to
+both sides of a ratio so that noise in black has no weight."""
 _LINE_KERNEL = cv2.getGaussianKernel(7, LINE_BLUR, cv2.CV_32F)
 
 Floats = NDArray[np.float32]
@@ -63,29 +65,29 @@ _FIRST = np.array(
 _SECOND = np.array(
     _CHEEKS + _OPENING + _SKIN_AROUND + _UPPER_INNER + _LOWER_INNER + len(LINE_REACH) * _LOWER_INNER
 )
-"""Samples are taken in the middle between two vertices each ..."""
+"""Each sample lies in the middle of two vertices, shifted by ``_OFFSETS``."""
 _LIP_SAMPLES = len(_OUTLINE)
 _ON_CHEEKS, _ON_FACE, _ON_LINE = slice(0, 8), slice(8, 44), slice(44, None)
-_OFF = np.zeros((len(_FIRST), 2), np.float32)
-_OFF[-len(LINE_REACH) * _ACROSS :, 1] = np.repeat(LINE_REACH, _ACROSS)
-"""... and so many pixels away from it."""
+_OFFSETS = np.zeros((len(_FIRST), 2), np.float32)
+_OFFSETS[-len(LINE_REACH) * _ACROSS :, 1] = np.repeat(LINE_REACH, _ACROSS)
+"""Shift of each sample in crop pixels, (n, 2)."""
 
 
 class MouthState:
     """Measures the mouth of a face mesh.
 
-    The occlusion score rests on two things that a mouth has and what covers it lacks: lips have a
-    colour other than the skin around them, and between them is a dark line. Either alone is half
-    a mouth. A cover painted like a mouth passes unseen, and a hand often, with its own creases.
+    The occlusion score depends on two features of a visible mouth, with equal weight: lips have
+    another colour than the skin around them, and there is a dark line between them. A cover painted
+    like a mouth is not detected; a hand often is not either, because it has creases of its own.
     """
 
     def __init__(self) -> None:
         fine = OVERSAMPLING * SIZE
         self._fine: Image = np.zeros((fine, fine, 4), np.uint8)
-        _lab(self._fine[0], 1.0)  # OpenCV builds its tables at the first conversion, in some 60 ms
+        _lab(self._fine[0], 1.0)  # the first conversion builds OpenCV's tables, about 60 ms
 
     def measure(self, image: Image, mesh: Points) -> Mouth:
-        """Measure the mouth of a mesh, (468, 3) in the image's pixels."""
+        """Measure the mouth of a face with a mesh (468, 3) in the image's pixels."""
         eyes = max(1.0, _span(mesh, OUTER_EYE_CORNERS))
         gap = _span(mesh, INNER_LIPS) / max(1.0, _span(mesh, INNER_CORNERS))
         return Mouth(
@@ -101,57 +103,57 @@ class MouthState:
             (first[0] + second[0]) / 2, (first[1] + second[1]) / 2, CROP_SCALE * eyes, angle, SIZE
         )
         fine = replace(square, size=OVERSAMPLING * SIZE).cut(image, self._fine)
-        exact = fine.astype(np.float32)  # whole numbers would make the score jump
+        exact = fine.astype(np.float32)  # integers would make the score jump
         crop = np.asarray(cv2.resize(exact, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.float32)
         luma = np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGRA2GRAY), np.float32)
-        places = _places(square, mesh)
-        colour = ramp(_contrast(crop, luma, places), NO_CONTRAST, LIP_CONTRAST)
-        line = ramp(_line(luma, places), NO_LINE, LIP_LINE)
+        points = _sample_points(square, mesh)
+        colour = ramp(_contrast(crop, luma, points), NO_CONTRAST, LIP_CONTRAST)
+        line = ramp(_line(luma, points), NO_LINE, LIP_LINE)
         return 1.0 - (colour + line) / 2
 
 
-def _places(square: Square, mesh: Points) -> Points:
-    """Places of all samples in the crop."""
+def _sample_points(square: Square, mesh: Points) -> Points:
+    """Positions of all samples in crop pixels, (n, 2)."""
     middles = (mesh.take(_FIRST, axis=0) + mesh.take(_SECOND, axis=0)) * np.float32(0.5)
-    return square.to_picture(middles) + _OFF
+    return square.to_crop(middles) + _OFFSETS
 
 
-def _sampled(picture: NDArray[Any], places: Points) -> Floats:
-    """Interpolate the values at some places, (n, 2); places outside take the border's.
+def _sampled(crop: NDArray[Any], points: Points) -> Floats:
+    """Interpolate the crop at points (n, 2); points outside take the value of the border.
 
-    Neither the nearest pixel nor cv2.remap, which rounds places to 1/32 of a pixel and values to
-    whole ones, would do: where a place lies between two steps, the rounding errors of a processor
-    or runtime choose one of them, and the score jumps by up to .06.
+    Neither the nearest pixel nor cv2.remap, which rounds points to 1/32 of a pixel and values to
+    integers, is good enough: the rounding errors of a processor or runtime then decide between two
+    steps, and the score jumps by up to 0.06.
     """
-    inside = np.clip(places, 0, SIZE - 1.001)
+    inside = np.clip(points, 0, SIZE - 1.001)
     corner = inside.astype(np.intp)
     x, y = corner[:, 0], corner[:, 1]
     right, down = (inside - corner).T.astype(np.float32)
-    if picture.ndim == 3:
+    if crop.ndim == 3:
         right, down = right[:, None], down[:, None]
-    upper = picture[y, x] * (1 - right) + picture[y, x + 1] * right
-    lower = picture[y + 1, x] * (1 - right) + picture[y + 1, x + 1] * right
+    upper = crop[y, x] * (1 - right) + crop[y, x + 1] * right
+    lower = crop[y + 1, x] * (1 - right) + crop[y + 1, x + 1] * right
     return np.asarray(upper * (1 - down) + lower * down, np.float32)
 
 
-def _contrast(crop: Floats, luma: Floats, places: Points) -> float:
-    """Colour difference between the lips and the skin around them, in equal light."""
-    cheek = max(1.0, median(_sampled(luma, places[_ON_CHEEKS]).tolist()))
-    lift = min(LIGHTEST_LIFT, max(DARKEST_LIFT, CHEEK_LUMA / cheek))
+def _contrast(crop: Floats, luma: Floats, points: Points) -> float:
+    """Colour difference between the lips and the surrounding skin at a standard brightness."""
+    cheek = max(1.0, median(_sampled(luma, points[_ON_CHEEKS]).tolist()))
+    lift = min(MAX_LIFT, max(MIN_LIFT, CHEEK_LUMA / cheek))
     smooth = cv2.blur(crop, (3, 3))
-    channels = _lab(_sampled(smooth, places[_ON_FACE]), lift).T.tolist()
+    channels = _lab(_sampled(smooth, points[_ON_FACE]), lift).T.tolist()
     lips = [median(values[:_LIP_SAMPLES]) for values in channels]
     around = [median(values[_LIP_SAMPLES:]) for values in channels]
     return dist(lips, around)
 
 
-def _line(luma: Floats, places: Points) -> float:
-    """Stops of pixel values by which what is between the lips is darker or lighter than they.
+def _line(luma: Floats, points: Points) -> float:
+    """Stops by which the line between the lips is darker or lighter than the lips.
 
-    The mesh may miss the line by a little, so the strongest value nearby counts.
+    The mesh may miss the line by a few pixels, so the strongest value nearby counts.
     """
     smooth = cv2.sepFilter2D(luma, cv2.CV_32F, _LINE_KERNEL, _LINE_KERNEL)
-    found = _sampled(smooth, places[_ON_LINE]).reshape(-1, _ACROSS).T.tolist()
+    found = _sampled(smooth, points[_ON_LINE]).reshape(-1, _ACROSS).T.tolist()
     lips = [(upper + lower) / 2 + BLACK for upper, lower, *_ in found]
     between = [column[2:] for column in found]
     darker = median(lip / (min(near) + BLACK) for lip, near in zip(lips, between, strict=True))
@@ -164,6 +166,6 @@ def _span(mesh: Points, ends: Sequence[int]) -> float:
 
 
 def _lab(pixels: NDArray[Any], lift: float) -> Floats:
-    """Lighten pixels, (n, 3), and convert them to CIELAB: L 0..100, a and b about -127..127."""
+    """Scale pixels (n, 3) and convert them to CIELAB: L 0..100, a and b about -127..127."""
     lit = np.minimum(pixels * np.float32(lift / 255), np.float32(1))
     return np.asarray(cv2.cvtColor(lit[None], cv2.COLOR_BGR2LAB)[0], np.float32)

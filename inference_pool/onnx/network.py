@@ -1,4 +1,4 @@
-"""One model session with an input buffer that is filled in place, frame after frame."""
+"""A model session with an input buffer that every frame reuses."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _TO_RGB = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}
 
 
 class Network:
-    """Runs a model of one picture input.
+    """Runs a model with one image input.
 
-    The model runs once when it is made. That proves it, and the first run allocates and is ten
-    times slower: no person should have to wait for it.
+    The constructor runs the model once: this shows that it works, and the first run is ten times
+    slower because it allocates.
 
     Args:
-        session: a session of one of the runtimes; its channels come first or last.
+        session: a session of one of the runtimes; its channels are the first or the last axis.
         size: height and width of the input.
         rgb: whether the model wants RGB instead of BGR.
         scale: factor from pixel values 0..255 to the model's range.
         offset: summand after the factor.
 
     Attributes:
-        outputs: names of the model's outputs in its order.
+        outputs: names of the model's outputs, in the model's order.
 
     Raises:
-        ModelError: the model has another input, or the runtime cannot run it.
+        ModelError: the model has another input shape, or the runtime cannot run it.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Network:
         scale: float = 1.0,
         offset: float = 0.0,
     ) -> None:
-        shape = _picture(session, size)
+        shape = _image_shape(session, size)
         self._session = session
         self._name = session.get_inputs()[0].name
         self.outputs = [output.name for output in session.get_outputs()]
@@ -52,19 +52,19 @@ class Network:
         self._rgb = rgb
         self._scale, self._offset = np.float32(scale), np.float32(offset)
         self._input: Floats = np.zeros((1, *shape), np.float32)
-        self._make_room(*size)
+        self._resize(*size)
         try:
             self.run(np.zeros((*size, CHANNELS), np.uint8))
         except EstimationError as error:
             raise ModelError(str(error)) from error
 
-    def run(self, picture: Image, outputs: Sequence[str] | None = None) -> list[Floats]:
-        """Run the model on one picture.
+    def run(self, image: Image, outputs: Sequence[str] | None = None) -> list[Floats]:
+        """Run the model on one image.
 
         Args:
-            picture: BGR or BGRA picture of the input's size; a smaller one is put into the upper
-                left corner of a black one.
-            outputs: names of the outputs wanted; None for all, in the model's order.
+            image: BGR or BGRA image of the input's size; a smaller one is placed in the upper left
+                corner and padded with black.
+            outputs: names of the wanted outputs; None for all, in the model's order.
 
         Returns:
             The outputs.
@@ -72,35 +72,36 @@ class Network:
         Raises:
             EstimationError: the runtime failed.
         """
-        self._fill(picture)
+        self._fill(image)
         try:
             return self._session.run(outputs, {self._name: self._input})
         except Exception as error:  # the runtimes' errors share no base class
             raise EstimationError(f"the model runtime failed: {error}") from error
 
-    def _fill(self, picture: Image) -> None:
-        """Fill the input in the model's order of channels and axes, and in its range.
+    def _fill(self, image: Image) -> None:
+        """Copy the image to the input, in the model's axis order, channel order and range.
 
-        Bytes are brought into order before they become numbers of four times their size.
+        Axes and channels are reordered as bytes, before the conversion to float makes them four
+        times as large.
         """
-        height, width, channels = picture.shape
+        height, width, channels = image.shape
         if (height, width) != self._size:
-            self._make_room(height, width)
+            self._resize(height, width)
         arranged = self._arranged
         if not self._channels_last:
-            cv2.split(picture, self._planes[:channels])
+            cv2.split(image, self._planes[:channels])
         elif self._rgb:
-            cv2.cvtColor(picture, _TO_RGB[channels], dst=arranged)
+            cv2.cvtColor(image, _TO_RGB[channels], dst=arranged)
         else:
-            arranged = picture[:, :, :CHANNELS]
+            arranged = image[:, :, :CHANNELS]
         np.copyto(self._filled, arranged)
-        if self._scale != 1:  # multiplying bytes into numbers is slower: numpy converts by pieces
+        if self._scale != 1:  # faster than multiplying bytes, which numpy converts in chunks
             self._filled *= self._scale
         if self._offset:
             self._filled += self._offset
 
-    def _make_room(self, height: int, width: int) -> None:
-        """Prepare for pictures of a size; what they leave is black."""
+    def _resize(self, height: int, width: int) -> None:
+        """Prepare the buffers for an image size and make the rest of the input black."""
         self._size = height, width
         self._input[:] = self._offset
         if self._channels_last:
@@ -112,19 +113,19 @@ class Network:
         self._planes = [*(self._arranged[::-1] if self._rgb else self._arranged), opacity]
 
 
-def _picture(session: ModelSession, size: tuple[int, int]) -> tuple[int, ...]:
-    """Return the shape of the one picture that a model takes, its channels first or last.
+def _image_shape(session: ModelSession, size: tuple[int, int]) -> tuple[int, ...]:
+    """Return the shape of a model's image input without the batch, channels first or last.
 
     Raises:
-        ModelError: the model takes something else.
+        ModelError: the model has other inputs.
     """
     inputs = session.get_inputs()
-    batch, *picture = inputs[0].shape
+    batch, *shape = inputs[0].shape
     one = batch == 1 or not isinstance(batch, int)
     first, last = (CHANNELS, *size), (*size, CHANNELS)
-    if len(inputs) != 1 or not one or tuple(picture) not in (first, last):
+    if len(inputs) != 1 or not one or tuple(shape) not in (first, last):
         raise ModelError(
             f"a model has an input of shape {inputs[0].shape}, expected {[1, *first]};"
             " fetch the models again with 'lunapass models pull'"
         )
-    return tuple(picture)
+    return tuple(shape)

@@ -1,4 +1,4 @@
-"""Head pose: rigid alignment of the canonical face to the mesh's own three dimensions."""
+"""Head pose: rigid alignment of the canonical face to the 3D face mesh."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from shared.errors import EstimationError, ModelError
 from shared.frame.estimation import HeadPose
 
 Rotation = NDArray[np.float64]
-"""Matrix (3, 3) from the canonical axes (right and up in the picture, towards the camera)."""
+"""Matrix (3, 3) from the canonical axes (right, up and towards the camera)."""
 
 DEPTH_GAIN = 1.25
-"""Factor on the mesh's depth, of which the network tells too little: without it a turn of 20
-degrees is seen as 18, a nod as 17 (rendered at known angles, docs/estimation.md)."""
+"""Factor on the mesh's depth, which the network underestimates: without it a yaw of 20 degrees is
+measured as 18 and a pitch of 20 as 17 (rendered at known angles, docs/estimation.md)."""
 PITCH_AT_REST = -6.0
-"""Pitch against the canonical face's axes of a person who looks straight into a camera.
+"""Pitch relative to the canonical face of a person who looks straight into a camera; subtracted.
 
-Told as 0. It is no error of the measure, which has little on pictures rendered at known angles, but
-how people hold their heads: 8 frontal portraits have -7 on the average, 16 others -8."""
+It is not a measurement error, which is small on images rendered at known angles, but how people
+hold their heads: the mean of 8 frontal portraits is -7, of 16 others -8."""
 
 _AXES = np.array([[1.0], [-1.0], [-DEPTH_GAIN]])
-"""From the frame's axes to the canonical ones."""
+"""Maps the frame's axes to the canonical ones."""
 
 
 class PoseSolver:
     """Measures the rotation of a face mesh against the canonical face.
 
-    The rotation is the one of the similarity (Kabsch-Umeyama) that brings the canonical vertices
-    nearest to the mesh; the scale does not change it and is left out.
+    It is the rotation of the least-squares similarity (Kabsch-Umeyama) from the canonical vertices
+    to the mesh; it does not depend on the scale, which is not computed.
 
     Args:
         canonical: path of the canonical face as an OBJ file with 468 vertices.
@@ -47,28 +47,28 @@ class PoseSolver:
         self._canonical = vertices - vertices.mean(axis=0)
 
     def pose(self, mesh: Points) -> HeadPose:
-        """Return the angles of a mesh in frame pixels, (468, 3)."""
+        """Return the angles of a mesh (468, 3) in frame pixels."""
         raw = angles(self._rotation(mesh))
         return HeadPose(raw.yaw, raw.pitch - PITCH_AT_REST, raw.roll)
 
     def _rotation(self, mesh: Points) -> Rotation:
-        """Rotate as Kabsch does; the mesh's centre drops out, as the canonical one is 0."""
+        """Kabsch rotation; the mesh's centre has no effect because the canonical one is 0."""
         seen = mesh.T.astype(np.float64) @ self._canonical
         _, u, vt = cv2.SVDecomp(seen * _AXES)
         rotation: Rotation = np.asarray(u @ vt, np.float64)
         turn = cv2.determinant(rotation)
         if not isfinite(turn):
             raise EstimationError("the face mesh has no extent")
-        if turn < 0:  # a mirror image fits best
+        if turn < 0:  # the best fit is a reflection
             u[:, 2] *= -1
             rotation = np.asarray(u @ vt, np.float64)
         return rotation
 
 
 def angles(rotation: Rotation) -> HeadPose:
-    """Split a rotation into degrees: a nod, then a turn, then a tilt in the picture's plane.
+    """Decompose a rotation into degrees of pitch, then yaw, then roll in the image plane.
 
-    With the tilt last, a camera that is itself tilted changes the roll alone.
+    With roll last, a tilted camera changes the roll alone.
     """
     (right, _, _), (up, _, _), (towards, beside, ahead) = rotation.tolist()
     return HeadPose(

@@ -47,7 +47,7 @@ def test_same_person_is_nearer_than_any_other(backend: OnnxBackend, media: Path)
 
 
 def test_points_without_extent(models: ModelStore, portrait: Image) -> None:
-    """Key points that all fall together do not span a face."""
+    """Key points that all coincide are degenerate and fail the stage."""
     network = MobileFaceNet(models.session("descriptor"))
     with pytest.raises(EstimationError):
         network.describe(portrait, np.zeros((5, 2), np.float32))

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from inference_pool.onnx.geometry import (
     Square,
     distance,
+    downscaled,
     fitted,
     line_angle,
     quantile,
     ramp,
-    shrunk,
     warped,
 )
 from shared.frame.estimation import Image
@@ -28,21 +28,21 @@ def test_there_and_back(x: float, y: float, side: float, angle: float) -> None:
     """Mapping the frame's points into the picture and back changes nothing."""
     square = Square(x, y, side, angle, 192)
     points = np.array([[0, 0], [100, 40], [-7, 300]], np.float32)
-    seen = np.column_stack((square.to_picture(points), np.zeros(3, np.float32)))
+    seen = np.column_stack((square.to_crop(points), np.zeros(3, np.float32)))
     assert np.allclose(square.to_frame(seen)[:, :2], points, atol=0.05)
 
 
 def test_centre_of_the_region_is_the_centre_of_the_picture() -> None:
     """The region is seen about its centre, whatever its turn."""
     square = Square(300, 200, 90, radians(33), 64)
-    assert np.allclose(square.to_picture(np.array([[300, 200]], np.float32)), 32, atol=1e-3)
+    assert np.allclose(square.to_crop(np.array([[300, 200]], np.float32)), 32, atol=1e-3)
 
 
 def test_line_turned_like_the_region_is_level() -> None:
     """A line at the region's angle is level in the picture, so the sign of the turn is right."""
     ends = np.array([[10, 10], [110, 60]], np.float32)
     square = Square(60, 35, 150, line_angle(*ends), 64)
-    start, end = square.to_picture(ends)
+    start, end = square.to_crop(ends)
     assert start[1] == pytest.approx(end[1], abs=1e-3)
     assert start[0] < end[0]
 
@@ -61,7 +61,7 @@ def test_cut_samples_the_region() -> None:
     frame[28:33, 58:63] = 255
     square = Square(50, 50, 50, radians(90), 100)
     picture = square.cut(frame, np.empty((100, 100, 4), np.uint8))[:, :, :3]
-    column, row = np.rint(square.to_picture(np.array([[60, 30]], np.float32))[0]).astype(int)
+    column, row = np.rint(square.to_crop(np.array([[60, 30]], np.float32))[0]).astype(int)
     assert picture[row, column].min() == 255
     assert picture[99 - row, 99 - column].max() == 0
 
@@ -82,10 +82,10 @@ def test_cut_is_a_warp_of_the_whole_frame(
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 480), (300, 900), (20, 30), (1, 2000)])
-def test_shrunk_to_a_longest_side(width: int, height: int) -> None:
+def test_downscaled_to_a_longer_side(width: int, height: int) -> None:
     """The longer side has the length, the other keeps the aspect and at least a pixel."""
     image = np.zeros((height, width, 3), np.uint8)
-    picture, factor = shrunk(image, 320)
+    picture, factor = downscaled(image, 320)
     assert max(picture.shape) == 320
     assert factor * 320 == max(width, height)
     assert min(picture.shape[:2]) == max(1, round(min(width, height) / factor))

@@ -45,13 +45,13 @@ BOTH = ((33, 133), (362, 263))
 
 def test_bare_face(kind: GlassesKind, portrait: Image, face: DetectedFace) -> None:
     """A face without glasses has none."""
-    assert kind.tell(portrait, mesh_of(face)) == "no_glasses"
+    assert kind.classify(portrait, mesh_of(face)) == "no_glasses"
 
 
 def test_dark_lenses(kind: GlassesKind, portrait: Image, face: DetectedFace) -> None:
     """Two dark lenses are sunglasses."""
     mesh = mesh_of(face)
-    assert kind.tell(darkened(portrait, mesh, BOTH), mesh) == "sunglasses"
+    assert kind.classify(darkened(portrait, mesh, BOTH), mesh) == "sunglasses"
 
 
 def test_one_dark_eye_is_not_sunglasses(
@@ -59,25 +59,25 @@ def test_one_dark_eye_is_not_sunglasses(
 ) -> None:
     """An eye in shadow or under a patch does not make sunglasses."""
     mesh = mesh_of(face)
-    assert kind.tell(darkened(portrait, mesh, BOTH[:1]), mesh) != "sunglasses"
+    assert kind.classify(darkened(portrait, mesh, BOTH[:1]), mesh) != "sunglasses"
 
 
 def test_dark_picture_is_not_sunglasses(portrait: Image, face: DetectedFace) -> None:
     """Darkness is relative to the skin, so neither exposure nor skin tone makes sunglasses."""
     dark = (portrait * 0.2).astype(np.uint8)
-    assert GlassesKind(None).tell(dark, mesh_of(face)) == "no_glasses"
+    assert GlassesKind(None).classify(dark, mesh_of(face)) == "no_glasses"
 
 
 def test_without_the_model_only_sunglasses_are_told(portrait: Image, face: DetectedFace) -> None:
     """Dark lenses are seen without any model."""
     mesh = mesh_of(face)
-    assert GlassesKind(None).tell(darkened(portrait, mesh, BOTH), mesh) == "sunglasses"
+    assert GlassesKind(None).classify(darkened(portrait, mesh, BOTH), mesh) == "sunglasses"
 
 
 def test_eyes_outside_the_frame(kind: GlassesKind, portrait: Image, face: DetectedFace) -> None:
     """A mesh beyond the frame's border fails the stage."""
     with pytest.raises(EstimationError):
-        kind.tell(portrait, mesh_of(face) - np.float32(5000))
+        kind.classify(portrait, mesh_of(face) - np.float32(5000))
 
 
 def test_glasses_in_src_man3_only(kind: GlassesKind, backend: OnnxBackend, media: Path) -> None:
