@@ -16,7 +16,7 @@ from pathlib import Path
 from shared.config.loading import load
 from shared.config.parts import Generation, pack, with_files_read, with_transport_keys
 from shared.config.service import Config
-from shared.config.source import ConfigSource, renewed, warn_of_waiting
+from shared.config.source import ConfigSource, reloaded, warn_of_restart
 from shared.config.toml import dump
 from shared.errors import ConfigError, ResourceError
 from shared.process.files import write_atomically
@@ -46,8 +46,8 @@ def write_parts(directory: Path, file: Path | None, *, again: bool) -> tuple[Con
     running = _in_force(directory / WHOLE, again=again)
     config = with_transport_keys(with_files_read(source.config), running)
     if again and running is not None:
-        warn_of_waiting(running, config)
-        config = renewed(running, config)
+        warn_of_restart(running, config)
+        config = reloaded(running, config)
     generation = Generation(config)
     files = {f"{role}/{PART}": pack(generation.part(role)) for role in ROLES}
     files[WHOLE] = dump(config, reveal=True, comments=False).encode()

@@ -119,7 +119,7 @@ class Supervisor:
         A role that still starts may have taken its part just before: it is asked once it is ready,
         since a signal before that would end it.
         """
-        fresh = self._source.again(self._generation.config)
+        fresh = self._source.reload(self._generation.config)
         if fresh is None:
             return
         self._generation = Generation(fresh)

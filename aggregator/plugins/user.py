@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from aggregator.plugins.base import Plugin
-from shared.config.plugins import ENTRY_POINTS
+from shared.config.middlewares import ENTRY_POINTS
 from shared.errors import ConfigError
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gateway import metrics
 from gateway.sessions.session import FramePictures, PendingFrame, Session
-from shared.config.plugins import WsMiddlewares
+from shared.config.middlewares import WsMiddlewares
 
 
 class Unsettled:

@@ -13,7 +13,7 @@ from lunapass.migration.lines import CommentLine, KeyLine, Line, SectionLine, Un
 from lunapass.migration.names import NewPlace, find_key, find_section
 from lunapass.migration.values import convert
 from shared.config.base import Section
-from shared.config.plugins import USER_PLUGIN_NAME
+from shared.config.middlewares import USER_PLUGIN_NAME
 from shared.config.schema import Path, allowed, field_at, is_confidential, keys, place
 from shared.config.service import Config
 from shared.config.toml import field_text, key_text, one_line, value_text

@@ -1,1 +1,1 @@
-"""The configuration: its keys, how it is read and checked, and how each role gets its part."""
+"""The configuration: its keys, loading, validation, and each role's part of it."""

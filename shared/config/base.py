@@ -1,4 +1,4 @@
-"""Building blocks of the configuration's sections: the base class and the types of values."""
+"""Base class of the configuration's sections, and the types of their values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.frame.estimation import Glasses
 
 
 def _flag(value: object) -> object:
-    """Accept 0 and 1 for a switch, as the original's configuration files write it."""
+    """Accept 0 and 1 for a switch, as in configuration files of LUNA PASS."""
     return bool(value) if value in (0, 1) and not isinstance(value, float) else value
 
 
@@ -23,13 +23,13 @@ _GLASSES_OF_1X = {
 
 
 def _glasses(value: object) -> object:
-    """Accept the spelling of LUNA PASS 1.x beside that of 2.x."""
+    """Accept the spelling of LUNA PASS 1.x as well as that of 2.x."""
     return _GLASSES_OF_1X.get(value, value) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
 class Confidential:
-    """Marks a key whose value may hold a secret, such as an address with a password in it."""
+    """Marks a key whose value may contain a secret, such as an address with a password."""
 
 
 Flag = Annotated[bool, BeforeValidator(_flag)]
@@ -40,7 +40,7 @@ Degrees = Annotated[float, Field(ge=0, le=180)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
-# Redis takes no time beyond 292 million years, and would then keep pictures for good.
+# Beyond 292 million years, Redis does not accept the expiry and would never delete the images.
 Duration = Annotated[
     str,
     Field(pattern=r"^([0-9]{1,9} ?[smhdw]?|[0-9]{1,4} ?y)$", examples=["500s", "12h", "1y"]),
@@ -52,13 +52,13 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800, "y": 31_536_0
 
 
 def seconds(duration: str) -> int:
-    """Seconds of a ``Duration`` such as ``500s`` or ``1y``; a bare number is seconds."""
+    """Return the seconds of a ``Duration`` such as ``500s`` or ``1y``; the default unit is s."""
     text = duration.strip()
     return int(text[:-1]) * _SECONDS[text[-1]] if text[-1] in _SECONDS else int(text)
 
 
 class Section(BaseModel):
-    """One table of the file: immutable, typed strictly, unknown keys refused."""
+    """One table of the file: immutable, strictly typed, without unknown keys."""
 
     model_config = ConfigDict(
         extra="forbid",

@@ -1,7 +1,7 @@
-"""Cells: a gateway, its workers and its aggregator, which share nothing with the next cell.
+"""Cells: a gateway with its workers and its aggregator, sharing nothing with other cells.
 
-Cells of one machine stand side by side on one port. The first two digits of a session's id name
-the cell that has it, so that a balancer finds the cell of a client that resumes.
+The cells of a machine listen on one port. The first two digits of a session's id name its cell, so
+that a balancer can route a client that resumes.
 """
 
 from __future__ import annotations
@@ -13,66 +13,66 @@ from shared.config.service import Config
 from shared.process.cgroups import ControlGroups
 
 MAX_CELLS = 256
-"""Cells of all machines together that two hexadecimal digits can name."""
+"""Cells of all machines together: the number of values of two hexadecimal digits."""
 
 
 def prefix(config: Config) -> str:
-    """First two digits of the ids of this cell's sessions."""
+    """Return the first two digits of this cell's session ids."""
     return f"{(config.TRANSPORT.firstCell + config.TRANSPORT.cell) % MAX_CELLS:02x}"
 
 
 def role_name(config: Config, role: str) -> str:
-    """Name of a role's process; with several cells, the cell's number is in it."""
+    """Return the name of a role's process, with the cell's number if there are several cells."""
     return role if config.TRANSPORT.cells == 1 else f"{role}-{config.TRANSPORT.cell}"
 
 
 def share(total: int, cells: int, cell: int) -> range:
-    """Numbers of a cell's workers when ``total`` of them are spread over the cells in blocks."""
+    """Return the numbers of a cell's workers: ``total`` workers are split in blocks."""
     return range(total * cell // cells, total * (cell + 1) // cells)
 
 
 USABLE = tuple(sorted(os.sched_getaffinity(0)))
-"""CPUs that this process was given at its start, before it kept to some of them."""
+"""CPUs that this process could use when it started, before it was pinned."""
 
 
 def affordable_cpus(groups: ControlGroups, usable: int = len(USABLE)) -> int:
-    """Count the CPUs that this process can keep busy.
+    """Return the number of CPUs that this process can keep busy.
 
-    A worker beyond the quota of a control group would be stopped for a part of each period, and so
-    would all others.
+    With more workers than the quota of a control group allows, the kernel would stop all of them
+    for a part of each period.
 
     Args:
-        groups: those of this process.
-        usable: CPUs that it was given.
+        groups: control groups of this process.
+        usable: number of CPUs that it can use.
     """
     quota = groups.cpus()
     return usable if quota is None else max(1, min(usable, int(quota)))
 
 
 def total_workers(config: Config, cpus: int = len(USABLE)) -> int:
-    """Workers of this machine: as configured, else one for each CPU that no gateway needs."""
+    """Return the workers of this machine: as configured, else one per CPU, less one per cell."""
     cells = config.TRANSPORT.cells
     return config.WORKERS.count or max(cells, cpus - cells)
 
 
 def with_workers(config: Config, count: int) -> Config:
-    """Name the number of workers, so that every role goes by the same."""
+    """Set the number of workers, so that all roles use the same."""
     workers = config.WORKERS.model_copy(update={"count": count})
     return config.model_copy(update={"WORKERS": workers})
 
 
 def worker_count(config: Config) -> int:
-    """Workers of this cell."""
+    """Return the number of workers of this cell."""
     return len(share(total_workers(config), config.TRANSPORT.cells, config.TRANSPORT.cell))
 
 
 def of_cell(config: Config, cell: int | None, cells: int | None = None) -> Config:
-    """Narrow a machine's configuration to one cell: its number and its folder of sockets.
+    """Return the configuration of one cell: with its number and its own folder for sockets.
 
     Args:
-        config: that of the machine.
-        cell: number of the cell; None leaves everything as it is.
-        cells: number of cells, when another than the configured one.
+        config: configuration of the machine.
+        cell: number of the cell; None changes nothing.
+        cells: number of cells; None for the configured number.
     """
     changes: dict[str, object] = {} if cells is None else {"cells": cells}
     if cell is not None:
@@ -82,6 +82,6 @@ def of_cell(config: Config, cell: int | None, cells: int | None = None) -> Confi
 
 
 def machine_directory(config: Config) -> Path:
-    """Return the private folder that all cells of a machine share, for a cell's configuration."""
+    """Return the private folder that all cells of a machine share."""
     own = Path(config.TRANSPORT.runtimeDirectory).absolute()
     return own.parent if config.TRANSPORT.cells > 1 else own

@@ -1,4 +1,4 @@
-"""What a rule of the configuration finds: errors, which refuse the start, and warnings."""
+"""Findings of the configuration's rules: errors, which prevent the start, and warnings."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class Finding:
     """One line about the configuration.
 
     Attributes:
-        place: section, and key where there is one: ``[LUNA_PASS.JWT] key``.
-        text: goes on from there: what is wrong, what is allowed, what to do.
-        is_error: refuses the start; otherwise a warning.
+        place: section, and key if it concerns one: ``[LUNA_PASS.JWT] key``.
+        text: continues the sentence: what is wrong, what is allowed, what to do.
+        is_error: it prevents the start; otherwise it is a warning.
     """
 
     place: str
@@ -30,10 +30,10 @@ Rule = Callable[[Config], Iterator[Finding]]
 
 
 def error(place: str, text: str) -> Finding:
-    """Make a finding that refuses the start."""
+    """Make a finding that prevents the start."""
     return Finding(place, text, is_error=True)
 
 
 def warning(place: str, text: str) -> Finding:
-    """Make a finding that is only told."""
+    """Make a finding that is only reported."""
     return Finding(place, text, is_error=False)

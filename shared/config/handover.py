@@ -1,9 +1,9 @@
-"""How a role gets its part of the configuration, at its start and again on SIGHUP.
+"""How a role gets its part of the configuration, at its start and on SIGHUP.
 
 ``lunapass run`` sends parts through a socket that the role inherits (``PartSender``,
-``PartSocket``). The units of systemd name a file with the part (``PartFile``). Only a role that is
-started by hand with ``--config`` reads the whole configuration, other roles' secrets included
-(``WholeFile``).
+``PartSocket``). With systemd, the part is a file that the unit names (``PartFile``). Only a role
+that is started by hand with ``--config`` reads the whole configuration, including the secrets of
+other roles (``WholeFile``).
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from shared.errors import ConfigError
 log = logging.getLogger(__name__)
 
 _MARK = b"part"
-"""Goes with each descriptor: a message must have at least one byte."""
+"""Sent with each descriptor: a message must have at least one byte."""
 
 
 class PartSource(Protocol):
-    """Gives a role its part.
+    """Where a role gets its part.
 
     Attributes:
         part: the part with which the role starts.
@@ -36,12 +36,12 @@ class PartSource(Protocol):
 
     part: Part
 
-    def again(self) -> Part | None:
-        """Get the newest part; None where it is faulty, which is logged and changes nothing."""
+    def reload(self) -> Part | None:
+        """Return the newest part; None if it is invalid, which is logged."""
 
 
 def log_part(event: str, part: Part) -> None:
-    """Log which generation a role works with, so that roles and machines can be compared."""
+    """Log the generation that a role uses, so that roles and machines can be compared."""
     log.info("configuration %s", event, extra={"fields": {"generation": part.generation}})
 
 
@@ -50,12 +50,12 @@ class WholeFile:
 
     Args:
         role: the role.
-        path: the file; None for the usual place.
+        path: the file; None for the default.
         cell: number of the role's cell on this machine; None for the configured one.
         cells: cells of this machine; None for the configured number.
 
     Raises:
-        ConfigError: the configuration does not allow a start.
+        ConfigError: the configuration is invalid.
     """
 
     def __init__(
@@ -67,9 +67,9 @@ class WholeFile:
         self._running = self._source.config
         self.part = self._cut()
 
-    def again(self) -> Part | None:
+    def reload(self) -> Part | None:
         """Read the file again."""
-        fresh = self._source.again(self._running)
+        fresh = self._source.reload(self._running)
         if fresh is None:
             return None
         self._running = fresh
@@ -80,7 +80,7 @@ class WholeFile:
 
 
 class PartFile:
-    """A file with the role's part, which ``lunapass config parts`` has written.
+    """A file with the role's part, written by ``lunapass config parts``.
 
     Args:
         role: the role.
@@ -88,7 +88,7 @@ class PartFile:
         cell: number of the role's cell on this machine; None for the one in the part.
 
     Raises:
-        ConfigError: the file cannot be read or is no part of this role.
+        ConfigError: the file cannot be read, or is not a part of this role.
     """
 
     def __init__(self, role: str, path: Path, cell: int | None = None) -> None:
@@ -96,10 +96,10 @@ class PartFile:
         self._path = path
         self._cell = cell
         self.part = self._read()
-        if vain := [name for name in os.environ if name.startswith(SERVICE.prefix)]:
-            log.warning("%s: no effect here; set it for lunapass-config.service", ", ".join(vain))
+        if unused := [name for name in os.environ if name.startswith(SERVICE.prefix)]:
+            log.warning("%s: no effect here; set it for lunapass-config.service", ", ".join(unused))
 
-    def again(self) -> Part | None:
+    def reload(self) -> Part | None:
         """Read the file again."""
         try:
             return self._read()
@@ -121,10 +121,10 @@ class PartSocket:
 
     Args:
         role: the role.
-        descriptor: number of the socket, which holds one part or more already.
+        descriptor: number of the socket; at least one part has been sent.
 
     Raises:
-        ConfigError: it holds no part of this role.
+        ConfigError: no part of this role was sent.
     """
 
     def __init__(self, role: str, descriptor: int) -> None:
@@ -145,11 +145,11 @@ class PartSocket:
         self.part = newest
 
     def close(self) -> None:
-        """Receive no more."""
+        """Close the socket."""
         self._socket.close()
 
-    def again(self) -> Part | None:
-        """Take the newest part that was sent; the one at hand where none was."""
+    def reload(self) -> Part | None:
+        """Return the newest part that was sent; if none was, the current one."""
         try:
             self.part = self._newest() or self.part
         except (ConfigError, OSError) as error:
@@ -158,7 +158,7 @@ class PartSocket:
         return self.part
 
     def _newest(self) -> Part | None:
-        """Receive all that has come; each part replaces the ones before it."""
+        """Receive all parts that were sent and return the last one."""
         newest = None
         while True:
             try:
@@ -168,7 +168,7 @@ class PartSocket:
             if not mark:  # the supervisor is gone
                 return newest
             if not descriptors:
-                raise ConfigError("the part was sent, but this process may open no more files")
+                raise ConfigError("the part was sent, but this process has too many open files")
             with os.fdopen(descriptors[0], "rb") as file:
                 file.seek(0)
                 newest = unpack(file.read(), self._role)
@@ -177,8 +177,8 @@ class PartSocket:
 class PartSender:
     """The supervisor's end of one process's socket.
 
-    A part lies in a memory file, and its descriptor is the message: a part of any size arrives
-    whole, and it is on no disk, in no environment and on no command line.
+    A part is in a memory file, and its descriptor is the message: a part of any size arrives whole,
+    and it is on no disk, in no environment and on no command line.
 
     Attributes:
         far_end: descriptor for the process to inherit.
@@ -194,14 +194,14 @@ class PartSender:
         return self._far.fileno()
 
     def inherited(self) -> None:
-        """Close this process's copy of the far end, once the process has its own."""
+        """Close this process's copy of the far end after the child has inherited its own."""
         self._far.close()
 
     def send(self, part: Part) -> None:
         """Send a part.
 
         Raises:
-            OSError: the process is gone, or has not taken the last hundreds of parts.
+            OSError: the process is gone, or has not read hundreds of parts.
         """
         descriptor = os.memfd_create("lunapass-part")
         with os.fdopen(descriptor, "wb") as file:

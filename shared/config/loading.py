@@ -1,8 +1,8 @@
-"""Loading a configuration: the file, then the environment over it, then the schema's judgement.
+"""Loads a configuration: reads the file, applies environment variables, validates the result.
 
-An environment variable ``LUNAPASS__SECTION__KEY=value`` sets one key; names match without regard
-to case, and the value is read as TOML (``15``, ``true``, ``["jpeg"]``) or else as plain text. That
-is the service's; the video worker has a file and variables of its own, ``LUNAPASSVIDEO__...``.
+An environment variable ``LUNAPASS__SECTION__KEY=value`` sets one key of the service; names are
+case-insensitive, and the value is parsed as TOML (``15``, ``true``, ``["jpeg"]``) or else taken as
+text. The video worker has its own file and variables, ``LUNAPASSVIDEO__...``.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from shared.config import faults as config_faults
-from shared.config import schema as config_schema
+from shared.config import schema, validation
 from shared.config.base import Section
 from shared.config.manual import LunaPassSection
 from shared.config.service import Config
@@ -27,7 +26,7 @@ from shared.errors import ConfigError
 from shared.text_files import read_text
 
 Table = dict[str, Any]
-KeyPath = config_schema.Path
+KeyPath = schema.Path
 Model = TypeVar("Model", bound=Section)
 
 
@@ -36,9 +35,9 @@ class Source:
     """Where a configuration comes from.
 
     Attributes:
-        default_path: the file unless another is named.
-        path_variable: environment variable that names another.
-        prefix: beginning of the variables that set single keys.
+        default_path: the default file.
+        path_variable: environment variable that names another file.
+        prefix: prefix of the variables that set single keys.
     """
 
     default_path: Path
@@ -46,7 +45,7 @@ class Source:
     prefix: str
 
     def usual_path(self, environment: Mapping[str, str] = os.environ) -> Path | None:
-        """Return the file that is loaded when none is named; None where there is none."""
+        """Return the file to load by default; None if there is none."""
         if named := environment.get(self.path_variable):
             return Path(named)
         return self.default_path if self.default_path.exists() else None
@@ -65,8 +64,8 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         environment: variables that override single keys.
 
     Raises:
-        ConfigError: one line for each fault: file or variable, section, key, what was found, what
-            is allowed, what to do.
+        ConfigError: one line per error: file or variable, section, key, what was found, what is
+            allowed, what to do.
     """
     return _load(Config, SERVICE, path, environment)
 
@@ -74,9 +73,9 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
 def load_video(
     path: Path | None = None, environment: Mapping[str, str] = os.environ
 ) -> VideoConfig:
-    """Load the video worker's configuration, likewise.
+    """Load the video worker's configuration in the same way.
 
-    The path of the task file is that from the folder of the configuration file.
+    The path of the task file is relative to the folder of the configuration file.
     """
     config = _load(VideoConfig, VIDEO, path, environment)
     folder = (path or VIDEO.usual_path(environment) or VIDEO.default_path).parent
@@ -85,7 +84,7 @@ def load_video(
 
 
 def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Leave out what configures the programs: a setting may be a secret that is not for a child."""
+    """Remove the variables that configure the service: children must not inherit its secrets."""
     prefixes = (SERVICE.prefix, VIDEO.prefix)
     paths = (SERVICE.path_variable, VIDEO.path_variable)
     return {
@@ -96,7 +95,7 @@ def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def usual_path(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the service's file that is loaded when none is named; None where there is none."""
+    """Return the service's file to load by default; None if there is none."""
     return SERVICE.usual_path(environment)
 
 
@@ -106,18 +105,18 @@ def _load(
     file = path or source.usual_path(environment)
     table = _read(file) if file else {}
     moved = _move_top_level_keys(table) if source is SERVICE else []
-    faults = [f"{file}: {fault}" for fault in moved]
-    origins, environment_faults = _override(table, environment, model, source.prefix)
-    faults += environment_faults
+    errors = [f"{file}: {error}" for error in moved]
+    origins, environment_errors = _override(table, environment, model, source.prefix)
+    errors += environment_errors
     config = None
     try:
         config = model.model_validate(table)
     except ValidationError as error:
-        faults += config_faults.describe(
+        errors += validation.describe(
             error, lambda path: _source(path, origins) or str(file or "configuration"), model
         )
-    if faults or config is None:
-        raise ConfigError("\n".join(faults))
+    if errors or config is None:
+        raise ConfigError("\n".join(errors))
     return config
 
 
@@ -131,71 +130,71 @@ def _read(path: Path) -> Table:
         ) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}; correct that place") from error
-    except ValueError as error:  # tomllib lets Python's bound on digits through
+    except ValueError as error:  # Python's limit on digits, which tomllib does not handle
         raise ConfigError(f"{path}: a number has too many digits; shorten it") from error
 
 
 def _move_top_level_keys(table: Table) -> list[str]:
     """Move ``env``, ``host``, ``port`` and ``logLevel`` into ``[LUNA_PASS]``.
 
-    The original's manual can be read both ways. Returns a fault for each key given twice.
+    The manual of LUNA PASS can be read both ways. Returns an error for each key given twice.
     """
-    faults = []
+    errors = []
     for name, field in LunaPassSection.model_fields.items():
-        if name not in table or config_schema.section_of(field) is not None:
+        if name not in table or schema.section_of(field) is not None:
             continue
         value = table.pop(name)
         section = table.setdefault("LUNA_PASS", {})
         if not isinstance(section, dict):
-            continue  # the schema's fault will tell
+            continue  # the validation reports it
         if name in section:
-            faults.append(
-                f"{name} stands at the top and in [LUNA_PASS]; allowed: one of the two places; "
-                "remove one"
+            errors.append(
+                f"{name} is set at the top level and in [LUNA_PASS]; allowed: one of the two "
+                "places; remove one"
             )
         section[name] = value
-    return faults
+    return errors
 
 
 def _override(
     table: Table, environment: Mapping[str, str], root: type[Section], prefix: str
 ) -> tuple[dict[KeyPath, str], list[str]]:
-    """Set the keys that environment variables name; return who set what, and the faults."""
+    """Set the keys that environment variables name; return each key's variable, and the errors."""
     origins: dict[KeyPath, str] = {}
-    faults: list[str] = []
+    errors: list[str] = []
     for variable in sorted(name for name in environment if name.startswith(prefix)):
-        path, fault = _resolve(variable.removeprefix(prefix), root)
-        if fault is None and path in origins:
-            fault = f"sets the same key as {origins[path]}; allowed: one of the two; remove one"
+        path, error = _resolve(variable.removeprefix(prefix), root)
+        if error is None and path in origins:
+            error = f"sets the same key as {origins[path]}; allowed: one of the two; remove one"
         if not _is_unicode(environment[variable]):
-            fault = "is not UTF-8; correct its bytes"
-        if fault is not None:
-            faults.append(f"environment variable {variable}: {fault}")
+            error = "is not UTF-8; correct its bytes"
+        if error is not None:
+            errors.append(f"environment variable {variable}: {error}")
             continue
         origins[path] = variable
-        _set(table, path, _value(environment[variable], config_schema.field_at(path, root)))
-    return origins, faults
+        _set(table, path, _value(environment[variable], schema.field_at(path, root)))
+    return origins, errors
 
 
 def _resolve(name: str, root: type[Section]) -> tuple[KeyPath, str | None]:
-    """Find the key that a variable names, or a fault."""
+    """Find the key that a variable names, or an error."""
     path = _spelled(tuple(name.split("__")), root)
-    field = config_schema.field_at(path, root)
+    field = schema.field_at(path, root)
     if field is None:
-        return path, config_faults.unknown(path, root)
-    if (section := config_schema.section_of(field)) is not None:
+        return path, validation.unknown(path, root)
+    if (section := schema.section_of(field)) is not None:
         names = ", ".join(section.model_fields)
         return path, f"[{'.'.join(path)}] is a section; allowed: a key; add __ and one of {names}"
     return path, None
 
 
 def _spelled(parts: KeyPath, root: type[Section]) -> KeyPath:
-    """Spell the parts as the schema does, up to the first that it does not know."""
+    """Spell the parts as in the schema, up to the first unknown one."""
     if root is Config and len(parts) == 1 and (key := _match(LunaPassSection, parts[0])):
         return ("LUNA_PASS", key)
     path: KeyPath = ()
     for part in parts:
-        section = config_schema.section_at(path, root)
+        section = schema.section_at(path, root)
         name = _match(section, part) if section else None
         if name is None:
             return (*path, part)
@@ -210,23 +209,23 @@ def _match(section: type[Section], name: str) -> str | None:
 
 
 def _is_unicode(text: str) -> bool:
-    """Tell whether the system could decode a variable; it keeps stray bytes as surrogates."""
+    """Return whether a variable is valid UTF-8; Python decodes invalid bytes to surrogates."""
     return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _value(text: str, field: FieldInfo | None) -> object:
-    """Read a variable's text as TOML, or take it as it is."""
+    """Parse a variable's value as TOML, or return it as text."""
     try:
         parsed = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
         return text
     value = parsed.pop("value")
-    wants_text = field is not None and config_schema.is_text(field)
+    wants_text = field is not None and schema.is_text(field)
     return text if parsed or (wants_text and not isinstance(value, str)) else value
 
 
 def _set(table: Table, path: KeyPath, value: object) -> None:
-    """Set one key, unless the file has something else than a table on the way: its own fault."""
+    """Set one key. If the file has no table on its path, the validation reports that."""
     *section, key = path
     for name in section:
         table = table.setdefault(name, {})
@@ -236,6 +235,6 @@ def _set(table: Table, path: KeyPath, value: object) -> None:
 
 
 def _source(path: KeyPath, origins: Mapping[KeyPath, str]) -> str | None:
-    """Name the environment variable that set the key at a path, if one did."""
+    """Return the environment variable that set the key at a path, if any."""
     variable = origins.get(path)
     return f"environment variable {variable}" if variable else None

@@ -1,9 +1,9 @@
-"""What each role gets of the configuration: everything but the other roles' secrets.
+"""Each role's part of the configuration: everything but the other roles' secrets.
 
-A *generation* is a configuration that was read and checked once. All roles of a running service
-work with parts of the same generation, whatever has become of the file since; the generation's
-name is in their logs. A part also has what only the signing key can give, so that the role itself
-needs no key: the public keys and the derived key of the session store.
+A *generation* is a configuration that was read and validated once. All roles of a running service
+use parts of the same generation, even if the file has changed since; they log its name. A part also
+has what is derived from the signing key, so that the role does not need that key itself: the public
+keys and the key of the session store.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pydantic import SecretStr, ValidationError
 from shared import signing
 from shared.config.base import Section
 from shared.config.cells import of_cell
-from shared.config.plugins import WsMiddlewares
+from shared.config.middlewares import WsMiddlewares
 from shared.config.schema import Path, is_confidential
 from shared.config.service import Config, TransportKeysSection
 from shared.config.toml import dump
@@ -36,10 +36,10 @@ OWNERS: dict[Path, tuple[str, ...]] = {
     ("TRACES",): ("gateway",),
     **{("TRANSPORT", "KEYS", f"{role}Secret"): (role,) for role in ROLES},
 }
-"""The roles that get a confidential key, or all of those below a section; a key that is not here
-goes to no role, so that a new secret must be given to its role on purpose."""
+"""The roles that get a confidential key, or all confidential keys of a section. No role gets a key
+that is missing here: each new secret must be assigned."""
 NAME_DIGITS = 12
-"""Hexadecimal digits of a generation's name: enough to tell apart what one operator ever writes."""
+"""Hexadecimal digits of a generation's name, enough to tell one operator's configurations apart."""
 
 AnySection = TypeVar("AnySection", bound=Section)
 
@@ -52,8 +52,8 @@ class Part:
         role: the role.
         generation: name of the generation.
         config: the configuration; other roles' secrets are empty.
-        jwks: public keys as a JWK set in JSON; empty but for a gateway.
-        sealing_key: key of the records in the session store; empty but for a gateway with one.
+        jwks: public keys as a JWK set in JSON, for the gateway.
+        sealing_key: key for the records in the session store, for a gateway that has one.
     """
 
     role: str
@@ -64,10 +64,10 @@ class Part:
 
 
 def with_files_read(config: Config) -> Config:
-    """Put the content of the key files into a configuration, so that a change of them waits too.
+    """Replace the paths of key files by their content, so that their changes need a reload too.
 
     Raises:
-        ConfigError: a file cannot be read, may be read by others, or holds too short a secret.
+        ConfigError: a file cannot be read, is readable by other users, or its secret is too short.
     """
     jwt = signing.with_files_read(config.LUNA_PASS.JWT)
     luna_pass = config.LUNA_PASS.model_copy(update={"JWT": jwt})
@@ -76,11 +76,11 @@ def with_files_read(config: Config) -> Config:
 
 
 def with_transport_keys(config: Config, running: Config | None = None) -> Config:
-    """Make the key pairs of the roles for which the configuration names none.
+    """Generate a key pair for each role without one in the configuration.
 
     Args:
-        config: the configuration, key files read.
-        running: that of the generation in force, whose pairs are used again; None at a start.
+        config: the configuration, with key files read.
+        running: configuration of the running generation, whose pairs are reused; None at a start.
     """
     before = (running or Config()).TRANSPORT.KEYS
     return _with_keys(config, curve.completed(config.TRANSPORT.KEYS, before))
@@ -92,16 +92,16 @@ def _with_keys(config: Config, keys: TransportKeysSection) -> Config:
 
 
 class Generation:
-    """A configuration that was read and checked, and the parts of it.
+    """A configuration that was read and validated, and its parts.
 
     Args:
-        config: that of the machine.
+        config: configuration of the machine.
 
     Attributes:
         config: the same.
-        name: differs from that of any other configuration, the keys of the lines aside: those made
-            at a start differ where the configuration is the same. It is keyed with the signing
-            key, so that nobody can test guesses of a password against it.
+        name: digest of the configuration without the transport keys, which may be generated anew
+            for the same configuration. It is keyed with the signing key, so that it cannot be used
+            to test guesses of a password.
     """
 
     def __init__(self, config: Config) -> None:
@@ -112,16 +112,16 @@ class Generation:
         self.name = hmac.digest(key, text, "sha256").hex()[:NAME_DIGITS]
 
     def part(self, role: str, cell: int | None = None) -> Part:
-        """Cut one role's part.
+        """Return one role's part.
 
         Args:
             role: one of ``ROLES``.
-            cell: number of its cell; None where there is but one.
+            cell: number of its cell; None if there is only one.
 
         Raises:
-            ConfigError: a key file cannot be read, or the signing key does not fit.
+            ConfigError: a key file cannot be read, or the signing key does not fit the algorithm.
         """
-        config = _cut(of_cell(self.config, cell), role, ())
+        config = _redacted(of_cell(self.config, cell), role, ())
         if role != "gateway":
             return Part(role, self.name, config)
         jwt = self.config.LUNA_PASS.JWT
@@ -130,13 +130,13 @@ class Generation:
         return Part(role, self.name, config, Signer(jwt).jwks, sealing_key)
 
 
-def _cut(section: AnySection, role: str, path: Path) -> AnySection:
-    """Empty the confidential keys of a section that are not the role's."""
+def _redacted(section: AnySection, role: str, path: Path) -> AnySection:
+    """Return a section in which the confidential keys of other roles are empty."""
     changes: dict[str, Any] = {}
     for name, value in _items(section):
         place = (*path, name)
         if isinstance(value, Section):
-            changes[name] = _cut(value, role, place)
+            changes[name] = _redacted(value, role, place)
         elif is_confidential(type(section).model_fields[name]) and role not in _owners(place):
             changes[name] = _emptied(value)
     return section.model_copy(update=changes)
@@ -153,14 +153,14 @@ def _owners(path: Path) -> tuple[str, ...]:
 
 
 def _emptied(value: Any) -> Any:
-    """Return an empty value of the same type; no default, since the signing key has a known one."""
+    """Return an empty value of the same type, not the default: that of the signing key is known."""
     if isinstance(value, SecretStr):
         return SecretStr("")
     return None if value is None else type(value)()
 
 
 class _Packed(msgspec.Struct, forbid_unknown_fields=True):
-    """A part as JSON; the configuration in it is TOML, which user's plugins may fill with dates."""
+    """A part as JSON. Its configuration is TOML, since users' plugins may have dates in theirs."""
 
     role: str
     generation: str
@@ -170,7 +170,7 @@ class _Packed(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def pack(part: Part) -> bytes:
-    """Write a part as JSON."""
+    """Return a part as JSON."""
     config = dump(part.config, reveal=True, comments=False)
     return msgspec.json.encode(
         _Packed(part.role, part.generation, config, part.jwks, part.sealing_key)
@@ -178,26 +178,26 @@ def pack(part: Part) -> bytes:
 
 
 def unpack(data: bytes, role: str) -> Part:
-    """Read a part that ``pack`` wrote.
+    """Parse a part that ``pack`` wrote.
 
     Args:
         data: the JSON.
-        role: whose part it must be.
+        role: the role that it must be for.
 
     Raises:
-        ConfigError: it is another role's, or not valid for this version.
+        ConfigError: it is for another role, or not valid for this version.
     """
     try:
         packed = msgspec.json.decode(data, type=_Packed)
         config = Config.model_validate(tomllib.loads(packed.config))
     except (msgspec.DecodeError, tomllib.TOMLDecodeError, ValidationError):
-        # The cause would show values, and with them secrets.
+        # The cause would show values, which may be secrets.
         raise ConfigError(
             "the part of the configuration is not valid; was it made by another version? "
-            "make it again: restart lunapass-config.service"
+            "restart lunapass-config.service to make it again"
         ) from None
     if packed.role != role:
         raise ConfigError(
-            f"the part of the configuration is that of the {packed.role}; allowed here: {role}"
+            f"the part of the configuration is for the {packed.role}; allowed here: {role}"
         )
     return Part(role, packed.generation, config, packed.jwks, packed.sealing_key)

@@ -1,23 +1,13 @@
-"""Sections ``MIDDLEWARES.*``: the plugins, with the names and defaults of LUNA PASS 1.x."""
+"""Sections of the built-in plugins, with the names and defaults of LUNA PASS 1.x."""
 
 from __future__ import annotations
 
-import re
-from importlib.metadata import entry_points
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import (
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import ErrorDetails, InitErrorDetails
+from pydantic import Field
 
 from shared.config.base import (
     AtLeastOne,
-    Confidential,
     Count,
     Degrees,
     Duration,
@@ -257,128 +247,3 @@ class CallbacksPlugin(Switch):
 
     args: CallbacksArgs = CallbacksArgs()
     """Arguments."""
-
-
-USER_PLUGIN_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-"""Form of the name of a user's own plugin: ``package.module:Class``."""
-
-ENTRY_POINTS = "lunapass.plugins"
-"""Group of entry points that name users' own plugins."""
-
-
-class UserPlugin(Switch):
-    """Your own plugin, named ``package.module:Class`` or by its entry point."""
-
-    args: Annotated[dict[str, Any], Confidential()] = {}
-    """Arguments; the plugin's own model validates them."""
-
-
-class RequestMiddlewares(Section):
-    """Plugins of the upgrade request."""
-
-    BasicAuth: BasicAuthPlugin = BasicAuthPlugin()
-    """HTTP Basic authentication and origin check of the upgrade request."""
-
-
-class WsMiddlewares(Section):
-    """Plugins of a session; all other keys are users' own plugins.
-
-    Such a key is ``package.module:Class`` or an entry point of the group ``lunapass.plugins``. The
-    order here is that of the file; the aggregator determines the order in which plugins run.
-    """
-
-    model_config = ConfigDict(extra="allow")
-    __pydantic_extra__: dict[str, UserPlugin] = Field(init=False)
-
-    FileLogger: FileLoggerPlugin = FileLoggerPlugin()
-    """Writes every frame and its estimate to files."""
-    Bestshot: Switch = Switch()
-    """Chooses the frame with the highest liveness score."""
-    Luna3DescriptorQualityCheck: Luna3Plugin = Luna3Plugin()
-    """Checks the quality of the photo with an external LUNA PLATFORM 3."""
-    AggregateLiveness: AggregateLivenessPlugin = AggregateLivenessPlugin()
-    """Requires liveness over several frames of one face."""
-    ActiveLiveness: ActiveLivenessPlugin = ActiveLivenessPlugin()
-    """Asks for actions: blink, turn left or right, chin up or down."""
-    Result: ResultPlugin = ResultPlugin()
-    """Decides from the results of the other plugins."""
-    VideoRedis: VideoRedisPlugin = VideoRedisPlugin()
-    """Writes the frames of a session to Redis, for the video worker."""
-    FaceMatcher: FaceMatcherPlugin = FaceMatcherPlugin()
-    """Requires the same person from the first frame to the verdict."""
-    VirtualCameraChecker: VirtualCameraPlugin = VirtualCameraPlugin()
-    """Looks for evidence of a virtual camera or an injected stream."""
-    Callbacks: CallbacksPlugin = CallbacksPlugin()
-    """Sends the final answer to a web address."""
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _refuse_unknown(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        """Accept an extra name as a user's own plugin only if it looks like one.
-
-        Otherwise a misspelled name of a built-in plugin would silently turn its check off.
-        """
-        if not isinstance(value, dict):
-            return handler(value)
-        known = {name: item for name, item in value.items() if cls._is_plugin(name)}
-        unknown = [
-            InitErrorDetails(type="extra_forbidden", loc=(name,), input=item)
-            for name, item in value.items()
-            if name not in known
-        ]
-        if not unknown:
-            return handler(value)
-        try:
-            handler(known)
-        except ValidationError as error:
-            unknown += [_details(line) for line in error.errors()]
-        raise ValidationError.from_exception_data(cls.__name__, unknown)
-
-    @classmethod
-    def _is_plugin(cls, name: str) -> bool:
-        return (
-            name in cls.model_fields
-            or USER_PLUGIN_NAME.fullmatch(name) is not None
-            or bool(entry_points(group=ENTRY_POINTS, name=name))
-        )
-
-    @property
-    def needs_frames(self) -> bool:
-        """Whether a side-effect plugin that needs the frames is on."""
-        return self.FileLogger.isEnabled or self.VideoRedis.isEnabled
-
-    @property
-    def has_effects(self) -> bool:
-        """Whether any side-effect plugin is on."""
-        return self.needs_frames or self.Callbacks.isEnabled
-
-    def look_at_received(self, *, passed: bool) -> bool:
-        """Return whether a plugin uses the client's file of a frame.
-
-        For a frame that passed, only FileLogger does; the others get the JPEG of its judged pixels.
-        """
-        if passed or self.FileLogger.isEnabled:
-            return self.FileLogger.isEnabled
-        by_users = any(plugin.isEnabled for plugin in self.user_plugins.values())
-        return self.VideoRedis.isEnabled or by_users
-
-    @property
-    def user_plugins(self) -> dict[str, UserPlugin]:
-        """Users' own plugins by name, in the order of the file."""
-        return self.__pydantic_extra__ or {}
-
-
-def _details(line: ErrorDetails) -> InitErrorDetails:
-    """Convert a reported error so that it can be raised again."""
-    return InitErrorDetails(
-        type=line["type"], loc=line["loc"], input=line["input"], ctx=line.get("ctx", {})
-    )
-
-
-class MiddlewaresSection(Section):
-    """Plugins."""
-
-    REQUEST: RequestMiddlewares = RequestMiddlewares()
-    """Plugins of the upgrade request."""
-    WS: WsMiddlewares = WsMiddlewares()
-    """Plugins of a session."""

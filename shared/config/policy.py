@@ -1,7 +1,7 @@
-"""What a configuration asks of a person: in one sentence, and where that is little.
+"""What a configuration requires of a person: in one sentence, and warnings where that is little.
 
-A configuration with little is no mistake; it may be what the manual's defaults are. So these
-warnings stand beside the rules of ``config_rules``, and are given where people read them.
+Requiring little is not an error: the manual's defaults do. So these warnings are separate from
+``rules`` and are shown only where people read them.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from shared.config.findings import Finding, warning
 from shared.config.service import Config
 
-DESCRIBING = ("onnx", "oip")
-"""Backends that always describe faces where they measure liveness."""
+WITH_DESCRIPTORS = ("onnx", "oip")
+"""Backends that compute a face descriptor whenever they measure liveness."""
 MANY_FACES = {1: "the largest", 2: "the one closest to the centre"}
-"""Which face each ``multifacePolicy`` judges that lets several be in the picture."""
+"""The face that is judged, for each ``multifacePolicy`` that allows several faces in the frame."""
 
 
 def sentence(config: Config) -> str:
-    """Say in one sentence what it takes to be accepted."""
+    """Describe in one sentence what it takes to be accepted."""
     plugins = config.MIDDLEWARES.WS
     active = plugins.ActiveLiveness
     parts = [f"Accepts {_frames(config)} out of {_tries(config)}"]
@@ -36,14 +36,14 @@ def sentence(config: Config) -> str:
 
 
 def weaknesses(config: Config) -> Iterator[Finding]:
-    """Warn where little is asked.
+    """Warn where little is required.
 
-    That is where one lucky frame, frames of different people, or tries without end can decide, and
-    where the best shot may show faces that nobody judged.
+    That is where one lucky frame, frames of different people or unlimited tries can decide, and
+    where the best shot may show faces that were not judged.
     """
     yield from _one_frame(config)
     yield from _different_people(config)
-    yield from _tries_without_end(config)
+    yield from _unlimited_tries(config)
     yield from _other_faces(config)
 
 
@@ -58,7 +58,7 @@ def _frames(config: Config) -> str:
 
 
 def _needed(config: Config) -> int:
-    """Frames that decide together."""
+    """Return how many frames decide together."""
     aggregate = config.MIDDLEWARES.WS.AggregateLiveness
     return aggregate.args.framesCount if aggregate.isEnabled else 1
 
@@ -73,15 +73,15 @@ def _tries(config: Config) -> str:
 
 
 def _max_tries(config: Config) -> int | None:
-    """Frames with which a session can try at most; None where only its length bounds them."""
+    """Return how many frames a session can try; None if only its length limits them."""
     section = config.LIVENESS
     limits = (section.maxAttempts, section.maxLivenessAttempts, config.LIMITS.livenessRefusals)
     return min((bound for bound in limits if bound > 0), default=None)
 
 
 def _compares_faces(config: Config) -> bool:
-    """Whether AggregateLiveness can hold to one face: only where the backend describes faces."""
-    return config.MIDDLEWARES.WS.FaceMatcher.isEnabled or config.WORKERS.backend in DESCRIBING
+    """Return whether frames are compared by face, which needs descriptors."""
+    return config.MIDDLEWARES.WS.FaceMatcher.isEnabled or config.WORKERS.backend in WITH_DESCRIPTORS
 
 
 def _one_frame(config: Config) -> Iterator[Finding]:
@@ -90,11 +90,11 @@ def _one_frame(config: Config) -> Iterator[Finding]:
         return
     place = "[MIDDLEWARES.WS.AggregateLiveness]"
     if plugins.AggregateLiveness.isEnabled:
-        yield warning(place, "args.framesCount is 1, so that one lucky frame decides; raise it")
+        yield warning(place, "args.framesCount is 1, so one lucky frame decides; raise it")
     else:
         yield warning(
             place,
-            "is off, so that one lucky frame decides; set isEnabled = 1 there or in "
+            "is off, so one lucky frame decides; set isEnabled = 1 there or in "
             "[MIDDLEWARES.WS.ActiveLiveness]",
         )
 
@@ -103,24 +103,24 @@ def _different_people(config: Config) -> Iterator[Finding]:
     if _needed(config) > 1 and not _compares_faces(config):
         yield warning(
             "[MIDDLEWARES.WS.AggregateLiveness]",
-            f"is on without FaceMatcher, and the backend {config.WORKERS.backend} may not describe "
-            "faces, so that frames of different people can decide together; set isEnabled = 1 in "
-            "[MIDDLEWARES.WS.FaceMatcher], which needs a backend that does",
+            f"is on without FaceMatcher, and the backend {config.WORKERS.backend} may not compute "
+            "face descriptors, so frames of different people can decide together; set isEnabled = "
+            "1 in [MIDDLEWARES.WS.FaceMatcher], which needs a backend with descriptors",
         )
 
 
-def _tries_without_end(config: Config) -> Iterator[Finding]:
+def _unlimited_tries(config: Config) -> Iterator[Finding]:
     if _max_tries(config) is None:
         yield warning(
             "[LIMITS] livenessRefusals",
-            "is 0, and [LIVENESS] bounds no attempts, so that a session can try until a frame "
+            "is 0, and [LIVENESS] does not limit attempts, so a session can try until a frame "
             "passes; set the default, 15",
         )
     if config.LIMITS.refusedSessionsPerAddress == 0:
         yield warning(
             "[LIMITS] refusedSessionsPerAddress",
-            "is 0, so that whoever was refused can try again at once and without end; set the "
-            "default, 20",
+            "is 0, so a refused client can try again at once and without limit; set the default, "
+            "20",
         )
 
 
@@ -131,6 +131,6 @@ def _other_faces(config: Config) -> Iterator[Finding]:
     size = "a larger" if policy == 2 else "another"
     yield warning(
         "[LIVENESS.THRESHOLDS] multifacePolicy",
-        f"is {policy}, so that {size} face may be on the best shot beside the one that is judged; "
-        "set 0, or compare the face at details.faceFramePosition.faceRect of the token alone",
+        f"is {policy}, so {size} face may be on the best shot beside the judged one; set 0, or "
+        "compare only the face at details.faceFramePosition.faceRect of the token",
     )

@@ -1,8 +1,8 @@
-"""Rules between keys: what each key alone allows but the whole does not.
+"""Rules that concern several keys, whose values are valid on their own.
 
-Each rule is a generator of findings, and ``RULES`` lists them. An error is a configuration with
-which the service would be unsafe or could never let anybody pass; a warning is one that works but
-hardly as meant.
+Each rule is a generator of findings, and ``RULES`` lists them. An error means that the service
+would be unsafe or could never accept a session; a warning means that it works, but probably not as
+intended.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from shared.errors import ConfigError
 DEFAULT_KEY = "secret"
 KEY_HINT = "make one with: lunapass config key"
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
-"""Least length of a shared secret: that of the digest (RFC 7518, section 3.2)."""
+"""Minimum length of a shared secret: that of the digest (RFC 7518, section 3.2)."""
 STORES = ("redis://", "rediss://", "unix://", "redis+sentinel://")
 BACKENDS = ("onnx", "lunasdk", "oip")
 
 
 def check(config: Config, source: str = "configuration") -> list[str]:
-    """Check the rules between keys.
+    """Check the rules.
 
     Args:
         config: a configuration whose single keys are valid.
@@ -39,7 +39,7 @@ def check(config: Config, source: str = "configuration") -> list[str]:
         The warnings, one line each.
 
     Raises:
-        ConfigError: one line for each broken rule, which says what to do.
+        ConfigError: one line per violated rule, which says what to do.
     """
     findings = [finding for rule in RULES for finding in rule(config)]
     if errors := [f"{source}: {finding}" for finding in findings if finding.is_error]:
@@ -53,13 +53,13 @@ def _signature(config: Config) -> Iterator[Finding]:
     key = jwt.key.get_secret_value()
     weak_key = error if config.LUNA_PASS.env == "production" else warning
     if key.startswith("file:"):
-        return  # read where it is used
+        return  # shared.signing checks it
     is_pem = key.lstrip().startswith("-----BEGIN ")
     if jwt.algorithm not in KEY_BYTES:
         if not is_pem or "PRIVATE KEY" not in key:
             yield error(
                 place,
-                f"is not a private key, as {jwt.algorithm} needs; "
+                f"is not a private key, which {jwt.algorithm} needs; "
                 "give it as PEM text or as file:PATH of a PEM file",
             )
     elif is_pem:
@@ -71,12 +71,12 @@ def _signature(config: Config) -> Iterator[Finding]:
     elif key == DEFAULT_KEY:
         yield weak_key(
             place,
-            f"is the default '{DEFAULT_KEY}', with which anybody can sign verdicts; {KEY_HINT}",
+            f"is the default '{DEFAULT_KEY}', with which anyone can sign verdicts; {KEY_HINT}",
         )
     elif key.startswith("/") and os.path.exists(key):
         yield error(
             place,
-            "is the path of a file, which would itself be the secret; write file: before it",
+            "is the path of a file, and the path itself would be the secret; write file: before it",
         )
     elif len(key.encode()) < KEY_BYTES[jwt.algorithm]:
         yield weak_key(
@@ -158,12 +158,12 @@ def _attempts(config: Config) -> Iterator[Finding]:
         if value == 0:
             yield error(
                 f"[LIVENESS] {name}",
-                "is 0, so that nobody can pass; allowed: -1 (no bound) or 1 and more; correct it",
+                "is 0, so no session can succeed; allowed: -1 (no limit) or at least 1; correct it",
             )
     if 0 < section.maxAttempts < section.maxLivenessAttempts:
         yield warning(
             "[LIVENESS] maxLivenessAttempts",
-            f"is {section.maxLivenessAttempts}, never reached with maxAttempts "
+            f"is {section.maxLivenessAttempts}, which is never reached with maxAttempts "
             f"{section.maxAttempts}; lower it",
         )
     plugin = config.MIDDLEWARES.WS.AggregateLiveness
@@ -172,17 +172,17 @@ def _attempts(config: Config) -> Iterator[Finding]:
             yield error(
                 "[MIDDLEWARES.WS.AggregateLiveness] args.framesCount",
                 f"is {plugin.args.framesCount}, more than [LIVENESS] {name} ({value}) allows, so "
-                "that nobody can pass; lower it or raise that",
+                "no session can succeed; lower it or raise that",
             )
 
 
 def _held_bytes(config: Config) -> Iterator[Finding]:
     limits = config.LIMITS
-    if limits.heldBytes < 2 * limits.frameBytes:  # one address may hold half of them
+    if limits.heldBytes < 2 * limits.frameBytes:  # one address may use half of them
         yield error(
             "[LIMITS] heldBytes",
-            f"is {limits.heldBytes}, so that no frame of frameBytes could arrive; allowed: at "
-            f"least {2 * limits.frameBytes}; correct either",
+            f"is {limits.heldBytes}, so a frame of frameBytes could not be received; allowed: at "
+            f"least {2 * limits.frameBytes}; correct one of the two",
         )
 
 
@@ -194,26 +194,27 @@ def _frame_sizes(config: Config) -> Iterator[Finding]:
     )
     received = {"frameWidth": limits.frameWidth, "frameHeight": limits.frameHeight}
     across = {"frameWidth": "frameHeight", "frameHeight": "frameWidth"}
-    for name, least, face in sides:
-        # [LIMITS] bounds a picture as it is received, [CHECKS] as it is judged.
-        bound = across[name] if checks.rotate in (90, 270) else name
-        most = received[bound]
-        if least > most:
+    for name, minimum, face in sides:
+        # [LIMITS] is about the received image, [CHECKS] about the rotated one.
+        limit = across[name] if checks.rotate in (90, 270) else name
+        maximum = received[limit]
+        if minimum > maximum:
             yield error(
                 f"[CHECKS] {name}",
-                f"is {least}; allowed: at most [LIMITS] {bound}, which is {most}; correct either",
+                f"is {minimum}; allowed: at most [LIMITS] {limit}, which is {maximum}; correct one "
+                "of the two",
             )
-        if face + 2 * thresholds.frameMargin > most:
+        if face + 2 * thresholds.frameMargin > maximum:
             yield error(
                 f"[LIVENESS.THRESHOLDS] {name.replace('frame', 'face')}",
                 f"{face} with frameMargin {thresholds.frameMargin} at both sides does "
-                f"not fit into [LIMITS] {bound} {most}; lower the one or raise the other",
+                f"not fit into [LIMITS] {limit} {maximum}; lower the one or raise the other",
             )
     if checks.frameWidth * checks.frameHeight > limits.framePixels:
         yield error(
             "[LIMITS] framePixels",
             f"is {limits.framePixels}; allowed: at least the {checks.frameWidth} x "
-            f"{checks.frameHeight} that [CHECKS] asks for; raise it",
+            f"{checks.frameHeight} that [CHECKS] requires; raise it",
         )
 
 
@@ -242,13 +243,13 @@ def _workers(config: Config) -> Iterator[Finding]:
 
 
 def _inference_servers(config: Config) -> Iterator[Finding]:
-    servers, patience = config.OIP, config.WORKERS.jobTimeout
-    slowest = servers.timeout * len(servers.endpoints)
-    if config.WORKERS.backend == "oip" and slowest >= patience:
+    servers, job_timeout = config.OIP, config.WORKERS.jobTimeout
+    longest = servers.timeout * len(servers.endpoints)
+    if config.WORKERS.backend == "oip" and longest >= job_timeout:
         yield error(
             "[OIP] timeout",
             f"is {servers.timeout:g} for each of {len(servers.endpoints)} endpoints; allowed: in "
-            f"all less than [WORKERS] jobTimeout, which is {patience:g}; lower it or raise that",
+            f"all less than [WORKERS] jobTimeout, which is {job_timeout:g}; lower it or raise that",
         )
 
 

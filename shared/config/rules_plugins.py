@@ -1,4 +1,4 @@
-"""Rules about plugins: arguments that go together, and plugins that need one another."""
+"""Rules about plugins: arguments that depend on each other, and plugins that need others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HTTP = ("http", "https")
 
 
 def basic_auth(config: Config) -> Iterator[Finding]:
-    """Require something that BasicAuth can check."""
+    """Require a password or an origin that BasicAuth can check."""
     place = "[MIDDLEWARES.REQUEST.BasicAuth]"
     plugin = config.MIDDLEWARES.REQUEST.BasicAuth
     args = plugin.args
@@ -27,19 +27,19 @@ def basic_auth(config: Config) -> Iterator[Finding]:
     elif not has_password and args.origin is None:
         yield error(
             place,
-            "is on but would let everybody in; give args.username and args.password, "
-            "args.origin, or all three",
+            "is on but checks nothing; give args.username and args.password, args.origin, or all "
+            "three",
         )
     elif args.origin is None:
         yield warning(
             place,
-            "has no args.origin, so that any web site may use a browser's saved password; "
+            "has no args.origin, so any web site can use a browser's saved password; "
             "give args.origin, such as https://kiosk.example.org",
         )
     elif not has_password:
         yield warning(
             place,
-            "args.origin alone holds back browsers only; give args.username and args.password too",
+            "args.origin alone stops browsers only; give args.username and args.password too",
         )
     if args.username is not None and ":" in args.username:
         yield error(place, "args.username must not contain ':' (RFC 7617); choose another name")
@@ -48,7 +48,7 @@ def basic_auth(config: Config) -> Iterator[Finding]:
 
 
 def needs_result(config: Config) -> Iterator[Finding]:
-    """Require Result beside the plugins whose data it decides from."""
+    """Require Result with the plugins whose data it uses."""
     plugins = config.MIDDLEWARES.WS
     if plugins.Result.isEnabled:
         return
@@ -56,7 +56,7 @@ def needs_result(config: Config) -> Iterator[Finding]:
         if getattr(plugins, name).isEnabled:
             yield error(
                 f"[MIDDLEWARES.WS.{name}]",
-                "needs the plugin Result, which decides from its data; "
+                "needs the plugin Result, which uses its data; "
                 "set isEnabled = 1 in [MIDDLEWARES.WS.Result]",
             )
 
@@ -69,17 +69,13 @@ def luna3(config: Config) -> Iterator[Finding]:
         return
     yield from _address(place, "connectionString", plugin.args.connectionString, HTTP)
     if plugin.args.descriptorQualityThreshold is None:
-        yield error(
-            place, "needs args.descriptorQualityThreshold to judge by; give a number from 0 to 1"
-        )
+        yield error(place, "needs args.descriptorQualityThreshold; give a number from 0 to 1")
     if plugin.args.authToken is None:
-        yield warning(
-            place, "has no args.authToken, and LUNA PLATFORM answers only accounts; give the token"
-        )
+        yield warning(place, "has no args.authToken, which LUNA PLATFORM requires; give the token")
 
 
 def active_liveness(config: Config) -> Iterator[Finding]:
-    """Require angles and times in which an action can be done."""
+    """Require angles and times with which an action is possible."""
     place = "[MIDDLEWARES.WS.ActiveLiveness]"
     args = config.MIDDLEWARES.WS.ActiveLiveness.args
     for axis in ("yaw", "pitch"):
@@ -96,19 +92,19 @@ def active_liveness(config: Config) -> Iterator[Finding]:
     if not config.MIDDLEWARES.WS.FaceMatcher.isEnabled:
         yield warning(
             place,
-            "is on without FaceMatcher, so that one person may act and another be on the best "
-            "shot; set isEnabled = 1 in [MIDDLEWARES.WS.FaceMatcher]",
+            "is on without FaceMatcher, so one person may act and another be on the best shot; "
+            "set isEnabled = 1 in [MIDDLEWARES.WS.FaceMatcher]",
         )
     if args.totalTimeout < args.actionTimeout:
         yield warning(
             place,
-            f"args.totalTimeout ({args.totalTimeout:g} s) ends before args.actionTimeout "
-            f"({args.actionTimeout:g} s) can; raise it",
+            f"args.totalTimeout ({args.totalTimeout:g} s) is shorter than args.actionTimeout "
+            f"({args.actionTimeout:g} s); raise it",
         )
     if config.LIMITS.sessionSeconds < args.totalTimeout:
         yield warning(
             place,
-            f"args.totalTimeout ({args.totalTimeout:g} s) outlasts [LIMITS] sessionSeconds "
+            f"args.totalTimeout ({args.totalTimeout:g} s) is longer than [LIMITS] sessionSeconds "
             f"({config.LIMITS.sessionSeconds:g} s); raise that",
         )
 
@@ -121,7 +117,7 @@ def addresses(config: Config) -> Iterator[Finding]:
         yield from _address(place, "url", callbacks.args.url or "", HTTP)
         if callbacks.args.key is None:
             yield warning(
-                place, "has no args.key, so that a receiver cannot tell who sent; give one"
+                place, "has no args.key, so a receiver cannot authenticate the sender; give one"
             )
     if video.isEnabled:
         yield from _address(
@@ -139,7 +135,7 @@ def _address(place: str, name: str, text: str, schemes: tuple[str, ...]) -> Iter
 
 
 def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
-    """Tell whether a text has one of the schemes and, for the web, a possible host and port."""
+    """Return whether a text has one of the schemes and, for HTTP, a valid host and port."""
     try:
         parts = urlsplit(text)
         if parts.scheme in HTTP and (not parts.hostname or parts.port == 0):

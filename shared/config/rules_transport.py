@@ -1,4 +1,4 @@
-"""Rules for the lines between the roles: one to another machine needs configured keys."""
+"""Rules for the lines between roles: a line to another machine needs configured keys."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from shared.wire.lines import LINES, ROLES, Line
 
 
 def addresses(config: Config) -> Iterator[Finding]:
-    """Refuse a line to another machine without configured keys, and addresses of other kinds.
+    """Refuse a line to another machine without configured keys, and other kinds of addresses.
 
-    The other machine does not know keys that are made at this one's start. An abstract socket
+    The other machine does not know keys that this one generates. An abstract socket
     (``ipc://@name``) has no owner, so any user could bind it before the role does.
     """
     for line in LINES:
@@ -27,27 +27,27 @@ def addresses(config: Config) -> Iterator[Finding]:
 
 
 def _keys(keys: TransportKeysSection, line: Line, address: str) -> Iterator[Finding]:
-    """A machine with one end of a line needs that end's secret key, and both public ones."""
+    """Require both public keys of a line, and the secret key of one end: that on this machine."""
     ends = (line.server, line.client)
-    lacking = [f"{role}Public" for role in ends if not getattr(keys, f"{role}Public")]
+    missing = [f"{role}Public" for role in ends if not getattr(keys, f"{role}Public")]
     secrets = [f"{role}Secret" for role in ends]
     if not any(getattr(keys, name).get_secret_value() for name in secrets):
-        lacking.append(" or ".join(secrets))
-    if lacking:
+        missing.append(" or ".join(secrets))
+    if missing:
         yield error(
             f"[TRANSPORT] {line.key}",
-            f"is {address[:60]!r}, where anybody could send messages and get a verdict; allowed: "
-            f"with keys, but [TRANSPORT.KEYS] lacks {', '.join(lacking)}; make them with: "
+            f"is {address[:60]!r}, where anyone could send messages and get a verdict; allowed: "
+            f"with keys, but [TRANSPORT.KEYS] lacks {', '.join(missing)}; make them with: "
             "lunapass config key --transport DIRECTORY",
         )
 
 
 def slab_directory(config: Config) -> Iterator[Finding]:
-    """Warn of a key that older versions used."""
+    """Warn about a key that only older versions use."""
     if config.TRANSPORT.slabDirectory:
         yield warning(
             "[TRANSPORT] slabDirectory",
-            "has no effect: the frames lie in memory that no file names; remove it",
+            "has no effect: the memory of the frames has no path; remove it",
         )
 
 
@@ -58,6 +58,6 @@ def pairs(config: Config) -> Iterator[Finding]:
     if len(set(public)) < len(public):
         yield error(
             "[TRANSPORT.KEYS]",
-            "has the same public key for two roles, so that one could pass for the other; give "
-            "each role a key pair of its own",
+            "has the same public key for two roles, so one could impersonate the other; give each "
+            "role its own key pair",
         )

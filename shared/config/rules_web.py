@@ -1,4 +1,4 @@
-"""Rules about names of hosts and origins of pages: an entry that can never match is an error."""
+"""Rules about host names and origins: an entry that can never match is an error."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ ANY = "*"
 
 
 def hosts(config: Config) -> Iterator[Finding]:
-    """Require names without scheme and path, and warn where every name is taken."""
+    """Require names without scheme and path; warn if every name is allowed."""
     place = "[LUNA_PASS] hosts"
     for text in config.LUNA_PASS.hosts:
         if text == ANY:
             yield warning(
                 place,
-                "holds '*', so that a web site whose name leads to this machine may read and use "
-                "the service (DNS rebinding); list the service's own names instead",
+                "contains '*', so a web site whose name resolves to this machine can use the "
+                "service (DNS rebinding); list the service's own names instead",
             )
-        elif _fault(parse_authority, text):
+        elif not _is_valid(parse_authority, text):
             yield error(
                 place,
-                f"holds {text[:60]!r}, which is no name of a host; allowed: host or host:port, "
+                f"contains {text[:60]!r}, which is not a host name; allowed: host or host:port, "
                 "such as kiosk.example.org or [2001:db8::1]:8443, or '*'; correct it",
             )
 
 
 def origins(config: Config) -> Iterator[Finding]:
-    """Require what a browser can send as Origin, and warn of what many pages send."""
+    """Require values that a browser can send as Origin; warn about one that many pages send."""
     place = "[LUNA_PASS] origins"
     for text in config.LUNA_PASS.origins:
         if text == ANY:
             continue
-        if _fault(parse_origin, text):
+        if not _is_valid(parse_origin, text):
             yield error(
                 place,
-                f"holds {text[:60]!r}, which no browser sends; allowed: scheme://host or "
+                f"contains {text[:60]!r}, which no browser sends; allowed: scheme://host or "
                 "scheme://host:port without anything after it, such as https://kiosk.example.org, "
                 "or '*'; correct it",
             )
         elif parse_origin(text) == OPAQUE:
             yield warning(
                 place,
-                "holds 'null', which any web site can send from a sandboxed frame; "
+                "contains 'null', which any web site can send from a sandboxed frame; "
                 "list the page's own origin instead",
             )
 
 
 def basic_auth_origin(text: str) -> Iterator[Finding]:
-    """Require an origin, or an address or domain that stands for http and https."""
-    if _fault(parse_site, text):
+    """Require an origin, or an address or domain, which stands for http and https."""
+    if not _is_valid(parse_site, text):
         yield error(
             "[MIDDLEWARES.REQUEST.BasicAuth]",
             f"args.origin is {text[:60]!r}; allowed: scheme://host or scheme://host:port, such as "
@@ -61,9 +61,9 @@ def basic_auth_origin(text: str) -> Iterator[Finding]:
         )
 
 
-def _fault(parse: Callable[[str], object], text: str) -> bool:
+def _is_valid(parse: Callable[[str], object], text: str) -> bool:
     try:
         parse(text)
     except ValueError:
-        return True
-    return False
+        return False
+    return True

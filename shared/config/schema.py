@@ -1,8 +1,8 @@
-"""The schema of the configuration as data: its sections, its keys, and what each key allows.
+"""The schema of the configuration as data: sections, keys, and the allowed values of each key.
 
-A *path* is the way of a key through the tables, such as ``("LIVENESS", "THRESHOLDS", "yaw")``.
-Error messages, the commented file, the reference table and the names of environment variables are
-all made from here, so that none of them can differ from what is enforced.
+A *path* names a key with its tables, such as ``("LIVENESS", "THRESHOLDS", "yaw")``. Error messages,
+the commented file, the reference table and the names of environment variables are all generated
+from here, so they always agree with the validation.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from shared.config.base import Confidential, Section
-from shared.config.plugins import UserPlugin, WsMiddlewares
+from shared.config.middlewares import UserPlugin, WsMiddlewares
 from shared.config.service import Config
 
 Path = tuple[str, ...]
 
 
 def section_of(field: FieldInfo) -> type[Section] | None:
-    """Return the model of a field that is a table, None for a plain key."""
+    """Return the model of a field that is a table; None for a plain key."""
     kind = field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, Section) else None
 
 
 def keys(model: type[Section] = Config, path: Path = ()) -> Iterator[tuple[Path, FieldInfo]]:
-    """Walk over all plain keys below a section, each section's own keys before its tables."""
+    """Yield all plain keys below a section, each section's own keys before its tables."""
     for name, field in model.model_fields.items():
         if section_of(field) is None:
             yield (*path, name), field
@@ -39,7 +39,7 @@ def keys(model: type[Section] = Config, path: Path = ()) -> Iterator[tuple[Path,
 
 
 def section_at(path: Path, root: type[Section] = Config) -> type[Section] | None:
-    """Return the model of the section at a path, None where there is no such section."""
+    """Return the model of the section at a path; None if there is no such section."""
     model: type[Section] | None = root
     for name in path:
         if model is None:
@@ -55,7 +55,7 @@ def _child_section(model: type[Section], name: str) -> type[Section] | None:
 
 
 def field_at(path: Path, root: type[Section] = Config) -> FieldInfo | None:
-    """Return the field at a path, be it a key or a section; None where there is none."""
+    """Return the field (key or section) at a path; None if there is none."""
     if not path:
         return None
     parent = section_at(path[:-1], root)
@@ -63,7 +63,7 @@ def field_at(path: Path, root: type[Section] = Config) -> FieldInfo | None:
 
 
 def place(path: Path) -> tuple[str, str]:
-    """Split a path into section and key as the manual writes them.
+    """Split a path into section and key as in the manual.
 
     A plugin's arguments belong to the plugin's section: ``MIDDLEWARES.WS.FileLogger``,
     ``args.path``.
@@ -75,23 +75,23 @@ def place(path: Path) -> tuple[str, str]:
 
 
 def is_text(field: FieldInfo) -> bool:
-    """Tell whether a key takes text of any content."""
+    """Return whether a key accepts any text."""
     return _core_type(field.annotation) in (str, SecretStr)
 
 
 def is_secret(field: FieldInfo) -> bool:
-    """Tell whether a key's value must never be shown."""
+    """Return whether a key's value must never be shown."""
     return _core_type(field.annotation) is SecretStr
 
 
 def is_confidential(field: FieldInfo) -> bool:
-    """Tell whether a key's value is a secret or may hold one."""
+    """Return whether a key's value is a secret or may contain one."""
     rules = [*field.metadata, *_without_wrapping(field.annotation)[1]]
     return is_secret(field) or any(isinstance(rule, Confidential) for rule in rules)
 
 
 def allowed(field: FieldInfo) -> str:
-    """Describe in words what a key takes: type, range, choices."""
+    """Describe the values that a key allows: type, range, choices."""
     section = section_of(field)
     if section is not None:
         return "a section with " + ", ".join(section.model_fields)
@@ -104,8 +104,8 @@ def _words(kind: Any, rules: list[Any], examples: list[Any] | None = None) -> st
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(str(choice) for choice in get_args(kind))
     if get_origin(kind) is list:
-        least = "one or more" if any(isinstance(rule, MinLen) for rule in rules) else "any number"
-        return f"a list of {least}, each {_words(get_args(kind)[0], [])}"
+        count = "one or more" if any(isinstance(rule, MinLen) for rule in rules) else "any number"
+        return f"a list of {count}, each {_words(get_args(kind)[0], [])}"
     if get_origin(kind) is dict:
         return "a table"
     if kind is bool:
@@ -131,7 +131,7 @@ def _core_type(kind: Any) -> Any:
 
 
 def _without_wrapping(kind: Any) -> tuple[Any, list[Any]]:
-    """Take ``Annotated`` and ``| None`` off a type; return it with the rules found on the way."""
+    """Remove ``Annotated`` and ``| None`` from a type; return it with the rules found."""
     rules: list[Any] = []
     while get_origin(kind) in (Annotated, Union, types.UnionType):
         if get_origin(kind) is Annotated:

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr
 
 from shared.config.base import AtLeastOne, Count, Flag, Positive, PrivateText, Secret, Section, Unit
 from shared.config.manual import FaceEngineSection, LivenessSection, LunaPassSection
-from shared.config.plugins import MiddlewaresSection
+from shared.config.middlewares import MiddlewaresSection
 from shared.frame.estimation import Rotation
 
 Megapixels = 1_000_000

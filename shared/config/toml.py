@@ -1,4 +1,4 @@
-"""Writing the configuration as TOML, with the meaning and the allowed values of each key."""
+"""Writes the configuration as TOML, with the meaning and the allowed values of each key."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from shared.config.base import Section
-from shared.config.plugins import UserPlugin, WsMiddlewares
+from shared.config.middlewares import UserPlugin, WsMiddlewares
 from shared.config.schema import Path, allowed, place, section_of
 
 HIDDEN = "***"
-"""Stands in place of a secret."""
+"""Replaces a secret."""
 
 
-LONG = 10**4000
+MAX_DECIMAL = 10**4000
+"""Python refuses to convert numbers of more than 4300 digits to decimal."""
 WIDTH = 100
 
 
 def dump(config: Section, *, reveal: bool = False, comments: bool = True) -> str:
-    """Write every key of a configuration as TOML that ``config_loading.load`` reads back.
+    """Return every key of a configuration as TOML, which ``loading.load`` can read.
 
-    A key without a value appears as a comment, since TOML has no null.
+    A key without a value becomes a comment, since TOML has no null.
 
     Args:
-        config: what to write.
-        reveal: write secrets too; otherwise ``***`` stands in their place, as for passwords in
-            addresses and for all text among the arguments of the user's own plugins.
+        config: the configuration.
+        reveal: write secrets too; otherwise ``***`` replaces them, as well as passwords in
+            addresses and all text in the arguments of users' own plugins.
         comments: write the meaning and the allowed values above each key.
     """
     lines = _section_lines(config, (), None, reveal=reveal, comments=comments)
@@ -40,14 +41,14 @@ def dump(config: Section, *, reveal: bool = False, comments: bool = True) -> str
 
 
 def value_text(value: object) -> str:
-    """Write one value in TOML, on one line."""
+    """Return one value as TOML, on one line."""
     match value:
         case bool():
             return "true" if value else "false"
         case float():
             return repr(value)
         case int():
-            return str(value) if abs(value) < LONG else hex(value)  # Python refuses longer ones
+            return str(value) if abs(value) < MAX_DECIMAL else hex(value)
         case str():
             return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case list() | tuple():
@@ -61,7 +62,7 @@ def value_text(value: object) -> str:
 
 
 def field_text(value: Any, field: FieldInfo) -> str:
-    """Write the value of a key, secrets too, as the manual writes switches (0) and degrees (20)."""
+    """Return a key's value, even a secret; switches (0) and degrees (20) are as in the manual."""
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     if field.annotation is bool or (isinstance(value, float) and value.is_integer()):
@@ -70,7 +71,7 @@ def field_text(value: Any, field: FieldInfo) -> str:
 
 
 def key_text(name: str) -> str:
-    """Write a key's name, in quotes where TOML asks for them."""
+    """Return a key's name, in quotes where TOML requires them."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else value_text(name)
 
 
@@ -82,7 +83,7 @@ def without_password(text: str) -> str:
 def _section_lines(
     section: Section, path: Path, meaning: str | None, *, reveal: bool, comments: bool
 ) -> Iterator[str]:
-    """Write a section's heading and keys, then the sections below it."""
+    """Yield a section's header and keys, then the sections below it."""
     keys = list(_keys(section))
     if keys:
         yield ""
@@ -146,7 +147,7 @@ def _masked(value: Any, section: Section) -> Any:
 
 
 def _without_text(value: Any) -> Any:
-    """Hide all text in the arguments of a user's plugin: which are secret is not known here."""
+    """Hide all text in the arguments of a user's plugin, any of which may be a secret."""
     match value:
         case str():
             return HIDDEN
@@ -158,5 +159,5 @@ def _without_text(value: Any) -> Any:
 
 
 def one_line(text: str | None) -> str:
-    """Put a docstring on one line and take reStructuredText's double backquotes off."""
+    """Put a docstring on one line and remove the double backquotes of reStructuredText."""
     return " ".join((text or "").split()).replace("``", "")

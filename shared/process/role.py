@@ -98,7 +98,7 @@ class Role:
             apply: applies a part; raises StartupError if that is impossible.
         """
         self.notifier.reloading()
-        part = self._source.again() if self._source else None
+        part = self._source.reload() if self._source else None
         try:
             if part is not None:
                 apply(part)

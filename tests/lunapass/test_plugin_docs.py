@@ -14,7 +14,7 @@ from aggregator.plugins.active_liveness import ActiveLiveness
 from aggregator.plugins.base import Plugin
 from shared.codes import HINTS, Code
 from shared.config.base import Section
-from shared.config.plugins import RequestMiddlewares, WsMiddlewares
+from shared.config.middlewares import RequestMiddlewares, WsMiddlewares
 from shared.config.schema import section_of
 from shared.config.service import Config
 from shared.config.source import EFFECTS

@@ -8,7 +8,7 @@ from gateway import metrics
 from gateway.sessions.session import FramePictures, PendingFrame, Session
 from gateway.sessions.unsettled import Unsettled
 from gateway.web.limits import TokenBucket
-from shared.config.plugins import WsMiddlewares
+from shared.config.middlewares import WsMiddlewares
 from shared.config.service import Config
 from shared.frame.intake import Header
 from shared.wire.messages import Open

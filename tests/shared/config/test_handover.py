@@ -44,10 +44,10 @@ def test_the_newest_of_several_parts_is_taken(sender: PartSender) -> None:
         assert source.part.config.LUNA_PASS.port == 2
         for port in (3, 4):
             sender.send(part(port))
-        fresh = source.again()
+        fresh = source.reload()
         assert fresh is not None
         assert fresh.config.LUNA_PASS.port == 4
-        assert source.again() == fresh  # asked although nothing has come
+        assert source.reload() == fresh  # asked although nothing has come
 
 
 def test_a_part_of_any_size_comes_whole(sender: PartSender) -> None:
@@ -66,7 +66,7 @@ def test_a_socket_without_a_part_is_no_start(sender: PartSender) -> None:
     with pytest.raises(ConfigError, match="no configuration was sent"):
         PartSocket("worker", os.dup(descriptor))
     sender.send(part(1, "aggregator"))
-    with pytest.raises(ConfigError, match="that of the aggregator"):
+    with pytest.raises(ConfigError, match="for the aggregator"):
         PartSocket("worker", descriptor)
     null = os.open("/dev/null", os.O_RDONLY)
     with pytest.raises(ConfigError, match="inherited descriptor"):
@@ -81,7 +81,7 @@ def test_a_part_for_another_role_changes_nothing(
     sender.send(part(1))
     with closing(PartSocket("worker", far_end(sender))) as source:
         sender.send(part(2, "gateway"))
-        assert source.again() is None
+        assert source.reload() is None
         assert "not reloaded" in caplog.text
         assert source.part.config.LUNA_PASS.port == 1
 
@@ -98,7 +98,7 @@ def test_a_supervisor_that_is_gone_changes_nothing(sender: PartSender) -> None:
     sender.send(part(1))
     with closing(PartSocket("worker", far_end(sender))) as source:
         sender.close()
-        assert source.again() == source.part
+        assert source.reload() == source.part
 
 
 def test_a_part_file_is_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -107,13 +107,13 @@ def test_a_part_file_is_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixt
     file.write_bytes(pack(part(1)))
     source = PartFile("worker", file)
     file.write_bytes(pack(part(2)))
-    fresh = source.again()
+    fresh = source.reload()
     assert fresh is not None
     assert fresh.config.LUNA_PASS.port == 2
     file.write_bytes(b"{}")
-    assert source.again() is None
+    assert source.reload() is None
     file.unlink()
-    assert source.again() is None
+    assert source.reload() is None
     assert caplog.text.count("not reloaded") == 2
     with pytest.raises(ConfigError, match="cannot be read"):
         PartFile("worker", file)
@@ -149,13 +149,13 @@ def test_the_whole_file_is_cut_for_a_role(tmp_path: Path, caplog: pytest.LogCapt
     assert KEY not in pack(source.part).decode()
     text = file.read_text()
     file.write_text(f"{text}[LUNA_PASS]\nport = 7\n[LIVENESS.THRESHOLDS]\nyaw = 5\n")
-    fresh = source.again()
+    fresh = source.reload()
     assert fresh is not None
     assert fresh.config.LIVENESS.THRESHOLDS.yaw == 5
     assert fresh.config.LUNA_PASS.port == source.part.config.LUNA_PASS.port
     assert fresh.generation != source.part.generation
     file.write_text("[LIVENESS.THRESHOLDS]\nyaw = -5\n")
-    assert source.again() is None
+    assert source.reload() is None
 
 
 def test_a_worker_by_hand_needs_no_key_file(tmp_path: Path) -> None:

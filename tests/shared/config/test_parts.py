@@ -142,9 +142,9 @@ def test_a_gateway_gets_public_keys_and_a_derived_key() -> None:
     packed = pack(part)
     assert base64.urlsafe_b64encode(scalar).rstrip(b"=") not in packed
     assert pem.splitlines()[1].encode() not in packed
-    with pytest.raises(ConfigError, match="only an aggregator"):
+    with pytest.raises(ConfigError, match="only the aggregator"):
         Signer(part.config.LUNA_PASS.JWT)
-    with pytest.raises(ConfigError, match="only an aggregator"):
+    with pytest.raises(ConfigError, match="only the aggregator"):
         derived_key(part.config.LUNA_PASS.JWT, "session store")
 
 
@@ -183,7 +183,7 @@ def test_a_damaged_part_is_refused(damage: Any) -> None:
 
 def test_another_roles_part_is_refused() -> None:
     """A worker's unit that is given the aggregator's file does not start."""
-    with pytest.raises(ConfigError, match="that of the aggregator; allowed here: worker"):
+    with pytest.raises(ConfigError, match="for the aggregator; allowed here: worker"):
         unpack(pack(Generation(full()).part("aggregator")), "worker")
 
 

@@ -33,7 +33,7 @@ def test_names_and_origins_are_taken() -> None:
 )
 def test_a_host_that_never_matches(host: str) -> None:
     """A listed name that no request can have seems to protect and locks people out."""
-    with pytest.raises(ConfigError, match=r"\[LUNA_PASS\] hosts holds '.*', which is no name"):
+    with pytest.raises(ConfigError, match=r"\[LUNA_PASS\] hosts contains '.*', which is not a"):
         check(config(hosts=["kiosk.example", host]))
 
 
@@ -42,21 +42,21 @@ def test_a_host_that_never_matches(host: str) -> None:
 )
 def test_an_origin_that_never_matches(origin: str) -> None:
     """So does an origin that no browser sends."""
-    with pytest.raises(ConfigError, match=r"\[LUNA_PASS\] origins holds '.*', which no browser"):
+    with pytest.raises(ConfigError, match=r"\[LUNA_PASS\] origins contains '.*', which no browser"):
         check(config(origins=["https://kiosk.example", origin]))
 
 
 def test_every_name_is_a_warning() -> None:
     """It turns the check against DNS rebinding off."""
     (warning,) = check(config(hosts=["*"]))
-    assert "[LUNA_PASS] hosts holds '*'" in warning
+    assert "[LUNA_PASS] hosts contains '*'" in warning
     assert "DNS rebinding" in warning
 
 
 def test_the_null_origin_is_a_warning() -> None:
     """It may be meant for a page in a file, but any site can send it."""
     (warning,) = check(config(origins=["null"]))
-    assert "[LUNA_PASS] origins holds 'null'" in warning
+    assert "[LUNA_PASS] origins contains 'null'" in warning
 
 
 @pytest.mark.parametrize(

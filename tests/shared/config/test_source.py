@@ -27,7 +27,7 @@ def test_thresholds_and_plugins_are_taken(file: Path, caplog: pytest.LogCaptureF
         "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n"
         '[MIDDLEWARES.REQUEST.BasicAuth]\nisEnabled = 1\nargs.origin = "https://a"\n'
     )
-    fresh = source.again(source.config)
+    fresh = source.reload(source.config)
     assert fresh is not None
     assert "need a restart" not in caplog.text
     assert fresh.MIDDLEWARES.REQUEST.BasicAuth.args.origin == "https://a"
@@ -40,7 +40,7 @@ def test_the_rest_waits_for_a_restart(file: Path, caplog: pytest.LogCaptureFixtu
     """A changed port is told, and not taken."""
     source = ConfigSource(file)
     file.write_text("[LUNA_PASS]\nport = 1234\n" + KEY)
-    fresh = source.again(source.config)
+    fresh = source.reload(source.config)
     assert fresh is not None
     assert fresh.LUNA_PASS.port == source.config.LUNA_PASS.port
     assert "need a restart: LUNA_PASS" in caplog.text
@@ -55,7 +55,7 @@ def test_plugins_that_write_wait_for_a_restart(
         KEY + "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n[MIDDLEWARES.WS.FileLogger]\n"
         f'isEnabled = 1\n[MIDDLEWARES.WS.FileLogger.args]\npath = "{tmp_path}/logs"\n'
     )
-    fresh = source.again(source.config)
+    fresh = source.reload(source.config)
     assert fresh is not None
     assert fresh.MIDDLEWARES.WS.Bestshot.isEnabled
     assert not fresh.MIDDLEWARES.WS.FileLogger.isEnabled
@@ -68,5 +68,5 @@ def test_a_faulty_file_changes_nothing(file: Path, caplog: pytest.LogCaptureFixt
     source = ConfigSource(file)
     for faulty in ("[LIVENESS.THRESHOLDS]\nyaw = -5\n", "[LIVENESS]\nmaxAttempts = 0\n"):
         file.write_text(KEY + faulty)
-        assert source.again(source.config) is None
+        assert source.reload(source.config) is None
     assert caplog.text.count("not reloaded") == 2

@@ -25,7 +25,7 @@ class Parts:
         self.part = Generation(Config()).part("gateway", None)
         self._newer = list(newer)
 
-    def again(self) -> Part | None:
+    def reload(self) -> Part | None:
         return self._newer.pop(0)
 
 

@@ -1,7 +1,7 @@
-"""Faults of a configuration, one line each: where, what was found, what is allowed, what to do.
+"""Describes validation errors, one line each: where, what was found, what is allowed, what to do.
 
-Values of secrets, of unknown keys and of misplaced tables are never shown, since any of them may
-hold a secret.
+Values of secrets, of unknown keys and of misplaced tables are never shown, since each of them may
+contain a secret.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from shared.config.base import Section
-from shared.config.plugins import WsMiddlewares
+from shared.config.middlewares import WsMiddlewares
 from shared.config.schema import (
     Path,
     allowed,
@@ -38,12 +38,12 @@ Location = tuple[int | str, ...]
 def describe(
     error: ValidationError, source_of: Callable[[Path], str], root: type[Section] = Config
 ) -> list[str]:
-    """Turn a validation's faults into lines.
+    """Describe each validation error in a line.
 
     Args:
-        error: what pydantic found.
-        source_of: names the file or the environment variable that set the value at a path.
-        root: what was validated.
+        error: the errors that pydantic found.
+        source_of: returns the file or the environment variable that set the value at a path.
+        root: the model that was validated.
     """
     return [
         f"{source_of(_path(line['loc']))}: {_line(line, root)}"
@@ -52,10 +52,10 @@ def describe(
 
 
 def unknown(path: Path, root: type[Section] = Config) -> str:
-    """Tell that a path leads to nothing, and what may have been meant."""
+    """Describe a path that does not exist, and suggest what was meant."""
     parent = section_at(path[:-1], root)
     if parent is None:
-        return f"{'.'.join(path[:-1])} is a key, not a section; leave away what follows it"
+        return f"{'.'.join(path[:-1])} is a key, not a section; remove what follows it"
     section, key = place((*path[:-1], key_text(path[-1])))
     where = f"[{section}] has no key {key}" if section else f"there is no section or key {key}"
     names = list(parent.model_fields)
@@ -65,7 +65,7 @@ def unknown(path: Path, root: type[Section] = Config) -> str:
 
 
 def suggestion(path: Path, names: Iterable[str], root: type[Section] = Config) -> str:
-    """Name the key that was probably meant, or nothing when none is near."""
+    """Return a suggestion of the key that was probably meant; empty if no key is similar."""
     by_case = {known.casefold(): known for known in names}
     name = path[-1].casefold()
     near = difflib.get_close_matches(name, by_case, n=1)
@@ -74,7 +74,7 @@ def suggestion(path: Path, names: Iterable[str], root: type[Section] = Config) -
 
 
 def _elsewhere(path: Path, root: type[Section]) -> str | None:
-    """Find the one section, if any, that has a key of this name; those further down come first."""
+    """Find the only section with a key of this name, preferably below the given section."""
     *section, name = path
     places = [known for known, _ in keys(root) if known[-1].casefold() == name.casefold()]
     below = [known for known in places if list(known[: len(section)]) == section]
@@ -85,7 +85,7 @@ def _elsewhere(path: Path, root: type[Section]) -> str | None:
 
 
 def _path(location: Location) -> Path:
-    """Drop the positions within lists; they stand at the end."""
+    """Drop the positions within lists, which are at the end."""
     return tuple(part for part in location if isinstance(part, str))
 
 
@@ -112,7 +112,7 @@ def _not_a_table(path: Path, value: object) -> str:
 
 
 def found(value: object, field: FieldInfo) -> str:
-    """Show a wrong value, shortened, without anything secret."""
+    """Return an invalid value for display: shortened, without secrets."""
     if is_secret(field):
         return f"{_kind(value)} (hidden)"
     if isinstance(value, dict) or _is_nested(value):
