@@ -1,4 +1,4 @@
-"""A session's attempts, and the bounds on them."""
+"""Limits on the number of a session's frames."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from shared.frame.estimation import Estimate
 
 
 class Attempts:
-    """Counts the frames of a session that are bounded.
+    """Counts a session's frames against their limits.
 
     Args:
-        section: the manual's bounds; after the last of them the session ends with what it has.
-        limits: our own bound, on refusals for low liveness.
+        section: the manual's limits; the session ends with the frame that reaches one.
+        limits: this project's limit on refusals for low liveness.
     """
 
     def __init__(self, section: LivenessSection, limits: LimitsSection) -> None:
@@ -24,25 +24,27 @@ class Attempts:
         self._refusals = 0
 
     def count(self, estimate: Estimate) -> None:
-        """Count a frame, whatever becomes of it."""
+        """Count any frame."""
         self._frames += 1
-        self._reached_liveness += estimate.reached_liveness
+        if estimate.reached_liveness:
+            self._reached_liveness += 1
 
     def count_refusal(self, estimate: Estimate) -> None:
-        """Count a frame that was not sent before, if its liveness score was too low.
+        """Count a frame, not a copy, whose liveness score was too low.
 
-        A frame whose quality score alone was too low (code 33) is no refusal: people who come too
-        close get that one, and it says nothing of a liveness that was guessed.
+        Code 33 (low quality score) does not count: people who come too close get it, and it reveals
+        nothing about the liveness score.
         """
-        self._refusals += Code.LOW_LIVENESS in estimate.errors
+        if Code.LOW_LIVENESS in estimate.errors:
+            self._refusals += 1
 
     @property
     def exhausted(self) -> bool:
         """Whether the session ends with its last frame."""
-        most, most_liveness = self._section.maxAttempts, self._section.maxLivenessAttempts
-        return 0 < most <= self._frames or 0 < most_liveness <= self._reached_liveness
+        frames, liveness = self._section.maxAttempts, self._section.maxLivenessAttempts
+        return 0 < frames <= self._frames or 0 < liveness <= self._reached_liveness
 
     @property
     def too_many_refusals(self) -> bool:
-        """Whether as many frames were refused for low liveness as are allowed."""
+        """Whether ``livenessRefusals`` frames were refused for low liveness."""
         return 0 < self._max_refusals <= self._refusals

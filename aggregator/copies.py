@@ -1,7 +1,7 @@
-"""Which frames of a session are copies of frames that were sent before, here or elsewhere.
+"""Detects copies: frames whose pixels were sent before, in this session or another.
 
-No camera delivers the same pixels twice: its sensor adds noise to each picture. So a copy was
-stored and sent again, and counts for nothing.
+No camera delivers the same pixels twice, because its sensor adds noise to every image. So a copy
+was stored and sent again, and does not count.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from shared.frame.estimation import Profile
 
 MAX_IN_A_ROW = 3
 """Copies in a row that end the session. One or two come from honest clients that are faster than
-their camera, or from drivers that deliver a picture twice to keep up their frame rate."""
+their camera, or from drivers that repeat an image to keep their frame rate."""
 
 
 class CopyCheck:
     """Refuses copies, and ends the session after ``MAX_IN_A_ROW`` of them in a row.
 
-    The pixels are compared by their digest. A frame without one failed a check before liveness, so
-    that it counts for nothing anyway. It is no copy, and does not interrupt a row either: otherwise
-    black frames between copies would.
+    Pixels are compared by their digest. A frame without a digest failed a check before liveness and
+    does not count anyway. It is not a copy, but does not interrupt a row either: otherwise black
+    frames between copies would.
 
     Args:
         session: id of the session.
-        memory: frames of other sessions; None compares with this one's alone.
+        memory: frames of other sessions; None compares only within this session.
     """
 
     def __init__(self, session: str, memory: FrameMemory | None) -> None:
@@ -45,15 +45,15 @@ class CopyCheck:
             self._count_copy(frame)
             return
         self._seen.add(pixels)
-        # A frame of an action is never the best shot: it is compared within its session only.
+        # A frame of an action never is the best shot, so it is compared only within its session.
         if self._memory is not None and frame.estimate.profile is Profile.PASSIVE:
             answer = yield self._memory.claim(pixels, self._session, passed=frame.ok)
-            self._take(frame, answer)
+            self._apply(frame, answer)
         if not frame.withheld:
             self._in_a_row = 0
 
-    def _take(self, frame: FrameJudgement, answer: bytes | None) -> None:
-        """Take the answer to a claim; none, as after the death of a gateway, refuses the frame."""
+    def _apply(self, frame: FrameJudgement, answer: bytes | None) -> None:
+        """Apply the answer to a claim; None, as after the death of a gateway, refuses the frame."""
         if answer == Claim.REUSED:
             frame.reused = True
             self._count_copy(frame)

@@ -1,4 +1,4 @@
-"""What the aggregator keeps of a session, and of a frame whose judgement is under way."""
+"""What the aggregator stores per session, and per frame in progress."""
 
 from __future__ import annotations
 
@@ -24,91 +24,91 @@ class Pending:
     """A frame that is being judged.
 
     Attributes:
-        peer: gateway that awaits the verdict.
-        message: its question.
+        peer: gateway that waits for the answer.
+        message: its request.
         estimate: the estimate.
-        began: monotonic time of its beginning.
-        question: what a plugin asks the outside just now.
+        started: monotonic time at which judging started.
+        question: the open question of a plugin.
     """
 
     peer: bytes
     message: Judge
     estimate: Estimate
-    began: float
+    started: float
     question: asyncio.Task[bytes | None] | None = None
 
     @classmethod
-    def of(cls, peer: bytes, message: Judge, began: float) -> Pending:
-        """Take a question; an invalid estimate of a faulty worker counts as a frame not judged."""
+    def of(cls, peer: bytes, message: Judge, started: float) -> Pending:
+        """Decode a request; an invalid estimate counts as an estimation failure."""
         try:
             estimate = decode_estimate(message.estimate)
         except MessageError as error:
             log.error("unreadable estimate: %s", error)
             estimate = Estimate(0, 0, Profile.PASSIVE, Stage.FACES, (Code.ESTIMATION_FAILED,))
-        return cls(peer, message, estimate, began)
+        return cls(peer, message, estimate, started)
 
 
 @dataclass
 class Entry:
-    """A session's state together with the events it came from.
+    """A session's state together with the events that led to it.
 
     Attributes:
         session: the state.
-        open_bytes: the packed event that began it.
-        begun: monotonic time of its opening, by this process's clock.
+        open_bytes: the encoded ``Open``.
+        opened_at: monotonic time of its opening, by this process's clock.
         touched: monotonic time of the last message about it.
         judged: the log of the frames.
-        kept: the best shot so far.
-        pending: frame that waits for an answer from outside.
-        result: text of RESULT, once the verdict is given.
-        last_status: text of the last STATUS, for a repetition.
+        best_shot: the best shot so far.
+        pending: the frame that waits for an external answer.
+        result: text of RESULT, once there is a verdict.
+        last_status: text of the last STATUS, to repeat it.
         settled: number of the last frame whose side effects are done; ``END`` for all.
-        pictures: frames that were judged and could be read.
-        unannounced: the session's end, until the gateway says that its verdict is released.
+        decoded_frames: number of judged frames that could be decoded.
+        uncommitted_end: the session's end, until the gateway commits the verdict.
     """
 
     session: JudgedSession
     open_bytes: bytes
-    begun: float
+    opened_at: float
     touched: float
     judged: list[Judged] = field(default_factory=list)
-    kept: BestShot | None = None
+    best_shot: BestShot | None = None
     pending: Pending | None = None
     result: str | None = None
     last_status: str = ""
     settled: int = 0
-    pictures: int = 0
-    unannounced: SessionEnded | None = None
+    decoded_frames: int = 0
+    uncommitted_end: SessionEnded | None = None
 
     @cached_property
     def info(self) -> SessionInfo:
-        """What the side-effect plugins are told of the session."""
+        """The session's description for the sinks."""
         opened, context = self.session.opened, self.session.context
         return SessionInfo(opened.session, opened.at, opened.mirrored, context.client)
 
     def time_of(self, moment: float) -> float:
-        """Time in the session at a monotonic time; never before that of its last event."""
-        return max(self.session.opened.at + (moment - self.begun), self.session.context.now)
+        """Convert a monotonic time to session time, at least that of the last event."""
+        return max(self.session.opened.at + (moment - self.opened_at), self.session.context.now)
 
     @property
     def history(self) -> History:
-        """What a gateway that comes anew needs to go on with the session."""
-        return History(self.open_bytes, self.judged, self.kept)
+        """What a new gateway needs to continue the session."""
+        return History(self.open_bytes, self.judged, self.best_shot)
 
     @property
     def last_outcome(self) -> Outcome:
-        """What the last frame of an undecided session led to, as far as the gateway needs it."""
+        """The last frame's outcome in an undecided session, as far as the gateway needs it."""
         return Outcome(
             errors=(),
             final=False,
             accepted=False,
-            keep=self.kept is not None and self.kept.seq == self.session.last_seq,
+            keep=self.best_shot is not None and self.best_shot.seq == self.session.last_seq,
             profile=self.session.context.profile,
             answers=self.judged[-1].answers if self.judged else (),
         )
 
     def frame_event(self, pending: Pending, outcome: Outcome) -> FrameJudged:
-        """Tell of a judged frame."""
+        """Return the event of a judged frame."""
         message = pending.message
         return FrameJudged(
             self.info,
@@ -121,7 +121,7 @@ class Entry:
         )
 
     def end_event(self, outcome: Outcome) -> SessionEnded:
-        """Tell of the session's end."""
+        """Return the event of the session's end."""
         context = self.session.context
         return SessionEnded(
             self.info,
@@ -129,14 +129,14 @@ class Entry:
             outcome.accepted,
             outcome.errors,
             context.best_seq,
-            self.pictures,
+            self.decoded_frames,
             (self.result or "").encode(),
             dict(context.data),
             context.best_shot,
         )
 
     def drop_question(self) -> None:
-        """Wait no longer for an answer from outside."""
+        """Cancel the open question, if any."""
         pending, self.pending = self.pending, None
         if pending is not None and pending.question is not None:
             pending.question.cancel()

@@ -1,8 +1,8 @@
 """The file of remembered frames: two tables in SQLite, from digest to session.
 
-SQLite keeps the file whole where a process is killed in the middle of a write, and lets one process
-write at a time. The file does not outlive a crash of the machine for certain, so no write waits for
-the disk; a damaged file is set aside.
+SQLite keeps the file valid if a process is killed during a write, and serializes the writes of
+processes. The file need not survive a crash of the machine, so no write waits for the disk; a
+damaged file is set aside.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shared.process.clock import Clock
 log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 0.1
-"""To wait for another cell's write, which takes microseconds unless that process stands still."""
+"""Wait for another cell's write, which takes microseconds unless that process is stopped."""
 DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 _SCHEMA = """
@@ -34,9 +34,9 @@ CREATE INDEX IF NOT EXISTS {table}_at ON {table} (at);
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Be the only process that makes the file: SQLite refuses a change of its mode to the others.
+    """Let one process at a time open the file: SQLite refuses concurrent changes of journal_mode.
 
-    A file of its own, since closing any descriptor of a database ends SQLite's locks on it.
+    The lock has its own file, because closing any descriptor of a database drops SQLite's locks.
     """
     lock = path.with_suffix(".lock")
     lock.touch(mode=0o600)
@@ -46,16 +46,16 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def is_damaged(error: Exception) -> bool:
-    """Whether an error says that the file is no whole database."""
+    """Return whether an error means that the file is not a valid database."""
     return getattr(error, "sqlite_errorcode", None) in DAMAGED
 
 
 def _set_aside(path: Path) -> None:
-    """Keep a damaged file beside the new one, so that its cause can be found."""
-    log.error("memory of frames: %s is damaged; a new file is made", path)
+    """Rename a damaged file, to allow an investigation."""
+    log.error("memory of frames: %s is damaged; a new file is created", path)
     path.replace(path.with_suffix(".damaged"))
-    for log_of_writes in ("-wal", "-shm"):
-        Path(f"{path}{log_of_writes}").unlink(missing_ok=True)
+    for suffix in ("-wal", "-shm"):
+        Path(f"{path}{suffix}").unlink(missing_ok=True)
 
 
 class FrameFile:
@@ -64,12 +64,12 @@ class FrameFile:
     A damaged file is replaced.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be created.
         sqlite3.Error: it cannot be used.
     """
 
     def __init__(self, path: Path, limits: LimitsSection, clock: Clock) -> None:
-        self._seconds, self._most = limits.reuseSeconds, limits.reuseFrames
+        self._seconds, self._max_frames = limits.reuseSeconds, limits.reuseFrames
         self._monotonic = clock.monotonic
         self._path = path
         with _locked(path):
@@ -84,7 +84,7 @@ class FrameFile:
     def _open(self) -> None:
         self._path.touch(mode=0o600)
         self._inode = self._path.stat().st_ino
-        # isolation_level None: this class alone begins transactions.
+        # isolation_level None: only this class starts transactions.
         self._database = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             self._prepare()
@@ -93,14 +93,14 @@ class FrameFile:
             raise
 
     def in_place(self) -> bool:
-        """Whether the path still leads to this file."""
+        """Return whether the path still leads to this file."""
         try:
             return self._path.stat().st_ino == self._inode
         except FileNotFoundError:
             return False
 
     def set_aside(self) -> None:
-        """Make room for a new file, unless another cell has done so; it may be that none can be."""
+        """Set the file aside, unless another cell did; ignore a folder that cannot be written."""
         with contextlib.suppress(OSError), _locked(self._path):
             if self.in_place():
                 _set_aside(self._path)
@@ -111,10 +111,10 @@ class FrameFile:
         run("PRAGMA synchronous = OFF")
         for table in ("claimed", "accepted"):
             self._database.executescript(_SCHEMA.format(table=table))
-            # Times of the future: the clock began again with the machine.
+            # Times in the future are from before a reboot, which resets the monotonic clock.
             run(f"UPDATE {table} SET at = ?1 WHERE at > ?1", (self._monotonic(),))  # noqa: S608
 
-    def claimed(self, pixels: bytes, session: str) -> Claim:
+    def claim(self, pixels: bytes, session: str) -> Claim:
         """Claim a frame for a session."""
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
@@ -126,7 +126,7 @@ class FrameFile:
         return Claim.FIRST if owner in (None, session) else Claim.REUSED
 
     def accept(self, pixels: bytes, session: str) -> Claim:
-        """Remember the best shot of a session that is accepted."""
+        """Store the best shot of an accepted session."""
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
             if self._owner("accepted", pixels) is None:
@@ -135,13 +135,13 @@ class FrameFile:
 
     def _owner(self, table: str, pixels: bytes) -> str | None:
         found = self._database.execute(
-            f"SELECT session FROM {table} WHERE pixels = ? AND at > ?",  # noqa: S608  ours
+            f"SELECT session FROM {table} WHERE pixels = ? AND at > ?",  # noqa: S608
             (pixels, self._monotonic() - self._seconds),
         ).fetchone()
         return None if found is None else str(found[0])
 
     def _add(self, table: str, pixels: bytes, session: str) -> None:
-        """Give a frame to a session, and forget what is too old or too much."""
+        """Store a frame's session; delete frames that are too old or too many."""
         now = self._monotonic()
         run = self._database.execute
         run(
@@ -151,9 +151,9 @@ class FrameFile:
         run(f"DELETE FROM {table} WHERE at <= ?", (now - self._seconds,))  # noqa: S608
         run(
             f"DELETE FROM {table} WHERE number <= (SELECT max(number) FROM {table}) - ?",  # noqa: S608
-            (self._most,),
+            (self._max_frames,),
         )
 
     def close(self) -> None:
-        """Close the file; it can be used no more."""
+        """Close the file."""
         self._database.close()

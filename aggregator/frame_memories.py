@@ -1,4 +1,4 @@
-"""Chooses the memory of frames: in Redis where machines share sessions, else in a file."""
+"""Chooses the memory of frames: Redis if there is a session store, otherwise a file."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ FILE, KEY = "frames.sqlite", "TRANSPORT.runtimeDirectory"
 
 
 def frame_memory(config: Config, *, clock: Clock = SYSTEM) -> FrameMemory | None:
-    """Make the memory that a configuration asks for; None where it is turned off.
+    """Create the configured memory; None if it is off.
 
     Raises:
-        ResourceError: the folder of its file cannot be made.
+        ResourceError: the folder of its file cannot be created.
     """
     limits, section = config.LIMITS, config.SESSION_STORE
     if not limits.reuseSeconds or not limits.reuseFrames:

@@ -1,4 +1,4 @@
-"""The JSON shape of a frame's status, as clients of LUNA PASS 1.x know it."""
+"""The JSON of a frame's status, compatible with clients of LUNA PASS 1.x."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ def frame_status(
     """Build ``{isOk, errors, details}`` for one frame.
 
     Args:
-        estimate: the frame's measures.
+        estimate: the frame's measurements.
         errors: codes after the plugins; empty means accepted.
         rules: thresholds for the ``is...`` flags.
-        reveal: show every measure; else only the face's coordinates, as ``env=production`` asks.
+        reveal: include all measurements; otherwise only the face's coordinates, as with
+            ``env=production``.
     """
     details = full_details(estimate, rules) if reveal else position(estimate)
     return {"isOk": not errors, "errors": list(errors), "details": details}
 
 
 def position(estimate: Estimate) -> Details:
-    """Face and frame rectangles and the margins left, top, right, bottom, in pixels."""
+    """Return the rectangles of face and frame and the margins, in pixels."""
     face = estimate.face
     if face is None:
         return {}
@@ -40,7 +41,7 @@ def position(estimate: Estimate) -> Details:
 
 
 def full_details(estimate: Estimate, rules: Rules) -> Details:
-    """Everything measured; keys of stages that were not reached are absent."""
+    """Return all measurements; keys of stages that were not reached are absent."""
     details = position(estimate)
     if estimate.quality is not None:
         details["quality"] = _quality(estimate, rules)
@@ -69,17 +70,17 @@ def full_details(estimate: Estimate, rules: Rules) -> Details:
 
 
 def _quality(estimate: Estimate, rules: Rules) -> Details:
-    measured, least = estimate.quality, rules.thresholds
+    measured, minimum = estimate.quality, rules.thresholds
     assert measured is not None
     return {
         "blur": measured.blur,
-        "isBlurred": measured.blur < least.blur,
+        "isBlurred": measured.blur < minimum.blur,
         "light": measured.light,
-        "isHighlighted": measured.light < least.light,
+        "isHighlighted": measured.light < minimum.light,
         "darkness": measured.darkness,
-        "isDark": measured.darkness < least.dark,
+        "isDark": measured.darkness < minimum.dark,
         "illumination": measured.illumination,
-        "isIlluminated": measured.illumination >= least.illumination,
+        "isIlluminated": measured.illumination >= minimum.illumination,
         "specularity": measured.specularity,
-        "isSpecular": measured.specularity < least.specularity,
+        "isSpecular": measured.specularity < minimum.specularity,
     }

@@ -1,7 +1,7 @@
-"""Client of LUNA PLATFORM 3 (API version 4): the quality that it sees in a photo.
+"""Client of LUNA PLATFORM 3 (API version 4): estimates the quality of a photo.
 
-A photo it refuses is an answer; whatever else is not 201 is an outage. Outages are tried again a
-few times; when they go on, a circuit breaker spares everybody the wait for a while.
+Status 201 and a refused photo (400) are answers; every other status is an outage and is retried.
+After several outages in a row, a circuit breaker fails requests at once for a while.
 """
 
 from __future__ import annotations
@@ -29,53 +29,57 @@ OPEN_SECONDS = 10.0
 
 
 class NoAnswer(Exception):
-    """The platform gave no answer that says anything of the photo."""
+    """The platform gave no usable answer.
 
-    def __init__(self, reason: str, *, again: bool = True) -> None:
+    Attributes:
+        retry: a retry may help.
+    """
+
+    def __init__(self, reason: str, *, retry: bool = True) -> None:
         super().__init__(reason)
-        self.again = again
+        self.retry = retry
 
 
 @dataclass
 class Breaker:
-    """Stops asking after outages in a row, and tries with a single question after a pause.
+    """Circuit breaker: opens after outages in a row, then allows one request per pause.
 
     Attributes:
-        clock: times the pause.
+        clock: for the pause.
         failures: outages in a row.
-        closed_from: time from which the next question may go out.
+        retry_at: monotonic time of the next allowed request while it is open.
     """
 
     clock: Clock = SYSTEM
     failures: int = 0
-    closed_from: float = 0.0
+    retry_at: float = 0.0
 
     def check(self) -> None:
-        """Let a question out, or raise.
+        """Allow a request, or raise.
 
         Raises:
-            Outage: outages went on; nothing is asked for now.
+            NoAnswer: the breaker is open.
         """
         if self.failures < FAILURES_TO_OPEN:
             return
-        if self.clock.monotonic() < self.closed_from:
-            raise NoAnswer("nothing is asked for now", again=False)
-        self.closed_from = self.clock.monotonic() + OPEN_SECONDS
+        if self.clock.monotonic() < self.retry_at:
+            raise NoAnswer("the circuit breaker is open", retry=False)
+        self.retry_at = self.clock.monotonic() + OPEN_SECONDS
 
-    def note(self, *, success: bool) -> None:
-        """Learn how a question ended."""
+    def record(self, *, success: bool) -> None:
+        """Record the result of a request."""
         self.failures = 0 if success else self.failures + 1
         if self.failures == FAILURES_TO_OPEN:
-            self.closed_from = self.clock.monotonic() + OPEN_SECONDS
-            log.error("LUNA PLATFORM is not asked for %g s", OPEN_SECONDS)
+            self.retry_at = self.clock.monotonic() + OPEN_SECONDS
+            log.error("LUNA PLATFORM fails; next request in %g s", OPEN_SECONDS)
 
 
 class Luna3:
-    """Asks for the quality of photos; shared by all sessions.
+    """Requests the quality of photos; shared by all sessions.
 
     Args:
-        args: address, token and times.
-        breaker: spares sessions the wait while the platform is out.
+        args: address, token and timeouts.
+        breaker: fails requests at once during an outage.
     """
 
     def __init__(self, args: Luna3Args, breaker: Breaker | None = None) -> None:
@@ -92,22 +96,22 @@ class Luna3:
         )
 
     @property
-    def patience(self) -> float:
-        """Longest time for one answer, in seconds."""
+    def max_seconds(self) -> float:
+        """Maximum time for one answer, with all retries."""
         tries = self._args.retries + 1
         return tries * self._args.timeout + FIRST_PAUSE * (1 << tries) + 1.0
 
     async def ask(self, photo: bytes) -> bytes:
-        """Ask for a photo's quality.
+        """Request a photo's quality.
 
         Args:
             photo: the judged pixels as JPEG.
 
         Returns:
-            JSON: ``{"quality": number}``, or ``{"refused": code}`` of a photo it does not take.
+            JSON: ``{"quality": number}``, or ``{"refused": code}`` if the platform refuses it.
 
         Raises:
-            Outage: there is no answer.
+            NoAnswer: there is no usable answer.
         """
         for attempt in range(self._args.retries + 1):
             self._breaker.check()
@@ -115,12 +119,12 @@ class Luna3:
                 async with asyncio.timeout(self._args.timeout):
                     answer = await self._try(photo)
             except (NoAnswer, httpx.HTTPError, TimeoutError) as error:
-                self._breaker.note(success=False)
-                if attempt == self._args.retries or not getattr(error, "again", True):
+                self._breaker.record(success=False)
+                if attempt == self._args.retries or not getattr(error, "retry", True):
                     raise NoAnswer(f"{type(error).__name__}: {error}") from error
                 await asyncio.sleep(FIRST_PAUSE * (1 << attempt))
             else:
-                self._breaker.note(success=True)
+                self._breaker.record(success=True)
                 return json.dumps(answer).encode()
         raise AssertionError("not reached")
 
@@ -144,35 +148,35 @@ class Luna3:
             return {"refused": code if isinstance(code, int) else 0}
         raise NoAnswer(
             f"status {response.status_code}, error {body.get('error_code')}",
-            again=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR,
+            retry=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR,
         )
 
     def _quality(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Take the chosen field of the first face; no face is a photo it does not take."""
+        """Return the configured field of the first face; no face counts as a refused photo."""
+        field = self._args.qualityField
         try:
             faces = body["faces"]
             if not faces:
                 return {"refused": 0}
-            field = self._args.qualityField
             value = faces[0]["score"] if field == "score" else faces[0]["quality"][field]
         except (KeyError, TypeError, IndexError) as error:
-            raise NoAnswer("an answer without the chosen quality", again=False) from error
+            raise NoAnswer(f"the answer has no field {field}", retry=False) from error
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
             or not math.isfinite(value)
         ):
-            raise NoAnswer("a quality that is no number", again=False)
+            raise NoAnswer(f"the field {field} is not a finite number", retry=False)
         return {"quality": float(value)}
 
 
 async def _read(response: httpx.Response) -> dict[str, Any]:
-    """Read a bounded JSON object as it is sent; anything else reads as an empty one."""
+    """Read a JSON object of limited size; return an empty one for anything else."""
     data = bytearray()
     async for chunk in response.aiter_raw():
         data += chunk
         if len(data) > MAX_ANSWER_BYTES:
-            raise NoAnswer(f"an answer over {MAX_ANSWER_BYTES} bytes", again=False)
+            raise NoAnswer(f"the answer has more than {MAX_ANSWER_BYTES} bytes", retry=False)
     try:
         value = json.loads(data)
     except ValueError:

@@ -1,7 +1,7 @@
-"""The memory of frames in a file: one for all cells of a machine, which outlives their processes.
+"""The memory of frames in a file, shared by all cells of a machine; it survives restarts.
 
-Where the file cannot be used, each aggregator knows its own sessions' frames only, and writes them
-when it can be used again.
+While the file cannot be used, each aggregator knows only its own sessions' frames and writes them
+later.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aggregator.frame_file import FrameFile, is_damaged
-from aggregator.frame_memory import LOCAL_SECONDS, Claim, LocalFrames, Unsent
+from aggregator.frame_memory import LOCAL_SECONDS, Claim, LocalFrames, UnsentFrame
 from aggregator.plugins.base import Question
 from shared.config.service import LimitsSection
 from shared.process.clock import SYSTEM, Clock
@@ -23,11 +23,11 @@ from shared.process.outage import Outage
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 1.0
-"""After a failed try until the next one."""
+"""Pause after a failed try."""
 CHECK_SECONDS = 5.0
-"""Between two looks whether the path still leads to the file that is open."""
+"""Pause between two checks that the path still leads to the open file."""
 LATE_WRITES = 20
-"""Writes of an outage that are made up for at once; they hold up the frame that comes then."""
+"""Writes caught up in one go after an outage; they delay the current frame."""
 
 Answer = TypeVar("Answer")
 
@@ -36,9 +36,9 @@ class MachineFrames:
     """Frames of the sessions of all cells of this machine.
 
     Args:
-        limits: the bounds, for all cells together.
-        path: of the file, in a private folder; it is made where there is none.
-        clock: its monotonic clock is the same for all processes of the machine.
+        limits: maximum age and number of frames, for all cells together.
+        path: the file, in a private folder; it is created if it does not exist.
+        clock: its monotonic clock must be the same for all processes of the machine.
     """
 
     def __init__(self, limits: LimitsSection, path: Path, *, clock: Clock = SYSTEM) -> None:
@@ -49,51 +49,48 @@ class MachineFrames:
         self._file: FrameFile | None = None
         self._retry_at = 0.0
         self._check_at = 0.0
-        self._unsent: deque[Unsent] = deque(maxlen=limits.reuseFrames)
-        self._outage = Outage(log, "memory of frames", f"memory of frames: {path} is used again")
+        self._unsent: deque[UnsentFrame] = deque(maxlen=limits.reuseFrames)
+        self._outage = Outage(log, "memory of frames", f"memory of frames: {path} works again")
         self._try(lambda _: None)
 
     def claim(self, pixels: bytes, session: str, *, passed: bool) -> Question:
-        """Ask, and get the answer at once.
+        """Return a question that is answered at once.
 
-        A frame that did not pass is refused in every other session too, by the same networks. So it
-        is not worth the time of a write, which is 50 us.
+        A frame that did not pass is refused in every other session too, by the same networks, so it
+        is not worth a write of 50 us.
         """
-        claimed = self.claimed if passed else self._local.claimed
+        claim = self.claim_now if passed else self._local.claim_now
 
         def answer() -> bytes:
-            return claimed(pixels, session).value
+            return claim(pixels, session).value
 
         async def ask() -> bytes:
             return answer()
 
         return Question(ask, LOCAL_SECONDS, at_once=answer)
 
-    def claimed(self, pixels: bytes, session: str) -> Claim:
-        """Claim a frame for a session, in the file and here.
-
-        What is claimed here counts while the file cannot be used.
-        """
-        answer = self._try(lambda file: file.claimed(pixels, session))
+    def claim_now(self, pixels: bytes, session: str) -> Claim:
+        """Claim a frame in the file and in this process, which decides while the file fails."""
+        answer = self._try(lambda file: file.claim(pixels, session))
         if answer in (Claim.REUSED, Claim.ACCEPTED):
             return answer
-        claim = self._local.claimed(pixels, session)
+        claim = self._local.claim_now(pixels, session)
         if answer is None and claim is Claim.FIRST:
-            self._unsent.append(Unsent(pixels, session, accepted=False))
+            self._unsent.append(UnsentFrame(pixels, session, accepted=False))
         return claim
 
     def recall(self, pixels: bytes, session: str, answers: Sequence[bytes | None]) -> None:
-        """Know a frame here again; the file has not forgotten it."""
+        """Remember a frame in this process again; the file still has it."""
         self._local.recall(pixels, session, answers)
 
     def accept(self, pixels: bytes, session: str) -> None:
-        """Remember the best shot of a session that is accepted."""
+        """Remember the best shot of an accepted session."""
         self._local.accept(pixels, session)
         if self._try(lambda file: file.accept(pixels, session)) is None:
-            self._unsent.append(Unsent(pixels, session, accepted=True))
+            self._unsent.append(UnsentFrame(pixels, session, accepted=True))
 
     def _try(self, use: Callable[[FrameFile], Answer]) -> Answer | None:
-        """Use the file; None where it cannot be used, and for a while after that."""
+        """Use the file; return None if that fails, and for ``RETRY_SECONDS`` after a failure."""
         now = self._clock.monotonic()
         if now < self._retry_at:
             return None
@@ -103,7 +100,7 @@ class MachineFrames:
             answer = use(file)
         except (sqlite3.Error, OSError) as error:
             self._retry_at = now + RETRY_SECONDS
-            self._outage.failed(f"{self._path}: {error}; each cell knows its own only")
+            self._outage.failed(f"{self._path}: {error}; each cell compares only its own frames")
             if self._file is not None and is_damaged(error):
                 self._file.set_aside()
                 self._close()
@@ -112,7 +109,7 @@ class MachineFrames:
         return answer
 
     def _opened(self, now: float) -> FrameFile:
-        """The file at the path, which may have been removed or replaced since it was opened."""
+        """Return the open file; open it again if the path was removed or replaced."""
         if self._file is not None and now >= self._check_at:
             self._check_at = now + CHECK_SECONDS
             if not self._file.in_place():
@@ -125,7 +122,7 @@ class MachineFrames:
     def _write_unsent(self, file: FrameFile) -> None:
         for _ in range(min(len(self._unsent), LATE_WRITES)):
             first = self._unsent[0]
-            write = file.accept if first.accepted else file.claimed
+            write = file.accept if first.accepted else file.claim
             write(first.pixels, first.session)
             self._unsent.popleft()
 

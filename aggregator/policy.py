@@ -1,8 +1,7 @@
-"""The policy behind a verdict: what judged a session, as the token's claim ``policy`` states it.
+"""The token's claim ``policy``: what judged a session.
 
-The aggregator knows its plugins and bounds; what judged each frame travels with the frame's
-estimate, written by the worker that judged it. So the claim follows from the session's log alone,
-and is the same in a replay.
+The aggregator knows its plugins and limits; each frame's estimate has the digests of the worker's
+rules and models. So the claim follows from the session's log and is the same in a replay.
 """
 
 from __future__ import annotations
@@ -17,38 +16,38 @@ from shared.digests import digest
 from shared.frame.estimation import Estimate
 
 Stated = Mapping[str, Any]
-"""What the claim says of one plugin's arguments: JSON values."""
+"""What the claim states about one plugin's arguments: JSON values."""
 
 MAX_OTHERS = 2
-"""Further bases that the claim names. More than this many reloads in one session are stated as
-``UNKNOWN``, so that the claim stays small and a verifier that compares digests refuses it."""
+"""Bases that ``others`` names. With more reloads in one session, ``UNKNOWN`` stands for the rest:
+the claim stays small, and a verifier that compares digests refuses it."""
 
 
 class Basis(NamedTuple):
-    """What a worker judged a frame by: digests of its rules and of its models."""
+    """The digests of the rules and the models by which a worker judged a frame."""
 
     rules: str
     models: str
 
     @classmethod
     def of(cls, estimate: Estimate) -> Basis:
-        """Take it out of a frame's estimate."""
+        """Read the basis from a frame's estimate."""
         return cls(estimate.rules, estimate.models)
 
 
 UNKNOWN = Basis("", "")
 
 BOUNDS = ("livenessRefusals", "reuseSeconds", "reuseFrames", "refusedSessionsPerAddress")
-"""Keys of LIMITS by which sessions are judged, or admitted after refusals."""
+"""Keys of LIMITS that affect how sessions are judged, or admitted after refusals."""
 
 
 @dataclass(frozen=True)
 class Policy:
-    """What judges the sessions that begin with a configuration.
+    """What judges the sessions that start with a configuration.
 
     Attributes:
-        plugins: names of the plugins in the order they run, each with what is stated of it.
-        limits: bounds on attempts, and how long and how many frames are remembered.
+        plugins: names of the plugins in the order they run, each with its stated arguments.
+        limits: limits on attempts and on remembered frames.
     """
 
     plugins: tuple[tuple[str, Stated], ...] = ()
@@ -56,7 +55,7 @@ class Policy:
 
     @classmethod
     def of(cls, config: Config, plugins: Sequence[tuple[str, Stated]]) -> Policy:
-        """Take the bounds of a configuration beside its plugins."""
+        """Create the policy of a configuration and its plugins."""
         section = config.LIVENESS
         limits = {
             "maxAttempts": section.maxAttempts,
@@ -66,15 +65,14 @@ class Policy:
         return cls(tuple(plugins), limits)
 
     def claim(self, bases: Sequence[Basis]) -> dict[str, Any]:
-        """Write the claim.
+        """Return the claim.
 
         Args:
-            bases: what the session's frames were judged by, each once, that of the accepted frame
-                last.
+            bases: the different bases of the session's frames, that of the accepted frame last.
 
         Returns:
-            JSON values. ``others`` is there only where frames of the session were judged by
-            something else than the accepted one, as after a reload.
+            JSON values. ``others`` is present only if frames have other bases than the accepted
+            one, as after a reload.
         """
         *others, accepted = bases
         claim: dict[str, Any] = {
@@ -93,9 +91,9 @@ class Policy:
         return [{"name": name, "args": dict(stated)} for name, stated in self.plugins]
 
     def _judged_by(self, basis: Basis) -> dict[str, str]:
-        """Write one basis with the digest of the whole policy under it.
+        """Return one basis with the digest of the whole policy.
 
-        The service's version is no part of the digest, or each update would change it.
+        The digest excludes the service's version, or every update would change it.
         """
         whole = {
             "plugins": self._plugins(),

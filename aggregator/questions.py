@@ -1,4 +1,4 @@
-"""Asking the outside on behalf of a plugin: bounded in time and size, and never a fault."""
+"""Runs the questions of plugins, with limits on time and size; errors count as no answer."""
 
 from __future__ import annotations
 
@@ -13,27 +13,30 @@ MAX_ANSWER_BYTES = 16_384
 
 
 def at_once(question: Question) -> bytes | None:
-    """Get an answer that needs no waiting; None where there is none."""
+    """Return the answer if it is available without waiting, otherwise None."""
     try:
         answer = question.at_once()
     except Exception:
-        log.exception("no answer from outside")
+        log.exception("a question of a plugin failed")
         return None
     return answer if isinstance(answer, bytes) and len(answer) <= MAX_ANSWER_BYTES else None
 
 
 async def answer_to(question: Question) -> bytes | None:
-    """Get the answer to a question; None where there is none in time, for whatever reason."""
+    """Return the answer to a question; None after a timeout or an error."""
     try:
         async with asyncio.timeout(question.seconds):
             answer = await question.ask()
     except TimeoutError:
-        log.error("no answer from outside within %g s", question.seconds)
+        log.error("no answer to a question of a plugin within %g s", question.seconds)
         return None
     except Exception:
-        log.exception("no answer from outside")
+        log.exception("a question of a plugin failed")
         return None
     if not isinstance(answer, bytes) or len(answer) > MAX_ANSWER_BYTES:
-        log.error("an answer from outside is not at most %d bytes", MAX_ANSWER_BYTES)
+        log.error(
+            "the answer to a plugin is not at most %d bytes",
+            MAX_ANSWER_BYTES,
+        )
         return None
     return answer

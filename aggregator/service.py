@@ -1,4 +1,4 @@
-"""The aggregator process: its line to the gateway, its settings and its end."""
+"""The aggregator process: its socket, its configuration and its shutdown."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SWEEP_SECONDS = 1.0
 SETTLE_SECONDS = 0.1
 HEALTH_SECONDS = 1.0
 GATEWAYS_KNOWN = 16
-_OF_SESSIONS = (Judge, Open, Resume, Close, Commit, Forget)
+_SESSION_MESSAGES = (Judge, Open, Resume, Close, Commit, Forget)
 
 
 class Aggregator:
@@ -56,8 +56,8 @@ class Aggregator:
     Args:
         config: the configuration.
         source: where it comes from, for a reload; None never reloads.
-        parent: process id of the supervisor; the aggregator ends when that is gone.
-        clock: gives the time to all parts.
+        parent: process id of the supervisor; the aggregator exits when that process exits.
+        clock: for all parts.
     """
 
     def __init__(
@@ -95,15 +95,15 @@ class Aggregator:
         self._channel = serve(socket, config, AGGREGATOR, self._receive)
 
     async def run(self) -> None:
-        """Work until stopped."""
-        telling = asyncio.create_task(self._tell_settled())
+        """Run until stopped."""
+        reporting = asyncio.create_task(self._report_settled())
         self._role.ready("judging")
         while self._role.runs:
             self._role.notifier.beat()
             self._sessions.sweep()
             await self._role.pause(SWEEP_SECONDS)
         self._role.notifier.stopping()
-        telling.cancel()
+        reporting.cancel()
         self._channel.close()
         self._sessions.drop_questions()
         await asyncio.to_thread(self._effects.close)
@@ -114,19 +114,19 @@ class Aggregator:
         self._role.notifier.close()
 
     def stop(self) -> None:
-        """End; the gateway holds what the next aggregator needs."""
+        """Stop; the gateway has what the next aggregator needs."""
         self._role.stop()
 
     def reload(self) -> None:
-        """Take new plugins and thresholds; sessions keep the plugins they began with."""
+        """Apply new plugins and thresholds to new sessions; running sessions keep theirs."""
         self._role.reload(self._renew)
 
     def _renew(self, part: Part) -> None:
         fresh = part.config
         renewed = Registry(fresh)
         if unchanged := sinks.changed(self._config, fresh):
-            log.warning("changed plugins that need a restart: %s", ", ".join(unchanged))
-        self._retired.append(self._registry)  # running sessions keep their plugins
+            log.warning("restart to apply the changes of %s", ", ".join(unchanged))
+        self._retired.append(self._registry)  # running sessions still use its plugins
         self._registry, self._config = renewed, fresh
         self._sessions.renew(fresh, renewed)
 
@@ -141,12 +141,14 @@ class Aggregator:
         if isinstance(message, GatewayHello):
             self._greet(peer, message)
             return
-        if not isinstance(message, _OF_SESSIONS):
+        if not isinstance(message, _SESSION_MESSAGES):
             raise MessageError(f"{type(message).__name__} is not for the aggregator")
         if peer != self._gateway:
-            return  # of a dead gateway, whose successor has the sessions and numbers frames anew
+            # From a dead gateway. Its successor has the sessions and assigns the frame numbers
+            # again, so judging this late request could answer the wrong frame.
+            return
         if message.incarnation != self._incarnation:
-            return  # meant for the aggregator before this one; the gateway will replay
+            return  # for the previous aggregator; the gateway will replay
         if isinstance(message, Judge):
             self._sessions.judge(peer, message)
         elif isinstance(message, Open):
@@ -161,7 +163,7 @@ class Aggregator:
             self._sessions.close(peer, message)
 
     def _greet(self, peer: bytes, hello: GatewayHello) -> None:
-        """Welcome a gateway; a dead one's hello may come after its successor's."""
+        """Welcome a gateway; the hello of a dead gateway may arrive after its successor's."""
         superseded = hello.gateway in self._gateways and hello.gateway != self._gateways[-1]
         welcome = encode(Welcome(self._incarnation, os.getpid()))
         if superseded or not self._channel.send(welcome, peer):
@@ -175,17 +177,17 @@ class Aggregator:
 
     def _send(self, peer: bytes, message: Message) -> None:
         if not self._channel.send(encode(message), peer):
-            log.error("the gateway cannot be reached; it will ask again")
+            log.error("the gateway cannot be reached; it will repeat its request")
 
-    async def _tell_settled(self) -> None:
-        """Tell the gateway what is settled, and once a second how the plugins fare."""
-        told = 0.0
+    async def _report_settled(self) -> None:
+        """Report to the gateway what is settled, and every second the health of the sinks."""
+        reported_at = 0.0
         while self._effects:
             await asyncio.sleep(SETTLE_SECONDS)
             settled = self._effects.settled()
-            if not settled.marks and self._clock.monotonic() - told < HEALTH_SECONDS:
+            if not settled.marks and self._clock.monotonic() - reported_at < HEALTH_SECONDS:
                 continue
-            told = self._clock.monotonic()
+            reported_at = self._clock.monotonic()
             self._sessions.settle(settled)
             if self._gateway:
                 self._channel.send(encode(settled), self._gateway)
@@ -198,10 +200,10 @@ async def _serve(source: PartSource, parent: int | None) -> None:
 
 
 def run(source: PartSource, *, parent: int | None = None) -> None:
-    """Run the aggregator until it is told to stop.
+    """Run the aggregator until it is stopped.
 
     Raises:
-        StartupError: settings do not allow a start.
+        StartupError: the configuration does not allow a start.
     """
     set_up_process(role_name(source.part.config, "aggregator"), source.part)
     uvloop.run(_serve(source, parent))

@@ -1,8 +1,8 @@
-"""A session as the aggregator sees it: a pure fold of its events into a verdict.
+"""A session in the aggregator: a pure fold of its events into a verdict.
 
-A frame's way through the plugins is a generator that stops where a plugin asks the outside. Whoever
-drives the session gets the question, and hands in the answer whenever there is one; a replay hands
-in the answers of the log, so that nothing is asked twice.
+A frame passes through the plugins in a generator, which yields the plugins' questions. The caller
+gets the question and later passes the answer in; a replay uses the answers of the log, so nothing
+is asked twice.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ Best = tuple[int, Estimate | None, BestShot | None]
 
 
 class Outcome(NamedTuple):
-    """What one event led to.
+    """The result of one event.
 
     Attributes:
         errors: codes for the client; empty means the frame is accepted.
         final: the session is decided.
-        accepted: the session has succeeded; only ever together with ``final``.
-        keep: this frame is the best shot from now on.
-        profile: checks asked of the next frame.
-        answers: what the outside answered on the way.
+        accepted: the session is accepted; implies ``final``.
+        keep: this frame is the new best shot.
+        profile: checks to run on the next frame.
+        answers: answers to the plugins' questions.
     """
 
     errors: tuple[int, ...]
@@ -55,13 +55,13 @@ class Outcome(NamedTuple):
 
 @dataclass
 class Judging:
-    """A frame in the middle of its judgement.
+    """A frame that is being judged.
 
     Attributes:
         frame: the frame.
-        chain: its way through the plugins.
-        best_before: the best shot before it.
-        recorded: answers of the log that are still to be handed in.
+        chain: the generator that runs the plugins.
+        best_before: the best shot before this frame.
+        recorded: answers of the log that are not used yet.
         given: answers so far.
     """
 
@@ -74,15 +74,15 @@ class Judging:
 
 @dataclass
 class JudgedSession:
-    """State of one session; every method is a fold step without outside effect.
+    """State of one session; every method is a fold step without side effects.
 
     Attributes:
-        opened: the event that began it.
-        policy: what its token states of the judgement.
-        bases: what its frames were judged by, each once, that of the last frame last.
+        opened: the session's first event.
+        policy: what the token states about the judgement.
+        bases: the different bases of its frames, that of the last frame last.
         context: what the plugins share.
-        last_seq: number of the last frame folded in, or begun.
-        judging: the frame that waits for an answer from outside.
+        last_seq: number of the last frame, judged or in progress.
+        judging: the frame that waits for an answer.
         outcome: the final outcome, once there is one.
         wall: wall time of the last frame, for the token.
     """
@@ -117,7 +117,7 @@ class JudgedSession:
             try:
                 plugin.on_open(self.context)
             except Exception:
-                self._tell_fault(plugin, 0)
+                self._log_failure(plugin, 0)
                 self._broken = True
 
     def fold(
@@ -134,44 +134,43 @@ class JudgedSession:
     ) -> Outcome | Question:
         """Judge one frame.
 
-        A plugin that raises ends its session without success (code 71); other sessions never
-        notice.
+        A plugin that raises ends its session as refused (code 71); other sessions are unaffected.
 
         Args:
             seq: number of the frame.
-            at: its time in the session; every duration is the difference of two of these.
+            at: its session time; all durations are differences of session times.
             estimate: its estimate.
-            frame: what the client sent, where a plugin looks at it.
-            replay: the frame was judged before, by an aggregator that is gone.
-            shot: the judged pixels as JPEG, of a frame that passed; a replay may lack it.
-            answers: what the outside answered then.
-            wall: its time on the wall clock; None takes ``at``.
+            frame: the bytes that the client sent, if a plugin uses them.
+            replay: an earlier aggregator judged the frame before.
+            shot: the judged pixels as JPEG if the frame passed; a replay may lack it.
+            answers: the answers of the log, for a replay.
+            wall: its wall time; None takes ``at``.
 
         Returns:
-            The outcome, or a question whose answer ``resolve`` awaits.
+            The outcome, or a question; pass its answer to ``resolve``.
         """
         self.last_seq = seq
         self.context.now = at
         self.wall = at if wall is None else wall
         self.context.replay = replay
         self._attempts.count(estimate)
-        self._note_basis(estimate)
-        picture = shot.image if shot is not None else frame
-        judged = FrameJudgement(seq, estimate, picture, list(estimate.errors), shot)
+        self._record_basis(estimate)
+        image = shot.image if shot is not None else frame
+        judged = FrameJudgement(seq, estimate, image, list(estimate.errors), shot)
         best = (self.context.best_seq, self.context.best, self.context.best_shot)
         self.judging = Judging(judged, self._ask_plugins(judged, best), best, list(answers))
         return self._advance(None)
 
     def resolve(self, answer: Answer) -> Outcome | Question:
-        """Go on with the frame that waits, given the answer to its question (None for none)."""
+        """Continue with the waiting frame, given the answer to its question, or None."""
         assert self.judging is not None
         self.judging.given.append(answer)
         return self._advance(answer)
 
     def close(self, at: float) -> Outcome:
-        """End the session from outside; without a verdict so far it has failed (code 40).
+        """End the session; without a verdict it fails (code 40).
 
-        A frame that still waits for an answer is left undecided.
+        A frame that waits for an answer stays undecided.
         """
         self.context.now = at
         if self.outcome is None:
@@ -181,8 +180,8 @@ class JudgedSession:
             return failed
         return self.outcome
 
-    def _note_basis(self, estimate: Estimate) -> None:
-        """Note by what a frame was judged; one that no worker has judged says nothing."""
+    def _record_basis(self, estimate: Estimate) -> None:
+        """Record a frame's basis; ignore a frame that no worker judged."""
         basis = Basis.of(estimate)
         if basis == UNKNOWN and not estimate.ok:
             return
@@ -206,9 +205,9 @@ class JudgedSession:
 
     def _conclude(self, judging: Judging) -> Outcome:
         judged = judging.frame
-        if not self._hold_to_json(judged):
+        if not self._drop_invalid_json(judged):
             judged.refuse(Code.PLUGIN_FAILED, end=True)
-        self._guard(judged)
+        self._fail_closed(judged)
         accepted = judged.ok and not judged.ended
         outcome = Outcome(
             errors=tuple(judged.errors),
@@ -223,16 +222,16 @@ class JudgedSession:
         return outcome
 
     def _ask_plugins(self, judged: FrameJudgement, best_before: Best) -> Chain:
-        """Ask each plugin in turn; the first that raises or ends the session is the last.
+        """Run the plugins in order, until one raises or ends the session.
 
-        A frame that one objects to is no best shot: the one before stands again.
+        If a plugin refuses the frame, the previous best shot is restored.
         """
         if self._broken:
             judged.refuse(Code.PLUGIN_FAILED, end=True)
             return
         yield from self._copies.check(judged)
         if judged.withheld:
-            self._tell_reuse(judged)
+            self._report_reuse(judged)
             return
         self._attempts.count_refusal(judged.estimate)
         if self._attempts.too_many_refusals:
@@ -246,7 +245,7 @@ class JudgedSession:
                     answer = yield question
                     plugin.on_answer(self.context, judged, answer)
             except Exception:
-                self._tell_fault(plugin, judged.seq)
+                self._log_failure(plugin, judged.seq)
                 judged.refuse(Code.PLUGIN_FAILED, end=True)
             objects = not plugin.gathers and any(code not in known for code in judged.errors)
             if objects and self.context.best_seq == judged.seq:
@@ -254,66 +253,66 @@ class JudgedSession:
             if judged.ended:
                 return
 
-    def _tell_reuse(self, judged: FrameJudgement) -> None:
+    def _report_reuse(self, judged: FrameJudgement) -> None:
         for plugin in self.plugins if judged.reused else ():
             try:
                 plugin.on_reuse(self.context, judged)
             except Exception:
-                self._tell_fault(plugin, judged.seq)
+                self._log_failure(plugin, judged.seq)
                 judged.refuse(Code.PLUGIN_FAILED, end=True)
 
-    def _hold_to_json(self, judged: FrameJudgement | None = None) -> bool:
-        """Drop what no verdict can be written with; False where a plugin told such a thing."""
+    def _drop_invalid_json(self, judged: FrameJudgement | None = None) -> bool:
+        """Drop data and codes of plugins that are not JSON; return False if there were any."""
         codes = judged.errors if judged is not None else []
-        told, kept = self.context.data, sound(self.context.data)
+        data, valid = self.context.data, sound(self.context.data)
         numbers = [code for code in codes if isinstance(code, int)]
-        if kept is told and len(numbers) == len(codes):
+        if valid is data and len(numbers) == len(codes):
             return True
-        names = set(told) - set(kept) if isinstance(told, dict) else set()
-        fields = {"told": sorted(map(repr, names)), "session": self.opened.session}
-        log.error("a plugin tells what is no JSON", extra={"fields": fields})
-        self.context.data, codes[:] = kept, numbers
+        names = set(data) - set(valid) if isinstance(data, dict) else set()
+        fields = {"entries": sorted(map(repr, names)), "session": self.opened.session}
+        log.error("the data of a plugin is not JSON", extra={"fields": fields})
+        self.context.data, codes[:] = valid, numbers
         return False
 
-    def _tell_fault(self, plugin: Plugin, seq: int) -> None:
+    def _log_failure(self, plugin: Plugin, seq: int) -> None:
         name = f"{type(plugin).__module__}:{type(plugin).__qualname__}"
         fields = {"plugin": name, "session": self.opened.session, "seq": seq}
         log.exception("plugin %s failed", name, extra={"fields": fields})
 
-    def _guard(self, judged: FrameJudgement) -> None:
-        """Fail closed, whatever plugins are on: only a live, fully judged frame is accepted."""
+    def _fail_closed(self, judged: FrameJudgement) -> None:
+        """Accept only a live, fully judged frame, whatever plugins are on."""
         if not judged.ok:
             return
         if not judged.estimate.ok:
-            judged.refuse(Code.PLUGIN_FAILED, end=True)  # a plugin has removed the worker's codes
+            judged.refuse(Code.PLUGIN_FAILED, end=True)  # a plugin removed the worker's codes
         elif judged.estimate.profile is not Profile.PASSIVE:
             judged.refuse(Code.AGGREGATING)
-        elif not self._alive(judged.estimate):
+        elif not self._is_live(judged.estimate):
             judged.refuse(Code.LIVENESS_FAILED)
         elif self.context.best is None:
-            self._take_as_best(judged)
-        if judged.ok and not self._presentable():
+            self._make_best_shot(judged)
+        if judged.ok and not self._is_best_shot_valid():
             judged.refuse(Code.SESSION_FAILED, end=True)
 
-    def _alive(self, estimate: Estimate) -> bool:
-        """Tell whether a frame shows a live face; where nothing measures it, the acts must."""
+    def _is_live(self, estimate: Estimate) -> bool:
+        """Return whether liveness was measured or, without a model, the actions are complete."""
         if estimate.liveness is not None:
             return True
         return self.context.acted and estimate.stage is Stage.AGS
 
-    def _presentable(self) -> bool:
-        """Tell whether the best shot may go into a token."""
+    def _is_best_shot_valid(self) -> bool:
+        """Return whether the best shot may go into a token."""
         best = self.context.best
         return (
             best is not None
             and best.ok
-            and self._alive(best)
+            and self._is_live(best)
             and self.context.best_shot is not None
             and self.context.best_shot.seq == self.context.best_seq
         )
 
-    def _take_as_best(self, judged: FrameJudgement) -> None:
-        """Without Bestshot the accepted frame itself is the one in the token."""
+    def _make_best_shot(self, judged: FrameJudgement) -> None:
+        """Make the accepted frame the best shot, as is needed without Bestshot."""
         self.context.best_seq = judged.seq
         self.context.best = judged.estimate
         self.context.best_shot = judged.shot
@@ -324,5 +323,5 @@ class JudgedSession:
             try:
                 plugin.on_close(self.context, accepted=outcome.accepted)
             except Exception:
-                self._tell_fault(plugin, self.last_seq)
-        self._hold_to_json()
+                self._log_failure(plugin, self.last_seq)
+        self._drop_invalid_json()

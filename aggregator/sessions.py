@@ -1,7 +1,7 @@
-"""The sessions of this aggregator: opened, judged frame by frame, given back, ended.
+"""The life cycle of the aggregator's sessions: open, judge frames, resume, end.
 
-It keeps, beside each session's state, the packed events that led to it. A gateway that lost its
-memory gets them back with ``Resumed``; an aggregator that lost its own is fed by the gateway.
+Beside each session's state it stores the encoded events that led to it. After a restart a gateway
+gets them back with ``Resumed``; a restarted aggregator gets them from the gateway.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class JudgedSessions:
     Args:
         config: the configuration.
         registry: the plugins.
-        effects: takes the side effects, after the answer.
-        accounts: counts what is judged.
-        send: says a message to a gateway.
-        memory: frames of all sessions; None where it is turned off.
-        clock: measures how old sessions are and how long they are silent.
+        effects: runs the side effects, after the answer.
+        accounts: statistics.
+        send: sends a message to a gateway.
+        memory: frames of all sessions; None if it is off.
+        clock: for the age and silence of sessions.
     """
 
     def __init__(
@@ -83,28 +83,28 @@ class JudgedSessions:
         self._entries: dict[str, Entry] = {}
 
     def renew(self, config: Config, registry: Registry) -> None:
-        """Begin sessions by other settings; those that run keep the plugins they began with."""
+        """Apply a new configuration to new sessions; running sessions keep their plugins."""
         self._config = config
         self._registry = registry
         self._writer = VerdictWriter(config, self._signer)
 
-    # Beginning
+    # Opening
 
     def open(self, peer: bytes, message: Open) -> None:
-        """Begin a session, unless that was done before, and say that it is known."""
+        """Create a session unless it exists, and confirm it."""
         entry = self._entries.get(message.session)
         if entry is None:
             with about(session=message.session):
-                entry = self._begin(message)
+                entry = self._create(message)
             self._entries[message.session] = entry
         opened, profile = entry.session.opened, entry.session.context.profile
         self._send(peer, Opened(opened.session, profile, opened.plugins))
 
-    def _begin(self, message: Open) -> Entry:
+    def _create(self, message: Open) -> Entry:
         registry = self._registry
         opened = replace(message, plugins=registry.digest)
         if message.replay and message.plugins not in ("", opened.plugins):
-            log.warning("session judged again by other plugins")
+            log.warning("replay with other plugins than before the restart")
         config = self._config
         session = JudgedSession(
             opened,
@@ -120,7 +120,7 @@ class JudgedSessions:
     # Frames
 
     def judge(self, peer: bytes, message: Judge) -> None:
-        """Fold an estimate in and answer with the verdict."""
+        """Fold an estimate and send the answer."""
         entry = self._entries.get(message.session)
         if entry is None:
             fields = {"session": message.session, "seq": message.seq}
@@ -128,7 +128,7 @@ class JudgedSessions:
             return
         entry.touched = self._monotonic()
         if entry.pending is not None:
-            return  # its answer is under way
+            return  # its answer will follow
         if message.seq <= entry.session.last_seq or entry.result is not None:
             self._repeat(peer, message.session, entry)
             return
@@ -150,7 +150,7 @@ class JudgedSessions:
         self._follow(entry, pending, step)
 
     def _follow(self, entry: Entry, pending: Pending, step: Outcome | Question) -> None:
-        """Ask the outside where a plugin does; conclude the frame where there is an outcome."""
+        """Run a plugin's question, or conclude the frame with an outcome."""
         while isinstance(step, Question) and (answer := at_once(step)) is not None:
             step = entry.session.resolve(answer)
         if isinstance(step, Outcome):
@@ -173,8 +173,9 @@ class JudgedSessions:
         judged = Judged(message.seq, message.at, message.estimate, outcome.answers, message.wall)
         entry.judged.append(judged)
         if outcome.keep and message.shot is not None:
-            entry.kept = message.shot
-        entry.pictures += Code.FRAME_UNDECODABLE not in pending.estimate.errors
+            entry.best_shot = message.shot
+        if Code.FRAME_UNDECODABLE not in pending.estimate.errors:
+            entry.decoded_frames += 1
         entry.last_status = self._writer.status(
             message.seq, pending.estimate, outcome, entry.session.context.data
         )
@@ -185,14 +186,14 @@ class JudgedSessions:
             self._answer(pending.peer, message.session, entry, outcome)
             for code in outcome.errors:
                 self._accounts.codes[code] += 1
-            self._judge_step.observe(self._monotonic() - pending.began)
+            self._judge_step.observe(self._monotonic() - pending.started)
         if self._effects:
-            self._effect(entry, entry.frame_event(pending, outcome))
+            self._put(entry, entry.frame_event(pending, outcome))
             if outcome.final:
-                self._announce(entry, outcome)
+                self._put_end(entry, outcome)
 
     def _remember(self, entry: Entry, pending: Pending, outcome: Outcome) -> None:
-        """Remember an accepted best shot, and after a restart what was claimed before it."""
+        """Remember an accepted best shot, and in a replay the claims of the log."""
         if self._memory is None:
             return
         session, pixels = entry.session.opened.session, pending.estimate.pixels
@@ -218,32 +219,32 @@ class JudgedSessions:
         self._send(peer, verdict)
 
     def _repeat(self, peer: bytes, session: str, entry: Entry) -> None:
-        """Answer an estimate that is already folded in: its verdict was lost on the way."""
+        """Repeat the answer to an estimate that is already folded: it was lost on the way."""
         self._answer(peer, session, entry, entry.session.outcome or entry.last_outcome)
 
-    # Gateways that come anew
+    # Restarted gateways
 
     def resume(self, peer: bytes, message: Resume) -> None:
-        """Give a session back, to whom its token's digest is known."""
+        """Send a session to a gateway that has the digest of its token."""
         entry = self._entries.get(message.session)
         known = entry.session.opened.token_digest if entry else bytes(32)
         if not hmac.compare_digest(known, message.token_digest) or entry is None:
             self._send(peer, Resumed(message.session, message.token_digest))
             return
-        self._give_back(peer, entry)
+        self._send_resumed(peer, entry)
 
     def hand_over(self, peer: bytes) -> None:
-        """Give every session to a gateway that has just begun.
+        """Send all sessions to a restarted gateway.
 
-        At once, rather than when its client comes back: until then this process alone would hold
-        it, and a death of this one too would lose it.
+        It does not wait for the clients to come back: until then this process would have the only
+        copy, and its death would lose the sessions.
         """
         for entry in self._entries.values():
-            self._give_back(peer, entry)
+            self._send_resumed(peer, entry)
 
-    def _give_back(self, peer: bytes, entry: Entry) -> None:
+    def _send_resumed(self, peer: bytes, entry: Entry) -> None:
         entry.touched = self._monotonic()
-        self._give_up_question(entry)
+        self._resolve_unanswered(entry)
         opened, profile = entry.session.opened, entry.session.context.profile
         key = opened.session, opened.token_digest
         elapsed = entry.time_of(entry.touched) - opened.at
@@ -251,8 +252,8 @@ class JudgedSessions:
             peer, Resumed(*key, entry.history, profile, entry.settled, entry.result, elapsed)
         )
 
-    def _give_up_question(self, entry: Entry) -> None:
-        """Take an open question for unanswered: the gateway that waited for it is gone."""
+    def _resolve_unanswered(self, entry: Entry) -> None:
+        """Resolve an open question without an answer: the gateway that waited for it is dead."""
         while (pending := entry.pending) is not None:
             entry.drop_question()
             self._follow(entry, pending, entry.session.resolve(None))
@@ -260,7 +261,7 @@ class JudgedSessions:
     # Ending
 
     def close(self, peer: bytes, message: Close) -> None:
-        """End a session from outside; without a verdict so far it has failed."""
+        """End a session; without a verdict it fails."""
         entry = self._entries.get(message.session)
         if entry is None:
             return
@@ -276,75 +277,75 @@ class JudgedSessions:
         )
         self._send(peer, verdict)
         if undecided:
-            self._announce(entry, outcome)
+            self._put_end(entry, outcome)
 
     def forget(self, message: Forget) -> None:
-        """Drop a session without any effect of its end, which belongs to another machine."""
+        """Drop a session without side effects: another machine ends it."""
         entry = self._entries.pop(message.session, None)
         if entry is not None:
             entry.drop_question()
             self._effects.forget(message.session)
 
     def sweep(self) -> None:
-        """Forget what can no longer be resumed."""
+        """Drop sessions that can no longer be resumed."""
         now = self._monotonic()
-        keep = self._config.LIMITS.resumeSeconds
+        limits = self._config.LIMITS
         for session, entry in list(self._entries.items()):
-            silent = now - entry.touched
-            over = entry.result is not None and entry.unannounced is None
-            if silent > keep + (0.0 if over else self._config.LIMITS.sessionSeconds):
+            over = entry.result is not None and entry.uncommitted_end is None
+            seconds = limits.resumeSeconds + (0.0 if over else limits.sessionSeconds)
+            if now - entry.touched > seconds:
                 del self._entries[session]
                 self._abandon(entry)
 
     def _abandon(self, entry: Entry) -> None:
-        """End a session to which no gateway came back; a fault in it must not end the others."""
+        """End a session that no gateway resumed; its errors must not affect other sessions."""
         with about(session=entry.session.opened.session):
             try:
                 entry.drop_question()
                 self._end_abandoned(entry)
             except Exception:
-                log.exception("abandoned session not ended")
+                log.exception("cannot end an abandoned session")
 
     def _end_abandoned(self, entry: Entry) -> None:
         outcome = entry.session.close(entry.time_of(self._monotonic()))
         if entry.result is None:
             entry.result = self._writer.result(entry.session, outcome)
-            self._announce(entry, outcome)
+            self._put_end(entry, outcome)
 
     def drop_questions(self) -> None:
-        """Wait for no answer from outside any more: the process ends."""
+        """Cancel all open questions, when the process ends."""
         for entry in self._entries.values():
             entry.drop_question()
 
     # Side effects, after the answer
 
     def commit(self, message: Commit) -> None:
-        """Announce the end of a session whose verdict is released; again changes nothing."""
+        """Run the side effects of a session's end after the gateway's commit. Idempotent."""
         entry = self._entries.get(message.session)
-        if entry is not None and entry.unannounced is not None:
+        if entry is not None and entry.uncommitted_end is not None:
             entry.touched = self._monotonic()
-            ended, entry.unannounced = entry.unannounced, None
-            self._effect(entry, ended)
+            ended, entry.uncommitted_end = entry.uncommitted_end, None
+            self._put(entry, ended)
 
-    def _announce(self, entry: Entry, outcome: Outcome) -> None:
-        """Hand out a session's end; where a gateway commits verdicts, not before it does.
+    def _put_end(self, entry: Entry, outcome: Outcome) -> None:
+        """Put the event of a session's end; if the gateway commits verdicts, wait for ``Commit``.
 
-        Another gateway may have taken the session over. Then this verdict is never released, and
-        ``Forget`` drops its announcement.
+        Another gateway may have taken over the session. Then this verdict is never committed, and
+        ``Forget`` drops the event.
         """
         ended = entry.end_event(outcome)
         if entry.session.opened.commits:
-            entry.unannounced = ended
+            entry.uncommitted_end = ended
         else:
-            self._effect(entry, ended)
+            self._put(entry, ended)
 
     def settle(self, settled: Settled) -> None:
-        """Note up to where the side effects of sessions are done."""
+        """Record up to which frame the side effects of sessions are done."""
         for session, mark in settled.marks:
             if (entry := self._entries.get(session)) is not None:
                 entry.settled = mark
 
-    def _effect(self, entry: Entry, event: Event) -> None:
-        """Hand an event to the side-effect plugins, unless they had it before a restart."""
+    def _put(self, entry: Entry, event: Event) -> None:
+        """Put an event to the sinks, unless they had it before a restart."""
         if self._effects and event.seq > entry.settled:
             self._effects.put(event)

@@ -1,8 +1,8 @@
-"""The memory of frames in Redis: one for all machines that share a session store.
+"""The memory of frames in Redis, shared by all machines with the same session store.
 
-While Redis does not answer, each aggregator knows its own sessions' frames only, and sends them
-when Redis is back; with ``SESSION_STORE.required`` no frame counts without Redis. A request waits
-for ``SESSION_STORE.timeout`` at most, and after a failure there is none for a while.
+During an outage of Redis, each aggregator knows only its own sessions' frames and sends them later;
+with ``SESSION_STORE.required`` no frame counts without Redis. A request takes at most
+``SESSION_STORE.timeout``; after a failure there is none for ``RETRY_SECONDS``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
-from aggregator.frame_memory import Claim, LocalFrames, Unsent
+from aggregator.frame_memory import Claim, LocalFrames, UnsentFrame
 from aggregator.plugins.base import Question
 from shared.config.service import LimitsSection, SessionStoreSection
 from shared.process.clock import SYSTEM, Clock
@@ -25,15 +25,15 @@ from shared.redis_connection import connect_async
 
 log = logging.getLogger(__name__)
 
-CONNECTIONS = 8
-"""Connections to Redis, at most; further questions wait for their turn."""
+MAX_CONNECTIONS = 8
+"""Connections to Redis; more requests wait."""
 RETRY_SECONDS = 1.0
-"""After a failed try until the next one."""
+"""Pause after a failed try."""
 
 NAMES = ("claimed", "claimedAt", "accepted", "acceptedAt", "refused", "refusedAt")
 KEYS = [f"lunapass:{{frames}}:{name}" for name in NAMES]
-"""Hashes from digest to session, each with a sorted set of their times; the braces keep them on one
-node of a cluster. Refused frames have room of their own: a client may send any number of them."""
+"""Hashes from digest to session, each with a sorted set of times; the braces keep all on one node
+of a cluster. Refused frames have a limit of their own: a client may send any number of them."""
 
 _REMEMBER = """
 local time = redis.call('TIME')
@@ -63,7 +63,7 @@ end
 local digest, session = ARGV[1], ARGV[2]
 local seconds, most = tonumber(ARGV[3]), tonumber(ARGV[4])
 """
-"""All times are of Redis's clock: a machine whose own is wrong must not forget others' frames."""
+"""All times are of Redis's clock: a machine with a wrong clock must not remove others' frames."""
 CLAIM = f"""{_REMEMBER}
 local accepted = owner_of(KEYS[3], KEYS[4], digest, now, seconds)
 if accepted and accepted ~= session then return 'accepted' end
@@ -74,7 +74,7 @@ local first = ARGV[5] == 'passed' and 1 or 5
 if not claimed then remember(KEYS[first], KEYS[first + 1], digest, session, now, seconds, most) end
 return 'first'
 """
-"""Atomic, so that of two sessions that send one frame at the same moment only one is the first."""
+"""Atomic: if two sessions send one frame at the same moment, only one is the first."""
 ACCEPT = f"""{_REMEMBER}
 if not owner_of(KEYS[3], KEYS[4], digest, now, seconds) then
   remember(KEYS[3], KEYS[4], digest, session, now, seconds, most)
@@ -87,9 +87,9 @@ class SharedFrames:
     """Frames of the sessions of all machines.
 
     Args:
-        limits: the bounds; those on Redis hold for all machines together.
-        section: where Redis is.
-        clock: times the pause after a failed try.
+        limits: maximum age and number of frames; in Redis for all machines together.
+        section: the address of Redis.
+        clock: for the pause after a failed try.
     """
 
     def __init__(
@@ -103,19 +103,19 @@ class SharedFrames:
         self._required = section.required
         self._clock = clock
         self._local = LocalFrames(limits, clock=clock)
-        self._seconds = 2 * section.timeout + 1.0  # for a connection and an answer
+        self._seconds = 2 * section.timeout + 1.0  # to connect and to get an answer
         self._redis = connect_async(section.connectionString, timeout=section.timeout)
-        self._turn = asyncio.Semaphore(CONNECTIONS)
+        self._free_connections = asyncio.Semaphore(MAX_CONNECTIONS)
         self._claim = self._redis.register_script(CLAIM)
         self._accept = self._redis.register_script(ACCEPT)
         self._retry_at = 0.0
-        self._outage = Outage(log, "memory of frames", "memory of frames: Redis is reached again")
+        self._outage = Outage(log, "memory of frames", "memory of frames: Redis answers again")
         self._tasks: set[asyncio.Task[None]] = set()
-        self._unsent: deque[Unsent] = deque(maxlen=limits.reuseFrames)
+        self._unsent: deque[UnsentFrame] = deque(maxlen=limits.reuseFrames)
         self._sender: asyncio.Task[None] | None = None
 
     def claim(self, pixels: bytes, session: str, *, passed: bool) -> Question:
-        """Ask Redis, unless this process knows enough."""
+        """Return a question to Redis; it is answered at once if this process knows the answer."""
 
         def at_once() -> bytes | None:
             if self._local.accepted(pixels, session):
@@ -123,41 +123,41 @@ class SharedFrames:
             return None
 
         async def ask() -> bytes:
-            claim = await self.claimed(pixels, session, passed=passed)
+            claim = await self.claim_now(pixels, session, passed=passed)
             while claim is None:
                 await asyncio.sleep(RETRY_SECONDS)
-                claim = await self.claimed(pixels, session, passed=passed)
+                claim = await self.claim_now(pixels, session, passed=passed)
             return claim.value
 
         return Question(ask, self._seconds, at_once=at_once)
 
-    async def claimed(self, pixels: bytes, session: str, *, passed: bool = True) -> Claim | None:
-        """Claim a frame for a session, in Redis and here.
+    async def claim_now(self, pixels: bytes, session: str, *, passed: bool = True) -> Claim | None:
+        """Claim a frame for a session, in Redis and in this process.
 
-        What is claimed here counts while Redis is away, or has lost its data. A frame that belongs
-        to another session there is not claimed here: its owner may come to this machine.
+        The claim of this process decides while Redis fails, or after it lost its data. A frame that
+        Redis gives to another session is not claimed here: its owner may move to this machine.
 
         Returns:
-            None where Redis is required and does not answer.
+            The claim; None if Redis is required and does not answer.
         """
         answer = await self._run(self._claim, pixels, session, passed=passed)
         if answer in (Claim.REUSED, Claim.ACCEPTED):
             return Claim(answer)
         if answer is None and self._required:
             return None
-        claim = self._local.claimed(pixels, session)
+        claim = self._local.claim_now(pixels, session)
         if answer is None and claim is Claim.FIRST and passed:
-            self._send_later(Unsent(pixels, session, accepted=False))
+            self._send_later(UnsentFrame(pixels, session, accepted=False))
         return claim
 
     def recall(self, pixels: bytes, session: str, answers: Sequence[bytes | None]) -> None:
-        """Know a frame here again; Redis has not forgotten it."""
+        """Remember a frame in this process again; Redis still has it."""
         self._local.recall(pixels, session, answers)
 
     def accept(self, pixels: bytes, session: str) -> None:
-        """Remember a best shot here at once, and in Redis a moment later.
+        """Remember a best shot in this process at once, and in Redis in the background.
 
-        Nobody waits for it: the frame is claimed, so that no other session can be accepted with it.
+        Waiting is not necessary: the frame is claimed, so no other session can be accepted with it.
         """
         self._local.accept(pixels, session)
         task = asyncio.create_task(self._send_accepted(pixels, session))
@@ -166,31 +166,33 @@ class SharedFrames:
 
     async def _send_accepted(self, pixels: bytes, session: str) -> None:
         if await self._run(self._accept, pixels, session) is None:
-            self._send_later(Unsent(pixels, session, accepted=True))
+            self._send_later(UnsentFrame(pixels, session, accepted=True))
 
-    def _send_later(self, unsent: Unsent) -> None:
-        """Keep what Redis did not take until it does; beyond the bound the oldest are dropped."""
+    def _send_later(self, unsent: UnsentFrame) -> None:
+        """Retain a frame until Redis takes it; a full queue drops the oldest."""
         self._unsent.append(unsent)
         if self._sender is None or self._sender.done():
             self._sender = asyncio.create_task(self._send_unsent())
 
     async def _send_unsent(self) -> None:
         while self._unsent:
-            first = self._unsent.popleft()
+            first = self._unsent[0]
             script = self._accept if first.accepted else self._claim
             if await self._run(script, first.pixels, first.session) is None:
-                self._unsent.appendleft(first)
                 await asyncio.sleep(RETRY_SECONDS)
+            elif self._unsent[0] is first:  # a full queue may have dropped it meanwhile
+                self._unsent.popleft()
 
     async def _run(
         self, script: AsyncScript, pixels: bytes, session: str, *, passed: bool = True
     ) -> bytes | None:
-        """Run a script; None while Redis does not answer."""
+        """Run a script; return None during an outage."""
         limits = self._limits
         room = "passed" if passed else "refused"
         arguments = (pixels, session, limits.reuseSeconds, limits.reuseFrames, room)
-        async with self._turn:
-            if self._clock.monotonic() < self._retry_at:  # also if the one before us has failed
+        async with self._free_connections:
+            # Checked after waiting for a connection: a request before this one may have failed.
+            if self._clock.monotonic() < self._retry_at:
                 return None
             try:
                 answer = await script(keys=KEYS, args=arguments)
@@ -205,10 +207,10 @@ class SharedFrames:
     def _without_redis(self) -> str:
         if self._required:
             return "frames are refused"
-        return "repetitions are found on this machine only"
+        return "copies are found only on this machine"
 
     async def close(self) -> None:
-        """Finish what was begun, and end the connections."""
+        """Finish pending requests, and close the connections."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._sender is not None:
             self._sender.cancel()

@@ -1,4 +1,4 @@
-"""Texts of a verdict for the client: STATUS of a frame, RESULT with the signed token."""
+"""Texts for the client: STATUS of a frame, RESULT with the signed token."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from shared.signing import Signer
 from shared.wire.protocol import Codec, Command
 
 PUBLIC = frozenset({"activeLiveness"})
-"""What plugins tell that a client may see in production too."""
+"""Data of plugins that a client may see in production too."""
 
 
 class VerdictWriter:
-    """Writes what the client gets.
+    """Writes STATUS and RESULT.
 
     Args:
         config: the configuration.
@@ -33,16 +33,16 @@ class VerdictWriter:
         self._signer = signer
 
     def status(self, seq: int, estimate: Estimate, outcome: Outcome, data: dict[str, Any]) -> str:
-        """Write STATUS for one frame; ``data`` is what plugins tell of the session so far."""
+        """Write STATUS for one frame; ``data`` is the data of the plugins so far."""
         body = frame_status(estimate, outcome.errors, self._rules, reveal=self._reveal)
-        told = {name: data[name] for name in data if self._reveal or name in PUBLIC}
-        body["details"].update(told)
+        visible = {name: data[name] for name in data if self._reveal or name in PUBLIC}
+        body["details"].update(visible)
         return Codec.encode(Command.STATUS, {"seq": seq}, body)
 
     def result(self, session: JudgedSession, outcome: Outcome) -> str:
-        """Write RESULT: a token only on success, so that a signature alone proves success.
+        """Write RESULT. Only accepted sessions get a token, so a valid signature proves success.
 
-        The token's id is derived from the session's seed, so a repetition is the same token.
+        The token's id is derived from the session's seed, so a repeated RESULT has the same token.
         """
         body: dict[str, Any] = {"isOk": False, "jwt": None, "errors": list(outcome.errors)}
         if outcome.accepted:

@@ -56,7 +56,7 @@ class Luna3DescriptorQualityCheck(Plugin):
         if self._best_only and context.best_seq != frame.seq:
             return None
         photo = frame.shot.image if frame.shot is not None else b""
-        return Question(partial(self._luna.ask, photo), self._luna.patience)
+        return Question(partial(self._luna.ask, photo), self._luna.max_seconds)
 
     def on_answer(
         self, context: SessionContext, frame: FrameJudgement, answer: bytes | None

@@ -252,7 +252,7 @@ def test_a_replay_takes_the_answers_of_the_log() -> None:
             replay=True, shot=shot(seq), answers=before.answers,
         )  # fmt: skip
         assert step == before
-    assert memory.claimed((1).to_bytes(16), "other") is Claim.FIRST
+    assert memory.claim_now((1).to_bytes(16), "other") is Claim.FIRST
 
 
 def test_an_older_log_without_digests_is_judged_as_ever() -> None:

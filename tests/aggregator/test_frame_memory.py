@@ -53,41 +53,41 @@ def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
 def test_the_first_session_has_the_frame(memory: Make) -> None:
     """It may claim it as often as it likes; no other one may."""
     frames = memory()
-    assert [frames.claimed(picture(1), one) for one in (A, A, B, A, B)] == [
+    assert [frames.claim_now(picture(1), one) for one in (A, A, B, A, B)] == [
         Claim.FIRST,
         Claim.FIRST,
         Claim.REUSED,
         Claim.FIRST,
         Claim.REUSED,
     ]
-    assert frames.claimed(picture(2), B) is Claim.FIRST
+    assert frames.claim_now(picture(2), B) is Claim.FIRST
 
 
 def test_an_accepted_best_shot_is_known_as_such(memory: Make) -> None:
     """To every other session, whoever claimed it first; telling it twice changes nothing."""
     frames = memory()
-    frames.claimed(picture(1), A)
+    frames.claim_now(picture(1), A)
     for session in (A, A, B):
         frames.accept(picture(1), session)
-    assert frames.claimed(picture(1), B) is Claim.ACCEPTED
-    assert frames.claimed(picture(1), A) is Claim.FIRST
+    assert frames.claim_now(picture(1), B) is Claim.ACCEPTED
+    assert frames.claim_now(picture(1), A) is Claim.FIRST
 
 
 def test_frames_are_forgotten_in_time(memory: Make) -> None:
     """After reuseSeconds, not before; claiming a frame again does not lengthen them."""
     clock = SettableClock()
     frames = memory(clock, reuseSeconds=10)
-    frames.claimed(picture(1), A)
+    frames.claim_now(picture(1), A)
     frames.accept(picture(2), A)
     clock.step(86_400.0)
     clock.advance(9.9)
-    assert frames.claimed(picture(1), B) is Claim.REUSED
-    assert frames.claimed(picture(2), B) is Claim.ACCEPTED
+    assert frames.claim_now(picture(1), B) is Claim.REUSED
+    assert frames.claim_now(picture(2), B) is Claim.ACCEPTED
     clock.step(-3600.0)
     clock.advance(0.2)
-    assert frames.claimed(picture(1), B) is Claim.FIRST
-    assert frames.claimed(picture(2), B) is Claim.FIRST
-    assert frames.claimed(picture(1), A) is Claim.REUSED
+    assert frames.claim_now(picture(1), B) is Claim.FIRST
+    assert frames.claim_now(picture(2), B) is Claim.FIRST
+    assert frames.claim_now(picture(1), A) is Claim.REUSED
 
 
 def test_so_many_frames_are_remembered(memory: Make) -> None:
@@ -95,10 +95,10 @@ def test_so_many_frames_are_remembered(memory: Make) -> None:
     frames = memory(reuseFrames=3)
     frames.accept(picture(0), A)
     for number in range(1, 5):
-        frames.claimed(picture(number), A)
-    assert frames.claimed(picture(1), B) is Claim.FIRST
-    assert frames.claimed(picture(4), B) is Claim.REUSED
-    assert frames.claimed(picture(0), B) is Claim.ACCEPTED
+        frames.claim_now(picture(number), A)
+    assert frames.claim_now(picture(1), B) is Claim.FIRST
+    assert frames.claim_now(picture(4), B) is Claim.REUSED
+    assert frames.claim_now(picture(0), B) is Claim.ACCEPTED
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([A, B, C])), max_size=40))
@@ -107,7 +107,7 @@ def test_every_frame_has_one_owner(claims: list[tuple[int, str]]) -> None:
     frames, owners = local(), dict[int, str]()
     for number, session in claims:
         own = owners.setdefault(number, session) == session
-        assert frames.claimed(picture(number), session) is (Claim.FIRST if own else Claim.REUSED)
+        assert frames.claim_now(picture(number), session) is (Claim.FIRST if own else Claim.REUSED)
 
 
 async def test_a_claim_is_answered_at_once(memory: Make) -> None:
@@ -122,7 +122,7 @@ def test_a_question_alone_claims_nothing(memory: Make) -> None:
     """A replay makes the question and takes the answer of the log."""
     frames = memory()
     frames.claim(picture(1), A, passed=True)
-    assert frames.claimed(picture(1), B) is Claim.FIRST
+    assert frames.claim_now(picture(1), B) is Claim.FIRST
 
 
 @pytest.mark.parametrize(
@@ -140,4 +140,4 @@ def test_what_was_claimed_before_a_restart_is_known_again(
     """If it was the session's own."""
     frames = memory()
     frames.recall(picture(1), A, answers)
-    assert frames.claimed(picture(1), B) is claim
+    assert frames.claim_now(picture(1), B) is claim

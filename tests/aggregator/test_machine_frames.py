@@ -62,26 +62,26 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 def test_cells_know_each_other_s_frames(machine: Machine) -> None:
     """A file that was accepted in one cell is refused in the other."""
     first, second = machine.frames(), machine.frames()
-    assert first.claimed(PICTURES[0], A) is Claim.FIRST
-    assert second.claimed(PICTURES[0], B) is Claim.REUSED
+    assert first.claim_now(PICTURES[0], A) is Claim.FIRST
+    assert second.claim_now(PICTURES[0], B) is Claim.REUSED
     first.accept(PICTURES[0], A)
-    assert second.claimed(PICTURES[0], B) is Claim.ACCEPTED
-    assert second.claimed(PICTURES[0], A) is Claim.FIRST
+    assert second.claim_now(PICTURES[0], B) is Claim.ACCEPTED
+    assert second.claim_now(PICTURES[0], A) is Claim.FIRST
 
 
 def test_a_successor_knows_what_was_sent_before_it(machine: Machine) -> None:
     """Nothing was closed or written at the end: its predecessor was killed."""
     before = machine.frames()
-    before.claimed(PICTURES[0], A)
+    before.claim_now(PICTURES[0], A)
     before.accept(PICTURES[1], A)
     after = machine.frames()
-    assert after.claimed(PICTURES[0], B) is Claim.REUSED
-    assert after.claimed(PICTURES[1], B) is Claim.ACCEPTED
+    assert after.claim_now(PICTURES[0], B) is Claim.REUSED
+    assert after.claim_now(PICTURES[1], B) is Claim.ACCEPTED
 
 
 def claims_of(path: Path, session: str) -> int:
     frames = MachineFrames(LimitsSection(), path)
-    return sum(frames.claimed(picture, session) is Claim.FIRST for picture in PICTURES)
+    return sum(frames.claim_now(picture, session) is Claim.FIRST for picture in PICTURES)
 
 
 def test_each_frame_has_one_owner_among_processes(machine: Machine) -> None:
@@ -97,14 +97,14 @@ def test_a_machine_that_started_again_forgets_nothing(machine: Machine) -> None:
     machine.frames(SettableClock(monotonic_time=90_000.0)).accept(PICTURES[0], A)
     clock = SettableClock(monotonic_time=10.0)
     frames = machine.frames(clock, reuseSeconds=100)
-    assert frames.claimed(PICTURES[0], B) is Claim.ACCEPTED
+    assert frames.claim_now(PICTURES[0], B) is Claim.ACCEPTED
     clock.advance(100.1)
-    assert frames.claimed(PICTURES[0], B) is Claim.FIRST
+    assert frames.claim_now(PICTURES[0], B) is Claim.FIRST
 
 
 def test_only_this_user_may_read_the_file(machine: Machine) -> None:
     """It names sessions."""
-    machine.frames().claimed(PICTURES[0], A)
+    machine.frames().claim_now(PICTURES[0], A)
     files = list(machine.path.parent.iterdir())
     assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in files} == {0}
 
@@ -115,13 +115,13 @@ def test_without_its_file_a_cell_knows_its_own_frames(machine: Machine) -> None:
     machine.path.mkdir()
     with logged("aggregator.machine_frames", logging.INFO) as lines:
         frames = machine.frames(clock)
-        assert frames.claimed(PICTURES[0], A) is Claim.FIRST
-        assert frames.claimed(PICTURES[0], B) is Claim.REUSED
+        assert frames.claim_now(PICTURES[0], A) is Claim.FIRST
+        assert frames.claim_now(PICTURES[0], B) is Claim.REUSED
         machine.path.rmdir()
         clock.advance(RETRY_SECONDS)
-        assert frames.claimed(PICTURES[1], A) is Claim.FIRST
-    assert ["used again" in line["message"] for line in lines] == [False, True]
-    assert machine.frames().claimed(PICTURES[1], B) is Claim.REUSED
+        assert frames.claim_now(PICTURES[1], A) is Claim.FIRST
+    assert ["works again" in line["message"] for line in lines] == [False, True]
+    assert machine.frames().claim_now(PICTURES[1], B) is Claim.REUSED
 
 
 def test_what_the_file_did_not_take_is_written_later(machine: Machine) -> None:
@@ -129,13 +129,13 @@ def test_what_the_file_did_not_take_is_written_later(machine: Machine) -> None:
     clock = SettableClock()
     first, second = machine.frames(clock), machine.frames(clock)
     with held(machine.path):
-        assert first.claimed(PICTURES[0], A) is Claim.FIRST
-        first.claimed(PICTURES[1], A)
+        assert first.claim_now(PICTURES[0], A) is Claim.FIRST
+        first.claim_now(PICTURES[1], A)
         first.accept(PICTURES[1], A)
     clock.advance(RETRY_SECONDS)
-    first.claimed(PICTURES[2], A)
-    assert second.claimed(PICTURES[0], B) is Claim.REUSED
-    assert second.claimed(PICTURES[1], B) is Claim.ACCEPTED
+    first.claim_now(PICTURES[2], A)
+    assert second.claim_now(PICTURES[0], B) is Claim.REUSED
+    assert second.claim_now(PICTURES[1], B) is Claim.ACCEPTED
 
 
 def damage(path: Path) -> None:
@@ -149,12 +149,12 @@ def test_a_removed_file_is_made_again(machine: Machine) -> None:
     clock = SettableClock()
     with logged("aggregator") as lines:
         first = machine.frames(clock)
-        first.claimed(PICTURES[0], A)
+        first.claim_now(PICTURES[0], A)
         machine.path.unlink()
         second = machine.frames(clock)
         clock.advance(CHECK_SECONDS)
-        assert first.claimed(PICTURES[1], A) is Claim.FIRST
-    assert second.claimed(PICTURES[1], B) is Claim.REUSED
+        assert first.claim_now(PICTURES[1], A) is Claim.FIRST
+    assert second.claim_now(PICTURES[1], B) is Claim.REUSED
     assert ["removed or replaced" in line["message"] for line in lines] == [True]
 
 
@@ -164,8 +164,8 @@ def test_a_damaged_file_is_replaced(machine: Machine) -> None:
     damage(machine.path)
     with logged("aggregator") as lines:
         first, second = machine.frames(), machine.frames()
-    assert first.claimed(PICTURES[0], A) is Claim.FIRST
-    assert second.claimed(PICTURES[0], B) is Claim.REUSED
+    assert first.claim_now(PICTURES[0], A) is Claim.FIRST
+    assert second.claim_now(PICTURES[0], B) is Claim.REUSED
     assert ["is damaged" in line["message"] for line in lines] == [True]
     assert machine.path.with_suffix(".damaged").exists()
 
@@ -174,14 +174,14 @@ def test_damage_that_shows_in_use(machine: Machine) -> None:
     """The file is replaced, and the frame is known in the end."""
     clock = SettableClock()
     first, second = machine.frames(clock), machine.frames(clock)
-    first.claimed(PICTURES[0], A)
+    first.claim_now(PICTURES[0], A)
     with sqlite3.connect(machine.path) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     damage(machine.path)
     for frames in (first, second, first, second):
-        assert frames.claimed(PICTURES[1], A) is Claim.FIRST
+        assert frames.claim_now(PICTURES[1], A) is Claim.FIRST
         clock.advance(CHECK_SECONDS)
-    assert machine.frames(clock).claimed(PICTURES[1], B) is Claim.REUSED
+    assert machine.frames(clock).claim_now(PICTURES[1], B) is Claim.REUSED
     assert machine.path.with_suffix(".damaged").exists()
 
 
@@ -189,8 +189,8 @@ def test_a_process_that_holds_the_file_stops_no_other(machine: Machine) -> None:
     """Its claims are answered from the memory of the process."""
     frames = machine.frames()
     with held(machine.path):
-        assert frames.claimed(PICTURES[0], A) is Claim.FIRST
-        assert frames.claimed(PICTURES[0], B) is Claim.REUSED
+        assert frames.claim_now(PICTURES[0], A) is Claim.FIRST
+        assert frames.claim_now(PICTURES[0], B) is Claim.REUSED
 
 
 def test_a_frame_that_did_not_pass_is_known_here_only(machine: Machine) -> None:

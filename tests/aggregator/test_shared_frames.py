@@ -61,13 +61,13 @@ async def machines(
 async def test_another_machine_knows_the_frame(redis: RedisServer) -> None:
     """Also that it was accepted; the session itself may go on there with its frame."""
     async with machines(redis) as (here, there):
-        assert await here.claimed(picture(1), A) is Claim.FIRST
-        assert await there.claimed(picture(1), B) is Claim.REUSED
-        assert await there.claimed(picture(1), A) is Claim.FIRST
+        assert await here.claim_now(picture(1), A) is Claim.FIRST
+        assert await there.claim_now(picture(1), B) is Claim.REUSED
+        assert await there.claim_now(picture(1), A) is Claim.FIRST
         here.accept(picture(1), A)
         await here.close()  # after which it is told
-        assert await there.claimed(picture(1), B) is Claim.ACCEPTED
-        assert await there.claimed(picture(1), A) is Claim.FIRST
+        assert await there.claim_now(picture(1), B) is Claim.ACCEPTED
+        assert await there.claim_now(picture(1), A) is Claim.FIRST
 
 
 async def test_of_sessions_in_lock_step_one_is_the_first(redis: RedisServer) -> None:
@@ -75,7 +75,7 @@ async def test_of_sessions_in_lock_step_one_is_the_first(redis: RedisServer) -> 
     async with machines(redis) as both:
         for number in range(5):
             claims = [
-                both[n % 2].claimed(picture(number), f"{number:016}{n:016}") for n in range(40)
+                both[n % 2].claim_now(picture(number), f"{number:016}{n:016}") for n in range(40)
             ]
             assert sorted(await asyncio.gather(*claims)) == [Claim.FIRST] + 39 * [Claim.REUSED]
 
@@ -95,14 +95,14 @@ async def test_memory_is_bounded_in_number(redis: RedisServer) -> None:
     async with machines(redis, reuseFrames=10) as (here, there):
         here.accept(picture(0), A)
         for number in range(1, 31):
-            await here.claimed(picture(number), A)
+            await here.claim_now(picture(number), A)
         with redis.client() as client:
             sizes = [client.hlen(KEYS[0]), client.zcard(KEYS[1])]
             assert sizes == [10, 10]
             assert all(0 < client.ttl(key) <= 86_400 for key in KEYS[:4])
-        assert await there.claimed(picture(30), B) is Claim.REUSED
-        assert await there.claimed(picture(1), B) is Claim.FIRST
-        assert await there.claimed(picture(0), B) is Claim.ACCEPTED
+        assert await there.claim_now(picture(30), B) is Claim.REUSED
+        assert await there.claim_now(picture(1), B) is Claim.FIRST
+        assert await there.claim_now(picture(0), B) is Claim.ACCEPTED
 
 
 async def test_memory_is_bounded_in_time(redis: RedisServer) -> None:
@@ -115,12 +115,12 @@ async def test_memory_is_bounded_in_time(redis: RedisServer) -> None:
 
         async with machines(redis, reuseSeconds=3600) as (memory, other):
             for number in range(20):
-                await memory.claimed(picture(number), A)
+                await memory.claim_now(picture(number), A)
             age(3000)
-            assert await memory.claimed(picture(1), A) is Claim.FIRST
-            assert await other.claimed(picture(1), B) is Claim.REUSED
+            assert await memory.claim_now(picture(1), A) is Claim.FIRST
+            assert await other.claim_now(picture(1), B) is Claim.REUSED
             age(601)
-            assert await other.claimed(picture(1), B) is Claim.FIRST
+            assert await other.claim_now(picture(1), B) is Claim.FIRST
         assert client.hkeys(KEYS[0]) == [picture(1)]
 
 
@@ -134,11 +134,11 @@ async def test_a_machine_with_a_wrong_clock_forgets_nothing(
         machines(redis, 1, reuseSeconds=3600) as (right,),
         machines(redis, 1, clock=wrong, reuseSeconds=3600) as (other,),
     ):
-        await right.claimed(picture(1), A)
-        await other.claimed(picture(2), A)
-        assert await other.claimed(picture(1), B) is Claim.REUSED
-        assert await right.claimed(picture(2), B) is Claim.REUSED
-        assert await right.claimed(picture(1), B) is Claim.REUSED
+        await right.claim_now(picture(1), A)
+        await other.claim_now(picture(2), A)
+        assert await other.claim_now(picture(1), B) is Claim.REUSED
+        assert await right.claim_now(picture(2), B) is Claim.REUSED
+        assert await right.claim_now(picture(1), B) is Claim.REUSED
 
 
 async def test_while_redis_is_away_each_machine_knows_its_own(
@@ -147,18 +147,18 @@ async def test_while_redis_is_away_each_machine_knows_its_own(
     """Nobody is refused for it. Both ends of the outage are in the log, once."""
     monkeypatch.setattr("aggregator.shared_frames.RETRY_SECONDS", 0.0)
     async with machines(redis) as (here, there):
-        await here.claimed(picture(1), A)
+        await here.claim_now(picture(1), A)
         with logged("aggregator", logging.INFO) as lines:
             redis.kill()
             for _ in range(3):
-                assert await here.claimed(picture(2), A) is Claim.FIRST
-                assert await here.claimed(picture(2), B) is Claim.REUSED
+                assert await here.claim_now(picture(2), A) is Claim.FIRST
+                assert await here.claim_now(picture(2), B) is Claim.REUSED
             here.accept(picture(2), A)
             redis.start()
-            assert await here.claimed(picture(3), A) is Claim.FIRST
+            assert await here.claim_now(picture(3), A) is Claim.FIRST
         assert [line["level"] for line in lines] == ["error", "warning"]
-        assert await there.claimed(picture(3), B) is Claim.REUSED
-        assert await there.claimed(picture(1), B) is Claim.REUSED
+        assert await there.claim_now(picture(3), B) is Claim.REUSED
+        assert await there.claim_now(picture(1), B) is Claim.REUSED
 
 
 async def test_what_redis_missed_is_sent_when_it_is_back(
@@ -169,13 +169,13 @@ async def test_what_redis_missed_is_sent_when_it_is_back(
     async with machines(redis) as (here, there):
         redis.kill()
         for number in (1, 2):
-            assert await here.claimed(picture(number), A) is Claim.FIRST
+            assert await here.claim_now(picture(number), A) is Claim.FIRST
         here.accept(picture(2), A)
         await asyncio.sleep(0.05)
         redis.start()
         await until(lambda: count(redis) == 3)
-        assert await there.claimed(picture(1), B) is Claim.REUSED
-        assert await there.claimed(picture(2), B) is Claim.ACCEPTED
+        assert await there.claim_now(picture(1), B) is Claim.REUSED
+        assert await there.claim_now(picture(2), B) is Claim.ACCEPTED
 
 
 def count(redis: RedisServer) -> int:
@@ -192,10 +192,10 @@ async def test_what_redis_misses_is_bounded(
     async with machines(redis, reuseFrames=10) as (here, there):
         redis.kill()
         for number in range(30):
-            await here.claimed(picture(number), A)
+            await here.claim_now(picture(number), A)
         redis.start()
         await until(lambda: count(redis) == 10)
-        assert await there.claimed(picture(29), B) is Claim.REUSED
+        assert await there.claim_now(picture(29), B) is Claim.REUSED
 
 
 async def test_a_required_redis_is_waited_for(
@@ -218,26 +218,52 @@ async def test_a_required_redis_is_waited_for(
 async def test_frames_that_did_not_pass_displace_none_that_did(redis: RedisServer) -> None:
     """A client may send any number of them; they have room of their own."""
     async with machines(redis, reuseFrames=2) as (here, there):
-        await here.claimed(picture(0), A)
+        await here.claim_now(picture(0), A)
         for number in range(1, 10):
             assert await answer_to(here.claim(picture(number), C, passed=False)) == b"first"
-        assert await there.claimed(picture(0), B) is Claim.REUSED
-        assert await there.claimed(picture(9), B, passed=False) is Claim.REUSED
-        assert await there.claimed(picture(1), B, passed=False) is Claim.FIRST
+        assert await there.claim_now(picture(0), B) is Claim.REUSED
+        assert await there.claim_now(picture(9), B, passed=False) is Claim.REUSED
+        assert await there.claim_now(picture(1), B, passed=False) is Claim.FIRST
 
 
 async def test_a_deaf_redis_is_waited_for_once(redis: RedisServer) -> None:
     """The next claims do not wait for it at all, and the question is answered in its time."""
     async with machines(redis, 1, patience=0.2) as (memory,):
-        await memory.claimed(picture(1), A)
+        await memory.claim_now(picture(1), A)
         assert redis.process is not None
         redis.process.send_signal(signal.SIGSTOP)
         try:
             assert await answer_to(memory.claim(picture(2), A, passed=True)) == b"first"
-            claims = [memory.claimed(picture(number), A) for number in range(100)]
+            claims = [memory.claim_now(picture(number), A) for number in range(100)]
             assert set(await asyncio.gather(*claims)) == {Claim.FIRST}
         finally:
             redis.process.send_signal(signal.SIGCONT)
+
+
+async def test_a_frame_that_is_being_sent_at_the_end_is_counted(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The frames that Redis never got are logged, including the one whose request is cancelled."""
+    monkeypatch.setattr("aggregator.shared_frames.RETRY_SECONDS", 0.01)
+    deaf, sending = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Refuse the claim, then never answer the request that sends it later."""
+        if deaf.is_set():
+            await reader.read(1)
+            sending.set()
+            await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        section = SessionStoreSection(connectionString=f"redis://127.0.0.1:{port}/0", timeout=60.0)
+        memory = SharedFrames(LimitsSection(), section)
+        assert await memory.claim_now(picture(1), A) is Claim.FIRST
+        deaf.set()
+        await asyncio.wait_for(sending.wait(), 60)
+        await memory.close()
+    assert "1 frames were never sent to Redis" in caplog.text
 
 
 @pytest.mark.parametrize(

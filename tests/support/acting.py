@@ -210,7 +210,7 @@ def play(
         session = JudgedSession(
             opened, plugins, config.LIVENESS, registry.policy, config.LIMITS, memory
         )
-        return Entry(session, b"", begun=0.0, touched=0.0)
+        return Entry(session, b"", opened_at=0.0, touched=0.0)
 
     entry = begin()
     played = Played(entry.session)
@@ -260,7 +260,7 @@ def _memory(config: Config, elsewhere: Mapping[int, Claim]) -> LocalFrames:
     """A memory that outlives the aggregator, as the one in Redis does."""
     memory = LocalFrames(config.LIMITS)
     for number, claim in elsewhere.items():
-        memory.claimed(number.to_bytes(16), "another session")
+        memory.claim_now(number.to_bytes(16), "another session")
         if claim is Claim.ACCEPTED:
             memory.accept(number.to_bytes(16), "another session")
     return memory
@@ -319,9 +319,9 @@ def _note(
     if outcome.keep:
         played.kept = best
     message = Judge("", SESSION, judged.seq, judged.at, judged.estimate, b"sent", best)
-    pending = Pending(b"", message, estimate, began=0.0)
+    pending = Pending(b"", message, estimate, started=0.0)
     played.events.append(entry.frame_event(pending, outcome))
     if outcome.final:
         played.result = entry.result = writer.result(entry.session, outcome)
-        entry.pictures = len(played.log)
+        entry.decoded_frames = len(played.log)
         played.events.append(entry.end_event(outcome))
