@@ -50,7 +50,7 @@ const GRANTED = {
 before(async () => {
   mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   Object.defineProperty(globalThis, "performance", { value: { now: () => now } });
-  Object.defineProperty(globalThis, "WebSocket", { value: FakeSocket });
+  Object.defineProperty(globalThis, "WebSocket", { value: FakeSocket, configurable: true });
   ({ Link } = await import("../../kiosk/src/lib/link.js"));
 });
 
@@ -179,4 +179,37 @@ test("after a break under a frame the pictures are smaller", async () => {
   socket.onclose({ code: 1006 });
   assert.ok(link.pace.picture.share < 1);
   link.close();
+});
+
+/** A socket of a port where nothing listens. */
+class DeadSocket extends FakeSocket {
+  constructor() {
+    super();
+    setTimeout(() => this.onclose?.({ code: 1006 }), 0);
+  }
+
+  send() {}
+}
+
+test("a service that cannot be reached is reported as such, not as late", async () => {
+  Object.defineProperty(globalThis, "WebSocket", { value: DeadSocket, configurable: true });
+  const link = new Link({
+    url: "ws://service/ws",
+    client: {},
+    identity: null,
+    heartbeat: 10,
+    patience: 5000,
+    events: { message() {}, state() {}, failed() {}, announced() {} },
+  });
+  const opened = link.open().then(
+    () => "opened",
+    (error) => error.code,
+  );
+  for (let step = 0; step < 600; step += 1) {
+    now += 10;
+    mock.timers.tick(10);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal(await opened, "network.unreachable");
+  Object.defineProperty(globalThis, "WebSocket", { value: FakeSocket, configurable: true });
 });

@@ -80,5 +80,5 @@ def test_without_its_files_the_check_goes_on(stamps: FakeCamera, browser: Any) -
         kiosk.page.route("**/detector/**", lambda route: route.fulfill(status=404))
         kiosk.page.goto(f"http://127.0.0.1:{service.port}/?detector=1")
         kiosk.start()
-        kiosk.wait_hint("hold")
+        kiosk.wait_hint("checking")
         assert any("face detector is left out" in fault for fault in kiosk.faults)

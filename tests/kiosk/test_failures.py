@@ -28,7 +28,7 @@ def checking(service: Service, browser: Any, query: str = "") -> Kiosk:
     """A page in the middle of a check."""
     kiosk = Kiosk(browser, service, query, size=(540, 960))
     kiosk.start()
-    kiosk.wait_hint("hold")
+    kiosk.wait_hint("checking")
     return kiosk
 
 
@@ -57,7 +57,7 @@ def test_a_killed_gateway_is_resumed(service: Service, browser: Any, stamps: Fak
     os.kill(service.pids("gateway")[0], signal.SIGKILL)
     kiosk.page.wait_for_selector("text=Connection lost")
     kiosk.shoot("failure-reconnecting")
-    kiosk.wait_hint("hold")
+    kiosk.wait_hint("checking")
     stamps.show(stamped_jpeg(1, LIVE))
     kiosk.wait_end("done")
     claims = jwt.decode(kiosk.verdict["jwt"], KEY, algorithms=["HS256"], issuer="lunapass")

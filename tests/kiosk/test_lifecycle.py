@@ -222,7 +222,7 @@ def test_a_chosen_camera_that_is_gone(browser: Any, service: Service, stamps: Fa
     kiosk = Kiosk(browser, service, size=(540, 960))
     kiosk.page.evaluate("document.getElementById('camera').add(new Option('gone', 'no-such-id'))")
     kiosk.start()
-    kiosk.wait_hint("hold")
+    kiosk.wait_hint("checking")
 
 
 def test_a_verdict_is_for_one_check(page: Any, stamps: FakeCamera) -> None:

@@ -48,7 +48,7 @@ def test_every_screen_shows_all(browser: Any, service: Service, name: str) -> No
     assert kiosk.page.evaluate(OUTSIDE) == []
     kiosk.shoot(f"start-{name}")
     kiosk.start()
-    kiosk.wait_hint("hold")
+    kiosk.wait_hint("checking")
     assert kiosk.page.evaluate(OUTSIDE) == []
     words = kiosk.page.locator(".lp-words")
     share = float(words.evaluate("(e) => parseFloat(getComputedStyle(e).fontSize)"))
@@ -57,11 +57,33 @@ def test_every_screen_shows_all(browser: Any, service: Service, name: str) -> No
     kiosk.page.close()
 
 
+def test_refused_liveness_is_not_called_good(browser: Any, service: Service) -> None:
+    """A person whose pictures are not judged live sees that they are checked, then what helps."""
+    kiosk = Kiosk(browser, service, "?advice=2", SIZES["phone"])
+    kiosk.page.evaluate(
+        """() => {
+            window.hints = [];
+            new MutationObserver(() => {
+                const shown = document.querySelector(".lp-renderer")?.dataset.hint;
+                if (shown) hints.push(shown);
+            }).observe(document.getElementById("stage"),
+                {childList: true, subtree: true, attributeFilter: ["data-hint"]});
+        }"""
+    )
+    kiosk.start()
+    kiosk.wait_hint("checking")
+    kiosk.shoot("checking-phone")
+    kiosk.wait_hint("adviceLight")
+    kiosk.shoot("advice-phone")
+    assert "hold" not in kiosk.page.evaluate("hints")
+    kiosk.page.close()
+
+
 def test_a_script_from_the_right_changes_the_sides(browser: Any, service: Service) -> None:
     """With ``dir=rtl`` all is still on the screen, and the footer begins at the right."""
     kiosk = Kiosk(browser, service, size=SIZES["kiosk"])
     kiosk.start()
-    kiosk.wait_hint("hold")
+    kiosk.wait_hint("checking")
     side = "document.getElementById('cancel').getBoundingClientRect().left"
     before = kiosk.page.evaluate(side)
     kiosk.page.evaluate("document.documentElement.dir = 'rtl'")
@@ -79,7 +101,7 @@ def test_no_serious_barrier_in_any_language(browser: Any, service: Service, lang
     assert kiosk.page.get_attribute("html", "lang") == language
     assert serious(kiosk.page) == []
     kiosk.start()
-    kiosk.wait_hint("hold")
+    kiosk.wait_hint("checking")
     assert serious(kiosk.page) == []
     kiosk.page.evaluate(UNPLUG)  # after axe, which takes seconds on a busy machine
     kiosk.wait_end("problem")
@@ -92,9 +114,9 @@ def test_a_chosen_language_is_kept(browser: Any, service: Service) -> None:
     """The language list changes all words, also in a check, and the page remembers it."""
     kiosk = Kiosk(browser, service)
     kiosk.start()
-    kiosk.wait_hint("hold")
+    kiosk.wait_hint("checking")
     kiosk.page.select_option("#language", "es")
-    until(lambda: kiosk.page.locator(".lp-words").all_inner_texts() == ["Bien. Mire a la cámara"])
+    until(lambda: kiosk.page.locator(".lp-words").all_inner_texts() == ["No se mueva, comprobando"])
     kiosk.page.reload()
     until(lambda: kiosk.page.inner_text("#begin") == "Empezar")
     kiosk.page.close()
@@ -107,7 +129,7 @@ def test_the_keyboard_is_enough(browser: Any, service: Service) -> None:
     page.wait_for_selector("#begin:enabled")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    kiosk.wait_hint("hold")
+    kiosk.wait_hint("checking")
     assert page.evaluate("document.activeElement.id") == "check-title"
     page.focus("#zoom")
     for _ in range(10):
@@ -125,9 +147,9 @@ def test_a_screen_reader_hears_the_hint(browser: Any, service: Service) -> None:
     """The hint is in a polite live region, and pictures are not read."""
     kiosk = Kiosk(browser, service)
     kiosk.start()
-    kiosk.wait_hint("hold")
+    kiosk.wait_hint("checking")
     region = kiosk.page.get_by_role("status")
-    assert region.inner_text().strip() == "Good. Look into the camera"
+    assert region.inner_text().strip() == "Hold still, checking"
     hidden = "[...document.querySelectorAll('svg, video')].every((e) => e.ariaHidden === 'true')"
     assert kiosk.page.evaluate(hidden)
     kiosk.page.close()
@@ -138,7 +160,7 @@ def test_less_motion_for_who_asks_for_it(browser: Any, service: Service) -> None
     kiosk = Kiosk(browser, service)
     kiosk.page.emulate_media(reduced_motion="reduce")
     kiosk.start()
-    kiosk.wait_hint("hold")
+    kiosk.wait_hint("checking")
     picture = kiosk.page.locator(".lp-picture svg")
     assert picture.evaluate("(e) => getComputedStyle(e).animationName") == "none"
     kiosk.page.close()
@@ -148,11 +170,11 @@ def test_another_camera_may_be_chosen(browser: Any, service: Service) -> None:
     """The list names the cameras; a choice begins the check anew with that one."""
     kiosk = Kiosk(browser, service)
     kiosk.start()
-    kiosk.wait_hint("hold")
+    kiosk.wait_hint("checking")
     assert kiosk.page.locator("#camera option").count() >= 1
     kiosk.page.dispatch_event("#camera", "change")
     kiosk.page.wait_for_selector(".lp-renderer[data-hint=camera], .lp-renderer[data-hint=wait]")
-    kiosk.wait_hint("hold")
+    kiosk.wait_hint("checking")
     assert kiosk.page.locator("video").count() == 1
     kiosk.page.close()
 

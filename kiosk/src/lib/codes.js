@@ -2,7 +2,8 @@
 
 /**
  * Hints in order of importance: of a frame's codes, the hint that stands first here is shown.
- * Everything a person cannot act on (failed estimators, aggregation) is `hold`.
+ * Everything a person cannot act on (liveness, aggregation, failed estimators) is `checking`; a frame
+ * without a code is `hold`.
  */
 export const HINTS = Object.freeze([
   "camera",
@@ -31,6 +32,7 @@ export const HINTS = Object.freeze([
   "straight",
   "still",
   "wait",
+  "checking",
   "hold",
 ]);
 
@@ -96,7 +98,7 @@ export const HOLD = Object.freeze({ name: "hold", code: 0, prompt: false });
 export function hintOf(errors) {
   let best = HOLD;
   for (const code of errors) {
-    const name = HINT_OF_CODE[code] ?? HOLD.name;
+    const name = HINT_OF_CODE[code] ?? "checking";
     if (best === HOLD || HINTS.indexOf(name) < HINTS.indexOf(best.name)) {
       best = { name, code, prompt: isPrompt(code) };
     }

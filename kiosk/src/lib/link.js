@@ -8,6 +8,7 @@ import { Close, SUBPROTOCOL, decode, encode, fatal } from "./protocol.js";
 import { pause, within } from "./wait.js";
 
 const ATTEMPT_MS = 8000;
+const SHORTEST_ATTEMPT_MS = 500;
 const ANSWER_MS = 15_000;
 const WATCH_MS = 500;
 const SILENT_BEATS = 2.5;
@@ -75,14 +76,21 @@ export class Link {
    */
   async open() {
     const deadline = performance.now() + this.patience;
+    /** @type {LunaPassError | null} why the attempts fail; a last short one would only be late */
+    let failure = null;
     for (;;) {
+      const left = deadline - performance.now();
+      if (failure !== null && left < SHORTEST_ATTEMPT_MS) throw failure;
       try {
-        await this.#attempt(Math.min(ATTEMPT_MS, Math.max(1, deadline - performance.now())));
+        await this.#attempt(Math.min(ATTEMPT_MS, Math.max(1, left)));
         break;
-      } catch (error) {
-        if (this.#mustEnd(/** @type {LunaPassError} */ (error), deadline)) throw error;
+      } catch (caught) {
+        const error = /** @type {LunaPassError} */ (caught);
+        if (this.#mustEnd(error, deadline)) throw isPassing(error) ? (failure ?? error) : error;
+        if (isPassing(error) && failure?.code !== "network.unreachable") failure = error;
       }
-      await Promise.race([pause(this.#backoff.pause()), this.#givenUp]);
+      const rest = Math.max(0, deadline - performance.now());
+      await Promise.race([pause(Math.min(this.#backoff.pause(), rest)), this.#givenUp]);
     }
     this.#backoff.reset();
     this.events.state("up");
@@ -130,8 +138,7 @@ export class Link {
       this.identity = null; // the service knows it no more: go on with a session of its own
       return false;
     }
-    const passing = error.code === "network.unreachable" || error.code === "timeout";
-    return !passing || performance.now() >= deadline;
+    return !isPassing(error) || performance.now() >= deadline;
   }
 
   /**
@@ -303,6 +310,15 @@ export class Link {
   }
 }
 
+/**
+ * Whether another attempt may succeed.
+ *
+ * @param {LunaPassError} error
+ */
+function isPassing({ code }) {
+  return code === "network.unreachable" || code === "timeout";
+}
+
 /** @param {WebSocket} socket */
 function discard(socket) {
   socket.onopen = socket.onmessage = socket.onclose = null;
@@ -314,8 +330,7 @@ function discard(socket) {
  * @returns {LunaPassError}
  */
 function lostFor(error) {
-  const passing = error.code === "network.unreachable" || error.code === "timeout";
-  return passing
+  return isPassing(error)
     ? new LunaPassError("network.lost", "the connection could not be resumed", error.message)
     : error;
 }

@@ -1,5 +1,6 @@
 /** Shows what a frame status asks of the person: one hint in words and as a picture, and a guide. */
 
+import { Advice } from "./advice.js";
 import { hintOf } from "./codes.js";
 import { icon } from "./icons.js";
 import { Oval } from "./oval.js";
@@ -14,10 +15,12 @@ import { OPERATOR_WORDS, WORDS } from "./words.js";
  * @property {boolean | object} [graphics] false: neither guide nor pictures
  * @property {Record<string | number, string>} [errorMessages] words by code
  * @property {"selfie" | "operator"} [mode] whether the person sees the picture as in a mirror
+ * @property {number} [adviceAfter] ms of refused liveness before advice is shown (6000); 0: never
  */
 
 export class LPMessageRenderer {
   #steady = new SteadyHint();
+  #advice;
   #oval = new Oval();
   #element = document.createElement("div");
   #picture = document.createElement("div");
@@ -31,6 +34,7 @@ export class LPMessageRenderer {
   /** @param {RendererOptions} [options] */
   constructor(options = {}) {
     const { text, mode = "selfie", errorMessages = {}, graphics = true } = options;
+    this.#advice = new Advice({ after: options.adviceAfter });
     this.#options = { graphics: graphics !== false, text: text !== false, mode, errorMessages };
     const own = typeof text === "object" ? text : {};
     this.#texts = { ...WORDS, ...(mode === "operator" ? OPERATOR_WORDS : {}), ...own };
@@ -65,7 +69,11 @@ export class LPMessageRenderer {
    * @param {import("./lunapass.js").FrameStatus} status
    */
   render(status) {
-    this.#steady.push(hintOf(status.errors), performance.now());
+    const now = performance.now();
+    const hint = hintOf(status.errors);
+    const advice = this.#advice.push(status.errors, now);
+    const isChecking = hint.name === "checking";
+    this.#steady.push(isChecking && advice !== null ? { ...hint, name: advice } : hint, now);
     const progress = progressOf(status);
     this.#oval.show(progress.done, progress.total);
     this.#write(this.#step, this.#stepText(progress));

@@ -48,7 +48,8 @@ function showScreen(name, focus) {
 
 async function check() {
   showScreen("check", "check-title");
-  const renderer = new LPMessageRenderer({ text: texts.hints, mode: settings.mode });
+  const { mode, adviceAfter } = settings;
+  const renderer = new LPMessageRenderer({ text: texts.hints, mode, adviceAfter });
   await renderer.init(stage);
   const pass = new LunaPass(stage, {
     mode: settings.mode,

@@ -6,6 +6,7 @@
  * @property {"selfie" | "operator"} mode
  * @property {number | undefined} timeout ms for one check
  * @property {number | undefined} patience ms for a connection, or its resumption
+ * @property {number} adviceAfter ms of refused liveness before advice is shown; 0 never
  * @property {number} restart seconds after which a finished page returns to its beginning; 0 never
  * @property {string | undefined} detector module of the face detector
  */
@@ -22,6 +23,7 @@ export function readSettings(query) {
     mode: given.get("mode") === "operator" ? "operator" : "selfie",
     timeout: number("timeout") * 1000 || undefined,
     patience: number("patience") * 1000 || undefined,
+    adviceAfter: given.has("advice") ? number("advice") * 1000 : 6000,
     restart: number("restart"),
     detector: given.get("detector") === "1" ? "detector/detector.js" : undefined,
   };

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ADVICE, Advice } from "../../kiosk/src/lib/advice.js";
+import { hintOf } from "../../kiosk/src/lib/codes.js";
+
+/** Play frames at 5 a second; the changes of the advice as [name, ms]. */
+function play(frames, options) {
+  const advice = new Advice(options);
+  const changes = [[null, 0]];
+  frames.forEach((errors, index) => {
+    const name = advice.push(errors, index * 200);
+    if (name !== changes.at(-1)[0]) changes.push([name, index * 200]);
+  });
+  return changes.slice(1);
+}
+
+test("six seconds of refused liveness bring advice, one piece after the other", () => {
+  const changes = play(Array(120).fill([32]));
+  assert.deepEqual(changes.slice(0, 5), [
+    [ADVICE[0], 6000],
+    [ADVICE[1], 10_000],
+    [ADVICE[2], 14_000],
+    [ADVICE[3], 18_000],
+    [ADVICE[0], 22_000],
+  ]);
+});
+
+test("other faults between do not begin the time again", () => {
+  const frames = Array.from({ length: 60 }, (_, index) => (index % 3 ? [32] : [14]));
+  assert.ok(play(frames).some(([name, at]) => name === ADVICE[0] && at < 6500));
+});
+
+test("a frame that passes begins the time again", () => {
+  const frames = [...Array(25).fill([32]), [37], ...Array(25).fill([32])];
+  assert.deepEqual(play(frames), []);
+});
+
+test("a page can do without advice, or give it sooner", () => {
+  assert.deepEqual(play(Array(100).fill([32]), { after: 0 }), []);
+  assert.equal(play(Array(100).fill([32]), { after: 1000 })[0][1], 1000);
+});
+
+test("only a frame without a code is good", () => {
+  assert.equal(hintOf([]).name, "hold");
+  for (const code of [2, 18, 25, 31, 32, 37, 50, 71, 99]) {
+    assert.equal(hintOf([code]).name, "checking", String(code));
+  }
+});
