@@ -1,1 +1,1 @@
-"""The door: sockets, HTTP requests, who may connect, and what a connection receives and sends."""
+"""Client sockets, HTTP requests, admission, and the connection of a client."""

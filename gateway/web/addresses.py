@@ -1,4 +1,4 @@
-"""Client addresses: how they are read, and which of them a limit counts as one client."""
+"""Client addresses: parsing, and which addresses a limit counts as one client."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import ipaddress
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 IPV6_PREFIX = 64
-"""A client chooses its address freely within such a network, so the network counts as one."""
+"""A client can use any address of its /64, so limits count the network as one client."""
 
 
 def parse_address(text: str) -> Address | None:
-    """Read an address; IPv4 mapped into IPv6 becomes IPv4, and an interface's name is dropped.
+    """Parse an address; IPv4 mapped into IPv6 becomes IPv4, and a zone id is dropped.
 
     Returns:
-        The address, or None where the text is none.
+        The address; None if the text is not an address.
     """
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
@@ -26,7 +26,7 @@ def parse_address(text: str) -> Address | None:
 
 
 def limit_key(address: str) -> str:
-    """Return what limits per address count by: IPv6 by its network, all else as it is."""
+    """Return the key for limits per address: the /64 of IPv6, everything else unchanged."""
     parsed = parse_address(address)
     if parsed is None:
         return address
@@ -36,10 +36,10 @@ def limit_key(address: str) -> str:
 
 
 def address_digest(key: bytes, address: str) -> str:
-    """Return 128 bits in hex that stand for an address, so that who reads a record learns none.
+    """Return 128 bits in hex in place of an address, so that records do not reveal it.
 
     Args:
-        key: secret of the gateways that share their records; empty where nothing is shared.
-        address: as ``limit_key`` gives it.
+        key: secret of the gateways that share their records; empty if nothing is shared.
+        address: the address, as returned by ``limit_key``.
     """
     return hmac.digest(key, address.encode(), "sha256").hex()[:32]

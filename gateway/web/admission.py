@@ -1,4 +1,4 @@
-"""Who may open a WebSocket: checks of the upgrade request, in order, before anything is begun."""
+"""Who may open a WebSocket: the checks of the upgrade request, in order."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from shared.process.clock import SYSTEM, Clock
 ANY = "*"
 
 Check = Callable[[Visit], Refusal | None]
-"""Answers the refusal, or None where it does not object."""
+"""Returns a refusal, or None if the check passes."""
 
 
 class Admission:
-    """Asks each check in turn; the first refusal is the answer, counted and logged.
+    """Runs the checks in order; the first refusal is counted, logged and sent.
 
-    Checks that look at the request alone come first, then the bucket of the client's address, and
-    the bucket that all share last: a client that is refused takes no handshake from others.
+    Checks of the request itself come first, then the rate limit of the client's address, and last
+    the rate limit that all clients share: a refused client uses up no handshake of others.
 
     Args:
         config: the configuration.
-        auth: asks for name and password.
-        has_room: whether there is room for one more connection.
+        auth: checks name and password.
+        has_room: returns whether there is room for one more connection.
         clock: times the handshakes.
     """
 
@@ -67,7 +67,7 @@ class Admission:
         self.renew(config)
 
     def renew(self, config: Config) -> None:
-        """Take other origins from now on."""
+        """Apply the origins of a new configuration."""
         plugin = config.MIDDLEWARES.REQUEST.BasicAuth
         self._any_page = ANY in config.LUNA_PASS.origins
         sites = [Site(*parse_origin(text)) for text in config.LUNA_PASS.origins if text != ANY]
@@ -76,23 +76,23 @@ class Admission:
         self._sites = sites
 
     def drain(self) -> None:
-        """Refuse everybody from now on, since the gateway ends."""
+        """Refuse all clients from now on, since the gateway is stopping."""
         self._draining = True
 
     def upgrade(self, visit: Visit) -> Response | None:
-        """Answer the refusal of an upgrade request, or None to go on."""
+        """Return the refusal of an upgrade request; None to accept it."""
         for check in self._checks:
             if (refusal := check(visit)) is not None:
-                self._log.note(refusal, visit)
+                self._log.record(refusal, visit)
                 return refusal.response
         return None
 
     def foreign(self, visit: Visit) -> Response | None:
-        """Answer the refusal of a request for another host, or None to go on."""
+        """Return the refusal of a request for another host; None if the host is this service."""
         refusal = self._own_host(visit)
         if refusal is None:
             return None
-        self._log.note(refusal, visit)
+        self._log.record(refusal, visit)
         return refusal.response
 
     def _not_draining(self, _visit: Visit) -> Refusal | None:
@@ -123,7 +123,7 @@ class Admission:
             return None
         origin = origin_of(visit.origins)
         if origin is not None:
-            own = is_own(origin, visit.host, visit.came.scheme)
+            own = is_own(origin, visit.host, visit.sender.scheme)
             if own or is_listed(origin, self._sites):
                 return None
         return refuse(
@@ -134,13 +134,13 @@ class Admission:
         )
 
     def _password(self, visit: Visit) -> Refusal | None:
-        return self._auth.admit(visit.request, visit.came.address)
+        return self._auth.admit(visit.request, visit.sender.address)
 
     def _pace_of_address(self, visit: Visit) -> Refusal | None:
-        if self._of_address.admit(visit.came.address, self._clock.monotonic()):
+        if self._of_address.admit(visit.sender.address, self._clock.monotonic()):
             return None
         remedy = "raise [LIMITS] handshakesPerAddress"
-        if visit.came.disbelieved:
+        if visit.sender.untrusted:
             remedy = "if this address is a proxy's, add it to [LUNA_PASS] trustedProxies"
         return _too_many("address-rate", remedy)
 
@@ -151,12 +151,12 @@ class Admission:
 
 
 def _remedy(origin: Origin | None, visit: Visit) -> str:
-    """Say what would let a page connect; nothing where it names no origin that can be listed."""
+    """Return what would allow a page to connect; empty if its origin cannot be listed."""
     if origin is None:
         return ""
     if not is_own(origin, visit.host, "http"):
         return f'add "{origin}" to [LUNA_PASS] origins'
-    if visit.came.scheme is None:
+    if visit.sender.scheme is None:
         return "let the proxy set X-Forwarded-Proto, or open the page by https"
     return "open the page by https, as the service is reached"
 

@@ -1,4 +1,4 @@
-"""BasicAuth: name, password and origin asked of the upgrade request (RFC 7617, RFC 6454)."""
+"""BasicAuth: checks name, password and origin of requests (RFC 7617, RFC 6454)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from http import HTTPStatus
 from websockets.http11 import Request, Response
 
 from gateway.sessions.tries import WrongTries
-from gateway.web.http import not_for_strangers
+from gateway.web.http import forbid
 from gateway.web.origin import origin_of
 from gateway.web.refusal import Refusal, refuse
 from shared.config.plugins import BasicAuthPlugin
@@ -25,7 +25,7 @@ CHALLENGE = {"WWW-Authenticate": 'Basic realm="lunapass", charset="UTF-8"'}
 
 
 class BasicAuth:
-    """The request plugin; one that is off refuses nobody.
+    """The request plugin; when it is off, it accepts every request.
 
     Args:
         plugin: its section.
@@ -37,16 +37,16 @@ class BasicAuth:
         self.renew(plugin)
 
     def renew(self, plugin: BasicAuthPlugin) -> None:
-        """Take another name, password or origin from now on."""
+        """Apply a new name, password or origin."""
         args = plugin.args
         password = args.password.get_secret_value() if args.password else ""
         self._site = parse_site(args.origin) if plugin.isEnabled and args.origin else None
-        self._asks = plugin.isEnabled and bool(args.username and password)
+        self._requires_password = plugin.isEnabled and bool(args.username and password)
         self._expected = _digest(f"{args.username}:{password}".encode())
         self._tries = WrongTries(args.wrongTries, args.wrongTriesPerMinute)
 
     def admit(self, request: Request, address: str) -> Refusal | None:
-        """Judge an upgrade request: 403 for the wrong page, 401 for the wrong password."""
+        """Check an upgrade request: 403 for the wrong page, 401 for the wrong password."""
         if self._site is not None:
             origin = origin_of(request.headers.get_all("Origin"))
             if origin is None or not self._site.has(origin):
@@ -56,20 +56,20 @@ class BasicAuth:
                     "pages of this origin may not connect\n",
                     remedy=f"set [MIDDLEWARES.REQUEST.BasicAuth] args.origin to {origin}",
                 )
-        return self._judge(request, address)
+        return self._check_password(request, address)
 
     def challenge(self, request: Request, address: str) -> Response | None:
-        """Ask a request for name and password; None where they are right, or none are asked for."""
-        refusal = self._judge(request, address)
+        """Check name and password; return None if they are right or none are required."""
+        refusal = self._check_password(request, address)
         return None if refusal is None else refusal.response
 
-    def _judge(self, request: Request, address: str) -> Refusal | None:
-        """Judge name and password.
+    def _check_password(self, request: Request, address: str) -> Refusal | None:
+        """Check name and password.
 
-        An address that was wrong too often is answered 429 without a look at what it sends, so
-        that it learns nothing from a right guess.
+        An address with too many wrong passwords gets 429 without a check, so that it does not learn
+        of a right guess.
         """
-        if not self._asks:
+        if not self._requires_password:
             return None
         now = self._clock.monotonic()
         given = request.headers.get_all("Authorization")
@@ -80,23 +80,26 @@ class BasicAuth:
                 "too many wrong passwords\n",
                 headers={"Retry-After": str(self._tries.pause)},
             )
-        if self._right(given):
+        if self._is_right(given):
             return None
         if given:
             self._tries.note(address, now)
             log.warning("wrong password", extra={"fields": {"address": address}})
         return refuse(
-            "password", HTTPStatus.UNAUTHORIZED, "name and password, please\n", headers=CHALLENGE
+            "password",
+            HTTPStatus.UNAUTHORIZED,
+            "user name and password required\n",
+            headers=CHALLENGE,
         )
 
     def private(self, request: Request, address: str) -> Response | None:
-        """Judge a request for what is not for everybody: without a password it is for nobody."""
-        if not self._asks:
-            return not_for_strangers(request, address)
+        """Check a request for a private path; if no password is configured, forbid it."""
+        if not self._requires_password:
+            return forbid(request, address)
         return self.challenge(request, address)
 
-    def _right(self, given: list[str]) -> bool:
-        """Compare in a time that does not depend on what was given."""
+    def _is_right(self, given: list[str]) -> bool:
+        """Compare in constant time."""
         pair = _pair(given[0]) if len(given) == 1 else None
         same = hmac.compare_digest(_digest(pair or b""), self._expected)
         return same and pair is not None
@@ -107,7 +110,7 @@ def _digest(pair: bytes) -> bytes:
 
 
 def _pair(header: str) -> bytes | None:
-    """Bytes of ``name:password`` in an Authorization header; None where it is no such header."""
+    """Return ``name:password`` of an Authorization header; None if it is not valid Basic auth."""
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None

@@ -1,4 +1,4 @@
-"""One client connection: CONNECT, frames and heartbeats; answers leave by its outbox."""
+"""One client connection: receives CONNECT, frames and heartbeats; sends answers by its outbox."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gateway.sessions.session import CLIENT_LEFT, Session, is_identity
 from gateway.sessions.sessions import Sessions
 from gateway.web.doorway import Doorway
 from gateway.web.farewell import SLOWEST_LINE
-from gateway.web.forwarded import networks, origination_of
+from gateway.web.forwarded import networks, sender_of
 from gateway.web.limits import TokenBucket
 from gateway.web.outbox import Outbox
 from shared.config.service import Config
@@ -25,9 +25,9 @@ from shared.wire.protocol import CloseCode, Codec, Command, Frame, Text
 log = logging.getLogger(__name__)
 
 OVERFLOW_SECONDS = 1.0
-"""For the refusal to reach a client whose own messages are not read any more."""
-CLIENT_CHARACTERS = 8192
-"""Of what a client tells of itself, as JSON."""
+"""Time for the refusal to reach a client whose messages are no longer read."""
+MAX_CLIENT_CHARS = 8192
+"""Longest description that a client gives of itself, as JSON."""
 
 
 class Connection:
@@ -37,7 +37,7 @@ class Connection:
         socket: the open WebSocket.
         sessions: the gateway's sessions.
         config: the configuration.
-        clock: measures the client's silence.
+        clock: measures how long the client is silent.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Connection:
         self._clock = clock
         self._socket = socket
         proxies = networks(config.LUNA_PASS.trustedProxies)
-        self._address = origination_of(socket, socket.request, proxies).address
+        self._address = sender_of(socket, socket.request, proxies).address
         self._sessions = sessions
         self._frames = sessions.frames
         self._limits = config.LIMITS
@@ -60,43 +60,43 @@ class Connection:
         self.last_heard = self._clock.monotonic()
         self._heard_bytes = socket.received_bytes
 
-    # Answers out; called from anywhere on the loop
+    # Sending; may be called from anywhere on the loop
 
     def send(self, text: str) -> None:
-        """Queue a text; a client that does not read is disconnected."""
+        """Queue a text; disconnect a client that does not read."""
         self._outbox.send(text)
 
     def end_with(self, text: str, code: CloseCode, reason: str) -> None:
-        """Send a last text, however much is queued, and end the connection after it."""
+        """Send a last text regardless of the queue's limit, then end the connection."""
         self._outbox.end_with(text, code, reason)
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """End the connection once what is queued is written, or the client takes no more of it."""
+        """End the connection once the queue is written, or the client stops reading it."""
         self._outbox.close(code, reason)
 
     def end_within(self, seconds: float) -> None:
-        """Allow a connection that ends no more than this time from now."""
+        """Limit the time that an ending connection may still take."""
         self._outbox.end_within(seconds)
 
     @property
     def close_code(self) -> CloseCode | None:
-        """Why it ends, once its client has taken what is queued; None while it is open."""
+        """Close code of an ending connection; None while it is open."""
         return self._outbox.close_code
 
     def check_idle(self, now: float) -> None:
-        """Close a connection from which nothing was heard for too long.
+        """Close a connection that has sent no message for too long.
 
-        A message that is arriving has the time that it needs on a slow line. One that drips is no
-        sign of life, else a client could hold a connection with a byte now and then.
+        An incomplete message gets the time that its bytes need on a slow line. A slower one does
+        not count, or a client could hold a connection with a byte now and then.
         """
         arrived = self._socket.received_bytes - self._heard_bytes
         if now - self.last_heard > self._idle + arrived / SLOWEST_LINE:
             self.close(CloseCode.IDLE, "no message for too long")
 
-    # Messages in
+    # Receiving
 
     async def run(self) -> None:
-        """Serve the connection to its end."""
+        """Serve the connection until it ends."""
         writer = asyncio.create_task(self._outbox.write())
         session: Session | None = None
         try:
@@ -118,10 +118,10 @@ class Connection:
         self.end_with(Codec.encode(Command.ERROR, headers, body), code, error.code)
 
     def _refuse_overflow(self) -> None:
-        """End a connection for whose bytes there is no room; what it sends now is not read."""
+        """End a connection for whose bytes there is no room; further bytes are not read."""
         self._refuse(
             ProtocolError(
-                "the service holds too many bytes, try again later",
+                "too many bytes are waiting in the service; try again later",
                 code="session.full",
                 close_code=CloseCode.OVERLOADED,
             )
@@ -132,20 +132,20 @@ class Connection:
         """Await CONNECT and answer CONNECTED.
 
         Raises:
-            ProtocolError: it does not come, or may not be granted.
+            ProtocolError: it did not arrive in time, or is refused.
         """
         try:
             async with asyncio.timeout(self._limits.connectTimeout):
                 message = self._codec.decode(await self._socket.next_message())
         except TimeoutError as error:
             raise ProtocolError(
-                f"CONNECT did not come within {self._limits.connectTimeout:g} s",
+                f"CONNECT did not arrive within {self._limits.connectTimeout:g} s",
                 code="connect.timeout",
                 close_code=CloseCode.CONNECT_TIMEOUT,
             ) from error
         if isinstance(message, Frame) or message.command is not Command.CONNECT:
             raise ProtocolError(
-                "the first message is CONNECT",
+                "the first message must be CONNECT",
                 code="connect.expected",
                 close_code=CloseCode.POLICY,
             )
@@ -155,7 +155,7 @@ class Connection:
         identity, token = headers.get("session-id"), headers.get("resume-token")
         if identity is None:
             refused_before = await self._sessions.refused.admit(self._address)
-            session, token = self._begin(headers.get("client"), refused_before)
+            session, token = self._open(headers.get("client"), refused_before)
             await self._until_known(session)
         else:
             session = await self._resume(identity, str(token))
@@ -165,22 +165,22 @@ class Connection:
         session.deliver()
         return session
 
-    def _begin(self, client: object, refused_before: int) -> tuple[Session, str]:
-        """Begin a session; what the client tells of itself is an object of bounded size."""
-        told = json.dumps(client)
-        if not isinstance(client, dict | None) or len(told) > CLIENT_CHARACTERS:
+    def _open(self, client: object, refused_before: int) -> tuple[Session, str]:
+        """Open a session; the client's description is an object of bounded size."""
+        description = json.dumps(client)
+        if not isinstance(client, dict | None) or len(description) > MAX_CLIENT_CHARS:
             raise ProtocolError(
-                f'"client" is an object of at most {CLIENT_CHARACTERS} characters',
+                f'"client" must be an object of at most {MAX_CLIENT_CHARS} characters',
                 code="message.malformed",
                 close_code=CloseCode.BAD_MESSAGE,
             )
         mirrored = bool(client and client.get("mirrored"))
         return self._sessions.begin(
-            self._address, mirrored=mirrored, client=told, refused_before=refused_before
+            self._address, mirrored=mirrored, client=description, refused_before=refused_before
         )
 
     async def _until_known(self, session: Session) -> None:
-        """Tell a client of its session only once the session would outlive this gateway."""
+        """Wait until the aggregator knows the session, so that it survives this gateway."""
         try:
             async with asyncio.timeout(self._limits.connectTimeout):
                 await session.known.wait()
@@ -205,7 +205,7 @@ class Connection:
         return session
 
     def _agree_heartbeat(self, asked: object) -> float:
-        """Grant a heartbeat interval in seconds; twice and a half of it counts as idle."""
+        """Return the heartbeat interval in seconds; 2.5 times as long counts as idle."""
         longest = self._limits.idleSeconds / 2.5
         interval = longest
         if isinstance(asked, int | float) and not isinstance(asked, bool) and 0 < asked < longest:
@@ -240,7 +240,7 @@ class Connection:
             raw = await self._socket.next_message()
             if session.outlet is not self:
                 return  # a newer connection has the session; its client counts its own frames
-            self._hear()
+            self._record_message()
             message = self._codec.decode(raw)
             if isinstance(message, Frame):
                 self._frames.accept(session, message.data)
@@ -248,28 +248,28 @@ class Connection:
                 self._sessions.end(session, CLIENT_LEFT)
             elif message.command is Command.CONNECT:
                 raise ProtocolError(
-                    "CONNECT comes once", code="connect.twice", close_code=CloseCode.POLICY
+                    "CONNECT was sent twice", code="connect.twice", close_code=CloseCode.POLICY
                 )
             else:
                 self._heartbeat(message)
 
     def _take_picture(self, session: Session, data: bytes) -> None:
-        """Take a frame outside of the reader's task."""
+        """Accept a frame without waking the reader's task."""
         if session.outlet is not self or self.close_code is not None:
             return
         try:
-            self._hear()
+            self._record_message()
         except ProtocolError as error:
             self._refuse(error)
             return
         try:
             self._frames.accept(session, data)
-        except Exception:  # raised further, it would cut the line without a word
-            log.exception("frame not taken", extra={"fields": {"session": session.id}})
+        except Exception:  # would end the connection without a close code
+            log.exception("frame not accepted", extra={"fields": {"session": session.id}})
             self.close(CloseCode.INTERNAL, "")
 
-    def _hear(self) -> None:
-        """Note a message.
+    def _record_message(self) -> None:
+        """Record a received message.
 
         Raises:
             ProtocolError: there were too many.
@@ -278,7 +278,7 @@ class Connection:
         self._heard_bytes = self._socket.received_bytes
         if not self._messages.admit(self.last_heard):
             raise ProtocolError(
-                f"more than {self._limits.messagesPerSecond:g} messages in a second",
+                f"more than {self._limits.messagesPerSecond:g} messages per second",
                 code="message.too-many",
                 close_code=CloseCode.POLICY,
             )
@@ -289,7 +289,7 @@ class Connection:
 
 def _unavailable() -> ProtocolError:
     return ProtocolError(
-        "the service cannot judge at the moment, try again",
+        "the service cannot judge at the moment; try again",
         code="service.unavailable",
         close_code=CloseCode.RESTART,
     )

@@ -1,8 +1,8 @@
-"""How many sockets the gateway may open within the system's limit of open files.
+"""The number of sockets that the gateway may open within the limit on open files.
 
-A process without a free descriptor cannot answer: libuv then accepts and closes the connections
-that wait, without a word. So sockets are bounded below the limit, with room for the answer "full"
-to those over ``LIMITS.connections``.
+A process without a free descriptor cannot answer: libuv accepts and closes waiting connections
+silently. So the number of sockets is bounded below that limit, with room to answer "full" to
+connections over ``LIMITS.connections``.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from shared.errors import ResourceError
 log = logging.getLogger(__name__)
 
 SPARE = 256
-"""Sockets beyond ``LIMITS.connections``, for requests of HTTP and for telling that it is full."""
+"""Sockets beyond ``LIMITS.connections``, for HTTP requests and for answering "full"."""
 OWN = 64
-"""Descriptors for what is opened later and is no client: ZeroMQ, Redis, files; one for each worker
-comes on top."""
-FEWEST = 16
-"""Sockets without which nothing useful can be served."""
+"""Descriptors that are opened later for other purposes: ZeroMQ, Redis, files; plus one per
+worker."""
+MIN_SOCKETS = 16
+"""Below this, the gateway is useless and does not start."""
 PROBE_SECONDS = 1.0
 LOG_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What there is room for.
+    """Maximum numbers of sockets.
 
     Attributes:
         connections: WebSockets.
-        sockets: sockets of clients in all.
+        sockets: all sockets of clients.
     """
 
     connections: int
@@ -45,10 +45,10 @@ class Capacity:
 
 
 def make_room(config: Config) -> Capacity:
-    """Raise the process's limit of open files to the hard one, where ``LIMITS`` need more.
+    """Raise the soft limit on open files to the hard limit if ``LIMITS`` need that.
 
     Returns:
-        What the limit has room for; less than ``LIMITS`` say is logged with the figures.
+        What the limit has room for; if that is less than ``LIMITS``, it is logged.
 
     Raises:
         ResourceError: the limit leaves no room to serve anything.
@@ -59,12 +59,12 @@ def make_room(config: Config) -> Capacity:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < wanted + others and soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        log.info("limit of open files raised", extra={"fields": {"from": soft, "to": hard}})
+        log.info("limit on open files raised", extra={"fields": {"from": soft, "to": hard}})
         soft = hard
     left = soft - others
     if left >= wanted:
         return Capacity(limits.connections, wanted)
-    if left < FEWEST:
+    if left < MIN_SOCKETS:
         raise ResourceError(
             f"ulimit -n is {soft}, of which the gateway itself needs {others}; raise it to "
             f"{wanted + others} for LIMITS.connections = {limits.connections}"
@@ -82,10 +82,10 @@ def make_room(config: Config) -> Capacity:
 
 
 class Descriptors:
-    """Notices when no descriptor is left.
+    """Detects when no file descriptor is left.
 
     Attributes:
-        exhausted: none was left when it was last looked.
+        exhausted: none was left at the last probe.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class Descriptors:
         self._lines = TokenBucket(1 / LOG_SECONDS, 1)
 
     def look(self, now: float) -> None:
-        """Look, at most once a second; called from the gateway's loop.
+        """Probe at most once a second; called from the gateway's loop.
 
         Args:
             now: monotonic time.
@@ -105,8 +105,8 @@ class Descriptors:
         self.exhausted = _none_left()
         if self.exhausted and self._lines.admit(now):
             log.error(
-                "no descriptor is left, new connections are closed unanswered; raise ulimit -n "
-                "(LimitNOFILE under systemd)",
+                "no file descriptor is left, new connections are closed unanswered; raise ulimit "
+                "-n (LimitNOFILE under systemd)",
                 extra={"fields": {"limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0]}},
             )
 

@@ -1,12 +1,12 @@
-"""A client's socket from its first byte: how many there may be, how much they may cost.
+"""A client's socket from its first byte: limits on the number of sockets and on what each costs.
 
-The WebSocket library bounds messages and times; what it leaves open is bounded here: sockets that
-never ask for an upgrade, endless headers, and answers it gives by itself to a client that does not
-read them (pongs). It gets the head of the request whole, and what follows that once the request is
-answered: it would take it for WebSocket frames at once, and fail over a second request or a body.
+The WebSocket library limits messages and times. The rest is limited here: sockets that never
+request an upgrade, endless headers, and the library's own answers (pongs) to a client that does not
+read. The library gets the head of the request only when it is complete, and what follows only once
+the request is answered: it would parse that as WebSocket frames, and fail on a second request or a
+body.
 
-Pictures have a short way through it, without the library's queue and without a turn of the reader's
-task.
+Whole frames bypass the library's queue and the reader's task.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from shared.config.service import LimitsSection
 from shared.wire.websocket_adapter import AdaptedConnection, incomplete_bytes
 
 DISCARDED_BYTES = 1_048_576
-"""Read and thrown away behind a request that was answered without an upgrade.
+"""Bytes to read and discard after a request that was answered without an upgrade.
 
-A socket that is closed while bytes wait in it is reset, and the client may lose the answer. This
-much body is what nginx passes on by default.
+Closing a socket with unread bytes resets it, and the client may lose the answer. This is the body
+size that nginx passes on by default.
 """
 
 
 @dataclass
 class Doors:
-    """What all sockets of a gateway share.
+    """State that all client sockets of a gateway share.
 
     Attributes:
-        limits: the bounds.
-        most: sockets that may be open; one over that is cut at once.
-        inflow: bounds what clients send; None leaves it unbounded.
-        open: sockets open now.
+        limits: the limits.
+        most: maximum number of open sockets; further ones are aborted.
+        inflow: limits what clients send; None for no limit.
+        open: number of open sockets.
     """
 
     limits: LimitsSection
@@ -59,12 +59,12 @@ class Doors:
 
 
 class Doorway(AdaptedConnection):
-    """A connection that counts itself and what it is sent before the upgrade.
+    """A client's connection, limited from its first byte.
 
     Attributes:
-        take_picture: gets each binary message as it comes, unless one before it still waits for
-            the reader of ``next_message``; None leaves all to that reader.
-        received_bytes: how many came so far.
+        take_picture: called with each binary message at once, unless an earlier message still waits
+            in ``next_message``; None leaves all messages to ``next_message``.
+        received_bytes: number of bytes received.
     """
 
     def __init__(self, doors: Doors, protocol: ServerProtocol, server: Server, **options: Any):
@@ -84,18 +84,18 @@ class Doorway(AdaptedConnection):
         self._overflow: Callable[[], None] | None = None
 
     def measure(self, address: str, overflow: Callable[[], None]) -> None:
-        """Bound what the client sends from now on.
+        """Start to limit what the client sends.
 
         Args:
-            address: the client's.
-            overflow: called when there is no room for what has come; the rest is not read.
+            address: the client's address.
+            overflow: called when there is no room for received bytes; no more are read then.
         """
         if self._doors.inflow is not None:
             self._meter = self._doors.inflow.meter(address)
             self._overflow = overflow
 
     async def next_message(self) -> str | bytes:
-        """Await the next message that went no other way.
+        """Await the next message that was not passed to ``take_picture``.
 
         Raises:
             ConnectionClosed: the connection has ended.
@@ -106,7 +106,7 @@ class Doorway(AdaptedConnection):
         return message
 
     def on_frame(self, frame: Frame) -> bool:
-        """Hand a whole picture over at once where nothing is in line before it."""
+        """Pass a whole image to ``take_picture`` if no message is queued before it."""
         if frame.opcode is Opcode.CONT:
             self._in_line[-1] += len(frame.data)
             return False
@@ -118,15 +118,15 @@ class Doorway(AdaptedConnection):
         return False
 
     def on_open(self) -> None:
-        """Take a socket, or end it at once where there are too many."""
+        """Count the socket; abort it if there are too many."""
         self._doors.open += 1
         if self._doors.open > self._doors.most:
             self.transport.abort()
 
     def on_end(self) -> None:
-        """Give the place to another."""
+        """Stop counting the socket."""
         self._doors.open -= 1
-        self.take_picture = self._overflow = None  # these hold the connection, and that this socket
+        self.take_picture = self._overflow = None  # they refer to the connection: a cycle
         if self._resuming is not None:
             self._resuming.cancel()
         if self._meter is not None:
@@ -134,24 +134,24 @@ class Doorway(AdaptedConnection):
             self._meter = None
 
     def await_farewell(self, queued: int) -> None:
-        """Leave it to the caller how long the connection's end takes.
+        """Let the caller decide how long the connection's end may take.
 
         Args:
-            queued: bytes that the caller has still to write; these and what is written already
-                do not count as unread answers.
+            queued: bytes that the caller has still to write; these and the bytes in the write
+                buffer do not count as unread answers.
         """
         self.disable_close_timeout()
         self._last_bytes = queued + self.transport.get_write_buffer_size()
 
     def on_bytes(self, data: bytes) -> None:
-        """Hand bytes on, as long as they and the answers to them stay within bounds."""
+        """Handle received bytes within the limits."""
         self.received_bytes += len(data)
         if self._refused:
-            return  # the rest of what there was no room for
+            return  # there was no room for an earlier part
         self._read(data)
 
     def _read(self, data: bytes) -> None:
-        """Take bytes for what they are at this point of the connection."""
+        """Handle bytes according to the state of the request."""
         if self.is_refused:
             self._discard(data)
         elif self.request is None:
@@ -160,7 +160,7 @@ class Doorway(AdaptedConnection):
             self._take(data)
 
     def _read_head(self, data: bytes) -> None:
-        """Hand the request on once it is whole; read nothing more until it is answered."""
+        """Pass the request to the library once it is complete; pause until it is answered."""
         try:
             whole = self._head.feed(data)
         except UnfitRequest as unfit:
@@ -172,7 +172,7 @@ class Doorway(AdaptedConnection):
             self.feed(head)
 
     def _reject(self, status: HTTPStatus) -> None:
-        """Answer a request that the library is not given."""
+        """Answer a request that is not passed to the library."""
         metrics.REQUESTS_REFUSED.labels("request").inc()
         allowed = {"Allow": ", ".join(METHODS)}
         headers = allowed if status is HTTPStatus.METHOD_NOT_ALLOWED else None
@@ -180,10 +180,10 @@ class Doorway(AdaptedConnection):
         self.refuse(respond(text, status=status, headers=headers))
 
     def on_written(self) -> None:
-        """Read on once the request is answered."""
+        """Resume reading once the request is answered."""
         if self._early is not None and self.is_answered:
             early, self._early = self._early, None
-            # Later, since the library is in the middle of its answer; as if it came only then.
+            # Not at once: the library is still writing its answer.
             self._loop.call_soon(self._read_on, early)
 
     def _read_on(self, early: bytes) -> None:
@@ -194,13 +194,13 @@ class Doorway(AdaptedConnection):
             self._read(early)
 
     def _discard(self, data: bytes) -> None:
-        """Throw away what follows a request that was answered without an upgrade."""
+        """Discard what follows a request that was answered without an upgrade."""
         self._discarded_bytes += len(data)
         if self._discarded_bytes > DISCARDED_BYTES:
             self.transport.abort()
 
     def _take(self, data: bytes) -> None:
-        """Hand on what follows the request."""
+        """Pass what follows the request to the library, and limit its unread answers."""
         self.feed(data)
         self._pace(len(data))
         most = self._doors.limits.queuedBytes + self._last_bytes
@@ -208,20 +208,20 @@ class Doorway(AdaptedConnection):
             self.transport.abort()
 
     def _hold(self) -> bool:
-        """Count the bytes that wait here; False where there is no room for them."""
+        """Count the bytes that wait here; return False if there is no room for them."""
         if self._meter is None:
             return True
         return self._meter.hold(incomplete_bytes(self) + sum(self._in_line))
 
     def _pace(self, size: int) -> None:
-        """Count bytes that came; read no more where there is no room, or for a while."""
+        """Count received bytes; stop reading if there is no room, or pause at the rate limit."""
         if not self._hold() and self._overflow is not None:
             self._refused = True
             self.discard_incomplete()  # the message will never be whole
             self._hold()
             self._overflow()
         elif self._meter is not None and (pause := self._meter.receive(size)) > 0:
-            # Each time, since the library resumes when its queue gets shorter.
+            # Every time, since the library resumes reading when its queue shrinks.
             self.transport.pause_reading()
             if self._resuming is None:
                 self._resuming = self._loop.call_later(pause, self._resume)

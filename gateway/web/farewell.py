@@ -1,4 +1,4 @@
-"""How long a connection that ends may take: progress decides, within a total bound."""
+"""How long an ending connection may take: as long as it makes progress, within a total limit."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from shared.process.clock import SYSTEM, Clock
 from shared.wire.tcp import unread_bytes
 
 STALL_SECONDS = 10.0
-"""Without one more byte taken; TCP's pauses on a line that loses packets are shorter."""
+"""Time without progress. TCP's pauses on a lossy line are shorter."""
 PROXY_STEP = 65_536
-"""Bytes of RESULT that a proxy on this machine may acknowledge at a time, as its buffer empties."""
+"""Bytes of RESULT that a local proxy may acknowledge at a time, as its buffer empties."""
 MAX_FAREWELL_SECONDS = 180.0
-"""For all of it; a verdict of 280 kB arrives in that time at 13 kbit/s."""
+"""Total limit. A verdict of 280 kB arrives in that time at 13 kbit/s."""
 SLOWEST_LINE = 2000
-"""Bytes a second (16 kbit/s) that the slowest line carries, in either direction."""
+"""Bytes per second (16 kbit/s) of the slowest supported line, in either direction."""
 LOOK_SECONDS = 0.5
 
 
 class Patience:
-    """The rule: a client that takes bytes has time, but not for ever.
+    """The rule: a client that reads gets more time, up to the total limit.
 
-    A proxy takes bytes in large steps and passes them on at the client's speed, which is not seen
-    from here. So each step has the time that it needs on a slow line, and when all is taken, the
-    closing handshake has the time of the whole last message. If the connection ended before, the
-    proxy would end the client's, too.
+    A proxy reads in large steps and forwards at the client's speed, which is not visible here. So
+    each step gets the time that it needs on a slow line, and after the last byte the closing
+    handshake gets the time of the whole last message. If the connection ended before that, the
+    proxy would end the client's connection too.
 
     Args:
-        unread: bytes that the client has not taken yet.
+        unread: bytes that the client has not read yet.
         last: bytes of the last message.
         now: monotonic time.
     """
@@ -40,11 +40,11 @@ class Patience:
         self._end = now + MAX_FAREWELL_SECONDS
 
     def end_by(self, moment: float) -> None:
-        """Allow no longer than to a monotonic time."""
+        """End at a monotonic time at the latest."""
         self._end = min(self._end, moment)
 
     def is_over(self, unread: int, now: float) -> bool:
-        """Whether the connection is to be cut, with so many bytes not taken yet."""
+        """Return whether to abort the connection, given the number of unread bytes."""
         if unread < self._least:
             self._least = unread
             self._stalled = now + self._stall
@@ -53,12 +53,12 @@ class Patience:
 
 
 class Farewell:
-    """Cuts a connection that ends once its patience is over.
+    """Aborts an ending connection when its time is over.
 
     Args:
-        transport: the connection's.
+        transport: the connection's transport.
         last: bytes of the last message, written or not.
-        clock: measures the patience.
+        clock: measures the time.
     """
 
     def __init__(
@@ -71,11 +71,11 @@ class Farewell:
         self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def end_within(self, seconds: float) -> None:
-        """Allow no more than this time from now."""
+        """Limit the remaining time."""
         self._patience.end_by(self._clock.monotonic() + seconds)
 
     def cancel(self) -> None:
-        """Look no more: the connection has ended."""
+        """Stop: the connection has ended."""
         self._timer.cancel()
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""Who a request comes from behind proxies, as far as their headers may be believed."""
+"""The client behind proxies, as far as the proxies' headers can be trusted."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ PROXY_HEADERS = frozenset(
         "x-real-ip",
     }
 )
-"""Headers besides ``X-Forwarded-...`` by which a proxy says that it asks for somebody else."""
-MAX_NODE = 64
-"""Characters of a client's name that is no address."""
+"""Headers besides ``X-Forwarded-...`` that show that a proxy forwards a request."""
+MAX_NODE_CHARS = 64
+"""Longest client name that is not an address."""
 SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 _NODE = re.compile(r'"?(?:\[([^\]"]+)\](?::[\w.-]+)?|([\d.]+):[\w.-]+|([^"]*?))"?', re.ASCII)
@@ -41,25 +41,24 @@ _PROTO = re.compile(r'(?:^|;)\s*proto\s*=\s*"?([a-z]+)', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Origination:
-    """Where a request began.
+class Sender:
+    """The client that sent a request.
 
     Attributes:
-        address: the client's; the name that a trusted proxy gives it where that is no address.
-        unreadable: what a trusted proxy wrote in place of an address; empty where it wrote one.
-        scheme: ``http`` or ``https``, by which the client asks; None where a trusted proxy does
-            not say.
-        disbelieved: it names another client, but comes from no trusted proxy.
+        address: the client's address, or its name if a trusted proxy wrote a name instead.
+        unreadable: what a trusted proxy wrote instead of an address; else empty.
+        scheme: ``http`` or ``https``, as used by the client; None if a trusted proxy does not say.
+        untrusted: the request names another client, but not through a trusted proxy.
     """
 
     address: str
     unreadable: str
     scheme: str | None
-    disbelieved: bool
+    untrusted: bool
 
 
 class UnreadableLog:
-    """Logs what trusted proxies write in place of an address, once a minute.
+    """Logs what trusted proxies write instead of an address, once a minute.
 
     Args:
         clock: times the log lines.
@@ -69,19 +68,19 @@ class UnreadableLog:
         self._clock = clock
         self._lines = LineBudget(1 / 60, 1)
 
-    def note(self, came: Origination) -> None:
+    def record(self, sender: Sender) -> None:
         """Log a client without an address, unless another one was logged within the minute."""
-        if not came.unreadable or (unlogged := self._lines.take(self._clock.monotonic())) is None:
+        if not sender.unreadable or (unlogged := self._lines.take(self._clock.monotonic())) is None:
             return
         log.warning(
-            "X-Forwarded-For of a trusted proxy names no address; the client is limited by what it "
-            "names",
-            extra={"fields": {"client": came.unreadable, "unlogged": unlogged}},
+            "X-Forwarded-For of a trusted proxy is not an address; limits use it as the client's "
+            "name",
+            extra={"fields": {"client": sender.unreadable, "unlogged": unlogged}},
         )
 
 
 def is_forwarded(headers: Headers) -> bool:
-    """Tell whether a proxy says that it asks for somebody else, by any of the usual headers."""
+    """Return whether a header shows that a proxy forwarded the request."""
     names = {name.lower() for name in headers}
     return not names.isdisjoint(PROXY_HEADERS) or any(
         name.startswith("x-forwarded") for name in names
@@ -89,58 +88,58 @@ def is_forwarded(headers: Headers) -> bool:
 
 
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
-    """Read the configured proxies."""
+    """Parse the configured proxies."""
     return tuple(ipaddress.ip_network(text) for text in texts)
 
 
 def peer_of(connection: ServerConnection) -> str:
-    """Address of a connection's other end; empty where it has gone already, or has none."""
+    """Return the address of a connection's peer; empty if it has disconnected or has none."""
     return _first(connection, "remote_address")
 
 
 def arrival_of(connection: ServerConnection) -> str:
-    """Address of this machine at which a connection arrived; empty as with ``peer_of``."""
+    """Return the local address of a connection; empty as with ``peer_of``."""
     return _first(connection, "local_address")
 
 
 def _first(connection: ServerConnection, name: str) -> str:
     try:
         return str(getattr(connection, name)[0])
-    except (AttributeError, IndexError, OSError, TypeError):  # uvloop's socket is None by then
+    except (AttributeError, IndexError, OSError, TypeError):  # uvloop's socket is None after close
         return ""
 
 
-def origination_of(
+def sender_of(
     connection: ServerConnection, request: Request | None, trusted: Sequence[Network]
-) -> Origination:
-    """Find where the first request of a connection began."""
-    return originate(peer_of(connection), request.headers if request else Headers(), trusted)
+) -> Sender:
+    """Find the client of a connection's first request."""
+    return find_sender(peer_of(connection), request.headers if request else Headers(), trusted)
 
 
-def originate(peer: str, headers: Headers, trusted: Sequence[Network]) -> Origination:
-    """Find where a request began.
+def find_sender(peer: str, headers: Headers, trusted: Sequence[Network]) -> Sender:
+    """Find the client of a request.
 
     Args:
-        peer: address of the connection's other end.
-        headers: of the request.
+        peer: address of the connection's peer.
+        headers: headers of the request.
         trusted: networks of the proxies.
     """
     nodes = _values(headers, "X-Forwarded-For")
-    believed = is_in(parse_address(peer), trusted)
+    is_trusted = is_in(parse_address(peer), trusted)
     address, unreadable = _client(peer, nodes, trusted)
-    scheme: str | None = "http"  # this service itself speaks no TLS
-    if believed and is_forwarded(headers):
+    scheme: str | None = "http"  # this service itself has no TLS
+    if is_trusted and is_forwarded(headers):
         scheme = _scheme(headers)
-    return Origination(address, unreadable, scheme, bool(nodes) and not believed)
+    return Sender(address, unreadable, scheme, bool(nodes) and not is_trusted)
 
 
 def _client(peer: str, nodes: list[str], trusted: Sequence[Network]) -> tuple[str, str]:
-    """Find the client that no trusted proxy vouches further for, and what could not be read.
+    """Find the first node from the right that is not a trusted proxy, and an unreadable node.
 
-    Each proxy appends whom it speaks for, so the nodes are read from their end, and only as long
-    as the address that appended is a trusted proxy's. A client can write what it likes further
-    left. A node that is no address still names the client: with the proxy's address in its place
-    all such clients would share one limit, and each could lock out the others.
+    Each proxy appends its own client, so the nodes are read from the end, and only while the node
+    that appended them is a trusted proxy. Nodes further left may be forged by the client. A node
+    that is not an address still identifies the client: with the proxy's address instead, all such
+    clients would share one limit, and each could lock out the others.
     """
     address = parse_address(peer)
     if address is None:
@@ -149,25 +148,25 @@ def _client(peer: str, nodes: list[str], trusted: Sequence[Network]) -> tuple[st
         node = nodes.pop()
         claimed = parse_node(node)
         if claimed is None:
-            name = clean(node, MAX_NODE)
-            return name, "" if name.startswith("_") else name  # RFC 7239: a name meant as one
+            name = clean(node, MAX_NODE_CHARS)
+            return name, "" if name.startswith("_") else name  # RFC 7239: an obfuscated name
         address = claimed
     return str(address), ""
 
 
 def parse_node(text: str) -> Address | None:
-    """Read an address as proxies write it: alone, with port, in brackets, in quotes (RFC 7239)."""
+    """Parse an address as proxies write it: alone, with port, in brackets or quotes (RFC 7239)."""
     found = _NODE.fullmatch(text)
     return parse_address(found[1] or found[2] or found[3]) if found else None
 
 
 def clean(text: str, most: int) -> str:
-    """Make a client's text fit for a log: printable ASCII of bounded length."""
+    """Make a client's text safe for a log: printable ASCII of bounded length."""
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:most])
 
 
 def _scheme(headers: Headers) -> str | None:
-    """Scheme by which the client reached the first proxy, None where no proxy says."""
+    """Return the scheme that the client used with the first proxy; None if no proxy says."""
     named = _values(headers, "X-Forwarded-Proto")
     if not named:
         element = ",".join(headers.get_all("Forwarded")).partition(",")[0]
@@ -181,5 +180,5 @@ def _values(headers: Headers, name: str) -> list[str]:
 
 
 def is_in(address: Address | None, trusted: Sequence[Network]) -> bool:
-    """Tell whether an address lies in one of the networks."""
+    """Return whether an address is in one of the networks."""
     return address is not None and any(address in network for network in trusted)

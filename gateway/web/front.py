@@ -1,4 +1,4 @@
-"""The front of the port: every HTTP request is refused, answered, or may open a WebSocket."""
+"""Handles every HTTP request of the port: refuses it, answers it, or lets it open a WebSocket."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shared.process.clock import SYSTEM, Clock
 
 WEBSOCKET_PATHS = frozenset({"/ws", "/ws/"})
 HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
-"""Answered under any host: health checkers name odd ones, and nothing is revealed."""
+"""Answered for any host: health checkers use various names, and the answers reveal nothing."""
 
 
 class Front:
@@ -28,10 +28,10 @@ class Front:
 
     Args:
         config: the configuration.
-        statistics: what the operator's paths show.
+        statistics: content of the operator's paths.
         readiness: answers ``/readyz``.
         jwks: the public keys, as JSON.
-        has_room: whether there is room for one more WebSocket.
+        has_room: returns whether there is room for one more WebSocket.
         clock: times handshakes and wrong passwords.
 
     Raises:
@@ -77,17 +77,17 @@ class Front:
     def answer(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answer a connection's request; None lets it open a WebSocket."""
         visit = visit_of(connection, request, self._proxies)
-        self._unreadable.note(visit.came)
+        self._unreadable.record(visit.sender)
         if visit.path in WEBSOCKET_PATHS:
             return self._admission.upgrade(visit)
         refused = None if visit.path in HEALTH_PATHS else self._admission.foreign(visit)
         return refused or self._routes.answer(visit)
 
     def renew(self, config: Config) -> None:
-        """Take another password and another origin from now on."""
+        """Apply the password and the origins of a new configuration."""
         self._auth.renew(config.MIDDLEWARES.REQUEST.BasicAuth)
         self._admission.renew(config)
 
     def drain(self) -> None:
-        """Let nobody open a WebSocket from now on, since the gateway ends."""
+        """Refuse new WebSockets from now on, since the gateway is stopping."""
         self._admission.drain()

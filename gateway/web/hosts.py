@@ -1,8 +1,8 @@
-"""Which hosts a request may ask for: the service's own.
+"""The host names under which the service answers: only its own.
 
-A web site may let its name lead to this machine once its page is loaded (DNS rebinding). The
-browser then takes the service for that site, and the page may read and use it. The name it asks
-for is still the site's.
+After its page has loaded, a web site can make its name resolve to this machine (DNS rebinding). The
+browser then treats the service as that site, so the page can use it. The Host header still has the
+site's name.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from shared.origins import DEFAULT_PORTS, Authority, parse_authority
 
 ANY = "*"
 LOCAL_NAME = "localhost"
-"""Browsers ask no name server for it."""
+"""Browsers do not look it up in DNS."""
 
 
 class OwnHosts:
     """The service's hosts.
 
-    Beside the listed ones these are localhost, loopback addresses, and the address at which the
-    connection arrived: an address cannot be made to lead elsewhere, a name can.
+    These are the listed ones, localhost, loopback addresses, and the local address of the
+    connection: unlike a name, an address cannot be made to resolve to another machine.
 
     Args:
-        listed: names or addresses, with a port or for all ports; ``*`` takes every host.
+        listed: names or addresses, with a port or for all ports; ``*`` allows every host.
 
     Raises:
-        ValueError: one of them is no host.
+        ValueError: one of them is not a host.
     """
 
     def __init__(self, listed: Iterable[str]) -> None:
@@ -36,16 +36,16 @@ class OwnHosts:
         self._listed = {parse_authority(text) for text in listed - {ANY}}
 
     def have(self, host: Authority, arrived_at: str) -> bool:
-        """Whether a host is one of the service's.
+        """Return whether a host is one of the service's.
 
         Args:
-            host: host and port that a request asks for.
-            arrived_at: address of this machine at which its connection arrived.
+            host: host and port of a request.
+            arrived_at: local address of its connection.
         """
         return self._any or self._is_listed(host) or _is_this_machine(host.host, arrived_at)
 
     def _is_listed(self, host: Authority) -> bool:
-        # A browser leaves the port out where it is the scheme's own.
+        # Browsers omit the scheme's default port.
         ports = DEFAULT_PORTS.values() if host.port is None else (host.port,)
         return any(Authority(host.host, port) in self._listed for port in (None, *ports))
 

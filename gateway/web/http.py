@@ -1,7 +1,7 @@
-"""HTTP on the WebSocket's port: a table of paths, each with a handler that answers at once.
+"""HTTP on the WebSocket's port: a table of paths with their handlers.
 
-A request is answered on the event loop before any upgrade, so a handler computes and never waits;
-what needs a file or another process is prepared beforehand.
+Handlers run on the event loop and never wait; what needs a file or another process is prepared
+beforehand.
 """
 
 from __future__ import annotations
@@ -38,39 +38,40 @@ def respond(
 
 
 Guard = Callable[[Request, str], Response | None]
-"""Answers the refusal of a request from an address, or None to go on."""
+"""Returns the refusal of a request from an address; None to accept it."""
 
 
-def not_for_strangers(_request: Request, _address: str) -> Response | None:
-    """Refuse everybody."""
-    return respond("not for you\n", status=HTTPStatus.FORBIDDEN)
+def forbid(_request: Request, _address: str) -> Response | None:
+    """Refuse every request."""
+    text = "403: only from this machine or with credentials, see docs/operations.md\n"
+    return respond(text, status=HTTPStatus.FORBIDDEN)
 
 
 class Routes:
-    """Finds the handler of a path; what is not in the table does not exist.
+    """The handlers by path; any other path is not found.
 
     Attributes:
-        private: asked on private paths, unless somebody on this machine asks for himself.
-        page: asked on the paths of pages that open a WebSocket.
+        private: guards private paths against requests that are not local.
+        page: guards the pages that open a WebSocket.
     """
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
         self._private: set[str] = set()
         self._pages: set[str] = set()
-        self.private: Guard = not_for_strangers
+        self.private: Guard = forbid
         self.page: Guard = lambda _request, _address: None
 
     def add(
         self, path: str, handler: Handler, *, private: bool = False, page: bool = False
     ) -> None:
-        """Answer a path by a handler; each path has one.
+        """Add the handler of a path; each path has one.
 
         Args:
             path: path without query.
             handler: answers the requests.
-            private: answer only to this machine, or to who shows credentials.
-            page: a page that opens a WebSocket, and so needs what that needs.
+            private: answer only requests from this machine or with credentials.
+            page: a page that opens a WebSocket, so the same credentials are required.
         """
         assert path not in self._handlers, path
         self._handlers[path] = handler
@@ -86,7 +87,7 @@ class Routes:
             return respond("not found\n", status=HTTPStatus.NOT_FOUND)
         refused = None
         if visit.path in self._private and not visit.local:
-            refused = self.private(visit.request, visit.came.address)
+            refused = self.private(visit.request, visit.sender.address)
         elif visit.path in self._pages:
-            refused = self.page(visit.request, visit.came.address)
+            refused = self.page(visit.request, visit.sender.address)
         return refused or handler(visit.request)

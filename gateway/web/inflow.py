@@ -1,9 +1,9 @@
-"""What clients send: bytes in a second of each connection and address, and bytes held in all.
+"""Limits what clients send: bytes per second of each connection and address, and bytes in memory.
 
-A client over its pace is not read for a while, so that TCP slows it down: nothing is lost, and an
-honest client on a shared address is late rather than refused. What is held is bounded by shares: an
-address may hold as much as is free. So one that floods gets half of the capacity, two get a third
-each, and there is always room left for the others.
+A connection over its rate is not read for a while, so TCP slows it down: nothing is lost, and an
+honest client on a shared address is delayed, not refused. For the bytes in memory, an address may
+hold as much as is free: one flooding address gets half of the capacity, two get a third each, and
+there is always room for others.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from shared.process.clock import SYSTEM, Clock
 from shared.process.process import return_memory
 
 RETURN_BYTES = 64_000_000
-"""Bytes that were freed since memory was given back last, at least, before it is given back."""
+"""Freed bytes after which memory is returned to the kernel."""
 RETURN_SECONDS = 10.0
-"""Pause between two times, which cost the event loop milliseconds each."""
+"""Minimum pause in between: each time costs the event loop milliseconds."""
 
 
 class HeldBytes:
-    """Bytes of frames that arrive or wait, of all connections together.
+    """Bytes of frames in memory that are being received or are waiting, of all connections.
 
     Args:
-        capacity: bytes that may be held.
+        capacity: maximum number of bytes.
 
     Attributes:
         total: bytes held now.
-        freed: bytes that were held once and are not any more.
+        freed: bytes freed since the start.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -42,22 +42,22 @@ class HeldBytes:
         self.freed = 0
 
     def has_room(self, key: str, size: int) -> bool:
-        """Whether an address may hold so many bytes more."""
+        """Return whether an address may hold more bytes."""
         return self._of_address[key] + size <= self._capacity - self.total
 
     def change(self, key: str, by: int) -> None:
-        """Note that an address holds more bytes, or fewer."""
+        """Record that an address holds more or fewer bytes."""
         self.total += by
         self.freed -= min(by, 0)
         self._of_address[key] += by
         if not self._of_address[key]:
-            del self._of_address[key]  # else every address that ever came stays
+            del self._of_address[key]  # or the table would grow with every address
 
     def hold_for(self, owner: object, key: str, size: int) -> None:
-        """Count bytes for as long as the object lives that has them.
+        """Count bytes while their owner is alive.
 
-        A frame leaves its session in many ways and may still be lent to a worker then. Its own end
-        is the one moment at which its bytes are free in any case.
+        A frame can leave its session in many ways and may still be used by a worker then. Only when
+        the object is freed are its bytes certainly free.
         """
         self.change(key, size)
         weakref.finalize(owner, self.change, key, -size).atexit = False
@@ -67,7 +67,7 @@ class Meter:
     """Measures one connection.
 
     Args:
-        key: the client's address as limits count it.
+        key: the client's address, as returned by ``limit_key``.
         pace: bucket of the connection.
         paces: buckets of the addresses.
         held: bytes that all connections hold.
@@ -85,15 +85,15 @@ class Meter:
         self._own = 0
 
     def receive(self, size: int) -> float:
-        """Count bytes that came; seconds for which the connection is not to be read."""
+        """Count received bytes; return for how many seconds to pause reading."""
         now = self._clock.monotonic()
         return max(self._pace.charge(size, now), self._paces.charge(self._key, size, now))
 
     def hold(self, size: int) -> bool:
-        """Set how many bytes of unfinished or unread messages the connection holds.
+        """Set how many bytes of incomplete or unread messages the connection holds.
 
         Returns:
-            False where that is more than there is room for.
+            Whether there is room for them.
         """
         more = size - self._own
         fits = more <= 0 or self._held.has_room(self._key, more)
@@ -106,7 +106,7 @@ class Inflow:
     """Makes the meters of a gateway's connections.
 
     Args:
-        limits: the bounds.
+        limits: the limits.
         held: bytes that all connections hold.
         clock: times the buckets.
     """
@@ -124,11 +124,11 @@ class Inflow:
 
 
 class MemoryReturn:
-    """Gives the memory of frames back to the machine, at a bounded rate.
+    """Returns the memory of frames to the kernel, at a bounded rate.
 
     Args:
-        held: counts what is freed.
-        give_back: gives back what is free.
+        held: counts freed bytes.
+        give_back: returns freed memory.
     """
 
     def __init__(self, held: HeldBytes, give_back: Callable[[], None] = return_memory) -> None:
@@ -138,7 +138,7 @@ class MemoryReturn:
         self._due = 0.0
 
     def look(self, now: float) -> None:
-        """Give memory back if much was freed; called a few times a second.
+        """Return memory if much was freed; called a few times a second.
 
         Args:
             now: monotonic time.

@@ -1,7 +1,7 @@
-"""Bounds the lines that the WebSocket library logs.
+"""Limits the rate of the WebSocket library's log.
 
-It logs with a traceback what it does not expect of a client. If a client finds a way to make it do
-so, that must not fill the disk.
+The library logs a traceback when a client does something unexpected. A client that can trigger this
+must not be able to fill the disk.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from gateway.web.limits import LineBudget
 from shared.process.clock import SYSTEM, Clock
 
 LINES, RATE = 10, 1 / 60
-"""Lines at once, and in a second after that."""
+"""Burst of lines, and lines per second."""
 
 
 class LibraryLog(logging.Filter):
-    """Passes lines at a bounded rate; each says how many were left out before it.
+    """Passes lines at a limited rate; each has the number of lines skipped before it.
 
     Args:
         clock: times the lines.
@@ -28,7 +28,7 @@ class LibraryLog(logging.Filter):
         self._lines = LineBudget(RATE, LINES)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether a line is logged."""
+        """Return whether to log a line."""
         unlogged = self._lines.take(self._clock.monotonic())
         record.fields = {"unlogged": unlogged}
         return unlogged is not None

@@ -1,4 +1,4 @@
-"""Token buckets: so many in a second, so many at once, for all clients or for each address."""
+"""Token buckets: limits of a rate and a burst, for all clients or per address."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections import OrderedDict
 from gateway.web.addresses import limit_key
 
 MAX_ADDRESSES = 10_000
-"""Addresses remembered (some 3 MB); beyond, the one that was counted longest ago is forgotten."""
+"""Number of addresses stored (about 3 MB); beyond it, the least recently used is discarded."""
 
 
 class TokenBucket:
-    """Admits events at a rate with a burst; at first it is full.
+    """Admits events at a rate with a burst; initially full.
 
     Args:
-        rate: events in a second.
+        rate: events per second.
         burst: events at once.
     """
 
@@ -24,14 +24,14 @@ class TokenBucket:
         self._rate = rate
         self._burst = burst
         self._tokens = burst
-        self._updated = 0.0  # a full bucket gains nothing, so its first moment does not matter
+        self._updated = 0.0  # any value will do: a full bucket gains no tokens
 
     def available(self, now: float) -> float:
-        """Tokens that there are at a monotonic time."""
+        """Return the number of tokens at a monotonic time."""
         return min(self._burst, self._tokens + (now - self._updated) * self._rate)
 
     def admit(self, now: float) -> bool:
-        """Take one token at a monotonic time; False when there is none."""
+        """Take one token at a monotonic time; return False if there is none."""
         self._tokens = self.available(now)
         self._updated = now
         if self._tokens < 1:
@@ -40,7 +40,7 @@ class TokenBucket:
         return True
 
     def charge(self, amount: float, now: float) -> float:
-        """Take tokens, also more than there are; seconds until the debt is paid."""
+        """Take tokens, even more than there are; return the seconds until the debt is paid."""
         self._tokens = self.available(now) - amount
         self._updated = now
         return max(0.0, -self._tokens / self._rate)
@@ -89,23 +89,23 @@ class AddressBuckets:
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def __len__(self) -> int:
-        """Number of addresses remembered."""
+        """Return the number of stored addresses."""
         return len(self._buckets)
 
     def available(self, address: str, now: float) -> float:
-        """Tokens that an address has at a monotonic time."""
+        """Return the number of an address's tokens at a monotonic time."""
         bucket = self._buckets.get(limit_key(address))
         return self._burst if bucket is None else bucket.available(now)
 
     def admit(self, address: str, now: float) -> bool:
-        """Take one token of an address; False when it has none."""
+        """Take one token of an address; return False if it has none."""
         return self._bucket(limit_key(address)).admit(now)
 
     def charge(self, key: str, amount: float, now: float) -> float:
-        """Take tokens, also more than there are; seconds until the debt is paid.
+        """Take tokens, even more than there are; return the seconds until the debt is paid.
 
         Args:
-            key: the address, as ``limit_key`` gives it.
+            key: the address, as returned by ``limit_key``.
             amount: number of tokens.
             now: monotonic time.
         """

@@ -1,6 +1,6 @@
-"""Which pages may open a WebSocket: those of the service's own host and those listed.
+"""Which pages may open a WebSocket: those of the service's own host and the listed ones.
 
-A browser names the page's origin and cannot be made to lie about it; other clients name none.
+A browser sends the page's true origin, and pages cannot change it; other clients send none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from shared.origins import DEFAULT_PORTS, Authority, Origin, Site, parse_origin
 
 
 def origin_of(lines: Sequence[str]) -> Origin | None:
-    """Read the Origin header lines of a request; None where they name no single origin."""
+    """Parse the Origin headers of a request; None unless they name exactly one origin."""
     try:
         return parse_origin(lines[0]) if len(lines) == 1 and lines[0].isascii() else None
     except ValueError:
@@ -19,20 +19,20 @@ def origin_of(lines: Sequence[str]) -> Origin | None:
 
 
 def is_listed(origin: Origin, sites: Sequence[Site]) -> bool:
-    """Whether a page is of one of these sites."""
+    """Return whether an origin belongs to one of the sites."""
     return any(site.has(origin) for site in sites)
 
 
 def is_own(origin: Origin, host: Authority | None, scheme: str | None) -> bool:
-    """Whether a page came from where its request goes to.
+    """Return whether a page has the same origin as the service.
 
-    A page of http is not the service's own where the service is reached by https: anyone on the
-    line can write such a page. An unknown scheme counts as https.
+    An http page is not the service's own if the service is reached over https: anyone on the
+    network can inject such a page. An unknown scheme counts as https.
 
     Args:
-        origin: of the page.
-        host: host and port that the request asks for.
-        scheme: by which the client asks; None where that is not known.
+        origin: origin of the page.
+        host: host and port of the request.
+        scheme: scheme that the client uses; None if unknown.
     """
     if host is None or origin.scheme not in DEFAULT_PORTS:
         return False

@@ -1,4 +1,4 @@
-"""Answers on their way to a client: queued, bounded, and followed by the connection's end."""
+"""The queue of answers to a client, and the end of its connection."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from shared.wire.websocket_adapter import send_at_once
 
 
 class Outbox:
-    """Writes texts to a socket in order; may be called from anywhere on the loop.
+    """Sends texts in order; may be called from anywhere on the loop.
 
     Args:
         socket: the open WebSocket.
-        queued_bytes: bytes that may wait for a client that does not read.
+        queued_bytes: maximum number of bytes waiting for a client that does not read.
         clock: measures how long the end of the connection takes.
     """
 
@@ -36,11 +36,11 @@ class Outbox:
 
     @property
     def close_code(self) -> CloseCode | None:
-        """Why the connection ends, once its client has taken what is queued; None while open."""
+        """Close code of an ending connection; None while it is open."""
         return None if self._closing is None else self._closing[0]
 
     def send(self, text: str) -> None:
-        """Queue a text; a client that does not read is disconnected."""
+        """Queue a text; disconnect a client that does not read."""
         if self._closing is not None:
             return
         self._put(text)
@@ -52,8 +52,8 @@ class Outbox:
     def end_with(self, text: str, code: CloseCode, reason: str) -> None:
         """Send a last text and close.
 
-        ``queued_bytes`` does not bound it: it comes once, and a verdict must not be lost because
-        answers on frames still wait. The farewell bounds how long all of them wait.
+        ``queued_bytes`` does not limit this text: it is sent once, and a verdict must not be lost
+        because answers to frames are still queued. The farewell limits how long all of them wait.
         """
         if self._closing is None:
             self._put(text)
@@ -69,10 +69,10 @@ class Outbox:
         self._wake.set()
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """End the connection once what is queued is written, or the client takes no more of it."""
+        """End the connection once the queue is written, or the client stops reading it."""
         if self._closing is None:
             self._close(code, reason, 0)
-        elif code is CloseCode.REPLACED:  # what is under way here is sent once more there
+        elif code is CloseCode.REPLACED:  # the new connection sends the queued answers again
             self._socket.transport.abort()
 
     def _close(self, code: CloseCode, reason: str, last_bytes: int) -> None:
@@ -82,12 +82,12 @@ class Outbox:
         self._wake.set()
 
     def end_within(self, seconds: float) -> None:
-        """Allow a connection that ends no more than this time from now."""
+        """Limit the time that an ending connection may still take."""
         if self._farewell is not None:
             self._farewell.end_within(seconds)
 
     async def write(self) -> None:
-        """Write what is queued, up to the connection's end."""
+        """Write the queue until the connection ends."""
         while True:
             await self._wake.wait()
             self._wake.clear()
@@ -102,7 +102,7 @@ class Outbox:
                 return
 
     async def finish(self, writer: asyncio.Task[None]) -> None:
-        """Let the task of ``write`` end what is queued; the farewell bounds its time."""
+        """Wait until the task of ``write`` has written the queue; the farewell limits the time."""
         if self._closing is None:
             writer.cancel()
         with contextlib.suppress(ConnectionClosed, asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""The answer to ``/readyz``: whether the service can do its work, and what keeps it from it."""
+"""The answer to ``/readyz``: whether the service can judge frames, and if not, why."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from gateway.web.http import respond
 
 
 def readiness(*, draining: bool, workers: int, wanted: int, aggregator: bool) -> Response:
-    """Answer 503 where nothing can be judged; 200 with a word where it goes on with less.
+    """Answer 503 if no frame can be judged; 200 ``degraded`` if workers are missing.
 
     Args:
-        draining: the gateway takes no new sessions.
-        workers: how many are ready.
-        wanted: how many there should be.
-        aggregator: whether it answers.
+        draining: the gateway accepts no new sessions.
+        workers: number of workers that are ready.
+        wanted: number of workers that there should be.
+        aggregator: whether the aggregator answers.
     """
     missing = {"draining": draining, "no worker": not workers, "no aggregator": not aggregator}
     if any(missing.values()):

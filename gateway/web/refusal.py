@@ -1,4 +1,4 @@
-"""Requests that are refused: why, with which answer, counted and logged."""
+"""Refused requests: reason, answer, metric and log."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from shared.process.clock import SYSTEM, Clock
 
 log = logging.getLogger(__name__)
 
-SECONDS = 60.0
-"""Between two log lines about one address."""
+LOG_SECONDS = 60.0
+"""Minimum interval between two log lines about one address."""
 LINES_PER_SECOND, LINES_AT_ONCE = 1.0, 60
-"""Log lines about all addresses: a flood from many must not fill the disk."""
-MAX_TEXT = 100
-"""Characters of what a client sent, in a log line."""
+"""Limit for all addresses together: a flood from many must not fill the disk."""
+MAX_TEXT_CHARS = 100
+"""Longest part of a client's text in a log line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not served.
+    """Why a request is refused.
 
     Attributes:
         reason: one of ``metrics.REFUSALS``.
         response: the answer.
-        remedy: what would let it pass, for the log in development; empty where nothing would.
+        remedy: how to allow the request, for the log in development; empty if impossible.
     """
 
     reason: str
@@ -54,27 +54,27 @@ def refuse(
 
 
 class RefusalLog:
-    """Counts refusals, and logs them once for each address and minute.
+    """Counts refusals, and logs them once per address and minute.
 
     Args:
-        development: say in the log what would let a request pass.
+        development: log how to allow the request.
         clock: times the log lines.
     """
 
     def __init__(self, *, development: bool, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self._development = development
-        self._addresses = AddressBuckets(1 / SECONDS, 1)
+        self._addresses = AddressBuckets(1 / LOG_SECONDS, 1)
         self._lines = LineBudget(LINES_PER_SECOND, LINES_AT_ONCE)
 
-    def note(self, refusal: Refusal, visit: Visit) -> None:
-        """Count a refusal and log it, unless its address had its line already."""
+    def record(self, refusal: Refusal, visit: Visit) -> None:
+        """Count a refusal, and log it unless its address was logged within the minute."""
         metrics.REQUESTS_REFUSED.labels(refusal.reason).inc()
         status = refusal.response.status_code
         if status == HTTPStatus.UNAUTHORIZED:
-            return  # how every browser begins; wrong passwords are logged where they are judged
+            return  # browsers always start without a password; BasicAuth logs wrong passwords
         now = self._clock.monotonic()
-        if not self._addresses.admit(visit.came.address, now):
+        if not self._addresses.admit(visit.sender.address, now):
             self._lines.leave_out()
             return
         if (unlogged := self._lines.take(now)) is None:
@@ -82,12 +82,12 @@ class RefusalLog:
         fields: dict[str, object] = {
             "reason": refusal.reason,
             "status": status,
-            "address": visit.came.address,
-            "origin": clean(", ".join(visit.origins), MAX_TEXT),
-            "host": clean(visit.named, MAX_TEXT),
+            "address": visit.sender.address,
+            "origin": clean(", ".join(visit.origins), MAX_TEXT_CHARS),
+            "host": clean(visit.named, MAX_TEXT_CHARS),
         }
         if unlogged:
             fields["unlogged"] = unlogged
         if self._development and refusal.remedy:
-            fields["remedy"] = clean(refusal.remedy, 2 * MAX_TEXT)
+            fields["remedy"] = clean(refusal.remedy, 2 * MAX_TEXT_CHARS)
         log.warning("request refused", extra={"fields": fields})

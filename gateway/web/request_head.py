@@ -1,8 +1,8 @@
-"""The head of the one HTTP request that opens a connection: whole, or refused with a status.
+"""The head of the HTTP request that opens a connection: complete, or refused with a status.
 
-The WebSocket library closes a connection without an answer where it cannot read the request. A
-proxy in front takes that for a server that failed, asks the next one, and after a few such requests
-asks none: a client could keep all others out. So each head gets an answer here.
+The WebSocket library closes a connection without an answer if it cannot parse the request. A proxy
+in front would take that for a failed server and try the next one, and after a few such requests it
+would try none: one client could lock out all others. So each head is answered here.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from websockets.exceptions import SecurityError
 from shared.wire.websocket_adapter import HeadParser
 
 METHODS = ("GET", "HEAD")
-"""No other method has a meaning here, and a body has none with these."""
+"""The service has no use for other methods, nor for a body with these."""
 
 _METHOD = re.compile(rb"[A-Z]+(?= )")
 _HAS_BODY = re.compile(rb"^(?:content-length|transfer-encoding):", re.IGNORECASE | re.MULTILINE)
 
 
 class UnfitRequest(Exception):
-    """A request that the service does not read.
+    """A request that the service does not accept.
 
     Attributes:
-        status: the answer to it.
+        status: status of the answer.
     """
 
     def __init__(self, status: HTTPStatus) -> None:
@@ -35,10 +35,10 @@ class UnfitRequest(Exception):
 
 
 class RequestHead:
-    """Collects the head of a request from the bytes that come, and nothing that follows it.
+    """Collects the head of a request from received bytes, and nothing after it.
 
     Args:
-        max_bytes: size that it may have.
+        max_bytes: maximum size of the head.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -47,15 +47,15 @@ class RequestHead:
         self._parser = HeadParser()
 
     def feed(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """Take bytes that came.
+        """Add received bytes.
 
         Returns:
-            The head and what follows it, once the head is whole; None before.
+            The head and the bytes after it, once the head is complete; None before.
 
         Raises:
-            UnfitRequest: the service does not read this request.
+            UnfitRequest: the service does not accept this request.
         """
-        # Line by line, as the parser reads: thus it stops just behind the head.
+        # Line by line, as the parser does, to stop exactly after the head.
         lines = io.BytesIO(data)
         for line in lines:
             if len(self._data) + len(line) > self._max_bytes:
@@ -73,7 +73,7 @@ class RequestHead:
         except SecurityError as error:  # a line is too long, or there are too many
             raise self._too_large() from error
         except (EOFError, NotImplementedError, ValueError) as error:
-            raise UnfitRequest(self._fault()) from error
+            raise UnfitRequest(self._error_status()) from error
         if whole and self._method not in METHODS:
             raise UnfitRequest(HTTPStatus.METHOD_NOT_ALLOWED)
         return whole
@@ -86,15 +86,15 @@ class RequestHead:
 
     @property
     def _method(self) -> str:
-        """The method; empty where the request begins with none."""
+        """The method; empty if the request does not start with one."""
         found = _METHOD.match(self._data)
         return found[0].decode() if found else ""
 
-    def _fault(self) -> HTTPStatus:
-        """Status for a request that the parser does not take."""
+    def _error_status(self) -> HTTPStatus:
+        """Return the status for a request that the parser refuses."""
         if self._method and self._method not in METHODS:
             return HTTPStatus.METHOD_NOT_ALLOWED
-        # The parser refuses a body at the end of the head, and anything else before.
+        # The parser reports a body at the end of the head, and other errors before.
         if self._data.endswith(b"\r\n\r\n") and _HAS_BODY.search(self._data):
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         return HTTPStatus.BAD_REQUEST

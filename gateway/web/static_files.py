@@ -1,7 +1,7 @@
-"""The kiosk page and the browser library: read into memory at the start, answered from there.
+"""The kiosk page and the browser library, read into memory at the start.
 
-A path is a key of a table and never a way through folders, so nothing but the files that were
-there at the start can be reached.
+A request path is looked up in a table and never in the file system, so only the files that were
+read at the start can be reached.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CONTENT_TYPES = {
     ".wasm": "application/wasm",
     ".webp": "image/webp",
 }
-"""Files with other endings are not served."""
+"""Files with other suffixes are not served."""
 
 SECURITY = {
     "Content-Security-Policy": (
@@ -50,20 +50,20 @@ SECURITY = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-"""Headers of every file; docs/browser.md has the same for a web server in front."""
+"""Headers of every file; docs/browser.md lists them for a web server in front."""
 
 INDEX, STATUS = "/index.html", "/status.html"
 
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """One file, ready to be sent.
+    """One file, ready to send.
 
     Attributes:
         body: its bytes.
-        packed: the same through gzip; None where that saves nothing.
+        packed: the gzipped bytes; None if gzip saves nothing.
         content_type: its MIME type.
-        tag: names the content.
+        tag: digest of the content.
     """
 
     body: bytes
@@ -73,13 +73,13 @@ class StaticFile:
 
     @classmethod
     def of(cls, body: bytes, content_type: str) -> StaticFile:
-        """Prepare a file's bytes."""
+        """Prepare a file."""
         packed = gzip.compress(body, mtime=0)
         tag = hashlib.sha256(body).hexdigest()[:32]
         return cls(body, packed if len(packed) < len(body) else None, content_type, tag)
 
     def answer(self, request: Request) -> Response:
-        """Answer the file, or that the client has it already."""
+        """Answer with the file, or 304 if the client has it already."""
         body, tag, headers = self.body, f'"{self.tag}"', {}
         if self.packed is not None:
             headers["Vary"] = "Accept-Encoding"
@@ -103,21 +103,21 @@ def _accepts_gzip(request: Request) -> bool:
 
 
 def _has(request: Request, tag: str) -> bool:
-    """Whether the client names the tag as one that it has."""
+    """Return whether the client has the content with this tag."""
     named = ",".join(request.headers.get_all("If-None-Match")).split(",")
     return any(name.strip().removeprefix("W/") in (tag, "*") for name in named)
 
 
 def installed() -> Path:
-    """Folder of the page that is installed with the service."""
+    """Return the folder of the page that is installed with the service."""
     return Path(str(importlib.resources.files("kiosk"))) / "dist"
 
 
 def read(folder: Path) -> dict[str, StaticFile]:
-    """Read all files of a folder that may be served, by their paths.
+    """Read all files of a folder that may be served, by path.
 
     Raises:
-        ResourceError: the folder has no page or too many bytes, or cannot be read.
+        ResourceError: the folder has no page, has too many bytes, or cannot be read.
     """
     files: dict[str, StaticFile] = {}
     total = 0
@@ -125,13 +125,13 @@ def read(folder: Path) -> dict[str, StaticFile]:
         for file in _regular_files(folder):
             kind = CONTENT_TYPES.get(file.suffix)
             if kind is None:
-                log.info("not served, unknown ending: %s", file)
+                log.info("not served, unknown suffix: %s", file)
                 continue
             total += file.stat().st_size
             if total > MAX_TOTAL_BYTES:
                 raise ResourceError(
                     f"KIOSK.directory {folder}: more than {MAX_TOTAL_BYTES} bytes;"
-                    " name a folder that holds the page only"
+                    " name a folder with only the page"
                 )
             files["/" + file.relative_to(folder).as_posix()] = StaticFile.of(
                 file.read_bytes(), kind
@@ -147,7 +147,7 @@ def read(folder: Path) -> dict[str, StaticFile]:
 
 
 def _regular_files(folder: Path) -> Iterator[Path]:
-    """Yield files below a folder; neither hidden ones nor what links lead to."""
+    """Yield the files below a folder, without hidden files and links."""
     for place, folders, names in os.walk(folder, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
@@ -157,7 +157,7 @@ def _regular_files(folder: Path) -> Iterator[Path]:
 
 
 def add_routes(routes: Routes, folder: Path) -> None:
-    """Serve a folder: its index at ``/``, the operator's page at ``/status``, privately.
+    """Serve a folder: its index at ``/``, and the operator's page at ``/status``, a private path.
 
     Raises:
         ResourceError: the folder cannot be served.

@@ -1,4 +1,4 @@
-"""An HTTP request with what is known of it before it is answered."""
+"""An HTTP request with its client and its target."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from websockets.http11 import Request
 from gateway.web.addresses import parse_address
 from gateway.web.forwarded import (
     Network,
-    Origination,
+    Sender,
     arrival_of,
     is_forwarded,
     is_in,
-    origination_of,
     peer_of,
+    sender_of,
 )
 from shared.origins import Authority, parse_authority
 
@@ -26,37 +26,37 @@ _ABSOLUTE = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request, by whom and to whom.
+    """A request with its client and its target.
 
     Attributes:
-        request: as it came.
-        path: its path, without the query.
-        named: host that it asks for, as it was written; empty where there is not exactly one.
-        host: the same, read; None where it cannot be.
-        came: where it began.
-        arrived_at: address of this machine at which the connection arrived.
-        local: a client on this machine asks, and not a proxy for another client.
+        request: the request.
+        path: its path without the query.
+        named: its host as written; empty unless there is exactly one.
+        host: the parsed host; None if it is invalid.
+        sender: the client.
+        arrived_at: local address of the connection.
+        local: it is from a client on this machine, not from a proxy for another client.
     """
 
     request: Request
     path: str
     named: str
     host: Authority | None
-    came: Origination
+    sender: Sender
     arrived_at: str
     local: bool
 
     @property
     def origins(self) -> list[str]:
-        """Values of all Origin lines."""
+        """Values of all Origin headers."""
         return self.request.headers.get_all("Origin")
 
 
 def visit_of(connection: ServerConnection, request: Request, trusted: Sequence[Network]) -> Visit:
-    """Gather what is known of a connection's request.
+    """Describe a connection's request.
 
     Args:
-        connection: on which it came.
+        connection: its connection.
         request: the request.
         trusted: networks of the proxies.
     """
@@ -66,16 +66,16 @@ def visit_of(connection: ServerConnection, request: Request, trusted: Sequence[N
         path,
         named,
         host=_authority(named),
-        came=origination_of(connection, request, trusted),
+        sender=sender_of(connection, request, trusted),
         arrived_at=arrival_of(connection),
         local=is_local(connection, request, trusted),
     )
 
 
 def target_of(request: Request) -> tuple[str, str]:
-    """Path and host that a request asks for; a host in the request line takes precedence.
+    """Return path and host of a request; a host in the request line takes precedence.
 
-    That is the absolute form of RFC 9112, section 3.2.2: the Host header must be ignored then.
+    With that absolute form the Host header must be ignored (RFC 9112, section 3.2.2).
     """
     absolute = _ABSOLUTE.fullmatch(request.path)
     if absolute is not None:
@@ -92,13 +92,13 @@ def _authority(text: str) -> Authority | None:
 
 
 def is_local(connection: ServerConnection, request: Request, trusted: Sequence[Network]) -> bool:
-    """Tell whether a client on this machine asks, and not a proxy for another client.
+    """Return whether a request is from a client on this machine, not from a proxy for another one.
 
-    A trusted proxy asks for others even where it adds no header. Any other proxy on this machine is
-    recognised by the headers that it adds, and by nothing else.
+    A trusted proxy counts as a proxy even if it adds no header. Any other proxy on this machine is
+    recognised only by the headers that it adds.
 
     Args:
-        connection: on which the request came.
+        connection: connection of the request.
         request: the request.
         trusted: networks of the proxies.
     """

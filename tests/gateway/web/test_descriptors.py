@@ -83,4 +83,4 @@ def test_the_end_of_descriptors_is_noticed() -> None:
     """Within a second, logged once a minute, and over when one is free again."""
     done = run(EXHAUST)
     assert json.loads(done.stdout) == [False, True, False]
-    assert done.stderr.count("ERROR no descriptor is left") == 2
+    assert done.stderr.count("ERROR no file descriptor is left") == 2

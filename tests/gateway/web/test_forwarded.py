@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from gateway.web.forwarded import Origination, UnreadableLog, networks, originate
+from gateway.web.forwarded import Sender, UnreadableLog, find_sender, networks
 from gateway.web.visit import visit_of
 from tests.support.clock import SettableClock
 from tests.support.visits import headers_of
@@ -22,8 +22,10 @@ from tests.support.visits import headers_of
 PROXIES = networks(["10.0.0.0/8", "::1", "192.0.2.7"])
 
 
-def came(peer: str, forwarded: list[str]) -> Origination:
-    return originate(peer, headers_of(*(("X-Forwarded-For", line) for line in forwarded)), PROXIES)
+def sender(peer: str, forwarded: list[str]) -> Sender:
+    return find_sender(
+        peer, headers_of(*(("X-Forwarded-For", line) for line in forwarded)), PROXIES
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_the_rightmost_untrusted_address_counts(
     peer: str, forwarded: list[str], expected: str
 ) -> None:
     """What a client writes itself stands further left and is not reached."""
-    assert came(peer, forwarded).address == expected
+    assert sender(peer, forwarded).address == expected
 
 
 @pytest.mark.parametrize(
@@ -69,7 +71,7 @@ def test_the_rightmost_untrusted_address_counts(
 )
 def test_an_address_is_read_as_proxies_write_it(node: str, expected: str) -> None:
     """With port, in brackets, in quotes: the node forms of RFC 7239."""
-    found = came("10.0.0.1", [node])
+    found = sender("10.0.0.1", [node])
     assert (found.address, found.unreadable) == (expected, "")
 
 
@@ -81,7 +83,7 @@ def test_hostile_headers_are_read_or_named(nodes: str, proto: str, forwarded: st
     """Whatever a proxy hands on: an answer of bounded length, fit for a log."""
     fields = {"X-Forwarded-For": nodes, "X-Forwarded-Proto": proto, "Forwarded": forwarded}
     headers = headers_of(**{name: value.strip() for name, value in fields.items()})
-    found = originate("10.0.0.1", headers, PROXIES)
+    found = find_sender("10.0.0.1", headers, PROXIES)
     assert found.scheme in ("http", "https", None)
     for text in (found.address, found.unreadable):
         assert len(text) <= 64
@@ -94,19 +96,19 @@ def test_hostile_headers_are_read_or_named(nodes: str, proto: str, forwarded: st
 )
 def test_who_has_no_address_is_not_the_proxy(node: str) -> None:
     """A client is limited by the name that the proxy gives it, and that is logged."""
-    found = came("10.0.0.1", ["1.2.3.4, " + node])
+    found = sender("10.0.0.1", ["1.2.3.4, " + node])
     assert (found.address, found.unreadable) == (node[:64], node[:64])
 
 
 def test_a_name_of_the_proxy_s_own_is_meant_as_one() -> None:
     """RFC 7239 has them begin with an underscore; nothing is wrong with them."""
-    found = came("10.0.0.1", ["_kiosk7"])
+    found = sender("10.0.0.1", ["_kiosk7"])
     assert (found.address, found.unreadable) == ("_kiosk7", "")
 
 
 def test_a_name_is_fit_for_a_log() -> None:
     """What cannot be printed is not."""
-    assert came("10.0.0.1", ["a\tb\xe9"]).address == "a?b?"
+    assert sender("10.0.0.1", ["a\tb\xe9"]).address == "a?b?"
 
 
 async def test_unreadable_names_are_logged_once_a_minute(
@@ -116,8 +118,8 @@ async def test_unreadable_names_are_logged_once_a_minute(
     clock = SettableClock()
     unreadable = UnreadableLog(clock=clock)
     for second in range(61):
-        unreadable.note(came("10.0.0.1", [f"kiosk-{second}.lan"]))
-        unreadable.note(came("10.0.0.1", ["198.51.100.1"]))
+        unreadable.record(sender("10.0.0.1", [f"kiosk-{second}.lan"]))
+        unreadable.record(sender("10.0.0.1", ["198.51.100.1"]))
         clock.advance(1)
     told = [record.fields for record in caplog.records]  # type: ignore[attr-defined]
     assert told == [
@@ -147,14 +149,14 @@ def test_the_scheme_is_that_of_the_first_proxy(
     peer: str, fields: dict[str, str], scheme: str | None
 ) -> None:
     """Only a trusted proxy is believed; one that does not say leaves the scheme open."""
-    assert originate(peer, headers_of(**fields), PROXIES).scheme == scheme
+    assert find_sender(peer, headers_of(**fields), PROXIES).scheme == scheme
 
 
 def test_a_proxy_that_is_not_trusted_is_noticed() -> None:
     """So that the log can say which setting is missing."""
-    assert came("203.0.113.5", ["198.51.100.1"]).disbelieved
-    assert not came("203.0.113.5", []).disbelieved
-    assert not came("10.0.0.1", ["198.51.100.1"]).disbelieved
+    assert sender("203.0.113.5", ["198.51.100.1"]).untrusted
+    assert not sender("203.0.113.5", []).untrusted
+    assert not sender("10.0.0.1", ["198.51.100.1"]).untrusted
 
 
 UPGRADE = (
@@ -172,7 +174,7 @@ def test_who_is_gone_already_has_no_address() -> None:
         await connection.wait_closed()
         try:
             found = visit_of(connection, request, PROXIES)
-            seen.append((found.came.address, found.local))
+            seen.append((found.sender.address, found.local))
         finally:
             done.set()
         return None

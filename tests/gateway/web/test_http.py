@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 import pytest
 
-from gateway.web.http import JSON, Routes, not_for_strangers, respond
+from gateway.web.http import JSON, Routes, forbid, respond
 from tests.support.visits import visit
 
 
@@ -48,9 +48,7 @@ def test_a_private_path_asks_who_asks(address: str, status: HTTPStatus) -> None:
     routes.add("/metrics", lambda _: respond("1\n"), private=True)
     refused = routes.answer(visit("/metrics", peer="192.0.2.8"))
     assert refused.status_code == HTTPStatus.FORBIDDEN
-    routes.private = lambda asked, who: (
-        None if who == "192.0.2.7" else not_for_strangers(asked, who)
-    )
+    routes.private = lambda asked, who: None if who == "192.0.2.7" else forbid(asked, who)
     assert routes.answer(visit("/metrics", peer=address)).status_code == status
 
 
@@ -60,6 +58,6 @@ def test_a_page_is_guarded_on_this_machine_too() -> None:
     routes.add("/", lambda _: respond("page\n"), page=True)
     routes.add("/page.js", lambda _: respond("1\n"))
     assert routes.answer(visit("/")).status_code == HTTPStatus.OK
-    routes.page = not_for_strangers
+    routes.page = forbid
     assert routes.answer(visit("/", peer="127.0.0.1")).status_code == HTTPStatus.FORBIDDEN
     assert routes.answer(visit("/page.js")).status_code == HTTPStatus.OK
