@@ -1,1 +1,1 @@
-"""The door: WebSocket sessions, frame intake, slots and dispatch to the workers."""
+"""The gateway: WebSocket connections, sessions, frame intake and dispatch to the workers."""

@@ -1,4 +1,4 @@
-"""Learns of a process's death from the kernel, at once, rather than from its silence."""
+"""Detects the end of a process at once, by its pidfd."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ log = logging.getLogger(__name__)
 
 
 class DeathWatch:
-    """Calls back, once, when a process of this machine has ended.
+    """Calls back, once, when a process on this machine ends.
 
-    A process of another machine or namespace cannot be watched; its heartbeats must do.
+    A process on another machine or in another namespace cannot be watched; its missing heartbeats
+    must do.
 
     Args:
         pid: the process.
-        died: what to call.
+        died: called when it has ended.
     """
 
     def __init__(self, pid: int, died: Callable[[], None]) -> None:
@@ -27,17 +28,17 @@ class DeathWatch:
         try:
             self._descriptor = os.pidfd_open(pid)
         except (OSError, OverflowError) as error:
-            if not isinstance(error, ProcessLookupError):  # which another machine's are too
-                log.warning("a process's death is seen late only, by its silence: %s", error)
+            if not isinstance(error, ProcessLookupError):  # expected for another machine's process
+                log.warning("the end of a process will be noticed only by its silence: %s", error)
             return
-        self._loop.add_reader(self._descriptor, self._tell)
+        self._loop.add_reader(self._descriptor, self._report)
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         self.close()
         self._died()
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         if self._descriptor is not None:
             self._loop.remove_reader(self._descriptor)
             os.close(self._descriptor)

@@ -1,4 +1,4 @@
-"""The accounts of all processes, as they last told them; a new process goes on adding up."""
+"""The latest accounts of all processes; restarts of a process are added up."""
 
 from __future__ import annotations
 
@@ -13,88 +13,88 @@ from shared.wire.messages import Account
 
 
 class RoleAccounts:
-    """The processes that bore one name, one after another.
+    """The accounts of successive processes with one name.
 
-    A process is known by its id. One that tells less processor time than before has died, and its
-    id has come to another, as happens in containers.
+    A process is identified by its id. If its CPU time decreases, the process has ended and another
+    one has its id, as happens in containers.
 
     Attributes:
-        latest: the account told last.
-        heard: monotonic time of it.
+        latest: the last account.
+        updated: monotonic time of it.
     """
 
-    KEPT = 4
-    """Processes kept apart; older ones are one sum."""
+    MAX_SEPARATE = 4
+    """Processes stored separately; older ones are summed up."""
 
     def __init__(self, account: Account, now: float) -> None:
         self._by_pid: dict[int, Account] = {}
-        self._before: list[Account] = []
-        self.take(account, now)
+        self._ended: list[Account] = []
+        self.record(account, now)
 
-    def take(self, account: Account, now: float) -> None:
-        """Keep what a process told; it replaces what the same process told before."""
+    def record(self, account: Account, now: float) -> None:
+        """Store an account; it replaces the previous one of the same process."""
         known = self._by_pid.pop(account.pid, None)
         if known is not None and account.cpu < known.cpu:
-            self._put_away(known)
+            self._add_ended(known)
         self._by_pid[account.pid] = self.latest = account
-        self.heard = now
-        while len(self._by_pid) > self.KEPT:
-            self._put_away(self._by_pid.pop(next(iter(self._by_pid))))
+        self.updated = now
+        while len(self._by_pid) > self.MAX_SEPARATE:
+            self._add_ended(self._by_pid.pop(next(iter(self._by_pid))))
 
-    def _put_away(self, account: Account) -> None:
-        self._before = [_sum([*self._before, account])]
+    def _add_ended(self, account: Account) -> None:
+        self._ended = [_sum([*self._ended, account])]
 
-    def whole(self) -> Account:
-        """Everything that the processes of this name have done."""
-        return _sum([*self._before, *self._by_pid.values()])
+    def total(self) -> Account:
+        """Return the sum over all processes of this name."""
+        return _sum([*self._ended, *self._by_pid.values()])
 
 
 class Ledger:
-    """Accounts by name of the process.
+    """Accounts by process name.
 
     Args:
         own: the account of this process.
-        clock: measures the silence of the others.
+        clock: measures the age of the accounts.
     """
 
-    MOST = 1024
-    """Most names; a name beyond is not kept."""
-    SILENCE = 30.0
-    """Seconds without a word after which a process has no memory; they tell each second."""
+    MAX_NAMES = 1024
+    """Accounts with further names are discarded."""
+    STALE_SECONDS = 30.0
+    """Age of an account after which its memory is not reported; each process sends one a second."""
 
     def __init__(self, own: Accounts, *, clock: Clock = SYSTEM) -> None:
         self._own = own
         self._clock = clock
         self._entries: dict[str, RoleAccounts] = {}
 
-    def take(self, account: Account) -> None:
-        """Keep what a process told."""
+    def record(self, account: Account) -> None:
+        """Store an account."""
         now = self._clock.monotonic()
         entry = self._entries.get(account.name)
         if entry is not None:
-            entry.take(account, now)
-        elif len(self._entries) < self.MOST:
+            entry.record(account, now)
+        elif len(self._entries) < self.MAX_NAMES:
             self._entries[account.name] = RoleAccounts(account, now)
 
     def _all(self) -> list[Account]:
-        return [self._own.message(), *(entry.whole() for entry in self._entries.values())]
+        return [self._own.message(), *(entry.total() for entry in self._entries.values())]
 
     def cpu(self) -> dict[str, float]:
-        """Processor seconds by process."""
+        """Return the CPU seconds by process."""
         return {account.name: account.cpu for account in self._all()}
 
     def memory(self) -> dict[str, int]:
-        """Resident bytes by process, of those that still tell them."""
-        own, since = self._own.message(), self._clock.monotonic() - self.SILENCE
-        heard = [entry.latest for entry in self._entries.values() if entry.heard >= since]
-        return {account.name: account.memory for account in (own, *heard)}
+        """Return the resident bytes by process, without stale accounts."""
+        own, since = self._own.message(), self._clock.monotonic() - self.STALE_SECONDS
+        recent = [entry.latest for entry in self._entries.values() if entry.updated >= since]
+        return {account.name: account.memory for account in (own, *recent)}
 
     def codes(self) -> dict[int, int]:
-        """How often a frame was judged with each code."""
+        """Return the number of frames that got each code."""
         return dict(sorted(_codes(self._all())))
 
     def steps(self) -> dict[tuple[str, str], Histogram]:
-        """Histogram of each step by role and name; workers are added up."""
+        """Return the histogram of each step by role and name; workers are added up."""
         found: defaultdict[tuple[str, str], list[tuple[float, Packed]]] = defaultdict(list)
         for account in self._all():
             role = account.name.partition("-")[0]
@@ -104,7 +104,7 @@ class Ledger:
 
 
 def _sum(accounts: list[Account]) -> Account:
-    """Add accounts up; name, id and memory are the last one's."""
+    """Return the sum of accounts; name, id and memory are those of the last one."""
     if len(accounts) == 1:
         return accounts[0]
     steps: defaultdict[str, list[tuple[float, Packed]]] = defaultdict(list)
@@ -120,7 +120,7 @@ def _sum(accounts: list[Account]) -> Account:
 
 
 def _codes(accounts: Iterable[Account]) -> Iterable[tuple[int, int]]:
-    whole: Counter[int] = Counter()
+    total: Counter[int] = Counter()
     for account in accounts:
-        whole.update(dict(account.codes))
-    return whole.items()
+        total.update(dict(account.codes))
+    return total.items()

@@ -1,4 +1,4 @@
-"""What the gateway counts where it happens; ``gateway.statistics`` shows it with all the rest."""
+"""Counters of the gateway; ``gateway.statistics`` publishes them with all other metrics."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ RECEIVED = Counter("lunapass_frames_received", "Frames received", registry=REGIS
 FRAMES = Counter("lunapass_frames", "Frames answered", ["outcome", "reason"], registry=REGISTRY)
 FRAMES_REFUSED = Counter(
     "lunapass_frames_refused",
-    "Frames that are no acceptable picture",
+    "Frames refused before judgement",
     ["reason"],
     registry=REGISTRY,
 )
 UNREADABLE = "unreadable"
-"""Reason of the outcome ``refused``: the frame is no acceptable picture, and was not judged."""
+"""Reason of the outcome ``refused``: the frame is not an acceptable image and was not judged."""
 UNKEPT = Counter(
-    "lunapass_frames_unkept", "Frames not kept until their side effects are done", registry=REGISTRY
+    "lunapass_frames_unkept",
+    "Frames not retained until their side effects are done",
+    registry=REGISTRY,
 )
-FRAME_FAULTS = tuple(
-    f"frame.{fault}"
-    for fault in (
+FRAME_ERRORS = tuple(
+    f"frame.{error}"
+    for error in (
         "empty",
         "format",
         "too-big",
@@ -51,10 +53,10 @@ REQUESTS_REFUSED = Counter(
     "lunapass_requests_refused", "Requests refused before a session", ["reason"], registry=REGISTRY
 )
 WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ["reason"], registry=REGISTRY)
-for outcome in ("accepted", "refused", "left"):  # a series that is not there yet has no rate
+for outcome in ("accepted", "refused", "left"):  # a missing series would have no rate
     SESSIONS.labels(outcome)
-for fault in FRAME_FAULTS:
-    FRAMES_REFUSED.labels(fault)
+for error in FRAME_ERRORS:
+    FRAMES_REFUSED.labels(error)
 for refusal in REFUSALS:
     REQUESTS_REFUSED.labels(refusal)
 for loss in ("dead", "gone", "silent", "stuck"):
@@ -67,9 +69,9 @@ STEPS = Accounts("gateway")
 """Durations of this process's steps.
 
 ``receive``, ``dispatch`` and ``reply`` are work of the event loop; ``decode`` and ``encode`` are
-work of a decoding thread; ``queue``, ``estimate`` and ``judge`` are what a frame waits for a
-worker's credit, for its estimate and for its verdict; ``answer`` is the whole, from a frame's
-receipt to its status.
+work of a decoding thread; ``queue``, ``estimate`` and ``judge`` are a frame's waiting times for a
+worker's credit, its estimate and its verdict; ``answer`` is the total, from a frame's receipt to
+its status.
 """
 RECEIVE, QUEUE, DECODE, DISPATCH, ESTIMATE, ENCODE, JUDGE, REPLY, ANSWER = map(
     STEPS.step,
@@ -80,7 +82,7 @@ ANSWERS = Recent()
 
 
 def totals(counter: Counter, label: str = "") -> dict[str, int]:
-    """Totals of a counter by one of its labels, or under an empty name."""
+    """Return the totals of a counter by one of its labels, or under an empty name."""
     samples = next(iter(counter.collect())).samples
     return {
         sample.labels.get(label, ""): int(sample.value)

@@ -1,4 +1,4 @@
-"""The state of the cell: JSON for people at /statistics, Prometheus series at /metrics."""
+"""Statistics of the cell: JSON at /statistics, Prometheus metrics at /metrics."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ _OCTAVES = BOUNDS[3 * STEPS_PER_OCTAVE :: STEPS_PER_OCTAVE]
 
 
 class Statistics(Collector):
-    """Reads the parts of a gateway when somebody asks.
+    """Reads the state of a gateway on request.
 
     Args:
         sessions: the sessions.
         dispatcher: the workers and slots.
         link: the aggregator.
         ledger: accounts of all processes.
-        generation: names the configuration that the gateway works with.
-        clock: dates a reading.
+        generation: returns the name of the running configuration.
+        clock: timestamps a reading.
     """
 
     def __init__(
@@ -62,13 +62,11 @@ class Statistics(Collector):
         self._began = clock.monotonic()
 
     def json(self) -> bytes:
-        """Write the statistics; counters are totals since the gateway's start.
+        """Return the statistics; counters are totals since the gateway's start.
 
-        ``failedChecks`` is counted by the aggregator, since its own start; only code 1, unreadable
-        frames, by the gateway.
-
-        ``latencyMs`` is that of the frames answered within the last minute, from their receipt to
-        their status.
+        The aggregator counts ``failedChecks`` since its own start, except code 1 (undecodable
+        frames), which the gateway counts. ``latencyMs`` is about the frames answered within the
+        last minute, from their receipt to their status.
         """
         return json.dumps(self.reading(), separators=(",", ":")).encode()
 
@@ -79,7 +77,7 @@ class Statistics(Collector):
         return counts
 
     def reading(self) -> dict[str, Any]:
-        """Everything that ``json`` writes."""
+        """Return the content of ``json``."""
         dispatcher = self._dispatcher
         outcomes = metrics.totals(metrics.SESSIONS, "outcome")
         by_reason = metrics.totals(metrics.FRAMES, "reason")
@@ -128,11 +126,11 @@ class Statistics(Collector):
         }
 
     def exposition(self) -> bytes:
-        """All series in the text format of Prometheus."""
+        """Return all metrics in Prometheus's text format."""
         return generate_latest(metrics.REGISTRY) + generate_latest(self)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what is read rather than counted."""
+        """Yield the metrics that are read on request."""
         reading = self.reading()
         sessions = GaugeMetricFamily("lunapass_open_sessions", "Sessions now", labels=["state"])
         undecided = reading["sessions"]["undecided"]
@@ -151,14 +149,14 @@ class Statistics(Collector):
         )
         yield GaugeMetricFamily(
             "lunapass_open_leases",
-            "Frames lent to workers or awaiting a second chance",
+            "Frames leased, waiting for a retry or being encoded",
             value=self._dispatcher.open_leases,
         )
         reached = self._sessions.handover.reached
         if reached is not None:
             yield GaugeMetricFamily(
                 "lunapass_session_store_up",
-                "Whether the session store was reached last",
+                "Whether the last access to the session store succeeded",
                 value=float(reached),
             )
         yield self._ages()
@@ -173,7 +171,7 @@ class Statistics(Collector):
         yield self._steps()
 
     def _ages(self) -> Metric:
-        """Age of the oldest frame that waits for a worker, and of the oldest that has one."""
+        """Return the age of the oldest frame waiting for a worker, and of the oldest with one."""
         now = self._clock.monotonic()
         ages = GaugeMetricFamily(
             "lunapass_queue_age_seconds", "Age of the oldest frame", labels=["queue"]
@@ -184,10 +182,10 @@ class Statistics(Collector):
         return ages
 
     def _effects(self, effects: list[dict[str, Any]]) -> Iterator[Metric]:
-        """State of the side-effect plugins, since the aggregator's start."""
+        """Yield the state of the side-effect plugins, since the aggregator's start."""
         families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {
             "dropped": CounterMetricFamily(
-                "lunapass_effects_dropped", "Pictures and events given up", labels=["plugin"]
+                "lunapass_effects_dropped", "Images and events dropped", labels=["plugin"]
             ),
             "waitingBytes": GaugeMetricFamily(
                 "lunapass_effects_waiting_bytes", "Bytes not written yet", labels=["plugin"]
@@ -202,7 +200,7 @@ class Statistics(Collector):
             yield family
 
     def _processes(self) -> Iterator[Metric]:
-        cpu = CounterMetricFamily("lunapass_cpu_seconds", "Processor time", labels=["process"])
+        cpu = CounterMetricFamily("lunapass_cpu_seconds", "CPU time", labels=["process"])
         for name, seconds in self._ledger.cpu().items():
             cpu.add_metric([name], seconds)
         yield cpu

@@ -1,8 +1,8 @@
-"""OpenTelemetry traces: a span for each judged frame, one for each of its steps (extra ``traces``).
+"""OpenTelemetry traces: a span per judged frame and one per step of it (extra ``traces``).
 
-Spans are made once a frame is answered, out of the times that it bears, so that tracing costs
-nothing until then, and nothing at all for frames outside of the sample. Attributes are numbers of
-sessions and frames; nothing measured on a person goes out.
+Spans are made from a frame's recorded times when it is answered, so tracing costs nothing before
+that, and nothing for frames outside the sample. Attributes are session ids and frame numbers;
+nothing measured on a person is exported.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NANO = 1_000_000_000
 EXPORT_SECONDS = 2
-"""For one export with its retries: what the gateway's end may wait for a collector that is away."""
+"""Time-out of one export with its retries: an absent collector delays the gateway's stop by it."""
 
 
 class Traces:
@@ -32,8 +32,8 @@ class Traces:
 
     Args:
         settings: share and destination.
-        exporter: where finished spans go; by default OTLP over HTTP to the destination.
-        clock: gives the spans their times.
+        exporter: receives finished spans; by default OTLP over HTTP to the destination.
+        clock: converts the frames' times to wall times.
 
     Raises:
         ConfigError: the extra ``traces`` is not installed.
@@ -71,7 +71,7 @@ class Traces:
         self._chance = random.Random()  # noqa: S311  # a sample, no secret
 
     def frame(self, session: Session, frame: PendingFrame, answered: float) -> None:
-        """Make the spans of an answered frame, if it is of the sample.
+        """Make the spans of an answered frame, if it is in the sample.
 
         Args:
             session: its session.
@@ -94,7 +94,7 @@ class Traces:
             return made
 
         whole = span("frame", frame.received, answered)
-        if frame.sent:  # else no worker has seen it
+        if frame.sent:  # otherwise no worker got it
             span("queue", frame.received, frame.begun, whole)
             span("decode", frame.begun, frame.sent, whole)
             start = frame.estimated or frame.asked  # no worker gave an estimate
@@ -107,19 +107,19 @@ class Traces:
         span("judge", frame.asked, answered, whole)
 
     def close(self) -> None:
-        """Send what is still waiting."""
+        """Export the remaining spans and stop."""
         self._provider.shutdown()
 
 
 def _stages(frame: PendingFrame) -> list[tuple[str, float]]:
-    """Seconds of each stage of the estimation, in their order.
+    """Return the seconds of each stage of the estimation, in order.
 
-    Without the first, whose name is that of the gateway's step: the worker only holds the size
-    against its bounds there.
+    The first stage is omitted: it only checks the frame's size, and the gateway's step has the same
+    name.
     """
     try:
         estimate: Estimate = decode_estimate(frame.estimate or b"")
-    except MessageError:  # of a worker at fault; its frame has its verdict all the same
+    except MessageError:  # an invalid estimate; the frame has a verdict all the same
         return []
     return [
         (stage, milliseconds / 1000)

@@ -1,1 +1,1 @@
-"""Frames on their way to a worker: decoding, slots, credit, and the best shot's pixels."""
+"""The way of frames to the workers: queue, decoding, slots, leases, best shot."""

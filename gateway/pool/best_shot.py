@@ -1,4 +1,4 @@
-"""Encodes a judged frame for the token: a JPEG of the pixels in its slot, of bounded size."""
+"""Encodes a judged frame for the token: a JPEG of bounded size from the pixels in its slot."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ LOWER_QUALITIES = (
     (60, 0.25),
     (50, 0.00),
 )
-"""Qualities below the best, each with the least share of the best one's bytes that it takes.
+"""Lower qualities, each with its minimum size as a share of the best quality's bytes.
 
-Measured on 91 photos in three sizes. A quality that cannot fit by its share is not tried, which
-saves two to four encodings of a large frame. The lowest is always tried.
+Measured on 91 photos in three sizes. A quality that cannot fit is skipped, which saves two to four
+encodings of a large frame. The lowest is always tried.
 """
 SHRINK_MARGIN = 0.95
-"""Bytes of a JPEG fall a little slower than its pixels."""
+"""The bytes of a JPEG decrease a little slower than its pixels."""
 MAX_SHRINK_FACTOR = 0.9
-"""Of one step, so that few steps are needed."""
+"""Limit of one step, so that few steps are needed."""
 
 
 def encode_best_shot(slab: Slab, lease: Lease, limit: int) -> None:
-    """Encode the frame in a leased slot and give it its best shot.
+    """Encode the frame in a leased slot and set its best shot.
 
-    Called in a thread; nobody else reads ``lease.frame.shot`` before that is done.
+    Called in a decoding thread; the event loop reads ``lease.frame.shot`` only afterwards.
 
     Args:
         slab: the slab.
         lease: the slot and its frame.
-        limit: most bytes of the JPEG.
+        limit: maximum size of the JPEG in bytes.
 
     Raises:
         SlotError: the slot does not hold the frame.
@@ -54,11 +54,11 @@ def encode_best_shot(slab: Slab, lease: Lease, limit: int) -> None:
 
 
 def encode_within(pixels: Image, limit: int) -> bytes:
-    """Encode pixels at the best quality that fits; smaller where even the lowest does not.
+    """Encode pixels at the best quality that fits; if none does, shrink the image.
 
     Args:
         pixels: (height, width, 3) BGR, contiguous.
-        limit: most bytes, at least some thousands.
+        limit: maximum size in bytes, at least some thousands.
     """
     jpeg = _encode(pixels, BEST_QUALITY)
     best = len(jpeg)
@@ -75,7 +75,7 @@ def encode_within(pixels: Image, limit: int) -> bytes:
 
 
 def _encode(pixels: Image, quality: int) -> bytes:
-    """Encode as baseline JPEG, 4:4:4, with no segment but JFIF's."""
+    """Encode as baseline JPEG, 4:4:4, without metadata."""
     jpeg: bytes = simplejpeg.encode_jpeg(
         pixels, quality=quality, colorspace="BGR", colorsubsampling="444"
     )
@@ -83,7 +83,7 @@ def _encode(pixels: Image, quality: int) -> bytes:
 
 
 def _shrink(pixels: Image, share: float) -> Image:
-    """Scale a picture down to about a share of its bytes."""
+    """Scale an image down to about a share of its bytes."""
     factor = min(MAX_SHRINK_FACTOR, SHRINK_MARGIN * math.sqrt(share))
     height, width = pixels.shape[:2]
     size = (max(1, round(width * factor)), max(1, round(height * factor)))

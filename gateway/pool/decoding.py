@@ -1,4 +1,4 @@
-"""Decodes judged frames straight into their slots, in threads; the decoders release the GIL."""
+"""Decodes frames into their slots, in threads; the decoders release the GIL."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Done = Callable[[Exception | None], None]
 
 
 class Decoders:
-    """Threads for what must not hold up the event loop.
+    """Threads for work that must not block the event loop.
 
-    They take a third of the time of a ``ThreadPoolExecutor`` with futures for the way there and
-    back. They may use every processor: large pictures take more than what workers leave.
+    Their overhead is a third of that of a ``ThreadPoolExecutor`` with futures. They may use every
+    CPU: large images can need more than the workers leave.
 
     Args:
         count: number of threads.
@@ -41,11 +41,11 @@ class Decoders:
             thread.start()
 
     def submit(self, work: Work, done: Done | None = None) -> None:
-        """Have something done; then ``done`` is called on the loop, with the error if any."""
+        """Run ``work`` in a thread, then call ``done`` on the loop with the error, if any."""
         self._queue.put((work, done))
 
     def close(self) -> None:
-        """End the threads after what they are at; what has not begun is left undone."""
+        """Stop the threads after their current work; queued work is dropped."""
         with contextlib.suppress(Empty):
             while True:
                 self._queue.get_nowait()
@@ -61,20 +61,20 @@ class Decoders:
             error: Exception | None = None
             try:
                 work()
-            except Exception as caught:  # whoever asked is told, and decides
+            except Exception as caught:  # passed to the caller, which decides
                 error = caught
             if done is not None:
-                with contextlib.suppress(RuntimeError):  # the loop has ended: nobody waits any more
+                with contextlib.suppress(RuntimeError):  # the loop is closed
                     self._loop.call_soon_threadsafe(done, error)
 
 
 def decode_into(
     slab: Slab, slot: int, generation: int, seq: int, data: bytes, header: Header
 ) -> None:
-    """Decode a frame into a slot and write the slot's head.
+    """Decode a frame into a slot and write the slot's header.
 
     Raises:
-        FrameError: the bytes do not decode to the picture that the header promised.
+        FrameError: the frame is damaged, is not of the size in its header, or is not opaque.
     """
     width, height = header.upright_size
     decoding.decode_into(slab.pixels(slot, width, height), data, header)

@@ -1,7 +1,7 @@
-"""Gives waiting frames to workers: credit, fair turns, leases, time-outs, one second chance.
+"""Sends waiting frames to workers: credit, fair queue, leases, time-outs, one retry.
 
-A worker that dies, stops or gets stuck loses its leases. The job it was working on has had one of
-its two chances; those that merely waited at its side have not. Late answers find no lease.
+A worker that dies, stops or gets stuck loses its leases. Its current job has used one of its two
+chances; jobs that only waited at the worker have not. Late answers find no lease.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ DECODER_THREADS = 2
 
 
 class FrameReceiver(Protocol):
-    """Receives what became of each frame."""
+    """Receives the outcome of each frame."""
 
     def estimated(self, session: Session, frame: PendingFrame, estimate: bytes) -> None:
-        """Take the packed estimate of a frame."""
+        """Receive the packed estimate of a frame."""
 
     def refuse(self, session: Session, frame: PendingFrame, error: FrameError) -> None:
-        """Take back a frame that cannot be decoded."""
+        """Receive a frame that cannot be decoded."""
 
 
 class Dispatcher:
@@ -63,12 +63,12 @@ class Dispatcher:
     Args:
         config: the configuration.
         slab: the slab, made by this process.
-        offer: names the place where workers get it.
+        offer: message that tells workers where to get the slab.
         ledger: receives the workers' accounts.
         clock: measures the steps of a frame.
 
     Attributes:
-        workers: those that it gives jobs.
+        workers: the workers.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Dispatcher:
         self._channel = serve(socket, config, WORKERS, self._receive)
 
     def report_to(self, receiver: FrameReceiver) -> None:
-        """Report every frame to this receiver, which calls this in its constructor."""
+        """Set the receiver of all outcomes, which calls this in its constructor."""
         self._receiver = receiver
 
     @property
@@ -116,45 +116,45 @@ class Dispatcher:
 
     @property
     def open_leases(self) -> int:
-        """Number of frames lent to workers, waiting for a second chance or being encoded."""
+        """Number of frames that are leased, wait for a retry or are being encoded."""
         return self.workers.leases + len(self._retries) + self._encoding
 
     def submit(self, session: Session) -> None:
-        """Put a session in line, if its waiting frame may begin."""
+        """Queue a session if its waiting frame may be dispatched."""
         if session.dispatchable:
             self._ready.push(session, self._monotonic())
         self._pump()
 
     def close(self) -> None:
-        """Stop speaking with the workers."""
+        """Stop communicating with the workers."""
         self._closed = True
         self.workers.close()
         self._channel.close()
         self._decoders.close()
 
     def sweep(self) -> None:
-        """Find workers that are silent or stuck; to be called a few times a second."""
+        """Remove workers that are silent or stuck; called a few times a second."""
         for worker, reason in self.workers.overdue():
             self._lose(worker, reason)
-        self._ready.tidy(self._monotonic())  # without workers nothing else does
+        self._ready.tidy(self._monotonic())  # without workers, nothing is popped
         self._pump()
 
-    # Jobs out
+    # Sending jobs
 
     def _pump(self) -> None:
         while (self._retries or self._ready) and (worker := self.workers.idlest()) is not None:
             if self._retries:
                 self._send(worker, self._retries.popleft())
             elif (lease := self._next(ahead=worker.busy)) is not None:
-                self._begin(worker, lease)
+                self._decode(worker, lease)
             else:
                 return
 
     def _next(self, *, ahead: bool) -> Lease | None:
-        """Lease a slot to the next session in line that still has a frame to judge.
+        """Lease a slot to the next queued session that still has a frame to judge.
 
         Args:
-            ahead: the worker is busy, so that the frame waits at its side.
+            ahead: the worker is busy, so the frame would wait at the worker.
         """
         admit = self._may_wait_ahead if ahead else None
         while self._slots.free and (session := self._ready.pop(admit)) is not None:
@@ -172,11 +172,10 @@ class Dispatcher:
         return None
 
     def _may_wait_ahead(self, address: str) -> bool:
-        """Whether a frame of an address may wait at a worker's side.
+        """Return whether a frame of an address may wait at a busy worker.
 
-        It keeps the worker from a pause between two frames, but a frame that comes from another
-        address meanwhile waits for it. So an address has only its share of these places, and at
-        least one frame.
+        It avoids a pause of the worker between two frames, but it delays frames of other addresses
+        that arrive meanwhile. So each address gets only its share of these places, at least one.
         """
         share = self.workers.credit // max(1, self._ready.active)
         return self._lent[address] < max(1, share)
@@ -185,8 +184,8 @@ class Dispatcher:
         self._next_lease += 1
         return self._next_lease
 
-    def _begin(self, worker: WorkerLink, lease: Lease) -> None:
-        """Decode in a thread, then send; the worker's credit is reserved meanwhile."""
+    def _decode(self, worker: WorkerLink, lease: Lease) -> None:
+        """Decode in a thread, then send; until then the worker's credit is reserved."""
         worker.reserved += 1
         lease.frame.begun = self._monotonic()
         decoding = partial(
@@ -211,11 +210,11 @@ class Dispatcher:
                 log.error("decoding failed", exc_info=error, extra={"fields": fields})
                 error = FrameError("the decoder failed")
             self._release(lease)
-            assert self._receiver is not None  # it has submitted the frame
+            assert self._receiver is not None  # it submitted the frame
             self._receiver.refuse(lease.session, lease.frame, error)
         elif self.workers.links.get(worker.peer) is worker and not worker.leaving:
             self._send(worker, lease)
-        else:  # lost meanwhile; one that came back is another, with other leases
+        else:  # lost meanwhile; if it has returned, it is a new link with other leases
             self._retries.append(lease)
         self._pump()
 
@@ -242,16 +241,16 @@ class Dispatcher:
 
     def _finish(self, lease: Lease, estimate: bytes) -> None:
         self._release(lease)
-        assert self._receiver is not None  # it has submitted the frame
+        assert self._receiver is not None  # it submitted the frame
         self._receiver.estimated(lease.session, lease.frame, estimate)
 
     def _release(self, lease: Lease) -> None:
         self._slots.release(lease.slot)
         self._lent[lease.address] -= 1
         if not self._lent[lease.address]:
-            del self._lent[lease.address]  # else every address that ever came stays
+            del self._lent[lease.address]  # or the table would grow with every address
 
-    # Answers in
+    # Receiving answers
 
     def _receive(self, peer: bytes, data: bytes) -> None:
         try:
@@ -266,13 +265,13 @@ class Dispatcher:
             elif isinstance(message, Alive):
                 worker.last_seen = self._monotonic()
             elif isinstance(message, Account):
-                self._ledger.take(message)
+                self._ledger.record(message)
             elif isinstance(message, Leaving):
                 worker.leaving = True
             else:
                 raise MessageError(f"{type(message).__name__} is not for the gateway")
         except MessageError as error:
-            log.error("unreadable message of a worker: %s", error)
+            log.error("invalid message from a worker: %s", error)
         self._pump()
 
     def _offer(self, peer: bytes) -> None:
@@ -292,7 +291,7 @@ class Dispatcher:
         if lease is None:
             return
         if (lease.slot, lease.generation) != (done.slot, done.generation):
-            raise MessageError("an answer names another slot than its job")
+            raise MessageError("the slot of an answer is not that of its job")
         del worker.leases[done.lease]
         metrics.ESTIMATE.observe(now - max(worker.head_since, lease.frame.sent))
         worker.tally.judged += 1
@@ -306,7 +305,7 @@ class Dispatcher:
     # The best shot
 
     def _encode(self, lease: Lease, estimate: bytes) -> None:
-        """Encode a frame that passed in a thread; its slot stays leased, its worker is free."""
+        """Encode a passed frame in a thread; its slot stays leased, but its worker is free."""
         self._encoding += 1
         encoding = partial(encode_best_shot, self._slab, lease, self._shot_bytes)
         self._decoders.submit(encoding, partial(self._encoded, lease, estimate))
@@ -316,7 +315,7 @@ class Dispatcher:
             return
         self._encoding -= 1
         metrics.ENCODE.observe(self._monotonic() - lease.frame.estimated)
-        if error is not None:  # without its picture it could only fail later, with its session
+        if error is not None:  # without a best shot it would fail later, and its session with it
             fields = {"session": lease.session.id, "seq": lease.frame.seq}
             log.error("encoding failed", exc_info=error, extra={"fields": fields})
             estimate = lease.frame.failed(lease.profile, Stage.FACES, Code.ESTIMATION_FAILED)
@@ -326,11 +325,12 @@ class Dispatcher:
     # Losses
 
     def _lose(self, worker: WorkerLink, reason: str) -> None:
-        """Revoke a worker's leases; it must say ``Ready`` anew to get jobs again."""
+        """Revoke a worker's leases; it must send ``Ready`` again to get jobs."""
         if not self.workers.remove(worker, reason):
             return
         for index, lease in enumerate(worker.leases.values()):
-            lease.chances -= index == 0
+            if index == 0:  # the job that ran; the others only waited
+                lease.chances -= 1
             if lease.chances > 0:
                 self._retries.append(lease)
             else:
@@ -338,8 +338,8 @@ class Dispatcher:
         worker.leases.clear()
 
     def _give_up(self, lease: Lease) -> None:
-        """Answer a frame that has cost its last worker; it may be at fault itself."""
+        """Answer a frame that has used its chances; the frame itself may be the cause."""
         frame = lease.frame
-        keeping = partial(self._quarantine.keep, lease.session.id, frame.seq, frame.data)
-        self._decoders.submit(keeping)
+        storing = partial(self._quarantine.store, lease.session.id, frame.seq, frame.data)
+        self._decoders.submit(storing)
         self._finish(lease, frame.failed(lease.profile, Stage.FACES, Code.ESTIMATION_FAILED))

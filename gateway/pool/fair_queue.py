@@ -1,4 +1,4 @@
-"""Sessions in line for a worker: addresses take turns, then the sessions of each address."""
+"""Queue of sessions for a worker: addresses take turns, and so do the sessions of each."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ ACTIVE_SECONDS = 5.0
 class FairQueue:
     """Round robin over addresses (IPv6: over /64), and over the sessions of each.
 
-    While workers are idle the order does not matter. When they are not, every address that has a
-    frame waiting gets the same share, so many sessions of one address take nothing from the others.
-
-    A session that changes its address while it is in line keeps the place of the old one.
+    When all workers are busy, every address with a waiting frame gets the same share, so many
+    sessions of one address take nothing from the others. A queued session whose address changes
+    keeps its place.
     """
 
     def __init__(self) -> None:
@@ -26,16 +25,16 @@ class FairQueue:
         self._count = 0
 
     def __len__(self) -> int:
-        """Number of sessions in line."""
+        """Return the number of queued sessions."""
         return self._count
 
     @property
     def active(self) -> int:
-        """Number of addresses that have sent a frame lately."""
+        """Number of addresses that sent a frame within ``ACTIVE_SECONDS``."""
         return len(self._pushed)
 
     def push(self, session: Session, now: float) -> None:
-        """Put a session at the end of its address's line, unless it is in line already.
+        """Queue a session at the end of its address's queue, unless it is queued already.
 
         Args:
             session: the session.
@@ -50,10 +49,10 @@ class FairQueue:
         self._pushed.move_to_end(session.address)
 
     def pop(self, admit: Callable[[str], bool] | None = None) -> Session | None:
-        """Take the next session of the next address; that address is the last from now on.
+        """Take the next session of the next address, which then moves to the end.
 
         Args:
-            admit: tells of an address whether it may have its turn; None lets all have theirs.
+            admit: returns whether an address may have its turn; None allows all.
         """
         address = next((name for name in self._addresses if admit is None or admit(name)), None)
         if address is None:
@@ -67,7 +66,7 @@ class FairQueue:
         return session
 
     def tidy(self, now: float) -> None:
-        """Let go of sessions without a frame to judge, and of addresses that are quiet."""
+        """Discard sessions without a frame to judge, and inactive addresses."""
         while self._pushed and next(iter(self._pushed.values())) < now - ACTIVE_SECONDS:
             self._pushed.popitem(last=False)
         for address, sessions in list(self._addresses.items()):

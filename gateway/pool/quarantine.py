@@ -1,4 +1,4 @@
-"""Keeps the bytes of frames that cost two workers their lives, for whoever looks into it."""
+"""Stores frames that two workers failed on, for the developers to examine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY = "WORKERS.quarantineDirectory"
 
 
 class Quarantine:
-    """A folder of the newest such frames.
+    """A folder with the newest such frames.
 
     Args:
         config: the configuration.
@@ -29,17 +29,17 @@ class Quarantine:
         self._directory = Path(named) if named else runtime_directory(config) / "quarantine"
         self._most = config.WORKERS.quarantineFrames
 
-    def keep(self, session: str, seq: int, data: bytes) -> None:
-        """Write a frame, mode 0600, and remove the oldest ones beyond the bound.
+    def store(self, session: str, seq: int, data: bytes) -> None:
+        """Write a frame with mode 0600, and remove the oldest ones over the limit.
 
-        A full or forbidden disk is logged; it must not cost the service more than the frame.
+        Errors of the disk are logged and have no other effect.
         """
         with about(session=session, seq=seq):
-            self._keep(f"{session}-{seq}", data)
+            self._store(f"{session}-{seq}", data)
 
-    def _keep(self, name: str, data: bytes) -> None:
+    def _store(self, name: str, data: bytes) -> None:
         if self._most == 0:
-            log.error("frame given up, and not kept")
+            log.error("frame given up, not stored")
             return
         try:
             path = private_directory(self._directory, KEY) / name
@@ -48,9 +48,9 @@ class Quarantine:
                 file.write(data)
             self._prune()
         except (OSError, ResourceError) as error:
-            log.error("frame given up, and not kept: %s", error)
+            log.error("frame given up, not stored: %s", error)
         else:
-            log.error("frame given up, and kept in quarantine")
+            log.error("frame given up, stored in quarantine")
 
     def _prune(self) -> None:
         by_age = sorted(self._directory.iterdir(), key=lambda path: path.stat().st_mtime_ns)

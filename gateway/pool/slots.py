@@ -1,4 +1,4 @@
-"""The slab and its slots; the gateway alone makes it, and leases and frees them."""
+"""Creates the slab, and leases and frees its slots."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from shared.process.cgroups import ControlGroups
 from shared.process.clock import SYSTEM, Clock
 
 EXTRA_SLOTS = 2
-LETTING_GO_SECONDS = 2.0
-"""For workers to let go of the slab of a gateway that died, where there is no room for two."""
+UNMAP_SECONDS = 2.0
+"""Time for the workers to unmap the slab of a dead gateway, if there is no memory for two."""
 RETRY_SECONDS = 0.1
 
 
 def slot_count(config: Config) -> int:
-    """Slots of this cell: as configured, else one for each job and some that are being decoded."""
+    """Return the slots of this cell: as configured, else one per job and some for decoding."""
     return config.TRANSPORT.slots or worker_count(config) * config.WORKERS.credit + EXTRA_SLOTS
 
 
 def make_slab(config: Config, *, clock: Clock = SYSTEM) -> Slab:
-    """Make this gateway's slab.
+    """Create this gateway's slab.
 
     Raises:
-        ResourceError: there is no memory for it.
+        ResourceError: there is not enough memory.
     """
     slots, pixels = slot_count(config), config.LIMITS.framePixels
-    end = clock.monotonic() + LETTING_GO_SECONDS
+    end = clock.monotonic() + UNMAP_SECONDS
     while True:
         try:
             _require_memory(slab_bytes(slots, pixels)[1], available_memory())
@@ -46,10 +46,10 @@ def make_slab(config: Config, *, clock: Clock = SYSTEM) -> Slab:
 def available_memory(
     groups: ControlGroups | None = None, information: Path = Path("/proc/meminfo")
 ) -> int:
-    """Return the bytes that the machine can give without swapping, or the group's limit if less.
+    """Return the bytes available without swapping, or the control group's limit if it is lower.
 
-    Asked before memory is reserved: the kernel refuses no size, it kills a process when there is
-    nothing left. The units' sandbox hides both files; then all the machine's memory counts.
+    Checked before memory is reserved: the kernel accepts any size, and kills a process when no
+    memory is left. The sandbox of the units hides both files; then it is the machine's memory.
     """
     try:
         found = re.search(r"^MemAvailable: +(\d+) kB$", information.read_text(), re.MULTILINE)
@@ -70,9 +70,9 @@ def _require_memory(needed: int, available: int) -> None:
 
 
 class SlotAllocator:
-    """Free list of slots with a generation that rises at each lease.
+    """Free list of slots; each lease raises the slot's generation.
 
-    The slot that was freed last is leased first: its memory is still in the processor's caches.
+    The slot that was freed last is leased first: its memory is still in the CPU caches.
     """
 
     def __init__(self, slab: Slab) -> None:
@@ -86,7 +86,7 @@ class SlotAllocator:
         return len(self._free)
 
     def lease(self) -> tuple[int, int] | None:
-        """Take a slot; its number and generation, or None when none is free."""
+        """Lease a slot; return its number and generation, or None if none is free."""
         if not self._free:
             return None
         slot = self._free.pop()
@@ -95,6 +95,10 @@ class SlotAllocator:
         return slot, self._generations[slot]
 
     def release(self, slot: int) -> None:
-        """Give a slot back; twice is a fault of the caller."""
+        """Release a leased slot.
+
+        Raises:
+            KeyError: it is not leased.
+        """
         self._leased.remove(slot)
         self._free.append(slot)

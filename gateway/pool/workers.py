@@ -1,4 +1,4 @@
-"""The workers as the gateway knows them: what each was lent and has done, and who is lost."""
+"""The workers of a gateway: their leases, their counters, and the detection of lost ones."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANCES = 2
 
 @dataclass(slots=True)
 class Lease:
-    """A slot lent to a worker for one frame; ``address`` is that of its session at that time."""
+    """A worker's right to a slot for one frame; ``address`` is its session's at that time."""
 
     number: int
     slot: int
@@ -37,7 +37,7 @@ class Lease:
 
 @dataclass
 class WorkerLink:
-    """A worker as the gateway knows it; the first lease is the one it works on."""
+    """A connected worker; its first lease is the job that it is working on."""
 
     peer: bytes
     name: str
@@ -53,25 +53,25 @@ class WorkerLink:
 
     @property
     def spare(self) -> int:
-        """Jobs it may still be given."""
+        """Number of jobs that it can still get."""
         return 0 if self.leaving else self.credit - len(self.leases) - self.reserved
 
     @property
     def busy(self) -> bool:
-        """Whether it has a job already, or will get one."""
+        """Whether it has a job or will get one."""
         return bool(self.leases or self.reserved)
 
     @property
     def finished(self) -> bool:
-        """Whether it leaves and owes nothing, so that its end is no loss."""
+        """Whether it is leaving and has no job, so its end is not a loss."""
         return self.leaving and not self.leases
 
 
 @dataclass
 class WorkerTally:
-    """What the processes of one worker's name have done since the gateway's start.
+    """Counters of all processes with one worker's name, since the gateway's start.
 
-    ``ended`` says that the last one left on purpose and that none has come after it yet.
+    ``ended`` means that the last one left on purpose and has no successor yet.
     """
 
     name: str
@@ -83,7 +83,7 @@ class WorkerTally:
 
     @property
     def jobs(self) -> int:
-        """Jobs it holds."""
+        """Number of its jobs."""
         return len(self.link.leases) if self.link else 0
 
     @property
@@ -97,15 +97,15 @@ class WorkerTally:
 
 
 class Workers:
-    """Those that may be given jobs, and what each name has done so far.
+    """The connected workers, and the counters of each name.
 
     Args:
         settings: how long a worker may be silent, and how long a job may take.
-        died: called with a worker whose process has ended, and the reason to remove it for.
+        died: called with a worker whose process has ended, and the reason.
         clock: measures silence and jobs.
 
     Attributes:
-        links: workers by their address on the line.
+        links: workers by their peer address.
     """
 
     def __init__(
@@ -123,35 +123,35 @@ class Workers:
 
     @property
     def ready(self) -> list[WorkerLink]:
-        """Workers that take jobs."""
+        """Workers that accept jobs."""
         return [worker for worker in self.links.values() if not worker.leaving]
 
     @property
     def tallies(self) -> list[WorkerTally]:
-        """What each worker has done, also one that is lost now, but none that left on purpose."""
+        """Counters of each worker, including lost ones but not those that left on purpose."""
         return [tally for tally in self._tallies.values() if not tally.ended]
 
     @property
     def leases(self) -> int:
-        """Number of frames lent to workers."""
+        """Number of leases of all workers."""
         return sum(len(worker.leases) for worker in self.links.values())
 
     @property
     def credit(self) -> int:
-        """Jobs that all workers together may be given."""
+        """Total credit of the workers that accept jobs."""
         return sum(worker.credit for worker in self.ready)
 
     def idlest(self) -> WorkerLink | None:
-        """Worker with the most credit to spare, of those the one that is at its job for longest.
+        """Return the worker with the most spare credit, then with the longest-running job.
 
         Returns:
-            The worker; None where none has any credit.
+            The worker; None if none has spare credit.
         """
         idle = (worker for worker in self.links.values() if worker.spare > 0)
         return max(idle, key=lambda worker: (worker.spare, -worker.head_since), default=None)
 
     def add(self, peer: bytes, ready: Ready) -> None:
-        """Take a worker that is ready; it is removed once its process ends."""
+        """Add a worker that is ready; ``died`` is called when its process ends."""
         tally = self._tallies.setdefault(ready.name, WorkerTally(ready.name))
         now = self._clock.monotonic()
         worker = WorkerLink(peer, ready.name, ready.pid, ready.credit, tally, last_seen=now)
@@ -161,7 +161,7 @@ class Workers:
         log.info("worker ready", extra={"fields": {"worker": ready.name, "pid": ready.pid}})
 
     def overdue(self) -> Iterator[tuple[WorkerLink, str]]:
-        """Workers that are silent, or stuck in a job; each may be removed before the next."""
+        """Yield workers that are silent or stuck in a job; the caller may remove each."""
         now = self._clock.monotonic()
         for worker in list(self.links.values()):
             if worker.leases:
@@ -171,10 +171,10 @@ class Workers:
                 yield worker, "silent"
 
     def remove(self, worker: WorkerLink, reason: str) -> bool:
-        """Remove a worker, as lost unless it has taken its leave; False where that was done."""
+        """Remove a worker; count it as lost unless it has left. False if it was removed before."""
         if self.links.get(worker.peer) is not worker:
             return False
-        self._forget(worker)
+        self._unlink(worker)
         if not worker.finished:
             metrics.WORKERS_LOST.labels(reason).inc()
             worker.tally.lost += 1
@@ -182,11 +182,11 @@ class Workers:
         return True
 
     def close(self) -> None:
-        """Watch over nobody any more: the gateway ends."""
+        """Stop watching the workers."""
         for worker in list(self.links.values()):
-            self._forget(worker)
+            self._unlink(worker)
 
-    def _forget(self, worker: WorkerLink) -> None:
+    def _unlink(self, worker: WorkerLink) -> None:
         del self.links[worker.peer]
         if worker.tally.link is worker:
             worker.tally.link, worker.tally.ended = None, worker.finished

@@ -186,7 +186,7 @@ class JudgementLink:
         elif isinstance(message, Welcome):
             self._welcome(message)
         elif isinstance(message, Account):
-            self._ledger.take(message)
+            self._ledger.record(message)
 
     def _report(self, message: Answers) -> None:
         assert self._receiver is not None  # it makes itself known before the loop runs

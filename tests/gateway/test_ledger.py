@@ -17,7 +17,7 @@ def test_the_latest_account_of_a_process_counts() -> None:
     """Accounts are totals: a newer one replaces, never adds to, the one before."""
     ledger = Ledger(Accounts("gateway"))
     for jobs in (1, 5, 9):
-        ledger.take(account("worker-0", 10, jobs, float(jobs)))
+        ledger.record(account("worker-0", 10, jobs, float(jobs)))
     assert ledger.steps()["worker", "job"].count == 9
     assert ledger.cpu()["worker-0"] == 9.0
     assert ledger.codes() == {8: 9}
@@ -26,9 +26,9 @@ def test_the_latest_account_of_a_process_counts() -> None:
 def test_a_successor_adds_to_the_one_before() -> None:
     """A counter never falls because a process died."""
     ledger = Ledger(Accounts("gateway"))
-    ledger.take(account("worker-0", 10, 5, 5.0))
-    ledger.take(account("worker-0", 11, 2, 1.0))
-    ledger.take(account("worker-0", 11, 3, 2.0))
+    ledger.record(account("worker-0", 10, 5, 5.0))
+    ledger.record(account("worker-0", 11, 2, 1.0))
+    ledger.record(account("worker-0", 11, 3, 2.0))
     assert ledger.steps()["worker", "job"].count == 8
     assert ledger.cpu()["worker-0"] == 7.0
     assert ledger.codes() == {8: 8}
@@ -37,8 +37,8 @@ def test_a_successor_adds_to_the_one_before() -> None:
 def test_workers_are_one_role() -> None:
     """Their steps are added up; processor time stays apart."""
     ledger = Ledger(Accounts("gateway"))
-    ledger.take(account("worker-0", 10, 5, 5.0))
-    ledger.take(account("worker-1", 11, 2, 1.0))
+    ledger.record(account("worker-0", 10, 5, 5.0))
+    ledger.record(account("worker-1", 11, 2, 1.0))
     assert ledger.steps()["worker", "job"].count == 7
     assert set(ledger.cpu()) == {"gateway", "worker-0", "worker-1"}
 
@@ -46,16 +46,16 @@ def test_workers_are_one_role() -> None:
 def test_names_are_bounded() -> None:
     """A flood of names cannot fill the memory."""
     ledger = Ledger(Accounts("gateway"))
-    for number in range(2 * Ledger.MOST):
-        ledger.take(account(f"worker-{number}", 10, 1, 1.0))
-    assert len(ledger.cpu()) == Ledger.MOST + 1
+    for number in range(2 * Ledger.MAX_NAMES):
+        ledger.record(account(f"worker-{number}", 10, 1, 1.0))
+    assert len(ledger.cpu()) == Ledger.MAX_NAMES + 1
 
 
 def test_an_id_that_comes_back_is_a_new_process() -> None:
     """In a container every worker is process 1; less processor time than before tells it."""
     ledger = Ledger(Accounts("gateway"))
-    ledger.take(account("worker-0", 1, 5, 5.0))
-    ledger.take(account("worker-0", 1, 2, 1.0))
+    ledger.record(account("worker-0", 1, 5, 5.0))
+    ledger.record(account("worker-0", 1, 2, 1.0))
     assert ledger.steps()["worker", "job"].count == 7
     assert ledger.cpu()["worker-0"] == 6.0
     assert ledger.codes() == {8: 7}
@@ -65,8 +65,8 @@ def test_two_processes_of_one_name_count_once_each() -> None:
     """A worker that was stopped and goes on tells in turn with the one that took its place."""
     ledger = Ledger(Accounts("gateway"))
     for second in range(1, 100):
-        ledger.take(account("worker-0", 10, second, float(second)))
-        ledger.take(account("worker-0", 11, second, float(second)))
+        ledger.record(account("worker-0", 10, second, float(second)))
+        ledger.record(account("worker-0", 11, second, float(second)))
     assert ledger.steps()["worker", "job"].count == 198
     assert ledger.cpu()["worker-0"] == 198.0
 
@@ -75,7 +75,7 @@ def test_many_successors_are_one_sum() -> None:
     """A worker that dies again and again costs no memory and loses no count."""
     ledger = Ledger(Accounts("gateway"))
     for pid in range(1, 1001):
-        ledger.take(account("worker-0", pid, 2, 0.5))
+        ledger.record(account("worker-0", pid, 2, 0.5))
     assert ledger.cpu()["worker-0"] == 500.0
     assert ledger.codes() == {8: 2000}
 
@@ -83,8 +83,8 @@ def test_many_successors_are_one_sum() -> None:
 def test_who_is_silent_has_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that was left dead uses none; what it has done stays counted."""
     ledger = Ledger(Accounts("gateway"))
-    ledger.take(account("worker-0", 10, 5, 5.0))
+    ledger.record(account("worker-0", 10, 5, 5.0))
     assert set(ledger.memory()) == {"gateway", "worker-0"}
-    monkeypatch.setattr(Ledger, "SILENCE", -1.0)
+    monkeypatch.setattr(Ledger, "STALE_SECONDS", -1.0)
     assert set(ledger.memory()) == {"gateway"}
     assert ledger.cpu()["worker-0"] == 5.0

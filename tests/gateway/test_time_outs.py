@@ -59,7 +59,7 @@ def handshakes(clock: SettableClock) -> IsOver:
 
 def memory_of_a_silent_process(clock: SettableClock) -> IsOver:
     ledger = Ledger(Accounts("gateway"), clock=clock)
-    ledger.take(Account("worker-0", 1, 0.0, 1000, {}, ()))
+    ledger.record(Account("worker-0", 1, 0.0, 1000, {}, ()))
     return lambda: "worker-0" not in ledger.memory()
 
 
@@ -68,7 +68,7 @@ BOUNDS = {
     hour_of_a_refused_session: WINDOW_SECONDS,
     wrong_password: 10.0,
     handshakes: 2.0,
-    memory_of_a_silent_process: Ledger.SILENCE,
+    memory_of_a_silent_process: Ledger.STALE_SECONDS,
 }
 
 

@@ -1,4 +1,4 @@
-"""Frames that kill are kept, few and for nobody else's eyes."""
+"""Frames that two workers failed on are stored, bounded in number and with mode 0600."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def quarantine(tmp_path: Path, frames: int = 3) -> Quarantine:
     return Quarantine(Config(TRANSPORT=transport, WORKERS=WorkersSection(quarantineFrames=frames)))
 
 
-def test_a_frame_is_kept_as_it_came(tmp_path: Path) -> None:
+def test_a_frame_is_stored_unchanged(tmp_path: Path) -> None:
     """The bytes, under session and number, mode 0600 in a folder of mode 0700."""
     with logged("gateway.pool.quarantine") as lines:
-        quarantine(tmp_path).keep("ab", 7, b"picture")
+        quarantine(tmp_path).store("ab", 7, b"picture")
     assert [(line["session"], line["seq"]) for line in lines] == [("ab", 7)]
     path = tmp_path / "quarantine" / "ab-7"
     assert path.read_bytes() == b"picture"
@@ -30,17 +30,17 @@ def test_only_the_newest_stay(tmp_path: Path) -> None:
     """An attacker fills no disk."""
     keeper = quarantine(tmp_path)
     for seq in range(10):
-        keeper.keep("ab", seq, b"x")
+        keeper.store("ab", seq, b"x")
     assert {path.name for path in (tmp_path / "quarantine").iterdir()} == {"ab-7", "ab-8", "ab-9"}
 
 
-def test_none_is_kept_where_none_is_wanted(tmp_path: Path) -> None:
+def test_no_frame_is_stored_with_a_limit_of_0(tmp_path: Path) -> None:
     """Faces on a disk may be against the law of the place."""
-    quarantine(tmp_path, 0).keep("ab", 1, b"x")
+    quarantine(tmp_path, 0).store("ab", 1, b"x")
     assert not (tmp_path / "quarantine").exists()
 
 
 def test_a_disk_that_refuses_is_survived(tmp_path: Path) -> None:
     """The fault is logged and nothing raised."""
     (tmp_path / "quarantine").write_text("no folder")
-    quarantine(tmp_path).keep("ab", 1, b"x")
+    quarantine(tmp_path).store("ab", 1, b"x")
