@@ -56,7 +56,7 @@ def test_hidden_pictures_are_named(
     kiosk = Kiosk(browser, service, "?timeout=8", size=(540, 960), script=protected(kind))
     kiosk.start()
     reason = kiosk.wait_end("problem")
-    assert reason.startswith("The browser hides the camera's pictures")
+    assert reason.startswith("The browser hides the camera's images")
     assert service.metric("lunapass_frames_received_total") == before
     assert kiosk.page.is_visible("#again")
     kiosk.shoot(f"failure-canvas-{kind}")

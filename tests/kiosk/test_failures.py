@@ -47,7 +47,7 @@ def test_permission_denied(service: Service, stamps: FakeCamera) -> None:
     with browsing(stamps, permission=DENY) as browser:
         kiosk = Kiosk(browser, service, "?lang=es", size=(540, 960))
         kiosk.start()
-        assert kiosk.wait_end("problem").startswith("La cámara no está permitida")
+        assert kiosk.wait_end("problem").startswith("El acceso a la cámara está bloqueado")
         kiosk.shoot("failure-permission-denied")
 
 
@@ -96,7 +96,7 @@ def test_a_full_service_and_one_that_ends_the_session(browser: Any, stamps: Fake
         second.start()
         assert second.wait_end("problem").startswith("Too many people")
         second.shoot("failure-server-full")
-        assert first.wait_end("failed") == "The time is up. Please try again."
+        assert first.wait_end("failed") == "Time is up. Please try again."
         first.shoot("failure-time-is-up")
 
 
@@ -107,7 +107,7 @@ def test_an_address_with_too_many_refusals(browser: Any, stamps: FakeCamera) -> 
         kiosk = Kiosk(browser, strict, size=(540, 960))
         stamps.show(stamped_jpeg(1, 1))
         kiosk.start()
-        assert kiosk.wait_end("failed").startswith("Too many pictures did not pass")
+        assert kiosk.wait_end("failed").startswith("Too many images did not pass")
         kiosk.page.click("#again")
         kiosk.page.wait_for_selector("text=Too many checks from here")
         kiosk.shoot("failure-too-many-refusals")

@@ -54,7 +54,7 @@ def test_the_page_says_when_the_service_is_silent(service: Service, browser: Any
     page.goto(f"http://127.0.0.1:{service.port}/status")
     until(lambda: page.inner_text("#uptime") != "-")
     page.route("**/statistics", lambda route: route.fulfill(status=500))
-    page.wait_for_selector("text=No statistics: the service answers 500")
+    page.wait_for_selector("text=No statistics: the service answered 500")
     page.unroute("**/statistics")
     page.wait_for_selector("#fault:empty", state="attached")
 

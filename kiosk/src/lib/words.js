@@ -1,9 +1,9 @@
-/** English words of the hints; a page gives its own by name (`text`) or by code (`errorMessages`). */
+/** English texts of the hints; a page overrides them by name (`text`) or by code (`errorMessages`). */
 
 /** @type {Readonly<Record<string, string>>} */
 export const WORDS = Object.freeze({
-  aim: "Look into the camera",
-  one: "One person only, please",
+  aim: "Look at the camera",
+  one: "Only one person, please",
   closer: "Come closer",
   back: "Move back a little",
   left: "Move a little to the left",
@@ -26,19 +26,19 @@ export const WORDS = Object.freeze({
   evenLight: "Turn so that the light falls evenly on your face",
   glare: "There is glare on your face",
   still: "Hold still",
-  wait: "Hold on, waiting for a new picture",
+  wait: "Hold on, waiting for a new image",
   checking: "Hold still, checking",
-  adviceLight: "Come into better light",
+  adviceLight: "Move into better light",
   adviceWall: "Step away from the wall or window",
   adviceGlasses: "Take off glasses that reflect light",
   adviceLens: "Wipe the camera's lens",
-  hold: "Good. Look into the camera",
-  camera: "This camera's picture is too small",
+  hold: "Good. Keep looking at the camera",
+  camera: "This camera's image is too small",
   step: "Action {number} of {total}",
 });
 
 /**
- * What differs where another person holds the camera.
+ * Texts that differ when another person holds the camera.
  *
  * @type {Readonly<Record<string, string>>}
  */

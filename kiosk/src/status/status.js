@@ -11,8 +11,8 @@ const PATIENCE_MS = 5000;
 
 /** Names of codes that ask nothing of the person. */
 const OTHERS = new Map([
-  ["1", "Picture not readable"],
-  ["2", "Picture not judged"],
+  ["1", "Unreadable image"],
+  ["2", "Image not judged"],
   ["18", "Head pose not judged"],
   ["25", "Mouth not judged"],
   ["27", "Glasses not judged"],
@@ -28,7 +28,7 @@ const OTHERS = new Map([
   ["69", "Another person"],
   ["70", "Virtual camera"],
   ["71", "Plugin failed"],
-  ["72", "Repeated picture"],
+  ["72", "Repeated image"],
   ["73", "Too many refusals"],
 ]);
 
@@ -38,7 +38,7 @@ const samples = new Samples();
 const charts = {
   sessions: new LineChart(byId("sessions"), "Sessions"),
   frames: new LineChart(byId("frames"), "Frames", "/s"),
-  latency: new LineChart(byId("latency"), "Time to answer", "ms"),
+  latency: new LineChart(byId("latency"), "Response time", "ms"),
   drops: new LineChart(byId("drops"), "Dropped frames", "/s"),
 };
 
@@ -48,7 +48,7 @@ async function read() {
     cache: "no-store",
     signal: AbortSignal.timeout(PATIENCE_MS),
   });
-  if (!answer.ok) throw new Error(`the service answers ${answer.status}`);
+  if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
   return /** @type {import("./samples.js").Statistics} */ (await answer.json());
 }
 
