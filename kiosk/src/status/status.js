@@ -1,7 +1,7 @@
 /** The operator's page: what the service does now, read from its statistics. */
 
 import { WORDS } from "../lib/words.js";
-import { HOLD, hintOf } from "../lib/codes.js";
+import { hintOf } from "../lib/codes.js";
 import { pause } from "../lib/wait.js";
 import { bars, LineChart, short } from "./chart.js";
 import { Samples } from "./samples.js";
@@ -93,7 +93,7 @@ function checkRows() {
 /** @param {string} code */
 function nameOf(code) {
   const { name } = hintOf([Number(code)]);
-  return OTHERS.get(code) ?? (name === HOLD.name ? "" : (WORDS[name] ?? ""));
+  return OTHERS.get(code) ?? (name === "checking" ? "" : (WORDS[name] ?? ""));
 }
 
 /** @param {import("./samples.js").Statistics["workers"][number]} worker */
