@@ -1,1 +1,1 @@
-"""The eyes: one model set per pinned worker process, estimating one frame at a time."""
+"""Worker processes: each has one model set and one CPU, and estimates one frame at a time."""

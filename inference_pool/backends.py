@@ -1,4 +1,4 @@
-"""Which backend a configuration names, and how it is made."""
+"""Loading of the backend that the configuration names."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _EXTRA = {_BUILT_IN["oip"]: "; install the extra: pip install 'open-lunapass[oip
 
 
 def load_backend(config: Config) -> Backend:
-    """Make the backend that ``WORKERS.backend`` names.
+    """Create the backend that ``WORKERS.backend`` names.
 
     Args:
-        config: the configuration; a class with a ``from_config`` is made by that, anything else
-            by calling it, with the whole configuration either way.
+        config: the configuration, passed to the class's ``from_config`` if it has one, else to the
+            class itself.
 
     Returns:
         The backend, with its models loaded.
 
     Raises:
-        StartupError: the name is unknown, the class cannot be imported, or it cannot start.
+        StartupError: the name is unknown, or the class cannot be imported or created.
     """
     name = config.WORKERS.backend
     backend_class = _find(_BUILT_IN.get(name, name))
@@ -38,18 +38,18 @@ def load_backend(config: Config) -> Backend:
 
 
 def with_checks(backend: Backend, checks: ChecksSection) -> Backend:
-    """Let a backend follow ``[CHECKS]`` after a reload.
+    """Apply ``[CHECKS]`` settings to a backend, after a reload.
 
     Args:
-        backend: the backend; one that reads ``[CHECKS]`` has a method ``with_checks`` that answers
-            a backend with the same models and the other settings.
+        backend: the backend. If it reads ``[CHECKS]``, it has a method ``with_checks`` that returns
+            a backend with the same models and the new settings.
         checks: the settings.
 
     Returns:
-        That backend, or the same one where it has no such method.
+        That backend, or ``backend`` itself if it has no such method.
     """
-    follow = getattr(backend, "with_checks", None)
-    return backend if follow is None else cast(Backend, follow(checks))
+    apply = getattr(backend, "with_checks", None)
+    return backend if apply is None else cast(Backend, apply(checks))
 
 
 def _find(spelled: str) -> object:

@@ -1,4 +1,4 @@
-"""The stages of the estimation in order, with an early exit at the first one that fails."""
+"""Runs the stages of the estimation in order and stops at the first that fails."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NAMES = {stage: stage.name.lower() for stage in Stage}
 
 @dataclass(slots=True)
 class _Frame:
-    """One frame on its way through the stages."""
+    """One frame and its estimate so far."""
 
     image: Image
     estimate: Estimate
@@ -42,7 +42,7 @@ class _Frame:
         """The judged face.
 
         Raises:
-            EstimationError: no face was found; only met by a run that does not stop there.
+            EstimationError: no face was found; only possible in an exhaustive run.
         """
         if self.chosen is None:
             raise EstimationError("there is no face to measure")
@@ -50,23 +50,23 @@ class _Frame:
 
 
 class Estimator:
-    """Runs a backend's stages on one frame after another and judges each stage.
+    """Measures and judges frames, stage by stage.
 
-    Every measure is taken once, in the order of ``Stage``; a stage whose checks fail ends the
-    frame, so that later and dearer stages do not run. A stage whose backend raises
-    ``EstimationError`` fails with that stage's own code.
+    Each measure is taken once, in the order of ``Stage``. The first stage with a failed check ends
+    the estimation, so later, more expensive stages do not run. If the backend raises
+    ``EstimationError``, the stage fails with its own code.
 
     Args:
-        backend: source of the measures.
-        rules: thresholds and limits to judge by.
-        describe: add the face descriptor to frames on which every stage passed.
-        describe_refused: add it also to frames that failed at the liveness stage alone.
-        exhaustive: for diagnosis, go on after a failed stage and fill in what can be measured;
-            ``errors`` and ``stage`` still tell where the frame failed first.
-        clock: measures the stages.
+        backend: takes the measures.
+        rules: thresholds and limits.
+        describe: add the face descriptor to frames that passed every stage.
+        describe_refused: add it also to frames that failed only at the liveness stage.
+        exhaustive: for diagnosis, continue after a failed stage and measure what can be measured;
+            ``errors`` and ``stage`` still show the first failure.
+        clock: times the stages.
 
     Attributes:
-        face: the judged face of the last frame, with whatever the backend attached to it.
+        face: the judged face of the last frame, with what the backend attached to it.
     """
 
     def __init__(
@@ -111,12 +111,12 @@ class Estimator:
         Args:
             image: the frame, (height, width, 3) BGR; it is only read.
             profile: which stages run and which of them are judged.
-            mirrored: the picture shows the person as in a mirror (a selfie camera): its right
-                side is the person's own right. Angles and eyes are told as the person's own
-                either way; the face box and the margins stay in the pixels of the picture.
+            mirrored: the image is mirrored, as from a selfie camera: its right side is the
+                person's own right. Angles and eyes are always reported from the person's own view;
+                the face box and the margins are in pixels of the image.
 
         Returns:
-            The measures up to the first failing stage and the codes of what failed there.
+            The measures up to the first failed stage, and the codes of its failed checks.
         """
         height, width = image.shape[:2]
         estimate = Estimate(
@@ -141,14 +141,14 @@ class Estimator:
         return estimate
 
     def _run(self, stage: Stage, frame: _Frame) -> tuple[int, ...]:
-        """Measure and judge one stage; answer the codes of what failed."""
+        """Measure and judge one stage; return the codes of its failed checks."""
         start = self._monotonic()
         try:
             self._steps[stage](frame)
         except EstimationError:
             return (FAILURE.get(stage, Code.ESTIMATION_FAILED),)
         finally:
-            self._note(frame.estimate, _NAMES[stage], start)
+            self._record_time(frame.estimate, _NAMES[stage], start)
         return judge(stage, frame.estimate, self._rules)
 
     def _faces(self, frame: _Frame) -> None:
@@ -159,7 +159,7 @@ class Estimator:
             frame.estimate.face = frame.chosen.box
 
     def _choose(self, faces: list[Face], estimate: Estimate) -> Face:
-        """Take the face that ``multifacePolicy`` asks for; the largest under 0 and 1."""
+        """Choose a face by ``multifacePolicy``: with 2 the most central, else the largest."""
         if self._rules.thresholds.multifacePolicy == 2:
             return min(faces, key=lambda face: _distance_from_centre(face.box, estimate))
         return max(faces, key=lambda face: face.box.area)
@@ -194,7 +194,7 @@ class Estimator:
         frame.estimate.liveness = self._backend.liveness(frame.image, frame.face)
 
     def _descriptor(self, frame: _Frame) -> None:
-        """Add the descriptor; a frame that should have one and has none fails."""
+        """Add the descriptor; fail a frame for which it cannot be computed."""
         estimate = frame.estimate
         start = self._monotonic()
         try:
@@ -202,10 +202,10 @@ class Estimator:
         except EstimationError:
             estimate.errors = estimate.errors or (Code.ESTIMATION_FAILED,)
         finally:
-            self._note(estimate, "descriptor", start)
+            self._record_time(estimate, "descriptor", start)
 
-    def _note(self, estimate: Estimate, step: str, start: float) -> None:
-        """Note the milliseconds of a step that began at a monotonic time."""
+    def _record_time(self, estimate: Estimate, step: str, start: float) -> None:
+        """Record the milliseconds since a step's monotonic start time."""
         estimate.timings[step] = (self._monotonic() - start) * 1000.0
 
 
@@ -215,14 +215,14 @@ def _refused(estimate: Estimate) -> bool:
 
 
 def _models_of(backend: Backend) -> str:
-    """Name the models by their digest, or by the backend itself where it gives none."""
+    """Return the digest of the models, or of the backend's name if it reports none."""
     capabilities, kind = backend.capabilities, type(backend)
     own = [f"{kind.__module__}:{kind.__qualname__}", capabilities.name]
     return capabilities.models or short_digest(own)
 
 
 def _distance_from_centre(box: Box, estimate: Estimate) -> float:
-    """Squared distance in pixels of a box's centre from the frame's."""
+    """Squared distance in pixels between the centres of a box and the frame."""
     dx = box.x + (box.width - estimate.width) / 2
     dy = box.y + (box.height - estimate.height) / 2
     return dx * dx + dy * dy

@@ -1,7 +1,7 @@
-"""A worker process: receive a job, look at its slot, estimate, answer. It owns nothing.
+"""A worker process: receives a job, reads its slot, estimates the frame and answers.
 
-The loop is synchronous: one job at a time on one CPU. It speaks first (``Ready``) once its models
-are warm, so the gateway gives work only to workers that can do it.
+It owns no state. The loop is synchronous: one job at a time on one CPU. The worker sends ``Ready``
+first, once its models are warm, so the gateway gives jobs only to workers that can process them.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ class Worker:
     """One estimator behind one DEALER socket.
 
     Args:
-        source: gives the configuration.
+        source: source of the configuration.
         name: name in logs and metrics.
-        make: makes what judges frames, for a configuration.
+        make: creates the estimator for a configuration.
         capabilities: what the estimator's backend can measure.
-        parent: process id of the supervisor; the worker ends when that is gone.
-        clock: measures the jobs; a job's deadline is of the same clock in the gateway.
+        parent: process id of the supervisor; the worker exits when it exits.
+        clock: times the jobs; the gateway sets their deadlines by the same clock.
     """
 
     def __init__(
@@ -88,36 +88,36 @@ class Worker:
         connect(self._socket, self._config, WORKERS)
 
     def run(self) -> None:
-        """Work until told to leave, or until the supervisor is gone."""
-        self._say_ready()
+        """Process jobs until asked to stop or until the supervisor exits."""
+        self._send_ready()
         self._role.ready("waiting for jobs")
         self._socket.setsockopt(zmq.RCVTIMEO, int(self._config.WORKERS.heartbeatInterval * 1000))
         while self._role.runs:
             self._role.notifier.beat()
             if self._reloading:
                 self._reloading = False
-                self._role.reload(self._renew)
+                self._role.reload(self._apply)
             data = self._next()
             if data is None:
                 self._idle()
             else:
                 self._receive(data)
-            self._tell()
+            self._send_accounts()
         self._finish()
 
     def leave(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        """Finish the jobs at hand and end; a signal handler."""
+        """Signal handler: finish the assigned jobs and exit."""
         self._role.stop()
 
     def reload(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
-        """Take new thresholds after the job at hand; a signal handler."""
+        """Signal handler: apply a new configuration after the current job."""
         self._reloading = True
 
-    def _renew(self, part: Part) -> None:
+    def _apply(self, part: Part) -> None:
         self._estimator = self._make(part.config)
         self._config = part.config
 
-    def _say_ready(self) -> None:
+    def _send_ready(self) -> None:
         ready = Ready(
             name=self._name,
             pid=os.getpid(),
@@ -128,7 +128,7 @@ class Worker:
         self._socket.send(encode(ready))
 
     def _next(self) -> bytes | None:
-        """Await a message; None when there was none for the time of a heartbeat."""
+        """Wait for a message; None if none arrived within the heartbeat interval."""
         try:
             return self._socket.recv()
         except zmq.Again:
@@ -146,21 +146,21 @@ class Worker:
             self._map(message)
 
     def _idle(self) -> None:
-        """Give a sign of life, and let go of a slab that nobody will use again.
+        """Send a heartbeat, and unmap the slab of a gateway that died.
 
-        A gateway that died leaves its slab mapped here; its memory is free for the next gateway's
-        only when every worker has let go.
+        Its memory is freed, and available to the next gateway, only when every worker has unmapped
+        it.
         """
         if self._lent is not None and self._lent.withdrawn:
-            self._let_go()
-        with contextlib.suppress(zmq.Again):  # no gateway for long: the queue to it is full
+            self._unmap()
+        with contextlib.suppress(zmq.Again):  # the queue is full after a long time without gateway
             self._socket.send(encode(Alive()), zmq.DONTWAIT)
 
     def _map(self, offer: SlabOffer) -> None:
-        """Map the gateway's slab; a gateway that has gone meanwhile will offer a new one.
+        """Map the gateway's slab; if that fails, the gateway is gone and the next will offer one.
 
-        The same offer comes again where several signs of life crossed the first one. Then the slab
-        stays mapped: a second try could fail, and nothing would be offered to a known worker.
+        If heartbeats crossed the first offer, the same offer arrives again. The slab then stays
+        mapped: mapping it a second time could fail, and a known worker gets no further offer.
         """
         if self._lent is None or not self._lent.is_of(offer):
             try:
@@ -168,17 +168,17 @@ class Worker:
             except SlotError as error:
                 log.error("slab offer refused: %s", error)
                 return
-            self._let_go()
+            self._unmap()
             self._lent = lent
-        self._say_ready()
+        self._send_ready()
 
-    def _let_go(self) -> None:
+    def _unmap(self) -> None:
         if self._lent is not None:
             self._lent.close()
             self._lent = None
 
     def _work(self, job: Job) -> None:
-        began = self._clock.monotonic()
+        start = self._clock.monotonic()
         with about(session=job.session, seq=job.seq):
             estimate = self._estimate(job)
         estimate.rotation = job.rotation
@@ -186,15 +186,15 @@ class Worker:
         self._socket.send(encode(done))
         for step, milliseconds in estimate.timings.items():
             self._accounts.observe(step, milliseconds / 1000)
-        self._accounts.observe("job", self._clock.monotonic() - began)
+        self._accounts.observe("job", self._clock.monotonic() - start)
 
-    def _tell(self) -> None:
-        """Tell the gateway, once a second, what was done so far."""
+    def _send_accounts(self) -> None:
+        """Send the accounts to the gateway, once a second."""
         if self._accounts.due(self._clock.monotonic()):
             self._socket.send(encode(self._accounts.message()))
 
     def _estimate(self, job: Job) -> Estimate:
-        """Estimate the job's frame; whatever goes wrong becomes code 2, never a passed check."""
+        """Estimate the job's frame; any failure becomes code 2, never a passed check."""
         failed = Estimate(0, 0, job.profile, Stage.FACES, (Code.ESTIMATION_FAILED,))
         if self._lent is None or self._clock.monotonic() > job.deadline:
             return failed
@@ -212,7 +212,7 @@ class Worker:
         return estimate
 
     def _finish(self) -> None:
-        """Answer the jobs that were already sent, then close."""
+        """Process the jobs that were already sent, then close."""
         self._role.notifier.stopping()
         self._socket.send(encode(Leaving()))
         while self._socket.poll(100):
@@ -221,14 +221,14 @@ class Worker:
 
 
 def warm_up(estimator: Estimator) -> None:
-    """Run a frame through everything, so that the first real frame is not the slow one."""
+    """Estimate blank frames, because the first estimates are slow."""
     image: Image = np.full((480, 640, 3), 127, np.uint8)
     for profile in (Profile.PASSIVE, Profile.ACTIVE) * WARM_UP_FRAMES:
         estimator.estimate(image, profile)
 
 
 def require_liveness(backend: Backend, config: Config) -> None:
-    """Refuse to start where nothing would tell a live face from a picture of one.
+    """Refuse to start if a photograph could pass as a person.
 
     Raises:
         ModelError: the backend has no passive liveness, or a weak one, and ActiveLiveness is off.
@@ -243,28 +243,28 @@ def require_liveness(backend: Backend, config: Config) -> None:
         raise ModelError(
             f"{found.name}: {lack}, and [MIDDLEWARES.WS.ActiveLiveness] is off, so pictures of a "
             "face could pass as a person; turn it on, or run 'lunapass models pull' where the "
-            "reference models can be had"
+            "reference models are available"
         )
 
 
 def require_descriptor(backend: Backend, config: Config) -> None:
-    """Refuse to start where FaceMatcher would have nothing to compare.
+    """Refuse to start if FaceMatcher is on without a descriptor model.
 
     Raises:
-        ModelError: FaceMatcher is on and the backend cannot describe faces.
+        ModelError: FaceMatcher is on and the backend computes no descriptors.
     """
     if config.MIDDLEWARES.WS.FaceMatcher.isEnabled and not backend.capabilities.descriptor:
         raise ModelError(
             f"{backend.capabilities.name} cannot describe faces, which [MIDDLEWARES.WS.FaceMatcher]"
-            " compares; turn it off, or run 'lunapass models pull' where the model can be had"
+            " compares; turn it off, or run 'lunapass models pull' where the model is available"
         )
 
 
 def make_estimator(backend: Backend, config: Config) -> Estimator:
-    """Make what judges frames by a configuration, at the start and after each reload.
+    """Create the estimator for a configuration, at the start and after each reload.
 
-    FaceMatcher compares the faces of frames that passed, AggregateLiveness those of all frames that
-    it counts.
+    FaceMatcher needs the descriptors of frames that passed, AggregateLiveness also those of frames
+    that failed only at the liveness stage.
 
     Raises:
         ModelError: the backend lacks what the configuration needs.
@@ -282,7 +282,7 @@ def make_estimator(backend: Backend, config: Config) -> Estimator:
 
 
 def run(source: PartSource, index: int = 0, *, parent: int | None = None) -> None:
-    """Run one worker until it is told to stop.
+    """Run one worker until it is asked to stop.
 
     Raises:
         StartupError: models or settings do not allow a start.
@@ -290,9 +290,9 @@ def run(source: PartSource, index: int = 0, *, parent: int | None = None) -> Non
     name = f"worker-{index}"
     config = source.part.config
     set_up_process(name, source.part)
-    start_threads()  # which so do not interrupt the estimation
+    start_threads()  # before pinning, so that they do not share the CPU of the estimation
     pin_to({cpu_of_worker(config.WORKERS.cpus, index)})
-    cv2.setNumThreads(1)  # one CPU: threads of OpenCV would only wait for each other
+    cv2.setNumThreads(1)  # on one CPU, threads of OpenCV would only wait for each other
     backend = load_backend(config)
 
     make = partial(make_estimator, backend)

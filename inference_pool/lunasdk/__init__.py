@@ -1,1 +1,1 @@
-"""Backend over the FaceEngine module of LUNA SDK, found by features rather than by version."""
+"""Backend using the FaceEngine module of LUNA SDK."""

@@ -1,4 +1,4 @@
-"""The LUNA SDK backend: FaceEngine's estimators behind the measures of the service."""
+"""The LUNA SDK backend: takes the measures with FaceEngine's estimators."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from shared.frame.estimation import (
 
 OPEN_EYE = 0.3
 SHUT_EYE = 0.0
-"""Openness told for an eye's state, since FaceEngine tells no degree; see
+"""Openness reported for an eye's state, because FaceEngine returns only the state; see
 ``shared.frame.estimation``."""
 
 
 class LunaSdkBackend:
-    """Implements ``shared.frame.estimation.Backend`` over FaceEngine.
+    """Implements ``shared.frame.estimation.Backend`` with FaceEngine.
 
     Args:
         settings: section ``[FACEENGINE]``.
@@ -66,7 +66,7 @@ class LunaSdkBackend:
 
     @classmethod
     def from_config(cls, config: Config) -> LunaSdkBackend:
-        """Open the SDK that a configuration names.
+        """Open the configured SDK.
 
         Raises:
             StartupError: it cannot be opened.
@@ -89,8 +89,8 @@ class LunaSdkBackend:
         )
 
     def head_pose(self, image: Image, face: Face) -> HeadPose:
-        """Measure the rotation; the vendor documents no signs, so settings give them."""
-        own = _own(face)
+        """Measure the rotation; its signs are settings, as the vendor does not document them."""
+        own = _sdk_face(face)
         if self._best_shot is not None:
             seen = optional_value(self._best_shot_of(own), "headpose_opt")
         else:
@@ -103,8 +103,8 @@ class LunaSdkBackend:
         )
 
     def eyes(self, image: Image, face: Face, *, careful: bool) -> Eyes:
-        """Tell whether each eye is open; an occluded one counts as not open."""
-        warp, landmarks = self._detector.warp(_own(face))
+        """Classify each eye; an occluded eye counts as not open."""
+        warp, landmarks = self._detector.warp(_sdk_face(face))
         rects = self._module.EyeCropper().cropByLandmarks5(warp, landmarks)
         seen = value_of(self._eyes.estimate(warp, rects))
         opened = self._module.State.Open
@@ -123,10 +123,10 @@ class LunaSdkBackend:
         return Mouth(_unit(seen.opened), _unit(seen.smile), _unit(seen.occluded))
 
     def glasses(self, image: Image, face: Face) -> Glasses:
-        """Tell the kind of glasses.
+        """Classify the glasses.
 
         Raises:
-            EstimationError: the SDK cannot tell.
+            EstimationError: the SDK returned another class.
         """
         kinds = self._module.GlassesEstimation
         known: dict[Any, Glasses] = {
@@ -137,28 +137,28 @@ class LunaSdkBackend:
         answer = self._glasses.estimate(self._warp(face))
         seen = known.get(value_of(answer) if isinstance(answer, tuple) else answer)
         if seen is None:
-            raise EstimationError("the kind of glasses could not be told")
+            raise EstimationError("the SDK did not recognise the kind of glasses")
         return seen
 
     def ags(self, image: Image, face: Face, so_far: Estimate) -> float:
         """Measure fitness for face comparison."""
-        own = _own(face)
+        own = _sdk_face(face)
         if self._best_shot is not None:
             return _unit(optional_value(self._best_shot_of(own), "ags_opt"))
         return _unit(value_of(self._ags.estimate(own.image, own.detection)))
 
     def liveness(self, image: Image, face: Face) -> Liveness:
         """Measure passive liveness."""
-        own = _own(face)
+        own = _sdk_face(face)
         seen = value_of(self._liveness.estimate(own.image, own.detection, own.landmarks, -1.0))
         return Liveness(_unit(seen.score), _unit(seen.qualityScore))
 
     def descriptor(self, image: Image, face: Face) -> bytes:
-        """Describe the face; this backend does not."""
+        """Not supported: raises ``EstimationError``."""
         raise EstimationError("this backend has no face descriptors")
 
     def _warp(self, face: Face) -> Any:
-        return self._detector.warp(_own(face))[0]
+        return self._detector.warp(_sdk_face(face))[0]
 
     def _best_shot_of(self, face: SdkFace) -> Any:
         if face.best_shot is None:
@@ -168,19 +168,19 @@ class LunaSdkBackend:
         return face.best_shot
 
 
-def _own(face: Face) -> SdkFace:
-    """Narrow a face to the kind that this backend's ``detect`` answers."""
+def _sdk_face(face: Face) -> SdkFace:
+    """Narrow a face to the type that ``LunaSdkBackend.detect`` returns."""
     return cast(SdkFace, face)
 
 
 def _finite(value: Any) -> float:
-    """Take a number of the SDK; one that is none must not pass a comparison by chance."""
+    """Convert a number of the SDK; refuse NaN, which could pass a comparison."""
     number = float(value)
     if not math.isfinite(number):
-        raise EstimationError("the SDK answered no finite number")
+        raise EstimationError("the SDK returned NaN or infinity")
     return number
 
 
 def _unit(value: Any) -> float:
-    """Take a score of the SDK, 0..1; rounding beyond the ends is cut off."""
+    """Convert a score of the SDK and clip rounding errors outside 0..1."""
     return min(max(_finite(value), 0.0), 1.0)

@@ -1,4 +1,4 @@
-"""Faces of FaceEngine: detection in the shapes that its bindings have had, and the warped face."""
+"""Face detection and warping with FaceEngine, for all known forms of its bindings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_FACES = 10
 
 @dataclass(slots=True)
 class SdkFace:
-    """A face as FaceEngine knows it.
+    """A face and its FaceEngine objects.
 
     Attributes:
         box: box in frame pixels.
@@ -24,8 +24,8 @@ class SdkFace:
         image: FaceEngine's copy of the frame.
         detection: FaceEngine's detection.
         landmarks: its five landmarks.
-        warp: the warped face and the warped landmarks, once a stage has asked for them.
-        best_shot: FaceEngine's estimate of pose and fitness in one, once a stage has asked for it.
+        warp: the warped face and landmarks, once computed.
+        best_shot: FaceEngine's combined estimate of pose and fitness, once computed.
     """
 
     box: Box
@@ -44,7 +44,7 @@ class Detector:
         engine: FaceEngine.
 
     Raises:
-        StartupError: the detector or the warper cannot be made.
+        StartupError: the detector or the warper cannot be created.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -58,17 +58,15 @@ class Detector:
 
     def detect(self, image: Image) -> list[SdkFace]:
         """Find all faces of a frame, (height, width, 3) BGR."""
-        picture = self._picture(image)
-        found = value_of(
-            self._detector.detect([picture], [picture.getRect()], MAX_FACES, self._kind)
-        )
+        copied = self._copied(image)
+        found = value_of(self._detector.detect([copied], [copied.getRect()], MAX_FACES, self._kind))
         return [
-            SdkFace(_box(detection), _score(detection), picture, detection, landmarks)
+            SdkFace(_box(detection), _score(detection), copied, detection, landmarks)
             for detection, landmarks in _pairs(found)
         ]
 
     def warp(self, face: SdkFace) -> tuple[Any, Any]:
-        """Warp a face to the upright square that most estimators take; once for each face."""
+        """Warp a face to the upright square that most estimators take; cached in the face."""
         if face.warp is None:
             transformation = self._warper.createTransformation(face.detection, face.landmarks)
             face.warp = (
@@ -77,18 +75,18 @@ class Detector:
             )
         return face.warp
 
-    def _picture(self, image: Image) -> Any:
-        """Copy a frame into FaceEngine; it reads the array unchecked, so make it what it needs."""
+    def _copied(self, image: Image) -> Any:
+        """Copy a frame into FaceEngine, which does not check that the array is contiguous RGB."""
         rgb = np.ascontiguousarray(image[:, :, ::-1])
-        picture = self._module.Image()
-        error = picture.setData(rgb, self._module.FormatType.R8G8B8)
+        copied = self._module.Image()
+        error = copied.setData(rgb, self._module.FormatType.R8G8B8)
         if error is not None and not error.isOk:
             raise EstimationError(str(error.what))
-        return picture
+        return copied
 
 
 def _pairs(found: Any) -> list[tuple[Any, Any]]:
-    """Detections and landmarks of the one image: a batch object today, a list of faces before."""
+    """Detections and landmarks of one image: from a batch object, or a list in old bindings."""
     if hasattr(found, "getDetections"):
         return list(zip(found.getDetections(0), found.getLandmarks5(0), strict=True))
     return [(face.detection, optional_value(face, "landmarks5_opt")) for face in found[0]]

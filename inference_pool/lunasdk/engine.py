@@ -1,7 +1,7 @@
-"""Opens FaceEngine: bindings, data, licence; and makes its estimators.
+"""Opens FaceEngine with its bindings, data and licence, and creates its estimators.
 
-The bindings have changed their shape over the years and tell no version, so what is there is found
-by ``hasattr``. Names of FaceEngine are the vendor's own.
+The bindings changed over the years and have no version number, so features are detected by
+``hasattr``. Names of FaceEngine are the vendor's own.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Engine:
 
     Attributes:
         module: the FaceEngine module.
-        identity: digest of the names and sizes of the data files; their content comes to gigabytes,
-            which each worker would have to read at its start.
+        identity: digest of the names and sizes of the data files. Their content is gigabytes, which
+            each worker would have to read at its start.
 
     Raises:
-        StartupError: bindings, data or licence are missing or refused; one line says which.
+        StartupError: bindings, data or licence are missing or invalid.
     """
 
     def __init__(self, settings: FaceEngineSection) -> None:
@@ -52,29 +52,29 @@ class Engine:
         )
 
     def _activate(self, licence: Path) -> None:
-        """Activate the licence; the answer is a bool in old bindings, a result in new ones."""
+        """Activate the licence; old bindings return a bool, new ones a result."""
         try:
             answer = self._engine.activateLicense(self._engine.getLicense(), str(licence))
         except RuntimeError as error:
             raise StartupError(f"[FACEENGINE] sdkLicensePath {licence}: {error}") from error
-        # A result object is truthy whatever it says.
+        # A result object is truthy even after a failure.
         if not getattr(answer, "isOk", answer):
             reason = getattr(answer, "what", "it is not valid here")
             raise StartupError(f"[FACEENGINE] sdkLicensePath {licence}: {reason}")
 
     def has(self, creator: str) -> bool:
-        """Tell whether these bindings can make an object."""
+        """Return whether the bindings have a creator method."""
         return hasattr(self._engine, creator)
 
     def create(self, *creators: str, kind: Any = None) -> Any:
-        """Make an object by the first creator that these bindings have.
+        """Create an object with the first creator method that the bindings have.
 
         Args:
-            *creators: names of methods, the preferred one first.
-            kind: argument of the creator, such as the type of detector.
+            *creators: method names, the preferred one first.
+            kind: argument of the method, such as the type of detector.
 
         Raises:
-            StartupError: there is none, or the data or licence do not allow it.
+            StartupError: the bindings have none of them, or the creation failed.
         """
         creator = next((name for name in creators if self.has(name)), None)
         if creator is None:
@@ -98,7 +98,7 @@ def _import(folder: str) -> ModuleType:
     if not Path(folder).is_dir():
         raise StartupError(
             f"[FACEENGINE] sdkBindingsPath {folder}: there is no such folder; "
-            "give the one that holds the FaceEngine module of LUNA SDK"
+            "set it to the folder of the FaceEngine module of LUNA SDK"
         )
     if folder not in sys.path:
         sys.path.insert(0, folder)
@@ -118,10 +118,10 @@ def _existing(path: str, key: str) -> Path:
 
 
 def value_of(result: Any) -> Any:
-    """Take the value out of ``(error, value)``, the way every FaceEngine call answers.
+    """Return the value of ``(error, value)``, the result of every FaceEngine call.
 
     Raises:
-        EstimationError: the call failed; the message is FaceEngine's own.
+        EstimationError: the call failed, with FaceEngine's message.
     """
     error, value = result
     if not error.isOk:
@@ -130,7 +130,7 @@ def value_of(result: Any) -> Any:
 
 
 def optional_value(holder: Any, name: str) -> Any:
-    """Take the value of an ``_opt`` attribute.
+    """Return the value of an ``_opt`` attribute.
 
     Raises:
         EstimationError: it is not set.

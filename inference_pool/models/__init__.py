@@ -1,1 +1,1 @@
-"""The model files: manifest, store, and the runtimes that run them in a worker."""
+"""Model files: manifest, store, and the runtimes that run them in a worker."""

@@ -1,4 +1,4 @@
-"""What a models directory holds, compared with the manifest."""
+"""Compares a models directory with the manifest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.errors import ModelError
 
 
 class State(StrEnum):
-    """What a file is found to be."""
+    """How a file compares with the manifest."""
 
     VERIFIED = "verified"
     MISSING = "missing"
@@ -22,12 +22,12 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Item:
-    """One model of the manifest and what stands in the directory.
+    """One model of the manifest and the state of its files.
 
     Attributes:
         spec: the model.
-        state: its file.
-        variant: its variant; None for a model that has none.
+        state: state of its file.
+        variant: state of its variant; None for a model without one.
     """
 
     spec: ModelSpec
@@ -36,12 +36,12 @@ class Item:
 
     @property
     def present(self) -> int:
-        """How many files of the model are there, whatever they hold."""
+        """How many files of the model exist, whatever their content."""
         return sum(found not in (None, State.MISSING) for found in (self.state, self.variant))
 
 
 def state(path: Path, sha256: str) -> State:
-    """Compare a file with the hash it should have.
+    """Compare a file with its expected hash.
 
     Raises:
         ModelError: the file cannot be read.
@@ -57,14 +57,14 @@ def state(path: Path, sha256: str) -> State:
 
 
 def variant_state(directory: Path, spec: ModelSpec) -> State | None:
-    """Compare a model's variant with its hash; None for a model that has none."""
+    """Compare a model's variant with its hash; None for a model without one."""
     if spec.variant is None or spec.variant_sha256 is None:
         return None
     return state(directory / spec.variant, spec.variant_sha256)
 
 
 def inspect(directory: Path) -> tuple[Kind, list[Item]]:
-    """Compare a directory with the manifest's set that it holds.
+    """Compare a directory with its set of the manifest.
 
     Returns:
         The set, and its models in the manifest's order.
@@ -78,10 +78,10 @@ def inspect(directory: Path) -> tuple[Kind, list[Item]]:
 
 
 def require(directory: Path, items: list[Item]) -> None:
-    """Refuse a directory with which the service would not start.
+    """Refuse a directory with which the service could not start.
 
     Raises:
-        ModelError: a required file is missing, or any file is a different one.
+        ModelError: a required file is missing, or any file differs from the manifest.
     """
     for item in items:
         spec = item.spec

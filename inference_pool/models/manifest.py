@@ -1,4 +1,4 @@
-"""The manifest ``models.toml``: which file plays which role, where it comes from, how it runs."""
+"""The manifest ``models.toml``: each model's role, file, source and runtime."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Kind(StrEnum):
-    """Which set of models is in use."""
+    """A set of models."""
 
     REFERENCE = "reference"
     """All roles, passive liveness included."""
@@ -38,23 +38,23 @@ class ModelSpec(BaseModel):
     sha256: Sha256
     """Hash of the file."""
     licence: str
-    """SPDX name of the source's licence."""
+    """SPDX identifier of the source's licence."""
     attribution: str
-    """Who made it."""
+    """The authors."""
     url: Annotated[str, Field(pattern=r"^https://")] | None = None
     """Public address with the commit."""
     required: bool = True
-    """Whether the set can start without it."""
+    """Whether the set needs it to start."""
     provider: Literal["cpu", "openvino"] = "cpu"
-    """Fastest measured: onnxruntime's CPU provider, or OpenVINO."""
+    """The fastest in measurements: onnxruntime's CPU provider, or OpenVINO."""
     rewrite: Rewrite | None = None
-    """How the variant is made that is faster on the CPU provider; None where none is."""
+    """Rewrite to the variant that is faster on the CPU provider; None without a variant."""
     variant_sha256: Sha256 | None = None
     """Hash of that variant."""
     input: str = ""
     """Shape, colour order and range that the network expects."""
     output: str = ""
-    """What the network answers."""
+    """Meaning of the network's output."""
 
     @property
     def variant(self) -> str | None:
@@ -64,7 +64,7 @@ class ModelSpec(BaseModel):
     @model_validator(mode="after")
     def _pin_variant(self) -> ModelSpec:
         if (self.rewrite is None) != (self.variant_sha256 is None):
-            raise ValueError("a rewrite and the hash of its variant belong together")
+            raise ValueError("rewrite and variant_sha256 must be given together")
         return self
 
 
@@ -85,12 +85,12 @@ class Manifest(BaseModel):
         }
 
     def models(self, kind: Kind) -> dict[str, ModelSpec]:
-        """Answer one set's models by role, in the manifest's order."""
+        """Return one set's models by role, in the manifest's order."""
         return self.reference if kind is Kind.REFERENCE else self.fallback
 
 
 @functools.cache
 def load_manifest() -> Manifest:
-    """Read the manifest that is part of the package."""
+    """Read the package's manifest."""
     text = resources.files(__package__).joinpath("models.toml").read_text(encoding="utf-8")
     return Manifest.model_validate(tomllib.loads(text))

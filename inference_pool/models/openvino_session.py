@@ -1,8 +1,8 @@
-"""A model on the OpenVINO runtime, with the few methods of a session that ``Network`` uses.
+"""A model on the OpenVINO runtime, with the session methods that ``Network`` uses.
 
-OpenVINO compiles a network into machine code when it is loaded. That makes the face networks about
-twice as fast as onnxruntime does, needs memory that is both written and executed, and is optional:
-the package comes with the extra ``openvino``.
+OpenVINO compiles a network to machine code when it is loaded. The face networks are about twice as
+fast as with onnxruntime. It needs memory that is both writable and executable, and is optional: the
+extra ``openvino`` installs it.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ _CONFIG = {
     "ENABLE_CPU_PINNING": False,
     "INFERENCE_PRECISION_HINT": "f32",
 }
-"""The caller's thread alone, on whichever CPU the process is pinned to, in full precision."""
+"""Only the caller's thread, on the CPU that the process is pinned to, in full precision."""
 
 
 class OpenVinoSession(Described):
-    """Runs one network on one thread, the caller's.
+    """Runs one network in the caller's thread.
 
     Args:
-        model: the network, a serialised ONNX model; dimensions that it leaves open become 1.
+        model: the network, a serialised ONNX model; open dimensions become 1.
 
     Raises:
-        Exception: the runtime is not there or cannot compile the network; its errors share no base
+        Exception: the runtime is missing or cannot compile the network; its errors share no base
             class.
     """
 
@@ -47,22 +47,23 @@ class OpenVinoSession(Described):
         network = core.read_model(model)
         network.reshape({port: _fixed(port) for port in network.inputs})
         network = _channels_last(self._runtime, network)
+        # Described before it is compiled, which adds names to the outputs.
         super().__init__(_described(network.inputs), _described(network.outputs))
-        compiled = core.compile_model(network, "CPU", _CONFIG)  # that would add names to outputs
+        compiled = core.compile_model(network, "CPU", _CONFIG)
         self._request = compiled.create_infer_request()
         self._results = {port.any_name: self._bind_output(port) for port in network.outputs}
-        self._request.infer()  # some of its code is made at the first run
+        self._request.infer()  # the first run compiles some of the code
         self._bound: dict[str, Floats] = {}
 
     def run(self, names: Sequence[str] | None, feed: dict[str, Floats]) -> list[Floats]:
         """Run the network on one batch.
 
         Args:
-            names: outputs wanted; None for all, in the model's order.
-            feed: the inputs by name. An array that is given again, filled anew, is not copied.
+            names: wanted outputs; None for all, in the model's order.
+            feed: the inputs by name. An array that is passed again with new values is not copied.
 
         Returns:
-            The outputs, which no later run changes.
+            The outputs; later runs do not change them.
         """
         for name, values in feed.items():
             if self._bound.get(name) is not values:
@@ -72,67 +73,65 @@ class OpenVinoSession(Described):
         return [self._results[name].copy() for name in wanted]
 
     def _bind_output(self, port: Any) -> Floats:
-        """Let the network write an output to memory of ours."""
+        """Allocate the memory to which the network writes an output."""
         values: Floats = np.empty(_fixed(port), np.float32)
         self._request.set_tensor(port.any_name, self._runtime.Tensor(values, shared_memory=True))
         return values
 
     def _bind_input(self, name: str, values: Floats) -> None:
-        """Let the network read its input from the caller's memory."""
-        shared = np.require(values, np.float32, ["C", "W"])  # a copy where it is not so
+        """Let the network read an input from the caller's memory."""
+        shared = np.require(values, np.float32, ["C", "W"])  # copies if the layout differs
         self._request.set_tensor(name, self._runtime.Tensor(shared, shared_memory=True))
         self._bound[name] = shared
 
 
 def runtime() -> Any:
-    """Import the runtime, without its telemetry.
+    """Import the runtime without its telemetry.
 
-    When it is imported, OpenVINO would write an identifier into the home folder and tell Google
-    Analytics; a package of telemetry that cannot be imported counts as not installed.
+    On import, OpenVINO would write an identifier to the home folder and report to Google Analytics.
+    It treats a telemetry package that cannot be imported as not installed.
 
     Raises:
         ImportError: the runtime is not installed, or its libraries do not load.
     """
-    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # Python's way to forbid an import
+    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]  # makes its import fail
     return importlib.import_module(PACKAGE)
 
 
 def installed() -> bool:
-    """Tell whether the extra is installed, without loading it."""
+    """Return whether the extra is installed, without loading it."""
     return importlib.util.find_spec(PACKAGE) is not None
 
 
 def lacking() -> str | None:
-    """Tell what keeps the runtime from working in this process, and the remedy; None if nothing."""
+    """Return why the runtime cannot be used in this process, and the remedy; None if it can."""
     if not installed():
         return "OpenVINO is not installed; pip install 'open-lunapass[openvino]'"
-    if not _may_make_code():
+    if not _executable_memory():
         return (
-            "OpenVINO may not make code: memory that is written cannot be executed, as with"
+            "OpenVINO cannot compile: writable memory must not be executed here, as with"
             " MemoryDenyWriteExecute=yes in a unit; for speed set MODELS.provider = 'openvino' and"
             " run 'lunapass install-units' again, or set 'cpu' to keep it so"
         )
     try:
         runtime()
-    except Exception as error:  # of a faulty installation: ImportError, OSError, RuntimeError
+    except Exception as error:  # ImportError, OSError or RuntimeError if the installation is broken
         return f"OpenVINO cannot be imported: {error}; install it again, or set 'cpu'"
     return None
 
 
-def _may_make_code() -> bool:
-    everything = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
+def _executable_memory() -> bool:
+    """Return whether this process may have memory that is writable and executable."""
+    protection = mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC
     try:
-        mmap.mmap(-1, mmap.PAGESIZE, prot=everything).close()
+        mmap.mmap(-1, mmap.PAGESIZE, prot=protection).close()
     except OSError:
         return False
     return True
 
 
 def _channels_last(ov: Any, network: Any) -> Any:
-    """Let the network take its pictures with the channels last, as its kernels want them.
-
-    Else it would put every picture in order anew.
-    """
+    """Make the network take images with the channels last, which spares it a transposition."""
     order = ov.preprocess.PrePostProcessor(network)
     for number, port in enumerate(network.inputs):
         if len(port.shape) == 4 and port.shape[1] == 3:

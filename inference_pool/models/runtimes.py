@@ -1,4 +1,4 @@
-"""The runtimes of networks: onnxruntime, which is always there, and OpenVINO, an extra."""
+"""The runtimes of networks: onnxruntime, always installed, and OpenVINO, an extra."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from inference_pool.models import openvino_session
 from inference_pool.models.session import ModelSession
 
 _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
-"""Names of ``MODELS.provider`` that onnxruntime serves, and its names for them."""
+"""onnxruntime's name of each value of ``MODELS.provider`` that it serves."""
 
 
 def start(provider: str, model: bytes) -> ModelSession:
-    """Load a network: one thread, no spinning, sequential.
+    """Load a network.
 
     Args:
         provider: ``cpu``, ``cuda`` or ``openvino``.
@@ -32,7 +32,7 @@ def start(provider: str, model: bytes) -> ModelSession:
 
 
 def lacking(provider: str) -> str | None:
-    """Tell why a provider cannot be used by this process; None where it can."""
+    """Return why this process cannot use a provider; None if it can."""
     if provider == "openvino":
         return openvino_session.lacking()
     if _PROVIDERS[provider] in onnxruntime.get_available_providers():
@@ -41,7 +41,7 @@ def lacking(provider: str) -> str | None:
 
 
 def _options() -> Any:  # the runtime has no type hints
-    """One thread that sleeps when it waits: the worker process is pinned to one CPU."""
+    """Use one thread without spinning, because the worker process is pinned to one CPU."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

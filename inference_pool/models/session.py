@@ -1,4 +1,4 @@
-"""What ``Network`` needs of a runtime's session, and what sessions of our own share."""
+"""The session interface that ``Network`` uses, and the base class of our own sessions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Floats = NDArray[np.float32]
 
 
 class Tensor(Protocol):
-    """An input or output of a network; a dimension that it leaves open is no number."""
+    """An input or output of a network; an open dimension is not a number."""
 
     @property
     def name(self) -> str:
@@ -34,19 +34,19 @@ class ModelSession(Protocol):
         """Outputs in the model's order."""
 
     def run(self, names: Sequence[str] | None, feed: dict[str, Floats]) -> list[Floats]:
-        """Answer the named outputs, or all, of one batch."""
+        """Return the named outputs, or all, of one batch."""
 
 
 @dataclass(frozen=True)
 class Port:
-    """A tensor that a session of our own tells of."""
+    """Name and shape of a tensor of one of our own sessions."""
 
     name: str
     shape: Sequence[int | str]
 
 
 class Described:
-    """The part of a session that tells of its inputs and outputs, both in the model's order."""
+    """Base class of sessions: describes inputs and outputs, both in the model's order."""
 
     def __init__(self, inputs: list[Port], outputs: list[Port]) -> None:
         self._inputs = inputs

@@ -1,7 +1,7 @@
-"""The store: finds the set of models in a directory and loads verified files as sessions.
+"""Detects the set of models in a directory and loads verified files as sessions.
 
-A file whose SHA-256 is not the manifest's is never loaded: the bytes that are hashed are the
-bytes that the runtime gets.
+A file whose SHA-256 differs from the manifest is never loaded: the runtime gets the same bytes that
+were hashed.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from shared.errors import ModelError
 log = logging.getLogger(__name__)
 
 _MAX_ERROR_CHARS = 300
-"""Characters of a runtime's own complaint."""
+"""Maximum length of a runtime's error message in ours."""
 
 
 def find_kind(directory: Path, manifest: Manifest) -> Kind:
-    """Tell which set a directory holds.
+    """Detect which set a directory has.
 
-    The fallback set counts only where no required file of the reference set is present: a
-    reference set that lost a file is a fault to tell, not a reason to judge with less.
+    It is the fallback set only if no required file of the reference set exists: a reference set
+    with a missing file is an error, not a reason to judge with weaker models.
     """
     if _any_present(directory, manifest.reference):
         return Kind.REFERENCE
@@ -37,7 +37,7 @@ def _any_present(directory: Path, models: dict[str, ModelSpec]) -> bool:
 
 
 def read_verified(path: Path, sha256: str, role: str) -> bytes:
-    """Read a model file and prove that it is the one of the manifest.
+    """Read a model file and verify its hash.
 
     Args:
         path: the file.
@@ -48,7 +48,7 @@ def read_verified(path: Path, sha256: str, role: str) -> bytes:
         The file's bytes.
 
     Raises:
-        ModelError: the file is missing, unreadable or a different one.
+        ModelError: the file is missing, unreadable or differs from the manifest.
     """
     try:
         data = path.read_bytes()
@@ -66,8 +66,8 @@ def read_verified(path: Path, sha256: str, role: str) -> bytes:
     )
 
 
-class _RefusedError(ModelError):
-    """A runtime cannot load a file that is the manifest's."""
+class _LoadError(ModelError):
+    """A runtime cannot load a verified file."""
 
 
 class ModelStore:
@@ -76,15 +76,15 @@ class ModelStore:
     Args:
         directory: folder of the model files.
         provider: ``cpu`` and ``cuda`` run every model on that provider of onnxruntime; ``auto``
-            and ``openvino`` run each on what the manifest names. Where OpenVINO cannot be used,
-            ``auto`` takes the CPU provider instead, ``openvino`` refuses.
-        variants: on the CPU, load the faster variant of a model where there is one.
-        manifest: what the files have to be; that of the package by default.
+            and ``openvino`` run each on the provider in the manifest. Without OpenVINO, ``auto``
+            uses the CPU provider and ``openvino`` fails.
+        variants: on the CPU, load the faster variant of a model if there is one.
+        manifest: the expected files; the package's by default.
 
     Attributes:
-        kind: which of the manifest's sets the directory holds.
-        loaded: SHA-256 of each file that was asked for so far, by its role; a variant goes by its
-            original, with which it computes the same.
+        kind: which of the manifest's sets the directory has.
+        loaded: SHA-256 of each file requested so far, by role; for a variant, of its original,
+            because both compute the same.
 
     Raises:
         ModelError: a required file is missing, or the provider cannot be used.
@@ -105,18 +105,19 @@ class ModelStore:
         self._models = manifest.models(self.kind)
         self._sessions: dict[str, ModelSession] = {}
         self.loaded: dict[str, str] = {}
-        self._on_cpu = self._unable()
+        self._on_cpu = self._without_openvino()
         self._require_files()
 
     def available(self, role: str) -> bool:
-        """Tell whether the set has this role and its file is present."""
+        """Return whether the set has this role and its file exists."""
         return role in self._models and (self._directory / self._models[role].file).is_file()
 
     def path(self, role: str) -> Path:
-        """Answer the path of a role's file, after verifying the file.
+        """Return the path of a role's file, after verifying the file.
 
         Raises:
-            ModelError: the set has no such role, or the file is missing or a different one.
+            ModelError: the set has no such role, or the file is missing or differs from the
+                manifest.
         """
         spec = self._spec(role)
         path = self._directory / spec.file
@@ -125,11 +126,11 @@ class ModelStore:
         return path
 
     def session(self, role: str) -> ModelSession:
-        """Load a role's network, once.
+        """Return a role's network; load it on the first call.
 
         Raises:
-            ModelError: the set has no such role, the file is missing or a different one, or the
-                runtime cannot load it.
+            ModelError: the set has no such role, the file is missing or differs from the manifest,
+                or the runtime cannot load it.
         """
         if role not in self._sessions:
             spec = self._spec(role)
@@ -138,7 +139,7 @@ class ModelStore:
         return self._sessions[role]
 
     def provider(self, role: str) -> str:
-        """Name the provider that runs a role: ``cpu``, ``openvino`` or ``cuda``."""
+        """Return the provider that runs a role: ``cpu``, ``openvino`` or ``cuda``."""
         if self._provider in ("cpu", "cuda"):
             return self._provider
         return "cpu" if role in self._on_cpu else self._spec(role).provider
@@ -155,7 +156,7 @@ class ModelStore:
         provider = self.provider(spec.role)
         try:
             return self._start(spec, provider)
-        except _RefusedError as error:
+        except _LoadError as error:
             if self._provider != "auto" or provider == "cpu":
                 raise
             log.warning("%s; it runs on the CPU provider instead", error)
@@ -168,24 +169,24 @@ class ModelStore:
         try:
             return runtimes.start(provider, data)
         except Exception as error:  # the runtimes' errors share no base class
-            told = " ".join(str(error).split())[:_MAX_ERROR_CHARS]
-            raise _RefusedError(
-                f"model {spec.role}: {path}: {provider} cannot load it: {told}"
+            reason = " ".join(str(error).split())[:_MAX_ERROR_CHARS]
+            raise _LoadError(
+                f"model {spec.role}: {path}: {provider} cannot load it: {reason}"
             ) from error
 
     def _file(self, spec: ModelSpec, provider: str) -> tuple[Path, str]:
-        """Choose between the original and the variant; the variant may be missing."""
+        """Choose the variant if it is wanted and exists, else the original."""
         if provider == "cpu" and self._variants and spec.variant and spec.variant_sha256:
             variant = self._directory / spec.variant
             if variant.is_file():
                 return variant, spec.variant_sha256
         return self._directory / spec.file, spec.sha256
 
-    def _unable(self) -> set[str]:
-        """Answer the roles for which ``auto`` cannot use what the manifest names.
+    def _without_openvino(self) -> set[str]:
+        """Return the roles that ``auto`` must run on the CPU provider for lack of OpenVINO.
 
         Raises:
-            ModelError: a provider is chosen outright and cannot be used.
+            ModelError: another provider is configured and cannot be used.
         """
         if self._provider != "auto":
             if (reason := runtimes.lacking(self._provider)) is not None:

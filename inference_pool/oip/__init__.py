@@ -1,1 +1,1 @@
-"""Models behind servers of the Open Inference Protocol v2 (Triton and kin), over gRPC."""
+"""Models on servers of the Open Inference Protocol v2, such as Triton, over gRPC."""

@@ -1,4 +1,4 @@
-"""The inference servers: one is asked, another one when it fails, and a failed one rests."""
+"""Failover between inference servers: a server that failed is not preferred for a while."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOT_FOUND = "StatusCode.NOT_FOUND"
 
 
 class NotServed(EstimationError):
-    """Every server says that it has no such model."""
+    """No server has the model."""
 
 
 class Endpoint:
@@ -32,12 +32,12 @@ class Endpoint:
 
     Args:
         address: ``grpc://host:port``, or ``grpcs://host:port`` for TLS.
-        credentials: the authorities to trust; None for a server without TLS.
+        credentials: the certificate authorities to trust; None for a server without TLS.
 
     Attributes:
         address: as given.
-        client: its gRPC client; it connects when it is first used.
-        rests_until: monotonic time until which it is only asked when no other one answers.
+        client: its gRPC client, which connects on first use.
+        rests_until: monotonic time until which other servers are preferred.
     """
 
     def __init__(self, address: str, credentials: grpc.ChannelCredentials | None = None) -> None:
@@ -47,14 +47,14 @@ class Endpoint:
 
 
 class Endpoints:
-    """Asks servers in their order, those that failed lately last.
+    """Calls servers in the configured order, recently failed ones last.
 
     Args:
         settings: section ``[OIP]``.
-        clock: times the rest of servers that failed.
+        clock: times how long a failed server comes last.
 
     Raises:
-        ConfigError: the file of the authorities cannot be read.
+        ConfigError: the file of certificate authorities cannot be read.
     """
 
     def __init__(self, settings: OipSection, *, clock: Clock = SYSTEM) -> None:
@@ -66,43 +66,43 @@ class Endpoints:
             for address in settings.endpoints
         ]
 
-    def ask(self, question: Callable[[InferenceServerClient], Answer]) -> Answer:
-        """Ask one server after another until one answers.
+    def call(self, request: Callable[[InferenceServerClient], Answer]) -> Answer:
+        """Call one server after another until one answers.
 
         Args:
-            question: a call of the client; it must pass ``timeout`` on.
+            request: a call of the client; it must pass ``timeout`` on.
 
         Raises:
             NotServed: every server answered that it has no such model.
             EstimationError: no server answered.
         """
         errors: list[InferenceServerException] = []
-        for endpoint in self._in_turn():
+        for endpoint in self._by_preference():
             try:
-                answer = question(endpoint.client)
+                answer = request(endpoint.client)
             except InferenceServerException as error:
                 errors.append(error)
                 if error.status() != NOT_FOUND:
-                    self._note_failure(endpoint, error)
+                    self._record_failure(endpoint, error)
             else:
                 endpoint.rests_until = 0.0
                 return answer
         kind = NotServed if all(e.status() == NOT_FOUND for e in errors) else EstimationError
         raise kind("no inference server answered: " + "; ".join(e.message() for e in errors))
 
-    def _in_turn(self) -> Sequence[Endpoint]:
-        """All servers, the rested first; one that rests is still better than none."""
+    def _by_preference(self) -> Sequence[Endpoint]:
+        """All servers; those that failed recently are last, but still tried."""
         now = self._monotonic()
         return sorted(self._endpoints, key=lambda endpoint: endpoint.rests_until > now)
 
-    def _note_failure(self, endpoint: Endpoint, error: InferenceServerException) -> None:
+    def _record_failure(self, endpoint: Endpoint, error: InferenceServerException) -> None:
         if endpoint.rests_until <= self._monotonic():
             log.error("inference server %s failed: %s", endpoint.address, error.message())
         endpoint.rests_until = self._monotonic() + self._rest
 
 
 def _credentials(address: str, root_certificates: str) -> grpc.ChannelCredentials | None:
-    """Return whom to trust as this server: the authorities of a PEM file, or gRPC's own."""
+    """Return the trusted authorities, from a PEM file or gRPC's own; None without TLS."""
     if not address.startswith("grpcs://"):
         return None
     if not root_certificates:

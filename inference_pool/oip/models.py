@@ -1,4 +1,4 @@
-"""The models of the ONNX backend, run by inference servers instead of this process."""
+"""The models of the ONNX backend, run on inference servers instead of in this process."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from shared.errors import EstimationError, ModelError
 log = logging.getLogger(__name__)
 
 GEOMETRY = "canonical"
-"""The one role that is no network: its file is read here."""
+"""The only role that is not a network: this process reads its file."""
 
 
 class RemoteModels:
-    """The reference set on inference servers, each model under its role's name.
+    """The reference set on inference servers, each model under the name of its role.
 
-    The servers' models are not verified by hash as files are: whoever runs the servers answers for
-    them. A model that is required and not served is a fault at the start, never a check left out.
+    Unlike files, models on servers are not verified by hash: the operator of the servers is
+    responsible for them. If a required model is not served, the start fails; no check is skipped.
 
     Args:
         config: the configuration.
 
     Attributes:
-        loaded: what the servers said of each model at the start, by its role; the hash of the
-            file that is read here.
+        loaded: identity of each model by role: the digest of what the servers reported at the
+            start, or the hash of the file that this process reads.
 
     Raises:
         ModelError: a required model is not served.
@@ -53,20 +53,22 @@ class RemoteModels:
         try:
             self._sessions[role] = RemoteSession(self._endpoints, name, self._settings.modelVersion)
         except EstimationError as error:
-            # A server that is out of reach must not look like one that lacks an optional model.
+            # An unreachable server must not pass for one that lacks an optional model.
             if required or not isinstance(error, NotServed):
                 raise ModelError(f"model {role}: [OIP] has no {name!r}: {error}") from error
-            log.warning("the inference servers have no %s; its measure is coarser or off", name)
+            log.warning(
+                "the inference servers have no model %s; its measure is less exact or off", name
+            )
 
     def available(self, role: str) -> bool:
-        """Tell whether a role's model is served."""
+        """Return whether a role's model is served."""
         return role in self._sessions
 
     def path(self, role: str) -> Path:
-        """Answer the path of a role that is no network, after verifying the file.
+        """Return the path of a role that is not a network, after verifying the file.
 
         Raises:
-            ModelError: the file is missing or a different one.
+            ModelError: the file is missing or differs from the manifest.
         """
         spec = load_manifest().reference[role]
         path = self._directory / spec.file
@@ -75,7 +77,7 @@ class RemoteModels:
         return path
 
     def session(self, role: str) -> RemoteSession:
-        """Answer a role's model.
+        """Return the session of a role's model.
 
         Raises:
             ModelError: it is not served.
@@ -87,7 +89,7 @@ class RemoteModels:
 
 
 def load(config: Config) -> OnnxBackend:
-    """Make the ONNX backend over the models that the configured servers run.
+    """Create the ONNX backend with the models on the configured servers.
 
     Raises:
         ModelError: the servers cannot be reached or lack a model.

@@ -1,4 +1,4 @@
-"""A model behind an inference server, with the few methods of a session that ``Network`` uses."""
+"""A model on inference servers, with the session methods that ``Network`` uses."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from shared.errors import EstimationError
 
 
 class RemoteSession(Described):
-    """Runs one model on whichever server answers.
+    """Runs one model on the first server that answers.
 
     Args:
         endpoints: the servers.
         model: name of the model there.
-        version: its version; empty leaves the choice to the server.
+        version: its version; if empty, the server chooses.
 
     Attributes:
-        identity: digest of what the server says of the model: name, versions, platform, inputs and
-            outputs. Its weights are not known here.
+        identity: digest of what the server reports: name, versions, platform, inputs and outputs.
+            The weights are not known here.
 
     Raises:
         EstimationError: no server describes the model.
@@ -34,7 +34,7 @@ class RemoteSession(Described):
         self._endpoints = endpoints
         self._model = model
         self._version = version
-        described = endpoints.ask(self._describe)
+        described = endpoints.call(self._describe)
         super().__init__(_ports(described.inputs), _ports(described.outputs))
         versions = version or sorted(described.versions)
         ports = [[port.name, port.shape] for port in (*self._inputs, *self._outputs)]
@@ -44,17 +44,17 @@ class RemoteSession(Described):
         """Run the model on one batch.
 
         Args:
-            names: outputs wanted; None for all, in the model's order.
+            names: wanted outputs; None for all, in the model's order.
             feed: the inputs by name.
 
         Returns:
             The outputs.
 
         Raises:
-            EstimationError: no server answered, or the answer is not of finite numbers.
+            EstimationError: no server answered, or an output has NaN or infinity.
         """
         wanted = list(names or (output.name for output in self._outputs))
-        result = self._endpoints.ask(lambda client: self._infer(client, wanted, feed))
+        result = self._endpoints.call(lambda client: self._infer(client, wanted, feed))
         return [self._output(result, name) for name in wanted]
 
     def _describe(self, client: InferenceServerClient) -> Any:
@@ -79,15 +79,15 @@ class RemoteSession(Described):
         )
 
     def _output(self, result: Any, name: str) -> Floats:
-        """Take one output; a comparison with NaN would pass checks, so it is refused here."""
+        """Return one output; refuse NaN, which could pass a comparison."""
         values = result.as_numpy(name)
         if values is None or not np.isfinite(values).all():
-            raise EstimationError(f"model {self._model}: output {name} is not of finite numbers")
+            raise EstimationError(f"model {self._model}: output {name} is not finite numbers")
         return np.asarray(values, np.float32)
 
 
 def _ports(described: Any) -> list[Port]:
-    """Take over names and shapes; a free dimension is its index as text."""
+    """Convert names and shapes; an open dimension becomes its index as text."""
     return [
         Port(
             tensor.name,

@@ -1,1 +1,1 @@
-"""What `lunapass models pull` does: networks are fetched, converted and rewritten."""
+"""`lunapass models pull`: fetches, converts and rewrites networks."""

@@ -1,4 +1,4 @@
-"""Download of one file over HTTP: resumed where it broke off, bounded, complete or not at all."""
+"""Download of one file over HTTP, resumed after interruptions and bounded in size."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ from pathlib import Path
 import httpx
 
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-"""Seconds to wait for data, and for the connection."""
+"""Seconds to wait for data and for the connection."""
 ATTEMPTS = 4
-"""Tries for one file; each goes on where the one before broke off."""
+"""Attempts for one file; each continues where the previous one stopped."""
 
 Advance = Callable[[int], None]
-"""Told how many bytes of the file are there."""
+"""Called with the number of bytes present."""
 
 
 class UnreachableError(Exception):
-    """The source cannot be reached or does not answer; others may."""
+    """The source cannot be reached or does not answer."""
 
 
 class AbsentError(Exception):
-    """The source answers, but does not have the file."""
+    """The source answers but does not have the file."""
 
 
 def download(client: httpx.Client, url: str, part: Path, size: int, advance: Advance) -> None:
-    """Fetch a file into a partial file, going on with what an earlier run left there.
+    """Download a file to a partial file, continuing what an earlier run left there.
 
     Args:
         client: HTTP client.
         url: the file's address.
-        part: partial file; it holds the whole file afterwards, but of unproven content.
-        size: bytes of the file; more are never written.
-        advance: told the bytes that are there, now and then.
+        part: partial file; afterwards complete, but not verified.
+        size: size of the file in bytes; never more are written.
+        advance: called with the number of bytes present, after each chunk.
 
     Raises:
-        UnreachableError: the connection cannot be had, or breaks again and again.
+        UnreachableError: the connection fails, or breaks ``ATTEMPTS`` times.
         AbsentError: the server answers with an error or with another size.
     """
     for attempt in range(ATTEMPTS):
         try:
-            _go_on(client, url, part, size, advance)
+            _resume(client, url, part, size, advance)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise UnreachableError(f"{url}: {error or type(error).__name__}") from error
         except httpx.TransportError as error:
@@ -50,8 +50,8 @@ def download(client: httpx.Client, url: str, part: Path, size: int, advance: Adv
             return
 
 
-def _go_on(client: httpx.Client, url: str, part: Path, size: int, advance: Advance) -> None:
-    """Ask for the bytes that are missing; a server without ranges sends all of them again."""
+def _resume(client: httpx.Client, url: str, part: Path, size: int, advance: Advance) -> None:
+    """Request the missing bytes; a server without range support sends all of them again."""
     present = part.stat().st_size if part.exists() else 0
     if present > size:
         present = 0
@@ -73,4 +73,4 @@ def _go_on(client: httpx.Client, url: str, part: Path, size: int, advance: Advan
                 advance(present)
     if present != size:
         part.unlink()
-        raise AbsentError(f"{url}: the file there does not have {size} bytes")
+        raise AbsentError(f"{url}: the file's size is not {size} bytes")

@@ -1,7 +1,7 @@
-"""The fallback set: networks of two npm packages.
+"""The fallback set: networks from two npm packages.
 
-Only the npm client and the registry it is set up for are needed. The packages are pinned by their
-hashes; none of their code is run. The canonical face, which is no network, comes with this package.
+It needs only the npm client and its configured registry. The packages are pinned by hash and none
+of their code is run. The canonical face, which is not a network, is part of this package.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ HUMAN = NpmPackage(
     "36be663dfab5810fae29e5d8e6e337163f14c6f179084876b3ab71339c114e1a"
     "9a5b4985f61ba8a0eb994ab4fc8611a1a348466972c5740c1f0ffdbeb5e0afe8",
 )
-"""TensorFlow.js graph models, which are converted to ONNX."""
+"""TensorFlow.js graph models; converted to ONNX."""
 FACEPLUGIN = NpmPackage(
     "faceplugin-face-recognition-js@0.0.1",
     "b21ae25e3778cc91c4c212b58c72be6d6a3c56fe95bbd07fc3a451b1de0016d3"
     "4cfe3688daf86e39a98e48c97da9098b77c5a543b760a8dfb70b688e8b9a575b",
 )
-"""ONNX models, which are taken as they are. The archive has 41 MB."""
+"""ONNX models, used as they are. The archive has 41 MB."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Recipe:
 
     Attributes:
         package: the package.
-        path: the file in it; of a graph model the topology, beside which the weights are.
-        outputs: of a graph model, name of each output -> node of the graph that computes it.
+        path: file in the package; for a graph model the topology, with the weights next to it.
+        outputs: for a graph model, name of each output -> node that computes it.
     """
 
     package: NpmPackage
@@ -96,7 +96,7 @@ RECIPES = {
 
 
 def make(specs: Sequence[ModelSpec]) -> Iterator[tuple[ModelSpec, bytes]]:
-    """Make files of the fallback set; a package is fetched only if one of its networks is asked.
+    """Make files of the fallback set; fetch only the packages that are needed.
 
     Args:
         specs: the wanted entries of the manifest's fallback set.
@@ -105,7 +105,7 @@ def make(specs: Sequence[ModelSpec]) -> Iterator[tuple[ModelSpec, bytes]]:
         Each entry with the content of its file.
 
     Raises:
-        ModelError: a package cannot be fetched, or the result is not what the manifest pins.
+        ModelError: a package cannot be fetched, or a result differs from the manifest.
     """
     for spec in specs:
         if spec.role not in RECIPES:
@@ -153,7 +153,7 @@ class PackageArchive:
             The serialised ONNX model.
 
         Raises:
-            ModelError: the result is not the bytes that the manifest pins.
+            ModelError: the result differs from the manifest.
         """
         recipe = RECIPES[spec.role]
         with tarfile.open(self._file) as archive:
@@ -177,11 +177,11 @@ class PackageArchive:
 
 
 def fetch_package(package: NpmPackage, folder: Path) -> PackageArchive:
-    """Fetch a package with the npm client, as it is set up on this machine.
+    """Fetch a package with the npm client and its configuration on this machine.
 
     Args:
         package: the package.
-        folder: where the archive goes; it has no other.
+        folder: where the archive is saved; it must have no other archive.
 
     Returns:
         The verified package.
@@ -209,8 +209,8 @@ def fetch_package(package: NpmPackage, folder: Path) -> PackageArchive:
             )
         except (subprocess.SubprocessError, OSError) as error:
             errors.seek(0)
-            told = errors.read().decode(errors="replace").strip().splitlines()
-            reason = told[0] if told else str(error)
+            lines = errors.read().decode(errors="replace").strip().splitlines()
+            reason = lines[0] if lines else str(error)
             raise ModelError(f"npm package {package.name}: cannot be fetched: {reason}") from error
     archives = list(folder.glob("*.tgz"))
     if len(archives) != 1:

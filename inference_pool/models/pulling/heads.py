@@ -1,9 +1,9 @@
-"""Rewrite of a detector's many small heads into one for each of the feature maps that they read.
+"""Rewrite that merges a detector's small heads into one head per feature map.
 
-YuNet tells class, object, box and points by heads of their own: a 1x1 convolution to one to ten
-channels, a 3x3 convolution of each channel by itself, and a transposition. Runtimes work on eight
-channels at a time, so that a head of one channel costs as much as one of eight. Heads of one map
-are put beside each other and their result is split; it is the same numbers.
+YuNet has separate heads for class, object, box and points: a 1x1 convolution to one to ten
+channels, a 3x3 depthwise convolution, and a transposition. Runtimes process eight channels at a
+time, so a head of one channel costs as much as one of eight. The heads of one feature map are
+concatenated and their result is split; the numbers are the same.
 """
 
 from __future__ import annotations
@@ -17,50 +17,49 @@ from onnx import helper, numpy_helper
 
 Floats = npt.NDArray[np.float32]
 Head = tuple[onnx.NodeProto, onnx.NodeProto, onnx.NodeProto]
-"""Its 1x1 convolution, its convolution of each channel by itself, its transposition."""
+"""Its 1x1 convolution, depthwise convolution and transposition."""
 
 
 def rewrite(model: bytes) -> bytes:
     """Merge the heads of each feature map.
 
     Args:
-        model: a serialised ONNX model of an opset below 13, its weights in initialisers.
+        model: a serialised ONNX model of an opset below 13 with its weights in initialisers.
 
     Returns:
         The serialised variant; equal input gives equal bytes.
     """
     proto = onnx.load_model_from_string(model)
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}
-    for place, heads in _heads(proto.graph, weights).items():
+    for feature_map, heads in _heads(proto.graph, weights).items():
         if len(heads) > 1:
-            _replace(proto.graph, heads, _merged(place, heads, weights))
-    _hold_what_is_read(proto.graph, weights)
+            _replace(proto.graph, heads, _merged(feature_map, heads, weights))
+    _store_used_weights(proto.graph, weights)
     onnx.checker.check_model(proto)
     variant: bytes = proto.SerializeToString(deterministic=True)
     return variant
 
 
 def _heads(graph: onnx.GraphProto, weights: dict[str, Floats]) -> dict[str, list[Head]]:
-    """Find the heads by the feature map that they read."""
+    """Find the heads, by the feature map that they read."""
     readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
     for node in graph.node:
         for name in node.input:
             readers[name].append(node)
     heads: dict[str, list[Head]] = defaultdict(list)
-    for narrow in graph.node:
-        if not _is_convolution(narrow, weights, size=1):
+    for pointwise in graph.node:
+        if not _is_convolution(pointwise, weights, size=1):
             continue
-        for own in readers[narrow.output[0]]:
-            turns = readers[own.output[0]]
-            if _is_convolution(own, weights, size=3) and [n.op_type for n in turns] == [
-                "Transpose"
-            ]:
-                heads[narrow.input[0]].append((narrow, own, turns[0]))
+        for depthwise in readers[pointwise.output[0]]:
+            next_nodes = readers[depthwise.output[0]]
+            operators = [node.op_type for node in next_nodes]
+            if _is_convolution(depthwise, weights, size=3) and operators == ["Transpose"]:
+                heads[pointwise.input[0]].append((pointwise, depthwise, next_nodes[0]))
     return heads
 
 
 def _is_convolution(node: onnx.NodeProto, weights: dict[str, Floats], *, size: int) -> bool:
-    """Tell a convolution with a bias, across all channels (size 1) or of each by itself (else)."""
+    """Return whether a node is a convolution with bias: dense for size 1, else depthwise."""
     if node.op_type != "Conv" or len(node.input) != 3:
         return False
     channels, inputs, *kernel = weights[node.input[1]].shape
@@ -70,20 +69,25 @@ def _is_convolution(node: onnx.NodeProto, weights: dict[str, Floats], *, size: i
     )
 
 
-def _merged(place: str, heads: list[Head], weights: dict[str, Floats]) -> list[onnx.NodeProto]:
-    """Make one head of several; its weights are added to the others."""
-    narrow, own, turned = (f"{place}/{part}" for part in ("narrow", "own", "turned"))
+def _merged(
+    feature_map: str, heads: list[Head], weights: dict[str, Floats]
+) -> list[onnx.NodeProto]:
+    """Merge several heads; add the merged weights to ``weights``.
+
+    The names of nodes are part of the bytes that the manifest pins.
+    """
+    narrow, own, turned = (f"{feature_map}/{part}" for part in ("narrow", "own", "turned"))
     sizes = [len(weights[head[1].input[1]]) for head in heads]
     first = heads[0]
     return [
-        _convolution([head[0] for head in heads], place, narrow, 1, weights),
+        _convolution([head[0] for head in heads], feature_map, narrow, 1, weights),
         _convolution([head[1] for head in heads], narrow, own, sum(sizes), weights),
         _like(first[2], [own], turned),
         helper.make_node(
             "Split",
             [turned],
             [head[2].output[0] for head in heads],
-            name=f"{place}/split",
+            name=f"{feature_map}/split",
             axis=3,
             split=sizes,
         ),
@@ -91,13 +95,13 @@ def _merged(place: str, heads: list[Head], weights: dict[str, Floats]) -> list[o
 
 
 def _convolution(
-    nodes: list[onnx.NodeProto], place: str, result: str, group: int, weights: dict[str, Floats]
+    nodes: list[onnx.NodeProto], source: str, result: str, group: int, weights: dict[str, Floats]
 ) -> onnx.NodeProto:
-    """Put the filters of several convolutions beside each other."""
+    """Concatenate the filters of several convolutions."""
     names = [f"{result}/weight", f"{result}/bias"]
     for number, name in enumerate(names, 1):
         weights[name] = np.concatenate([weights[node.input[number]] for node in nodes])
-    merged = _like(nodes[0], [place, *names], result)
+    merged = _like(nodes[0], [source, *names], result)
     for attribute in merged.attribute:
         if attribute.name == "group":
             attribute.i = group
@@ -111,20 +115,20 @@ def _like(node: onnx.NodeProto, inputs: list[str], result: str) -> onnx.NodeProt
 
 
 def _replace(graph: onnx.GraphProto, heads: list[Head], merged: list[onnx.NodeProto]) -> None:
-    """Put the merged head where the first of the heads was."""
-    gone = {node.output[0] for head in heads for node in head}
+    """Replace the heads with the merged one, at the position of the first."""
+    replaced = {node.output[0] for head in heads for node in head}
     nodes: list[onnx.NodeProto] = []
     for node in graph.node:
         if node.output[0] == heads[0][0].output[0]:
             nodes.extend(merged)
-        if node.output[0] not in gone:
+        if node.output[0] not in replaced:
             nodes.append(node)
     del graph.node[:]
     graph.node.extend(nodes)
 
 
-def _hold_what_is_read(graph: onnx.GraphProto, weights: dict[str, Floats]) -> None:
-    read = {name for node in graph.node for name in node.input}
-    kept = [numpy_helper.from_array(weights[name], name) for name in weights if name in read]
+def _store_used_weights(graph: onnx.GraphProto, weights: dict[str, Floats]) -> None:
+    inputs = {name for node in graph.node for name in node.input}
+    used = [numpy_helper.from_array(weights[name], name) for name in weights if name in inputs]
     del graph.initializer[:]
-    graph.initializer.extend(kept)
+    graph.initializer.extend(used)

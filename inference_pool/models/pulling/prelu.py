@@ -1,8 +1,8 @@
-"""Rewrite of PReLU into plain operators, for runtimes whose own PReLU is slow.
+"""Rewrite of PReLU to vectorised operators, for runtimes with a slow PReLU.
 
-The ``PRelu`` of onnxruntime's CPU provider became slow after 1.26 and the face networks are made of
-it: they take two to three times as long. ``Relu``, ``Sub``, ``Mul`` and ``Add`` are vectorised. The
-results are the same numbers.
+After 1.26, ``PRelu`` of onnxruntime's CPU provider became slow, and the face networks, which use it
+throughout, take two to three times as long. ``Relu``, ``Sub``, ``Mul`` and ``Add`` are vectorised.
+The results are the same numbers.
 """
 
 from __future__ import annotations

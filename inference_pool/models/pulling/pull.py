@@ -1,4 +1,4 @@
-"""Fetching of a set of models into the models directory: verified, whole files only."""
+"""Fetches a set of models into the models directory: only verified, complete files."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from shared.errors import ModelError, ResourceError
 from shared.process.files import publish, write_atomically
 
 Progress = Callable[[ModelSpec, int], None]
-"""Told a model and how many of its bytes are there."""
+"""Called with a model and the number of its bytes present."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What became of one model.
+    """Result for one model.
 
     Attributes:
         spec: the model.
-        source: where the file came from; None where no source has it.
-        rewritten: whether a faster variant stands beside it.
+        source: where the file came from; None if no source has it.
+        rewritten: whether there is a faster variant.
     """
 
     spec: ModelSpec
@@ -40,13 +40,13 @@ class Puller:
     """Brings the models of a manifest into a directory.
 
     Args:
-        directory: models directory; made if it does not exist.
-        manifest: what the files have to be.
-        sources: where to look for reference files that the directory does not have, in order.
-        progress: told of each file's bytes.
+        directory: models directory; created if it does not exist.
+        manifest: the expected files.
+        sources: sources of missing reference files, in order of preference.
+        progress: called with the progress of each file.
 
     Raises:
-        ResourceError: the directory cannot be made or written.
+        ResourceError: the directory cannot be created or written.
     """
 
     def __init__(
@@ -60,18 +60,18 @@ class Puller:
         self._manifest = manifest
         self._sources = sources
         self._progress = progress
-        with _told_as_resource(directory):
+        with _resource_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
 
     def reference(self) -> list[Fetched]:
         """Fetch the reference set.
 
         Returns:
-            What became of each model; an optional one may have no source.
+            The result for each model; an optional one may have no source.
 
         Raises:
-            AbsentError: no source has a single required file, so the fallback set may help.
-            ModelError: some required files were found, and others not.
+            AbsentError: no required file was found, so the fallback set may help.
+            ModelError: some required files were found, but not all.
             ResourceError: the directory cannot be written.
         """
         fetched, failures = [], {}
@@ -81,20 +81,20 @@ class Puller:
             except AbsentError as error:
                 failures[role] = str(error)
                 source = None
-            fetched.append(Fetched(spec, source, source is not None and self._vary(spec)))
-        lost = {item.spec.role for item in fetched if item.source is None and item.spec.required}
-        if lost:
-            self._refuse(fetched, {role: failures[role] for role in failures if role in lost})
+            fetched.append(Fetched(spec, source, source is not None and self._make_variant(spec)))
+        missing = {item.spec.role for item in fetched if item.source is None and item.spec.required}
+        if missing:
+            self._refuse(fetched, {role: failures[role] for role in failures if role in missing})
         return fetched
 
     def fallback(self) -> list[Fetched]:
         """Build the fallback set.
 
         Returns:
-            What became of each model.
+            The result for each model.
 
         Raises:
-            ModelError: the directory holds reference models, or the set cannot be built.
+            ModelError: the directory has reference models, or the set cannot be built.
             ResourceError: the directory cannot be written.
         """
         for spec in self._manifest.reference.values():
@@ -104,24 +104,24 @@ class Puller:
                     " choose another --directory for the fallback set"
                 )
         specs = self._manifest.models(Kind.FALLBACK).values()
-        lacking = [spec for spec in specs if not self._has(spec)]
-        for spec, data in make(lacking):
+        missing = [spec for spec in specs if not self._has(spec)]
+        for spec, data in make(missing):
             self._write(spec.file, data)
         fetched = []
         for spec in specs:
             self._progress(spec, spec.bytes)
-            source = "built" if spec in lacking else "present"
-            fetched.append(Fetched(spec, source, self._vary(spec)))
+            source = "built" if spec in missing else "present"
+            fetched.append(Fetched(spec, source, self._make_variant(spec)))
         return fetched
 
     def _has(self, spec: ModelSpec) -> bool:
         return state(self._directory / spec.file, spec.sha256) is State.VERIFIED
 
     def _bring(self, spec: ModelSpec) -> str:
-        """Find a file in the directory or a source, and answer where.
+        """Find a file in the directory or a source, and return where it was found.
 
         Raises:
-            AbsentError: no source has it; the message says why, source by source.
+            AbsentError: no source has it; the message has the reason of each source.
         """
         if self._has(spec):
             self._progress(spec, spec.bytes)
@@ -137,9 +137,9 @@ class Puller:
         raise AbsentError("; ".join(reasons))
 
     def _fetch(self, spec: ModelSpec, source: ModelSource) -> None:
-        """Fetch, verify, put in place; a resumed file that is wrong is fetched again in full."""
+        """Fetch, verify and publish a file; fetch a wrong one again in full if it was resumed."""
         part = self._directory / f"{spec.file}.part"
-        with _told_as_resource(self._directory):
+        with _resource_errors(self._directory):
             resumed = part.exists()
             source.fetch(spec, part, lambda present: self._progress(spec, present))
             found = state(part, spec.sha256)
@@ -149,14 +149,14 @@ class Puller:
                 found = state(part, spec.sha256)
             if found is not State.VERIFIED:
                 part.unlink()
-                raise AbsentError(f"{source.name}: {spec.file} there is a different file")
+                raise AbsentError(f"{source.name}: {spec.file} differs from the manifest")
             publish(part, self._directory / spec.file)
 
-    def _vary(self, spec: ModelSpec) -> bool:
-        """Build the variant where there is one.
+    def _make_variant(self, spec: ModelSpec) -> bool:
+        """Build the variant of a model that has one; return whether it exists.
 
-        An onnx package that writes other bytes than the manifest pins leaves no variant; the
-        original serves then.
+        If the installed onnx package writes other bytes than the manifest's, there is no variant
+        and the original is used.
         """
         built = variant_state(self._directory, spec)
         if spec.variant is None or spec.rewrite is None or built is State.VERIFIED:
@@ -171,7 +171,7 @@ class Puller:
         return True
 
     def _write(self, name: str, data: bytes) -> None:
-        with _told_as_resource(self._directory):
+        with _resource_errors(self._directory):
             write_atomically(self._directory / name, data)
 
     def _refuse(self, fetched: list[Fetched], failures: dict[str, str]) -> None:
@@ -179,13 +179,13 @@ class Puller:
         if not any(item.source for item in fetched if item.spec.required):
             raise AbsentError(reason)
         raise ModelError(
-            f"model {role}: {self._manifest.reference[role].file} cannot be had: {reason};"
+            f"model {role}: no source has {self._manifest.reference[role].file}: {reason};"
             " run 'lunapass models pull' again, or name a source with --from DIR|URL"
         )
 
 
 @contextlib.contextmanager
-def _told_as_resource(directory: Path) -> Iterator[None]:
+def _resource_errors(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Where model files are looked for, in order: own folders and addresses, then the public ones."""
+"""Sources of model files: configured folders and addresses, then the public addresses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from inference_pool.models.pulling.download import (
 )
 
 SOURCE_VARIABLE = "LUNAPASS_MODEL_SOURCE"
-"""Environment variable that names a folder or address of one's own."""
+"""Environment variable with a folder or address to try first."""
 _SIBLING = Path("..") / "shared" / "models"
 
 
@@ -27,20 +27,20 @@ class ModelSource(Protocol):
     """A place that may have model files."""
 
     name: str
-    """How the source is told to people."""
+    """Name in messages."""
 
     def fetch(self, spec: ModelSpec, part: Path, advance: Advance) -> None:
-        """Bring a file's bytes, of unproven content, into the partial file.
+        """Write a file's bytes, not verified, to the partial file.
 
         Raises:
             AbsentError: the source does not have the file.
-            UnreachableError: the source cannot be reached at all.
+            UnreachableError: the source cannot be reached.
         """
         ...
 
 
 class FolderSource:
-    """A folder of files under the manifest's names."""
+    """A folder with the manifest's file names."""
 
     def __init__(self, folder: Path) -> None:
         self.name = str(folder)
@@ -58,7 +58,7 @@ class FolderSource:
 
 
 class AddressSource:
-    """A web folder of files under the manifest's names."""
+    """A web address with the manifest's file names below it."""
 
     def __init__(self, address: str, client: httpx.Client) -> None:
         self.name = address
@@ -71,7 +71,7 @@ class AddressSource:
 
 
 class PublicSource:
-    """The public addresses of the manifest; given up for good when one cannot be reached."""
+    """The public addresses of the manifest; none is tried again after one is unreachable."""
 
     name = "the public addresses"
 
@@ -93,7 +93,7 @@ class PublicSource:
 
 
 def named_source(place: str, client: httpx.Client) -> ModelSource:
-    """Make a source of a folder's path or a web address."""
+    """Create the source for a folder's path or a web address."""
     if place.startswith(("http://", "https://")):
         return AddressSource(place, client)
     return FolderSource(Path(place))
@@ -109,11 +109,11 @@ def default_sources(client: httpx.Client) -> list[ModelSource]:
 
 
 def _siblings() -> Iterable[Path]:
-    """The folder beside the working directory, and beside the project if it runs from source."""
+    """The folder next to the working directory, and next to the project if run from source."""
     project = Path(__file__).resolve().parents[3]
     return dict.fromkeys((base / _SIBLING).resolve() for base in (Path.cwd(), project))
 
 
 def make_client() -> httpx.Client:
-    """Make the HTTP client for downloads."""
+    """Create the HTTP client for downloads."""
     return httpx.Client(timeout=TIMEOUT, follow_redirects=True)

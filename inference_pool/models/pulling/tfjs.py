@@ -1,10 +1,10 @@
 """Converter from TensorFlow.js graph models to ONNX, for the operators of small face networks.
 
-A graph model is a JSON topology of TensorFlow nodes beside one binary file of weights. TensorFlow
-computes in NHWC; the ONNX graph computes in NCHW from its input on, and returns to NHWC only where
-a tensor is reshaped, since that fixes the order of its values.
+A graph model is a JSON topology of TensorFlow nodes and one binary file of weights. TensorFlow
+computes in NHWC. The ONNX graph computes in NCHW from its input on, and converts to NHWC only where
+a tensor is reshaped, because a reshape depends on the order of the values.
 
-Equal input gives equal bytes, so that the result can be pinned by its hash.
+Equal input gives equal bytes, so the result can be pinned by its hash.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _DAMAGE = (
     onnx.checker.ValidationError,
     onnx.shape_inference.InferenceError,
 )
-"""What a damaged graph leads to, here or in the checks of ONNX."""
+"""Exceptions that a damaged graph causes, here or in the checks of ONNX."""
 _AXES = {0: 0, 1: 2, 2: 3, 3: 1, -1: 1}
 """Axis of NHWC -> axis of NCHW."""
 
@@ -50,12 +50,12 @@ def convert(topology: bytes, weights: bytes, outputs: Mapping[str, str]) -> byte
     Args:
         topology: the model's JSON file.
         weights: its one weights file.
-        outputs: name of each wanted output -> name of the TensorFlow node that computes it, in
-            the wanted order. Nodes that none of them needs are left out.
+        outputs: name of each output -> name of the TensorFlow node that computes it, in order.
+            Nodes that no output needs are omitted.
 
     Returns:
-        The serialised ONNX model: NCHW input ``input`` of batch 1, outputs as named. An output
-        that comes straight from a convolution is NCHW.
+        The serialised ONNX model, with an NCHW input ``input`` of batch 1. An output that comes
+        directly from a convolution is NCHW.
 
     Raises:
         ModelError: the graph is damaged, or has an operator or attribute that is not supported.
@@ -72,7 +72,7 @@ def convert(topology: bytes, weights: bytes, outputs: Mapping[str, str]) -> byte
 
 
 def _read_weights(manifest: list[dict[str, Any]], data: bytes) -> dict[str, Array]:
-    """Cut the weights file into arrays; float16 is widened, other quantisation is refused."""
+    """Split the weights file into arrays; widen float16 and refuse other quantisation."""
     arrays: dict[str, Array] = {}
     offset = 0
     for entry in (entry for group in manifest for entry in group["weights"]):
@@ -90,7 +90,7 @@ def _read_weights(manifest: list[dict[str, Any]], data: bytes) -> dict[str, Arra
 
 
 def _order(nodes: Mapping[str, Node], wanted: Any) -> list[str]:
-    """List the nodes that the wanted ones need, each after its inputs."""
+    """List the wanted nodes and all that they depend on, each after its inputs."""
     needs: dict[str, list[str]] = {}
     waiting = list(wanted)
     while waiting:
@@ -103,7 +103,7 @@ def _order(nodes: Mapping[str, Node], wanted: Any) -> list[str]:
 
 @dataclass
 class _Graph:
-    """The ONNX graph as it grows, one TensorFlow node at a time."""
+    """Builds the ONNX graph, one TensorFlow node at a time."""
 
     weights: dict[str, Array]
     nodes: list[onnx.NodeProto] = field(default_factory=list)
@@ -112,7 +112,7 @@ class _Graph:
     tensors: dict[str, str] = field(default_factory=dict)
 
     def add(self, node: Node) -> None:
-        """Translate one node; its inputs are already there."""
+        """Translate one node whose inputs are already translated."""
         operator = node["op"]
         if operator not in _TRANSLATE:
             raise ModelError(f"TensorFlow.js model: operator {operator} is not supported")
@@ -134,21 +134,21 @@ class _Graph:
         return data
 
     def emit(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
-        """Append an ONNX node and answer the name of its output."""
+        """Append an ONNX node and return the name of its output."""
         self.nodes.append(helper.make_node(operator, inputs, [name], name, **attributes))
         return name
 
     def constant(self, name: str, value: Array) -> str:
-        """Append a constant and answer its name."""
+        """Append a constant and return its name."""
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
     def source(self, node: Node, index: int) -> str:
-        """Answer the tensor that is a node's input."""
+        """Return the tensor that is a node's input."""
         return self.tensors[_input(node, index)]
 
     def weight(self, node: Node, index: int) -> Array:
-        """Answer the constant that is a node's input."""
+        """Return the constant that is a node's input."""
         return self.weights[_input(node, index)]
 
 
@@ -162,7 +162,7 @@ def _text(encoded: str) -> str:
 
 
 def _spatial(node: Node, attribute: str) -> list[int]:
-    """Read a per-axis attribute and keep height and width."""
+    """Return height and width of a per-axis attribute."""
     values = [int(value) for value in node["attr"][attribute]["list"]["i"]]
     return values[1:3]
 
@@ -184,7 +184,7 @@ def _placeholder(graph: _Graph, node: Node) -> str:
 
 
 def _const(graph: _Graph, node: Node) -> str:
-    """Leave it to the node that uses the constant: each needs it in a layout of its own."""
+    """Only check that it exists: each node that uses a constant needs its own layout of it."""
     name: str = node["name"]
     graph.weights[name]
     return name
@@ -207,7 +207,7 @@ def _convolution(graph: _Graph, node: Node, kernel: Array, group: int, bias: Arr
 
 
 def _fused_convolution(graph: _Graph, node: Node) -> str:
-    """A convolution with bias and perhaps an activation."""
+    """A convolution with bias and optionally an activation."""
     fused = [_text(name) for name in node["attr"]["fused_ops"]["list"]["s"]]
     if fused[0] != "BiasAdd":
         raise ModelError(f"TensorFlow.js model: convolution fused with {fused} is not supported")
@@ -230,7 +230,7 @@ def _depthwise_convolution(graph: _Graph, node: Node) -> str:
 
 
 def _sloped(graph: _Graph, node: Node, tensor: str, slope: Array) -> str:
-    channels = slope.reshape(-1, 1, 1)  # one slope a channel; a slope a pixel would not fit
+    channels = slope.reshape(-1, 1, 1)  # one slope per channel
     if slope.size != slope.shape[-1]:
         raise ModelError("TensorFlow.js model: PReLU with a slope for each pixel is not supported")
     name = node["name"]
@@ -269,7 +269,7 @@ def _max_pool(graph: _Graph, node: Node) -> str:
 
 
 def _pad(graph: _Graph, node: Node) -> str:
-    """Pad with zeros; the padding is a pair for each axis of NHWC."""
+    """Pad with zeros; TensorFlow gives a pair for each axis of NHWC."""
     batch, height, width, channels = graph.weight(node, 1)
     pads = np.array([batch, channels, height, width], np.int64).T.reshape(-1)
     name = node["name"]

@@ -1,4 +1,4 @@
-"""Variants of models that a runtime computes faster, proved to compute the same."""
+"""Variants of models that run faster, verified to compute the same."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REWRITES: dict[Rewrite, Callable[[bytes], bytes]] = {
 
 
 def verified_variant(model: bytes, rewrite: Rewrite, name: str) -> bytes:
-    """Rewrite a model and prove that the variant computes the same.
+    """Rewrite a model and verify that the variant computes the same.
 
     Args:
         model: a serialised ONNX model.
@@ -39,7 +39,7 @@ def verified_variant(model: bytes, rewrite: Rewrite, name: str) -> bytes:
     """
     variant = _REWRITES[rewrite](model)
     difference = greatest_difference(model, variant)
-    if not difference <= TOLERANCE:  # NaN is no small difference
+    if not difference <= TOLERANCE:  # true for NaN as well
         raise ModelError(
             f"{name}: the rewrite {rewrite!r} changes an output by {difference:.2e},"
             f" at most {TOLERANCE:.0e} is allowed; use MODELS.rewritePrelu = false"
@@ -48,15 +48,15 @@ def verified_variant(model: bytes, rewrite: Rewrite, name: str) -> bytes:
 
 
 def greatest_difference(before: bytes, after: bytes, *, seed: int = 0) -> float:
-    """Run both models on random input, from 0..1 and of both signs, and compare all outputs.
+    """Run both models on uniform (0..1) and normal random input and compare all outputs.
 
     Args:
         before: the original model, serialised.
         after: the variant, serialised.
-        seed: of the random input.
+        seed: seed of the random input.
 
     Returns:
-        The greatest absolute difference of any output value; NaN where one of them is no number.
+        The greatest absolute difference of any output value; NaN if an output has NaN.
     """
     pairs = zip(_outputs(before, seed), _outputs(after, seed), strict=True)
     return float(np.max([np.abs(one - other).max() for one, other in pairs]))
@@ -76,5 +76,5 @@ def _outputs(model: bytes, seed: int) -> list[Floats]:
 
 
 def _fixed(shape: list[int | str | None]) -> list[int]:
-    """Take 1 for a size that the model leaves open."""
+    """Replace open dimensions with 1."""
     return [size if isinstance(size, int) else 1 for size in shape]

@@ -85,7 +85,7 @@ def test_complete_part_asks_nothing(client, server, tmp_path):
 def test_other_size_is_refused(client, server, tmp_path, size):
     """A file of another size is not the one wanted; nothing of it is left."""
     server.content["/model"] = DATA
-    with pytest.raises(AbsentError, match=f"does not have {size} bytes"):
+    with pytest.raises(AbsentError, match=f"size is not {size} bytes"):
         fetch(client, server, tmp_path / "part", size)
     assert not (tmp_path / "part").exists()
 

@@ -71,7 +71,7 @@ def test_wrong_content_never_arrives(tmp_path, manifest, fill):
     """A source with another file under the name is passed over, and nothing of it stays."""
     source = fill(tmp_path / "source")
     (source / "detector.onnx").write_bytes(b"something else")
-    with pytest.raises(ModelError, match=r"model detector: .*detector.onnx there is a different"):
+    with pytest.raises(ModelError, match=r"model detector: .*detector.onnx differs from"):
         Puller(tmp_path / "models", manifest, [FolderSource(source)]).reference()
     assert not any(name.startswith("detector") for name in names(tmp_path / "models"))
 

@@ -140,5 +140,5 @@ def test_reference_variants(models_directory, role):
 def test_a_rewrite_needs_the_hash_of_its_variant():
     """A variant that nothing pins would be loaded unverified."""
     table = load_manifest().reference["mesh"].model_dump() | {"variant_sha256": None}
-    with pytest.raises(ValueError, match="belong together"):
+    with pytest.raises(ValueError, match="must be given together"):
         ModelSpec.model_validate(table)
