@@ -1,1 +1,1 @@
-"""How good the verdict is: error rates over labelled samples, and what tuning would change."""
+"""Error rates over labelled samples, and the effect of other thresholds on logged sessions."""

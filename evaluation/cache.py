@@ -1,4 +1,4 @@
-"""Estimates of earlier runs, found again by what the file holds and what measured it."""
+"""Cache of estimates, keyed by the content of a file and by what measured it."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from shared.wire.messages import decode_estimate, encode
 BLOCK = 1 << 20
 _STORED = msgspec.msgpack.Decoder(tuple[list[bytes], str])
 RUNTIMES = ("onnxruntime", "openvino", "opencv-python-headless", "pillow", "simplejpeg")
-"""Packages that decode and run models; the last digits of a measure differ between them."""
+"""Packages that decode images and run models; measures differ slightly between their versions."""
 
 
 def default_folder() -> Path:
-    """Return the user's cache folder for this purpose."""
+    """Return the folder of this cache below the user's cache folder."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "lunapass" / "evaluate"
 
 
 def fingerprint(config: Config) -> str:
-    """Hash everything that estimates depend on: models, code, runtimes, the keys that measures use.
+    """Hash all that estimates depend on: models, code, runtimes and configuration keys.
 
-    Thresholds are not among them; they are compared with the measures afterwards.
+    Thresholds are not included; they are compared with the measures afterwards.
     """
     digest = hashlib.sha256()
     models = Path(config.MODELS.directory)
@@ -82,11 +82,11 @@ def content_hash(path: Path) -> str:
 
 
 class Measurement(NamedTuple):
-    """What was measured of one file.
+    """Estimates of one file.
 
     Attributes:
-        estimates: those of its frames, up to the first that is refused.
-        refused: why that one is refused; empty where all are measured.
+        estimates: those of its frames, up to the first refused one.
+        refused: why that frame is refused; empty if all were measured.
     """
 
     estimates: tuple[Estimate, ...]
@@ -94,11 +94,11 @@ class Measurement(NamedTuple):
 
 
 class Cache:
-    """One small file for each sample, written whole or not at all; so a run can be resumed.
+    """One small file per sample, written atomically, so an interrupted run can be resumed.
 
     Args:
-        folder: where the files are; made when the first is written.
-        fingerprint: of what measures.
+        folder: folder of the files; created with the first one.
+        fingerprint: hash of what measures, see ``fingerprint``.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
@@ -106,7 +106,7 @@ class Cache:
         self._fingerprint = fingerprint
 
     def get(self, content: str) -> Measurement | None:
-        """Return what was measured of a content, None where nothing is stored that can be read."""
+        """Return the measurement of a content hash; None if no readable one is stored."""
         try:
             packed, refused = _STORED.decode(self._file(content).read_bytes())
             return Measurement(tuple(map(decode_estimate, packed)), refused)
@@ -114,7 +114,7 @@ class Cache:
             return None
 
     def put(self, content: str, measured: Measurement) -> None:
-        """Store what was measured of a content.
+        """Store the measurement of a content hash.
 
         Raises:
             ResourceError: the folder cannot be written.

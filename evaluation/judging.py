@@ -1,7 +1,7 @@
-"""Judging stored estimates again: verdicts at any thresholds without another look at a picture.
+"""Judges stored estimates with any thresholds, without measuring the images again.
 
-An estimate of an exhaustive run holds every measure, so the checks of ``shared.frame.checks``
-can be asked again with other rules.
+An estimate of an exhaustive run has every measure, so the checks of ``shared.frame.checks`` can be
+repeated with other rules.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Measured:
     """A sample and the estimates of its frames.
 
     Attributes:
-        sample: what was measured.
-        frames: every frame's estimate, up to the first that is refused.
-        cached: the estimates come from an earlier run.
-        first: place of the first of these frames among those of the file.
-        refused: why the service would refuse the next frame; empty where all are judged.
+        sample: the sample.
+        frames: every frame's estimate, up to the first refused one.
+        cached: whether the estimates come from an earlier run.
+        first: index of the first of these frames in the file.
+        refused: why the service would refuse the next frame; empty if all were measured.
     """
 
     sample: Sample
@@ -36,38 +36,39 @@ class Measured:
     refused: str = ""
 
 
-Fault = tuple[Stage, tuple[int, ...]]
+Failure = tuple[Stage, tuple[int, ...]]
+"""A failed stage and its codes."""
 
 
-def faults(estimate: Estimate, rules: Rules, last: Stage = Stage.LIVENESS) -> list[Fault]:
-    """Answer every stage that fails, up to a last one, and its codes, in the stages' order."""
+def failures(estimate: Estimate, rules: Rules, last: Stage = Stage.LIVENESS) -> list[Failure]:
+    """Return every failed stage up to ``last``, with its codes, in the order of the stages."""
     stages = (stage for stage in Stage if stage <= last)
     return [(stage, codes) for stage in stages if (codes := judge(stage, estimate, rules))]
 
 
 def passes_earlier(estimate: Estimate, rules: Rules) -> bool:
-    """Whether a frame comes as far as the liveness estimation."""
-    return not faults(estimate, rules, Stage.AGS)
+    """Return whether a frame passes all checks before the liveness stage."""
+    return not failures(estimate, rules, Stage.AGS)
 
 
 def liveness_score(measured: Measured) -> float | None:
-    """Mean liveness of all frames that have one, whatever the checks before say.
+    """Mean liveness score of all frames that have one, regardless of earlier checks.
 
-    This is the score of the liveness estimation alone; None where no frame has one.
+    This is the score of the liveness estimation alone; None if no frame has one.
     """
     scores = [frame.liveness.score for frame in measured.frames if frame.liveness is not None]
     return float(np.mean(scores)) if scores else None
 
 
 def served_score(measured: Measured, rules: Rules, window: int = 1) -> float:
-    """Greatest liveness threshold at which the service would accept a presentation.
+    """Highest liveness threshold at which the service would accept a presentation.
 
-    A session goes on until a frame succeeds, so its best moment counts: among the frames that pass
-    every other check the best that has both its own score and the mean of the last ``window`` so
-    high. An early decision of AggregateLiveness is not followed.
+    A session continues until a frame succeeds, so its best moment counts: of the frames that pass
+    every other check, the best value that both a frame's own score and the mean of the last
+    ``window`` scores reach. Early decisions of AggregateLiveness are not modelled.
 
     Returns:
-        The score; minus infinity where too few frames pass the other checks.
+        The score; minus infinity if too few frames pass the other checks.
     """
     scores = [
         frame.liveness.score
@@ -80,7 +81,10 @@ def served_score(measured: Measured, rules: Rules, window: int = 1) -> float:
 
 
 def best_moment(scores: Sequence[float], window: int) -> float:
-    """Greatest value that a score and the mean of so many up to it reach; minus infinity if few."""
+    """Highest value that a score and the mean of the ``window`` scores up to it both reach.
+
+    Minus infinity if there are fewer scores than ``window``.
+    """
     if len(scores) < window:
         return -inf
     means = np.convolve(scores, np.full(window, 1 / window), mode="valid")

@@ -1,4 +1,4 @@
-"""Measuring a labelled set with the real stages, each sample once."""
+"""Measures a labelled set with the stages of the service."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.errors import FrameError
 from shared.frame.estimation import Estimate, Image, Profile
 
 Frames = Callable[[Path], Iterator[Image]]
-"""Decodes a picture or video; raises ``FrameError`` where that fails."""
+"""Decodes an image or video; raises ``FrameError`` if that fails."""
 
 
 def measure(
@@ -27,11 +27,11 @@ def measure(
     """Yield each sample with its frames' estimates.
 
     Args:
-        samples: what to measure.
-        estimator: makes an exhaustive estimator; asked only once something has to be measured.
+        samples: the samples.
+        estimator: creates an exhaustive estimator; called only when it is needed, at most once.
         frames: decodes a file.
-        cache: where earlier estimates are and new ones go.
-        every: take every n-th frame of a video.
+        cache: cache of estimates.
+        every: measure every n-th frame of a video.
     """
     made: Estimator | None = None
     for sample in samples:
@@ -48,7 +48,7 @@ def measure(
 
 
 def _measure(path: Path, estimator: Estimator, frames: Frames, every: int) -> Measurement:
-    """Measure the frames of a file up to the first that is refused."""
+    """Measure the frames of a file up to the first refused one."""
     found: list[Estimate] = []
     try:
         for image in islice(frames(path), 0, None, every):

@@ -1,11 +1,11 @@
-"""Error rates of presentation attack detection, after ISO/IEC 30107-3:2023.
+"""Error rates of presentation attack detection as in ISO/IEC 30107-3:2023.
 
-A score is high for a live face; a presentation is accepted when its score is at least the
-threshold. A presentation the system always refuses has the score minus infinity.
+A score is high for a live face. A presentation is accepted if its score is at least the threshold.
+A presentation that is always refused has the score minus infinity.
 
-APCER is the share of attack presentations of **one species** that are accepted; species are never
-pooled, the worst one counts (clause 13.2.2). BPCER is the share of live (bona fide) presentations
-refused. ACER, the mean of BPCER and the worst APCER, is no longer in the standard but common.
+APCER is the share of accepted attack presentations of **one species**; species are never pooled,
+and the worst one counts (clause 13.2.2). BPCER is the share of refused live (bona fide)
+presentations. ACER, the mean of BPCER and the worst APCER, is no longer in the standard but common.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Operating:
-    """Where a bound on APCER is met at the least BPCER.
+    """The lowest BPCER at which a bound on APCER is met.
 
     Attributes:
-        apcer: the bound asked for.
-        threshold: least threshold that meets it.
-        bpcer: BPCER there.
-        supported: every species has so many attacks that one of them is no more than the bound;
-            otherwise the figure says little.
+        apcer: the bound.
+        threshold: lowest threshold that meets it.
+        bpcer: BPCER at that threshold.
+        supported: whether every species has enough attacks for a single one to be within the
+            bound; if not, the figure means little.
     """
 
     apcer: float
@@ -56,23 +56,23 @@ class Operating:
 
 
 def apcer(attacks: Scores, threshold: float) -> float:
-    """Share of one species' attacks that are accepted; NaN without any."""
+    """Share of one species' attacks that are accepted; NaN without attacks."""
     return float((attacks >= threshold).mean()) if attacks.size else float("nan")
 
 
 def bpcer(live: Scores, threshold: float) -> float:
-    """Share of live presentations that are refused; NaN without any."""
+    """Share of live presentations that are refused; NaN without presentations."""
     return float((live < threshold).mean()) if live.size else float("nan")
 
 
 def worst_apcer(species: Species, threshold: float) -> float:
-    """APCER of the species that is accepted most; NaN without any attack."""
+    """Highest APCER of all species; NaN without attacks."""
     rates = [apcer(scores, threshold) for scores in species.values() if scores.size]
     return max(rates, default=float("nan"))
 
 
 def acer(species: Species, live: Scores, threshold: float) -> float:
-    """Mean of BPCER and the worst APCER; NaN where one of them is."""
+    """Mean of BPCER and the worst APCER; NaN if one of them is NaN."""
     return (worst_apcer(species, threshold) + bpcer(live, threshold)) / 2
 
 
@@ -80,9 +80,9 @@ def wilson(errors: int, total: int, confidence: float = CONFIDENCE) -> Interval:
     """Score interval of a share, for independent trials (Wilson 1927).
 
     Args:
-        errors: trials that went wrong.
-        total: all trials; 0 gives the whole range.
-        confidence: probability that the interval holds the true share.
+        errors: number of errors.
+        total: number of trials; 0 gives the whole range.
+        confidence: probability that the interval contains the true share.
     """
     if total == 0:
         return 0.0, 1.0
@@ -101,20 +101,20 @@ def by_subject(
     confidence: float = CONFIDENCE,
     rounds: int = ROUNDS,
 ) -> Interval | None:
-    """Percentile bootstrap of a share that draws whole subjects (Efron and Tibshirani 1993).
+    """Percentile bootstrap of a share, resampling whole subjects (Efron and Tibshirani 1993).
 
-    Presentations of one subject, and frames of one video, are not independent; drawing whole
-    subjects keeps that in the interval. The draws are the same at every call.
+    Presentations of one subject, and frames of one video, are not independent. Resampling whole
+    subjects takes that into account. The resamples are the same at every call.
 
     Args:
-        wrong: for each presentation, whether it went wrong.
-        subjects: for each presentation, whose it is.
-        confidence: probability that the interval holds the true share.
+        wrong: for each presentation, whether it is an error.
+        subjects: for each presentation, its subject.
+        confidence: probability that the interval contains the true share.
         rounds: number of resamples.
 
     Returns:
-        The interval; None with fewer than two subjects, or where all presentations agree, as
-        there the bootstrap sees no spread and would promise too much.
+        The interval; None with fewer than two subjects, or if all presentations agree, because the
+        bootstrap then sees no spread and its interval would be too narrow.
     """
     names, of = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
     mistakes = np.asarray(wrong, dtype=float)
@@ -129,9 +129,9 @@ def by_subject(
 
 
 def at_apcer(species: Species, live: Scores, bound: float) -> Operating:
-    """Find the least threshold at which every species' APCER keeps a bound.
+    """Find the lowest threshold at which every species' APCER is within a bound.
 
-    ``bound`` .1, .05 and .01 give what is called BPCER10, BPCER20 and BPCER100.
+    With ``bound`` 0.1, 0.05 and 0.01 the result is called BPCER10, BPCER20 and BPCER100.
     """
     groups = [scores for scores in species.values() if scores.size]
     threshold = max((_strict_enough(scores, bound) for scores in groups), default=-inf)
@@ -140,7 +140,7 @@ def at_apcer(species: Species, live: Scores, bound: float) -> Operating:
 
 
 def _strict_enough(attacks: Scores, bound: float) -> float:
-    """Least threshold that accepts no larger share of one species."""
+    """Lowest threshold that accepts at most this share of one species."""
     allowed = int(bound * attacks.size + 1e-9)
     if allowed >= attacks.size:
         return -inf
@@ -148,7 +148,7 @@ def _strict_enough(attacks: Scores, bound: float) -> float:
 
 
 def det(species: Species, live: Scores) -> list[Point]:
-    """Detection error trade-off: both errors at every threshold that changes one, rising."""
+    """Detection error trade-off: both errors at every threshold that changes one, ascending."""
     scores = np.concatenate([live, *species.values()]) if species else live
     finite = np.unique(scores[np.isfinite(scores)])
     steps = [-inf, *finite.tolist(), *(np.nextafter(finite[-1:], inf).tolist())]
@@ -156,6 +156,6 @@ def det(species: Species, live: Scores) -> list[Point]:
 
 
 def equal_error(curve: Sequence[Point]) -> Point | None:
-    """Point of a curve at which the two errors differ least; None where one is unknown."""
+    """Point of a curve at which the two errors differ least; None if no point has both."""
     known = [point for point in curve if point.apcer == point.apcer and point.bpcer == point.bpcer]
     return min(known, key=lambda point: abs(point.apcer - point.bpcer), default=None)

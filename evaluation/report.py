@@ -12,20 +12,20 @@ from shared.charts import Curve, histogram, plot
 from shared.report import parts, percent
 
 WORST = 8
-"""Pictures shown of each kind of error."""
+"""Number of images shown for each kind of error."""
 SLOWEST = 10
 
 Thumbnail = Callable[[str], str | None]
-"""Base64 of a small JPEG of a presentation, by its path; None where none can be made."""
+"""Returns base64 of a small JPEG of a presentation, by its path; None if it cannot be decoded."""
 
 
 def html(summary: dict[str, Any], title: str, thumbnail: Thumbnail) -> str:
     """Write the report.
 
     Args:
-        summary: what ``summary.summarise`` answered.
+        summary: result of ``summary.summarise``.
         title: heading.
-        thumbnail: makes the small pictures of the worst errors.
+        thumbnail: creates the thumbnails of the worst errors.
     """
     return str(parts.page(title, _body(summary, thumbnail)))
 
@@ -41,22 +41,25 @@ def _body(summary: dict[str, Any], thumbnail: Thumbnail) -> Iterator[Markup]:
     )
     yield parts.heading("The liveness estimation by itself")
     yield parts.paragraph(
-        "Every presentation with a face is classified by its mean liveness score, whatever the"
-        " checks before say. Definitions of ISO/IEC 30107-3; ACER is the mean of the worst APCER"
-        " and BPCER. Wilson intervals take presentations as independent, the bootstrap draws"
+        "Every presentation with a face is classified by its mean liveness score, regardless of"
+        " earlier checks. Definitions of ISO/IEC 30107-3; ACER is the mean of the worst APCER"
+        " and BPCER. Wilson intervals assume independent presentations, the bootstrap resamples"
         " whole subjects."
     )
     yield from _rates(summary, summary["threshold"])
     yield parts.heading("As served")
     yield parts.paragraph(
-        "The whole service: a presentation is accepted when a frame passes every check"
-        f" (mean of {summary['window']} in a row). What earlier checks refuse is refused."
+        "The whole service: a presentation is accepted if a frame passes every check"
+        f" (mean of {summary['window']} in a row). Frames that an earlier check refuses do not"
+        " count."
     )
     yield from _rates(summary["served"], summary["threshold"])
     yield parts.heading("What each check refuses")
-    yield parts.paragraph("Frames refused by a check first, and frames it would refuse at all.")
+    yield parts.paragraph(
+        "Frames of which this check is the first to fail, and all frames that fail it."
+    )
     yield parts.table(
-        ("check", "stage", "live first", "live at all", "attacks first", "attacks at all"),
+        ("check", "stage", "live, first", "live, all", "attacks, first", "attacks, all"),
         map(_check, summary["checks"]),
     )
     yield parts.heading("Score distributions")
@@ -67,7 +70,7 @@ def _body(summary: dict[str, Any], thumbnail: Thumbnail) -> Iterator[Markup]:
     timed = [one for one in summary["presentations"] if one["milliseconds"] is not None]
     slowest = sorted(timed, key=lambda one: -one["milliseconds"])[:SLOWEST]
     yield parts.table(
-        ("presentation", "ms a frame"), [(one["path"], one["milliseconds"]) for one in slowest]
+        ("presentation", "ms per frame"), [(one["path"], one["milliseconds"]) for one in slowest]
     )
 
 

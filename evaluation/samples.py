@@ -1,9 +1,9 @@
-"""A labelled set: a folder with ``live/`` and ``attack/SPECIES/``, or a table in CSV.
+"""Reads a labelled set: a folder with ``live/`` and ``attack/SPECIES/``, or a CSV table.
 
-A sample is a picture, a video, or the folder that FileLogger wrote of a session.
+A sample is an image, a video, or a session's folder written by FileLogger.
 
-Below ``live/`` and ``attack/SPECIES/`` a further folder names the subject, so that pictures of one
-person count together; a file without one is a subject of its own. A CSV has the columns ``path``
+Below ``live/`` and ``attack/SPECIES/``, a folder names the subject, so that images of one person
+count together. A file without such a folder is a subject of its own. A CSV has the columns ``path``
 (relative to the CSV), ``label`` (``live`` or ``attack``), ``species`` and ``subject``.
 """
 
@@ -22,10 +22,10 @@ from shared.text_files import read_text
 PICTURES = frozenset(
     {".avif", ".bmp", ".heic", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 )
-"""Endings of pictures; those that the service does not accept are counted as refused."""
+"""File extensions of images; those that the service does not accept are counted as refused."""
 LIVE, ATTACK = "live", "attack"
 UNNAMED = "unnamed"
-"""Species of an attack for which none is given."""
+"""Species of attacks without a named one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class Sample:
     """One presentation.
 
     Attributes:
-        path: picture, video or session folder.
-        name: the path as told in reports, relative to the set.
+        path: image, video or session folder.
+        name: the path in reports, relative to the set.
         species: kind of attack; empty for a live presentation.
-        subject: whose presentation it is.
+        subject: the person presenting.
     """
 
     path: Path
@@ -46,23 +46,23 @@ class Sample:
 
     @property
     def live(self) -> bool:
-        """Whether a live person is shown."""
+        """Whether it is a live presentation."""
         return not self.species
 
 
-def read(source: Path, endings: frozenset[str]) -> list[Sample]:
+def read(source: Path, extensions: frozenset[str]) -> list[Sample]:
     """List the samples of a folder or a CSV file.
 
     Args:
         source: the folder or the file.
-        endings: endings of the files that count, in lower case; the others are passed over.
+        extensions: extensions of the files that count, in lower case; others are ignored.
 
     Raises:
-        ResourceError: there is no such set, or it is not laid out as one.
+        ResourceError: there is no such set, or it has another layout.
     """
     if source.is_dir():
-        found = [*_live(source, endings), *_attacks(source, endings)]
-        wanted = f"{LIVE}/ or {ATTACK}/SPECIES/ with pictures or videos in it"
+        found = [*_live(source, extensions), *_attacks(source, extensions)]
+        wanted = f"{LIVE}/ or {ATTACK}/SPECIES/ with images or videos in it"
     else:
         found, wanted = list(_table(source)), "a line"
     if not found:
@@ -70,27 +70,27 @@ def read(source: Path, endings: frozenset[str]) -> list[Sample]:
     return found
 
 
-def _live(folder: Path, endings: frozenset[str]) -> Iterator[Sample]:
-    for path in _files(folder / LIVE, endings):
+def _live(folder: Path, extensions: frozenset[str]) -> Iterator[Sample]:
+    for path in _files(folder / LIVE, extensions):
         yield _sample(folder, path, folder / LIVE, "")
 
 
-def _attacks(folder: Path, endings: frozenset[str]) -> Iterator[Sample]:
+def _attacks(folder: Path, extensions: frozenset[str]) -> Iterator[Sample]:
     root = folder / ATTACK
-    for path in _files(root, endings):
+    for path in _files(root, extensions):
         species = path.relative_to(root).parts[0] if path.parent != root else UNNAMED
         yield _sample(folder, path, root / species if path.parent != root else root, species)
 
 
-def _files(folder: Path, endings: frozenset[str]) -> list[Path]:
-    """Samples below a folder in the order of their names; hidden ones are passed over."""
+def _files(folder: Path, extensions: frozenset[str]) -> list[Path]:
+    """Samples below a folder, sorted by name, without hidden ones."""
     if not folder.is_dir():
         return []
     logged = {log.parent for log in folder.rglob(FILE)}
     found = [
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in endings and path.is_file() and path.parent not in logged
+        if path.suffix.lower() in extensions and path.is_file() and path.parent not in logged
     ]
     return sorted(path for path in (*found, *logged) if not _hidden(path.relative_to(folder)))
 

@@ -1,4 +1,4 @@
-"""FileLogger's folders as input: sessions with what was measured then, and their pictures."""
+"""Reads FileLogger's folders: sessions with their logged estimates, and their images."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from shared.session_log import FILE, FOLDER, LoggedFrame, SessionLog, read_sessi
 
 UNLABELLED = "unlabelled"
 TurnedFrames = Callable[[Path, int], Iterator[Image]]
-"""Decodes a picture and turns it clockwise by so many degrees beyond what EXIF says."""
+"""Decodes an image and rotates it clockwise by degrees, in addition to the EXIF orientation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """A logged session and what it is known to be.
+    """A logged session and its label.
 
     Attributes:
         log: what FileLogger wrote.
@@ -32,7 +32,7 @@ class Logged:
 
     @property
     def frames(self) -> list[LoggedFrame]:
-        """Frames that every check applied to: those without an action going on."""
+        """Frames that got every check: those outside of an action."""
         return [one for one in self.log.frames if one.estimate.profile is Profile.PASSIVE]
 
     @property
@@ -42,15 +42,15 @@ class Logged:
 
 
 def is_session(path: Path) -> bool:
-    """Tell whether a path is a session's folder."""
+    """Return whether a path is a session's folder."""
     return FOLDER.fullmatch(path.name) is not None and (path / FILE).is_file()
 
 
 def pictures(folder: Path, frames: TurnedFrames) -> Iterator[Image]:
-    """Yield the pictures of a session's folder in order, turned as the service turned them.
+    """Yield the images of a session's folder in order, rotated as the service rotated them.
 
     Raises:
-        FrameError: the log cannot be read, or a picture is refused.
+        FrameError: the log cannot be read, or an image is refused.
     """
     try:
         logged = read_session(folder).frames
@@ -65,22 +65,22 @@ def read_logs(source: Path) -> tuple[list[Logged], list[str]]:
     """Read the sessions below a folder; ``live/`` and ``attack/SPECIES/`` label those inside.
 
     Returns:
-        The sessions in the order of their names, and what is wrong with those left out.
+        The sessions sorted by name, and an error message for each unreadable one.
 
     Raises:
-        ResourceError: there is none.
+        ResourceError: there is no readable session.
     """
-    found, faults = [], []
+    found, errors = [], []
     for folder in _folders(source):
         try:
             found.append(Logged(read_session(folder), *_label(folder.relative_to(source))))
         except ValueError as error:
-            faults.append(str(error))
+            errors.append(str(error))
     if not found:
         raise ResourceError(
-            f"{source}: found no session of FileLogger" + (f" ({faults[0]})" if faults else "")
+            f"{source}: found no session of FileLogger" + (f" ({errors[0]})" if errors else "")
         )
-    return found, faults
+    return found, errors
 
 
 def _folders(source: Path) -> Iterable[Path]:

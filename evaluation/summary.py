@@ -1,4 +1,4 @@
-"""Everything the report says about a measured set, as plain data that JSON can hold."""
+"""Summary of a measured set as plain data for JSON and the report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from evaluation import metrics
-from evaluation.judging import Measured, faults, liveness_score, served_score
+from evaluation.judging import Failure, Measured, failures, liveness_score, served_score
 from evaluation.samples import ATTACK, LIVE
 from shared.codes import Code, hint
 from shared.frame.checks import Rules
@@ -19,19 +19,19 @@ from shared.frame.estimation import Estimate, Stage
 
 BOUNDS = (0.01, 0.05, 0.10)
 LARGEST = 1e300
-FEW = 30
-"""Subjects below which a rate is told to rest on few."""
+MIN_SUBJECTS = 30
+"""With fewer subjects the report warns of a small sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A presentation with the score it is classified by.
+    """A presentation with its scores.
 
     Attributes:
         measured: sample and estimates.
-        score: liveness by itself; None where no frame has one.
-        served: score as the whole service would judge; minus infinity where it never accepts.
-        codes: codes of the first failing stage of the frame that came furthest.
+        score: score of the liveness estimation alone; None if no frame has one.
+        served: score of the whole service; minus infinity if it never accepts.
+        codes: codes of the first failed stage, of the frame that passed the most stages.
     """
 
     measured: Measured
@@ -46,7 +46,7 @@ class Scored:
 
 
 def score(measured: Measured, rules: Rules, window: int) -> Scored:
-    """Score one presentation by itself and as served."""
+    """Score one presentation, by the liveness estimation alone and as served."""
     return Scored(
         measured,
         liveness_score(measured),
@@ -58,20 +58,20 @@ def score(measured: Measured, rules: Rules, window: int) -> Scored:
 def _furthest(measured: Measured, rules: Rules) -> tuple[int, ...]:
     if measured.refused and not measured.frames:
         return (Code.FRAME_UNDECODABLE,)
-    first = [next(iter(faults(frame, rules)), None) for frame in measured.frames]
+    first = [next(iter(failures(frame, rules)), None) for frame in measured.frames]
     if not first or None in first:
         return ()
-    return max((fault for fault in first if fault), key=lambda fault: fault[0])[1]
+    return max((failure for failure in first if failure), key=lambda failure: failure[0])[1]
 
 
 def by_frame(measured: Measured) -> list[Measured]:
-    """Split a presentation into one for each frame; the subject stays."""
+    """Split a presentation into one per frame, of the same subject."""
     if len(measured.frames) < 2:
         return [measured]
     sample = measured.sample
     return [
-        Measured(replace(sample, name=f"{sample.name} frame {place + 1}"), (frame,), first=place)
-        for place, frame in enumerate(measured.frames)
+        Measured(replace(sample, name=f"{sample.name} frame {index + 1}"), (frame,), first=index)
+        for index, frame in enumerate(measured.frames)
     ]
 
 
@@ -95,7 +95,7 @@ def summarise(scored: Sequence[Scored], rules: Rules, *, unit: str, window: int)
         "window": window,
         "counts": _counts(scored),
         "checks": _checks(scored, rules),
-        "notes": [*_notes(scored), *_silent(scored)],
+        "notes": [*_notes(scored), *_without_score(scored)],
         "thresholds": rules.thresholds.model_dump(mode="json"),
         "presentations": [_presentation(one, threshold) for one in scored],
     }
@@ -104,7 +104,7 @@ def summarise(scored: Sequence[Scored], rules: Rules, *, unit: str, window: int)
 def _rates(
     scored: Sequence[Scored], threshold: float, value: Callable[[Scored], float]
 ) -> dict[str, Any]:
-    """All error rates under one way of scoring."""
+    """All error rates for one kind of score."""
     live = _scores((one for one in scored if not one.species), value)
     names = sorted({one.species for one in scored if one.species})
     species = {
@@ -186,7 +186,7 @@ def _counts(scored: Sequence[Scored]) -> dict[str, Any]:
 
 
 def _checks(scored: Sequence[Scored], rules: Rules) -> list[dict[str, Any]]:
-    """For each code that occurs: frames refused by it first, and frames it would refuse at all."""
+    """For each code: frames of which its check is the first to fail, and all that fail it."""
     totals: Counter[str] = Counter()
     first: Counter[tuple[int, str]] = Counter()
     anywhere: Counter[tuple[int, str]] = Counter()
@@ -195,11 +195,12 @@ def _checks(scored: Sequence[Scored], rules: Rules) -> list[dict[str, Any]]:
         label = ATTACK if one.species else LIVE
         for frame in one.measured.frames:
             totals[label] += 1
-            for place, (stage, codes) in enumerate(_own_faults(frame, rules)):
+            for index, (stage, codes) in enumerate(_independent_failures(frame, rules)):
                 for code in codes:
                     stages[code] = stage
                     anywhere[code, label] += 1
-                    first[code, label] += place == 0
+                    if index == 0:
+                        first[code, label] += 1
     return [
         {"code": int(code), "hint": hint(code), "stage": stages[code].name.lower()}
         | {
@@ -214,26 +215,26 @@ def _checks(scored: Sequence[Scored], rules: Rules) -> list[dict[str, Any]]:
     ]
 
 
-def _own_faults(frame: Estimate, rules: Rules) -> list[tuple[Stage, tuple[int, ...]]]:
-    """Faults of a frame; without a face, only that."""
-    found = faults(frame, rules)
+def _independent_failures(frame: Estimate, rules: Rules) -> list[Failure]:
+    """Failures of a frame; without a face only that one, which causes all others."""
+    found = failures(frame, rules)
     return found if frame.faces else found[:1]
 
 
 def _notes(scored: Sequence[Scored]) -> list[str]:
-    """What a reader has to know before quoting a figure."""
+    """Warnings about the set that a reader must know before quoting a figure."""
     counts = _counts(scored)
     small = []
     for name, count in ({LIVE: counts[LIVE]} | counts[ATTACK]).items():
         subjects = {o.measured.sample.subject for o in scored if (o.species or LIVE) == name}
-        if len(subjects) < FEW:  # what one person does many times is no larger a sample
+        if len(subjects) < MIN_SUBJECTS:  # many presentations of one person are not a large sample
             of = f" by {len(subjects)} subject(s)" if len(subjects) < count else ""
             small.append(f"{count} of {name!r}{of}")
     notes = []
     if small:
         notes.append(
-            f"A small sample: {', '.join(small)}. With no error among n one only knows, with 95 %"
-            " confidence, that the rate is below about 3/n. Quote no error rate from this set."
+            f"A small sample: {', '.join(small)}. With no error among n, the rate is below about"
+            " 3/n with 95 % confidence. Quote no error rate from this set."
         )
     if not counts[LIVE]:
         notes.append("There is no live presentation, so there is no BPCER.")
@@ -248,17 +249,18 @@ def _notes(scored: Sequence[Scored]) -> list[str]:
     return notes
 
 
-def _silent(scored: Sequence[Scored]) -> list[str]:
-    """Presentations that the rates of the liveness estimation alone leave out."""
-    told = []
+def _without_score(scored: Sequence[Scored]) -> list[str]:
+    """A note on presentations that the rates of the liveness estimation alone exclude."""
+    excluded = []
     for name, share in _non_response(scored).items():
         of = sum((one.species or LIVE) == name for one in scored)
         if share:
-            told.append(f"{round(share * of)} of {of} {name!r}")
-    if not told:
+            excluded.append(f"{round(share * of)} of {of} {name!r}")
+    if not excluded:
         return []
     return [
-        f"Without a liveness score, so left out of the rates of liveness alone: {', '.join(told)}."
+        "Excluded from the rates of the liveness estimation alone, for lack of a score:"
+        f" {', '.join(excluded)}."
     ]
 
 
@@ -281,5 +283,5 @@ def _presentation(one: Scored, threshold: float) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
-    """JSON knows neither infinity nor NaN; the least threshold of all stands for infinity too."""
+    """Replace infinity and NaN, which JSON lacks, and the smallest finite float with None."""
     return value if isfinite(value) and abs(value) < LARGEST else None

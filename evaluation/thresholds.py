@@ -1,7 +1,6 @@
-"""Every threshold on a measure, as data: what it compares, which way, and the codes it gives.
+"""Every threshold as data: its measure, the direction of the comparison and its codes.
 
-The comparisons themselves are those of ``shared.frame.checks``; here is what a what-if
-needs on top.
+``shared.frame.checks`` has the comparisons; this module adds what a what-if needs.
 """
 
 from __future__ import annotations
@@ -23,12 +22,12 @@ class Threshold:
 
     Attributes:
         key: its name in the section ``LIVENESS.THRESHOLDS``.
-        stage: stage that compares with it.
-        codes: what a frame gets that fails.
-        measure: value compared; None where it was not measured.
-        least: the value has to be at least the threshold; otherwise at most.
-        range: values a what-if goes through, strictest last.
-        whole: the threshold is a whole number.
+        stage: stage of the check.
+        codes: codes of a failed check.
+        measure: returns the compared value; None if it was not measured.
+        least: the value must be at least the threshold; if false, at most.
+        range: values that a what-if tries, strictest last.
+        whole: the threshold is an integer.
     """
 
     key: str
@@ -49,8 +48,8 @@ class Threshold:
 
     def changed(self, rules: Rules, value: float) -> Rules:
         """Return the rules with another value of this threshold."""
-        told = rules.thresholds.model_dump() | {self.key: int(value) if self.whole else value}
-        return Rules(ThresholdsSection.model_validate(told), rules.limits)
+        changed = rules.thresholds.model_dump() | {self.key: int(value) if self.whole else value}
+        return Rules(ThresholdsSection.model_validate(changed), rules.limits)
 
 
 def _quality(field: str) -> Measure:
@@ -114,4 +113,4 @@ THRESHOLDS: tuple[Threshold, ...] = (
         _liveness("quality_score"),
     ),
 )  # fmt: skip
-"""All of them, in the order of the stages."""
+"""All thresholds, in the order of the stages."""

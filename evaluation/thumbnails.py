@@ -1,4 +1,4 @@
-"""Small pictures for a report."""
+"""Thumbnails for a report."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SIDE = 190
 
 
 class Thumbnails:
-    """Makes a thumbnail of the frame with the most telling score of a presentation.
+    """Creates a thumbnail of the frame of a presentation with the worst score.
 
     Args:
         measured: the presentations by name.
         frames: decodes a file.
-        every: step at which the frames of a video were taken.
+        every: step between the measured frames of a video.
     """
 
     def __init__(self, measured: Mapping[str, Measured], frames: Frames, every: int = 1) -> None:
@@ -30,10 +30,10 @@ class Thumbnails:
         self._every = every
 
     def __call__(self, name: str) -> str | None:
-        """Return the base64 of a JPEG; None where the frame cannot be decoded."""
+        """Return the base64 of a JPEG; None if the frame cannot be decoded."""
         one = self._measured[name]
         try:
-            start = self._every * (one.first + _telling(one))
+            start = self._every * (one.first + _worst_frame(one))
             image = next(islice(self._frames(one.sample.path), start, None), None)
         except FrameError:
             return None
@@ -45,11 +45,11 @@ class Thumbnails:
         return base64.b64encode(cv2.imencode(".jpg", small)[1].tobytes()).decode()
 
 
-def _telling(measured: Measured) -> int:
-    """Number of the frame with the lowest score of a live one, the highest of an attack."""
+def _worst_frame(measured: Measured) -> int:
+    """Index of the frame with the lowest score, or for an attack the highest."""
     scores = [
-        (frame.liveness.score, place)
-        for place, frame in enumerate(measured.frames)
+        (frame.liveness.score, index)
+        for index, frame in enumerate(measured.frames)
         if frame.liveness is not None
     ]
     pick = min if measured.sample.live else max

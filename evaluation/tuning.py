@@ -1,4 +1,4 @@
-"""What a tuning run tells: plain data, an HTML page and a TOML overlay."""
+"""Output of ``lunapass tune``: plain data, an HTML page and a TOML overlay."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def data(
     sessions: Sequence[Logged],
     studies: Sequence[Study],
     suggestions: Sequence[Suggestion],
-    faults: Sequence[str],
+    errors: Sequence[str],
 ) -> dict[str, Any]:
-    """Return everything for JSON."""
+    """Return all results as plain data for JSON."""
     labels = [one.label for one in sessions]
     return {
         "sessions": len(sessions),
         "accepted": sum(one.accepted for one in sessions),
         "frames": sum(len(one.frames) for one in sessions),
         "labels": {name: labels.count(name) for name in sorted(set(labels))},
-        "unreadable": list(faults),
+        "unreadable": list(errors),
         "thresholds": {
             one.threshold.key: {
                 "now": one.now,
@@ -46,39 +46,46 @@ def data(
 
 
 def overlay(suggestions: Sequence[Suggestion]) -> str:
-    """Write the suggestions as TOML to merge into the configuration, each with its cost."""
+    """Format the suggestions as TOML to merge into the configuration, each with its cost."""
     lines = ["# Suggested by 'lunapass tune'; read the costs before you merge it.", f"[{SECTION}]"]
     for one in suggestions:
-        whole = one.value == int(one.value)  # keys of shares and degrees take whole numbers too
+        whole = one.value == int(one.value)  # keys with fractions accept integers as well
         value = int(one.value) if whole else one.value
         lines += [f"# now {one.now:g}: {one.reason}", f"# cost: {one.cost}", f"{one.key} = {value}"]
     return "\n".join(lines) + "\n"
 
 
-def html(told: dict[str, Any], studies: Sequence[Study], suggestions: Sequence[Suggestion]) -> str:
-    """Write the report."""
-    body = _body(told, studies, suggestions)
+def html(
+    summary: dict[str, Any], studies: Sequence[Study], suggestions: Sequence[Suggestion]
+) -> str:
+    """Write the report.
+
+    Args:
+        summary: result of ``data``.
+        studies: the studied thresholds.
+        suggestions: the suggested values.
+    """
+    body = _body(summary, studies, suggestions)
     return str(parts.page("What other thresholds would have done", body))
 
 
 def _body(
-    told: dict[str, Any], studies: Sequence[Study], suggestions: Sequence[Suggestion]
+    summary: dict[str, Any], studies: Sequence[Study], suggestions: Sequence[Suggestion]
 ) -> Iterator[Markup]:
+    labels = ", ".join(f"{count} {name}" for name, count in summary["labels"].items())
     yield parts.paragraph(
-        f"{told['sessions']} sessions, {told['accepted']} accepted, {told['frames']} frames without"
-        f" an action. Labels: {', '.join(f'{n} {name}' for name, n in told['labels'].items())}."
+        f"{summary['sessions']} sessions, {summary['accepted']} accepted,"
+        f" {summary['frames']} frames outside of actions. Labels: {labels}."
     )
     yield parts.note(
-        "A worker stops at the first check that fails. So a frame that a more lenient threshold"
-        " lets through only comes further; whether it would have passed the later checks is not"
-        " in the log. Nothing here says whether a session was an attack unless it is labelled."
+        "A worker stops at the first failed check. If a more lenient threshold lets a frame pass,"
+        " the log does not show whether it would have passed the later checks. Nor does it show"
+        " whether a session was an attack, unless it is labelled."
     )
-    if not {LIVE, ATTACK} <= set(told["labels"]):
-        yield parts.note(
-            "Without labelled live and attack sessions nothing is said about liveness."
-        )
-    for fault in told["unreadable"]:
-        yield parts.note(fault)
+    if not {LIVE, ATTACK} <= set(summary["labels"]):
+        yield parts.note("To study liveness, label live and attack sessions.")
+    for error in summary["unreadable"]:
+        yield parts.note(error)
     yield parts.heading("Suggestions")
     if suggestions:
         head = ("threshold", "now", "suggested", "because", "cost")
@@ -119,7 +126,7 @@ def _study(one: Study) -> Iterator[Markup]:
     )
     yield parts.row(map(parts.chart, charts))
     yield parts.table(
-        ("value", "refused", "come further", "lost", "sessions helped", "sessions lost"),
+        ("value", "refused", "reach later checks", "lost", "sessions helped", "sessions lost"),
         [
             (
                 f"{step.value:g}" + (" (now)" if step.value == one.now else ""),

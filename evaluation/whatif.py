@@ -1,8 +1,8 @@
-"""What another threshold would have done to logged sessions.
+"""Effect of another threshold on logged sessions.
 
-A worker stops at the first stage that fails, so a frame that a lenient threshold would have let
-through has no later measures: it comes *further*, no more is known. A stricter threshold is known
-in full. Everything else is judged again with ``shared.frame.checks``.
+A worker stops at the first failed stage. So if a more lenient threshold lets a frame pass, its
+later measures do not exist and it is only counted as *further*. The effect of a stricter threshold
+is known exactly. Frames are judged again with ``shared.frame.checks``.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from evaluation.thresholds import THRESHOLDS, Threshold
 from shared.frame.checks import Rules, judge
 from shared.frame.estimation import Estimate, Stage
 
-KEPT = 0.95
-"""Share of the frames of successful sessions that a suggested threshold lets through."""
-WORTH = 0.05
-"""Share of such frames that a threshold has to refuse before a change is suggested."""
-FEWEST = 10
-"""Such sessions needed for a suggestion."""
+PASS_SHARE = 0.95
+"""Share of the frames of accepted sessions that pass a suggested threshold."""
+MIN_REFUSED_SHARE = 0.05
+"""A change is suggested only if a threshold refuses more than this share of such frames."""
+MIN_SESSIONS = 10
+"""Accepted sessions needed for a suggestion."""
 APCER_BOUND = 0.05
 
 
@@ -36,11 +36,11 @@ class WhatIf:
     Attributes:
         value: the threshold.
         refused: measured frames below (or above) it.
-        further: frames refused now by this threshold alone that would come to later checks.
+        further: frames refused now by this threshold alone, which would reach the later checks.
         lost: frames that passed every check and would be refused.
-        sessions_helped: sessions without success with at least one frame that comes further; how
-            many of them would have succeeded is not known.
-        sessions_lost: sessions with a passing frame now and with none then.
+        sessions_helped: sessions not accepted that have at least one such further frame; how many
+            of them would have been accepted is not known.
+        sessions_lost: sessions with a passing frame now and none with this value.
     """
 
     value: float
@@ -53,14 +53,14 @@ class WhatIf:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A value to try.
+    """A suggested value.
 
     Attributes:
         key: the threshold.
         now: configured value.
-        value: suggested one.
+        value: suggested value.
         reason: evidence.
-        cost: what it costs in the other error.
+        cost: its effect on the other error.
     """
 
     key: str
@@ -72,14 +72,14 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """What is known of one threshold.
+    """Results for one threshold.
 
     Attributes:
-        threshold: which.
+        threshold: the threshold.
         now: configured value.
-        measured: frames with a value.
-        values: all of them.
-        rows: what-if over the threshold's range and the configured value, in order.
+        measured: number of frames with a measured value.
+        values: the measured values.
+        rows: what-if for the threshold's range and the configured value, in order.
     """
 
     threshold: Threshold
@@ -112,21 +112,25 @@ def what_if(sessions: Sequence[Logged], threshold: Threshold, value: float, rule
         passed_before = passes_after = False
         for estimate in estimates:
             measured = threshold.measure(estimate)
-            refused += measured is not None and not threshold.passes(measured, value)
+            if measured is not None and not threshold.passes(measured, value):
+                refused += 1
             before, after = _failed(estimate, rules), _failed(estimate, changed)
-            comes_further = before is not None and after is None
-            further += comes_further
-            helps = helps or comes_further
+            if before is not None and after is None:
+                further += 1
+                helps = True
+            if before is None and after is not None:
+                lost += 1
             passed_before = passed_before or before is None
             passes_after = passes_after or after is None
-            lost += before is None and after is not None
-        helped += helps and not session.accepted
-        dropped += passed_before and not passes_after
+        if helps and not session.accepted:
+            helped += 1
+        if passed_before and not passes_after:
+            dropped += 1
     return WhatIf(value, refused, further, lost, helped, dropped)
 
 
 def _failed(estimate: Estimate, rules: Rules) -> Stage | None:
-    """First stage that fails among those that ran; None when none does."""
+    """First failed stage among those that ran; None if all passed."""
     stages = (stage for stage in Stage if stage <= estimate.stage)
     return next((stage for stage in stages if judge(stage, estimate, rules)), None)
 
@@ -139,13 +143,13 @@ def _values(sessions: Sequence[Logged], threshold: Threshold) -> list[float]:
 def suggest(sessions: Sequence[Logged], rules: Rules) -> list[Suggestion]:
     """Suggest values, each with its cost.
 
-    Without labels a session that succeeded stands for a real person: a threshold that refused many
-    of such sessions' frames on the way is too strict for the place. With labels of attacks and
-    live people, liveness is set by the bound on APCER.
+    Unlabelled accepted sessions are assumed to be real people: a threshold that refused many frames
+    of such sessions is too strict for the location. With labelled attacks and live sessions, the
+    liveness threshold is chosen by the bound on APCER.
     """
     good = [one for one in sessions if one.accepted and one.label != ATTACK]
     found = []
-    if len(good) >= FEWEST:
+    if len(good) >= MIN_SESSIONS:
         candidates = (_relaxed(good, sessions, one, rules) for one in THRESHOLDS)
         found = [suggestion for suggestion in candidates if suggestion]
     liveness = _by_labels(sessions, rules)
@@ -155,7 +159,7 @@ def suggest(sessions: Sequence[Logged], rules: Rules) -> list[Suggestion]:
 def _relaxed(
     good: Sequence[Logged], sessions: Sequence[Logged], threshold: Threshold, rules: Rules
 ) -> Suggestion | None:
-    """Loosen a threshold on quality or position until it lets most good frames through."""
+    """Relax a threshold that is not on liveness until most good frames pass."""
     if threshold.stage is Stage.LIVENESS:
         return None
     values = np.array(_values(good, threshold))
@@ -163,7 +167,7 @@ def _relaxed(
     if not values.size:
         return None
     refused = sum(not threshold.passes(value, now) for value in values.tolist()) / values.size
-    if refused <= WORTH:
+    if refused <= MIN_REFUSED_SHARE:
         return None
     value = max(0.0, _rounded(threshold, float(np.quantile(values, _tail(threshold)))))
     if value == now:
@@ -173,25 +177,25 @@ def _relaxed(
         threshold.key,
         now,
         value,
-        f"refused {refused:.0%} of the frames of {len(good)} sessions that succeeded",
-        f"{then.further} more frames come to the later checks,"
-        f" also in {then.sessions_helped} sessions without success",
+        f"refused {refused:.0%} of the frames of {len(good)} accepted sessions",
+        f"{then.further} more frames reach the later checks,"
+        f" also in {then.sessions_helped} sessions that were not accepted",
     )
 
 
 def _tail(threshold: Threshold) -> float:
-    return 1 - KEPT if threshold.least else KEPT
+    return 1 - PASS_SHARE if threshold.least else PASS_SHARE
 
 
 def _rounded(threshold: Threshold, value: float) -> float:
-    """Round to the lenient side: whole pixels and degrees, hundredths otherwise."""
+    """Round to the lenient side, to whole pixels and degrees, else to hundredths."""
     grain = 1.0 if threshold.whole or threshold.stage is Stage.HEAD_POSE else 0.01
     steps = floor(value / grain + 1e-9) if threshold.least else ceil(value / grain - 1e-9)
     return round(steps * grain, 2)
 
 
 def _by_labels(sessions: Sequence[Logged], rules: Rules) -> Suggestion | None:
-    """Set the liveness threshold where every species of attack keeps the bound."""
+    """Suggest the liveness threshold at which every species' APCER is within the bound."""
     live, species = liveness_scores(sessions)
     attacks = {name: scores for name, scores in species.items() if scores.size}
     if not (live.size and attacks):
@@ -201,19 +205,19 @@ def _by_labels(sessions: Sequence[Logged], rules: Rules) -> Suggestion | None:
     value = min(1.0, max(0.0, ceil(point.threshold * 1000) / 1000))
     if value == now:
         return None
-    few = "" if point.supported else "; too few attacks for that bound to mean much"
+    few = "" if point.supported else "; too few attacks for this bound"
     return Suggestion(
         "livenessScore",
         now,
         value,
         f"APCER of the worst species {metrics.worst_apcer(attacks, now):.1%} now,"
-        f" {metrics.worst_apcer(attacks, value):.1%} then{few}",
-        f"BPCER {metrics.bpcer(live, now):.1%} now, {metrics.bpcer(live, value):.1%} then",
+        f" {metrics.worst_apcer(attacks, value):.1%} with it{few}",
+        f"BPCER {metrics.bpcer(live, now):.1%} now, {metrics.bpcer(live, value):.1%} with it",
     )
 
 
 def liveness_scores(sessions: Sequence[Logged]) -> tuple[metrics.Scores, dict[str, metrics.Scores]]:
-    """Best liveness score of each labelled session that reached it: live, and by species."""
+    """Best liveness score of each labelled session that has one: of live ones, and by species."""
     live: list[float] = []
     attacks: dict[str, list[float]] = {}
     for session in sessions:

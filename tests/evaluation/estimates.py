@@ -1,4 +1,4 @@
-"""Estimates that pass every default check but for what a test changes."""
+"""Estimates that pass every default check unless a test changes a measure."""
 
 from __future__ import annotations
 

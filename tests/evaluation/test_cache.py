@@ -14,7 +14,7 @@ from tests.evaluation.estimates import estimate
 
 
 def test_estimates_come_back(tmp_path: Path) -> None:
-    """What was stored is found under the same content and fingerprint only."""
+    """A stored measurement is found only with the same content and fingerprint."""
     stored = Measurement((estimate(0.25), estimate(None)), "the frame is empty")
     Cache(tmp_path, "models").put("content", stored)
     assert Cache(tmp_path, "models").get("content") == stored
@@ -31,7 +31,7 @@ def test_damaged_file_is_measured_again(tmp_path: Path) -> None:
 
 
 def test_fingerprint_follows_models_and_measures_not_thresholds(tmp_path: Path) -> None:
-    """Other models or another openness of eyes measure anew; another threshold does not."""
+    """Other models or another eyeOpen need a new measurement; another threshold does not."""
     (tmp_path / "a.onnx").write_bytes(b"one")
     models = ModelsSection(directory=str(tmp_path))
     plain = fingerprint(Config(MODELS=models))
@@ -46,7 +46,7 @@ def test_fingerprint_follows_models_and_measures_not_thresholds(tmp_path: Path) 
 
 
 def test_fingerprint_follows_the_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another version, and one that is not installed any more, measures anew."""
+    """Another version of a runtime, or a removed one, needs a new measurement."""
     plain = fingerprint(Config())
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0")
     other = fingerprint(Config())
@@ -68,8 +68,8 @@ def test_content_hash_does_not_depend_on_the_place(tmp_path: Path) -> None:
     assert content_hash(one) != content_hash(other)
 
 
-def test_interrupted_run_goes_on_where_it_ended(tmp_path: Path) -> None:
-    """Samples measured before are not measured again, even by a run that was cut off."""
+def test_interrupted_run_is_resumed(tmp_path: Path) -> None:
+    """Samples that an interrupted run measured are not measured again."""
     samples = []
     for name in "abc":
         (tmp_path / name).write_text(name)

@@ -4,7 +4,7 @@ from math import inf
 
 import pytest
 
-from evaluation.judging import faults, liveness_score, passes_earlier, served_score
+from evaluation.judging import failures, liveness_score, passes_earlier, served_score
 from shared.codes import Code
 from shared.config.manual import ThresholdsSection
 from shared.frame.checks import Rules
@@ -15,15 +15,15 @@ RULES = Rules()
 TURNED = HeadPose(40, 0, 0)
 
 
-def test_every_fault_is_told_in_order() -> None:
-    """A frame turned away and not live fails at both stages; other rules see it otherwise."""
+def test_all_failures_are_listed_in_order() -> None:
+    """A turned face that is not live fails at both stages; other rules give other failures."""
     frame = estimate(0.2, head_pose=TURNED)
-    assert faults(frame, RULES) == [
+    assert failures(frame, RULES) == [
         (Stage.HEAD_POSE, (Code.TURN_RIGHT,)),
         (Stage.LIVENESS, (Code.LOW_LIVENESS,)),
     ]
     lenient = Rules(ThresholdsSection(yaw=45, livenessScore=0.1))
-    assert faults(frame, lenient) == []
+    assert failures(frame, lenient) == []
 
 
 def test_earlier_checks_leave_liveness_out() -> None:
@@ -32,7 +32,7 @@ def test_earlier_checks_leave_liveness_out() -> None:
 
 
 def test_liveness_by_itself_is_the_mean() -> None:
-    """Frames without a score do not count; without any there is no response."""
+    """Frames without a score do not count; without any score the result is None."""
     shown = presentation(estimate(0.2, head_pose=TURNED), estimate(0.6), estimate(None))
     assert liveness_score(shown) == pytest.approx(0.4)
     assert liveness_score(presentation(estimate(None))) is None
@@ -46,7 +46,7 @@ def test_service_takes_the_best_moment() -> None:
 
 
 def test_aggregation_needs_its_frames() -> None:
-    """The frame of the verdict and the mean up to it both have to pass; too few never do."""
+    """The last frame and the mean up to it both have to pass; too few frames never pass."""
     shown = presentation(estimate(0.1), estimate(0.8), estimate(0.6))
     assert served_score(shown, RULES, window=2) == pytest.approx(0.6)
     falling = presentation(estimate(0.9), estimate(0.2))
@@ -55,7 +55,7 @@ def test_aggregation_needs_its_frames() -> None:
 
 
 def test_unfit_frames_are_never_accepted() -> None:
-    """A frame below the quality of the liveness judgement does not count as served."""
+    """A frame below the liveness quality threshold does not count as served."""
     assert served_score(presentation(estimate(liveness=None)), RULES) == -inf
     unfit = estimate()
     unfit.liveness = Liveness(0.99, 0.2)

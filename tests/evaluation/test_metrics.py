@@ -29,14 +29,14 @@ thresholds = st.floats(-0.1, 1.1)
 
 
 def test_rates_by_hand() -> None:
-    """Of four prints one is accepted at .5, of two replays both; of four live one is refused."""
+    """At 0.5 one of four prints, both replays and three of four live presentations pass."""
     assert apcer(PRINT, 0.5) == 1 / 4
     assert apcer(REPLAY, 0.5) == 1
     assert bpcer(LIVE, 0.5) == 1 / 4
 
 
 def test_species_are_not_pooled() -> None:
-    """The worst species counts: pooled, .5 would come out as 3 of 6 instead of 2 of 2."""
+    """The worst species counts: pooled, the rate at 0.5 would be 3 of 6 instead of 2 of 2."""
     both = {"print": PRINT, "replay": REPLAY}
     assert worst_apcer(both, 0.5) == 1
     assert acer(both, LIVE, 0.5) == (1 + 1 / 4) / 2
@@ -57,7 +57,7 @@ def test_rates_of_nothing_are_unknown() -> None:
 
 
 def test_refused_everywhere() -> None:
-    """Minus infinity, what the service never accepts, is refused at every threshold."""
+    """A score of minus infinity is refused at every threshold."""
     assert (apcer(np.array([-inf]), -1e308), bpcer(np.array([-inf]), -1e308)) == (0, 1)
 
 
@@ -71,15 +71,15 @@ def test_wilson_by_the_table(errors: int, total: int, low: float, high: float) -
 
 
 @given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_holds_the_share(counts: tuple[int, int]) -> None:
-    """The interval holds the share, lies within 0..1, and is the mirror of the complement's."""
+def test_wilson_contains_the_share(counts: tuple[int, int]) -> None:
+    """The interval contains the share, is within 0..1 and mirrors that of the complement."""
     errors, total = counts
     low, high = wilson(errors, total)
     assert 0 <= low <= errors / total <= high <= 1
     assert wilson(total - errors, total) == pytest.approx((1 - high, 1 - low), abs=1e-9)
 
 
-def test_wilson_knows_nothing_of_nothing() -> None:
+def test_wilson_without_trials_is_the_whole_range() -> None:
     assert wilson(0, 0) == (0, 1)
 
 
@@ -92,7 +92,7 @@ def test_errors_trade_off(live: np.ndarray, attacks: np.ndarray, one: float, oth
 
 
 def test_bpcer_at_a_bound_by_hand() -> None:
-    """To accept at most a quarter of the prints the threshold must lie above .4."""
+    """To accept at most a quarter of the prints, the threshold must be above 0.4."""
     point = at_apcer({"print": PRINT}, LIVE, 0.25)
     assert point.threshold == pytest.approx(0.4)
     assert point.threshold > 0.4
@@ -100,7 +100,7 @@ def test_bpcer_at_a_bound_by_hand() -> None:
 
 
 def test_bound_finer_than_the_sample() -> None:
-    """Of four attacks 1 % means none; that is met, and told to say little."""
+    """Of four attacks, 1 % means none; the bound is met but marked as unsupported."""
     point = at_apcer({"print": PRINT}, LIVE, 0.01)
     assert point.threshold > 0.7
     assert (point.bpcer, point.supported) == (2 / 4, False)
@@ -110,7 +110,7 @@ def test_bound_finer_than_the_sample() -> None:
 def test_bound_is_kept_at_the_least_cost(
     species: dict[str, np.ndarray], live: np.ndarray, bound: float
 ) -> None:
-    """Every species keeps the bound, and no lower threshold among the curve's does."""
+    """Every species is within the bound, and at no lower threshold of the curve."""
     point = at_apcer(species, live, bound)
     assert worst_apcer(species, point.threshold) <= bound
     cheaper = [p for p in det(species, live) if p.apcer <= bound and p.bpcer < point.bpcer]
@@ -121,7 +121,7 @@ def test_bound_is_kept_at_the_least_cost(
 def test_curve_runs_from_all_accepted_to_all_refused(
     species: dict[str, np.ndarray], live: np.ndarray
 ) -> None:
-    """The curve begins with everybody accepted, ends with everybody refused, and is monotone."""
+    """The curve starts with all accepted, ends with all refused, and is monotone."""
     curve = det(species, live)
     assert (curve[0].apcer, curve[0].bpcer) == (1, 0)
     assert (curve[-1].apcer, curve[-1].bpcer) == (0, 1)
@@ -137,7 +137,7 @@ def test_equal_error_of_separable_scores_is_zero() -> None:
 
 
 def test_bootstrap_draws_whole_subjects() -> None:
-    """Ten pictures of each of four people, all wrong for one: far wider than Wilson's."""
+    """Ten images of each of four people, all wrong for one: far wider than Wilson's."""
     wrong = [subject == "anna" for subject in ("anna", "bea", "carl", "dan") for _ in range(10)]
     subjects = [subject for subject in ("anna", "bea", "carl", "dan") for _ in range(10)]
     drawn = by_subject(wrong, subjects)
@@ -149,13 +149,13 @@ def test_bootstrap_draws_whole_subjects() -> None:
 
 
 def test_bootstrap_of_single_presentations_is_near_wilson() -> None:
-    """Where everyone has one presentation, both intervals say about the same."""
+    """If every subject has one presentation, both intervals are about equal."""
     wrong = [number < 60 for number in range(300)]
     drawn = by_subject(wrong, [str(number) for number in range(300)])
     assert drawn == pytest.approx(wilson(60, 300), abs=0.01)
 
 
-def test_bootstrap_that_sees_no_spread_says_nothing() -> None:
-    """One subject, or no error at all: an interval of width nought would be a false promise."""
+def test_bootstrap_without_spread_is_none() -> None:
+    """With one subject or without any error, an interval of width 0 would mislead."""
     assert by_subject([True, False], ["anna", "anna"]) is None
     assert by_subject([False] * 5, list("abcde")) is None

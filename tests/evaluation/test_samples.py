@@ -17,7 +17,7 @@ def touch(folder: Path, *names: str) -> None:
 
 
 def test_folders_tell_label_species_and_subject(tmp_path: Path) -> None:
-    """live/SUBJECT and attack/SPECIES/SUBJECT; a file without a subject's folder is its own."""
+    """live/SUBJECT and attack/SPECIES/SUBJECT; a file without such a folder is its own subject."""
     touch(
         tmp_path,
         "live/anna/1.jpg",
@@ -36,8 +36,8 @@ def test_folders_tell_label_species_and_subject(tmp_path: Path) -> None:
     }
 
 
-def test_other_files_are_passed_over(tmp_path: Path) -> None:
-    """Notes, hidden files and folders are no samples; an attack without species is one."""
+def test_other_files_are_ignored(tmp_path: Path) -> None:
+    """Notes, hidden files and folders are not samples; an attack without species is one."""
     touch(tmp_path, "live/a.jpg", "live/readme.txt", "live/.x.jpg", "live/.t/b.jpg", "attack/c.jpg")
     assert [(one.name, one.species) for one in read(tmp_path, ENDINGS)] == [
         ("live/a.jpg", ""),
@@ -46,7 +46,7 @@ def test_other_files_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_table(tmp_path: Path) -> None:
-    """A CSV names what folders cannot; paths are relative to it."""
+    """A CSV gives labels, species and subjects; paths are relative to it."""
     touch(tmp_path, "one.jpg", "two.jpg")
     table = tmp_path / "set.csv"
     table.write_text("path,label,species,subject\none.jpg,live,,anna\ntwo.jpg,ATTACK,print,\n")
@@ -57,7 +57,7 @@ def test_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("file,label\na,live\n", "column 'path' is missing"),
         ("path,label\none.jpg,real\n", "line 2: label: found 'real'"),
@@ -66,11 +66,11 @@ def test_table(tmp_path: Path) -> None:
         ("path,label\n", "found no sample"),
     ],
 )
-def test_faults_of_a_table(tmp_path: Path, text: str, told: str) -> None:
-    """A fault is told with its line and what is allowed."""
+def test_errors_of_a_table(tmp_path: Path, text: str, message: str) -> None:
+    """An error names the line and the allowed values."""
     touch(tmp_path, "one.jpg")
     (tmp_path / "set.csv").write_text(text)
-    with pytest.raises(ResourceError, match=told):
+    with pytest.raises(ResourceError, match=message):
         read(tmp_path / "set.csv", ENDINGS)
 
 
@@ -81,7 +81,7 @@ def test_folder_of_another_layout(tmp_path: Path) -> None:
 
 
 def test_session_folder_is_one_sample(tmp_path: Path) -> None:
-    """A folder that FileLogger wrote is one presentation; its pictures are not samples again."""
+    """A folder that FileLogger wrote is one presentation; its images are not further samples."""
     session = f"live/anna/{1:032x}"
     touch(tmp_path, f"{session}/session.jsonl", f"{session}/000001.jpg", "live/b.jpg")
     found = [(sample.name, sample.subject) for sample in read(tmp_path, ENDINGS)]

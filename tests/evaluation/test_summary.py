@@ -36,7 +36,7 @@ SET = (
 
 
 def test_rates_of_a_small_set_by_hand() -> None:
-    """One of two prints is accepted, one of three live ones refused; served also the turned one."""
+    """One of two prints passes and one of three live ones fails; served, also the turned one."""
     told = summary(*SET)
     assert told["apcer"] == {"print": 0.5, "replay": 0.0}
     assert told["apcerMax"] == 0.5
@@ -48,23 +48,23 @@ def test_rates_of_a_small_set_by_hand() -> None:
 
 
 def test_checks_are_counted_first_and_at_all() -> None:
-    """A turned face that is not live is refused for its turn, and would be for its liveness."""
+    """A turned face that is not live counts first for its pose, and also for its liveness."""
     told = summary(presentation(estimate(0.1, head_pose=AWAY)), presentation(estimate(0.2)))
     by_code = {check["code"]: check["live"] for check in told["checks"]}
     assert by_code[Code.TURN_LEFT] == {"first": 1, "any": 1, "of": 2}
     assert by_code[Code.LOW_LIVENESS] == {"first": 1, "any": 2, "of": 2}
 
 
-def test_frame_without_a_face_has_one_fault() -> None:
-    """What cannot be measured without a face is no further fault."""
+def test_frame_without_a_face_has_one_failure() -> None:
+    """What cannot be measured without a face is not a further failure."""
     told = summary(presentation(estimate(None, faces=0, face=None, quality=None)))
     assert [check["code"] for check in told["checks"]] == [Code.NO_FACE]
     assert told["nonResponse"] == {"live": 1.0}
     assert told["bpcer"] is None
 
 
-def test_smallness_is_told() -> None:
-    """Nobody shall quote a rate from six pictures; what is missing is told as well."""
+def test_warns_of_a_small_sample() -> None:
+    """The notes say not to quote a rate from six images, and what is missing."""
     assert "Quote no error rate" in summary(*SET)["notes"][0]
     assert any("no APCER" in note for note in summary(SET[0])["notes"])
     refused = summary(presentation(refused="the frame is empty"))
@@ -74,7 +74,7 @@ def test_smallness_is_told() -> None:
 
 
 def test_frames_by_themselves_keep_their_subject() -> None:
-    """Frames of one video are no independent people."""
+    """Frames of one video are not independent subjects."""
     video = presentation(estimate(0.9), estimate(0.1), name="live/v.mp4")
     told = summary(*by_frame(video), unit="frame")
     assert told["bpcer"] == 0.5
@@ -83,13 +83,13 @@ def test_frames_by_themselves_keep_their_subject() -> None:
 
 
 def test_summary_is_strict_json() -> None:
-    """No infinity and no NaN, which other readers of JSON refuse."""
+    """No infinity and no NaN, which other JSON parsers refuse."""
     for told in (summary(*SET), summary(SET[0]), summary(presentation())):
         json.dumps(told, allow_nan=False)
 
 
 def test_report_is_one_escaped_page() -> None:
-    """The page loads nothing from elsewhere, and a file's name cannot become markup."""
+    """The page loads nothing external, and a file name cannot become markup."""
     hostile = '<script src="//x">.jpg'
     shown = presentation(estimate(0.1), name=hostile)
     page = html(summary(shown, *SET[3:]), f"Evaluation of {hostile}", lambda name: "AAAA")
@@ -101,24 +101,24 @@ def test_report_is_one_escaped_page() -> None:
 
 
 def test_many_frames_of_few_people_are_a_small_sample() -> None:
-    """A hundred frames of one video say little more than one."""
+    """A hundred frames of one video count as one subject."""
     video = presentation(*[estimate(0.9)] * 100, name="live/a.mp4")
     told = summary(*by_frame(video), unit="frame")
     assert told["bpcer"] == 0
     assert "100 of 'live' by 1 subject(s)" in told["notes"][0]
 
 
-def test_what_the_rates_leave_out_is_told() -> None:
-    """A face that is not found would otherwise make a rate better without a word."""
+def test_excluded_presentations_are_noted() -> None:
+    """A face that is not found would otherwise improve a rate silently."""
     lost = presentation(estimate(None, faces=0), name="live/d.jpg")
     told = summary(*SET, lost)
     assert told["bpcer"] == pytest.approx(1 / 3)
-    assert "left out of the rates of liveness alone: 1 of 4 'live'." in " ".join(told["notes"])
-    assert "left out" not in " ".join(summary(*SET)["notes"])
+    assert "for lack of a score: 1 of 4 'live'." in " ".join(told["notes"])
+    assert "Excluded" not in " ".join(summary(*SET)["notes"])
 
 
 def test_a_frame_by_itself_is_shown_as_itself() -> None:
-    """The picture of an error is that of the frame, not the worst of its video."""
+    """The thumbnail of an error shows that frame, not the worst of its video."""
 
     def decode(_path: Path) -> Iterator[Image]:
         for place in range(6):

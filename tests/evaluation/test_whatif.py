@@ -34,7 +34,7 @@ def logged(tmp_path: Path, *sessions: tuple[Sequence[Estimate], bool]) -> list[L
 
 
 def test_lenient_threshold_by_hand(tmp_path: Path) -> None:
-    """At .4 one of two blurred frames comes further, in a session that had no success."""
+    """At 0.4 one of two blurred frames passes, in a session that was not accepted."""
     sessions = logged(tmp_path, ([blurred(0.5), blurred(0.3)], False), ([estimate()], True))
     found = what_if(sessions, BLUR, 0.4, RULES)
     assert (found.refused, found.further, found.lost) == (1, 1, 0)
@@ -42,26 +42,26 @@ def test_lenient_threshold_by_hand(tmp_path: Path) -> None:
 
 
 def test_strict_threshold_by_hand(tmp_path: Path) -> None:
-    """At .95 the passing frames of both sessions go, and with them one session altogether."""
+    """At 0.95 frames of both sessions no longer pass, and one session has none left."""
     sessions = logged(tmp_path, ([estimate()], True), ([estimate(), blurred(1.0)], True))
     found = what_if(sessions, BLUR, 0.95, RULES)
     assert (found.refused, found.lost, found.sessions_lost) == (2, 2, 1)
 
 
-def test_another_fault_of_the_same_stage_stays(tmp_path: Path) -> None:
-    """A frame that is dark as well as blurred is not freed by looking away from the blur."""
+def test_another_failure_of_the_same_stage_remains(tmp_path: Path) -> None:
+    """A frame that is dark and blurred does not pass with a lower blur threshold."""
     both = estimate(quality=replace(QUALITY, blur=0.3, darkness=0.1))
     assert what_if(logged(tmp_path, ([both], False)), BLUR, 0.0, RULES).further == 0
 
 
 def test_frames_of_an_action_do_not_count(tmp_path: Path) -> None:
-    """While the person turns the head the pose is not judged, so it says nothing of thresholds."""
+    """During an action the pose is not judged, so such frames do not count."""
     turning = estimate(head_pose=HeadPose(40, 0, 0), profile=Profile.ACTIVE)
     assert what_if(logged(tmp_path, ([turning], False)), YAW, 45, RULES).further == 0
 
 
 def test_the_configured_value_changes_nothing(tmp_path: Path) -> None:
-    """Every study holds the present value, at which nothing is freed and nothing lost."""
+    """Every study includes the configured value, with which no frame's result changes."""
     sessions = logged(
         tmp_path,
         ([blurred(0.2), estimate(0.1), estimate(head_pose=HeadPose(30, 0, 0))], False),
@@ -73,7 +73,7 @@ def test_the_configured_value_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_every_code_of_a_threshold_is_known() -> None:
-    """The table of thresholds names keys and codes that the checks have."""
+    """The thresholds use keys and codes that the checks have."""
     assert len({one.key for one in THRESHOLDS}) == len(THRESHOLDS)
     stages = {stage for stage, _ in CHECKS}
     for one in THRESHOLDS:
@@ -84,22 +84,22 @@ def test_every_code_of_a_threshold_is_known() -> None:
 
 
 def test_suggests_what_real_people_need(tmp_path: Path) -> None:
-    """Fifty people got in after frames at .5: the suggestion lets those through, told its cost."""
+    """Fifty accepted sessions have frames at 0.5: the suggested value lets those pass."""
     people = [([blurred(0.5), blurred(0.55), estimate()], True) for _ in range(50)]
     sessions = logged(tmp_path, *people, ([blurred(0.52)], False))
     (one,) = suggest(sessions, RULES)
     assert (one.key, one.now, one.value) == ("blur", 0.61, 0.5)
-    assert "67% of the frames of 50 sessions" in one.reason
-    assert "101 more frames come to the later checks, also in 1 sessions" in one.cost
+    assert "67% of the frames of 50 accepted sessions" in one.reason
+    assert "101 more frames reach the later checks, also in 1 sessions" in one.cost
 
 
 def test_suggests_nothing_from_few_sessions(tmp_path: Path) -> None:
-    """Nine sessions are too few to move a threshold by."""
+    """Nine sessions are too few for a suggestion."""
     assert suggest(logged(tmp_path, *[([blurred(0.5), estimate()], True)] * 9), RULES) == []
 
 
 def test_liveness_needs_labels(tmp_path: Path) -> None:
-    """With attacks labelled, the threshold is set by their APCER, and its cost in BPCER told."""
+    """With labelled attacks, their APCER sets the threshold and the cost is in BPCER."""
     for number in range(20):
         score = 0.6 if number < 2 else 0.1
         write_session(tmp_path / "attack" / "print", number, [estimate(score)], accepted=False)
@@ -109,8 +109,8 @@ def test_liveness_needs_labels(tmp_path: Path) -> None:
     (one,) = suggest(sessions, RULES)
     assert one.key == "livenessScore"
     assert one.value == pytest.approx(0.601)
-    assert "10.0% now, 0.0% then" in one.reason
-    assert one.cost == "BPCER 0.0% now, 5.0% then"
+    assert "10.0% now, 0.0% with it" in one.reason
+    assert one.cost == "BPCER 0.0% now, 5.0% with it"
 
 
 def test_labels_come_from_the_folders(tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ def test_labels_come_from_the_folders(tmp_path: Path) -> None:
     assert found == {("attack", "replay"), ("live", ""), ("unlabelled", "")}
 
 
-def test_faulty_logs_are_told(tmp_path: Path) -> None:
-    """A torn last line is read up to there; what is no log is left out and told."""
+def test_damaged_logs_are_reported(tmp_path: Path) -> None:
+    """A log with a torn last line is read up to there; another file is skipped and reported."""
     write_session(tmp_path, 1, [estimate()], accepted=True, torn=True)
     broken = write_session(tmp_path, 2, [estimate()], accepted=True)
     (broken / "session.jsonl").write_text('{"event": "frame"}\n')
@@ -137,7 +137,7 @@ def test_faulty_logs_are_told(tmp_path: Path) -> None:
 def test_a_face_at_the_border_suggests_what_the_configuration_takes(
     tmp_path: Path, left: int
 ) -> None:
-    """A margin is a whole number from 0 on, also where faces were cut off."""
+    """A suggested margin is an integer from 0, even if faces were cut off."""
     away = estimate(face=Box(left, 100, 220, 260))
     sessions = logged(tmp_path, *[([away, away, estimate()], True)] * 12)
     (found,) = [one for one in suggest(sessions, RULES) if one.key == "frameMargin"]

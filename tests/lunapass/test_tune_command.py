@@ -41,7 +41,7 @@ def test_report_of_fifty_sessions(logs: Path, tmp_path: Path) -> None:
     assert [one["key"] for one in told["suggestions"]] == ["blur"]
     assert "50 sessions, 1 suggestions" in result.output
     assert page.count("<svg") == 2 * len(told["thresholds"])
-    assert "comes further" in " ".join(page.split())
+    assert "reach later checks" in " ".join(page.split())
 
 
 def test_overlay_is_a_configuration(logs: Path, tmp_path: Path) -> None:
