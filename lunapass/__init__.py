@@ -1,1 +1,1 @@
-"""Where the roles are put together: the command line, the supervisor and the client library."""
+"""The command line, the supervisor that starts all roles, and the client library."""

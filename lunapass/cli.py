@@ -1,4 +1,4 @@
-"""The command ``lunapass``: finds the subcommand's module, turns start-up errors into one line."""
+"""The command ``lunapass``: imports the subcommand, prints a start-up error as one line."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from shared.errors import StartupError
 
 COMMANDS = {
     "run": "Run all roles under one supervisor.",
-    "demo": "Play a synthetic person against a service of its own and verify the verdict.",
+    "demo": "Check a synthetic person with a temporary service and verify the token.",
     "gateway": "Run one gateway.",
     "worker": "Run one inference worker.",
     "aggregator": "Run the aggregator.",
-    "video": "Run one video worker; see what it does and what failed.",
-    "install-units": "Write the units for systemd, fitted to this machine.",
+    "video": "Run one video worker; show, retry and explain jobs.",
+    "install-units": "Write systemd units for this machine.",
     "config": "Check, show and document the configuration.",
     "migrate": "Turn configuration files of LUNA PASS into this service's.",
-    "check": "Judge pictures or videos with the stages of a worker.",
-    "evaluate": "Measure a labelled set and tell error rates.",
-    "tune": "Tell what other thresholds would have done to logged sessions.",
-    "load": "Play a crowd of synthetic people against a service and report.",
+    "check": "Judge images or videos with the stages of a worker.",
+    "evaluate": "Measure error rates on a labelled set.",
+    "tune": "Show how other thresholds would have changed logged sessions.",
+    "load": "Load-test a service with synthetic people.",
     "models": "Fetch, list and verify the model files.",
 }
 """Name of each subcommand (module ``lunapass.commands.NAME``, function ``command``) and help."""
@@ -33,11 +33,11 @@ class LazyGroup(click.Group):
     """Group that imports a subcommand's module only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the subcommands in the table's order."""
+        """List the subcommands in the order of the table."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of one subcommand."""
+        """Import a subcommand."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"lunapass.commands.{cmd_name.replace('-', '_')}")
@@ -45,7 +45,7 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of subcommands without importing any."""
+        """Write the list of subcommands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -57,7 +57,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; a role that cannot start ends with one line and status 2."""
+    """Run the command line; print a start-up error as one line and exit with status 2."""
     try:
         cli(prog_name="lunapass")
     except StartupError as error:

@@ -1,4 +1,4 @@
-"""Client of the service in Python, asynchronous (``Client``) and synchronous (``SyncClient``)."""
+"""Python client of the service: asynchronous (``Client``) and synchronous (``SyncClient``)."""
 
 from shared.client.asynchronous import Client
 from shared.client.conversation import Answer, Verdict

@@ -1,4 +1,4 @@
-"""The reference table of the configuration, made from its schema."""
+"""The reference of the configuration, generated from its schema."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ order mark is skipped. `env = "production"` requires your own key in `[LUNA_PASS
 
 
 def reference() -> str:
-    """Write the reference in Markdown: for each section a table of key, default, allowed, meaning.
+    """Return the reference in Markdown: a table of keys per section.
 
-    Every section is explained by the docstring of its field, every key by its own.
+    The descriptions are the docstrings of the sections and keys.
     """
     return "\n".join(_lines())
 

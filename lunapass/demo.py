@@ -1,4 +1,4 @@
-"""The demonstration: a service of its own, a synthetic person before it, a verified verdict."""
+"""The demonstration: checks a synthetic person with a temporary service, verifies the token."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ FRAME_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class DemoFiles:
-    """Where the demonstration keeps its files.
+    """The files of the demonstration.
 
     Attributes:
-        directory: folder of all of them.
+        directory: their folder.
     """
 
     directory: Path
@@ -58,14 +58,14 @@ class DemoFiles:
 
     @property
     def best_shot(self) -> Path:
-        """The best shot out of the token."""
+        """The best shot from the token."""
         return self.directory / "bestshot.jpg"
 
 
 def write_config(files: DemoFiles, models: Path, port: int, *, passive: bool) -> tuple[Config, str]:
-    """Write a configuration with a key of its own; the configuration and that key.
+    """Write a configuration with a new key; return both.
 
-    Where passive liveness is weak the person must act too.
+    Without the reference models (``passive`` is False), actions are required.
     """
     key = secrets.token_hex(32)
     files.directory.mkdir(parents=True, exist_ok=True)
@@ -101,7 +101,7 @@ runtimeDirectory = "{files.directory.absolute() / "run"}"
 
 
 def free_port() -> int:
-    """Find a port that is free now."""
+    """Return a port that is currently free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -109,19 +109,19 @@ def free_port() -> int:
 
 
 def portrait_of(image: Image, backend: OnnxBackend) -> Portrait:
-    """Fit the face mesh to a picture.
+    """Fit the face mesh to an image.
 
     Raises:
         ResourceError: there is no face, or it cannot be measured.
     """
 
-    def landmarks(picture: Image) -> Any:
-        faces = backend.detect(picture)
+    def landmarks(image: Image) -> Any:
+        faces = backend.detect(image)
         if not faces:
-            raise ResourceError("the portrait shows no face; choose another picture")
+            raise ResourceError("the portrait shows no face; choose another image")
         face = faces[0]
         try:
-            backend.head_pose(picture, face)
+            backend.head_pose(image, face)
         except EstimationError as error:
             raise ResourceError(f"the portrait's face cannot be measured: {error}") from error
         assert isinstance(face, DetectedFace)
@@ -130,15 +130,15 @@ def portrait_of(image: Image, backend: OnnxBackend) -> Portrait:
     return Portrait.fit(image, landmarks)
 
 
-def make_person(picture: Path | None, config: Config) -> Person:
-    """Make the synthetic person from a picture, or from the default portrait.
+def make_person(portrait: Path | None, config: Config) -> Person:
+    """Create the synthetic person from an image, or from the default portrait.
 
     Raises:
-        ResourceError: the picture cannot be read or shows no usable face.
+        ResourceError: the image cannot be read or shows no usable face.
     """
-    image = astronaut() if picture is None else cv2.imread(str(picture))
+    image = astronaut() if portrait is None else cv2.imread(str(portrait))
     if image is None:
-        raise ResourceError(f"portrait {picture}: not a picture that can be read")
+        raise ResourceError(f"portrait {portrait}: cannot be read as an image")
     return Person(portrait_of(image, OnnxBackend.from_config(config)))  # type: ignore[arg-type]
 
 
@@ -146,7 +146,7 @@ class Report:
     """The live table of frame statuses."""
 
     def __init__(self, console: Console) -> None:
-        self._table = Table(title="What the service says, frame by frame")
+        self._table = Table(title="Answers of the service")
         for name in ("frame", "the person", "codes", "hints", "liveness", "ms"):
             self._table.add_column(name)
         self.live = Live(self._table, console=console, auto_refresh=False)
@@ -168,13 +168,13 @@ class Report:
 
 
 async def play(url: str, person: Person, report: Report, *, clock: Clock = SYSTEM) -> Answer:
-    """Show the scenes to the service until it gives its verdict.
+    """Send frames of the scenes until there is a verdict.
 
     Returns:
         The final answer.
 
     Raises:
-        ResourceError: no verdict came within the frames of the demonstration.
+        ResourceError: there was no verdict within ``MAX_FRAMES``.
     """
     scenes = Scenes()
     async with Client(url) as client:
@@ -192,7 +192,7 @@ async def play(url: str, person: Person, report: Report, *, clock: Clock = SYSTE
                 return answer
             report.add(scene, answer, (clock.monotonic() - sent) * 1000)
             if answer.command is Command.STATUS:
-                scenes.hear(answer.body["errors"])
+                scenes.follow(answer.body["errors"])
                 if answer.body["isOk"]:
                     return await client.receive()  # RESULT follows the accepted frame
             await asyncio.sleep(max(0.0, started + FRAME_SECONDS - clock.monotonic()))
@@ -200,12 +200,12 @@ async def play(url: str, person: Person, report: Report, *, clock: Clock = SYSTE
 
 
 async def demonstrate(
-    files: DemoFiles, models: Path, picture: Path | None, *, camera: bool
+    files: DemoFiles, models: Path, portrait: Path | None, *, camera: bool
 ) -> None:
-    """Run the whole demonstration.
+    """Run the demonstration.
 
     Raises:
-        StartupError: something needed is missing, or the verdict is not what it must be.
+        StartupError: something is missing, or the person is not accepted.
     """
     console = Console()
     passive = find_kind(models, load_manifest()) is Kind.REFERENCE
@@ -217,7 +217,7 @@ async def demonstrate(
     port = 8321 if camera else free_port()
     config, key = write_config(files, models, port, passive=passive)
     supervisor = Supervisor(ConfigSource(files.config), WORKERS)
-    person = await asyncio.to_thread(make_person, picture, config)
+    person = await asyncio.to_thread(make_person, portrait, config)
     console.print("starting gateway, aggregator and two workers ...")
     await supervisor.start()
     try:
@@ -226,14 +226,14 @@ async def demonstrate(
         with report.live:
             result = await play(url, person, report)
         if not console.is_terminal:
-            console.line()  # which a live table writes to a terminal only
+            console.line()  # a live table writes it only to a terminal
         claims = verified(result, key, config)
         files.best_shot.write_bytes(base64.b64decode(claims["bestshot"]))
         console.print(f"token verified: session {claims['sid']}, id {claims['jti']}")
         console.print(f"best shot written to {files.best_shot}")
         if camera:
             page = f"http://localhost:{config.LUNA_PASS.port}/"
-            console.print(f"open {page} before a camera; Ctrl-C ends the service")
+            console.print(f"open {page} on a device with a camera; Ctrl-C stops the service")
             with contextlib.suppress(asyncio.CancelledError):
                 await supervisor.wait()
     finally:
@@ -241,13 +241,13 @@ async def demonstrate(
 
 
 def verified(result: Answer, key: str, config: Config) -> dict[str, Any]:
-    """Verify the token of a final answer as an integrator's server would; its claims.
+    """Verify the token of a final answer as an integrator's server would; return its claims.
 
     Raises:
-        ResourceError: the verdict is not a success.
+        ResourceError: the session was refused.
     """
     if result.command is not Command.RESULT or not result.body["isOk"]:
-        raise ResourceError(f"the verdict is not a success: {result.body}")
+        raise ResourceError(f"the session was refused: {result.body}")
     section = config.LUNA_PASS.JWT
     claims: dict[str, Any] = jwt.decode(
         result.body["jwt"],

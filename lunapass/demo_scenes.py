@@ -1,4 +1,4 @@
-"""What the synthetic person of the demonstration does: misbehave for a while, then obey."""
+"""The scenes of the demonstration: the person makes mistakes, then does what is asked."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ MISTAKES: tuple[tuple[str, Look], ...] = (
     ("looks to the side", Look(yaw=28.0)),
     ("has the eyes shut", Look(left_eye_closed=1.0, right_eye_closed=1.0)),
 )
-"""What goes wrong at first, in turn."""
+"""The mistakes, in order."""
 FRAMES_EACH = 2
 PLAIN = "looks into the camera"
 
 
 class Scenes:
-    """The scenes in turn; the last one, in which the person does what is asked, has no end."""
+    """The scenes in order; the last one, in which the person does what is asked, never ends."""
 
     def __init__(self) -> None:
         self._mistakes = [scene for scene in MISTAKES for _ in range(FRAMES_EACH)]
         self._actor = Actor()
         self._doing = PLAIN
 
-    def hear(self, codes: Iterable[int]) -> None:
-        """Hear the codes of the frame before."""
+    def follow(self, codes: Iterable[int]) -> None:
+        """React to the codes of the previous frame."""
         asked = [code for code in codes if code in PROMPTS]
         for code in asked:
             self._actor.ask(code)
         self._doing = f"is asked: {hint(asked[-1]).lower()}" if asked else PLAIN
 
     def next(self, now: float) -> tuple[str, Look]:
-        """Name the scene and give the look at a time in seconds."""
+        """Return the name of the scene and the look at a time in seconds."""
         if self._mistakes:
             return self._mistakes.pop(0)
         return self._doing, self._actor.look(now)

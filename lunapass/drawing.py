@@ -1,4 +1,4 @@
-"""Draws what was measured into a picture: box, mesh and scores."""
+"""Draws the measurements into an image: box, mesh and scores."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ GOOD, BAD, MESH = (80, 200, 80), (60, 60, 230), (220, 200, 80)
 
 
 def draw(image: Image, estimate: Estimate, face: Face | None) -> Image:
-    """Return a copy of a frame with its measures.
+    """Return a copy of a frame with its measurements.
 
     Args:
         image: the frame.
-        estimate: what was measured on it.
-        face: the judged face; a backend's mesh is drawn where it has one.
+        estimate: its measurements.
+        face: the judged face; its mesh is drawn if the backend has one.
     """
     canvas = image.copy()
     unit = max(1, round(max(canvas.shape[:2]) / 640))
@@ -39,7 +39,7 @@ def draw(image: Image, estimate: Estimate, face: Face | None) -> Image:
 
 
 def scores(estimate: Estimate) -> Iterator[str]:
-    """Yield the lines of text for a frame, what failed first."""
+    """Yield the lines of text for a frame, failed checks first."""
     for code in estimate.errors:
         yield f"{int(code)} {hint(code)}"
     if estimate.ok:

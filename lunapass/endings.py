@@ -1,4 +1,4 @@
-"""How a process ended, in words for the log."""
+"""Describes for the log how a process ended."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from shared.process.cgroups import ControlGroups
 
 
 class Endings:
-    """Describes how roles end, and knows a death for want of memory from other kills.
+    """Describes how roles end; detects kills of the kernel's OOM killer.
 
     Args:
         groups: the control groups of the roles.
@@ -19,11 +19,10 @@ class Endings:
         self._oom_kills = groups.oom_kills()
 
     def describe(self, status: int | None) -> str:
-        """Describe an end: ``died (signal SIGSEGV)``, ``died (out of memory, ...)``.
+        """Describe an end: ``died (signal SIGSEGV)``, ``died (out of memory: ...)``.
 
         Args:
-            status: the return code as asyncio gives it: negative for a signal, None for an end
-                that was not seen.
+            status: asyncio's return code: negative for a signal, None if it is unknown.
         """
         if status is None:
             return "died"
@@ -34,7 +33,7 @@ class Endings:
         return f"died (signal {_name(-status)})"
 
     def _killed_for_memory(self) -> bool:
-        """Whether the kernel has killed a process for want of memory since the last look."""
+        """Return whether the OOM killer killed a process since the last call."""
         before, self._oom_kills = self._oom_kills, self._groups.oom_kills()
         return self._oom_kills > before
 
@@ -42,5 +41,5 @@ class Endings:
 def _name(number: int) -> str:
     try:
         return signal.Signals(number).name
-    except ValueError:  # a real-time signal between the first and the last has no name
+    except ValueError:  # most real-time signals have no name
         return str(number)

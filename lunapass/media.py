@@ -1,4 +1,4 @@
-"""Pictures and videos as one stream of frames, refused as the service would refuse them."""
+"""Reads images and videos as frames, and refuses what the service would refuse."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shared.frame.estimation import Image, Rotation
 from shared.frame.orientation import UPRIGHT, turned, upright
 
 VIDEOS = frozenset({".avi", ".gif", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".webm", ".y4m"})
-"""Endings of files that are read as a video."""
+"""Suffixes of files that are read as videos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Media:
     """Reads files as the service reads frames.
 
     Attributes:
-        limits: bounds of a frame.
-        rotation: degrees to turn every frame clockwise beyond what EXIF says, a multiple of 90.
+        limits: limits of a frame.
+        rotation: clockwise rotation in addition to EXIF, in degrees, a multiple of 90.
     """
 
     limits: LimitsSection
@@ -34,15 +34,15 @@ class Media:
 
     @classmethod
     def of(cls, config: Config) -> Media:
-        """Take limits and rotation out of a configuration."""
+        """Read limits and rotation from a configuration."""
         return cls(config.LIMITS, config.CHECKS.rotate)
 
     def frames(self, path: Path, rotation: int | None = None) -> Iterator[Image]:
-        """Yield the frames of a picture or a video, (height, width, 3) BGR.
+        """Yield the frames of an image or a video, (height, width, 3) BGR.
 
         Args:
             path: the file.
-            rotation: degrees instead of those of the configuration.
+            rotation: degrees, instead of the configured rotation.
 
         Raises:
             FrameError: a frame is refused, or the file has none that can be decoded.

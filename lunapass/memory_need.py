@@ -1,4 +1,4 @@
-"""How much memory the roles of a configuration need, beside what the machine allows."""
+"""Estimates the memory that the roles need, and compares it with the limit."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from shared.process.cgroups import ControlGroups
 
 MEGABYTE = 1_000_000
 SUPERVISOR, GATEWAY, AGGREGATOR = 40, 60, 50
-"""Megabytes of a role's own memory at rest (private pages in smaps_rollup after some sessions)."""
+"""Megabytes of a role's private memory when idle (private pages in smaps_rollup after some
+sessions)."""
 WORKER = {"onnx": 160, "oip": 90}
 OWN_WORKER = 90
-"""The same for a worker by its backend; of another backend's models nothing is known."""
+"""The same for a worker, by backend; the models of other backends are unknown and not counted."""
 CODE = 120
-"""Megabytes of code and libraries that the roles share."""
+"""Megabytes of code and libraries that all roles share."""
 
 
 @dataclass(frozen=True)
@@ -27,32 +28,32 @@ class MemoryNeed:
     """Bytes that all roles of a machine need.
 
     Attributes:
-        rest: with some sessions under way.
-        full: with the queues of side effects full as well.
+        base: with some active sessions.
+        full: with full queues of side effects, too.
     """
 
-    rest: int
+    base: int
     full: int
 
 
 def memory_need(config: Config, workers: int) -> MemoryNeed:
-    """Estimate the memory of the roles, the frame slabs among it.
+    """Estimate the memory of the roles, including the frame slabs.
 
     Args:
-        config: that of the machine.
-        workers: workers of all cells together.
+        config: the machine's configuration.
+        workers: number of workers of all cells together.
     """
     cells = config.TRANSPORT.cells
     worker = WORKER.get(config.WORKERS.backend, OWN_WORKER)
     roles = SUPERVISOR + CODE + cells * (GATEWAY + AGGREGATOR) + workers * worker
     numbered = (of_cell(config, number) for number in range(cells))
     slabs = sum(slab_bytes(slot_count(cell), config.LIMITS.framePixels)[1] for cell in numbered)
-    rest = roles * MEGABYTE + slabs
-    return MemoryNeed(rest, rest + cells * _queues(config))
+    base = roles * MEGABYTE + slabs
+    return MemoryNeed(base, base + cells * _queues(config))
 
 
 def _queues(config: Config) -> int:
-    """Most bytes that wait for the side effects of one cell."""
+    """Return the maximum bytes in the queues of side effects of one cell."""
     plugins = config.MIDDLEWARES.WS
     sinks = sum(
         plugin.isEnabled for plugin in (plugins.FileLogger, plugins.VideoRedis, plugins.Callbacks)
@@ -64,7 +65,7 @@ def _queues(config: Config) -> int:
 def memory_limit(
     groups: ControlGroups, information: Path = Path("/proc/meminfo")
 ) -> tuple[int, str]:
-    """Return the bytes that the roles can have, and what allows no more."""
+    """Return the bytes that the roles may use, and what limits them."""
     found = re.search(r"^MemTotal: +(\d+) kB$", information.read_text(), re.MULTILINE)
     machine = int(found[1]) * 1024 if found else 2**62
     limit = groups.memory()
@@ -74,14 +75,14 @@ def memory_limit(
 
 
 def memory_warning(need: MemoryNeed, limit: tuple[int, str]) -> str | None:
-    """Write one line where the roles may not fit; None where they do."""
+    """Return a warning if the roles may not fit, otherwise None."""
     allowed, what = limit
     if allowed >= need.full:
         return None
-    queues = "" if need.full == need.rest else f", {_megabytes(need.full)} with full queues"
+    queues = "" if need.full == need.base else f", {_megabytes(need.full)} with full queues"
     return (
-        f"the roles need about {_megabytes(need.rest)}{queues}; {what} is {_megabytes(allowed)}, "
-        "so that the kernel may kill one; allow more, or lower WORKERS.count, LIMITS.framePixels, "
+        f"the roles need about {_megabytes(need.base)}{queues}; {what} is {_megabytes(allowed)}, "
+        "so the kernel may kill a role; allow more, or lower WORKERS.count, LIMITS.framePixels, "
         "LIMITS.effectBytes or LIMITS.unsettledBytes"
     )
 

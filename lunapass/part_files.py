@@ -1,10 +1,11 @@
-"""Each role's part of the configuration as a file, for the units of systemd.
+"""Each role's part of the configuration as a file, for systemd units.
 
-The folder may be entered by its owner alone, root. Each role's unit sees one folder in it under
-another path, in which every user may read: the unit's user cannot reach the others.
+Only root, the owner, may enter the folder. Each role's unit sees its subfolder under another path,
+where every user may read: so the unit's user cannot reach the other subfolders.
 
-    whole/lunapassapi.config.toml    the generation in force, with key files read and keys made
-    gateway/part.json                what the gateway may know of it; worker, aggregator likewise
+    whole/lunapassapi.config.toml    the current generation, with the contents of key files and
+                                     generated transport keys
+    gateway/part.json                the gateway's part; worker and aggregator likewise
 """
 
 from __future__ import annotations
@@ -28,22 +29,22 @@ WHOLE = "whole/lunapassapi.config.toml"
 
 
 def write_parts(directory: Path, file: Path | None, *, again: bool) -> tuple[Config, list[str]]:
-    """Read the configuration, and write the parts; where it is faulty, all stay as they are.
+    """Read the configuration and write the parts; an invalid configuration changes nothing.
 
     Args:
-        directory: where to write them.
+        directory: folder of the parts.
         file: the configuration; None for the usual place.
-        again: keep from the generation in force what needs a restart.
+        again: retain the current values of keys that need a restart.
 
     Returns:
-        The configuration in force from now on, and warnings for the operator.
+        The new current configuration, and warnings for the operator.
 
     Raises:
-        StartupError: the configuration is faulty, or the folder cannot be written.
+        StartupError: the configuration is invalid, or the folder cannot be written.
     """
     source = ConfigSource(file)
     private_directory(directory, "DIRECTORY")
-    running = _in_force(directory / WHOLE, again=again)
+    running = _current(directory / WHOLE, again=again)
     config = with_transport_keys(with_files_read(source.config), running)
     if again and running is not None:
         warn_of_restart(running, config)
@@ -56,11 +57,11 @@ def write_parts(directory: Path, file: Path | None, *, again: bool) -> tuple[Con
     return config, [*source.warnings, *_exposed(file, source.config)]
 
 
-def _in_force(whole: Path, *, again: bool) -> Config | None:
-    """Read the generation in force, with which roles may be running; None where there is none.
+def _current(whole: Path, *, again: bool) -> Config | None:
+    """Read the current generation, which running roles may use; None if there is none.
 
     Raises:
-        ConfigError: it is to be kept, but this version cannot read it.
+        ConfigError: this version cannot read it, although a reload must retain values.
     """
     if not whole.exists():
         return None
@@ -69,23 +70,26 @@ def _in_force(whole: Path, *, again: bool) -> Config | None:
     except ConfigError:
         if again:
             raise
-        return None  # left by another version: none of its roles can start with a part of this one
+        return None  # of another version, whose roles cannot use this version's parts anyway
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Write a file that is whole at every moment; a role may read it just now."""
+    """Write a file atomically, because a role may be reading it."""
     try:
         path.parent.mkdir(exist_ok=True)
-        path.parent.chmod(0o755)  # whatever the umask
+        path.parent.chmod(0o755)  # independent of the umask
         write_atomically(path, content, mode=0o644)
     except OSError as error:
         raise ResourceError(
-            f"{path}: {error.strerror}; give a directory that is writable"
+            f"{path}: {error.strerror}; choose a directory that is writable"
         ) from error
 
 
 def _exposed(file: Path | None, config: Config) -> list[str]:
-    """Files with secrets that not root alone may read, where root writes the parts for others."""
+    """Return a warning for each file with secrets that other users than root can read.
+
+    Only root's parts are for other users, so there are no warnings unless root runs this.
+    """
     if os.geteuid() != 0:
         return []
     keys = config.TRANSPORT.KEYS
@@ -94,7 +98,7 @@ def _exposed(file: Path | None, config: Config) -> list[str]:
     paths = [file] if file else []
     paths += [Path(text.removeprefix("file:")) for text in texts if text.startswith("file:")]
     return [
-        f"{path} may be read by others than root, so a role that is taken over could read it; "
+        f"{path} can be read by other users than root, so a compromised role could read it; run: "
         f"chown root:root {path} && chmod 0600 {path}"
         for path in paths
         if _is_exposed(path.stat())

@@ -1,4 +1,4 @@
-"""The roles that ``lunapass run`` starts: for each cell an aggregator, workers and a gateway."""
+"""The processes of ``lunapass run``: for each cell an aggregator, workers and a gateway."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ class Child:
 
     Attributes:
         name: role and number, such as ``worker-0``.
-        arguments: of ``lunapass``, but for its part of the configuration.
-        cell: number of its cell; None where there is but one.
-        descriptors: open files that it inherits, but for its part of the configuration.
-        parts: the way to its process for parts of the configuration.
+        arguments: of ``lunapass``, without ``--part-fd``.
+        cell: number of its cell; None if there is only one.
+        descriptors: open files that it inherits, without the socket of ``--part-fd``.
+        parts: sends parts of the configuration to the process.
+        notified_at: monotonic time of its last notification.
         deaths: monotonic times of its deaths within the crash window.
-        reloads: it is to take its newest part once it is ready.
+        reload_when_ready: it must load its newest part as soon as it is ready.
+        given_up: it died too often and is not started again.
     """
 
     name: str
@@ -37,9 +39,9 @@ class Child:
     process: asyncio.subprocess.Process | None = None
     notify: socket.socket | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
-    heard: float = 0.0
+    notified_at: float = 0.0
     deaths: deque[float] = field(default_factory=deque)
-    reloads: bool = False
+    reload_when_ready: bool = False
     given_up: bool = False
 
     @property
@@ -55,21 +57,21 @@ class Child:
 
 @dataclass
 class Cell:
-    """One cell's processes and the sockets that outlive its gateway."""
+    """One cell's processes, and the sockets that stay open when its gateway dies."""
 
     children: list[Child]
     sockets: Listeners
 
 
 def plan(config: Config, workers: int) -> list[Cell]:
-    """Open every cell's sockets and lay out its processes.
+    """Open every cell's sockets and plan its processes.
 
     Args:
-        config: that of the machine.
+        config: the machine's configuration.
         workers: number of workers of all cells together.
 
     Raises:
-        ResourceError: a port is taken or not allowed.
+        ResourceError: a port is in use or not permitted.
     """
     shared = inherited_listeners()
     numbers = range(config.TRANSPORT.cells)
@@ -82,15 +84,15 @@ def _cell(config: Config, workers: int, number: int, shared: Listeners | None) -
     cell = number if cells > 1 else None
     suffix = f"-{number}" if cells > 1 else ""
     sockets = shared or open_listeners(of_cell(config, cell))
-    handed = [word for fd in sockets.descriptors for word in ("--listen-fd", str(fd))]
+    listening = [word for fd in sockets.descriptors for word in ("--listen-fd", str(fd))]
     if sockets.inherited:
-        handed.append("--kept")
+        listening.append("--kept")
     children = [
         Child(f"aggregator{suffix}", ["aggregator", *common], cell),
         *(
             Child(f"worker-{index}", ["worker", "--index", str(index), *common], cell)
             for index in share(workers, cells, number)
         ),
-        Child(f"gateway{suffix}", ["gateway", *handed, *common], cell, sockets.descriptors),
+        Child(f"gateway{suffix}", ["gateway", *listening, *common], cell, sockets.descriptors),
     ]
     return Cell(children, sockets)

@@ -1,4 +1,4 @@
-"""What a start reads beside the configuration itself: keys, addresses, plugins, pages, models."""
+"""Checks what a start uses beside the configuration: keys, addresses, plugins, pages, models."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ Step = Callable[[Config], object]
 
 
 def check_start(config: Config, file: Path | None, *, models: bool = True) -> None:
-    """Read every file that a configuration names, as the roles do when they start.
+    """Read every file that a configuration names, as the roles do at start-up.
 
     Args:
-        config: a configuration that keeps the rules between keys.
-        file: where it comes from; the video worker's configuration may lie beside it.
-        models: load the models too, or ask the inference servers for them.
+        config: a valid configuration.
+        file: its file; the video worker's configuration may be beside it.
+        models: also load the models, or query the inference servers.
 
     Raises:
-        ConfigError: a role would not start; one line for each fault.
+        ConfigError: a role would not start; one line for each error.
     """
     steps: list[Step] = [_keys, _transport_keys, _redis, _plugins, _page]
     steps.append(lambda config: _video_task(config, file))
     if models:
         steps.append(_models)
-    faults = []
+    errors = []
     for step in steps:
         try:
             step(config)
         except StartupError as error:
-            faults.append(str(error))
-    if faults:
-        raise ConfigError("\n".join(faults))
+            errors.append(str(error))
+    if errors:
+        raise ConfigError("\n".join(errors))
 
 
 def _keys(config: Config) -> None:
@@ -46,7 +46,7 @@ def _keys(config: Config) -> None:
 
 
 def _transport_keys(config: Config) -> None:
-    """Read the secret keys that are named; a machine names those of its own roles."""
+    """Read the configured secret keys; a machine has only those of its own roles."""
     keys = config.TRANSPORT.KEYS
     for role in ROLES:
         if getattr(keys, f"{role}Secret").get_secret_value():
@@ -54,7 +54,7 @@ def _transport_keys(config: Config) -> None:
 
 
 def _redis(config: Config) -> None:
-    """Read the addresses of Redis and the files for TLS that they name; nothing is connected."""
+    """Check the addresses of Redis and their TLS files, without connecting."""
     addresses = {"[SESSION_STORE] connectionString": config.SESSION_STORE.connectionString}
     video = config.MIDDLEWARES.WS.VideoRedis
     if video.isEnabled:
@@ -75,7 +75,7 @@ def _plugins(config: Config) -> None:
 
 
 def _page(config: Config) -> None:
-    """Read a page of the operator's own; the installed one is not named by the configuration."""
+    """Read the operator's own page, if there is one."""
     from gateway.web import static_files
 
     if config.KIOSK.isEnabled and config.KIOSK.directory:
@@ -90,7 +90,7 @@ def _models(config: Config) -> None:
 
 
 def _video_task(config: Config, file: Path | None) -> None:
-    """Find the task of VideoRedis where the video worker's configuration is on this machine."""
+    """Find the task of VideoRedis if the video worker's configuration is on this machine."""
     plugin = config.MIDDLEWARES.WS.VideoRedis
     path = video_configuration(file)
     if not plugin.isEnabled or path is None:
@@ -102,7 +102,7 @@ def _video_task(config: Config, file: Path | None) -> None:
     except ModuleNotFoundError as error:
         raise ConfigError(
             f"{place}: the Python package {error.name} is not installed; install "
-            "open-lunapass[video], or remove that file where no video worker runs"
+            "open-lunapass[video], or remove that file if no video worker runs here"
         ) from error
     try:
         Tasks(Path(load_video(path).WORKER.task)).find(plugin.args.workerTask)
@@ -111,6 +111,6 @@ def _video_task(config: Config, file: Path | None) -> None:
 
 
 def video_configuration(file: Path | None) -> Path | None:
-    """Find the video worker's configuration: beside the service's, else at its usual place."""
+    """Find the video worker's configuration: beside the service's, or at its usual place."""
     beside = file.with_name(VIDEO.default_path.name) if file else None
     return beside if beside and beside.is_file() else VIDEO.usual_path()

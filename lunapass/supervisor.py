@@ -1,12 +1,12 @@
-"""``lunapass run``: all roles as child processes, watched as systemd would watch them.
+"""``lunapass run``: runs all roles as child processes and watches them like systemd.
 
-A child that ends before it has said ``READY=1`` stops the whole service: that is a wrong setting or
-a missing file, and trying again would not help. A child that dies later is started again, after a
-pause that doubles; too many deaths in a short time end the attempts for that role. A service that
-lacks a worker is degraded; one that lacks its gateway or aggregator ends, with status 1.
+A child that exits before it sends ``READY=1`` stops the whole service: a setting is wrong or a file
+is missing, so a retry would not help. A child that dies later is restarted after a pause that
+doubles, but not after too many deaths in a short time. Without a worker the service is degraded;
+without a gateway or aggregator it exits with status 1.
 
-The configuration is read here alone, at the start and on SIGHUP. Each child gets its part of that
-generation, also one that is started again after the file was edited.
+Only the supervisor reads the configuration, at the start and on SIGHUP. Each child gets its part of
+that generation, even if it is restarted after the file was edited.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ log = logging.getLogger(__name__)
 KILL_AFTER_SECONDS = 5.0
 CHECK_SECONDS = 0.5
 RELOAD_ORDER = ("worker", "aggregator", "gateway")
-"""Who measures comes before who needs the new measures."""
+"""A role that provides new measurements reloads before a role that needs them."""
 
 
 class Supervisor:
-    """Starts, watches and ends the roles.
+    """Starts, watches and stops the roles.
 
     Args:
         source: the configuration, which is read again on a reload.
         workers: number of workers of all cells together.
-        clock: measures silence and pauses.
+        clock: for the watchdog and pauses.
 
     Attributes:
-        failed: a role without which nothing works died too often.
+        failed: a gateway or aggregator died too often.
 
     Raises:
         ConfigError: a key file cannot be read.
-        ResourceError: a port is taken or not allowed.
+        ResourceError: a port is in use or not permitted.
     """
 
     def __init__(self, source: ConfigSource, workers: int, *, clock: Clock = SYSTEM) -> None:
@@ -73,20 +73,20 @@ class Supervisor:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Start every role and wait until each is ready, or somebody asks for the end.
+        """Start all roles and wait until they are ready, or a stop is requested.
 
         Raises:
-            StartupError: a role ended or was not ready in time; none is left running.
+            StartupError: a role exited or was not ready in time; all roles are stopped.
         """
         try:
             for child in self.children:
                 await self._spawn(child)
-            await self._until_all_ready()
+            await self._wait_until_all_ready()
         except OSError as error:
             await self.stop()
             raise ResourceError(
-                f"a role cannot be started: {error}; is there room for one more process, and is "
-                f"[TRANSPORT] runtimeDirectory, {self._directory}, short and writable?"
+                f"a role cannot be started: {error}; check the limit of processes, and that "
+                f"[TRANSPORT] runtimeDirectory, {self._directory}, is short and writable"
             ) from error
         except BaseException:
             await self.stop()
@@ -95,10 +95,10 @@ class Supervisor:
             self._tasks = [asyncio.create_task(self._watch(child)) for child in self.children]
             self._notifier.ready(f"{len(self.children)} processes")
 
-    async def _until_all_ready(self) -> None:
+    async def _wait_until_all_ready(self) -> None:
         try:
             async with asyncio.timeout(self._settings.startTimeout):
-                await asyncio.gather(*(self._until_ready(child) for child in self.children))
+                await asyncio.gather(*(self._wait_until_ready(child) for child in self.children))
         except TimeoutError as error:
             late = [child.name for child in self.children if not child.ready.is_set()]
             raise ResourceError(
@@ -107,17 +107,17 @@ class Supervisor:
             ) from error
 
     async def wait(self) -> None:
-        """Wait until somebody asks for the end, and tell whoever watches that the loop turns."""
+        """Wait until a stop is requested; meanwhile send heartbeats to systemd."""
         while not self._stopping.is_set():
             self._notifier.beat()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), CHECK_SECONDS)
 
     def reload(self) -> None:
-        """Read the configuration again, and give every role its part; a faulty one changes nothing.
+        """Read the configuration again and send every role its part.
 
-        A role that still starts may have taken its part just before: it is asked once it is ready,
-        since a signal before that would end it.
+        An invalid configuration changes nothing. A role that is still starting may already have
+        read its old part, and SIGHUP would kill it: it reloads as soon as it is ready.
         """
         fresh = self._source.reload(self._generation.config)
         if fresh is None:
@@ -128,30 +128,30 @@ class Supervisor:
             if child.ready.is_set():
                 self._ask_to_reload(child)
             else:
-                child.reloads = True
+                child.reload_when_ready = True
 
     def _send_part(self, child: Child) -> None:
         if child.parts is None:
-            return  # not started yet: it will get the newest
+            return  # not started yet; it will get the newest part
         try:
             child.parts.send(self._generation.part(child.role, child.cell))
         except ConnectionError:
-            pass  # it has just died; the process after it will get the newest
+            pass  # it has just died; its successor will get the newest part
         except OSError as error:
-            log.error("%s was not given the new configuration: %s", child.name, error.strerror)
+            log.error("cannot send the new configuration to %s: %s", child.name, error.strerror)
 
     def _ask_to_reload(self, child: Child) -> None:
-        child.reloads = False
+        child.reload_when_ready = False
         if child.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 child.process.send_signal(signal.SIGHUP)
 
     def request_stop(self) -> None:
-        """Ask for the end; a signal handler."""
+        """Request a stop; a signal handler."""
         self._stopping.set()
 
     async def stop(self) -> None:
-        """End the gateways first, so that they can drain while the others still work."""
+        """Stop the gateways first: they drain while the other roles still work."""
         self._stopping.set()
         self._notifier.stopping()
         for task in self._tasks:
@@ -165,11 +165,11 @@ class Supervisor:
         process = child.process
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                # SIGINT tells a gateway that no successor follows.
+                # SIGINT means to a gateway that it has no successor.
                 process.send_signal(signal.SIGINT if child.is_gateway else signal.SIGTERM)
-            patience = KILL_AFTER_SECONDS + (self._drain if child.is_gateway else 0)
+            timeout = KILL_AFTER_SECONDS + (self._drain if child.is_gateway else 0)
             try:
-                await asyncio.wait_for(process.wait(), patience)
+                await asyncio.wait_for(process.wait(), timeout)
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
@@ -193,9 +193,10 @@ class Supervisor:
         child.notify.bind(str(path))
         child.notify.setblocking(False)
         child.ready.clear()
-        child.reloads = False
-        child.heard = self._clock.monotonic()
-        asyncio.get_running_loop().add_reader(child.notify.fileno(), self._hear, child)
+        child.reload_when_ready = False
+        child.notified_at = self._clock.monotonic()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(child.notify.fileno(), self._read_notification, child)
         if child.parts is not None:
             child.parts.close()
         child.parts = PartSender()
@@ -209,21 +210,21 @@ class Supervisor:
             str(child.parts.far_end),
             env={**without_settings(os.environ), "NOTIFY_SOCKET": str(path)},
             pass_fds=[*child.descriptors, child.parts.far_end],
-            # Ctrl-C reaches the supervisor alone, which ends the roles in their order.
+            # Ctrl-C must reach only the supervisor, which stops the roles in order.
             start_new_session=True,
         )
         child.parts.inherited()
 
-    def _hear(self, child: Child) -> None:
+    def _read_notification(self, child: Child) -> None:
         with contextlib.suppress(BlockingIOError, AttributeError):
             words = child.notify.recv(4096).split(b"\n")  # type: ignore[union-attr]
-            child.heard = self._clock.monotonic()
+            child.notified_at = self._clock.monotonic()
             if b"READY=1" in words:
                 child.ready.set()
-                if child.reloads:
+                if child.reload_when_ready:
                     self._ask_to_reload(child)
 
-    async def _until_ready(self, child: Child) -> None:
+    async def _wait_until_ready(self, child: Child) -> None:
         assert child.process is not None
         waits = (child.process.wait(), child.ready.wait(), self._stopping.wait())
         tasks: list[asyncio.Task[object]] = [asyncio.create_task(wait) for wait in waits]
@@ -231,32 +232,33 @@ class Supervisor:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if not child.ready.is_set() and not self._stopping.is_set():
                 how = self._endings.describe(child.process.returncode)
-                raise StartupError(f"{child.name} could not start: {how}; its message is above")
+                raise StartupError(f"{child.name} could not start: {how}; see its message above")
         finally:
             for task in tasks:
                 task.cancel()
 
     async def _watch(self, child: Child) -> None:
-        """Keep one role alive: end it when its loop stands still, start it anew when it is dead."""
+        """Keep one role alive: kill it when it hangs, restart it when it is dead."""
         while not child.given_up:
             assert child.process is not None
-            began = self._clock.monotonic()
+            started = self._clock.monotonic()
             try:
                 await asyncio.wait_for(child.process.wait(), CHECK_SECONDS)
             except TimeoutError:
-                # While this process stood still itself (a paused machine), nobody was silent.
-                child.heard += self._clock.monotonic() - began - CHECK_SECONDS
+                # Time in which this process itself was stopped (a paused machine) does not count
+                # as silence of the child.
+                child.notified_at += self._clock.monotonic() - started - CHECK_SECONDS
                 self._check_watchdog(child)
                 continue
             await self._respawn(child)
 
     def _check_watchdog(self, child: Child) -> None:
         settings = self._settings
-        silent = self._clock.monotonic() - child.heard
-        patience = settings.watchdogSeconds if child.ready.is_set() else settings.startTimeout
-        if silent > patience and child.process is not None:
-            log.error("%s stands still for %.0f s and is killed", child.name, silent)
-            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+        silent = self._clock.monotonic() - child.notified_at
+        timeout = settings.watchdogSeconds if child.ready.is_set() else settings.startTimeout
+        if silent > timeout and child.process is not None:
+            log.error("%s hangs for %.0f s and is killed", child.name, silent)
+            with contextlib.suppress(ProcessLookupError):  # it has just exited by itself
                 child.process.kill()
 
     async def _respawn(self, child: Child) -> None:
@@ -272,30 +274,30 @@ class Supervisor:
             self._settings.respawnDelay * 2 ** (len(child.deaths) - 1),
             self._settings.respawnDelayMax,
         )
-        log.error("%s %s; it is started again in %.1f s", child.name, how, pause)
+        log.error("%s %s; restarting it in %.1f s", child.name, how, pause)
         await asyncio.sleep(pause)
         try:
             await self._spawn(child)
-        except OSError as error:  # no memory, no process number: that counts as one more death
+        except OSError as error:  # such as no memory; it counts as one more death
             log.error("%s cannot be started: %s", child.name, error.strerror)
 
     def _give_up(self, child: Child, how: str) -> None:
-        """Leave a role dead: the service is degraded without a worker, and ends without others."""
+        """Stop restarting a role; without a gateway or aggregator the service stops."""
         child.given_up = True
-        log.error("%s %s, %d times by now, and is left dead", child.name, how, len(child.deaths))
+        log.error("%s %s, %d deaths; it is not restarted", child.name, how, len(child.deaths))
         if child.role == "worker":
             dead = ", ".join(child.name for child in self.children if child.given_up)
-            self._notifier.status(f"degraded: {dead} left dead")
+            self._notifier.status(f"degraded: {dead} not restarted")
         else:
             self.failed = True
             self._stopping.set()
 
 
 async def supervise(supervisor: Supervisor) -> None:
-    """Run a supervisor until a signal asks for the end.
+    """Run a supervisor until a stop signal.
 
     Raises:
-        SystemExit: a role without which nothing works could not be kept alive; status 1.
+        SystemExit: a gateway or aggregator died too often; status 1.
     """
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""``lunapass check``: judge pictures or videos as the service would."""
+"""``lunapass check``: judge images or videos as the service would."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from shared.frame.checks import Rules
 from shared.frame.estimation import Estimate, Profile
 
 PIPE_WIDTH = 200
-"""Columns of the table where the output is not a terminal."""
+"""Columns of the table if the output is not a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +35,9 @@ class CheckedFrame:
 
     Attributes:
         path: the file.
-        number: number of the frame in the file, from 1; of a refused one that of the one before.
+        number: number of the frame in the file, from 1; for a refused frame, the previous number.
         estimate: its estimate; a refused frame has width and height 0.
-        refused: why the service would refuse the frame; empty for a judged one.
+        refused: why the service would refuse the frame; empty for a judged frame.
     """
 
     path: Path
@@ -60,22 +60,22 @@ class CheckedFrame:
     "draw_into",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Write each frame with box, mesh and scores into a folder.",
+    help="Write each frame with box, mesh and scores to a folder.",
 )
 @click.option(
     "--profile",
     type=click.Choice([profile.value for profile in Profile]),
     default=Profile.PASSIVE.value,
     show_default=True,
-    help="Which stages run and which are judged.",
+    help="Which checks are run and judged.",
 )
-@click.option("--mirrored", is_flag=True, help="The pictures are mirrored, as of a selfie camera.")
+@click.option("--mirrored", is_flag=True, help="The images are mirrored, as from a selfie camera.")
 @click.option(
     "--all/--until-failure",
     "exhaustive",
     default=True,
     show_default=True,
-    help="Go on after a failed stage, or stop there as a worker does.",
+    help="Continue after a failed stage, or stop as a worker does.",
 )
 @config_option
 def command(
@@ -87,11 +87,11 @@ def command(
     exhaustive: bool,
     config_path: Path | None,
 ) -> None:
-    """Judge pictures or videos with the decoder and the stages of the service.
+    """Judge images or videos with the decoder and the stages of the service.
 
-    Each frame is shown as ok, or with the codes of the first stage that failed and what to do. A
-    frame that the service would refuse has code 1 and the reason; then the exit status is 1,
-    whatever the verdicts on the others.
+    Each frame is listed as ok, or with the codes of the first failed stage and their hints. A frame
+    that the service would refuse has code 1 and the reason; with any such frame the exit status is
+    1.
     """
     config = load(config_path)
     estimator = Estimator(load_backend(config), Rules.of(config), exhaustive=exhaustive)
@@ -138,12 +138,13 @@ def _write_json(judged: Iterable[CheckedFrame]) -> int:
     refused = 0
     for frame in judged:
         click.echo(json.dumps(as_record(frame)))
-        refused += bool(frame.refused)
+        if frame.refused:
+            refused += 1
     return refused
 
 
 def as_record(frame: CheckedFrame) -> dict[str, Any]:
-    """Return a frame's measures as what JSON can hold."""
+    """Return a frame's measurements as JSON values."""
     record = asdict(frame.estimate)
     del record["descriptor"], record["pixels"]
     record["stage"] = frame.estimate.stage.name.lower()
@@ -167,7 +168,8 @@ def _write_table(judged: Iterable[CheckedFrame]) -> int:
     refused = 0
     for frame in judged:
         table.add_row(*_row(frame))
-        refused += bool(frame.refused)
+        if frame.refused:
+            refused += 1
     console.print(table)
     return refused
 
@@ -178,8 +180,8 @@ def _row(frame: CheckedFrame) -> Iterator[str]:
     pose, eyes, mouth = estimate.head_pose, estimate.eyes, estimate.mouth
     liveness = estimate.liveness
     yield frame.path.name + (f" #{frame.number}" if frame.number > 1 else "")
-    faults = "\n".join(f"{int(code)} {frame.refused or hint(code)}" for code in estimate.errors)
-    yield f"[red]{faults}[/]" if faults else "[green]ok[/]"
+    errors = "\n".join(f"{int(code)} {frame.refused or hint(code)}" for code in estimate.errors)
+    yield f"[red]{errors}[/]" if errors else "[green]ok[/]"
     yield str(estimate.faces)
     for angle in (pose.yaw, pose.pitch, pose.roll) if pose else (None, None, None):
         yield f"{angle:+.0f}" if angle is not None else ""

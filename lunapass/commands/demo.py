@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 
-@click.command(help="Play a synthetic person against a service of its own; verify the verdict.")
-@click.option("--camera", is_flag=True, help="Leave the service running on port 8321.")
-@click.option("--portrait", type=click.Path(path_type=Path, exists=True), help="Another picture.")
+@click.command(help="Check a synthetic person with a temporary service; verify the token.")
+@click.option("--camera", is_flag=True, help="Keep the service running on port 8321.")
+@click.option("--portrait", type=click.Path(path_type=Path, exists=True), help="Another portrait.")
 @click.option(
     "--models", type=click.Path(path_type=Path), default=Path("models"), show_default=True
 )

@@ -1,4 +1,4 @@
-"""``lunapass evaluate``: error rates over a labelled set with the real stages."""
+"""``lunapass evaluate``: error rates on a labelled set, with the stages of a worker."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from shared.frame.estimation import Image
 from shared.report import percent, write_report
 
 PIPE_WIDTH = 120
-"""Columns of the output where it is not a terminal."""
+"""Columns of the output if it is not a terminal."""
 
 
 @click.command("evaluate")
@@ -44,7 +44,7 @@ PIPE_WIDTH = 120
     type=click.Choice(["presentation", "frame"]),
     default="presentation",
     show_default=True,
-    help="Count files, or every frame by itself (a frame keeps its file's subject).",
+    help="Count files, or single frames (a frame has its file's subject).",
 )
 @click.option(
     "--every",
@@ -59,9 +59,9 @@ PIPE_WIDTH = 120
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False),
     default=default_folder,
-    help="Where estimates are kept, so that a run can be resumed.  [default: the user's cache]",
+    help="Where to store estimates, to resume a run.  [default: the user's cache]",
 )
-@click.option("--no-cache", is_flag=True, help="Measure everything anew and keep nothing.")
+@click.option("--no-cache", is_flag=True, help="Neither read nor store estimates.")
 @config_option
 def command(
     source: Path,
@@ -73,10 +73,10 @@ def command(
     no_cache: bool,
     config_path: Path | None,
 ) -> None:
-    """Measure a labelled set and tell the error rates of ISO/IEC 30107-3.
+    """Measure a labelled set and report the error rates of ISO/IEC 30107-3.
 
-    DIR has live/ and attack/SPECIES/ with pictures, videos and folders of FileLogger, in further
-    folders one for each subject; a CSV has the columns path, label, species and subject.
+    DIR contains live/ and attack/SPECIES/ with images, videos and folders of FileLogger, optionally
+    in one folder per subject. A CSV has the columns path, label, species and subject.
     """
     config = load(config_path)
     rules = Rules.of(config)
@@ -105,13 +105,13 @@ def command(
 
 
 def _window(config: Config) -> int:
-    """Frames over which the service takes the mean."""
+    """Return the number of frames over which the service takes the mean."""
     aggregate = config.MIDDLEWARES.WS.AggregateLiveness
     return aggregate.args.framesCount if aggregate.isEnabled else 1
 
 
 def _progress(measured: Any, total: int) -> Any:
-    """Show a bar on a terminal's standard error while the set is measured."""
+    """Show a progress bar on standard error if that is a terminal."""
     columns = (
         *Progress.get_default_columns()[:2],
         MofNCompleteColumn(),

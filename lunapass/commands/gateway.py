@@ -11,7 +11,7 @@ from lunapass.commands.options import part_source, role_options
 
 @click.command(help="Run one gateway.")
 @click.option("--listen-fd", type=int, multiple=True, hidden=True, help="Inherited descriptors.")
-@click.option("--kept", "inherited", is_flag=True, hidden=True, help="They outlive this gateway.")
+@click.option("--kept", "inherited", is_flag=True, hidden=True, help="Do not close these on exit.")
 @role_options
 def command(listen_fd: tuple[int, ...], inherited: bool, parent: int | None, **origin: Any) -> None:
     """Run the role in this process."""

@@ -13,12 +13,12 @@ from lunapass.commands.options import cells_option, config_option
 DIRECTORY = Path("/etc/systemd/system")
 
 
-@click.command(help="Write the units for systemd, fitted to this machine.")
+@click.command(help="Write systemd units for this machine.")
 @click.option(
     "--workers",
     default="auto",
     show_default=True,
-    help="Number of workers, one for each CPU; auto takes the configured number.",
+    help="Number of workers, one per CPU; auto takes the configured number.",
 )
 @cells_option
 @config_option
@@ -29,7 +29,7 @@ DIRECTORY = Path("/etc/systemd/system")
     show_default=True,
     help="Folder of the units.",
 )
-@click.option("--program", help="Command of the service instead of this one.")
+@click.option("--program", help="Path of the lunapass command, instead of this one.")
 def command(
     workers: str,
     cells: int | None,
@@ -37,7 +37,7 @@ def command(
     directory: Path,
     program: str | None,
 ) -> None:
-    """Write the units and say how they are started."""
+    """Write the units and print how to start them."""
     from deploy import units
     from shared.config.cells import of_cell, total_workers
     from shared.config.loading import load
@@ -67,10 +67,10 @@ def command(
 
 
 def _program(usual: str) -> str:
-    """The link to the release in use, where the archive's installer made one; else this program."""
+    """Return the installer's link to the current release if it exists, otherwise this program."""
     return usual if Path(usual).exists() else str(Path(sys.prefix) / "bin" / "lunapass")
 
 
 def _beside(config_path: Path | None, usual: str) -> str:
-    """The video worker's configuration stands in the same folder."""
+    """Return the path of the video worker's configuration, in the same folder."""
     return str(config_path.absolute().parent / Path(usual).name) if config_path else usual

@@ -27,10 +27,10 @@ PICTURES = (".jpg", ".jpeg")
 
 
 class Number(click.FloatRange):
-    """A number within limits; NaN is none, although it is beyond no limit."""
+    """A number within limits that also refuses NaN, which passes every comparison."""
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Refuse what is none."""
+        """Convert and check a value."""
         if math.isnan(found := super().convert(value, param, ctx)):
             self.fail(f"{value!r} is not a number", param, ctx)
         return found
@@ -41,18 +41,18 @@ ABOVE_ZERO = Number(0, 1e6, min_open=True)
 
 
 def _address(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
-    """Refuse what is no address of a WebSocket."""
-    with contextlib.suppress(ValueError):  # of brackets and ports
+    """Check that a value is the address of a WebSocket."""
+    with contextlib.suppress(ValueError):  # urlsplit raises it for wrong brackets and ports
         parts = urlsplit(value)
         if parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0:
             return value
     raise click.BadParameter(f"found {value!r}; allowed is ws://HOST:PORT/ws or wss://HOST/ws")
 
 
-@click.command(help="Play a crowd of people against the service at URL and report what they saw.")
+@click.command(help="Load-test the service at URL with synthetic people and write a report.")
 @click.argument("url", callback=_address, default="ws://127.0.0.1:8321/ws")
 @click.option(
-    "--people", type=ABOVE_ZERO, default=10, show_default=True, help="Most kiosks at a time."
+    "--people", type=ABOVE_ZERO, default=10, show_default=True, help="Maximum concurrent kiosks."
 )
 @click.option(
     "--profile",
@@ -65,13 +65,13 @@ def _address(_ctx: click.Context, _parameter: click.Parameter, value: str) -> st
 @click.option(
     "--seconds", type=ABOVE_ZERO, default=60, show_default=True, help="Length of the run."
 )
-@click.option("--arrivals", is_flag=True, help="Take --people as sessions begun in a second.")
+@click.option("--arrivals", is_flag=True, help="Take --people as new sessions per second.")
 @click.option(
     "--fps",
     type=NOT_NEGATIVE,
     default=5,
     show_default=True,
-    help="Frames a second of each person; 0: a frame after each answer.",
+    help="Frames per second and person; 0: one frame after each answer.",
 )
 @click.option(
     "--think", type=NOT_NEGATIVE, default=1, show_default=True, help="Seconds between people."
@@ -81,14 +81,14 @@ def _address(_ctx: click.Context, _parameter: click.Parameter, value: str) -> st
     type=NOT_NEGATIVE,
     default=2,
     show_default=True,
-    help="Seconds of mistakes at first.",
+    help="Seconds of mistakes at the start of a session.",
 )
 @click.option(
     "--patience",
     type=NOT_NEGATIVE,
     default=0,
     show_default=True,
-    help="Seconds to give up after; 0 for never.",
+    help="Seconds after which a person gives up; 0 for never.",
 )
 @click.option(
     "--breaks",
@@ -104,26 +104,26 @@ def _address(_ctx: click.Context, _parameter: click.Parameter, value: str) -> st
     show_default=True,
     help="Client processes.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Fixes chance.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of random numbers.")
 @click.option(
     "--find-capacity",
     is_flag=True,
-    help="Search the largest crowd that keeps p95 below --bound; --people, --seconds, --profile "
-    "and --arrivals are not for it.",
+    help="Find the largest number of people that keeps p95 below --bound; excludes --people, "
+    "--seconds, --profile and --arrivals.",
 )
 @click.option(
     "--bound",
     type=ABOVE_ZERO,
     default=200,
     show_default=True,
-    help="Milliseconds of --find-capacity.",
+    help="Limit of p95 for --find-capacity, in milliseconds.",
 )
 @click.option(
     "--gallery",
     type=click.Path(path_type=Path, dir_okay=False),
     default=GALLERY,
     show_default=True,
-    help="File of rendered frames; made where it does not exist.",
+    help="File of rendered frames; created if it does not exist.",
 )
 @click.option(
     "--pictures",
@@ -135,7 +135,7 @@ def _address(_ctx: click.Context, _parameter: click.Parameter, value: str) -> st
     type=click.Path(path_type=Path),
     default=Path("models"),
     show_default=True,
-    help="Folder of the models with which frames are rendered.",
+    help="Folder of the models that render the frames.",
 )
 @click.option(
     "--output",
@@ -145,11 +145,11 @@ def _address(_ctx: click.Context, _parameter: click.Parameter, value: str) -> st
     help="Folder of the reports.",
 )
 def command(**options: Any) -> None:
-    """Make the plan and play it."""
+    """Run a load test, or search the capacity."""
     from loadtest.plan import LoadProfile, Plan
 
-    _refuse_what_is_for_another_run(click.get_current_context(), options["find_capacity"])
-    _refuse_what_cannot_be_written(options["output"])
+    _check_exclusions(click.get_current_context(), options["find_capacity"])
+    _check_writable(options["output"])
 
     profile = LoadProfile(options["kind"], options["people"], options["seconds"])
     names = {field.name for field in dataclasses.fields(Plan)} - {"profile", "url"}
@@ -164,16 +164,16 @@ def command(**options: Any) -> None:
         asyncio.run(_play(plan, gallery, processes, output))
 
 
-def _refuse_what_is_for_another_run(ctx: click.Context, find_capacity: bool) -> None:
+def _check_exclusions(ctx: click.Context, find_capacity: bool) -> None:
     for name in ("people", "seconds", "kind", "arrivals") if find_capacity else ("bound",):
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(p.opts[0] for p in ctx.command.params if p.name == name)
-            why = "chooses the crowd itself" if find_capacity else "is not asked for"
-            raise click.UsageError(f"--find-capacity {why}; leave out {option}")
+            why = "chooses the load itself" if find_capacity else "is not given"
+            raise click.UsageError(f"--find-capacity {why}; remove {option}")
 
 
-def _refuse_what_cannot_be_written(folder: Path) -> None:
-    """A run of hours is not to find out at its end that its report has no place."""
+def _check_writable(folder: Path) -> None:
+    """Check before a run of hours that its report can be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -183,7 +183,7 @@ def _refuse_what_cannot_be_written(folder: Path) -> None:
 
 
 def _gallery(path: Path, pictures: Path | None, models: Path) -> Path:
-    """Find the file of frames, or make it."""
+    """Return the file of frames; create it if necessary."""
     from loadtest.gallery import Gallery, of_pictures
 
     if pictures is not None:
@@ -225,7 +225,7 @@ async def _play(plan: Plan, gallery: Path, processes: int, output: Path) -> None
 
 
 def _stop_at_interrupt(stop: asyncio.Event) -> None:
-    """Let Ctrl-C end the run with a report; a second one ends it at once."""
+    """Let Ctrl-C end the run with a report; a second Ctrl-C ends it at once."""
     loop = asyncio.get_running_loop()
 
     def interrupted() -> None:
@@ -251,7 +251,7 @@ async def _find_capacity(
     tried = await search(probe)
     best = largest_good(tried)
     if best is None:
-        click.echo(f"capacity: none; not one person with p95 below {1000 * bound:g} ms")
+        click.echo(f"capacity: none; p95 is not below {1000 * bound:g} ms even for one person")
     else:
         more = " or more" if best.people == MOST else ""
         click.echo(
@@ -261,7 +261,7 @@ async def _find_capacity(
     click.echo(write(tried, plan, bound, output))
     if any(found.client_late for found in tried if not found.good):
         click.echo(
-            "this machine was too slow to send in time: the service may carry more; "
+            "this machine could not send in time: the service's capacity may be higher; "
             "use more --processes or machines",
             err=True,
         )

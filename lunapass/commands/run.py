@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @cells_option
 @config_option
 def command(cells: int | None, config_path: Path | None) -> None:
-    """Check the configuration, then supervise the roles until a signal."""
+    """Check the configuration, then supervise the roles until a stop signal."""
     from lunapass.supervisor import Supervisor, supervise
     from shared.config.cells import affordable_cpus, total_workers
     from shared.config.source import ConfigSource
@@ -30,7 +30,7 @@ def command(cells: int | None, config_path: Path | None) -> None:
     hide_memory()
     source, groups = ConfigSource(config_path, cells), ControlGroups()
     workers = total_workers(source.config, affordable_cpus(groups))
-    for line in _what_to_know(source, groups, workers):
+    for line in _notices(source, groups, workers):
         click.echo(f"lunapass: {line}", err=True)
 
     async def run() -> None:
@@ -39,8 +39,8 @@ def command(cells: int | None, config_path: Path | None) -> None:
     asyncio.run(run())
 
 
-def _what_to_know(source: ConfigSource, groups: ControlGroups, workers: int) -> Iterator[str]:
-    """Yield what an operator should know before the roles start."""
+def _notices(source: ConfigSource, groups: ControlGroups, workers: int) -> Iterator[str]:
+    """Yield the operator's notices for the start."""
     from lunapass.memory_need import memory_limit, memory_need, memory_warning
     from shared.config.cells import USABLE, affordable_cpus
     from shared.config.policy import sentence, weaknesses

@@ -1,4 +1,4 @@
-"""``lunapass tune``: what other thresholds would have done to logged sessions."""
+"""``lunapass tune``: how other thresholds would have changed logged sessions."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def command(
     toml_file: Path | None,
     config_path: Path | None,
 ) -> None:
-    """Tell what each threshold refused in FileLogger's folders, and what changing it would do.
+    """Show what each threshold refused in FileLogger's folders, and the effect of changing it.
 
-    LOGS is FileLogger's path, or has its folders below live/ and attack/SPECIES/; only with such
-    labels anything is said about the liveness threshold.
+    LOGS is FileLogger's path, or contains its folders below live/ and attack/SPECIES/. The liveness
+    threshold is studied only with such labels.
     """
     rules = Rules.of(load(config_path))
-    sessions, faults = read_logs(logs)
+    sessions, errors = read_logs(logs)
     studies, suggestions = study(sessions, rules), suggest(sessions, rules)
-    _print(studies, suggestions, len(sessions), faults)
-    told = data(sessions, studies, suggestions, faults)
+    _print(studies, suggestions, len(sessions), errors)
+    report = data(sessions, studies, suggestions, errors)
     for file, text in (
-        (json_file, json.dumps(told, indent=1) + "\n"),
-        (html_file, html(told, studies, suggestions)),
+        (json_file, json.dumps(report, indent=1) + "\n"),
+        (html_file, html(report, studies, suggestions)),
         (toml_file, overlay(suggestions)),
     ):
         if file is not None:
@@ -58,7 +58,7 @@ def command(
 
 
 def _print(
-    studies: Sequence[Study], suggestions: Sequence[Suggestion], sessions: int, faults: list[str]
+    studies: Sequence[Study], suggestions: Sequence[Suggestion], sessions: int, errors: list[str]
 ) -> None:
     console = Console()
     table = Table("threshold", box=None)
@@ -70,8 +70,8 @@ def _print(
         cells = (f"{one.now:g}", str(now.refused), str(one.measured), f"{middle:.2f}")
         table.add_row(one.threshold.key, *cells)
     console.print(table)
-    for fault in faults:
-        console.print(f"left out: {fault}", style="yellow", markup=False)
+    for error in errors:
+        console.print(f"skipped: {error}", style="yellow", markup=False)
     for suggested in suggestions:
         change = f"{suggested.key}: {suggested.now:g} -> {suggested.value:g}"
         console.print(change, style="bold", markup=False)

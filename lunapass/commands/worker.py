@@ -11,7 +11,7 @@ from lunapass.commands.options import part_source, role_options
 
 @click.command(help="Run one inference worker.")
 @click.option(
-    "--index", default=0, show_default=True, help="Number of the worker, which chooses its CPU."
+    "--index", default=0, show_default=True, help="Number of the worker, which determines its CPU."
 )
 @role_options
 def command(index: int, parent: int | None, **origin: Any) -> None:

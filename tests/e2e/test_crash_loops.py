@@ -45,7 +45,7 @@ async def test_a_worker_that_keeps_dying_leaves_the_service_degraded() -> None:
     with running(SETTINGS, workers=2) as service:
         kill_anew(service, "worker-0", 3)
         assert until(lambda: service.get("/readyz").text == "degraded: 1 of 2 workers\n")
-        assert until(lambda: "left dead" in (service.directory / "log").read_text())
+        assert until(lambda: "it is not restarted" in (service.directory / "log").read_text())
         assert service.get("/readyz").status_code == 200
         assert service.pids("worker-0") == []
         async with Client(service.url) as client:

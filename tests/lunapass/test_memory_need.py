@@ -26,7 +26,7 @@ class Limited(ControlGroups):
 
 
 def need(workers: int = 2, **sections: Any) -> int:
-    return memory_need(plugin_config({}, **sections), workers).rest // MEGABYTE
+    return memory_need(plugin_config({}, **sections), workers).base // MEGABYTE
 
 
 def test_workers_cells_and_slots_need_memory() -> None:
@@ -43,9 +43,9 @@ def test_queues_of_side_effects_may_be_full(tmp_path: Path) -> None:
     """Their bounds count for every plugin that is on, and for each cell."""
     on = {"FileLogger": {"path": str(tmp_path)}, "Callbacks": {"url": "http://x/"}}
     plain, busy = (memory_need(plugin_config(plugins), 2) for plugins in ({}, on))
-    assert plain.full == plain.rest == busy.rest
+    assert plain.full == plain.base == busy.base
     limits = Config().LIMITS
-    assert busy.full - busy.rest == 2 * limits.effectBytes + limits.unsettledBytes
+    assert busy.full - busy.base == 2 * limits.effectBytes + limits.unsettledBytes
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_warning_gives_figures(tmp_path: Path) -> None:
     needed = memory_need(plugin_config(plugins), 2)
     warning = memory_warning(needed, (512 * MEGABYTE, "the memory limit of this control group"))
     assert warning is not None
-    assert f"need about {needed.rest / MEGABYTE:.0f} MB, " in warning
+    assert f"need about {needed.base / MEGABYTE:.0f} MB, " in warning
     for words in ("with full queues", "this control group is 512 MB", "lower WORKERS.count"):
         assert words in warning
     assert memory_warning(needed, (needed.full, "")) is None

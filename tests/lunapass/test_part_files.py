@@ -165,9 +165,9 @@ def test_root_is_warned_of_files_that_others_may_read(file: Path) -> None:
     secret.write_text("k" * 64)
     secret.chmod(0o600)
     write(file, key=f"file:{secret}")
-    assert "may be read" not in parts(file).stderr
+    assert "can be read" not in parts(file).stderr
     secret.chmod(0o640)
-    assert "may be read" not in parts(file).stderr  # by root's group
+    assert "can be read" not in parts(file).stderr  # by root's group
     os.chown(secret, 0, 12345)
     assert f"chmod 0600 {secret}" in parts(file).stderr
     file.chmod(0o604)
@@ -176,5 +176,5 @@ def test_root_is_warned_of_files_that_others_may_read(file: Path) -> None:
     assert f"chown root:root {secret}" in parts(file).stderr
     write(file, write_keys(file.parent / "keys"))
     os.chown(file.parent / "keys" / "worker.key", 12345, 0)
-    (line,) = [line for line in parts(file).stderr.splitlines() if "may be read" in line]
+    (line,) = [line for line in parts(file).stderr.splitlines() if "can be read" in line]
     assert f"chown root:root {file.parent}/keys/worker.key" in line

@@ -164,7 +164,7 @@ async def test_a_role_that_ends_while_it_is_found_still_is_no_end_of_its_watch(
     child.process = await asyncio.create_subprocess_exec("true")
     await child.process.wait()
     child.ready.set()
-    child.heard = time.monotonic() - 1000
+    child.notified_at = time.monotonic() - 1000
     supervisor._check_watchdog(child)
 
 
@@ -190,7 +190,7 @@ async def test_a_role_that_a_signal_ends_is_reported_with_it(
     told = [record.getMessage() for record in caplog.records if child.name in record.getMessage()]
     assert len(told) == len(killed) == 3
     assert all(f"died (signal {number.name})" in line for line in told)
-    assert told[-1].endswith("and is left dead")
+    assert told[-1].endswith("it is not restarted")
     assert "could not start" not in caplog.text
 
 
