@@ -19,7 +19,7 @@ COMMANDS = {
     "video": "Run one video worker; show, retry and explain jobs.",
     "install-units": "Write systemd units for this machine.",
     "config": "Check, show and document the configuration.",
-    "migrate": "Turn configuration files of LUNA PASS into this service's.",
+    "migrate": "Convert configuration files of LUNA PASS to this service's.",
     "check": "Judge images or videos with the stages of a worker.",
     "evaluate": "Measure error rates on a labelled set.",
     "tune": "Show how other thresholds would have changed logged sessions.",

@@ -37,8 +37,20 @@ PIPE_WIDTH = 120
 
 @click.command("evaluate")
 @click.argument("source", metavar="DIR|CSV", type=click.Path(path_type=Path, exists=True))
-@click.option("--json", "json_file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--html", "html_file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the report as JSON.",
+)
+@click.option(
+    "--html",
+    "html_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the report as an HTML page.",
+)
 @click.option(
     "--unit",
     type=click.Choice(["presentation", "frame"]),

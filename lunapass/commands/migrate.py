@@ -1,4 +1,4 @@
-"""``lunapass migrate``: turn configuration files of LUNA PASS into this service's."""
+"""``lunapass migrate``: convert configuration files of LUNA PASS to this service's."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from shared.process.files import write_atomically
 
 SERVICE_FILE, VIDEO_FILE = "lunapassapi.config.toml", "lunapassvideo.config.toml"
 PRIVATE = 0o600
-"""Mode of the new files: they hold the key that signs verdicts."""
+"""Mode of the new files: they contain the key that signs tokens."""
 OPEN_QUESTIONS = 1
-"""Exit status where an administrator must decide something."""
+"""Exit status if an administrator must decide something."""
 
 
 @click.command()
@@ -33,12 +33,12 @@ OPEN_QUESTIONS = 1
 )
 @click.option("--force", is_flag=True, help="Replace files in that folder.")
 def command(files: tuple[Path, ...], output: Path, force: bool) -> None:
-    """Turn configuration FILES of LUNA PASS 1.6 to 2.2 into this service's.
+    """Convert configuration FILES of LUNA PASS 1.6 to 2.2 to this service's.
 
-    Takes lunapassapi.config.toml and lunapassvideo.config.toml. Order and comments stay; each key
-    that moved, changed its meaning or has no place here gets a comment, and the keys that the
-    original does not set follow as comments with their defaults. The exit status is 0 when
-    everything was taken, 1 when a decision is left to you, 2 when a file cannot be read.
+    Accepts lunapassapi.config.toml and lunapassvideo.config.toml. Keeps order and comments. Adds a
+    comment to each key that moved, changed its meaning or does not exist here. Lists the keys that
+    the original does not set as comments with their defaults. The exit status is 0 if everything
+    was taken over, 1 if you must decide something, 2 if a file cannot be read.
     """
     translations = [_translate(file) for file in files]
     targets = [output / _name(translation) for translation in translations]
@@ -71,8 +71,10 @@ def _name(translation: Translation) -> str:
 
 
 def _check(target: Path, translation: Translation) -> bool:
-    """Load the new file as a start would; return whether anything is left to decide."""
-    click.echo(f"{target}: {len(translation.values)} keys taken, {len(translation.open)} left out")
+    """Load the new file like a start; return whether the administrator must decide something."""
+    click.echo(
+        f"{target}: {len(translation.values)} keys taken over, {len(translation.open)} left out"
+    )
     try:
         if translation.root is Config:
             for warning in check(load(target, {}), str(target)):
@@ -80,6 +82,6 @@ def _check(target: Path, translation: Translation) -> bool:
         else:
             load_video(target, {})
     except ConfigError as error:
-        click.echo(f"before a start: {error}")
+        click.echo(f"to fix before a start: {error}")
         return True
     return any(change.kind is ChangeKind.OPEN for change in translation.changes)

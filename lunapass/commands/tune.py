@@ -21,8 +21,20 @@ from shared.report import write_report
 
 @click.command("tune")
 @click.argument("logs", metavar="LOGS", type=click.Path(path_type=Path, exists=True))
-@click.option("--json", "json_file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--html", "html_file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the report as JSON.",
+)
+@click.option(
+    "--html",
+    "html_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the report as an HTML page.",
+)
 @click.option(
     "--write",
     "toml_file",

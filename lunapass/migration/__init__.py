@@ -1,6 +1,6 @@
-"""Turning configuration files of LUNA PASS into this service's.
+"""Convert configuration files of LUNA PASS to this service's.
 
-``text`` decodes a file, ``lines`` splits it into sections and keys and repairs what is no TOML,
-``names`` finds the key that each key has here, ``values`` converts what it is set to, and
+``text`` decodes a file, ``lines`` splits it into sections and keys and repairs invalid TOML,
+``names`` finds the key here for each key, ``values`` converts its value, and
 ``translation`` puts the new file together.
 """

@@ -1,6 +1,6 @@
-"""Splitting a configuration into its lines: sections, keys, comments, and what is unreadable.
+"""Split a configuration into lines: sections, keys, comments and unreadable ones.
 
-Each line is read by itself, so that one that is no TOML does not make the others unreadable.
+Each line is read by itself, so an invalid line does not make the others unreadable.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from lunapass.migration.repair import repaired
 
 MAX_LINES_OF_VALUE = 200
-"""Lines over which a list or a text may extend."""
+"""Maximum lines of a list or a text."""
 Path = tuple[str, ...]
 
 
@@ -45,7 +45,7 @@ class KeyLine:
         text: as the file has it, over several lines for a long value.
         values: what it sets, by path in the section; several for an inline table.
         comment: what follows the value, with its number sign; empty for none.
-        is_repaired: the file has it in another form, which is no TOML.
+        is_repaired: the original line is not valid TOML.
     """
 
     number: int
@@ -57,7 +57,7 @@ class KeyLine:
 
 @dataclass(frozen=True)
 class UnreadableLine:
-    """A line that is no TOML, and that no repair makes TOML."""
+    """A line that is not valid TOML and cannot be repaired."""
 
     number: int
     text: str
@@ -77,7 +77,7 @@ def split(text: str) -> Iterator[Line]:
 
 
 def _next(rows: list[str], index: int) -> tuple[Line, int]:
-    """Read what begins at a row; return it and the number of rows it takes."""
+    """Read the line that starts at a row; return it and its number of rows."""
     row, number = rows[index], index + 1
     stripped = row.strip()
     if not stripped or stripped.startswith("#"):
@@ -93,7 +93,7 @@ def _next(rows: list[str], index: int) -> tuple[Line, int]:
 
 
 def _read(chunk: str, number: int, original: str | None = None) -> SectionLine | KeyLine | None:
-    """Read a header or an assignment; None where the chunk is no TOML.
+    """Read a header or an assignment; None if the chunk is not valid TOML.
 
     Args:
         chunk: one row, or the rows of a long value.
@@ -130,7 +130,7 @@ def _only_path(table: Mapping[str, object]) -> Path:
 
 
 def _trailing_comment(chunk: str) -> str:
-    """Return the comment behind a value: the longest tail without which the value is the same."""
+    """Return the comment after a value: the longest tail that does not change the value."""
     last = chunk.rsplit("\n", 1)[-1]
     whole = tomllib.loads(chunk)
     for position, character in enumerate(last):

@@ -1,4 +1,4 @@
-"""Finding the key that a key of LUNA PASS 1.6 to 2.2 has here."""
+"""Find the key of this service for a key of LUNA PASS 1.6 to 2.2."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class NewPlace:
     Attributes:
         path: the key here.
         note: how its meaning differs; empty where it does not.
-        also: further keys that are set with it.
+        also: further keys to set with it.
     """
 
     path: Path
@@ -30,21 +30,21 @@ class NewPlace:
 MOVED = {
     "aggregateframes": NewPlace(
         (*_PLUGINS, "AggregateLiveness", "args", "framesCount"),
-        "here an argument of the plugin AggregateLiveness, which is on therefore",
+        "now an argument of the plugin AggregateLiveness, which this turns on",
         {(*_PLUGINS, "AggregateLiveness", "isEnabled"): 1},
     ),
     "disallowmultiplefacesinsession": NewPlace(
         (*_PLUGINS, "FaceMatcher", "isEnabled"),
-        "here the switch of the plugin FaceMatcher",
+        "now the switch of the plugin FaceMatcher",
     ),
 }
-"""Keys of later versions that have another place here, by plain name."""
+"""Keys of later versions that have a different place here, by plain name."""
 ABSENT = {
-    "logfile": "logs go to the standard output, under systemd to the journal; redirect them there",
+    "logfile": "logs go to the standard error output, under systemd to the journal",
     "roi": "no region of interest yet; frameMargin keeps the face away from the frame's borders",
     "acceptoneeyeopen": "one open eye is always enough for a frame; for blinks with one eye set "
     "args.acceptOneEyed of ActiveLiveness",
-    "previousfacesimilarity": "similarities have another scale here; see args.similarity of "
+    "previousfacesimilarity": "similarities have a different scale here; see args.similarity of "
     "FaceMatcher",
 }
 """Keys of later versions that this service does not have, by plain name, and what to do instead."""
@@ -52,10 +52,10 @@ DEEPFAKE = "no estimation of deepfakes; VirtualCameraChecker looks for injected 
 NOTES = {
     ("FACEENGINE",): "used only with [WORKERS] backend = 'lunasdk'",
     ("LIVENESS", "maxAttempts"): "the session ends with the result of the last frame",
-    (*_PLUGINS, "VideoRedis", "args", "workerTask"): "a function of the file that task of [WORKER]"
-    " names in lunapassvideo.config.toml",
+    (*_PLUGINS, "VideoRedis", "args", "workerTask"): "a function in the file that [WORKER] task"
+    " of lunapassvideo.config.toml names",
 }
-"""What differs about keys that have the same name here, by the beginning of their path."""
+"""Differences of keys that have the same name here, by the beginning of their path."""
 
 
 def plain(name: str) -> str:
@@ -64,7 +64,7 @@ def plain(name: str) -> str:
 
 
 def find_section(path: Path, root: type[Section]) -> Path | None:
-    """Return the path that a section has here, without ``args``; None where there is none."""
+    """Return the path of a section here, without ``args``; None if there is none."""
     found: Path = ()
     for name in path:
         section = section_at(found, root)
@@ -85,7 +85,7 @@ def find_key(section: Path, path: Path, root: type[Section]) -> NewPlace | str |
         root: the schema.
 
     Returns:
-        Where its value goes; or the reason for which it has no place; or None where it is unknown.
+        Where its value goes, or the reason why it has no place, or None if it is unknown.
     """
     name = plain(path[-1])
     if (exact := _exact(section, path, root)) is not None:
@@ -101,7 +101,7 @@ def find_key(section: Path, path: Path, root: type[Section]) -> NewPlace | str |
 
 
 def _exact(section: Path, path: Path, root: type[Section]) -> Path | None:
-    """Find a key by its path; ``args`` may be missing, and is found missing too."""
+    """Find a key by its path, with or without ``args``, whichever the schema has."""
     bare = tuple(name for name in path if name != "args")
     for tried in (path, bare, ("args", *bare)):
         found = section
@@ -123,10 +123,10 @@ def _child(section: type[Section], name: str) -> str | None:
 
 
 def _below(section: Path, name: str, root: type[Section]) -> NewPlace | None:
-    """Find the one key of this name in the sections below, where the file has it further up."""
+    """Find the only key of this name in the sections below, if the file has it in a parent."""
     places = [
         known
         for known, _ in keys(root)
         if known[: len(section)] == section and plain(known[-1]) == name
     ]
-    return NewPlace(places[0], "stands in this section here") if len(places) == 1 else None
+    return NewPlace(places[0], "belongs to this section here") if len(places) == 1 else None

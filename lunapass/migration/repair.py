@@ -1,4 +1,4 @@
-"""Repairs of lines that are no TOML, as people write them by hand."""
+"""Repair lines that people wrote by hand and that are not valid TOML."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _SWITCHES = {"true": "true", "yes": "true", "on": "true"} | dict.fromkeys(
 
 
 def repaired(row: str) -> str | None:
-    """Make TOML of one row that is none; None where nothing can be done.
+    """Convert one invalid row to TOML; None if that is impossible.
 
-    The result may still be no TOML.
+    The result may still be invalid.
     """
     row = row.translate(_QUOTES)
     if header := _HEADER.match(row):
@@ -33,7 +33,7 @@ def repaired(row: str) -> str | None:
 
 
 def _value(value: str) -> str:
-    """Quote or spell a bare value as TOML does."""
+    """Quote a bare value, or spell it as in TOML."""
     if _is_toml(value):
         return value
     if re.fullmatch(r"[+-]?\d+,\d+", value):

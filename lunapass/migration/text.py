@@ -21,7 +21,7 @@ def read_original(path: Path) -> tuple[str, str | None]:
         Its text, and the encoding if that is not UTF-8.
 
     Raises:
-        ConfigError: the file cannot be read, is too large, or is no text.
+        ConfigError: the file cannot be read, is too large, or is not text.
     """
     try:
         with path.open("rb") as file:
@@ -34,7 +34,7 @@ def read_original(path: Path) -> tuple[str, str | None]:
         raise ConfigError(f"{path}: is larger than {MAX_BYTES} bytes; give a configuration file")
     text, encoding = _decoded(data, path)
     if "\0" in text:
-        raise ConfigError(f"{path}: is no text; give a configuration file")
+        raise ConfigError(f"{path}: is not a text file; give a configuration file")
     return "\n".join(text.splitlines()), encoding
 
 

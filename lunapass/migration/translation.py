@@ -1,4 +1,4 @@
-"""Putting the new file together: order and comments stay, each difference gets a comment."""
+"""Build the new file: keep order and comments, and add a comment to each difference."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from shared.config.video import VideoConfig
 WIDTH, MAX_SHOWN = 100, 60
 """Characters of a comment's line, and of an original line that a comment shows."""
 MARK = "# lunapass migrate:"
-"""Begins every comment that the migration adds."""
+"""Prefix of every comment that the migration adds."""
 
 
 class ChangeKind(Enum):
-    """What became of a key."""
+    """What happened to a key."""
 
     CHANGED = "changed"
     NOTED = "note"
@@ -38,7 +38,7 @@ class Change:
     """One difference between the files.
 
     Attributes:
-        kind: OPEN where the administrator must decide.
+        kind: OPEN if the administrator must decide.
         line: line of the original, from 1.
         key: section and key.
         text: what was done and why.
@@ -92,7 +92,7 @@ def translate(text: str) -> Translation:
 
 
 class _Translator:
-    """Takes the lines one after the other."""
+    """Translates one line after the other."""
 
     def __init__(self, root: type[Section]) -> None:
         self._result = Translation(root, {(): []})
@@ -109,7 +109,7 @@ class _Translator:
             case KeyLine():
                 self._assign(line)
             case UnreadableLine(number, text):
-                self._leave_out(number, text, "", "is no TOML; write it as TOML")
+                self._leave_out(number, text, "", "is not valid TOML; correct it")
 
     def finish(self) -> Translation:
         """Complete the file with the keys that the original does not set."""
@@ -122,7 +122,7 @@ class _Translator:
         return self._result
 
     def _block(self, path: Path | None = None) -> list[str]:
-        """Lines of a section; those of a section that has no place here stay where they were."""
+        """Lines of a section; an unknown section keeps its position."""
         if path is None:
             path = self._section if self._section is not None else (self._named,)
         return self._result.blocks.setdefault(path, [])
@@ -149,7 +149,7 @@ class _Translator:
             self._block().extend(f"# {row}" for row in line.text.split("\n"))
             return
         if len(self._section) == 3 and USER_PLUGIN_NAME.fullmatch(self._section[2]):
-            self._block().append(line.text)  # arguments of a plugin that only its author knows
+            self._block().append(line.text)  # only the plugin's author knows its arguments
             return
         for path, value in line.values.items():
             self._assign_one(line, path, value)

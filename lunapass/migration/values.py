@@ -1,4 +1,4 @@
-"""Converting values as administrators write them into those that a key takes."""
+"""Convert values as administrators write them to values that a key accepts."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False,
 
 
 def convert(value: object, field: FieldInfo) -> object:
-    """Return the first reading of a value that a key takes.
+    """Return the first reading of a value that a key accepts.
 
     Raises:
-        ValueError: the key takes none.
+        ValueError: the key accepts none.
     """
     definition: Any = (field.annotation, field)
     key = create_model("Key", __base__=Section, value=definition)
@@ -34,7 +34,7 @@ def convert(value: object, field: FieldInfo) -> object:
 
 
 def _readings(value: object) -> Iterator[object]:
-    """Yield ways to read a value, the likeliest first."""
+    """Yield possible readings of a value, the most likely first."""
     if isinstance(value, str) and (linked := re.fullmatch(r"\s*<(.+)>\s*", value)):
         yield linked[1]  # an address as some editors mark it
     yield value

@@ -297,7 +297,7 @@ def test_encodings(tmp_path: Path, encode: object) -> None:
         ("livenessScore = 1.5", "a number from 0 to 1"),
         ("ROI = [0, 0, 100, 100]", "region of interest"),
         ("noSuchKey = 1", "no such key"),
-        ("= 5", "is no TOML"),
+        ("= 5", "is not valid TOML"),
         ("blur = 0.6\nblur = 0.7", "set twice"),
         ("deepfakeScore = 0.5", "deepfakes"),
     ],
