@@ -26,6 +26,7 @@ from gateway.web.connection import Connection
 from gateway.web.descriptors import Descriptors, make_room
 from gateway.web.doorway import Doors, Doorway
 from gateway.web.front import Front
+from gateway.web.http import finish
 from gateway.web.inflow import HeldBytes, Inflow, MemoryReturn
 from gateway.web.library_log import LibraryLog
 from gateway.web.readiness import readiness
@@ -171,6 +172,7 @@ class Gateway:
             self._serve,
             sock=listener,
             process_request=self._front.answer,
+            process_response=finish,
             subprotocols=[Subprotocol(SUBPROTOCOL)],
             select_subprotocol=_select_subprotocol,
             compression=None,

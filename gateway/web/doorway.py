@@ -23,7 +23,7 @@ from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
 from gateway import metrics
-from gateway.web.http import respond
+from gateway.web.http import respond, without_body
 from gateway.web.inflow import Inflow, Meter
 from gateway.web.request_head import METHODS, RequestHead, UnfitRequest
 from shared.config.service import LimitsSection
@@ -176,8 +176,8 @@ class Doorway(AdaptedConnection):
         metrics.REQUESTS_REFUSED.labels("request").inc()
         allowed = {"Allow": ", ".join(METHODS)}
         headers = allowed if status is HTTPStatus.METHOD_NOT_ALLOWED else None
-        text = f"{status.phrase.lower()}\n"
-        self.refuse(respond(text, status=status, headers=headers))
+        response = respond(f"{status.phrase.lower()}\n", status=status, headers=headers)
+        self.refuse(without_body(response) if self._head.method == "HEAD" else response)
 
     def on_written(self) -> None:
         """Resume reading once the request is answered."""

@@ -37,6 +37,16 @@ def respond(
     return Response(status, status.phrase, fields, data)
 
 
+def without_body(response: Response) -> Response:
+    """Return the answer to HEAD: the headers that GET would get, and no body (RFC 9110, 9.3.2)."""
+    return Response(response.status_code, response.reason_phrase, response.headers, b"")
+
+
+def finish(_connection: object, request: Request, response: Response) -> Response:
+    """Adapt an answer to its method; for ``websockets.serve(process_response=...)``."""
+    return without_body(response) if request.method == "HEAD" else response
+
+
 Guard = Callable[[Request, str], Response | None]
 """Returns the refusal of a request from an address; None to accept it."""
 

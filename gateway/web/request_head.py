@@ -74,7 +74,7 @@ class RequestHead:
             raise self._too_large() from error
         except (EOFError, NotImplementedError, ValueError) as error:
             raise UnfitRequest(self._error_status()) from error
-        if whole and self._method not in METHODS:
+        if whole and self.method not in METHODS:
             raise UnfitRequest(HTTPStatus.METHOD_NOT_ALLOWED)
         return whole
 
@@ -85,14 +85,14 @@ class RequestHead:
         return UnfitRequest(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 
     @property
-    def _method(self) -> str:
+    def method(self) -> str:
         """The method; empty if the request does not start with one."""
         found = _METHOD.match(self._data)
         return found[0].decode() if found else ""
 
     def _error_status(self) -> HTTPStatus:
         """Return the status for a request that the parser refuses."""
-        if self._method and self._method not in METHODS:
+        if self.method and self.method not in METHODS:
             return HTTPStatus.METHOD_NOT_ALLOWED
         # The parser reports a body at the end of the head, and other errors before.
         if self._data.endswith(b"\r\n\r\n") and _HAS_BODY.search(self._data):

@@ -149,6 +149,19 @@ async def test_not_one_host(service: Service, lines: str) -> None:
     assert (await raw.rest()).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize(
+    ("path", "status"), [("/", 200), ("/healthz", 200), ("/x", 404), ("/ws", 405)]
+)
+async def test_the_answer_to_head_has_no_body(service: Service, path: str, status: int) -> None:
+    """A proxy that reuses the connection would take a body for the start of the next answer."""
+    raw = await Raw.open(service)
+    raw.writer.write(f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    head, _, body = (await raw.rest()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nContent-Length: 0" not in head
+    assert body == b""
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 async def test_health_is_told_to_any_host(service: Service, path: str) -> None:
     """Checkers of balancers name odd hosts, or none."""

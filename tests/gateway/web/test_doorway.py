@@ -205,6 +205,16 @@ async def test_a_request_gets_one_answer_and_no_log_line(wire: bytes, status: in
     assert lines == []
 
 
+async def test_an_unfit_head_request_is_answered_without_a_body() -> None:
+    """A client would take a body after HEAD for the start of the next answer."""
+    head, _, body = (await answer_to(b"HEAD / HTTP/1.1\r\nX-A: \x01\r\n\r\n")).partition(
+        b"\r\n\r\n"
+    )
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"Content-Length: 12" in head
+    assert body == b""
+
+
 async def test_a_body_without_end_is_cut() -> None:
     """The answer comes, and what the client sends behind it is not read for ever."""
 
