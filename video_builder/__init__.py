@@ -1,1 +1,1 @@
-"""The archivist: stored session frames become one video file, then the user's task runs."""
+"""The video worker: encodes a session's stored frames as a video, then runs the user's task."""

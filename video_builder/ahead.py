@@ -1,4 +1,4 @@
-"""Lets one thread prepare pictures while another encodes; decoders and encoders release the GIL."""
+"""Decodes images in one thread while another one encodes; both release the GIL."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 class Ahead(Generic[T]):
-    """Runs an iteration in a thread of its own, a few items ahead of who takes them.
+    """Runs an iteration in its own thread, a few items ahead of the consumer.
 
-    What the iteration raises is raised where its item would have come. When the block ends early,
-    the iteration ends after its next item.
+    An exception of the iteration is raised to the consumer in place of the item. If the block ends
+    early, the iteration ends after its next item.
 
     Args:
         items: what to iterate over.
-        most: items prepared ahead, at most.
+        most: maximum number of items prepared ahead.
     """
 
     def __init__(self, items: Iterable[T], most: int) -> None:
@@ -56,7 +56,7 @@ class Ahead(Generic[T]):
         self._ready.put(_End(error))
 
     def _drop_one(self) -> None:
-        """Make room, so that the thread does not wait for ever."""
+        """Make room, so that the thread does not block."""
         try:
             self._ready.get_nowait()
         except queue.Empty:

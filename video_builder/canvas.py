@@ -1,4 +1,4 @@
-"""Puts frames of different sizes onto pictures of one size."""
+"""Fits frames of different sizes into images of one size."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from shared.frame.estimation import Image
 Size = tuple[int, int]
 """Width and height in pixels."""
 
-SMALLEST = 64
-"""Pixels of a side that every encoder takes."""
+MIN_SIDE_PX = 64
+"""Smallest side that every encoder accepts."""
 
 
 def largest(sizes: Iterable[Size]) -> Size | None:
-    """Return the size with the most pixels, the first of equals; None where there is none."""
+    """Return the size with the most pixels, the first of equals; None if there are no sizes."""
     return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
 def even(size: Size) -> Size:
-    """Return the least size of a video that holds a frame: both sides even, as 4:2:0 asks."""
-    width, height = (max(SMALLEST, side + side % 2) for side in size)
+    """Return the smallest video size that holds a frame: both sides even, as 4:2:0 requires."""
+    width, height = (max(MIN_SIDE_PX, side + side % 2) for side in size)
     return width, height
 
 
 def letterbox(image: Image, size: Size) -> Image:
-    """Fit a frame into a size, in its own proportions, in the middle of black.
+    """Fit a frame into a size: proportions kept, centred, black around it.
 
     Args:
         image: (height, width, 3).
-        size: width and height of the outcome. One pixel more than the frame's is left black
-            instead of stretching the frame over it.
+        size: width and height of the result. If it is one pixel larger than the frame, that pixel
+            stays black and the frame is not scaled.
     """
     height, width = image.shape[:2]
     if (width, height) == size:
@@ -42,8 +42,8 @@ def letterbox(image: Image, size: Size) -> Image:
         scale = min(size[0] / width, size[1] / height)
         width = max(1, min(size[0], round(width * scale)))
         height = max(1, min(size[1], round(height * scale)))
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        image = np.asarray(cv2.resize(image, (width, height), interpolation=how), np.uint8)
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        image = np.asarray(cv2.resize(image, (width, height), interpolation=method), np.uint8)
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
     canvas = np.zeros((size[1], size[0], 3), np.uint8)
     canvas[top : top + height, left : left + width] = image

@@ -1,7 +1,8 @@
-"""Lets no child outlive the worker, be it killed ever so suddenly.
+"""Kills the worker's child processes when the worker dies.
 
-RQ forks a process for each job and one for its scheduler. Orphaned, the one would go on with a job
-that another worker has been given, the other would keep the scheduler's lock for good.
+RQ forks a process for each job and one for its scheduler. An orphaned job process would continue a
+job that another worker has taken over; an orphaned scheduler would hold the scheduler's lock
+forever.
 """
 
 from __future__ import annotations
@@ -14,22 +15,22 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with_this_process() -> None:
-    """Have the kernel kill what this process forks from now on as soon as this process ends.
+    """Have the kernel kill the processes that this process forks from now on when it ends.
 
-    Children's own children are not concerned: a user's task may start what it likes.
+    Grandchildren are not affected: a user's task may start any process.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     worker = os.getpid()
     forking = 0
 
-    def note() -> None:
+    def record_parent() -> None:
         nonlocal forking
         forking = os.getpid()
 
-    def follow() -> None:
+    def follow_parent() -> None:
         if forking == worker:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-            if os.getppid() != worker:  # it died in between
+            if os.getppid() != worker:  # it died before prctl
                 os._exit(1)
 
-    os.register_at_fork(before=note, after_in_child=follow)
+    os.register_at_fork(before=record_parent, after_in_child=follow_parent)

@@ -1,4 +1,4 @@
-"""Encodes pictures into one MP4 file; the same pictures give the same bytes every time."""
+"""Encodes images into one MP4 file; the same images always give the same bytes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from video_builder.canvas import Size
 TIME_BASE = Fraction(1, 1000)
 PRESETS: tuple[Preset, ...] = get_args(Preset)
 VP9_SPEED = dict(zip(PRESETS, (5, 5, 5, 4, 3, 2, 1, 1, 0), strict=True))
-"""libvpx's ``cpu-used`` that stands for each preset."""
+"""libvpx's ``cpu-used`` for each preset."""
 WITHOUT_REORDERING = 2
-"""Pictures up to which a video has none that is decoded before an earlier one."""
+"""Longest video, in images, that is decoded in the order of display."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class VideoCodec:
 
     Attributes:
         encoder: its name.
-        tag: four letters by which players know the codec.
-        crf: constant quality unless another is asked for.
+        tag: four-letter code of the codec, for players.
+        crf: default constant quality.
     """
 
     encoder: str
@@ -50,9 +50,9 @@ CODECS = {
 
 
 def options(settings: VideoSection) -> dict[str, str]:
-    """Return the encoder's own options.
+    """Return the encoder's options.
 
-    All that may depend on the number of CPUs is fixed, so that a second run, on whatever machine,
+    Everything that might depend on the number of CPUs is fixed, so that a second run on any machine
     makes the same file.
     """
     crf = CODECS[settings.codec].crf if settings.crf is None else settings.crf
@@ -71,24 +71,24 @@ def options(settings: VideoSection) -> dict[str, str]:
 
 
 def threads(settings: VideoSection) -> int:
-    """Return how many threads an encoder gets; x264's need half as many more to fill their CPUs."""
+    """Return the number of threads; x264 needs half as many more to use its CPUs fully."""
     return settings.threads * 3 // 2 if settings.codec == "H264" else settings.threads
 
 
 def planes(image: Image) -> av.VideoFrame:
-    """Turn a picture, (height, width, 3) BGR with even sides, into what encoders take."""
+    """Convert an image, (height, width, 3) BGR with even sides, to the encoders' YUV planes."""
     luma_and_chroma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)
     return av.VideoFrame.from_ndarray(luma_and_chroma, format="yuv420p")
 
 
 class Encoder:
-    """A video that is being written; the file is whole once the block has ended without error.
+    """A video that is being written; the file is complete once the block has ended without error.
 
     Args:
         path: file to write.
-        size: width and height of every picture, both even.
+        size: width and height of every image, both even.
         settings: codec and its effort.
-        tags: what the file tells of itself, such as ``title``.
+        tags: metadata of the file, such as ``title``.
     """
 
     def __init__(
@@ -121,12 +121,12 @@ class Encoder:
         context.colorspace = Colorspace.ITU601
 
     def add(self, frame: av.VideoFrame, time: int, duration: int) -> None:
-        """Encode the next picture.
+        """Encode the next image.
 
         Args:
-            frame: what ``planes`` made of a picture of the video's size.
-            time: when it is shown, milliseconds; more than the one before.
-            duration: how long, milliseconds.
+            frame: an image of the video's size, converted by ``planes``.
+            time: when to show it, milliseconds; later than the one before.
+            duration: how long to show it, milliseconds.
         """
         frame.pts, frame.time_base = time, TIME_BASE
         self._durations[time] = duration
@@ -137,8 +137,8 @@ class Encoder:
         for packet in self._stream.encode(frame):
             packet.duration = self._durations.pop(packet.pts or 0, 0)
             if frame is None and self._added <= WITHOUT_REORDERING:
-                # x265 4.2 subtracts a delay from the first decoding times that it learns with the
-                # third picture. In a shorter video the delay is uninitialised memory
+                # x265 4.2 subtracts a delay from the first decoding times, which it sets at the
+                # third image. In a shorter video the delay is uninitialised memory
                 # (https://github.com/Multicorewareinc/x265/issues/781).
                 packet.dts = packet.pts
             self._file.mux(packet)

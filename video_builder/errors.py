@@ -1,14 +1,14 @@
-"""Why a session's video is not made.
+"""Errors of building a session's video.
 
 LunaPassError
  └─ VideoError
-     ├─ HopelessError      no further try will do better
-     │   ├─ RefusedError       the job asks for what this worker does not do
-     │   └─ NoFramesError      there is nothing to make a video of
+     ├─ HopelessError      a retry is useless
+     │   ├─ RefusedError       the job names something that this worker does not run
+     │   └─ NoFramesError      there is no frame to encode
      ├─ BusyError          another process writes the same file
-     └─ FramesLostError    frames went away while they were read
+     └─ FramesLostError    frames disappeared while they were read
 
-Messages are kept with the failed job and read by operators.
+RQ stores the messages with the failed job, for operators.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from shared.errors import LunaPassError
 
 
 class VideoError(LunaPassError):
-    """A session's video cannot be made now."""
+    """A session's video could not be made."""
 
     code = "video"
 
 
 class HopelessError(VideoError):
-    """A session's video cannot be made, however often it is tried."""
+    """A session's video cannot be made; a retry is useless."""
 
     code = "video.hopeless"
 
 
 class RefusedError(HopelessError):
-    """A job asks for a function, a task or a session that is not to be had here."""
+    """A job names a function, a task or a session that does not exist here."""
 
     code = "video.refused"
 
@@ -41,12 +41,12 @@ class NoFramesError(HopelessError):
 
 
 class BusyError(VideoError):
-    """Another process is writing this very file."""
+    """Another process is writing the same file."""
 
     code = "video.busy"
 
 
 class FramesLostError(VideoError):
-    """Redis has other frames than a moment ago."""
+    """Frames in Redis disappeared between the two readings."""
 
     code = "video.frames-lost"

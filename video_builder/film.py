@@ -1,7 +1,7 @@
 """Makes the video and the side file of one session.
 
-Its frames are read twice: first their headers, to know the size of the picture, then to encode. At
-no time is more than a chunk of frames in memory.
+Its frames are read twice: first the headers, to find the size of the video, then the frames, to
+encode them. At most a chunk of frames is in memory.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from video_builder.summary import SummaryWriter, facts, tags
 from video_builder.timeline import MILLISECONDS, with_durations
 
 PREPARED = 2
-"""Pictures that are decoded ahead of the encoder."""
+"""Images decoded ahead of the encoder."""
 
 Reader = Callable[[], Iterable[StoredFrame]]
-"""Reads a session's frames from the first on; may be called again."""
+"""Reads a session's frames from the start; may be called several times."""
 Progress = Callable[[int, int], None]
-"""Is told how many pictures of how many are encoded."""
+"""Called with the number of encoded images and their total."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Film:
     Attributes:
         session: id of the session.
         video: the file.
-        side_file: the JSON file that tells of its frames and of the verdict.
-        accepted: the session's verdict; None when there is none.
-        frames: pictures in the video.
-        skipped: frames of the session that could not be decoded.
-        seconds: how long it plays.
-        sha256: digest of the file, hexadecimal.
+        side_file: the JSON file about its frames and the verdict.
+        accepted: the session's verdict; None if there is none.
+        frames: number of images in the video.
+        skipped: number of frames that could not be decoded.
+        seconds: length of the video.
+        sha256: digest of the video file, hexadecimal.
     """
 
     session: str
@@ -61,12 +61,12 @@ def make(
     settings: VideoSection,
     progress: Progress = lambda done, total: None,
 ) -> Film:
-    """Make a session's video and side file; each appears whole or not at all, the video first.
+    """Make a session's video and side file; each appears atomically, the video first.
 
     Raises:
         NoFramesError: there is no frame, or none that can be decoded.
         FramesLostError: the second reading finds fewer frames than the first.
-        BusyError: another process makes the same video.
+        BusyError: another process is making the same video.
     """
     folder = Path(settings.directory)
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def make(
     extent = measure(read(), settings)
     if extent.total == 0:
         raise NoFramesError(
-            f"session {session} has no frames in Redis: none was stored, or their time is over"
+            f"session {session} has no frames in Redis: none were stored, or they have expired"
         )
     with output.writing(side_file) as side_part, side_part.open("w") as text:
         lines = SummaryWriter(text, facts(session, meta))
@@ -91,7 +91,7 @@ def make(
             end / MILLISECONDS,
             output.sha256(video),
         )
-        lines.finish(_told(film, extent, settings))
+        lines.finish(_description(film, extent, settings))
     return film
 
 
@@ -104,17 +104,17 @@ def _encode(
     about: Mapping[str, str],
     progress: Progress,
 ) -> int:
-    """Encode the pictures; return the time at which the last ends, milliseconds."""
+    """Encode the images; return the time at which the last one ends, milliseconds."""
     if extent.size is None:
-        raise NoFramesError(f"none of the {extent.total} frames is a picture")
+        raise NoFramesError(f"none of the {extent.total} frames is an image")
     end = 0
-    pictures = ((time, planes(image)) for time, image in reel.pictures(frames))
+    images = ((time, planes(image)) for time, image in reel.images(frames))
     with (
-        Ahead(with_durations(pictures), PREPARED) as prepared,
+        Ahead(with_durations(images), PREPARED) as prepared,
         Encoder(part, extent.size, settings, about) as encoder,
     ):
-        for time, duration, picture in prepared:
-            encoder.add(picture, time, duration)
+        for time, duration, frame in prepared:
+            encoder.add(frame, time, duration)
             end = time + duration
             progress(reel.taken + reel.skipped, extent.total - extent.left_out)
         if not reel.taken:
@@ -122,8 +122,8 @@ def _encode(
     return end
 
 
-def _told(film: Film, extent: Extent, settings: VideoSection) -> dict[str, object]:
-    """Say in the side file what the video is."""
+def _description(film: Film, extent: Extent, settings: VideoSection) -> dict[str, object]:
+    """Return the description of the video for the side file."""
     width, height = extent.size or (0, 0)
     return {
         "file": film.video.name,

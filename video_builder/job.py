@@ -1,4 +1,4 @@
-"""The one job of a video worker: a session's frames become a video, then the user's task runs."""
+"""The one job of a video worker: makes a session's video, then runs the user's task."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 CHUNK = 8
 """Frames read from Redis at a time."""
 PROGRESS_SECONDS = 1.0
-"""Least time between two notes of progress."""
-KEPT_SECONDS = 600
-"""How long the frames of a finished video are kept, should its job be run again."""
+"""Minimum time between two reports of progress."""
+RETAIN_SECONDS = 600
+"""How long Redis retains the frames of a finished video, in case its job is run again."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Builder:
     Attributes:
         config: the worker's configuration.
         tasks: the user's task file.
-        clock: times the notes of progress.
+        clock: times the reports of progress.
     """
 
     config: VideoConfig
@@ -46,38 +46,38 @@ class Builder:
     clock: Clock = SYSTEM
 
     def build(
-        self, redis: Redis, note: Callable[..., None], *, session: object, task: object
+        self, redis: Redis, report: Callable[..., None], *, session: object, task: object
     ) -> dict[str, Any]:
-        """Make a session's video and hand it to the user's task.
+        """Make a session's video and pass it to the user's task.
 
         Args:
             redis: where the frames are.
-            note: takes progress as keywords.
+            report: reports progress, given as keywords.
             session: id of the session.
             task: name of a function in the task file.
 
         Returns:
-            What the video is, as the job's result.
+            Description of the video, as the job's result.
 
         Raises:
-            VideoError: there is no video, for a reason that it tells.
-            Exception: whatever the user's task raises.
+            VideoError: the video cannot be made.
+            Exception: any error of the user's task.
         """
         run = self.tasks.find(task)
         if not isinstance(session, str) or not output.SESSION.fullmatch(session):
-            raise RefusedError("the session's id is none that this service gives")
+            raise RefusedError("the session's id is not valid")
         made = film.make(
             session,
             _meta(redis, session),
             lambda: video_store.read_frames(redis, session, chunk=CHUNK),
             self.config.VIDEO,
-            lambda done, total: note(stage="encoding", done=done, total=total),
+            lambda done, total: report(stage="encoding", done=done, total=total),
         )
-        note(stage="task", done=made.frames, total=made.frames)
+        report(stage="task", done=made.frames, total=made.frames)
         run(made)
-        video_store.expire(redis, session, KEPT_SECONDS)
+        video_store.expire(redis, session, RETAIN_SECONDS)
         log.info(
-            "made a video",
+            "video made",
             extra={
                 "fields": {
                     "session": session,
@@ -101,12 +101,12 @@ def _meta(redis: Redis, session: str) -> video_store.SessionMeta | None:
     try:
         return video_store.read_meta(redis, session)
     except ValueError:
-        log.warning("a session's facts cannot be read", extra={"fields": {"session": session}})
+        log.warning("session metadata is invalid", extra={"fields": {"session": session}})
         return None
 
 
 class VideoJob(AdaptedJob):
-    """A job of RQ that runs nothing but ``Builder.build``, whatever Redis says."""
+    """An RQ job that runs only ``Builder.build``, whatever Redis says."""
 
     builder: ClassVar[Builder | None] = None
 
@@ -116,18 +116,18 @@ class VideoJob(AdaptedJob):
         return type(cls.__name__, (cls,), {"builder": builder})
 
     def function(self) -> Callable[..., dict[str, Any]]:
-        """Return what runs the job; its name is compared, not imported.
+        """Return the function that runs the job; the name in the job is compared, not imported.
 
         Raises:
             RefusedError: the job names another function.
         """
         if self.func_name != JOB_FUNCTION or self.instance is not None or self.args:
             self.give_up()
-            raise RefusedError(f"only {JOB_FUNCTION}(session=, task=) is run here")
+            raise RefusedError(f"this worker runs only {JOB_FUNCTION}(session=, task=)")
         return self._build
 
     def on_restored(self) -> None:
-        """Have the worker's configuration decide how long and how often the job is tried."""
+        """Set time-out and retries from the worker's configuration."""
         if self.builder is not None:
             worker = self.builder.config.WORKER
             self.limit(worker.jobTimeout, worker.retryPauses)
@@ -135,32 +135,32 @@ class VideoJob(AdaptedJob):
     def _build(self, *, session: object = None, task: object = None) -> dict[str, Any]:
         if self.builder is None:
             raise RefusedError("this process runs no jobs")
-        notes = Notes(self, clock=self.builder.clock)
+        progress = ProgressReport(self, clock=self.builder.clock)
         try:
-            return self.builder.build(self.connection, notes.take, session=session, task=task)
+            return self.builder.build(self.connection, progress.update, session=session, task=task)
         except Exception as error:
             if isinstance(error, HopelessError):
                 self.give_up()
-            self._keep_frames(session)
+            self._retain_frames(session)
             raise
 
-    def _keep_frames(self, session: object) -> None:
-        """Have Redis keep the frames of a video that is not made as long as the failed job."""
+    def _retain_frames(self, session: object) -> None:
+        """Make Redis retain the frames of a failed job as long as the job."""
         if isinstance(session, str):
             seconds = DEFAULT_FAILURE_TTL if self.failure_ttl is None else self.failure_ttl
             try:
                 video_store.retain(self.connection, session, seconds)
             except RedisError as error:  # the caller reports the job's own error
                 fields = {"session": session}
-                log.warning("frames not kept longer: %s", error, extra={"fields": fields})
+                log.warning("expiry of frames not extended: %s", error, extra={"fields": fields})
 
 
-class Notes:
-    """Keeps a job's progress in its meta, at most once a second.
+class ProgressReport:
+    """Writes a job's progress to its metadata, at most once a second.
 
     Args:
         job: the job.
-        clock: times the notes.
+        clock: times the reports.
     """
 
     def __init__(self, job: Job, *, clock: Clock = SYSTEM) -> None:
@@ -169,8 +169,8 @@ class Notes:
         self._next = 0.0
         self._stage = ""
 
-    def take(self, *, stage: str, done: int, total: int) -> None:
-        """Note how far the job is."""
+    def update(self, *, stage: str, done: int, total: int) -> None:
+        """Report how far the job is."""
         now = self._clock.monotonic()
         if stage != self._stage or now >= self._next:
             self._next, self._stage = now + PROGRESS_SECONDS, stage

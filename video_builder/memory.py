@@ -1,7 +1,7 @@
-"""Keeps a worker's memory near what it needs.
+"""Limits the memory that glibc retains.
 
-glibc raises, with each large block that is freed, the size from which blocks are returned to the
-system; frames of some megabytes then pile up in its heap. A threshold that is set stays.
+When a large block is freed, glibc raises the size from which freed blocks are returned to the
+kernel, so frames of some megabytes pile up in its heap. An explicit threshold stays fixed.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import ctypes
 
 M_MMAP_THRESHOLD = -3
 THRESHOLD = 128 * 1024
-"""Bytes; glibc's own first value."""
+"""Bytes; glibc's initial value."""
 
 
 def return_large_blocks() -> None:
-    """Have freed pictures returned to the system at once; with another libc, do nothing."""
+    """Have freed images returned to the kernel at once; without glibc, do nothing."""
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, THRESHOLD)

@@ -1,9 +1,8 @@
-"""Files that are there whole or not at all.
+"""Output files that appear atomically.
 
-What is not finished has a name of its own, ``.SESSION.mp4.part``, the same at every try, and is
-locked while it is written. So a second builder of the same session waits its turn to fail instead
-of mixing its bytes in, a try after a death takes the same name over, and what nobody will try again
-can be told from what is being written and be swept away.
+An unfinished file is named ``.SESSION.mp4.part`` in every attempt and is locked while it is
+written. So a second builder of the same session fails instead of mixing in its bytes, a retry after
+a crash reuses the name, and abandoned files, which are not locked, can be removed.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ from video_builder.errors import BusyError
 
 PART = ".part"
 SESSION = re.compile(r"[A-Za-z0-9_-]{1,128}")
-"""What a session id may be, so that it is safe as the name of a file."""
+"""Session ids that are safe as file names."""
 
 
 def part_of(path: Path) -> Path:
-    """Return the name of a file while it is not finished."""
+    """Return the path of a file while it is unfinished."""
     return path.with_name(f".{path.name}{PART}")
 
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """Give a name to write to; when the block ends well, the file appears at ``path``, durably.
+    """Yield the path to write to; if the block succeeds, the file appears durably at ``path``.
 
     Raises:
-        BusyError: another process writes the same file.
+        BusyError: another process is writing the same file.
     """
     part = part_of(path)
     descriptor = _locked(part)
@@ -49,9 +48,9 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def sweep(directory: Path) -> int:
-    """Remove what was left half written by a death; return how many files that were.
+    """Remove the unfinished files of dead workers; return their number.
 
-    What is not this user's to remove stays.
+    Files that this user may not remove stay.
     """
     swept = 0
     for part in directory.glob(f".*{PART}"):
@@ -70,10 +69,10 @@ def sha256(path: Path) -> str:
 
 
 def _locked(part: Path, *, create: bool = True) -> int:
-    """Open a file for this process alone.
+    """Open and lock a file.
 
-    A sweep may remove the file between opening and locking it; then the lock is worth nothing and
-    is taken anew.
+    A sweep may remove the file between the two steps; then the lock is useless, and both steps are
+    repeated.
     """
     while True:
         descriptor = os.open(part, os.O_RDWR | (os.O_CREAT if create else 0), 0o640)

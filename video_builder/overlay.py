@@ -1,4 +1,4 @@
-"""Draws into a frame what the service said of it: face box, codes and hints."""
+"""Draws the service's answer into a frame: face box, codes and hints."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from shared.lettering import write
 
 GOOD, BAD, PLAIN = (80, 200, 80), (60, 60, 230), (230, 230, 230)
 """Colours, BGR."""
-MANY = 8
-"""Lines of text, at most."""
+MAX_LINES = 8
 
 
 def draw(image: Image, seq: int, time: int, status: dict[str, Any]) -> None:
@@ -25,7 +24,7 @@ def draw(image: Image, seq: int, time: int, status: dict[str, Any]) -> None:
         image: (height, width, 3) BGR.
         seq: number of the frame in its session.
         time: milliseconds since the session's first frame.
-        status: what the client was told; whatever is odd in it is left out.
+        status: status that the client got; invalid parts of it are ignored.
     """
     unit = max(1, round(max(image.shape[:2]) / 640))
     colour = GOOD if status.get("isOk") is True else BAD
@@ -33,7 +32,7 @@ def draw(image: Image, seq: int, time: int, status: dict[str, Any]) -> None:
         cv2.rectangle(image, *corners, colour, 2 * unit)
     lines = [(f"{seq}   {time / 1000:.2f} s", PLAIN)]
     lines += [(line, colour) for line in hints(status)]
-    for row, (line, shade) in enumerate(lines[:MANY]):
+    for row, (line, shade) in enumerate(lines[:MAX_LINES]):
         write(image, line, (8 * unit, (20 + 18 * row) * unit), unit, shade)
 
 
@@ -50,7 +49,7 @@ def codes(status: dict[str, Any]) -> list[int]:
 
 
 def face_corners(status: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, int]] | None:
-    """Return the upper left and lower right corner of the face box; None where there is none."""
+    """Return the upper left and lower right corner of the face box; None if there is none."""
     found: Any = status
     for name in ("details", "faceFramePosition", "faceRect"):
         found = found.get(name) if isinstance(found, dict) else None
@@ -63,7 +62,7 @@ def face_corners(status: dict[str, Any]) -> tuple[tuple[int, int], tuple[int, in
 
 
 def _pixels(value: object) -> int | None:
-    """Take a number that can be a place in a picture."""
+    """Return a number as a pixel coordinate; None if it cannot be one."""
     if not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > 2**15:
         return None
     return round(value)

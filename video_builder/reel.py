@@ -1,4 +1,4 @@
-"""The frames of one session on their way from Redis to the encoder."""
+"""Reads the frames of one session from Redis for the encoder."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ MAX_SIDE_PX = 16_384
 
 @dataclass(frozen=True)
 class Extent:
-    """What a first reading of a session's frames finds, looking at headers only.
+    """Result of the first reading of a session's frames, which reads only their headers.
 
     Attributes:
-        total: how many frames there are.
-        left_out: how many of the first are not to be shown.
-        size: size of the video; None when no frame has a sound header.
+        total: number of frames.
+        left_out: number of first frames that are not shown.
+        size: size of the video; None if no frame has a valid header.
     """
 
     total: int
@@ -41,18 +41,18 @@ class Extent:
 
 
 def limits_of(settings: VideoSection) -> LimitsSection:
-    """Return the limits of one frame; the number of its pixels is what counts."""
+    """Return the limits of one frame; only the number of pixels is configurable."""
     return LimitsSection(
         framePixels=settings.framePixels, frameWidth=MAX_SIDE_PX, frameHeight=MAX_SIDE_PX
     )
 
 
 def measure(frames: Iterable[StoredFrame], settings: VideoSection) -> Extent:
-    """Read a session's frames for their number and sizes.
+    """Find the number and the sizes of a session's frames.
 
     Args:
         frames: all frames of the session.
-        settings: limits of a frame, and how many of the last are to be shown.
+        settings: limits of a frame, and how many of the last frames to show.
     """
     limits, total = limits_of(settings), 0
 
@@ -69,7 +69,7 @@ def measure(frames: Iterable[StoredFrame], settings: VideoSection) -> Extent:
 
 
 def _size(frame: StoredFrame, limits: LimitsSection) -> Size:
-    """Read a frame's size; that of one which is no picture is nothing."""
+    """Return a frame's size; ``NO_SIZE`` if it is not an image."""
     try:
         return intake.judge(frame.frame, limits).turned(frame.rotation).upright_size
     except FrameError:
@@ -77,16 +77,16 @@ def _size(frame: StoredFrame, limits: LimitsSection) -> Size:
 
 
 class Reel:
-    """Turns stored frames into pictures and writes a line of the side file for each.
+    """Decodes stored frames and writes a line of the side file for each.
 
     Args:
-        settings: how frames are shown.
-        extent: what the first reading found.
+        settings: how to show frames.
+        extent: result of the first reading.
         lines: the side file.
 
     Attributes:
-        taken: frames that became pictures.
-        skipped: frames that could not be decoded.
+        taken: number of decoded frames.
+        skipped: number of frames that could not be decoded.
     """
 
     def __init__(self, settings: VideoSection, extent: Extent, lines: SummaryWriter) -> None:
@@ -98,11 +98,11 @@ class Reel:
         self.taken = 0
         self.skipped = 0
 
-    def pictures(self, frames: Iterable[StoredFrame]) -> Iterator[tuple[int, Image]]:
-        """Yield the time in milliseconds and the picture of each frame that can be decoded.
+    def images(self, frames: Iterable[StoredFrame]) -> Iterator[tuple[int, Image]]:
+        """Yield the time in milliseconds and the image of each frame that can be decoded.
 
         Raises:
-            FramesLostError: there are fewer frames than at the first reading.
+            FramesLostError: there are fewer frames than in the first reading.
         """
         timeline = Timeline(self._settings.fps, self._settings.longestPause)
         for frame in self._shown(frames):
@@ -120,7 +120,7 @@ class Reel:
             yield time, letterbox(image, self._size)
 
     def _shown(self, frames: Iterable[StoredFrame]) -> Iterator[StoredFrame]:
-        """Yield the frames that the first reading counted, without those left out."""
+        """Yield the frames of the first reading, without those left out."""
         count = 0
         for count, frame in enumerate(frames, 1):
             if count > self._extent.left_out:
@@ -128,7 +128,7 @@ class Reel:
             if count == self._extent.total:
                 return
         raise FramesLostError(
-            f"Redis has {count} frames of the {self._extent.total} that it had a moment ago"
+            f"Redis now has only {count} of the {self._extent.total} frames that it had before"
         )
 
 

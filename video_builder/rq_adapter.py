@@ -1,7 +1,7 @@
 """All uses of RQ beyond its documented interface: a job, a queue and a worker with hooks.
 
-RQ may change these parts in any release, so setup.cfg has an upper bound for it, and
-tests/video_builder/test_rq_adapter.py checks each of them against the installed version.
+RQ may change these internals in any release, so setup.cfg has an upper version bound, and
+tests/video_builder/test_rq_adapter.py checks each use against the installed version.
 """
 
 from __future__ import annotations
@@ -27,47 +27,48 @@ from shared.process.clock import SYSTEM, Clock
 log = logging.getLogger(__name__)
 
 RENEWALS = 3
-"""How often a lease is renewed before it runs out."""
+"""Number of renewals of a lease before it expires."""
 SCHEDULER_SIGNALS = 5
-"""Tries to end the scheduler before it is killed."""
+"""Number of SIGTERMs to the scheduler before it is killed."""
 SCHEDULER_SECONDS = 2.0
-"""For the scheduler to end after a signal: it sleeps a second at a time."""
+"""Time for the scheduler to stop after a signal: it sleeps a second at a time."""
 MAX_WAIT_SECONDS = 5.0
-"""Seconds between two tries to reach Redis, at most."""
+"""Maximum pause between two attempts to reach Redis."""
 LOOK_SECONDS = 0.5
-"""Pause between two looks at several queues."""
+"""Pause between two polls of several queues."""
 LOCK_SECONDS = 30
-"""After how long a lock counts as that of a dead worker."""
+"""Expiry of a lock, in case its worker dies."""
 
 
 class AdaptedJob(Job):
-    """A job that runs what its subclass returns, and nothing that Redis names.
+    """A job that runs only the function of its subclass, and nothing that Redis names.
 
-    RQ imports by name what a job tells it to run, before and after, and calls web addresses.
+    RQ on its own imports and runs the functions and callbacks that a job names, and calls its
+    webhooks.
     """
 
     success_callback = failure_callback = stopped_callback = None
 
     def function(self) -> Callable[..., Any]:
-        """Return what runs the job; the subclass's to define."""
+        """Return the function that runs the job; the subclass defines it."""
         raise NotImplementedError
 
     def on_restored(self) -> None:
         """React after the job was read from Redis."""
 
     def limit(self, seconds: int, retry_pauses: list[int]) -> None:
-        """Set how long the job may take, and the pauses before retries unless it is a retry."""
+        """Set the job's time-out and, unless this is a retry, the pauses before retries."""
         self.timeout = seconds
         if self.retries_left is None and retry_pauses:
             self.retries_left = len(retry_pauses)
             self.retry_intervals = retry_pauses
 
     def give_up(self) -> None:
-        """Have this try be the last."""
+        """Make this attempt the last."""
         self.retries_left = 0
 
-    def forget_tries(self) -> None:
-        """Have the next run be the first try."""
+    def reset_attempts(self) -> None:
+        """Make the next run the first attempt."""
         self.connection.hdel(self.key, "retries_left")
         self.retries_left = None
 
@@ -75,11 +76,11 @@ class AdaptedJob(Job):
 
     @property
     def func(self) -> Callable[..., Any]:
-        """Return what runs the job."""
+        """Return the function that runs the job."""
         return self.function()
 
     def send_webhooks(self, *args: object, **kwargs: object) -> None:
-        """Call no web address that a job names."""
+        """Send no webhooks."""
 
     def restore(self, raw_data: Any) -> None:
         """Read the job from Redis."""
@@ -88,20 +89,19 @@ class AdaptedJob(Job):
 
 
 class AdaptedQueue(Queue):
-    """A queue of which each job is moved, not popped, whether one or several are worked on.
+    """A queue whose jobs are moved to an intermediate list, even if a worker has several queues.
 
-    RQ moves a job to a second list only when a worker has one queue; with several, a job popped by
-    a worker that dies at once would be gone.
+    With several queues RQ pops the job; if the worker died then, the job would be lost.
 
     Attributes:
-        clock: measures the wait; RQ makes the queues, so it is the class's.
+        clock: measures the wait; a class attribute, since RQ makes the queues.
     """
 
     clock: ClassVar[Clock] = SYSTEM
 
     @property
     def living_workers(self) -> list[str]:
-        """Names of the workers that live; a dead one's key runs out."""
+        """Names of the live workers; the key of a dead worker expires."""
         keys = worker_registration.get_keys(queue=self)
         prefix = Worker.redis_worker_namespace_prefix
         return sorted(key.removeprefix(prefix) for key in keys if self.connection.exists(key))
@@ -109,7 +109,7 @@ class AdaptedQueue(Queue):
     # Called by RQ
 
     def acquire_maintenance_lock(self) -> bool:
-        """Take the lock for tidying up; RQ's would outlive a killed worker by a quarter hour."""
+        """Take the maintenance lock; RQ's own would outlive a killed worker by 15 minutes."""
         return bool(self.connection.set(self.registry_cleaning_key, 1, nx=True, ex=LOCK_SECONDS))
 
     @classmethod
@@ -125,7 +125,7 @@ class AdaptedQueue(Queue):
         """Take the first job of the first queue that has one.
 
         Raises:
-            DequeueTimeout: there was none for ``timeout`` seconds.
+            DequeueTimeout: there was no job for ``timeout`` seconds.
         """
         queues = list(queues)
         classes = job_class, serializer, death_penalty_class
@@ -145,13 +145,13 @@ class AdaptedQueue(Queue):
 
 
 class AdaptedWorker(Worker):
-    """A worker whose intervals follow from one lease.
+    """A worker whose intervals are derived from one lease.
 
     Args:
-        queue_names: queues to work on, the first one first.
-        connection: to Redis.
+        queue_names: queues to work on, in order of priority.
+        connection: connection to Redis.
         job_class: its subclass of ``AdaptedJob``.
-        lease: seconds for which a job is this worker's without a further sign of life.
+        lease: seconds for which a job belongs to this worker without a heartbeat.
     """
 
     queue_class = AdaptedQueue
@@ -180,18 +180,18 @@ class AdaptedWorker(Worker):
         """React once the worker is registered."""
 
     def on_beat(self) -> None:
-        """React to a turn of the worker's loop, or a renewal of its job's lease."""
+        """React to an iteration of the worker's loop, or a renewal of its job's lease."""
 
     def on_stopping(self) -> None:
-        """React when the worker is to end after its job."""
+        """React to a request to stop after the current job."""
 
     @property
     def was_stopped(self) -> bool:
-        """Whether the worker ended because it was asked to."""
+        """Whether the worker was requested to stop."""
         return self._shutdown_requested_date is not None
 
     def abandon(self) -> None:
-        """End what RQ leaves behind where Redis is lost: a job's process, a thread that listens."""
+        """End what RQ leaves running after the loss of Redis: a job's process, a pubsub thread."""
         if self.horse_pid:
             self.kill_horse()
             self.wait_for_horse()
@@ -202,7 +202,7 @@ class AdaptedWorker(Worker):
 
     @property
     def dequeue_timeout(self) -> int:
-        """Seconds to wait for a job before tidying up."""
+        """Seconds to wait for a job before maintenance."""
         return self._lease // RENEWALS
 
     def get_heartbeat_ttl(self, job: Any, working_time: float = 0.0) -> int:
@@ -210,7 +210,7 @@ class AdaptedWorker(Worker):
         return self._lease
 
     def prepare_job_execution(self, job: Any, remove_from_intermediate_queue: bool = False) -> None:
-        """Book a job as begun; whatever the number of queues, it stood in the second list."""
+        """Mark a job as started; it is in the intermediate list even with several queues."""
         super().prepare_job_execution(job, remove_from_intermediate_queue=True)
 
     def bootstrap(self, *args: Any, **kwargs: Any) -> None:
@@ -219,7 +219,7 @@ class AdaptedWorker(Worker):
         self.on_ready()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
-        """Give a sign of life; register again in a Redis that has forgotten this worker."""
+        """Send a heartbeat; register again if Redis has lost this worker."""
         if not self.is_horse:
             self.on_beat()
             if pipeline is None and self.birth_date and not self.connection.exists(self.key):
@@ -228,21 +228,21 @@ class AdaptedWorker(Worker):
         super().heartbeat(timeout, pipeline)
 
     def maintain_heartbeats(self, job: Any, execution: Any) -> None:
-        """Renew the lease; a Redis that is away must not end the job."""
+        """Renew the lease; an outage of Redis must not end the job."""
         try:
             super().maintain_heartbeats(job, execution)
         except (RedisConnectionError, RedisTimeoutError) as error:
             log.warning("lease not renewed", extra={"fields": {"job": job.id, "why": str(error)}})
 
     def handle_warm_shutdown_request(self) -> None:
-        """End after the job in work."""
+        """Stop after the current job."""
         self.on_stopping()
 
     def stop_scheduler(self) -> None:
-        """End the scheduler's process, which may lose a signal.
+        """Stop the scheduler's process, which may lose a signal.
 
-        RQ sends SIGTERM once and waits without end. A scheduler that was forked a moment ago still
-        has this process's handler, and what that raises is lost in a hook that runs after a fork.
+        RQ sends SIGTERM once and waits forever. A scheduler that was just forked still has this
+        process's signal handler, and its exception is lost in a hook that runs after the fork.
         """
         process = self.scheduler._process if self.scheduler else None
         if process is None or process is multiprocessing.current_process():
@@ -253,11 +253,11 @@ class AdaptedWorker(Worker):
             process.join(SCHEDULER_SECONDS)
             if not process.is_alive():
                 return
-        # It is stuck, maybe on a lock that a thread held when it was forked. Its writes are atomic,
-        # and its lock in Redis expires.
+        # It is stuck, maybe on a lock that a thread held at the fork. Its writes are atomic, and
+        # its lock in Redis expires, so it can be killed.
         process.kill()
         process.join()
 
     def procline(self, message: str) -> None:
-        """Name the process."""
+        """Set the title of the process."""
         setproctitle(f"lunapass video: {message}")

@@ -1,7 +1,4 @@
-"""What is waiting, running, done and failed, as RQ's registries tell it.
-
-Looking changes nothing: no registry is tidied up from here.
-"""
+"""Waiting, running, finished and failed jobs, read from RQ's registries without changing them."""
 
 from __future__ import annotations
 
@@ -21,13 +18,13 @@ from video_builder.job import VideoJob
 from video_builder.rq_adapter import AdaptedQueue
 
 RATE_WINDOW = timedelta(minutes=5)
-LATEST = 2000
-"""Finished jobs looked at for the rate, at most."""
+MAX_FINISHED = 2000
+"""Finished jobs that are read for the rate."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A job in work."""
+    """A running job."""
 
     session: str
     stage: str
@@ -41,14 +38,14 @@ class QueueStatus:
     """One queue.
 
     Attributes:
-        name: of the queue.
-        workers: names of those that work on it.
-        waiting: jobs to be worked on.
-        scheduled: jobs that wait for their time.
-        running: jobs in work.
-        finished: jobs whose result is still kept.
-        failed: jobs that failed.
-        perMinute: videos made a minute, over the last five.
+        name: name of the queue.
+        workers: names of its workers.
+        waiting: number of waiting jobs.
+        scheduled: number of jobs scheduled for later.
+        running: running jobs.
+        finished: number of finished jobs whose result is still stored.
+        failed: number of failed jobs.
+        perMinute: videos per minute, over the last five minutes.
     """
 
     name: str
@@ -73,7 +70,7 @@ class Failure:
 
 
 def queue_status(redis: Redis, name: str, *, clock: Clock = SYSTEM) -> QueueStatus:
-    """Look at one queue."""
+    """Read the status of one queue."""
     now = datetime.fromtimestamp(clock.wall(), UTC)
     queue = _queue(redis, name)
     ids = queue.started_job_registry.get_job_ids(cleanup=False)
@@ -97,17 +94,17 @@ def failures(redis: Redis, name: str) -> Iterator[Failure]:
 
 
 def failure(redis: Redis, session: str) -> Failure | None:
-    """Return the failed job of a session; None when there is none."""
+    """Return the failed job of a session; None if there is none."""
     found = next(_fetch(redis, [f"video-{session}"]), None)
     return _failure(found) if found is not None and found.is_failed else None
 
 
 def retry(redis: Redis, session: str) -> bool:
-    """Put the failed job of a session back into its queue, with all its tries."""
+    """Put the failed job of a session back into its queue, with all its attempts."""
     found = next(_fetch(redis, [f"video-{session}"]), None)
     if found is None or not found.is_failed:
         return False
-    found.forget_tries()
+    found.reset_attempts()
     _queue(redis, found.origin).failed_job_registry.requeue(found)
     return True
 
@@ -118,7 +115,7 @@ def _queue(redis: Redis, name: str) -> AdaptedQueue:
 
 def _fetch(redis: Redis, ids: list[str]) -> Iterator[VideoJob]:
     for job in VideoJob.fetch_many(ids, connection=redis, serializer=JSONSerializer):
-        if isinstance(job, VideoJob):  # None where the job is gone
+        if isinstance(job, VideoJob):  # None if the job is gone
             yield job
 
 
@@ -134,7 +131,7 @@ def _running(job: Job) -> Running:
 
 
 def _count(value: object) -> int:
-    """Take a number that a worker has noted; whatever else stands there is nothing."""
+    """Return a number from a job's metadata; 0 for anything else."""
     return value if type(value) is int else 0
 
 
@@ -152,8 +149,8 @@ def session_of(job: Job) -> str:
 
 
 def _rate(redis: Redis, registry: BaseRegistry, now: datetime) -> float:
-    """Count the videos of the last minutes whose jobs are still known."""
+    """Return the videos per minute, counting the finished jobs that are still stored."""
     since = now - RATE_WINDOW
-    latest = registry.get_job_ids(end=LATEST - 1, desc=True, cleanup=False)
+    latest = registry.get_job_ids(end=MAX_FINISHED - 1, desc=True, cleanup=False)
     made = sum(1 for job in _fetch(redis, latest) if job.ended_at and job.ended_at >= since)
     return round(made / (RATE_WINDOW.total_seconds() / 60), 1)

@@ -1,7 +1,7 @@
-"""The side file of a video, ``SESSION.json``: what the service said of each frame and in the end.
+"""The side file of a video, ``SESSION.json``: the status of each frame and the verdict.
 
-It is written frame by frame, so that its length does not matter, and has no time of its making, so
-that a second run writes the same.
+It is written frame by frame, so its length does not matter, and has no creation time, so a second
+run writes the same bytes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from shared.video_store import SessionMeta
 
 
 def facts(session: str, meta: SessionMeta | None) -> dict[str, Any]:
-    """Return what is known of a session besides its frames."""
+    """Return a session's metadata for the side file."""
     if meta is None:
         return {"session": session, "verdict": None, "versions": {"builder": __version__}}
     return {
@@ -34,13 +34,13 @@ def facts(session: str, meta: SessionMeta | None) -> dict[str, Any]:
 
 
 def tags(session: str, meta: SessionMeta | None) -> dict[str, str]:
-    """Return what the video file tells of itself."""
+    """Return the metadata of the video file."""
     known = facts(session, meta)
     comment = {name: known[name] for name in ("session", "verdict", "versions")}
-    told = {"title": f"Session {session}", "comment": json.dumps(comment)}
+    metadata = {"title": f"Session {session}", "comment": json.dumps(comment)}
     if meta is not None and (opened := _date(meta.opened)):
-        told["creation_time"] = opened
-    return told
+        metadata["creation_time"] = opened
+    return metadata
 
 
 def _date(seconds: float) -> str | None:
@@ -51,11 +51,11 @@ def _date(seconds: float) -> str | None:
 
 
 class SummaryWriter:
-    """Writes a side file: first what is known, then one line a frame, in the end the video.
+    """Writes a side file: the session's metadata, one line per frame, then the video.
 
     Args:
         file: where to write.
-        known: what is known before the first frame.
+        known: the session's metadata.
     """
 
     def __init__(self, file: TextIO, known: dict[str, Any]) -> None:
@@ -70,5 +70,5 @@ class SummaryWriter:
         self._separator = ",\n"
 
     def finish(self, video: dict[str, Any]) -> None:
-        """Write what came of it."""
+        """Write the description of the video."""
         self._file.write('\n],\n"video": ' + json.dumps(video) + "\n}\n")

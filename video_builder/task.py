@@ -1,8 +1,8 @@
-"""Loads the user's task file and finds the functions in it that a job may name.
+"""Loads the user's task file and finds the functions that a job may name.
 
-The file is the worker's choice (``WORKER.task``), the function the service's (``args.workerTask``).
-So whoever can write to Redis chooses among the functions of that file and cannot have anything else
-run.
+The worker's configuration sets the file (``WORKER.task``), the service's the function
+(``args.workerTask``). So a client that can write to Redis can choose among the functions of that
+file, and cannot run anything else.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from video_builder.errors import RefusedError
 from video_builder.film import Film
 
 MODULE = "task"
-"""What a task's name begins with: ``task.run``."""
+"""Prefix of a task's name, as in ``task.run``."""
 
 Task = Callable[[Film], object]
 
@@ -50,11 +50,11 @@ class Tasks:
 
     @property
     def names(self) -> list[str]:
-        """Names that a job may give."""
+        """Names of the tasks."""
         return sorted(self._functions)
 
     def find(self, name: object) -> Task:
-        """Return the function of a name.
+        """Return the function with a name.
 
         Raises:
             RefusedError: the task file has no such function.
@@ -72,7 +72,7 @@ def _execute(file: Path) -> ModuleType:
     place = "[WORKER] task"
     spec = importlib.util.spec_from_file_location(f"lunapass_video_{MODULE}", file)
     if spec is None or spec.loader is None or not file.is_file():
-        raise ConfigError(f"{place}: {file} is no Python file; give the path of one")
+        raise ConfigError(f"{place}: {file} is not a Python file; give the path of one")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     try:

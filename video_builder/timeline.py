@@ -1,7 +1,7 @@
-"""When each frame of a session is shown, and for how long.
+"""When to show each frame of a session, and for how long.
 
-Times come from the frames' own clock, which another process may have set: they may stand still, go
-back, leap or be no number at all. What comes out always moves forward.
+The frames' times come from Redis and may stand still, go back, jump or be NaN. The times in the
+video always increase.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import TypeVar
 
 MILLISECONDS = 1000
 ALONE = 1000
-"""Milliseconds for which the only frame of a session is shown."""
+"""How long to show the only frame of a session, in milliseconds."""
 
 T = TypeVar("T")
 
 
 class Timeline:
-    """Turns the time of each frame, in order, into its time in the video, in milliseconds.
+    """Maps the time of each frame, in order, to its time in the video, in milliseconds.
 
     Args:
-        fps: frames a second, evenly; 0 keeps the frames' own times.
-        max_gap: seconds to which a longer gap between two frames is cut.
+        fps: constant frame rate; 0 uses the frames' own times.
+        max_gap: maximum gap between two frames in seconds; longer ones are shortened.
     """
 
     def __init__(self, fps: float, max_gap: float) -> None:
@@ -33,7 +33,7 @@ class Timeline:
         self._shown = -1
 
     def show(self, at: float) -> int:
-        """Return the next frame's time in the video; at least one more than the last."""
+        """Return the next frame's time in the video, at least 1 ms after the last."""
         if self._fps:
             self._elapsed = self._count / self._fps
         elif self._count:
@@ -46,20 +46,20 @@ class Timeline:
 
 
 def with_durations(frames: Iterable[tuple[int, T]]) -> Iterator[tuple[int, int, T]]:
-    """Add to each frame how long it is shown: until the next; the last as long as the one before.
+    """Add each frame's duration: until the next frame; for the last, as long as the one before.
 
     Args:
-        frames: time in the video and anything, in order of time.
+        frames: time in the video and any item, in order of time.
 
     Yields:
-        Time, duration, and the thing that came with it.
+        Time, duration and item.
     """
     duration = ALONE
-    held: tuple[int, T] | None = None
-    for time, thing in frames:
-        if held is not None:
-            duration = time - held[0]
-            yield held[0], duration, held[1]
-        held = time, thing
-    if held is not None:
-        yield held[0], duration, held[1]
+    previous: tuple[int, T] | None = None
+    for time, item in frames:
+        if previous is not None:
+            duration = time - previous[0]
+            yield previous[0], duration, previous[1]
+        previous = time, item
+    if previous is not None:
+        yield previous[0], duration, previous[1]

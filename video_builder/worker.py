@@ -1,7 +1,7 @@
-"""The video worker: an RQ worker that may be killed at any moment without losing a job.
+"""The video worker: an RQ worker that can be killed at any moment without losing a job.
 
-A job that is worked on has a lease, renewed while its worker lives. Every worker looks after the
-leases of all; a job whose lease has run out is tried again.
+A running job has a lease, which its worker renews. Every worker checks the leases of all jobs; a
+job whose lease has expired is retried.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ PLACE = "[REDIS] connectionString"
 
 
 class VideoWorker(AdaptedWorker):
-    """An RQ worker whose intervals follow from the configured lease.
+    """An RQ worker whose intervals are derived from the configured lease.
 
     Args:
-        builder: what runs the jobs.
-        notifier: hears that the worker is ready and that its loop turns.
+        builder: runs the jobs.
+        notifier: reports that the worker is ready and running.
 
     Raises:
         RedisError: Redis does not answer, or refuses this worker.
@@ -55,26 +55,26 @@ class VideoWorker(AdaptedWorker):
         super().__init__(settings.queueNames, connection, jobs, lease)
 
     def on_ready(self) -> None:
-        """Say that the worker is ready."""
+        """Report that the worker is ready."""
         self._notifier.ready(f"worker {self.name}")
         log.info("ready", extra={"fields": {"queues": self.queue_names(), "worker": self.name}})
 
     def on_beat(self) -> None:
-        """Say that the worker lives."""
+        """Report that the worker is running."""
         self._notifier.beat()
 
     def on_stopping(self) -> None:
-        """Say that the worker ends after its job."""
+        """Report that the worker stops after its job."""
         self._notifier.stopping()
-        log.info("stopping after the job in work")
+        log.info("stopping after the current job")
 
 
 def run(config: VideoConfig) -> None:
-    """Work on jobs until SIGTERM or SIGINT; a job in work is finished first.
+    """Work on jobs until SIGTERM or SIGINT; the current job is finished first.
 
     Raises:
-        ConfigError: the task file or the address of Redis is wrong.
-        ResourceError: the folder cannot be written, or Redis refuses this worker.
+        ConfigError: the task file or the address of Redis is invalid.
+        ResourceError: the folder is not writable, or Redis refuses this worker.
     """
     start_logging("video", config.WORKER.logLevel)
     if config.WORKER.logLevel < 2:
@@ -89,13 +89,13 @@ def run(config: VideoConfig) -> None:
     while not _work(builder, notifier):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        notifier.ready("waits for Redis")  # whoever watches has no cause to end this process
+        notifier.ready("waiting for Redis")  # an outage is no reason to restart this process
         notifier.beat()
         time.sleep(MAX_WAIT_SECONDS)
 
 
 def _work(builder: Builder, notifier: Notifier) -> bool:
-    """Work as long as Redis is there; return whether the worker is to end."""
+    """Work while Redis is available; return whether the worker was requested to stop."""
     try:
         worker = VideoWorker(builder, notifier)
     except (AuthenticationError, ResponseError) as error:
@@ -109,13 +109,13 @@ def _work(builder: Builder, notifier: Notifier) -> bool:
         worker.work(with_scheduler=True)
     except RedisError as error:
         if not worker.was_stopped:
-            log.error("Redis is lost", extra={"fields": {"why": str(error)}})
+            log.error("connection to Redis lost", extra={"fields": {"why": str(error)}})
     worker.abandon()
     return worker.was_stopped
 
 
 def _prepare_folder(folder: Path) -> None:
-    """Make the folder of the videos and remove what was left half written in it."""
+    """Create the folder of the videos and remove unfinished files."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".probe"
@@ -123,8 +123,8 @@ def _prepare_folder(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise ResourceError(
-            f"[VIDEO] directory: {folder} cannot be written: {error.strerror}; give a folder of "
-            "this user's"
+            f"[VIDEO] directory: {folder} is not writable: {error.strerror}; give a folder that "
+            "this user can write to"
         ) from error
     if swept := output.sweep(folder):
-        log.info("removed half written files", extra={"fields": {"files": swept}})
+        log.info("unfinished files removed", extra={"fields": {"files": swept}})

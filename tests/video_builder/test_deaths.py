@@ -121,7 +121,7 @@ def test_the_watcher_hears_of_the_wait_for_redis(
         watcher.settimeout(30)
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         shop.start()
-        assert watcher.recv(100) == b"READY=1\nSTATUS=waits for Redis"
+        assert watcher.recv(100) == b"READY=1\nSTATUS=waiting for Redis"
         assert watcher.recv(100) == b"WATCHDOG=1"
 
 

@@ -70,7 +70,7 @@ def test_pictures_are_shown_as_they_were_judged(tmp_path: Path) -> None:
     assert extent.size == (480, 640)
     with (tmp_path / "lines").open("w") as text:
         reel = Reel(options, extent, SummaryWriter(text, {}))
-        shown = [image.copy() for _, image in reel.pictures(stored)]
+        shown = [image.copy() for _, image in reel.images(stored)]
     as_stored = np.rot90(shown[0], 1), np.rot90(shown[1], -1)
     assert [read_stamp(image) for image in as_stored] == [(1, 0), (1, 1)]
     assert shown[2].shape == (640, 480, 3)
@@ -170,7 +170,7 @@ def test_without_a_picture_there_is_no_video(tmp_path: Path, data: list[bytes]) 
 def test_frames_that_vanish_are_noticed(tmp_path: Path) -> None:
     """Redis lost frames between the two readings: no video of what is left."""
     readings: Iterator[list[StoredFrame]] = iter([session_frames(6), session_frames(4)])
-    with pytest.raises(FramesLostError, match="4 frames of the 6"):
+    with pytest.raises(FramesLostError, match="4 of the 6 frames"):
         make("s1", META, lambda: next(readings), settings(tmp_path))
     assert os.listdir(tmp_path) == []
 

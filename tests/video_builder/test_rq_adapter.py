@@ -218,5 +218,5 @@ def test_tries_are_forgotten_in_redis_too(server: RedisServer) -> None:
         job.give_up()
         job.save()
         assert AdaptedJob.fetch(job.id, connection=redis).retries_left == 0
-        job.forget_tries()
+        job.reset_attempts()
         assert AdaptedJob.fetch(job.id, connection=redis).retries_left is None

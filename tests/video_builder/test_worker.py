@@ -227,8 +227,8 @@ def test_a_scheduler_that_misses_its_signal_ends(scheduler: str, last: signal.Si
 @pytest.mark.parametrize(
     ("key", "value", "fault"),
     [
-        ("VIDEO__DIRECTORY", "/proc/videos", "[VIDEO] directory: /proc/videos cannot be written"),
-        ("WORKER__TASK", "none.py", "none.py is no Python file; give the path of one"),
+        ("VIDEO__DIRECTORY", "/proc/videos", "[VIDEO] directory: /proc/videos is not writable"),
+        ("WORKER__TASK", "none.py", "none.py is not a Python file; give the path of one"),
         ("REDIS__CONNECTIONSTRING", "redis://127.0.0.1:x", "address of Redis is invalid"),
         ("REDIS__CONNECTIONSTRING", "redis://nobody:wrong@{}", "Redis refuses this worker"),
     ],
