@@ -1,4 +1,7 @@
-"""Who stands before the browser's camera."""
+"""Who stands before the browser's camera, and what the tests of this folder share.
+
+A browser and a service take seconds of a processor to start, so there is one of each.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from loadtest.synthetic.person import Person
 from loadtest.synthetic.portrait import astronaut
 from tests.support.browser import browsing
 from tests.support.fake_camera import FakeCamera
+from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
 
 
@@ -26,15 +30,15 @@ def person(models_directory: Path) -> Person:
     return Person(portrait_of(astronaut(), backend))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def stamp_camera(tmp_path_factory: pytest.TempPathFactory) -> FakeCamera:
-    """A camera that shows stamped pictures, for the tests of one module."""
+    """A camera that shows stamped pictures."""
     folder = tmp_path_factory.mktemp("camera")
     return FakeCamera(folder / "camera.mjpeg", stamped_jpeg(1, 1))
 
 
-@pytest.fixture(scope="module")
-def browser(stamp_camera: FakeCamera) -> Iterator[Any]:
+@pytest.fixture(scope="package")
+def shared_browser(stamp_camera: FakeCamera) -> Iterator[Any]:
     """A browser with that camera."""
     with browsing(stamp_camera) as running:
         yield running
@@ -45,3 +49,18 @@ def stamps(stamp_camera: FakeCamera) -> FakeCamera:
     """The camera before a picture that is not live."""
     stamp_camera.show(stamped_jpeg(1, 1))
     return stamp_camera
+
+
+@pytest.fixture
+def browser(shared_browser: Any, stamps: FakeCamera) -> Iterator[Any]:
+    """The browser, whose pages close with the test: a page left open goes on with its check."""
+    yield shared_browser
+    for context in shared_browser.contexts:
+        context.close()
+
+
+@pytest.fixture(scope="package")
+def service() -> Iterator[Service]:
+    """A service for tests that change neither its settings nor its processes."""
+    with running(workers=1) as started:
+        yield started

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.support.browser import Kiosk
 from tests.support.fake_camera import FakeCamera
-from tests.support.service import Service, running
+from tests.support.service import Service
 from tests.support.stamp import stamped_jpeg
 
 LIVE = 30
@@ -35,12 +34,6 @@ PROTECTION = """
     };
 """
 """What privacy browsers do: Tor white, Firefox noise, Brave and Safari a faint noise."""
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with running(workers=1) as started:
-        yield started
 
 
 def protected(kind: str) -> str:

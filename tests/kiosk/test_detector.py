@@ -73,12 +73,13 @@ def test_frames_without_a_face_stay_in_the_browser(
         assert [fault for fault in kiosk.faults if fault != "No available adapters."] == []
 
 
-def test_without_its_files_the_check_goes_on(stamps: FakeCamera, browser: Any) -> None:
+def test_without_its_files_the_check_goes_on(
+    service: Service, stamps: FakeCamera, browser: Any
+) -> None:
     """The detector is a help only: where it cannot be loaded, the service sees every frame."""
-    with running(workers=1) as service:
-        kiosk = Kiosk(browser, service, size=(540, 960))
-        kiosk.page.route("**/detector/**", lambda route: route.fulfill(status=404))
-        kiosk.page.goto(f"http://127.0.0.1:{service.port}/?detector=1")
-        kiosk.start()
-        kiosk.wait_hint("checking")
-        assert any("face detector is left out" in fault for fault in kiosk.faults)
+    kiosk = Kiosk(browser, service, size=(540, 960))
+    kiosk.page.route("**/detector/**", lambda route: route.fulfill(status=404))
+    kiosk.page.goto(f"http://127.0.0.1:{service.port}/?detector=1")
+    kiosk.start()
+    kiosk.wait_hint("checking")
+    assert any("face detector is left out" in fault for fault in kiosk.faults)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.support.browser import Kiosk, serious, until
-from tests.support.service import Service, running
+from tests.support.service import Service
 
 SIZES = {
     "phone": (390, 844),
@@ -32,12 +31,6 @@ OUTSIDE = """() => [...document.querySelectorAll("h1, p, button, select, .lp-wor
         return left < -1 || top < -1 || right > innerWidth + 1 || bottom > innerHeight + 1;
     })
     .map((element) => element.outerHTML)"""
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with running(workers=1) as started:
-        yield started
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +28,21 @@ def location(port: int) -> str:
     return str(example.replace("8321", str(port)))
 
 
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LUNAPASS__LUNA_PASS__TRUSTEDPROXIES", '["127.0.0.1"]')
+        with running(workers=1) as started:
+            yield started
+
+
 @pytest.mark.parametrize("query", ["", "?lang=es"])
 def test_a_page_below_a_path_connects_below_it(
-    browser: Any,
-    stamps: FakeCamera,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    query: str,
+    service: Service, browser: Any, stamps: FakeCamera, tmp_path: Path, query: str
 ) -> None:
     """A check from start to end; nothing is asked for outside of the path."""
     stamps.show(stamped_jpeg(1, LIVE))
-    monkeypatch.setenv("LUNAPASS__LUNA_PASS__TRUSTEDPROXIES", '["127.0.0.1"]')
-    with running(workers=1) as service, nginx_site(tmp_path, location(service.port)) as port:
+    with nginx_site(tmp_path, location(service.port)) as port:
         site = Service(port, service.directory, service.process)
         wait_until(lambda: site.get("/liveness/readyz").status_code == 200, "nginx")
         asked: list[str] = []
