@@ -1,4 +1,4 @@
-// Verify a verdict's token in Go with the standard library (HS256 and EdDSA).
+// Verify a token in Go with the standard library (HS256 and EdDSA).
 //
 // Usage: go run verify.go TOKEN SECRET          shared secret (HS256)
 //
@@ -25,7 +25,7 @@ import (
 
 const issuer = "lunapass"
 
-// Claims are what a verdict says.
+// Claims are the claims of a token.
 type Claims struct {
 	IsOk     bool    `json:"isOk"`
 	Bestshot string  `json:"bestshot"` // JPEG, Base64
@@ -33,25 +33,25 @@ type Claims struct {
 	Iss      string  `json:"iss"`
 	Exp      int64   `json:"exp"`
 	Jti      string  `json:"jti"`
-	Sid      string  `json:"sid"` // compare it with the session your kiosk began
+	Sid      string  `json:"sid"` // compare it with the session that your kiosk started
 	Policy   Policy  `json:"policy"`
 }
 
-// Details are what was measured on the best shot; there are more than these.
+// Details are measurements of the best shot; there are more than these.
 type Details struct {
 	FaceFramePosition struct{ FaceRect, FrameRect Rect }
 }
 
-// Rect is a rectangle in pixels of the frame that was judged.
+// Rect is a rectangle in pixels of the judged frame.
 type Rect struct{ X, Y, Width, Height float64 }
 
-// Judged names what frames were judged by.
+// Judged identifies what judged frames: digest, rules and models.
 type Judged struct{ Digest, Rules, Models string }
 
-// Policy is what the verdict was reached by.
+// Policy states what judged the session.
 type Policy struct {
 	Judged
-	Others  []Judged // what other frames of the session were judged by, as before a reload
+	Others  []Judged // what judged other frames of the session, for example before a reload
 	Plugins []struct {
 		Name string
 		Args map[string]any
@@ -59,12 +59,12 @@ type Policy struct {
 	Limits map[string]any
 }
 
-// Range is [least, most]; switches are 0 and 1.
+// Range is [minimum, maximum]; switches are 0 and 1.
 type Range [2]float64
 
-// Required is the policy that you ask for; what is left out is not checked.
+// Required is the policy that you require; omitted parts are not checked.
 type Required struct {
-	Digest, Rules, Models []string // those allowed
+	Digest, Rules, Models []string // allowed values
 	Plugins               map[string]map[string]Range
 	Limits                map[string]Range
 }
@@ -74,16 +74,16 @@ type header struct {
 	Kid string `json:"kid"`
 }
 
-// Verifier checks tokens of one algorithm and takes each of them once.
+// Verifier checks tokens of one algorithm and accepts each of them once.
 type Verifier struct {
 	Algorithm string
 	Check     func(kid string, data, signature []byte) bool
 
 	mutex sync.Mutex
-	seen  map[string]int64 // jti -> exp; with several processes keep this in your database
+	seen  map[string]int64 // jti -> exp; with several processes, store this in your database
 }
 
-// Verify returns the claims of a good token, an error for any other.
+// Verify returns the claims of a valid token, an error for any other.
 func (v *Verifier) Verify(token string) (*Claims, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -95,7 +95,7 @@ func (v *Verifier) Verify(token string) (*Claims, error) {
 	if err != nil || decode(parts[0], &head) != nil {
 		return nil, errors.New("this is no token")
 	}
-	if head.Alg != v.Algorithm { // a token may claim any, "none" too
+	if head.Alg != v.Algorithm { // a token may claim any, even "none"
 		return nil, errors.New("another algorithm")
 	}
 	if !v.Check(head.Kid, []byte(parts[0]+"."+parts[1]), signature) {
@@ -117,9 +117,9 @@ func (v *Verifier) Verify(token string) (*Claims, error) {
 	return &claims, nil
 }
 
-// JudgedFace returns left, top, right and bottom of the face that was judged, as shares of the best
-// shot's width and height. Compare this face alone with other pictures: the best shot may show a
-// second, larger one.
+// JudgedFace returns left, top, right and bottom of the judged face, as fractions of the best shot's
+// width and height. Compare only this face with other images: the best shot may show a second,
+// larger one.
 func (c *Claims) JudgedFace() ([4]float64, error) {
 	face, frame := c.Details.FaceFramePosition.FaceRect, c.Details.FaceFramePosition.FrameRect
 	if frame.Width <= 0 || frame.Height <= 0 {
@@ -132,14 +132,14 @@ func (c *Claims) JudgedFace() ([4]float64, error) {
 		(face.Y + face.Height) / frame.Height,
 	}
 	for i, edge := range edges {
-		edges[i] = math.Min(math.Max(edge, 0), 1) // the box may leave the picture
+		edges[i] = math.Min(math.Max(edge, 0), 1) // the box may exceed the image
 	}
 	return edges, nil
 }
 
-// Check returns an error for a verdict that was reached by a laxer policy.
+// Check returns an error if another policy than the required one judged the session.
 func (r *Required) Check(policy *Policy) error {
-	for _, judged := range append(policy.Others, policy.Judged) { // all must be yours
+	for _, judged := range append(policy.Others, policy.Judged) { // all of them must be allowed
 		switch {
 		case r.Digest != nil && !contains(r.Digest, judged.Digest):
 			return errors.New("another policy: digest")
@@ -258,7 +258,7 @@ func readPolicy(words []string) (*Required, error) {
 		return nil, err
 	}
 	reader := json.NewDecoder(bytes.NewReader(text))
-	reader.DisallowUnknownFields() // a misspelled key would leave its check out
+	reader.DisallowUnknownFields() // a misspelled key would silently skip its check
 	return &required, reader.Decode(&required)
 }
 

@@ -1,4 +1,4 @@
-// Verify a verdict's token in Node.js 18 or newer, without any package.
+// Verify a token in Node.js 18 or newer, without any package.
 //
 // Usage: node verify.mjs TOKEN SECRET          shared secret (HS256, HS384, HS512)
 //        node verify.mjs TOKEN --jwks URL      public key of the service (RS256, ES256, EdDSA)
@@ -10,7 +10,7 @@ import fs from "node:fs";
 const ISSUER = "lunapass";
 const HASH = { HS256: "sha256", HS384: "sha384", HS512: "sha512", RS256: "sha256", ES256: "sha256" };
 
-const seen = new Map(); // jti -> exp; with several processes keep this in your database
+const seen = new Map(); // jti -> exp; with several processes, store this in your database
 
 const parse = (part) => JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
 
@@ -30,7 +30,7 @@ export async function verify(token, key, algorithms) {
   const parts = token.split(".");
   if (parts.length !== 3) throw new Error("this is no token");
   const header = parse(parts[0]);
-  // The algorithm must be one of yours: a token may claim any, "none" too.
+  // The algorithm must be one of yours: a token may claim any, even "none".
   if (!algorithms.includes(header.alg)) throw new Error("another algorithm");
   const data = Buffer.from(`${parts[0]}.${parts[1]}`);
   const signature = Buffer.from(parts[2], "base64url");
@@ -45,12 +45,12 @@ export async function verify(token, key, algorithms) {
   if (typeof claims.jti !== "string" || seen.has(claims.jti))
     throw new Error("the token was used before");
   seen.set(claims.jti, claims.exp);
-  return claims; // compare claims.sid with the session your kiosk began
+  return claims; // compare claims.sid with the session that your kiosk started
 }
 
 /**
- * Left, top, right and bottom of the face that was judged, as shares of the best shot's width and
- * height. Compare this face alone with other pictures: the best shot may show a second, larger one.
+ * Returns left, top, right and bottom of the judged face, as fractions of the best shot's width and
+ * height. Compare only this face with other images: the best shot may show a second, larger one.
  */
 export function judgedFace(claims) {
   const { faceRect: face, frameRect: frame } = claims.details.faceFramePosition;
@@ -60,16 +60,16 @@ export function judgedFace(claims) {
     (face.x + face.width) / frame.width,
     (face.y + face.height) / frame.height,
   ];
-  return edges.map((edge) => Math.min(Math.max(edge, 0), 1)); // the box may leave the picture
+  return edges.map((edge) => Math.min(Math.max(edge, 0), 1)); // the box may exceed the image
 }
 
-/** Throws for a verdict that was reached by a laxer policy. */
+/** Throws if another policy than the required one judged the session. */
 export function checkPolicy(claims, required) {
   const known = ["digest", "rules", "models", "plugins", "limits"];
   const unknown = Object.keys(required).filter((key) => !known.includes(key));
   if (unknown.length) throw new Error(`the policy that you require has unknown keys: ${unknown}`);
   const policy = claims.policy ?? {};
-  // Frames before a reload may have been judged by other rules: all must be yours.
+  // Other rules may have judged frames before a reload: all of them must be allowed.
   for (const judged of [policy, ...(policy.others ?? [])])
     for (const key of ["digest", "rules", "models"])
       if (required[key] && !required[key].includes(judged[key]))
@@ -82,11 +82,12 @@ export function checkPolicy(claims, required) {
   checkRanges("limits", policy.limits ?? {}, required.limits ?? {});
 }
 
-/** Holds each value to its [least, most]; switches are 0 and 1. */
+/** Compares each value with its [minimum, maximum]; switches are 0 and 1. */
 function checkRanges(name, values, ranges) {
-  for (const [key, [least, most]] of Object.entries(ranges)) {
+  for (const [key, [minimum, maximum]] of Object.entries(ranges)) {
     const value = ["number", "boolean"].includes(typeof values[key]) ? Number(values[key]) : NaN;
-    if (!(least <= value && value <= most)) throw new Error(`another policy: ${name} ${key}`);
+    if (!(minimum <= value && value <= maximum))
+      throw new Error(`another policy: ${name} ${key}`);
   }
 }
 

@@ -1,4 +1,4 @@
-"""Verify a verdict's token in Python: pip install 'pyjwt[crypto]'.
+"""Verify a token in Python: pip install 'pyjwt[crypto]'.
 
 Usage: python verify.py TOKEN SECRET            shared secret (HS256, HS384, HS512)
        python verify.py TOKEN --jwks URL        public key of the service (RS256, ES256, EdDSA)
@@ -15,11 +15,11 @@ ISSUER = "lunapass"
 SECRETS = ["HS256", "HS384", "HS512"]
 PUBLIC_KEYS = ["RS256", "ES256", "EdDSA"]
 
-seen = {}  # jti -> exp; with several processes keep this in your database
+seen = {}  # jti -> exp; with several processes, store this in your database
 
 
 def verify(token, key, algorithms):
-    """Return the claims of a good token; raise jwt.InvalidTokenError for any other."""
+    """Return the claims of a valid token; raise jwt.InvalidTokenError for any other."""
     claims = jwt.decode(
         token,
         key,
@@ -35,14 +35,14 @@ def verify(token, key, algorithms):
     if claims["jti"] in seen:
         raise jwt.InvalidTokenError("the token was used before")
     seen[claims["jti"]] = claims["exp"]
-    return claims  # compare claims["sid"] with the session your kiosk began
+    return claims  # compare claims["sid"] with the session that your kiosk started
 
 
 def judged_face(claims):
-    """Return left, top, right and bottom of the face that was judged.
+    """Return left, top, right and bottom of the judged face.
 
-    They are shares of the best shot's width and height. Compare this face alone with other
-    pictures: the best shot may show a second, larger one.
+    They are fractions of the best shot's width and height. Compare only this face with other
+    images: the best shot may show a second, larger one.
     """
     position = claims["details"]["faceFramePosition"]
     face, frame = position["faceRect"], position["frameRect"]
@@ -52,15 +52,15 @@ def judged_face(claims):
         (face["x"] + face["width"]) / frame["width"],
         (face["y"] + face["height"]) / frame["height"],
     )
-    return tuple(min(max(edge, 0.0), 1.0) for edge in edges)  # the box may leave the picture
+    return tuple(min(max(edge, 0.0), 1.0) for edge in edges)  # the box may exceed the image
 
 
 def check_policy(claims, required):
-    """Raise jwt.InvalidTokenError for a verdict that was reached by a laxer policy."""
+    """Raise jwt.InvalidTokenError if another policy than the required one judged the session."""
     if unknown := required.keys() - {"digest", "rules", "models", "plugins", "limits"}:
         raise ValueError(f"the policy that you require has unknown keys: {sorted(unknown)}")
     policy = claims.get("policy") or {}
-    # Frames before a reload may have been judged by other rules: all must be yours.
+    # Other rules may have judged frames before a reload: all of them must be allowed.
     for judged in [policy, *policy.get("others", [])]:
         for key in ("digest", "rules", "models"):
             if key in required and judged.get(key) not in required[key]:
@@ -74,9 +74,10 @@ def check_policy(claims, required):
 
 
 def check_ranges(name, values, ranges):
-    """Hold each value to its [least, most]; switches are 0 and 1."""
-    for key, (least, most) in ranges.items():
-        if not isinstance(values.get(key), int | float) or not least <= values[key] <= most:
+    """Compare each value with its [minimum, maximum]; switches are 0 and 1."""
+    for key, (minimum, maximum) in ranges.items():
+        value = values.get(key)
+        if not isinstance(value, int | float) or not minimum <= value <= maximum:
             raise jwt.InvalidTokenError(f"another policy: {name} {key}")
 
 
