@@ -116,7 +116,7 @@ def test_the_task_of_videos_is_found(tmp_path: Path) -> None:
     both = f"{STAMP}\n{VIDEO}"
     assert checked(tmp_path, both).exit_code == 0
     (tmp_path / "lunapassvideo.config.toml").write_text('WORKER.task = "task.py"')
-    assert "task.py is no Python file" in refused(tmp_path, both)[0]
+    assert "task.py is not a Python file" in refused(tmp_path, both)[0]
     (tmp_path / "task.py").write_text("def run(film):\n    pass\n")
     (line,) = refused(tmp_path, both)
     assert "there is no task 'task.archive' here; allowed: task.run" in line
