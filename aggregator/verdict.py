@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import uuid
 from typing import Any
 
@@ -67,4 +68,5 @@ class VerdictWriter:
             "jti": uuid.uuid5(uuid.NAMESPACE_OID, f"{opened.session}/{opened.seed}").hex,
             "sid": opened.session,
             "policy": session.policy.claim(session.bases),
+            **json.loads(opened.start),
         }

@@ -30,6 +30,7 @@ from gateway.web.http import finish
 from gateway.web.inflow import HeldBytes, Inflow, MemoryReturn
 from gateway.web.library_log import LibraryLog
 from gateway.web.readiness import readiness
+from gateway.web.start_token import StartTokens
 from shared.config.cells import role_name, worker_count
 from shared.config.handover import PartSource
 from shared.config.parts import Part
@@ -110,6 +111,7 @@ class Gateway:
             trace=self._traces.frame if self._traces else None,
             clock=clock,
         )
+        self._start_tokens = StartTokens(config, clock=clock)
         statistics = Statistics(
             self._sessions,
             self._pool,
@@ -139,6 +141,7 @@ class Gateway:
             await self._close_servers()
         finally:
             await self._sessions.close()
+            await self._start_tokens.close()
             if self._traces is not None:
                 self._traces.close()
             self._pool.close()
@@ -163,6 +166,7 @@ class Gateway:
     def _renew(self, part: Part) -> None:
         self._part, self._config = part, part.config
         self._front.renew(self._config)
+        self._start_tokens.renew(self._config)
         self._link.renew(self._config)
         self._sessions.renew(self._config)
 
@@ -236,7 +240,9 @@ class Gateway:
 
     async def _serve(self, socket: ServerConnection) -> None:
         assert isinstance(socket, Doorway)  # as self._doors makes them
-        connection = Connection(socket, self._sessions, self._config, clock=self._clock)
+        connection = Connection(
+            socket, self._sessions, self._start_tokens, self._config, clock=self._clock
+        )
         self._connections.add(connection)
         try:
             await connection.run()

@@ -19,6 +19,7 @@ COMMANDS = {
     "video": "Run one video worker; show, retry and explain jobs.",
     "install-units": "Write systemd units for this machine.",
     "config": "Check, show and document the configuration.",
+    "start-token": "Print a start token, as a relying party's server would make it.",
     "migrate": "Convert configuration files of LUNA PASS to this service's.",
     "check": "Judge images or videos with the stages of a worker.",
     "evaluate": "Measure error rates on a labelled set.",

@@ -10,6 +10,7 @@ from shared.config.service import Config
 from shared.errors import ConfigError, StartupError
 from shared.redis_connection import check_address
 from shared.signing import Signer
+from shared.start_keys import with_file_read
 from shared.wire.curve import own_pair
 from shared.wire.lines import ROLES
 
@@ -43,6 +44,7 @@ def check_start(config: Config, file: Path | None, *, models: bool = True) -> No
 
 def _keys(config: Config) -> None:
     Signer(config.LUNA_PASS.JWT)
+    with_file_read(config.MIDDLEWARES.REQUEST.StartToken.args)
 
 
 def _transport_keys(config: Config) -> None:

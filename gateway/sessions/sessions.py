@@ -104,7 +104,13 @@ class Sessions:
     # Opening
 
     def begin(
-        self, address: str, *, mirrored: bool, client: str, refused_before: int = 0
+        self,
+        address: str,
+        *,
+        mirrored: bool,
+        client: str,
+        refused_before: int = 0,
+        start: str = "{}",
     ) -> tuple[Session, str]:
         """Make a session.
 
@@ -113,6 +119,7 @@ class Sessions:
             mirrored: its pictures are mirrored.
             client: what it tells of itself, as JSON.
             refused_before: what ``refused`` has counted for that address.
+            start: claims of its start token for the verdict, as JSON.
 
         Returns:
             The session and its resume token, which is kept nowhere but with the client.
@@ -133,6 +140,7 @@ class Sessions:
             client=client,
             commits=self.handover.commits,
             beginner=self.refused.client_of(key),
+            start=start,
         )
         session = self._registry.add(opened, key, refused_before=refused_before)
         self._link.open(session)

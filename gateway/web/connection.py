@@ -17,6 +17,7 @@ from gateway.web.farewell import SLOWEST_LINE
 from gateway.web.forwarded import networks, sender_of
 from gateway.web.limits import TokenBucket
 from gateway.web.outbox import Outbox
+from gateway.web.start_token import StartTokens
 from shared.config.service import Config
 from shared.errors import ProtocolError
 from shared.process.clock import SYSTEM, Clock
@@ -36,14 +37,22 @@ class Connection:
     Args:
         socket: the open WebSocket.
         sessions: the gateway's sessions.
+        start_tokens: admits new sessions.
         config: the configuration.
         clock: measures how long the client is silent.
     """
 
     def __init__(
-        self, socket: Doorway, sessions: Sessions, config: Config, *, clock: Clock = SYSTEM
+        self,
+        socket: Doorway,
+        sessions: Sessions,
+        start_tokens: StartTokens,
+        config: Config,
+        *,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._clock = clock
+        self._start_tokens = start_tokens
         self._socket = socket
         proxies = networks(config.LUNA_PASS.trustedProxies)
         self._address = sender_of(socket, socket.request, proxies).address
@@ -155,7 +164,8 @@ class Connection:
         identity, token = headers.get("session-id"), headers.get("resume-token")
         if identity is None:
             refused_before = await self._sessions.refused.admit(self._address)
-            session, token = self._open(headers.get("client"), refused_before)
+            start = await self._start_tokens.admit(headers.get("start-token"))
+            session, token = self._open(headers.get("client"), refused_before, start)
             await self._until_known(session)
         else:
             session = await self._resume(identity, str(token))
@@ -165,7 +175,7 @@ class Connection:
         session.deliver()
         return session
 
-    def _open(self, client: object, refused_before: int) -> tuple[Session, str]:
+    def _open(self, client: object, refused_before: int, start: str) -> tuple[Session, str]:
         """Open a session; the client's description is an object of bounded size."""
         description = json.dumps(client)
         if not isinstance(client, dict | None) or len(description) > MAX_CLIENT_CHARS:
@@ -176,7 +186,11 @@ class Connection:
             )
         mirrored = bool(client and client.get("mirrored"))
         return self._sessions.begin(
-            self._address, mirrored=mirrored, client=description, refused_before=refused_before
+            self._address,
+            mirrored=mirrored,
+            client=description,
+            refused_before=refused_before,
+            start=start,
         )
 
     async def _until_known(self, session: Session) -> None:

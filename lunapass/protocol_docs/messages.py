@@ -49,6 +49,7 @@ class ConnectHeaders(Struct, rename="kebab"):
     resume_token: str | None = None
     heartbeat_interval: Seconds | None = None
     client: ClientInfo | None = None
+    start_token: Annotated[str, Meta(max_length=8192)] | None = None
 
 
 class ConnectMessage(TextMessage, tag="CONNECT"):
@@ -327,6 +328,10 @@ class TokenClaims(Struct, rename={"is_ok": "isOk", "bestshot_source": "bestshotS
     jti: str
     sid: Identity
     policy: PolicyClaim
+    sub: str | None = None
+    nonce: str | None = None
+    aud: str | list[str] | None = None
+    kiosk: str | None = None
 
 
 ClientMessage = ConnectMessage | ClientHeartbeatMessage | DisconnectMessage

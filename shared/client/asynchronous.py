@@ -45,6 +45,8 @@ class Client:
         session_id: session to resume.
         resume_token: its token.
         client: description of the client, such as ``{"mirrored": True}``.
+        start_token: token of the relying party that begins the session, or a function that returns
+            a new one for each attempt, if the service requires it.
         username: user name, if the service requires one.
         password: its password.
         tls: certificates to trust, if not those of the system.
@@ -63,6 +65,7 @@ class Client:
         session_id: str | None = None,
         resume_token: str | None = None,
         client: dict[str, Any] | None = None,
+        start_token: str | Callable[[], str] | None = None,
         username: str | None = None,
         password: str | None = None,
         tls: ssl.SSLContext | None = None,
@@ -70,7 +73,7 @@ class Client:
         resumes: int = 8,
     ) -> None:
         self._url = url
-        self._identity = Identity(client or {}, session_id, resume_token)
+        self._identity = Identity(client or {}, session_id, resume_token, start_token)
         self._headers = authorization(username, password)
         self._tls: dict[str, Any] = {} if tls is None else {"ssl": tls}
         self._patience = patience

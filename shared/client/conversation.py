@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -115,11 +115,13 @@ class Identity:
         client: description of the client, such as ``{"mirrored": True}``.
         session_id: id of the session, once known.
         resume_token: token to resume it.
+        start_token: token that begins a session, or what gives a new one for each attempt.
     """
 
     client: dict[str, Any]
     session_id: str | None = None
     resume_token: str | None = None
+    start_token: str | Callable[[], str] | None = None
 
     def address(self, url: str) -> str:
         """Return the address to connect to; its query lets a balancer find the session's cell."""
@@ -132,6 +134,9 @@ class Identity:
         headers: dict[str, Any] = {"client": self.client}
         if self.session_id is not None:
             headers |= {"session-id": self.session_id, "resume-token": self.resume_token}
+        elif self.start_token is not None:
+            give = self.start_token
+            headers["start-token"] = give() if callable(give) else give
         return Codec.encode(Command.CONNECT, headers)
 
     def granted(self, answer: Answer) -> None:

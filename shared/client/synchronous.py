@@ -37,6 +37,8 @@ class SyncClient:
     Args:
         url: address such as ``ws://host:8321/ws``.
         client: description of the client, such as ``{"mirrored": True}``.
+        start_token: token of the relying party that begins the session, or a function that returns
+            a new one for each attempt, if the service requires it.
         username: user name, if the service requires one.
         password: its password.
         tls: certificates to trust, if not those of the system.
@@ -50,6 +52,7 @@ class SyncClient:
         url: str,
         *,
         client: dict[str, Any] | None = None,
+        start_token: str | Callable[[], str] | None = None,
         username: str | None = None,
         password: str | None = None,
         tls: ssl.SSLContext | None = None,
@@ -57,7 +60,7 @@ class SyncClient:
         resumes: int = 8,
     ) -> None:
         self._url = url
-        self._identity = Identity(client or {})
+        self._identity = Identity(client or {}, start_token=start_token)
         self._headers = authorization(username, password)
         self._tls = tls
         self._patience = patience

@@ -19,6 +19,7 @@ from shared.config.plugins import (
     FileLoggerPlugin,
     Luna3Plugin,
     ResultPlugin,
+    StartTokenPlugin,
     Switch,
     VideoRedisPlugin,
     VirtualCameraPlugin,
@@ -43,6 +44,8 @@ class RequestMiddlewares(Section):
 
     BasicAuth: BasicAuthPlugin = BasicAuthPlugin()
     """HTTP Basic authentication and origin check of the upgrade request."""
+    StartToken: StartTokenPlugin = StartTokenPlugin()
+    """Every new session needs a token that the relying party's server signed, once."""
 
 
 class WsMiddlewares(Section):

@@ -50,6 +50,31 @@ class BasicAuthPlugin(Switch):
     """Arguments."""
 
 
+class StartTokenArgs(Section):
+    """Arguments of StartToken."""
+
+    algorithm: Literal["HS256", "HS384", "HS512", "RS256", "ES256", "EdDSA"] = "HS256"
+    """Algorithm with which the relying party's server signs start tokens."""
+    key: Secret | None = None
+    """The shared secret, or the relying party's public key as PEM text, or file:PATH of either."""
+    jwksUrl: PrivateText | None = None
+    """Address of the relying party's JWK set (https), instead of ``key``; it is fetched again for
+    a key that is not known yet."""
+    audience: str = "lunapass"
+    """Required audience (claim ``aud``)."""
+    issuer: str | None = None
+    """Required issuer (claim ``iss``); if unset, any."""
+    maxSeconds: Annotated[int, Field(ge=10, le=3600)] = 300
+    """Maximum lifetime of a start token, from ``iat`` to ``exp``."""
+
+
+class StartTokenPlugin(Switch):
+    """Every new session needs a token that the relying party's server signed, once."""
+
+    args: StartTokenArgs = StartTokenArgs()
+    """Arguments."""
+
+
 class FileLoggerArgs(Section):
     """Arguments of FileLogger."""
 

@@ -142,6 +142,7 @@ class Open(Wire, frozen=True):
         commits: the verdict takes effect only with ``Commit``.
         elapsed: seconds since ``at`` when this was sent.
         beginner: keyed digest of the client's address, so that no record contains the address.
+        start: claims of the start token that go into the verdict's token, as JSON.
     """
 
     incarnation: Name
@@ -158,6 +159,7 @@ class Open(Wire, frozen=True):
     commits: bool = False
     elapsed: Finite = 0.0
     beginner: Annotated[str, Meta(max_length=32)] = ""
+    start: Annotated[str, Meta(max_length=4096)] = "{}"
 
 
 class Judge(Wire, frozen=True):

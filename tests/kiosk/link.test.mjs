@@ -213,3 +213,37 @@ test("a service that cannot be reached is reported as such, not as late", async 
   assert.equal(await opened, "network.unreachable");
   Object.defineProperty(globalThis, "WebSocket", { value: FakeSocket, configurable: true });
 });
+
+test("a new session begins with a start token, a resumed one without", async () => {
+  const asked = [];
+  const link = new Link({
+    url: "ws://service/ws",
+    client: {},
+    identity: null,
+    startToken: async () => {
+      asked.push(`token ${asked.length}`);
+      return asked.at(-1);
+    },
+    heartbeat: 10,
+    patience: 30_000,
+    events: { message() {}, state() {}, failed() {}, announced() {} },
+  });
+  const settle = async () => {
+    for (let step = 0; step < 100; step += 1) {
+      now += 100;
+      mock.timers.tick(100);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  const opened = link.open();
+  await settle();
+  await opened;
+  sockets.at(-1).onclose({ code: 1006 });
+  await settle();
+  const headers = sockets.map(({ sent }) => JSON.parse(sent[0]).headers);
+  assert.deepEqual(asked, ["token 0"]);
+  assert.equal(headers[0]["start-token"], "token 0");
+  assert.equal(headers[1]["start-token"], undefined);
+  assert.equal(headers[1]["session-id"], GRANTED["session-id"]);
+  link.close();
+});

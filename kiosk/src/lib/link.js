@@ -48,14 +48,16 @@ export class Link {
    * @param {string} options.url address such as `wss://host/ws`
    * @param {Record<string, unknown>} options.client what to tell of the client
    * @param {Identity | null} options.identity session to resume
+   * @param {string | (() => string | Promise<string>)} [options.startToken] begins a session
    * @param {number} options.heartbeat seconds between heartbeats to ask for
    * @param {number} options.patience ms in which the first connection, or a resumption, must come
    * @param {LinkEvents} options.events
    */
-  constructor({ url, client, identity, heartbeat, patience, events }) {
+  constructor({ url, client, identity, startToken, heartbeat, patience, events }) {
     this.url = url;
     this.client = client;
     this.identity = identity;
+    this.startToken = startToken;
     this.heartbeat = heartbeat;
     this.patience = patience;
     this.events = events;
@@ -147,6 +149,9 @@ export class Link {
    * @param {number} ms
    */
   async #attempt(ms) {
+    const { startToken } = this;
+    const asks = this.identity === null && typeof startToken === "function";
+    const start = asks ? await startToken() : startToken;
     /** @type {WebSocket} */
     let socket;
     try {
@@ -157,7 +162,7 @@ export class Link {
     socket.binaryType = "arraybuffer";
     this.#said = "";
     try {
-      const handshake = Promise.race([this.#givenUp, this.#handshake(socket)]);
+      const handshake = Promise.race([this.#givenUp, this.#handshake(socket, start)]);
       const granted = await within(handshake, ms, "connection");
       if (this.#closed) await this.#givenUp;
       this.#begin(socket, granted.headers);
@@ -171,11 +176,12 @@ export class Link {
 
   /**
    * @param {WebSocket} socket
+   * @param {unknown} start token that begins a session
    * @returns {Promise<import("./protocol.js").Message>}
    */
-  #handshake(socket) {
+  #handshake(socket, start) {
     return new Promise((resolve, reject) => {
-      socket.onopen = () => socket.send(encode("CONNECT", this.#connectHeaders()));
+      socket.onopen = () => socket.send(encode("CONNECT", this.#connectHeaders(start)));
       socket.onmessage = ({ data }) => {
         try {
           const message = decode(data);
@@ -199,9 +205,10 @@ export class Link {
     return `${this.url}${joint}session=${encodeURIComponent(this.identity.id)}`;
   }
 
-  #connectHeaders() {
+  /** @param {unknown} start token that begins a session; one that is resumed needs none */
+  #connectHeaders(start) {
     const asked = { "heartbeat-interval": this.heartbeat, client: this.client };
-    if (this.identity === null) return asked;
+    if (this.identity === null) return start === undefined ? asked : { ...asked, "start-token": start };
     const { id, token } = this.identity;
     return { ...asked, "session-id": id, "resume-token": token };
   }

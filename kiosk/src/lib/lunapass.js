@@ -20,6 +20,8 @@ import { View } from "./view.js";
  * @property {{heartbeatInterval?: number}} [headers] ms between heartbeats (below 1000: seconds)
  * @property {string} [session-id] session to resume, or a name of the page's own for it
  * @property {string} [resume-token] token of the session to resume
+ * @property {string | (() => string | Promise<string>)} [startToken] token of the relying party that
+ *   begins a session, or a function that gets a new one for each attempt
  * @property {boolean} [debug] tell the console what happens
  * @property {number} [timeout] ms in which a verdict must come
  * @property {number} [connectTimeout] ms in which a connection, or its resumption, must come
@@ -103,6 +105,7 @@ export class LunaPass {
       url,
       client: this.#describe(),
       identity: recall(this.#options["session-id"], this.#options["resume-token"]),
+      startToken: this.#options.startToken,
       heartbeat: heartbeatSeconds(this.#options.headers?.heartbeatInterval ?? DEFAULTS.heartbeat),
       patience: this.#options.connectTimeout ?? DEFAULTS.connectTimeout,
       events: {

@@ -1,0 +1,143 @@
+"""Keys that verify start tokens: one of the configuration, or the relying party's JWK set."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any, Protocol
+
+import httpx
+import jwt
+
+from shared.config.plugins import StartTokenArgs
+from shared.process.clock import SYSTEM, Clock
+from shared.process.outage import Outage
+
+log = logging.getLogger(__name__)
+
+FETCH_SECONDS = 3.0
+MAX_BYTES = 65_536
+"""Size of a JWK set at most; one key has some 500 bytes."""
+FRESH_SECONDS, MIN_PAUSE_SECONDS = 300.0, 10.0
+"""Age at which the set is fetched again, and the pause between two fetches, so that tokens with
+invented key ids cannot make the gateway ask without end."""
+STALE_SECONDS = 3600.0
+"""Age up to which the keys count while the set cannot be fetched."""
+
+
+class UnknownKey(Exception):
+    """The key of a token cannot be had."""
+
+
+class KeySource(Protocol):
+    """Where the key of a token comes from."""
+
+    async def key_for(self, token: str) -> Any:
+        """Return the key that must have signed a token.
+
+        Raises:
+            UnknownKey: it cannot be had.
+            jwt.InvalidTokenError: the token names no key.
+        """
+
+
+class FixedKey:
+    """The key of the configuration."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    async def key_for(self, token: str) -> Any:
+        """Return the key."""
+        return self._key
+
+
+class JwkSet:
+    """The keys at an address, fetched when a token names one that is not known yet.
+
+    Args:
+        url: the address.
+        clock: measures the age of the set.
+    """
+
+    def __init__(self, url: str, *, clock: Clock = SYSTEM) -> None:
+        self._url = url
+        self._clock = clock
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched = float("-inf")
+        self._tried = float("-inf")
+        self._one_fetch = asyncio.Lock()
+        self._outage = Outage(
+            log,
+            "the JWK set of start tokens cannot be fetched",
+            "the JWK set of start tokens is fetched again",
+        )
+
+    async def key_for(self, token: str) -> Any:
+        """Return the key whose id the token's header has."""
+        name = jwt.get_unverified_header(token).get("kid")
+        if not isinstance(name, str):
+            raise jwt.InvalidTokenError("the token names no key")
+        async with self._one_fetch:  # those that wait find what the first one fetched
+            age = self._clock.monotonic() - self._fetched
+            if name not in self._keys or age > FRESH_SECONDS:
+                await self._refresh()
+        if name not in self._keys or self._clock.monotonic() - self._fetched > STALE_SECONDS:
+            raise UnknownKey(name)
+        return self._keys[name]
+
+    async def _refresh(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._tried < MIN_PAUSE_SECONDS:
+            return
+        self._tried = now
+        try:
+            self._keys = _parsed(await self._fetch())
+        except (httpx.HTTPError, ValueError, TimeoutError, jwt.PyJWTError) as error:
+            self._outage.failed(f"{type(error).__name__}: {error}")
+            return
+        self._fetched = now
+        self._outage.worked()
+
+    async def _fetch(self) -> bytes:
+        """Fetch the set; the whole of it has one time limit, for a server may drip."""
+        async with (
+            asyncio.timeout(FETCH_SECONDS),
+            httpx.AsyncClient(timeout=FETCH_SECONDS, trust_env=False) as client,
+            client.stream("GET", self._url) as response,
+        ):
+            response.raise_for_status()
+            data = b""
+            async for chunk in response.aiter_bytes():
+                data += chunk
+                if len(data) > MAX_BYTES:
+                    raise ValueError(f"it is larger than {MAX_BYTES} bytes")
+            return data
+
+
+def key_source(args: StartTokenArgs, *, clock: Clock) -> KeySource:
+    """Choose what the configuration names."""
+    if args.jwksUrl is not None:
+        return JwkSet(args.jwksUrl, clock=clock)
+    assert args.key is not None  # a rule of the configuration
+    return FixedKey(args.key.get_secret_value())
+
+
+def _parsed(data: bytes) -> dict[str, jwt.PyJWK]:
+    """Read a set, without keys that are for something else than signatures.
+
+    Raises:
+        ValueError: it is none.
+    """
+    table = json.loads(data)
+    keys = table.get("keys") if isinstance(table, dict) else None
+    if not isinstance(keys, list):
+        raise ValueError("it is no JWK set")
+    found = {}
+    for key in keys:
+        if isinstance(key, dict) and key.get("use", "sig") == "sig" and key.get("kty") != "oct":
+            name = key.get("kid")
+            if isinstance(name, str):
+                found[name] = jwt.PyJWK.from_dict(key)
+    return found

@@ -1,0 +1,183 @@
+"""StartToken: a session begins only with a token of the relying party's server, which counts once.
+
+The token (a JWT) names for whom the check is: its claims ``sub``, ``nonce``, ``aud`` and ``kiosk``
+go unchanged into the token of the verdict, so that a verdict is good for that person, purpose and
+server alone. Everything unclear refuses: a key that cannot be fetched, a store that does not
+answer, a token that was perhaps used before this gateway started.
+"""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any, TypeGuard
+
+import jwt
+
+from gateway.web.start_keys import KeySource, UnknownKey, key_source
+from gateway.web.used_tokens import UsedTokens, used_tokens
+from shared.config.service import Config
+from shared.errors import ProtocolError
+from shared.process.clock import SYSTEM, Clock
+from shared.wire.protocol import CloseCode
+
+LEEWAY_SECONDS = 5.0
+"""Difference allowed between the clocks of this machine and the relying party's."""
+MAX_CHARACTERS = 8192
+MAX_CLAIM_CHARACTERS = 256
+CARRIED = ("sub", "nonce", "kiosk")
+"""Claims that go into the verdict's token, beside ``aud``."""
+REQUIRED = ("exp", "iat", "jti", "aud")
+
+
+class StartTokens:
+    """Admits new sessions; without the plugin, all of them.
+
+    Args:
+        config: the configuration.
+        clock: gives the time.
+    """
+
+    def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self._keys: KeySource | None = None
+        self._used: UsedTokens | None = None
+        self._take(config)
+
+    def _take(self, config: Config) -> None:
+        plugin = config.MIDDLEWARES.REQUEST.StartToken
+        self._args = plugin.args
+        self._plugins = config.MIDDLEWARES.WS
+        self._keys = key_source(plugin.args, clock=self._clock) if plugin.isEnabled else None
+        if plugin.isEnabled and self._used is None:
+            self._used = used_tokens(config, clock=self._clock)
+
+    def renew(self, config: Config) -> None:
+        """Take other keys from now on; used tokens stay used."""
+        self._take(config)
+
+    async def close(self) -> None:
+        """Close the connection to the session store."""
+        if self._used is not None:
+            await self._used.close()
+
+    async def admit(self, token: object) -> str:
+        """Verify a start token and use it up.
+
+        Args:
+            token: header ``start-token`` of CONNECT.
+
+        Returns:
+            The claims for the verdict's token, as JSON.
+
+        Raises:
+            ProtocolError: the session may not begin; the code says why.
+        """
+        if self._keys is None or self._used is None:
+            return "{}"
+        if token is None:
+            raise _refused("start-token.missing", "a new session needs the header start-token")
+        claims = await self._verified(token, self._keys)
+        carried = _carried(claims)
+        self._require_policy(claims.get("policy"))
+        seconds = self._require_times(claims["iat"], claims["exp"])
+        try:
+            first = await self._used.use(f"{claims.get('iss', '')} {claims['jti']}", seconds)
+        except ConnectionError as error:
+            raise _unavailable("start tokens cannot be counted at the moment") from error
+        if not first:
+            raise _refused("start-token.used", "this start token was used before; get a new one")
+        return json.dumps(carried)
+
+    async def _verified(self, token: object, keys: KeySource) -> dict[str, Any]:
+        if not isinstance(token, str) or len(token) > MAX_CHARACTERS:
+            raise _refused("start-token.invalid", "the header start-token is no JWT")
+        try:
+            key = await keys.key_for(token)
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=[self._args.algorithm],
+                audience=self._args.audience,
+                issuer=self._args.issuer,
+                options={"require": list(REQUIRED), "verify_exp": False, "verify_iat": False},
+            )
+        except UnknownKey as error:
+            raise _unavailable("the key of the start token cannot be had") from error
+        except (jwt.InvalidTokenError, jwt.InvalidKeyError) as error:
+            message = "the start token does not verify: signature, aud, iss, or a claim missing"
+            raise _refused("start-token.invalid", message) from error
+        return claims
+
+    def _require_times(self, issued: object, expires: object) -> float:
+        """Return the seconds after which the token is refused for its age."""
+        if not (_is_time(issued) and _is_time(expires)):
+            raise _refused("start-token.invalid", "iat and exp are numbers")
+        now = self._clock.wall()
+        if expires + LEEWAY_SECONDS <= now:
+            raise _refused("start-token.expired", "the start token has expired")
+        if issued > now + LEEWAY_SECONDS or not 0 < expires - issued <= self._args.maxSeconds:
+            raise _refused(
+                "start-token.invalid",
+                f"a start token is valid for at most {self._args.maxSeconds} s from its iat, which"
+                " is not in the future",
+            )
+        if self._used is None or issued < self._used.since + LEEWAY_SECONDS:
+            raise _refused(
+                "start-token.used",
+                "the service restarted after this start token was issued; get a new one",
+            )
+        return expires - now + 2 * LEEWAY_SECONDS
+
+    def _require_policy(self, policy: object) -> None:
+        """Compare what the relying party requires with what this service does.
+
+        ``{"actions": 3, "plugins": ["FaceMatcher"]}`` requires at least three actions and these
+        plugins. It can only refuse: no token makes the service ask for less.
+        """
+        if policy is None:
+            return
+        if not isinstance(policy, dict) or policy.keys() - {"actions", "plugins"}:
+            raise _refused("start-token.policy", "the claim policy has actions and plugins only")
+        actions, plugins = policy.get("actions", 0), policy.get("plugins", [])
+        if not isinstance(actions, int) or not isinstance(plugins, list):
+            raise _refused("start-token.policy", "policy.actions is a number, plugins a list")
+        active = self._plugins.ActiveLiveness
+        asked = active.args.interactionsCount if active.isEnabled else 0
+        if actions > asked:
+            raise _refused("start-token.policy", "the service asks for fewer actions than required")
+        known = type(self._plugins).model_fields
+        on = {name for name in known if getattr(self._plugins, name).isEnabled}
+        if not all(isinstance(name, str) and name in on for name in plugins):
+            raise _refused("start-token.policy", "a required plugin is off")
+
+
+def _is_time(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+
+
+def _carried(claims: dict[str, Any]) -> dict[str, Any]:
+    """Select the claims for the verdict.
+
+    Raises:
+        ProtocolError: one is no text, or too long.
+    """
+    carried = {name: claims[name] for name in CARRIED if name in claims}
+    for name, value in [*carried.items(), ("jti", claims["jti"])]:
+        if not isinstance(value, str) or not 0 < len(value) <= MAX_CLAIM_CHARACTERS:
+            raise _refused(
+                "start-token.invalid",
+                f"{name} is a text of 1 to {MAX_CLAIM_CHARACTERS} characters",
+            )
+    audience = claims["aud"]
+    if len(json.dumps(audience)) > MAX_CLAIM_CHARACTERS:
+        raise _refused("start-token.invalid", "aud is too long")
+    return {**carried, "aud": audience}
+
+
+def _refused(code: str, message: str) -> ProtocolError:
+    return ProtocolError(message, code=code, close_code=CloseCode.POLICY)
+
+
+def _unavailable(message: str) -> ProtocolError:
+    return ProtocolError(message, code="start-token.unavailable", close_code=CloseCode.RESTART)

@@ -1,0 +1,109 @@
+"""Start tokens that were used: in this process, or in the session store for all gateways."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from typing import Protocol
+
+from gateway.sessions.store_redis import UNREACHED, connect
+from shared.config.service import Config
+from shared.process.clock import SYSTEM, Clock
+
+MAX_TOKENS = 100_000
+"""Tokens remembered by one process (some 20 MB); beyond, no session begins until one expires."""
+
+
+_USE = """
+local first = redis.call('HSETNX', KEYS[1], 'used', 1)
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return first
+"""
+"""Needs no rights beyond those of the session store (docs/redis.md)."""
+
+
+class UsedTokens(Protocol):
+    """Remembers tokens until they expire.
+
+    Attributes:
+        since: wall time from which on no use can be missing here.
+    """
+
+    since: float
+
+    async def use(self, name: str, seconds: float) -> bool:
+        """Use a token up.
+
+        Args:
+            name: issuer and id of the token.
+            seconds: time until it is refused for its age.
+
+        Returns:
+            Whether this is its first use.
+
+        Raises:
+            ConnectionError: that is not known.
+        """
+
+    async def close(self) -> None:
+        """Close the connection to the store."""
+
+
+class OwnUsedTokens:
+    """Remembers in this process. What was used before its start it cannot know: ``since``."""
+
+    def __init__(self, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self.since = clock.wall()
+        self._until: OrderedDict[bytes, float] = OrderedDict()
+
+    async def use(self, name: str, seconds: float) -> bool:
+        """Use a token up; ConnectionError where no more can be remembered."""
+        now = self._clock.monotonic()
+        digest = _digest(name)
+        if self._until.get(digest, 0.0) > now:
+            return False
+        if len(self._until) >= MAX_TOKENS:
+            self._until = OrderedDict(
+                (key, until) for key, until in self._until.items() if until > now
+            )
+        if len(self._until) >= MAX_TOKENS:
+            raise ConnectionError("too many start tokens at once")
+        self._until[digest] = now + seconds
+        return True
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+class StoredUsedTokens:
+    """Remembers in the session store, for all gateways and over restarts."""
+
+    since = float("-inf")
+
+    def __init__(self, config: Config) -> None:
+        self._redis = connect(config, config.SESSION_STORE.timeout)
+        self._use = self._redis.register_script(_USE)
+
+    async def use(self, name: str, seconds: float) -> bool:
+        """Use a token up."""
+        key = f"lunapass:session:start-token:{_digest(name).hex()}"
+        try:
+            return bool(await self._use(keys=[key], args=[max(1, int(seconds * 1000))]))
+        except UNREACHED as error:
+            raise ConnectionError("the session store does not answer") from error
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._redis.aclose()
+
+
+def used_tokens(config: Config, *, clock: Clock) -> UsedTokens:
+    """Choose the memory that the configuration asks for."""
+    if config.SESSION_STORE.connectionString:
+        return StoredUsedTokens(config)
+    return OwnUsedTokens(clock=clock)
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.sha256(name.encode()).digest()

@@ -1,0 +1,47 @@
+"""Rules about start tokens: where the key comes from, and who remembers what was used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from shared.config.findings import Finding, error, warning
+from shared.config.service import Config
+
+PLACE = "[MIDDLEWARES.REQUEST.StartToken]"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def start_token(config: Config) -> Iterator[Finding]:
+    """Require one source of the key, that others cannot change; warn where uses are forgotten."""
+    plugin = config.MIDDLEWARES.REQUEST.StartToken
+    args = plugin.args
+    if not plugin.isEnabled:
+        if args.key is not None or args.jwksUrl is not None:
+            yield warning(PLACE, "has args but is off; set isEnabled = 1 to use them")
+        return
+    if (args.key is None) == (args.jwksUrl is None):
+        yield error(PLACE, "needs args.key or args.jwksUrl, and not both; give one of them")
+        return
+    if args.jwksUrl is not None:
+        address = urlsplit(args.jwksUrl)
+        if address.scheme != "https" and address.hostname not in LOOPBACK:
+            yield error(PLACE, "args.jwksUrl is not https, so others could change the keys")
+        if args.algorithm.startswith("HS"):
+            yield error(
+                PLACE,
+                f"args.algorithm is {args.algorithm}, which a JWK set cannot have; allowed with "
+                "args.jwksUrl: RS256, ES256, EdDSA",
+            )
+    elif args.key is not None and args.key == config.LUNA_PASS.JWT.key:
+        yield error(
+            PLACE,
+            "args.key is the key that signs verdicts, so the relying party could sign them too; "
+            "make another one with: lunapass config key",
+        )
+    if config.TRANSPORT.cells > 1 and not config.SESSION_STORE.connectionString:
+        yield error(
+            PLACE,
+            "is on with several cells and no session store, so each gateway would accept a token "
+            "once; set [SESSION_STORE] connectionString",
+        )

@@ -1,0 +1,54 @@
+"""The key of start tokens as the configuration names it: read, and held to its algorithm."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+from jwt.algorithms import get_default_algorithms
+from pydantic import SecretStr
+
+from shared.config.plugins import StartTokenArgs
+from shared.errors import ConfigError
+from shared.signing import KINDS
+from shared.text_files import read_text
+
+PLACE = "[MIDDLEWARES.REQUEST.StartToken] args.key"
+MIN_SECRET_BYTES = 32
+MIN_RSA_BITS = 2048
+
+
+def with_file_read(args: StartTokenArgs) -> StartTokenArgs:
+    """Replace the path of a key file by its content, and check that the key fits.
+
+    Raises:
+        ConfigError: the file cannot be read, or the key does not fit the algorithm.
+    """
+    if args.key is None:
+        return args
+    text = args.key.get_secret_value()
+    if text.startswith("file:"):
+        text = read_text(Path(text.removeprefix("file:")), PLACE).strip()
+    _require_fit(args.algorithm, text)
+    return args.model_copy(update={"key": SecretStr(text)})
+
+
+def _require_fit(algorithm: str, text: str) -> None:
+    if algorithm.startswith("HS"):
+        if text.startswith("-----BEGIN ") or len(text.encode()) < MIN_SECRET_BYTES:
+            raise ConfigError(
+                f"{PLACE}: does not fit {algorithm}; allowed: a shared secret of at least "
+                f"{MIN_SECRET_BYTES} bytes, no PEM; make one with: lunapass config key"
+            )
+        return
+    try:
+        key = get_default_algorithms()[algorithm].prepare_key(text)
+        if not isinstance(key, KINDS[algorithm]):
+            raise ValueError("another kind of key, or a private one")
+        if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
+            raise ValueError("too short")
+    except Exception as error:  # the parsers raise various types for invalid keys
+        raise ConfigError(
+            f"{PLACE}: does not fit {algorithm}; give the relying party's public key in PEM: RSA of"
+            f" {MIN_RSA_BITS} bits or more, P-256 or Ed25519"
+        ) from error

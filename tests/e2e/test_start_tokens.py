@@ -1,0 +1,102 @@
+"""Start tokens through the whole service: from the relying party's server to the verdict."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import jwt
+import pytest
+
+from lunapass.client import Client, Refused, SyncClient
+from tests.support.redis_server import running_redis
+from tests.support.service import KEY, UNPACED, Service, running
+from tests.support.stamp import stamped_jpeg
+
+SECRET = "relying-party-" * 4
+LIVE = 20
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    plugin = f'[MIDDLEWARES.REQUEST.StartToken]\nisEnabled = 1\nargs.key = "{SECRET}"\n'
+    with running_redis() as redis:
+        store = f'[SESSION_STORE]\nconnectionString = "{redis.url}"\n'
+        plugin += "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1"
+        with running(f"{UNPACED}{store}{plugin}") as started:
+            yield started
+
+
+@pytest.fixture
+def make(service: Service) -> Callable[..., str]:
+    """Make start tokens as the command does."""
+
+    def make(*options: str) -> str:
+        config = str(service.directory / "config.toml")
+        command = [sys.executable, "-m", "lunapass", "start-token", "--config", config, *options]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+    return make
+
+
+def frames() -> Iterator[bytes]:
+    while True:
+        yield stamped_jpeg(1, LIVE)
+
+
+async def test_the_verdict_is_for_whom_the_check_began(
+    service: Service, make: Callable[..., str]
+) -> None:
+    """Its token has the claims of the start token; a session resumes without another one."""
+    start = make("--subject", "anna", "--nonce", "n-1", "--kiosk", "door 3")
+    client = Client(service.url, start_token=start)
+    async with client:
+        pass
+    async with Client(
+        service.url, session_id=client.session_id, resume_token=client.resume_token
+    ) as again:
+        verdict = await again.check(frames())
+    claims = jwt.decode(verdict.token or "", KEY, algorithms=["HS256"], audience="lunapass")
+    assert (claims["sub"], claims["nonce"], claims["kiosk"]) == ("anna", "n-1", "door 3")
+
+
+async def test_refusals_have_their_codes(service: Service, make: Callable[..., str]) -> None:
+    """No token, one that was used, and one of somebody else begin no session."""
+    used = make()
+    async with Client(service.url, start_token=used):
+        pass
+    forged = jwt.encode({"aud": "lunapass"}, "x" * 32, algorithm="HS256")
+    for token, code in (
+        (None, "start-token.missing"),
+        (used, "start-token.used"),
+        (forged, "start-token.invalid"),
+    ):
+        async with Client(service.url, start_token=token) as client:
+            with pytest.raises(Refused) as refused:
+                await client.check(frames())
+        assert refused.value.code == code
+
+
+def test_a_function_gives_a_token_for_each_attempt(
+    service: Service, make: Callable[..., str]
+) -> None:
+    """A program hands in what asks its server, as a token counts once."""
+    asked = []
+
+    def ask() -> str:
+        asked.append(make("--nonce", str(len(asked))))
+        return asked[-1]
+
+    for number in range(2):
+        with SyncClient(service.url, start_token=ask) as client:
+            verdict = client.check(frames())
+        claims = jwt.decode(verdict.token or "", KEY, algorithms=["HS256"], audience="lunapass")
+        assert claims["nonce"] == str(number)
+
+
+async def test_no_token_is_logged(service: Service, make: Callable[..., str]) -> None:
+    """A start token is a credential until it is used, and a refused one may still be good."""
+    async with Client(service.url, start_token=make() + "x"):
+        pass
+    assert "eyJ" not in (service.directory / "log").read_text()

@@ -1,0 +1,178 @@
+"""StartToken: one session for each token of the relying party, and nothing unclear begins one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from gateway.web.start_token import LEEWAY_SECONDS, StartTokens
+from gateway.web.used_tokens import OwnUsedTokens
+from shared.config.service import Config
+from shared.errors import ProtocolError
+from tests.support.clock import SettableClock
+
+SECRET = "s" * 32
+NOW = 1_800_000_000.0
+
+
+class Issuer:
+    """A relying party's server."""
+
+    def __init__(self, **args: Any) -> None:
+        self.clock = SettableClock(NOW)
+        self.tokens = self.gateway(**args)
+        self.clock.advance(2 * LEEWAY_SECONDS)
+
+    def gateway(self, **args: Any) -> StartTokens:
+        plugin = {"isEnabled": True, "args": {"key": SECRET, **args}}
+        settings = {
+            "REQUEST": {"StartToken": plugin},
+            "WS": {
+                "ActiveLiveness": {"isEnabled": True, "args": {"interactionsCount": 3}},
+                "FaceMatcher": {"isEnabled": True},
+            },
+        }
+        return StartTokens(Config.model_validate({"MIDDLEWARES": settings}), clock=self.clock)
+
+    def token(self, key: Any = SECRET, algorithm: str = "HS256", **changes: Any) -> str:
+        now = self.clock.wall()
+        claims = {"aud": "lunapass", "iat": now, "exp": now + 60, "jti": "1", **changes}
+        given = {name: value for name, value in claims.items() if value is not None}
+        return jwt.encode(given, key, algorithm=algorithm)
+
+    async def refusal(self, token: object) -> str:
+        with pytest.raises(ProtocolError) as refused:
+            await self.tokens.admit(token)
+        return refused.value.code
+
+
+@pytest.fixture
+def issuer() -> Issuer:
+    return Issuer()
+
+
+async def test_claims_go_into_the_verdict(issuer: Issuer) -> None:
+    """Those of the person, the purpose and the kiosk, unchanged, and no other."""
+    token = issuer.token(sub="anna", nonce="n-1", kiosk="door 3", iss="bank", isOk=True)
+    carried = json.loads(await issuer.tokens.admit(token))
+    assert carried == {"sub": "anna", "nonce": "n-1", "kiosk": "door 3", "aud": "lunapass"}
+
+
+async def test_a_token_counts_once(issuer: Issuer) -> None:
+    """The second session with the same token is refused, another token begins one."""
+    await issuer.tokens.admit(issuer.token())
+    assert await issuer.refusal(issuer.token()) == "start-token.used"
+    await issuer.tokens.admit(issuer.token(jti="2"))
+    await issuer.tokens.admit(issuer.token(iss="another server"))
+
+
+async def test_a_used_token_stays_used_until_it_has_expired(issuer: Issuer) -> None:
+    """At no moment is a token neither remembered nor expired."""
+    token = issuer.token()
+    await issuer.tokens.admit(token)
+    codes = []
+    for _ in range(100):
+        codes.append(await issuer.refusal(token))
+        issuer.clock.advance(1.0)
+    assert codes == sorted(codes, key=["start-token.used", "start-token.expired"].index)
+    assert set(codes) == {"start-token.used", "start-token.expired"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"aud": "another service"}, "start-token.invalid"),
+        ({"aud": None}, "start-token.invalid"),
+        ({"jti": None}, "start-token.invalid"),
+        ({"jti": ""}, "start-token.invalid"),
+        ({"jti": "j" * 300}, "start-token.invalid"),
+        ({"sub": "s" * 300}, "start-token.invalid"),
+        ({"nonce": {"a": 1}}, "start-token.invalid"),
+        ({"exp": None}, "start-token.invalid"),
+        ({"iat": None}, "start-token.invalid"),
+        ({"exp": NOW}, "start-token.expired"),
+        ({"exp": NOW + 3000}, "start-token.invalid"),
+        ({"iat": NOW + 100, "exp": NOW + 160}, "start-token.invalid"),
+        ({"iat": True}, "start-token.invalid"),
+        ({"policy": {"actions": 4}}, "start-token.policy"),
+        ({"policy": {"plugins": ["VirtualCameraChecker"]}}, "start-token.policy"),
+        ({"policy": {"plugins": [["FaceMatcher"]]}}, "start-token.policy"),
+        ({"policy": {"thresholds": 0}}, "start-token.policy"),
+        ({"policy": "none"}, "start-token.policy"),
+    ],
+)
+async def test_claims_that_are_refused(issuer: Issuer, changes: dict[str, Any], code: str) -> None:
+    """Each with its code; a refused token is not used up."""
+    assert await issuer.refusal(issuer.token(**changes)) == code
+    await issuer.tokens.admit(issuer.token())
+
+
+async def test_a_required_policy_that_the_service_keeps(issuer: Issuer) -> None:
+    """As many actions or fewer than the service asks for, and plugins that are on."""
+    policy = {"actions": 3, "plugins": ["FaceMatcher", "ActiveLiveness"]}
+    await issuer.tokens.admit(issuer.token(policy=policy))
+
+
+@pytest.mark.parametrize("token", [7, {}, "", "a.b.c", "x" * 9000])
+async def test_what_is_no_token(issuer: Issuer, token: object) -> None:
+    """Nothing that a client sends there is more than refused."""
+    assert await issuer.refusal(token) == "start-token.invalid"
+
+
+async def test_no_token(issuer: Issuer) -> None:
+    """It has a code of its own, for pages that were not given one."""
+    assert await issuer.refusal(None) == "start-token.missing"
+
+
+async def test_another_key_or_algorithm(issuer: Issuer) -> None:
+    """A signature of another key, none, or by another algorithm of the same key."""
+    assert await issuer.refusal(issuer.token("o" * 32)) == "start-token.invalid"
+    assert await issuer.refusal(issuer.token(None, "none")) == "start-token.invalid"
+    assert await issuer.refusal(issuer.token(SECRET * 2, "HS512")) == "start-token.invalid"
+
+
+async def test_a_public_key(issuer: Issuer) -> None:
+    """The relying party signs with a key that the service does not have."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    public = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    issuer = Issuer(algorithm="ES256", key=public.decode())
+    await issuer.tokens.admit(issuer.token(private, "ES256"))
+    # The public key as a shared secret: the oldest trick against JWT.
+    forged = jwt.api_jws.PyJWS().encode(b"{}", "k" * 32, "HS256")
+    assert await issuer.refusal(forged) == "start-token.invalid"
+
+
+async def test_what_was_perhaps_used_before_a_restart(issuer: Issuer) -> None:
+    """Without a store a gateway cannot know, so an older token is refused; a new one begins."""
+    token = issuer.token()
+    await issuer.tokens.admit(token)
+    issuer.tokens = issuer.gateway()
+    assert await issuer.refusal(token) == "start-token.used"
+    issuer.clock.advance(2 * LEEWAY_SECONDS)
+    await issuer.tokens.admit(issuer.token())
+
+
+async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When it is full no session begins until a token expires: nothing is forgotten early."""
+    monkeypatch.setattr("gateway.web.used_tokens.MAX_TOKENS", 3)
+    clock = SettableClock()
+    used = OwnUsedTokens(clock=clock)
+    for name in "abc":
+        assert await used.use(name, 10)
+    with pytest.raises(ConnectionError):
+        await used.use("d", 10)
+    clock.advance(11)
+    assert await used.use("d", 10)
+    assert await used.use("a", 10)
+
+
+async def test_without_the_plugin_no_token_is_looked_at() -> None:
+    """A client may send one all the same."""
+    assert await StartTokens(Config()).admit("anything") == "{}"

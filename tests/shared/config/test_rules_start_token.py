@@ -1,0 +1,112 @@
+"""The key of start tokens comes from one place, and from nobody else's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from shared.config.parts import Generation, with_files_read
+from shared.config.rules import check
+from shared.config.service import Config
+from shared.errors import ConfigError
+
+SIGNING, OTHER = "v" * 32, "s" * 32
+
+
+def config(*, on: bool = True, cells: int = 1, store: str = "", **args: Any) -> Config:
+    return Config.model_validate(
+        {
+            "LUNA_PASS": {"JWT": {"key": SIGNING}},
+            "TRANSPORT": {"cells": cells},
+            "SESSION_STORE": {"connectionString": store},
+            "MIDDLEWARES": {"REQUEST": {"StartToken": {"isEnabled": on, "args": args}}},
+        }
+    )
+
+
+def pem(private: Any) -> str:
+    text: bytes = private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return text.decode()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"key": OTHER},
+        {"jwksUrl": "https://bank.example/jwks.json", "algorithm": "ES256"},
+        {"jwksUrl": "http://127.0.0.1:8000/jwks.json", "algorithm": "EdDSA"},
+        {"key": OTHER, "cells": 2, "store": "redis://127.0.0.1"},
+    ],
+)
+def test_what_is_taken(settings: dict[str, Any]) -> None:
+    """One key that is not the signing key, or one address that others cannot change."""
+    check(config(**settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({}, "not both"),
+        ({"key": OTHER, "jwksUrl": "https://bank.example/", "algorithm": "ES256"}, "not both"),
+        ({"jwksUrl": "http://bank.example/", "algorithm": "ES256"}, "not https"),
+        ({"jwksUrl": "https://bank.example/"}, "cannot have"),
+        ({"key": SIGNING}, "signs verdicts"),
+        ({"key": OTHER, "cells": 2}, "no session store"),
+    ],
+)
+def test_what_is_refused(settings: dict[str, Any], reason: str) -> None:
+    """Each with a reason."""
+    with pytest.raises(ConfigError, match=reason):
+        check(config(**settings))
+
+
+def test_args_of_a_plugin_that_is_off() -> None:
+    """They look as if they protected."""
+    (warning,) = [line for line in check(config(on=False, key=OTHER)) if "StartToken" in line]
+    assert "is off" in warning
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "make"),
+    [
+        ("RS256", lambda: rsa.generate_private_key(65537, 2048)),
+        ("ES256", lambda: ec.generate_private_key(ec.SECP256R1())),
+        ("EdDSA", ed25519.Ed25519PrivateKey.generate),
+    ],
+)
+def test_a_public_key_in_a_file(tmp_path: Path, algorithm: str, make: Any) -> None:
+    """Only the gateway gets it."""
+    (tmp_path / "key.pem").write_text(pem(make()))
+    given = config(algorithm=algorithm, key=f"file:{tmp_path / 'key.pem'}")
+    generation = Generation(with_files_read(given))
+
+    def key_of(role: str) -> str:
+        key = generation.part(role).config.MIDDLEWARES.REQUEST.StartToken.args.key
+        return key.get_secret_value() if key else ""
+
+    assert key_of("gateway").startswith("-----BEGIN PUBLIC KEY")
+    assert key_of("aggregator") == key_of("worker") == ""
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "text"),
+    [
+        ("HS256", "short"),
+        ("HS256", pem(ec.generate_private_key(ec.SECP256R1()))),
+        ("ES256", OTHER),
+        ("ES256", pem(ed25519.Ed25519PrivateKey.generate())),
+        ("RS256", pem(rsa.generate_private_key(65537, 1024))),
+    ],
+    ids=["short", "PEM as a secret", "secret as PEM", "another kind", "short RSA"],
+)
+def test_a_key_that_does_not_fit(algorithm: str, text: str) -> None:
+    """It is refused before the start, and not shown."""
+    with pytest.raises(ConfigError, match="does not fit") as refused:
+        with_files_read(config(algorithm=algorithm, key=text))
+    assert text not in str(refused.value)
