@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosedError
 from gateway.sessions.session import ANNOUNCED_BYTES, Session
 from gateway.web.connection import Connection
 from gateway.web.doorway import Doors, Doorway
+from gateway.web.start_token import StartTokens
 from shared.config.service import Config, LimitsSection
 from shared.errors import ProtocolError
 from shared.wire.protocol import CloseCode, Codec, Command
@@ -63,7 +64,9 @@ class DeafSocket:
 def connection(**limits: Any) -> tuple[Connection, DeafSocket]:
     config = Config(LIMITS=LimitsSection(**limits))
     socket = DeafSocket()
-    return Connection(cast(Any, socket), quiet_sessions(config), config), socket
+    return Connection(
+        cast(Any, socket), quiet_sessions(config), StartTokens(config), config
+    ), socket
 
 
 async def test_answers_unread() -> None:
@@ -119,7 +122,7 @@ async def test_a_large_result_is_announced(size: int, announced: bool) -> None:
     sessions = quiet_sessions()
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     socket = DeafSocket()
-    made = Connection(cast(Any, socket), sessions, Config())
+    made = Connection(cast(Any, socket), sessions, StartTokens(Config()), Config())
     session.attach(made, 1)
     session.result, session.released = "R" * size, True
     session.deliver()
@@ -136,7 +139,7 @@ async def test_a_verdict_is_never_too_much() -> None:
     sessions = quiet_sessions(config)
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     socket = DeafSocket()
-    made = Connection(cast(Any, socket), sessions, config)
+    made = Connection(cast(Any, socket), sessions, StartTokens(config), config)
     session.attach(made, 1)
     made.send("S" * 90)
     session.result, session.released = "R" * 50, True
@@ -168,7 +171,7 @@ async def test_a_fault_with_a_frame_is_told_by_1011(
 
     async def handle(socket: ServerConnection) -> None:
         assert isinstance(socket, Doorway)
-        await Connection(socket, sessions, config).run()
+        await Connection(socket, sessions, StartTokens(config), config).run()
 
     doors = Doors(config.LIMITS, most=10)
     async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:

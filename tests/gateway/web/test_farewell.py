@@ -21,6 +21,7 @@ from gateway.web.farewell import (
     STALL_SECONDS,
     Patience,
 )
+from gateway.web.start_token import StartTokens
 from shared.config.service import Config
 from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.quiet_links import QuietLink, quiet_sessions
@@ -50,7 +51,7 @@ async def decided(size: int) -> AsyncIterator[tuple[int, Doors]]:
 
     async def handle(line: ServerConnection) -> None:
         assert isinstance(line, Doorway)
-        await Connection(line, sessions, config).run()
+        await Connection(line, sessions, StartTokens(config), config).run()
 
     doors = Doors(config.LIMITS, most=10)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -17,6 +17,7 @@ from gateway.web.connection import Connection
 from gateway.web.doorway import Doors, Doorway
 from gateway.web.inflow import RETURN_BYTES, RETURN_SECONDS, HeldBytes, Inflow, MemoryReturn
 from gateway.web.limits import TokenBucket
+from gateway.web.start_token import StartTokens
 from shared.config.service import Config, LimitsSection
 from shared.frame.estimation import Profile
 from shared.wire.messages import Open
@@ -142,7 +143,7 @@ class Cell:
     async def _handle(self, socket: ServerConnection) -> None:
         assert isinstance(socket, Doorway)
         self.sockets.append(socket)
-        await Connection(socket, self.sessions, self.config).run()
+        await Connection(socket, self.sessions, StartTokens(self.config), self.config).run()
 
     @contextlib.asynccontextmanager
     async def client(self) -> AsyncIterator[ClientConnection]:
