@@ -59,11 +59,11 @@ CHECKS: dict[str, tuple[str, tuple[Code, ...]]] = {
     "VirtualCameraChecker": (INTEGRATOR, (Code.VIRTUAL_CAMERA,)),
     "repetition": (INTEGRATOR, (Code.REPEATED_FRAME,)),
 }
-"""By check: who can act, and its codes."""
+"""Who can act and the codes, by check."""
 ENDING = {
     Code.SESSION_FAILED: "yes",
     Code.ACTION_FAILED: "yes",
-    Code.OTHER_PERSON: "where it is clearly another",
+    Code.OTHER_PERSON: "if it clearly is another",
     Code.VIRTUAL_CAMERA: "yes",
     Code.PLUGIN_FAILED: "yes",
     Code.REPEATED_FRAME: "after three in a row",
@@ -83,7 +83,7 @@ LUNA PASS 1.x; 69 and above are this service's. The first code of a frame is the
 
 
 def codes_page() -> str:
-    """Write the page of all codes in Markdown."""
+    """Return the page of all codes in Markdown."""
     return INTRODUCTION + "\n".join(_rows()) + "\n"
 
 

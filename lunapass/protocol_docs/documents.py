@@ -30,31 +30,31 @@ CLOSE_CODES = {
     CloseCode.INTERNAL: "an internal error; connect again",
     CloseCode.RESTART: "the service restarts or cannot judge now; connect again",
     CloseCode.OVERLOADED: "the service is full, or too many sessions of one address",
-    CloseCode.BAD_MESSAGE: "a text message that is not of this protocol",
-    CloseCode.CONNECT_TIMEOUT: "CONNECT did not come in time",
+    CloseCode.BAD_MESSAGE: "a text message that does not follow this protocol",
+    CloseCode.CONNECT_TIMEOUT: "CONNECT did not arrive in time",
     CloseCode.IDLE: "no message for too long",
-    CloseCode.SESSION_UNKNOWN: "no such session, or not its resume token",
+    CloseCode.SESSION_UNKNOWN: "no such session, or a wrong resume token",
     CloseCode.REPLACED: "the session was resumed on another connection",
     CloseCode.SLOW_CLIENT: "the client does not read its answers",
 }
 UPGRADE_REFUSALS = {
     "400": "not one Host header",
-    "401": "BasicAuth asks for a password",
+    "401": "BasicAuth requires a password",
     "403": "a page of another origin",
-    "421": "a host that is not the service's",
+    "421": "a host name that is not the service's",
     "429": "too many handshakes or wrong passwords of this address",
-    "503": "the service is full or shuts down",
+    "503": "the service is full or shutting down",
 }
 
 
 def documents() -> dict[str, Document]:
-    """Return every document by the name of its file."""
+    """Return all documents by file name."""
     schemas = {f"{name}.schema.json": _schema(name, kind) for name, kind in BODIES.items()}
     return {"asyncapi.json": _asyncapi(), "openapi.json": _openapi(), **schemas}
 
 
 def written(document: Document) -> str:
-    """Write a document as its file has it."""
+    """Format a document as in its file."""
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -108,7 +108,7 @@ def _asyncapi() -> Document:
 
 
 def _operation(action: str, names: Iterable[str]) -> Document:
-    """An operation, named from the client's side; ``action`` is the service's, as AsyncAPI asks."""
+    """An operation, named from the client's side; ``action`` is the service's, as in AsyncAPI."""
     channel = "#/channels/session"
     return {
         "action": action,
@@ -144,7 +144,7 @@ def _openapi() -> Document:
                 "Open the WebSocket; asyncapi.json describes it.",
                 {"101": f"subprotocol {SUBPROTOCOL}", **UPGRADE_REFUSALS},
             ),
-            "/healthz": _get("Whether the gateway lives.", {"200": "it does"}),
+            "/healthz": _get("Whether the gateway is alive.", {"200": "it is"}),
             "/readyz": _get(
                 "Whether sessions can be judged.",
                 {"200": "they can", "503": "not now; the text says why"},
@@ -165,7 +165,7 @@ def _get(summary: str, answers: Mapping[str, str]) -> Document:
 
 
 def _plain(value: Any) -> Any:
-    """Take the double backquotes of docstrings off all texts."""
+    """Remove the double backquotes of docstrings from all texts."""
     match value:
         case str():
             return value.replace("``", "")

@@ -36,14 +36,14 @@ class CameraInfo(Struct):
 
 
 class ClientInfo(Struct):
-    """What a client says of itself."""
+    """What a client reports about itself."""
 
     mirrored: bool = False
     camera: CameraInfo | None = None
 
 
 class ConnectHeaders(Struct, rename="kebab"):
-    """Without ``session-id`` a new session begins, with it one is resumed."""
+    """Without ``session-id`` a new session starts; with it, that session is resumed."""
 
     session_id: Identity | None = None
     resume_token: str | None = None
@@ -53,14 +53,14 @@ class ConnectHeaders(Struct, rename="kebab"):
 
 
 class ConnectMessage(TextMessage, tag="CONNECT"):
-    """The first message, within 5 s."""
+    """Must be the first message, within 5 s."""
 
     headers: ConnectHeaders = field(default_factory=ConnectHeaders)
     body: None = None
 
 
 class ClientHeartbeatMessage(TextMessage, tag="HEARTBEAT"):
-    """A sign of life, answered with HEARTBEAT."""
+    """Shows that the client is alive; answered with HEARTBEAT."""
 
     headers: dict[str, Any] = field(default_factory=dict)
     body: None = None
@@ -74,7 +74,7 @@ class DisconnectMessage(TextMessage, tag="DISCONNECT"):
 
 
 class FrameLimits(Struct, rename="camel", forbid_unknown_fields=True):
-    """What the service takes."""
+    """What the service accepts."""
 
     frame_bytes: Count
     frame_width: Count
@@ -86,31 +86,31 @@ class FrameLimits(Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class ConnectedHeaders(Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
-    """The session, and what the service takes."""
+    """The session, and what the service accepts."""
 
     session_id: Identity
     resume_token: str
     heartbeat_interval: Seconds
     seq: Annotated[int, Meta(ge=0, description="frames received so far")]
     limits: FrameLimits
-    result_bytes: Annotated[int, Meta(ge=0, description="bytes of RESULT, which follows")] = 0
+    result_bytes: Annotated[int, Meta(ge=0, description="bytes of the RESULT that follows")] = 0
 
 
 class ConnectedMessage(TextMessage, tag="CONNECTED"):
-    """The session has begun or was resumed."""
+    """The session was started or resumed."""
 
     headers: ConnectedHeaders
     body: None
 
 
 class FrameHeaders(Struct, forbid_unknown_fields=True):
-    """Which frame is answered."""
+    """The frame that is answered."""
 
     seq: Annotated[int, Meta(ge=1, description="number of the frame, from 1")]
 
 
 class Rectangle(Struct, forbid_unknown_fields=True):
-    """Pixels of the frame; a face may reach beyond its edges."""
+    """Pixels of the frame; a face may extend beyond its edges."""
 
     x: int
     y: int
@@ -119,7 +119,7 @@ class Rectangle(Struct, forbid_unknown_fields=True):
 
 
 class FaceFramePosition(Struct, rename="camel", forbid_unknown_fields=True):
-    """Where the face is; margins are left, top, right and bottom."""
+    """Position of the face; margins are left, top, right and bottom."""
 
     face_rect: Rectangle
     frame_rect: Rectangle
@@ -127,7 +127,7 @@ class FaceFramePosition(Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class QualityDetails(Struct, rename="camel", forbid_unknown_fields=True):
-    """Measures of the face's image; high is good."""
+    """Quality of the face's image; high is good."""
 
     blur: Score
     is_blurred: bool
@@ -150,7 +150,7 @@ class HeadPoseDetails(Struct, forbid_unknown_fields=True):
 
 
 class EyesDetails(Struct, forbid_unknown_fields=True):
-    """Lid distance over eye width."""
+    """Ratio of lid distance to eye width."""
 
     left: float
     right: float
@@ -172,14 +172,14 @@ class LivenessDetails(Struct, rename="camel", forbid_unknown_fields=True):
 
 
 class ActiveLivenessDetails(Struct, forbid_unknown_fields=True):
-    """The action that is asked for, from 1, and how many there are."""
+    """Number of the current action, from 1, and number of all actions."""
 
     action: Annotated[int, Meta(ge=1)]
     actions: Annotated[int, Meta(ge=1, le=5)]
 
 
 class Details(Struct, rename="camel", omit_defaults=True):
-    """What was measured, as far as the frame came; plugins may add keys of their own."""
+    """What was measured until a stage failed; plugins may add keys."""
 
     face_frame_position: FaceFramePosition | None = None
     quality: QualityDetails | None = None
@@ -247,7 +247,7 @@ class ResultMessage(TextMessage, tag="RESULT"):
 
 
 class ErrorHeaders(Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
-    """Seconds until another try makes sense, where that is known."""
+    """Seconds until a retry makes sense, if known."""
 
     retry_after: Annotated[float, Meta(ge=0)] = 0
 
@@ -267,7 +267,7 @@ class ErrorMessage(TextMessage, tag="ERROR"):
 
 
 class HeartbeatHeaders(Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
-    """Bytes of a large RESULT that follows."""
+    """Size in bytes of a large RESULT that follows."""
 
     result_bytes: Count = 0
 
@@ -303,7 +303,7 @@ class OtherPolicy(Struct, forbid_unknown_fields=True):
 
 
 class PolicyClaim(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """What the session was judged by."""
+    """What judged the session."""
 
     digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     rules: str
