@@ -1,1 +1,1 @@
-"""The crowd: a synthetic person and the load harness."""
+"""Load test: synthetic people and the processes that play them."""

@@ -1,4 +1,4 @@
-"""Searches the largest crowd that a service serves in time: double until it fails, then halve."""
+"""Searches the largest crowd that a service can handle: doubles until one fails, then bisects."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from loadtest.runner import LoadRun, is_late_client, play
 from loadtest.tally import CrowdTally
 from shared.errors import ResourceError
 
-MOST = 4096
-"""Largest crowd that is tried."""
+MAX_PEOPLE = 4096
+"""Largest crowd to try."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class TriedSize:
 
     Attributes:
         people: number of kiosks.
-        p95: seconds; infinite when more than one frame in twenty was dropped.
+        p95: latency in seconds; infinite if more than one frame in twenty was dropped.
         failed: sessions that ended without a verdict, by reason.
-        good: within the bound.
-        fps: frames judged in a second, of all together.
-        client_late: the machine of the clients was too slow to send in time.
+        good: whether p95 is within the bound and no session failed.
+        fps: judged frames per second, of all kiosks together.
+        client_late: the client machine was too slow to send on time.
     """
 
     people: int
@@ -39,23 +39,25 @@ class TriedSize:
 
     def __str__(self) -> str:
         late = "too many dropped" if math.isinf(self.p95) else f"p95 {1000 * self.p95:.0f} ms"
-        verdict = "in time" if self.good else "too many"
-        told = f"{self.people:5d} people: {late}, {self.fps:.1f} frames/s judged"
-        failed = ", ".join(f"{count} {reason}" for reason, count in self.failed.items())
-        return f"{told}, failed: {failed or 'none'}, {verdict}"
+        verdict = "within the bound" if self.good else "too many"
+        failed = ", ".join(f"{count} {reason}" for reason, count in self.failed.items()) or "none"
+        return (
+            f"{self.people:5d} people: {late}, {self.fps:.1f} frames/s judged,"
+            f" failed: {failed}, {verdict}"
+        )
 
 
 def judge(
     people: int, tally: CrowdTally, bound: float, *, seconds: float, client_late: bool = False
 ) -> TriedSize:
-    """Hold a tally against the bound: p95 below it, no failed session, and frames at all.
+    """Judge a size: good if there are frames, p95 is below the bound and no session failed.
 
     Args:
         people: size of the crowd.
-        tally: what it saw.
-        bound: of p95, in seconds.
-        seconds: length of what the tally holds.
-        client_late: the machine of the clients was too slow to send in time.
+        tally: its tally.
+        bound: bound on p95, in seconds.
+        seconds: duration that the tally covers.
+        client_late: the client machine was too slow to send on time.
     """
     p95 = tally.percentile(0.95)
     failed = dict(tally.failed)
@@ -74,15 +76,15 @@ async def try_size(
     warm: float = 3.0,
     seconds: float = 12.0,
 ) -> tuple[TriedSize, LoadRun]:
-    """Try one size of the crowd for some seconds; the first after the warm ones does not count.
+    """Run a crowd of one size; the warm-up and the second after it are not measured.
 
     Args:
         plan: how people behave.
         people: size of the crowd.
         gallery: file of the frames.
         processes: number of client processes.
-        bound: of p95, in seconds.
-        warm: seconds in which the crowd comes.
+        bound: bound on p95, in seconds.
+        warm: seconds in which the crowd grows to its size.
         seconds: seconds after that.
     """
     profile = LoadProfile("soak", people, warm + seconds, warm=warm)
@@ -98,20 +100,20 @@ async def search(
     *,
     first: int = 4,
     growth: float = 2.0,
-    most: int = MOST,
+    most: int = MAX_PEOPLE,
     precision: float = 0.05,
 ) -> list[TriedSize]:
     """Find the largest good size.
 
     Args:
         probe: tries a size.
-        first: size to begin with.
-        growth: factor from one size to the next while all are good.
+        first: first size to try.
+        growth: factor to the next size as long as all are good.
         most: largest size to try.
-        precision: gap between the best good and the least bad size, as a share, that is enough.
+        precision: stop when the largest good and the smallest bad size differ by this share.
 
     Returns:
-        All tried sizes in their order; the answer is the largest good one.
+        All tried sizes in order; the result is the largest good one.
     """
     tried: list[TriedSize] = []
     good, bad = 0, most + 1
@@ -131,19 +133,19 @@ async def search(
 
 
 def largest_good(tried: list[TriedSize]) -> TriedSize | None:
-    """The largest size that was good; None when none was."""
+    """The largest good size; None if there is none."""
     good = (probe for probe in tried if probe.good)
     return max(good, key=lambda probe: probe.people, default=None)
 
 
 def write(tried: list[TriedSize], plan: Plan, bound: float, directory: Path) -> Path:
-    """Write the tried sizes as JSON into a folder; the file's path.
+    """Write the tried sizes as JSON to a folder and return the file's path.
 
     Raises:
         ResourceError: the folder cannot be written.
     """
     best, file = largest_good(tried), directory / "capacity.json"
-    told = {
+    report = {
         "url": without_password(plan.url),
         "fps": plan.fps,
         "boundSeconds": bound,
@@ -155,7 +157,7 @@ def write(tried: list[TriedSize], plan: Plan, bound: float, directory: Path) -> 
     }
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(told, indent=1) + "\n")
+        file.write_text(json.dumps(report, indent=1) + "\n")
     except OSError as error:
         raise ResourceError(f"cannot write {error.filename}: {error.strerror}") from error
     return file

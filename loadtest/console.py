@@ -1,4 +1,4 @@
-"""The live table of a load run."""
+"""Live table of a load run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.table import Table
 from loadtest.runner import LoadRun, summary
 
 RECENT = 5
-"""Seconds that the column 'now' looks back."""
+"""Seconds that the column of recent results covers."""
 
 
 def _milliseconds(value: object) -> str:
@@ -26,7 +26,7 @@ def _counts(found: dict[str, int]) -> str:
 
 
 def table(outcome: LoadRun) -> Table:
-    """Draw what is known so far: the last seconds beside the whole."""
+    """Create a table of the results so far: the last seconds and the whole run."""
     elapsed = max(0.0, time.monotonic() - outcome.started)
     elapsed = min(elapsed, outcome.plan.profile.seconds)
     last = max(outcome.seconds, default=0)
@@ -40,11 +40,11 @@ def table(outcome: LoadRun) -> Table:
         "whole",
         title=f"{profile.kind}, {elapsed:.0f} of {profile.seconds:g} s",
     )
-    drawn.add_row("people", str(recent.kiosks), f"{whole['sessions']['begun']} came")
+    drawn.add_row("people", str(recent.kiosks), f"{whole['sessions']['begun']} in total")
     for label, name in (("frames sent", "sent"), ("frames judged", "judged")):
         drawn.add_row(label, str(now["frames"][name]), str(whole["frames"][name]))
     rates = (now["frames"]["judgedPerSecond"], whole["frames"]["judgedPerSecond"])
-    drawn.add_row("judged a second", *(f"{rate:.1f}" for rate in rates))
+    drawn.add_row("judged per second", *(f"{rate:.1f}" for rate in rates))
     drawn.add_row(
         "frames dropped", _counts(now["frames"]["dropped"]), _counts(whole["frames"]["dropped"])
     )
@@ -68,12 +68,12 @@ def table(outcome: LoadRun) -> Table:
 
 
 class Screen:
-    """Shows the table, live on a terminal and once at the end elsewhere."""
+    """Shows the table: live on a terminal, else once at the end."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console()
         self.live = Live(console=self.console, auto_refresh=False, transient=False)
 
     def show(self, outcome: LoadRun) -> None:
-        """Draw anew."""
+        """Redraw the table."""
         self.live.update(table(outcome), refresh=self.console.is_terminal)

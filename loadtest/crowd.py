@@ -1,10 +1,10 @@
-"""One client process of a load run: plays its share of the crowd and tells each second what it saw.
+"""One client process of a load run: plays its share of the crowd and reports its tally each second.
 
     python -m loadtest.crowd INDEX PROCESSES GALLERY
 
-On standard input come a line with the plan and, once this process has said that it is ready, a line
-with the time of the epoch at which all processes begin. Each second a JSON line goes to standard
-output. SIGTERM ends the run early: people say good-bye, and what was seen is told.
+It reads a line with the plan from standard input, prints that it is ready, then reads a line with
+the epoch time at which all processes start. It writes a JSON line to standard output each second.
+SIGTERM ends the run early: people disconnect, and the last tally is written.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from shared.errors import StartupError
 
 READY = "ready"
 STEP = 0.05
-LAST_WORDS = 5.0
-"""Seconds after the end for sessions to get their last answer."""
+DRAIN_SECONDS = 5.0
+"""Time after the end for sessions to get their last answer."""
 
 
 class Crowd:
-    """Keeps as many people about as the plan asks.
+    """Keeps the number of people at the level of the plan.
 
     Args:
         plan: the whole run.
         take: takes a frame of a person.
-        index: number of this process; it plays every ``processes``-th kiosk.
+        index: index of this process; it plays every ``processes``-th kiosk.
         processes: number of client processes.
-        start: monotonic time of the beginning.
+        start: monotonic start time.
     """
 
     def __init__(self, plan: Plan, take: Take, index: int, processes: int, start: float) -> None:
@@ -66,43 +66,43 @@ class Crowd:
         return 0.0 if self._stopped.is_set() else self._plan.profile.level(self._elapsed())
 
     def _wants(self, number: int) -> bool:
-        """Whether the load is above a number."""
+        """Return whether the load is above a number."""
         return self._level() > number
 
     def stop(self) -> None:
-        """End before the plan does."""
+        """End the run early."""
         self._stopped.set()
 
     async def run(self) -> None:
-        """Play the plan to its end, telling each second.
+        """Play the plan to its end and write a tally each second.
 
         Raises:
-            BrokenPipeError: nobody listens any more.
+            BrokenPipeError: the parent process is gone.
         """
         await self._pause(-self._elapsed())
-        telling = asyncio.create_task(self._tell())
+        reporting = asyncio.create_task(self._report())
         playing = asyncio.create_task(self._play())
-        await asyncio.wait((telling, playing), return_when=asyncio.FIRST_COMPLETED)
-        if telling.done():
-            telling.result()
-        telling.cancel()
+        await asyncio.wait((reporting, playing), return_when=asyncio.FIRST_COMPLETED)
+        if reporting.done():
+            reporting.result()
+        reporting.cancel()
         await playing
         self._write(math.ceil(self._elapsed()))
 
     async def _play(self) -> None:
         await (self._arrive() if self._plan.arrivals else self._open_kiosks())
         if present := [self._tasks[n] for n, kiosk in self._kiosks.items() if kiosk.present]:
-            await asyncio.wait(present, timeout=LAST_WORDS)
+            await asyncio.wait(present, timeout=DRAIN_SECONDS)
         rest = list(self._tasks.values())
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
 
-    def _begin(self, number: int, kiosk: Kiosk, doing: Awaitable[Any]) -> None:
+    def _start_kiosk(self, number: int, kiosk: Kiosk, doing: Awaitable[Any]) -> None:
         self._kiosks[number], self._tasks[number] = kiosk, asyncio.ensure_future(doing)
-        self._tasks[number].add_done_callback(lambda _: self._end(number))
+        self._tasks[number].add_done_callback(lambda _: self._remove_kiosk(number))
 
-    def _end(self, number: int) -> None:
+    def _remove_kiosk(self, number: int) -> None:
         del self._kiosks[number], self._tasks[number]
 
     def _kiosk(self, number: int) -> Kiosk:
@@ -110,33 +110,33 @@ class Crowd:
         return Kiosk(self._plan, self._take, lambda: self._tally, seed)
 
     async def _open_kiosks(self) -> None:
-        """Keep kiosk ``n`` open while the level is above ``n``."""
+        """Keep kiosk ``n`` open as long as the level is above ``n``."""
         while self._elapsed() < self._plan.profile.seconds and not self._stopped.is_set():
             for number in range(self._index, math.ceil(self._level()), self._processes):
                 if number not in self._tasks:
                     kiosk = self._kiosk(number)
-                    self._begin(number, kiosk, kiosk.stay(partial(self._wants, number)))
+                    self._start_kiosk(number, kiosk, kiosk.stay(partial(self._wants, number)))
             await self._pause(STEP)
 
     async def _arrive(self) -> None:
-        """Let people come at random times, however many are still there."""
+        """Let people arrive at random times, however many are still present."""
         chance = random.Random(hash((self._plan.seed, self._index)))  # noqa: S311  # no secret
         profile, due, number = self._plan.profile, 0.0, 0
         most = profile.most / self._processes
         while (due := due + chance.expovariate(most)) < profile.seconds:
             if chance.random() * profile.most > profile.level(due):
-                continue  # thinned: the rate is below the greatest one now
+                continue  # thinning: the current rate is below the maximum
             await self._pause(due - self._elapsed())
             if self._stopped.is_set():
                 return
             number += 1
             kiosk = self._kiosk(number)
             visit = kiosk.attend(self._start + due, partial(self._wants, 0))
-            self._begin(number, kiosk, visit)
+            self._start_kiosk(number, kiosk, visit)
         await self._pause(profile.seconds - self._elapsed())
 
     async def _pause(self, seconds: float) -> None:
-        """Sleep, but not beyond the end."""
+        """Sleep, at most until the run is stopped."""
         if seconds > 0:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(seconds):
@@ -144,7 +144,7 @@ class Crowd:
         else:
             await asyncio.sleep(0)
 
-    async def _tell(self) -> None:
+    async def _report(self) -> None:
         second = 0
         while True:
             second += 1
@@ -158,8 +158,8 @@ class Crowd:
         print(json.dumps(line), flush=True)
 
 
-async def _run(plan: Plan, take: Take, index: int, processes: int, begin: float) -> None:
-    crowd = Crowd(plan, take, index, processes, begin)
+async def _run(plan: Plan, take: Take, index: int, processes: int, start: float) -> None:
+    crowd = Crowd(plan, take, index, processes, start)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, crowd.stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     await crowd.run()
@@ -168,7 +168,7 @@ async def _run(plan: Plan, take: Take, index: int, processes: int, begin: float)
 def main() -> None:
     """Run one client process."""
     index, processes, gallery = sys.argv[1:4]
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the crowd can hear it
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the crowd handles it
     plan = Plan.loads(sys.stdin.readline())
     try:
         take = Gallery.load(Path(gallery)).camera()
@@ -177,11 +177,11 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     print(READY, flush=True)
-    start = sys.stdin.readline()
-    if start:  # else the run was called off
-        begin = time.monotonic() + float(start) - time.time()
-        with contextlib.suppress(BrokenPipeError):  # the parent has gone: so does this process
-            uvloop.run(_run(plan, take, int(index), int(processes), begin))
+    epoch = sys.stdin.readline()
+    if epoch:  # empty if the run was cancelled
+        start = time.monotonic() + float(epoch) - time.time()
+        with contextlib.suppress(BrokenPipeError):  # the parent is gone, so exit
+            uvloop.run(_run(plan, take, int(index), int(processes), start))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Pre-rendered frames of one person, shared by a whole crowd: the frame nearest to a wanted look.
+"""Pre-rendered frames of one person, which a whole crowd shares.
 
-Rendering a frame takes tens of milliseconds; picking one takes microseconds, so that one client
-core can play hundreds of people.
+Rendering a frame takes tens of milliseconds. Choosing the frame nearest to a wanted look takes
+microseconds, so one client core can play hundreds of people.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _NEARNESS = Look(
     blur=0.5,
     brightness=0.1,
 )
-"""Differences of each property that count alike when two looks are compared."""
+"""Scale of each property: such differences have equal weight when looks are compared."""
 
 
 def looks(seed: int = 0) -> Iterator[Look]:
-    """Give the looks of a gallery: holding still, all gestures, and what people do wrong."""
+    """Yield the looks of a gallery: holding still, all gestures, and typical mistakes."""
     chance = random.Random(seed)  # noqa: S311  # a natural motion, no secret
     yield Look()
     for _ in range(_SWAYING):
@@ -63,16 +63,19 @@ class Gallery:
     """Frames by look.
 
     Args:
-        looks: what each frame shows.
+        looks: the look of each frame.
         frames: encoded frames.
 
     Raises:
-        ResourceError: there is no frame, or one without its look.
+        ResourceError: there is no frame, or the numbers of frames and looks differ.
     """
 
     def __init__(self, looks: list[Look], frames: list[bytes]) -> None:
         if not frames or len(looks) != len(frames):
-            raise ResourceError("a gallery has one frame or more, each with its look")
+            raise ResourceError(
+                f"a gallery needs at least one frame and one look per frame;"
+                f" found {len(frames)} frames and {len(looks)} looks"
+            )
         self.looks = looks
         self.frames = frames
         self._scale = np.array(astuple(_NEARNESS), np.float32)
@@ -85,13 +88,13 @@ class Gallery:
         return cls(wanted, [render(look) for look in wanted])
 
     def nearest_number(self, look: Look) -> int:
-        """Give the number of the frame whose look is nearest to the wanted one."""
+        """Return the index of the frame whose look is nearest to the wanted one."""
         wanted = np.array(astuple(look), np.float32) / self._scale
         distances = ((self._table - wanted) ** 2).sum(axis=1)
         return int(distances.argmin())
 
     def camera(self) -> Take:
-        """Make a camera: it takes frames nearest to a look, each with noise of its own.
+        """Return a camera: a function that takes the frame nearest to a look, with new noise.
 
         Raises:
             ResourceError: a frame cannot be decoded.
@@ -100,7 +103,7 @@ class Gallery:
         return lambda look: exposures[self.nearest_number(look)].shot()
 
     def save(self, path: Path) -> None:
-        """Write the gallery, so that a machine without models can play the crowd.
+        """Save the gallery, for client machines without models.
 
         Raises:
             ResourceError: the file cannot be written.
@@ -114,10 +117,10 @@ class Gallery:
 
     @classmethod
     def load(cls, path: Path) -> Gallery:
-        """Read a gallery that ``save`` wrote.
+        """Load a saved gallery.
 
         Raises:
-            ResourceError: the file cannot be read or holds no gallery.
+            ResourceError: the file cannot be read or is not a gallery.
         """
         names = {field.name for field in fields(Look)}
         try:
@@ -128,19 +131,19 @@ class Gallery:
             return cls(read, [bytes(frame) for frame in frames])
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ResourceError(
-                f"gallery {path}: not a gallery that can be read; delete it to render a new one"
+                f"gallery {path}: not a gallery, or not readable; delete it to render a new one"
             ) from error
 
 
 def of_pictures(paths: list[Path]) -> Gallery:
-    """Make a gallery of pictures of one's own, shown in turn as sway; they obey no prompt.
+    """Create a gallery of given images, shown in turn as the person sways; prompts have no effect.
 
     Raises:
-        ResourceError: a picture cannot be read.
+        ResourceError: an image cannot be read.
     """
     try:
         frames = [path.read_bytes() for path in sorted(paths)]
     except OSError as error:
-        raise ResourceError(f"picture {error.filename}: {error.strerror}") from error
+        raise ResourceError(f"image {error.filename}: {error.strerror}") from error
     steps = max(1, len(frames) - 1)
     return Gallery([Look(yaw=3 * n / steps - 1.5) for n in range(len(frames))], frames)

@@ -1,8 +1,8 @@
-"""One kiosk: a camera and a screen with one person after another before it.
+"""One kiosk: a camera and a screen that people use one after another.
 
-The state machine: *connecting* -> *showing* (frames go out on schedule, prompts are obeyed) ->
-verdict, or *broken* -> *resuming* by token -> *showing*. Whatever the service does, every person
-ends in exactly one entry of the tally: accepted, refused, left, or failed with a reason.
+The state machine: *connecting* -> *showing* (frames are sent on schedule, prompts are followed) ->
+verdict, or *broken* -> *resuming* by token -> *showing*. Whatever the service does, every person is
+counted in the tally exactly once: accepted, refused, left, or failed with a reason.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from loadtest.gallery import Take
 from loadtest.plan import Plan
 from loadtest.script import Actor
 from loadtest.synthetic.look import Look
-from loadtest.tally import CUT, LOST, UNJUDGED, CrowdTally, note
+from loadtest.tally import CUT, LOST, UNJUDGED, CrowdTally, record
 from loadtest.visitor import End, Visitor
 from shared.client.asynchronous import Client
 from shared.client.conversation import RESUMABLE, Answer, pauses
@@ -29,15 +29,15 @@ from shared.codes import PROMPTS, Code
 from shared.wire.protocol import Command, Drop
 
 MISTAKES = (Look(distance=1.8), Look(blur=4.0), Look(yaw=28.0), Look(brightness=0.15))
-"""What a person does while getting ready."""
-SILENCE = 30.0
-"""Seconds in which an overdue answer does not even begin to come: the session has failed."""
+"""Typical mistakes of a person who gets ready."""
+SILENCE_SECONDS = 30.0
+"""A session has failed if no byte of an overdue answer arrives for this time."""
 RESUMPTIONS = 8
-"""Tries to resume, with growing pauses, after which a session has failed."""
-TICK = 0.5
-"""Seconds between two looks at whether to go on."""
-REST = 1.0
-"""Seconds until the next person comes where one has failed."""
+"""Attempts to resume, with growing pauses, before a session has failed."""
+TICK_SECONDS = 0.5
+"""Interval of checks whether to continue."""
+REST_SECONDS = 1.0
+"""Minimum time to the next person after a failure."""
 UNREADABLE = "unreadable answer"
 _NAME = re.compile(r"[a-z][a-z0-9.-]{0,40}")
 
@@ -48,11 +48,11 @@ class Kiosk:
     Args:
         plan: how people behave.
         take: takes a frame of a person.
-        tally: gives the tally of the current second.
-        seed: fixes chance.
+        tally: returns the tally of the current second.
+        seed: seed of the random behaviour.
 
     Attributes:
-        present: a person is before it.
+        present: whether a person is present.
     """
 
     def __init__(self, plan: Plan, take: Take, tally: Callable[[], CrowdTally], seed: int) -> None:
@@ -63,18 +63,18 @@ class Kiosk:
         self.present = False
 
     async def stay(self, wanted: Callable[[], bool]) -> None:
-        """Let one person after another come for as long as the kiosk is wanted."""
-        if self._plan.fps:  # kiosks are not in step with each other
+        """Serve one person after another as long as the kiosk is wanted."""
+        if self._plan.fps:  # so that kiosks do not send at the same moments
             await asyncio.sleep(self._chance.uniform(0, 1 / self._plan.fps))
         while wanted():
             end = await self.attend(time.monotonic(), wanted)
             if not wanted():
                 return
             think = self._chance.expovariate(1 / self._plan.think) if self._plan.think else 0.0
-            await asyncio.sleep(max(think, REST) if end is End.FAILED else think)
+            await asyncio.sleep(max(think, REST_SECONDS) if end is End.FAILED else think)
 
     async def attend(self, arrived: float, wanted: Callable[[], bool]) -> End:
-        """Let one person try until there is a verdict, or no hope for one."""
+        """Serve one person until there is a verdict or a failure."""
         chance = self._chance
         breaks = chance.random() < self._plan.breaks
         person = Visitor(
@@ -85,7 +85,7 @@ class Kiosk:
         try:
             end = await self._try(person, wanted)
         except asyncio.CancelledError:
-            person.reason = "no last word"
+            person.reason = "no final answer"
             raise
         finally:
             self.present = False
@@ -93,10 +93,10 @@ class Kiosk:
         return end
 
     def _count(self, person: Visitor, end: End) -> None:
-        """Enter a person's end into the tally, and the frames that have no answer."""
+        """Count a person's end and the unanswered frames."""
         tally = self._tally()
         if end is End.FAILED:
-            tally.failed[person.reason or "fault of the client"] += 1
+            tally.failed[person.reason or "client error"] += 1
         else:
             tally.counts[end.value] += 1
         self._drop(person, LOST if end is End.FAILED else Drop.ENDED)
@@ -108,32 +108,32 @@ class Kiosk:
             person.due.clear()
 
     async def _try(self, person: Visitor, wanted: Callable[[], bool]) -> End:
-        """Connect, and again where the line breaks."""
-        wish, waits = person.began, pauses(RESUMPTIONS)
+        """Connect, and connect again after the connection breaks."""
+        wanted_since, waits = person.started, pauses(RESUMPTIONS)
         while True:
             visits = person.visits
-            end = await self._visit(person, wish, wanted)
+            end = await self._visit(person, wanted_since, wanted)
             if end is not End.BROKEN:
                 return end
             self._drop(person, CUT if person.cut else LOST)
             person.cut = False
             if person.visits > visits:
-                wish, waits = math.inf, pauses(RESUMPTIONS)
+                wanted_since, waits = math.inf, pauses(RESUMPTIONS)
             pause = next(waits, None)
             if person.session is None or pause is None:
                 return End.FAILED
             await asyncio.sleep(pause)
-            wish = min(wish, time.monotonic())
+            wanted_since = min(wanted_since, time.monotonic())
 
-    async def _visit(self, person: Visitor, wish: float, wanted: Callable[[], bool]) -> End:
-        """Connect, or connect again, and show the person until something ends it."""
+    async def _visit(self, person: Visitor, wanted_since: float, wanted: Callable[[], bool]) -> End:
+        """Connect or resume, and send frames until the connection or the session ends."""
         client = Client(self._plan.url, session_id=person.session, resume_token=person.token)
         try:
             async with client:
                 assert client.connected is not None
                 if client.connected.command is not Command.CONNECTED:
                     return _after_refusal(person, client.connected)
-                self._granted(person, client, time.monotonic() - wish)
+                self._granted(person, client, time.monotonic() - wanted_since)
                 return await self._show(client, person, wanted)
         except InvalidStatus as error:
             person.reason = f"HTTP {error.response.status_code}"
@@ -147,14 +147,14 @@ class Kiosk:
             ValueError,
             AttributeError,
             ZeroDivisionError,
-        ):  # not what the protocol says
+        ):  # an answer that violates the protocol
             person.reason = UNREADABLE
             return End.FAILED
         return End.BROKEN
 
     def _granted(self, person: Visitor, client: Client, seconds: float) -> None:
         tally = self._tally()
-        note(tally.connecting, seconds)
+        record(tally.connecting, seconds)
         person.visits += 1
         if person.session is not None:
             tally.counts["resumed"] += 1
@@ -169,7 +169,7 @@ class Kiosk:
         sender = asyncio.create_task(self._sending(client, person, answered, wanted))
         try:
             async for raw in client.socket:
-                end = self._hear(Answer.parse(raw), person)
+                end = self._handle(Answer.parse(raw), person)
                 answered.set()
                 if end is not None:
                     return end
@@ -177,9 +177,9 @@ class Kiosk:
             sender.cancel()
         return _after_close(person, client.close_code or 1006)
 
-    def _hear(self, answer: Answer, person: Visitor) -> End | None:
+    def _handle(self, answer: Answer, person: Visitor) -> End | None:
         if answer.command is Command.STATUS:
-            self._hear_status(answer, person)
+            self._handle_status(answer, person)
         elif answer.command is Command.DROPPED:
             reason = answer.headers["reason"]
             if person.due.pop(answer.headers["seq"], None) is not None:
@@ -193,32 +193,32 @@ class Kiosk:
             return _after_refusal(person, answer)
         return None
 
-    def _hear_status(self, answer: Answer, person: Visitor) -> None:
+    def _handle_status(self, answer: Answer, person: Visitor) -> None:
         codes = [int(code) for code in answer.body["errors"]]
         for code in codes:
             if code in PROMPTS:
                 person.actor.ask(code)
         due = person.due.pop(answer.headers["seq"], None)
         if due is None:
-            return  # of a frame that is counted as dropped since the line broke
+            return  # its frame was counted as dropped when the connection broke
         tally = self._tally()
         tally.codes.update(codes)
         if Code.ESTIMATION_FAILED in codes:
             tally.dropped[UNJUDGED] += 1
         else:
             tally.counts["judged"] += 1
-            note(tally.latency, time.monotonic() - due)
+            record(tally.latency, time.monotonic() - due)
 
     async def _sending(
         self, client: Client, person: Visitor, answered: asyncio.Event, wanted: Callable[[], bool]
     ) -> None:
-        with contextlib.suppress(ConnectionClosed):  # the receiver tells of it
+        with contextlib.suppress(ConnectionClosed):  # the receiver handles it
             await self._send(client, person, answered, wanted)
 
     async def _send(
         self, client: Client, person: Visitor, answered: asyncio.Event, wanted: Callable[[], bool]
     ) -> None:
-        """Send frames when they are due, until the person leaves or the line breaks."""
+        """Send frames when they are due, until the person leaves or the connection breaks."""
         fps, due = self._plan.fps, time.monotonic()
         allowed = due
         while True:
@@ -239,8 +239,8 @@ class Kiosk:
                 client.abort()
                 return
             if due < math.inf:
-                await asyncio.sleep(min(TICK, max(0.0, due - time.monotonic())))
-            elif await _happens(answered, TICK):
+                await asyncio.sleep(min(TICK_SECONDS, max(0.0, due - time.monotonic())))
+            elif await _happens(answered, TICK_SECONDS):
                 due = max(time.monotonic(), allowed)
 
     async def _send_frame(self, client: Client, person: Visitor, due: float, now: float) -> None:
@@ -249,28 +249,28 @@ class Kiosk:
         person.due[person.sent] = due
         tally = self._tally()
         tally.counts["sent"] += 1
-        note(tally.lateness, now - due)
+        record(tally.lateness, now - due)
         await client.send_frame(frame)
 
     def _look(self, person: Visitor, now: float) -> Look:
-        elapsed = now - person.began
+        elapsed = now - person.started
         if elapsed < self._plan.prepare:
             return MISTAKES[int(elapsed / self._plan.prepare * len(MISTAKES))]
         return person.actor.look(elapsed)
 
     def _impatient(self, person: Visitor, now: float) -> bool:
-        return bool(self._plan.patience) and now - person.began > self._plan.patience
+        return bool(self._plan.patience) and now - person.started > self._plan.patience
 
 
 def _is_silent(person: Visitor, arrived: int, now: float) -> bool:
-    """Whether an answer is overdue and no part of one has come for too long."""
+    """Return whether an answer is overdue and no byte has arrived for too long."""
     if arrived != person.arrived:
         person.arrived, person.heard = arrived, now
-    return now - max(person.heard, min(person.due.values(), default=now)) > SILENCE
+    return now - max(person.heard, min(person.due.values(), default=now)) > SILENCE_SECONDS
 
 
 async def _happens(event: asyncio.Event, seconds: float) -> bool:
-    """Await an event for so long; whether it came."""
+    """Wait for an event for some seconds and return whether it is set."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
@@ -287,5 +287,5 @@ def _after_close(person: Visitor, code: int) -> End:
     if person.silent:
         person.reason = "no answer"
         return End.FAILED
-    person.reason = "closed without a word" if code == 1006 else f"closed {code}"
+    person.reason = "connection lost" if code == 1006 else f"closed {code}"
     return End.BROKEN if code in RESUMABLE else End.FAILED

@@ -1,4 +1,4 @@
-"""The page of a load run, drawn from its JSON report: one file, no script, nothing to fetch."""
+"""HTML page of a load run, created from its JSON report: one file without scripts or links."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from shared.charts import Curve, Point, from_zero, plot
 from shared.codes import hint
 from shared.report import parts
 
-Told = dict[str, Any]
+Report = dict[str, Any]
 Row = tuple[str, str]
 
 
-def as_html(told: Told, notes: Iterable[str] = ()) -> str:
-    """Write the page.
+def as_html(report: Report, notes: Iterable[str] = ()) -> str:
+    """Create the page.
 
     Args:
-        told: the report, as ``loadtest.report.as_json`` makes it.
-        notes: what a reader has to know before quoting a figure.
+        report: result of ``loadtest.report.as_json``.
+        notes: warnings that a reader must know before quoting a figure.
     """
-    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(told["at"]))
-    return str(parts.page(f"Load run of {when}", _body(told, notes)))
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(report["at"]))
+    return str(parts.page(f"Load run of {when}", _body(report, notes)))
 
 
-def _body(told: Told, notes: Iterable[str]) -> Iterator[Markup]:
+def _body(report: Report, notes: Iterable[str]) -> Iterator[Markup]:
     yield from map(parts.note, notes)
     yield parts.heading("Result")
-    yield parts.row(_tables(_result(told)))
+    yield parts.row(_tables(_result(report)))
     yield parts.heading("Over time")
-    yield parts.row(_charts(told))
-    yield parts.heading("What was asked")
-    yield parts.row(_tables(_setting(told)))
+    yield parts.row(_charts(report))
+    yield parts.heading("Settings")
+    yield parts.row(_tables(_setting(report)))
 
 
 def _tables(tables: Iterable[tuple[str, list[Row]]]) -> Iterator[Markup]:
-    """Lay out the tables that have any row."""
+    """Create the tables that have rows."""
     for caption, rows in tables:
         if rows:
             yield parts.table((), rows, caption)
 
 
-def _result(told: Told) -> Iterator[tuple[str, list[Row]]]:
-    whole = told["whole"]
+def _result(report: Report) -> Iterator[tuple[str, list[Row]]]:
+    whole = report["whole"]
     sessions, frames = whole["sessions"], whole["frames"]
     yield (
         "Sessions",
         [
-            ("begun", _number(sessions["begun"])),
+            ("started", _number(sessions["begun"])),
             ("accepted", _number(sessions["accepted"])),
             ("refused", _number(sessions["refused"])),
             ("left before a verdict", _number(sessions["left"])),
@@ -71,7 +71,7 @@ def _result(told: Told) -> Iterator[tuple[str, list[Row]]]:
         [
             ("sent", _number(frames["sent"])),
             ("judged", _number(frames["judged"])),
-            ("judged a second", f"{frames['judgedPerSecond']:.1f}"),
+            ("judged per second", f"{frames['judgedPerSecond']:.1f}"),
             *_by_reason("dropped", frames["dropped"]),
         ],
     )
@@ -80,28 +80,28 @@ def _result(told: Told) -> Iterator[tuple[str, list[Row]]]:
         "Frames judged with a code",
         [(f"{code} {hint(int(code))}", _number(count)) for code, count in codes],
     )
-    growth = told["service"]["memoryGrowth"]
+    growth = report["service"]["memoryGrowth"]
     yield (
         "Memory, last minute over third",
         [(name, f"{100 * (share - 1):+.1f} %") for name, share in growth.items()],
     )
 
 
-def _setting(told: Told) -> Iterator[tuple[str, list[Row]]]:
-    plan, machine, cpu = told["plan"], told["machine"], told["clientCpuSeconds"]
+def _setting(report: Report) -> Iterator[tuple[str, list[Row]]]:
+    plan, machine, cpu = report["plan"], report["machine"], report["clientCpuSeconds"]
     profile = plan["profile"]
     seconds = f"{profile['seconds']:g} s"
-    whose = "sessions begun a second" if plan["arrivals"] else "kiosks"
-    pace = f"{plan['fps']:g} a second" if plan["fps"] else "one after each answer"
+    unit = "sessions started per second" if plan["arrivals"] else "kiosks"
+    pace = f"{plan['fps']:g} per second" if plan["fps"] else "one after each answer"
     yield (
         "Crowd",
         [
             ("address", plan["url"]),
-            ("load", f"{profile['kind']}, {seconds}, at most {profile['most']:g} {whose}"),
+            ("load", f"{profile['kind']}, {seconds}, at most {profile['most']:g} {unit}"),
             ("frames of each person", pace),
             ("mistakes at first", f"{plan['prepare']:g} s"),
-            ("patience", f"{plan['patience']:g} s" if plan["patience"] else "without end"),
-            ("between two people", f"{plan['think']:g} s on average"),
+            ("patience", f"{plan['patience']:g} s" if plan["patience"] else "unlimited"),
+            ("pause between people", f"{plan['think']:g} s on average"),
             ("connections that break once", f"{100 * plan['breaks']:g} %"),
             ("seed", str(plan["seed"])),
         ],
@@ -112,15 +112,15 @@ def _setting(told: Told) -> Iterator[tuple[str, list[Row]]]:
             ("system", machine["system"]),
             ("processors", str(machine["cpus"])),
             ("client processes", str(len(cpu))),
-            ("their processor time", f"{sum(cpu.values()):.1f} s"),
+            ("their CPU time", f"{sum(cpu.values()):.1f} s"),
             ("Python", machine["python"]),
-            ("lunapass", told["version"]),
+            ("lunapass", report["version"]),
         ],
     )
 
 
-def _charts(told: Told) -> Iterator[Markup]:
-    seconds, service = told["seconds"], told["service"]
+def _charts(report: Report) -> Iterator[Markup]:
+    seconds, service = report["seconds"], report["service"]
 
     def over(*path: str) -> list[Point]:
         return [(float(row["second"]), _value(row, path)) for row in seconds]
@@ -134,33 +134,33 @@ def _charts(told: Told) -> Iterator[Markup]:
         ),
         (
             "Frames",
-            "frames a second",
+            "frames per second",
             {name: over("frames", name) for name in ("sent", "judged")},
         ),
         (
             "Frames dropped by reason",
-            "frames a second",
+            "frames per second",
             {
                 reason: over("frames", "dropped", reason)
-                for reason in sorted(told["whole"]["frames"]["dropped"])
+                for reason in sorted(report["whole"]["frames"]["dropped"])
             },
         ),
         (
             "Verdicts, and sessions that ended without one",
-            "sessions a second",
+            "sessions per second",
             {name: over("sessions", name) for name in ("accepted", "refused", "left", "failed")},
         ),
         ("CPU of the service, each role", "% of a core", service["cpuPercent"]),
         ("Memory of the service, each role", "MB", service["memoryMegabytes"]),
     ]
-    end = max(1.0, told["length"], *(float(row["second"]) for row in seconds))
+    end = max(1.0, report["length"], *(float(row["second"]) for row in seconds))
     for title, unit, series in found:
         if series:
             yield parts.chart(_drawn(title, unit, series, end), title)
 
 
-def _value(row: Told, path: Sequence[str]) -> float:
-    """Number at a path; a count by reason is added up, what is missing counts none."""
+def _value(row: Report, path: Sequence[str]) -> float:
+    """Number at a path; counts by reason are added up, a missing one is 0."""
     value: Any = row
     for name in path:
         value = value.get(name, 0)

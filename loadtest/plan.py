@@ -1,4 +1,4 @@
-"""What a crowd is to do: how many people when, and how each of them behaves."""
+"""Plan of a load run: how many people at which time, and how they behave."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Kind = Literal["ramp", "soak", "spike", "step"]
 
 
 def without_password(url: str) -> str:
-    """Give an address as it may be shown."""
+    """Return an address without user and password, for display."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
@@ -21,12 +21,12 @@ class LoadProfile:
     """The load over time.
 
     Attributes:
-        kind: ``ramp`` rises evenly to ``most`` over the whole time; ``soak`` holds ``most``;
-            ``spike`` holds a quarter, but ``most`` in the third quarter of the time; ``step``
-            climbs in ``steps`` even steps.
-        most: greatest load: kiosks, or sessions that begin in a second.
-        seconds: length.
-        warm: seconds of a soak in which the load rises, so that not all begin at once.
+        kind: ``ramp`` rises linearly to ``most`` over the whole time; ``soak`` holds ``most``;
+            ``spike`` holds a quarter of it, but ``most`` in the third quarter of the time; ``step``
+            rises in ``steps`` equal steps.
+        most: maximum load: kiosks, or started sessions per second.
+        seconds: duration.
+        warm: seconds in which the load of a soak rises, so that not all start at once.
         steps: number of steps.
     """
 
@@ -37,7 +37,7 @@ class LoadProfile:
     steps: int = 5
 
     def level(self, elapsed: float) -> float:
-        """Give the load at a time; none before the beginning and after the end."""
+        """Return the load at a time; 0 before the start and after the end."""
         if not 0 <= elapsed < self.seconds:
             return 0.0
         share = elapsed / self.seconds
@@ -57,15 +57,15 @@ class Plan:
     Attributes:
         url: address of the service, ``ws://`` or ``wss://``.
         profile: the load over time.
-        arrivals: the profile is sessions that begin in a second at random times (Poisson),
-            whatever becomes of them; else it is kiosks, each with one person after another.
-        fps: frames a second of each person, sent on schedule whatever the service does; 0 sends
-            a frame as soon as the one before is answered.
-        think: seconds on average between two people at a kiosk.
-        prepare: seconds for which a person does things wrong before looking straight.
+        arrivals: if true, the load is started sessions per second at random times (Poisson),
+            however long they last; else it is kiosks, each with one person after another.
+        fps: frames per second of each person, sent on schedule whatever the service does; 0 sends
+            a frame as soon as the previous one is answered.
+        think: mean seconds between two people at a kiosk.
+        prepare: seconds in which a person makes mistakes before looking straight.
         patience: seconds after which a person leaves without a verdict; 0 for never.
         breaks: share of the sessions (0..1) whose connection breaks once and is resumed.
-        seed: fixes chance.
+        seed: seed of the random behaviour.
     """
 
     url: str
@@ -79,12 +79,12 @@ class Plan:
     seed: int = 0
 
     def dumps(self) -> str:
-        """Write the plan as JSON."""
+        """Serialise the plan as JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def loads(cls, text: str) -> Plan:
-        """Read a plan that ``dumps`` wrote."""
+        """Deserialise a plan from ``dumps``."""
         stored: dict[str, Any] = json.loads(text)
         profile = LoadProfile(**stored.pop("profile"))
         return cls(

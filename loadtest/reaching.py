@@ -1,4 +1,4 @@
-"""Whether there is a service at an address at all, before a crowd is sent to it."""
+"""Check that a service answers at an address, before the load run."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from shared.errors import ResourceError
 from shared.wire.protocol import SUBPROTOCOL
 
 BUSY = (429, 503)
-"""Statuses of a service that is there and has no room now: what a crowd is to find out."""
+"""HTTP statuses of a service under full load, which a load run may measure."""
 
 
 async def reach(url: str) -> None:
-    """Open a WebSocket and close it again; no session begins.
+    """Open and close a WebSocket, without starting a session.
 
     Raises:
-        ResourceError: nothing that speaks WebSocket is there, or its certificate is not trusted.
+        ResourceError: no WebSocket server answers, or its certificate is not trusted.
     """
     try:
         async with connect(url, compression=None, subprotocols=[Subprotocol(SUBPROTOCOL)]):
             pass
     except (OSError, WebSocketException) as error:
         if not (isinstance(error, InvalidStatus) and error.response.status_code in BUSY):
-            raise ResourceError(f"{without_password(url)}: {_trouble(error)}") from error
+            raise ResourceError(f"{without_password(url)}: {_reason(error)}") from error
 
 
-def _trouble(error: OSError | WebSocketException) -> str:
-    """Say what is wrong and what to do."""
+def _reason(error: OSError | WebSocketException) -> str:
+    """Describe the error and the remedy."""
     if isinstance(error, InvalidStatus):
         return f"answers HTTP {error.response.status_code} and no WebSocket; is the path right?"
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -43,7 +43,7 @@ def _trouble(error: OSError | WebSocketException) -> str:
     if isinstance(error, TimeoutError):
         return "does not answer"
     if isinstance(error, OSError):
-        number = error.errno or 0  # negative for a name that is not known
+        number = error.errno or 0  # negative for an unknown host name
         return (
             f"cannot be reached: {os.strerror(number) if number > 0 else error.strerror or error}"
         )

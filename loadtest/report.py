@@ -1,4 +1,4 @@
-"""The report of a load run: JSON for programs, one HTML page without any script for people."""
+"""Report of a load run: JSON for programs, an HTML page for people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEMORY_MINUTE = 60.0
 
 
 def as_json(outcome: LoadRun) -> dict[str, Any]:
-    """Describe a run as JSON values."""
+    """Convert a run to JSON values."""
     return {
         "at": round(time.time(), 1),
         "version": __version__,
@@ -50,9 +50,9 @@ def as_json(outcome: LoadRun) -> dict[str, Any]:
 
 
 def memory_growth(outcome: LoadRun) -> dict[str, float]:
-    """Mean memory of the last minute over that of the third minute, by process.
+    """Mean memory of the last minute divided by that of the third minute, by process.
 
-    Empty for a run of less than four minutes: caches and buffers fill in the first two.
+    Empty for a run below four minutes, because caches and buffers fill in the first two.
     """
     end = outcome.length
     if end < 4 * MEMORY_MINUTE:
@@ -72,22 +72,22 @@ def _mean(points: list[Point], first: float, last: float) -> float:
 
 
 def notes(outcome: LoadRun) -> list[str]:
-    """What a reader has to know before quoting a figure."""
+    """Warnings that a reader must know before quoting a figure."""
     plan, found = outcome.plan, []
     if outcome.stopped:
         found.append(f"Stopped after {outcome.length:g} of {plan.profile.seconds:g} s.")
     if plan.fps and is_late_client(outcome.whole, 1 / plan.fps):
         found.append(
-            "This machine was too slow to send in time: use more --processes or machines. "
-            "Latencies hold its delay too."
+            "This machine was too slow to send on time: use more --processes or machines. "
+            "Latencies include its delay."
         )
     if outcome.watch.trouble:
-        found.append(f"CPU and memory are not known to the end: {outcome.watch.trouble}.")
+        found.append(f"CPU and memory are incomplete: {outcome.watch.trouble}.")
     return found
 
 
 def write(outcome: LoadRun, directory: Path) -> tuple[Path, Path]:
-    """Write both reports into a folder; their paths.
+    """Write both reports to a folder and return their paths.
 
     Raises:
         ResourceError: the folder cannot be written.
@@ -95,9 +95,9 @@ def write(outcome: LoadRun, directory: Path) -> tuple[Path, Path]:
     data, page = directory / "report.json", directory / "report.html"
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        told = as_json(outcome)
-        data.write_text(json.dumps(told, indent=1))
-        page.write_text(as_html(told, notes(outcome)), encoding="utf-8")
+        report = as_json(outcome)
+        data.write_text(json.dumps(report, indent=1))
+        page.write_text(as_html(report, notes(outcome)), encoding="utf-8")
     except OSError as error:
         raise ResourceError(f"cannot write {error.filename}: {error.strerror}") from error
     return data, page

@@ -1,4 +1,4 @@
-"""A whole load run: starts the client processes, adds up what they tell, watches the service."""
+"""Runs a load test: starts the client processes, adds up their tallies, watches the service."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from shared.errors import ResourceError
 
 LINE_BYTES = 1 << 20
 START_SECONDS = 0.2
-"""Seconds for the word to begin to reach all client processes."""
-FAULT = "a client process of the load run failed; its message is above"
+"""Time for the start signal to reach all client processes."""
+CLIENT_FAILED = "a client process of the load run failed; its message is above"
 
 
 @dataclass
@@ -29,14 +29,14 @@ class LoadRun:
     """A finished or running load run.
 
     Attributes:
-        plan: what was asked.
-        seconds: what was seen, second by second, as each client process packed it; unpacked it
-            would fill the memory in a day.
-        whole: everything added up.
-        watch: what the service told of itself.
-        started: monotonic time of the beginning.
-        client_cpu: processor seconds by client process.
-        stopped: the run was ended before the plan was.
+        plan: the plan.
+        seconds: packed tallies of the client processes, by second; unpacked they would fill the
+            memory within a day.
+        whole: sum of all tallies.
+        watch: metrics of the service.
+        started: monotonic start time.
+        client_cpu: CPU seconds by client process.
+        stopped: whether the run was ended early.
     """
 
     plan: Plan
@@ -49,17 +49,17 @@ class LoadRun:
 
     @property
     def length(self) -> float:
-        """Seconds played so far, without the last words."""
+        """Seconds played so far, without the time after the end."""
         return min(float(max(self.seconds, default=0)), self.plan.profile.seconds)
 
     def take(self, process: int, line: dict[str, Any]) -> None:
-        """Add what a client process told."""
+        """Add a line of a client process."""
         self.client_cpu[process] = line["cpu"]
         self.seconds.setdefault(line["second"], []).append(line)
         self.whole.add({**line, "kiosks": 0})
 
     def between(self, first: float, last: float) -> CrowdTally:
-        """Add up the seconds after one to another; people are those of the last one."""
+        """Add up the tallies after ``first`` up to ``last``; ``kiosks`` is the last second's."""
         whole = CrowdTally()
         for second in range(math.floor(first) + 1, math.floor(last) + 1):
             whole.kiosks = 0
@@ -69,7 +69,7 @@ class LoadRun:
 
 
 def summary(tally: CrowdTally, seconds: float) -> dict[str, Any]:
-    """Describe a tally in numbers for people and programs."""
+    """Summarise a tally in numbers for people and programs."""
     counts = tally.counts
     milliseconds = {
         name: None if found is None else round(1000 * found, 1) if found < 1e9 else "late"
@@ -96,7 +96,7 @@ def summary(tally: CrowdTally, seconds: float) -> dict[str, Any]:
 
 
 def is_late_client(tally: CrowdTally, interval: float) -> bool:
-    """Tell whether the client machine was too slow for its results to say much of the service."""
+    """Return whether the client machine was too slow to measure the service."""
     return percentile(tally.lateness, 0.99) > interval / 2
 
 
@@ -110,27 +110,27 @@ async def play(
     """Play a plan with several client processes.
 
     Args:
-        plan: what to do.
+        plan: the plan.
         gallery: file of the frames.
         processes: number of client processes.
-        show: called each second with what is known so far.
-        stop: ends the run before the plan does.
+        show: called each second with the results so far.
+        stop: ends the run early when set.
 
     Raises:
-        ResourceError: a client process ended with a fault.
+        ResourceError: a client process failed.
     """
     clients = [await _client(n, processes, gallery, plan) for n in range(processes)]
     outcome = LoadRun(plan, Watch(plan.url))
-    beside: list[asyncio.Task[None]] = []
+    background: list[asyncio.Task[None]] = []
     try:
-        await _begin(clients, outcome)
-        beside += [asyncio.create_task(outcome.watch.run())]
-        beside += [asyncio.create_task(_show(outcome, show))]
+        await _start(clients, outcome)
+        background += [asyncio.create_task(outcome.watch.run())]
+        background += [asyncio.create_task(_show(outcome, show))]
         if stop is not None:
-            beside += [asyncio.create_task(_end_early(stop, clients, outcome))]
+            background += [asyncio.create_task(_end_early(stop, clients, outcome))]
         await asyncio.gather(*(_follow(n, c, outcome) for n, c in enumerate(clients)))
     finally:
-        for task in beside:
+        for task in background:
             task.cancel()
         for client in clients:
             with contextlib.suppress(ProcessLookupError):
@@ -146,24 +146,24 @@ async def _client(number: int, of: int, gallery: Path, plan: Plan) -> asyncio.su
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         limit=LINE_BYTES,
-        start_new_session=True,  # Ctrl-C is for this process; it tells the clients
+        start_new_session=True,  # Ctrl-C reaches only this process, which stops the clients
     )
     assert client.stdin is not None
     client.stdin.write(f"{plan.dumps()}\n".encode())
     return client
 
 
-async def _begin(clients: list[asyncio.subprocess.Process], outcome: LoadRun) -> None:
-    """Let all clients begin at one time, once all are ready."""
+async def _start(clients: list[asyncio.subprocess.Process], outcome: LoadRun) -> None:
+    """Let all clients start at the same time, once all are ready."""
     for client in clients:
         assert client.stdout is not None
         if await client.stdout.readline() != b"ready\n":
-            raise ResourceError(FAULT)
-    begin = time.time() + START_SECONDS
+            raise ResourceError(CLIENT_FAILED)
+    epoch = time.time() + START_SECONDS
     outcome.started = time.monotonic() + START_SECONDS
     for client in clients:
         assert client.stdin is not None
-        client.stdin.write(f"{begin!r}\n".encode())
+        client.stdin.write(f"{epoch!r}\n".encode())
         client.stdin.close()
 
 
@@ -172,7 +172,7 @@ async def _follow(number: int, client: asyncio.subprocess.Process, outcome: Load
     async for line in client.stdout:
         outcome.take(number, json.loads(line))
     if await client.wait() != 0:
-        raise ResourceError(FAULT)
+        raise ResourceError(CLIENT_FAILED)
 
 
 async def _end_early(

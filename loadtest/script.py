@@ -1,4 +1,4 @@
-"""What a synthetic person does over time: gestures, and an actor who obeys the prompts."""
+"""Behaviour of a synthetic person over time: gestures, and an actor who follows prompts."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from shared.codes import PROMPTS, Code
 _REACTION = 0.25
 """Seconds from a prompt to the first motion."""
 _FADE = 0.4
-"""Seconds in which whatever was going on gives way to a new gesture."""
+"""Seconds of the transition from the current motion to a new gesture."""
 
 _SWAY = {"yaw": 1.5, "pitch": 1.0, "roll": 1.0, "distance": 0.01}
-"""Most that a person who holds still moves, in the units of ``Look``."""
+"""Amplitude of the motion of a person who holds still, in the units of ``Look``."""
 _SWAY_HERTZ = (0.15, 0.6)
 
 
 @dataclass(frozen=True)
 class Gesture:
-    """A motion from the plain look to another one and back.
+    """A motion from the neutral look to another one and back.
 
     Attributes:
-        peak: the look at the height of the gesture.
-        out: seconds from the plain look to the peak.
+        peak: the look at the peak of the gesture.
+        out: seconds from the neutral look to the peak.
         hold: seconds at the peak.
-        back: seconds from the peak to the plain look.
+        back: seconds from the peak to the neutral look.
     """
 
     peak: Look
@@ -41,7 +41,7 @@ class Gesture:
         return self.out + self.hold + self.back
 
     def look(self, elapsed: float) -> Look:
-        """Give the look at a time after the gesture's beginning; the plain one outside of it."""
+        """Return the look at a time after the start of the gesture; the neutral one outside it."""
         if not 0 < elapsed < self.seconds:
             return Look()
         if elapsed < self.out:
@@ -68,17 +68,17 @@ GESTURES: dict[int, Gesture] = {
     Code.ASK_CHIN_UP: CHIN_UP,
     Code.ASK_CHIN_DOWN: CHIN_DOWN,
 }
-"""The gesture that obeys each prompt."""
+"""The gesture for each prompt."""
 
 
 class Actor:
-    """A person before the camera who sways a little and does what is asked.
+    """A person in front of the camera who sways a little and follows prompts.
 
-    Prompts come with every frame's status until they are obeyed. One that is repeated while its
-    gesture goes on is therefore left unheeded; repeated after the end, it is obeyed again.
+    Every status repeats a prompt until the person has followed it. So a prompt is ignored while its
+    gesture is in progress; if it is repeated afterwards, it is followed again.
 
     Args:
-        seed: fixes the sway; equal seeds and calls give equal looks.
+        seed: seed of the sway; equal seeds and calls give equal looks.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -95,9 +95,9 @@ class Actor:
         self._now = -math.inf
 
     def ask(self, code: int) -> None:
-        """Ask for the gesture of a prompt (codes 61 to 68) from the last look's time on.
+        """Start the gesture of a prompt (codes 61 to 68) at the time of the last look.
 
-        Other codes are left unheeded, so that all codes of a frame's status may be passed on.
+        Other codes are ignored, so all codes of a frame's status may be passed.
         """
         busy = self._now < self._since + _REACTION + max(self._gesture.seconds, _FADE)
         if code not in PROMPTS or (code == self._code and busy):
@@ -106,7 +106,7 @@ class Actor:
         self._since, self._before = self._now, self._shown
 
     def look(self, now: float) -> Look:
-        """Give the look at a time, which must not go back.
+        """Return the look at a time, which must not decrease.
 
         Args:
             now: seconds on any clock.
@@ -120,7 +120,7 @@ class Actor:
         return self._swaying(now)
 
     def _swaying(self, now: float) -> Look:
-        """The shown look with the natural sway on top."""
+        """Add the natural sway to the current look."""
         moved = {
             name: getattr(self._shown, name) + size * math.sin(now * pace + phase)
             for name, (size, pace, phase) in self._sway.items()
@@ -129,7 +129,7 @@ class Actor:
 
 
 def _between(first: Look, second: Look, share: float) -> Look:
-    """Blend two looks, easing in and out; a share outside of 0..1 is taken as the nearer end."""
+    """Blend two looks with ease-in and ease-out; the share is clipped to 0..1."""
     share = min(max(share, 0.0), 1.0)
     eased = share * share * (3 - 2 * share)
     return Look(

@@ -1,10 +1,10 @@
-"""What a crowd saw: counts and latencies, second by second, added up over client processes.
+"""Counts and latencies of a crowd, per second, added up over client processes.
 
-Latency runs from the time at which a frame was due, not from when it was really sent: a client or
-service that stalls cannot hide the frames it held up (no coordinated omission). A frame that was
-not judged has no latency; in ``percentile`` it counts as later than every other, unless it came
-after the session's verdict or was on its way when the person broke the line. Every frame that was
-sent is judged or dropped in the end.
+Latency is measured from the time at which a frame was due, not from when it was sent, so a client
+or service that stalls cannot hide the delayed frames (no coordinated omission). A frame that was
+not judged has no latency. In ``percentile`` it counts as later than all others, unless it arrived
+after the session's verdict or was in flight when the person broke the connection. Every sent frame
+is counted as judged or dropped.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from hdrh.histogram import HdrHistogram
 from shared.wire.protocol import Drop
 
 MICROSECOND = 1e-6
-LONGEST = 120_000_000
+MAX_MICROSECONDS = 120_000_000
 DIGITS = 2
 
 LOST = "lost"
-"""Not answered before the service broke the line, or before the person gave up on it."""
+"""Unanswered when the service broke the connection or the session failed."""
 UNJUDGED = "not judged"
 """Answered with code 2: no worker could judge it."""
 CUT = "cut"
-"""On its way when the person broke the line."""
-UNCHARGED = (Drop.ENDED, CUT)
-"""Reasons for which the service is not to blame."""
+"""In flight when the person broke the connection."""
+NOT_SERVICE = (Drop.ENDED, CUT)
+"""Reasons that the service did not cause."""
 
 
 def new_histogram() -> Any:  # the package has no type hints
-    """Make a histogram of microseconds up to two minutes."""
-    return HdrHistogram(1, LONGEST, DIGITS)
+    """Create a histogram of microseconds up to two minutes."""
+    return HdrHistogram(1, MAX_MICROSECONDS, DIGITS)
 
 
-def note(histogram: Any, seconds: float) -> None:
-    """Add one duration."""
-    histogram.record_value(min(LONGEST, max(1, int(seconds / MICROSECOND))))
+def record(histogram: Any, seconds: float) -> None:
+    """Record one duration."""
+    histogram.record_value(min(MAX_MICROSECONDS, max(1, int(seconds / MICROSECOND))))
 
 
 @dataclass
 class CrowdTally:
-    """Counts of one stretch of time.
+    """Counts of one period.
 
     Attributes:
         counts: ``sent``, ``judged``, ``accepted``, ``refused``, ``left``, ``begun``, ``resumed``.
@@ -52,8 +52,8 @@ class CrowdTally:
         codes: judged frames by code.
         latency: from due to STATUS.
         lateness: from due to sent; large values mean that the client machine is too slow.
-        connecting: from the wish to connect, first or again, to CONNECTED.
-        kiosks: people present at the end of the stretch.
+        connecting: from the first attempt to connect or resume to CONNECTED.
+        kiosks: people present at the end of the period.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -66,7 +66,7 @@ class CrowdTally:
     kiosks: int = 0
 
     def packed(self) -> dict[str, Any]:
-        """Give everything as JSON values."""
+        """Convert the tally to JSON values."""
         return {
             "counts": dict(self.counts),
             "dropped": dict(self.dropped),
@@ -79,7 +79,7 @@ class CrowdTally:
         }
 
     def add(self, packed: dict[str, Any]) -> None:
-        """Add what another tally packed."""
+        """Add another packed tally."""
         self.counts.update(packed["counts"])
         self.dropped.update(packed["dropped"])
         self.failed.update(packed["failed"])
@@ -93,11 +93,10 @@ class CrowdTally:
         """Seconds within which a share (0..1) of the frames was judged.
 
         Returns:
-            None when there were no frames; infinity when so many were dropped that no time would
-            have been enough.
+            None if there were no frames; infinity if fewer than this share were judged at all.
         """
         judged = self.latency.get_total_count()
-        every = judged + self.dropped.total() - sum(self.dropped[reason] for reason in UNCHARGED)
+        every = judged + self.dropped.total() - sum(self.dropped[reason] for reason in NOT_SERVICE)
         if not every:
             return None
         if not judged or share * every > judged:
@@ -107,7 +106,7 @@ class CrowdTally:
 
 
 def percentile(histogram: Any, share: float) -> float:
-    """Seconds below which a share of a histogram lies; 0 when it is empty."""
+    """Seconds below which a share of a histogram lies; 0 if it is empty."""
     if not histogram.get_total_count():
         return 0.0
     return float(histogram.get_value_at_percentile(100 * share)) * MICROSECOND

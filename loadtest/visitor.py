@@ -1,4 +1,4 @@
-"""One person before a kiosk, and how a visit ends."""
+"""One person at a kiosk, and how a visit ends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loadtest.script import Actor
 
 
 class End(StrEnum):
-    """How a stay on one connection ended."""
+    """How the visit on one connection ended."""
 
     ACCEPTED = "accepted"
     REFUSED = "refused"
@@ -21,24 +21,25 @@ class End(StrEnum):
 
 @dataclass
 class Visitor:
-    """One person's attempt, over as many connections as it takes.
+    """One person's session, over any number of connections.
 
     Attributes:
+        started: monotonic time of arrival.
         break_after: frames after which the connection breaks; 0 for never.
         due: time at which each unanswered frame was due, by its number.
         reason: why the last connection ended.
-        leaving: the person has said good-bye.
-        silent: the service owes an answer for too long.
-        cut: the person has broken the line.
-        visits: connections that the service has granted.
-        interval: least seconds between two frames that the service allows.
-        arrived: bytes of the message that is coming.
-        heard: time at which these were others before.
+        leaving: whether the person has disconnected.
+        silent: whether an answer of the service is overdue for too long.
+        cut: whether the person broke the connection.
+        visits: connections that the service accepted.
+        interval: minimum seconds between two frames that the service allows.
+        arrived: bytes received so far.
+        heard: time at which ``arrived`` changed last.
     """
 
     actor: Actor
     chance: random.Random
-    began: float
+    started: float
     break_after: int = 0
     session: str | None = None
     token: str | None = None

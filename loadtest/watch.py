@@ -1,4 +1,4 @@
-"""Watches the service during a load run by its own metrics: CPU and memory of each process."""
+"""Reads CPU and memory of the service's processes from its metrics during a load run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from loadtest.plan import without_password
 CPU = "lunapass_cpu_seconds"
 MEMORY = "lunapass_memory_bytes"
 READINGS = 5
-"""Over so many the processor time is taken: the service's own figure is up to a second old."""
+"""Readings over which CPU is averaged, because the service's figures are up to a second old."""
 
 
 @dataclass
@@ -24,7 +24,7 @@ class UsageSample:
 
     Attributes:
         at: monotonic time.
-        cpu: processor seconds by process since its beginning.
+        cpu: CPU seconds by process since its start.
         memory: resident bytes by process.
     """
 
@@ -34,14 +34,14 @@ class UsageSample:
 
 
 def metrics_address(url: str) -> str:
-    """Give the address of the metrics beside a WebSocket address, with its user and password."""
+    """Return the metrics address of a WebSocket address, with its user and password."""
     parts = urlsplit(url)
     scheme = "https" if parts.scheme == "wss" else "http"
     return f"{scheme}://{parts.netloc}/metrics"
 
 
 def read(text: str, at: float) -> UsageSample:
-    """Read processor time and memory out of an exposition."""
+    """Parse CPU time and memory from the Prometheus text format."""
     sample = UsageSample(at)
     for family in text_string_to_metric_families(text):
         into = {CPU: sample.cpu, MEMORY: sample.memory}.get(family.name)
@@ -57,8 +57,8 @@ class Watch:
         url: the service's WebSocket address.
 
     Attributes:
-        samples: what was read.
-        trouble: why nothing is read now, if so.
+        samples: the readings.
+        trouble: why the last reading failed; empty if it succeeded.
     """
 
     def __init__(self, url: str) -> None:
@@ -68,7 +68,7 @@ class Watch:
         self.trouble = ""
 
     async def run(self) -> None:
-        """Read until cancelled, or until the service does not want to tell."""
+        """Read until cancelled, or until the service refuses or answers in another format."""
         async with httpx.AsyncClient(timeout=5) as http:
             while True:
                 try:
@@ -85,14 +85,14 @@ class Watch:
                     return
                 else:
                     self.samples.append(sample)
-                    self.trouble = "" if sample.cpu else f"{self._shown} tells of no process"
+                    self.trouble = "" if sample.cpu else f"{self._shown} lists no process"
                 await asyncio.sleep(1.0)
 
     def cpu_percent(self, start: float) -> dict[str, list[tuple[float, float]]]:
-        """Percent of a CPU of each process in the last readings, by seconds since ``start``."""
+        """CPU percent of each process over the last readings, by seconds since ``start``."""
         found: dict[str, list[tuple[float, float]]] = {}
-        for place, after in enumerate(self.samples[1:], 1):
-            before = self.samples[max(0, place - READINGS)]
+        for index, after in enumerate(self.samples[1:], 1):
+            before = self.samples[max(0, index - READINGS)]
             for process, seconds in after.cpu.items():
                 if process in before.cpu:
                     used = 100 * (seconds - before.cpu[process]) / (after.at - before.at)

@@ -1,1 +1,1 @@
-"""The synthetic person: a portrait on a head of triangles, rendered frame by frame."""
+"""The synthetic person: frames rendered from a portrait on a triangle mesh."""

@@ -1,8 +1,9 @@
-"""Skin that a portrait does not show: shut eyelids and the inside of an open mouth.
+"""Parts that a portrait does not show: closed eyelids and the inside of an open mouth.
 
-Stretching the upper lid down would draw its lashes as a dark patch, so the lid is grown from the
-skin between brow and lashes, and a line of lashes is drawn along its new edge. An opened mouth
-keeps what the portrait shows between its lips, teeth perhaps, at the upper lip; below it is dark.
+Stretching the upper lid down would draw its lashes as a dark patch, so the lid is stretched from
+the skin between brow and lashes, and a line of lashes is drawn along its new edge. In an open
+mouth, what the portrait shows between the lips, such as teeth, stays at the upper lip; below it is
+dark.
 """
 
 from __future__ import annotations
@@ -16,37 +17,37 @@ from loadtest.synthetic.warp import Patch, Points
 from shared.frame.estimation import Image
 
 _ABOVE_LASHES = 0.1
-"""Where skin without lashes begins, on the way from the crease up to the line below the brow."""
+"""Start of the skin without lashes, as a share of the way from the crease to below the brow."""
 _TAPER = np.array([0, 0.7, 1, 1, 1, 1, 1, 0.7, 0])[:, None]
-"""How far each point of the lid's line leaves the portrait's edge; the corners of the eye stay."""
+"""How far each point of the lid's line moves off the portrait's edge; the corners do not move."""
 _LASHES_FROM = 0.3
-"""Closure from which the grown lid is wholly free of the portrait's own lashes."""
+"""From this closure on, the stretched lid contains none of the portrait's own lashes."""
 _LASH_COLOUR = (38, 42, 52)
 _MOUTH_COLOUR = (28, 22, 52)
 
 
 def lid(eye: EyeOutline, closed: float, source: Points, target: Points) -> Patch:
-    """Grow the upper lid of an eye downwards.
+    """Stretch the upper lid of an eye downwards.
 
     Args:
-        eye: which eye.
+        eye: the eye.
         closed: closure, 0..1.
-        source: mesh points in the picture.
+        source: mesh points in the portrait.
         target: mesh points in the frame.
     """
     below_brow, crease, upper = (
         source[list(line)] for line in (eye.below_brow, eye.crease, eye.upper)
     )
     bare = crease + _ABOVE_LASHES * (below_brow - crease)
-    grown = upper + min(1.0, closed / _LASHES_FROM) * _TAPER * (bare - upper)
+    stretched = upper + min(1.0, closed / _LASHES_FROM) * _TAPER * (bare - upper)
     return _strip(
-        np.concatenate([below_brow, grown.astype(np.float32)]),
+        np.concatenate([below_brow, stretched.astype(np.float32)]),
         np.concatenate([target[list(eye.below_brow)], lid_edge(eye, closed, target)]),
     )
 
 
 def lid_edge(eye: EyeOutline, closed: float, points: Points) -> Points:
-    """Line of an upper lid's edge at a closure, from the picture's left to its right."""
+    """Edge of an upper lid at a closure, from the image's left to its right."""
     upper, lower = points[list(eye.upper)], points[list(eye.lower)]
     edge: Points = (upper + closed * (lower - upper)).astype(np.float32)
     return edge
@@ -61,12 +62,12 @@ def draw_lashes(image: Image, edge: Points, closed: float) -> None:
 
 
 def teeth(source: Points, target: Points, rest: Points) -> Patch:
-    """Keep what the portrait shows between the lips at the upper lip.
+    """Keep the area between the lips of the portrait at the upper lip.
 
     Args:
-        source: mesh points in the picture.
+        source: mesh points in the portrait.
         target: mesh points in the frame.
-        rest: the inner edge of the lower lip in the frame, had the jaw not dropped.
+        rest: inner edge of the lower lip in the frame with the jaw at rest.
     """
     upper, lower = list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)
     return _strip(
@@ -75,7 +76,7 @@ def teeth(source: Points, target: Points, rest: Points) -> Patch:
 
 
 def draw_mouth(image: Image, target: Points, rest: Points) -> None:
-    """Darken the gap between the jaw's place at rest and the dropped lower lip, in place."""
+    """Darken the gap between the lower lip at rest and the dropped lower lip, in place."""
     outline = np.concatenate([rest, target[list(LOWER_INNER_LIP)][::-1]])
     width = float(np.linalg.norm(rest[-1] - rest[0]))
     _blend(image, outline, _MOUTH_COLOUR, 0.95, thickness=None, soft=0.015 * width)
@@ -100,7 +101,7 @@ def _blend(
     thickness: int | None,
     soft: float,
 ) -> None:
-    """Blend a colour over a polyline, or over the polygon it bounds where thickness is None."""
+    """Blend a colour over a polyline, or over its polygon if ``thickness`` is None."""
     height, width = image.shape[:2]
     margin = 8
     left, top = np.maximum(np.floor(line.min(axis=0)).astype(int) - margin, 0)

@@ -1,7 +1,7 @@
-"""Which of the 468 mesh points outline the parts of a face.
+"""Indices of the 468 mesh points that outline the parts of a face.
 
-The mesh is MediaPipe's canonical face topology. Lists of both eyes run from the picture's left to
-its right, as do those of the mouth, so that points with equal places in two lists face each other.
+The mesh has MediaPipe's canonical face topology. All lists of eyes and mouth run from the image's
+left to its right, so points with the same index in two lists are opposite each other.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ OVAL = (
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
-"""Outline of the face, clockwise in the picture from the middle of the forehead."""
+"""Outline of the face, clockwise in the image from the middle of the forehead."""
 
 LEFTMOST = 234
 RIGHTMOST = 454
@@ -35,7 +35,7 @@ UPPER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308,
 
 @dataclass(frozen=True)
 class EyeOutline:
-    """Lines of nine points about one eye, from the brow downwards.
+    """Lines of nine points around one eye, from the brow downwards.
 
     Attributes:
         below_brow: line below the brow.
@@ -56,7 +56,7 @@ RIGHT_EYE = EyeOutline(
     upper=(33, 246, 161, 160, 159, 158, 157, 173, 133),
     lower=(33, 7, 163, 144, 145, 153, 154, 155, 133),
 )
-"""The person's own right eye, on the left of a picture that is not mirrored."""
+"""The person's own right eye, on the left of an image that is not mirrored."""
 
 LEFT_EYE = EyeOutline(
     below_brow=(464, 413, 441, 442, 443, 444, 445, 342, 446),

@@ -1,7 +1,7 @@
-"""Geometry of a synthetic head: the portrait's mesh, turned and with the jaw dropped.
+"""Geometry of a synthetic head: the portrait's mesh, rotated and with an opened jaw.
 
-Around the face lie rings of further points that follow the head less and less, so that hair and
-neck go along and the background stays.
+Rings of points around the face follow its motion less and less towards the outside, so hair and
+neck move along and the background does not.
 """
 
 from __future__ import annotations
@@ -25,30 +25,30 @@ Solid = NDArray[np.float64]
 """Points in space, shape (N, 3), pixels: x right, y down, z away from the camera."""
 
 _DEPTH_GAIN = 1.5
-"""The mesh tells too little depth: with its own, half a turn would be lost."""
+"""The mesh underestimates depth; without this factor half of a yaw rotation would be lost."""
 _YAW_GAIN = 1.1
 _PITCH_GAIN = 0.85
-"""Degrees to turn the mesh for one degree of yaw or pitch seen by a pose estimator, which finds
-less in a turn and more in a nod than the mesh was moved (mean of several portraits)."""
-_STEEPEST = 0.95
-"""Share of the face's points whose depth is kept. The cheeks' far sides, which a portrait shows in
-a few pixels, are made as deep as the deepest of these, or a turn would draw them out to spikes."""
+"""Degrees of mesh rotation per degree of yaw or pitch that a pose estimator measures. It measures
+less yaw and more pitch than the mesh was rotated (mean of several portraits)."""
+_DEPTH_QUANTILE = 0.95
+"""Depths above this quantile are clipped to it. The far sides of the cheeks, which cover only a few
+pixels of a portrait, would be drawn as spikes when the head turns."""
 _RINGS = ((2.3, 0.0), (1.7, 0.5), (1.3, 0.9), (1.0, 1.0))
 """Size of each ring in sizes of the face, and its share of the head's motion; outermost first."""
 _JAW_DROP = 0.45
-"""Way of the lower lip when the mouth is wide open, in widths of the mouth."""
+"""Distance that the lower lip moves to a wide open mouth, in widths of the mouth."""
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
     """Rotation of a head for column vectors with x right, y down, z away from the camera.
 
     Args:
-        yaw: degrees towards the person's own left (the picture's right).
+        yaw: degrees towards the person's own left (the image's right).
         pitch: degrees chin up.
-        roll: degrees towards the person's own left shoulder (clockwise in the picture).
+        roll: degrees towards the person's own left shoulder (clockwise in the image).
 
     Returns:
-        The matrix: a nod, then a turn, then a tilt in the picture's plane.
+        The matrix: pitch, then yaw, then roll in the image plane.
     """
     (sy, sp, sr), (cy, cp, cr) = (f(np.radians([yaw, pitch, roll])) for f in (np.sin, np.cos))
     about_vertical = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
@@ -61,7 +61,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
 class Head:
     """A face mesh with rings around it.
 
-    The first ``MESH_POINTS`` points are the face's, the rest those of the rings.
+    The first ``MESH_POINTS`` points are the face's, the others those of the rings.
 
     Args:
         mesh: the portrait's mesh, in pixels of the frame.
@@ -69,7 +69,7 @@ class Head:
 
     def __init__(self, mesh: Mesh) -> None:
         face = mesh.astype(np.float64)
-        face[:, 2] = _DEPTH_GAIN * np.minimum(face[:, 2], np.quantile(face[:, 2], _STEEPEST))
+        face[:, 2] = _DEPTH_GAIN * np.minimum(face[:, 2], np.quantile(face[:, 2], _DEPTH_QUANTILE))
         oval = face[list(OVAL)]
         centre = oval.mean(axis=0)
         rings = [centre + (oval - centre) * (size, size, 1.0) for size, _ in _RINGS]
@@ -82,13 +82,13 @@ class Head:
         self._jaw = _jaw_motion(self.rest)
 
     def moved(self, look: Look) -> Solid:
-        """Place all points as a look asks."""
+        """Return the positions of all points for a look."""
         acting = self.turned(self.rest + look.mouth_open * self._jaw, look)
         placed: Solid = self.rest + self._share * (acting - self.rest)
         return placed
 
     def turned(self, points: Solid, look: Look) -> Solid:
-        """Place points that are fixed to the skull."""
+        """Return the positions of points that are fixed to the skull."""
         turn = rotation(_YAW_GAIN * look.yaw, _PITCH_GAIN * look.pitch, look.roll)
         placed: Solid = (points - self._pivot) @ turn.T + self._pivot
         return placed
@@ -109,7 +109,7 @@ def _ring_triangles() -> Triangles:
 
 
 def _jaw_motion(rest: Solid) -> Solid:
-    """Displacement of each point when the mouth opens from shut to wide."""
+    """Displacement of each point from a closed to a wide open mouth."""
     right_corner, left_corner = rest[list(MOUTH_CORNERS)]
     mouth = (right_corner + left_corner) / 2
     width = np.linalg.norm(left_corner - right_corner)

@@ -1,4 +1,4 @@
-"""How a synthetic person looks at one moment."""
+"""The look of a synthetic person at one moment."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Look:
-    """Pose, expression and picture of a synthetic person.
+    """Pose, expression and image properties of a synthetic person.
 
     Attributes:
-        yaw: degrees towards the person's own left, relative to the portrait; sound to 30.
-        pitch: degrees chin up, relative to the portrait; sound to 25.
+        yaw: degrees towards the person's own left, relative to the portrait; realistic to 30.
+        pitch: degrees chin up, relative to the portrait; realistic to 25.
         roll: degrees towards the person's own left shoulder, relative to the portrait.
-        left_eye_closed: closure of the person's own left eye, 0 as in the portrait to 1 shut.
+        left_eye_closed: closure of the person's own left eye, from 0 as in the portrait to 1.
         right_eye_closed: closure of the person's own right eye, 0 to 1.
-        mouth_open: 0 as in the portrait to 1 wide open.
-        distance: distance from the camera in that of the plain frame; 2 halves the face.
+        mouth_open: from 0 as in the portrait to 1 wide open.
+        distance: distance from the camera relative to the neutral look; 2 halves the face.
         blur: standard deviation of an added Gaussian blur in pixels.
         brightness: factor on all pixel values.
     """

@@ -1,4 +1,4 @@
-"""A synthetic person: frames of one portrait at any asked look."""
+"""A synthetic person: renders frames of one portrait with any look."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from loadtest.synthetic.warp import Patch, Points, Triangles, warp
 from shared.frame.estimation import Image
 
 _FACE_SHARE = 0.48
-"""Width of the face over the frame's shorter side; 230 pixels in a frame of 640 x 480."""
+"""Width of the face over the frame's shorter side; 230 pixels in a 640 x 480 frame."""
 _SHARPENING = 0.5
 _SHARPENING_SIGMA = 1.5
-"""Unsharp mask that gives an enlarged portrait back the look of a camera's picture."""
+"""Unsharp mask that makes an enlarged portrait as sharp as a camera image."""
 
 _RECTANGLE = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
 
@@ -38,7 +38,7 @@ class Person:
     """Renders frames of one portrait.
 
     Args:
-        portrait: the picture and its mesh.
+        portrait: the portrait and its mesh.
         size: width and height of the frames.
     """
 
@@ -53,10 +53,10 @@ class Person:
         self._noise = np.random.default_rng()
 
     def render(self, look: Look) -> Image:
-        """Draw one frame.
+        """Render one frame.
 
         Args:
-            look: pose, expression and picture asked.
+            look: pose, expression and image properties.
 
         Returns:
             The frame, (height, width, 3) BGR; equal looks give equal frames.
@@ -81,10 +81,10 @@ class Person:
         return _developed(frame, look)
 
     def render_jpeg(self, look: Look, quality: int = 85) -> bytes:
-        """Take one frame as a camera does: with its sensor's noise, and encoded.
+        """Render one frame like a camera: with sensor noise, encoded as JPEG.
 
         Args:
-            look: pose, expression and picture asked.
+            look: pose, expression and image properties.
             quality: JPEG quality, 1..100.
         """
         frame = with_noise(self.render(look), self._noise)
@@ -92,12 +92,12 @@ class Person:
         return jpeg
 
     def _seen(self, points: Solid | Points, look: Look) -> Points:
-        """Where the camera sees points of the canvas."""
+        """Map points of the canvas to frame pixels."""
         seen = (points[:, :2] - self._corner(look.distance)) / look.distance
         return seen.astype(np.float32)
 
     def _corner(self, distance: float) -> Points:
-        """Upper left corner of what is seen: about the face, inside the canvas where it fits."""
+        """Upper left corner of the view: around the face, and inside the canvas if it fits."""
         height, width = self._canvas.shape[:2]
         view = np.array(self.size) * distance
         room = np.array([width, height]) - view
@@ -106,7 +106,7 @@ class Person:
         return corner
 
     def _backdrop(self, look: Look) -> Patch:
-        """Cover the frame with the unmoved canvas, and far enough beyond it."""
+        """Cover the whole frame with the canvas, which does not move."""
         height, width = self._canvas.shape[:2]
         unit = np.array([[-1, -1], [2, -1], [2, 2], [-1, 2]], np.float32)
         corners = (unit * (width, height)).astype(np.float32)
@@ -119,7 +119,7 @@ class Person:
         return np.concatenate([self._head.surroundings, face])
 
     def _expression(self, look: Look, target: Points, lip_at_rest: Points) -> Iterator[Patch]:
-        """Skin and teeth that lie over the face."""
+        """Yield the lids and teeth to draw over the face."""
         if look.mouth_open > 0:
             yield teeth(self._source, target, lip_at_rest)
         for eye, closed in _eyes(look):
@@ -127,13 +127,13 @@ class Person:
 
 
 def _eyes(look: Look) -> list[tuple[EyeOutline, float]]:
-    """The eyes that are not as in the portrait, and how far each is closed."""
+    """The eyes that differ from the portrait, with their closure."""
     closures = [(LEFT_EYE, look.left_eye_closed), (RIGHT_EYE, look.right_eye_closed)]
     return [(eye, closed) for eye, closed in closures if closed > 0]
 
 
 def _enlarged(image: Image, scale: float) -> Image:
-    """Scale a portrait; one that is enlarged is sharpened a little."""
+    """Scale a portrait, and sharpen it if it is enlarged."""
     if scale <= 1:
         return cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)  # type: ignore[return-value]
     large = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4)
@@ -142,7 +142,7 @@ def _enlarged(image: Image, scale: float) -> Image:
 
 
 def _developed(frame: Image, look: Look) -> Image:
-    """Blur and light a frame as asked."""
+    """Apply the blur and brightness of a look."""
     if look.blur > 0:
         frame = cv2.GaussianBlur(frame, (0, 0), look.blur)  # type: ignore[assignment]
     if look.brightness != 1:

@@ -1,4 +1,4 @@
-"""A portrait with the face mesh fitted to it: what a synthetic person is rendered from."""
+"""A portrait and its face mesh, from which a synthetic person is rendered."""
 
 from __future__ import annotations
 
@@ -17,59 +17,62 @@ Mesh = NDArray[np.float32]
 """Points of a face mesh, shape (468, 3), pixels: x right, y down, z away from the camera."""
 
 Landmarker = Callable[[Image], NDArray[np.floating]]
-"""Finds the mesh of the face in a picture."""
+"""Finds the mesh of the face in an image."""
 
 
 class Portrait:
-    """A picture of one face and that face's mesh.
+    """An image of one face and that face's mesh.
 
     Attributes:
-        image: the picture.
-        mesh: the face's mesh in pixels of the picture.
+        image: the image.
+        mesh: the face's mesh in pixels of the image.
     """
 
     def __init__(self, image: Image, mesh: NDArray[np.floating]) -> None:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"a portrait is (height, width, 3) of uint8, not {image.shape}")
+            raise ValueError(
+                f"a portrait must be (height, width, 3) of uint8, found {image.shape}"
+                f" of {image.dtype}"
+            )
         if mesh.shape != (MESH_POINTS, 3) or not np.isfinite(mesh).all():
-            raise ValueError(f"a mesh is ({MESH_POINTS}, 3) finite numbers, not {mesh.shape}")
+            raise ValueError(
+                f"a mesh must be ({MESH_POINTS}, 3) finite numbers, found {mesh.shape}"
+            )
         self.image = image
         self.mesh: Mesh = mesh.astype(np.float32)
 
     @classmethod
     def fit(cls, image: Image, landmarker: Landmarker) -> Portrait:
-        """Fit the mesh to a picture.
+        """Fit the mesh to an image.
 
         Args:
-            image: picture of one face: frontal, with open, evenly lit eyes without glasses (or
-                a rendered blink is not seen) and with space about the head.
-            landmarker: finds the mesh; what it raises is passed on.
+            image: image of one frontal face with open, evenly lit eyes, without glasses (which hide
+                a rendered blink) and with space around the head.
+            landmarker: finds the mesh; its exceptions are passed on.
         """
         return cls(image, landmarker(image))
 
     @classmethod
     def load(cls, path: Path) -> Portrait:
-        """Read a portrait that ``save`` wrote.
+        """Load a saved portrait.
 
         Raises:
-            ResourceError: the file cannot be read or holds no portrait.
+            ResourceError: the file cannot be read or is not a portrait.
         """
         try:
             with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return cls(stored["image"], stored["mesh"])
         except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
-            raise ResourceError(
-                f"portrait {path}: {error}; delete it to have it fitted again"
-            ) from error
+            raise ResourceError(f"portrait {path}: {error}; delete it to fit it again") from error
 
     def save(self, path: Path) -> None:
-        """Write the portrait as a compressed ``.npz`` archive."""
+        """Save the portrait as a compressed ``.npz`` archive."""
         with path.open("wb") as file:
             np.savez_compressed(file, image=self.image, mesh=self.mesh)
 
 
 def astronaut() -> Image:
-    """Give the default picture: NASA's public-domain portrait in scikit-image's data.
+    """Return the default image: NASA's public-domain portrait in scikit-image's data.
 
     Raises:
         ResourceError: scikit-image is not installed.
@@ -79,7 +82,7 @@ def astronaut() -> Image:
     except ImportError as error:
         raise ResourceError(
             "the default portrait is part of scikit-image: install the extra 'demo',"
-            " or name a picture"
+            " or name an image"
         ) from error
-    picture: Image = data.astronaut()  # type: ignore[no-untyped-call]
-    return np.ascontiguousarray(picture[..., ::-1])
+    image: Image = data.astronaut()  # type: ignore[no-untyped-call]
+    return np.ascontiguousarray(image[..., ::-1])

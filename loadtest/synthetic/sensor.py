@@ -1,10 +1,9 @@
-"""The noise of a camera's sensor, so that no two frames have the same pixels.
+"""Sensor noise of a camera, which makes the pixels of every frame unique.
 
-The service refuses a frame that it has seen before, as no camera delivers one twice. To encode each
-frame anew would cost the load generator milliseconds. So each picture is encoded a few times, each
-time with noise of its own and with restart markers: the intervals between two of them stand on
-their own, and those of one encoding may take the place of those of another. A frame is a random
-mix, made in microseconds.
+The service refuses repeated frames, because no camera delivers a frame twice. Encoding each frame
+would cost the load generator milliseconds. So each image is encoded a few times, each time with new
+noise and with restart markers. The intervals between restart markers are independent, and those of
+one encoding can replace those of another. A frame is a random mix of them, made in microseconds.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ from shared.frame.estimation import Image
 SIGMA = 1.0
 """Standard deviation of the noise in grey levels, as of a good sensor in good light."""
 EXPOSURES = 4
-"""Encodings of one picture; a power of two, at most 256."""
+"""Encodings of one image; a power of two, at most 256."""
 INTERVALS = 64
-"""Intervals of one encoding, about: with four encodings there are 4**64 mixes."""
+"""Approximate number of intervals of one encoding; with four encodings there are 4**64 mixes."""
 BLOCK = 16
-"""Pixels of a coded block's side, with chroma at half the resolution."""
+"""Side of a coded block in pixels, with chroma at half the resolution."""
 
 _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 _SCAN = b"\xff\xda"
@@ -33,13 +32,13 @@ _END = b"\xff\xd9"
 
 
 def with_noise(image: Image, chance: np.random.Generator) -> Image:
-    """Add noise to a picture."""
+    """Add noise to an image."""
     noise = chance.standard_normal(image.shape, np.float32) * SIGMA
     return np.clip(image + noise, 0, 255).round().astype(np.uint8)
 
 
 class Exposures:
-    """Any number of frames of one picture, each with noise of its own.
+    """Any number of frames of one image, each with its own noise.
 
     Args:
         image: (height, width, 3) BGR.
@@ -47,7 +46,8 @@ class Exposures:
     """
 
     def __init__(self, image: Image, quality: int = 85) -> None:
-        # Not seeded: the frames of an earlier run would be repetitions for the service.
+        # Not seeded: with a seed, every run would send the same frames, and the service refuses
+        # repeated frames.
         chance = np.random.default_rng()
         encoded = [_encode(with_noise(image, chance), quality) for _ in range(EXPOSURES)]
         start = encoded[0].index(_SCAN)
@@ -63,14 +63,14 @@ class Exposures:
 
     @classmethod
     def of_file(cls, data: bytes, quality: int = 85) -> Exposures:
-        """Make exposures of an encoded picture.
+        """Create exposures of an encoded image.
 
         Raises:
-            ResourceError: the picture cannot be read.
+            ResourceError: the image cannot be decoded.
         """
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
-            raise ResourceError("a picture to be shown cannot be read")
+            raise ResourceError("an image of the gallery cannot be decoded")
         return cls(np.asarray(image, np.uint8), quality)
 
     def shot(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Warping a picture by moving the corners of its triangles."""
+"""Warps an image by moving the corners of its triangles."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ Corners = NDArray[np.float32]
 """Positions of the corners of triangles, shape (T, 3, 2)."""
 
 _SUBPIXEL_BITS = 4
-_THINNEST = 0.7
-"""Least height of a triangle in pixels. Drawing covers all pixels that a rim touches, so a thinner
-one would show more than its share, and its neighbours' rims cover its place."""
+_MIN_HEIGHT = 0.7
+"""Minimum height of a drawn triangle in pixels. Drawing fills all pixels that an edge touches, so a
+thinner triangle would appear too large; the edges of its neighbours cover its area."""
 
 
 def delaunay(points: Points) -> Triangles:
     """Triangulate points of a plane.
 
     Args:
-        points: positions in pixels; of two equal ones only one is used.
+        points: positions in pixels; duplicates are used once.
 
     Returns:
         The Delaunay triangles of their convex hull.
@@ -43,17 +43,17 @@ def delaunay(points: Points) -> Triangles:
         division.insert((x, y))
         index_of[x, y] = index
     corners = np.asarray(division.getTriangleList()).reshape(-1, 3, 2).tolist()
-    # The division's own outermost corners, which enclose every point, are not ours.
+    # Subdiv2D adds its own outermost corners, which are not among our points.
     indices = [[index_of.get((x, y), -1) for x, y in triangle] for triangle in corners]
     return np.array([triangle for triangle in indices if min(triangle) >= 0], np.int32)
 
 
 @dataclass(frozen=True)
 class Patch:
-    """Part of a picture and where it goes.
+    """Part of an image and its position in the frame.
 
     Attributes:
-        source: corner positions in the picture.
+        source: corner positions in the image.
         target: corner positions in the frame.
         triangles: indices into both, in the order of drawing.
     """
@@ -64,12 +64,12 @@ class Patch:
 
 
 def warp(image: Image, patches: Sequence[Patch], size: tuple[int, int]) -> Image:
-    """Draw a picture's triangles at new places, affine within each.
+    """Draw an image's triangles at new positions, each with an affine map.
 
     Args:
-        image: the picture to take the colours from; beyond it its border goes on.
-        patches: in the order of drawing, a later one covers an earlier one. The first has to
-            cover the whole frame, as what no triangle covers is undefined.
+        image: source of the colours; its border is repeated outside of it.
+        patches: in the order of drawing; later ones cover earlier ones. The first must cover the
+            whole frame, because pixels without a triangle are undefined.
         size: width and height of the frame.
 
     Returns:
@@ -77,8 +77,8 @@ def warp(image: Image, patches: Sequence[Patch], size: tuple[int, int]) -> Image
     """
     source = np.concatenate([patch.source[patch.triangles] for patch in patches])
     target = np.concatenate([patch.target[patch.triangles] for patch in patches])
-    seen = _heights(target) >= _THINNEST
-    source, target = source[seen], target[seen]
+    drawn = _heights(target) >= _MIN_HEIGHT
+    source, target = source[drawn], target[drawn]
     coefficients = _inverse_affines(source, target)[_index_map(target, size)]
     width, height = size
     columns = np.arange(width, dtype=np.float32)[None, :]
@@ -95,7 +95,7 @@ def warp(image: Image, patches: Sequence[Patch], size: tuple[int, int]) -> Image
 
 
 def _heights(corners: Corners) -> NDArray[np.float32]:
-    """Least height of each triangle in pixels."""
+    """Smallest height of each triangle in pixels."""
     sides = corners - np.roll(corners, 1, axis=1)
     longest = np.linalg.norm(sides, axis=2).max(axis=1)
     (ax, ay), (bx, by) = sides[:, 1].T, sides[:, 2].T
@@ -104,7 +104,7 @@ def _heights(corners: Corners) -> NDArray[np.float32]:
 
 
 def _index_map(corners: Corners, size: tuple[int, int]) -> NDArray[np.int32]:
-    """For each pixel the index of the triangle drawn there last, shape (height, width)."""
+    """Index of the triangle drawn last at each pixel, shape (height, width)."""
     drawn = np.zeros((size[1], size[0]), np.int32)
     fixed = np.round(corners * (1 << _SUBPIXEL_BITS)).astype(np.int32)
     for index, triangle in enumerate(fixed):
@@ -113,10 +113,10 @@ def _index_map(corners: Corners, size: tuple[int, int]) -> NDArray[np.int32]:
 
 
 def _inverse_affines(source: Corners, target: Corners) -> NDArray[np.float32]:
-    """For each triangle and axis of the source: three coefficients, least and greatest value.
+    """For each triangle and source axis: three coefficients, minimum and maximum.
 
-    A pixel at the rim of a triangle may have its centre outside. The bounds keep the steep mapping
-    of a thin triangle from reading far away there.
+    A pixel at the edge of a triangle may have its centre outside. There the bounds keep the steep
+    map of a thin triangle from reading far away pixels.
     """
     homogeneous = np.ones((len(target), 3, 3))
     homogeneous[:, :, :2] = target

@@ -238,7 +238,7 @@ def _stop_at_interrupt(stop: asyncio.Event) -> None:
 async def _find_capacity(
     plan: Plan, gallery: Path, processes: int, bound: float, output: Path
 ) -> None:
-    from loadtest.capacity import MOST, largest_good, search, try_size, write
+    from loadtest.capacity import MAX_PEOPLE, largest_good, search, try_size, write
     from loadtest.reaching import reach
 
     await reach(plan.url)
@@ -253,7 +253,7 @@ async def _find_capacity(
     if best is None:
         click.echo(f"capacity: none; p95 is not below {1000 * bound:g} ms even for one person")
     else:
-        more = " or more" if best.people == MOST else ""
+        more = " or more" if best.people == MAX_PEOPLE else ""
         click.echo(
             f"capacity: {best.people} people{more}, {best.fps:.1f} frames/s judged, "
             f"p95 {1000 * best.p95:.0f} ms, below {1000 * bound:g} ms"

@@ -68,7 +68,7 @@ def see(backend: OnnxBackend, person: Person) -> See:
 
 @pytest.fixture(scope="session")
 def pose_of(backend: OnnxBackend, see: See) -> Callable[[Look], HeadPose]:
-    """Measures the angles of a rendered look, relative to the plain look's."""
+    """Measures the angles of a rendered look, relative to the neutral look's."""
 
     def measured(look: Look) -> HeadPose:
         return backend.head_pose(*see(look))

@@ -10,7 +10,7 @@ import pytest
 
 from loadtest.capacity import TriedSize, judge, largest_good, search, write
 from loadtest.plan import Plan
-from loadtest.tally import CUT, UNJUDGED, CrowdTally, note
+from loadtest.tally import CUT, UNJUDGED, CrowdTally, record
 
 
 async def found(capacity: int, **how: float) -> list[TriedSize]:
@@ -28,19 +28,19 @@ def size(tried: list[TriedSize]) -> int:
 
 @pytest.mark.parametrize("capacity", [1, 3, 4, 17, 100, 1000])
 async def test_it_is_found_to_the_precision(capacity: int) -> None:
-    """Never above the truth, and at most the precision below it, in few probes."""
+    """The result is at most the true capacity, within the precision, after few probes."""
     tried = await found(capacity, precision=0.05)
     assert 0.95 * capacity - 1 <= size(tried) <= capacity
     assert len(tried) <= 16
 
 
-async def test_a_service_that_serves_nobody_has_none() -> None:
-    """Zero is an answer."""
+async def test_a_capacity_of_zero_is_none() -> None:
+    """The result may be zero."""
     assert largest_good(await found(0)) is None
 
 
 async def test_the_search_ends_at_the_most() -> None:
-    """A service larger than asked is not searched for ever."""
+    """The search ends at the largest size to try."""
     tried = await found(10_000, most=64)
     assert size(tried) == 64
 
@@ -48,7 +48,7 @@ async def test_the_search_ends_at_the_most() -> None:
 def tally(latency: float, *, dropped: int = 0, failed: int = 0) -> CrowdTally:
     seen = CrowdTally()
     for _ in range(100):
-        note(seen.latency, latency)
+        record(seen.latency, latency)
     seen.dropped["replaced"] = dropped
     seen.failed["no answer"] += failed
     seen.failed = +seen.failed
@@ -67,26 +67,26 @@ def tally(latency: float, *, dropped: int = 0, failed: int = 0) -> CrowdTally:
     ],
 )
 def test_what_counts_as_in_time(seen: CrowdTally, good: bool) -> None:
-    """p95 below the bound with drops counted as late, and not one failed session."""
+    """A size is good if p95 is below the bound, drops count as late, and no session failed."""
     assert judge(5, seen, 0.2, seconds=1).good is good
 
 
 def test_frames_that_were_not_judged_are_late() -> None:
-    """A service whose workers are dead answers fast; it has no capacity."""
+    """A service with dead workers answers fast but has no capacity."""
     seen = tally(0.1)
     seen.dropped[UNJUDGED] = 20
     assert not judge(5, seen, 0.2, seconds=1).good
 
 
 def test_frames_of_a_line_that_the_person_cut_are_not() -> None:
-    """Nobody could have answered them."""
+    """Frames after the verdict or a cut connection could not be answered."""
     seen = tally(0.1)
     seen.dropped[CUT] = 20
     assert judge(5, seen, 0.2, seconds=1).good
 
 
 def test_what_was_tried_is_written(tmp_path: Path) -> None:
-    """As JSON, which knows no infinity."""
+    """The result is valid JSON, without infinity."""
     tried = [TriedSize(4, 0.05, {}, True, 20.0), TriedSize(8, math.inf, {"session.full": 2}, False)]
     file = write(tried, Plan("ws://h/ws"), 0.2, tmp_path / "new")
     told = json.loads(file.read_text(), parse_constant=pytest.fail)

@@ -16,7 +16,7 @@ from loadtest.gallery import Gallery
 from loadtest.plan import LoadProfile, Plan
 from loadtest.tally import CrowdTally
 from shared.wire.protocol import Command
-from tests.support.scripted import RESULT, be_silent, message, say_farewell, service
+from tests.support.scripted import RESULT, be_silent, message, say_farewell, service, without_noise
 
 
 async def accept(socket: ServerConnection, _connect: dict[str, Any]) -> None:
@@ -45,11 +45,11 @@ def ended(tally: CrowdTally) -> int:
 async def test_time_between_people_is_no_failure(
     gallery: Gallery, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """At the end nobody stands before the kiosks; the run does not wait for the next person."""
+    """A run does not wait for the next person if no person is present at its end."""
     async with service(accept) as url:
         plan = Plan(url, LoadProfile("soak", 3, 2.0, warm=0.1), think=600, prepare=0, fps=20)
-        crowd = Crowd(plan, gallery.nearest, 0, 1, time.monotonic())
-        await asyncio.wait_for(crowd.run(), module.LAST_WORDS)
+        crowd = Crowd(plan, without_noise(gallery), 0, 1, time.monotonic())
+        await asyncio.wait_for(crowd.run(), module.DRAIN_SECONDS)
     tally = told(capsys)
     assert tally.counts["accepted"] == tally.counts["begun"] == 3
     assert not tally.failed
@@ -57,27 +57,27 @@ async def test_time_between_people_is_no_failure(
 
 
 @pytest.mark.parametrize("arrivals", [False, True])
-async def test_who_never_hears_a_last_word_has_failed(
+async def test_a_session_without_final_answer_fails(
     gallery: Gallery,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     arrivals: bool,
 ) -> None:
-    """Nobody who came is missing among the ends."""
-    monkeypatch.setattr(module, "LAST_WORDS", 0.3)
+    """Every person who arrived is counted once at the end."""
+    monkeypatch.setattr(module, "DRAIN_SECONDS", 0.3)
     async with service(be_silent) as url:
         plan = Plan(url, LoadProfile("soak", 10, 0.6, warm=0.0), arrivals=arrivals, prepare=0)
-        await Crowd(plan, gallery.nearest, 0, 1, time.monotonic()).run()
+        await Crowd(plan, without_noise(gallery), 0, 1, time.monotonic()).run()
     tally = told(capsys)
     assert tally.counts["begun"] == ended(tally) > 0
-    assert set(tally.failed) == {"no last word"}
+    assert set(tally.failed) == {"no final answer"}
 
 
 @pytest.mark.parametrize("arrivals", [False, True])
 async def test_a_crowd_that_is_stopped_says_good_bye(
     gallery: Gallery, capsys: pytest.CaptureFixture[str], arrivals: bool
 ) -> None:
-    """Long before the plan ends, and without a failure."""
+    """SIGTERM ends the run early, without a failure."""
     arrived = asyncio.Event()
 
     async def greet(socket: ServerConnection, connect: dict[str, Any]) -> None:
@@ -86,7 +86,7 @@ async def test_a_crowd_that_is_stopped_says_good_bye(
 
     async with service(greet) as url:
         plan = Plan(url, LoadProfile("soak", 5, 3600, warm=0.0), arrivals=arrivals, prepare=0)
-        crowd = Crowd(plan, gallery.nearest, 0, 1, time.monotonic())
+        crowd = Crowd(plan, without_noise(gallery), 0, 1, time.monotonic())
         running = asyncio.create_task(crowd.run())
         await asyncio.wait_for(arrived.wait(), 60)
         crowd.stop()
@@ -96,10 +96,10 @@ async def test_a_crowd_that_is_stopped_says_good_bye(
     assert not tally.failed
 
 
-async def test_a_crowd_that_nobody_listens_to_ends(
+async def test_a_crowd_ends_with_its_parent(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It does not go on loading the host once the one who asked for it is dead."""
+    """A client process exits when its parent process has died."""
 
     def broken(*_: Any, **__: Any) -> None:
         raise BrokenPipeError
@@ -107,6 +107,6 @@ async def test_a_crowd_that_nobody_listens_to_ends(
     monkeypatch.setattr("builtins.print", broken)
     async with service(accept) as url:
         plan = Plan(url, LoadProfile("soak", 2, 3600), prepare=0)
-        crowd = Crowd(plan, gallery.nearest, 0, 1, time.monotonic())
+        crowd = Crowd(plan, without_noise(gallery), 0, 1, time.monotonic())
         with pytest.raises(BrokenPipeError):
             await asyncio.wait_for(crowd.run(), 60)

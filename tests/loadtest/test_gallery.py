@@ -32,7 +32,7 @@ def named() -> Gallery:
     ],
 )
 def test_the_nearest_look_is_shown(wanted: Look, shown: Look) -> None:
-    """Gestures come out as gestures, whatever sway is on top."""
+    """A gesture with sway gives the frame of that gesture."""
     gallery = named()
     assert gallery.looks[gallery.nearest_number(wanted)] == shown
 
@@ -45,7 +45,7 @@ def test_holding_still_moves_a_little() -> None:
 
 
 def test_a_file_keeps_it(tmp_path: Path) -> None:
-    """What was saved is loaded."""
+    """A saved gallery is loaded unchanged."""
     gallery = named()
     gallery.save(tmp_path / "folder" / "gallery")
     again = Gallery.load(tmp_path / "folder" / "gallery")
@@ -53,7 +53,7 @@ def test_a_file_keeps_it(tmp_path: Path) -> None:
 
 
 def test_its_camera_shows_the_nearest_look_with_noise_of_its_own() -> None:
-    """Each frame is another one."""
+    """No two frames are equal."""
     numbers = {look: number for number, look in enumerate(looks(), 1)}
     camera = Gallery.render(lambda look: stamped_jpeg(1, numbers[look])).camera()
     shots = {camera(Look(yaw=27.5)) for _ in range(20)}
@@ -64,7 +64,7 @@ def test_its_camera_shows_the_nearest_look_with_noise_of_its_own() -> None:
 
 @pytest.mark.parametrize("content", [b"", b"not packed", b"\x93\x01\x90\x90", b"\x93\x09\x90\x90"])
 def test_a_damaged_file_is_one_line(tmp_path: Path, content: bytes) -> None:
-    """Whatever is in it."""
+    """Any other content of the file is refused."""
     path = tmp_path / "gallery"
     path.write_bytes(content)
     with pytest.raises(ResourceError, match="gallery"):
@@ -72,7 +72,7 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, content: bytes) -> None:
 
 
 def test_pictures_of_ones_own_are_shown_in_turn(tmp_path: Path) -> None:
-    """All of them, by sway."""
+    """All given images are shown, selected by sway."""
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         (tmp_path / name).write_bytes(name.encode())
     gallery = of_pictures(list(tmp_path.iterdir()))

@@ -25,6 +25,7 @@ from tests.support.scripted import (
     say_farewell,
     service,
     status,
+    without_noise,
 )
 
 
@@ -37,13 +38,13 @@ async def attend(url: str, gallery: Gallery, **how: Any) -> CrowdTally:
     """Let one person try."""
     tally = CrowdTally()
     plan = Plan(url, **{"fps": 0.0, "prepare": 0.0, **how})
-    kiosk = Kiosk(plan, gallery.nearest, lambda: tally, seed=1)
+    kiosk = Kiosk(plan, without_noise(gallery), lambda: tally, seed=1)
     await asyncio.wait_for(kiosk.attend(asyncio.get_running_loop().time(), lambda: True), 20)
     return tally
 
 
 async def test_a_prompt_is_obeyed(gallery: Gallery) -> None:
-    """Asked to turn left, the person is seen turning left and coming back."""
+    """After the prompt to turn left, the frames show a turn to the left and back."""
     seen: list[float] = []
 
     async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
@@ -67,7 +68,7 @@ async def test_a_prompt_is_obeyed(gallery: Gallery) -> None:
 
 
 async def test_a_broken_connection_is_resumed_by_token(gallery: Gallery) -> None:
-    """The next CONNECT names session and token; the session still ends once."""
+    """The next CONNECT has session and token; the session is counted once."""
     connects: list[dict[str, Any]] = []
 
     async def script(socket: ServerConnection, connect: dict[str, Any]) -> None:
@@ -87,7 +88,7 @@ async def test_a_broken_connection_is_resumed_by_token(gallery: Gallery) -> None
 
 
 async def test_a_person_whose_connection_breaks_on_purpose_comes_back(gallery: Gallery) -> None:
-    """With ``breaks`` the kiosk itself cuts the line in the middle."""
+    """With ``breaks`` the kiosk itself breaks the connection during the session."""
     frames: list[int] = []
 
     async def script(socket: ServerConnection, connect: dict[str, Any]) -> None:
@@ -116,7 +117,7 @@ async def test_a_person_whose_connection_breaks_on_purpose_comes_back(gallery: G
 async def test_a_refusal_fails_with_its_reason(
     gallery: Gallery, sent: str | None, reason: str
 ) -> None:
-    """Each person ends in one entry, failures by reason."""
+    """Each person is counted once, failures by reason."""
 
     async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
         if sent:
@@ -143,14 +144,14 @@ async def test_a_refused_upgrade_fails_with_its_status(gallery: Gallery) -> None
     assert dict(tally.failed) == {"HTTP 503": 1}
 
 
-async def test_nobody_there_is_a_failure(gallery: Gallery) -> None:
-    """A service that does not run."""
+async def test_a_missing_service_is_a_failure(gallery: Gallery) -> None:
+    """A service that is not running is a failure."""
     tally = await attend("ws://127.0.0.1:9/ws", gallery)
     assert dict(tally.failed) == {"ConnectionRefusedError": 1}
 
 
 async def test_an_impatient_person_says_good_bye(gallery: Gallery) -> None:
-    """Who leaves is no failure; the service's last word is awaited."""
+    """A person who leaves is not a failure; the final answer is awaited."""
     async with service(say_farewell) as url:
         tally = await attend(url, gallery, fps=20.0, patience=0.3)
     assert tally.counts["left"] == 1
@@ -158,7 +159,7 @@ async def test_an_impatient_person_says_good_bye(gallery: Gallery) -> None:
 
 
 async def test_a_stalled_service_is_charged_for_every_frame_it_held_up(gallery: Gallery) -> None:
-    """The service stands still for a second: all the frames due in it are late, not only one.
+    """If the service stalls for a second, all frames due in it are late, not only one.
 
     A client that waited for the answer before the next frame would see one slow frame of thirty;
     here a third of the frames lie within the stall.
@@ -200,7 +201,7 @@ async def test_drops_are_counted_by_reason(gallery: Gallery) -> None:
 async def test_as_fast_as_answered_is_no_faster_than_allowed(
     gallery: Gallery, limit: float
 ) -> None:
-    """A service that names its limit gets no frame too early; one without is not waited for."""
+    """No frame is sent faster than the service's limit; without a limit there is no pause."""
     arrived: list[float] = []
     clock = asyncio.get_running_loop().time
 
@@ -245,7 +246,7 @@ CONNECTED = message(Command.CONNECTED, **GRANTED)
 async def test_what_is_not_the_protocol_fails_the_session(
     gallery: Gallery, first: str, answer: str
 ) -> None:
-    """A host that answers anything else is told of; no session gets lost between the entries."""
+    """Any other answer of a host is counted as a failure; every session is counted."""
 
     async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
         await socket.recv()
@@ -260,7 +261,7 @@ async def test_what_is_not_the_protocol_fails_the_session(
 
 
 async def test_frames_of_a_line_that_the_service_breaks_are_lost(gallery: Gallery) -> None:
-    """They count as later than every other; else a service that breaks lines would look fast."""
+    """They count as later than all others; else a service that breaks connections looks fast."""
 
     async def script(socket: ServerConnection, connect: dict[str, Any]) -> None:
         await socket.recv()
@@ -281,7 +282,7 @@ async def test_frames_of_a_line_that_the_service_breaks_are_lost(gallery: Galler
 
 
 async def test_a_frame_that_no_worker_judged_is_not_judged(gallery: Gallery) -> None:
-    """Code 2 comes fast; it must not make a service without workers look good."""
+    """A fast code 2 must not make a service without workers look good."""
 
     async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
         for seq in (1, 2, 3):
@@ -300,8 +301,8 @@ async def test_a_frame_that_no_worker_judged_is_not_judged(gallery: Gallery) -> 
 async def test_a_service_that_is_silent_fails(
     gallery: Gallery, fps: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However often frames are sent, and also when each waits for the answer before."""
-    monkeypatch.setattr(module, "SILENCE", 0.3)
+    """The session fails, also if each frame waits for the previous answer."""
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 0.3)
     async with service(be_silent) as url:
         tally = await attend(url, gallery, fps=fps)
     assert dict(tally.failed) == {"no answer": 1}
@@ -311,9 +312,9 @@ async def test_a_service_that_is_silent_fails(
 async def test_a_result_that_is_arriving_is_awaited(
     gallery: Gallery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A slow line: RESULT takes longer than the silence that ends a session, but it comes."""
-    monkeypatch.setattr(module, "SILENCE", 1.0)
-    monkeypatch.setattr(module, "TICK", 0.1)
+    """On a slow line RESULT may take longer than SILENCE_SECONDS while its bytes arrive."""
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 1.0)
+    monkeypatch.setattr(module, "TICK_SECONDS", 0.1)
     text = message(Command.RESULT, {**RESULT, "jwt": "T" * 40_000}).encode()
     wire = b"\x81\x7e" + len(text).to_bytes(2, "big") + text  # one text frame (RFC 6455, 5.2)
 
@@ -330,7 +331,7 @@ async def test_a_result_that_is_arriving_is_awaited(
 
 @pytest.mark.parametrize("fps", [0.0, 0.01])
 async def test_patience_ends_between_two_frames_too(gallery: Gallery, fps: float) -> None:
-    """A person does not wait for the next frame to be due to leave."""
+    """A person leaves without waiting until the next frame is due."""
 
     async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
         async for raw in socket:
@@ -343,8 +344,8 @@ async def test_patience_ends_between_two_frames_too(gallery: Gallery, fps: float
     assert tally.counts["left"] == 1
 
 
-async def test_who_is_called_off_has_had_no_last_word(gallery: Gallery) -> None:
-    """The end of a run leaves nobody uncounted."""
+async def test_a_cancelled_person_is_counted(gallery: Gallery) -> None:
+    """A person who is cancelled at the end of a run is counted."""
     came = asyncio.Event()
 
     async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
@@ -354,18 +355,18 @@ async def test_who_is_called_off_has_had_no_last_word(gallery: Gallery) -> None:
 
     tally = CrowdTally()
     async with service(script) as url:
-        kiosk = Kiosk(Plan(url, prepare=0.0), gallery.nearest, lambda: tally, seed=1)
+        kiosk = Kiosk(Plan(url, prepare=0.0), without_noise(gallery), lambda: tally, seed=1)
         visit = asyncio.create_task(kiosk.attend(0.0, lambda: True))
         await asyncio.wait_for(came.wait(), 10)
         assert kiosk.present
         visit.cancel()
         await asyncio.wait([visit])
-    assert dict(tally.failed) == {"no last word": 1}
+    assert dict(tally.failed) == {"no final answer": 1}
     assert not kiosk.present
 
 
 async def test_reasons_of_the_host_are_bounded(gallery: Gallery) -> None:
-    """A host cannot fill the tally with names of its own."""
+    """A host cannot add names to the tally."""
 
     async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
         for seq in range(1, 21):
@@ -379,8 +380,10 @@ async def test_reasons_of_the_host_are_bounded(gallery: Gallery) -> None:
 
 
 async def test_a_kiosk_rests_after_a_failure(gallery: Gallery) -> None:
-    """Without time between people too; else a host that is away is stormed."""
+    """Also without think time; else an unreachable host is flooded."""
     tally, ended = CrowdTally(), asyncio.get_running_loop().time() + 0.5
-    kiosk = Kiosk(Plan("ws://127.0.0.1:9/ws", think=0.0), gallery.nearest, lambda: tally, seed=1)
+    kiosk = Kiosk(
+        Plan("ws://127.0.0.1:9/ws", think=0.0), without_noise(gallery), lambda: tally, seed=1
+    )
     await kiosk.stay(lambda: asyncio.get_running_loop().time() < ended)
     assert tally.failed.total() == 1

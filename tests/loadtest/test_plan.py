@@ -17,25 +17,25 @@ from loadtest.plan import LoadProfile, Plan
     ],
 )
 def test_the_level_at_each_quarter(kind: str, levels: list[float]) -> None:
-    """At the beginning of each quarter of the time."""
+    """Check the load at the start of each quarter of the time."""
     profile = LoadProfile(kind, most=40, seconds=100, warm=0, steps=4)  # type: ignore[arg-type]
     assert [profile.level(at) for at in (0, 25, 50, 75)] == levels
 
 
-def test_nobody_before_or_after() -> None:
-    """The load is none outside of the run."""
+def test_no_load_before_and_after() -> None:
+    """The load is 0 outside of the run."""
     profile = LoadProfile("soak", most=40, seconds=100)
     assert profile.level(-0.1) == profile.level(100) == 0
 
 
 def test_a_soak_warms_up() -> None:
-    """Not everybody begins at once."""
+    """Not all people start at once."""
     profile = LoadProfile("soak", most=40, seconds=100, warm=4)
     assert [profile.level(at) for at in (0, 1, 2, 4, 99)] == [0, 10, 20, 40, 40]
 
 
 def test_a_plan_travels_as_text() -> None:
-    """A client process plays what was asked."""
+    """A client process gets the same plan."""
     plan = Plan(
         "ws://h/ws", LoadProfile("spike", 7, 8), arrivals=True, fps=0, patience=3, breaks=0.5
     )

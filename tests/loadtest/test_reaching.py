@@ -21,7 +21,7 @@ async def silent(socket: ServerConnection) -> None:
 
 
 async def reached(**options: Any) -> None:
-    """Reach for a server that answers as the options say."""
+    """Call ``reach`` for a server with the given options."""
     scheme = "wss" if "ssl" in options else "ws"
     async with serve(silent, "127.0.0.1", 0, **options) as server:
         port = server.sockets[0].getsockname()[1]
@@ -29,28 +29,28 @@ async def reached(**options: Any) -> None:
 
 
 async def test_a_service_is_reached() -> None:
-    """A WebSocket is opened and closed again; no session begins."""
+    """A WebSocket is opened and closed, without starting a session."""
     await reached()
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS])
 async def test_a_full_service_is_there(status: HTTPStatus) -> None:
-    """How it stands a crowd is what the run is to show."""
+    """A full service is accepted: the run is to measure it."""
     await reached(process_request=lambda connection, _: connection.respond(status, "full\n"))
 
 
 @pytest.mark.parametrize("status", [HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.UNAUTHORIZED])
 async def test_a_page_is_no_service(status: HTTPStatus) -> None:
-    """The status is told, the password is not."""
+    """The message has the status but not the password."""
     with pytest.raises(ResourceError, match=f"HTTP {status.value}") as told:
         await reached(process_request=lambda connection, _: connection.respond(status, "page\n"))
     assert "hidden" not in str(told.value)
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_told(
+async def test_an_untrusted_certificate_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With what to do about it, which helps."""
+    """The message names a remedy that works."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate(tmp_path))
     with pytest.raises(ResourceError, match=r"certificate is not trusted.*SSL_CERT_FILE"):
@@ -60,7 +60,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_told(
 
 
 async def test_what_speaks_otherwise_is_told() -> None:
-    """A port of something else."""
+    """Another server's port is refused."""
 
     async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 mail\r\n")

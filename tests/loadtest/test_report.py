@@ -16,13 +16,13 @@ from loadtest.page import as_html
 from loadtest.plan import LoadProfile, Plan
 from loadtest.report import as_json, memory_growth, notes, write
 from loadtest.runner import LoadRun
-from loadtest.tally import CrowdTally, note
+from loadtest.tally import CrowdTally, record
 from loadtest.watch import UsageSample, Watch, metrics_address, read
 from tests.support.waiting import until
 
 
 def outcome(seconds: float, growth: float) -> LoadRun:
-    """A run in which a process's memory grows by a share of its beginning in each minute."""
+    """A run in which a process's memory grows each minute by a share of its initial size."""
     made = LoadRun(Plan("ws://h:1/ws", LoadProfile("soak", 5, seconds)), Watch("ws://h:1/ws"))
     for second in range(int(seconds)):
         size = 100e6 * (1 + growth * second / 60)
@@ -30,19 +30,19 @@ def outcome(seconds: float, growth: float) -> LoadRun:
             UsageSample(float(second), {"gateway": second / 2}, {"gateway": size})
         )
         tally = CrowdTally()
-        note(tally.latency, 0.01)
+        record(tally.latency, 0.01)
         tally.dropped["replaced"] = second % 2 * 9
         made.take(0, {"second": second + 1, "cpu": 1.0, **tally.packed()})
     return made
 
 
 def test_flat_memory_is_flat() -> None:
-    """The last minute over the third."""
+    """Growth is the last minute's memory over the third minute's."""
     assert memory_growth(outcome(600, 0.0)) == {"gateway": 1.0}
 
 
 def test_a_leak_is_seen() -> None:
-    """One percent of the beginning each minute is seven from the third to the last."""
+    """One percent of the initial size per minute is seven percent from the third to the last."""
     assert memory_growth(outcome(600, 0.01))["gateway"] == pytest.approx(1.068, abs=0.003)
 
 
@@ -58,7 +58,7 @@ def test_a_busy_process_is_told_in_percent() -> None:
 
 
 def test_what_was_too_late_is_still_json(tmp_path: Path) -> None:
-    """Infinity is not JSON; the word for it is."""
+    """JSON has no infinity; the value is a word instead."""
     data, page = write(outcome(5, 0.0), tmp_path)
     report = json.loads(data.read_text(), parse_constant=pytest.fail)
     assert report["whole"]["latencyMs"]["p99"] == "late"
@@ -66,7 +66,7 @@ def test_what_was_too_late_is_still_json(tmp_path: Path) -> None:
 
 
 def test_a_password_stays_out_of_the_reports(tmp_path: Path) -> None:
-    """Reports are passed on; whoever reads one must not be able to log in."""
+    """A reader of a report must not be able to log in."""
     url = "ws://user:hidden@h:1/ws"
     made = LoadRun(Plan(url, LoadProfile("soak", 5, 60)), Watch(url))
     for file in (*write(made, tmp_path), capacity.write([], made.plan, 0.2, tmp_path)):
@@ -75,13 +75,13 @@ def test_a_password_stays_out_of_the_reports(tmp_path: Path) -> None:
 
 
 def test_the_page_says_what_a_reader_has_to_know() -> None:
-    """A run that was stopped, clients that were late, a service that tells nothing of itself."""
+    """The notes name a stopped run, late clients and missing metrics."""
     made = outcome(5, 0.0)
     assert notes(made) == []
     made.stopped = True
     made.watch.trouble = "http://h:1/metrics answers 403"
     for _ in range(100):
-        note(made.whole.lateness, 0.2)
+        record(made.whole.lateness, 0.2)
     assert len(notes(made)) == 3
     assert "answers 403" in as_html(as_json(made), notes(made))
 
@@ -95,7 +95,7 @@ def test_every_chart_has_the_same_seconds() -> None:
 
 
 def test_a_figure_of_the_service_that_comes_late_makes_no_peak() -> None:
-    """Processes tell their time once a second: read as often, it stands still and then leaps."""
+    """Processes report CPU time once a second; two readings may see no change, then a jump."""
     watch = Watch("ws://h:1/ws")
     watch.samples = [UsageSample(float(n), {"gateway": n // 2}) for n in range(60)]
     told = [used for _, used in watch.cpu_percent(0.0)["gateway"][5:]]
@@ -104,11 +104,11 @@ def test_a_figure_of_the_service_that_comes_late_makes_no_peak() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["12 Come closer", "failed: session.full", "too many frames dropped", "frames a second",
+    ["12 Come closer", "failed: session.full", "too many frames dropped", "frames per second",
      "% of a core", "MB", "at most 5 kiosks", "one after each answer", "+6.8 %"],
 )  # fmt: skip
 def test_the_page_is_in_words_and_units(written: str) -> None:
-    """Nobody has to know the names of the JSON report or the numbers of the codes."""
+    """The page uses words instead of JSON names and bare code numbers."""
     made = outcome(600, 0.01)
     made.plan = dataclasses.replace(made.plan, fps=0.0)
     made.whole.codes[12] = 3
@@ -117,7 +117,7 @@ def test_the_page_is_in_words_and_units(written: str) -> None:
 
 
 def test_seconds_are_added_up_over_processes() -> None:
-    """People and frames of all client processes; a stretch has the people of its last second."""
+    """People and frames of all processes add up; a period has the people of its last second."""
     made = LoadRun(Plan("ws://h:1/ws", LoadProfile("soak", 5, 60)), Watch("ws://h:1/ws"))
     for second, process, people in ((1, 0, 9), (1, 1, 9), (2, 0, 2), (2, 1, 3)):
         tally = CrowdTally(kiosks=people)
@@ -142,7 +142,7 @@ COUNTER = "# TYPE lunapass_cpu_seconds_total counter\nlunapass_cpu_seconds_total
     ],
 )
 async def test_metrics_that_are_none_are_told_of(answer: str, trouble: str) -> None:
-    """Charts that are missing have a reason on the page, whatever answers there."""
+    """The page gives a reason for missing charts, whatever the service answered."""
 
     async def respond(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(answer)}\r\nConnection: close\r\n\r\n"
@@ -176,7 +176,7 @@ def test_metrics_are_beside_the_socket(url: str, address: str) -> None:
 
 
 def test_an_exposition_is_read() -> None:
-    """Processor time and memory by process; other series are left alone."""
+    """CPU time and memory are read by process; other series are ignored."""
     text = (
         "# TYPE lunapass_cpu_seconds_total counter\n"
         'lunapass_cpu_seconds_total{process="gateway"} 1.5\n'

@@ -19,24 +19,24 @@ def play(actor: Actor, seconds: float, start: float = 0.0) -> list[Look]:
 
 
 def test_every_prompt_has_a_gesture() -> None:
-    """No prompt finds the actor at a loss."""
+    """Every prompt has a gesture."""
     assert set(GESTURES) == PROMPTS
 
 
 def test_gesture_goes_out_and_back() -> None:
-    """A gesture begins and ends plain and holds its peak between."""
+    """A gesture starts and ends with the neutral look and holds its peak in between."""
     assert TURN_LEFT.look(0) == TURN_LEFT.look(TURN_LEFT.seconds) == Look()
     assert TURN_LEFT.look(TURN_LEFT.out + TURN_LEFT.hold / 2) == TURN_LEFT.peak
     assert 0 < TURN_LEFT.look(TURN_LEFT.out / 2).yaw < TURN_LEFT.peak.yaw
 
 
 def test_gesture_is_plain_outside_of_its_time() -> None:
-    """Before its beginning and after its end there is nothing of a gesture."""
+    """The look is neutral before the start and after the end of a gesture."""
     assert BLINK.look(-1) == BLINK.look(99) == STRAIGHT.look(0) == Look()
 
 
 def test_idle_actor_only_sways() -> None:
-    """Unasked the actor moves by a few degrees at most, yet is never quite still."""
+    """Without a prompt the actor moves by a few degrees at most, but never stands still."""
     looks = play(Actor(), 20)
     assert max(abs(angle) for look in looks for angle in (look.yaw, look.pitch, look.roll)) < 3
     assert len({look.yaw for look in looks}) == len(looks)
@@ -44,7 +44,7 @@ def test_idle_actor_only_sways() -> None:
 
 
 def test_seed_fixes_the_sway() -> None:
-    """Equal seeds give equal persons, others do not."""
+    """Equal seeds give equal motions, different ones do not."""
     assert play(Actor(3), 5) == play(Actor(3), 5) != play(Actor(4), 5)
 
 
@@ -60,7 +60,7 @@ def test_seed_fixes_the_sway() -> None:
     ],
 )
 def test_prompt_is_obeyed(code: Code, name: str, peak: float) -> None:
-    """What is asked is done to the end, then the actor is straight again."""
+    """A gesture is completed, then the actor looks straight again."""
     actor = Actor()
     actor.look(0)
     actor.ask(code)
@@ -71,7 +71,7 @@ def test_prompt_is_obeyed(code: Code, name: str, peak: float) -> None:
 
 
 def test_peak_lasts_for_several_frames() -> None:
-    """At five frames a second, a blink and a turn are each seen at their height twice."""
+    """At five frames per second, two frames show the peak of a blink and of a turn."""
     for code, name in ((Code.CLOSE_EYES, "left_eye_closed"), (Code.ASK_TURN_LEFT, "yaw")):
         actor = Actor()
         actor.ask(code)
@@ -80,7 +80,7 @@ def test_peak_lasts_for_several_frames() -> None:
 
 
 def test_motion_is_smooth() -> None:
-    """Between two looks a tenth of a second apart, no turn leaps."""
+    """A turn does not jump between two looks a tenth of a second apart."""
     actor = Actor()
     yaws = []
     for number in range(100):
@@ -92,7 +92,7 @@ def test_motion_is_smooth() -> None:
 
 
 def test_repeated_prompt_is_one_gesture() -> None:
-    """A prompt that comes again with every frame until obeyed does not restart the gesture."""
+    """A prompt that is repeated with every frame does not restart the gesture."""
     once, often = Actor(), Actor()
     once.look(0)
     often.look(0)
@@ -103,7 +103,7 @@ def test_repeated_prompt_is_one_gesture() -> None:
 
 
 def test_prompt_after_the_end_is_obeyed_again() -> None:
-    """Asked again after a gesture's end, the actor does it again."""
+    """A prompt after the end of its gesture starts the gesture again."""
     actor = Actor()
     actor.ask(Code.CLOSE_EYES)
     play(actor, 3)
@@ -112,7 +112,7 @@ def test_prompt_after_the_end_is_obeyed_again() -> None:
 
 
 def test_straight_prompt_ends_a_turn() -> None:
-    """Asked to look straight in the midst of a turn, the actor comes back sooner."""
+    """A prompt to look straight ends a turn early."""
     actor = Actor()
     actor.ask(Code.ASK_TURN_LEFT)
     play(actor, 1.3)
@@ -121,7 +121,7 @@ def test_straight_prompt_ends_a_turn() -> None:
 
 
 def test_faults_are_no_prompts() -> None:
-    """Codes of failed checks change nothing."""
+    """Codes of failed checks are ignored."""
     heedless, plain = Actor(), Actor()
     heedless.ask(Code.BLURRED)
     heedless.ask(12345)
@@ -129,7 +129,7 @@ def test_faults_are_no_prompts() -> None:
 
 
 def test_looks_are_in_range() -> None:
-    """Closures never leave 0..1, whatever is asked in whatever order."""
+    """Closures stay within 0..1 for any prompts in any order."""
     actor = Actor(7)
     for number in range(200):
         actor.ask(Code.CLOSE_EYES if number % 3 else Code.OPEN_EYES)

@@ -7,19 +7,19 @@ import math
 
 import pytest
 
-from loadtest.tally import CrowdTally, note
+from loadtest.tally import CrowdTally, record
 
 
 def filled(latencies: list[float], dropped: int = 0) -> CrowdTally:
     tally = CrowdTally()
     for latency in latencies:
-        note(tally.latency, latency)
+        record(tally.latency, latency)
     tally.dropped["replaced"] = dropped
     return tally
 
 
 def test_tallies_add_up_over_processes() -> None:
-    """Through JSON, as client processes tell them."""
+    """A tally survives JSON, as between processes."""
     whole = CrowdTally()
     for latencies in ([0.01] * 50, [0.03] * 50):
         tally = filled(latencies, dropped=1)
@@ -36,24 +36,24 @@ def test_tallies_add_up_over_processes() -> None:
 
 
 def test_a_dropped_frame_is_later_than_every_other() -> None:
-    """With a tenth dropped the median moves up and the 95th percentile is beyond all time."""
+    """With a tenth dropped, the median rises and the 95th percentile is infinite."""
     tally = filled([n / 1000 for n in range(1, 91)], dropped=10)
     assert tally.percentile(0.5) == pytest.approx(0.050, rel=0.03)
     assert tally.percentile(0.95) == math.inf
 
 
-def test_a_frame_after_the_verdict_is_nobodys_delay() -> None:
-    """What was on its way when the session ended does not count."""
+def test_a_frame_after_the_verdict_does_not_count() -> None:
+    """Frames in flight when the session ended do not count."""
     tally = filled([0.01] * 10)
     tally.dropped["ended"] = 90
     assert tally.percentile(0.99) == pytest.approx(0.01, rel=0.02)
 
 
 def test_no_frames_no_percentile() -> None:
-    """Silence is not speed."""
+    """If all frames were dropped, every percentile is infinite."""
     assert CrowdTally().percentile(0.5) is None
 
 
 def test_all_dropped_is_never_in_time() -> None:
-    """Also for the smallest share."""
+    """A lost frame counts also for the smallest share."""
     assert filled([], dropped=3).percentile(0.01) == math.inf

@@ -9,6 +9,7 @@ from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 
+from loadtest.gallery import Gallery, Take
 from shared.wire.protocol import Command
 
 Script = Callable[[ServerConnection, dict[str, Any]], Awaitable[None]]
@@ -25,6 +26,11 @@ GRANTED: dict[str, Any] = {"session_id": "s", "resume_token": "t", "seq": 0}
 
 def status(seq: int, *errors: int) -> str:
     return message(Command.STATUS, {"isOk": not errors, "errors": errors, "details": {}}, seq=seq)
+
+
+def without_noise(gallery: Gallery) -> Take:
+    """Take the frames of a gallery as they are, which need not be images."""
+    return lambda look: gallery.frames[gallery.nearest_number(look)]
 
 
 async def say_farewell(socket: ServerConnection, _connect: dict[str, Any]) -> None:

@@ -32,8 +32,8 @@ def test_fit_asks_the_landmarker() -> None:
     ],
 )
 def test_wrong_shapes_are_refused(image: np.ndarray, mesh: np.ndarray) -> None:
-    """A picture or mesh of another kind is refused at once."""
-    with pytest.raises(ValueError, match=r"a (portrait|mesh) is"):
+    """An image or mesh of another shape or type is refused."""
+    with pytest.raises(ValueError, match=r"a (portrait|mesh) must be"):
         Portrait(image, mesh)
 
 

@@ -57,7 +57,7 @@ def test_a_file_of_any_format_is_shown() -> None:
     _, png = cv2.imencode(".png", gradient(320, 240))
     frame = simplejpeg.decode_jpeg(Exposures.of_file(bytes(png)).shot(), "BGR")
     assert frame.shape == (240, 320, 3)
-    with pytest.raises(ResourceError, match="cannot be read"):
+    with pytest.raises(ResourceError, match="cannot be decoded"):
         Exposures.of_file(b"no picture")
 
 
