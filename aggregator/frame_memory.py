@@ -90,7 +90,7 @@ class LocalFrames:
         """Return a question that is answered at once."""
 
         def answer() -> bytes:
-            return self.claim_now(pixels, session).value
+            return self.claim_now(pixels, session)._value_
 
         async def ask() -> bytes:
             return answer()

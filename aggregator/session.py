@@ -183,6 +183,8 @@ class JudgedSession:
     def _record_basis(self, estimate: Estimate) -> None:
         """Record a frame's basis; ignore a frame that no worker judged."""
         basis = Basis.of(estimate)
+        if self.bases and basis == self.bases[-1]:
+            return
         if basis == UNKNOWN and not estimate.ok:
             return
         if basis in self.bases:
@@ -238,7 +240,7 @@ class JudgedSession:
             judged.refuse(Code.TOO_MANY_REFUSALS, end=True)
             return
         for plugin in self.plugins:
-            known = [*judged.errors, Code.AGGREGATING]
+            before = judged.errors.copy()
             try:
                 question = plugin.on_estimate(self.context, judged)
                 if question is not None:
@@ -247,11 +249,16 @@ class JudgedSession:
             except Exception:
                 self._log_failure(plugin, judged.seq)
                 judged.refuse(Code.PLUGIN_FAILED, end=True)
-            objects = not plugin.gathers and any(code not in known for code in judged.errors)
-            if objects and self.context.best_seq == judged.seq:
+            changed = judged.errors != before
+            if changed and not plugin.gathers and self._is_refused_since(judged, before):
                 self.context.best_seq, self.context.best, self.context.best_shot = best_before
             if judged.ended:
                 return
+
+    def _is_refused_since(self, judged: FrameJudgement, before: list[int]) -> bool:
+        """Return whether the best shot got codes that refuse it."""
+        known = [*before, Code.AGGREGATING]
+        return self.context.best_seq == judged.seq and any(c not in known for c in judged.errors)
 
     def _report_reuse(self, judged: FrameJudgement) -> None:
         for plugin in self.plugins if judged.reused else ():

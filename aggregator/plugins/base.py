@@ -11,7 +11,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from pydantic import BaseModel
 
@@ -104,8 +104,7 @@ class FrameJudgement:
         self.ended = self.ended or end
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """A request to an external system; the frame waits for the answer.
 
     Attributes:

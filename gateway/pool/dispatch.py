@@ -7,7 +7,7 @@ chances; jobs that only waited at the worker have not. Late answers find no leas
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
+from collections import deque
 from functools import partial
 from typing import Protocol
 
@@ -90,7 +90,7 @@ class Dispatcher:
         self.workers = Workers(config.WORKERS, self._lose, clock=clock)
         self._ready = FairQueue()
         self._retries: deque[Lease] = deque()
-        self._lent: Counter[str] = Counter()
+        self._lent: dict[str, int] = {}
         self._next_lease = 1
         self._encoding = 0
         self._shot_bytes = config.LIMITS.bestshotBytes
@@ -167,7 +167,7 @@ class Dispatcher:
             assert session.profile is not None
             session.active = frame
             metrics.QUEUE.observe(self._monotonic() - frame.received)
-            self._lent[session.address] += 1
+            self._lent[session.address] = self._lent.get(session.address, 0) + 1
             return Lease(self._number(), *slot, session, frame, session.profile, session.address)
         return None
 
@@ -178,7 +178,7 @@ class Dispatcher:
         that arrive meanwhile. So each address gets only its share of these places, at least one.
         """
         share = self.workers.credit // max(1, self._ready.active)
-        return self._lent[address] < max(1, share)
+        return self._lent.get(address, 0) < max(1, share)
 
     def _number(self) -> int:
         self._next_lease += 1
@@ -246,9 +246,9 @@ class Dispatcher:
 
     def _release(self, lease: Lease) -> None:
         self._slots.release(lease.slot)
-        self._lent[lease.address] -= 1
-        if not self._lent[lease.address]:
-            del self._lent[lease.address]  # or the table would grow with every address
+        lent = self._lent.pop(lease.address) - 1
+        if lent:  # otherwise every address that ever connected would stay
+            self._lent[lease.address] = lent
 
     # Receiving answers
 

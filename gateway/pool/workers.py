@@ -147,8 +147,12 @@ class Workers:
         Returns:
             The worker; None if none has spare credit.
         """
-        idle = (worker for worker in self.links.values() if worker.spare > 0)
-        return max(idle, key=lambda worker: (worker.spare, -worker.head_since), default=None)
+        idlest, most = None, 0
+        for worker in self.links.values():
+            spare = worker.spare
+            if spare > most or (idlest and spare == most and worker.head_since < idlest.head_since):
+                idlest, most = worker, spare
+        return idlest
 
     def add(self, peer: bytes, ready: Ready) -> None:
         """Add a worker that is ready; ``died`` is called when its process ends."""

@@ -26,6 +26,10 @@ WINDOW = 65_536
 """Bytes of coded data to search at a time."""
 FILL = b"\xff\xff"
 """Any number of 0xFF may precede a marker. In coded data, FF FF occurs only as such fill bytes."""
+NO_MARKER = (0x00, 0xFF)
+"""Values that do not make a marker of a preceding 0xFF."""
+MIN_LENGTH = 2
+"""Length of an empty segment: the field counts its own two bytes."""
 TABLES = frozenset({0xC4, 0xDB, 0xDD})
 """Huffman and quantisation tables, and the restart interval."""
 EXIF_SEGMENT = 0xE1
@@ -74,11 +78,16 @@ def header_segments(data: bytes) -> Iterator[Segment]:
     """
     position = 2
     for _ in range(MAX_SEGMENTS):
-        position = _next_marker(data, position)
+        # Padding is rare, so the usual ten segments cost no call.
+        if data[position] != 0xFF or data[position + 1] in NO_MARKER:
+            position = _next_marker(data, position)
         marker = data[position + 1]
         if marker in WITHOUT_LENGTH:
             break
-        end = _end(data, position)
+        length = data[position + 2] << 8 | data[position + 3]
+        if length < MIN_LENGTH:
+            break
+        end = position + 2 + length
         yield marker, position + 4, end
         if marker == START_OF_SCAN:
             return
@@ -171,17 +180,15 @@ def _markers(data: bytes, start: int, end: int) -> tuple[NDArray[np.intp], NDArr
 
 def _next_marker(data: bytes, position: int) -> int:
     """Return the position of the header's next marker, after fill and padding bytes."""
-    if data[position] == 0xFF and 0x00 < data[position + 1] < 0xFF:
-        return position
     for candidate in range(position, position + MAX_PADDING):
-        if data[candidate] == 0xFF and data[candidate + 1] not in (0x00, 0xFF):
+        if data[candidate] == 0xFF and data[candidate + 1] not in NO_MARKER:
             return candidate
     raise FrameError("the frame's JPEG header is damaged")
 
 
 def _end(data: bytes, position: int) -> int:
     length = data[position + 2] << 8 | data[position + 3]
-    if length < 2:
+    if length < MIN_LENGTH:
         raise FrameError("the frame's JPEG header is damaged")
     return position + 2 + length
 

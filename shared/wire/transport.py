@@ -113,6 +113,8 @@ class Channel:
         self._socket = socket
         self._guard = guard
         self._routes = socket.type == zmq.ROUTER
+        # The method of the base class: the one above it adds what only draft sockets need.
+        self._send_part = super(zmq.Socket, socket).send
         self._handler = handler
         self._loop = asyncio.get_running_loop()
         self._scheduled = False
@@ -124,8 +126,8 @@ class Channel:
         """Send without waiting; return False if the peer is gone or its queue is full."""
         try:
             if self._routes:
-                self._socket.send(peer, _AT_ONCE_AND_MORE)
-            self._socket.send(message, _AT_ONCE)
+                self._send_part(peer, _AT_ONCE_AND_MORE)
+            self._send_part(message, _AT_ONCE)
         except zmq.ZMQError as error:
             if error.errno in (zmq.EAGAIN, zmq.EHOSTUNREACH):
                 return False
