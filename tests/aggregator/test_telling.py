@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.telling import of_client, sound
+from aggregator.telling import _is_plain, of_client, sound
 from shared.wire.protocol import Codec, Command
 
 ANYTHING = st.recursive(
@@ -30,6 +30,21 @@ def test_what_is_sound_is_told_as_it_is(told: dict[str, Any]) -> None:
     kept = sound(told)
     assert json.loads(Codec.encode(Command.STATUS, body=kept))["body"] == kept
     assert sound(kept) is kept
+
+
+@given(ANYTHING)
+def test_what_counts_as_plain_can_be_written(value: Any) -> None:
+    """The check that writes nothing accepts only what both encoders write."""
+    if _is_plain(value):
+        assert json.loads(json.dumps(value, allow_nan=False)) == value
+        assert json.loads(Codec.encode(Command.STATUS, body=value))["body"] == value
+
+
+def test_values_within_themselves_are_not_plain() -> None:
+    """The check ends, and the entry is dropped."""
+    endless: list[Any] = []
+    endless += [endless, endless]
+    assert sound({"good": 1, "bad": endless}) == {"good": 1}
 
 
 @pytest.mark.parametrize("value", [float("nan"), b"bytes", "\ud800", {"a": {1, 2}}, {None: 1}])
