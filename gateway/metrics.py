@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
+from prometheus_client import CollectorRegistry
 
+from gateway.counters import Counter
 from shared.process.accounts import Accounts, Recent
 from shared.wire.protocol import Drop
 
-disable_created_metrics()  # type: ignore[no-untyped-call]
 REGISTRY = CollectorRegistry()
-SESSIONS = Counter("lunapass_sessions", "Sessions decided", ["outcome"], registry=REGISTRY)
+SESSIONS = Counter("lunapass_sessions", "Sessions decided", ("outcome",), registry=REGISTRY)
 RECEIVED = Counter("lunapass_frames_received", "Frames received", registry=REGISTRY)
-FRAMES = Counter("lunapass_frames", "Frames answered", ["outcome", "reason"], registry=REGISTRY)
+FRAMES = Counter("lunapass_frames", "Frames answered", ("outcome", "reason"), registry=REGISTRY)
 FRAMES_REFUSED = Counter(
     "lunapass_frames_refused",
     "Frames refused before judgement",
-    ["reason"],
+    ("reason",),
     registry=REGISTRY,
 )
 UNREADABLE = "unreadable"
@@ -50,9 +50,9 @@ REFUSALS = (
     "request",
 )
 REQUESTS_REFUSED = Counter(
-    "lunapass_requests_refused", "Requests refused before a session", ["reason"], registry=REGISTRY
+    "lunapass_requests_refused", "Requests refused before a session", ("reason",), registry=REGISTRY
 )
-WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ["reason"], registry=REGISTRY)
+WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ("reason",), registry=REGISTRY)
 for outcome in ("accepted", "refused", "left"):  # a missing series would have no rate
     SESSIONS.labels(outcome)
 for error in FRAME_ERRORS:

@@ -215,6 +215,7 @@ class Gateway:
         now = self._clock.monotonic()
         self._descriptors.look(now)
         self._memory.look(now)
+        metrics.STEPS.fold()
         for connection in list(self._connections):
             connection.check_idle(now)
 

@@ -24,6 +24,7 @@ from shared.wire.messages import Judgement
 from shared.wire.protocol import Codec, Command, Drop
 from shared.wire.records import Judged
 
+RECEIVED = metrics.RECEIVED.labels()
 JUDGED = metrics.FRAMES.labels("judged", "")
 REFUSED = metrics.FRAMES.labels("refused", metrics.UNREADABLE)
 UNREADABLE_STATUS = {"isOk": False, "errors": [Code.FRAME_UNDECODABLE], "details": {}}
@@ -75,7 +76,7 @@ class Frames:
         """Take a frame; the newest replaces one that still waits."""
         now = self._monotonic()
         session.seq += 1
-        metrics.RECEIVED.inc()
+        RECEIVED.inc()
         if session.released or session.closing:
             self._say_dropped(session, session.seq, Drop.ENDED)
         elif not session.bucket.admit(now):

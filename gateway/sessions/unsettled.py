@@ -27,7 +27,7 @@ class Unsettled:
         looked_at = self._plugins.look_at_received(passed=frame.shot is not None)
         pictures = FramePictures(frame.data if looked_at else None, frame.shot)
         if self.bytes + pictures.size > self._capacity:
-            metrics.UNKEPT.inc()
+            metrics.UNKEPT.labels().inc()
             return
         session.unsettled[frame.seq] = pictures
         self.bytes += pictures.size

@@ -32,38 +32,52 @@ class Histogram:
     """Durations by bucket.
 
     Attributes:
-        total: sum of all durations in seconds.
+        observe: counts one duration. It is ``append`` of a list that ``fold`` empties, because a
+            frame has ten durations, and their buckets are found faster in one go.
     """
 
-    __slots__ = ("_counts", "total")
+    __slots__ = ("_counts", "_new", "_total", "observe")
 
     def __init__(self) -> None:
         self._counts = [0] * (len(BOUNDS) + 1)
-        self.total = 0.0
+        self._total = 0.0
+        self._new: list[float] = []
+        self.observe = self._new.append
 
-    def observe(self, seconds: float) -> None:
-        """Count one duration."""
-        self._counts[bisect_left(BOUNDS, seconds)] += 1
-        self.total += seconds
+    def fold(self) -> None:
+        """Put new durations into buckets; call it regularly, or the list grows."""
+        for seconds in self._new:
+            self._counts[bisect_left(BOUNDS, seconds)] += 1
+            self._total += seconds
+        self._new.clear()
 
     def add(self, total: float, buckets: Packed) -> None:
         """Add the packed counts of another histogram."""
-        self.total += total
+        self._total += total
         for index, count in buckets:
             if index < len(self._counts):
                 self._counts[index] += count
 
     def packed(self) -> tuple[float, Packed]:
         """Return the total, and the count of each bucket that is not empty."""
-        return self.total, tuple((index, n) for index, n in enumerate(self._counts) if n)
+        self.fold()
+        return self._total, tuple((index, n) for index, n in enumerate(self._counts) if n)
+
+    @property
+    def total(self) -> float:
+        """Sum of all durations in seconds."""
+        self.fold()
+        return self._total
 
     @property
     def count(self) -> int:
         """Number of durations."""
+        self.fold()
         return sum(self._counts)
 
     def below(self, bound: float) -> int:
         """Return the number of durations in the buckets up to a bound."""
+        self.fold()
         return sum(self._counts[: bisect_left(BOUNDS, bound) + 1])
 
     def percentile(self, share: float) -> float:
@@ -100,6 +114,8 @@ class Recent:
         if current is None:
             current = self._slices[number] = Histogram()
             self._discard_old(number)
+            for complete in self._slices.values():
+                complete.fold()
         current.observe(seconds)
 
     def histogram(self, now: float) -> Histogram:
@@ -139,6 +155,11 @@ class Accounts:
     def observe(self, step: str, seconds: float) -> None:
         """Count one duration of a step."""
         self.step(step).observe(seconds)
+
+    def fold(self) -> None:
+        """Put new durations of all steps into buckets; call it regularly."""
+        for histogram in self.steps.values():
+            histogram.fold()
 
     def due(self, now: float) -> bool:
         """Return whether to send the account now: True at most once a second."""

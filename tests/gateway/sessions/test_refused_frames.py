@@ -68,8 +68,8 @@ def test_many_sessions_fill_no_log_and_no_memory() -> None:
 def test_every_refusal_is_counted() -> None:
     """By its code, whether or not it is logged."""
     counter = metrics.FRAMES_REFUSED.labels("frame.empty")
-    before = counter._value.get()
+    before = counter.value
     told = RefusedFrameLog()
     for seq in range(100):
         told.add(session(), seq, EMPTY, now=LATER)
-    assert counter._value.get() == before + 100
+    assert counter.value == before + 100

@@ -34,6 +34,32 @@ def test_nothing_noted_is_nothing() -> None:
     assert Histogram().percentile(0.99) == 0.0
 
 
+def test_reading_counts_what_was_observed_since() -> None:
+    """Every reader sees every duration, whether or not ``fold`` was called in between."""
+    histogram = Histogram()
+    histogram.observe(0.5)
+    assert (histogram.count, histogram.total) == (1, 0.5)
+    histogram.observe(0.25)
+    histogram.fold()
+    histogram.observe(0.25)
+    assert histogram.total == 1.0
+    assert histogram.packed()[0] == 1.0
+    assert histogram.below(0.3) == 2
+    assert histogram.count == 3
+
+
+def test_observations_do_not_pile_up() -> None:
+    """``fold`` empties the list, and a slice that is complete holds no list."""
+    accounts, recent = Accounts("gateway"), Recent()
+    accounts.observe("answer", 0.1)
+    accounts.fold()
+    recent.observe(0.1, 5.0)
+    recent.observe(0.1, 15.0)
+    histograms = [*accounts.steps.values(), recent._slices[0]]
+    assert [histogram._new for histogram in histograms] == [[], []]
+    assert recent.histogram(15.0).count == 2
+
+
 def test_below_counts_up_to_a_bound() -> None:
     """What Prometheus calls ``le``."""
     histogram = Histogram()
