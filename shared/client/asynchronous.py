@@ -100,7 +100,7 @@ class Client:
 
     @property
     def resume_token(self) -> str | None:
-        """Token to resume the session; whoever has it has the session, so keep it secret."""
+        """Token to resume the session. It must be kept secret."""
         return self._identity.resume_token
 
     @property

@@ -103,9 +103,9 @@ class Generation:
 
     Attributes:
         config: the same.
-        name: digest of the configuration without the transport keys, which may be generated anew
-            for the same configuration. It is keyed with the signing key, so that it cannot be used
-            to test guesses of a password.
+        name: digest of the configuration without the transport keys, which each start generates.
+            It is keyed with the signing key, so that it cannot be used to test guesses of a
+            password.
     """
 
     def __init__(self, config: Config) -> None:

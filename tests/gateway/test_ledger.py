@@ -1,4 +1,4 @@
-"""The ledger goes on adding up when a process dies and another takes its name."""
+"""The ledger adds up the accounts of successive processes with one name."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_names_are_bounded() -> None:
 
 
 def test_an_id_that_comes_back_is_a_new_process() -> None:
-    """In a container every worker is process 1; less processor time than before tells it."""
+    """In a container every worker is process 1; a lower CPU time shows that it is a new one."""
     ledger = Ledger(Accounts("gateway"))
     ledger.record(account("worker-0", 1, 5, 5.0))
     ledger.record(account("worker-0", 1, 2, 1.0))
@@ -62,7 +62,7 @@ def test_an_id_that_comes_back_is_a_new_process() -> None:
 
 
 def test_two_processes_of_one_name_count_once_each() -> None:
-    """A worker that was stopped and goes on tells in turn with the one that took its place."""
+    """A stopped worker that continues sends accounts in turn with its replacement."""
     ledger = Ledger(Accounts("gateway"))
     for second in range(1, 100):
         ledger.record(account("worker-0", 10, second, float(second)))
@@ -80,8 +80,8 @@ def test_many_successors_are_one_sum() -> None:
     assert ledger.codes() == {8: 2000}
 
 
-def test_who_is_silent_has_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A worker that was left dead uses none; what it has done stays counted."""
+def test_a_stale_account_has_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that is not restarted uses no memory; its other totals stay."""
     ledger = Ledger(Accounts("gateway"))
     ledger.record(account("worker-0", 10, 5, 5.0))
     assert set(ledger.memory()) == {"gateway", "worker-0"}

@@ -1,4 +1,4 @@
-"""Charts are well-formed and show what is there, and nothing else."""
+"""Charts are well-formed and show all data and nothing else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def lines(root: ElementTree.Element) -> list[list[Point]]:
 
 
 def test_whatever_a_curve_is_called_is_text() -> None:
-    """The chart is one element that holds labels and names as text."""
+    """Labels and names are escaped."""
     root = drawn(Curve("<script> & co", [(0, 0), (1, 1)]), title='"><b>')
     assert root.tag == "svg"
     assert {"<script> & co", "a < b", "ms & more"} <= {text.text for text in root.iter("text")}
@@ -30,7 +30,7 @@ def test_whatever_a_curve_is_called_is_text() -> None:
 
 
 def test_each_curve_has_its_line() -> None:
-    """With all its points, and its name in the legend, in a colour or dash of its own."""
+    """With all its points, its name in the legend, and its own colour or dashes."""
     many = [Curve(f"curve {n}", [(0, 0), (1, 1)]) for n in range(2 * len(COLOURS))]
     root = drawn(*many)
     assert [len(line) for line in lines(root)] == [2] * len(many)
@@ -45,7 +45,7 @@ def test_each_curve_has_its_line() -> None:
 
 
 def test_the_legend_stays_inside() -> None:
-    """Row after row, and the picture grows with it."""
+    """It wraps into rows, and the chart grows with it."""
     root = drawn(*(Curve("a long name of a process", []) for _ in range(9)))
     bottom, right = float(root.attrib["height"]), float(root.attrib["width"])
     for text in root.findall("g/text"):
@@ -55,7 +55,7 @@ def test_the_legend_stays_inside() -> None:
 
 @pytest.mark.parametrize("gap", [math.inf, math.nan])
 def test_a_value_that_is_not_finite_breaks_the_line(gap: float) -> None:
-    """Rather than being drawn as something else; what stands alone is a dot."""
+    """A single point between gaps is a dot."""
     root = drawn(Curve("p", [(0.0, 0.1), (0.1, 0.2), (0.2, gap), (0.3, 0.5), (0.4, gap)]))
     assert [len(line) for line in lines(root)] == [2]
     assert len(root.findall(".//circle")) == 1
@@ -68,21 +68,21 @@ def test_higher_is_higher() -> None:
 
 
 def test_what_is_beyond_the_axes_stays_inside() -> None:
-    """A value before the beginning is not drawn over the labels."""
+    """A value below the axis is not drawn over the labels."""
     (((first, _), _, (last, _)),) = lines(drawn(Curve("p", [(-5, 0.2), (0.5, 0.5), (7, 9)])))
     (((left, _), (right, _)),) = lines(drawn(Curve("p", [(0, 0), (1, 1)])))
     assert (first, last) == (left, right)
 
 
 def test_steps_change_where_the_last_value_ends() -> None:
-    """An error rate at a threshold holds down to the threshold before."""
+    """An error rate at a threshold holds down to the previous threshold."""
     (line,) = lines(drawn(Curve("e", [(0, 1), (0.25, 1), (1, 0)], step=True)))
     columns = [x for x, _ in line]
     assert columns[-3] == columns[-2] != columns[-1]
 
 
 def test_bars_stand_on_the_axis() -> None:
-    """A bar's height is its share of the axis; nothing is drawn for none."""
+    """A bar's height is its share of the axis; zero has no bar."""
     root = drawn(Curve("n", [(0.25, 0.5), (0.75, 0.0)], bars=True))
     bars = [bar for bar in root.findall("g/rect") if bar.get("fill-opacity")]
     assert len(bars) == 1
@@ -90,13 +90,13 @@ def test_bars_stand_on_the_axis() -> None:
 
 
 def test_nothing_is_drawn_of_nothing() -> None:
-    """No curve, and a curve without points, do not fail."""
+    """No curve, or a curve without points, is no error."""
     assert not lines(drawn())
     assert not lines(drawn(Curve("p", [])))
 
 
 def test_histogram_counts_every_value() -> None:
-    """Values at both ends belong to the outer bins; shares add up to one."""
+    """Values at both ends belong to the outer bins; shares sum up to one."""
     bins = histogram([0.0, 0.05, 0.5, 1.0], bins=10)
     assert [share for _, share in bins] == [0.5, 0, 0, 0, 0, 0.25, 0, 0, 0, 0.25]
     assert bins[0][0] == 0.05
@@ -107,7 +107,7 @@ def test_histogram_counts_every_value() -> None:
     [(31, "0 10 20 30"), (1, "0 0.2 0.4 0.6 0.8 1"), (3600, "0 1 000 2 000 3 000"), (0, "0")],
 )
 def test_labels_are_round_numbers(end: float, labels: str) -> None:
-    """However long the axis is, and even if it has no length."""
+    """For any axis, even one of length 0."""
     root = drawn(x_range=(0.0, end))
     found = [text.text for text in root.findall("text") if text.get("text-anchor") == "middle"]
     assert " ".join(filter(None, found[: -len(("x", "y"))])) == labels
@@ -121,5 +121,5 @@ def test_labels_are_round_numbers(end: float, labels: str) -> None:
     ],
 )  # fmt: skip
 def test_an_axis_ends_at_a_round_number(values: list[float], most: float) -> None:
-    """Not below any value, and hardly above the greatest."""
+    """Not below any value, and little above the largest."""
     assert from_zero(values) == (0, pytest.approx(most))

@@ -1,4 +1,4 @@
-"""Letters have their outline right around them, so that they can be read on any ground."""
+"""Letters have a dark outline, so they are legible on any background."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.lettering import write
 
 @pytest.mark.parametrize("unit", [1, 2])
 def test_the_outline_fits_the_letters(unit: int) -> None:
-    """Beyond the letters, on each side, are a few dark pixels and no more."""
+    """On each side of the letters are only a few dark pixels."""
     image = np.full((120, 900, 3), 128, np.uint8)
     write(image, "3 The picture is blurred", (20, 80), unit, (0, 0, 255))
     letters = np.nonzero(image[:, :, 2] > 200)

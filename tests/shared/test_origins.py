@@ -1,4 +1,4 @@
-"""All ways to write a host or an origin have one form, and nothing else has one."""
+"""All spellings of a host or an origin have one normal form, and invalid ones are refused."""
 
 from __future__ import annotations
 
@@ -54,20 +54,20 @@ NO_HOSTS = [
 
 @pytest.mark.parametrize(("text", "expected"), HOSTS, ids=[text for text, _ in HOSTS])
 def test_a_host_has_one_form(text: str, expected: Authority) -> None:
-    """Case, final dot, brackets and scripts do not matter."""
+    """Independent of case, final dot, brackets and script."""
     assert parse_authority(text) == expected
 
 
 @pytest.mark.parametrize("text", NO_HOSTS, ids=ascii)
 def test_what_is_no_host(text: str) -> None:
-    """Nothing is guessed."""
+    """Invalid hosts are refused."""
     with pytest.raises(ValueError, match=r".+"):
         parse_authority(text)
 
 
 @given(st.text(max_size=400))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """Hostile text raises ValueError and nothing else; a form is the form of itself."""
+    """Any text gives a host or ValueError; a normal form is its own normal form."""
     try:
         host, port = parse_authority(text)
     except ValueError:
@@ -91,7 +91,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ],
 )
 def test_an_origin_has_one_form(text: str, expected: str) -> None:
-    """Default ports and a final slash do not matter either."""
+    """Independent of default ports and a final slash, too."""
     assert str(parse_origin(text)) == expected
 
 

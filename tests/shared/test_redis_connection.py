@@ -1,4 +1,4 @@
-"""Addresses of Redis: each kind reaches a real server, and a wrong one is told at once."""
+"""Addresses of Redis: each kind reaches a real server, and an invalid one is reported at once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.waiting import until, wait_for
 
 
 def test_tcp_password_and_unix_socket() -> None:
-    """The same server by port and by socket; without its password it answers nobody."""
+    """The same server by port and by socket; without the password it refuses."""
     with running_redis(password="s3cret/@") as server:
         for address in (
             f"redis://:s3cret%2F%40@127.0.0.1:{server.port}/3",
@@ -36,7 +36,7 @@ def test_tcp_password_and_unix_socket() -> None:
 
 
 async def test_tls(tmp_path: Path) -> None:
-    """The server must have a certificate for its host from an authority that is trusted."""
+    """The server needs a certificate for its host from a trusted authority."""
     authority, other = Authority("Ours"), Authority("Another")
     files = authority.write(tmp_path, "127.0.0.1")
     other.write(tmp_path / "other", "127.0.0.1")
@@ -68,13 +68,13 @@ async def test_tls(tmp_path: Path) -> None:
 
 
 def test_a_file_for_tls_that_is_missing_is_named() -> None:
-    """Before anything is connected."""
+    """Before any connection is made."""
     with pytest.raises(ConfigError, match=r"ssl_ca_certs=/nowhere/ca\.pem: No such file"):
         check_address("rediss://127.0.0.1/0?ssl_ca_certs=/nowhere/ca.pem")
 
 
 async def test_after_a_failover_the_new_master_is_used(tmp_path: Path) -> None:
-    """A client that lost its master asks the sentinels again; closed, it leaves them too."""
+    """A client that lost its master asks the sentinels again, and closes them too."""
     with running_redis() as master, running_redis() as replica:
         with replica.client() as client:
             client.replicaof("127.0.0.1", str(master.port))
@@ -113,7 +113,7 @@ async def replicated(replica: RedisServer) -> None:
 
 
 async def until_done(work: Callable[[], Awaitable[object]], seconds: float = 60.0) -> None:
-    """Try until it succeeds: sentinels take their time to agree."""
+    """Retry until it succeeds: sentinels take some time to agree."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -126,7 +126,7 @@ async def until_done(work: Callable[[], Awaitable[object]], seconds: float = 60.
 
 
 def test_sentinels_name_the_master(tmp_path: Path) -> None:
-    """A dead sentinel is passed over; the living one names the master, until the client closes."""
+    """A dead sentinel is skipped; the live one names the master."""
     with running_redis(password="inner") as server:
         port = free_port()
         (tmp_path / "sentinel.conf").write_text(
@@ -176,7 +176,7 @@ def _until_reachable(client: object) -> None:
     ],
 )
 def test_a_wrong_address_is_told_without_its_text(address: str) -> None:
-    """The text of an address may hold a password and is not repeated."""
+    """The address may contain a password and is not repeated."""
     with pytest.raises(ConfigError) as caught:
         connect(address)
     assert address not in str(caught.value)

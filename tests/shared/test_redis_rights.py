@@ -1,4 +1,4 @@
-"""Rights in Redis: the documented rules suffice, and each one that is missing is named."""
+"""Rights in Redis: the documented rules suffice, and each missing one is named."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def user(request: pytest.FixtureRequest, server: RedisServer) -> tuple[str, tupl
 
 
 def asked(server: RedisServer, name: str, needs: tuple[Need, ...]) -> set[str]:
-    """The rules that are reported missing."""
+    """Return the rules that are reported missing."""
     with connect(server.url_of(name), timeout=5) as redis:
         found = missing_rights(redis, needs)
     assert not found or found.startswith(f"ACL SETUSER {name} ")
@@ -45,7 +45,7 @@ def asked(server: RedisServer, name: str, needs: tuple[Need, ...]) -> set[str]:
 def test_the_documented_rules_are_enough(
     server: RedisServer, user: tuple[str, tuple[Need, ...]]
 ) -> None:
-    """Nothing is reported, and asking leaves nothing behind in Redis."""
+    """Nothing is reported, and the check changes nothing in Redis."""
     assert asked(server, *user) == set()
     with server.client() as client:
         assert client.keys("*") == []
@@ -54,7 +54,7 @@ def test_the_documented_rules_are_enough(
 def test_each_missing_right_is_named(
     server: RedisServer, user: tuple[str, tuple[Need, ...]]
 ) -> None:
-    """Whichever command, key or channel is taken away, it alone is named; granting it helps."""
+    """Exactly the removed command, key or channel is named; granting it helps."""
     name, needs = user
     keys = {need.pattern for need in needs if need.pattern}
     commands = {rule for need in needs for rule in rules(need)}
@@ -80,7 +80,7 @@ def rules(need: Need) -> set[str]:
 
 
 def test_without_transactions_nothing_is_carried_out(server: RedisServer) -> None:
-    """A user that may not queue commands would carry them out instead."""
+    """For a user without MULTI, the commands would be executed."""
     server.allow("lunapass-store")
     with server.client() as admin:
         admin.execute_command("ACL", "SETUSER", "lunapass-store", "-multi", "-hset")
@@ -89,7 +89,7 @@ def test_without_transactions_nothing_is_carried_out(server: RedisServer) -> Non
 
 
 def test_a_wrong_password_is_no_missing_right(server: RedisServer) -> None:
-    """Redis refuses such a user as a whole."""
+    """Redis refuses such a user entirely."""
     server.allow("lunapass-store")
     redis: Redis = connect(f"redis://lunapass-store:wrong@127.0.0.1:{server.port}", timeout=5)
     with redis, pytest.raises(AuthenticationError):
@@ -97,7 +97,7 @@ def test_a_wrong_password_is_no_missing_right(server: RedisServer) -> None:
 
 
 async def test_missing_rights_are_logged_once(server: RedisServer) -> None:
-    """One line says what to grant, and where."""
+    """One line says what to grant and where."""
     server.allow("lunapass-store")
     with server.client() as admin:
         admin.execute_command("ACL", "SETUSER", "lunapass-store", "-hset")

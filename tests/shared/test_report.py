@@ -1,4 +1,4 @@
-"""Reports load nothing, and outside text in them cannot become markup."""
+"""Reports load nothing, and external text in them cannot become markup."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOSTILE = '<script src="//x">'
     ],
 )
 def test_outside_text_is_escaped(part: str) -> None:
-    """In every part of a report, and once: the page does not escape its parts again."""
+    """In every part of a report, and only once."""
     page = parts.page(HOSTILE, [part])
     assert "<script" not in page
     assert "&lt;script" in part
@@ -31,13 +31,13 @@ def test_outside_text_is_escaped(part: str) -> None:
 
 
 def test_a_page_loads_nothing() -> None:
-    """Its policy allows the style and pictures that are in the page itself, no script at all."""
+    """Its policy allows inline styles and images, and no scripts."""
     page = parts.page("Report", [])
     assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
     assert page.startswith("<!doctype html>")
 
 
 def test_values_are_written_for_a_reader() -> None:
-    """Numbers are shortened; a value that is not known is a dash."""
+    """Numbers are shortened; an unknown value is a dash."""
     table = parts.table(("name", "value"), [("a", 0.12345), ("b", None), ("c", 7)])
     assert [cell in table for cell in (">0.123<", ">-<", ">7<")] == [True] * 3

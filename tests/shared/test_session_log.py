@@ -1,4 +1,4 @@
-"""Folders of FileLogger: what was written is read, down to the last measure."""
+"""Folders of FileLogger: the reader returns everything that was written."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ ESTIMATES = st.builds(
 
 @given(ESTIMATES)
 def test_an_estimate_survives_json(estimate: Estimate) -> None:
-    """Every field of any estimate, the descriptor's bytes too."""
+    """Every field of any estimate, including the descriptor's bytes."""
     assert estimate_of(json.loads(json.dumps(estimate_json(estimate)))) == estimate
 
 
 def test_each_measure_has_its_name() -> None:
-    """The names that the documentation promises."""
+    """The names in the documentation."""
     written = estimate_json(ESTIMATE)
     assert written["liveness"] == {"score": 0.4, "quality_score": 0.8, "moire": 0.0}
     assert written["head_pose"] == {"yaw": 1.25, "pitch": -2.5, "roll": 0.0}
@@ -69,7 +69,7 @@ def test_each_measure_has_its_name() -> None:
 
 
 def test_a_session_that_goes_on_is_read_so_far(tmp_path: Path) -> None:
-    """Without its end, and with a torn last line, a log still tells what it has."""
+    """Without its end and with an incomplete last line, the rest is read."""
     frame = {"event": "frame", "seq": 3, "at": 2.0, "file": None, "errors": [8]}
     frame["estimate"] = estimate_json(ESTIMATE)
     log = read_session(write(tmp_path, OPENED, frame, tail=b'{"event": "fra'))
@@ -85,13 +85,13 @@ def test_a_session_that_goes_on_is_read_so_far(tmp_path: Path) -> None:
     ids=["empty", "no beginning", "unknown event", "no object", "no event"],
 )
 def test_a_foreign_file_is_told_by_name(tmp_path: Path, lines: tuple[object, ...]) -> None:
-    """What FileLogger did not write is an error that names the file."""
+    """The error names a file that FileLogger did not write."""
     with pytest.raises(ValueError, match=FILE):
         read_session(write(tmp_path, *lines))
 
 
 def test_only_folders_of_sessions_are_found(tmp_path: Path) -> None:
-    """Whatever else lies there is no session."""
+    """Other entries are ignored."""
     for name in ("f" * 32, "0" * 32, "notes", "F" * 32, "0" * 33):
         (tmp_path / name).mkdir()
     assert [folder.name for folder in folders(tmp_path)] == ["0" * 32, "f" * 32]
@@ -107,5 +107,5 @@ def test_only_folders_of_sessions_are_found(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_is_named_by_number_and_content(data: bytes, name: str) -> None:
-    """Nothing that a client says becomes part of a name."""
+    """No text of a client becomes part of a name."""
     assert image_name(7, data) == name

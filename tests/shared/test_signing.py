@@ -33,7 +33,7 @@ def pem(algorithm: str) -> str:
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 def test_a_token_verifies_with_the_published_key(algorithm: str, tmp_path: Path) -> None:
-    """The key of the JWK set, found by the token's kid, is all that a verifier needs."""
+    """A verifier needs only the key of the JWK set with the token's kid."""
     (tmp_path / "key.pem").write_text(pem(algorithm))
     section = JwtSection(algorithm=algorithm, key=SecretStr(f"file:{tmp_path}/key.pem"))  # type: ignore[arg-type]
     signer = Signer(section)
@@ -77,7 +77,7 @@ def test_a_key_that_does_not_fit_is_one_clear_error() -> None:
 def test_a_key_that_signs_nothing_safe_is_refused(
     algorithm: Any, key: Callable[[], Any], tmp_path: Path
 ) -> None:
-    """A key that can be broken, that verifiers do not know, or that is the public half."""
+    """A weak key, an unsupported one, or a public key."""
     made, file = key(), tmp_path / "key.pem"
     text = public_text(made) if hasattr(made, "verify") else private_text(made)
     file.write_text(text)
@@ -98,14 +98,14 @@ def public_text(key: Any) -> str:
 
 
 def test_a_short_secret_in_a_file_is_refused(tmp_path: Path) -> None:
-    """What could be guessed does not sign verdicts."""
+    """It could be guessed."""
     (tmp_path / "key").write_text("secret\n")
     with pytest.raises(ConfigError, match="at least 32"):
         Signer(JwtSection(key=SecretStr(f"file:{tmp_path}/key")))
 
 
 def public(private: str) -> str:
-    """The public half of a private key, as PEM."""
+    """Return the public key of a private key, as PEM."""
     key = serialization.load_pem_private_key(private.encode(), None)
     return (
         key.public_key()
@@ -115,7 +115,7 @@ def public(private: str) -> str:
 
 
 def test_keys_are_rotated_without_a_token_that_does_not_verify(tmp_path: Path) -> None:
-    """Old tokens verify after the change, new ones with a set that was fetched before it."""
+    """Old tokens verify after the rotation, new ones with a set fetched before it."""
     old, new = pem("RS256"), pem("ES256")
     (tmp_path / "new.pem").write_text(public(new))
     before = Signer(
@@ -133,7 +133,7 @@ def test_keys_are_rotated_without_a_token_that_does_not_verify(tmp_path: Path) -
 
 
 def test_the_signing_key_is_published_once(tmp_path: Path) -> None:
-    """Also where the list already has it."""
+    """Even if the list contains it already."""
     key = pem("EdDSA")
     section = JwtSection(algorithm="EdDSA", key=SecretStr(key), publishedKeys=[public(key)])
     assert len(json.loads(Signer(section).jwks)["keys"]) == 1
@@ -152,7 +152,7 @@ BAD_KEYS = {
 
 @pytest.mark.parametrize("bad", BAD_KEYS.values(), ids=BAD_KEYS)
 def test_only_public_keys_are_published(bad: str) -> None:
-    """A private key put there by mistake stops the start and is not shown."""
+    """A private key in the list prevents the start and is not shown."""
     with pytest.raises(ConfigError, match="publishedKeys") as caught:
         Signer(JwtSection(key=SecretStr("s" * 64), publishedKeys=[bad]))
     assert "BEGIN" not in str(caught.value)

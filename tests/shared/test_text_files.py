@@ -1,4 +1,4 @@
-"""Every text file of an operator is read the same way, whatever editor wrote it."""
+"""All text files of operators are read in the same way."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ READERS: dict[str, Callable[[Path], object]] = {
 
 
 def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
-    """With and without the mark the text is the same, to the last character."""
+    """The text is the same with and without the mark."""
     file = tmp_path / "text"
     for mark in (b"", codecs.BOM_UTF8):
         file.write_bytes(mark + TEXT.encode())
@@ -67,7 +67,7 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
 
 
 def test_a_secret_with_a_byte_order_mark_signs_the_same(tmp_path: Path) -> None:
-    """A secret that a Windows editor saved verifies where the plain one is known."""
+    """A secret saved by a Windows editor equals the plain one."""
     plain, marked = tmp_path / "plain", tmp_path / "marked"
     plain.write_bytes(SECRET.encode())
     marked.write_bytes(codecs.BOM_UTF8 + SECRET.encode() + b"\r\n")
@@ -75,14 +75,14 @@ def test_a_secret_with_a_byte_order_mark_signs_the_same(tmp_path: Path) -> None:
 
 
 def test_configuration_with_a_byte_order_mark(tmp_path: Path) -> None:
-    """The mark does not become a part of the first key's name."""
+    """The mark does not become part of the first key."""
     file = tmp_path / "config.toml"
     file.write_bytes(codecs.BOM_UTF8 + b"port = 4321\n")
     assert load(file, {}).LUNA_PASS.port == 4321
 
 
 def test_labels_with_a_byte_order_mark(tmp_path: Path) -> None:
-    """The first label is found as it is written."""
+    """The first label has no mark."""
     plain, marked = tmp_path / "plain", tmp_path / "marked"
     plain.write_bytes(b"OBS\n")
     marked.write_bytes(codecs.BOM_UTF8 + b"OBS\r\n")
@@ -92,7 +92,7 @@ def test_labels_with_a_byte_order_mark(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", NO_TEXT)
 @pytest.mark.parametrize("reader", READERS)
 def test_what_is_no_text_is_named(tmp_path: Path, reader: str, kind: str) -> None:
-    """One line says which file, what it is and what to do, and shows nothing of its content."""
+    """One line says which file, what it is and what to do, without its content."""
     data, found = NO_TEXT[kind]
     file = tmp_path / "file"
     file.write_bytes(data)
@@ -108,12 +108,12 @@ def test_what_is_no_text_is_named(tmp_path: Path, reader: str, kind: str) -> Non
 
 @pytest.mark.parametrize("reader", READERS)
 def test_a_missing_file_is_named(tmp_path: Path, reader: str) -> None:
-    """It is no traceback either."""
+    """Without a traceback."""
     with pytest.raises(StartupError, match="cannot be read: No such file or directory; give"):
         READERS[reader](tmp_path / "absent")
 
 
 def test_a_file_without_end_is_refused() -> None:
-    """A device is read up to the bound only."""
+    """A device is read only up to the limit."""
     with pytest.raises(ConfigError, match=f"larger than {MAX_BYTES} bytes"):
         read_text(Path("/dev/zero"))

@@ -1,4 +1,4 @@
-"""Frames of a session in a real Redis: what was written is read, once and in order."""
+"""Frames of a session in a real Redis are read as written, once and in order."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def frame(seq: int) -> StoredFrame:
 
 @pytest.mark.parametrize("count", [0, 1, 31, 32, 33, 100])
 def test_frames_are_read_as_written(redis: RedisServer, count: int) -> None:
-    """Whatever the number of chunks: every frame, in order, unchanged."""
+    """For any number of chunks: every frame, in order, unchanged."""
     frames = [frame(seq) for seq in range(1, count + 1)]
     write(redis, *frames)
     with redis.client() as client:
@@ -48,7 +48,7 @@ def test_frames_are_read_as_written(redis: RedisServer, count: int) -> None:
 
 
 def test_a_frame_is_stored_with_its_turn(redis: RedisServer) -> None:
-    """One of a version without turns has none; one with an impossible turn is none of ours."""
+    """An old entry without rotation has 0; an invalid rotation is an error."""
     write(redis, replace(frame(1), rotation=90))
     with redis.client() as client:
         for seq, rotation in ((2, None), (3, "45"), (4, "left")):
@@ -74,7 +74,7 @@ def test_a_repeated_frame_is_refused(redis: RedisServer) -> None:
 
 
 def test_meta_is_read_as_written(redis: RedisServer) -> None:
-    """The hash keeps every field; a field of a later version does no harm."""
+    """All fields are read; unknown fields of a later version are ignored."""
     meta = SessionMeta(1.5, 9.25, False, [40], 3, 17, 2, "1.0")
     with redis.client() as client:
         assert video_store.read_meta(client, SESSION) is None
@@ -89,13 +89,13 @@ def test_meta_is_read_as_written(redis: RedisServer) -> None:
     + [{b"at": b"1", b"frame": b"", b"status": text} for text in (b"[]", b"{", b"1")],
 )
 def test_a_foreign_entry_is_refused(entry: dict[bytes, bytes]) -> None:
-    """What this module did not write is an error, never a frame."""
+    """An invalid entry is an error."""
     with pytest.raises(ValueError):  # noqa: PT011  json and float word it each their own way
         video_store.decode_frame(b"1-1", entry)
 
 
 def test_a_foreign_entry_among_frames_is_a_frame_without_bytes(redis: RedisServer) -> None:
-    """One bad entry does not hide the frames behind it."""
+    """One invalid entry does not hide the frames after it."""
     write(redis, frame(1))
     with redis.client() as client:
         client.xadd(video_store.frames_key(SESSION), {"noise": "1"}, id="2-1")
@@ -111,7 +111,7 @@ def test_a_foreign_entry_among_frames_is_a_frame_without_bytes(redis: RedisServe
 def test_frames_are_forgotten_in_time(
     redis: RedisServer, given: int | None, asked: int, expected: int
 ) -> None:
-    """A finished video's frames go soon, never later than they would anyway."""
+    """A finished video's frames expire soon, and never later than before."""
     write(redis, frame(1))
     key = video_store.frames_key(SESSION)
     with redis.client() as client:
@@ -128,7 +128,7 @@ def test_frames_are_forgotten_in_time(
 def test_frames_are_kept_for_a_time(
     redis: RedisServer, given: int | None, asked: int, expected: int
 ) -> None:
-    """A failed video's frames stay as long as the job, never shorter than they would anyway."""
+    """A failed video's frames are stored as long as the job, and never shorter than before."""
     write(redis, frame(1))
     key = video_store.frames_key(SESSION)
     with redis.client() as client:

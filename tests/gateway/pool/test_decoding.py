@@ -23,21 +23,21 @@ def test_a_jpeg_lands_in_its_slot(tmp_path: Path) -> None:
 
 
 async def test_work_comes_back_on_the_loop_with_its_error() -> None:
-    """What was done in a thread is told on the loop's own thread, a fault with it."""
-    told: asyncio.Queue[tuple[str, Exception | None, int]] = asyncio.Queue()
+    """The outcome of work in a thread, or its error, is reported on the thread of the loop."""
+    outcomes: asyncio.Queue[tuple[str, Exception | None, int]] = asyncio.Queue()
     decoders = Decoders(2)
 
-    def tell(name: str, error: Exception | None) -> None:
-        told.put_nowait((name, error, threading.get_ident()))
+    def record(name: str, error: Exception | None) -> None:
+        outcomes.put_nowait((name, error, threading.get_ident()))
 
     def fail() -> None:
         raise ValueError("damaged")
 
-    decoders.submit(fail, partial(tell, "bad"))
-    name, error, thread = await told.get()
+    decoders.submit(fail, partial(record, "bad"))
+    name, error, thread = await outcomes.get()
     assert (name, str(error), thread) == ("bad", "damaged", threading.get_ident())
-    decoders.submit(lambda: None, partial(tell, "good"))
-    assert (await told.get())[:2] == ("good", None)
+    decoders.submit(lambda: None, partial(record, "good"))
+    assert (await outcomes.get())[:2] == ("good", None)
     decoders.close()
 
 

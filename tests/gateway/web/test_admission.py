@@ -48,7 +48,7 @@ def status(asked: Admission, visitor: Visit) -> int:
 
 
 def test_it_goes_on_while_there_is_room() -> None:
-    """With room and pace left, nobody is refused."""
+    """With room and within the rates, no client is refused."""
     assert status(admission(), visit()) == 0
 
 
@@ -65,7 +65,7 @@ def test_it_refuses_when_full() -> None:
 
 
 def test_it_refuses_a_rush() -> None:
-    """Twice the rate may come at once, the next is told to wait."""
+    """A burst of twice the rate is accepted; the next handshake is refused."""
     rushed = admission(limits={"handshakesPerSecond": 1.0})
     assert [status(rushed, visit()) for _ in range(3)] == [0, 0, 429]
 

@@ -1,4 +1,4 @@
-"""BasicAuth: nobody without the right password, no page but the right one, and no guessing."""
+"""BasicAuth: only the right password and the right page are accepted, and guesses are limited."""
 
 from __future__ import annotations
 

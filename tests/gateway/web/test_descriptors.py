@@ -1,4 +1,4 @@
-"""The bound of descriptors is raised or told of, and their end is noticed; in a process each."""
+"""The limit on open files is raised or reported, and its exhaustion is detected."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_too_low_a_bound_is_told_with_figures() -> None:
 
 
 def test_next_to_nothing_refuses_the_start() -> None:
-    """A service that can answer nobody is no service."""
+    """A gateway that cannot answer any client does not start."""
     done = run("limited(60, 60)")
     assert done.returncode == 1
     assert "ResourceError: ulimit -n is 60" in done.stderr

@@ -36,7 +36,7 @@ messages = st.lists(st.tuples(st.booleans(), st.integers(1, 3), st.integers(0, 2
 
 
 def encoded(number: int, binary: bool, fragments: int) -> bytes:
-    """Frames of a message that tells its number in each fragment."""
+    """Frames of a message with its number in each fragment."""
     wire = b""
     for index in range(fragments):
         opcode = (BINARY if binary else TEXT) if index == 0 else CONTINUATION

@@ -1,4 +1,4 @@
-"""What ``/readyz`` tells a balancer."""
+"""Answers of ``/readyz`` to a balancer."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ def test_not_one_host_is_none(hosts: list[str]) -> None:
 def test_local_is_who_asks_for_himself(
     address: object, headers: dict[str, str], local: bool
 ) -> None:
-    """Loopback counts only without a proxy's headers: behind a proxy everybody is loopback."""
+    """Loopback counts only without a proxy's headers: behind a local proxy every client has it."""
     connection: Any = SimpleNamespace(remote_address=address)
     assert is_local(connection, Request("/metrics", headers_of(**headers)), ()) is local
 

@@ -1,4 +1,4 @@
-"""The clients' pure part: what is said, what is understood, how long is waited."""
+"""The clients' messages and decisions without I/O."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from shared.wire.protocol import Codec, Command
 
 
 def test_the_errors_of_the_client_have_one_base() -> None:
-    """One ``except ClientError`` catches them all; silence is a TimeoutError too."""
+    """``except ClientError`` catches all of them; ``Silent`` is also a TimeoutError."""
     assert all(issubclass(one, ClientError) for one in (Refused, Unavailable, NoVerdict, Silent))
     assert issubclass(Silent, TimeoutError)
 
 
 def test_a_new_session_asks_for_no_id() -> None:
-    """The first CONNECT names the client only; what it got is named when it resumes."""
+    """The first CONNECT has only ``client``; a resuming one has the session's id and token."""
     identity = Identity({"mirrored": True})
     assert json.loads(identity.connect())["headers"] == {"client": {"mirrored": True}}
     granted = {"session-id": "a" * 32, "resume-token": "b" * 32}
@@ -41,7 +41,7 @@ def test_a_new_session_asks_for_no_id() -> None:
 
 
 def test_a_refusal_keeps_the_identity() -> None:
-    """ERROR in place of CONNECTED is raised with its code and forgets nothing."""
+    """ERROR instead of CONNECTED is raised with its code and changes nothing."""
     identity = Identity({}, "a" * 32, "b" * 32)
     refusal = Answer(Command.ERROR, {}, {"code": "session.full", "message": "try later"})
     identity.granted(refusal)
@@ -58,7 +58,7 @@ def test_a_verdict_is_read_from_result() -> None:
 
 
 def test_what_ends_a_frames_turn() -> None:
-    """A refused or dropped frame asks for the next; after an accepted one RESULT is awaited."""
+    """After a refused or dropped frame the next is due; after an accepted one RESULT follows."""
     assert Answer(Command.STATUS, {}, {"isOk": False}).asks_for_more
     assert Answer(Command.DROPPED, {}, None).asks_for_more
     assert not Answer(Command.STATUS, {}, {"isOk": True}).asks_for_more
@@ -71,7 +71,7 @@ def closed(code: int | None) -> ConnectionClosedError:
 
 @pytest.mark.parametrize(("code", "tries"), [(None, 3), (1012, 3), (4002, 3), (4004, 0), (1008, 0)])
 def test_what_may_be_resumed(code: int | None, tries: int) -> None:
-    """A cut, a restart and idleness are followed by tries, a replaced session by none."""
+    """A lost connection, a restart and idleness are retried; a replaced session is not."""
     pauses = Resumption(closed(code), 3).pauses()
     assert len([next(pauses) for _ in range(tries)]) == tries
     with pytest.raises(NoVerdict):
@@ -83,7 +83,7 @@ def handshake(status: int) -> InvalidStatus:
 
 
 def test_the_last_fault_is_the_cause() -> None:
-    """Who reads the traceback learns why the tries failed, not only that the connection broke."""
+    """The traceback shows why the attempts failed, not only that the connection broke."""
     resumption, busy = Resumption(Silent(), 1), handshake(503)
     pauses = resumption.pauses()
     next(pauses)
@@ -94,13 +94,13 @@ def test_the_last_fault_is_the_cause() -> None:
 
 
 def test_a_wrong_password_is_not_tried_again() -> None:
-    """What will be the same at each try is raised at once, as it is."""
+    """A permanent error is raised at once and unchanged."""
     with pytest.raises(InvalidStatus):
         Resumption(closed(1012), 2).failed(handshake(401))
 
 
 def test_any_number_of_tries() -> None:
-    """A kiosk may try for a day."""
+    """A kiosk may retry for a day."""
     assert max(pauses(5000)) <= MAX_PAUSE_SECONDS
 
 
@@ -118,7 +118,7 @@ def test_credentials_go_into_a_header() -> None:
 
 
 def test_pauses_grow_and_are_bounded() -> None:
-    """Each try may wait longer than the one before, none longer than the bound."""
+    """The maximum pause grows with each attempt, up to the limit."""
     many = [list(pauses(12)) for _ in range(50)]
     assert all(0 <= pause <= MAX_PAUSE_SECONDS for series in many for pause in series)
     means = [sum(column) / len(column) for column in zip(*many, strict=True)]

@@ -1,6 +1,6 @@
-"""Both Python clients on a slow line: what is still moving is awaited, what stands is given up.
+"""Both Python clients on a slow line: they wait while there is progress, and give up without it.
 
-The other end is a service of one script, which takes and gives bytes as slowly as it likes.
+The server is a script that reads and writes bytes as slowly as it likes.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def check(request: pytest.FixtureRequest) -> Callable[..., Awaitable[Verdict]]:
 async def test_a_result_that_is_arriving_is_awaited(
     check: Callable[..., Awaitable[Verdict]],
 ) -> None:
-    """It takes longer than the patience; its announcement is no answer."""
+    """It takes longer than ``patience``; its announcement is skipped."""
 
     async def script(line: ServerConnection, number: int) -> None:
         await line.recv()
@@ -110,7 +110,7 @@ async def test_a_result_that_is_arriving_is_awaited(
 async def test_a_frame_that_is_leaving_is_no_silence(
     check: Callable[..., Awaitable[Verdict]],
 ) -> None:
-    """The service takes the frame for longer than the patience, then answers it."""
+    """Sending the frame takes longer than ``patience``; the client waits."""
 
     async def script(line: ServerConnection, number: int) -> None:
         whole = asyncio.create_task(line.recv())
@@ -130,7 +130,7 @@ async def test_a_frame_that_is_leaving_is_no_silence(
 async def test_a_line_that_stands_is_given_up(
     check: Callable[..., Awaitable[Verdict]], pieces: int
 ) -> None:
-    """No answer at all, and one that stops half-way: noticed in bounded time."""
+    """No answer, or one that stops half-way, is detected in bounded time."""
 
     async def script(line: ServerConnection, number: int) -> None:
         await line.recv()
@@ -145,7 +145,7 @@ async def test_a_line_that_stands_is_given_up(
 async def test_a_frame_that_is_not_taken_is_given_up(
     check: Callable[..., Awaitable[Verdict]],
 ) -> None:
-    """The service reads no more while the client is sending: noticed in bounded time."""
+    """The service stops reading during a frame: detected in bounded time."""
     given_up = asyncio.Event()
 
     async def script(line: ServerConnection, number: int) -> None:
@@ -165,7 +165,7 @@ async def test_a_frame_that_is_not_taken_is_given_up(
 async def test_a_cut_result_is_given_once_more(
     check: Callable[..., Awaitable[Verdict]],
 ) -> None:
-    """Cut in the middle, announced by the next CONNECTED, and slow again: it needs no new frame."""
+    """Interrupted, announced by the next CONNECTED, and slow again: it needs no new frame."""
 
     async def script(line: ServerConnection, number: int) -> None:
         if number == 0:
@@ -182,7 +182,7 @@ async def test_a_cut_result_is_given_once_more(
 
 
 async def test_the_library_sends_no_pings() -> None:
-    """A pong would wait behind RESULT, and the library would close the line after 20 s."""
+    """A pong would wait behind RESULT, and the library would close the connection after 20 s."""
 
     async def script(line: ServerConnection, number: int) -> None:
         await line.wait_closed()

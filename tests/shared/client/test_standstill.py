@@ -1,4 +1,4 @@
-"""A connection is broken when nothing moves on it, and not before."""
+"""A connection counts as broken without progress, and not earlier."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from shared.client.standstill import STEPS, Movement, Standstill
 
 
 class Line:
-    """A connection whose bytes a test sets."""
+    """A connection whose progress a test sets."""
 
     def __init__(self, arrived: int = 0, unacknowledged: int = 0) -> None:
         self.now = Movement(arrived, unacknowledged)
@@ -16,7 +16,7 @@ class Line:
 
 
 def looks_until_over(standstill: Standstill) -> int:
-    """How many looks it takes from here, while nothing changes."""
+    """Return the number of measurements until the connection counts as broken."""
     for look in range(1, 100):
         if standstill.is_over():
             return look
@@ -24,14 +24,14 @@ def looks_until_over(standstill: Standstill) -> int:
 
 
 def test_silence_lasts_the_whole_time() -> None:
-    """Not a look less, and not one more."""
+    """Exactly as many measurements as configured."""
     standstill = Standstill(30.0, Line().measure)
     assert standstill.step * STEPS == 30.0
     assert looks_until_over(standstill) == STEPS
 
 
 def test_a_byte_that_came_starts_the_time_again() -> None:
-    """A message that is still arriving is no silence, however long it takes."""
+    """An incomplete message is progress, however long it takes."""
     line = Line()
     standstill = Standstill(1.0, line.measure)
     for arrived in range(1000):
@@ -41,7 +41,7 @@ def test_a_byte_that_came_starts_the_time_again() -> None:
 
 
 def test_a_byte_that_left_starts_the_time_again() -> None:
-    """A frame that is still on its way is no silence; one that stands is."""
+    """A frame that is being sent is progress; one that is stuck is not."""
     line = Line(0, 60_000)
     standstill = Standstill(1.0, line.measure)
     for left in range(60_000, 0, -1000):

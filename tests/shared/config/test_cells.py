@@ -1,4 +1,4 @@
-"""Cells: workers are shared out, folders and ids are kept apart."""
+"""Cells: the workers are distributed; folders and session ids are separate."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from shared.process.cgroups import ControlGroups
 
 @pytest.mark.parametrize(("total", "cells"), [(1, 1), (7, 3), (8, 2), (5, 5)])
 def test_every_worker_has_one_cell(total: int, cells: int) -> None:
-    """The shares cover all workers once and differ by one at most."""
+    """The shares cover all workers once and differ by at most one."""
     shares = [share(total, cells, cell) for cell in range(cells)]
     assert [number for part in shares for number in part] == list(range(total))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
 def test_a_cell_has_its_own_folder_and_prefix() -> None:
-    """Sockets and session ids of two cells never meet."""
+    """Sockets and session ids of two cells never collide."""
     config = Config.model_validate(
         {"TRANSPORT": {"cells": 2, "firstCell": 14, "runtimeDirectory": "/run/x"}}
     )
@@ -41,7 +41,7 @@ def test_a_cell_has_its_own_folder_and_prefix() -> None:
 
 
 def test_workers_are_counted_for_the_cell() -> None:
-    """The slab of a cell is as large as its own workers need."""
+    """The slab of a cell has the size that its own workers need."""
     config = Config.model_validate({"TRANSPORT": {"cells": 2}, "WORKERS": {"count": 5}})
     assert [worker_count(of_cell(config, cell)) for cell in (0, 1)] == [2, 3]
 
@@ -75,13 +75,13 @@ class Quota(ControlGroups):
 def test_a_quota_bounds_the_workers(
     quota: float | None, usable: int, cpus: int, workers: int
 ) -> None:
-    """A container with 4 of 64 CPUs runs 3 workers, not 63 that take turns; a set count stays."""
+    """A container with 4 of 64 CPUs runs 3 workers, not 63; a configured count stays."""
     assert affordable_cpus(Quota(quota), usable) == cpus
     assert total_workers(Config(), cpus) == workers
     assert total_workers(with_workers(Config(), 5), cpus) == 5
 
 
 def test_every_role_goes_by_the_number_that_was_counted_once() -> None:
-    """A role may be kept to other CPUs than the process that counted."""
+    """A role may be pinned to other CPUs than the process that counted."""
     config = with_workers(Config(), 3)
     assert worker_count(config) == 3

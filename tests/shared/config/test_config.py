@@ -1,4 +1,4 @@
-"""The schema: names and defaults of LUNA PASS 1.x, and what each key takes."""
+"""The schema: names and defaults of LUNA PASS 1.x, and what each key allows."""
 
 import pytest
 from pydantic import ValidationError
@@ -89,7 +89,7 @@ def test_manual_default(section, key, default):
 
 
 def test_manual_keys_keep_the_manuals_order():
-    """Keys of one section stand in the order of the manual."""
+    """The keys of a section have the manual's order."""
     rows = {(section, key): index for index, (section, key, _) in enumerate(MANUAL)}
     for section in {section for section, _, _ in MANUAL}:
         ours = [place(path) for path, _ in keys() if place(path) in rows]
@@ -98,7 +98,7 @@ def test_manual_keys_keep_the_manuals_order():
 
 
 def test_every_key_and_section_has_a_docstring():
-    """The reference can explain each key."""
+    """The reference needs them."""
     for path, field in keys():
         assert field.description, path
         assert all(field_at(path[:end]).description for end in range(1, len(path)))
@@ -125,13 +125,13 @@ def test_every_key_and_section_has_a_docstring():
     ],
 )
 def test_allowed(path, words):
-    """What a key allows is told in words made from its type."""
+    """The allowed values are described from the key's type."""
     assert allowed(field_at(tuple(path.split(".")))) == words
 
 
 @pytest.mark.parametrize("value", [0, 1, False, True])
 def test_switch_takes_numbers_and_truth_values(value):
-    """``isEnabled`` takes 0/1 and true/false."""
+    """``isEnabled`` accepts 0/1 and true/false."""
     config = Config.model_validate({"MIDDLEWARES": {"WS": {"Bestshot": {"isEnabled": value}}}})
     assert config.MIDDLEWARES.WS.Bestshot.isEnabled is bool(value)
 
@@ -143,14 +143,14 @@ def test_switch_takes_nothing_else(value):
 
 
 def test_glasses_take_both_spellings():
-    """Kinds of glasses are spelled as in 1.x or as in 2.x."""
+    """Glasses may be spelled as in 1.x or as in 2.x."""
     names = ["GlassesEstimation.NoGlasses", "GlassesEstimation.EyeGlasses", "sunglasses"]
     config = Config.model_validate({"LIVENESS": {"THRESHOLDS": {"glasses": names}}})
     assert config.LIVENESS.THRESHOLDS.glasses == ["no_glasses", "eyeglasses", "sunglasses"]
 
 
 def test_user_plugins_keep_their_order_and_arguments():
-    """A name of the form package.module:Class is a plugin of the user's own."""
+    """A name of the form package.module:Class is a user's own plugin."""
     plugins = {"z.a:B": {"isEnabled": 1, "args": {"door": [1, "two"]}}, "a:B": {}}
     config = Config.model_validate({"MIDDLEWARES": {"WS": plugins}})
     assert list(config.MIDDLEWARES.WS.user_plugins) == ["z.a:B", "a:B"]
@@ -158,7 +158,7 @@ def test_user_plugins_keep_their_order_and_arguments():
 
 
 def test_unknown_plugin_is_refused_beside_other_faults():
-    """A misspelled plugin does not hide what else is wrong."""
+    """A misspelled plugin does not hide other errors."""
     plugins = {"BestShot": {}, "FileLogger": {"isEnabled": 3}}
     with pytest.raises(ValidationError) as caught:
         Config.model_validate({"MIDDLEWARES": {"WS": plugins}})

@@ -1,4 +1,4 @@
-"""A role gets its part at the start and the newest one on a reload, whichever way it comes."""
+"""A role gets its part at the start and the newest one on a reload, from each source."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def far_end(sender: PartSender) -> int:
 
 
 def test_the_newest_of_several_parts_is_taken(sender: PartSender) -> None:
-    """At the start, when a reload came before it, and on each reload."""
+    """At the start, if a reload came before it, and on each reload."""
     sender.send(part(1))
     sender.send(part(2))
     with closing(PartSocket("worker", far_end(sender))) as source:
@@ -51,7 +51,7 @@ def test_the_newest_of_several_parts_is_taken(sender: PartSender) -> None:
 
 
 def test_a_part_of_any_size_comes_whole(sender: PartSender) -> None:
-    """Also one larger than any buffer of a socket."""
+    """Even one larger than any socket buffer."""
     plugins = {"a.b:C": {"args": {"text": "x" * 5_000_000}}}
     config = Config.model_validate({"MIDDLEWARES": {"WS": plugins}})
     sent = Generation(config).part("aggregator")
@@ -61,7 +61,7 @@ def test_a_part_of_any_size_comes_whole(sender: PartSender) -> None:
 
 
 def test_a_socket_without_a_part_is_no_start(sender: PartSender) -> None:
-    """Also one that holds another role's part, and a descriptor that is no socket."""
+    """Nor one with another role's part, nor a descriptor that is not a socket."""
     descriptor = far_end(sender)
     with pytest.raises(ConfigError, match="no configuration was sent"):
         PartSocket("worker", os.dup(descriptor))
@@ -77,7 +77,7 @@ def test_a_socket_without_a_part_is_no_start(sender: PartSender) -> None:
 def test_a_part_for_another_role_changes_nothing(
     sender: PartSender, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged, and the role keeps what it has."""
+    """It is logged, and the role keeps its part."""
     sender.send(part(1))
     with closing(PartSocket("worker", far_end(sender))) as source:
         sender.send(part(2, "gateway"))
@@ -87,7 +87,7 @@ def test_a_part_for_another_role_changes_nothing(
 
 
 def test_a_process_that_is_gone_is_a_connection_error(sender: PartSender) -> None:
-    """Which the supervisor tells from other faults: the next process gets the newest part."""
+    """The supervisor expects it: the next process gets the newest part."""
     os.close(far_end(sender))
     with pytest.raises(ConnectionError):
         sender.send(part(1))
@@ -102,7 +102,7 @@ def test_a_supervisor_that_is_gone_changes_nothing(sender: PartSender) -> None:
 
 
 def test_a_part_file_is_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A new one is taken; a damaged one, or none, changes nothing."""
+    """A new part is used; a damaged or missing one changes nothing."""
     file = tmp_path / "part.json"
     file.write_bytes(pack(part(1)))
     source = PartFile("worker", file)
@@ -122,7 +122,7 @@ def test_a_part_file_is_read_again(tmp_path: Path, caplog: pytest.LogCaptureFixt
 def test_a_variable_beside_a_part_file_is_warned_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It would be silently without effect; its value, maybe a secret, is not logged."""
+    """It has no effect; its value, maybe a secret, is not logged."""
     monkeypatch.setenv("LUNAPASS__LUNA_PASS__JWT__KEY", KEY)
     file = tmp_path / "part.json"
     file.write_bytes(pack(part(1)))
@@ -132,7 +132,7 @@ def test_a_variable_beside_a_part_file_is_warned_of(
 
 
 def test_a_part_file_is_narrowed_to_a_cell(tmp_path: Path) -> None:
-    """All cells of a machine share the files; each role names its cell."""
+    """All cells of a machine share the files; each role gives its cell."""
     file = tmp_path / "part.json"
     file.write_bytes(pack(part(1)))
     source = PartFile("worker", file, 3)
@@ -141,7 +141,7 @@ def test_a_part_file_is_narrowed_to_a_cell(tmp_path: Path) -> None:
 
 
 def test_the_whole_file_is_cut_for_a_role(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """By hand a role reads the file itself, keeps its part alone, and reloads what may be."""
+    """Started by hand, a role reads the file itself, uses only its part, and reloads it."""
     caplog.set_level(logging.INFO)
     file = tmp_path / "config.toml"
     file.write_text(f'[LUNA_PASS.JWT]\nkey = "{KEY}"\n')
@@ -159,7 +159,7 @@ def test_the_whole_file_is_cut_for_a_role(tmp_path: Path, caplog: pytest.LogCapt
 
 
 def test_a_worker_by_hand_needs_no_key_file(tmp_path: Path) -> None:
-    """It may run as a user who cannot read the key."""
+    """It may run as a user that cannot read the key."""
     file = tmp_path / "config.toml"
     file.write_text('[LUNA_PASS.JWT]\nkey = "file:/nonexistent/key"\n')
     WholeFile("worker", file)

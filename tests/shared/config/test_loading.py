@@ -1,4 +1,4 @@
-"""Loading: file, environment, faults told in one line each."""
+"""Loading: file, environment, and errors of one line each."""
 
 import datetime
 import string
@@ -29,7 +29,7 @@ def load_text(tmp_path, text, **environment):
 
 @pytest.mark.parametrize("path", sorted(INVALID.glob("*.toml")), ids=lambda path: path.stem)
 def test_invalid_file(path):
-    """Each bad file gets exactly the lines written beside it, and no secret is in them."""
+    """Each invalid file gives exactly the lines in its .txt file, and they show no secret."""
     with pytest.raises(ConfigError) as caught:
         check(load(path, {}), str(path))
     expected = path.with_suffix(".txt").read_text()
@@ -38,13 +38,13 @@ def test_invalid_file(path):
 
 
 def test_no_file_gives_defaults(tmp_path, monkeypatch):
-    """Without file and variable, the defaults of the schema hold."""
+    """Without a file and variables, the defaults of the schema apply."""
     monkeypatch.chdir(tmp_path)
     assert load(None, {}) == Config()
 
 
 def test_usual_file(tmp_path, monkeypatch):
-    """A file at the usual place is found, and one named by the variable goes before it."""
+    """The default file is found; a file named by the variable takes precedence."""
     monkeypatch.chdir(tmp_path)
     Path("config").mkdir()
     Path("config/lunapassapi.config.toml").write_text("port = 1")
@@ -56,20 +56,20 @@ def test_usual_file(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("name", ["missing.toml", "."])
 def test_unreadable_file(tmp_path, name):
-    """A named file that cannot be read is a fault, not the defaults."""
+    """An unreadable file is an error; the defaults are not used."""
     path = tmp_path / name
     with pytest.raises(ConfigError, match=r"cannot be read: (No such file|Is a directory)"):
         load(path, {})
 
 
 def test_four_keys_at_the_top(tmp_path):
-    """``env``, ``host``, ``port`` and ``logLevel`` may stand at the top of the file."""
+    """``env``, ``host``, ``port`` and ``logLevel`` are allowed at the top level."""
     text = 'env = "development"\nhost = "::1"\nport = 80\nlogLevel = 2\n'
     assert load_text(tmp_path, text) == load_text(tmp_path, f"[LUNA_PASS]\n{text}")
 
 
 def test_environment_overrides_the_file(tmp_path):
-    """A variable goes before the file; the file's other keys stay."""
+    """A variable takes precedence over the file; the file's other keys stay."""
     text = "[LIVENESS.THRESHOLDS]\nyaw = 30\npitch = 31\n"
     config = load_text(tmp_path, text, LUNAPASS__LIVENESS__THRESHOLDS__YAW="15")
     assert (config.LIVENESS.THRESHOLDS.yaw, config.LIVENESS.THRESHOLDS.pitch) == (15, 31)
@@ -94,7 +94,7 @@ def test_environment_overrides_the_file(tmp_path):
     ],
 )
 def test_environment_value(tmp_path, variable, text, path, value):
-    """Names match without regard to case; values are TOML, else plain text."""
+    """Names are case-insensitive; values are TOML or else text."""
     config = load_text(tmp_path, "", **{variable: text})
     for name in path.split("."):
         config = getattr(config, name)
@@ -102,7 +102,7 @@ def test_environment_value(tmp_path, variable, text, path, value):
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "told"),
+    ("variable", "value", "expected"),
     [
         ("LUNAPASS__LIVENESS__THRESHOLDS__YAW", "300", "yaw is 300; allowed: a number from 0 to"),
         ("LUNAPASS__LIVENESS__THRESHOLDS__JAW", "3", r"no key JAW \(did you mean yaw\?\)"),
@@ -114,14 +114,14 @@ def test_environment_value(tmp_path, variable, text, path, value):
         ("LUNAPASS__LUNA_PASS__HOST", "a\udce9", "not UTF-8"),
     ],
 )
-def test_environment_fault(tmp_path, variable, value, told):
-    """A fault of a variable names the variable."""
-    with pytest.raises(ConfigError, match=rf"^environment variable {variable}: .*{told}"):
+def test_environment_fault(tmp_path, variable, value, expected):
+    """An error of a variable names the variable."""
+    with pytest.raises(ConfigError, match=rf"^environment variable {variable}: .*{expected}"):
         load_text(tmp_path, "", **{variable: value})
 
 
 def test_environment_never_shows_secrets(tmp_path):
-    """Neither a wrong name nor a wrong type prints the value of a secret."""
+    """Neither a wrong name nor a wrong type shows the value of a secret."""
     names = ("LUNA_PASS__JWT__KYE", "MIDDLEWARES__WS__CALLBACKS__ARGS__TIMEOUT__KEY")
     with pytest.raises(ConfigError) as caught:
         load_text(tmp_path, "", **{f"LUNAPASS__{name}": SECRET for name in names})
@@ -129,14 +129,14 @@ def test_environment_never_shows_secrets(tmp_path):
 
 
 def test_one_key_by_two_variables(tmp_path):
-    """Two spellings of one key would make the order matter."""
+    """With two spellings of one key, the order would matter."""
     variables = {"LUNAPASS__PORT": "1", "LUNAPASS__LUNA_PASS__port": "1"}
     with pytest.raises(ConfigError, match="LUNAPASS__PORT: sets the same key as LUNAPASS__LUNA_"):
         load_text(tmp_path, "", **variables)
 
 
 def test_all_faults_are_told(tmp_path):
-    """Each fault of file and environment has its own line."""
+    """Each error of file and environment has its own line."""
     text = "jaw = 1\n[LIVENESS]\nmaxAttempts = -2\n[LIVENESS.THRESHOLDS]\nyaw = 15\n"
     with pytest.raises(ConfigError) as caught:
         load_text(tmp_path, text, LUNAPASS__LIVENESS__THRESHOLDS__YAW="-1", LUNAPASS__X="1")
@@ -146,7 +146,7 @@ def test_all_faults_are_told(tmp_path):
 
 
 def test_environment_over_a_broken_file(tmp_path):
-    """A value where the file should have a table stays the file's fault."""
+    """A plain value in place of a table is an error of the file."""
     with pytest.raises(ConfigError, match=r"test\.toml: \[LIVENESS\] is a whole number"):
         load_text(tmp_path, "LIVENESS = 3", LUNAPASS__LIVENESS__THRESHOLDS__YAW="15")
     with pytest.raises(ConfigError, match=r"test\.toml: \[LUNA_PASS\] is a whole number"):
@@ -155,7 +155,7 @@ def test_environment_over_a_broken_file(tmp_path):
 
 @given(values=configurations())
 def test_dump_and_load_give_the_same(tmp_path_factory, values):
-    """Whatever the schema accepts is written as TOML and read back unchanged."""
+    """Everything that the schema accepts is written as TOML and read back unchanged."""
     config = Config.model_validate(values)
     path = tmp_path_factory.mktemp("config") / "any.toml"
     for comments in (True, False):
@@ -165,7 +165,7 @@ def test_dump_and_load_give_the_same(tmp_path_factory, values):
 
 @given(values=configurations())
 def test_dump_hides_secrets(values):
-    """Without ``reveal`` no secret and no text of a user's plugin is written."""
+    """Without ``reveal``, no secret and no text of a user's plugin is written."""
     marked = "s3cr3t-\u2603"
     middlewares = values.setdefault("MIDDLEWARES", {})
     plugins = middlewares.setdefault("WS", {})
@@ -202,7 +202,7 @@ def test_dump_writes_the_defaults_readably():
     ids=lambda value: type(value).__name__,
 )
 def test_value_text(value):
-    """Every kind of TOML value is written so that it is read back."""
+    """Every kind of TOML value is read back as written."""
     assert tomllib.loads(f"x = {value_text(value)}") == {"x": value}
 
 
@@ -231,7 +231,7 @@ TREES = st.recursive(
 
 @st.composite
 def broken_configurations(draw):
-    """Trees that look like configurations: known paths with any values, and any extra keys."""
+    """Trees similar to configurations: known paths with any values, and any extra keys."""
     tree = draw(st.dictionaries(st.sampled_from(NAMES), TREES, max_size=3))
     for path, _ in draw(st.lists(st.sampled_from(list(keys())), max_size=6)):
         table = tree
@@ -255,7 +255,7 @@ def loads_or_refuses(path):
 
 @given(tree=broken_configurations())
 def test_any_tree_loads_or_is_refused(tmp_path_factory, tree):
-    """No TOML gets past the loader with anything but a configuration or a ConfigError."""
+    """Any TOML gives a configuration or a ConfigError."""
     path = tmp_path_factory.mktemp("config") / "fuzz.toml"
     path.write_text("".join(f"{value_text(k)} = {value_text(v)}\n" for k, v in tree.items()))
     loads_or_refuses(path)
@@ -263,14 +263,14 @@ def test_any_tree_loads_or_is_refused(tmp_path_factory, tree):
 
 @given(text=st.binary(max_size=60) | st.text("[]{}=\"'\n.#_0x1eabLIVENS ", max_size=60))
 def test_any_bytes_load_or_are_refused(tmp_path_factory, text):
-    """No file gets past the loader with anything but a configuration or a ConfigError."""
+    """Any file gives a configuration or a ConfigError."""
     path = tmp_path_factory.mktemp("config") / "fuzz.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     loads_or_refuses(path)
 
 
 def test_field_text_of_every_default_is_toml():
-    """The reference shows defaults as they are written in the file."""
+    """The reference shows defaults as in the file."""
     for path, field in keys():
         assert section_at(path[:-1]) is not None
         if field.default is not None:

@@ -86,7 +86,7 @@ def full() -> Config:
 
 
 def test_each_role_gets_its_own_secrets_only() -> None:
-    """The packed part of a role holds exactly the secrets listed for it above."""
+    """The packed part of a role has exactly the secrets listed for it above."""
     generation = Generation(full())
     for role in ROLES:
         text = pack(generation.part(role)).decode()
@@ -97,14 +97,14 @@ def test_each_role_gets_its_own_secrets_only() -> None:
 
 
 def test_every_confidential_key_is_listed() -> None:
-    """A new secret must be added to the list above, and so be given to its roles on purpose."""
+    """A new secret must be added to the list above, so its roles are chosen deliberately."""
     confidential = {path for path, field in keys() if is_confidential(field)}
     user_plugin = ("MIDDLEWARES", "WS", "package.module:Plugin", "args", "token")
     assert confidential == {path for path, _ in SECRETS.values()} - {user_plugin}
 
 
 def test_what_looks_like_a_secret_is_confidential() -> None:
-    """A text key whose name says password, token, address and the like is marked as such."""
+    """A text key named password, token, address or the like is marked confidential."""
     named = {
         path for path, field in keys() if is_text(field) and MAY_HOLD_A_SECRET.search(path[-1])
     }
@@ -112,7 +112,7 @@ def test_what_looks_like_a_secret_is_confidential() -> None:
 
 
 def test_the_rest_is_the_same_for_all_roles() -> None:
-    """Only confidential keys are emptied; everything else is as it was configured."""
+    """Only confidential keys are emptied; everything else is as configured."""
     table = {"LUNA_PASS": {"port": 99}, "LIVENESS": {"THRESHOLDS": {"yaw": 5}}}
     config = Config.model_validate(table)
     for role in ROLES:
@@ -122,7 +122,7 @@ def test_the_rest_is_the_same_for_all_roles() -> None:
 
 
 def test_a_gateway_gets_public_keys_and_a_derived_key() -> None:
-    """It can publish the keys and seal stored sessions, and cannot sign."""
+    """It can publish the keys and seal stored sessions, but not sign."""
     key = ec.generate_private_key(ec.SECP256R1())
     pem = key.private_bytes(
         serialization.Encoding.PEM,
@@ -149,13 +149,13 @@ def test_a_gateway_gets_public_keys_and_a_derived_key() -> None:
 
 
 def test_without_a_session_store_no_key_is_derived() -> None:
-    """Nothing is handed out that is not needed."""
+    """A role gets no key that it does not need."""
     assert Generation(Config()).part("gateway").sealing_key == b""
 
 
 @given(configurations(), st.sampled_from(ROLES))
 def test_a_part_is_read_as_it_was_packed(table: dict[str, Any], role: str) -> None:
-    """Whatever the configuration: dates of user's plugins, odd characters, long numbers."""
+    """For any configuration: dates of users' plugins, unusual characters, long numbers."""
     table.get("LUNA_PASS", {}).pop("JWT", None)  # keys at random do not fit their algorithm
     part = Generation(Config.model_validate(table)).part(role)
     assert unpack(pack(part), role) == part
@@ -172,7 +172,7 @@ def test_a_part_is_read_as_it_was_packed(table: dict[str, Any], role: str) -> No
     ids=["cut off", "another field", "impossible value", "no TOML"],
 )
 def test_a_damaged_part_is_refused(damage: Any) -> None:
-    """With one line, in which no value stands: it may be a secret."""
+    """With one line that shows no value, which may be a secret."""
     data = pack(Part("gateway", "0", full()))
     with pytest.raises(ConfigError) as caught:
         unpack(damage(data), "gateway")
@@ -182,13 +182,13 @@ def test_a_damaged_part_is_refused(damage: Any) -> None:
 
 
 def test_another_roles_part_is_refused() -> None:
-    """A worker's unit that is given the aggregator's file does not start."""
+    """A worker's unit with the aggregator's file does not start."""
     with pytest.raises(ConfigError, match="for the aggregator; allowed here: worker"):
         unpack(pack(Generation(full()).part("aggregator")), "worker")
 
 
 def test_a_generation_s_name_tells_configurations_apart() -> None:
-    """Also two that differ in a password only; the same configuration has the same name."""
+    """Even if only a password differs; equal configurations have equal names."""
     one, same, other = full(), full(), full()
     auth = other.MIDDLEWARES.REQUEST.BasicAuth
     changed = auth.args.model_copy(update={"password": SecretStr("another password")})
@@ -203,7 +203,7 @@ def test_a_generation_s_name_tells_configurations_apart() -> None:
 
 
 def test_each_role_gets_its_own_transport_key_and_the_others_public_ones() -> None:
-    """Made at a start, the keys are in the parts like configured ones, and last over a reload."""
+    """Generated keys are in the parts like configured ones, and survive a reload."""
     config = with_transport_keys(Config())
     for role in ROLES:
         keys = Generation(config).part(role).config.TRANSPORT.KEYS
@@ -216,13 +216,13 @@ def test_each_role_gets_its_own_transport_key_and_the_others_public_ones() -> No
 
 
 def test_transport_keys_are_not_in_a_generation_s_name() -> None:
-    """Two starts and two machines with the same configuration have the same name."""
+    """Two starts or machines with the same configuration have the same name."""
     plain, one, other = Config(), with_transport_keys(Config()), with_transport_keys(Config())
     assert len({Generation(config).name for config in (plain, one, other)}) == 1
 
 
 def test_a_cell_s_part_is_narrowed_to_it() -> None:
-    """Number and folder of the cell; the generation is the machine's."""
+    """Number and folder are the cell's; the generation is the machine's."""
     generation = Generation(full())
     part = generation.part("worker", 1)
     wanted = of_cell(generation.config, 1).TRANSPORT
@@ -232,7 +232,7 @@ def test_a_cell_s_part_is_narrowed_to_it() -> None:
 
 
 def test_key_files_are_read_once(tmp_path: Path) -> None:
-    """What becomes of a file later does not matter to the generation."""
+    """Later changes of a file do not affect the generation."""
     file = tmp_path / "key"
     file.write_text("k" * 64 + "\n")
     config = Config.model_validate({"LUNA_PASS": {"JWT": {"key": f"file:{file}"}}})

@@ -1,4 +1,4 @@
-"""The sentence that says what a configuration asks of a person, and its warnings."""
+"""The sentence about what a configuration requires of a person, and its warnings."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_policy_is_one_sentence(
 
 
 @pytest.mark.parametrize(
-    ("plugins", "backend", "told"),
+    ("plugins", "backend", "expected"),
     [
         ({}, "onnx", ["one lucky frame decides"]),
         ({"AggregateLiveness": {"framesCount": 1}}, "onnx", ["one lucky frame decides"]),
@@ -77,54 +77,56 @@ def test_a_policy_is_one_sentence(
     ],
 )
 def test_what_is_little_is_warned_of(
-    plugins: dict[str, Any], backend: str, told: list[str]
+    plugins: dict[str, Any], backend: str, expected: list[str]
 ) -> None:
-    """One lucky frame, or frames of different people where nothing compares faces."""
+    """One lucky frame, or frames of different people if faces are not compared."""
     found = list(weaknesses(plugin_config(plugins, WORKERS={"backend": backend})))
-    assert [any(text in str(finding) for finding in found) for text in told] == [True] * len(told)
-    assert len(found) == len(told)
+    assert [any(text in str(finding) for finding in found) for text in expected] == [True] * len(
+        expected
+    )
+    assert len(found) == len(expected)
     assert all(str(finding).startswith("[MIDDLEWARES.WS.") for finding in found)
     assert not any(finding.is_error for finding in found)
 
 
 @pytest.mark.parametrize(
-    ("sections", "told"),
+    ("sections", "expected"),
     [
         (ANY_REFUSALS, ["[LIMITS] livenessRefusals"]),
         (FORTY, []),
         ({"LIMITS": {"refusedSessionsPerAddress": 0}}, ["[LIMITS] refusedSessionsPerAddress"]),
     ],
 )
-def test_tries_without_end_are_warned_of(sections: dict[str, Any], told: list[str]) -> None:
-    """In one session, or by session after session."""
+def test_tries_without_end_are_warned_of(sections: dict[str, Any], expected: list[str]) -> None:
+    """Within one session, or over many sessions."""
     found = weaknesses(plugin_config({"ActiveLiveness": None}, **sections))
-    assert [finding.place for finding in found] == told
+    assert [finding.place for finding in found] == expected
 
 
 def test_any_number_of_refused_sessions_is_said() -> None:
-    """Where nothing bounds them."""
+    """If they are not limited."""
     config = plugin_config({}, LIMITS={"refusedSessionsPerAddress": 0})
     assert sentence(config).endswith("; any number of refused sessions of one address an hour.")
 
 
 @pytest.mark.parametrize(
-    ("policy", "judged", "told"),
+    ("policy", "judged", "expected"),
     [
         (1, "the largest", "another face may be on the best shot"),
         (2, "the one closest to the centre", "a larger face may be on the best shot"),
     ],
 )
-def test_other_faces_are_warned_of(policy: int, judged: str, told: str) -> None:
-    """The picture in the token may show a face that nobody judged."""
+def test_other_faces_are_warned_of(policy: int, judged: str, expected: str) -> None:
+    """The image in the token may show a face that was not judged."""
     config = several_faces(policy)
     assert sentence(config).endswith(f"; judges {judged} of several faces.")
     (found,) = map(str, weaknesses(config))
-    assert told in found
+    assert expected in found
     assert "faceRect" in found
 
 
 def test_one_face_alone_needs_no_warning() -> None:
-    """Under 0 a second face is refused."""
+    """Policy 0 refuses a second face."""
     config = several_faces(0)
     assert "faces" not in sentence(config)
     assert not list(weaknesses(config))
@@ -137,7 +139,7 @@ def several_faces(policy: int) -> Config:
 
 
 def test_the_manuals_defaults_break_no_rule() -> None:
-    """They are little, and that is said; they are no mistake."""
+    """They require little, which gives warnings but no error."""
     config = plugin_config({})
     assert check(config) == []
     assert list(weaknesses(config))

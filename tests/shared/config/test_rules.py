@@ -1,4 +1,4 @@
-"""Rules between keys: what warns and what passes; what is refused is in tests/invalid/config."""
+"""Rules between keys: what warns and what passes; tests/invalid/config has what is refused."""
 
 import base64
 import secrets
@@ -19,7 +19,7 @@ LUNA3 = f"{WS}.Luna3DescriptorQualityCheck"
 
 
 def config(values, key=KEY):
-    """A configuration with the given keys, named by their dotted paths, and a good key."""
+    """Return a configuration with the given keys (dotted paths) and a good signing key."""
     tree = {}
     for path, value in {"LUNA_PASS.JWT.key": key, **values}.items():
         *sections, name = path.split(".")
@@ -31,32 +31,32 @@ def config(values, key=KEY):
 
 
 def test_good_configuration_gives_no_warning():
-    """With a key of one's own the defaults pass in production."""
+    """With their own key, the defaults pass in production."""
     assert check(config({})) == []
 
 
 def test_the_file_with_all_defaults_gives_no_warning(tmp_path):
-    """Who sets nothing but the key is warned of nothing, though every key stands in the file."""
+    """Only the key is changed in the file with all defaults."""
     file = tmp_path / "lunapassapi.config.toml"
     file.write_text(dump(Config(), reveal=True))
     assert check(load(file, {"LUNAPASS__LUNA_PASS__JWT__KEY": KEY})) == []
 
 
 def test_a_frame_of_the_largest_size_can_arrive():
-    """One address may hold half of heldBytes, so these are at least twice frameBytes."""
+    """One address may use half of heldBytes, so that is at least twice frameBytes."""
     assert check(config({"LIMITS.frameBytes": 1000, "LIMITS.heldBytes": 2000})) == []
     with pytest.raises(ConfigError, match="heldBytes is 1999, so a frame"):
         check(config({"LIMITS.frameBytes": 1000, "LIMITS.heldBytes": 1999}))
 
 
 def test_a_key_without_effect_is_told():
-    """A file of an earlier version loads, and its administrator learns which line can go."""
+    """A file of an earlier version loads, with a warning that names the obsolete line."""
     warnings = check(config({"TRANSPORT.slabDirectory": "/dev/shm"}))
     assert [warning for warning in warnings if "slabDirectory has no effect" in warning]
 
 
 def test_default_key_is_refused_in_production_and_told_in_development():
-    """The default key signs nothing in production; the refusal says how to make a key."""
+    """The error says how to make a key."""
     with pytest.raises(ConfigError, match="lunapass config key"):
         check(Config())
     warnings = check(config({"LUNA_PASS.env": "development"}, key="secret"))
@@ -65,7 +65,7 @@ def test_default_key_is_refused_in_production_and_told_in_development():
 
 @pytest.mark.parametrize(("algorithm", "least"), [("HS256", 32), ("HS384", 48), ("HS512", 64)])
 def test_shared_secret_is_as_long_as_the_digest(algorithm, least):
-    """One byte less than the digest is refused (RFC 7518), the digest's length passes."""
+    """One byte less than the digest is refused (RFC 7518); the digest's length passes."""
     values = {"LUNA_PASS.JWT.algorithm": algorithm}
     assert check(config(values, key="k" * least)) == []
     with pytest.raises(ConfigError, match=f"{least - 1} bytes; allowed .* at least {least}"):
@@ -79,12 +79,12 @@ def test_secret_length_is_counted_in_bytes():
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 @pytest.mark.parametrize("key", [PEM, "file:/etc/lunapass/key.pem"])
 def test_private_key(algorithm, key):
-    """Public-key algorithms take a private key in PEM, or the file of one."""
+    """Public-key algorithms need a private key in PEM, or the file of one."""
     assert check(config({"LUNA_PASS.JWT.algorithm": algorithm}, key=key)) == []
 
 
 def test_the_path_of_a_key_is_no_key(tmp_path):
-    """Without ``file:`` before it the path would sign, and whoever guesses it would too."""
+    """Without ``file:``, the path itself would be the secret, which can be guessed."""
     file = tmp_path / "token-signing.key"
     file.touch()
     assert len(str(file)) >= 32
@@ -97,14 +97,14 @@ def test_the_path_of_a_key_is_no_key(tmp_path):
     "url", ["https://", "http://:80/x", "http://h:99999/", "http://h:80a/", "http://h:0/", "h"]
 )
 def test_address_that_cannot_be(url):
-    """An address to which nothing can be sent is told at the start, not at the first answer."""
+    """An unusable address is reported at the start, not at the first answer."""
     values = {f"{WS}.Callbacks.isEnabled": 1, f"{WS}.Callbacks.args.url": url}
     with pytest.raises(ConfigError, match=r"args\.url must be an address"):
         check(config(values))
 
 
 def test_no_finding_shows_the_key():
-    """Refusals of keys do not print them."""
+    """Errors about keys do not show them."""
     for algorithm in ("HS256", "RS256"):
         with pytest.raises(ConfigError) as caught:
             check(config({"LUNA_PASS.JWT.algorithm": algorithm}, key="hunter2"))
@@ -160,14 +160,14 @@ def test_no_finding_shows_the_key():
     ],
 )
 def test_warning(values, text):
-    """What works, but hardly as meant, is told in one line that names the source."""
+    """A configuration that probably is not intended gives one line that names the source."""
     (warning,) = check(config(values), "file.toml")
     assert warning.startswith("file.toml: [")
     assert text in warning
 
 
 def test_empty_password_is_none():
-    """BasicAuth with an empty user name and password checks nothing."""
+    """With an empty user name and password, BasicAuth would check nothing."""
     values = {
         f"{BASIC_AUTH}.isEnabled": 1,
         f"{BASIC_AUTH}.args.username": "",
@@ -192,12 +192,12 @@ def test_empty_password_is_none():
     ],
 )
 def test_at_the_bound_passes(values):
-    """Equality passes, and plugins that are off are not judged."""
+    """A value at the limit passes, and disabled plugins are not checked."""
     assert check(config(values)) == []
 
 
 def test_all_broken_rules_are_told():
-    """Each broken rule has its own line; warnings do not join them."""
+    """Each violated rule has its own line, without the warnings."""
     values = {"LIVENESS.maxAttempts": 0, "WORKERS.backend": "x", "LUNA_PASS.env": "development"}
     with pytest.raises(ConfigError) as caught:
         check(config(values))

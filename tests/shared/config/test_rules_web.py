@@ -1,4 +1,4 @@
-"""Names and origins that can never match refuse the start; those that match too much warn."""
+"""Names and origins that can never match are errors; those that match too much are warnings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def with_origin(origin: str) -> Config:
 
 
 def test_names_and_origins_are_taken() -> None:
-    """However they are written."""
+    """In every spelling."""
     hosts = ["kiosk.example", "KIOSK.example:8443", "[2001:db8::1]:8321", "bücher.example"]
     origins = ["https://kiosk.example/", "http://KIOSK.example:80", "capacitor://localhost", "*"]
     assert check(config(hosts=hosts, origins=origins)) == []
@@ -32,7 +32,7 @@ def test_names_and_origins_are_taken() -> None:
     "host", ["https://kiosk.example", "kiosk.example/ws", "*.example", "2001:db8::1", "a:0", ""]
 )
 def test_a_host_that_never_matches(host: str) -> None:
-    """A listed name that no request can have seems to protect and locks people out."""
+    """A listed name that no request can have only seems to protect, and locks clients out."""
     with pytest.raises(ConfigError, match=r"\[LUNA_PASS\] hosts contains '.*', which is not a"):
         check(config(hosts=["kiosk.example", host]))
 
@@ -41,13 +41,13 @@ def test_a_host_that_never_matches(host: str) -> None:
     "origin", ["kiosk.example", "https://kiosk.example/ws", "https://*.example", "", "//kiosk"]
 )
 def test_an_origin_that_never_matches(origin: str) -> None:
-    """So does an origin that no browser sends."""
+    """The same goes for an origin that no browser sends."""
     with pytest.raises(ConfigError, match=r"\[LUNA_PASS\] origins contains '.*', which no browser"):
         check(config(origins=["https://kiosk.example", origin]))
 
 
 def test_every_name_is_a_warning() -> None:
-    """It turns the check against DNS rebinding off."""
+    """It disables the check against DNS rebinding."""
     (warning,) = check(config(hosts=["*"]))
     assert "[LUNA_PASS] hosts contains '*'" in warning
     assert "DNS rebinding" in warning
@@ -86,6 +86,6 @@ def test_basic_auth_takes_an_origin_an_address_or_a_domain(origin: str) -> None:
     ],
 )
 def test_basic_auth_refuses_what_never_matches(origin: str) -> None:
-    """An origin that can never match would lock everybody out, or seem to."""
+    """An origin that can never match would lock all clients out."""
     with pytest.raises(ConfigError, match=r"args\.origin is '.*'; allowed: scheme://host"):
         check(with_origin(origin))

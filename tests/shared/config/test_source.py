@@ -1,4 +1,4 @@
-"""Reading the configuration again: thresholds and plugins change, the rest waits for a restart."""
+"""Reloading the configuration: thresholds and plugins change, the rest needs a restart."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_thresholds_and_plugins_are_taken(file: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """LIVENESS, CHECKS and MIDDLEWARES are renewed."""
+    """LIVENESS, CHECKS and MIDDLEWARES are reloaded."""
     source = ConfigSource(file)
     file.write_text(
         KEY + "[LIVENESS.THRESHOLDS]\nyaw = 5\n[CHECKS]\nframeWidth = 400\n"
@@ -37,7 +37,7 @@ def test_thresholds_and_plugins_are_taken(file: Path, caplog: pytest.LogCaptureF
 
 
 def test_the_rest_waits_for_a_restart(file: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A changed port is told, and not taken."""
+    """A changed port is logged and not applied."""
     source = ConfigSource(file)
     file.write_text("[LUNA_PASS]\nport = 1234\n" + KEY)
     fresh = source.reload(source.config)
@@ -49,7 +49,7 @@ def test_the_rest_waits_for_a_restart(file: Path, caplog: pytest.LogCaptureFixtu
 def test_plugins_that_write_wait_for_a_restart(
     file: Path, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    """FileLogger's folder is opened once; the other plugins of the file are taken."""
+    """FileLogger's folder is opened once; other plugins are reloaded."""
     source = ConfigSource(file)
     file.write_text(
         KEY + "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n[MIDDLEWARES.WS.FileLogger]\n"
@@ -63,7 +63,7 @@ def test_plugins_that_write_wait_for_a_restart(
 
 
 def test_a_faulty_file_changes_nothing(file: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither a single wrong value nor a broken rule is taken."""
+    """Neither with an invalid value nor with a violated rule."""
     caplog.set_level(logging.ERROR)
     source = ConfigSource(file)
     for faulty in ("[LIVENESS.THRESHOLDS]\nyaw = -5\n", "[LIVENESS]\nmaxAttempts = 0\n"):

@@ -1,4 +1,4 @@
-"""The video worker's configuration is loaded and judged as the service's is."""
+"""The video worker's configuration is loaded and validated like the service's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_all_defaults_written_are_read_back(tmp_path: Path) -> None:
-    """The commented file with all defaults means just the defaults; the task is beside it."""
+    """The commented file with all defaults equals the defaults; the task file is beside it."""
     config = load_video(written(tmp_path, dump(VideoConfig(), reveal=True)), {})
     assert config.WORKER.task == str(tmp_path / VideoConfig().WORKER.task)
     found, defaults = config.model_dump(), VideoConfig().model_dump()
@@ -35,7 +35,7 @@ def test_a_task_may_be_anywhere(tmp_path: Path) -> None:
 
 
 def test_a_variable_overrides_the_file(tmp_path: Path) -> None:
-    """The worker's variables have a prefix of their own; the service's are none of its business."""
+    """The worker's variables have their own prefix; the service's have no effect."""
     path = written(tmp_path, '[VIDEO]\ncodec = "H264"\nfps = 5')
     variables = {"LUNAPASSVIDEO__VIDEO__CODEC": "VP9", "LUNAPASS__PORT": "80"}
     config = load_video(path, variables)
@@ -56,7 +56,7 @@ def test_a_variable_overrides_the_file(tmp_path: Path) -> None:
     ],
 )
 def test_faults_are_told_in_one_line(tmp_path: Path, text: str, fault: str) -> None:
-    """A fault names the file, the place, what was found and what is allowed."""
+    """An error names the file, the place, what was found and what is allowed."""
     path = written(tmp_path, text)
     with pytest.raises(ConfigError) as error:
         load_video(path, {})

@@ -147,13 +147,13 @@ BOUNDARIES: list[tuple[Stage, Code, dict[str, Any], dict[str, Any]]] = [
 def test_equality_passes_and_the_next_value_fails(
     stage: Stage, code: Code, last_good: dict[str, Any], first_bad: dict[str, Any]
 ) -> None:
-    """Each threshold itself passes; the nearest value beyond it gives its code and no other."""
+    """A value at the threshold passes; the next value beyond gives exactly one code."""
     assert judge(stage, passing(**last_good), RULES) == ()
     assert judge(stage, passing(**first_bad), RULES) == (code,)
 
 
 def test_boundaries_cover_every_code_a_check_can_give() -> None:
-    """The table above leaves out no code between the frame's size and liveness."""
+    """The table above has all codes from the frame's size to liveness."""
     judged = {code for _, code, _, _ in BOUNDARIES}
     failures = {*FAILURE.values(), Code.ESTIMATION_FAILED}
     frame_codes = {code for code in Code if code < Code.ACTION_FAILED} - failures
@@ -173,12 +173,12 @@ MISSING = [
 
 @pytest.mark.parametrize(("stage", "measure", "code"), MISSING)
 def test_missing_measure_fails(stage: Stage, measure: str, code: Code) -> None:
-    """What was not measured never passes."""
+    """A missing measure never passes."""
     assert judge(stage, passing(**{measure: None}), RULES) == (code,)
 
 
 def test_missing_face_fails_its_position() -> None:
-    """A frame without a face box has no place for one."""
+    """A frame without a face box fails."""
     errors = judge(Stage.POSITION, passing(face=None), RULES)
     assert Code.NO_FACE in errors
     assert margins(passing(face=None)) == (0, 0, 0, 0)
@@ -192,13 +192,13 @@ def test_several_faces_pass_where_one_of_them_is_chosen(policy: Any) -> None:
 
 
 def test_shut_eyes_pass_where_sunglasses_are_allowed() -> None:
-    """Eyes behind allowed dark lenses need not be seen."""
+    """Eyes behind allowed dark lenses need not be visible."""
     rules = Rules(ThresholdsSection(glasses=["sunglasses"]))
     assert judge(Stage.EYES, passing(eyes=Eyes(0, 0, False, False)), rules) == ()
 
 
 def test_all_faults_of_a_stage_are_told_in_the_tables_order() -> None:
-    """One stage tells everything that is wrong with it at once."""
+    """A stage reports all of its failed checks."""
     worst = passing(quality=Quality(0, 0, 0, 0, 0))
     assert judge(Stage.QUALITY, worst, RULES) == (
         Code.BLURRED,
@@ -211,7 +211,7 @@ def test_all_faults_of_a_stage_are_told_in_the_tables_order() -> None:
 
 @pytest.mark.parametrize("stage", [Stage.HEAD_POSE, Stage.EYES])
 def test_pose_and_eyes_are_not_judged_while_acting(stage: Stage) -> None:
-    """The active profile measures what the person does without calling it a fault."""
+    """The active profile measures them without a code."""
     acting = passing(
         profile=Profile.ACTIVE,
         head_pose=HeadPose(60, 60, 60),
@@ -228,7 +228,7 @@ def test_rules_come_from_the_configuration() -> None:
 
 
 def test_table_is_in_the_order_of_the_stages() -> None:
-    """The table reads as the stages run."""
+    """The table has the order in which the stages run."""
     stages = [stage for stage, _ in CHECKS]
     assert stages == sorted(stages)
 
@@ -240,7 +240,7 @@ qualities = st.builds(Quality, unit, unit, unit, unit, unit)
 
 @given(worse=qualities, share=unit)
 def test_better_quality_never_adds_a_fault(worse: Quality, share: float) -> None:
-    """Moving every measure towards 1 only takes codes away."""
+    """Moving every measure towards 1 only removes codes."""
     better = Quality(*(v + (1 - v) * share for v in dataclasses.astuple(worse)))
     before = judge(Stage.QUALITY, passing(quality=worse), RULES)
     assert set(judge(Stage.QUALITY, passing(quality=better), RULES)) <= set(before)
@@ -250,7 +250,7 @@ def test_better_quality_never_adds_a_fault(worse: Quality, share: float) -> None
 def test_turning_towards_the_camera_never_adds_a_fault(
     yaw: float, pitch: float, roll: float, share: float
 ) -> None:
-    """Smaller angles of the same sign only take codes away."""
+    """Smaller angles of the same sign only remove codes."""
     before = judge(Stage.HEAD_POSE, passing(head_pose=HeadPose(yaw, pitch, roll)), RULES)
     nearer = HeadPose(yaw * share, pitch * share, roll * share)
     assert set(judge(Stage.HEAD_POSE, passing(head_pose=nearer), RULES)) <= set(before)
@@ -277,7 +277,7 @@ side = st.integers(-200, 900)
 
 @given(x=side, y=side, width=st.integers(0, 900), height=st.integers(0, 900))
 def test_face_that_passes_lies_inside_the_frame(x: int, y: int, width: int, height: int) -> None:
-    """Whatever the box, passing the position means lying wholly within the margins."""
+    """Any face box that passes is completely within the margins."""
     estimate = passing(face=Box(x, y, width, height))
     if judge(Stage.POSITION, estimate, RULES) == ():
         assert min(margins(estimate)) >= MARGIN
@@ -285,7 +285,7 @@ def test_face_that_passes_lies_inside_the_frame(x: int, y: int, width: int, heig
 
 
 def test_signs_of_a_screen_refuse_where_they_are_looked_for() -> None:
-    """Above ``CHECKS.moire`` a frame is not live, whatever its score; equality passes, 0 is off."""
+    """Above ``CHECKS.moire`` a frame fails whatever its score; equality passes, 0 is off."""
     looking = Rules(limits=ChecksSection(moire=5.0))
     for peak, rules, codes in (
         (above(5.0), looking, (Code.LOW_LIVENESS,)),

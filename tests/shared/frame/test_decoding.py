@@ -1,4 +1,4 @@
-"""The decoder writes where it may and nowhere else, whatever the bytes say."""
+"""The decoder writes only to its buffer, whatever the bytes say."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", KINDS)
 def test_a_jpeg_is_read_as_pillow_reads_it(name: str) -> None:
-    """Every kind that cameras and programs write; inks differ by rounding alone."""
+    """Every kind that cameras and programs write; CMYK differs by rounding only."""
     mode, settings = KINDS[name]
     file = BytesIO()
     PillowImage.fromarray(noise(45, 70)).convert(mode).save(file, "JPEG", quality=90, **settings)
@@ -43,9 +43,9 @@ def test_a_jpeg_is_read_as_pillow_reads_it(name: str) -> None:
 
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_a_jpeg_larger_than_its_header_was_read_is_refused(orientation: int) -> None:
-    """What it shows is what it gets: no pixel outside, no memory for more.
+    """No pixel is written outside the buffer, and no more memory is used.
 
-    However a reader of headers was led astray; the decoder goes by the picture alone.
+    The decoder may find another size than the header reader did.
     """
     data = cv2.imencode(".jpg", np.zeros((2000, 2000, 3), np.uint8))[1].tobytes()
     header = intake.Header("jpeg", 64, 48, orientation)
@@ -57,7 +57,7 @@ def test_a_jpeg_larger_than_its_header_was_read_is_refused(orientation: int) -> 
 
 
 def test_a_png_keeps_its_pixels_and_loses_the_rest() -> None:
-    """A profile that unpacks to ten megabytes never reaches the decoder."""
+    """A profile that unpacks to ten megabytes does not reach the decoder."""
     picture = np.arange(48 * 64 * 3, dtype=np.uint8).reshape(48, 64, 3)
     plain = cv2.imencode(".png", picture)[1].tobytes()
     bomb = b"bomb\0\0" + zlib.compress(bytes(10_000_000))

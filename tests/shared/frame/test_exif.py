@@ -1,4 +1,4 @@
-"""The orientation is found in both byte orders, and odd data means upright."""
+"""The orientation is found in both byte orders; invalid data means upright."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_the_orientation_is_read(orientation: int, big_endian: bool) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"II", b"XX*\0\x08\0\0\0", tiff(0), tiff(9), tiff(8)[:-8]])
 def test_odd_data_means_upright(data: bytes) -> None:
-    """No value, an impossible one, or a cut."""
+    """No value, an invalid one, or truncated data."""
     assert exif.orientation(data) == 1
 
 

@@ -1,4 +1,4 @@
-"""The header alone decides: right sizes for every format, and no exception but FrameError."""
+"""The header decides: correct sizes for every format, and no exception but FrameError."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMITS = LimitsSection()
 
 
 def encoded(extension: str, width: int = 64, height: int = 48) -> bytes:
-    """A picture in a format, its left half red."""
+    """An image in a format; its left half is red."""
     image = np.zeros((height, width, 3), np.uint8)
     image[:, : width // 2] = (0, 0, 255)
     return cv2.imencode(extension, image)[1].tobytes()
@@ -58,7 +58,7 @@ def test_a_format_not_configured_is_refused() -> None:
 
 @given(st.binary(max_size=400))
 def test_noise_is_a_frame_error_or_a_header(data: bytes) -> None:
-    """No bytes make the reader raise anything but FrameError."""
+    """Any bytes give a header or a FrameError."""
     for prefix in (b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"RIFF\0\0\0\0WEBP"):
         try:
             intake.judge(prefix + data, LIMITS)
@@ -68,7 +68,7 @@ def test_noise_is_a_frame_error_or_a_header(data: bytes) -> None:
 
 @given(st.integers(2, 200), st.integers(0, 255))
 def test_damaged_jpegs_never_raise_anything_else(position: int, value: int) -> None:
-    """One wrong byte in a real JPEG's head is a FrameError or another valid header."""
+    """One wrong byte in a real JPEG's header gives a FrameError or another valid header."""
     data = bytearray(encoded(".jpg"))
     data[position % len(data)] = value
     try:
@@ -87,7 +87,7 @@ def decoded(data: bytes) -> Image:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_orientation_is_respected(orientation: int) -> None:
-    """Every EXIF orientation is turned upright as OpenCV's own reader does."""
+    """Every EXIF orientation is rotated upright as by OpenCV's own reader."""
     data = with_orientation(encoded(".jpg"), orientation)
     expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert expected is not None
@@ -95,13 +95,13 @@ def test_orientation_is_respected(orientation: int) -> None:
 
 
 def test_a_truncated_jpeg_is_refused() -> None:
-    """Half a picture is none."""
+    """Half of an image is not an image."""
     with pytest.raises(FrameError):
         decoded(stamped_jpeg(1, 1)[:4000])
 
 
 def test_scans_after_a_whole_one_cost_nothing() -> None:
-    """No decoder goes on after a scan that holds all components; ours refuses such a file."""
+    """Decoders stop after a scan of all components; ours refuses such a file."""
     whole = encoded(".jpg")
     scan = whole[whole.index(b"\xff\xda") : -2]
     many = whole[:-2] + scan * (2 * jpeg.MAX_SCANS) + whole[-2:]
@@ -113,10 +113,10 @@ def test_scans_after_a_whole_one_cost_nothing() -> None:
 
 @pytest.mark.parametrize("marker", [0x00, 0x01, *range(0xD0, 0xDA)], ids=hex)
 def test_scans_cannot_be_hidden(marker: int) -> None:
-    """Behind a marker without a length, which a decoder passes over.
+    """After a marker without a length, which decoders skip.
 
-    Whoever took the next two bytes for its length would find the header of another picture, of one
-    scan, far behind the one that is decoded: 0.4 MB cost a minute so.
+    A reader that took the next two bytes for its length would find another header of one scan, far
+    after the decoded one: 0.4 MB would cost a minute.
     """
     real, decoy = progressive(), encoded(".jpg")
     assert real.count(b"\xff\xda") > jpeg.MAX_SCANS
@@ -128,7 +128,7 @@ def test_scans_cannot_be_hidden(marker: int) -> None:
 
 
 def progressive() -> bytes:
-    """A JPEG of more scans than are allowed."""
+    """A JPEG with more scans than allowed."""
     flags = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1]
     whole = cv2.imencode(".jpg", np.full((48, 64, 3), 127, np.uint8), flags)[1].tobytes()
     last = whole[whole.rindex(b"\xff\xda") : -2]

@@ -1,4 +1,4 @@
-"""The corpora of bad input: each file gets the error written beside it, and tells no internals."""
+"""The corpora of invalid input: each file gives the error beside it, which shows no internals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INVALID = Path(__file__).parents[2] / "invalid"
 
 
 def corpus(folder: str, suffix: str) -> list[Path]:
-    """Files of a corpus; it must not be empty unnoticed."""
+    """Return the files of a corpus, which must not be empty."""
     found = sorted((INVALID / folder).glob(f"*.{suffix}"))
     assert len(found) >= 20
     return found
@@ -29,14 +29,14 @@ def expected(path: Path) -> str:
 
 
 def assert_tells_no_internals(message: str) -> None:
-    """Texts that reach a client name no path, no slab, no module and no exception."""
+    """Check that a text for clients names no path, slab, module or exception."""
     for internal in ("/", "slab", "Traceback", "Error", "cv2", "numpy", ".py"):
         assert internal not in message
 
 
 @pytest.mark.parametrize("path", corpus("frames", "bin"), ids=lambda path: path.stem)
 def test_invalid_frame(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """Header and decoder together refuse it, within the memory of an allowed picture.
+    """Header check and decoder refuse it, within the memory of an allowed image.
 
     No library writes a line of its own, which would fill the log at any rate.
     """
@@ -56,7 +56,7 @@ def read_and_decode(data: bytes) -> None:
 
 @pytest.mark.parametrize("path", corpus("protocol", "json"), ids=lambda path: path.stem)
 def test_invalid_text(path: Path) -> None:
-    """Code and close code are as written, or one of them where Python's versions differ."""
+    """Code and close code are as written, or one of them if Python's versions differ."""
     with pytest.raises(ProtocolError) as caught:
         Codec().decode(path.read_text())
     assert f"{caught.value.code} {caught.value.close_code}" in expected(path).splitlines()
@@ -65,7 +65,7 @@ def test_invalid_text(path: Path) -> None:
 
 @pytest.mark.parametrize("path", corpus("messages", "bin"), ids=lambda path: path.stem)
 def test_invalid_message(path: Path) -> None:
-    """Neither a message nor an estimate is made of it."""
+    """It is neither a message nor an estimate."""
     with pytest.raises(MessageError) as caught:
         decode(path.read_bytes())
     assert str(caught.value) == expected(path)

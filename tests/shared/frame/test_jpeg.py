@@ -1,4 +1,4 @@
-"""The structure of a JPEG is read as decoders read it."""
+"""The structure of a JPEG is read as decoders do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def commented(picture: bytes, comment: bytes, at: int) -> bytes:
 
 @pytest.mark.parametrize("place", ["in the header", "between scans"])
 def test_bytes_of_scans_in_a_comment_are_no_scans(place: str) -> None:
-    """A comment may hold any bytes; what counts are real scans."""
+    """A comment may contain any bytes; only real scans count."""
     whole = progressive()
     at = 2 if place == "in the header" else whole.rindex(SCAN)
     data = commented(whole, SCAN * 2 * jpeg.MAX_SCANS, at)
@@ -40,14 +40,14 @@ def test_bytes_of_scans_in_a_comment_are_no_scans(place: str) -> None:
 
 
 def test_what_follows_the_end_has_no_scans() -> None:
-    """A motion photo has a film behind its end, in which any bytes may be."""
+    """A motion photo has a film with any bytes after its end."""
     data = progressive() + b"\0\0\0\x18ftypmp42" + SCAN * 2 * jpeg.MAX_SCANS
     assert np.array_equal(decode(data, LIMITS), decode(progressive(), LIMITS))
 
 
 @pytest.mark.parametrize("between", [b"", b"\xff\xfe\0\x06\xff\xd9ab"], ids=["bare", "comment"])
 def test_too_many_real_scans_are_refused(between: bytes) -> None:
-    """The end of the picture is not where its bytes stand in a comment between two scans."""
+    """Bytes of an end marker in a comment between two scans do not end the image."""
     whole = progressive()
     last = whole[whole.rindex(SCAN) : -2]
     data = whole[:-2] + (between + last) * jpeg.MAX_SCANS + whole[-2:]
@@ -56,7 +56,7 @@ def test_too_many_real_scans_are_refused(between: bytes) -> None:
 
 
 def test_a_progressive_picture_without_end_is_refused() -> None:
-    """Without its end a picture is truncated, whatever else is there."""
+    """An image without its end is truncated."""
     with pytest.raises(FrameError, match="damaged"):
         decode(progressive()[:-2], LIMITS)
     with pytest.raises(FrameError, match="no end"):
@@ -64,7 +64,7 @@ def test_a_progressive_picture_without_end_is_refused() -> None:
 
 
 def test_the_spans_of_scans_hold_their_data() -> None:
-    """Each scan begins behind its header and ends before the next marker that is no restart."""
+    """Each scan starts after its header and ends before the next marker that is not a restart."""
     data = encoded(cv2.IMWRITE_JPEG_RST_INTERVAL, 2)
     first = data.index(SCAN)
     ((start, end),) = jpeg.scans(data, first)
@@ -75,7 +75,7 @@ def test_the_spans_of_scans_hold_their_data() -> None:
 
 @pytest.mark.parametrize("kind", [0xC3, 0xC5, 0xC9, 0xCA, 0xCF], ids=hex)
 def test_kinds_that_browsers_do_not_show_are_refused(kind: int) -> None:
-    """Lossless, hierarchical and arithmetic-coded JPEG has no reading that all share."""
+    """Decoders differ for lossless, hierarchical and arithmetic-coded JPEG."""
     data = encoded().replace(b"\xff\xc0", bytes([0xFF, kind]), 1)
     with pytest.raises(FrameError, match="not accepted") as caught:
         intake.judge(data, LIMITS)
@@ -83,14 +83,14 @@ def test_kinds_that_browsers_do_not_show_are_refused(kind: int) -> None:
 
 
 def test_samples_of_twelve_bits_are_refused() -> None:
-    """Only 8 bits are shown by all."""
+    """All decoders support only 8 bits."""
     data = encoded().replace(b"\xff\xc0\x00\x11\x08", b"\xff\xc0\x00\x11\x0c", 1)
     with pytest.raises(FrameError, match="not accepted"):
         intake.judge(data, LIMITS)
 
 
 def test_a_second_frame_header_is_refused() -> None:
-    """Else one reader would take the first size, and another the second."""
+    """Otherwise one reader would use the first size, and another the second."""
     data = encoded()
     start = data.index(b"\xff\xc0")
     header = data[start : start + 19]
@@ -99,7 +99,7 @@ def test_a_second_frame_header_is_refused() -> None:
 
 
 def test_bytes_before_a_marker_of_the_header_are_passed_over() -> None:
-    """Some webcams write a few; a picture behind very many is refused without a search."""
+    """Some webcams write a few; very many are refused without a search."""
     data = encoded()
     first = data.index(b"\xff\xdb")
     few, many = (data[:first] + bytes(count) + data[first:] for count in (2, 100_000))

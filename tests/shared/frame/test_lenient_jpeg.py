@@ -1,4 +1,4 @@
-"""JPEGs that TurboJPEG stumbles over are decoded as by every viewer, if they are whole."""
+"""JPEGs that TurboJPEG warns about are decoded as by all viewers, if they are complete."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def read(data: bytes) -> np.ndarray:
 
 @pytest.mark.parametrize("name", SAMPLINGS)
 def test_any_sampling_is_decoded(name: str) -> None:
-    """The pixels are those that Pillow shows."""
+    """The pixels equal Pillow's."""
     data = write_jpeg(PICTURE, SAMPLINGS[name])
     assert np.array_equal(read(data), by_pillow(data))
 
 
 @pytest.mark.parametrize("name", PADDED)
 def test_padding_before_restart_markers_and_the_end_is_passed_over(name: str) -> None:
-    """Webcams write it; the pixels are those without it."""
+    """Webcams write it; the pixels are the same without it."""
     sampling, interval, padding = PADDED[name]
     data = write_jpeg(PICTURE, sampling, interval, padding)
     assert np.array_equal(read(data), read(write_jpeg(PICTURE, sampling, interval)))
@@ -56,7 +56,7 @@ def test_padding_before_restart_markers_and_the_end_is_passed_over(name: str) ->
 @pytest.mark.parametrize("cut", range(1, 30))
 @pytest.mark.parametrize("sampling", [SAME, SAMPLINGS["4:1:0"]], ids=["4:4:4", "4:1:0"])
 def test_missing_data_shows_behind_padding(cut: int, sampling: Sampling) -> None:
-    """Padding that stands first in a file does not hide that bytes are missing later."""
+    """Early padding does not hide that data is missing later."""
     padding = b"\0\0"
     data = write_jpeg(PICTURE, sampling, 2, padding)
     with pytest.raises(FrameError):
@@ -64,7 +64,7 @@ def test_missing_data_shows_behind_padding(cut: int, sampling: Sampling) -> None
 
 
 def padded() -> tuple[bytes, list[int]]:
-    """A picture with padding, and where its restart markers are."""
+    """A JPEG with padding, and the positions of its restart markers."""
     data = write_jpeg(PICTURE, SAME, 4, b"\0\0")
     ((start, end),) = jpeg.scans(data, data.index(b"\xff\xda"))
     restarts = jpeg.restarts(data, start, end)
@@ -74,7 +74,7 @@ def padded() -> tuple[bytes, list[int]]:
 
 @pytest.mark.parametrize("kept", [1, 5, 9])
 def test_missing_intervals_show(kept: int) -> None:
-    """A picture cut at a restart marker, with an end put behind it, is not whole."""
+    """An image cut at a restart marker, with an end marker appended, is incomplete."""
     data, restarts = padded()
     with pytest.raises(FrameError):
         read(data[: restarts[kept]] + data[-2:])
@@ -88,20 +88,20 @@ def test_a_lost_interval_shows() -> None:
 
 
 def test_a_missing_end_shows() -> None:
-    """Without its end a picture is truncated."""
+    """An image without its end is truncated."""
     data, _ = padded()
     with pytest.raises(FrameError):
         read(data[:-2])
 
 
 def test_very_much_padding_is_damage() -> None:
-    """A decoder that lost its way inside an interval leaves much of it unread."""
+    """A decoder that loses sync within an interval leaves much of it unread."""
     with pytest.raises(FrameError):
         read(write_jpeg(PICTURE, SAME, 3, bytes(jpeg.MAX_PADDING + 1)))
 
 
 def test_restart_markers_are_bounded() -> None:
-    """Each costs a copy; a thousand times what a camera writes is refused."""
+    """Each costs a copy; a thousand times a camera's number is refused."""
     data, restarts = padded()
     many = b"".join(bytes([0xFF, 0xD0 + n % 8]) for n in range(lenient_jpeg.MAX_RESTARTS + 1))
     with pytest.raises(FrameError, match="restart markers"):
@@ -109,7 +109,7 @@ def test_restart_markers_are_bounded() -> None:
 
 
 def test_metadata_never_reaches_pillow() -> None:
-    """Only what makes the pixels is handed on."""
+    """Only the segments that determine the pixels are passed on."""
     data = write_jpeg(PICTURE, SAMPLINGS["3x1"])
     secret = b"Photoshop 3.0\x008BIM" + bytes(100)
     block = b"\xff\xed" + (len(secret) + 2).to_bytes(2, "big") + secret
@@ -129,7 +129,7 @@ ODDITIES = {
 
 @pytest.mark.parametrize("name", ODDITIES)
 def test_the_words_of_simplejpeg_are_known(name: str) -> None:
-    """A version of the library with other words must be noticed here."""
+    """Fails for a version of the library with other warnings."""
     plain = write_jpeg(PICTURE)
     data = ODDITIES[name](plain)
     with pytest.raises(ValueError, match=lenient_jpeg.HARMLESS):
@@ -147,5 +147,5 @@ def test_the_words_of_simplejpeg_are_known(name: str) -> None:
     ],
 )
 def test_damage_is_not_harmless(text: str) -> None:
-    """No second look is taken at what is known to be damaged."""
+    """A file that is known to be damaged is not decoded again."""
     assert not lenient_jpeg.is_harmless(ValueError(text))

@@ -1,4 +1,4 @@
-"""Pictures become upright, and a camera's turn comes on top of EXIF."""
+"""Images are rotated upright, and a camera's rotation is added to EXIF's."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PICTURE = noise(36, 48)
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_turn_is_applied_after_the_orientation(orientation: int, rotation: int) -> None:
-    """Turning the upright picture is itself an orientation."""
+    """Rotating the upright image is an orientation, too."""
     expected = np.rot90(upright(PICTURE, orientation), -rotation // 90)
     combined = turned(orientation, rotation)
     assert np.array_equal(upright(PICTURE, combined), expected)
@@ -29,7 +29,7 @@ def test_a_turn_is_applied_after_the_orientation(orientation: int, rotation: int
 @pytest.mark.parametrize("extension", [".jpg", ".png", ".webp"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_format_is_turned_alike(extension: str, orientation: int, rotation: int) -> None:
-    """EXIF in JPEG, PNG and WebP turns a picture as in OpenCV's reader of JPEG."""
+    """EXIF in JPEG, PNG and WebP has the effect that it has in OpenCV's JPEG reader."""
     plain = cv2.imencode(extension, PICTURE)[1].tobytes()
     stored = decode(plain, LimitsSection())
     jpeg = with_orientation(cv2.imencode(".jpg", PICTURE)[1].tobytes(), orientation)

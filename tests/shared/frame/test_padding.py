@@ -1,4 +1,4 @@
-"""A frame that is mostly no picture is refused; pictures of cameras never are."""
+"""A frame that is mostly padding is refused; images of cameras never are."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def jpeg() -> bytes:
 
 
 def comments(marker: int) -> bytes:
-    """Segments of JPEG that hold the junk."""
+    """JPEG segments with the padding."""
     parts = (JUNK[start : start + 60_000] for start in range(0, len(JUNK), 60_000))
     return b"".join(b"\xff%c" % marker + (len(p) + 2).to_bytes(2, "big") + p for p in parts)
 
 
 def scan_again() -> bytes:
-    """A JPEG with its one scan many times over; decoders stop after the first."""
+    """A JPEG with its one scan repeated; decoders stop after the first."""
     whole = jpeg()
     start = whole.index(b"\xff\xda")
     scan = whole[start:-2] + bytes(3000)
@@ -48,7 +48,7 @@ def png() -> bytes:
 
 
 def png_with(more: bytes) -> bytes:
-    """A PNG with further bytes behind its compressed pixels."""
+    """A PNG with additional bytes after its compressed pixels."""
     rows = b"".join(b"\0" + row.tobytes() for row in noise(48, 64))
     head = png()[:33]
     return head + chunk(b"IDAT", zlib.compress(rows) + more) + chunk(b"IEND", b"")
@@ -75,20 +75,20 @@ PADDED = {
 
 @pytest.mark.parametrize("name", PADDED)
 def test_a_frame_that_is_mostly_padding_is_refused(name: str) -> None:
-    """Wherever the bytes stand; its size in pixels and in bytes is within all other limits."""
+    """Wherever the bytes are; pixels and bytes are within all other limits."""
     with pytest.raises(FrameError, match="encode no pixels") as caught:
         intake.judge(PADDED[name], LIMITS)
     assert caught.value.code == "frame.padding"
 
 
 def test_some_metadata_is_accepted() -> None:
-    """An EXIF block, a preview and a colour profile have room."""
+    """There is room for an EXIF block, a preview and a colour profile."""
     data = jpeg()[:2] + comments(0xE1)[: 3 * 60_004] + jpeg()[2:]
     assert intake.judge(data, LIMITS).format == "jpeg"
 
 
 def rough(channels: int, depth: type[np.uint8] | type[np.uint16] = np.uint8) -> np.ndarray:
-    """Pixels that nothing can compress."""
+    """Incompressible pixels."""
     most = np.iinfo(depth).max
     return np.random.default_rng(1).integers(0, most, (600, 800, channels), depth, endpoint=True)
 
@@ -120,14 +120,14 @@ LARGE = {
 
 @pytest.mark.parametrize("name", LARGE)
 def test_a_picture_of_nothing_but_detail_is_accepted(name: str) -> None:
-    """No camera's picture is rougher than noise, in the largest encoding of each format."""
+    """Noise in the largest encoding of each format is the worst case."""
     data = LARGE[name]()
     assert MAX_PADDING < len(data) < LIMITS.frameBytes
     assert intake.judge(data, LIMITS).width == 800
 
 
 def test_no_picture_of_a_camera_is_padding(media: Path, cases: Path) -> None:
-    """Of all those at hand."""
+    """Tested with all available images."""
     kinds = {".jpg", ".jpeg", ".png", ".webp"}
     files = [file for folder in (media, cases) for file in folder.rglob("*")]
     pictures = [file.read_bytes() for file in files if file.suffix.lower() in kinds]

@@ -1,4 +1,4 @@
-"""A PNG is read chunk by chunk, and only what makes its pixels reaches the decoder."""
+"""A PNG is read by chunks, and only what determines its pixels reaches the decoder."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def clear(content: bytes) -> bytes:
 
 
 def with_alpha(alpha: int, channels: int, dtype: type = np.uint8) -> bytes:
-    """Rows of samples whose alpha is 255 (of 8 bits) but for the last pixel's."""
+    """Rows of samples whose alpha is 255 (of 8 bits), except the last pixel's."""
     order = np.dtype(dtype).newbyteorder(">")
     samples = np.frombuffer(noise(channels, dtype), order).copy()
     samples[channels - 1 :: channels] = np.iinfo(dtype).max
@@ -82,13 +82,13 @@ TRANSPARENT = {
 
 @pytest.mark.parametrize("name", OPAQUE)
 def test_opaque_pictures_are_read_as_pillow_reads_them(name: str) -> None:
-    """Every depth and colour type, whether or not it could be transparent."""
+    """Every depth and colour type, with and without the option of transparency."""
     data = OPAQUE[name]
     assert np.array_equal(decode(data, LimitsSection()), formats.by_pillow(data))
 
 
 def test_grey_of_16_bits_is_read_by_its_upper_byte() -> None:
-    """As the other depths are; Pillow itself keeps 16 bits and cuts what is over 255."""
+    """Like the other depths; Pillow itself keeps 16 bits and clips at 255."""
     rows = noise(1, np.uint16)
     expected = np.frombuffer(rows, ">u2").reshape(HEIGHT, WIDTH) >> 8
     decoded = decode(made(16, 0, rows), LimitsSection())
@@ -97,7 +97,7 @@ def test_grey_of_16_bits_is_read_by_its_upper_byte() -> None:
 
 @pytest.mark.parametrize("name", TRANSPARENT)
 def test_a_pixel_that_is_not_opaque_refuses_the_picture(name: str) -> None:
-    """What it shows depends on the background, so it has no single reading."""
+    """Its colour depends on the background."""
     with pytest.raises(FrameError, match=CLEAR) as caught:
         decode(TRANSPARENT[name], LimitsSection())
     assert caught.value.code == "frame.transparent"
@@ -115,7 +115,7 @@ def test_chunks_that_some_decoders_colour_by_are_ignored(kind: bytes) -> None:
 
 @pytest.mark.parametrize("place", ["before the pixels", "behind them"])
 def test_the_orientation_is_found_wherever_it_stands(place: str) -> None:
-    """``eXIf`` may stand on either side of the pixels (PNG, 11.3.3.2)."""
+    """``eXIf`` may be before or after the pixels (PNG, 11.3.3.2)."""
     chunk = formats.chunk(b"eXIf", formats.tiff(6))
     data = made(8, 2, noise(3), *([chunk] if place == "before the pixels" else []))
     if place == "behind them":
@@ -130,7 +130,7 @@ def test_what_follows_the_end_is_ignored() -> None:
 
 
 def test_a_truncated_picture_is_refused() -> None:
-    """Wherever it is cut."""
+    """At any length."""
     data = cv2.imencode(".png", formats.noise(48, 64))[1].tobytes()
     for length in range(9, len(data), 97):
         with pytest.raises(FrameError):
@@ -138,7 +138,7 @@ def test_a_truncated_picture_is_refused() -> None:
 
 
 def test_data_behind_the_last_row_are_not_inflated() -> None:
-    """A small file that inflates to 400 MB costs a small part of inflating it."""
+    """A small file that inflates to 400 MB costs only a small part of that."""
     rows = noise(3)
     samples = WIDTH * 3
     filtered = b"".join(b"\0" + rows[row * samples : (row + 1) * samples] for row in range(HEIGHT))

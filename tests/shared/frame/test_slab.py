@@ -1,4 +1,4 @@
-"""The slab: what was written is what is read, stale use is seen, and only its maker writes."""
+"""The slab: reads return what was written, stale use is detected, and only its creator writes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def slab() -> Iterator[Slab]:
 
 
 def test_a_reader_sees_the_writers_pixels(slab: Slab) -> None:
-    """Both map the same memory, and both know it by the same name and inode."""
+    """Both map the same memory with the same name and inode."""
     reader = Slab.of_descriptor(os.dup(slab.descriptor))
     slab.write_head(1, SlotHead(7, 3, 5, 4))
     slab.pixels(1, 5, 4)[:] = 9
@@ -33,7 +33,7 @@ def test_a_reader_sees_the_writers_pixels(slab: Slab) -> None:
 
 
 def test_a_stale_generation_is_refused(slab: Slab) -> None:
-    """A slot leased again does not pass for the frame before."""
+    """A slot that was leased again is not taken for the previous frame."""
     slab.write_head(0, SlotHead(2, 1, 5, 5))
     with pytest.raises(SlotError, match="generation"):
         slab.frame(0, 1, 1)
@@ -41,20 +41,20 @@ def test_a_stale_generation_is_refused(slab: Slab) -> None:
 
 @pytest.mark.parametrize("size", [(11, 1000), (0, 5), (-1, 5), (2000, 2000)])
 def test_a_size_that_does_not_fit_is_refused(slab: Slab, size: tuple[int, int]) -> None:
-    """A lying head never reads beyond its slot."""
+    """A forged header never causes a read beyond its slot."""
     with pytest.raises(SlotError):
         slab.pixels(0, *size)
 
 
 @pytest.mark.parametrize("slot", [-1, 2, 10**9])
 def test_a_slot_out_of_range_is_refused(slab: Slab, slot: int) -> None:
-    """There is no slot beyond the last."""
+    """The number is checked."""
     with pytest.raises(SlotError):
         slab.head(slot)
 
 
 def test_who_holds_the_descriptor_cannot_write(slab: Slab) -> None:
-    """Not by a mapping, a write, another size or a punched hole; its maker still can."""
+    """Neither by a mapping, a write, a new size nor a hole; its creator can."""
     descriptor = slab.descriptor  # open for reading and writing
     with pytest.raises(PermissionError):
         mmap.mmap(descriptor, 0)
@@ -68,7 +68,7 @@ def test_who_holds_the_descriptor_cannot_write(slab: Slab) -> None:
 
 
 def test_who_opens_it_again_cannot_write(slab: Slab) -> None:
-    """The way of a process of the same user that got it for reading, or looks at its mappings."""
+    """Not even a process of the same user through /proc."""
     again = os.open(f"/proc/self/fd/{slab.descriptor}", os.O_RDWR)
     with pytest.raises(PermissionError):
         mmap.mmap(again, 0)
@@ -78,7 +78,7 @@ def test_who_opens_it_again_cannot_write(slab: Slab) -> None:
 
 
 def test_a_mapping_cannot_be_made_writable(slab: Slab) -> None:
-    """mprotect(2) does not undo the seal either."""
+    """mprotect(2) does not bypass the seal either."""
     reader = mmap.mmap(slab.descriptor, 0, prot=mmap.PROT_READ, flags=mmap.MAP_SHARED)
     start = next(
         int(line.split("-")[0], 16)
@@ -92,7 +92,7 @@ def test_a_mapping_cannot_be_made_writable(slab: Slab) -> None:
 
 
 def test_memory_that_others_could_change_is_refused(slab: Slab) -> None:
-    """A slab without its seals is none, whatever its head says."""
+    """Memory without the seals is not a slab, whatever its header says."""
     descriptor = os.memfd_create("unsealed", os.MFD_ALLOW_SEALING)
     os.pwrite(descriptor, os.pread(slab.descriptor, 10**6, 0), 0)
     with pytest.raises(SlotError, match="not sealed"):
@@ -111,6 +111,6 @@ def test_a_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_size_that_no_memory_has_is_one_clear_error() -> None:
-    """It says what to lower."""
+    """It names the settings to lower."""
     with pytest.raises(ResourceError, match=r"cannot be reserved.*TRANSPORT\.slots"):
         Slab.create(slots=4_000_000_000, pixels=64_000_000_000)

@@ -1,4 +1,4 @@
-"""The slab reaches a worker over a socket, and only the slab that the gateway offered."""
+"""A worker gets the slab over a socket, and only the slab that the gateway offered."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def lent(offer: SlabOffer) -> LentSlab:
 
 
 async def test_a_worker_maps_what_the_gateway_writes(slab: Slab, tmp_path: Path) -> None:
-    """The socket is this user's alone, and gone with its server."""
+    """The socket is private to this user and removed with its server."""
     server = SlabServer(slab, tmp_path)
     assert stat.S_IMODE((tmp_path / SOCKET).stat().st_mode) == 0o600
     held = await lent(server.offer)
@@ -45,7 +45,7 @@ async def test_a_worker_maps_what_the_gateway_writes(slab: Slab, tmp_path: Path)
 
 
 async def test_a_worker_learns_that_the_gateway_is_gone(slab: Slab, tmp_path: Path) -> None:
-    """The connection ends with the gateway, so that its memory can be let go of."""
+    """The connection ends with the gateway, so the worker can unmap the memory."""
     server = SlabServer(slab, tmp_path)
     held = await lent(server.offer)
     server.close()
@@ -56,7 +56,7 @@ async def test_a_worker_learns_that_the_gateway_is_gone(slab: Slab, tmp_path: Pa
 
 
 async def test_what_a_dead_gateway_left_is_replaced(slab: Slab, tmp_path: Path) -> None:
-    """A gateway that was killed leaves its socket's file."""
+    """A killed gateway leaves its socket file."""
     dead = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     dead.bind(str(tmp_path / SOCKET))
     dead.close()
@@ -66,7 +66,7 @@ async def test_what_a_dead_gateway_left_is_replaced(slab: Slab, tmp_path: Path) 
 
 
 async def test_other_memory_than_was_offered_is_refused(slab: Slab, tmp_path: Path) -> None:
-    """An impostor's slab has another inode, even where it copies the name."""
+    """An impostor's slab has another inode, even with the same name."""
     impostor = Slab.create(slots=1, pixels=100)
     server = SlabServer(impostor, tmp_path)
     with pytest.raises(SlotError, match="received memory is not"):
@@ -78,7 +78,7 @@ async def test_other_memory_than_was_offered_is_refused(slab: Slab, tmp_path: Pa
 
 
 async def test_a_gateway_that_hands_over_nothing_is_refused(slab: Slab, tmp_path: Path) -> None:
-    """The message alone is no slab."""
+    """A message without a descriptor is refused."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(str(tmp_path / SOCKET))
     listener.listen()
@@ -93,7 +93,7 @@ async def test_a_gateway_that_hands_over_nothing_is_refused(slab: Slab, tmp_path
 
 
 async def test_connections_are_bounded(slab: Slab, tmp_path: Path) -> None:
-    """One too many is closed at once; a place that was given back is taken."""
+    """One too many is closed at once; a released place can be used again."""
     server = SlabServer(slab, tmp_path)
     held = [await lent(server.offer) for _ in range(MAX_HOLDERS)]
     with pytest.raises(SlotError):
@@ -113,6 +113,6 @@ async def test_connections_are_bounded(slab: Slab, tmp_path: Path) -> None:
 
 
 async def test_a_folder_that_cannot_hold_it_is_named(slab: Slab, tmp_path: Path) -> None:
-    """The error says which setting."""
+    """The error names the setting."""
     with pytest.raises(ResourceError, match=r"TRANSPORT\.runtimeDirectory"):
         SlabServer(slab, tmp_path / "nowhere")

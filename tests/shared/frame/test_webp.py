@@ -1,4 +1,4 @@
-"""A WebP is read chunk by chunk as far as its header and orientation need it."""
+"""The chunks of a WebP are read as far as header and orientation need it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMITS = LimitsSection()
 
 
 def encoded(channels: int = 3, alpha: int = 255, *, lossless: bool) -> bytes:
-    """A WebP; with four channels, the alpha of one pixel."""
+    """A WebP; with four channels, one pixel is transparent."""
     picture = noise(24, 32, channels)
     if channels == 4:
         picture[..., 3] = 255
@@ -38,21 +38,21 @@ def test_opaque_pictures_are_read_as_pillow_reads_them(channels: int, lossless: 
 
 @pytest.mark.parametrize("lossless", [False, True], ids=["lossy", "lossless"])
 def test_a_pixel_that_is_not_opaque_refuses_the_picture(lossless: bool) -> None:
-    """What it shows depends on the background, so it has no single reading."""
+    """Its colour depends on the background."""
     with pytest.raises(FrameError, match="not opaque"):
         decode(encoded(4, 254, lossless=lossless), LIMITS)
 
 
 @pytest.mark.parametrize("prefix", [b"", exif.PREFIX], ids=["plain", "as in a JPEG"])
 def test_the_orientation_is_found_among_other_chunks(prefix: bytes) -> None:
-    """Behind a chunk of odd length, with the prefix that some writers put before it."""
+    """After a chunk of odd length, with the prefix that some encoders write."""
     chunks = ((b"XMP ", b"odd"), (b"EXIF", prefix + tiff(8)))
     data = extended_webp(encoded(lossless=False), *chunks)
     assert intake.judge(data, LIMITS).orientation == 8
 
 
 def test_what_is_behind_the_end_is_ignored() -> None:
-    """The file ends where its head says."""
+    """The file ends where its header says."""
     data = extended_webp(encoded(lossless=False))
     more = data + b"EXIF" + len(tiff(8)).to_bytes(4, "little") + tiff(8)
     assert intake.judge(more, LIMITS).orientation == 1
@@ -61,21 +61,21 @@ def test_what_is_behind_the_end_is_ignored() -> None:
 
 @pytest.mark.parametrize("kind", [b"ANIM", b"ANMF"])
 def test_animations_without_their_flag_are_refused(kind: bytes) -> None:
-    """Whatever the flag says."""
+    """Independent of the flag."""
     data = extended_webp(encoded(lossless=False), (kind, bytes(16)))
     with pytest.raises(FrameError, match="animated"):
         intake.judge(data, LIMITS)
 
 
 def test_chunks_are_bounded() -> None:
-    """Empty chunks would keep a reader busy for long."""
+    """Reading very many empty chunks would take long."""
     chunks = [(b"XMP ", b"")] * webp.MAX_CHUNKS
     with pytest.raises(FrameError, match="chunks"):
         intake.judge(extended_webp(encoded(lossless=False), *chunks), LIMITS)
 
 
 def test_a_truncated_picture_is_refused() -> None:
-    """Wherever it is cut."""
+    """At any length."""
     data = extended_webp(encoded(lossless=False), (b"EXIF", tiff(8)))
     for length in range(12, data.index(b"EXIF"), 31):
         with pytest.raises(FrameError):

@@ -1,4 +1,4 @@
-"""Accounts: percentiles near the truth, and nothing lost on the way to the gateway."""
+"""Accounts: percentiles are accurate, and nothing is lost on the way to the gateway."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_percentile_is_near_the_true_one(share: float) -> None:
 
 @pytest.mark.parametrize("extreme", [0.0, 1e9])
 def test_the_extremes_have_a_bucket(extreme: float) -> None:
-    """Durations outside of the bounds count too."""
+    """Durations outside the bounds count too."""
     histogram = Histogram()
     histogram.observe(extreme)
     assert histogram.count == 1
@@ -70,7 +70,7 @@ def test_below_counts_up_to_a_bound() -> None:
 
 
 def test_an_account_survives_the_way() -> None:
-    """What one process noted, another adds up to the same."""
+    """The receiver's histogram equals the sender's."""
     accounts = Accounts("worker-0")
     for duration in (0.001, 0.5, 100.0):
         accounts.observe("faces", duration)
@@ -85,14 +85,14 @@ def test_an_account_survives_the_way() -> None:
 
 
 def test_an_account_is_due_once_a_second() -> None:
-    """However often somebody asks."""
+    """Independent of the number of calls."""
     accounts = Accounts("worker-0")
     due = [accounts.due(100 + tenth / 10) for tenth in range(20)]
     assert due.count(True) == 2
 
 
 def test_recent_forgets_what_is_older_than_a_minute() -> None:
-    """Slices leave one after another."""
+    """Old slices are discarded one by one."""
     recent = Recent()
     for second in range(100):
         recent.observe(0.1, float(second))

@@ -1,4 +1,4 @@
-"""Workers and the other roles keep to processors of their own, where there are enough."""
+"""Workers and the other roles use separate CPUs if there are enough."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ def machine(count: int, cpus: list[int] | None = None) -> Config:
 
 
 def test_workers_take_the_last_processors_one_each() -> None:
-    """The first ones are left to gateway and aggregator; more workers than processors go round."""
+    """The first CPUs are for gateway and aggregator; extra workers share CPUs in turn."""
     assert [cpu_of_worker([], index, (0, 1, 2)) for index in range(4)] == [2, 1, 0, 2]
 
 
 def test_configured_processors_are_taken_in_turn() -> None:
-    """``[WORKERS] cpus`` counts, not the order of the machine."""
+    """``[WORKERS] cpus`` determines the order."""
     assert [cpu_of_worker([4, 6], index, tuple(range(8))) for index in range(3)] == [4, 6, 4]
 
 
 @pytest.mark.parametrize("count", range(1, 8))
 def test_nobody_sits_on_a_workers_processor(count: int) -> None:
-    """As long as the workers leave one, the other roles keep to what is left."""
+    """If the workers leave a CPU, the other roles use only the remaining ones."""
     usable = tuple(range(8))
     workers = {cpu_of_worker([], index, usable) for index in range(count)}
     assert cpus_for_io(machine(count), usable) == set(usable) - workers
 
 
 def test_where_workers_have_all_processors_the_others_have_them_too() -> None:
-    """Some processor they need."""
+    """If no CPU remains, the other roles share them."""
     assert cpus_for_io(machine(2), (0, 1)) == {0, 1}
     assert cpus_for_io(machine(1, cpus=[0]), (0, 1)) == {1}
 

@@ -1,4 +1,4 @@
-"""Bounds of control groups, as the kernel writes them in either version, and in containers."""
+"""Limits of control groups, from the kernel's files of both versions, also in containers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GIGABYTE = 1_000_000_000
 
 
 class Machine:
-    """Files of the kernel's in a folder."""
+    """A folder with copies of the kernel's files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,7 +50,7 @@ def write(folder: Path, **files: str) -> None:
 
 
 def test_version_2(machine: Machine) -> None:
-    """A service's slice: quota, limit and deaths of its own group."""
+    """A service's slice: quota, limit and OOM kills of its own group."""
     root = machine.mount("cgroup", "cgroup2", "rw,nsdelegate")
     own = root / "system.slice" / "lunapass.service"
     events = "low 0\nhigh 0\nmax 7\noom 2\noom_kill 2\noom_group_kill 0"
@@ -60,7 +60,7 @@ def test_version_2(machine: Machine) -> None:
 
 
 def test_the_tightest_bound_on_the_way_up_counts(machine: Machine) -> None:
-    """A group may allow more than the one above it, which has the last word."""
+    """A group may allow more than its parent, whose limit applies."""
     root = machine.mount("cgroup", "cgroup2", "rw")
     write(root / "tight", cpu__max="200000 100000", memory__max="max")
     write(root / "tight" / "loose", cpu__max="max 100000", memory__max=str(3 * GIGABYTE))
@@ -70,7 +70,7 @@ def test_the_tightest_bound_on_the_way_up_counts(machine: Machine) -> None:
 
 
 def test_version_1(machine: Machine) -> None:
-    """Each controller has a hierarchy of its own; -1 and a huge number are no bounds."""
+    """Each controller has its own hierarchy; -1 and a huge number mean no limit."""
     cpu = machine.mount("cpu,cpuacct", "cgroup", "rw,cpu,cpuacct")
     memory = machine.mount("memory", "cgroup", "rw,memory")
     write(cpu, **{"cpu__cfs_quota_us": "-1", "cpu__cfs_period_us": "100000"})
@@ -91,7 +91,7 @@ def test_version_1(machine: Machine) -> None:
 def test_in_a_container_the_own_group_is_at_the_top(
     machine: Machine, root: str, group: str
 ) -> None:
-    """Whether the group's path is told as the container sees it or as its host does."""
+    """Whether the path of the group is the container's or the host's."""
     point = machine.mount("cgroup", "cgroup2", "rw", root)
     write(point, cpu__max="300000 100000", memory__max=str(GIGABYTE))
     groups = machine.groups(f"0::{group}")
@@ -99,7 +99,7 @@ def test_in_a_container_the_own_group_is_at_the_top(
 
 
 def test_a_machine_without_bounds(machine: Machine) -> None:
-    """No control groups, none mounted, or files that say nothing: no bound."""
+    """Without control groups, a mount or content in the files there is no limit."""
     for groups in (ControlGroups(machine.proc, machine.proc / "none"), machine.groups("0::/own")):
         assert (groups.cpus(), groups.memory(), groups.oom_kills()) == (None, None, 0)
     root = machine.mount("cgroup", "cgroup2", "rw")
@@ -109,19 +109,21 @@ def test_a_machine_without_bounds(machine: Machine) -> None:
 
 
 def test_deaths_of_the_whole_machine_stand_in(machine: Machine) -> None:
-    """Where the group does not count them, as the root of version 2 does not."""
+    """If the group has no counter, as the root of version 2."""
     write(machine.folder, vmstat="pgfault 9\noom_kill 5\nswap_ra 0")
     machine.mount("cgroup", "cgroup2", "rw")
     assert machine.groups("0::/").oom_kills() == 5
 
 
 def test_this_kernels_files_are_read() -> None:
-    """A real group's quota and limit, seen by a process in it."""
+    """Quota and limit of a real group, read by a process in it."""
     code = "from shared.process.cgroups import ControlGroups as C; print(C().cpus(), C().memory())"
     command = [sys.executable, "-c", code]
     with (
         control_group("cpu", cfs_period_us=100_000, cfs_quota_us=50_000) as slow,
         control_group("memory", limit_in_bytes=500 * 2**20) as small,
     ):
-        told = subprocess.run([*slow, *small, *command], capture_output=True, text=True, check=True)
-    assert told.stdout.split() == ["0.5", str(500 * 2**20)]
+        result = subprocess.run(
+            [*slow, *small, *command], capture_output=True, text=True, check=True
+        )
+    assert result.stdout.split() == ["0.5", str(500 * 2**20)]

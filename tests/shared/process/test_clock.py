@@ -1,4 +1,4 @@
-"""Time is read in one place, and an object passes its clock on to all objects that it makes."""
+"""Time is read in one place, and objects pass their clock on to the objects that they make."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def test_the_system_s_clocks_are_the_machine_s() -> None:
-    """Called as they are, since they are read several times for each frame."""
+    """The functions are called directly, several times per frame."""
     assert (SYSTEM.wall, SYSTEM.monotonic) == (time.time, time.monotonic)
 
 
 def test_a_step_moves_the_wall_clock_alone() -> None:
-    """The clock of the tests keeps the two apart, as a machine does."""
+    """In the tests' clock the two are independent, as on a machine."""
     clock = SettableClock(wall_time=1000.0, monotonic_time=5.0)
     clock.advance(2.0)
     clock.step(-3600.0)
@@ -39,7 +39,7 @@ def sources() -> Iterator[tuple[str, ast.Module]]:
 
 
 def takes_clock(defined: Definition) -> bool:
-    """Whether a function or class has a parameter ``clock``."""
+    """Return whether a function or class has a parameter ``clock``."""
     if isinstance(defined, ast.ClassDef):
         fields = [node.target for node in defined.body if isinstance(node, ast.AnnAssign)]
         if defined.decorator_list and any(getattr(name, "id", "") == "clock" for name in fields):
@@ -52,7 +52,7 @@ def takes_clock(defined: Definition) -> bool:
 
 
 def calls_with_a_clock_at_hand(node: ast.AST, at_hand: bool) -> Iterator[ast.Call]:
-    """Calls inside of a function that is given a clock, or of a class that is."""
+    """Yield the calls within a function or class that gets a clock."""
     for child in ast.iter_child_nodes(node):
         here = at_hand or (isinstance(child, Definition) and takes_clock(child))
         if isinstance(child, ast.Call) and at_hand:
@@ -61,7 +61,7 @@ def calls_with_a_clock_at_hand(node: ast.AST, at_hand: bool) -> Iterator[ast.Cal
 
 
 def names_of(module: str, tree: ast.Module) -> dict[str, str]:
-    """Full names of what a module imports or defines."""
+    """Return the full names of what a module imports or defines."""
     names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -72,13 +72,13 @@ def names_of(module: str, tree: ast.Module) -> dict[str, str]:
 
 
 def passes_clock(call: ast.Call) -> bool:
-    """Whether an argument is a clock by its name: ``clock``, ``self._clock``, ``session.clock``."""
+    """Return whether an argument is a clock by its name, such as ``self._clock``."""
     given = [*call.args, *(word.value for word in call.keywords if word.arg == "clock")]
     return any(re.search(r"\b_?clock$", ast.unparse(argument)) for argument in given)
 
 
 def dropped(modules: list[tuple[str, ast.Module]]) -> list[str]:
-    """Where a clock is not passed on."""
+    """Yield the calls that do not pass the clock on."""
     wanting = {
         f"{module}.{node.name}"
         for module, tree in modules
@@ -96,7 +96,7 @@ def dropped(modules: list[tuple[str, ast.Module]]) -> list[str]:
 
 
 def test_no_clock_is_dropped_on_its_way() -> None:
-    """A part that is left out would read the machine's time where a test sets another."""
+    """Otherwise an object would read the machine's time although a test sets another."""
     modules = list(sources())
     assert len(modules) > 100
     assert dropped(modules) == []
@@ -113,7 +113,7 @@ def test_no_clock_is_dropped_on_its_way() -> None:
     ],
 )
 def test_a_dropped_clock_is_found(body: str, found: int) -> None:
-    """The rule finds the callee that takes a clock, and the caller that has one."""
+    """The check finds a callee with a parameter ``clock`` and a caller with a clock."""
     text = f"""
 class Part:
     def __init__(self, *, clock=SYSTEM): ...
@@ -130,7 +130,7 @@ def start():
 
 
 def test_no_event_loop_is_asked_for_the_time() -> None:
-    """The linter forbids the functions of ``time`` and ``datetime``, but cannot see a method."""
+    """The linter forbids functions of ``time`` and ``datetime``, but not this method."""
     asked = [
         f"{module}:{call.lineno}"
         for module, tree in sources()

@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Files are written atomically."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_the_new_content_replaces_the_old(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
 def test_the_mode_is_the_given_one(tmp_path: Path, mode: int) -> None:
-    """Whatever the umask is, and also where the file was there with another mode."""
+    """Independent of the umask and of the mode of an existing file."""
     path = tmp_path / "part.json"
     path.touch(mode=0o640)
     before = os.umask(0o077)
@@ -36,7 +36,7 @@ def test_the_mode_is_the_given_one(tmp_path: Path, mode: int) -> None:
 def test_a_failed_write_leaves_the_old_content(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A disk that fails when the data is synchronised; the unfinished file is removed."""
+    """If the synchronisation fails; the unfinished file is removed."""
     path = tmp_path / "answer.json"
     write_atomically(path, b"old")
 
@@ -53,7 +53,7 @@ def test_a_failed_write_leaves_the_old_content(
 def test_content_and_folder_go_to_the_disk_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The content before it has its name, the folder with the name afterwards."""
+    """First the content, then the rename, then the folder."""
     path = tmp_path / "answer.json"
     synchronised: list[tuple[str, bool]] = []
 

@@ -1,4 +1,4 @@
-"""Listening sockets: opened from the configuration, or taken from who keeps them."""
+"""Listening sockets: opened from the configuration, or inherited."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def port_of(listener: socket.socket) -> int:
 
 
 def test_cells_share_a_port() -> None:
-    """With several cells each listens at the same port, which one alone keeps to itself."""
+    """Several cells listen on one port; a single cell does not share it."""
     first = open_listeners(config(cells=2))
     second = open_listeners(config(port_of(first.sockets[0]), cells=2))
     with pytest.raises(ResourceError, match="in use"):
@@ -36,7 +36,7 @@ def test_cells_share_a_port() -> None:
 
 
 def test_a_cell_has_a_port_of_its_own() -> None:
-    """Cell K listens at cellPort + K too."""
+    """Cell K also listens on cellPort + K."""
     probe = open_listeners(config())
     free = port_of(probe.sockets[0])
     probe.close()
@@ -46,7 +46,7 @@ def test_a_cell_has_a_port_of_its_own() -> None:
 
 
 def test_inherited_sockets_are_kept_by_somebody_else() -> None:
-    """Handed-on descriptors listen on, and are not passed to further children."""
+    """Inherited descriptors listen, and are not passed to further children."""
     mine = open_listeners(config())
     copy = os.dup(mine.descriptors[0])
     taken = adopt([copy], inherited=True)
@@ -58,7 +58,7 @@ def test_inherited_sockets_are_kept_by_somebody_else() -> None:
 
 
 def test_what_does_not_listen_is_refused(tmp_path: Path) -> None:
-    """A file or an unconnected socket in place of a listening one ends the start."""
+    """A file or a socket that does not listen prevents the start."""
     with (tmp_path / "file").open("wb") as file, pytest.raises(ResourceError, match="socket"):
         adopt([os.dup(file.fileno())], inherited=True)
     with socket.socket() as idle, pytest.raises(ResourceError, match="does not listen"):
@@ -70,13 +70,13 @@ def test_what_does_not_listen_is_refused(tmp_path: Path) -> None:
     [{}, {"LISTEN_FDS": "1"}, {"LISTEN_FDS": "1", "LISTEN_PID": "1"}, {"LISTEN_PID": "1"}],
 )
 def test_another_process_s_sockets_are_left_alone(environment: dict[str, str]) -> None:
-    """Only what systemd meant for this very process is taken."""
+    """Only sockets that systemd passes to this process are used."""
     assert inherited_listeners(environment) is None
 
 
 @pytest.mark.parametrize("host", ["host.invalid", "192.0.2.1", "0.0.0.0.0", "a..b"])
 def test_a_wrong_host_is_blamed_on_the_host(host: str) -> None:
-    """The message names LUNA_PASS.host and not the port, which is not at fault."""
+    """The message names LUNA_PASS.host and not the port."""
     broken = Config.model_validate({"LUNA_PASS": {"host": host, "port": 0}})
     with pytest.raises(ResourceError, match=rf"LUNA_PASS\.host {re.escape(host)}: ") as caught:
         open_listeners(broken)
@@ -84,7 +84,7 @@ def test_a_wrong_host_is_blamed_on_the_host(host: str) -> None:
 
 
 def test_a_taken_port_is_blamed_on_the_port() -> None:
-    """The other way round."""
+    """The message names the port and not the host."""
     first = open_listeners(config())
     with pytest.raises(ResourceError, match=r"set LUNA_PASS\.port"):
         open_listeners(config(port_of(first.sockets[0])))
@@ -92,7 +92,7 @@ def test_a_taken_port_is_blamed_on_the_port() -> None:
 
 
 def test_the_ipv6_wildcard_serves_both_families() -> None:
-    """``host = "::"`` takes clients of IPv4 and of IPv6."""
+    """``host = "::"`` accepts IPv4 and IPv6 clients."""
     if not socket.has_dualstack_ipv6():
         pytest.skip("this machine has no IPv6")
     listeners = open_listeners(Config.model_validate({"LUNA_PASS": {"host": "::", "port": 0}}))

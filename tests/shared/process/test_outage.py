@@ -1,4 +1,4 @@
-"""An outage has two lines in the log."""
+"""An outage gives two lines in the log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.log import logged
 
 
 def test_an_outage_is_logged_when_it_starts_and_when_it_ends() -> None:
-    """Once each, however often the thing fails and works in between."""
+    """Once each, however many uses fail or succeed."""
     with logged("outages", logging.INFO) as lines:
         outage = Outage(logging.getLogger("outages"), "store: down", "store: back")
         for works in (True, False, False, True, True, False):

@@ -1,4 +1,4 @@
-"""A private folder is this user's own and closed to all others, or it is refused."""
+"""A private folder belongs to this user and is closed to all others, or it is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def mode(path: Path) -> int:
 
 
 def test_it_is_made_for_this_user_alone(tmp_path: Path) -> None:
-    """Mode 0700, whatever the umask."""
+    """Mode 0700, independent of the umask."""
     before = os.umask(0)
     try:
         assert mode(private_directory(tmp_path / "new", "KEY")) == 0o700
@@ -26,13 +26,13 @@ def test_it_is_made_for_this_user_alone(tmp_path: Path) -> None:
 
 
 def test_an_open_folder_is_closed(tmp_path: Path) -> None:
-    """What an earlier version or a hand has left open is closed."""
+    """Permissions of an existing folder are corrected."""
     (tmp_path / "open").mkdir(mode=0o777)
     assert mode(private_directory(tmp_path / "open", "KEY")) == 0o700
 
 
 def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
-    """Somebody else may have put it there, to see what is written."""
+    """Another user may have made it, to read what is written."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(ResourceError, match="KEY"):
@@ -41,7 +41,7 @@ def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a folder of another user")
 def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
-    """Its owner could replace what is in it."""
+    """Its owner could replace its content."""
     (tmp_path / "theirs").mkdir()
     os.chown(tmp_path / "theirs", 65_534, 65_534)
     with pytest.raises(ResourceError, match="65534"):
@@ -49,7 +49,7 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_above_that_is_missing_is_named(tmp_path: Path) -> None:
-    """It is not made silently: a misspelled path would fill a disk instead of memory."""
+    """It is not created: with a misspelled path, a disk would be filled instead of memory."""
     with pytest.raises(ResourceError, match="No such file"):
         private_directory(tmp_path / "missing" / "new", "KEY")
     private_directory(tmp_path / "missing" / "new", "KEY", parents=True)

@@ -1,4 +1,4 @@
-"""A role's process: when it ends, and what its watcher is told."""
+"""A role's process: when it stops, and what it reports."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.log import logged
 
 
 class Parts:
-    """Gives the same part again and again; None stands for a faulty file."""
+    """Always returns the same part; None stands for an invalid file."""
 
     def __init__(self, *newer: Part | None) -> None:
         self.part = Generation(Config()).part("gateway", None)
@@ -31,7 +31,7 @@ class Parts:
 
 @pytest.fixture
 def watcher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """The socket of who watches the role."""
+    """The socket of the supervisor."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
         heard.bind(str(tmp_path / "notify"))
         heard.setblocking(False)
@@ -49,7 +49,7 @@ def words(heard: socket.socket) -> list[str]:
 
 
 async def test_a_pause_ends_when_the_role_is_stopped() -> None:
-    """The role ends at once, and not after the pause."""
+    """The role stops at once, and not after the pause."""
     with contextlib.closing((role := Role(None)).notifier):
         asyncio.get_running_loop().call_soon(role.stop)
         async with asyncio.timeout(20):
@@ -58,14 +58,14 @@ async def test_a_pause_ends_when_the_role_is_stopped() -> None:
 
 
 def test_a_role_ends_with_its_supervisor() -> None:
-    """A process whose parent is another one than at its start has lost its supervisor."""
+    """If the parent process changes, the supervisor has ended."""
     for parent, runs in ((os.getppid(), True), (os.getppid() + 1, False)):
         with contextlib.closing((role := Role(None, parent=parent)).notifier):
             assert role.runs is runs
 
 
 def test_each_reload_ends_with_ready(watcher: socket.socket) -> None:
-    """A new part, a faulty file, and a part that cannot be applied: the watcher waits for READY."""
+    """A new part, an invalid file, and a part that cannot be applied: READY always follows."""
     part = Parts().part
     taken: list[Part] = []
 

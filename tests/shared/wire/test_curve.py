@@ -1,4 +1,4 @@
-"""Lines between roles: only the holder of the right key is heard, only the right server told."""
+"""Lines between roles: both ends accept only a peer with the right key."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def configured(keys: TransportKeysSection, address: str) -> Config:
 
 @dataclass
 class Server:
-    """A line's server and what it has heard."""
+    """A line's server and the messages that it received."""
 
     config: Config
     channel: Channel
@@ -70,13 +70,13 @@ async def server(keys: TransportKeysSection, line: Line, address: str) -> AsyncI
 
 
 async def answered(socket: zmq.Socket[bytes], wait: float = WAIT) -> bool:
-    """Send something, and tell whether an answer comes."""
+    """Send a message; return whether an answer arrives."""
     socket.send(b"question", zmq.DONTWAIT)
     return bool(await asyncio.to_thread(socket.poll, int(1000 * wait)))
 
 
 async def test_the_right_client_is_heard_and_answered(server: Server, line: Line) -> None:
-    """The control."""
+    """The positive control."""
     with dealer() as client:
         connect(client, server.config, line)
         assert await answered(client, 10)
@@ -90,11 +90,11 @@ def dealer() -> zmq.Socket[bytes]:
 
 
 def without_keys(socket: zmq.Socket[bytes], keys: TransportKeysSection, line: Line) -> None:
-    """Speak plainly."""
+    """Connect without encryption."""
 
 
 def with_its_own_key(socket: zmq.Socket[bytes], keys: TransportKeysSection, line: Line) -> None:
-    """Know the server's public key, which is no secret, and make a pair of one's own."""
+    """Use the server's public key, which is not secret, and a new key pair."""
     public, secret = zmq.curve_keypair()
     socket.curve_publickey, socket.curve_secretkey = public, secret
     socket.curve_serverkey = curve.public_key(keys, line.server)
@@ -103,7 +103,7 @@ def with_its_own_key(socket: zmq.Socket[bytes], keys: TransportKeysSection, line
 def with_another_roles_key(
     socket: zmq.Socket[bytes], keys: TransportKeysSection, line: Line
 ) -> None:
-    """Hold a role's key: a worker that passes for a gateway, an aggregator for a worker."""
+    """Use another role's key: a worker as a gateway, an aggregator as a worker."""
     (other,) = set(ROLES) - {line.server, line.client}
     curve.secure_client(socket, keys, other, line.server)
 
@@ -111,7 +111,7 @@ def with_another_roles_key(
 def with_the_public_key_alone(
     socket: zmq.Socket[bytes], keys: TransportKeysSection, line: Line
 ) -> None:
-    """Name the client's public key without its secret one."""
+    """Use the client's public key without its secret key."""
     _, secret = zmq.curve_keypair()
     socket.curve_publickey, socket.curve_secretkey = curve.public_key(keys, line.client), secret
     socket.curve_serverkey = curve.public_key(keys, line.server)
@@ -130,7 +130,7 @@ async def test_an_intruder_is_not_heard(
     kind: zmq.SocketType,
     intrude: object,
 ) -> None:
-    """Whatever it speaks and whichever keys but the right one it has; the right client still is."""
+    """With any mechanism and any wrong key; the right client still is."""
     assert callable(intrude)
     with zmq.Context.instance().socket(kind) as socket, dealer() as client:
         socket.setsockopt(zmq.LINGER, 0)
@@ -153,7 +153,7 @@ async def test_an_intruder_is_not_heard(
 async def test_an_impostor_of_the_server_is_told_nothing(
     keys: TransportKeysSection, line: Line, address: str, impostor: str
 ) -> None:
-    """A client finds another program at the address: it sends nothing there."""
+    """A client sends nothing to another program at the address."""
     with zmq.Context.instance().socket(zmq.ROUTER) as socket, dealer() as client:
         if impostor == "own key":
             _, secret = zmq.curve_keypair()
@@ -165,7 +165,7 @@ async def test_an_impostor_of_the_server_is_told_nothing(
 
 
 async def test_a_guard_that_is_gone_lets_nobody_in(server: Server, line: Line) -> None:
-    """What cannot be asked is not allowed."""
+    """Without a guard, no client is accepted."""
     guard = server.channel._guard
     assert guard is not None
     guard.close()
@@ -175,7 +175,7 @@ async def test_a_guard_that_is_gone_lets_nobody_in(server: Server, line: Line) -
 
 
 async def test_a_message_beyond_all_bounds_is_cut_off(server: Server, line: Line) -> None:
-    """Room is made for a message as it is announced, also for one who has proved nothing yet."""
+    """Memory is allocated for an announced message, even before authentication."""
     limits = server.config.LIMITS
     with dealer() as client:
         connect(client, server.config, line)
@@ -187,7 +187,7 @@ async def test_a_message_beyond_all_bounds_is_cut_off(server: Server, line: Line
 
 
 async def test_refusals_are_logged_rarely(server: Server, line: Line, address: str) -> None:
-    """The 1st, 2nd, 4th, 8th ...: one who tries on and on does not fill the disk.
+    """The 1st, 2nd, 4th, 8th ...: repeated attempts do not fill the disk.
 
     The line names the address, or of a socket file the peer's user, group and process.
     """
@@ -197,14 +197,14 @@ async def test_refusals_are_logged_rarely(server: Server, line: Line, address: s
                 with_its_own_key(socket, server.config.TRANSPORT.KEYS, line)
                 socket.connect(address)
                 await answered(socket)
-    counts = [told["refused"] for told in lines]
+    counts = [entry["refused"] for entry in lines]
     assert counts == [count for count in (1, 2, 4, 8, 16, 32) if count <= max(counts)]
     process = f"localhost:{os.getuid()}:{os.getgid()}:{os.getpid()}"
-    assert {told["address"] for told in lines} == {process if line == WORKERS else "127.0.0.1"}
+    assert {entry["address"] for entry in lines} == {process if line == WORKERS else "127.0.0.1"}
 
 
 def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
-    """Files of mode 0600, and none is overwritten."""
+    """Files of mode 0600; existing files are not overwritten."""
     keys = new_keys(tmp_path / "keys")
     files = sorted((tmp_path / "keys").iterdir())
     assert [file.name for file in files] == ["aggregator.key", "gateway.key", "worker.key"]
@@ -223,7 +223,7 @@ def test_keys_are_for_their_owner_alone(tmp_path: Path) -> None:
 def test_a_key_file_that_others_may_open_is_refused(
     tmp_path: Path, keys: TransportKeysSection, mode: int
 ) -> None:
-    """With what to do, at the start of the role and when parts are made."""
+    """At the start of the role and when parts are made, with advice."""
     file = tmp_path / "keys" / "worker.key"
     file.chmod(mode)
     for use in (lambda: curve.own_pair(keys, "worker"), lambda: curve.with_files_read(keys)):
@@ -232,7 +232,7 @@ def test_a_key_file_that_others_may_open_is_refused(
 
 
 def test_keys_that_do_not_fit_are_named(tmp_path: Path, keys: TransportKeysSection) -> None:
-    """No key, no file, a damaged one, and one of another role."""
+    """No key, no file, a damaged key, or one of another role."""
     file = tmp_path / "keys" / "worker.key"
     for content, message in (
         ("", "is empty"),
@@ -252,7 +252,7 @@ def test_keys_that_do_not_fit_are_named(tmp_path: Path, keys: TransportKeysSecti
 
 
 async def test_two_servers_in_one_process_are_refused(server: Server, line: Line) -> None:
-    """Libzmq asks one guard for all of them."""
+    """ZeroMQ supports one guard per process."""
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
     with pytest.raises(ResourceError, match="zap"):
         serve(socket, server.config, line, lambda *_: None)
@@ -260,7 +260,7 @@ async def test_two_servers_in_one_process_are_refused(server: Server, line: Line
 
 
 async def test_a_taken_address_frees_the_guard(keys: TransportKeysSection) -> None:
-    """A start that fails leaves nothing behind."""
+    """A failed start leaves nothing behind."""
     with zmq.Context.instance().socket(zmq.ROUTER) as taken:
         port = taken.bind_to_random_port("tcp://127.0.0.1")
         config = configured(keys, f"tcp://127.0.0.1:{port}")
@@ -273,7 +273,7 @@ async def test_a_taken_address_frees_the_guard(keys: TransportKeysSection) -> No
 
 
 async def test_no_line_works_without_keys(tmp_path: Path) -> None:
-    """Not over a socket file either: another process of this user could open it."""
+    """Not even over a socket file: another process of this user could open it."""
     config = Config(TRANSPORT=TransportSection(runtimeDirectory=str(tmp_path)))
     for line in LINES:
         with dealer() as client, pytest.raises(ConfigError, match=f"{line.client}Secret.*--part"):
@@ -289,7 +289,7 @@ async def test_no_line_works_without_keys(tmp_path: Path) -> None:
 async def test_a_line_needs_the_other_end_s_public_key(
     tmp_path: Path, keys: TransportKeysSection, line: Line
 ) -> None:
-    """Without it, a client could not know its server, and a server its clients."""
+    """Otherwise neither end could authenticate the other."""
     address = f"ipc://{tmp_path}/line"
 
     def lacking(role: str) -> Config:
@@ -315,7 +315,7 @@ async def test_a_socket_file_is_its_user_s_alone(
 
 
 def test_keys_are_made_for_the_roles_that_have_none() -> None:
-    """Each start makes others; pairs of the configuration and of running roles are kept."""
+    """Each start makes new ones; configured and running pairs are reused."""
     made, others = curve.completed(TransportKeysSection()), curve.completed(TransportKeysSection())
     pairs = [curve.own_pair(keys, role) for keys in (made, others) for role in ROLES]
     assert len({secret for _, secret in pairs}) == 6

@@ -1,4 +1,4 @@
-"""Messages between roles: a round trip keeps them, and malformed ones are MessageError only."""
+"""Messages between roles: they survive a round trip, and invalid ones raise only MessageError."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_round_trip(message: Message) -> None:
 
 
 def test_every_message_is_plain_messagepack() -> None:
-    """The package msgpack reads each of them, and what it writes is understood."""
+    """The package msgpack can read and write each of them."""
     assert {type(message) for message in MESSAGES} == set(get_args(Message))
     for message in MESSAGES:
         plain = msgpack.unpackb(encode(message), strict_map_key=False)
@@ -98,13 +98,13 @@ def test_every_message_is_plain_messagepack() -> None:
 
 
 def test_an_estimate_survives() -> None:
-    """All its fields come back."""
+    """All its fields are unchanged."""
     assert decode_estimate(encode(ESTIMATE)) == ESTIMATE
 
 
 @given(st.binary(max_size=200))
 def test_noise_is_a_message_error(data: bytes) -> None:
-    """No bytes make the decoder raise anything else."""
+    """Any bytes give a message or a MessageError."""
     with pytest.raises(MessageError):
         decode(data)
     with pytest.raises(MessageError):
@@ -127,7 +127,7 @@ def test_noise_is_a_message_error(data: bytes) -> None:
     ],
 )
 def test_wrong_fields_are_a_message_error(name: str, fields: list[object] | None) -> None:
-    """A worker cannot smuggle in what the type does not allow."""
+    """A worker cannot send values that the type does not allow."""
     packed = msgspec.msgpack.encode({name: 1} if fields is None else [name, *fields])
     with pytest.raises(MessageError):
         decode(packed)
@@ -135,7 +135,7 @@ def test_wrong_fields_are_a_message_error(name: str, fields: list[object] | None
 
 @pytest.mark.parametrize("level", [b"\x91", b"\x81\x01"], ids=["lists", "maps"])
 def test_depth_is_a_message_error(level: bytes) -> None:
-    """Also in fields that no message has, over which the decoder only passes.
+    """Even in unknown fields, which the decoder only skips.
 
     Python 3.14 bounds the stack in bytes, which has room for some 100,000 levels.
     """
@@ -147,14 +147,14 @@ def test_depth_is_a_message_error(level: bytes) -> None:
 
 
 def test_a_score_that_is_no_number_is_refused() -> None:
-    """NaN compares false with every threshold and must never get that far."""
+    """NaN compares false with every threshold and must never be accepted."""
     estimate = Estimate(640, 480, liveness=Liveness(float("nan"), 1.0))
     with pytest.raises(MessageError):
         decode_estimate(encode(estimate))
 
 
 def test_measures_may_be_numbers_of_numpy() -> None:
-    """A backend may answer with what its arrays hold."""
+    """A backend may return scalars of its arrays."""
     measured = Estimate(640, 480, faces=np.int64(1), ags=np.float32(0.5))  # type: ignore[arg-type]
     read = decode_estimate(encode(measured))
     assert (read.faces, read.ags) == (1, 0.5)
@@ -162,7 +162,7 @@ def test_measures_may_be_numbers_of_numpy() -> None:
 
 
 def test_a_log_survives() -> None:
-    """What an aggregator remembers comes back with every answer from outside."""
+    """An aggregator's history is unchanged, including external answers."""
     judged = [Judged(1, 1.0, b"estimate"), Judged(2, 2.0, b"", (b"yes", None))]
     resumed = Resumed(SESSION, bytes(32), History(b"open", judged, shot(2)), settled=1)
     assert decode(encode(resumed)) == resumed

@@ -1,4 +1,4 @@
-"""The codec: whatever comes in is a message or a ProtocolError with a close code."""
+"""The codec: any input is a message or a ProtocolError with a close code."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_round_trip(command: Command, headers: dict[str, int], body: str) -> Non
 
 @given(st.text())
 def test_any_text_is_a_message_or_a_protocol_error(text: str) -> None:
-    """No text makes the codec raise anything else."""
+    """For any text."""
     with pytest.raises(ProtocolError) as caught:
         Codec().decode(text)
     assert caught.value.close_code
@@ -38,14 +38,14 @@ def test_any_text_is_a_message_or_a_protocol_error(text: str) -> None:
 
 @given(JSON)
 def test_any_json_is_a_message_or_a_protocol_error(value: object) -> None:
-    """Values of a wrong shape are refused by name."""
+    """Values of a wrong shape have an error code."""
     with pytest.raises(ProtocolError):
         Codec().decode(json.dumps({"command": value, "headers": {}}))
 
 
 @given(JSON)
 def test_depth_counts_objects_and_lists(value: object) -> None:
-    """It agrees with the plain recursive definition."""
+    """It equals the plain recursive definition."""
 
     def depth(item: object) -> int:
         if isinstance(item, dict):
@@ -59,7 +59,7 @@ def test_depth_counts_objects_and_lists(value: object) -> None:
 
 @pytest.mark.parametrize("number", ["1e400", "-1e400", "1.5e309", f"1{'0' * 400}.0", "NaN"])
 def test_a_number_that_is_not_finite_is_refused(number: str) -> None:
-    """Python would read an infinity there, and write it into records as one, which is no JSON."""
+    """Python accepts infinities and would write them to records, which are then not JSON."""
     message = '{"command": "CONNECT", "headers": {"client": {"a": %s}}}'
     with pytest.raises(ProtocolError) as refused:
         Codec().decode(message % number)
@@ -68,7 +68,7 @@ def test_a_number_that_is_not_finite_is_refused(number: str) -> None:
 
 
 def test_server_commands_are_not_taken_from_clients() -> None:
-    """A client cannot say RESULT."""
+    """A client cannot send RESULT."""
     with pytest.raises(ProtocolError, match="unknown command"):
         Codec().decode(Codec.encode(Command.RESULT))
 

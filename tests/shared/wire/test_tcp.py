@@ -1,4 +1,4 @@
-"""What the kernel says of a connection's progress."""
+"""The kernel's report of a connection's progress."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.wire.tcp import end_stalled_sends, unacknowledged_bytes
 
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Both ends of a connection; the second reads nothing by itself."""
+    """Both ends of a connection; the second does not read by itself."""
     with (
         socket.create_server(("127.0.0.1", 0)) as server,
         socket.create_connection(server.getsockname()) as near,
@@ -25,7 +25,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 def test_what_the_other_end_has_no_room_for_is_unacknowledged(
     pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    """The kernel holds it here; a closed socket has nothing outstanding."""
+    """It stays in the kernel's buffer; a closed socket has none."""
     near, _ = pair
     assert unacknowledged_bytes(near) == 0
     near.setblocking(False)
@@ -36,7 +36,7 @@ def test_what_the_other_end_has_no_room_for_is_unacknowledged(
 
 
 def test_a_stalled_send_ends(pair: tuple[socket.socket, socket.socket]) -> None:
-    """The other end takes nothing: a send that would wait for ever fails."""
+    """If the peer stops reading, a blocking send fails."""
     near, _ = pair
     end_stalled_sends(near, 0.5)
     with pytest.raises(TimeoutError):

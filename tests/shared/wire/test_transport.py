@@ -1,4 +1,4 @@
-"""A channel hands on every message, whatever becomes of one of them."""
+"""A channel passes on every message, even if one of them fails."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from shared.wire.transport import Channel
 
 
 async def test_a_fault_with_one_message_costs_no_other(tmp_path: Path) -> None:
-    """Those that lay behind it in the socket are handed on at once, and those that come later."""
+    """Messages after it in the socket are passed on at once, and so are later ones."""
     faults: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
     seen: list[bytes] = []

@@ -69,7 +69,7 @@ INTERNALS = {
 
 
 class Recorded(AdaptedConnection):
-    """Notes its steps, and takes what begins with ``take``."""
+    """Records its hooks, and handles frames that start with ``take``."""
 
     def __init__(self, protocol: ServerProtocol, server: Server, **options: object) -> None:
         super().__init__(protocol, server, **options)  # type: ignore[arg-type]
@@ -126,7 +126,7 @@ async def site(handler: Handler = until_closed, **options: object) -> AsyncItera
 
 
 def product() -> Iterator[tuple[str, ast.Module]]:
-    """Every module that may reach into the library, but for the adapter."""
+    """Yield every module that could use the library, except the adapter."""
     for package in ("gateway", "shared", "loadtest", "lunapass"):
         for file in sorted((ROOT / package).rglob("*.py")):
             text = file.read_text()
@@ -135,7 +135,7 @@ def product() -> Iterator[tuple[str, ast.Module]]:
 
 
 def test_the_library_has_an_upper_bound() -> None:
-    """Its next major version is not installed before somebody has looked at this file."""
+    """Its next major version is not installed before this file is checked."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     needs = map(Requirement, config["options"]["install_requires"].split())
@@ -160,7 +160,7 @@ def test_only_the_adapter_uses_what_is_not_documented() -> None:
 
 
 async def test_a_connection_has_its_steps_in_order() -> None:
-    """The bytes of the head, the answer to it, a frame, the end."""
+    """The bytes of the head, the answer, a frame, the end."""
     received: list[str | bytes] = []
 
     async def handle(connection: ServerConnection) -> None:
@@ -185,7 +185,7 @@ async def test_a_connection_has_its_steps_in_order() -> None:
     [(UPGRADE, False), (UPGRADE.replace(b"13", b"99"), True), (b"refuse this", True)],
 )
 async def test_a_connection_knows_how_its_request_was_answered(wire: bytes, refused: bool) -> None:
-    """By an upgrade, by the library's refusal, or by one that the library was not given."""
+    """By an upgrade, by the library's refusal, or by the adapter's."""
 
     class Refusing(Recorded):
         def on_bytes(self, data: bytes) -> None:
@@ -213,7 +213,7 @@ async def test_a_connection_knows_how_its_request_was_answered(wire: bytes, refu
 
 
 async def test_incomplete_frames_are_counted_and_discarded() -> None:
-    """At the server, which may forget them, and at both clients."""
+    """At the server, which may discard them, and at both clients."""
     sent = asyncio.Event()
 
     async def handle(connection: ServerConnection) -> None:
@@ -238,7 +238,7 @@ async def test_incomplete_frames_are_counted_and_discarded() -> None:
 
 
 def look_at_the_synchronous_client(url: str) -> None:
-    """It counts likewise, has a socket, and is cut while another thread awaits a message."""
+    """It counts too, has a socket, and can be cut while another thread awaits a message."""
     with connect_sync(url) as client:
         client.send("go")
         with pytest.raises(TimeoutError):
@@ -253,7 +253,7 @@ def look_at_the_synchronous_client(url: str) -> None:
 
 
 async def test_reading_resumes_unless_the_queue_is_full() -> None:
-    """The library pauses the transport itself then, and resumes it when a message is taken."""
+    """The library itself pauses and resumes the transport then."""
     go_on = asyncio.Event()
 
     async def handle(connection: ServerConnection) -> None:
@@ -277,7 +277,7 @@ async def test_reading_resumes_unless_the_queue_is_full() -> None:
 
 
 async def test_a_listener_closes_without_its_connections() -> None:
-    """What was accepted before still gets its upgrade; the library alone answers 503."""
+    """Accepted connections still get their upgrade; the library alone answers 503."""
     async with site() as running:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
         await until(lambda: running.made)
@@ -290,7 +290,7 @@ async def test_a_listener_closes_without_its_connections() -> None:
 
 
 async def test_a_text_is_written_at_once() -> None:
-    """It has reached the socket when the call returns."""
+    """It is in the socket when the call returns."""
     with socket.socket() as client:
         client.setblocking(False)
         async with site() as running:
@@ -305,7 +305,7 @@ async def test_a_text_is_written_at_once() -> None:
 
 
 async def test_the_closing_handshake_may_take_its_time() -> None:
-    """Where the limit is disabled, the library waits for a client that does not answer."""
+    """Without the limit, the library waits for a client that does not answer."""
     async with site(close_timeout=0.05) as running:
         reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
         writer.write(UPGRADE)
@@ -339,7 +339,7 @@ def test_heads_are_parsed_line_by_line(head: bytes, error: type[Exception] | Non
 
 
 async def test_the_library_logs_where_its_lines_are_bounded() -> None:
-    """What a handler raises."""
+    """An exception of a handler goes to the adapter's logger."""
 
     async def handle(connection: ServerConnection) -> None:
         raise RuntimeError("unexpected")
