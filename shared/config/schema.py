@@ -104,8 +104,8 @@ def _words(kind: Any, rules: list[Any], examples: list[Any] | None = None) -> st
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(str(choice) for choice in get_args(kind))
     if get_origin(kind) is list:
-        count = "one or more" if any(isinstance(rule, MinLen) for rule in rules) else "any number"
-        return f"a list of {count}, each {_words(get_args(kind)[0], [])}"
+        name = "a non-empty list" if any(isinstance(rule, MinLen) for rule in rules) else "a list"
+        return f"{name}, each item {_words(get_args(kind)[0], [])}"
     if get_origin(kind) is dict:
         return "a table"
     if kind is bool:

@@ -111,10 +111,10 @@ def test_every_key_and_section_has_a_docstring():
         ("LUNA_PASS.logLevel", "one of 0, 1, 2"),
         ("LIVENESS.maxAttempts", "a whole number, at least -1"),
         ("WORKERS.jobTimeout", "a number above 0"),
-        ("WORKERS.cpus", "a list of any number, each a whole number, at least 0"),
+        ("WORKERS.cpus", "a list, each item a whole number, at least 0"),
         (
             "LIVENESS.THRESHOLDS.glasses",
-            "a list of one or more, each one of no_glasses, eyeglasses, sunglasses",
+            "a non-empty list, each item one of no_glasses, eyeglasses, sunglasses",
         ),
         ("MIDDLEWARES.WS.Result.isEnabled", "0 or 1 (or false, true)"),
         ("MIDDLEWARES.REQUEST.BasicAuth.args.password", "text"),

@@ -48,7 +48,7 @@ def test_a_variable_overrides_the_file(tmp_path: Path) -> None:
         ('[VIDEO]\ncodec = "AV1"', '[VIDEO] codec is "AV1"; allowed: one of H265, H264, VP9'),
         ("[VIDEO]\ncodecs = 1", "[VIDEO] has no key codecs (did you mean codec?)"),
         ("[VIDIO]\ncodec = 1", "there is no section or key VIDIO (did you mean VIDEO?)"),
-        ("[REDIS]\nqueueNames = []", "[REDIS] queueNames is []; allowed: a list of one or more"),
+        ("[REDIS]\nqueueNames = []", "[REDIS] queueNames is []; allowed: a non-empty list"),
         (
             "[WORKER]\nleaseSeconds = 1",
             "[WORKER] leaseSeconds is 1; allowed: a whole number from 3",
