@@ -27,7 +27,7 @@ async def test_a_death_is_told_once() -> None:
 
 
 async def test_a_closed_watch_tells_nothing() -> None:
-    """Nor does it leave a descriptor."""
+    """And it leaves no descriptor open."""
     process = await asyncio.create_subprocess_exec("sleep", "60")
     before = len(os.listdir("/proc/self/fd"))
     watch = DeathWatch(process.pid, lambda: pytest.fail("reported"))
@@ -40,7 +40,7 @@ async def test_a_closed_watch_tells_nothing() -> None:
 
 @pytest.mark.parametrize("pid", [0, 2**22 + 1, 2**62])
 async def test_a_process_that_cannot_be_watched(pid: int) -> None:
-    """Another machine's, or a lie."""
+    """A process of another machine, or a wrong id."""
     DeathWatch(pid, lambda: pytest.fail("reported")).close()
 
 

@@ -14,7 +14,7 @@ def account(name: str, pid: int, jobs: int, cpu: float) -> Account:
 
 
 def test_the_latest_account_of_a_process_counts() -> None:
-    """Accounts are totals: a newer one replaces, never adds to, the one before."""
+    """Accounts are totals: a newer one replaces the previous one."""
     ledger = Ledger(Accounts("gateway"))
     for jobs in (1, 5, 9):
         ledger.record(account("worker-0", 10, jobs, float(jobs)))
@@ -24,7 +24,7 @@ def test_the_latest_account_of_a_process_counts() -> None:
 
 
 def test_a_successor_adds_to_the_one_before() -> None:
-    """A counter never falls because a process died."""
+    """A counter never decreases when a process dies."""
     ledger = Ledger(Accounts("gateway"))
     ledger.record(account("worker-0", 10, 5, 5.0))
     ledger.record(account("worker-0", 11, 2, 1.0))
@@ -35,7 +35,7 @@ def test_a_successor_adds_to_the_one_before() -> None:
 
 
 def test_workers_are_one_role() -> None:
-    """Their steps are added up; processor time stays apart."""
+    """Their steps are added up; CPU time is reported separately."""
     ledger = Ledger(Accounts("gateway"))
     ledger.record(account("worker-0", 10, 5, 5.0))
     ledger.record(account("worker-1", 11, 2, 1.0))
@@ -44,7 +44,7 @@ def test_workers_are_one_role() -> None:
 
 
 def test_names_are_bounded() -> None:
-    """A flood of names cannot fill the memory."""
+    """Many names cannot fill the memory."""
     ledger = Ledger(Accounts("gateway"))
     for number in range(2 * Ledger.MAX_NAMES):
         ledger.record(account(f"worker-{number}", 10, 1, 1.0))
@@ -72,7 +72,7 @@ def test_two_processes_of_one_name_count_once_each() -> None:
 
 
 def test_many_successors_are_one_sum() -> None:
-    """A worker that dies again and again costs no memory and loses no count."""
+    """A worker that dies repeatedly costs no memory and loses no counts."""
     ledger = Ledger(Accounts("gateway"))
     for pid in range(1, 1001):
         ledger.record(account("worker-0", pid, 2, 0.5))

@@ -1,4 +1,4 @@
-"""Each bound in time of the gateway ends after its own time, whatever the wall clock does."""
+"""Each time limit of the gateway ends on time, whatever the wall clock does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ADDRESS = "192.0.2.9"
 
 
 def pause_of_an_address(clock: SettableClock) -> IsOver:
-    """An address with as many refused sessions as it may have."""
+    """An address with the maximum number of refused sessions."""
     refused = LocalRefusals(1, clock=clock)
     refused.charge(ADDRESS, "session")
     return lambda: refused.tally(ADDRESS).pause(1) <= 0
@@ -37,7 +37,7 @@ def hour_of_a_refused_session(clock: SettableClock) -> IsOver:
 
 
 def wrong_password(clock: SettableClock) -> IsOver:
-    """An address whose only try was wrong."""
+    """An address whose only attempt was wrong."""
     args = {"username": "kiosk", "password": "right", "wrongTries": 1, "wrongTriesPerMinute": 6.0}
     section = BasicAuthPlugin.model_validate({"isEnabled": True, "args": args})
     auth = BasicAuth(section, clock=clock)
@@ -47,7 +47,7 @@ def wrong_password(clock: SettableClock) -> IsOver:
 
 
 def handshakes(clock: SettableClock) -> IsOver:
-    """An address that has taken its handshakes."""
+    """An address that has used its handshakes."""
     config = Config.model_validate(
         {"LUNA_PASS": {"hosts": [HOST]}, "LIMITS": {"handshakesPerAddress": 0.5}}
     )
@@ -75,7 +75,7 @@ BOUNDS = {
 @pytest.mark.parametrize("step", [20.0, -3600.0, 86_400.0])
 @pytest.mark.parametrize("bound", BOUNDS, ids=lambda bound: bound.__name__)
 def test_it_ends_in_its_time(bound: Callable[[SettableClock], IsOver], step: float) -> None:
-    """Not before, and not later."""
+    """Neither earlier nor later."""
     clock = SettableClock()
     is_over = bound(clock)
     assert not is_over()

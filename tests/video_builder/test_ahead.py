@@ -1,4 +1,4 @@
-"""What a thread prepares comes in order, as do its faults; leaving early leaves no thread."""
+"""Prepared items and errors arrive in order; leaving early leaves no thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_items_come_in_order() -> None:
 
 
 def test_no_more_than_asked_is_prepared() -> None:
-    """Those ready, and the one in the thread's hand."""
+    """Those in the queue, and the one that the thread holds."""
     prepared: list[int] = []
     with Ahead((prepared.append(n) or n for n in itertools.count()), 2) as items:  # type: ignore[func-returns-value]
         for item in itertools.islice(items, 20):
@@ -26,7 +26,7 @@ def test_no_more_than_asked_is_prepared() -> None:
 
 
 def test_an_error_comes_in_its_place() -> None:
-    """What came before it is not lost."""
+    """The items before it are not lost."""
 
     def failing() -> Iterator[int]:
         yield 1
@@ -39,7 +39,7 @@ def test_an_error_comes_in_its_place() -> None:
 
 
 def test_leaving_early_ends_the_thread() -> None:
-    """Even when it waits for room."""
+    """Even if it waits for room."""
     with Ahead(itertools.count(), 2) as items:
         next(iter(items))
     assert not any(thread.name == "ahead" for thread in threading.enumerate())

@@ -1,4 +1,4 @@
-"""Frames of any size fit onto the video's picture, unstretched and in the middle."""
+"""Frames of any size fit into the video, centred and without distortion."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ def white(size: Size) -> np.ndarray:
 
 
 def test_the_largest_has_the_most_pixels() -> None:
-    """The first of equals is taken, so a turned camera changes nothing."""
+    """The first of equals is used, so a rotated camera changes nothing."""
     assert largest([(320, 240), (640, 480), (480, 640)]) == (640, 480)
     assert largest([]) is None
 
 
 @pytest.mark.parametrize(("size", "expected"), [((641, 479), (642, 480)), ((10, 640), (64, 640))])
 def test_a_video_has_even_sides(size: Size, expected: Size) -> None:
-    """4:2:0 asks for even sides, and encoders for some pixels."""
+    """4:2:0 needs even sides, and encoders a minimum size."""
     assert even(size) == expected
 
 
 def test_a_frame_of_the_right_size_is_not_touched() -> None:
-    """No copy where none is needed."""
+    """It is not copied."""
     image = white((640, 480))
     assert letterbox(image, (640, 480)) is image
 
 
 def test_an_odd_frame_is_padded_not_stretched() -> None:
-    """One row or column of black is better than a blurred picture."""
+    """One black row or column is better than a blurred image."""
     picture = letterbox(white((641, 479)), (642, 480))
     assert picture.shape == (480, 642, 3)
     assert (picture == 255).all(axis=2).sum() == 641 * 479
@@ -39,7 +39,7 @@ def test_an_odd_frame_is_padded_not_stretched() -> None:
 
 @pytest.mark.parametrize("size", [(480, 640), (320, 240), (1280, 100), (1, 900)])
 def test_proportions_are_kept(size: Size) -> None:
-    """The frame touches two borders and is centred, the rest is black."""
+    """The frame touches two borders and is centred; the rest is black."""
     picture = letterbox(white(size), (640, 480))
     rows, columns = np.nonzero(picture[:, :, 0])
     width, height = columns.max() - columns.min() + 1, rows.max() - rows.min() + 1

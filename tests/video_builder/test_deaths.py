@@ -1,4 +1,4 @@
-"""Workers, their jobs and Redis may be killed at any moment: no video is lost or left half."""
+"""Workers, their jobs and Redis can be killed at any moment: no video is lost or incomplete."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def leftovers(folder: Path) -> list[str]:
 
 
 def frozen(shop: Workshop, worker: subprocess.Popen[bytes]) -> int:
-    """Stop a worker's job in the middle, so that it is there to be killed; its process id."""
+    """Stop a worker's job half-way, so that it can be killed; return its process id."""
     while True:
         wait_for(lambda: shop.horse(worker))
         if (horse := shop.horse(worker)) is not None:
@@ -37,7 +37,7 @@ def frozen(shop: Workshop, worker: subprocess.Popen[bytes]) -> int:
 
 
 def test_twenty_videos_whoever_is_killed(tmp_path: Path) -> None:
-    """A worker, then a job's process are killed at work: 20 sound videos, nothing left half."""
+    """A worker and then a job's process are killed: 20 valid videos, no unfinished files."""
     with running_redis() as redis, workshop(tmp_path, redis.url, 'VIDEO.codec = "H264"') as shop:
         for session in SESSIONS:
             store(redis.client(), session, session_frames(20))
@@ -61,7 +61,7 @@ def test_twenty_videos_whoever_is_killed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("loses_data", [False, True])
 def test_redis_dies_in_the_middle(tmp_path: Path, *, loses_data: bool) -> None:
-    """With its data the job goes on; without, its frames are gone. Nothing is left half."""
+    """With its data the job continues; without, the frames are lost. No unfinished files."""
     with running_redis() as redis, workshop(tmp_path, redis.url) as shop:
         worker = shop.start()
         store(redis.client(), "struck", session_frames(150))
@@ -91,7 +91,7 @@ def threads(worker: subprocess.Popen[bytes]) -> int:
 
 
 def test_a_lost_redis_leaves_nothing_behind(tmp_path: Path) -> None:
-    """A worker that begins anew after an outage has no more threads than before."""
+    """After an outage a worker has no more threads than before."""
     with running_redis() as redis, workshop(tmp_path, redis.url) as shop:
         worker = shop.start()
         for session in ("before", "cut", "after"):
@@ -112,7 +112,7 @@ def test_a_lost_redis_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_the_watcher_hears_of_the_wait_for_redis(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The watchdog neither ends a worker that waits for Redis nor takes it for a failed start."""
+    """The watchdog does not kill a worker that waits for Redis."""
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as watcher,
         workshop(tmp_path, "redis://127.0.0.1:9") as shop,
@@ -126,7 +126,7 @@ def test_the_watcher_hears_of_the_wait_for_redis(
 
 
 def test_a_redis_that_is_away_longer_is_waited_for(tmp_path: Path) -> None:
-    """A worker without Redis stays, and works on as soon as it is back."""
+    """A worker without Redis waits, and continues as soon as it is back."""
     with running_redis() as redis, workshop(tmp_path, redis.url) as shop:
         worker = shop.start()
         wait_for(lambda: "ready" in (tmp_path / "log").read_text())

@@ -1,4 +1,4 @@
-"""Videos of every length play from their first picture to their last."""
+"""Videos of any length can be played from the first image to the last."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def encoded(path: Path, pictures: int, **keys: Any) -> list[tuple[int, int]]:
 @pytest.mark.parametrize("pictures", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("codec", ["H265", "H264", "VP9"])
 def test_every_length_can_be_played(tmp_path: Path, codec: str, pictures: int) -> None:
-    """Each picture is shown at its own time and decoded no later than that, in order."""
+    """Each image is shown at its own time and decoded no later than that, in order."""
     times = encoded(tmp_path / "video.mp4", pictures, codec=codec, preset="medium")
     shown, decoded = zip(*times, strict=True)
     assert sorted(shown) == [number * MILLISECONDS for number in range(pictures)]

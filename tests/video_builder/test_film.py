@@ -1,4 +1,4 @@
-"""Stored frames become a video that FFmpeg's tools find sound, and the same one every time."""
+"""Stored frames become a valid video, and the same one every time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def made(folder: Path, frames: list[StoredFrame], **keys: Any) -> Film:
 
 @pytest.mark.parametrize(("codec", "name"), [("H265", "hevc"), ("H264", "h264"), ("VP9", "vp9")])
 def test_every_codec_keeps_frames_and_times(tmp_path: Path, codec: str, name: str) -> None:
-    """Codec, number of frames and the time of each are those of the session."""
+    """Codec, number of frames and their times match the session."""
     frames = session_frames(30)
     film = made(tmp_path, frames, codec=codec)
     found = probe(film.video)
@@ -60,7 +60,7 @@ def test_a_second_run_makes_the_same_files(tmp_path: Path, codec: str) -> None:
 
 
 def test_pictures_are_shown_as_they_were_judged(tmp_path: Path) -> None:
-    """Each turned as its record says, so that a film of a turned camera is upright."""
+    """Each is rotated as its record says, so a video of a rotated camera is upright."""
     turns: list[Rotation] = [90, 270, 0]
     stored = [
         replace(frame, rotation=turn) for frame, turn in zip(session_frames(3), turns, strict=True)
@@ -78,7 +78,7 @@ def test_pictures_are_shown_as_they_were_judged(tmp_path: Path) -> None:
 
 
 def test_the_file_begins_with_its_index(tmp_path: Path) -> None:
-    """A browser can play it while it loads, and no unfinished file is left."""
+    """A browser can play it while it loads; no unfinished file is left."""
     film = made(tmp_path, session_frames(5))
     data = film.video.read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
@@ -86,7 +86,7 @@ def test_the_file_begins_with_its_index(tmp_path: Path) -> None:
 
 
 def test_the_file_tells_what_it_is(tmp_path: Path) -> None:
-    """Session, verdict and versions stand in the file's own tags."""
+    """Session, verdict and versions are in the file's metadata."""
     tags = probe(made(tmp_path, session_frames(5)).video).tags
     assert tags["title"] == "Session s1"
     assert tags["creation_time"].startswith("2025-06-15T15:06:40")
@@ -98,16 +98,18 @@ def test_the_file_tells_what_it_is(tmp_path: Path) -> None:
 def test_the_side_file_tells_each_frame(tmp_path: Path) -> None:
     """Codes and times of each frame, the verdict, and the digest of the video."""
     film = made(tmp_path, session_frames(5))
-    told = json.loads(film.side_file.read_text())
-    assert [line["errors"] for line in told["frames"]] == [[3, 12]] * 4 + [[]]
-    assert [line["time"] for line in told["frames"]] == pytest.approx([0, 0.213, 0.4, 0.6, 0.813])
-    assert told["verdict"]["bestFrame"] == 28
-    assert told["video"]["sha256"] == film.sha256
-    assert told["video"]["frames"] == 5
+    side_file = json.loads(film.side_file.read_text())
+    assert [line["errors"] for line in side_file["frames"]] == [[3, 12]] * 4 + [[]]
+    assert [line["time"] for line in side_file["frames"]] == pytest.approx(
+        [0, 0.213, 0.4, 0.6, 0.813]
+    )
+    assert side_file["verdict"]["bestFrame"] == 28
+    assert side_file["video"]["sha256"] == film.sha256
+    assert side_file["video"]["frames"] == 5
 
 
 def test_a_poison_frame_is_left_out(tmp_path: Path) -> None:
-    """Noise, half a picture, nothing, and too many pixels are counted; the rest goes on."""
+    """Noise, truncated, empty and too large frames are counted; the rest is encoded."""
     frames = session_frames(8)
     for place, data in enumerate([b"noise", stamped_jpeg(1, 2)[:4000], b"", stamped_jpeg(1, 2)]):
         frames[place + 1] = replace(frames[place + 1], frame=data)
@@ -115,8 +117,8 @@ def test_a_poison_frame_is_left_out(tmp_path: Path) -> None:
     film = made(tmp_path, frames, framePixels=640 * 480)
     assert (film.frames, film.skipped) == (4, 4)
     assert probe(film.video).frames == 4
-    told = json.loads(film.side_file.read_text())
-    skipped = {line["seq"]: line["skipped"] for line in told["frames"] if "skipped" in line}
+    side_file = json.loads(film.side_file.read_text())
+    skipped = {line["seq"]: line["skipped"] for line in side_file["frames"] if "skipped" in line}
     assert skipped == {
         2: "frame.format",
         3: "frame.undecodable",
@@ -127,7 +129,7 @@ def test_a_poison_frame_is_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("codec", ["H265", "H264", "VP9"])
 def test_sizes_may_change(tmp_path: Path, codec: str) -> None:
-    """The largest, made even, is the video's size; tiny ones do as well."""
+    """The largest size, made even, is the video's; tiny frames work too."""
     frames = session_frames(4)
     for place, size in enumerate([(320, 240), (641, 481), (480, 640)]):
         frames[place] = replace(frames[place], frame=stamped_jpeg(1, place, *size))
@@ -138,7 +140,7 @@ def test_sizes_may_change(tmp_path: Path, codec: str) -> None:
 
 
 def test_the_last_frames_only(tmp_path: Path) -> None:
-    """FramesLimit leaves out the first frames, also when it comes to the size."""
+    """FramesLimit leaves out the first frames, even for the size."""
     frames = session_frames(6)
     frames[0] = replace(frames[0], frame=stamped_jpeg(1, 0, 800, 600))
     film = made(tmp_path, frames, framesLimit=4)
@@ -160,7 +162,7 @@ def test_a_single_frame_is_a_video(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("data", [[], [b"noise"], [stamped_jpeg(1, 1)[:3000]] * 2])
 def test_without_a_picture_there_is_no_video(tmp_path: Path, data: list[bytes]) -> None:
-    """The reason is told and nothing is left behind."""
+    """The error says why, and nothing is left behind."""
     frames = [StoredFrame(seq, START + seq, item, {}) for seq, item in enumerate(data, 1)]
     with pytest.raises(NoFramesError):
         made(tmp_path, frames)
@@ -168,7 +170,7 @@ def test_without_a_picture_there_is_no_video(tmp_path: Path, data: list[bytes]) 
 
 
 def test_frames_that_vanish_are_noticed(tmp_path: Path) -> None:
-    """Redis lost frames between the two readings: no video of what is left."""
+    """Redis lost frames between the two readings: there is no video of the rest."""
     readings: Iterator[list[StoredFrame]] = iter([session_frames(6), session_frames(4)])
     with pytest.raises(FramesLostError, match="4 of the 6 frames"):
         make("s1", META, lambda: next(readings), settings(tmp_path))
@@ -176,7 +178,7 @@ def test_frames_that_vanish_are_noticed(tmp_path: Path) -> None:
 
 
 def test_frames_that_come_late_are_left_for_another_time(tmp_path: Path) -> None:
-    """The second reading stops where the first did."""
+    """The second reading stops where the first one did."""
     readings: Iterator[list[StoredFrame]] = iter([session_frames(4), session_frames(6)])
     film = make("s1", None, lambda: next(readings), settings(tmp_path))
     assert (film.frames, film.accepted) == (4, None)

@@ -1,4 +1,4 @@
-"""A file is there whole or not at all, whoever dies."""
+"""Files appear atomically, even if a process dies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from video_builder.errors import BusyError
 
 
 def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
-    """Until the block ends, only the unfinished name is there."""
+    """Until the block ends, only the unfinished file exists."""
     path = tmp_path / "a.mp4"
     with output.writing(path) as part:
         part.write_text("whole")
@@ -24,7 +24,7 @@ def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
 
 
 def test_an_error_leaves_the_older_file(tmp_path: Path) -> None:
-    """What was there before stays, what was half written goes."""
+    """The old file stays; the unfinished one is removed."""
     path = tmp_path / "a.mp4"
     path.write_text("older")
     with pytest.raises(IsADirectoryError), output.writing(path) as part:
@@ -34,7 +34,7 @@ def test_an_error_leaves_the_older_file(tmp_path: Path) -> None:
 
 
 def test_two_cannot_write_the_same_file(tmp_path: Path) -> None:
-    """The second is told, and does not disturb the first."""
+    """The second one gets an error, and the first one is not affected."""
     path = tmp_path / "a.mp4"
     with output.writing(path) as part:
         part.write_text("first")
@@ -50,7 +50,7 @@ def _die_writing(path: Path) -> None:
 
 
 def test_what_a_death_leaves_is_swept_and_what_lives_is_not(tmp_path: Path) -> None:
-    """A sweep removes the files of the dead only."""
+    """A sweep removes only the files of dead processes."""
     dead = multiprocessing.get_context("spawn").Process(
         target=_die_writing, args=(tmp_path / "dead.mp4",)
     )
@@ -64,13 +64,13 @@ def test_what_a_death_leaves_is_swept_and_what_lives_is_not(tmp_path: Path) -> N
 
 
 def test_what_cannot_be_swept_stays(tmp_path: Path) -> None:
-    """A worker starts beside leftovers that it may not touch, such as those of another user."""
+    """A worker starts in spite of files that it may not remove."""
     (tmp_path / ".others.mp4.part").mkdir()
     assert output.sweep(tmp_path) == 0
 
 
 def test_a_further_try_takes_the_name_of_the_dead_over(tmp_path: Path) -> None:
-    """Nothing is left of the first try."""
+    """Nothing is left of the first attempt."""
     path = tmp_path / "a.mp4"
     output.part_of(path).write_text("half of a much longer text")
     with output.writing(path) as part:

@@ -1,4 +1,4 @@
-"""Reviewers see what the client was told; odd values in it are left out."""
+"""The overlay shows the status that the client got; invalid values are ignored."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ JSON = st.recursive(
 
 
 def test_box_and_hints_are_drawn() -> None:
-    """The box is at its place, in the colour of a refused frame, and text is on the left."""
+    """The box is in its place, in the colour of a refused frame; the text is on the left."""
     image = np.zeros((480, 640, 3), np.uint8)
     overlay.draw(image, 3, 400, status_of(0, 9))
     assert image[200, 100].tolist() == list(overlay.BAD)
@@ -40,12 +40,12 @@ def test_a_passed_frame_is_green() -> None:
 
 @given(errors=JSON, rect=JSON, ok=JSON)
 def test_no_status_stops_the_video(errors: Any, rect: Any, ok: Any) -> None:
-    """Whatever JSON stands there, drawing goes on."""
+    """For any JSON."""
     status = {"isOk": ok, "errors": errors, "details": {"faceFramePosition": {"faceRect": rect}}}
     overlay.draw(np.zeros((48, 64, 3), np.uint8), 1, 0, status)
 
 
 @pytest.mark.parametrize("status", [{}, {"details": None}, {"details": {"faceFramePosition": 1}}])
 def test_without_a_face_there_is_no_box(status: dict[str, Any]) -> None:
-    """Frames without a face have none to draw."""
+    """A frame without a face has none."""
     assert overlay.face_corners(status) is None

@@ -1,4 +1,4 @@
-"""Each part of RQ that the adapter overrides or reaches for works as the adapter expects.
+"""Each use of RQ's internals works as the adapter expects.
 
 A new version of RQ that fails here needs a new adapter, and nothing else.
 """
@@ -62,7 +62,7 @@ def server() -> Iterator[RedisServer]:
 
 
 def test_rq_has_an_upper_bound() -> None:
-    """Its next major version is not installed before somebody has looked at this file."""
+    """Its next major version is not installed before this file is checked."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
     needs = map(Requirement, config["options"]["install_requires"].split())
@@ -90,7 +90,7 @@ def test_each_hook_exists_in_rq(adapted: type) -> None:
 
 
 def test_only_the_adapter_derives_from_rq() -> None:
-    """And no other module of the video worker imports what it would override."""
+    """No other module of the video worker imports what it would override."""
     found = [
         f"{file.name}: {base}"
         for file in PACKAGE.glob("*.py")

@@ -1,4 +1,4 @@
-"""Times in the video always move forward, and follow the frames' own clock where it can be."""
+"""Times in the video always increase, and follow the frames' times where possible."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ def test_real_times_are_kept_from_the_first_frame_on() -> None:
 
 
 def test_a_rate_shows_frames_evenly() -> None:
-    """With fps the frames' own times do not count."""
+    """With fps the frames' own times are ignored."""
     assert shown([0, 7, 7, 1], fps=4) == [0, 250, 500, 750]
 
 
 def test_a_long_pause_is_cut() -> None:
-    """What follows a cut keeps its distances."""
+    """Later frames keep their distances."""
     assert shown([0, 1000, 1000.5], max_gap=10) == [0, 10_000, 10_500]
 
 
 def test_a_clock_that_goes_back_costs_a_millisecond() -> None:
-    """After a leap back, time goes on from where it was."""
+    """After a step back, time continues from where it was."""
     assert shown([100, 101, 50, 51]) == [0, 1000, 1001, 2000]
 
 
 @given(st.lists(st.floats()), st.sampled_from([0.0, 0.1, 120.0]))
 def test_whatever_the_times_the_video_moves_forward(times: list[float], fps: float) -> None:
-    """NaN, infinities and leaps: strictly increasing, and no pause longer than allowed."""
+    """NaN, infinities and steps: strictly increasing, without a pause over the limit."""
     moments = shown(times, fps=fps, max_gap=60.0)
     steps = [later - earlier for earlier, later in pairwise(moments)]
     assert all(step >= 1 for step in steps)
@@ -57,5 +57,5 @@ def test_a_frame_lasts_until_the_next() -> None:
 
 
 def test_a_frame_alone_lasts_a_second() -> None:
-    """There is no other to tell how long."""
+    """There is no other frame to derive it from."""
     assert list(with_durations([(0, "a")])) == [(0, ALONE, "a")]

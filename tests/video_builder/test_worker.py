@@ -1,4 +1,4 @@
-"""Workers as users run them, on a real Redis: nothing is lost, nothing foreign is run."""
+"""Workers as users run them, on a real Redis: no job is lost, and nothing foreign is run."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def redis() -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="module")
 def shop(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
-    """One worker on two queues, which tries a failed job once more at once."""
+    """One worker on two queues, which retries a failed job once, at once."""
     settings = 'WORKER.retryPauses = [0]\nREDIS.queueNames = ["urgent", "default"]'
     with workshop(tmp_path_factory.mktemp("shop"), redis.url, settings) as started:
         started.start()
@@ -44,13 +44,13 @@ def shop(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def failed(shop: Workshop) -> dict[str, str]:
-    """Reasons of the failed sessions."""
+    """Return the reasons of the failed sessions."""
     listed = json.loads(shop.lunapass("failed", "list", "--json").stdout)
     return {job["session"]: job["reason"] for job in listed}
 
 
 def test_a_session_becomes_a_video(redis: RedisServer, shop: Workshop) -> None:
-    """Video and side file are there, the task ran, the result is known, frames will go."""
+    """Video and side file exist, the task ran, the result is stored, the frames will expire."""
     store(redis.client(), "plain", session_frames(8))
     job = enqueue(redis.client(), "plain", queue="urgent")
     wait_for(lambda: job.get_status() == "finished")
@@ -64,7 +64,7 @@ def test_a_session_becomes_a_video(redis: RedisServer, shop: Workshop) -> None:
 
 
 def test_progress_is_in_the_job(redis: RedisServer, shop: Workshop) -> None:
-    """The job's meta tells stage and numbers."""
+    """The job's metadata has stage and numbers."""
     store(redis.client(), "noted", session_frames(8))
     job = enqueue(redis.client(), "noted")
     wait_for(lambda: job.get_status() == "finished")
@@ -72,7 +72,7 @@ def test_progress_is_in_the_job(redis: RedisServer, shop: Workshop) -> None:
 
 
 def test_a_delayed_job_is_run_in_time(redis: RedisServer, shop: Workshop) -> None:
-    """RQ's scheduler runs beside the worker: a session without best shot is not forgotten."""
+    """RQ's scheduler runs in the worker: a session without best shot gets its video."""
     store(redis.client(), "later", session_frames(4))
     queue = Queue("default", connection=redis.client(), serializer=JSONSerializer)
     kwargs = {"session": "later", "task": "task.run"}
@@ -81,7 +81,7 @@ def test_a_delayed_job_is_run_in_time(redis: RedisServer, shop: Workshop) -> Non
 
 
 def test_a_session_without_frames_fails_at_once(redis: RedisServer, shop: Workshop) -> None:
-    """No further try can help, and the reason is clear."""
+    """A retry is useless, and the reason is clear."""
     job = enqueue(redis.client(), "empty")
     wait_for(lambda: job.get_status() == "failed")
     assert "session empty has no frames in Redis" in failed(shop)["empty"]
@@ -89,7 +89,7 @@ def test_a_session_without_frames_fails_at_once(redis: RedisServer, shop: Worksh
 
 
 def test_a_failing_task_is_told_and_can_be_retried(redis: RedisServer, shop: Workshop) -> None:
-    """Its error is readable, the frames stay, and after a repair a retry succeeds."""
+    """Its error is readable, the frames stay, and after a fix a retry succeeds."""
     store(redis.client(), "moody", session_frames(4))
     redis.client().expire(frames_key("moody"), 100)
     job = enqueue(redis.client(), "moody", task="task.moody")
@@ -106,7 +106,7 @@ def test_a_failing_task_is_told_and_can_be_retried(redis: RedisServer, shop: Wor
 
 
 def test_status_counts(redis: RedisServer, shop: Workshop) -> None:
-    """Queues, workers and rate: this test's own session is finished, and none waits."""
+    """Queues, workers and rate: this test's own session is finished, and none is waiting."""
     store(redis.client(), "counted", session_frames(4))
     job = enqueue(redis.client(), "counted")
     wait_for(lambda: job.get_status() == "finished")
@@ -140,7 +140,7 @@ def ended(redis: RedisServer, job: Job) -> bool:
 def test_nothing_foreign_is_run(
     redis: RedisServer, shop: Workshop, function: str, arguments: dict[str, object]
 ) -> None:
-    """Whoever writes to Redis chooses among the user's own tasks, no more."""
+    """A client that writes to Redis can only choose among the user's own tasks."""
     queue = Queue("default", connection=redis.client(), serializer=JSONSerializer)
     job = queue.enqueue(
         function,
@@ -161,7 +161,7 @@ class Bomb:
 
 
 def test_a_pickle_is_not_opened(redis: RedisServer, shop: Workshop) -> None:
-    """Job data that would run code when unpickled is an error, and no more than that."""
+    """Job data that would run code when unpickled is just an error."""
     job = enqueue(redis.client(), "pickled")
     wait_for(lambda: ended(redis, job))
     bomb = zlib.compress(pickle.dumps(Bomb()))
@@ -175,7 +175,7 @@ def test_a_pickle_is_not_opened(redis: RedisServer, shop: Workshop) -> None:
 def test_a_worker_that_is_asked_to_stop_finishes_its_job(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """SIGTERM in the middle of a job: the video is made, then the worker ends."""
+    """SIGTERM during a job: the video is made, then the worker stops."""
     with workshop(tmp_path, redis.url, 'REDIS.queueNames = ["stop"]') as shop:
         worker = shop.start()
         store(redis.client(), "last", session_frames(8))
@@ -218,7 +218,7 @@ print(process.exitcode)
     ("scheduler", "last"), [("loses one", signal.SIGTERM), ("ignores all", signal.SIGKILL)]
 )
 def test_a_scheduler_that_misses_its_signal_ends(scheduler: str, last: signal.Signals) -> None:
-    """A worker that is stopped just after it has forked its scheduler ends all the same."""
+    """A worker that is stopped just after forking its scheduler stops all the same."""
     command = [sys.executable, "-c", STOPS_A_SCHEDULER, scheduler]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ended.stdout.split() == [str(-last)], ended.stderr
@@ -236,7 +236,7 @@ def test_a_scheduler_that_misses_its_signal_ends(scheduler: str, last: signal.Si
 def test_a_fault_at_the_start_is_one_line(
     redis: RedisServer, shop: Workshop, key: str, value: str, fault: str
 ) -> None:
-    """The worker does not start, and tells what to correct."""
+    """The worker does not start, and says what to correct."""
     value = value.format(f"127.0.0.1:{redis.port}")
     ran = shop.lunapass(**{f"LUNAPASSVIDEO__{key}": value})
     assert ran.returncode == 2
@@ -245,7 +245,7 @@ def test_a_fault_at_the_start_is_one_line(
 
 
 def test_a_task_file_that_cannot_run_is_told(shop: Workshop) -> None:
-    """The check runs the task file and names its functions or its fault."""
+    """The check runs the task file and names its functions or its error."""
     assert "valid; tasks: task.fail, task.moody, task.run" in shop.lunapass("check").stdout
     (shop.folder / "broken.py").write_text("import nonsense")
     ran = shop.lunapass("check", LUNAPASSVIDEO__WORKER__TASK="broken.py")
@@ -254,13 +254,13 @@ def test_a_task_file_that_cannot_run_is_told(shop: Workshop) -> None:
 
 
 def test_the_example_task_comes_with_the_program(shop: Workshop) -> None:
-    """Who has no sources begins with the same file."""
+    """Installations without sources have the same file."""
     example = ROOT / "config" / "lunapassvideo.task.py"
     assert shop.lunapass("task").stdout == example.read_text(), "run: make docs-config"
 
 
 def test_the_example_task_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The task that comes with the service moves both files, and a second call does no harm."""
+    """The example task moves both files, and a second call is harmless."""
     tasks = Tasks(ROOT / "config" / "lunapassvideo.task.py")
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
@@ -271,7 +271,7 @@ def test_the_example_task_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_worker_without_a_right_does_not_start(tmp_path: Path) -> None:
-    """It says which one, and how to grant it."""
+    """It says which right, and how to grant it."""
     with running_redis() as server:
         server.allow("lunapass-video")
         with server.client() as admin:

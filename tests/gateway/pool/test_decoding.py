@@ -1,4 +1,4 @@
-"""A frame is decoded straight into its slot."""
+"""Frames are decoded directly into their slots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.stamp import read_stamp, stamped_jpeg
 
 
 def test_a_jpeg_lands_in_its_slot(tmp_path: Path) -> None:
-    """The slot holds the picture, its generation and its number."""
+    """The slot has the image, its generation and its frame number."""
     slab = Slab.create(slots=2, pixels=640 * 480)
     data = stamped_jpeg(77, 5)
     decode_into(slab, 1, 3, 9, data, intake.judge(data, LimitsSection()))
@@ -42,7 +42,7 @@ async def test_work_comes_back_on_the_loop_with_its_error() -> None:
 
 
 async def test_what_has_not_begun_is_left_undone_at_the_end() -> None:
-    """The end waits for what is under way, and for nothing else."""
+    """``close`` waits for running work and drops queued work."""
     began, go_on, done = threading.Event(), threading.Event(), []
     decoders = Decoders(1)
 

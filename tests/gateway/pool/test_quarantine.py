@@ -27,7 +27,7 @@ def test_a_frame_is_stored_unchanged(tmp_path: Path) -> None:
 
 
 def test_only_the_newest_stay(tmp_path: Path) -> None:
-    """An attacker fills no disk."""
+    """An attacker cannot fill the disk."""
     keeper = quarantine(tmp_path)
     for seq in range(10):
         keeper.store("ab", seq, b"x")
@@ -35,12 +35,12 @@ def test_only_the_newest_stay(tmp_path: Path) -> None:
 
 
 def test_no_frame_is_stored_with_a_limit_of_0(tmp_path: Path) -> None:
-    """Faces on a disk may be against the law of the place."""
+    """Storing faces may be illegal in some places."""
     quarantine(tmp_path, 0).store("ab", 1, b"x")
     assert not (tmp_path / "quarantine").exists()
 
 
 def test_a_disk_that_refuses_is_survived(tmp_path: Path) -> None:
-    """The fault is logged and nothing raised."""
+    """The error is logged and not raised."""
     (tmp_path / "quarantine").write_text("no folder")
     quarantine(tmp_path).store("ab", 1, b"x")

@@ -1,4 +1,4 @@
-"""The slab is as large as configured, and not larger than the memory."""
+"""The slab has the configured size, and never more than the available memory."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from shared.process.cgroups import ControlGroups
 
 
 def test_a_slab_that_does_not_fit_is_refused() -> None:
-    """Before any of it is reserved: the kernel would end a process when memory is gone."""
+    """Before it is reserved: the kernel would kill a process when memory runs out."""
     config = Config(TRANSPORT=TransportSection(slots=10**9))
     with pytest.raises(ResourceError, match=r"MB are free; .*TRANSPORT\.slots"):
         make_slab(config)
 
 
 def test_the_tighter_bound_counts(tmp_path: Path) -> None:
-    """Free memory of the machine, or the limit of the control group."""
+    """Available memory of the machine, or the limit of the control group."""
     information = tmp_path / "meminfo"
     information.write_text("MemTotal: 9000 kB\nMemAvailable:    2000 kB\n")
     none = tmp_path / "process"
@@ -36,7 +36,7 @@ def test_the_tighter_bound_counts(tmp_path: Path) -> None:
 
 
 def test_a_slot_that_was_leased_again_has_another_generation() -> None:
-    """The slot freed last comes first; none is given twice."""
+    """The slot freed last is leased first; none is leased twice."""
     slab = Slab.create(slots=2, pixels=100)
     slots = SlotAllocator(slab)
     first, second = slots.lease(), slots.lease()

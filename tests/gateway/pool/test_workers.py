@@ -19,7 +19,7 @@ LEASE = cast("Lease", None)
 
 @pytest.fixture
 async def workers() -> Iterator[Workers]:
-    """Three with a credit of two, whose processes live as long as the test's."""
+    """Three workers with a credit of two, whose processes live as long as the test's."""
     made = Workers(WorkersSection(jobTimeout=10.0, heartbeatTimeout=5.0), lambda *_: None)
     for name in ("a", "b", "c"):
         made.add(name.encode(), Ready(name, os.getpid(), 2, Capabilities(True, False, "x")))
@@ -32,7 +32,7 @@ def link(workers: Workers, name: str) -> WorkerLink:
 
 
 async def test_the_idlest_gets_the_next_job(workers: Workers) -> None:
-    """Frames that are being decoded for it count as its own; who leaves gets none."""
+    """Frames that are being decoded for a worker count; a leaving worker gets none."""
     link(workers, "a").leases[1] = LEASE
     link(workers, "b").leaving = True
     assert workers.idlest() is link(workers, "c")
@@ -43,7 +43,7 @@ async def test_the_idlest_gets_the_next_job(workers: Workers) -> None:
 
 
 async def test_who_is_overdue(workers: Workers) -> None:
-    """Without a job for its silence; with one for the time that the job takes, silent or not."""
+    """Without a job for its silence; with a job for the job's duration, silent or not."""
     assert list(workers.overdue()) == []
     for name in ("a", "b"):
         link(workers, name).last_seen -= 6
@@ -56,7 +56,7 @@ async def test_who_is_overdue(workers: Workers) -> None:
 
 @pytest.mark.parametrize("step", [20.0, -3600.0, 86_400.0])
 async def test_a_step_of_the_wall_clock_costs_no_worker(step: float) -> None:
-    """Silence and jobs are measured by the monotonic clock: none is lost early, none too late."""
+    """Silence and jobs are measured by the monotonic clock."""
     clock = SettableClock()
     settings = WorkersSection(jobTimeout=10.0, heartbeatTimeout=5.0)
     made = Workers(settings, lambda *_: None, clock=clock)
@@ -74,7 +74,7 @@ async def test_a_step_of_the_wall_clock_costs_no_worker(step: float) -> None:
 
 
 async def test_a_worker_is_lost_once(workers: Workers) -> None:
-    """However many notice it, and not where it has taken its leave."""
+    """However many detect it, and not if it has left."""
     lost, leaving = link(workers, "a"), link(workers, "b")
     leaving.leaving = True
     assert workers.remove(lost, "gone")
@@ -89,7 +89,7 @@ async def test_a_worker_is_lost_once(workers: Workers) -> None:
 async def test_a_late_word_of_a_dead_process_does_not_remove_its_successor(
     workers: Workers,
 ) -> None:
-    """Both have one address on the line."""
+    """Both have the same peer address."""
     before = link(workers, "a")
     workers.remove(before, "silent")
     workers.add(before.peer, Ready("a", os.getpid(), 2, Capabilities(True, False, "x")))

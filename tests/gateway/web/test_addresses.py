@@ -1,4 +1,4 @@
-"""Addresses are read as sockets and proxies write them, and counted by whom they belong to."""
+"""Addresses are parsed as sockets and proxies write them; limits count a /64 as one client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gateway.web.addresses import address_digest, limit_key, parse_address
     ],
 )
 def test_an_address_is_read(text: str, expected: str) -> None:
-    """An IPv4 client of a socket of both families counts as IPv4."""
+    """An IPv4 client of a dual-stack socket counts as IPv4."""
     assert str(parse_address(text)) == expected
 
 
@@ -37,12 +37,12 @@ def test_an_address_is_read(text: str, expected: str) -> None:
     ],
 )
 def test_a_limit_counts_an_ipv6_network_as_one(first: str, second: str, same: bool) -> None:
-    """A client that has a /64 chooses from 2**64 addresses."""
+    """A client with a /64 can use 2**64 addresses."""
     assert (limit_key(first) == limit_key(second)) is same
 
 
 def test_a_digest_shows_no_address() -> None:
-    """It differs by address and by key, and the same gateways find the same one."""
+    """It depends on address and key; gateways with the same key get the same one."""
     one = address_digest(b"k", "192.0.2.1")
     assert one == address_digest(b"k", "192.0.2.1")
     assert len({one, address_digest(b"k", "192.0.2.2"), address_digest(b"other", "192.0.2.1")}) == 3

@@ -1,4 +1,4 @@
-"""Admission: each check may refuse the upgrade, the first refusal is the answer."""
+"""Admission: each check may refuse the upgrade; the first refusal is the answer."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def admission(
 
 
 def status(asked: Admission, visitor: Visit) -> int:
-    """Status of the refusal; 0 for none."""
+    """Return the status of the refusal; 0 for none."""
     refused = asked.upgrade(visitor)
     return refused.status_code if refused else 0
 
@@ -53,14 +53,14 @@ def test_it_goes_on_while_there_is_room() -> None:
 
 
 def test_it_refuses_while_draining() -> None:
-    """A gateway that ends answers 503 so that the balancer tries another."""
+    """A stopping gateway answers 503, so that the balancer tries another."""
     ending = admission()
     ending.drain()
     assert status(ending, visit()) == 503
 
 
 def test_it_refuses_when_full() -> None:
-    """The bound of connections holds before the upgrade."""
+    """The limit on connections applies before the upgrade."""
     assert status(admission(room=False), visit()) == 503
 
 
@@ -84,12 +84,12 @@ def test_it_refuses_a_rush() -> None:
     ],
 )
 def test_it_refuses_another_host(fields: list[tuple[str, str]], expected: int) -> None:
-    """Whatever the page: a site that leads its name here asks for that name."""
+    """For any page: a rebound site's requests have the site's host name."""
     assert status(admission(), visit("/ws", *fields)) == expected
 
 
 def test_a_host_in_the_request_line_counts() -> None:
-    """And the Host header does not."""
+    """And the Host header is ignored."""
     assert status(admission(), visit(f"http://{HOST}/ws", Host="evil.example")) == 0
     assert status(admission(), visit("http://evil.example/ws")) == 421
 
@@ -107,7 +107,7 @@ def test_a_host_in_the_request_line_counts() -> None:
 def test_behind_a_proxy_the_page_s_scheme_is_that_of_the_service(
     page: str, proto: str, expected: int
 ) -> None:
-    """A page of http is none of an https service's, though its host and port are the same."""
+    """An http page is not an https service's own, even with the same host and port."""
     headers = {"X-Forwarded-For": "203.0.113.9", "Origin": f"{page}://{HOST}"}
     if proto:
         headers["X-Forwarded-Proto"] = proto
@@ -127,12 +127,12 @@ def test_behind_a_proxy_the_page_s_scheme_is_that_of_the_service(
     ],
 )
 def test_listed_pages_may_connect(listed: str, origin: str, expected: int) -> None:
-    """However list and header are written."""
+    """In every spelling of list and header."""
     assert status(admission(origins=[listed]), visit(Origin=origin)) == expected
 
 
 def test_the_page_of_basic_auth_may_connect() -> None:
-    """It need not be listed twice, and a reload takes another."""
+    """It need not be listed twice, and a reload changes it."""
     guarded = admission(auth={"origin": "kiosk.example"})
     assert status(guarded, visit(Origin="https://kiosk.example")) == 0
     assert status(guarded, visit(Origin=f"http://{HOST}")) == 403
@@ -140,7 +140,7 @@ def test_the_page_of_basic_auth_may_connect() -> None:
 
 
 def test_a_stranger_s_flood_costs_the_others_nothing() -> None:
-    """400 upgrades a second of one address for a minute: 44 kiosks are never refused."""
+    """400 upgrades a second from one address for a minute: 44 kiosks are never refused."""
     clock = SettableClock()
     guarded = admission(clock=clock)
     kiosks = [f"198.51.100.{number}" for number in range(1, 45)]
@@ -160,7 +160,7 @@ def test_a_stranger_s_flood_costs_the_others_nothing() -> None:
     ids=["host", "origin", "wrong-password", "no-password"],
 )
 def test_cheap_refusals_take_no_handshake(headers: dict[str, str]) -> None:
-    """Strangers without number who are refused anyway leave all handshakes to the others."""
+    """Any number of refused clients leaves all handshakes to the others."""
     guarded = admission(auth=PASSWORD, limits={"handshakesPerSecond": 1.0})
     for number in range(1000):
         assert status(guarded, visit(peer=f"203.0.{number // 250}.{number % 250}", **headers))
@@ -169,7 +169,7 @@ def test_cheap_refusals_take_no_handshake(headers: dict[str, str]) -> None:
 
 
 def test_an_ipv6_network_shares_its_handshakes() -> None:
-    """A stranger with a /64 does not become 2**64 strangers."""
+    """A client with a /64 does not count as 2**64 clients."""
     guarded = admission(limits={"handshakesPerAddress": 1.0})
     answers = [status(guarded, visit(peer=f"2001:db8::{n:x}")) for n in range(1, 5)]
     assert answers == [0, 0, 429, 429]
@@ -191,7 +191,7 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 
 @pytest.mark.parametrize("reason", REFUSED)
 def test_a_refusal_is_counted_by_its_reason(reason: str) -> None:
-    """Each reason has a series of its own."""
+    """Each reason has its own metric label."""
     settings, headers = REFUSED[reason]
     guarded = admission(**settings)
     guarded.upgrade(visit(**headers))  # which takes what there is only one of
@@ -212,7 +212,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Lines:
 def test_a_refusal_is_logged_once_for_each_address_and_minute(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """With origin and host as the client wrote them, cleaned and cut; the next line counts."""
+    """With origin and host, cleaned and shortened; the next line has the number of skipped ones."""
     clock = SettableClock()
     guarded = admission(clock=clock)
     for _ in range(61):
@@ -234,7 +234,7 @@ def test_a_refusal_is_logged_once_for_each_address_and_minute(
 def test_a_flood_from_many_addresses_does_not_fill_the_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A line for each of thousands of addresses would."""
+    """One line per address would be too many."""
     guarded = admission(clock=SettableClock())
     for number in range(5000):
         guarded.upgrade(visit(peer=f"203.0.{number // 250}.{number % 250}", Host="evil.example"))
@@ -278,7 +278,7 @@ REMEDIES: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
 def test_development_says_which_setting_would_allow_it(
     what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Production does not."""
+    """The production log does not."""
     settings, headers, remedy = REMEDIES[what]
     for env in ("development", "production"):
         admission(env=env, **settings).upgrade(visit(**headers))
@@ -288,7 +288,7 @@ def test_development_says_which_setting_would_allow_it(
 
 
 def test_a_foreign_host_gets_no_page() -> None:
-    """HTTP is refused as the upgrade is, with the name of the setting."""
+    """HTTP is refused like the upgrade, with the name of the setting."""
     guarded = admission()
     assert guarded.foreign(visit("/statistics")) is None
     refused = guarded.foreign(visit("/statistics", Host="evil.example", peer="127.0.0.1"))
@@ -298,7 +298,7 @@ def test_a_foreign_host_gets_no_page() -> None:
 
 
 def test_only_wrong_passwords_are_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Each browser's first request has none."""
+    """The first request of each browser has no password."""
     guarded = admission(auth=PASSWORD)
     guarded.upgrade(visit())
     assert caplog.records == []

@@ -43,13 +43,13 @@ RIGHT = basic("kiosk:pass:wörd")
 
 
 def status(auth: BasicAuth, *fields: tuple[str, str], address: str = ADDRESS) -> int:
-    """Status of the refusal; 0 for none."""
+    """Return the status of the refusal; 0 for none."""
     refused = auth.admit(request(*fields), address)
     return refused.response.status_code if refused else 0
 
 
 def test_the_right_pair_is_admitted() -> None:
-    """A password may hold a colon and letters of any script; the scheme's case is free."""
+    """A password may contain a colon and any script; the scheme is case-insensitive."""
     assert status(password_only(), RIGHT) == 0
     assert status(password_only(), basic("kiosk:pass:wörd", "bAsIc")) == 0
 
@@ -77,7 +77,7 @@ def test_the_right_pair_is_admitted() -> None:
     ],
 )
 def test_everything_else_is_asked_again(fields: list[tuple[str, str]]) -> None:
-    """401 with the challenge that makes a browser ask its user."""
+    """401 with the challenge, for which a browser asks its user."""
     refused = password_only().challenge(request(*fields), ADDRESS)
     assert refused is not None
     assert refused.status_code == 401
@@ -86,7 +86,7 @@ def test_everything_else_is_asked_again(fields: list[tuple[str, str]]) -> None:
 
 @given(st.text(max_size=40))
 def test_no_other_pair_is_admitted(pair: str) -> None:
-    """Whatever is sent in its place."""
+    """For any other value."""
     field = ("Authorization", "Basic " + base64.b64encode(pair.encode("utf-8", "replace")).decode())
     assert status(password_only(), field) == (0 if pair == "kiosk:pass:wörd" else 401)
 
@@ -119,7 +119,7 @@ def test_no_other_pair_is_admitted(pair: str) -> None:
     ],
 )
 def test_no_other_page_is_admitted(origins: list[str]) -> None:
-    """403, with the right password too."""
+    """403, even with the right password."""
     auth = password_only(origin=ORIGIN)
     assert status(auth, RIGHT, *(("Origin", origin) for origin in origins)) == 403
     assert status(plugin(origin=ORIGIN), *(("Origin", origin) for origin in origins)) == 403
@@ -143,12 +143,12 @@ def test_no_other_page_is_admitted(origins: list[str]) -> None:
     ],
 )
 def test_the_page_may_be_written_in_any_way(configured: str, sent: str, admitted: bool) -> None:
-    """An origin, or an address or domain alone, which stands for http and https at any port."""
+    """An origin, or an address or domain alone, which means http and https at any port."""
     assert status(plugin(origin=configured), ("Origin", sent)) == (0 if admitted else 403)
 
 
 def test_the_right_page_still_needs_the_password() -> None:
-    """Both are asked for; the page first."""
+    """Both are checked; the page first."""
     auth = password_only(origin=ORIGIN)
     assert status(auth, ("Origin", ORIGIN), RIGHT) == 0
     assert status(auth, ("Origin", ORIGIN)) == 401
@@ -156,7 +156,7 @@ def test_the_right_page_still_needs_the_password() -> None:
 
 
 def test_guessing_is_slowed_by_address() -> None:
-    """So many wrong tries at once, then 429 even for a right one; others never notice."""
+    """After some wrong attempts 429, even for a right one; other addresses are not affected."""
     clock = SettableClock()
     auth = password_only(clock=clock, wrongTries=3, wrongTriesPerMinute=6.0)
     answers = [status(auth, basic(f"kiosk:{guess}")) for guess in range(10)]
@@ -172,14 +172,14 @@ def test_guessing_is_slowed_by_address() -> None:
 
 
 def test_asking_without_a_password_costs_no_try() -> None:
-    """Browsers ask first without one; right ones cost nothing either."""
+    """Browsers first request without one; right passwords cost nothing either."""
     auth = password_only(wrongTries=1)
     assert [status(auth) for _ in range(20)] == [401] * 20
     assert [status(auth, RIGHT) for _ in range(20)] == [0] * 20
 
 
 def test_off_it_refuses_nobody_and_opens_nothing() -> None:
-    """Its arguments count only when it is on; private paths stay shut."""
+    """Its arguments count only when it is on; private paths stay closed."""
     args = {"username": "kiosk", "password": "p", "origin": ORIGIN}
     auth = BasicAuth(BasicAuthPlugin.model_validate({"isEnabled": False, "args": args}))
     assert status(auth) == 0
@@ -190,7 +190,7 @@ def test_off_it_refuses_nobody_and_opens_nothing() -> None:
 
 
 def test_private_paths_open_to_the_password() -> None:
-    """From elsewhere the password is asked for; the origin does not matter there."""
+    """Other machines need the password; the origin does not matter there."""
     auth = password_only(origin=ORIGIN)
     refused = auth.private(request(), ADDRESS)
     assert refused is not None
@@ -199,7 +199,7 @@ def test_private_paths_open_to_the_password() -> None:
 
 
 def test_a_reload_changes_the_password() -> None:
-    """The old one is worth nothing from then on."""
+    """The old one is no longer accepted."""
     auth = password_only()
     args = {"username": "kiosk", "password": "other"}
     auth.renew(BasicAuthPlugin.model_validate({"isEnabled": True, "args": args}))

@@ -23,27 +23,27 @@ def limited(soft, hard, **limits):
 
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in a process of its own, whose bounds are its own too."""
+    """Run Python in its own process, with its own limits."""
     command = [sys.executable, "-c", PRELUDE + code]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
 
 
 def test_the_bound_is_raised_as_far_as_allowed() -> None:
-    """A shell's 1024 are no reason to serve fewer clients where the system allows more."""
+    """A soft limit of 1024 is raised if the hard limit allows more."""
     done = run("limited(256, 4096, connections=1000)")
     assert json.loads(done.stdout) == [1000, 1256, 4096]
     assert "WARNING" not in done.stderr
 
 
 def test_a_bound_that_suffices_is_left_alone() -> None:
-    """Nothing is said of it either."""
+    """Nothing is logged."""
     done = run("limited(2048, 4096, connections=1000)")
     assert json.loads(done.stdout) == [1000, 1256, 2048]
     assert done.stderr == ""
 
 
 def test_too_low_a_bound_is_told_with_figures() -> None:
-    """What there is room for, what was wanted, and what would do."""
+    """What there is room for, what was wanted, and what would suffice."""
     done = run("limited(256, 400, connections=1000)")
     connections, sockets, bound = json.loads(done.stdout)
     assert 200 < connections < sockets < 400 == bound

@@ -1,4 +1,4 @@
-"""Pictures take the short way only where that keeps every message in its place."""
+"""Frames bypass the library's queue only if that keeps the order of messages."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def encoded(number: int, binary: bool, fragments: int) -> bytes:
 
 
 async def exchange(sent: list[Sent]) -> tuple[list[bytes], int]:
-    """What the handler sees of these messages, and how many of them took the short way."""
+    """Return the messages that the handler gets, and how many bypassed the queue."""
     seen: list[bytes] = []
     short: list[bytes] = []
     done = asyncio.Event()
@@ -84,20 +84,20 @@ async def exchange(sent: list[Sent]) -> tuple[list[bytes], int]:
 @settings(deadline=None, max_examples=60)
 @given(messages)
 def test_every_message_keeps_its_place(sent: list[Sent]) -> None:
-    """Whatever is fragmented, text or picture, and however it is cut into packets."""
+    """Text or image, in any fragments and packets."""
     seen, short = asyncio.run(exchange(sent))
     assert seen == [b"<%d>" % n * fragments for n, (_, fragments, _) in enumerate(sent)]
     assert short <= sum(binary and fragments == 1 for binary, fragments, _ in sent)
 
 
 def test_whole_pictures_take_the_short_way() -> None:
-    """Each of them, where nothing else is on the line."""
+    """If no other message is queued."""
     _, short = asyncio.run(exchange([(True, 1, 0)] * 5 + [(True, 1, 1)] * 5))
     assert short == 10
 
 
 async def test_an_ended_connection_is_freed_at_once() -> None:
-    """Without a garbage collection: it may hold megabytes, and collections do not follow bytes."""
+    """Without a garbage collection: it may hold megabytes, and collections ignore bytes."""
     connections: list[weakref.ref[Any]] = []
 
     async def handle(socket: ServerConnection) -> None:
@@ -126,7 +126,7 @@ async def test_an_ended_connection_is_freed_at_once() -> None:
 
 
 async def test_a_picture_that_was_taken_is_held_by_nothing() -> None:
-    """An idle connection does not hold its last frame until the next one comes."""
+    """An idle connection does not hold its last frame until the next one arrives."""
     ready, taken = asyncio.Event(), asyncio.Event()
 
     async def handle(socket: ServerConnection) -> None:
@@ -153,12 +153,12 @@ async def test_a_picture_that_was_taken_is_held_by_nothing() -> None:
 
 
 def not_found(connection: ServerConnection, request: Request) -> Response | None:
-    """Let ``/`` open a WebSocket, and nothing else."""
+    """Let only ``/`` open a WebSocket."""
     return None if request.path == "/" else connection.respond(HTTPStatus.NOT_FOUND, "no\n")
 
 
 async def answer_to(wire: bytes) -> bytes:
-    """All that a server answers to these bytes, which come in one packet."""
+    """Return all that a server answers to these bytes in one packet."""
 
     async def handle(socket: ServerConnection) -> None:
         await socket.wait_closed()
@@ -197,7 +197,7 @@ MISSING = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
     ids=lambda value: ascii(value)[-40:],
 )
 async def test_a_request_gets_one_answer_and_no_log_line(wire: bytes, status: int) -> None:
-    """Whatever is wrong with it or follows it; a cut connection would count against the cell."""
+    """Whatever is wrong with it or follows it; a closed connection would count as a failed cell."""
     with logged("websockets.server", logging.ERROR) as lines:
         answer = await answer_to(wire)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
@@ -206,7 +206,7 @@ async def test_a_request_gets_one_answer_and_no_log_line(wire: bytes, status: in
 
 
 async def test_an_unfit_head_request_is_answered_without_a_body() -> None:
-    """A client would take a body after HEAD for the start of the next answer."""
+    """A client would take a body after HEAD for the next answer."""
     head, _, body = (await answer_to(b"HEAD / HTTP/1.1\r\nX-A: \x01\r\n\r\n")).partition(
         b"\r\n\r\n"
     )
@@ -216,7 +216,7 @@ async def test_an_unfit_head_request_is_answered_without_a_body() -> None:
 
 
 async def test_a_body_without_end_is_cut() -> None:
-    """The answer comes, and what the client sends behind it is not read for ever."""
+    """The answer arrives, and what follows is not read forever."""
 
     async def handle(socket: ServerConnection) -> None:
         await socket.wait_closed()
@@ -239,7 +239,7 @@ async def test_a_body_without_end_is_cut() -> None:
 
 
 async def test_frames_behind_the_upgrade_follow_the_answer() -> None:
-    """A client that does not wait for the answer loses nothing, in one packet or in two."""
+    """A client that does not wait for the answer loses nothing, in one packet or two."""
     seen: list[str | bytes] = []
 
     async def handle(socket: ServerConnection) -> None:

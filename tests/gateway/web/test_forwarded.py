@@ -1,4 +1,4 @@
-"""X-Forwarded-For is believed only as far as trusted proxies wrote it."""
+"""X-Forwarded-For is used only as far as trusted proxies wrote it."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def sender(peer: str, forwarded: list[str]) -> Sender:
 def test_the_rightmost_untrusted_address_counts(
     peer: str, forwarded: list[str], expected: str
 ) -> None:
-    """What a client writes itself stands further left and is not reached."""
+    """What a client writes itself is further left and is ignored."""
     assert sender(peer, forwarded).address == expected
 
 
@@ -80,7 +80,7 @@ PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_c
 
 @given(PRINTABLE, PRINTABLE, PRINTABLE)
 def test_hostile_headers_are_read_or_named(nodes: str, proto: str, forwarded: str) -> None:
-    """Whatever a proxy hands on: an answer of bounded length, fit for a log."""
+    """Any header gives a bounded text that is safe for a log."""
     fields = {"X-Forwarded-For": nodes, "X-Forwarded-Proto": proto, "Forwarded": forwarded}
     headers = headers_of(**{name: value.strip() for name, value in fields.items()})
     found = find_sender("10.0.0.1", headers, PROXIES)
@@ -95,26 +95,26 @@ def test_hostile_headers_are_read_or_named(nodes: str, proto: str, forwarded: st
     "node", ["unknown", "kiosk-7.lan", "198.51.100.256", "198.51.100.1;8", "[::1", "a" * 5000]
 )
 def test_who_has_no_address_is_not_the_proxy(node: str) -> None:
-    """A client is limited by the name that the proxy gives it, and that is logged."""
+    """Limits use the name that the proxy gives the client, which is logged."""
     found = sender("10.0.0.1", ["1.2.3.4, " + node])
     assert (found.address, found.unreadable) == (node[:64], node[:64])
 
 
 def test_a_name_of_the_proxy_s_own_is_meant_as_one() -> None:
-    """RFC 7239 has them begin with an underscore; nothing is wrong with them."""
+    """RFC 7239: obfuscated names start with an underscore and are valid."""
     found = sender("10.0.0.1", ["_kiosk7"])
     assert (found.address, found.unreadable) == ("_kiosk7", "")
 
 
 def test_a_name_is_fit_for_a_log() -> None:
-    """What cannot be printed is not."""
+    """Unprintable characters are replaced."""
     assert sender("10.0.0.1", ["a\tb\xe9"]).address == "a?b?"
 
 
 async def test_unreadable_names_are_logged_once_a_minute(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """However many come; the next line says how many were not logged."""
+    """The next line has the number of skipped ones."""
     clock = SettableClock()
     unreadable = UnreadableLog(clock=clock)
     for second in range(61):
@@ -148,12 +148,12 @@ async def test_unreadable_names_are_logged_once_a_minute(
 def test_the_scheme_is_that_of_the_first_proxy(
     peer: str, fields: dict[str, str], scheme: str | None
 ) -> None:
-    """Only a trusted proxy is believed; one that does not say leaves the scheme open."""
+    """Only from a trusted proxy; without a header the scheme is unknown."""
     assert find_sender(peer, headers_of(**fields), PROXIES).scheme == scheme
 
 
 def test_a_proxy_that_is_not_trusted_is_noticed() -> None:
-    """So that the log can say which setting is missing."""
+    """So that the log can name the missing setting."""
     assert sender("203.0.113.5", ["198.51.100.1"]).untrusted
     assert not sender("203.0.113.5", []).untrusted
     assert not sender("10.0.0.1", ["198.51.100.1"]).untrusted

@@ -1,4 +1,4 @@
-"""The service answers to its own hosts, so that no web site's name can stand for it."""
+"""The service answers only under its own host names (DNS rebinding)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def have(host: str, arrived_at: str = "192.168.1.5", listed: list[str] | None = 
     ],
 )
 def test_own_hosts(host: str) -> None:
-    """Localhost, the address at which the connection arrived, and what is listed."""
+    """Localhost, the local address of the connection, and listed names."""
     assert have(host)
 
 
@@ -61,7 +61,7 @@ def test_own_hosts(host: str) -> None:
     ],
 )
 def test_all_others_are_not(host: str) -> None:
-    """However much they look alike, and whatever they lead to."""
+    """However similar they are, and whatever they resolve to."""
     assert not have(host)
 
 
@@ -74,16 +74,16 @@ def test_all_others_are_not(host: str) -> None:
     ],
 )
 def test_the_address_of_arrival_is_read_as_sockets_write_it(host: str, arrived_at: str) -> None:
-    """Mapped into IPv6, or with the name of an interface."""
+    """Mapped into IPv6, or with a zone id."""
     assert have(host, arrived_at, [])
 
 
 def test_without_an_address_of_arrival_only_names_are_known() -> None:
-    """A client that is gone already, or a socket of another kind."""
+    """For a client that has disconnected, or another kind of socket."""
     assert have("localhost", "", [])
     assert not have("192.168.1.5", "", [])
 
 
 def test_a_star_takes_every_host() -> None:
-    """Which turns the check off."""
+    """It disables the check."""
     assert have("evil.example", listed=["*"])

@@ -1,4 +1,4 @@
-"""The table of paths: known ones answer, everything else does not exist."""
+"""The table of paths: known paths are answered, all others are not found."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.visits import visit
 
 
 def test_a_query_does_not_change_the_path() -> None:
-    """The handler of a path answers whatever the query says."""
+    """The handler is found by the path without the query."""
     routes = Routes()
     routes.add("/readyz", lambda _: respond("ready\n"))
     response = routes.answer(visit("/readyz?verbose=1"))
@@ -20,14 +20,14 @@ def test_a_query_does_not_change_the_path() -> None:
 
 @pytest.mark.parametrize("path", ["/", "/readyz/", "/../readyz", "//readyz", "/READYZ", ""])
 def test_an_unknown_path_does_not_exist(path: str) -> None:
-    """Only exact paths are found: nothing is normalised, so nothing can be tricked."""
+    """Paths are compared exactly and never normalised."""
     routes = Routes()
     routes.add("/readyz", lambda _: respond("ready\n"))
     assert routes.answer(visit(path)).status_code == HTTPStatus.NOT_FOUND
 
 
 def test_a_response_tells_its_length_and_type() -> None:
-    """Length is in bytes, not characters, and further headers are added."""
+    """The length is in bytes; further headers are added."""
     response = respond("é", JSON, headers={"ETag": '"1"'})
     assert response.headers["Content-Length"] == "2"
     assert response.headers["Content-Type"] == JSON
@@ -43,7 +43,7 @@ def test_a_response_tells_its_length_and_type() -> None:
     ],
 )
 def test_a_private_path_asks_who_asks(address: str, status: HTTPStatus) -> None:
-    """Only this machine, or whom the guard lets through, gets an answer."""
+    """Only requests from this machine or accepted by the guard are answered."""
     routes = Routes()
     routes.add("/metrics", lambda _: respond("1\n"), private=True)
     refused = routes.answer(visit("/metrics", peer="192.0.2.8"))
@@ -53,7 +53,7 @@ def test_a_private_path_asks_who_asks(address: str, status: HTTPStatus) -> None:
 
 
 def test_a_page_is_guarded_on_this_machine_too() -> None:
-    """A kiosk's browser must learn the password before its page opens a WebSocket."""
+    """A kiosk's browser must get the password before its page opens a WebSocket."""
     routes = Routes()
     routes.add("/", lambda _: respond("page\n"), page=True)
     routes.add("/page.js", lambda _: respond("1\n"))

@@ -1,4 +1,4 @@
-"""However often a client makes the WebSocket library log, the lines are few."""
+"""A client cannot make the WebSocket library fill the log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.log import logged
 
 
 def test_the_library_fills_no_log() -> None:
-    """A thousand tracebacks in a second are ten; a minute later one says how many were left out."""
+    """Of 1000 tracebacks a second 10 are logged; the next line has the number of skipped ones."""
     now = 1e9
     name = "tests.library_log"
     library = logging.getLogger(name)

@@ -1,4 +1,4 @@
-"""Token buckets admit so many at once and so many in a second, each address for itself."""
+"""Token buckets limit burst and rate, separately for each address."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gateway.web.limits import AddressBuckets, TokenBucket
 
 
 def test_a_bucket_refills_up_to_its_burst() -> None:
-    """Half a token is none, and a long pause gives no more than the burst."""
+    """Half a token does not count, and a long pause gives no more than the burst."""
     bucket = TokenBucket(2.0, 3)
     assert [bucket.admit(0.0) for _ in range(4)] == [True] * 3 + [False]
     assert not bucket.admit(0.4)
@@ -18,7 +18,7 @@ def test_a_bucket_refills_up_to_its_burst() -> None:
 
 
 def test_a_debt_is_paid_in_time() -> None:
-    """More than there is may be taken at once; then nothing until the debt is paid."""
+    """A charge may exceed the tokens; then nothing is admitted until the debt is paid."""
     bucket = TokenBucket(10.0, 20)
     assert bucket.charge(20, 0.0) == 0
     assert bucket.charge(30, 0.0) == 3
@@ -28,7 +28,7 @@ def test_a_debt_is_paid_in_time() -> None:
 
 
 def test_an_address_takes_nothing_from_another() -> None:
-    """One that floods is refused alone."""
+    """Only the flooding address is refused."""
     buckets = AddressBuckets(1.0, 2)
     assert [buckets.admit("192.0.2.1", 0.0) for _ in range(50)] == [True] * 2 + [False] * 48
     assert buckets.admit("192.0.2.2", 0.0)
@@ -36,14 +36,14 @@ def test_an_address_takes_nothing_from_another() -> None:
 
 
 def test_looking_takes_nothing() -> None:
-    """``available`` neither takes a token nor remembers an address."""
+    """``available`` neither takes a token nor stores an address."""
     buckets = AddressBuckets(1.0, 2)
     assert buckets.available("192.0.2.1", 0.0) == 2
     assert len(buckets) == 0
 
 
 def test_an_ipv6_network_has_one_bucket() -> None:
-    """A client that has a /64 cannot come from 2**64 addresses."""
+    """A client with a /64 does not have 2**64 buckets."""
     buckets = AddressBuckets(0.1, 2)
     assert [buckets.admit(f"2001:db8::{host:x}", 0.0) for host in range(3)] == [True, True, False]
     assert buckets.available("2001:db8::ffff:1", 0.0) < 1
@@ -51,7 +51,7 @@ def test_an_ipv6_network_has_one_bucket() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Beyond the bound the address that was counted longest ago is forgotten."""
+    """Beyond the limit the least recently used address is discarded."""
     monkeypatch.setattr(limits, "MAX_ADDRESSES", 100)
     buckets = AddressBuckets(0.1, 1)
     for number in range(1000):

@@ -1,4 +1,4 @@
-"""A page may connect to its own host and where it is listed; look-alikes may not."""
+"""Pages of the service's own host and listed pages may connect; similar ones may not."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def may_connect(origins: list[str], host: str = HOST, scheme: str | None = "http
 
 @pytest.mark.parametrize("origins", ALLOWED, ids=str)
 def test_own_and_listed_pages_may_connect(origins: list[str]) -> None:
-    """However they and the list are written."""
+    """In every spelling of origin and list."""
     assert may_connect(origins)
 
 
 @pytest.mark.parametrize("origins", REFUSED, ids=ascii)
 def test_all_others_may_not(origins: list[str]) -> None:
-    """However much they look alike."""
+    """However similar they are."""
     assert not may_connect(origins)
 
 
@@ -93,7 +93,7 @@ def test_a_port_left_out_is_the_scheme_s_own(origin: str, host: str, own: bool) 
     ],
 )
 def test_a_page_of_http_is_not_of_an_https_service(page: str, scheme: str, own: bool) -> None:
-    """A listener on the line can write such a page; a scheme that is not known counts as https."""
+    """An attacker on the network can inject an http page; an unknown scheme counts as https."""
     assert may_connect([f"{page}://pass.example"], "pass.example", scheme) is own
 
 

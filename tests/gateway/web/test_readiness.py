@@ -21,7 +21,7 @@ WELL = {"draining": False, "workers": 2, "wanted": 2, "aggregator": True}
     ],
 )
 def test_it_is_ready_while_frames_can_be_judged(changed: dict[str, Any], text: str) -> None:
-    """Also with fewer workers than there should be, which it says."""
+    """Even with too few workers, which is reported."""
     answer = readiness(**(WELL | changed))
     assert (answer.status_code, answer.body.decode()) == (HTTPStatus.OK, text)
 
@@ -39,6 +39,6 @@ def test_it_is_ready_while_frames_can_be_judged(changed: dict[str, Any], text: s
     ],
 )
 def test_it_says_all_that_is_missing(changed: dict[str, Any], text: str) -> None:
-    """Each alone keeps every frame from its verdict."""
+    """Without any of these, no frame can be judged."""
     answer = readiness(**(WELL | changed))
     assert (answer.status_code, answer.body.decode()) == (HTTPStatus.SERVICE_UNAVAILABLE, text)

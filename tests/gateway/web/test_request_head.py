@@ -1,4 +1,4 @@
-"""The head of a request is found wherever the bytes are cut, and every other one has a status."""
+"""The head of a request is found for any packet boundaries; invalid heads get a status."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST = 16_384
 
 @given(st.sets(st.integers(1, len(HEAD) - 1)), st.integers(0, len(BEHIND)))
 def test_a_head_is_found_however_it_is_cut(cuts: set[int], behind: int) -> None:
-    """It comes out as it came in; what follows it in the last packet is handed back, unread."""
+    """It is returned unchanged, with the bytes that follow it in the last packet."""
     head = RequestHead(MOST)
     edges = [0, *sorted(cuts), len(HEAD)]
     parts = [HEAD[start:end] for start, end in itertools.pairwise(edges)]
@@ -58,7 +58,7 @@ def test_a_head_is_found_however_it_is_cut(cuts: set[int], behind: int) -> None:
 )
 @pytest.mark.parametrize("packet", [1_000_000, 100])
 def test_every_unfit_request_has_a_status(request_head: bytes, status: int, packet: int) -> None:
-    """Also where its bytes come one after another: a proxy must not wait for an answer in vain."""
+    """Even byte by byte: a proxy must always get an answer."""
     head = RequestHead(MOST)
 
     def feed_all() -> None:

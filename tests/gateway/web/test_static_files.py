@@ -1,4 +1,4 @@
-"""The page over HTTP: what was there at the start, with the right headers, and nothing else."""
+"""The page over HTTP: the files read at the start, with the right headers, and nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCRIPT = b"export const answer = 42;\n" * 100
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A small page, with things beside it that must not be served."""
+    """A small page, with files beside it that must not be served."""
     page = tmp_path / "page"
     (page / "texts").mkdir(parents=True)
     (page / "index.html").write_text("<!doctype html><title>x</title>")
@@ -49,7 +49,7 @@ def get(folder: Path, path: str, *, local: bool = False, **headers: str) -> Resp
     ],
 )
 def test_a_file_has_its_type_and_the_security_headers(folder: Path, path: str, kind: str) -> None:
-    """Type, no guessing of it, a policy without exceptions, the camera for the page itself only."""
+    """Type, nosniff, a strict policy, the camera for the page only."""
     response = get(folder, path)
     assert response.status_code == HTTPStatus.OK
     assert response.headers["Content-Type"] == kind
@@ -81,7 +81,7 @@ def test_a_file_has_its_type_and_the_security_headers(folder: Path, path: str, k
     ],
 )
 def test_nothing_else_exists(folder: Path, path: str) -> None:
-    """No listing, no way out of the folder, no hidden, linked or unknown files."""
+    """No listing, no path out of the folder, no hidden, linked or unknown files."""
     assert get(folder, path).status_code == HTTPStatus.NOT_FOUND
 
 
@@ -96,7 +96,7 @@ def test_a_file_added_later_is_not_served(folder: Path) -> None:
 
 
 def test_a_known_file_is_not_sent_again(folder: Path) -> None:
-    """The tag of a first answer, strong or weak, brings 304; another tag brings the file."""
+    """Its tag, strong or weak, gives 304; another tag gives the file."""
     tag = get(folder, "/page.js").headers["ETag"]
     for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
         again = get(folder, "/page.js", If_None_Match=known)
@@ -106,7 +106,7 @@ def test_a_known_file_is_not_sent_again(folder: Path) -> None:
 
 
 def test_a_new_content_has_a_new_tag(folder: Path) -> None:
-    """After a change and a restart the old tag is of no use."""
+    """After a change and a restart the old tag no longer matches."""
     tag = get(folder, "/page.js").headers["ETag"]
     (folder / "page.js").write_bytes(SCRIPT + b"//")
     assert get(folder, "/page.js", If_None_Match=tag).status_code == HTTPStatus.OK
@@ -117,7 +117,7 @@ def test_a_new_content_has_a_new_tag(folder: Path) -> None:
     [("gzip, br", True), ("br;q=1, GZIP ; q=0.5", True), ("gzip;q=0", False), ("br", False)],
 )
 def test_gzip_for_who_takes_it(folder: Path, offered: str, packed: bool) -> None:
-    """The packed body is the same file under a tag of its own."""
+    """The gzipped body is the same file with another tag."""
     response = get(folder, "/page.js", Accept_Encoding=offered)
     assert (response.headers.get("Content-Encoding") == "gzip") is packed
     assert (gzip.decompress(response.body) if packed else response.body) == SCRIPT
@@ -127,14 +127,14 @@ def test_gzip_for_who_takes_it(folder: Path, offered: str, packed: bool) -> None
 
 
 def test_the_operators_page_is_private(folder: Path) -> None:
-    """It answers to this machine only, and under one name."""
+    """It is served to this machine only, and at one path."""
     assert get(folder, "/status").status_code == HTTPStatus.FORBIDDEN
     assert get(folder, "/status", local=True).status_code == HTTPStatus.OK
     assert get(folder, "/status.html", local=True).status_code == HTTPStatus.NOT_FOUND
 
 
 def test_a_folder_without_a_page_is_an_error(tmp_path: Path) -> None:
-    """A wrong setting shows at the start, and says what to do."""
+    """At the start, with what to do."""
     with pytest.raises(ResourceError, match=r"no index\.html.*KIOSK\.isEnabled"):
         read(tmp_path)
     with pytest.raises(ResourceError, match=r"no index\.html"):
@@ -142,7 +142,7 @@ def test_a_folder_without_a_page_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_installed_page_is_complete() -> None:
-    """What the service ships with has the page, its script and both classic scripts."""
+    """The package has the page, its script and both classic scripts."""
     assert {"/index.html", "/page.js", "/page.css", "/LunaPass.js", "/LPMessageRenderer.js"} < set(
         read(installed())
     )

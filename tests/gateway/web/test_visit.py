@@ -1,4 +1,4 @@
-"""What is known of a request: its path, the host it asks for, and whether this machine asks."""
+"""A request's path, its host, and whether it comes from this machine."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_request_line_may_name_the_host(line: str, path: str, named: str) ->
     ids=lambda hosts: ascii(hosts)[:40],
 )
 def test_not_one_host_is_none(hosts: list[str]) -> None:
-    """Absent, doubled and malformed ones cannot be taken for one of the service's own."""
+    """Missing, repeated and malformed hosts are never the service's own."""
     assert visit("/ws", *(("Host", host) for host in hosts or [""])).host is None
 
 
@@ -85,7 +85,7 @@ def test_local_is_who_asks_for_himself(
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
 def test_a_trusted_proxy_is_never_local(peer: str) -> None:
-    """It asks for others, also where it adds no header: it must not open the private paths."""
+    """It forwards requests even without a header, so it must not open the private paths."""
     loopback = ("127.0.0.0/8", "::1/128")
     assert visit("/metrics", peer=peer).local
     assert not visit("/metrics", peer=peer, trusted=loopback).local
