@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aggregator.frame_memory import FrameMemory
 from aggregator.machine_frames import MachineFrames
-from aggregator.shared_frames import SharedFrames
 from shared.config.cells import machine_directory
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
@@ -23,6 +22,9 @@ def frame_memory(config: Config, *, clock: Clock = SYSTEM) -> FrameMemory | None
     if not limits.reuseSeconds or not limits.reuseFrames:
         return None
     if section.connectionString:
+        # A late import: sessions wait while an aggregator restarts; Redis takes a third of that.
+        from aggregator.shared_frames import SharedFrames
+
         return SharedFrames(limits, section, clock=clock)
     directory = private_directory(machine_directory(config), KEY, parents=True)
     return MachineFrames(limits, directory / FILE, clock=clock)

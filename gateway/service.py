@@ -18,7 +18,7 @@ from gateway.ledger import Ledger
 from gateway.pool.dispatch import Dispatcher
 from gateway.pool.slots import make_slab
 from gateway.sessions.judgement import JudgementLink
-from gateway.sessions.refused_sessions_store import StoredRefusals
+from gateway.sessions.refused_sessions import SharedRefusals
 from gateway.sessions.sessions import Sessions
 from gateway.statistics import Statistics
 from gateway.traces import Traces
@@ -100,12 +100,17 @@ class Gateway:
         self._pool = Dispatcher(config, self._slab, self._slab_server.offer, ledger, clock=clock)
         self._link = JudgementLink(config, ledger, clock=clock)
         self._traces = Traces(config.TRACES, clock=clock) if config.TRACES.isEnabled else None
-        has_store = bool(config.SESSION_STORE.connectionString)
+        refusals: SharedRefusals | None = None
+        if config.SESSION_STORE.connectionString:
+            # A late import, as in gateway/sessions/handover.py.
+            from gateway.sessions.refused_sessions_store import StoredRefusals
+
+            refusals = StoredRefusals(config, clock=clock)
         self._sessions = Sessions(
             config,
             self._pool,
             self._link,
-            StoredRefusals(config, clock=clock) if has_store else None,
+            refusals,
             sealing_key=key,
             held=self._held,
             trace=self._traces.frame if self._traces else None,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aggregator.luna3 import Luna3
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from aggregator.policy import Stated
 from shared.codes import Code
 from shared.config.plugins import Luna3Args
 from shared.config.service import Config
 from shared.frame.estimation import Profile
+
+if TYPE_CHECKING:
+    from aggregator.luna3 import Luna3
 
 DATA = "luna3"
 
@@ -76,6 +78,9 @@ class Luna3Maker:
     def __init__(
         self, kind: type[Luna3DescriptorQualityCheck], args: Luna3Args, *, best_only: bool
     ) -> None:
+        # A late import: sessions wait while an aggregator restarts; httpx takes a fifth of that.
+        from aggregator.luna3 import Luna3
+
         self._kind = kind
         self._args = args
         self._best_only = best_only

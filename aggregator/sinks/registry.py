@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aggregator.sinks.callbacks import Callbacks
 from aggregator.sinks.file_logger import FileLogger
 from aggregator.sinks.writer import Sink
 from shared.config.service import Config
@@ -22,12 +21,14 @@ def build(config: Config, rules: Rules, *, clock: Clock = SYSTEM) -> list[Sink]:
     if ws.FileLogger.isEnabled:
         sinks.append(FileLogger(ws.FileLogger.args, clock=clock))
     if ws.VideoRedis.isEnabled:
-        # A late import: sessions wait while an aggregator restarts, and RQ takes a fifth of that.
+        # Late imports: sessions wait while an aggregator restarts, and RQ takes a fifth of that.
         from aggregator.sinks.video_redis import VideoRedis
 
         max_seconds = config.LIMITS.sessionSeconds + config.LIMITS.resumeSeconds
         sinks.append(VideoRedis(ws.VideoRedis.args, rules, max_seconds, clock=clock))
     if ws.Callbacks.isEnabled:
+        from aggregator.sinks.callbacks import Callbacks
+
         sinks.append(Callbacks(ws.Callbacks.args, clock=clock))
     return sinks
 

@@ -15,12 +15,10 @@ from typing import NamedTuple
 from gateway.sessions.judgement import JudgementLink
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.replay import Replay
-from gateway.sessions.sealed_store import SealedStore
 from gateway.sessions.session import Session, digest
 from shared import redis_needs
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
-from shared.redis_rights import log_missing_rights
 from shared.wire.protocol import CloseCode, Codec, Command
 from shared.wire.records import END
 
@@ -149,6 +147,10 @@ class StoreHandover(Handover):
         *,
         clock: Clock = SYSTEM,
     ) -> None:
+        # Late imports: clients wait while a gateway restarts, and Redis takes a quarter of that.
+        from gateway.sessions.sealed_store import SealedStore
+        from shared.redis_rights import log_missing_rights
+
         self._clock = clock
         self._registry = registry
         self._link = link

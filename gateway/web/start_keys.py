@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from functools import partial
 from typing import Any, Protocol
 
-import httpx
 import jwt
 
 from shared.config.plugins import StartTokenArgs
@@ -62,6 +62,11 @@ class JwkSet:
     """
 
     def __init__(self, url: str, *, clock: Clock = SYSTEM) -> None:
+        # A late import, as in gateway/sessions/handover.py.
+        import httpx
+
+        self._client = partial(httpx.AsyncClient, timeout=FETCH_SECONDS, trust_env=False)
+        self._errors = (httpx.HTTPError, ValueError, TimeoutError, jwt.PyJWTError)
         self._url = url
         self._clock = clock
         self._keys: dict[str, jwt.PyJWK] = {}
@@ -94,7 +99,7 @@ class JwkSet:
         self._tried = now
         try:
             self._keys = _parsed(await self._fetch())
-        except (httpx.HTTPError, ValueError, TimeoutError, jwt.PyJWTError) as error:
+        except self._errors as error:
             self._outage.failed(f"{type(error).__name__}: {error}")
             return
         self._fetched = now
@@ -104,7 +109,7 @@ class JwkSet:
         """Fetch the set; the whole of it has one time limit, for a server may drip."""
         async with (
             asyncio.timeout(FETCH_SECONDS),
-            httpx.AsyncClient(timeout=FETCH_SECONDS, trust_env=False) as client,
+            self._client() as client,
             client.stream("GET", self._url) as response,
         ):
             response.raise_for_status()

@@ -6,20 +6,11 @@ import hashlib
 from collections import OrderedDict
 from typing import Protocol
 
-from gateway.sessions.store_redis import UNREACHED, connect
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 
 MAX_TOKENS = 100_000
 """Tokens remembered by one process (some 20 MB); beyond, no session begins until one expires."""
-
-
-_USE = """
-local first = redis.call('HSETNX', KEYS[1], 'used', 1)
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return first
-"""
-"""Needs no rights beyond those of the session store (docs/redis.md)."""
 
 
 class UsedTokens(Protocol):
@@ -60,7 +51,7 @@ class OwnUsedTokens:
     async def use(self, name: str, seconds: float) -> bool:
         """Use a token up; ConnectionError where no more can be remembered."""
         now = self._clock.monotonic()
-        digest = _digest(name)
+        digest = token_digest(name)
         if self._until.get(digest, 0.0) > now:
             return False
         if len(self._until) >= MAX_TOKENS:
@@ -76,34 +67,16 @@ class OwnUsedTokens:
         """Nothing is open."""
 
 
-class StoredUsedTokens:
-    """Remembers in the session store, for all gateways and over restarts."""
-
-    since = float("-inf")
-
-    def __init__(self, config: Config) -> None:
-        self._redis = connect(config, config.SESSION_STORE.timeout)
-        self._use = self._redis.register_script(_USE)
-
-    async def use(self, name: str, seconds: float) -> bool:
-        """Use a token up."""
-        key = f"lunapass:session:start-token:{_digest(name).hex()}"
-        try:
-            return bool(await self._use(keys=[key], args=[max(1, int(seconds * 1000))]))
-        except UNREACHED as error:
-            raise ConnectionError("the session store does not answer") from error
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._redis.aclose()
-
-
 def used_tokens(config: Config, *, clock: Clock) -> UsedTokens:
     """Choose the memory that the configuration asks for."""
     if config.SESSION_STORE.connectionString:
+        # A late import, as in gateway/sessions/handover.py.
+        from gateway.web.stored_used_tokens import StoredUsedTokens
+
         return StoredUsedTokens(config)
     return OwnUsedTokens(clock=clock)
 
 
-def _digest(name: str) -> bytes:
+def token_digest(name: str) -> bytes:
+    """Return the name under which a token is remembered."""
     return hashlib.sha256(name.encode()).digest()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.web.used_tokens import StoredUsedTokens
+from gateway.web.stored_used_tokens import StoredUsedTokens
 from shared.config.service import Config
 from tests.support.redis_server import RedisServer, running_redis
 
