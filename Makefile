@@ -46,7 +46,7 @@ unit: models $(if $(shell command -v npm),$(TOOLS)) ## run the tests of single p
 	$(BIN)/pytest -n $(JOBS) --ignore=tests/e2e --ignore=tests/machines
 
 e2e: models ## run the tests of the whole service
-	$(BIN)/pytest -n $(JOBS) tests/e2e
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder tests/e2e
 
 machines: models ## run the tests under systemd, behind proxies and on two hosts (as root)
 	$(BIN)/pytest -n $(JOBS) --dist loadfile --ignore=tests/machines/test_offline.py tests/machines

@@ -66,31 +66,28 @@ async def token(service: Service) -> str:
         return str((await client.receive()).body["jwt"])
 
 
-@pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("edited", [TOO_LARGE, "[NO_SUCH_SECTION]\n"], ids=["valid", "faulty"])
-async def test_an_edit_without_a_reload_is_not_used(
-    service: Service, role: str, edited: str
-) -> None:
-    """A role that dies and is started again works as before, whatever the file says meanwhile."""
+async def test_an_edit_without_a_reload_is_not_used(service: Service, edited: str) -> None:
+    """Each role that dies and is started again works as before, whatever the file says then."""
     edit(service, edited)
-    await restart(service, role)
-    assert (await judged(service)).body["isOk"]
-    assert {line["generation"] for line in lines(service, "loaded")} == {
-        service.get("/statistics").json()["configuration"]
-    }
+    for role in ROLES:
+        await restart(service, role)
+        assert (await judged(service)).body["isOk"], role
+        assert {line["generation"] for line in lines(service, "loaded")} == {
+            service.get("/statistics").json()["configuration"]
+        }
 
 
-@pytest.mark.parametrize("role", ROLES)
-async def test_a_role_started_after_a_reload_uses_the_new_configuration(
-    service: Service, role: str
-) -> None:
-    """The one that died gets what the others have taken, and all log the same generation."""
+async def test_a_role_started_after_a_reload_uses_the_new_configuration(service: Service) -> None:
+    """Each one that dies gets what the others have taken, and all log the same generation."""
     await service.reload(TOO_LARGE)
-    await restart(service, role)
-    assert (await judged(service)).body["errors"] == [12]
-    *_, started = lines(service, "loaded")
-    taken = {line["generation"] for line in lines(service, "reloaded")}
-    assert taken == {started["generation"], service.get("/statistics").json()["configuration"]}
+    for role in ROLES:
+        await restart(service, role)
+        assert (await judged(service)).body["errors"] == [12], role
+        *_, started = lines(service, "loaded")
+        taken = {line["generation"] for line in lines(service, "reloaded")}
+        running = service.get("/statistics").json()["configuration"]
+        assert taken == {started["generation"], running}, role
 
 
 async def test_a_faulty_file_is_given_to_no_role(service: Service) -> None:

@@ -98,7 +98,7 @@ async def test_the_black_pictures_of_a_starting_camera_do_no_harm() -> None:
     assert heard[-1].body["jwt"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def plain() -> Iterator[Service]:
     """A service that accepts the first frame that passes."""
     with running(workers=1) as started:
