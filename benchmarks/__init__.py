@@ -1,1 +1,1 @@
-"""Measurements that print; tests assert ratios and counts instead."""
+"""Measurements that print figures; tests assert ratios and counts instead."""

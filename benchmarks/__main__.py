@@ -2,7 +2,7 @@
 
     python -m benchmarks [--only efficiency,latency] [--document]
 
-A benchmark that fails is named and does not stop the others; the run then ends with status 1.
+A failed benchmark is reported and does not stop the others; the run then exits with status 1.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ RESULT = ROOT / "build" / "bench.json"
 
 
 def machine() -> dict[str, Any]:
-    """Describe the machine, as figures mean nothing without."""
+    """Describe the machine that the figures were measured on."""
     model = platform.processor()
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
@@ -69,7 +69,7 @@ def show(console: Console, title: str, result: dict[str, Any], seconds: float) -
 
 
 def main() -> None:
-    """Run what is asked for."""
+    """Run the chosen benchmarks."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default="", help=f"comma list of {', '.join(BENCHMARKS)}")
     parser.add_argument("--document", action="store_true", help="put the results into the docs")
@@ -83,15 +83,15 @@ def main() -> None:
     gallery()
     failed = []
     for name in chosen:
-        began = time.monotonic()
+        start = time.monotonic()
         try:
             result = rounded(importlib.import_module(BENCHMARKS[name]).run())
-        except Exception:  # the others still tell something
+        except Exception:  # continue with the other benchmarks
             traceback.print_exc()
             failed.append(name)
             continue
         results.update(result)
-        show(console, name, result, time.monotonic() - began)
+        show(console, name, result, time.monotonic() - start)
         RESULT.parent.mkdir(exist_ok=True)
         RESULT.write_text(json.dumps(results, indent=1))
     console.print(f"written to {RESULT.relative_to(ROOT)}")

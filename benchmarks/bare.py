@@ -1,10 +1,10 @@
-"""The bare loop: decode and estimate frame after frame on one processor, with nothing around it.
+"""The bare loop: decodes and estimates frames on one CPU, without a service.
 
-It is what every figure of the pipeline is held against. Run it as a process of its own:
+The baseline for the figures of the pipeline. Run it as a separate process:
 
     python -m benchmarks.bare CPU SECONDS FRAMES_PER_SECOND
 
-At 0 frames a second it runs as fast as it can.
+With 0 frames per second it runs as fast as it can.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Bare:
     """Figures of a bare loop.
 
     Attributes:
-        fps: frames in a second.
+        fps: frames per second.
         milliseconds: time of each frame.
     """
 
@@ -48,7 +48,7 @@ class Bare:
 
 
 def run(cpu: int, seconds: float, pace: float = 0.0) -> Bare:
-    """Run the loop in a process of its own."""
+    """Run the loop in a separate process."""
     printed = subprocess.run(
         [sys.executable, "-m", "benchmarks.bare", str(cpu), str(seconds), str(pace)],
         cwd=ROOT,
@@ -60,15 +60,15 @@ def run(cpu: int, seconds: float, pace: float = 0.0) -> Bare:
 
 
 def loop(seconds: float, pace: float) -> Bare:
-    """Decode and estimate until the time is over."""
+    """Decode and estimate for some seconds."""
     never = Rules(thresholds=ThresholdsSection(livenessScore=1.0))
     estimator = Estimator(OnnxBackend(models()), never)
     warm_up(estimator)
     jpegs = passing_jpegs()
     buffer = np.empty((480, 640, 3), np.uint8)
     times: list[float] = []
-    began = due = time.perf_counter()
-    while (now := time.perf_counter()) < began + seconds:
+    started = due = time.perf_counter()
+    while (now := time.perf_counter()) < started + seconds:
         if pace:
             due += 1 / pace
             time.sleep(max(0.0, due - now))
@@ -78,7 +78,7 @@ def loop(seconds: float, pace: float) -> Bare:
         estimate = estimator.estimate(image, Profile.PASSIVE)
         times.append(1000 * (time.perf_counter() - start))
         assert estimate.stage is Stage.LIVENESS
-    return Bare(len(times) / (time.perf_counter() - began), times)
+    return Bare(len(times) / (time.perf_counter() - started), times)
 
 
 def main() -> None:

@@ -1,8 +1,8 @@
-"""CPU of gateway and aggregator for a frame that passes and for one that fails a check.
+"""CPU of gateway and aggregator for a passing frame and for a failing one.
 
-Only a frame that passes is encoded for the token. Both show the same camera picture to workers that
-only read a stamp, in sessions that never end. With ``--against`` another checkout, which has a
-virtual environment of its own, does the same in turn.
+Only a passing frame is encoded for the token. Both kinds are the same camera image, sent to workers
+that only read a stamp, in sessions that never end. With ``--against``, another checkout with its
+own virtual environment is measured in alternation.
 
     python -m benchmarks.best_shot [--rounds 5] [--frames 100] [--against CHECKOUT]
 """
@@ -37,14 +37,14 @@ isEnabled = 1
 isEnabled = 1
 args.framesCount = 1000
 """
-"""Sessions go on, whether frames pass or not: they ask for more frames than are sent."""
+"""Sessions never end, because they need more frames than are sent."""
 FIRST = {"failing": 0, "passing": 20}
-"""Number with which the stamp backend's pictures are such."""
+"""Number in the stamp with which the stamp backend fails or passes a frame."""
 COLUMNS = {"gateway_us": "gateway", "decoding_us": "its threads", "aggregator_us": "aggregator"}
 
 
 def camera_shots(background: Image, number: int, person: int) -> Shots:
-    """What takes stamped pictures as a camera does."""
+    """Return a camera that takes stamped frames."""
     image = background.copy()
     stamp(image, person, number)
     return [Exposures(image).shot]
@@ -56,7 +56,7 @@ def measure(
     frames: int,
     pictures: dict[str, Callable[..., Shots]],
 ) -> dict[tuple[str, str], list[dict[str, float]]]:
-    """Measure each service with each kind of frames, in turn."""
+    """Measure each service with each kind of frame, in alternation."""
     found: dict[tuple[str, str], list[dict[str, float]]] = {}
     for _ in range(rounds):
         for kind, shown in pictures.items():
@@ -70,7 +70,7 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--frames", type=int, default=100, help="of each session in a round")
+    parser.add_argument("--frames", type=int, default=100, help="frames per session and round")
     parser.add_argument("--against", type=Path, help="another checkout")
     arguments = parser.parse_args()
     background = np.asarray(cv2.resize(astronaut(), (640, 480)), np.uint8)
@@ -84,7 +84,7 @@ def main() -> None:
             for name, place in checkouts.items()
         }
         found = measure(services, arguments.rounds, arguments.frames, pictures)
-        with contextlib.redirect_stdout(io.StringIO()):  # the logs, which are printed at the end
+        with contextlib.redirect_stdout(io.StringIO()):  # hides the logs, printed at the end
             stack.close()
     print(f"medians of {arguments.rounds} rounds of {SESSIONS * arguments.frames} frames, in us")
     print(f"{'':16}{''.join(f'{title:>13}' for title in COLUMNS.values())}{'sum':>13}")

@@ -1,7 +1,7 @@
-"""4. Capacity: sessions at 5 frames a second of which every one runs all models, p95 below 200 ms.
+"""4. Capacity: sessions with 5 frames per second that each run all models, p95 below 200 ms.
 
-A dropped frame counts as late, and one failed session ends the claim. The number is divided by the
-workers' processors; the gateway, the aggregator and the clients share the others.
+A dropped frame counts as late, and no session may fail. The result is divided by the number of
+worker CPUs; gateway, aggregator and clients share the other CPUs.
 """
 
 from __future__ import annotations

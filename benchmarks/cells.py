@@ -1,8 +1,8 @@
-"""Cells of one machine: frames a second and CPU for each frame, by number of cells and workers.
+"""Cells of one machine: frames per second and CPU per frame, by number of cells and workers.
 
-Every session sends frames of a person who looks straight into the camera, the next as soon as the
-one before is answered; the liveness threshold is out of reach, so that all stages run on every
-frame. The real models are needed.
+Every session sends frames of a person who looks straight into the camera, each as soon as the
+previous one is answered. The liveness threshold is out of reach, so that all stages run on every
+frame. Needs the real models.
 
     python -m benchmarks.cells [SECONDS] [SESSIONS_PER_WORKER]
 """
@@ -35,9 +35,9 @@ class CellsRun:
     """One run.
 
     Attributes:
-        rate: answered frames in a second.
+        rate: answered frames per second.
         latency: median milliseconds from sending a frame to its status.
-        cpu: milliseconds of CPU for each frame, by role.
+        cpu: milliseconds of CPU per frame, by role.
         spread: sessions by cell.
     """
 
@@ -48,7 +48,7 @@ class CellsRun:
 
 
 def settings(cells: int) -> str:
-    """Configuration of a run, from the section TRANSPORT on."""
+    """Configuration of a run, starting in the section TRANSPORT."""
     return (
         f"cells = {cells}\ncellPort = {free_port()}\n{UNPACED}"
         f'[MODELS]\ndirectory = "{ROOT}/models"\n'
@@ -66,7 +66,7 @@ def cpu_seconds(service: Service) -> dict[str, float]:
 
 
 async def measure(service: Service, seconds: float, sessions: int) -> CellsRun:
-    """Load a service and count."""
+    """Load a service and measure it."""
     shots = passing_shots()
     latencies: list[float] = []
     spread: Counter[str] = Counter()
@@ -84,9 +84,9 @@ async def measure(service: Service, seconds: float, sessions: int) -> CellsRun:
                     latencies.append(time.monotonic() - sent)
 
     before = cpu_seconds(service)
-    began = time.monotonic()
+    start = time.monotonic()
     await asyncio.gather(*(session() for _ in range(sessions)))
-    passed = time.monotonic() - began
+    passed = time.monotonic() - start
     after = cpu_seconds(service)
     cpu = {role: (after[role] - before[role]) * 1000 / len(latencies) for role in ROLES}
     median = sorted(latencies)[len(latencies) // 2] * 1000

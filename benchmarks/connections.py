@@ -1,7 +1,7 @@
 """Memory of idle connections: resident bytes of the gateway before and after 2,000 clients.
 
-Each client has its session and waits. ``python -m benchmarks.connections [CLIENTS]`` prints the
-bytes for each and fails above the goal of 40 KB.
+Each client has a session and waits. ``python -m benchmarks.connections [CLIENTS]`` prints the bytes
+per client and fails above the goal of 40 KB.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ idleSeconds = 600.0
 
 
 async def settled(gateway: psutil.Process) -> int:
-    """Resident bytes of the gateway once they stand still."""
+    """Resident bytes of the gateway, once they no longer change."""
     before, now = -1, gateway.memory_info().rss
     while before != now:
         await asyncio.sleep(1)
@@ -39,7 +39,7 @@ async def settled(gateway: psutil.Process) -> int:
 
 
 async def client(stack: AsyncExitStack, service: Service) -> None:
-    """Open a connection, get a session, and stay."""
+    """Open a connection and a session, and keep it open."""
     socket: ClientConnection = await stack.enter_async_context(
         connect(service.url, compression=None, ping_interval=None)
     )
@@ -48,7 +48,7 @@ async def client(stack: AsyncExitStack, service: Service) -> None:
 
 
 async def measure(service: Service, clients: int) -> float:
-    """Bytes for each idle client."""
+    """Bytes per idle client."""
     gateway = psutil.Process(service.pids("gateway")[0])
     async with AsyncExitStack() as stack:
         await asyncio.gather(*(client(stack, service) for _ in range(TOGETHER)))  # warm up

@@ -1,8 +1,8 @@
-"""2. Processor time for each frame by role, and where it goes, from the processes' own accounting.
+"""2. CPU time per frame by role and step, from the processes' own accounts.
 
 The plumbing is measured with workers that only read a stamp, at a rate that keeps it busy; the
-stages of the estimation with the real models. Durations of steps are those of work without a pause,
-so on a quiet machine they are processor time.
+stages of the estimation are measured with the real models. Steps contain no waiting, so on an idle
+machine their duration is CPU time.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tests.support.service import Service
 
 SESSIONS, FRAMES, SECONDS = 10, 300, 5.0
 WORK_STEPS = {"gateway": ("receive", "dispatch", "reply"), "aggregator": ("judge",)}
-"""Steps that are work of an event loop; the others are waiting."""
+"""Steps that an event loop works on; the others are waiting."""
 
 
 def steps(service: Service) -> dict[tuple[str, str], tuple[float, float]]:
-    """Seconds and number of each step so far, by role and name."""
+    """Total seconds and number of each step so far, by role and name."""
     found: dict[tuple[str, str], tuple[float, float]] = {}
     totals: dict[tuple[str, str, str], float] = {}
     for family in text_string_to_metric_families(service.get("/metrics").text):
@@ -49,7 +49,7 @@ def mean_us(service: Service) -> dict[str, dict[str, float]]:
 
 
 def worker_seconds(service: Service) -> float:
-    """Processor seconds of all workers so far, as the kernel accounts for them."""
+    """CPU seconds of all workers so far, from the kernel."""
     return sum(sum(psutil.Process(pid).cpu_times()[:2]) for pid in service.pids("worker"))
 
 
@@ -61,7 +61,7 @@ def run() -> dict[str, Any]:
     with service(NEVER_DONE) as started, on_other_cpus():
         before = worker_seconds(started)
         uvloop.run(saturate(to_service(started.url), 2 * WORKERS, passing_shots(), SECONDS))
-        time.sleep(1.5)  # accounts come once a second
+        time.sleep(1.5)  # accounts are sent once a second
         stages = mean_us(started)["worker"]
         jobs = steps(started)["worker", "job"][1]
         worker = 1e6 * (worker_seconds(started) - before) / jobs

@@ -1,9 +1,8 @@
-"""Graded damage to a portrait, to see that measures fall with it and where they cut off.
+"""Graded degradations of a portrait, to check that measures decrease and where they refuse.
 
-Each takes a picture, its face box and a strength in the unit named, so that strengths compare
-between pictures: lengths in percent of the face's width, light in stops. Strength 0 changes
-nothing but rounding. Light is changed in linear light (sRGB transfer of IEC 61966-2-1), as a lamp
-or a shutter would.
+Each takes an image, its face box and a strength. The units make strengths comparable between
+images: lengths are in percent of the face's width, light in stops. Strength 0 only rounds. Light is
+changed in linear light (sRGB transfer function of IEC 61966-2-1), like a lamp or a shutter does.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from shared.frame.estimation import Box, Image
 
 Linear = NDArray[np.float32]
-"""Picture in linear light, 0..1 and above."""
+"""Image in linear light, 0..1 and above."""
 
 # fmt: off
 _OVAL = (
@@ -36,14 +35,14 @@ Damage = Callable[[Image, Box, float], Image]
 
 @dataclass(frozen=True, slots=True)
 class Degradation:
-    """A kind of damage.
+    """A kind of degradation.
 
     Attributes:
-        name: what it is.
-        unit: of the strength.
-        strengths: from nothing to far too much.
-        measure: field of ``Quality`` that has to fall with it; empty where none is meant to.
-        apply: damages a picture.
+        name: its name.
+        unit: unit of the strength.
+        strengths: from none to far too strong.
+        measure: field of ``Quality`` that must decrease with it; empty if none must.
+        apply: degrades an image.
     """
 
     name: str
@@ -54,12 +53,12 @@ class Degradation:
 
 
 def to_linear(image: Image) -> Linear:
-    """Turn sRGB values into linear light."""
+    """Convert sRGB values to linear light."""
     return _LINEAR[image]
 
 
 def to_srgb(linear: Linear) -> Image:
-    """Turn linear light into sRGB values; what is over 1 is clipped, as in a camera."""
+    """Convert linear light to sRGB values; values over 1 are clipped, as in a camera."""
     clipped = np.clip(linear, 0, 1)
     encoded = np.where(
         clipped <= 0.0031308, 12.92 * clipped, 1.055 * np.power(clipped, 1 / 2.4) - 0.055
@@ -74,7 +73,7 @@ _LINEAR: Linear = np.where(
 
 
 def defocus(image: Image, box: Box, percent: float) -> Image:
-    """Blur with a disc, as a lens out of focus does; strength is its diameter."""
+    """Blur with a disc, like a lens out of focus; the strength is its diameter."""
     size = 2 * round(percent / 100 * box.width / 2) + 1
     if size < 3:
         return image
@@ -83,19 +82,19 @@ def defocus(image: Image, box: Box, percent: float) -> Image:
 
 
 def motion(image: Image, box: Box, percent: float) -> Image:
-    """Smear sideways; strength is the length."""
+    """Blur horizontally; the strength is the length."""
     length = 2 * round(percent / 100 * box.width / 2) + 1
     return np.asarray(cv2.blur(image, (length, 1)), np.uint8)
 
 
 def shake(image: Image, box: Box, percent: float) -> Image:
-    """Smear up and down; strength is the length."""
+    """Blur vertically; the strength is the length."""
     length = 2 * round(percent / 100 * box.width / 2) + 1
     return np.asarray(cv2.blur(image, (1, length)), np.uint8)
 
 
 def downscale(image: Image, box: Box, octaves: float) -> Image:
-    """Take away resolution and enlarge again; strength in halvings."""
+    """Reduce the resolution and enlarge again; the strength is the number of halvings."""
     height, width = image.shape[:2]
     scale = 2.0**-octaves
     small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
@@ -113,32 +112,32 @@ def underexposure(image: Image, box: Box, stops: float) -> Image:
 
 
 def gamma_dark(image: Image, box: Box, gamma: float) -> Image:
-    """Bend the tone curve down; strength is the exponent less 1."""
+    """Darken by a tone curve; the strength is the exponent minus 1."""
     return np.asarray(np.rint(255 * (image / 255.0) ** (1 + gamma)), np.uint8)
 
 
 def contrast(image: Image, box: Box, share: float) -> Image:
-    """Take contrast away about the mean, as haze or a dirty lens does; strength 0..1."""
+    """Reduce contrast around the mean, like haze or a dirty lens; strength 0..1."""
     mean = float(image.mean())
     return np.asarray(np.rint(mean + (1 - share) * (image - mean)), np.uint8)
 
 
 def side_light(image: Image, box: Box, stops: float) -> Image:
-    """Let the light fall off across the face from the picture's left to its right."""
+    """Let the light decrease across the face from the image's left to its right."""
     columns = (np.arange(image.shape[1]) - box.x) / max(1, box.width)
     fall = np.exp2(-stops * np.clip(columns, 0, 1)).astype(np.float32)
     return to_srgb(to_linear(image) * fall[None, :, None])
 
 
 def top_light(image: Image, box: Box, stops: float) -> Image:
-    """Let the light fall off down the face, as under a ceiling lamp."""
+    """Let the light decrease down the face, as under a ceiling lamp."""
     rows = (np.arange(image.shape[0]) - box.y) / max(1, box.height)
     fall = np.exp2(-stops * np.clip(rows, 0, 1)).astype(np.float32)
     return to_srgb(to_linear(image) * fall[:, None, None])
 
 
 def glare(image: Image, box: Box, percent: float) -> Image:
-    """Put white spots with a soft rim on forehead and cheeks; strength is their width each."""
+    """Add white spots with soft edges to forehead and cheeks; the strength is their width."""
     linear = to_linear(image).copy()
     radius = percent / 200 * box.width
     if radius > 0:
@@ -152,22 +151,22 @@ def glare(image: Image, box: Box, percent: float) -> Image:
 
 
 def jpeg(image: Image, box: Box, loss: float) -> Image:
-    """Compress; strength is 100 less the quality."""
+    """Compress; the strength is 100 minus the quality."""
     encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, round(100 - loss)])[1]
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
 
 
 def noise(image: Image, box: Box, sigma: float) -> Image:
-    """Add Gaussian noise, the same at every call; strength in levels of 255."""
+    """Add Gaussian noise, the same at every call; the strength is in levels of 255."""
     grain = np.random.default_rng(0).normal(0, sigma, image.shape)
     return np.asarray(np.clip(np.rint(image + grain), 0, 255), np.uint8)
 
 
 def skin_mask(image: Image, mesh: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Tell how far each pixel is skin, 0..1: inside the face's outline but not in the eyes.
+    """Return to which degree each pixel is skin, 0..1: inside the face but not in the eyes.
 
     Args:
-        image: the picture.
+        image: the image.
         mesh: (468, 2 or more) points of its face mesh.
     """
     mask = np.zeros(image.shape[:2], np.float32)
@@ -178,16 +177,16 @@ def skin_mask(image: Image, mesh: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def darker_skin(image: Image, skin: NDArray[np.float32], share: float) -> Image:
-    """Repaint skin with less reflectance, and leave its highlights.
+    """Reduce the reflectance of skin but keep its highlights.
 
-    Light from skin is the sum of what comes out of it, which the pigment colours, and what the
-    surface reflects, which it does not. The second is taken as what exceeds half as much again as
-    the skin around it. Melanin takes more of blue than of green and red (exponents 1.25, 1.1, .9).
+    Light from skin is the sum of diffuse reflection, which the pigment colours, and of specular
+    reflection, which it does not. Light above 1.5 times that of the surrounding skin is taken as
+    specular. Melanin absorbs more blue than green and red (exponents 1.25, 1.1 and 0.9).
 
     Args:
-        image: the picture.
-        skin: 0..1, (height, width), how far each pixel is skin.
-        share: reflectance in green over what it was; very light to very dark skin is about .15.
+        image: the image.
+        skin: (height, width), 0..1, to which degree each pixel is skin.
+        share: factor on the reflectance in green; from very light to very dark skin about 0.15.
     """
     linear = to_linear(image)
     reach = 0.15 * float(np.sqrt(skin.sum()))

@@ -1,4 +1,4 @@
-"""Puts the results into docs/performance.md, between two marks, with the machine they are from."""
+"""Writes the results and the machine to docs/performance.md, between two markers."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ GOALS = {
     "estimation_ms": ("estimation of a passing frame, ms", ""),
     "models_ms": ("its models bare, ms", ""),
 }
-"""What a figure means and what was aimed at, by its place in the results."""
+"""Meaning and goal of each figure, by its path in the results."""
 
 
-def figure(results: dict[str, Any], place: str) -> str:
-    """Give a figure as text, or a dash where it was not measured."""
+def figure(results: dict[str, Any], path: str) -> str:
+    """Return a figure as text, or a dash if it was not measured."""
     value: Any = results
-    for key in place.split("."):
+    for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     return "-" if value is None else f"{value:.4g}"
 
 
 def table(results: dict[str, Any]) -> str:
-    """Write the results as Markdown."""
+    """Format the results as Markdown."""
     machine = results["machine"]
     lines = [
         f"{time.strftime('%Y-%m-%d')}, {machine['cpus']} CPUs ({machine['cpu']}), "
@@ -56,7 +56,7 @@ def table(results: dict[str, Any]) -> str:
         "|---|---|---|",
     ]
     lines += [
-        f"| {name} | {figure(results, place)} | {goal} |" for place, (name, goal) in GOALS.items()
+        f"| {name} | {figure(results, path)} | {goal} |" for path, (name, goal) in GOALS.items()
     ]
     growth = results.get("growth", [])
     if growth:
@@ -69,9 +69,9 @@ def table(results: dict[str, Any]) -> str:
 
 
 def write(results: dict[str, Any], page: Path = PAGE) -> None:
-    """Replace what is between the marks."""
+    """Replace the text between the markers."""
     text = page.read_text()
     pattern = re.compile(re.escape(BEGIN) + ".*?" + re.escape(END), re.S)
-    assert pattern.search(text), f"{page} has no marks for results"
+    assert pattern.search(text), f"{page} has no markers for results"
     filled = f"{BEGIN}\n{table(results)}\n{END}"
     page.write_text(pattern.sub(lambda _: filled, text))

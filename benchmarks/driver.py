@@ -16,16 +16,16 @@ from shared.codes import Code
 from shared.wire.protocol import Command
 
 WARM_SECONDS = 0.5
-"""At the beginning, of which nothing is noted."""
+"""Time at the start in which nothing is recorded."""
 
 
 @dataclass
 class Seen:
-    """What a driver saw.
+    """Measurements of a driver.
 
     Attributes:
         seconds: length of the run.
-        milliseconds: latency of each judged frame, from when the client took it up.
+        milliseconds: latency of each judged frame, from when the client could send it.
         lost: frames that were not judged.
     """
 
@@ -35,34 +35,34 @@ class Seen:
 
     @property
     def fps(self) -> float:
-        """Judged frames in a second."""
+        """Judged frames per second."""
         return len(self.milliseconds) / self.seconds
 
     def percentile(self, share: float) -> float:
-        """Milliseconds within which a share of the frames was judged; infinite when too few were.
+        """Milliseconds within which a share of the frames was judged; infinite if too few were.
 
-        A lost frame counts as later than every other, so that losing frames cannot look like speed.
+        A lost frame counts as later than all others, so that losing frames cannot look like speed.
         """
         every = [*self.milliseconds, *[np.inf] * self.lost]
         return float(np.quantile(every, share, method="inverted_cdf")) if every else np.inf
 
 
 class DrivenLine(Protocol):
-    """One client that has one frame judged at a time."""
+    """One client that sends one frame at a time."""
 
     async def judge(self, frame: bytes) -> bool:
-        """Have a frame judged; tell whether it was."""
+        """Send a frame and return whether it was judged."""
 
 
 class DrivenSession:
-    """A line to this service."""
+    """A session of this service."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._busy = asyncio.Lock()
 
     async def judge(self, frame: bytes) -> bool:
-        """Send a frame and await its status."""
+        """Send a frame and wait for its status."""
         async with self._busy:
             await self._client.send_frame(frame)
             raw = await self._client.socket.recv()
@@ -74,11 +74,11 @@ class DrivenSession:
 
 Connect = Callable[[AsyncExitStack], Awaitable[DrivenLine]]
 Shots = Sequence[Callable[[], bytes]]
-"""What takes frames: the service refuses a frame that it has seen before."""
+"""Cameras; each call takes a new frame, because the service refuses repeated frames."""
 
 
 def to_service(url: str) -> Connect:
-    """Make sessions of a service."""
+    """Return a function that opens sessions of a service."""
 
     async def connect(stack: AsyncExitStack) -> DrivenLine:
         return DrivenSession(await stack.enter_async_context(Client(url)))
@@ -87,32 +87,32 @@ def to_service(url: str) -> Connect:
 
 
 async def saturate(connect: Connect, lines: int, shots: Shots, seconds: float) -> Seen:
-    """Keep ``lines`` frames under way all the time."""
+    """Keep ``lines`` frames in flight all the time."""
     seen = Seen()
     async with AsyncExitStack() as stack:
         clients = [await connect(stack) for _ in range(lines)]
         warm = time.perf_counter() + WARM_SECONDS
         end = warm + seconds
 
-        async def go_on(number: int, line: DrivenLine) -> None:
+        async def repeat(number: int, line: DrivenLine) -> None:
             while (now := time.perf_counter()) < end:
                 judged = await line.judge(shots[number % len(shots)]())
                 number += 1
                 if warm <= now and time.perf_counter() < end:
-                    _note(seen, judged, now)
+                    _record(seen, judged, now)
 
-        await asyncio.gather(*(go_on(n, line) for n, line in enumerate(clients)))
+        await asyncio.gather(*(repeat(n, line) for n, line in enumerate(clients)))
     seen.seconds = seconds
     return seen
 
 
 def evenly(pace: float, seconds: float) -> list[float]:
-    """When to send ``pace`` frames a second, each at the same distance, in seconds from now."""
+    """Send times for ``pace`` evenly spaced frames per second, in seconds from now."""
     return [number / pace for number in range(int(pace * seconds))]
 
 
 def at_random(pace: float, seconds: float, seed: int) -> list[float]:
-    """When people who know nothing of each other would send (Poisson), in seconds from now."""
+    """Send times of independent people (Poisson) for ``pace`` frames per second, from now."""
     gaps = np.random.default_rng(seed).exponential(1 / pace, int(2 * pace * seconds) + 20)
     dues = np.cumsum(gaps)
     return [float(due) for due in dues[dues < seconds]]
@@ -121,27 +121,27 @@ def at_random(pace: float, seconds: float, seed: int) -> list[float]:
 async def on_schedule(
     connect: Connect, lines: int, shots: Shots, dues: list[float], seconds: float
 ) -> Seen:
-    """Send frames when they are due, on lines in turn, whatever comes back."""
+    """Send frames when they are due, on the lines in turn, whatever the answers."""
     seen = Seen(seconds=seconds)
     async with AsyncExitStack() as stack:
         clients = [await connect(stack) for _ in range(lines)]
-        began = time.perf_counter()
+        start = time.perf_counter()
 
         async def one(number: int, due: float) -> None:
             judged = await clients[number % lines].judge(shots[number % len(shots)]())
             if dues[number] >= WARM_SECONDS:
-                _note(seen, judged, due)
+                _record(seen, judged, due)
 
-        under_way: list[asyncio.Task[None]] = []
+        in_flight: list[asyncio.Task[None]] = []
         for number, due in enumerate(dues):
-            await asyncio.sleep(max(0.0, began + due - time.perf_counter()))
-            # From when the client can send: its timer, late by up to a millisecond, is no server's.
-            under_way.append(asyncio.create_task(one(number, time.perf_counter())))
-        await asyncio.gather(*under_way)
+            await asyncio.sleep(max(0.0, start + due - time.perf_counter()))
+            # Measured from now: the client's timer is up to 1 ms late, which is not the server's.
+            in_flight.append(asyncio.create_task(one(number, time.perf_counter())))
+        await asyncio.gather(*in_flight)
     return seen
 
 
-def _note(seen: Seen, judged: bool, due: float) -> None:
+def _record(seen: Seen, judged: bool, due: float) -> None:
     if judged:
         seen.milliseconds.append(1000 * (time.perf_counter() - due))
     else:

@@ -1,7 +1,7 @@
-"""1. Efficiency: frames a second of the pipeline over workers x bare loop on the same processors.
+"""1. Efficiency: frames per second of the pipeline over workers x bare loop on the same CPUs.
 
-Bare loop and pipeline run in turn, so that a change of the machine's speed meets both alike; the
-median of the ratios of neighbours counts.
+Bare loop and pipeline alternate, so that changes of the machine's speed affect both; the result is
+the median of the ratios of neighbouring runs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ LINES_PER_WORKER = 5
 
 
 def bare_fps() -> float:
-    """Frames a second of bare loops on all workers' processors at once."""
+    """Frames per second of bare loops on all worker CPUs at once."""
     with ThreadPoolExecutor(WORKERS) as pool:
         return sum(loop.fps for loop in pool.map(lambda cpu: bare.run(cpu, SECONDS), WORKER_CPUS))
 

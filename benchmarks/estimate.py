@@ -1,7 +1,7 @@
-"""Estimation of one passing frame against the bare time of the models that it runs.
+"""Time of the estimation of a passing frame over the time of its models alone.
 
-The very calls of the frame are recorded and run again bare, in turn with the whole estimation, so
-that a change of the machine's speed meets both alike.
+The model calls of the frame are recorded and repeated alone, alternating with whole estimations, so
+that changes of the machine's speed affect both.
 
     python -m benchmarks.estimate
 """
@@ -33,18 +33,18 @@ ROUNDS = 20
 
 @dataclass(frozen=True)
 class Call:
-    """One run of one model, as a frame made it."""
+    """One run of a model for a frame."""
 
     network: Network
-    picture: Image
+    image: Image
     tensor: Any
     outputs: Any
 
     def bare(self) -> float:
-        """Run the model alone and answer the seconds.
+        """Run the model alone and return the seconds.
 
-        It reads what the frame gave it from where the frame put it: a runtime that binds a network
-        to that memory would otherwise have to bind it anew, here and in the next estimation.
+        The input is copied to the network's own buffer: with another array, a runtime that binds a
+        network to its input would have to bind it again, here and in the next estimation.
         """
         network = self.network
         np.copyto(network._input, self.tensor)
@@ -55,15 +55,15 @@ class Call:
 
 @contextmanager
 def recorded(calls: list[Call]) -> Iterator[None]:
-    """Note every run of a model."""
+    """Record every run of a model."""
     run = Network.run
 
-    def noting(self: Network, picture: Image, outputs: Any = None) -> Any:
-        result = run(self, picture, outputs)
-        calls.append(Call(self, picture.copy(), self._input.copy(), outputs))
+    def recording(self: Network, image: Image, outputs: Any = None) -> Any:
+        result = run(self, image, outputs)
+        calls.append(Call(self, image.copy(), self._input.copy(), outputs))
         return result
 
-    Network.run = noting  # type: ignore[method-assign]
+    Network.run = recording  # type: ignore[method-assign]
     try:
         yield
     finally:
@@ -71,7 +71,7 @@ def recorded(calls: list[Call]) -> Iterator[None]:
 
 
 def measure(rounds: int) -> dict[str, float]:
-    """Milliseconds of the estimation and of its models bare, over all frames, and their ratio."""
+    """Mean milliseconds of the estimation and of its models alone, and their ratio."""
     estimator = Estimator(OnnxBackend(models()), Rules())
     frames = passing_frames(estimator)
     whole: list[list[float]] = [[] for _ in frames]
@@ -102,7 +102,7 @@ def _calls(estimator: Estimator, frame: Image) -> list[Call]:
 
 
 def run() -> dict[str, float]:
-    """Measure in a process of its own, which keeps to one processor."""
+    """Measure in a separate process that is pinned to one CPU."""
     printed = subprocess.run(
         [sys.executable, "-m", "benchmarks.estimate"],
         cwd=ROOT,

@@ -1,10 +1,10 @@
-"""Honest kiosks beside floods: their p95 with and without each, in turns, and who is refused.
+"""Latency (p95) of honest kiosks with and without each flood, and their refusals.
 
     python -m benchmarks.floods [--seconds 10] [--rounds 2] [--only FLOOD]
 
-Each kiosk has an address of its own, and a flood comes from one other. A worker sleeps for as long
-as an estimation takes, so that the machine's processors are there for the gateway, the aggregator
-and the clients. It fails above a ratio of 1.5, or when an honest kiosk was refused.
+Each kiosk has its own address, and a flood comes from one other address. A worker sleeps for the
+time of an estimation, so that gateway, aggregator and clients can use all CPUs. The benchmark fails
+above a ratio of 1.5, or if an honest kiosk was refused.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from tests.support.service import ROOT, Service, running
 from tests.support.stamp import StampBackend, stamped_jpeg
 
 KIOSKS, FPS, FRAMES = 6, 4.0, 8
-"""Honest kiosks, frames a second of each, and frames of a session; the last is accepted."""
+"""Honest kiosks, frames per second of each, and frames per session; the last one is accepted."""
 ESTIMATION_SECONDS = 0.03
 WORKERS = 2
 MAX_RATIO = 1.5
 WARM_SECONDS = 1.0
-"""Of a flood before it counts."""
+"""Time of a flood before the measurement."""
 SETTINGS = """
 [LIMITS]
 frameDeadline = 5.0
@@ -47,22 +47,22 @@ BACKEND = 'backend = "benchmarks.floods:PacedBackend"\n'
 
 
 class PacedBackend(StampBackend):
-    """Takes the time of an estimation, and none of a processor."""
+    """Takes the time of an estimation without using a CPU."""
 
     def detect(self, image: Image) -> list[Face]:
-        """Wait, then answer as the stamp says."""
+        """Sleep, then read the stamp."""
         time.sleep(ESTIMATION_SECONDS)
         return super().detect(image)
 
 
 @dataclass
 class KiosksSeen:
-    """What honest kiosks saw.
+    """Measurements of honest kiosks.
 
     Attributes:
         milliseconds: from sending to STATUS, of each frame.
         sessions: sessions that were accepted.
-        refused: what else became of sessions and frames.
+        refused: errors of the other sessions.
     """
 
     milliseconds: list[float] = field(default_factory=list)
@@ -76,8 +76,8 @@ class KiosksSeen:
 
 
 async def kiosk(url: str, number: int, until: float, seen: KiosksSeen) -> None:
-    """Let one person after another be accepted."""
-    await asyncio.sleep(number / KIOSKS / FPS)  # not in step with each other
+    """Run one session after another."""
+    await asyncio.sleep(number / KIOSKS / FPS)  # so that kiosks do not send at the same moments
     while time.monotonic() < until:
         try:
             await session(url, number, seen)
@@ -88,44 +88,44 @@ async def kiosk(url: str, number: int, until: float, seen: KiosksSeen) -> None:
 
 
 async def session(url: str, number: int, seen: KiosksSeen) -> None:
-    """Have a session accepted, frame by frame.
+    """Run a session to its acceptance.
 
     Raises:
-        AssertionError: something else was answered.
+        AssertionError: the service gave another answer.
     """
     address = (f"127.0.2.{number + 1}", 0)
     async with connect(url, local_addr=address, compression=None) as socket:
         await socket.send(Codec.encode(Command.CONNECT))
         await expect(socket.recv(), Command.CONNECTED)
         for frame in range(1, FRAMES + 1):
-            began = time.monotonic()
+            start = time.monotonic()
             await socket.send(stamped_jpeg(number, 30 if frame == FRAMES else 1))
             await expect(socket.recv(), Command.STATUS)
-            seen.milliseconds.append(1000 * (time.monotonic() - began))
+            seen.milliseconds.append(1000 * (time.monotonic() - start))
             if frame < FRAMES:
-                await asyncio.sleep(max(0.0, began + 1 / FPS - time.monotonic()))
+                await asyncio.sleep(max(0.0, start + 1 / FPS - time.monotonic()))
         await expect(socket.recv(), Command.RESULT)
 
 
 async def expect(receiving: object, command: Command) -> None:
-    """Await an answer.
+    """Wait for an answer.
 
     Raises:
-        AssertionError: it is another one.
+        AssertionError: it is another command.
     """
     raw = await asyncio.wait_for(receiving, 30)  # type: ignore[arg-type]  # a coroutine
     assert json.loads(raw)["command"] == command, str(raw)[:200]
 
 
 async def kiosks(url: str, seconds: float, seen: KiosksSeen) -> None:
-    """Run all kiosks for a while."""
+    """Run all kiosks for some seconds."""
     until = time.monotonic() + seconds
     await asyncio.gather(*(kiosk(url, number, until, seen) for number in range(KIOSKS)))
 
 
 @contextlib.contextmanager
 def flood(name: str, url: str) -> Iterator[None]:
-    """Flood from a process of its own while the block runs."""
+    """Flood from a separate process while the block runs."""
     stranger = subprocess.Popen([sys.executable, "-m", "benchmarks.strangers", name, url], cwd=ROOT)
     try:
         time.sleep(WARM_SECONDS)
@@ -137,14 +137,14 @@ def flood(name: str, url: str) -> Iterator[None]:
 
 
 def resident(service: Service) -> float:
-    """Megabytes of the gateway."""
+    """Resident megabytes of the gateway."""
     return float(psutil.Process(service.pids("gateway")[0]).memory_info().rss / 1e6)
 
 
 def measure(
     service: Service, name: str, seconds: float, rounds: int
 ) -> tuple[KiosksSeen, KiosksSeen]:
-    """What kiosks see without a flood, and with it, in turns."""
+    """Measure kiosks without and with a flood, in alternation."""
     quiet, flooded = KiosksSeen(), KiosksSeen()
     for _ in range(rounds):
         uvloop.run(kiosks(service.url, seconds, quiet))
@@ -155,10 +155,10 @@ def measure(
 
 
 def main() -> int:
-    """Measure every flood, and print."""
+    """Measure every flood and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=float, default=10.0, help="of each turn")
-    parser.add_argument("--rounds", type=int, default=2, help="turns without and with each flood")
+    parser.add_argument("--seconds", type=float, default=10.0, help="seconds of each run")
+    parser.add_argument("--rounds", type=int, default=2, help="runs without and with each flood")
     parser.add_argument("--only", choices=FLOODS, action="append", help="floods to measure")
     asked = parser.parse_args()
     failed = False

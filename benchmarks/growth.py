@@ -1,7 +1,7 @@
-"""6. Growth: the same frames spread over more and more sessions; memory of each session.
+"""6. Growth: CPU with the same frame rate over more and more sessions; memory per session.
 
-With stamp workers, so that the plumbing is what is seen. Memory is that of gateway and aggregator
-together, from the fewest sessions to the most, each of which has sent a frame.
+The workers only read stamps, so that the plumbing is measured. Memory is that of gateway and
+aggregator together, between the smallest and the largest number of sessions, after a frame of each.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ ROLES = ("gateway", "aggregator")
 
 
 def memory(service: Service) -> int:
-    """Resident bytes of gateway and aggregator that are no file's, as more sessions change."""
+    """Unique memory (USS) of gateway and aggregator in bytes, which grows with the sessions."""
     infos = [psutil.Process(service.pids(role)[0]).memory_full_info() for role in ROLES]
     return int(sum(info.uss for info in infos))
 
 
 async def crowd(service: Service, size: int) -> dict[str, float]:
-    """Connect a crowd, let each send a frame, then keep the common pace."""
+    """Connect a crowd, let each session send a frame, then send at the common rate."""
     shots = [Exposures.of_file(stamped_jpeg(number, 1)).shot for number in range(16)]
     seen = Seen(seconds=SECONDS)
     async with AsyncExitStack() as stack:
@@ -44,19 +44,19 @@ async def crowd(service: Service, size: int) -> dict[str, float]:
         for number, line in enumerate(lines):
             await line.judge(shots[number % 16]())
         before = {role: cpu(service.pids(role)[0]) for role in ROLES}
-        began = time.perf_counter()
-        under_way = []
+        start = time.perf_counter()
+        in_flight = []
         for number in range(int(PACE * SECONDS)):
-            due = began + number / PACE
+            due = start + number / PACE
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             line = lines[number % size]
-            under_way.append(asyncio.create_task(_one(seen, line, shots[number % 16](), due)))
-        await asyncio.gather(*under_way)
+            in_flight.append(asyncio.create_task(_one(seen, line, shots[number % 16](), due)))
+        await asyncio.gather(*in_flight)
         used = [cpu(service.pids(role)[0]).since(before[role]) for role in ROLES]
         plumbing = used[0].main_thread + used[1].main_thread + used[1].other_threads
         return {
             "sessions": size,
-            "fps": len(seen.milliseconds) / (time.perf_counter() - began),
+            "fps": len(seen.milliseconds) / (time.perf_counter() - start),
             "cpu_us_per_frame": 1e6 * plumbing / max(1, len(seen.milliseconds)),
             "p99_ms": seen.percentile(0.99),
             "bytes": float(memory(service)),

@@ -1,8 +1,8 @@
 """3. Latency that the pipeline adds to decoding and estimation, at half of the bare loop's rate.
 
-Frames come evenly spaced, so that none waits for another: random arrivals at a half busy server
-wait half an estimation on average whatever the software. The bare loop keeps the same pace, since a
-processor that has rested is slower than one at work.
+Frames are evenly spaced, so that none waits for another: with random arrivals, a half busy server
+makes frames wait half an estimation on average, whatever the software. The bare loop has the same
+rate, because a CPU is slower after idling.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Time of each model: as it is, rewritten, and on OpenVINO where that is installed.
+"""Time of each model: original, rewritten, and on OpenVINO if installed.
 
-Runs the choices of one model in turn, so that a change of the machine's speed meets all of them
-alike, and prints the medians of one thread. The manifest's ``provider`` and ``rewrite`` rest
-on these figures: a model is marked where the manifest does not name the fastest.
+Alternates between the choices of a model, so that changes of the machine's speed affect all of
+them, and prints the medians of one thread. The manifest's ``provider`` and ``rewrite`` are based on
+these figures; a model is marked if the manifest does not name the fastest choice.
 
     python benchmarks/models.py [--directory models] [--rounds 100]
 """
@@ -25,12 +25,12 @@ from inference_pool.models.store import ModelStore, read_verified
 
 CHOICES = {"cpu": ("cpu", False), "cpu, rewritten": ("cpu", True), "openvino": ("openvino", False)}
 """Provider and use of the variant, by name."""
-CLEARLY = 1.1
-"""How many times faster another choice must be to count."""
+MIN_SPEEDUP = 1.1
+"""Another choice must be faster by this factor for a model to be marked."""
 
 
 def sessions(directory: Path, spec: ModelSpec) -> dict[str, ModelSession]:
-    """Load a model in every way that this machine has."""
+    """Load a model for every choice that is available on this machine."""
     loaded = {}
     for name, (provider, rewritten) in CHOICES.items():
         file, sha256 = (
@@ -43,7 +43,7 @@ def sessions(directory: Path, spec: ModelSpec) -> dict[str, ModelSession]:
 
 
 def medians(loaded: dict[str, ModelSession], highest: float, rounds: int) -> dict[str, float]:
-    """Run all choices in turn on random pixels from 0 to ``highest``; milliseconds by name."""
+    """Run all choices in turn on random pixels from 0 to ``highest``; return ms by name."""
     feeds = {name: _random_pixels(session, highest) for name, session in loaded.items()}
     times: dict[str, list[float]] = {name: [] for name in loaded}
     for _ in range(rounds):
@@ -62,7 +62,7 @@ def _random_pixels(session: ModelSession, highest: float) -> dict[str, Floats]:
 
 
 def named_by(spec: ModelSpec, loaded: dict[str, float]) -> str:
-    """Tell which choice the store makes with ``provider`` auto."""
+    """Return the choice of the store with ``provider`` auto."""
     if spec.provider == "openvino" and "openvino" in loaded:
         return "openvino"
     return "cpu, rewritten" if spec.rewrite else "cpu"
@@ -79,10 +79,10 @@ def main() -> None:
     for role, spec in load_manifest().models(store.kind).items():
         if not (spec.file.endswith(".onnx") and store.available(role)):
             continue
-        highest = 255.0 if "0..255" in spec.input else 1.0  # the time of PReLU depends on the data
+        highest = 255.0 if "0..255" in spec.input else 1.0  # PReLU's time depends on the data
         taken = medians(sessions(arguments.directory, spec), highest, arguments.rounds)
         named = named_by(spec, taken)
-        slow = " (not the fastest)" if taken[named] > CLEARLY * min(taken.values()) else ""
+        slow = " (not the fastest)" if taken[named] > MIN_SPEEDUP * min(taken.values()) else ""
         cells = [f"{taken[name]:.2f}" if name in taken else "-" for name in CHOICES]
         table.add_row(role, *cells, f"{named}{slow}")
     Console().print(table)

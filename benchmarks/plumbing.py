@@ -1,7 +1,7 @@
-"""CPU of the plumbing for each frame: gateway and aggregator, without decoding and estimation.
+"""CPU of the plumbing per frame: gateway and aggregator, without decoding and estimation.
 
-Ten sessions send stamped pictures to a service whose workers only read the stamp. Of the gateway,
-decoding is in threads of its own, apart from the loop and ZeroMQ; the kernel accounts for each.
+Ten sessions send stamped frames to a service whose workers only read the stamp. The gateway decodes
+in separate threads, for which the kernel accounts separately from the loop and ZeroMQ.
 
     python -m benchmarks.plumbing [SESSIONS] [FRAMES_PER_SESSION]
 """
@@ -27,13 +27,13 @@ from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
 
 PAUSE = 0.02
-"""Seconds between two frames of a session."""
+"""Seconds between two frames of a session, at least."""
 RESULT = Path("build/bench_plumbing.json")
 
 
 @dataclass(frozen=True)
 class CpuSeconds:
-    """Processor seconds of one process; the threads of its transport count as the main one."""
+    """CPU seconds of one process; ZeroMQ's threads count as the main thread."""
 
     main_thread: float
     other_threads: float
@@ -46,7 +46,7 @@ class CpuSeconds:
 
 
 def cpu(pid: int) -> CpuSeconds:
-    """Read a process's processor time from the kernel's accounting."""
+    """Read a process's CPU time from the kernel."""
     own = others = 0.0
     for thread in psutil.Process(pid).threads():
         seconds = thread.user_time + thread.system_time
@@ -58,26 +58,27 @@ def cpu(pid: int) -> CpuSeconds:
 
 
 def _is_transport(pid: int, thread: int) -> bool:
-    """Tell the threads in which ZeroMQ moves bytes: they are plumbing too."""
+    """Return whether a thread is an I/O thread of ZeroMQ, which counts as plumbing."""
     try:
         return Path(f"/proc/{pid}/task/{thread}/comm").read_text().startswith("ZMQbg")
-    except OSError:  # it has ended
+    except OSError:  # the thread has ended
         return False
 
 
 def failing(person: int) -> Shots:
-    """What takes pictures that the stamp backend does not take for live."""
+    """Return a camera whose frames the stamp backend finds not live."""
     return [Exposures.of_file(stamped_jpeg(person, 1)).shot]
 
 
 async def send(service: Service, shots: Shots, frames: int) -> int:
-    """Send frames, the next once the one before is answered; the number of judged ones."""
+    """Send frames, each after the answer to the previous one; return how many were judged."""
     judged = 0
     async with Client(service.url) as client:
         for number in range(frames):
             started = time.monotonic()
             await client.send_frame(shots[number % len(shots)]())
-            judged += (await client.receive()).command is Command.STATUS
+            if (await client.receive()).command is Command.STATUS:
+                judged += 1
             await asyncio.sleep(max(0.0, started + PAUSE - time.monotonic()))
     return judged
 
@@ -88,13 +89,13 @@ async def measure(
     frames: int,
     shots_of: Callable[[int], Shots] = failing,
 ) -> dict[str, float]:
-    """Microseconds of processor time for each judged frame.
+    """Microseconds of CPU time per judged frame.
 
     Args:
         service: a running service.
-        sessions: people at once.
+        sessions: concurrent sessions.
         frames: frames of each.
-        shots_of: gives what takes a person's frames, in turn; the session must not end with them.
+        shots_of: returns a person's cameras, used in turn; their frames must not end the session.
     """
     pids = {role: service.pids(role)[0] for role in ("gateway", "aggregator")}
     shown = [shots_of(person) for person in range(sessions)]

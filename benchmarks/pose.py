@@ -1,9 +1,10 @@
-"""Head pose on pictures rendered at known angles: error, worst error and bias for each axis.
+"""Head pose on images rendered at known angles: error, worst error and bias of each axis.
 
-``python -m benchmarks.pose PICTURE...``. Each portrait's texture is laid over the canonical face,
-which is turned by known angles about its own axes and seen by a pinhole camera. So the true angles
-are known without asking how the person held the head, and the depth is the canonical one, not what
-the mesh network makes of it. Pitch is told against those axes, without the pose at rest.
+``python -m benchmarks.pose IMAGE...``. The texture of each portrait is mapped to the canonical
+face, which is rotated by known angles around its own axes and projected by a pinhole camera. So the
+true angles do not depend on how the person held the head, and the depth is the canonical one
+instead of the mesh network's estimate. Pitch is relative to those axes, without the correction at
+rest.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ SIZE = (640, 640)
 FACE = 230.0
 """Width of the face in pixels."""
 DISTANCE = 4.0
-"""Distance of the camera in widths of the face: some 60 cm."""
+"""Distance of the camera in widths of the face: about 60 cm."""
 YAWS, PITCHES, ROLLS = (-30, -20, -10, 0, 10, 20, 30), (-20, -10, 0, 10, 20), (-20, 0, 20)
 AXES = ("yaw", "pitch", "roll")
 Solid = NDArray[np.float64]
@@ -56,7 +57,7 @@ class Rendered:
         self._share = np.array([1.0] * MESH_POINTS + [s for _, s in _RINGS for _ in OVAL])[:, None]
 
     def at(self, yaw: float, pitch: float, roll: float) -> Image:
-        """Render at angles of the canonical face's own axes."""
+        """Render at angles around the canonical face's own axes."""
         turned = self._rest @ rotation(yaw, pitch, roll).T
         placed = self._rest + self._share * (turned - self._rest)
         away = DISTANCE * FACE
@@ -68,7 +69,7 @@ class Rendered:
         return warp(self._image, [backdrop, Patch(self._source, target, triangles)], SIZE)
 
     def _backdrop(self, target: NDArray[np.float32]) -> Patch:
-        """Cover the frame, fitted to the outermost ring."""
+        """Cover the whole frame by an affine map fitted to the outermost ring."""
         ring = slice(MESH_POINTS, MESH_POINTS + len(OVAL))
         ones = np.ones((len(OVAL), 1), np.float32)
         solved = np.linalg.lstsq(np.hstack([target[ring], ones]), self._source[ring], rcond=None)
@@ -103,7 +104,7 @@ def main(paths: list[str]) -> None:
                 rows.append((Path(path).stem, asked, seen))
             else:
                 print(f"no face: {path} {asked}")
-    _tell(rows)
+    _print(rows)
 
 
 def _measured(backend: OnnxBackend, image: Image) -> HeadPose | None:
@@ -114,7 +115,7 @@ def _measured(backend: OnnxBackend, image: Image) -> HeadPose | None:
         return None
 
 
-def _tell(rows: list[tuple[str, tuple[float, ...], tuple[float, ...]]]) -> None:
+def _print(rows: list[tuple[str, tuple[float, ...], tuple[float, ...]]]) -> None:
     asked = np.array([row[1] for row in rows])
     error = np.array([row[2] for row in rows]) - asked
     names = np.array([row[0] for row in rows])

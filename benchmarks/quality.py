@@ -1,6 +1,6 @@
-"""Curves of the classical measures over graded damage, and their cut-offs, as Markdown tables.
+"""Curves of the classical measures over graded degradations, as Markdown tables.
 
-``python -m benchmarks.quality PICTURE...`` prints what docs/estimation.md holds.
+``python -m benchmarks.quality IMAGE...`` prints the tables of docs/estimation.md.
 """
 
 from __future__ import annotations

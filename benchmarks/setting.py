@@ -1,4 +1,4 @@
-"""What the benchmarks share: processors, models, frames and a service to measure."""
+"""Shared by the benchmarks: CPUs, models, frames and a service to measure."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ GALLERY = ROOT / "build" / "bench" / "gallery"
 CPUS = sorted(os.sched_getaffinity(0))
 WORKERS = max(1, len(CPUS) // 2)
 WORKER_CPUS = CPUS[-WORKERS:]
-"""Half of the processors, the last ones, work on frames ..."""
+"""The last half of the CPUs, which the workers use."""
 OTHER_CPUS = CPUS[:-WORKERS] or CPUS
-"""... and everything else, the clients too, has the rest."""
+"""The CPUs of all other processes, including the clients."""
 NEVER_DONE = "[LIVENESS.THRESHOLDS]\nlivenessScore = 1.0\n"
-"""With this no frame is accepted, yet each goes through every stage: sessions last."""
+"""With this every frame passes through all stages but none is accepted, so sessions do not end."""
 WIDE_LIMITS = """
 [LIMITS]
 sessionsPerAddress = 5000
@@ -48,19 +48,19 @@ livenessRefusals = 0
 
 
 def pin_last_cpu() -> None:
-    """Keep this process to the first of the workers' processors."""
+    """Pin this process to the first of the worker CPUs."""
     os.sched_setaffinity(0, {WORKER_CPUS[0]})
     cv2.setNumThreads(1)
 
 
 def models() -> ModelStore:
-    """The model files, with the providers that a worker would choose."""
+    """The models, with the providers that a worker would choose."""
     return ModelStore(MODELS)
 
 
 @cache
 def gallery() -> Gallery:
-    """Frames of the synthetic person; rendered once and kept."""
+    """Frames of the synthetic person; rendered once and cached in a file."""
     if not GALLERY.exists():
         from lunapass.demo import make_person
         from shared.config.service import Config, ModelsSection
@@ -71,7 +71,7 @@ def gallery() -> Gallery:
 
 
 def passing_jpegs() -> list[bytes]:
-    """Frames of the person who looks straight into the camera, as a camera sends them."""
+    """JPEGs of the person who looks straight into the camera."""
     shown = gallery()
     return [
         frame
@@ -84,7 +84,7 @@ def passing_jpegs() -> list[bytes]:
 
 @cache
 def passing_shots() -> list[Callable[[], bytes]]:
-    """What takes such frames, each with noise of its own."""
+    """Cameras that take such frames, each with new noise."""
     return [Exposures.of_file(jpeg).shot for jpeg in passing_jpegs()]
 
 
@@ -98,7 +98,7 @@ def passing_frames(estimator: Estimator) -> list[Image]:
 
 @contextlib.contextmanager
 def on_other_cpus() -> Iterator[None]:
-    """Keep this process, and what it starts meanwhile, off the workers' processors."""
+    """Keep this process, and the ones it starts, off the worker CPUs while the block runs."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, set(OTHER_CPUS))
     try:
@@ -109,22 +109,22 @@ def on_other_cpus() -> Iterator[None]:
 
 @contextlib.contextmanager
 def service(settings: str = "", *, real: bool = True) -> Iterator[Service]:
-    """Run a service with pinned workers; ``real`` with the models, else with the stamp backend."""
+    """Run a service with pinned workers, with the models if ``real``, else the stamp backend."""
     backend = "# backend onnx\n" if real else ""
-    place = f'\n[MODELS]\ndirectory = "{MODELS}"\n'
+    directory = f'\n[MODELS]\ndirectory = "{MODELS}"\n'
     with contextlib.ExitStack() as stack:
         started = stack.enter_context(
-            running(backend + WIDE_LIMITS + place + settings, workers=WORKERS)
+            running(backend + WIDE_LIMITS + directory + settings, workers=WORKERS)
         )
         try:
             yield started
         finally:
-            with contextlib.redirect_stdout(io.StringIO()):  # its log, which it prints at its end
+            with contextlib.redirect_stdout(io.StringIO()):  # hides its log, printed at the end
                 stack.close()
 
 
 def rounded(value: Any) -> Any:
-    """Round the numbers of a result for people and files; JSON has no infinity."""
+    """Round the numbers of a result; infinity, which JSON lacks, becomes None."""
     if isinstance(value, list):
         return [rounded(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):

@@ -1,9 +1,9 @@
-"""One session over a slow line, by a client of the checkout that runs this; prints how it went.
+"""One session over a slow line, by a client of the checkout that runs this; prints its result.
 
     python slow_line_client.py KIND URL FRAMES
 
-FRAMES is a folder of pictures of a live person, sent one after another; the first that is judged is
-accepted. KIND is asynchronous, synchronous or bare (a program that knows the commands alone).
+FRAMES is a folder of images of a live person, sent one after another; the first judged one is
+accepted. KIND is asynchronous, synchronous or bare (a program that only sends the commands).
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ class CountingSyncClient(SyncClient):
 
 
 async def asynchronous(url: str, frames: list[bytes]) -> Verdict:
-    """Check by the asynchronous client."""
+    """Check with the asynchronous client."""
     async with CountingClient(url, resumes=20) as client:
         return await client.check(frames)
 
 
 def synchronous(url: str, frames: list[bytes]) -> Verdict:
-    """Check by the synchronous client."""
+    """Check with the synchronous client."""
     with CountingSyncClient(url, resumes=20) as client:
         return client.check(frames)
 
 
 async def bare(url: str, frames: list[bytes]) -> Verdict:
-    """Check by the commands alone, on one connection."""
+    """Check with bare commands, on one connection."""
     global connections
     connections = 1
     async with connect(url, ping_interval=None, max_size=None) as line:
@@ -70,7 +70,7 @@ def main() -> None:
     """Run one session."""
     kind, url, path = sys.argv[1:]
     frames = [file.read_bytes() for file in sorted(Path(path).iterdir())]
-    began = time.perf_counter()
+    start = time.perf_counter()
     token = None
     try:
         if kind == "synchronous":
@@ -81,7 +81,7 @@ def main() -> None:
         token = verdict.token
     except (NoVerdict, OSError) as error:
         print(error, file=sys.stderr)
-    seconds = time.perf_counter() - began
+    seconds = time.perf_counter() - start
     print(json.dumps([token is not None, seconds, connections]))
 
 

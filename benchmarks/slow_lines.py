@@ -1,10 +1,10 @@
-"""Sessions on slow and lossy lines, by every kind of client: who gets RESULT, and how soon.
+"""Sessions on slow and lossy lines with every kind of client: how many get RESULT, and when.
 
     python -m benchmarks.slow_lines [--sessions 3] [--only CLIENT] [--kbit N] [--checkout FOLDER]
 
-Needs root: service and clients are hosts in namespaces of their own, and the line between them is
-shaped. The clients in Python send frames of 60 kB and get a RESULT of 320 kB. The page takes its
-pictures itself, 1280 x 720, of a person who is not live for the first 30 s. It fails unless every
+Needs root: service and clients are hosts in network namespaces, and the line between them is
+shaped. The Python clients send frames of 60 kB and get a RESULT of 320 kB. The page takes its own
+frames, 1280 x 720, of a person who is not live for the first 30 s. The benchmark fails unless every
 session was accepted and got its RESULT.
 """
 
@@ -37,15 +37,15 @@ from tests.support.stamp import StampBackend, StampedFace, stamp
 
 LINES = (LineKind(64), LineKind(256), LineKind(1000, loss=0.05))
 CLIENTS = ("asynchronous", "synchronous", "bare", "page")
-GIVEN_UP = 300.0
-"""Seconds after which a session has failed."""
+MAX_SESSION_SECONDS = 300.0
+"""Time after which a session has failed."""
 NOT_LIVE, LIVE = 1, 50
-LOOKING_SECONDS = 30.0
-"""For which the person before the camera is not live: frames are refused meanwhile."""
+NOT_LIVE_SECONDS = 30.0
+"""Time in which the person in front of the camera is not live, so that frames are refused."""
 FRAMES = 12
 CAMERA = (1280, 720)
 FACE_WIDTH = 420
-"""Of the person before the camera, in pixels of its picture."""
+"""Width of the face in pixels of the camera image."""
 RECORD = """
 window.sent = [];
 const send = WebSocket.prototype.send;
@@ -54,16 +54,16 @@ WebSocket.prototype.send = function (data) {
   return send.call(this, data);
 };
 """
-"""Notes the bytes of each picture that the page sends."""
+"""Records the size of each frame that the page sends, in bytes."""
 DRIVER = Path(__file__).with_name("slow_line_client.py")
 
 
 class AnySizeStamps(StampBackend):
-    """Reads stamps in pictures that the page has made smaller; the face shrinks with them."""
+    """Reads stamps in frames that the page has scaled down; the face is scaled with them."""
 
     def detect(self, image: Image) -> list[Face]:
-        """Find the face at its place in a picture of this size."""
-        if image.shape[:2] == (480, 640):  # of a client in Python
+        """Return the face at its position in a frame of this size."""
+        if image.shape[:2] == (480, 640):  # from a Python client
             return super().detect(image)
         width, height = CAMERA
         super().detect(np.ascontiguousarray(cv2.resize(image, (width, height))))
@@ -74,12 +74,12 @@ class AnySizeStamps(StampBackend):
 
 @dataclass
 class Row:
-    """What became of the sessions of one client on one line.
+    """Results of one client on one line.
 
     Attributes:
         accepted: sessions that the service accepted.
-        given: sessions whose client got RESULT with its token.
-        seconds: from the connection to RESULT, of those.
+        given: sessions whose client got RESULT with a token.
+        seconds: their times from the connection to RESULT.
         reconnections: connections beyond the first of each session.
     """
 
@@ -105,7 +105,7 @@ class Row:
 
 
 def noisy(width: int, height: int, rows: int, number: int = LIVE) -> Image:
-    """A stamped picture whose last rows are noise, which costs bytes."""
+    """A stamped image whose last rows are noise, which makes its JPEG larger."""
     image = np.full((height, width, 3), 127, np.uint8)
     noise = np.random.default_rng().integers(90, 160, (rows, width, 1), dtype=np.uint8)
     image[height - rows :] = np.repeat(noise, 3, axis=2)
@@ -114,14 +114,14 @@ def noisy(width: int, height: int, rows: int, number: int = LIVE) -> Image:
 
 
 def encoded(image: Image, quality: int) -> bytes:
-    """A picture as JPEG."""
+    """Encode an image as JPEG."""
     data: bytes = simplejpeg.encode_jpeg(image, quality=quality, colorspace="BGR")
     return data
 
 
 @contextlib.contextmanager
 def site(checkout: Path) -> Iterator[tuple[Network, Service]]:
-    """A service on a host of a network."""
+    """Run a service on a host of a network."""
     own = checkout == ROOT
     backend = 'backend = "benchmarks.slow_lines:AnySizeStamps"\n' if own else ""
     with network(1) as net, pytest.MonkeyPatch.context() as patch, contextlib.ExitStack() as stack:
@@ -138,7 +138,7 @@ def site(checkout: Path) -> Iterator[tuple[Network, Service]]:
 
 
 def accepted(net: Network, service: Service) -> int:
-    """Sessions that the service has accepted so far."""
+    """Number of sessions accepted so far."""
     with net.hosts[0].inside():
         return int(service.metric('lunapass_sessions_total{outcome="accepted"}'))
 
@@ -146,7 +146,7 @@ def accepted(net: Network, service: Service) -> int:
 def check_by_driver(
     net: Network, service: Service, client: str, checkout: Path, frames: Path
 ) -> tuple[bool, float, int]:
-    """Whether a client of a checkout got RESULT, its seconds and its connections."""
+    """Run a checkout's client; return whether it got RESULT, its seconds and connections."""
     url = f"ws://{net.hosts[0].address}:{service.port}/ws"
     python = checkout / ".venv" / "bin" / "python"
     enter = ["nsenter", "-t", str(net.switch.pid), "-n", "--"]
@@ -154,17 +154,22 @@ def check_by_driver(
     environment = {"PYTHONPATH": str(checkout), "PATH": "/usr/bin:/bin"}
     try:
         done = subprocess.run(
-            command, cwd=checkout, env=environment, capture_output=True, text=True, timeout=GIVEN_UP
+            command,
+            cwd=checkout,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=MAX_SESSION_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return False, GIVEN_UP, 1
+        return False, MAX_SESSION_SECONDS, 1
     given, seconds, connections = json.loads(done.stdout)
     return given, seconds, connections
 
 
 @contextlib.contextmanager
 def browser(net: Network, origin: str, camera: FakeCamera) -> Iterator[Any]:
-    """A browser at the switch, which takes the service's address for a secure one."""
+    """A browser at the switch that treats the service's address as secure."""
     from playwright.sync_api import sync_playwright
 
     flags = [
@@ -185,10 +190,10 @@ def browser(net: Network, origin: str, camera: FakeCamera) -> Iterator[Any]:
 def check_by_page(
     net: Network, service: Service, folder: Path, kind: LineKind
 ) -> tuple[bool, float, int, list[int]]:
-    """Whether the page got RESULT, its seconds, its connections, and the bytes of its pictures."""
+    """Run the page; return whether it got RESULT, its seconds, connections and frame sizes."""
     origin = f"http://{net.hosts[0].address}:{service.port}"
     camera = FakeCamera(folder / "camera.mjpeg", encoded(noisy(*CAMERA, 250, NOT_LIVE), 80))
-    slow_down(net, 0, LineKind(100_000))  # the page itself is loaded before
+    slow_down(net, 0, LineKind(100_000))  # fast, to load the page
     with browser(net, origin, camera) as chrome:
         page = chrome.new_page(viewport={"width": 540, "height": 960})
         connections: list[object] = []
@@ -197,25 +202,25 @@ def check_by_page(
         page.goto(f"{origin}/")
         page.evaluate("document.addEventListener('lunapass', (e) => { window.verdict = e.detail })")
         slow_down(net, 0, kind)
-        began = time.monotonic()
+        start = time.monotonic()
         page.click("#begin")
-        page.wait_for_timeout(1000 * LOOKING_SECONDS)
+        page.wait_for_timeout(1000 * NOT_LIVE_SECONDS)
         camera.show(encoded(noisy(*CAMERA, 250), 80))
-        with contextlib.suppress(Exception):  # no last screen: RESULT did not come
-            page.wait_for_selector("[data-screen=end]", timeout=1000 * GIVEN_UP)
+        with contextlib.suppress(Exception):  # without the last screen there was no RESULT
+            page.wait_for_selector("[data-screen=end]", timeout=1000 * MAX_SESSION_SECONDS)
         given = bool(page.evaluate("window.verdict?.jwt ?? ''"))
         sizes = page.evaluate("window.sent")
-        return given, time.monotonic() - began, len(connections), sizes
+        return given, time.monotonic() - start, len(connections), sizes
 
 
 def main() -> int:
-    """Measure every line, and print."""
+    """Measure every client on every line and print the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--sessions", type=int, default=3, help="of each client on each line")
+    parser.add_argument("--sessions", type=int, default=3, help="sessions per client and line")
     parser.add_argument("--only", choices=CLIENTS, action="append", help="clients to measure")
     parser.add_argument("--kbit", type=int, action="append", help="lines to measure")
     parser.add_argument(
-        "--checkout", type=Path, default=ROOT, help="service and clients of another"
+        "--checkout", type=Path, default=ROOT, help="checkout of service and clients"
     )
     asked = parser.parse_args()
     lost = 0

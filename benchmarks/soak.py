@@ -1,9 +1,9 @@
-"""A soak: a crowd comes and goes at a real service for a long time; is its memory flat at the end?
+"""Soak test: a crowd uses a real service for a long time, to see whether its memory grows.
 
     python -m benchmarks.soak [SECONDS]
 
-People make mistakes, pass, break their connections, leave. The report is in ``build/soak``. The run
-fails when a session failed, or when the memory of a process grew by more than 3 % from the third
+People make mistakes, pass, break their connections and leave. The report is in ``build/soak``. The
+run fails if a session failed, or if the memory of a process grew by more than 3 % from the third
 minute to the last.
 """
 
@@ -34,7 +34,7 @@ async def soak(url: str, seconds: float) -> LoadRun:
 
 
 def main() -> None:
-    """Play, report and judge."""
+    """Run the crowd, write the report and check the result."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 600.0
     gallery()
     with service(SETTINGS) as started, on_other_cpus():

@@ -1,7 +1,7 @@
-"""Floods by strangers, for ``benchmarks.floods``: each takes what one address can get.
+"""Floods for ``benchmarks.floods``: each takes as much as one address can get.
 
-``python -m benchmarks.strangers FLOOD URL`` floods until it is ended. A stranger who is refused
-or cut comes again.
+``python -m benchmarks.strangers FLOOD URL`` floods until it is killed. A client that is refused or
+disconnected connects again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from shared.wire.websocket_adapter import transport_of
 from tests.support.stamp import stamped_jpeg
 
 ADDRESS = "127.0.1.1"
-"""Another one than those of honest clients; every address of 127.0.0.0/8 is this machine."""
+"""Differs from those of honest clients; every address of 127.0.0.0/8 is this machine."""
 FRAME_BYTES = 3_900_000
 """Just below the default of LIMITS.frameBytes."""
 SESSIONS = 60
@@ -32,16 +32,16 @@ MANY_SESSIONS = 190
 """Just below the default of LIMITS.sessionsPerAddress."""
 UPLOADERS = 10
 HANDSHAKES = 400
-"""In a second."""
+"""Handshakes per second."""
 SHORT_SESSIONS = 20
-"""At a time."""
+"""Concurrent sessions."""
 
 Flood = Callable[[str], Awaitable[None]]
 Next = Callable[[], bytes]
 
 
 def opened(url: str) -> connect:
-    """Open a connection from the stranger's address."""
+    """Open a connection from ``ADDRESS``."""
     return connect(
         url,
         local_addr=(ADDRESS, 0),
@@ -53,20 +53,20 @@ def opened(url: str) -> connect:
 
 
 async def attempt(doing: Awaitable[None]) -> None:
-    """Do something that the service may refuse or cut; then wait a little."""
+    """Await something that the service may refuse or disconnect, then pause briefly."""
     with contextlib.suppress(WebSocketException, OSError, TimeoutError):
         await doing
     await asyncio.sleep(0.05)
 
 
 async def granted(socket: ClientConnection) -> None:
-    """Have a session."""
+    """Start a session."""
     await socket.send(Codec.encode(Command.CONNECT))
     await socket.recv()
 
 
 async def at_pace(url: str, frame: Next, fps: float) -> None:
-    """Send frames at a pace, whatever is answered."""
+    """Send frames at a rate, whatever the answers."""
     async with opened(url) as socket:
         await granted(socket)
         ignored = asyncio.create_task(_ignore(socket))
@@ -94,18 +94,18 @@ async def _crowd(count: int, doing: Callable[[], Awaitable[None]]) -> None:
 
 
 async def one_byte(url: str) -> None:
-    """60 sessions with frames of one byte, 30 a second each."""
+    """60 sessions with frames of one byte, 30 per second each."""
     await _crowd(SESSIONS, lambda: at_pace(url, lambda: b"x", 30))
 
 
-def padded(picture: bytes) -> bytes:
-    """A JPEG with comments in front of its picture, up to the bytes that a frame may have."""
+def padded(jpeg: bytes) -> bytes:
+    """A JPEG with comments before its image data, of almost the maximum size of a frame."""
     comment = b"\xff\xfe\xff\xff" + bytes(65_533)
-    return picture[:2] + comment * ((FRAME_BYTES - len(picture)) // len(comment)) + picture[2:]
+    return jpeg[:2] + comment * ((FRAME_BYTES - len(jpeg)) // len(comment)) + jpeg[2:]
 
 
 async def padding(url: str) -> None:
-    """10 sessions with small pictures in megabytes of comments, as fast as the line takes them."""
+    """10 sessions with small images and megabytes of comments, as fast as the line allows."""
     numbers: Iterator[int] = itertools.count()
     await _crowd(
         UPLOADERS, lambda: at_pace(url, lambda: padded(stamped_jpeg(9, next(numbers) % 20)), 10)
@@ -113,29 +113,29 @@ async def padding(url: str) -> None:
 
 
 async def handshakes(url: str) -> None:
-    """400 handshakes a second, without a session."""
+    """400 handshakes per second, without a session."""
 
     async def handshake() -> None:
         async with opened(url):
             pass
 
-    under_way: set[asyncio.Task[None]] = set()
+    in_flight: set[asyncio.Task[None]] = set()
     while True:
-        if len(under_way) < HANDSHAKES:
+        if len(in_flight) < HANDSHAKES:
             task = asyncio.create_task(attempt(handshake()))
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
+            in_flight.add(task)
+            task.add_done_callback(in_flight.discard)
         await asyncio.sleep(1 / HANDSHAKES)
 
 
 async def refused_uploads(url: str) -> None:
-    """10 sessions that upload megabytes which are no picture, as fast as the line takes them."""
+    """10 sessions that upload megabytes that are not an image, as fast as the line allows."""
     noise = os.urandom(FRAME_BYTES)
     await _crowd(UPLOADERS, lambda: at_pace(url, lambda: noise, 10))
 
 
-def large_picture() -> bytes:
-    """A picture of almost as many bytes as a frame may have, all of them pixels."""
+def large_png() -> bytes:
+    """A PNG of almost the maximum size of a frame, all of it pixels."""
     noise = np.random.default_rng(1).integers(0, 256, (900, 1400, 3), np.uint8)
     encoded = cv2.imencode(".png", noise)[1].tobytes()
     assert FRAME_BYTES - 500_000 < len(encoded) < FRAME_BYTES
@@ -143,20 +143,20 @@ def large_picture() -> bytes:
 
 
 async def short_sessions(url: str) -> None:
-    """20 sessions at a time that send one frame of 4 MB and are gone."""
-    picture = large_picture()
+    """20 concurrent sessions that send one frame of 4 MB and disconnect."""
+    frame = large_png()
 
     async def session() -> None:
         async with opened(url) as socket:
             await granted(socket)
-            await socket.send(picture)
+            await socket.send(frame)
             transport_of(socket).abort()
 
     await _crowd(SHORT_SESSIONS, session)
 
 
 async def many_sessions(url: str) -> None:
-    """190 sessions with frames like those of kiosks, 10 a second each."""
+    """190 sessions with frames like those of kiosks, 10 per second each."""
     frames = itertools.cycle([stamped_jpeg(9, 1) for _ in range(2000)])
     await _crowd(MANY_SESSIONS, lambda: at_pace(url, lambda: next(frames), 10))
 
@@ -168,5 +168,5 @@ FLOODS: dict[str, Flood] = {
 
 
 if __name__ == "__main__":
-    os.nice(19)  # a stranger brings processors of their own; here it takes what is left
+    os.nice(19)  # an attacker has other CPUs; here the flood gets only idle time
     uvloop.run(FLOODS[sys.argv[1]](sys.argv[2]))  # type: ignore[arg-type]  # a coroutine

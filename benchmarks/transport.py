@@ -1,8 +1,7 @@
-"""What a line between two roles costs: a socket file and TCP, each with CurveZMQ and without.
+"""Cost of a line between two roles: socket file and TCP, each with CurveZMQ and without.
 
-One process sends messages as a gateway sends questions to its aggregator, another one takes them
-from the loop as the aggregator does. Lines without keys are no choice of the service; they show
-what the keys cost.
+One process sends messages like a gateway to its aggregator, another receives them in its event loop
+like the aggregator. The service has no lines without keys; they show the cost of the keys.
 
     python -m benchmarks.transport [SECONDS]
 """
@@ -34,7 +33,7 @@ WAYS = ("socket file, plain", "socket file", "TCP, plain", "TCP")
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one way and one size of message."""
+    """Figures of one kind of line and one size of message."""
 
     per_second: float
     sender_us: float
@@ -42,21 +41,21 @@ class Figures:
 
 
 def cpu() -> float:
-    """Processor seconds of this process so far, ZeroMQ's threads too."""
+    """CPU seconds of this process so far, including ZeroMQ's threads."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
 
 
 def keys_of(way: str) -> contextlib.AbstractContextManager[object]:
-    """Leave the keys out where a way is plain."""
+    """Disable the keys for the plain kinds of line."""
     if not way.endswith("plain"):
         return contextlib.nullcontext()
     without = dict.fromkeys(("secure_client", "secure_server", "Guard"), mock.DEFAULT)
     return mock.patch.multiple(transport, **without)
 
 
-def send(config: Config, way: str, size: int, told: object) -> None:
-    """Send as long as somebody takes it; tell the processor time of each message."""
+def send(config: Config, way: str, size: int, results: object) -> None:
+    """Send until the receiver is gone; put the CPU seconds per message into a queue."""
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
     socket.setsockopt(zmq.SNDHWM, 1000)
     socket.setsockopt(zmq.SNDTIMEO, 500)
@@ -64,17 +63,17 @@ def send(config: Config, way: str, size: int, told: object) -> None:
         transport.connect(socket, config, AGGREGATOR)
     message = bytes(size)
     socket.send(message)
-    count, began = 0, cpu()
-    with contextlib.suppress(zmq.Again):  # the receiver has enough
+    count, start = 0, cpu()
+    with contextlib.suppress(zmq.Again):  # the receiver is gone
         while True:
-            socket.send(message)  # waits where the receiver is slower
+            socket.send(message)  # waits if the receiver is slower
             count += 1
-    told.put((cpu() - began) / count)  # type: ignore[attr-defined]
+    results.put((cpu() - start) / count)  # type: ignore[attr-defined]
     socket.close(linger=0)
 
 
 async def receive(config: Config, way: str, seconds: float) -> tuple[float, float]:
-    """Messages in a second, and processor seconds of each."""
+    """Return messages per second and CPU seconds per message."""
     socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.ROUTER)
     socket.setsockopt(zmq.RCVHWM, 1000)
     count = 0
@@ -88,25 +87,25 @@ async def receive(config: Config, way: str, seconds: float) -> tuple[float, floa
     with keys_of(way):
         channel = transport.serve(socket, config, AGGREGATOR, take)
     await asyncio.wait_for(first.wait(), 30)
-    before, used, began = count, cpu(), time.monotonic()
+    before, used, start = count, cpu(), time.monotonic()
     await asyncio.sleep(seconds)
-    got, used, lasted = count - before, cpu() - used, time.monotonic() - began
+    received, used, elapsed = count - before, cpu() - used, time.monotonic() - start
     channel.close()
-    return got / lasted, used / got
+    return received / elapsed, used / received
 
 
 def measure(way: str, size: int, seconds: float) -> Figures:
-    """Run sender and receiver in processes of their own."""
+    """Run sender and receiver in two processes."""
     with tempfile.TemporaryDirectory(prefix="lp-") as folder:
         address = f"tcp://127.0.0.1:{free_port()}" if way.startswith("TCP") else ""
         section = TransportSection(aggregator=address, runtimeDirectory=folder)
         config = with_transport_keys(Config(TRANSPORT=section))
-        start = multiprocessing.get_context("spawn")
-        told = start.Queue()
-        sender = start.Process(target=send, args=(config, way, size, told))
+        context = multiprocessing.get_context("spawn")
+        results = context.Queue()
+        sender = context.Process(target=send, args=(config, way, size, results))
         sender.start()
         per_second, receiver = uvloop.run(receive(config, way, seconds))
-        figures = Figures(per_second, told.get(timeout=30) * 1e6, receiver * 1e6)
+        figures = Figures(per_second, results.get(timeout=30) * 1e6, receiver * 1e6)
         sender.join()
     return figures
 

@@ -1,8 +1,8 @@
-"""Which way up a face is: the roll of pictures turned all the way round, mirrored and damaged.
+"""Which way up a face is: measured roll of images rotated by 0..360 degrees, mirrored and degraded.
 
-``python -m benchmarks.upright FILE...`` prints the tables of docs/estimation.md. Every picture, and
-every frame of a video, is scaled so that its largest face is 240 pixels wide, cut to a square about
-the face and turned. The truth is the roll of the upright picture and the turn.
+``python -m benchmarks.upright FILE...`` prints the tables of docs/estimation.md. Every image, and
+every frame of a video, is scaled so that its largest face is 240 pixels wide, cropped to a square
+around the face and rotated. The true roll is that of the upright image plus the rotation.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ MEDIA = Media(LimitsSection(frameWidth=8192, frameHeight=8192, framePixels=64_00
 """Photos may be larger than frames."""
 STEP = 15
 TILTS = (-15, 0, 15)
-"""Turns of the damaged pictures, upright and upside down, degrees."""
+"""Rotations of the degraded images, upright and upside down, in degrees."""
 RIGHT, WRONG = 10, 25
-"""Degrees off up to which a roll is right, and from which it is wrong."""
+"""A roll is right up to this error in degrees, and wrong above that one."""
 UPRIGHT = 20
-"""Roll up to which the check passes by default."""
+"""Largest roll in degrees that passes the check by default."""
 MASKS = {"surgical mask": (220, 190, 150), "black mask": (30, 30, 30)}
 BEARD, HAT, LENS = (20, 25, 35), (60, 40, 40), (20, 22, 25)
 LOWER_FACE = (123, 132, 58, 172, 136, 150, 149, 176, 148, 152)
@@ -48,7 +48,7 @@ EYES = ((33, 133), (362, 263))
 
 @dataclass(frozen=True)
 class Subject:
-    """A square picture of an upright face, with the face's box and mesh."""
+    """A square image of an upright face, with the face's box and mesh."""
 
     image: Image
     box: Box
@@ -71,7 +71,7 @@ def main(paths: list[str]) -> None:
             _count(backend, image, turns)
         for name, change in CHANGES.items():
             _count_damaged(backend, change(subject), damages[name, "up"], damages[name, "down"])
-    print(f"{subjects} pictures, {backend.capabilities.name}\n")
+    print(f"{subjects} images, {backend.capabilities.name}\n")
     print("| turn | faces found | right | wrong | refused as unclear | read upright |")
     print("|---:|---:|---:|---:|---:|---:|")
     for turn, seen in turns.items():
@@ -117,14 +117,14 @@ def _mirrored(image: Image) -> Image:
 
 
 def _turned(image: Image, degrees: float) -> Image:
-    """Turn a picture clockwise about its centre; its border fills the corners."""
+    """Rotate an image clockwise around its centre; its border fills the corners."""
     matrix = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), -degrees, 1)
     border = cv2.BORDER_REPLICATE
     return np.asarray(cv2.warpAffine(image, matrix, (SIZE, SIZE), borderMode=border), np.uint8)
 
 
 def _roll(backend: OnnxBackend, image: Image) -> float | None:
-    """Return the roll of the largest face; None where there is no face.
+    """Return the roll of the largest face; None if there is no face.
 
     Raises:
         EstimationError: the face has no pose.
@@ -162,11 +162,14 @@ def _count_one(backend: OnnxBackend, image: Image, truth: float, seen: Counter[s
         return
     if roll is None:
         return
-    off = abs(remainder(roll - truth, 360))
+    error = abs(remainder(roll - truth, 360))
     seen["found"] += 1
-    seen["right"] += off <= RIGHT
-    seen["wrong"] += off > WRONG
-    seen["upright"] += abs(roll) <= UPRIGHT
+    if error <= RIGHT:
+        seen["right"] += 1
+    if error > WRONG:
+        seen["wrong"] += 1
+    if abs(roll) <= UPRIGHT:
+        seen["upright"] += 1
 
 
 def _masked(colour: tuple[int, int, int]) -> Change:
@@ -182,7 +185,7 @@ def _filled(subject: Subject, outline: tuple[int, ...], colour: tuple[int, int, 
 
 
 def _beard(subject: Subject) -> Image:
-    """Lay dark noise over jaw and upper lip, the lips left free."""
+    """Draw dark noise over jaw and upper lip, but not over the lips."""
     mask = np.zeros(subject.image.shape[:2], np.uint8)
     jaw = (*LOWER_FACE[1:], *LOWER_FACE_LEFT[:-2], 426, 2, 206)
     for outline, value in ((jaw, 255), (UPPER_LIP + LOWER_LIP, 0)):
@@ -195,7 +198,7 @@ def _beard(subject: Subject) -> Image:
 
 
 def _hat(subject: Subject) -> Image:
-    """Cover all from just above the brows upwards."""
+    """Cover the area from just above the brows upwards."""
     painted = subject.image.copy()
     up = subject.mesh[10, :2] - subject.mesh[152, :2]
     brim = subject.mesh[list(ABOVE_BROWS), :2] + 0.1 * up

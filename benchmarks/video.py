@@ -1,13 +1,13 @@
-"""The video worker beside the ``ffmpeg`` command: time and memory for the same JPEG frames.
+"""The video worker compared with the ``ffmpeg`` command: time and memory for the same JPEG frames.
 
-Speed: the same encoder, preset and quality over the same 720p frames, one after the other, five
-times; the ratio is that of the medians. That of CPU seconds holds on a busy machine too. The
-worker's time is that of a job in a running worker: from reading the frames in Redis to the renamed
-files, without the start of Python. The command's is that of the command. The two have FFmpeg and
-encoders of their own, the worker those inside PyAV.
+Speed: the same encoder, preset and quality for the same 720p frames, in alternation, five times;
+the result is the ratio of the medians. The ratio of CPU seconds is valid on a busy machine, too.
+The worker's time is that of a job in a running worker: from reading the frames in Redis to the
+renamed files, without the start of Python. The command's time is that of the whole command. Each
+has its own FFmpeg and encoders; the worker has those of PyAV.
 
-Memory: the greatest resident memory of a process that films ten minutes of 720p, at a reduced rate
-of two frames a second so that it ends soon.
+Memory: the peak resident memory of a process that encodes ten minutes of 720p, at a reduced rate of
+two frames per second to save time.
 
     python -m benchmarks.video [CODEC ...]
 """
@@ -68,7 +68,7 @@ print(json.dumps({"seconds": seconds, "cpu": cpu, "rss_mb": rss, "frames": film.
 
 
 def pictures(count: int) -> Iterator[bytes]:
-    """JPEGs of a portrait before a camera that sways, with a sensor's noise."""
+    """JPEGs of a portrait in front of a swaying camera, with sensor noise."""
     portrait = np.ascontiguousarray(data.astronaut()[:288, :, ::-1])
     scene = cv2.resize(portrait, (1600, 900), interpolation=cv2.INTER_CUBIC).astype(np.int16)
     random = np.random.default_rng(1)
@@ -82,14 +82,14 @@ def pictures(count: int) -> Iterator[bytes]:
 
 
 def store(redis: Redis, session: str, jpegs: list[bytes], count: int, rate: float) -> None:
-    """Write a session of so many frames, the pictures over and over."""
+    """Write a session of ``count`` frames, repeating the JPEGs."""
     for number in range(count):
         frame = StoredFrame(number + 1, number / rate, jpegs[number % len(jpegs)], {"isOk": False})
         redis.xadd(frames_key(session), encode_frame(frame), id=frame.entry_id)  # type: ignore[arg-type]
 
 
 def worker(redis: RedisServer, session: str, codec: str, folder: Path) -> dict[str, float]:
-    """Film a session in a process of its own."""
+    """Encode a session in a separate process."""
     settings = VideoSection.model_validate({"codec": codec, "directory": str(folder)})
     ran = subprocess.run(
         [sys.executable, "-c", WORKER, redis.url, session, settings.model_dump_json()],
@@ -102,7 +102,7 @@ def worker(redis: RedisServer, session: str, codec: str, folder: Path) -> dict[s
 
 
 def command(codec: str, folder: Path) -> tuple[float, float]:
-    """Run the command over the same pictures; its seconds, and those of the CPUs."""
+    """Run the command for the same JPEGs; return its seconds and CPU seconds."""
     quiet = ["-x265-params", "log-level=error"] if codec == "H265" else []
     encoder = [*quiet, "-c:v", CODECS[codec].encoder, "-crf", str(CODECS[codec].crf)]
     if codec == "VP9":
@@ -144,7 +144,7 @@ def compare(redis: RedisServer, codec: str, folder: Path) -> dict[str, float]:
 
 
 def main(codecs: list[str]) -> None:
-    """Measure, print and keep the results beside those of other codecs."""
+    """Measure, print and add the results to those of other codecs."""
     results = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     with running_redis() as redis, tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -155,12 +155,12 @@ def main(codecs: list[str]) -> None:
         store(redis.client(), "long", jpegs, LONG_SECONDS * LONG_RATE, LONG_RATE)
         for codec in codecs:
             results[codec] = compare(redis, codec, folder)
-            told = results[codec]
+            found = results[codec]
             print(
                 f"{codec} {PRESET}, {FRAMES} frames of {WIDTH}x{HEIGHT}: worker "
-                f"{told['worker_seconds']} s, ffmpeg {told['ffmpeg_seconds']} s, ratio "
-                f"{told['ratio']} (of CPU seconds {told['cpu_ratio']}); "
-                f"ten minutes: {told['rss_mb']} MB",
+                f"{found['worker_seconds']} s, ffmpeg {found['ffmpeg_seconds']} s, ratio "
+                f"{found['ratio']} (of CPU seconds {found['cpu_ratio']}); "
+                f"ten minutes: {found['rss_mb']} MB",
                 flush=True,
             )
     RESULT.parent.mkdir(exist_ok=True)

@@ -1,1 +1,1 @@
-"""What a user would write instead: the same models and frames behind usual means."""
+"""Alternatives that a user would build instead: the same models behind common servers."""

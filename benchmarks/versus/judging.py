@@ -1,4 +1,4 @@
-"""The judge that every contender has: one estimator a thread or process, the same as a worker's."""
+"""Estimation for all contenders: one estimator per thread or process, the same as a worker's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _local = threading.local()
 
 
 def make_estimator() -> Estimator:
-    """Load the models; no frame is ever accepted, as in the service that is measured."""
+    """Load the models; as in the measured service, no frame is ever accepted."""
     cv2.setNumThreads(1)
     never = Rules(thresholds=ThresholdsSection(livenessScore=1.0))
     estimator = Estimator(OnnxBackend(ModelStore(os.environ["BENCH_MODELS"])), never)
@@ -38,7 +38,7 @@ def prepare() -> None:
 
 
 def judge(image: Image) -> str:
-    """Judge a decoded frame; a status as JSON."""
+    """Judge a decoded frame and return a status as JSON."""
     estimate = _local.estimator.estimate(image, Profile.PASSIVE)
     return json.dumps({"isOk": estimate.ok, "errors": list(estimate.errors)})
 

@@ -1,4 +1,4 @@
-"""Clients of the contenders, each as slim as the one of this service."""
+"""Clients of the contenders, each as lightweight as that of this service."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ HOST = "127.0.0.1"
 
 
 class WebSocketLine:
-    """A plain WebSocket: a frame out, a status back."""
+    """A plain WebSocket that sends frames and receives statuses."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._busy = asyncio.Lock()
 
     async def judge(self, frame: bytes) -> bool:
-        """Send a frame and await its status."""
+        """Send a frame and wait for its status."""
         async with self._busy:
             await self._socket.send(frame)
             return "errors" in str(await self._socket.recv())
 
 
 class HttpLine:
-    """A kept HTTP/1.1 connection: a frame posted, a status back."""
+    """A persistent HTTP/1.1 connection that posts frames."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -35,7 +35,7 @@ class HttpLine:
         self._busy = asyncio.Lock()
 
     async def judge(self, frame: bytes) -> bool:
-        """Post a frame and await its status."""
+        """Post a frame and wait for its status."""
         head = (
             f"POST /predict HTTP/1.1\r\nHost: {HOST}\r\n"
             f"Content-Type: application/octet-stream\r\nContent-Length: {len(frame)}\r\n\r\n"

@@ -1,4 +1,4 @@
-"""(c) LitServe with the same number of workers, its fast queue on, and frames as plain bytes."""
+"""(c) LitServe with the same number of workers, its fast queue and frames as plain bytes."""
 # No postponed annotations: LitServe reads the type of the request from them.
 
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ class LitServeJudge(litserve.LitAPI):
     def decode_request(
         self, request: Annotated[bytes, Body(media_type="application/octet-stream")]
     ) -> bytes:
-        """Take the frame as it came."""
+        """Return the frame unchanged."""
         return request
 
     def predict(self, x: bytes) -> str:
@@ -27,7 +27,7 @@ class LitServeJudge(litserve.LitAPI):
         return judge_jpeg(x)
 
     def encode_response(self, output: str) -> Any:
-        """Answer the status."""
+        """Return the status."""
         return {"status": output}
 
 

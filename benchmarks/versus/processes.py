@@ -1,4 +1,4 @@
-"""(b) One asyncio process decodes in threads; a ProcessPoolExecutor judges pickled frames."""
+"""(b) One asyncio process that decodes in threads; a ProcessPoolExecutor judges pickled frames."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
-"""5. Side by side with what a user would pick instead: same models, frames, machine and workers.
+"""5. Comparison with alternatives: same models, frames, machine and number of workers.
 
-Each contender is installed into a virtual environment of its own, with the very versions and the
-model runtimes that this service has here. All have all processors of the machine; this service pins
-its workers as always. First each goes as fast as it can; then each gets the same frames at the
-same random moments, three quarters of what the slowest can do, as from people who know nothing of
-each other; last a calm load, evenly spaced, where no frame ever meets another. A ratio above 1
-means that this service leads: its frames a second over the contender's, and the contender's 99th
-percentile over its own.
+Each contender is installed into its own virtual environment, with the same versions and model
+runtimes as this service. All may use all CPUs; this service pins its workers as always. First each
+runs as fast as it can. Then each gets the same frames at the same random times, as from independent
+people, at three quarters of the slowest one's rate. Last, frames are evenly spaced at a rate where
+none waits for another. A ratio above 1 means that this service is better: its frames per second
+over the contender's, and the contender's 99th percentile over its own.
 """
 
 from __future__ import annotations
@@ -49,19 +48,19 @@ BUILD, LOCK = ROOT / "build" / "bench", ROOT / "requirements.lock"
 OURS = "ours"
 ROUNDS, SECONDS, LINES_PER_WORKER = 5, 3.5, 4
 BUSY, CALM = 0.75, 0.55
-"""Share of what the slowest can do."""
+"""Share of the slowest one's rate."""
 START_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Contender:
-    """Something a user would pick instead.
+    """An alternative to this service.
 
     Attributes:
         name: key in the results.
         module: its server.
-        needs: packages beside those of this project.
-        connect: makes a line to it.
+        needs: packages in addition to this project's.
+        connect: opens a line to it.
     """
 
     name: str
@@ -78,26 +77,26 @@ CONTENDERS = (
 
 
 def python_of(contender: Contender) -> Path:
-    """Make the contender's virtual environment, once for the versions that are wanted.
+    """Create the contender's virtual environment unless it exists with the wanted versions.
 
     Raises:
-        subprocess.CalledProcessError: something cannot be installed.
+        subprocess.CalledProcessError: a package cannot be installed.
     """
-    place = BUILD / f"venv-{contender.name}"
-    done = place / "installed"
-    python = place / "bin" / "python"
+    folder = BUILD / f"venv-{contender.name}"
+    done = folder / "installed"
+    python = folder / "bin" / "python"
     runtimes = "[openvino]" if importlib.util.find_spec("openvino") else ""
     wanted = ["--constraint", str(LOCK), "--editable", f"{ROOT}{runtimes}", *contender.needs]
-    told = json.dumps([wanted, LOCK.read_text(), (ROOT / "setup.cfg").read_text()])
-    if not done.exists() or done.read_text() != told:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
+    state = json.dumps([wanted, LOCK.read_text(), (ROOT / "setup.cfg").read_text()])
+    if not done.exists() or done.read_text() != state:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         subprocess.run(
             [python, "-m", "pip", "install", "--quiet", *wanted],
             check=True,
             capture_output=True,
             text=True,
         )
-        done.write_text(told)
+        done.write_text(state)
     return python
 
 
@@ -126,21 +125,21 @@ def serving(contender: Contender) -> Iterator[Connect]:
         uvloop.run(_until_judging(contender, port, process))
         yield partial(contender.connect, port)
     finally:
-        with contextlib.suppress(ProcessLookupError):  # the whole group that it started
+        with contextlib.suppress(ProcessLookupError):  # kills its whole process group
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
 
 async def _until_judging(contender: Contender, port: int, process: subprocess.Popen[bytes]) -> None:
-    """Wait until all its workers have judged, so that loading models is not measured.
+    """Wait until all its workers have judged a frame, so that loading models is not measured.
 
     Raises:
-        TimeoutError: it does not judge, or has ended.
+        TimeoutError: it does not judge, or has exited.
     """
     deadline = time.monotonic() + START_SECONDS
     lines, shot = LINES_PER_WORKER * WORKERS, passing_shots()[0]
     while time.monotonic() < deadline and process.poll() is None:
-        # Not there yet: refused, or cut off in the middle.
+        # A server that is starting refuses connections or drops them.
         with contextlib.suppress(OSError, EOFError, WebSocketException):
             async with asyncio.timeout(START_SECONDS), AsyncExitStack() as stack:
                 clients = [await contender.connect(port, stack) for _ in range(lines)]
@@ -158,14 +157,14 @@ def ours() -> Iterator[Connect]:
 
 
 def fastest(connect: Connect) -> Seen:
-    """Drive as fast as it goes; the client stays off the processors of pinned workers."""
+    """Send as fast as possible; the client does not use the CPUs of pinned workers."""
     drive = saturate(connect, LINES_PER_WORKER * WORKERS, passing_shots(), SECONDS)
     with on_other_cpus():
         return uvloop.run(drive)
 
 
 def paced(connect: Connect, dues: list[float]) -> Seen:
-    """Drive on a schedule."""
+    """Send on a schedule."""
     lines = 2 * LINES_PER_WORKER * WORKERS
     with on_other_cpus():
         return uvloop.run(on_schedule(connect, lines, passing_shots(), dues, SECONDS))
@@ -174,12 +173,12 @@ def paced(connect: Connect, dues: list[float]) -> Seen:
 def duels(
     lines: dict[str, Connect], drive: Callable[[Connect, int], Seen]
 ) -> dict[str, list[tuple[Seen, Seen]]]:
-    """Drive this service and each rival one right after the other, several times.
+    """Measure this service and each contender one right after the other, several times.
 
-    A shared machine is half as fast in one minute as in the next; only neighbours compare.
+    The speed of a shared machine may halve within a minute, so only neighbouring runs compare.
 
     Returns:
-        What was seen of this service and of the rival, in each round, by the rival's name.
+        Measurements of this service and of the contender in each round, by the contender's name.
     """
     found: dict[str, list[tuple[Seen, Seen]]] = {name: [] for name in lines if name != OURS}
     for number in range(ROUNDS):
@@ -189,13 +188,13 @@ def duels(
 
 
 def p99_ratio(pairs: list[tuple[Seen, Seen]]) -> float:
-    """The rival's 99th percentile over ours, each of all rounds together."""
+    """The contender's 99th percentile over ours, each over all rounds."""
     ours, rivals = (together(side) for side in zip(*pairs, strict=True))
     return rivals.percentile(0.99) / ours.percentile(0.99)
 
 
 def together(seen: Sequence[Seen]) -> Seen:
-    """All rounds as one."""
+    """Merge the measurements of all rounds."""
     return Seen(
         sum(one.seconds for one in seen),
         [value for one in seen for value in one.milliseconds],
@@ -204,7 +203,7 @@ def together(seen: Sequence[Seen]) -> Seen:
 
 
 def run() -> dict[str, Any]:
-    """Measure; a contender that cannot be installed or started is named with the reason."""
+    """Measure; report contenders that cannot be installed or started, with the reason."""
     with contextlib.ExitStack() as stack:
         lines: dict[str, Connect] = {OURS: stack.enter_context(ours())}
         missing: dict[str, str] = {}

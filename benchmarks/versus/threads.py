@@ -1,4 +1,4 @@
-"""(a) One asyncio process; frames are decoded and judged in a pool of threads."""
+"""(a) One asyncio process that decodes and judges frames in a thread pool."""
 
 from __future__ import annotations
 
