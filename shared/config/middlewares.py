@@ -45,7 +45,7 @@ class RequestMiddlewares(Section):
     BasicAuth: BasicAuthPlugin = BasicAuthPlugin()
     """HTTP Basic authentication and origin check of the upgrade request."""
     StartToken: StartTokenPlugin = StartTokenPlugin()
-    """Every new session needs a token that the relying party's server signed, once."""
+    """Requires for each new session a token that the relying party's server signed."""
 
 
 class WsMiddlewares(Section):

@@ -69,7 +69,7 @@ class StartTokenArgs(Section):
 
 
 class StartTokenPlugin(Switch):
-    """Every new session needs a token that the relying party's server signed, once."""
+    """Requires for each new session a token that the relying party's server signed."""
 
     args: StartTokenArgs = StartTokenArgs()
     """Arguments."""
