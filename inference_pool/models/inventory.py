@@ -12,7 +12,7 @@ from inference_pool.models.store import find_kind
 from shared.errors import ModelError
 
 
-class State(StrEnum):
+class FileState(StrEnum):
     """How a file compares with the manifest."""
 
     VERIFIED = "verified"
@@ -31,16 +31,16 @@ class Item:
     """
 
     spec: ModelSpec
-    state: State
-    variant: State | None
+    state: FileState
+    variant: FileState | None
 
     @property
     def present(self) -> int:
         """How many files of the model exist, whatever their content."""
-        return sum(found not in (None, State.MISSING) for found in (self.state, self.variant))
+        return sum(found not in (None, FileState.MISSING) for found in (self.state, self.variant))
 
 
-def state(path: Path, sha256: str) -> State:
+def state(path: Path, sha256: str) -> FileState:
     """Compare a file with its expected hash.
 
     Raises:
@@ -50,13 +50,13 @@ def state(path: Path, sha256: str) -> State:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except FileNotFoundError:
-        return State.MISSING
+        return FileState.MISSING
     except OSError as error:
         raise ModelError(f"{path}: unreadable: {error.strerror}") from error
-    return State.VERIFIED if digest == sha256 else State.DIFFERENT
+    return FileState.VERIFIED if digest == sha256 else FileState.DIFFERENT
 
 
-def variant_state(directory: Path, spec: ModelSpec) -> State | None:
+def variant_state(directory: Path, spec: ModelSpec) -> FileState | None:
     """Compare a model's variant with its hash; None for a model without one."""
     if spec.variant is None or spec.variant_sha256 is None:
         return None
@@ -85,13 +85,13 @@ def require(directory: Path, items: list[Item]) -> None:
     """
     for item in items:
         spec = item.spec
-        if item.state is State.DIFFERENT or (item.state is State.MISSING and spec.required):
+        if item.state is FileState.DIFFERENT or (item.state is FileState.MISSING and spec.required):
             _refuse(spec, directory / spec.file, item.state, spec.sha256)
-        if item.variant is State.DIFFERENT and spec.variant and spec.variant_sha256:
+        if item.variant is FileState.DIFFERENT and spec.variant and spec.variant_sha256:
             _refuse(spec, directory / spec.variant, item.variant, spec.variant_sha256)
 
 
-def _refuse(spec: ModelSpec, path: Path, found: State, sha256: str) -> None:
+def _refuse(spec: ModelSpec, path: Path, found: FileState, sha256: str) -> None:
     raise ModelError(
         f"model {spec.role}: {path}: file {found}; expected sha256 {sha256};"
         " run 'lunapass models pull'"

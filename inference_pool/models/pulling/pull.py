@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inference_pool.models.inventory import State, state, variant_state
+from inference_pool.models.inventory import FileState, state, variant_state
 from inference_pool.models.manifest import Kind, Manifest, ModelSpec
 from inference_pool.models.pulling.download import AbsentError, UnreachableError
 from inference_pool.models.pulling.fallback import make
@@ -115,7 +115,7 @@ class Puller:
         return fetched
 
     def _has(self, spec: ModelSpec) -> bool:
-        return state(self._directory / spec.file, spec.sha256) is State.VERIFIED
+        return state(self._directory / spec.file, spec.sha256) is FileState.VERIFIED
 
     def _bring(self, spec: ModelSpec) -> str:
         """Find a file in the directory or a source, and return where it was found.
@@ -143,11 +143,11 @@ class Puller:
             resumed = part.exists()
             source.fetch(spec, part, lambda present: self._progress(spec, present))
             found = state(part, spec.sha256)
-            if found is not State.VERIFIED and resumed:
+            if found is not FileState.VERIFIED and resumed:
                 part.unlink()
                 source.fetch(spec, part, lambda present: self._progress(spec, present))
                 found = state(part, spec.sha256)
-            if found is not State.VERIFIED:
+            if found is not FileState.VERIFIED:
                 part.unlink()
                 raise AbsentError(f"{source.name}: {spec.file} differs from the manifest")
             publish(part, self._directory / spec.file)
@@ -159,7 +159,7 @@ class Puller:
         and the original is used.
         """
         built = variant_state(self._directory, spec)
-        if spec.variant is None or spec.rewrite is None or built is State.VERIFIED:
+        if spec.variant is None or spec.rewrite is None or built is FileState.VERIFIED:
             return built is not None
         original = (self._directory / spec.file).read_bytes()
         variant = verified_variant(original, spec.rewrite, spec.file)
