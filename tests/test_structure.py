@@ -132,3 +132,154 @@ def test_a_class_name_exists_once(trees: dict[str, ast.Module]) -> None:
             if isinstance(node, ast.ClassDef):
                 homes[node.name].append(module)
     assert not {name: modules for name, modules in homes.items() if len(modules) > 1}
+
+
+A_FRAMES_WAY = [
+    "gateway.web.connection",
+    "gateway.sessions.sessions",
+    "gateway.sessions.frames",
+    "gateway.pool.dispatch",
+    "gateway.sessions.judgement",
+    "gateway.sessions.session",
+]
+"""The files of docs/architecture.md, in its order."""
+
+
+def test_a_frames_way_reads_in_one_direction(imported: dict[str, Imports]) -> None:
+    """From the door to the answer, each file knows only those after it."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rows = [f"| `{module.replace('.', '/')}.py` |" for module in A_FRAMES_WAY]
+    assert [text.count(row) for row in rows] == [1] * len(rows)
+    assert sorted(rows, key=text.index) == rows
+    found = [
+        f"{module} imports {name}"
+        for number, module in enumerate(A_FRAMES_WAY)
+        for name, _ in imported[module]
+        for earlier in A_FRAMES_WAY[:number]
+        if name.startswith(f"{earlier}.")
+    ]
+    assert found == []
+
+
+SESSION_MODULES = {"gateway.sessions.session", "gateway.sessions.record"}
+MUTATORS = {"add", "append", "clear", "discard", "extend", "pop", "popitem", "remove", "update"}
+
+
+def session_fields(trees: dict[str, ast.Module]) -> set[str]:
+    """Names of a session's data."""
+    return {
+        statement.target.id
+        for module in SESSION_MODULES
+        for node in ast.walk(trees[module])
+        if isinstance(node, ast.ClassDef) and node.name in ("Session", "SessionRecord")
+        for statement in node.body
+        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name)
+    }
+
+
+def of_another(node: ast.AST) -> ast.Attribute | None:
+    """The attribute that an expression names, if it is one of an object other than ``self``."""
+    while isinstance(node, ast.Subscript):
+        node = node.value
+    if not isinstance(node, ast.Attribute):
+        return None
+    return None if isinstance(node.value, ast.Name) and node.value.id == "self" else node
+
+
+def changed_outside(tree: ast.Module) -> Iterator[ast.Attribute]:
+    """Attributes of other objects that a module assigns, deletes or changes in place."""
+    for node in ast.walk(tree):
+        named = node if isinstance(node, ast.Attribute | ast.Subscript) else None
+        if named is not None and isinstance(named.ctx, ast.Store | ast.Del):
+            found = of_another(named)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            found = of_another(node.func.value) if node.func.attr in MUTATORS else None
+        else:
+            continue
+        if found is not None:
+            yield found
+
+
+def test_only_a_session_changes_itself(trees: dict[str, ast.Module]) -> None:
+    """Other modules read its data and call its methods."""
+    fields = session_fields(trees)
+    assert {"state", "active", "waiting", "result", "outlet"} <= fields
+    found = [
+        f"{module}:{attribute.lineno} changes {ast.unparse(attribute)}"
+        for module, tree in trees.items()
+        if module.startswith("gateway.") and module not in SESSION_MODULES
+        for attribute in changed_outside(tree)
+        if attribute.attr in fields
+    ]
+    assert found == []
+
+
+def test_no_part_of_a_gateway_is_wired_from_outside(trees: dict[str, ast.Module]) -> None:
+    """What an object needs comes through its constructor; a session alone sets its frames."""
+    modules = {
+        module: tree
+        for module, tree in trees.items()
+        if module == "gateway.service" or module.startswith("gateway.sessions.")
+    }
+    found = [
+        f"{module}:{node.lineno} assigns {ast.unparse(node)}"
+        for module, tree in modules.items()
+        if module not in SESSION_MODULES
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and of_another(node)
+    ]
+    assert len(modules) > 10
+    assert found == []
+
+
+def test_no_import_is_for_type_checkers_only(trees: dict[str, ast.Module]) -> None:
+    """It would hide a circle; optional packages and modules that are imported late may."""
+    found = []
+    for module, tree in trees.items():
+        late = {
+            name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            for name, _ in imports(node)
+        }
+        found += [
+            f"{module} imports {name}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+            for name, _ in imports(node)
+            if name.partition(".")[0] in PACKAGES and name not in late
+        ]
+    assert [line for line in found if not line.startswith("lunapass.commands.")] == []
+
+
+DECLARING = {"Protocol", "NamedTuple", "TypedDict", "Struct", "Wire", "BaseModel"}
+
+
+def declares_fields(node: ast.ClassDef) -> bool:
+    """Whether the annotations in a class body are its fields, its slots or those of a protocol."""
+    names = [*node.decorator_list, *node.bases]
+    slots = any("__slots__" in ast.unparse(line) for line in node.body)
+    kinds = {ast.unparse(name).partition("(")[0] for name in names}
+    return slots or bool(kinds & {"dataclass", *DECLARING})
+
+
+def test_no_attribute_of_a_gateway_is_declared_without_a_value(
+    trees: dict[str, ast.Module],
+) -> None:
+    """It would be left for others to set, and mypy would not notice if none did."""
+    gateway = [(name, tree) for name, tree in trees.items() if name.startswith("gateway")]
+    found = []
+    for module, tree in gateway:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not declares_fields(node):
+                bare = [one for one in node.body if isinstance(one, ast.AnnAssign)]
+            elif isinstance(node, ast.FunctionDef):
+                bare = [
+                    one
+                    for one in ast.walk(node)
+                    if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Attribute)
+                ]
+            else:
+                continue
+            found += [f"{module}:{one.lineno}" for one in bare if one.value is None]
+    assert found == []

@@ -21,7 +21,8 @@ from gateway.pool.fair_queue import FairQueue
 from gateway.pool.quarantine import Quarantine
 from gateway.pool.slots import SlotAllocator
 from gateway.pool.workers import Lease, WorkerLink, Workers
-from gateway.sessions.session import PendingFrame, Session
+from gateway.sessions.pending_frame import PendingFrame
+from gateway.sessions.session import Session
 from shared.codes import Code
 from shared.config.service import Config
 from shared.errors import FrameError, MessageError
@@ -162,13 +163,10 @@ class Dispatcher:
                 continue
             slot = self._slots.lease()
             assert slot is not None
-            frame, session.waiting = session.waiting, None
-            assert frame is not None
-            assert session.profile is not None
-            session.active = frame
+            frame, profile = session.start()
             metrics.QUEUE.observe(self._monotonic() - frame.received)
             self._lent[session.address] = self._lent.get(session.address, 0) + 1
-            return Lease(self._number(), *slot, session, frame, session.profile, session.address)
+            return Lease(self._number(), *slot, session, frame, profile, session.address)
         return None
 
     def _may_wait_ahead(self, address: str) -> bool:

@@ -42,7 +42,7 @@ class FairQueue:
         """
         if session.queued:
             return
-        session.queued = True
+        session.join_line()
         self._count += 1
         self._addresses.setdefault(session.address, deque()).append(session)
         self._pushed[session.address] = now
@@ -61,7 +61,7 @@ class FairQueue:
         session = sessions.popleft()
         if sessions:
             self._addresses[address] = sessions
-        session.queued = False
+        session.leave_line()
         self._count -= 1
         return session
 
@@ -70,9 +70,10 @@ class FairQueue:
         while self._pushed and next(iter(self._pushed.values())) < now - ACTIVE_SECONDS:
             self._pushed.popitem(last=False)
         for address, sessions in list(self._addresses.items()):
+            kept = deque(session for session in sessions if session.dispatchable)
             for session in sessions:
-                session.queued = session.dispatchable
-            kept = deque(session for session in sessions if session.queued)
+                if not session.dispatchable:
+                    session.leave_line()
             self._count -= len(sessions) - len(kept)
             if kept:
                 self._addresses[address] = kept

@@ -1,6 +1,6 @@
 """The frames of sessions, from receipt to answer: the newest waits, one is under way.
 
-A client gets exactly one answer for each frame: the aggregator's status, that it is unreadable, or
+A client gets exactly one answer to each frame: the aggregator's status, that it is unreadable, or
 why it was dropped.
 """
 
@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 from gateway import metrics
 from gateway.pool.dispatch import Dispatcher
 from gateway.sessions.judgement import JudgementLink
+from gateway.sessions.pending_frame import PendingFrame
 from gateway.sessions.refused_frames import RefusedFrameLog
-from gateway.sessions.session import PendingFrame, Session
+from gateway.sessions.session import Session
 from gateway.sessions.unsettled import Unsettled
 from gateway.web.inflow import HeldBytes
 from shared.codes import Code
@@ -22,7 +23,6 @@ from shared.frame import intake
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Judgement
 from shared.wire.protocol import Codec, Command, Drop
-from shared.wire.records import Judged
 
 RECEIVED = metrics.RECEIVED.labels()
 JUDGED = metrics.FRAMES.labels("judged", "")
@@ -69,21 +69,19 @@ class Frames:
         pool.report_to(self)
 
     def renew(self, config: Config) -> None:
-        """Turn pictures from now on as a reloaded configuration says."""
+        """Turn images from now on as a reloaded configuration says."""
         self._rotation = config.CHECKS.rotate
 
     def accept(self, session: Session, data: bytes) -> None:
         """Take a frame; the newest replaces one that still waits."""
         now = self._monotonic()
-        session.seq += 1
         RECEIVED.inc()
-        if session.released or session.closing:
-            self._say_dropped(session, session.seq, Drop.ENDED)
-        elif not session.bucket.admit(now):
-            self._say_dropped(session, session.seq, Drop.RATE)
-        else:
-            self._take(session, data, now)
-            metrics.RECEIVE.observe(self._monotonic() - now)
+        reason = session.arrive(now)
+        if reason is not None:
+            self._send_dropped(session, session.seq, reason)
+            return
+        self._take(session, data, now)
+        metrics.RECEIVE.observe(self._monotonic() - now)
 
     def _take(self, session: Session, data: bytes, now: float) -> None:
         """Let a frame wait if its header is acceptable."""
@@ -93,23 +91,22 @@ class Frames:
             self._refuse(session, session.seq, error)
             return
         if not self._held.has_room(session.address, len(data)):
-            self._say_dropped(session, session.seq, Drop.RATE)
+            self._send_dropped(session, session.seq, Drop.RATE)
             return
-        if session.waiting is not None:
-            self._drop(session, session.waiting, Drop.REPLACED)
         deadline = now + self._limits.frameDeadline
-        session.waiting = PendingFrame(
-            session.seq, data, header, now, deadline, rotation=self._rotation
-        )
-        self._held.hold_for(session.waiting, session.address, len(data))
+        frame = PendingFrame(session.seq, data, header, now, deadline, rotation=self._rotation)
+        self._held.hold_for(frame, session.address, len(data))
+        replaced = session.offer(frame)
+        if replaced is not None:
+            self._send_dropped(session, replaced.seq, Drop.REPLACED)
         self.advance(session)
 
     def _refuse(self, session: Session, seq: int, error: FrameError) -> None:
-        """Answer a frame that is no acceptable picture.
+        """Answer a frame that is no acceptable image.
 
         It says nothing of the person, so it takes no part in judging: the aggregator is not asked,
-        and the session's log does not grow. Else such frames, which cost a client nothing, would
-        hold up those of others.
+        and the session's log does not grow. Otherwise such frames, which cost a client nothing,
+        would delay those of others.
         """
         self._refusals.add(session, seq, error, self._monotonic())
         REFUSED.inc()
@@ -117,17 +114,15 @@ class Frames:
             session.outlet.send(Codec.encode(Command.STATUS, {"seq": seq}, UNREADABLE_STATUS))
 
     def refuse(self, session: Session, frame: PendingFrame, error: FrameError) -> None:
-        """Answer the frame under way, which turned out to be no acceptable picture."""
+        """Answer the frame under way, which turned out to be no acceptable image."""
         if session.active is not frame:
             return
-        session.active = None
-        if not frame.answered:
-            frame.answered = True
+        if session.discard():
             self._refuse(session, frame.seq, error)
         self.advance(session)
 
     def advance(self, session: Session) -> None:
-        """Put a session in line for a worker, if its waiting frame may begin."""
+        """Put a session in line for a worker, if its waiting frame may start."""
         if session.dispatchable:
             self._pool.submit(session)
 
@@ -135,39 +130,24 @@ class Frames:
         """Take a frame's estimate and ask for its verdict."""
         if session.active is not frame:
             return
-        if frame.answered:  # its deadline has passed: what the client was told stays true
-            session.active = None
+        if frame.answered:  # its deadline has passed: what its client was told stays true
+            session.discard()
             self.advance(session)
             return
-        frame.estimate = estimate
-        frame.at, frame.wall = session.time_of(frame.received), session.wall_of(frame.received)
-        frame.asked = session.asked = self._monotonic()
-        self._link.judge(session, frame)
+        self._link.judge(session, session.estimated(estimate))
 
     def judged(self, session: Session, verdict: Judgement) -> None:
-        """Note the verdict on the frame under way; a late one of another frame changes nothing.
-
-        Its answer is sent by ``answer``, once that may leave.
-        """
-        frame = session.active
-        if frame is None or frame.seq != verdict.seq or frame.estimate is None:
-            return
-        judged = Judged(frame.seq, frame.at, frame.estimate, verdict.answers, frame.wall)
-        session.log.append(judged)
-        self._unsettled.keep(session, frame)
-        if verdict.keep and frame.shot is not None:
-            session.kept = frame.shot
-        session.active = None
-        session.profile = verdict.profile
-        if not frame.answered:
-            session.unsent = (frame, verdict.status)
+        """Take the verdict on the frame under way; ``answer`` sends its answer."""
+        frame = session.judged(verdict)
+        if frame is not None:
+            self._unsettled.keep(session, frame)
 
     def answer(self, session: Session) -> None:
         """Send the answer on the last judged frame, if it is not sent."""
-        if session.unsent is None:
+        unsent = session.answer()
+        if unsent is None:
             return
-        (frame, status), session.unsent = session.unsent, None
-        frame.answered = True
+        frame, status = unsent
         now = self._monotonic()
         JUDGED.inc()
         metrics.JUDGE.observe(now - frame.asked)
@@ -181,24 +161,14 @@ class Frames:
     def sweep(self, sessions: Iterable[Session], now: float) -> None:
         """Answer what is past its deadline."""
         for session in sessions:
-            for frame in (session.active, session.waiting):
-                if frame is not None and not frame.answered and now > frame.deadline:
-                    self._drop(session, frame, Drop.DEADLINE)
-                    if frame is session.waiting:
-                        session.waiting = None
+            self.drop(session, session.drop_overdue(now), Drop.DEADLINE)
 
-    def end(self, session: Session) -> None:
-        """Answer what is left of a session that has its verdict."""
-        for frame in (session.active, session.waiting):
-            if frame is not None and not frame.answered:
-                self._drop(session, frame, Drop.ENDED)
-        session.active = session.waiting = None
+    def drop(self, session: Session, frames: Iterable[PendingFrame], reason: Drop) -> None:
+        """Answer frames that are not judged; their session has given them up."""
+        for frame in frames:
+            self._send_dropped(session, frame.seq, reason)
 
-    def _drop(self, session: Session, frame: PendingFrame, reason: Drop) -> None:
-        frame.answered = True
-        self._say_dropped(session, frame.seq, reason)
-
-    def _say_dropped(self, session: Session, seq: int, reason: Drop) -> None:
+    def _send_dropped(self, session: Session, seq: int, reason: Drop) -> None:
         metrics.FRAMES.labels("dropped", reason.value).inc()
         if session.outlet is not None:
             text = Codec.encode(Command.DROPPED, {"seq": seq, "reason": reason.value})

@@ -12,15 +12,15 @@ from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
+from gateway.sessions.identity import digest
 from gateway.sessions.judgement import JudgementLink
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.replay import Replay
-from gateway.sessions.session import Session, digest
+from gateway.sessions.session import Session
 from shared import redis_needs
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.protocol import CloseCode, Codec, Command
-from shared.wire.records import END
 
 log = logging.getLogger(__name__)
 
@@ -241,18 +241,12 @@ class StoreHandover(Handover):
         session = self._registry.revive(
             stored.opened, stored.log, stored.kept, stored.profile, stored.elapsed
         )
-        session.seq = max(session.seq, stored.seq)
         # A take-over counts as a resumption in the step that makes it, so that a client that
         # goes to and fro faster than gateways write is bounded too.
-        session.reconnects = max(stored.reconnects, stored.opened.term - 2)
-        session.result = stored.result
-        if session.result is None:
-            session.settled = session.log[-1].seq if session.log else 0
-            session.known.clear()
+        reconnects = max(stored.reconnects, stored.opened.term - 2)
+        session.restore_stored(stored.seq, reconnects, stored.result)
+        if stored.result is None:
             self._replay.replay(session)
-        else:
-            session.settled = END  # the gateway that stored the verdict announces it
-            session.released = True
         self._store.mark_changed(session)
         log.info("session taken over", extra={"fields": {"session": identity}})
         return session
@@ -269,7 +263,7 @@ class StoreHandover(Handover):
             log.error("two verdicts were given", extra={"fields": {"session": session.id}})
         if session.outlet is not None:
             session.outlet.close(CloseCode.REPLACED, "resumed elsewhere")
-        self._drop(session, "elsewhere")
+        self._drop(session)
 
     def _withdraw(self, session: Session) -> None:
         """End a session whose answers cannot be stored without a verdict, so that none is undone.
@@ -281,12 +275,10 @@ class StoreHandover(Handover):
             error = {"code": "service.unavailable", "message": "the session cannot be stored"}
             text = Codec.encode(Command.ERROR, {}, error)
             session.outlet.end_with(text, CloseCode.RESTART, "service.unavailable")
-        self._drop(session, "unstored")
+        self._drop(session)
 
-    def _drop(self, session: Session, why: str) -> None:
+    def _drop(self, session: Session) -> None:
         """Drop a session here and at the aggregator, which announces no end of it."""
-        session.closing = why
-        session.active = session.waiting = session.unsent = None
         self._link.forget(session)
         self.forget(session)
         self._registry.remove(session)

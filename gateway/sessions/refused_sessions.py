@@ -205,7 +205,7 @@ class RefusedSessions:
         if verdict.low_liveness:
             self._charge(session)
         if verdict.low_liveness or verdict.profile is Profile.ACTIVE:
-            session.suspect = True
+            session.mark_suspect()
 
     def ended(self, session: Session) -> None:
         """Count a session that was refused or left, or no more one that was accepted.
@@ -230,7 +230,7 @@ class RefusedSessions:
             before = self._local.charge(client, session.id)
             if before is None:
                 continue
-            session.counted_for.add(client)
+            session.count_for(client)
             began_it = number == 0
             if began_it:
                 self._end_if_too_many(session, before)

@@ -119,18 +119,11 @@ class SessionRegistry:
                 the session is at least as old as its log shows.
         """
         session = self.add(opened, "")
-        logged = judged[-1].at - opened.at if judged else 0.0
-        session.begun -= max(elapsed, logged, 0.0)
-        session.known.set()
-        session.log = judged
-        session.kept = kept
-        session.seq = judged[-1].seq if judged else 0
-        session.profile = profile
-        session.suspect = profile is Profile.ACTIVE
-        session.left = self._clock.monotonic()
+        session.restore(judged, kept, profile, elapsed)
         return session
 
     def remove(self, session: Session) -> None:
         """Drop a session and the images that it retains."""
+        session.end()
         self._unsettled.forget(session)
         del self._sessions[session.id]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from gateway.sessions.judgement import JudgementLink
+from gateway.sessions.pending_frame import FramePictures
 from gateway.sessions.registry import SessionRegistry
-from gateway.sessions.session import FramePictures, Session
+from gateway.sessions.session import Session
+from gateway.sessions.state import State
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.records import END, Judged
@@ -46,7 +48,7 @@ class Replay:
         for session in self._registry.all():
             open_question = session.result is None or self._is_unannounced(session)
             if open_question and now - session.asked > ASK_AGAIN_SECONDS:
-                session.asked = now
+                session.mark_asked(now)
                 self._repeat(session)
 
     def _is_unannounced(self, session: Session) -> bool:
@@ -62,12 +64,12 @@ class Replay:
         """
         if session.released:
             self._link.commit(session)
-        elif session.closing:
+        elif session.state is State.CLOSING:
             self._link.close_session(session, session.closing)
-        elif not session.known.is_set():
+        elif not session.known:
             self._link.open(session)
-        elif session.active is not None and session.active.estimate is not None:
-            self._link.judge(session, session.active)
+        elif session.judging is not None:
+            self._link.judge(session, session.judging)
 
     def replay_all(self) -> None:
         """Replay every session to a new aggregator."""
@@ -79,8 +81,8 @@ class Replay:
         self._link.open(session, replay=bool(session.log))
         for judged in session.log:
             self._link.judge_again(session, judged, _pictures(session, judged))
-        if session.active is not None and session.active.estimate is not None:
-            self._link.judge(session, session.active)
+        if session.judging is not None:
+            self._link.judge(session, session.judging)
         if session.closing or session.result is not None:
             # A verdict may come from such an end rather than from the log; it is asked for again.
             self._link.close_session(session, session.closing or "decided before")

@@ -21,8 +21,9 @@ from typing import NamedTuple, Protocol
 from msgspec import structs
 from redis.exceptions import RedisError
 
+from gateway.sessions.identity import digest
 from gateway.sessions.sealing import Sealer, Stored
-from gateway.sessions.session import Session, digest
+from gateway.sessions.session import Session
 from gateway.sessions.store_contact import StoreContact
 from gateway.sessions.store_redis import UNREACHED, connect
 from gateway.sessions.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys

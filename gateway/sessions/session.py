@@ -1,229 +1,257 @@
-"""A session as the gateway owns it: its frames under way, its log and its connection."""
+"""A session of the gateway: every change of its state and of its data.
+
+Other modules read a session and call its methods; none assigns an attribute of it. What a session
+may do follows from its state: ``gateway.sessions.state`` lists the events of each state, and an
+event that is not listed there raises.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
-import hmac
-import re
-import secrets
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeGuard
 
-from gateway.web.limits import TokenBucket
-from shared.codes import Code
+from msgspec.structs import replace
+
+from gateway.sessions.pending_frame import FramePictures, PendingFrame
+from gateway.sessions.record import Outlet, SessionRecord
+from gateway.sessions.state import TRANSITIONS, Event, State
 from shared.errors import ProtocolError
 from shared.frame.best_shot import BestShot
-from shared.frame.estimation import Estimate, Profile, Rotation, Stage
-from shared.frame.intake import Header
-from shared.process.clock import SYSTEM, Clock
-from shared.wire.messages import Judgement, Open, encode
-from shared.wire.protocol import CloseCode, Codec, Command
-from shared.wire.records import Judged
+from shared.frame.estimation import Profile
+from shared.wire.messages import Judgement, Opened
+from shared.wire.protocol import CloseCode, Codec, Command, Drop
+from shared.wire.records import END, Judged
 
-CLIENT_LEFT = "client left"
-"""Why a session ends whose client says DISCONNECT."""
 ANNOUNCED_BYTES = 60_000
 """A RESULT above this is announced. Below, it takes at most 7.5 s at 64 kbit/s, which no client
 takes for silence."""
 
 
-class Outlet(Protocol):
-    """Where a session's answers go: its client connection."""
-
-    def send(self, text: str) -> None:
-        """Queue a text message."""
-
-    def close(self, code: CloseCode, reason: str) -> None:
-        """End the connection after what is queued."""
-
-    def end_with(self, text: str, code: CloseCode, reason: str) -> None:
-        """Send a last message, however much is queued, and end the connection after it."""
-
-
-class FramePictures(NamedTuple):
-    """What is kept of a judged frame's pictures.
-
-    Attributes:
-        received: what the client sent.
-        shot: the judged pixels as JPEG.
-    """
-
-    received: bytes | None = None
-    shot: BestShot | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes of both."""
-        return len(self.received or b"") + (len(self.shot.image) if self.shot else 0)
-
-
-@dataclass(slots=True, weakref_slot=True)
-class PendingFrame:
-    """An accepted frame on its way.
-
-    Attributes:
-        seq: number in the session, from 1.
-        data: encoded picture.
-        header: what its header says, turned by ``rotation``.
-        received: monotonic time of its arrival.
-        deadline: monotonic time at which it is answered at the latest.
-        rotation: degrees to turn it clockwise beyond what EXIF says.
-        begun: monotonic time at which its decoding began.
-        sent: monotonic time at which it went to a worker.
-        estimated: monotonic time at which the worker's estimate came.
-        asked: monotonic time at which its verdict was asked for.
-        estimate: its estimate, once a worker gave one; then the verdict is awaited.
-        shot: the judged pixels as JPEG, if it passed every check and may become the best shot.
-        at: time of its arrival in its session, once it has its estimate; see ``Session.time_of``.
-        wall: the same moment on the wall clock, for the token.
-        answered: the client has its answer.
-    """
-
-    seq: int
-    data: bytes
-    header: Header
-    received: float
-    deadline: float
-    rotation: Rotation = 0
-    estimate: bytes | None = None
-    shot: BestShot | None = None
-    at: float = 0.0
-    wall: float = 0.0
-    begun: float = 0.0
-    sent: float = 0.0
-    estimated: float = 0.0
-    asked: float = 0.0
-    answered: bool = False
-
-    def failed(self, profile: Profile, stage: Stage, code: Code) -> bytes:
-        """Estimate where no worker could judge it: it counts, and it never passes."""
-        width, height = self.header.upright_size
-        errors = (code,)
-        return encode(Estimate(width, height, profile, stage, errors, rotation=self.rotation))
-
-
-_IDENTITY = re.compile(r"[0-9a-f]{32}")
-
-
-def is_identity(text: object) -> TypeGuard[str]:
-    """Whether this may be a session id at all."""
-    return isinstance(text, str) and _IDENTITY.fullmatch(text) is not None
-
-
-def digest(text: str) -> bytes:
-    """Digest of a resume token, which is stored nowhere itself, or of a verdict."""
-    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
-
-
 @dataclass
-class Session:
-    """One person's attempt.
+class Session(SessionRecord):
+    """One check of one person.
 
     At most one frame is under way and one waits, the newest. The next frame starts after the
-    verdict on the one before, because that verdict chooses the checks of the next.
-
-    A session has a time of its own: the wall time of its opening, and what has passed since then on
-    the monotonic clock. Its frames bear that time, so no step of the wall clock changes a verdict.
+    verdict on the one before, because that verdict chooses the checks of the next. It does not
+    start before the answer on the one before may be sent: so at most one frame of a session is
+    judged and not stored.
 
     Attributes:
-        id: 128 random bits in hex.
-        opened: the event that the aggregator gets, and gets again after its restart.
-        address: the client's, as limits count it (IPv6: its /64); empty until it is back.
-        refused_before: refused sessions of that address when this one began.
-        begun: monotonic time of its opening; before this process's start where another opened it.
-        suspect: leaving it counts as a refusal.
-        counted_for: digests of the addresses for which it counts as refused.
-        profile: checks of the next frame; None until the aggregator knows the session.
-        waiting: newest frame, not yet begun.
-        active: frame under way.
-        log: judged frames, for a replay.
-        kept: the best shot so far.
-        settled: number of the last frame whose side effects are done; ``END`` for all.
-        unsettled: pictures of the frames after that, by number.
-        unsent: frame with its verdict and the text of its STATUS, until that may be sent.
-        result: text of RESULT once there is a verdict.
-        outcome: how the session ended, for the statistics; empty where another process counted it.
-        released: the verdict may leave, and is counted.
-        held_since: monotonic time since which answers wait for the session store; 0 when none do.
-        known: set once the aggregator knows the session, so that it outlives this gateway.
-        outlet: connection; None while the client is away.
-        left: monotonic time at which the client went away.
-        closing: why the aggregator was asked to end it; empty when it was not.
-        asked: monotonic time of the last question to the aggregator.
-        clock: the gateway's clock.
+        state: what it waits for.
     """
 
-    id: str
-    opened: Open
-    address: str
-    bucket: TokenBucket
-    begun: float
-    profile: Profile | None = None
-    waiting: PendingFrame | None = None
-    active: PendingFrame | None = None
-    log: list[Judged] = field(default_factory=list)
-    kept: BestShot | None = None
-    settled: int = 0
-    unsettled: dict[int, FramePictures] = field(default_factory=dict)
-    unsent: tuple[PendingFrame, str] | None = None
-    result: str | None = None
-    outcome: str = ""
-    released: bool = False
-    held_since: float = 0.0
-    known: asyncio.Event = field(default_factory=asyncio.Event)
-    outlet: Outlet | None = None
-    left: float = 0.0
-    seq: int = 0
-    reconnects: int = 0
-    refused_before: int = 0
-    suspect: bool = False
-    counted_for: set[str] = field(default_factory=set)
-    closing: str = ""
-    asked: float = 0.0
-    queued: bool = False
-    clock: Clock = SYSTEM
+    state: State = field(default=State.OPENING, init=False)
+
+    def __post_init__(self) -> None:
+        if self.profile is not None:
+            self._move("open")
+
+    def may(self, event: Event) -> bool:
+        """Whether an event is possible in its state."""
+        return event in TRANSITIONS[self.state]
+
+    def _move(self, event: Event) -> None:
+        if not self.may(event):
+            raise RuntimeError(f"session {self.id} is {self.state.name}: {event} is impossible")
+        self.state = TRANSITIONS[self.state][event]
+
+    # Its opening
+
+    def acknowledge(self, opened: Opened) -> None:
+        """Learn that the aggregator knows it, and how it is judged there."""
+        self.known = True
+        self.opened = replace(self.opened, plugins=opened.plugins)
+        if self.profile is None:
+            self.profile = opened.profile
+        if self.may("open"):
+            self._move("open")
+
+    def restore(
+        self, log: list[Judged], kept: BestShot | None, profile: Profile | None, elapsed: float
+    ) -> None:
+        """Continue a session that another process had; its client has not come back yet.
+
+        Args:
+            log: its judged frames.
+            kept: the best shot so far.
+            profile: checks of the next frame; None where they are not known yet.
+            elapsed: seconds since its opening, as the aggregator or the store measured them;
+                the session is at least as old as its log shows.
+        """
+        logged = log[-1].at - self.opened.at if log else 0.0
+        self.started -= max(elapsed, logged, 0.0)
+        self.known = True
+        self.log, self.kept, self.profile = log, kept, profile
+        self.seq = log[-1].seq if log else 0
+        self.suspect = profile is Profile.ACTIVE
+        self.left = self.clock.monotonic()
+        if profile is not None:
+            self._move("open")
+
+    def restore_stored(self, seq: int, reconnects: int, result: str | None) -> None:
+        """Add what the session store knows beside the log.
+
+        Args:
+            seq: number of the last frame that arrived.
+            reconnects: resumptions so far.
+            result: text of RESULT, if there is a verdict.
+        """
+        self.seq = max(self.seq, seq)
+        self.reconnects = reconnects
+        if result is None:
+            self.settle(self.last_judged)
+            self.known = False  # this cell's aggregator has never heard of it
+        else:
+            self.decide(result)
+            self.release()
+            self.settle(END)  # the gateway that stored the verdict announces it
+
+    # Its frames
+
+    def arrive(self, now: float) -> Drop | None:
+        """Number a frame that arrives.
+
+        Args:
+            now: monotonic time.
+
+        Returns:
+            Why it is dropped; None where it may be offered.
+        """
+        self.seq += 1
+        if self.closing or not self.may("offer"):
+            return Drop.ENDED
+        return None if self.bucket.admit(now) else Drop.RATE
+
+    def offer(self, frame: PendingFrame) -> PendingFrame | None:
+        """Let a frame wait; returns the one that it replaces, which is to be answered."""
+        self._move("offer")
+        replaced, self.waiting = self.waiting, frame
+        if replaced is not None:
+            replaced.answered = True
+        return replaced
 
     @property
     def dispatchable(self) -> bool:
-        """Whether its waiting frame may begin.
+        """Whether its waiting frame may start."""
+        return self.waiting is not None and self.may("start")
 
-        Not before the answer on the frame before may be sent: so at most one frame of a session is
-        judged and not stored.
+    def start(self) -> tuple[PendingFrame, Profile]:
+        """Take the waiting frame to the pool; returns it with its checks."""
+        frame, profile = self.waiting, self.profile
+        assert frame is not None
+        assert profile is not None
+        self._move("start")
+        self.waiting, self.active = None, frame
+        return frame, profile
+
+    def discard(self) -> bool:
+        """Drop the frame under way without a verdict; False where it has its answer already."""
+        self._move("discard")
+        assert self.active is not None
+        frame, self.active = self.active, None
+        was_answered, frame.answered = frame.answered, True
+        return not was_answered
+
+    def estimated(self, estimate: bytes) -> PendingFrame:
+        """Take the estimate of the frame under way; its verdict is to be asked for."""
+        self._move("estimate")
+        frame = self.active
+        assert frame is not None
+        frame.estimate = estimate
+        frame.at, frame.wall = self.time_of(frame.received), self.wall_of(frame.received)
+        frame.asked = self.asked = self.clock.monotonic()
+        return frame
+
+    def judged(self, verdict: Judgement) -> PendingFrame | None:
+        """Take the verdict on the frame under way, whose answer ``answer`` releases.
+
+        Returns:
+            The frame; None for a late verdict on another frame, which changes nothing.
         """
-        return (
-            self.waiting is not None
-            and self.active is None
-            and self.unsent is None
-            and self.profile is not None
-            and self.result is None
-            and not self.closing
-        )
+        frame = self.judging
+        if frame is None or frame.seq != verdict.seq:
+            return None
+        assert frame.estimate is not None
+        self._move("judge")
+        entry = Judged(frame.seq, frame.at, frame.estimate, verdict.answers, frame.wall)
+        self.log.append(entry)
+        if verdict.keep and frame.shot is not None:
+            self.kept = frame.shot
+        self.active = None
+        self.profile = verdict.profile
+        if not frame.answered:  # else its deadline has passed, and its client was told
+            self.unsent = (frame, verdict.status)
+        return frame
+
+    def answer(self) -> tuple[PendingFrame, str] | None:
+        """Release the answer on the last judged frame; None where there is none to send."""
+        if not self.may("answer"):
+            return None
+        self._move("answer")
+        unsent, self.unsent = self.unsent, None
+        if unsent is not None:
+            unsent[0].answered = True
+        return unsent
+
+    def drop_overdue(self, now: float) -> list[PendingFrame]:
+        """Return the frames that have to be answered now; the one under way is still judged."""
+        late = [frame for frame in self.unanswered if now > frame.deadline]
+        for frame in late:
+            frame.answered = True
+        if self.waiting is not None and self.waiting.answered:
+            self.waiting = None
+        return late
+
+    # Its end
+
+    def close(self, reason: str) -> bool:
+        """Close it from outside: the final verdict is to be asked for; False where it was."""
+        if not self.may("close"):
+            return False
+        self._move("close")
+        self.closing = reason
+        self.asked = self.clock.monotonic()
+        return True
+
+    def decide(self, result: str, outcome: str = "") -> bool:
+        """Take the final verdict, which ``release`` releases; False where there is one already."""
+        if not self.may("decide"):
+            return False
+        self._move("decide")
+        self.result, self.outcome = result, outcome
+        return True
+
+    def release(self) -> list[PendingFrame]:
+        """Release the final verdict; returns the frames that have no answer and get none."""
+        self._move("release")
+        rest = self.unanswered
+        for frame in rest:
+            frame.answered = True
+        self.active = self.waiting = None
+        if self.outlet is None:
+            self.left = self.left or self.clock.monotonic()
+        return rest
 
     @property
-    def elapsed(self) -> float:
-        """Seconds since its opening."""
-        return max(0.0, self.clock.monotonic() - self.begun)
+    def released(self) -> bool:
+        """Whether its client may have the final verdict."""
+        return self.state is State.RELEASED
 
-    @property
-    def now(self) -> float:
-        """Its time now."""
-        return self.time_of(self.clock.monotonic())
+    def end(self) -> None:
+        """Leave this gateway: nothing of it is sent or stored from here any more."""
+        self._move("end")
+        self.active = self.waiting = self.unsent = None
 
-    def time_of(self, moment: float) -> float:
-        """Its time at a monotonic time, in seconds of the epoch as its opening counted them."""
-        last = self.log[-1].at if self.log else self.opened.at
-        return max(self.opened.at + (moment - self.begun), last)  # rounding may cost a microsecond
+    # Its client
 
-    def wall_of(self, moment: float) -> float:
-        """Wall time of a monotonic time, as the wall clock is set now."""
-        return self.clock.wall() - (self.clock.monotonic() - moment)
+    def relocate(self, address: str) -> None:
+        """Learn the address from which its client continues, as ``limit_key`` returns it."""
+        self.address = address
 
     def attach(self, outlet: Outlet, most: int) -> None:
-        """Go on at a connection; an older one is closed.
+        """Continue at a connection; an older one is closed.
 
-        As many again are allowed once there is a verdict: a client on a bad line may have used up
-        the first ones, and must still get RESULT.
+        As many resumptions again are allowed once there is a verdict: a client on a bad line may
+        have used up the first ones, and must still get RESULT.
 
         Args:
             outlet: the connection.
@@ -244,7 +272,7 @@ class Session:
         self.left = 0.0
 
     def detach(self, outlet: Outlet) -> None:
-        """Note that a connection is gone; the session waits for the client to come back."""
+        """Record that a connection is gone; the session waits for its client to come back."""
         if self.outlet is outlet:
             self.outlet = None
             self.left = self.clock.monotonic()
@@ -270,23 +298,39 @@ class Session:
             self.outlet.send(Codec.encode(Command.HEARTBEAT, {"result-bytes": size}))
         self.outlet.end_with(self.result, CloseCode.VERDICT, "verdict given")
 
-    def outcome_of(self, verdict: Judgement) -> str:
-        """How it ends with a verdict; ``left`` when its client went away before any."""
-        if verdict.accepted:
-            return "accepted"
-        ended_from_outside = verdict.seq == 0
-        gone = self.outlet is None or self.closing == CLIENT_LEFT
-        return "left" if ended_from_outside and gone else "refused"
+    # What others count
 
-    def fields(self, **more: object) -> dict[str, object]:
-        """What a log line tells of it: its id and numbers, nothing measured on the person."""
-        return {"fields": {"session": self.id, **more}}
+    def mark_asked(self, now: float) -> None:
+        """Record the monotonic time at which the aggregator was asked again."""
+        self.asked = now
 
-    def owns(self, token: str) -> bool:
-        """Whether a resume token is this session's; compared in constant time."""
-        return hmac.compare_digest(self.opened.token_digest, digest(token))
+    def join_line(self) -> None:
+        """Record that it is in line for a worker."""
+        self.queued = True
 
+    def leave_line(self) -> None:
+        """Record that it is not in line for a worker any more."""
+        self.queued = False
 
-def new_identity(prefix: str) -> tuple[str, str]:
-    """Make a session id (120 random bits behind the cell's two digits) and a resume token (128)."""
-    return prefix + secrets.token_hex(15), secrets.token_hex(16)
+    def mark_suspect(self) -> None:
+        """Let it count as a refusal where its client leaves."""
+        self.suspect = True
+
+    def count_for(self, client: str) -> None:
+        """Record that it counts as refused for the digest of an address."""
+        self.counted_for.add(client)
+
+    def retain(self, seq: int, pictures: FramePictures) -> None:
+        """Retain the images of a judged frame until its side effects are done."""
+        self.unsettled[seq] = pictures
+
+    def settle(self, mark: int) -> list[FramePictures]:
+        """Record that side effects are done up to a frame; returns the images that are dropped."""
+        self.settled = max(self.settled, mark)
+        return [self.unsettled.pop(seq) for seq in list(self.unsettled) if seq <= mark]
+
+    def drop_pictures(self) -> list[FramePictures]:
+        """Drop all retained images and return them."""
+        dropped = list(self.unsettled.values())
+        self.unsettled.clear()
+        return dropped

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 
@@ -11,11 +12,12 @@ from gateway import metrics
 from gateway.pool.dispatch import Dispatcher
 from gateway.sessions.frames import Frames, Trace
 from gateway.sessions.handover import Handover, Recall, StoreHandover
+from gateway.sessions.identity import digest, new_identity
 from gateway.sessions.judgement import Answers, JudgementLink
 from gateway.sessions.refused_sessions import RefusedSessions, SharedRefusals
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.replay import Replay
-from gateway.sessions.session import Session, digest, new_identity
+from gateway.sessions.session import Session
 from gateway.sessions.unsettled import Unsettled
 from gateway.web.addresses import limit_key
 from gateway.web.inflow import HeldBytes
@@ -23,6 +25,7 @@ from shared.config.cells import prefix
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Judgement, Open, Opened, Resumed, Settled, SinkHealth, decode
+from shared.wire.protocol import Drop
 from shared.wire.records import History
 
 log = logging.getLogger(__name__)
@@ -76,6 +79,7 @@ class Sessions:
             if config.SESSION_STORE.connectionString
             else Handover()
         )
+        self._opening: dict[str, asyncio.Event] = {}
         self.sinks: tuple[SinkHealth, ...] = ()
         limit = self._limits.refusedSessionsPerAddress
         self.refused = RefusedSessions(
@@ -147,6 +151,16 @@ class Sessions:
         self.handover.mark_changed(session)
         return session, token
 
+    async def until_known(self, session: Session) -> None:
+        """Wait until the aggregator knows a session, which then outlives this gateway."""
+        if session.known:
+            return
+        self._opening[session.id] = acknowledged = asyncio.Event()
+        try:
+            await acknowledged.wait()
+        finally:
+            del self._opening[session.id]
+
     async def resume(self, identity: str, token: str, address: str) -> Session | None:
         """Find a session by id and resume token; None where there is none, or not by that token.
 
@@ -160,7 +174,7 @@ class Sessions:
         )
         if session is None or not session.owns(token):
             return None
-        session.address = limit_key(address)
+        session.relocate(limit_key(address))
         self.handover.mark_changed(session)
         return session
 
@@ -184,10 +198,9 @@ class Sessions:
         session = self._registry.get(opened.session)
         if session is None:
             return
-        session.known.set()
-        session.opened = replace(session.opened, plugins=opened.plugins)
-        if session.profile is None:
-            session.profile = opened.profile
+        session.acknowledge(opened)
+        if (acknowledged := self._opening.get(session.id)) is not None:
+            acknowledged.set()
         self.frames.advance(session)
 
     def _verdict(self, verdict: Judgement) -> None:
@@ -198,16 +211,11 @@ class Sessions:
         self.frames.judged(session, verdict)
         self.refused.judged(session, verdict)
         if verdict.final and verdict.result is not None:
-            self._decide(session, verdict.result, session.outcome_of(verdict))
+            session.decide(verdict.result, session.outcome_of(verdict))
         elif len(session.log) >= self._limits.logFrames:
             self.end(session, "log full")
         self.handover.commit(session, self._release)
         metrics.REPLY.observe(self._clock.monotonic() - began)
-
-    def _decide(self, session: Session, result: str, outcome: str) -> None:
-        """Take the verdict, once; it is given to the client by ``_release``."""
-        if session.result is None:
-            session.result, session.outcome = result, outcome
 
     def _release(self, session: Session) -> None:
         """Send what the client may know now: the answer on its last frame, then the verdict.
@@ -215,23 +223,20 @@ class Sessions:
         Until then nothing shows that there is a verdict: further frames are taken as ever.
         """
         self.frames.answer(session)
-        if session.result is None:
-            self.frames.advance(session)
-        elif not session.released:
-            session.released = True
+        self.frames.advance(session)
+        if session.may("release"):
             self._give(session)
 
     def _give(self, session: Session) -> None:
         """Give the verdict; a client that is away gets it when it resumes."""
+        unanswered = session.release()
         if session.outcome:
             metrics.SESSIONS.labels(session.outcome).inc()
-            seconds = round(self._clock.monotonic() - session.begun, 2)
+            seconds = round(self._clock.monotonic() - session.started, 2)
             fields = session.fields(outcome=session.outcome, frames=session.seq, seconds=seconds)
             log.info("session decided", extra=fields)
             self.refused.ended(session)
-        self.frames.end(session)
-        if session.outlet is None:
-            session.left = session.left or self._clock.monotonic()
+        self.frames.drop(session, unanswered, Drop.ENDED)
         if session.opened.commits:
             self._link.commit(session)
         session.deliver()
@@ -253,8 +258,9 @@ class Sessions:
         session = self._registry.revive(
             opened, history.judged, history.kept, message.profile, message.elapsed
         )
-        session.settled = message.settled
-        session.result = message.result
+        session.settle(message.settled)
+        if message.result is not None:
+            session.decide(message.result)
         self.handover.commit(session, self._release)
         return session
 
@@ -269,9 +275,7 @@ class Sessions:
 
     def end(self, session: Session, reason: str) -> None:
         """End a session from outside: the aggregator says the last word."""
-        if session.result is None and not session.closing:
-            session.closing = reason
-            session.asked = self._clock.monotonic()
+        if session.close(reason):
             self._link.close_session(session, reason)
 
     def _end_one_too_many(self, session: Session) -> None:
@@ -283,7 +287,7 @@ class Sessions:
         sessions = self.all()
         self.frames.sweep(sessions, now)
         for session in sessions:
-            if now - session.begun > self._limits.sessionSeconds:
+            if now - session.started > self._limits.sessionSeconds:
                 self.end(session, "session too long")
             if session.left and now - session.left > self._limits.resumeSeconds:
                 if session.result is None:

@@ -1,18 +1,24 @@
-"""Frames whose side effects are not done yet, kept for the aggregator's successor."""
+"""Images of frames whose side effects are not done yet, retained for the next aggregator."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gateway import metrics
-from gateway.sessions.session import FramePictures, PendingFrame, Session
+from gateway.sessions.pending_frame import FramePictures, PendingFrame
+from gateway.sessions.session import Session
 from shared.config.middlewares import WsMiddlewares
 
 
 class Unsettled:
-    """Keeps the pictures that a side-effect plugin may still need after a restart.
+    """Has sessions retain the images that a side-effect plugin may still need after a restart.
 
     Args:
         plugins: which of them are on.
-        capacity: bytes of all sessions together; a frame over that is not kept, and is counted.
+        capacity: bytes of all sessions together; a frame beyond is not retained, and counted.
+
+    Attributes:
+        bytes: bytes retained now.
     """
 
     def __init__(self, plugins: WsMiddlewares, capacity: int) -> None:
@@ -21,7 +27,7 @@ class Unsettled:
         self.bytes = 0
 
     def keep(self, session: Session, frame: PendingFrame) -> None:
-        """Keep the pictures of a frame that has its verdict."""
+        """Retain the images of a frame that has its verdict."""
         if not self._plugins.needs_frames:
             return
         looked_at = self._plugins.look_at_received(passed=frame.shot is not None)
@@ -29,16 +35,17 @@ class Unsettled:
         if self.bytes + pictures.size > self._capacity:
             metrics.UNKEPT.labels().inc()
             return
-        session.unsettled[frame.seq] = pictures
+        session.retain(frame.seq, pictures)
         self.bytes += pictures.size
 
     def settle(self, session: Session, mark: int) -> None:
-        """Let go what is done, up to a frame's number."""
-        session.settled = max(session.settled, mark)
-        for seq in [seq for seq in session.unsettled if seq <= mark]:
-            self.bytes -= session.unsettled.pop(seq).size
+        """Drop the images of a session up to a frame's number, whose side effects are done."""
+        self.bytes -= _size(session.settle(mark))
 
     def forget(self, session: Session) -> None:
-        """Let go all frames of a session."""
-        self.bytes -= sum(pictures.size for pictures in session.unsettled.values())
-        session.unsettled.clear()
+        """Drop all images of a session."""
+        self.bytes -= _size(session.drop_pictures())
+
+
+def _size(dropped: Iterable[FramePictures]) -> int:
+    return sum(pictures.size for pictures in dropped)

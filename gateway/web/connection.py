@@ -10,7 +10,9 @@ from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 
-from gateway.sessions.session import CLIENT_LEFT, Session, is_identity
+from gateway.sessions.identity import is_identity
+from gateway.sessions.record import CLIENT_LEFT
+from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from gateway.web.doorway import Doorway
 from gateway.web.farewell import SLOWEST_LINE
@@ -197,7 +199,7 @@ class Connection:
         """Wait until the aggregator knows the session, so that it survives this gateway."""
         try:
             async with asyncio.timeout(self._limits.connectTimeout):
-                await session.known.wait()
+                await self._sessions.until_known(session)
         except TimeoutError as error:
             self._sessions.abandon(session)
             raise _unavailable() from error

@@ -25,7 +25,7 @@ from aggregator.verdict import VerdictWriter
 from gateway.pool.best_shot import encode_best_shot
 from gateway.pool.decoding import decode_into
 from gateway.pool.workers import Lease
-from gateway.sessions.session import PendingFrame
+from gateway.sessions.pending_frame import PendingFrame
 from gateway.sessions.session import Session as GatewaySession
 from gateway.web.limits import TokenBucket
 from shared.config.service import Config

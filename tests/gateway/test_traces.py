@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from gateway.sessions.session import PendingFrame, Session
+from gateway.sessions.pending_frame import PendingFrame
+from gateway.sessions.session import Session
 from gateway.traces import EXPORT_SECONDS, Traces
 from gateway.web.limits import TokenBucket
 from shared.config.service import TracesSection

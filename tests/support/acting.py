@@ -107,7 +107,7 @@ class Stamps:
     def advance_to(self, now: float, number: int) -> None:
         """Let time pass up to so many seconds after the opening; then the wall clock may step."""
         self.clock.advance(now - self._session.elapsed)
-        self.clock.monotonic_time = self._session.begun + now  # to the last digit
+        self.clock.monotonic_time = self._session.started + now  # to the last digit
         self.clock.step(self._steps.get(number, 0.0))
 
     def hand_over(self, log: list[Judged], base: float) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from gateway.pool.dispatch import Dispatcher, FrameReceiver
 from gateway.sessions.frames import Frames
 from gateway.sessions.judgement import AnswerReceiver, JudgementLink
-from gateway.sessions.session import FramePictures, PendingFrame, Session
+from gateway.sessions.pending_frame import FramePictures, PendingFrame
+from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from gateway.sessions.unsettled import Unsettled
 from gateway.web.inflow import HeldBytes

@@ -85,9 +85,7 @@ class Cell:
     def judge(self, session: Session, *, final: bool = False, accepted: bool = False) -> None:
         """Send one frame and have it judged."""
         self.sessions.frames.accept(session, stamped_jpeg(1, session.seq))
-        frame, session.waiting = session.waiting, None
-        assert frame is not None
-        session.active = frame
+        frame, _ = session.start()
         self.sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
         self.sessions.receive(
             Judgement(

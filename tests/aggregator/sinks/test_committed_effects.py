@@ -24,9 +24,11 @@ from gateway import metrics
 from gateway.ledger import Ledger
 from gateway.sessions.handover import StoreHandover
 from gateway.sessions.judgement import JudgementLink
+from gateway.sessions.pending_frame import PendingFrame
 from gateway.sessions.sealed_store import SealedStore
-from gateway.sessions.session import PendingFrame, Session
+from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
+from gateway.sessions.state import State
 from shared import video_store
 from shared.config.parts import with_transport_keys
 from shared.config.service import Config
@@ -171,12 +173,14 @@ async def judge(cell: Cell, session: Session, *, last: bool) -> None:
     """A frame from its estimate to the question for its verdict; the last one is accepted."""
     session.seq += 1
     data = b"\xff\xd8%d" % session.seq
-    session.active = PendingFrame(
-        session.seq, data, HEADER, time.monotonic(), time.monotonic() + 60
-    )
-    session.active.shot = shot(session.seq, data) if last else None
-    estimate = live() if last else live(errors=(3,))
-    cell.sessions.frames.estimated(session, session.active, encode(estimate))
+    frame = PendingFrame(session.seq, data, HEADER, time.monotonic(), time.monotonic() + 60)
+    frame.shot = shot(session.seq, data) if last else None
+    session.offer(frame)
+    await cell.until(lambda: session.dispatchable or session.state is State.ENDED)
+    if session.dispatchable:  # else another gateway has it
+        session.start()
+        estimate = live() if last else live(errors=(3,))
+        cell.sessions.frames.estimated(session, frame, encode(estimate))
 
 
 async def play(cell: Cell, steps: list[tuple[str, int]]) -> list[Client]:
@@ -184,7 +188,7 @@ async def play(cell: Cell, steps: list[tuple[str, int]]) -> list[Client]:
     for client in clients:
         session, client.token = cell.sessions.begin("a", mirrored=False, client="{}")
         client.identity = session.id
-        await cell.until(session.known.is_set)
+        await cell.until(lambda session=session: session.known)
         session.attach(client, most=1000)
     for kind, number in steps:
         await step(cell, clients[number], kind)

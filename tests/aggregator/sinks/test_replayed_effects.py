@@ -21,7 +21,8 @@ from aggregator.service import Aggregator
 from gateway import metrics
 from gateway.ledger import Ledger
 from gateway.sessions.judgement import JudgementLink
-from gateway.sessions.session import PendingFrame, Session
+from gateway.sessions.pending_frame import PendingFrame
+from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from shared import video_store
 from shared.config.parts import with_transport_keys
@@ -104,7 +105,9 @@ async def judge(cell: Cell, session: Session, kind: str) -> None:
     data = b"" if kind == "unreadable" else b"\xff\xd8%d" % session.seq
     errors = {"unreadable": (1,), "frame": (3,), "last": ()}[kind]
     frame = PendingFrame(session.seq, data, HEADER, time.monotonic(), time.monotonic() + 60)
-    session.active = frame
+    session.offer(frame)
+    await cell.until(lambda: session.dispatchable)
+    session.start()
     cell.expected[session.id].append((session.seq, data))
     cell.sessions.frames.estimated(session, frame, encode(live(errors=errors)))
 

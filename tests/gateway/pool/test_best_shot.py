@@ -13,7 +13,8 @@ import pytest
 from gateway.pool.best_shot import encode_best_shot, encode_within
 from gateway.pool.decoding import decode_into
 from gateway.pool.workers import Lease
-from gateway.sessions.session import PendingFrame, Session
+from gateway.sessions.pending_frame import PendingFrame
+from gateway.sessions.session import Session
 from gateway.web.limits import TokenBucket
 from shared.config.service import LimitsSection
 from shared.errors import SlotError

@@ -24,7 +24,8 @@ from gateway.metrics import STEPS
 from gateway.pool.best_shot import encode_best_shot
 from gateway.pool.decoding import decode_into
 from gateway.pool.dispatch import Dispatcher
-from gateway.sessions.session import PendingFrame, Session
+from gateway.sessions.pending_frame import PendingFrame
+from gateway.sessions.session import Session
 from gateway.web.limits import TokenBucket
 from shared.codes import Code
 from shared.config.parts import with_transport_keys

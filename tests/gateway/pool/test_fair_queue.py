@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gateway.pool.fair_queue import ACTIVE_SECONDS, FairQueue
-from gateway.sessions.session import PendingFrame, Session
+from gateway.sessions.pending_frame import PendingFrame
+from gateway.sessions.session import Session
 from gateway.web.limits import TokenBucket
 from shared.frame.estimation import Profile
 from shared.frame.intake import Header

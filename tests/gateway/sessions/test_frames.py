@@ -7,7 +7,8 @@ import logging
 import time
 from typing import Any
 
-from gateway.sessions.session import PendingFrame, Session
+from gateway.sessions.pending_frame import PendingFrame
+from gateway.sessions.session import Session
 from gateway.web.limits import TokenBucket
 from shared.codes import Code
 from shared.config.service import ChecksSection, Config
@@ -33,9 +34,7 @@ async def test_a_frame_dropped_at_its_deadline_is_not_judged_after_all() -> None
     frames = quiet_frames(link=link)
     made = session()
     frames.accept(made, stamped_jpeg(1, 1))
-    frame, made.waiting = made.waiting, None
-    assert frame is not None
-    made.active = frame
+    frame, _ = made.start()
     frames.sweep([made], time.monotonic())
     assert not frame.answered
     frames.sweep([made], frame.deadline + 1)
@@ -84,9 +83,7 @@ def test_a_frame_that_cannot_be_decoded_is_answered_the_same() -> None:
     in_line = pool.in_line
     made.outlet = outlet
     frames.accept(made, stamped_jpeg(1, 1))
-    frame, made.waiting = made.waiting, None
-    assert frame is not None
-    made.active = frame
+    frame, _ = made.start()
     frames.accept(made, stamped_jpeg(1, 2))
     frames.refuse(made, frame, FrameError("damaged"))
     assert [answer["body"]["errors"] for answer in outlet.answers] == [[1]]
@@ -98,9 +95,7 @@ def test_a_frame_is_answered_once() -> None:
     frames, made, outlet = quiet_frames(), session(), Heard()
     made.outlet = outlet
     frames.accept(made, stamped_jpeg(1, 1))
-    frame, made.waiting = made.waiting, None
-    assert frame is not None
-    made.active = frame
+    frame, _ = made.start()
     frames.sweep([made], frame.deadline + 1)
     frames.refuse(made, frame, FrameError("damaged"))
     assert [answer["command"] for answer in outlet.answers] == ["DROPPED"]

@@ -12,7 +12,8 @@ import pytest
 from gateway.ledger import Ledger
 from gateway.metrics import STEPS
 from gateway.sessions.judgement import JudgementLink
-from gateway.sessions.session import PendingFrame, Session
+from gateway.sessions.pending_frame import PendingFrame
+from gateway.sessions.session import Session
 from gateway.web.limits import TokenBucket
 from shared.frame.estimation import Estimate
 from shared.frame.intake import Header

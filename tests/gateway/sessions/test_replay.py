@@ -9,9 +9,10 @@ from msgspec.structs import replace
 from gateway.ledger import Ledger
 from gateway.metrics import STEPS
 from gateway.sessions.judgement import JudgementLink
+from gateway.sessions.pending_frame import FramePictures
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.replay import ASK_AGAIN_SECONDS, Replay
-from gateway.sessions.session import FramePictures, Session
+from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from gateway.sessions.unsettled import Unsettled
 from gateway.web.limits import TokenBucket
@@ -61,9 +62,7 @@ async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
     sessions.receive(Opened(session.id, Profile.PASSIVE))
     sessions.frames.accept(session, stamped_jpeg(1, 1))
     assert asked(later=True) == []  # a worker is asked, not the aggregator
-    frame, session.waiting = session.waiting, None
-    assert frame is not None
-    session.active = frame
+    frame, _ = session.start()
     sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
     assert asked() == ["Judge"]
     assert asked(later=True) == ["Judge"]

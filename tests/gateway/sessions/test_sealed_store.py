@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.sessions.identity import digest
 from gateway.sessions.sealed_store import SealedStore, owner_of
 from gateway.sessions.sealing import Stored
-from gateway.sessions.session import Session, digest
+from gateway.sessions.session import Session
 from gateway.sessions.store_contact import GRACE_TIMEOUTS
 from gateway.web.limits import TokenBucket
 from shared.config.service import Config
@@ -39,7 +40,8 @@ def session(frames: int, term: int = 1, result: str | None = None) -> Session:
     made = Session(ID, opened, "198.51.100.1", TokenBucket(1, 1), 0.0)
     made.log = [Judged(seq, float(seq), b"e") for seq in range(1, frames + 1)]
     made.seq = frames
-    made.result = result
+    if result is not None:
+        made.decide(result)
     return made
 
 
@@ -257,7 +259,7 @@ async def test_a_verdict_given_in_an_outage_stands(redis: RedisServer, tmp_path:
         await first.write(session(1))
         await taken(second)
         given = session(2, result="refused")
-        given.released = True
+        given.release()
         assert await first.write(given) == "stored"
         assert await second.write(session(2, term=2, result="accepted")) == "lost"
         assert (await taken(second)).result == "refused"
@@ -270,7 +272,7 @@ async def test_two_verdicts_given_in_an_outage(redis: RedisServer, tmp_path: Pat
         await taken(second)
         assert await second.write(session(2, term=2, result="accepted")) == "stored"
         given = session(2, result="refused")
-        given.released = True
+        given.release()
         assert await first.write(given) == "lost"
         assert (await taken(first)).result == "accepted"
 
@@ -317,7 +319,7 @@ async def test_no_stale_session_is_taken_after_an_outage(
         first.session = session(2, term=3, result="refused")
         first.store.mark_changed(first.session)
         await until(lambda: first.store.contact.down)
-        first.session.released = True
+        first.session.release()
         taking = asyncio.create_task(taken(second))
         await asyncio.sleep(0.01)
         os.kill(redis.process.pid, signal.SIGCONT)

@@ -53,9 +53,7 @@ class Cell:
     def judge(self, session: Session) -> Judged:
         """Take a frame and have it judged; what the log says of it."""
         self.sessions.frames.accept(session, stamped_jpeg(1, session.seq))
-        frame, session.waiting = session.waiting, None
-        session.active = frame
-        assert frame is not None
+        frame, _ = session.start()
         self.sessions.frames.estimated(session, frame, encode(Estimate(640, 480)))
         status = Codec.encode(Command.STATUS, {"seq": frame.seq})
         self.sessions.receive(Judgement(session.id, frame.seq, Profile.PASSIVE, status))

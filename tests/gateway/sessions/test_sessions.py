@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway import metrics
-from gateway.sessions.session import CLIENT_LEFT, Session
+from gateway.sessions.record import CLIENT_LEFT
+from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from shared.config.service import Config
 from shared.errors import ProtocolError

@@ -9,8 +9,8 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from gateway.sessions.identity import digest
 from gateway.sessions.sealing import Stored
-from gateway.sessions.session import digest
 from shared.config.service import Config
 from tests.gateway.sessions.test_sealed_store import ID, TOKEN, Gateway, session, until
 from tests.support.ports import free_port

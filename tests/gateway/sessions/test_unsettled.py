@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from gateway import metrics
-from gateway.sessions.session import FramePictures, PendingFrame, Session
+from gateway.sessions.pending_frame import FramePictures, PendingFrame
+from gateway.sessions.session import Session
 from gateway.sessions.unsettled import Unsettled
 from gateway.web.limits import TokenBucket
 from shared.config.middlewares import WsMiddlewares

@@ -17,6 +17,8 @@ from gateway.web.doorway import Doors, Doorway
 from gateway.web.start_token import StartTokens
 from shared.config.service import Config, LimitsSection
 from shared.errors import ProtocolError
+from shared.frame.estimation import Profile
+from shared.wire.messages import Opened
 from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.quiet_links import QuietLink, quiet_sessions
 
@@ -124,7 +126,8 @@ async def test_a_large_result_is_announced(size: int, announced: bool) -> None:
     socket = DeafSocket()
     made = Connection(cast(Any, socket), sessions, StartTokens(Config()), Config())
     session.attach(made, 1)
-    session.result, session.released = "R" * size, True
+    session.decide("R" * size)
+    session.release()
     session.deliver()
     await made._outbox.write()
     *before, result = socket.sent
@@ -142,7 +145,8 @@ async def test_a_verdict_is_never_too_much() -> None:
     made = Connection(cast(Any, socket), sessions, StartTokens(config), config)
     session.attach(made, 1)
     made.send("S" * 90)
-    session.result, session.released = "R" * 50, True
+    session.decide("R" * 50)
+    session.release()
     session.deliver()
     assert not socket.aborted
     await made._outbox.write()
@@ -161,7 +165,7 @@ async def test_a_fault_with_a_frame_is_told_by_1011(
     config = Config()
 
     def known(session: Session) -> None:
-        session.known.set()
+        session.acknowledge(Opened(session.id, Profile.PASSIVE))
 
     def broken(session: Session, data: bytes) -> NoReturn:
         raise RuntimeError("a secret")
@@ -204,7 +208,8 @@ async def test_a_decided_session_may_be_resumed_as_often_again() -> None:
         resume()
     with pytest.raises(ProtocolError, match="too often"):
         resume()
-    session.reconnects, session.result = 2, "RESULT"
+    session.reconnects = 2
+    session.decide("RESULT")
     resume()
     resume()
     with pytest.raises(ProtocolError, match="too often"):

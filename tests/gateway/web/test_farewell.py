@@ -23,6 +23,8 @@ from gateway.web.farewell import (
 )
 from gateway.web.start_token import StartTokens
 from shared.config.service import Config
+from shared.frame.estimation import Profile
+from shared.wire.messages import Opened
 from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.quiet_links import QuietLink, quiet_sessions
 from tests.support.raw import KEY, frame
@@ -44,8 +46,9 @@ async def decided(size: int) -> AsyncIterator[tuple[int, Doors]]:
     config = Config()
 
     def known(session: Session) -> None:
-        session.result, session.released = "R" * size, True
-        session.known.set()
+        session.decide("R" * size)
+        session.release()
+        session.acknowledge(Opened(session.id, Profile.PASSIVE))
 
     sessions = quiet_sessions(config, QuietLink(known))
 

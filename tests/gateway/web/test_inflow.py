@@ -20,7 +20,7 @@ from gateway.web.limits import TokenBucket
 from gateway.web.start_token import StartTokens
 from shared.config.service import Config, LimitsSection
 from shared.frame.estimation import Profile
-from shared.wire.messages import Open
+from shared.wire.messages import Open, Opened
 from shared.wire.protocol import Codec, Command
 from tests.support.clock import SettableClock
 from tests.support.quiet_links import QuietLink, quiet_frames, quiet_sessions
@@ -117,7 +117,7 @@ def test_waiting_frames_are_held_until_they_are_gone() -> None:
     size = len(picture)
     assert 3 * size < 50_000 < 5 * size
     frames.accept(greedy, picture)
-    greedy.active, greedy.waiting = greedy.waiting, None
+    greedy.start()
     frames.accept(greedy, picture)
     assert held.total == 2 * size
     another = session(FIRST)
@@ -126,9 +126,14 @@ def test_waiting_frames_are_held_until_they_are_gone() -> None:
     frames.accept(other, picture)
     assert other.waiting is not None
     for made in (greedy, other):
-        frames.end(made)
+        made.end()
     gc.collect()
     assert held.total == 0
+
+
+def acknowledged(session: Session) -> None:
+    """Let the aggregator know a session at once."""
+    session.acknowledge(Opened(session.id, Profile.PASSIVE))
 
 
 class Cell:
@@ -137,7 +142,7 @@ class Cell:
     def __init__(self, **limits: Any) -> None:
         self.config = Config(LIMITS=LimitsSection(**limits))
         self.held = HeldBytes(self.config.LIMITS.heldBytes)
-        link = QuietLink(lambda session: session.known.set())
+        link = QuietLink(acknowledged)
         self.sessions = quiet_sessions(self.config, link, held=self.held)
         # By a clock that stands still a debt is never paid, however long the test takes.
         inflow = Inflow(self.config.LIMITS, self.held, clock=SettableClock())

@@ -1,0 +1,76 @@
+"""A frame between its arrival and its answer, and the images that are retained after that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from shared.codes import Code
+from shared.frame.best_shot import BestShot
+from shared.frame.estimation import Estimate, Profile, Rotation, Stage
+from shared.frame.intake import Header
+from shared.wire.messages import encode
+
+
+class FramePictures(NamedTuple):
+    """The images of a judged frame that are retained.
+
+    Attributes:
+        received: the bytes that the client sent.
+        shot: the judged pixels as JPEG.
+    """
+
+    received: bytes | None = None
+    shot: BestShot | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of both."""
+        return len(self.received or b"") + (len(self.shot.image) if self.shot else 0)
+
+
+@dataclass(slots=True, weakref_slot=True)
+class PendingFrame:
+    """An accepted frame that has no verdict yet.
+
+    Its session sets what concerns its answer, the pool the times of the steps there and the shot.
+
+    Attributes:
+        seq: number in the session, from 1.
+        data: encoded image.
+        header: what its header says, turned by ``rotation``.
+        received: monotonic time of its arrival.
+        deadline: monotonic time at which it is answered at the latest.
+        rotation: degrees to turn it clockwise beyond what EXIF says.
+        begun: monotonic time at which its decoding started.
+        sent: monotonic time at which it went to a worker.
+        estimated: monotonic time at which the worker's estimate came.
+        asked: monotonic time at which its verdict was asked for.
+        estimate: its estimate, once a worker gave one; then the verdict is awaited.
+        shot: the judged pixels as JPEG, if it passed every check and may become the best shot.
+        at: session time of its arrival, once it has its estimate; see ``Session.time_of``.
+        wall: the same moment on the wall clock, for the token.
+        answered: the client has its answer.
+    """
+
+    seq: int
+    data: bytes
+    header: Header
+    received: float
+    deadline: float
+    rotation: Rotation = 0
+    estimate: bytes | None = None
+    shot: BestShot | None = None
+    at: float = 0.0
+    wall: float = 0.0
+    begun: float = 0.0
+    sent: float = 0.0
+    estimated: float = 0.0
+    asked: float = 0.0
+    answered: bool = False
+
+    def failed(self, profile: Profile, stage: Stage, code: Code) -> bytes:
+        """Return the estimate of a frame that no worker could judge; it never passes."""
+        width, height = self.header.upright_size
+        errors = (code,)
+        return encode(Estimate(width, height, profile, stage, errors, rotation=self.rotation))

@@ -1,0 +1,82 @@
+"""The states of a session, and what may happen in each.
+
+Whether a client is connected is no part of the state: a session goes the same way without one.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from typing import Literal
+
+
+class State(enum.Enum):
+    """What a session waits for."""
+
+    OPENING = "the aggregator's checks for the first frame"
+    READY = "a frame"
+    ESTIMATING = "the estimate of the frame under way"
+    JUDGING = "the verdict on the frame under way"
+    HOLDING = "the release of the answer on that frame"
+    CLOSING = "the final verdict, which it was closed for"
+    DECIDED = "the release of the final verdict"
+    RELEASED = "its client, which may have the final verdict"
+    ENDED = "nothing: this gateway has it no more"
+
+
+Event = Literal[
+    "open",
+    "offer",
+    "start",
+    "discard",
+    "estimate",
+    "judge",
+    "answer",
+    "close",
+    "decide",
+    "release",
+    "end",
+]
+"""open: the aggregator names the checks; offer: a frame arrives; start: it goes to the pool;
+discard: it is unreadable, or was answered at its deadline; estimate: its estimate comes; judge: its
+verdict comes; answer: the answer on it may be sent; close: the final verdict is asked for; decide:
+that comes; release: it may be sent; end: the gateway drops the session."""
+
+_ENDINGS: Mapping[Event, State] = {
+    "close": State.CLOSING,
+    "decide": State.DECIDED,
+    "end": State.ENDED,
+}
+TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
+    State.OPENING: {"offer": State.OPENING, "open": State.READY, **_ENDINGS},
+    State.READY: {"offer": State.READY, "start": State.ESTIMATING, **_ENDINGS},
+    State.ESTIMATING: {
+        "offer": State.ESTIMATING,
+        "estimate": State.JUDGING,
+        "discard": State.READY,
+        **_ENDINGS,
+    },
+    State.JUDGING: {"offer": State.JUDGING, "judge": State.HOLDING, **_ENDINGS},
+    State.HOLDING: {"offer": State.HOLDING, "answer": State.READY, **_ENDINGS},
+    # A frame that is under way when a session is closed or decided is still judged and answered.
+    State.CLOSING: {
+        "estimate": State.CLOSING,
+        "discard": State.CLOSING,
+        "judge": State.CLOSING,
+        "answer": State.CLOSING,
+        "decide": State.DECIDED,
+        "end": State.ENDED,
+    },
+    # Frames are taken as ever: nothing may show that there is a verdict before it is stored.
+    State.DECIDED: {
+        "offer": State.DECIDED,
+        "estimate": State.DECIDED,
+        "discard": State.DECIDED,
+        "judge": State.DECIDED,
+        "answer": State.DECIDED,
+        "release": State.RELEASED,
+        "end": State.ENDED,
+    },
+    State.RELEASED: {"end": State.ENDED},
+    State.ENDED: {},
+}
