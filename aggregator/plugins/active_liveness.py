@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
-from aggregator.plugins.actions import (
-    Action,
-    ActionEnd,
-    BlinkAction,
-    HeadAction,
-    View,
-    start_action,
-)
+from aggregator.plugins.action_run import ActionRun
+from aggregator.plugins.actions import Action
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext, numbers_of
 from aggregator.policy import Stated
 from shared.codes import Code
 from shared.config.plugins import ActiveLivenessArgs
 from shared.config.service import Config
 from shared.frame.estimation import Profile
-
-DATA = "activeLiveness"
 
 
 class ActiveLiveness(Plugin):
@@ -39,13 +32,7 @@ class ActiveLiveness(Plugin):
 
     def __init__(self, args: ActiveLivenessArgs) -> None:
         self._args = args
-        self._sequence: list[Action] = []
-        self._done = 0
-        self._action: HeadAction | BlinkAction | None = None
-        self._prompt = Code.LOOK_STRAIGHT_YAW
-        self._wrong = 0
-        self._started_at = 0.0
-        self._asked_at = 0.0
+        self._run = ActionRun(args, self._draw)
         self._cooling = 0
 
     @classmethod
@@ -57,63 +44,13 @@ class ActiveLiveness(Plugin):
         """Refuse every frame until the actions and the cool-down are complete."""
         if context.acted:
             self._cool_down(frame)
-        elif self._sequence:
-            self._watch(context, frame)
+        elif self._run.has_started:
+            self._run.watch(context, frame)
         elif frame.ok and frame.estimate.profile is Profile.PASSIVE:
-            context.profile = Profile.ACTIVE
-            self._started_at = context.now
-            self._draw_sequence(context)
-            self._advance(context, frame)
-        self._report_progress(context)
+            self._run.start(context, frame)
 
-    def _draw_sequence(self, context: SessionContext) -> None:
-        self._sequence = context.random.sample(list(Action), self._args.interactionsCount)
-        self._done = 0
-        self._ask(context)
-
-    def _ask(self, context: SessionContext) -> None:
-        self._action = start_action(self._sequence[self._done], self._args)
-        self._asked_at = context.now
-
-    def _watch(self, context: SessionContext, frame: FrameJudgement) -> None:
-        late = context.now - self._asked_at > self._args.actionTimeout
-        if late or context.now - self._started_at > self._args.totalTimeout:
-            frame.refuse(Code.ACTION_FAILED, end=True)
-        elif frame.ok and frame.estimate.profile is Profile.ACTIVE:
-            self._advance(context, frame)
-        else:
-            frame.refuse(self._prompt)
-
-    def _advance(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """Pass a frame to the current action, and to the next one if it completes this one."""
-        view = View.of(context.now, frame.estimate)
-        if view is None:
-            frame.refuse(self._prompt)
-            return
-        assert self._action is not None
-        step = self._action.advance(view)
-        if step is ActionEnd.WRONG:
-            self._wrong += 1
-            if self._wrong > self._args.wrongActionsAllowed:
-                frame.refuse(Code.ACTION_FAILED, end=True)
-                return
-            self._draw_sequence(context)
-            self._advance(context, frame)
-        elif step is ActionEnd.RIGHT:
-            self._done += 1
-            if self._done == len(self._sequence):
-                self._finish(context, frame)
-                return
-            self._ask(context)
-            self._advance(context, frame)
-        else:
-            self._prompt = step
-            frame.refuse(step)
-
-    def _finish(self, context: SessionContext, frame: FrameJudgement) -> None:
-        context.acted = True
-        context.profile = Profile.PASSIVE
-        frame.refuse(Code.AGGREGATING)
+    def _draw(self, chance: random.Random) -> list[Action]:
+        return chance.sample(list(Action), self._args.interactionsCount)
 
     def _cool_down(self, frame: FrameJudgement) -> None:
         """Refuse the first ``cooldownFramesCount`` frames that pass every check."""
@@ -121,9 +58,3 @@ class ActiveLiveness(Plugin):
             self._cooling += 1
             if self._cooling <= self._args.cooldownFramesCount:
                 frame.refuse(Code.AGGREGATING)
-
-    def _report_progress(self, context: SessionContext) -> None:
-        """Report how many actions are done; never reveal the sequence."""
-        if self._sequence:
-            count = len(self._sequence)
-            context.data[DATA] = {"action": min(self._done + 1, count), "actions": count}
