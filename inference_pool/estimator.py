@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from inference_pool.digest import pixel_digest
+from inference_pool.scene import scene_of
 from shared.codes import Code
 from shared.digests import short_digest
 from shared.errors import EstimationError
@@ -61,6 +62,9 @@ class Estimator:
         rules: thresholds and limits.
         describe: add the face descriptor to frames that passed every stage.
         describe_refused: add it also to frames that failed only at the liveness stage.
+        signs: measure the eyes by the most accurate model on frames that passed or failed only at
+            the liveness stage.
+        scene: add the scene to these frames.
         exhaustive: for diagnosis, continue after a failed stage and measure what can be measured;
             ``errors`` and ``stage`` still show the first failure.
         clock: times the stages.
@@ -76,6 +80,8 @@ class Estimator:
         *,
         describe: bool = False,
         describe_refused: bool = False,
+        signs: bool = False,
+        scene: bool = False,
         exhaustive: bool = False,
         clock: Clock = SYSTEM,
     ) -> None:
@@ -84,6 +90,8 @@ class Estimator:
         self._rules = rules
         self._describe = describe and backend.capabilities.descriptor
         self._describe_refused = describe_refused and backend.capabilities.descriptor
+        self._signs = signs
+        self._scene = scene
         self._exhaustive = exhaustive
         self._models = _models_of(backend)
         self.face: Face | None = None
@@ -137,6 +145,8 @@ class Estimator:
             estimate.pixels = pixel_digest(image)
         if self._describe if estimate.ok else self._describe_refused and _refused(estimate):
             self._descriptor(frame)
+        if profile is Profile.PASSIVE and (estimate.ok or _refused(estimate)):
+            self._life_signs(frame)
         self.face = frame.chosen
         return estimate
 
@@ -203,6 +213,21 @@ class Estimator:
             estimate.errors = estimate.errors or (Code.ESTIMATION_FAILED,)
         finally:
             self._record_time(estimate, "descriptor", start)
+
+    def _life_signs(self, frame: _Frame) -> None:
+        """Add what LifeSigns looks at; an eye that cannot be measured leaves its sign unknown."""
+        if self._scene:
+            frame.estimate.scene = scene_of(frame.image)
+        if not self._signs:
+            return
+        start = self._monotonic()
+        try:
+            eyes = self._backend.eyes(frame.image, frame.face, careful=True)
+            frame.estimate.openness = (eyes.left + eyes.right) / 2
+        except EstimationError:
+            frame.estimate.openness = None
+        finally:
+            self._record_time(frame.estimate, "life_signs", start)
 
     def _record_time(self, estimate: Estimate, step: str, start: float) -> None:
         """Record the milliseconds since a step's monotonic start time."""

@@ -264,7 +264,8 @@ def make_estimator(backend: Backend, config: Config) -> Estimator:
     """Create the estimator for a configuration, at the start and after each reload.
 
     FaceMatcher needs the descriptors of frames that passed, AggregateLiveness also those of frames
-    that failed only at the liveness stage.
+    that failed only at the liveness stage. LifeSigns needs the eyes and the scene of
+    the same frames.
 
     Raises:
         ModelError: the backend lacks what the configuration needs.
@@ -278,6 +279,8 @@ def make_estimator(backend: Backend, config: Config) -> Estimator:
         Rules.of(config),
         describe=counts or plugins.FaceMatcher.isEnabled,
         describe_refused=counts,
+        signs=plugins.LifeSigns.isEnabled,
+        scene=plugins.LifeSigns.isEnabled and plugins.LifeSigns.args.fixedCamera,
     )
 
 

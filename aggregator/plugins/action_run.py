@@ -114,6 +114,5 @@ class ActionRun:
 
     def _report_progress(self, context: SessionContext) -> None:
         """Report how many actions are done; never reveal the sequence."""
-        if self._sequence:
-            count = len(self._sequence)
-            context.data[DATA] = {"action": min(self._done + 1, count), "actions": count}
+        count = len(self._sequence)
+        context.data[DATA] = {"action": min(self._done + 1, count), "actions": count}

@@ -15,6 +15,7 @@ from aggregator.plugins.aggregate_liveness import AggregateLiveness
 from aggregator.plugins.base import FrameJudgement, Plugin, SessionContext
 from aggregator.plugins.bestshot import Bestshot
 from aggregator.plugins.face_matcher import FaceMatcher
+from aggregator.plugins.life_signs import LifeSigns
 from aggregator.plugins.luna3 import Luna3DescriptorQualityCheck
 from aggregator.plugins.result import Result
 from aggregator.plugins.virtual_camera import VirtualCameraChecker
@@ -48,6 +49,7 @@ GATHERING: dict[str, type[Plugin]] = {
     "Bestshot": Bestshot,
     "Luna3DescriptorQualityCheck": Luna3DescriptorQualityCheck,
     "AggregateLiveness": AggregateLiveness,
+    "LifeSigns": LifeSigns,
     "ActiveLiveness": ActiveLiveness,
 }
 """Plugins that run before user plugins, in the manual's order; the file's order is ignored."""

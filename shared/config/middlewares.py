@@ -17,6 +17,7 @@ from shared.config.plugins import (
     CallbacksPlugin,
     FaceMatcherPlugin,
     FileLoggerPlugin,
+    LifeSignsPlugin,
     Luna3Plugin,
     ResultPlugin,
     StartTokenPlugin,
@@ -66,6 +67,8 @@ class WsMiddlewares(Section):
     """Checks the quality of the photo with an external LUNA PLATFORM 3."""
     AggregateLiveness: AggregateLivenessPlugin = AggregateLivenessPlugin()
     """Requires liveness over several frames of one face."""
+    LifeSigns: LifeSignsPlugin = LifeSignsPlugin()
+    """Requires signs of a living person, or an action where they are in doubt."""
     ActiveLiveness: ActiveLivenessPlugin = ActiveLivenessPlugin()
     """Asks for actions: blink, turn left or right, chin up or down."""
     Result: ResultPlugin = ResultPlugin()

@@ -18,6 +18,7 @@ from shared.config.base import (
     Section,
     Unit,
 )
+from shared.config.life_signs import LifeSignsArgs
 
 
 class Switch(Section):
@@ -133,6 +134,13 @@ class AggregateLivenessPlugin(Switch):
     """Requires liveness over several frames of one face."""
 
     args: AggregateLivenessArgs = AggregateLivenessArgs()
+    """Arguments."""
+
+
+class LifeSignsPlugin(Switch):
+    """Requires signs of a living person, or an action where they are in doubt."""
+
+    args: LifeSignsArgs = LifeSignsArgs()
     """Arguments."""
 
 

@@ -20,13 +20,10 @@ MANY_FACES = {1: "the largest", 2: "the one closest to the centre"}
 def sentence(config: Config) -> str:
     """Describe in one sentence what it takes to be accepted."""
     plugins = config.MIDDLEWARES.WS
-    active = plugins.ActiveLiveness
     parts = [f"Accepts {_frames(config)} out of {_tries(config)}"]
     if plugins.FaceMatcher.isEnabled:
         parts.append("the same person throughout")
-    count = active.args.interactionsCount
-    actions = f"asks for {count} action{'s' if count > 1 else ''}"
-    parts.append(actions if active.isEnabled else "no active liveness")
+    parts.append(_actions(config))
     refused = config.LIMITS.refusedSessionsPerAddress
     bound = f"{refused} refused sessions" if refused else "any number of refused sessions"
     parts.append(f"{bound} of one address an hour")
@@ -45,6 +42,17 @@ def weaknesses(config: Config) -> Iterator[Finding]:
     yield from _different_people(config)
     yield from _unlimited_tries(config)
     yield from _other_faces(config)
+
+
+def _actions(config: Config) -> str:
+    plugins = config.MIDDLEWARES.WS
+    if plugins.ActiveLiveness.isEnabled:
+        count = plugins.ActiveLiveness.args.interactionsCount
+        return f"asks for {count} action{'s' if count > 1 else ''}"
+    if plugins.LifeSigns.isEnabled:
+        seconds = plugins.LifeSigns.args.windowSeconds
+        return f"asks for an action where {seconds:g} s show no clear signs of life"
+    return "no active liveness"
 
 
 def _frames(config: Config) -> str:
@@ -86,7 +94,7 @@ def _compares_faces(config: Config) -> bool:
 
 def _one_frame(config: Config) -> Iterator[Finding]:
     plugins = config.MIDDLEWARES.WS
-    if _needed(config) > 1 or plugins.ActiveLiveness.isEnabled:
+    if _needed(config) > 1 or plugins.ActiveLiveness.isEnabled or plugins.LifeSigns.isEnabled:
         return
     place = "[MIDDLEWARES.WS.AggregateLiveness]"
     if plugins.AggregateLiveness.isEnabled:

@@ -266,6 +266,7 @@ RULES: tuple[Rule, ...] = (
     plugins.needs_result,
     plugins.luna3,
     plugins.active_liveness,
+    plugins.life_signs,
     plugins.addresses,
     _held_bytes,
     _frame_sizes,

@@ -109,6 +109,46 @@ def active_liveness(config: Config) -> Iterator[Finding]:
         )
 
 
+def life_signs(config: Config) -> Iterator[Finding]:
+    """Require times in which the signs can be measured, and thresholds that leave a doubt."""
+    place = "[MIDDLEWARES.WS.LifeSigns]"
+    plugins = config.MIDDLEWARES.WS
+    args = plugins.LifeSigns.args
+    if args.minSeconds > args.windowSeconds:
+        yield error(
+            place,
+            f"args.minSeconds is {args.minSeconds:g}; allowed: at most args.windowSeconds, which "
+            f"is {args.windowSeconds:g}; lower the one or raise the other",
+        )
+    if args.refuseScore > args.acceptScore:
+        yield error(
+            place,
+            f"args.refuseScore is {args.refuseScore:g}; allowed: at most args.acceptScore, which "
+            f"is {args.acceptScore:g}; lower the one or raise the other",
+        )
+    if not plugins.LifeSigns.isEnabled:
+        return
+    if not plugins.FaceMatcher.isEnabled:
+        yield warning(
+            place,
+            "is on without FaceMatcher, so that one person may show the signs and another be on "
+            "the best shot; set isEnabled = 1 in [MIDDLEWARES.WS.FaceMatcher]",
+        )
+    if plugins.ActiveLiveness.isEnabled:
+        yield warning(
+            place,
+            "is on beside ActiveLiveness, which asks everyone for actions: then LifeSigns only "
+            "refuses; turn one of them off",
+        )
+    if 0 < config.LIVENESS.maxAttempts < args.framesCount:
+        yield error(
+            place,
+            f"args.framesCount is {args.framesCount}, more than [LIVENESS] maxAttempts "
+            f"({config.LIVENESS.maxAttempts}) allows, so that no session can pass; lower it or "
+            "raise that",
+        )
+
+
 def addresses(config: Config) -> Iterator[Finding]:
     """Require addresses of the right kind."""
     callbacks, video = config.MIDDLEWARES.WS.Callbacks, config.MIDDLEWARES.WS.VideoRedis

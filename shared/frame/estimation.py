@@ -19,6 +19,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from shared.digests import SHORT
+from shared.frame.scene import Scene
 
 Image = NDArray[np.uint8]
 """Image of shape (height, width, 3), BGR, 0..255."""
@@ -164,6 +165,10 @@ class Estimate:
         rotation: clockwise rotation in addition to EXIF, in degrees.
         pixels: digest of the frame's pixels; None if a check before liveness failed, so that
             frames that fail cost no more.
+        openness: mean openness of both eyes by the most accurate model. Measured for LifeSigns on
+            frames that reach the liveness check; else None.
+        scene: brightness of the frame in a coarse grid, measured as ``openness`` is where
+            the camera is fixed.
     """
 
     width: Annotated[int, Meta(ge=0, le=100_000)]
@@ -186,6 +191,8 @@ class Estimate:
     models: ShortDigest = ""
     rotation: Rotation = 0
     pixels: Annotated[bytes, Meta(min_length=16, max_length=16)] | None = None
+    openness: Finite | None = None
+    scene: Scene | None = None
 
     @property
     def ok(self) -> bool:

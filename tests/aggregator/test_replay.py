@@ -23,6 +23,11 @@ PLUGINS: dict[str, list[dict[str, Any] | None]] = {
     "VirtualCameraChecker": [{"threshold": 0.7}, {"threshold": 1.0}],
     "Luna3DescriptorQualityCheck": [{"descriptorQualityThreshold": 0.5}],
     "AggregateLiveness": [{"framesCount": 1}, {"framesCount": 4}],
+    "LifeSigns": [
+        {"framesCount": 4, "minSeconds": 1.0, "windowSeconds": 1.5, "eyesDeviation": 0.02},
+        {"framesCount": 8, "minSeconds": 2.0, "windowSeconds": 2.0, "fixedCamera": 1},
+        {"framesCount": 8, "refuseScore": 0.2, "eyesDeviation": 0.0, "poseDeviation": 0.0},
+    ],
     "ActiveLiveness": [
         {"interactionsCount": 1, "cooldownFramesCount": 2},
         {"interactionsCount": 2, "wrongActionsAllowed": 0, "acceptOneEyed": 1},

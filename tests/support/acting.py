@@ -24,6 +24,7 @@ from shared.codes import Code
 from shared.config.service import Config
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage
+from shared.frame.scene import COLUMNS, ROWS
 from shared.signing import Signer
 from shared.wire.messages import Judge, Open, Resumed, decode, decode_estimate, encode
 from shared.wire.records import History, Judged
@@ -55,6 +56,9 @@ def seen(
         descriptor=describe(look),
     )
     estimate.pixels = picture.to_bytes(16)
+    if profile is Profile.PASSIVE:
+        estimate.openness = (left + right) / 2 - number % 3 / 200
+        estimate.scene = bytes((n * number) % 256 for n in range(COLUMNS * ROWS))
     if profile is Profile.ACTIVE:
         estimate.stage = Stage.EYES
     elif max(abs(look.yaw), abs(look.pitch)) > STRAIGHT_DEG:

@@ -53,6 +53,12 @@ FORTY = {"LIVENESS": {"maxAttempts": 40}, **ANY_REFUSALS}
             "Accepts one passing frame out of at most 40; the same person throughout; "
             "asks for 1 action.",
         ),
+        (
+            {"LifeSigns": {"windowSeconds": 5.0}},
+            FORTY,
+            "Accepts one passing frame out of at most 40; "
+            "asks for an action where 5 s show no clear signs of life.",
+        ),
     ],
 )
 def test_a_policy_is_one_sentence(

@@ -1,0 +1,193 @@
+"""Signs of a living person, measured over the newest frames of a session."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, hypot, log, sqrt
+
+import numpy as np
+
+from aggregator.plugins.background import background_motion
+from aggregator.plugins.faces import STRAIGHT_DEG
+from shared.frame.estimation import Box, Estimate
+
+INTERVAL_MS = 100
+"""Between two frames that count: frames of one moment say little more than one of them, and it
+bounds what a fast camera lets the window hold."""
+APART_SECONDS = 0.7
+"""Between the frames whose backgrounds are compared, whatever the frame rate: a hand holds a
+picture still for shorter times, and the error rates of docs/estimation.md are for frames so far
+apart."""
+MAX_APART_SECONDS = 2.0
+"""Beyond it, frames are not compared: light and people behind have changed."""
+BACKGROUND_QUANTILE = 0.8
+"""Of the compared pairs: a hand moves now and then."""
+MIN_LOG_ODDS_SCORE = 1e-4
+"""Bound on one frame's score in the mean of log odds, on both sides."""
+EYE_NOISE = 0.002
+"""Deviation of the eye openness in frames that differ by a sensor's noise alone, from 110 to 340
+pixels of face width (docs/estimation.md)."""
+EYE_NOISE_PIXELS = 0.2
+"""What is added for small faces: a tenth of a percent at 200 pixels of face width."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """What a window of frames shows. None where it is not known.
+
+    Attributes:
+        frames: number of frames.
+        score: liveness score of all frames together, 0..1: the mean of their log odds.
+        eyes: standard deviation of the eye openness without the value farthest from the median,
+            less the measure's own noise.
+        pose: root mean square of the standard deviations of yaw, pitch and roll in degrees, each
+            without the farthest value.
+        background: motion of the background in grey levels; None without a fixed camera too.
+        sunglasses: sunglasses hide the eyes.
+    """
+
+    frames: int
+    score: float | None
+    eyes: float | None
+    pose: float | None
+    background: float | None
+    sunglasses: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one frame adds."""
+
+    at: float
+    score: float | None
+    openness: float | None
+    angles: tuple[float, float, float] | None
+    face: Box | None
+    size: tuple[int, int]
+    scene: bytes | None
+    sunglasses: bool
+    motion: float | None
+
+
+class SignsWindow:
+    """Collects the frames of the last seconds.
+
+    Args:
+        seconds: length of the window.
+        frames: number of frames that stay in the window however old they are.
+    """
+
+    def __init__(self, seconds: float, frames: int) -> None:
+        self._seconds = seconds
+        self._frames = frames
+        self._seen: deque[_Seen] = deque()
+        self._first_at: float | None = None
+
+    def add(self, at: float, estimate: Estimate) -> bool:
+        """Add a frame that came as far as the liveness check; False if it comes too soon."""
+        if self._seen and _milliseconds(at - self._seen[-1].at) < INTERVAL_MS:
+            return False
+        if self._first_at is None:
+            self._first_at = at
+        self._seen.append(self._see(at, estimate))
+        while len(self._seen) > self._frames and at - self._seen[0].at > self._seconds:
+            self._seen.popleft()
+        return True
+
+    def seconds_at(self, now: float) -> float:
+        """Seconds since the first frame ever added."""
+        return 0.0 if self._first_at is None else now - self._first_at
+
+    def signs(self) -> Signs:
+        """Measure the window."""
+        return Signs(
+            frames=len(self._seen),
+            score=_joint_score([one.score for one in self._seen if one.score is not None]),
+            eyes=self._eyes(),
+            pose=self._pose(),
+            background=self._background(),
+            sunglasses=any(one.sunglasses for one in self._seen),
+        )
+
+    def _see(self, at: float, estimate: Estimate) -> _Seen:
+        pose = estimate.head_pose
+        turned = pose is None or abs(pose.yaw) >= STRAIGHT_DEG
+        return _Seen(
+            at=at,
+            score=None if estimate.liveness is None else estimate.liveness.score,
+            openness=None if turned else estimate.openness,
+            angles=None if pose is None else (pose.yaw, pose.pitch, pose.roll),
+            face=estimate.face,
+            size=(estimate.width, estimate.height),
+            scene=estimate.scene,
+            sunglasses=estimate.glasses == "sunglasses",
+            motion=self._motion(at, estimate),
+        )
+
+    def _motion(self, at: float, estimate: Estimate) -> float | None:
+        """Compare a frame's background with that of the newest frame that is old enough."""
+        if estimate.scene is None or estimate.face is None:
+            return None
+        size = (estimate.width, estimate.height)
+        for earlier in reversed(self._seen):
+            apart = at - earlier.at
+            if apart > MAX_APART_SECONDS:
+                return None
+            if _milliseconds(apart) < _milliseconds(APART_SECONDS):
+                continue
+            if earlier.scene is None or earlier.face is None or earlier.size != size:
+                return None
+            faces = (earlier.face, estimate.face)
+            return background_motion(earlier.scene, estimate.scene, faces, size)
+        return None
+
+    def _eyes(self) -> float | None:
+        if any(one.sunglasses for one in self._seen):
+            return None
+        measured = [one for one in self._seen if one.openness is not None]
+        spread = _robust_deviation([one.openness for one in measured if one.openness is not None])
+        widths = [one.face.width for one in measured if one.face is not None]
+        if spread is None:
+            return None
+        noise = EYE_NOISE
+        if widths:
+            noise = hypot(EYE_NOISE, EYE_NOISE_PIXELS / max(1.0, float(np.median(widths))))
+        return sqrt(max(0.0, spread**2 - noise**2))
+
+    def _pose(self) -> float | None:
+        angles = [one.angles for one in self._seen if one.angles is not None]
+        spreads = [_robust_deviation(axis) for axis in zip(*angles, strict=True)]
+        known = [spread for spread in spreads if spread is not None]
+        return sqrt(sum(spread**2 for spread in known) / len(known)) if known else None
+
+    def _background(self) -> float | None:
+        motions = [one.motion for one in self._seen if one.motion is not None]
+        return float(np.quantile(motions, BACKGROUND_QUANTILE)) if motions else None
+
+
+def _milliseconds(seconds: float) -> int:
+    """Round to whole milliseconds: seconds of the epoch are too coarse for an exact comparison."""
+    return round(seconds * 1000)
+
+
+def _joint_score(scores: Sequence[float]) -> float | None:
+    """Score of the mean log odds."""
+    if not scores:
+        return None
+    bounded = [min(1 - MIN_LOG_ODDS_SCORE, max(MIN_LOG_ODDS_SCORE, score)) for score in scores]
+    odds = sum(log(score / (1 - score)) for score in bounded) / len(bounded)
+    return 1 / (1 + exp(-odds))
+
+
+def _robust_deviation(values: Sequence[float]) -> float | None:
+    """Standard deviation without the value farthest from the median; None for fewer than four.
+
+    One bad measure, as of a frame with motion blur, must not make a photograph look alive.
+    """
+    if len(values) < 4:
+        return None
+    kept = np.asarray(values, np.float64)
+    farthest = int(np.abs(kept - np.median(kept)).argmax())
+    return float(np.delete(kept, farthest).std())
