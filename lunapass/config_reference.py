@@ -39,6 +39,7 @@ order mark is skipped. `env = "production"` requires your own key in `[LUNA_PASS
 | `lunapass config check FILE` | reports all errors and warnings, opens keys and models |
 | `lunapass config show` | prints the configuration in effect, without secrets |
 | `lunapass config show --defaults` | prints the whole file with comments and defaults |
+| `lunapass config show --recommended` | prints that file with the recommended plugins turned on |
 | `lunapass config policy FILE` | prints the claim `policy` of its tokens |
 | `lunapass config parts DIRECTORY` | writes each role's part, without the other roles' secrets |
 | `lunapass config key` | prints a new random key for `[LUNA_PASS.JWT]` |

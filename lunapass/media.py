@@ -19,6 +19,9 @@ from shared.frame.orientation import UPRIGHT, turned, upright
 VIDEOS = frozenset({".avi", ".gif", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".webm", ".y4m"})
 """Suffixes of files that are read as videos."""
 
+MAX_FRAME_RATE = 1000.0
+"""Frames per second; a video that states more states its clock instead."""
+
 
 @dataclass(frozen=True, slots=True)
 class Media:
@@ -61,6 +64,22 @@ class Media:
             return path.read_bytes()
         except OSError as error:
             raise FrameError(f"the file cannot be read: {error.strerror}") from error
+
+
+def frame_rate(path: Path) -> float:
+    """Return the frames per second that a video states.
+
+    Raises:
+        FrameError: it states none.
+    """
+    video = cv2.VideoCapture(str(path))
+    try:
+        rate = float(video.get(cv2.CAP_PROP_FPS))
+    finally:
+        video.release()
+    if not 0 < rate < MAX_FRAME_RATE:
+        raise FrameError("the video does not say its frame rate; give its frames as a folder")
+    return rate
 
 
 def _video(path: Path) -> Iterator[Image]:

@@ -19,7 +19,7 @@ BELOW = {
     "video_builder": {"shared"},
     "deploy": {"shared", "inference_pool"},
     "loadtest": {"shared"},
-    "evaluation": {"shared", "inference_pool"},
+    "evaluation": {"shared", "inference_pool", "aggregator"},
 }
 """What each package may import. ``lunapass`` puts all together and may import every one."""
 PACKAGES = {*BELOW, "lunapass"}

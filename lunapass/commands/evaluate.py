@@ -26,6 +26,7 @@ from inference_pool.estimator import Estimator
 from lunapass.commands.options import config_option
 from lunapass.media import VIDEOS, Media
 from shared.config.loading import load
+from shared.config.recommended import recommended
 from shared.config.service import Config
 from shared.frame.checks import Rules
 from shared.frame.estimation import Image
@@ -73,6 +74,19 @@ PIPE_WIDTH = 120
     default=default_folder,
     help="Where to store estimates, to resume a run.  [default: the user's cache]",
 )
+@click.option(
+    "--sessions",
+    "whole_sessions",
+    is_flag=True,
+    help="Judge whole sessions by the plugins: accepted, asked for an action, refused.",
+)
+@click.option(
+    "--fps",
+    type=click.FloatRange(min=0.1, max=100),
+    default=5.0,
+    show_default=True,
+    help="With --sessions: frames per second of folders of images.",
+)
 @click.option("--no-cache", is_flag=True, help="Neither read nor store estimates.")
 @config_option
 def command(
@@ -82,6 +96,8 @@ def command(
     unit: str,
     every: int,
     cache_folder: Path,
+    whole_sessions: bool,
+    fps: float,
     no_cache: bool,
     config_path: Path | None,
 ) -> None:
@@ -89,8 +105,24 @@ def command(
 
     DIR contains live/ and attack/SPECIES/ with images, videos and folders of FileLogger, optionally
     in one folder per subject. A CSV has the columns path, label, species and subject.
+
+    With --sessions each folder of images and each video is one session. It is judged frame by frame
+    by the plugins: those of the recommended configuration, or of the one that is given.
     """
     config = load(config_path)
+    if whole_sessions:
+        if html_file or unit == "frame":
+            raise click.UsageError("--sessions excludes --html and --unit frame")
+        judging = config if config_path else recommended(config)
+        _evaluate_sessions(
+            source,
+            judging,
+            json_file,
+            fps=fps,
+            every=every,
+            cache_folder=None if no_cache else cache_folder,
+        )
+        return
     rules = Rules.of(config)
     samples = read(source, PICTURES | VIDEOS)
     cache = None if no_cache else Cache(cache_folder, fingerprint(config))
@@ -116,6 +148,25 @@ def command(
         write_report(html_file, html(summary, f"Evaluation of {source.name}", thumbnails))
 
 
+def _evaluate_sessions(
+    source: Path,
+    config: Config,
+    json_file: Path | None,
+    *,
+    fps: float,
+    every: int,
+    cache_folder: Path | None,
+) -> None:
+    from lunapass.session_evaluation import evaluate_sessions, print_sessions
+
+    summary = evaluate_sessions(
+        source, config, fps=fps, every=every, cache_folder=cache_folder, progress=_progress
+    )
+    print_sessions(summary, _console())
+    if json_file:
+        write_report(json_file, json.dumps(summary, indent=1) + "\n")
+
+
 def _window(config: Config) -> int:
     """Return the number of frames over which the service takes the mean."""
     aggregate = config.MIDDLEWARES.WS.AggregateLiveness
@@ -138,10 +189,13 @@ def _progress(measured: Any, total: int) -> Any:
             yield one
 
 
-def _print(summary: dict[str, Any], measured: list[Measured]) -> None:
+def _console() -> Console:
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
+    return console if console.is_terminal else Console(width=PIPE_WIDTH)
+
+
+def _print(summary: dict[str, Any], measured: list[Measured]) -> None:
+    console = _console()
     table = Table(box=None)
     table.add_column("", no_wrap=True)
     for heading in ("liveness alone", "errors", "95 %", "as served", "errors", "95 %"):

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from lunapass.commands.config import command
 from shared.config.loading import load
+from shared.config.policy import weaknesses
+from shared.config.recommended import PLUGINS
 from shared.config.rules import KEY_BYTES, check
 from shared.config.service import Config
 from shared.errors import ConfigError
@@ -41,6 +43,32 @@ def test_committed_file_is_the_schemas_defaults():
     """The file in config/ holds every key with its default, as the command writes it."""
     assert run("show", "--defaults").stdout == FILE.read_text()
     assert load(FILE, {}) == Config()
+
+
+def test_recommended_file_loads_without_a_warning_but_of_the_key(tmp_path):
+    """It turns the recommended plugins on, says so in its sentence, and changes nothing else."""
+    file = tmp_path / "recommended.toml"
+    file.write_text(run("show", "--recommended").stdout)
+    config = load(file, {"LUNAPASS__LUNA_PASS__JWT__KEY": "k" * 64})
+    assert check(config) == []
+    assert list(weaknesses(config)) == []
+    changed = config.model_dump()["MIDDLEWARES"]["WS"]
+    usual = Config().model_dump()["MIDDLEWARES"]["WS"]
+    on = {name for name in changed if changed[name]["isEnabled"] and not usual[name]["isEnabled"]}
+    assert on == set(PLUGINS)
+    for name in on:
+        changed[name]["isEnabled"] = False
+    assert changed == usual
+
+
+def test_recommended_plugins_are_added_to_a_file(tmp_path):
+    """Its own values stay, and its key stays hidden."""
+    file = tmp_path / "lunapass.toml"
+    file.write_text('[LUNA_PASS.JWT]\nkey = "%s"\n[LIVENESS.THRESHOLDS]\nyaw = 15\n' % ("k" * 64))
+    shown = run("show", "--recommended", "--config", file).stdout
+    assert "[MIDDLEWARES.WS.LifeSigns]\nisEnabled = 1" in shown
+    assert "yaw = 15" in shown
+    assert "kkkk" not in shown
 
 
 def test_committed_reference_is_up_to_date():

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from loadtest.synthetic.sensor import with_noise
 from lunapass.commands.evaluate import command
 from shared.frame.estimation import Image, Rotation
 from tests.evaluation.estimates import estimate
@@ -90,3 +91,32 @@ def test_logged_session_is_measured_again(config: Path, tmp_path: Path, portrait
     evaluate(config, tmp_path / "set", "--json", tmp_path / "o.json")
     (one,) = json.loads((tmp_path / "o.json").read_text())["presentations"]
     assert (one["frames"], one["accepted"]) == (2, True)
+
+
+def test_sessions_are_judged_by_the_plugins(config: Path, tmp_path: Path, portrait: Image) -> None:
+    """A still portrait in a folder of frames is asked for a blink.
+
+    Without LifeSigns in the configuration the first frame that passes is enough.
+    """
+    chance = np.random.default_rng(1)
+    folder = tmp_path / "sessions" / "attack" / "print" / "eileen" / "1"
+    folder.mkdir(parents=True)
+    for number in range(9):
+        cv2.imwrite(str(folder / f"{number}.png"), with_noise(portrait, chance))
+    source, out = tmp_path / "sessions", tmp_path / "out.json"
+    result = evaluate(config, source, "--sessions", "--fps", "2", "--json", out)
+    assert result.exit_code == 0
+    (one,) = json.loads(out.read_text())["sessions"]
+    assert (one["outcome"], one["frames"], one["subject"]) == ("accepted", 1, "eileen")
+    config.write_text(config.read_text() + "[MIDDLEWARES.WS.LifeSigns]\nisEnabled = 1\n")
+    evaluate(config, source, "--sessions", "--fps", "2", "--json", out)
+    (one,) = json.loads(out.read_text())["sessions"]
+    assert (one["outcome"], one["frames"]) == ("asked", 9)
+    assert "eyes" in one["details"]["lifeSigns"]["doubts"]
+
+
+def test_options_that_sessions_do_not_know_are_refused(config: Path, labelled: Path) -> None:
+    """The report in HTML and single frames are for the other mode."""
+    result = evaluate(config, labelled, "--sessions", "--unit", "frame")
+    assert result.exit_code == 2
+    assert "--sessions excludes" in result.output

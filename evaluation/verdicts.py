@@ -1,0 +1,101 @@
+"""Judges sessions by the service's plugins, from the estimates of their frames."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from aggregator.plugins.base import Question
+from aggregator.plugins.registry import Registry
+from aggregator.session import JudgedSession, Outcome
+from evaluation.judging import Measured
+from evaluation.samples import Sample
+from shared.config.service import Config
+from shared.frame.best_shot import BestShot, ImageSource
+from shared.frame.estimation import Estimate, Profile
+from shared.wire.messages import Open
+
+OPENED_AT = 1_000_000.0
+"""Seconds of the epoch; verdicts do not depend on it."""
+
+
+class SessionOutcome(StrEnum):
+    """How a recorded session ends.
+
+    ASKED: an action was asked, which a recording cannot do. UNDECIDED: its frames ended first.
+    """
+
+    ACCEPTED = "accepted"
+    ASKED = "asked"
+    REFUSED = "refused"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionVerdict:
+    """What the plugins make of a session.
+
+    Attributes:
+        sample: the session.
+        outcome: how it ends.
+        frames: frames until then.
+        seconds: time from the first of them to the last.
+        codes: codes of the last frame.
+        data: what the plugins report, as in the token's details.
+        refused: why the service would refuse the next frame; empty where all can be read.
+    """
+
+    sample: Sample
+    outcome: SessionOutcome
+    frames: int
+    seconds: float
+    codes: tuple[int, ...]
+    data: dict[str, Any]
+    refused: str = ""
+
+
+def judge_session(
+    measured: Measured, times: Sequence[float], registry: Registry, config: Config
+) -> SessionVerdict:
+    """Fold a session's frames until it is decided, asks for an action, or has no more frames.
+
+    Questions to the outside have no answer, as without the other service. Frames of other sessions
+    are not remembered, so recordings that share frames are judged alone.
+
+    Args:
+        measured: the session's estimates, each measured as a worker does in the full check.
+        times: seconds at which the frames came.
+        registry: the plugins.
+        config: the configuration that they come from.
+    """
+    digest = hashlib.sha256(measured.sample.name.encode()).digest()
+    opened = Open("", digest.hex()[:32], OPENED_AT, int.from_bytes(digest[:7]), bytes(32))
+    session = JudgedSession(
+        opened, registry.plugins(), config.LIVENESS, registry.policy, config.LIMITS
+    )
+    outcome, number = SessionOutcome.UNDECIDED, 0
+    codes: tuple[int, ...] = ()
+    for number, (estimate, at) in enumerate(zip(measured.frames, times, strict=True), 1):
+        folded = _fold(session, number, OPENED_AT + at - times[0], estimate)
+        codes = folded.errors
+        if folded.final:
+            outcome = SessionOutcome.ACCEPTED if folded.accepted else SessionOutcome.REFUSED
+            break
+        if folded.profile is Profile.ACTIVE:
+            outcome = SessionOutcome.ASKED
+            break
+    seconds = times[number - 1] - times[0] if number else 0.0
+    data = session.context.data
+    return SessionVerdict(measured.sample, outcome, number, seconds, codes, data, measured.refused)
+
+
+def _fold(session: JudgedSession, number: int, at: float, estimate: Estimate) -> Outcome:
+    source = ImageSource.of(b"%d" % number, "jpeg")
+    shot = BestShot(number, b"", source) if estimate.ok else None
+    step = session.fold(number, at, estimate, None, replay=False, shot=shot)
+    while isinstance(step, Question):
+        step = session.resolve(step.at_once())
+    return step

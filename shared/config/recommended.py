@@ -1,0 +1,24 @@
+"""The recommended plugins, where the manual's defaults ask little."""
+
+from __future__ import annotations
+
+from shared.config.service import Config
+
+PLUGINS = (
+    "Bestshot",
+    "AggregateLiveness",
+    "LifeSigns",
+    "FaceMatcher",
+    "VirtualCameraChecker",
+)
+"""Plugins that are on: several frames of one person, of a camera, with signs of life."""
+
+
+def recommended(config: Config) -> Config:
+    """Turn the recommended plugins on; every other key stays as it is."""
+    plugins = config.MIDDLEWARES.WS
+    turned_on = {
+        name: getattr(plugins, name).model_copy(update={"isEnabled": True}) for name in PLUGINS
+    }
+    middlewares = config.MIDDLEWARES.model_copy(update={"WS": plugins.model_copy(update=turned_on)})
+    return config.model_copy(update={"MIDDLEWARES": middlewares})
