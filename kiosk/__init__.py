@@ -1,1 +1,1 @@
-"""The browser library and the kiosk page: sources in ``src``, what is served in ``dist``."""
+"""The browser library and the kiosk page: sources in ``src``, the build in ``dist``."""

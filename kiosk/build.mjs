@@ -6,7 +6,7 @@ import { build, transform } from "esbuild";
 
 const out = process.argv[2] ?? "dist";
 
-/** A style sheet that is imported by a script becomes its minified text. */
+/** Turns a style sheet that a script imports into its minified text. */
 const styleText = {
   name: "style-text",
   setup({ onLoad }) {
@@ -57,7 +57,7 @@ await Promise.all([
   cp("src/page/texts", `${out}/texts`, { recursive: true }),
 ]);
 
-/** The optional face detector: megabytes that are not kept in the repository. */
+/** The optional face detector; its megabytes are not in the repository. */
 const [human, wasm] = ["@vladmandic/human", "@tensorflow/tfjs-backend-wasm"];
 if (existsSync(`node_modules/${human}`) && existsSync(`node_modules/${wasm}`)) {
   const files = [

@@ -27,12 +27,12 @@ test("an answer to a frame of an earlier connection frees nothing", () => {
 test("a server that allows nothing still gets one frame at a time", () => {
   const open = new Unanswered();
   open.restart(0, 0);
-  assert.equal(open.most, 1);
+  assert.equal(open.max, 1);
 });
 
 test("pauses double up to the most and never fall below half of it", () => {
   for (const random of [() => 0, () => 1]) {
-    const backoff = new Backoff({ first: 100, most: 1000, random });
+    const backoff = new Backoff({ first: 100, max: 1000, random });
     const pauses = Array.from({ length: 6 }, () => backoff.pause());
     const whole = [100, 200, 400, 800, 1000, 1000];
     assert.deepEqual(

@@ -82,4 +82,4 @@ def test_without_its_files_the_check_goes_on(
     kiosk.page.goto(f"http://127.0.0.1:{service.port}/?detector=1")
     kiosk.start()
     kiosk.wait_hint("checking")
-    assert any("face detector is left out" in fault for fault in kiosk.faults)
+    assert any("face detector is off" in fault for fault in kiosk.faults)

@@ -1,10 +1,10 @@
-/** Finds faces in the browser, so that frames without one are not sent. Loaded only when asked. */
+/** Detects faces in the browser, so that frames without a face are not sent. Loaded on demand. */
 
 import Human from "@vladmandic/human";
 
 const here = new URL(".", import.meta.url).href;
 
-/** Face detector alone, on the processor: kiosks often have no graphics card worth its name. */
+/** Only the face detector, on the CPU: many kiosks have no usable GPU. */
 const SETTINGS = {
   backend: /** @type {const} */ ("wasm"),
   wasmPath: here,
@@ -35,7 +35,7 @@ const SETTINGS = {
 /** @type {Promise<import("../lib/check.js").Detector> | null} */
 let loaded = null;
 
-/** Load the model, once for all checks of a page: what it holds is freed only with the page. */
+/** Load the model once per page: its memory is only released with the page. */
 export function load() {
   loaded ??= make().catch((error) => {
     loaded = null;

@@ -1,19 +1,19 @@
-/** What may help a person whose pictures are not judged live. No clock, so that tests give the time. */
+/** Advice for a person whose frames are refused for low liveness. No clock of its own, for tests. */
 
-/** Names of what the renderer says, in turn. */
+/** Names of the advice texts, in order. */
 export const ADVICE = Object.freeze(["adviceLight", "adviceWall", "adviceGlasses", "adviceLens"]);
 
 const LOW_LIVENESS = 32;
 const AGGREGATING = 37;
 
-/** Counts how long liveness has been refused, and then gives one piece of advice after the other. */
+/** Measures how long liveness is refused, then returns one piece of advice after the other. */
 export class Advice {
   #since = Infinity;
 
   /**
    * @param {object} [options]
-   * @param {number} [options.after] ms of refusals before the first advice; 0 gives none
-   * @param {number} [options.each] ms that each is shown
+   * @param {number} [options.after] ms of refusals before the first advice; 0 for no advice
+   * @param {number} [options.each] ms to show each piece
    */
   constructor({ after = 6000, each = 4000 } = {}) {
     this.after = after > 0 ? after : Infinity;
@@ -21,11 +21,11 @@ export class Advice {
   }
 
   /**
-   * Take the codes of a frame.
+   * Process the codes of a frame.
    *
    * @param {readonly number[]} errors
-   * @param {number} now ms on any clock that does not go back
-   * @returns {string | null} name of the advice, null while none is due
+   * @param {number} now ms on a monotonic clock
+   * @returns {string | null} name of the advice; null if none is due
    */
   push(errors, now) {
     if (errors.length === 0 || errors.includes(AGGREGATING)) this.#since = Infinity;

@@ -1,12 +1,12 @@
-/** The camera: opened by constraints, its faults as typed errors. */
+/** Opens cameras; errors become LunaPassError. */
 
 import { LunaPassError } from "./errors.js";
 import { within } from "./wait.js";
 
 const START_MS = 10_000;
 
-/** Faults of getUserMedia by their names in the standard. */
-const FAULTS = new Map([
+/** Codes by the name of getUserMedia's error. */
+const CODES = new Map([
   ["NotAllowedError", "camera.denied"],
   ["SecurityError", "camera.denied"],
   ["NotFoundError", "camera.none"],
@@ -26,7 +26,7 @@ function devices() {
  * Open a camera.
  *
  * @param {MediaTrackConstraints} video
- * @param {number} patience ms for the person to answer the browser's question
+ * @param {number} patience ms for the person to allow the camera
  * @returns {Promise<MediaStream>}
  * @throws {LunaPassError}
  */
@@ -35,13 +35,13 @@ export async function openCamera(video, patience) {
   try {
     return await within(asked, patience, "camera");
   } catch (error) {
-    asked.then(stop, () => {}); // an answer that comes too late must not leave the camera on
+    asked.then(stop, () => {}); // if the person allows it too late, turn the camera off again
     throw typed(error);
   }
 }
 
 /**
- * Show a stream in a video element, until its first picture is there.
+ * Show a stream in a video element and wait for its first image.
  *
  * @param {HTMLVideoElement} video
  * @param {MediaStream} stream
@@ -66,7 +66,7 @@ export function stop(stream) {
 }
 
 /**
- * The cameras there are; their names are known once one was opened.
+ * List the cameras; their labels are empty until a camera was opened once.
  *
  * @returns {Promise<MediaDeviceInfo[]>}
  */
@@ -79,5 +79,5 @@ export async function listCameras() {
 function typed(error) {
   if (error instanceof LunaPassError) return error;
   const { name, message } = /** @type {Error} */ (error);
-  return new LunaPassError(FAULTS.get(name) ?? "camera.busy", `${name}: ${message}`, name);
+  return new LunaPassError(CODES.get(name) ?? "camera.busy", `${name}: ${message}`, name);
 }

@@ -1,23 +1,22 @@
 /**
- * Whether the browser lets a page read its canvas.
+ * Detects whether the browser lets a page read its canvas.
  *
- * Privacy settings and extensions answer with white or noise in place of what was drawn, without
- * any error: the service would be sent such pictures for ever. So a known pattern is encoded as
- * frames are, and looked at.
+ * Privacy settings and extensions silently return white or noise instead of what was drawn; every
+ * frame of a session would be useless. So a known pattern is encoded like a frame and checked.
  */
 
-/** Pixels of a block: those of a JPEG with halved colour, which keeps a block of one colour. */
+/** Pixels of a block, as of a JPEG with subsampled colour, which preserves blocks of one colour. */
 const BLOCK = 16;
 const BLOCKS = 4;
 const SIDE = BLOCK * BLOCKS;
-/** Mean difference, of 255: encoding costs up to 5, faint noise 1; white and noise are past 80. */
+/** Mean difference, of 255: encoding causes up to 5, faint noise 1; white and noise over 80. */
 export const MAX_DIFFERENCE = 24;
 
 /**
- * Draw the pattern: blocks whose red, green and blue are on or off by the bits of their number.
+ * Draw the pattern: bits 0 to 2 of a block's number turn its red, green and blue on.
  *
  * @param {HTMLCanvasElement} canvas
- * @returns {boolean} false where the browser gives no canvas
+ * @returns {boolean} false if the browser provides no canvas
  */
 export function drawPattern(canvas) {
   canvas.width = canvas.height = SIDE;
@@ -32,7 +31,7 @@ export function drawPattern(canvas) {
 }
 
 /**
- * Whether an encoded picture shows the pattern.
+ * Return whether an encoded image shows the pattern.
  *
  * @param {Blob} picture
  */
@@ -41,7 +40,7 @@ export async function showsPattern(picture) {
   try {
     bitmap = await createImageBitmap(picture);
   } catch {
-    return false; // not even a picture
+    return false; // not an image
   }
   if (bitmap.width !== SIDE || bitmap.height !== SIDE) return false;
   const canvas = document.createElement("canvas");
@@ -54,9 +53,9 @@ export async function showsPattern(picture) {
 }
 
 /**
- * Mean absolute difference between pixels and the pattern.
+ * Return the mean absolute difference between pixels and the pattern.
  *
- * @param {Uint8ClampedArray} pixels red, green, blue and opacity of each
+ * @param {Uint8ClampedArray} pixels RGBA
  */
 export function difference(pixels) {
   let sum = 0;
@@ -69,9 +68,9 @@ export function difference(pixels) {
 }
 
 /**
- * Level of the pattern.
+ * Return the level of the pattern at a pixel.
  *
- * @param {number} pixel row by row
+ * @param {number} pixel index, row by row
  * @param {number} channel 0 red, 1 green, 2 blue
  */
 export function levelAt(pixel, channel) {

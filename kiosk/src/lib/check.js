@@ -1,4 +1,4 @@
-/** One liveness check: takes frames at the asked pace until the verdict. */
+/** One liveness check: sends frames at the configured rate until the verdict. */
 
 import { LunaPassError } from "./errors.js";
 import { pause } from "./wait.js";
@@ -13,8 +13,8 @@ const NO_FACE = 8;
  * @property {import("./shutter.js").Shutter} shutter
  * @property {() => number} zoom
  * @property {number} interval ms between two frames
- * @property {number} timeout ms in which the verdict must come
- * @property {string | undefined} detector address of the face detector's module
+ * @property {number} timeout maximum ms until the verdict
+ * @property {string | undefined} detector URL of the face detector's module
  * @property {(status: import("./lunapass.js").FrameStatus) => void} onFrameStatus
  *
  * @typedef {{sees: (video: HTMLVideoElement) => Promise<boolean>}} Detector
@@ -49,7 +49,7 @@ export class Check {
   }
 
   /**
-   * The verdict is on its way: it has this time to come, if that is more than what is left.
+   * Extend the deadline: the verdict is being received and may take so long.
    *
    * @param {number} ms
    */
@@ -57,7 +57,7 @@ export class Check {
     if (!this.#over && performance.now() + ms > this.#deadline) this.#wait(ms);
   }
 
-  /** @param {number} ms in which the verdict must come */
+  /** @param {number} ms maximum time until the verdict */
   #wait(ms) {
     clearTimeout(this.#timer);
     this.#deadline = performance.now() + ms;
@@ -71,7 +71,7 @@ export class Check {
     try {
       this.#parts.onFrameStatus(status);
     } catch (error) {
-      reportError(error); // the page's own fault must not end the check
+      reportError(error); // an error of the page must not end the check
     }
   }
 
@@ -113,7 +113,7 @@ export class Check {
   }
 
   /**
-   * Whether a face may be there: where no detector says otherwise.
+   * Return false only if a detector sees no face.
    *
    * @param {HTMLVideoElement} video
    */
@@ -127,7 +127,7 @@ export class Check {
   }
 
   /**
-   * A camera may stop without a word.
+   * Detect a camera that stopped without an event.
    *
    * @param {number} now
    */
@@ -136,7 +136,7 @@ export class Check {
     if (pictures !== this.#pictures || document.visibilityState === "hidden") this.#moved = now;
     this.#pictures = pictures;
     if (now - this.#moved > FROZEN_MS) {
-      throw new LunaPassError("camera.lost", "the camera gives no new pictures");
+      throw new LunaPassError("camera.lost", "the camera provides no new images");
     }
   }
 
@@ -151,12 +151,12 @@ export class Check {
   }
 
   /**
-   * Without its detector the check goes on: the service finds faces itself.
+   * Continue without the detector: the service detects faces itself.
    *
    * @param {unknown} error
    */
   #leaveOut(error) {
     this.#detector = null;
-    console.warn("LunaPass: the face detector is left out:", error);
+    console.warn("LunaPass: the face detector is off:", error);
   }
 }

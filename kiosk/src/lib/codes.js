@@ -1,9 +1,9 @@
-/** What a code of a frame status asks the person to do, and which of several comes first. */
+/** The hint for each code of a frame status, and their priorities. */
 
 /**
- * Hints in order of importance: of a frame's codes, the hint that stands first here is shown.
- * Everything a person cannot act on (liveness, aggregation, failed estimators) is `checking`; a frame
- * without a code is `hold`.
+ * Hints by priority: of several hints, the first one in this list is shown. Codes that the person
+ * cannot act on (liveness, aggregation, failed estimators) are `checking`; a frame without a code is
+ * `hold`.
  */
 export const HINTS = Object.freeze([
   "camera",
@@ -76,21 +76,21 @@ const HINT_OF_CODE = Object.freeze({
   72: "wait",
 });
 
-/** Whether a code asks for an action of the active check. */
+/** Return whether a code asks for an action of the active check. */
 export const isPrompt = (/** @type {number} */ code) => code >= 61 && code <= 68;
 
 /**
  * @typedef {object} Hint
  * @property {string} name one of HINTS
- * @property {number} code the code it stands for, 0 for none
- * @property {boolean} prompt whether it asks for an action of the active check
+ * @property {number} code its code, 0 for none
+ * @property {boolean} prompt it asks for an action of the active check
  */
 
 /** @type {Readonly<Hint>} */
 export const HOLD = Object.freeze({ name: "hold", code: 0, prompt: false });
 
 /**
- * Choose the one hint of a frame.
+ * Choose the hint for a frame.
  *
  * @param {readonly number[]} errors codes of the frame status
  * @returns {Readonly<Hint>}

@@ -1,37 +1,37 @@
-/** How much and how fast: unanswered frames and pauses between attempts. No I/O, no clock. */
+/** Flow control: unanswered frames, and pauses between attempts to connect. No I/O, no clock. */
 
 /**
  * @typedef {object} SentFrame
  * @property {number} bytes
- * @property {number} at ms, when it was sent
- * @property {number} share of the bytes that it would have at full size and quality
+ * @property {number} at time of sending in ms
+ * @property {number} share its bytes relative to full size and quality
  */
 
-/** Frames that were sent and are not answered yet, by the server's own numbers. */
+/** Frames that were sent but not answered yet, by the server's frame numbers. */
 export class Unanswered {
   /** @type {Map<number, SentFrame>} */
   #open = new Map();
   #last = 0;
 
-  /** @param {number} most most frames that may be open */
-  constructor(most = 1) {
-    this.most = most;
+  /** @param {number} max maximum number of open frames */
+  constructor(max = 1) {
+    this.max = max;
   }
 
   /**
-   * Begin anew on a fresh or resumed connection; what was open is not waited for any more.
+   * Reset for a new or resumed connection; open frames are forgotten.
    *
-   * @param {number} received frames that the server has received so far
-   * @param {number} most most frames that may be open
+   * @param {number} received number of frames that the server has received so far
+   * @param {number} max maximum number of open frames
    */
-  restart(received, most) {
+  restart(received, max) {
     this.#open.clear();
     this.#last = received;
-    this.most = Math.max(1, most);
+    this.max = Math.max(1, max);
   }
 
   /**
-   * Note a sent frame.
+   * Record a sent frame.
    *
    * @param {SentFrame} frame
    */
@@ -40,8 +40,10 @@ export class Unanswered {
   }
 
   /**
-   * @param {number} seq number of the frame that an answer names
-   * @returns {SentFrame | null} that frame, unless it was answered before
+   * Record an answer.
+   *
+   * @param {number} seq number of the answered frame
+   * @returns {SentFrame | null} the frame; null if it was answered before
    */
   answered(seq) {
     const frame = this.#open.get(seq) ?? null;
@@ -62,31 +64,31 @@ export class Unanswered {
   }
 }
 
-/** Pauses between attempts: doubled each time, with jitter so that many clients spread out. */
+/** Pauses between attempts: exponential, with jitter to spread many clients. */
 export class Backoff {
   #next;
 
   /**
    * @param {object} [options]
    * @param {number} [options.first] first pause in ms
-   * @param {number} [options.most] longest pause in ms
-   * @param {() => number} [options.random] gives 0 to 1
+   * @param {number} [options.max] maximum pause in ms
+   * @param {() => number} [options.random] returns 0 to 1
    */
-  constructor({ first = 250, most = 4000, random = Math.random } = {}) {
+  constructor({ first = 250, max = 4000, random = Math.random } = {}) {
     this.first = first;
-    this.most = most;
+    this.max = max;
     this.random = random;
     this.#next = first;
   }
 
-  /** The next pause in ms: between half of it and the whole. */
+  /** Return the next pause in ms: between half and all of the current step. */
   pause() {
     const whole = this.#next;
-    this.#next = Math.min(this.most, whole * 2);
+    this.#next = Math.min(this.max, whole * 2);
     return whole * (0.5 + 0.5 * this.random());
   }
 
-  /** Begin again with the first pause. */
+  /** Start again with the first pause. */
   reset() {
     this.#next = this.first;
   }

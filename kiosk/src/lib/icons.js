@@ -1,4 +1,4 @@
-/** Pictures of the hints as strokes in a square of 48. */
+/** Icons of the hints, as strokes in a square of 48. */
 
 const FACE = "M20 9c6 0 10.5 5 10.5 12S26 38 20 38 9.5 28 9.5 21 14 9 20 9Z";
 const HEAD = "M24 9c6 0 10.5 5 10.5 12S30 38 24 38s-10.5-10-10.5-17S18 9 24 9Z";
@@ -46,7 +46,7 @@ const PATHS = Object.freeze({
   failed: "M10 10l28 28M38 10L10 38",
 });
 
-/** Pictures that take each other's place where the person does not see a mirror's picture. */
+/** Icons to swap if the person does not see a mirrored image. */
 const OTHER_SIDE = new Map([
   ["turnRight", "turnLeft"],
   ["turnLeft", "turnRight"],
@@ -57,11 +57,11 @@ const OTHER_SIDE = new Map([
 ]);
 
 /**
- * Make a picture.
+ * Create an icon.
  *
  * @param {string} name
  * @param {object} [options]
- * @param {boolean} [options.mirrored] the person sees the picture as in a mirror
+ * @param {boolean} [options.mirrored] the person sees a mirrored image
  * @returns {SVGSVGElement}
  */
 export function icon(name, { mirrored = true } = {}) {

@@ -3,7 +3,7 @@
 import { LunaPassError } from "./errors.js";
 import { Backoff, Unanswered } from "./flow.js";
 import { forget } from "./memory.js";
-import { Pace, longest } from "./pace.js";
+import { Pace, maxTransferMs } from "./pace.js";
 import { Close, SUBPROTOCOL, decode, encode, fatal } from "./protocol.js";
 import { pause, within } from "./wait.js";
 
@@ -16,9 +16,9 @@ const SILENT_BEATS = 2.5;
 /**
  * @typedef {object} LinkEvents
  * @property {(message: import("./protocol.js").Message) => void} message STATUS, DROPPED or RESULT
- * @property {(state: "up" | "down") => void} state the connection came up, or went down
- * @property {(ms: number) => void} announced RESULT is on its way and may take so long
- * @property {(error: LunaPassError) => void} failed it is over for good
+ * @property {(state: "up" | "down") => void} state the connection was established or lost
+ * @property {(ms: number) => void} announced RESULT is being received and may take so long
+ * @property {(error: LunaPassError) => void} failed the connection failed permanently
  *
  * @typedef {{id: string, token: string}} Identity a session and its resume token
  */
@@ -31,26 +31,26 @@ export class Link {
   #backoff = new Backoff();
   /** @type {(error: LunaPassError) => void} */
   #giveUp = () => {};
-  /** @type {Promise<never>} rejects at `close`, so that nothing is waited for after it */
+  /** @type {Promise<never>} rejects at `close`, to end all waiting */
   #givenUp;
   #closed = false;
   #decided = false;
-  #heard = 0;
-  #spoken = 0;
-  #answered = 0;
-  #beat = 0;
-  #said = "";
-  /** Bytes of a RESULT that is on its way; 0 for none. */
-  #due = 0;
+  #receivedAt = 0;
+  #sentAt = 0;
+  #answeredAt = 0;
+  #heartbeatMs = 0;
+  #errorCode = "";
+  /** Bytes of a RESULT that is being received; 0 for none. */
+  #resultBytes = 0;
 
   /**
    * @param {object} options
    * @param {string} options.url address such as `wss://host/ws`
-   * @param {Record<string, unknown>} options.client what to tell of the client
+   * @param {Record<string, unknown>} options.client description of the client
    * @param {Identity | null} options.identity session to resume
    * @param {string | (() => string | Promise<string>)} [options.startToken] begins a session
-   * @param {number} options.heartbeat seconds between heartbeats to ask for
-   * @param {number} options.patience ms in which the first connection, or a resumption, must come
+   * @param {number} options.heartbeat requested seconds between heartbeats
+   * @param {number} options.patience maximum ms to connect or to resume
    * @param {LinkEvents} options.events
    */
   constructor({ url, client, identity, startToken, heartbeat, patience, events }) {
@@ -72,13 +72,13 @@ export class Link {
   }
 
   /**
-   * Connect, with further attempts while patience lasts.
+   * Connect; retry until `patience` is over.
    *
    * @throws {LunaPassError}
    */
   async open() {
     const deadline = performance.now() + this.patience;
-    /** @type {LunaPassError | null} why the attempts fail; a last short one would only be late */
+    /** @type {LunaPassError | null} the cause to report; a short last attempt only times out */
     let failure = null;
     for (;;) {
       const left = deadline - performance.now();
@@ -88,8 +88,8 @@ export class Link {
         break;
       } catch (caught) {
         const error = /** @type {LunaPassError} */ (caught);
-        if (this.#mustEnd(error, deadline)) throw isPassing(error) ? (failure ?? error) : error;
-        if (isPassing(error) && failure?.code !== "network.unreachable") failure = error;
+        if (this.#mustEnd(error, deadline)) throw isTemporary(error) ? (failure ?? error) : error;
+        if (isTemporary(error) && failure?.code !== "network.unreachable") failure = error;
       }
       const rest = Math.max(0, deadline - performance.now());
       await Promise.race([pause(Math.min(this.#backoff.pause(), rest)), this.#givenUp]);
@@ -98,31 +98,31 @@ export class Link {
     this.events.state("up");
   }
 
-  /** Whether the connection is up. */
+  /** Whether there is a connection. */
   get up() {
     return this.#socket !== null;
   }
 
-  /** Whether one more frame may be sent; none while RESULT comes, which it would hold up. */
+  /** Whether one more frame may be sent. A frame would delay a RESULT that is being received. */
   get ready() {
-    const most = this.pace.slow ? 1 : this.unanswered.most;
-    return this.up && this.#due === 0 && this.unanswered.size < most;
+    const max = this.pace.slow ? 1 : this.unanswered.max;
+    return this.up && this.#resultBytes === 0 && this.unanswered.size < max;
   }
 
   /**
-   * Send one picture.
+   * Send one frame.
    *
-   * @param {Blob} picture
+   * @param {Blob} image
    */
-  send(picture) {
+  send(image) {
     if (this.#socket === null) return;
-    this.#socket.send(picture);
-    this.#spoken = performance.now();
+    this.#socket.send(image);
+    this.#sentAt = performance.now();
     const { share } = this.pace.picture;
-    this.unanswered.sent({ bytes: picture.size, at: this.#spoken, share });
+    this.unanswered.sent({ bytes: image.size, at: this.#sentAt, share });
   }
 
-  /** End session and connection. */
+  /** End the session and the connection. */
   close() {
     if (this.#socket !== null && !this.#decided) this.#socket.send(encode("DISCONNECT"));
     this.#closed = true;
@@ -137,14 +137,14 @@ export class Link {
   #mustEnd(error, deadline) {
     if (error.code === "session.unknown") {
       if (this.identity !== null) forget(this.identity.id);
-      this.identity = null; // the service knows it no more: go on with a session of its own
+      this.identity = null; // the service has dropped it: start a new session
       return false;
     }
-    return !isPassing(error) || performance.now() >= deadline;
+    return !isTemporary(error) || performance.now() >= deadline;
   }
 
   /**
-   * One connection up to CONNECTED.
+   * Try once to connect, up to CONNECTED.
    *
    * @param {number} ms
    */
@@ -157,18 +157,18 @@ export class Link {
     try {
       socket = new WebSocket(this.#address(), SUBPROTOCOL);
     } catch (error) {
-      throw new LunaPassError("state", `not an address for connectWS: ${error}`);
+      throw new LunaPassError("state", `connectWS needs the URL of a WebSocket: ${error}`);
     }
     socket.binaryType = "arraybuffer";
-    this.#said = "";
+    this.#errorCode = "";
     try {
       const handshake = Promise.race([this.#givenUp, this.#handshake(socket, start)]);
       const granted = await within(handshake, ms, "connection");
       if (this.#closed) await this.#givenUp;
-      this.#begin(socket, granted.headers);
+      this.#start(socket, granted.headers);
     } catch (error) {
-      const begun = socket.readyState === WebSocket.OPEN;
-      if (this.#closed && begun) socket.send(encode("DISCONNECT"));
+      const isOpen = socket.readyState === WebSocket.OPEN;
+      if (this.#closed && isOpen) socket.send(encode("DISCONNECT"));
       discard(socket);
       throw error;
     }
@@ -186,23 +186,23 @@ export class Link {
         try {
           const message = decode(data);
           if (message.command === "CONNECTED") resolve(message);
-          else if (message.command === "ERROR") this.#said = String(message.body?.code ?? "");
+          else if (message.command === "ERROR") this.#errorCode = String(message.body?.code ?? "");
         } catch (error) {
           reject(error);
         }
       };
       socket.onclose = ({ code }) => {
         const unknown = code === Close.SESSION_UNKNOWN ? "session.unknown" : "network.unreachable";
-        reject(fatal(code, this.#said) ?? new LunaPassError(unknown, `closed with ${code}`));
+        reject(fatal(code, this.#errorCode) ?? new LunaPassError(unknown, `closed with ${code}`));
       };
     });
   }
 
-  /** Names the session that is resumed, so that a balancer finds the cell that has it. */
+  /** Return the URL; it names a session to resume, so that a load balancer finds its cell. */
   #address() {
     if (this.identity === null) return this.url;
-    const joint = this.url.includes("?") ? "&" : "?";
-    return `${this.url}${joint}session=${encodeURIComponent(this.identity.id)}`;
+    const separator = this.url.includes("?") ? "&" : "?";
+    return `${this.url}${separator}session=${encodeURIComponent(this.identity.id)}`;
   }
 
   /** @param {unknown} start token that begins a session; one that is resumed needs none */
@@ -217,24 +217,24 @@ export class Link {
    * @param {WebSocket} socket
    * @param {Record<string, any>} granted headers of CONNECTED
    */
-  #begin(socket, granted) {
+  #start(socket, granted) {
     this.#socket = socket;
     this.identity = { id: granted["session-id"], token: granted["resume-token"] };
     this.limits = granted.limits ?? {};
-    this.#beat = 1000 * (Number(granted["heartbeat-interval"]) || this.heartbeat);
+    this.#heartbeatMs = 1000 * (Number(granted["heartbeat-interval"]) || this.heartbeat);
     this.unanswered.restart(Number(granted.seq) || 0, this.limits.unansweredFrames ?? 1);
     this.pace.restart();
-    this.#due = 0;
-    this.#heard = this.#spoken = performance.now();
+    this.#resultBytes = 0;
+    this.#receivedAt = this.#sentAt = performance.now();
     this.#announce(granted);
     socket.onmessage = ({ data }) => this.#receive(data);
     socket.onclose = ({ code }) => this.#lost(code);
-    this.#watch = setInterval(() => this.#look(), WATCH_MS);
+    this.#watch = setInterval(() => this.#checkSilence(), WATCH_MS);
   }
 
   /** @param {unknown} data */
   #receive(data) {
-    this.#heard = performance.now();
+    this.#receivedAt = performance.now();
     let message;
     try {
       message = decode(data);
@@ -243,7 +243,7 @@ export class Link {
       this.events.failed(/** @type {LunaPassError} */ (error));
       return;
     }
-    if (message.command === "ERROR") this.#said = String(message.body?.code ?? "");
+    if (message.command === "ERROR") this.#errorCode = String(message.body?.code ?? "");
     this.#count(message);
     this.#announce(message.headers);
     if (message.command === "RESULT") this.#decided = true;
@@ -254,44 +254,45 @@ export class Link {
   #count({ command, headers, body }) {
     const frame = headers.seq === undefined ? null : this.unanswered.answered(headers.seq);
     if (frame === null || command !== "STATUS") return;
-    // A frame that was sent behind another one begins to move when that is answered.
-    this.pace.answered(frame, this.#heard - Math.max(frame.at, this.#answered));
-    this.#answered = this.#heard;
+    // A frame that was queued behind another one is only transferred once that is answered.
+    this.pace.answered(frame, this.#receivedAt - Math.max(frame.at, this.#answeredAt));
+    this.#answeredAt = this.#receivedAt;
     this.pace.judged(body?.errors ?? []);
   }
 
   /**
-   * Be told that RESULT is on its way: no part of a message is seen before its end.
+   * Handle the announcement of RESULT: a browser shows no part of a message before its end.
    *
    * @param {Record<string, any>} headers
    */
   #announce(headers) {
-    this.#due = Number(headers["result-bytes"]) || this.#due;
-    if (headers["result-bytes"] !== undefined) this.events.announced(longest(this.#due));
+    this.#resultBytes = Number(headers["result-bytes"]) || this.#resultBytes;
+    if (headers["result-bytes"] !== undefined) this.events.announced(maxTransferMs(this.#resultBytes));
   }
 
-  /** Send heartbeats; give a connection up that is silent. */
-  #look() {
+  /** Send heartbeats; drop a silent connection. */
+  #checkSilence() {
     const now = performance.now();
-    if (now - this.#spoken >= this.#beat) {
+    if (now - this.#sentAt >= this.#heartbeatMs) {
       this.#socket?.send(encode("HEARTBEAT"));
-      this.#spoken = now;
+      this.#sentAt = now;
     }
-    if (now - this.#heard > this.#patience()) this.#lost(0);
+    if (now - this.#receivedAt > this.#patience()) this.#lost(0);
   }
 
   /**
-   * How long the connection may be silent: what is on its way in either direction has the time that
-   * it needs on a slow line.
+   * Return how long the connection may be silent, including the time that data in transit needs on
+   * a slow line, in either direction.
    */
   #patience() {
-    const due = this.unanswered.size > 0 || this.#due > 0 ? ANSWER_MS : Infinity;
-    const moving = this.pace.allowance(this.unanswered.bytes) + longest(this.#due);
-    return Math.min(due, SILENT_BEATS * this.#beat) + moving;
+    const due = this.unanswered.size > 0 || this.#resultBytes > 0 ? ANSWER_MS : Infinity;
+    const transfer =
+      this.pace.allowance(this.unanswered.bytes) + maxTransferMs(this.#resultBytes);
+    return Math.min(due, SILENT_BEATS * this.#heartbeatMs) + transfer;
   }
 
   /**
-   * The connection is gone: resume it, unless all is said.
+   * Resume a lost connection, unless the session is over.
    *
    * @param {number} code close code, 0 for silence
    */
@@ -299,7 +300,7 @@ export class Link {
     this.#drop();
     if (this.#closed || this.#decided) return;
     if (this.unanswered.size > 0) this.pace.broke();
-    const error = fatal(code, this.#said);
+    const error = fatal(code, this.#errorCode);
     if (error !== null) {
       this.events.failed(error);
       return;
@@ -318,11 +319,11 @@ export class Link {
 }
 
 /**
- * Whether another attempt may succeed.
+ * Return whether another attempt may succeed.
  *
  * @param {LunaPassError} error
  */
-function isPassing({ code }) {
+function isTemporary({ code }) {
   return code === "network.unreachable" || code === "timeout";
 }
 
@@ -337,7 +338,7 @@ function discard(socket) {
  * @returns {LunaPassError}
  */
 function lostFor(error) {
-  return isPassing(error)
+  return isTemporary(error)
     ? new LunaPassError("network.lost", "the connection could not be resumed", error.message)
     : error;
 }

@@ -1,4 +1,4 @@
-/** The library's class: camera in, verdict out. */
+/** The library's class: from the camera to the verdict. */
 
 import { listCameras, openCamera, show, stop } from "./camera.js";
 import { Check } from "./check.js";
@@ -16,18 +16,18 @@ import { View } from "./view.js";
  * @property {number} [requestInterval] ms between two frames
  * @property {MediaTrackConstraints} [video] the camera's constraints
  * @property {{mimetype?: string, quality?: number}} [image] how frames are encoded
- * @property {"selfie" | "operator"} [mode] selfie shows the picture mirrored
+ * @property {"selfie" | "operator"} [mode] selfie shows the image mirrored
  * @property {{heartbeatInterval?: number}} [headers] ms between heartbeats (below 1000: seconds)
- * @property {string} [session-id] session to resume, or a name of the page's own for it
+ * @property {string} [session-id] session to resume, or the page's own name for a session
  * @property {string} [resume-token] token of the session to resume
- * @property {string | (() => string | Promise<string>)} [startToken] token of the relying party that
- *   begins a session, or a function that gets a new one for each attempt
- * @property {boolean} [debug] tell the console what happens
- * @property {number} [timeout] ms in which a verdict must come
- * @property {number} [connectTimeout] ms in which a connection, or its resumption, must come
+ * @property {string | (() => string | Promise<string>)} [startToken] start token of the relying party,
+ *   or a function that gets a new one for each attempt
+ * @property {boolean} [debug] log to the console
+ * @property {number} [timeout] maximum ms until the verdict
+ * @property {number} [connectTimeout] maximum ms to connect or to resume
  * @property {number} [cameraTimeout] ms for the person to allow the camera
- * @property {string} [detector] address of a module that finds faces in the browser
- * @property {(state: "up" | "down") => void} [onConnection] told when the connection changes
+ * @property {string} [detector] URL of a module that detects faces in the browser
+ * @property {(state: "up" | "down") => void} [onConnection] called when the connection changes
  */
 
 const DEFAULTS = {
@@ -38,7 +38,7 @@ const DEFAULTS = {
   quality: 0.9,
 };
 const BEYOND_SESSION_MS = 15_000;
-const LONGEST_SESSION_S = 300;
+const MAX_SESSION_S = 300;
 
 export class LunaPass {
   /** @type {Link | null} */
@@ -47,16 +47,16 @@ export class LunaPass {
   #stream = null;
   /** @type {Check | null} */
   #check = null;
-  /** @type {((check: Check) => void) | null} what is said already when a check begins */
-  #said = null;
-  /** Which camera counts: one that comes after the next call is turned off again. */
+  /** @type {((check: Check) => void) | null} ends the next check as soon as it starts */
+  #pendingEnd = null;
+  /** Number of the latest attach or detach; a camera that opens for an earlier one is closed. */
   #turn = 0;
   #view;
   #shutter;
   #options;
 
   /**
-   * @param {HTMLElement} root where the camera's picture is shown
+   * @param {HTMLElement} root element that shows the camera
    * @param {Options} [options]
    */
   constructor(root, options = {}) {
@@ -69,22 +69,22 @@ export class LunaPass {
     this.#shutter = new Shutter(mimetype, quality);
   }
 
-  /** The cameras there are; their names are known once one was opened. */
+  /** List the cameras; their labels are empty until a camera was opened once. */
   static cameras() {
     return listCameras();
   }
 
-  /** Id of the session, "" before there is one. */
+  /** Id of the session; "" if there is none. */
   get sessionId() {
     return this.#link?.identity?.id ?? "";
   }
 
-  /** Id of the camera in use, "" where none is. */
+  /** Id of the camera in use; "" if there is none. */
   get camera() {
     return this.#stream?.getVideoTracks()[0]?.getSettings().deviceId ?? "";
   }
 
-  /** How much of the picture is used: 1 all of it, 2 its middle half. */
+  /** Zoom factor: 1 uses the whole image, 2 its middle half. */
   get zoom() {
     return this.#view.zoom;
   }
@@ -112,11 +112,11 @@ export class LunaPass {
         message: (message) => this.#receive(message),
         state: (state) => this.#connection(state),
         announced: (ms) => this.#check?.announce(ms),
-        failed: (error) => this.#tell((check) => check.fail(error)),
+        failed: (error) => this.#endCheck((check) => check.fail(error)),
       },
     });
     this.#link = link;
-    this.#said = null;
+    this.#pendingEnd = null;
     try {
       await link.open();
     } catch (error) {
@@ -127,7 +127,7 @@ export class LunaPass {
   }
 
   /**
-   * Open the camera and show its picture.
+   * Open the camera and show it.
    *
    * @param {string} [deviceId] one of the ids of `LunaPass.cameras()`
    * @throws {LunaPassError}
@@ -161,29 +161,29 @@ export class LunaPass {
   /**
    * Send frames until the verdict.
    *
-   * @param {(status: FrameStatus) => void} [onFrameStatus] gets the status of each judged frame
+   * @param {(status: FrameStatus) => void} [onFrameStatus] called with the status of each frame
    * @returns {Promise<Verdict>}
    * @throws {LunaPassError}
    */
   async checkLiveness(onFrameStatus = () => {}) {
     const [link, video] = [this.#link, this.#view.video];
-    if (link === null) throw new LunaPassError("state", "connectWS comes before checkLiveness");
-    if (video === null) throw new LunaPassError("state", "attachCamera comes before checkLiveness");
-    if (this.#check !== null) throw new LunaPassError("state", "a check is under way");
+    if (link === null) throw new LunaPassError("state", "call connectWS before checkLiveness");
+    if (video === null) throw new LunaPassError("state", "call attachCamera before checkLiveness");
+    if (this.#check !== null) throw new LunaPassError("state", "a check is already running");
     if (this.#stream?.active === false) throw cameraEnded();
-    const longest = 1000 * (link.limits.sessionSeconds ?? LONGEST_SESSION_S) + BEYOND_SESSION_MS;
+    const maxMs = 1000 * (link.limits.sessionSeconds ?? MAX_SESSION_S) + BEYOND_SESSION_MS;
     const check = new Check({
       link,
       video,
       shutter: this.#shutter,
       zoom: () => this.zoom,
       interval: this.#options.requestInterval,
-      timeout: this.#options.timeout ?? longest,
+      timeout: this.#options.timeout ?? maxMs,
       detector: this.#options.detector,
       onFrameStatus,
     });
     this.#check = check;
-    if (this.#said !== null) this.#tell(this.#said);
+    if (this.#pendingEnd !== null) this.#endCheck(this.#pendingEnd);
     try {
       return await check.verdict;
     } finally {
@@ -191,12 +191,12 @@ export class LunaPass {
     }
   }
 
-  /** Turn the camera off; a check that is under way ends. */
+  /** Turn the camera off; this aborts a running check. */
   async detachCamera() {
     this.#detach();
   }
 
-  /** Detach at once; the number of the turn that begins with it. */
+  /** Detach the camera; return the number of the new turn. */
   #detach() {
     this.#check?.fail(detached());
     if (this.#stream !== null) stop(this.#stream);
@@ -205,7 +205,7 @@ export class LunaPass {
     return ++this.#turn;
   }
 
-  /** End the session and the connection; a check that is under way ends. */
+  /** End the session and the connection; this aborts a running check. */
   async disconnectWS() {
     this.#disconnect();
   }
@@ -217,12 +217,12 @@ export class LunaPass {
     this.#link = null;
   }
 
-  /** What the service is told of this client. */
+  /** Describe this client for the service. */
   #describe() {
     const track = this.#stream?.getVideoTracks()[0];
     const { width, height, frameRate, facingMode } = track?.getSettings() ?? {};
     return {
-      mirrored: false, // only what is shown is mirrored, never what is sent
+      mirrored: false, // frames are never mirrored, only the display is
       mode: this.#options.mode,
       reference: this.#options["session-id"],
       camera: track && { label: track.label, width, height, frameRate, facingMode },
@@ -231,22 +231,22 @@ export class LunaPass {
 
   /** @param {import("./protocol.js").Message} message */
   #receive({ command, headers, body }) {
-    const { jwt: _, ...told } = body ?? {};
-    this.#log(command, headers, told);
+    const { jwt: _, ...rest } = body ?? {};
+    this.#log(command, headers, rest);
     if (command === "STATUS") this.#check?.status(body);
     if (command !== "RESULT") return;
     forget(this.sessionId);
     const verdict = { isOk: body.isOk === true, jwt: body.jwt, errors: body.errors ?? [] };
-    this.#tell((check) => check.decide(verdict));
+    this.#endCheck((check) => check.decide(verdict));
   }
 
   /**
-   * Tell the check how it ends, now or as soon as it begins; one check only, not those after it.
+   * End the running check, or the next one as soon as it starts; later checks of the session fail.
    *
    * @param {(check: Check) => void} end
    */
-  #tell(end) {
-    this.#said = this.#check === null ? end : (check) => check.fail(sessionOver());
+  #endCheck(end) {
+    this.#pendingEnd = this.#check === null ? end : (check) => check.fail(sessionOver());
     if (this.#check !== null) end(this.#check);
   }
 
@@ -257,7 +257,7 @@ export class LunaPass {
     try {
       this.#options.onConnection?.(state);
     } catch (error) {
-      reportError(error); // the page's own fault must not end the connection
+      reportError(error); // an error of the page must not end the connection
     }
   }
 
@@ -272,14 +272,14 @@ function detached() {
 }
 
 function sessionOver() {
-  return new LunaPassError("state", "the session is over: connectWS comes before checkLiveness");
+  return new LunaPassError("state", "the session is over: call connectWS before checkLiveness");
 }
 
 function cameraEnded() {
   return new LunaPassError("camera.lost", "the camera ended");
 }
 
-/** @param {number} given ms, or seconds where it is below 1000 */
+/** @param {number} given ms, or seconds if it is below 1000 */
 function heartbeatSeconds(given) {
   return Math.max(1, given < 1000 ? given : given / 1000);
 }

@@ -1,11 +1,11 @@
-/** Resume tokens of this tab, so that a session outlives a reload of its page. */
+/** Stores resume tokens in this tab, so that a session survives a reload of the page. */
 
 const PREFIX = "lunapass:";
 
 /**
- * @param {string} [id] session that the page asks for
- * @param {string} [token] its token, where the page knows it
- * @returns {import("./link.js").Identity | null} null where the session cannot be resumed
+ * @param {string} [id] session to resume
+ * @param {string} [token] its token, if the page knows it
+ * @returns {import("./link.js").Identity | null} null if the session cannot be resumed
  */
 export function recall(id, token) {
   if (!id) return null;
@@ -18,7 +18,7 @@ export function remember({ id, token }) {
   try {
     storage()?.setItem(PREFIX + id, token);
   } catch {
-    // a full tab remembers nothing; its session goes on all the same
+    // the storage is full: the session continues, but cannot be resumed after a reload
   }
 }
 
@@ -27,7 +27,7 @@ export function forget(id) {
   storage()?.removeItem(PREFIX + id);
 }
 
-/** The tab's storage; browsers may forbid it. */
+/** Return the tab's storage; null if the browser forbids it. */
 function storage() {
   try {
     return globalThis.sessionStorage;

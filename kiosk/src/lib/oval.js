@@ -1,4 +1,4 @@
-/** The guide in which the face belongs, with the progress of the active actions around it. */
+/** The outline for the face, with the progress of the actions around it. */
 
 import { svg } from "./icons.js";
 
@@ -18,10 +18,10 @@ export class Oval {
   }
 
   /**
-   * Draw the ring, in as many parts as there are actions.
+   * Draw the ring, with one part per action.
    *
-   * @param {number} done actions done
-   * @param {number} total actions asked; 0 for none
+   * @param {number} done number of completed actions
+   * @param {number} total number of requested actions; 0 for none
    */
   show(done, total) {
     const drawn = `${done}/${total}`;
@@ -48,7 +48,7 @@ function parts(done, total) {
 }
 
 /**
- * Point of the ellipse at a share of its way, clockwise from the top.
+ * Return the point at a share of the ellipse, clockwise from the top.
  *
  * @param {number} share
  */

@@ -1,8 +1,8 @@
-/** How large pictures may be on this line, and how long it may be silent. No I/O, no clock. */
+/** Adapts the size of images and the timeouts to the line. No I/O, no clock. */
 
 /**
- * Ways to take a picture, each with about the share of the first one's bytes that it needs.
- * Quality comes first: it costs fewer pixels of the face.
+ * Steps of size and quality, each with its approximate share of the first step's bytes. Quality is
+ * reduced first, because that preserves the pixels of the face.
  */
 const STEPS = Object.freeze([
   { quality: 1, scale: 1, share: 1 },
@@ -12,20 +12,20 @@ const STEPS = Object.freeze([
   { quality: 0.7, scale: 0.5, share: 0.12 },
   { quality: 0.7, scale: 0.35, share: 0.07 },
 ]);
-/** An answer that takes longer makes the next pictures smaller. */
+/** A slower answer makes the next images smaller. */
 const SLOW_MS = 2500;
-/** So many answers in a row that take less make them one step larger, which is still not slow. */
+/** So many consecutive faster answers make images one step larger, which is not slow yet. */
 const FAST_MS = 800;
 const FAST_ANSWERS = 3;
-/** The slowest line that is not given up: 16 kbit/s. */
+/** The slowest supported line: 16 kbit/s. */
 const SLOWEST_MS_PER_BYTE = 0.5;
-/** A line may become so many times slower than it was with the last answer. */
+/** A line may become this many times slower than at the last answer. */
 const SLACK = 8;
-/** Codes of a picture or a face with too few pixels. */
+/** Codes of an image or a face with too few pixels. */
 const TOO_SMALL = [10, 11, 12, 13];
 
-/** The time that a message of so many bytes may take on a line that is not given up. */
-export function longest(/** @type {number} */ bytes) {
+/** Return the ms that a message may take on the slowest supported line. */
+export function maxTransferMs(/** @type {number} */ bytes) {
   return bytes * SLOWEST_MS_PER_BYTE;
 }
 
@@ -35,23 +35,23 @@ export class Pace {
   #fast = 0;
   #msPerByte = SLOWEST_MS_PER_BYTE;
 
-  /** How to take the next picture, as shares of the camera's size and of the asked quality. */
+  /** The step for the next image: shares of the camera's size and of the configured quality. */
   get picture() {
     return STEPS[this.#step];
   }
 
-  /** Whether the line is slow: then one frame at a time is enough, two would delay each other. */
+  /** Whether the line is slow: then only one frame may be in flight, or they delay each other. */
   get slow() {
     return this.#step > 0;
   }
 
-  /** Begin with a new connection: it may go over another network. */
+  /** Reset for a new connection, which may use another network. */
   restart() {
     this.#msPerByte = SLOWEST_MS_PER_BYTE;
   }
 
   /**
-   * Note how long the line was busy with a frame, up to its status.
+   * Record how long a frame took, up to its status.
    *
    * @param {import("./flow.js").SentFrame} frame
    * @param {number} ms
@@ -63,14 +63,14 @@ export class Pace {
     else this.#fast = 0;
   }
 
-  /** The connection broke with frames unanswered: they may have been too large for it. */
+  /** React to a break with unanswered frames: they may have been too large for the line. */
   broke() {
     this.#shrink(this.picture.share / 2);
   }
 
   /**
-   * Take a frame's codes: where the face has too few pixels, the person must not be sent nearer
-   * because the page sends fewer of them.
+   * React to a frame's codes. If the face has too few pixels because the page sends fewer, send
+   * more of them; the person must not have to come closer.
    *
    * @param {number[]} codes
    */
@@ -82,7 +82,7 @@ export class Pace {
   }
 
   /**
-   * How long unanswered frames may take, beyond the time for an answer.
+   * Return the ms that unanswered frames may take, in addition to the time for an answer.
    *
    * @param {number} bytes
    */
@@ -90,12 +90,12 @@ export class Pace {
     return bytes * this.#msPerByte;
   }
 
-  /** @param {number} most share of the first step's bytes */
-  #shrink(most) {
+  /** @param {number} max share of the first step's bytes */
+  #shrink(max) {
     this.#fast = 0;
-    const fitting = STEPS.findIndex(({ share }) => share <= most);
+    const fitting = STEPS.findIndex(({ share }) => share <= max);
     const wanted = fitting < 0 ? STEPS.length - 1 : fitting;
-    // Frames that were sent before a step down are answered after it: they ask for less than it.
+    // Never step up here: a larger frame, sent before the last step down, may be answered after it.
     this.#step = Math.min(Math.max(this.#step, wanted), this.#smallest);
   }
 

@@ -1,5 +1,5 @@
 /**
- * The wire protocol `lpproto.v1` (docs/protocol.md): texts in, messages out, no I/O.
+ * The wire protocol `lpproto.v1` (docs/protocol.md), without I/O.
  *
  * @typedef {{command: string, headers: Record<string, any>, body: any}} Message
  */
@@ -8,7 +8,7 @@ import { LunaPassError } from "./errors.js";
 
 export const SUBPROTOCOL = "lpproto.v1";
 
-/** Close codes that the client tells apart. */
+/** Close codes that the client distinguishes. */
 export const Close = Object.freeze({
   POLICY: 1008,
   TOO_BIG: 1009,
@@ -32,7 +32,7 @@ export function encode(command, headers = {}) {
  *
  * @param {unknown} data
  * @returns {Message}
- * @throws {LunaPassError} it is not of this protocol
+ * @throws {LunaPassError} it is not a message of this protocol
  */
 export function decode(data) {
   let value;
@@ -48,22 +48,22 @@ export function decode(data) {
 }
 
 /**
- * What the end of a connection means.
+ * Return the error that the end of a connection means for the check.
  *
  * @param {number} close close code
- * @param {string} said code of the ERROR that came before it, or ""
- * @returns {LunaPassError | null} the error that ends the check; null where resuming may help
+ * @param {string} code code of the ERROR before it, or ""
+ * @returns {LunaPassError | null} null if resuming may help
  */
-export function fatal(close, said) {
+export function fatal(close, code) {
   switch (close) {
     case Close.OVERLOADED:
-      return new LunaPassError("server.full", "the service takes no further session now", said);
+      return new LunaPassError("server.full", "the service accepts no more sessions now", code);
     case Close.REPLACED:
-      return new LunaPassError("session.replaced", "the session was resumed elsewhere", said);
+      return new LunaPassError("session.replaced", "the session was resumed elsewhere", code);
     case Close.POLICY:
     case Close.TOO_BIG:
     case Close.BAD_MESSAGE:
-      return new LunaPassError("server.refused", `the service refused: ${said || close}`, said);
+      return new LunaPassError("server.refused", `the service refused: ${code || close}`, code);
     default:
       return null;
   }

@@ -1,4 +1,4 @@
-/** Shows what a frame status asks of the person: one hint in words and as a picture, and a guide. */
+/** Shows the hint of a frame status as text and icon, and an outline for the face. */
 
 import { Advice } from "./advice.js";
 import { hintOf } from "./codes.js";
@@ -11,10 +11,10 @@ import { OPERATOR_WORDS, WORDS } from "./words.js";
 
 /**
  * @typedef {object} RendererOptions
- * @property {boolean | Record<string, string>} [text] false: no words; an object: words by hint
- * @property {boolean | object} [graphics] false: neither guide nor pictures
- * @property {Record<string | number, string>} [errorMessages] words by code
- * @property {"selfie" | "operator"} [mode] whether the person sees the picture as in a mirror
+ * @property {boolean | Record<string, string>} [text] false: no text; an object: texts by hint
+ * @property {boolean | object} [graphics] false: neither outline nor icons
+ * @property {Record<string | number, string>} [errorMessages] texts by code
+ * @property {"selfie" | "operator"} [mode] selfie: the person sees a mirrored image
  * @property {number} [adviceAfter] ms of refused liveness before advice is shown (6000); 0: never
  */
 
@@ -41,7 +41,7 @@ export class LPMessageRenderer {
   }
 
   /**
-   * Draw into an element, over what it shows.
+   * Draw over the content of an element.
    *
    * @param {HTMLElement} root
    */
@@ -55,16 +55,16 @@ export class LPMessageRenderer {
     this.#picture.className = "lp-picture";
     this.#words.className = "lp-words";
     this.#step.className = "lp-step";
-    const said = document.createElement("div");
-    said.append(this.#words, this.#step);
-    bubble.append(...(this.#options.graphics ? [this.#picture] : []), said);
+    const texts = document.createElement("div");
+    texts.append(this.#words, this.#step);
+    bubble.append(...(this.#options.graphics ? [this.#picture] : []), texts);
     this.#words.hidden = this.#step.hidden = !this.#options.text;
     this.#element.replaceChildren(bubble, ...(this.#options.graphics ? [this.#oval.element] : []));
     root.append(this.#element);
   }
 
   /**
-   * Take a frame status; what is shown follows without flickering.
+   * Show a frame status, without flickering.
    *
    * @param {import("./lunapass.js").FrameStatus} status
    */
@@ -81,10 +81,10 @@ export class LPMessageRenderer {
   }
 
   /**
-   * Show words of the page's own at once, such as that the connection is being restored.
+   * Show a text of the page at once, such as that the connection is being restored.
    *
    * @param {string} words
-   * @param {string} [name] of a picture
+   * @param {string} [name] name of an icon
    */
   notice(words, name = "wait") {
     clearTimeout(this.#timer);
@@ -132,7 +132,7 @@ export class LPMessageRenderer {
   }
 
   /**
-   * Write only what changes: a screen reader says it again each time.
+   * Write only changes: a screen reader reads every write aloud.
    *
    * @param {HTMLElement} element
    * @param {string} words
@@ -142,7 +142,7 @@ export class LPMessageRenderer {
   }
 }
 
-/** Add the style once; a constructed one needs no exception in a content security policy. */
+/** Add the style once. A constructed sheet needs no exception in a content security policy. */
 function useStyle() {
   if (sheet !== null) return;
   sheet = new CSSStyleSheet();

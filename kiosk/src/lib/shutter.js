@@ -1,4 +1,4 @@
-/** Pictures out of a playing video: cropped by the zoom, made to fit the server's limits. */
+/** Captures images from a playing video: cropped by the zoom, within the server's limits. */
 
 import { drawPattern, showsPattern } from "./canvas.js";
 import { LunaPassError } from "./errors.js";
@@ -6,15 +6,15 @@ import { within } from "./wait.js";
 
 const ENCODE_MS = 5000;
 const SHRINK = 0.7;
-const LEAST_SCALE = 0.1;
+const MIN_SCALE = 0.1;
 
 /**
- * Size of the picture to send: as the camera gives it, made smaller where it is over a limit.
+ * Return the size of the image to send: the camera's size, reduced to the limits.
  *
  * @param {number} width
  * @param {number} height
  * @param {{frameWidth?: number, frameHeight?: number, framePixels?: number}} limits
- * @param {number} [scale] most of the camera's width that is sent
+ * @param {number} [scale] maximum share of the camera's width
  * @returns {[number, number]}
  */
 export function fit(width, height, limits, scale = 1) {
@@ -28,7 +28,7 @@ export function fit(width, height, limits, scale = 1) {
   return [Math.floor(width * share), Math.floor(height * share)];
 }
 
-/** Takes pictures. */
+/** Captures images. */
 export class Shutter {
   #canvas = document.createElement("canvas");
   #scale = 1;
@@ -45,7 +45,7 @@ export class Shutter {
   }
 
   /**
-   * Make sure that the browser gives the pictures that were drawn.
+   * Check that the browser returns what was drawn.
    *
    * @throws {LunaPassError}
    */
@@ -55,43 +55,42 @@ export class Shutter {
     if (await showsPattern(picture)) return;
     throw new LunaPassError(
       "page.canvas",
-      "the browser gives white or noise in place of what is drawn on a canvas (canvas protection): " +
-        "allow this page to read it",
+      "the browser returns white or noise for what is drawn on a canvas (canvas protection): " +
+        "allow this page to read its canvas",
     );
   }
 
   /**
-   * Take a picture; one of too many bytes is taken again, smaller, as are all that follow.
+   * Capture an image; if it has too many bytes, capture it and all later ones at a smaller size.
    *
-   * The service refuses a picture that it has already received. A camera that is slower than the
-   * frames are asked for, or whose driver delivers a picture twice, gives the same one again.
+   * The service refuses an image that it has already received. A camera repeats an image if it is
+   * slower than the frame rate, or if its driver delivers images twice.
    *
    * @param {HTMLVideoElement} video
-   * @param {number} zoom 1 takes all of the picture, 2 its middle half
-   * @param {Record<string, number>} limits of the server
-   * @param {{scale: number, quality: number}} pace shares of the size and of the quality that the
-   *     line takes
-   * @returns {Promise<Blob | null>} null where the camera has no new picture since the last call
+   * @param {number} zoom 1 takes the whole image, 2 its middle half
+   * @param {Record<string, number>} limits limits of the server
+   * @param {{scale: number, quality: number}} pace shares of size and quality for the line
+   * @returns {Promise<Blob | null>} null if the camera has no new image since the last call
    * @throws {LunaPassError}
    */
   async take(video, zoom, limits, pace) {
-    const most = limits.frameBytes ?? Infinity;
+    const max = limits.frameBytes ?? Infinity;
     const quality = this.quality * pace.quality;
     for (;;) {
       this.#draw(video, zoom, limits, this.#scale * pace.scale);
       const blob = await within(this.#encoded(quality), ENCODE_MS, "encoded picture");
-      if (blob.size <= most || this.#scale < LEAST_SCALE) return this.#unlessLast(blob);
+      if (blob.size <= max || this.#scale < MIN_SCALE) return this.#unlessRepeated(blob);
       this.#scale *= SHRINK;
     }
   }
 
   /**
-   * The encoder gives the same bytes for the same pixels, so equal bytes are the same picture.
+   * Return null for a repeated image. The encoder is deterministic: equal pixels give equal bytes.
    *
    * @param {Blob} blob
    * @returns {Promise<Blob | null>}
    */
-  async #unlessLast(blob) {
+  async #unlessRepeated(blob) {
     const last = this.#last;
     this.#last = blob;
     if (last?.size !== blob.size) return blob;
@@ -121,7 +120,7 @@ export class Shutter {
    */
   #encoded(quality) {
     return new Promise((resolve, reject) => {
-      const failed = new LunaPassError("camera.busy", "the browser cannot encode the picture");
+      const failed = new LunaPassError("camera.busy", "the browser cannot encode the image");
       const done = (/** @type {Blob | null} */ blob) => (blob ? resolve(blob) : reject(failed));
       this.#canvas.toBlob(done, this.mimetype, quality);
     });
@@ -129,7 +128,7 @@ export class Shutter {
 }
 
 function noCanvas() {
-  return new LunaPassError("camera.busy", "the browser gives no canvas");
+  return new LunaPassError("camera.busy", "the browser provides no canvas");
 }
 
 /** @param {Blob} blob */

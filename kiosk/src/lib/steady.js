@@ -1,8 +1,8 @@
-/** Keeps hints from flickering. No clock of its own, so that it is tested with plain numbers. */
+/** Prevents hints from flickering. No clock of its own, for tests. */
 
 /** @typedef {import("./codes.js").Hint} Hint */
 
-/** Shows the most frequent hint of the last moments, and each for a least time. */
+/** Shows the most frequent recent hint, and each hint for a minimum time. */
 export class SteadyHint {
   /** @type {{hint: Readonly<Hint>, at: number}[]} */
   #recent = [];
@@ -12,8 +12,8 @@ export class SteadyHint {
 
   /**
    * @param {object} [options]
-   * @param {number} [options.hold] ms that a hint stays at least
-   * @param {number} [options.window] ms of frames that vote
+   * @param {number} [options.hold] minimum ms to show a hint
+   * @param {number} [options.window] ms of frames that count
    */
   constructor({ hold = 700, window = 1000 } = {}) {
     this.hold = hold;
@@ -21,10 +21,10 @@ export class SteadyHint {
   }
 
   /**
-   * Take the hint of a frame.
+   * Add the hint of a frame.
    *
    * @param {Readonly<Hint>} hint
-   * @param {number} now ms on any clock that does not go back
+   * @param {number} now ms on a monotonic clock
    */
   push(hint, now) {
     this.#recent.push({ hint, at: now });
@@ -32,7 +32,7 @@ export class SteadyHint {
   }
 
   /**
-   * The hint to show now.
+   * Return the hint to show now.
    *
    * @param {number} now
    * @returns {Readonly<Hint> | null}
@@ -47,10 +47,10 @@ export class SteadyHint {
   }
 
   /**
-   * How long a change that waits has to wait yet.
+   * Return the time until a pending change.
    *
    * @param {number} now
-   * @returns {number | null} ms, null where nothing waits
+   * @returns {number | null} ms; null if no change is pending
    */
   due(now) {
     const winner = this.#winner();
@@ -59,8 +59,8 @@ export class SteadyHint {
   }
 
   /**
-   * The most frequent hint; the newest of equals. A prompt of the active check is no noise: the
-   * newest one wins without a vote.
+   * Return the most frequent hint, or the newest of equally frequent ones. Prompts of the active
+   * check do not flicker: a newest hint that is a prompt wins without a vote.
    */
   #winner() {
     const newest = this.#recent.at(-1)?.hint ?? null;

@@ -1,4 +1,4 @@
-/** The camera's picture on the page, inside the element `vllunapass-wrapper`. */
+/** Shows the camera on the page, inside the element `vllunapass-wrapper`. */
 
 const ID = "vllunapass-wrapper";
 
@@ -18,7 +18,7 @@ export class View {
     this.video = null;
   }
 
-  /** Make the video element. */
+  /** Create the video element. */
   open() {
     const video = document.createElement("video");
     video.muted = video.playsInline = video.autoplay = true;
@@ -31,7 +31,7 @@ export class View {
     return video;
   }
 
-  /** Remove it. */
+  /** Remove the video element. */
   close() {
     if (this.video !== null) {
       this.video.srcObject = null;

@@ -1,4 +1,4 @@
-/** Waiting that always ends. */
+/** Pauses and timeouts. */
 
 import { LunaPassError } from "./errors.js";
 
@@ -11,12 +11,12 @@ export function pause(ms) {
 }
 
 /**
- * Await a promise, but not for ever.
+ * Await a promise with a timeout.
  *
  * @template T
  * @param {Promise<T>} promise
  * @param {number} ms
- * @param {string} what names what is waited for
+ * @param {string} what name of the awaited thing
  * @returns {Promise<T>}
  * @throws {LunaPassError} code `timeout`
  */
@@ -24,7 +24,7 @@ export function within(promise, ms, what) {
   /** @type {ReturnType<typeof setTimeout>} */
   let timer;
   const late = new Promise((_, reject) => {
-    const error = new LunaPassError("timeout", `${what} did not come within ${ms} ms`, what);
+    const error = new LunaPassError("timeout", `no ${what} within ${ms} ms`, what);
     timer = setTimeout(() => reject(error), ms);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));

@@ -1,4 +1,4 @@
-/** English texts of the hints; a page overrides them by name (`text`) or by code (`errorMessages`). */
+/** English texts of the hints; pages override them by name (`text`) or by code (`errorMessages`). */
 
 /** @type {Readonly<Record<string, string>>} */
 export const WORDS = Object.freeze({

@@ -1,4 +1,4 @@
-/** How a check ended, in words and with a picture. */
+/** The texts for the end of a check. */
 
 /**
  * @typedef {import("./texts.js").Texts} Texts
@@ -7,7 +7,7 @@
  * @property {"done" | "failed" | "problem"} kind
  * @property {string} title
  * @property {string} reason
- * @property {string} [bestshot] address of the best shot
+ * @property {string} [bestshot] data URL of the best shot
  */
 
 /**
@@ -27,7 +27,7 @@ export function outcomeOf(verdict, texts) {
 }
 
 /**
- * What the server said has a text of its own where that helps more than the library's code.
+ * Some error codes of the server have a text that helps more than that of the library's code.
  *
  * @param {unknown} error
  * @param {Texts} texts
@@ -42,7 +42,7 @@ export function problemOf(error, texts) {
 }
 
 /**
- * The best shot out of a token, as an address for an image; the token is for the server to verify.
+ * Return the best shot in a token as a data URL; the token is not verified here.
  *
  * @param {string} token
  * @returns {string | undefined}

@@ -1,4 +1,4 @@
-/** The kiosk page: start, check, outcome, and again. */
+/** The kiosk page: start, check, outcome, and back to the start. */
 
 import { LunaPassError } from "../lib/errors.js";
 import { icon } from "../lib/icons.js";
@@ -6,7 +6,7 @@ import { LunaPass } from "../lib/lunapass.js";
 import { LPMessageRenderer } from "../lib/renderer.js";
 import { outcomeOf, problemOf } from "./outcome.js";
 import { readSettings, serviceAddress } from "./settings.js";
-import { apply, firstLanguage, keep, load } from "./texts.js";
+import { apply, firstLanguage, load, store } from "./texts.js";
 
 /**
  * @template {HTMLElement} T
@@ -33,12 +33,12 @@ let texts = await load("en");
 let running = null;
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let returning;
-/** @type {(() => import("./outcome.js").Outcome) | null} how the check ended, in the words of now */
+/** @type {(() => import("./outcome.js").Outcome) | null} the outcome in the current language */
 let outcome = null;
 
 /**
  * @param {"start" | "check" | "end"} name
- * @param {string} focus id of what a keyboard or a screen reader goes on from
+ * @param {string} focus id of the element that gets the focus
  */
 function showScreen(name, focus) {
   clearTimeout(returning);
@@ -82,7 +82,7 @@ async function check() {
 }
 
 /**
- * Open the camera that was chosen, or any where it was unplugged since.
+ * Open the chosen camera, or any camera if the chosen one was unplugged.
  *
  * @param {LunaPass} pass
  */
@@ -105,21 +105,21 @@ async function leave(pass) {
 /** @param {() => import("./outcome.js").Outcome} how */
 function end(how) {
   outcome = how;
-  tell(how());
+  showOutcome(how());
   showScreen("end", "outcome");
   if (settings.restart > 0) returning = setTimeout(toStart, settings.restart * 1000);
 }
 
 /** @param {import("./outcome.js").Outcome} outcome */
-function tell({ kind, title, reason, bestshot: picture }) {
+function showOutcome({ kind, title, reason, bestshot: image }) {
   document.body.dataset.outcome = kind;
   byId("emblem").replaceChildren(icon(EMBLEMS[kind]));
   byId("outcome").textContent = title;
   byId("reason").textContent = reason;
   byId("again").hidden = kind === "done";
   byId("next").hidden = kind !== "done";
-  bestshot.hidden = picture === undefined;
-  bestshot.src = picture ?? "";
+  bestshot.hidden = image === undefined;
+  bestshot.src = image ?? "";
   bestshot.alt = texts.bestshot;
 }
 
@@ -134,8 +134,8 @@ async function cancel() {
   toStart();
 }
 
-/** Let a check that is under way begin again, with another camera or in another language. */
-async function beginAnew() {
+/** Restart a running check, with another camera or language. */
+async function restart() {
   if (running === null) return;
   await leave(running);
   await check();
@@ -154,15 +154,15 @@ async function offerCameras(used) {
 
 /**
  * @param {string} language
- * @returns {Promise<boolean>} false where another one was chosen before its words came
+ * @returns {Promise<boolean>} false if another language was chosen while this one was loaded
  */
-async function speak(language) {
+async function switchTo(language) {
   languages.value = language;
   const loaded = await load(language);
   if (languages.value !== language) return false;
   texts = loaded;
   apply(texts, language);
-  if (outcome !== null) tell(outcome());
+  if (outcome !== null) showOutcome(outcome());
   return true;
 }
 
@@ -176,15 +176,15 @@ byId("cancel").addEventListener("click", cancel);
 zoom.addEventListener("input", () => {
   if (running !== null) running.zoom = Number(zoom.value);
 });
-cameras.addEventListener("change", beginAnew);
+cameras.addEventListener("change", restart);
 languages.addEventListener("change", async () => {
-  keep(languages.value);
-  if (await speak(languages.value)) await beginAnew();
+  store(languages.value);
+  if (await switchTo(languages.value)) await restart();
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && document.body.dataset.screen === "check") cancel();
 });
 addEventListener("pagehide", cancel);
 
-await speak(firstLanguage(settings.language, [...languages.options].map((o) => o.value)));
+await switchTo(firstLanguage(settings.language, [...languages.options].map((o) => o.value)));
 /** @type {HTMLButtonElement} */ (byId("begin")).disabled = false;

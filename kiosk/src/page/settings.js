@@ -1,14 +1,14 @@
-/** What the page's address says, such as `/?lang=es&mode=operator&restart=10`. */
+/** Settings in the page's address, such as `/?lang=es&mode=operator&restart=10`. */
 
 /**
  * @typedef {object} Settings
  * @property {string | null} language
  * @property {"selfie" | "operator"} mode
- * @property {number | undefined} timeout ms for one check
- * @property {number | undefined} patience ms for a connection, or its resumption
- * @property {number} adviceAfter ms of refused liveness before advice is shown; 0 never
- * @property {number} restart seconds after which a finished page returns to its beginning; 0 never
- * @property {string | undefined} detector module of the face detector
+ * @property {number | undefined} timeout maximum ms of one check
+ * @property {number | undefined} patience maximum ms to connect or to resume
+ * @property {number} adviceAfter ms of refused liveness before advice is shown; 0 for never
+ * @property {number} restart seconds until the outcome returns to the start; 0 for never
+ * @property {string | undefined} detector URL of the face detector's module
  */
 
 /**
@@ -30,7 +30,7 @@ export function readSettings(query) {
 }
 
 /**
- * The service's address beside the page, also where the page is below a path of its site.
+ * Return the service's address, relative to the page, which may be below a path of its site.
  *
  * @param {Pick<Location, "href">} location
  */

@@ -1,34 +1,34 @@
-/** The page's words in the person's language. */
+/** The page's texts in the person's language. */
 
 import english from "./texts/en.json";
 
 /** @typedef {typeof english} Texts */
 
-const KEPT = "lunapass.language";
-const PATIENCE_MS = 5000;
+const STORAGE_KEY = "lunapass.language";
+const TIMEOUT_MS = 5000;
 
 /**
- * The language to begin with: asked in the address, chosen earlier, or the browser's.
+ * Return the initial language: from the address, chosen earlier, or the browser's.
  *
  * @param {string | null} asked
  * @param {readonly string[]} offered
  */
 export function firstLanguage(asked, offered) {
-  const wished = [asked, kept(), ...navigator.languages];
-  const found = wished.map((tag) => tag?.slice(0, 2).toLowerCase() ?? "");
-  return found.find((language) => offered.includes(language)) ?? "en";
+  const tags = [asked, stored(), ...navigator.languages];
+  const wanted = tags.map((tag) => tag?.slice(0, 2).toLowerCase() ?? "");
+  return wanted.find((language) => offered.includes(language)) ?? "en";
 }
 
 /**
  * @param {string} language
- * @returns {Promise<Texts>} English where the file cannot be had
+ * @returns {Promise<Texts>} English if the file cannot be loaded
  */
 export async function load(language) {
   if (language === "en") return english;
   try {
-    // the location, unlike the base address, never holds a password, which fetch would refuse
+    // location.href: document.baseURI may contain a password, which fetch refuses
     const address = new URL(`texts/${language}.json`, location.href);
-    const answer = await fetch(address, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const answer = await fetch(address, { signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
     return await answer.json();
   } catch (error) {
@@ -38,7 +38,7 @@ export async function load(language) {
 }
 
 /**
- * Put words into all elements that name one; the page is of the language that they are in.
+ * Write the texts into all elements that name one, and set the page's language.
  *
  * @param {Texts} texts
  * @param {string} language
@@ -54,17 +54,17 @@ export function apply(texts, language) {
 }
 
 /** @param {string} language */
-export function keep(language) {
+export function store(language) {
   try {
-    localStorage.setItem(KEPT, language);
+    localStorage.setItem(STORAGE_KEY, language);
   } catch {
-    // a browser that keeps nothing asks again
+    // without storage, the person chooses again at the next visit
   }
 }
 
-function kept() {
+function stored() {
   try {
-    return localStorage.getItem(KEPT);
+    return localStorage.getItem(STORAGE_KEY);
   } catch {
     return null;
   }

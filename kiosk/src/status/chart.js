@@ -1,11 +1,11 @@
-/** Small live charts as SVG. */
+/** Small live charts in SVG. */
 
 import { svg } from "../lib/icons.js";
 
 const [WIDTH, HEIGHT] = [300, 90];
 const ROUND = [1, 2, 2.5, 5, 10];
 
-/** Lines over time with one scale; the newest values stand beside their names. */
+/** Lines over time with a common scale; the legend has the newest values. */
 export class LineChart {
   #svg = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
   #legend = document.createElement("ul");
@@ -42,7 +42,7 @@ export class LineChart {
 }
 
 /**
- * Horizontal bars, greatest first.
+ * Create rows with horizontal bars.
  *
  * @param {[name: string, count: number][]} rows
  */
@@ -64,7 +64,7 @@ export function bars(rows) {
 }
 
 /**
- * A round number at or above the greatest value.
+ * Return a round number at or above a value.
  *
  * @param {number} value
  */

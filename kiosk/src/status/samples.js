@@ -1,8 +1,8 @@
-/** The statistics over the last minutes; rates out of counters. Nothing of the browser. */
+/** The statistics of the last minutes; turns counters into rates. No browser functions. */
 
 /**
- * @typedef {object} Statistics what `/statistics` answers
- * @property {number} at seconds of the epoch
+ * @typedef {object} Statistics the answer of `/statistics`
+ * @property {number} at epoch seconds
  * @property {number} uptimeSeconds
  * @property {string} version
  * @property {{open: number, undecided: number, accepted: number, refused: number,
@@ -16,14 +16,14 @@
  * @property {{up: boolean}} aggregator
  */
 
-const MOST = 150;
+const MAX_READINGS = 150;
 
 export class Samples {
   /** @type {Statistics[]} */
   #all = [];
 
   /**
-   * Take a reading. A gateway that began anew counts from zero: what was before is left out.
+   * Add a reading. A restarted gateway counts from zero, so earlier readings are discarded.
    *
    * @param {Statistics} reading
    */
@@ -31,7 +31,7 @@ export class Samples {
     const last = this.#all.at(-1);
     if (last !== undefined && reading.uptimeSeconds < last.uptimeSeconds) this.#all = [];
     this.#all.push(reading);
-    if (this.#all.length > MOST) this.#all.shift();
+    if (this.#all.length > MAX_READINGS) this.#all.shift();
   }
 
   /** The newest reading. */
@@ -40,7 +40,7 @@ export class Samples {
   }
 
   /**
-   * A value that is read as it is, over time.
+   * Return a gauge over time.
    *
    * @param {(reading: Statistics) => number | null} value
    * @returns {number[]}
@@ -50,7 +50,7 @@ export class Samples {
   }
 
   /**
-   * What a counter grew in each second, over time.
+   * Return a counter's growth per second over time.
    *
    * @param {(reading: Statistics) => number | undefined} counter
    * @returns {number[]}
@@ -64,7 +64,7 @@ export class Samples {
   }
 
   /**
-   * What the counters of a table grew since the oldest reading, greatest first.
+   * Return the growth of a table's counters since the oldest reading, largest first.
    *
    * @param {(reading: Statistics) => Record<string, number>} table
    * @returns {[string, number][]}

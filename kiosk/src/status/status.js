@@ -1,4 +1,4 @@
-/** The operator's page: what the service does now, read from its statistics. */
+/** The operator's page: shows the service's statistics live. */
 
 import { WORDS } from "../lib/words.js";
 import { hintOf } from "../lib/codes.js";
@@ -7,9 +7,9 @@ import { bars, LineChart, short } from "./chart.js";
 import { Samples } from "./samples.js";
 
 const PERIOD_MS = 2000;
-const PATIENCE_MS = 5000;
+const TIMEOUT_MS = 5000;
 
-/** Names of codes that ask nothing of the person. */
+/** Names of codes without a hint for the person. */
 const OTHERS = new Map([
   ["1", "Unreadable image"],
   ["2", "Image not judged"],
@@ -43,10 +43,10 @@ const charts = {
 };
 
 async function read() {
-  // the location, unlike the base address, never holds a password, which fetch would refuse
+  // location.href: document.baseURI may contain a password, which fetch refuses
   const answer = await fetch(new URL("statistics", location.href), {
     cache: "no-store",
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
   return /** @type {import("./samples.js").Statistics} */ (await answer.json());
@@ -56,9 +56,9 @@ async function refresh() {
   try {
     samples.add(await read());
     draw();
-    say("");
+    showError("");
   } catch (error) {
-    say(`No statistics: ${/** @type {Error} */ (error).message}`);
+    showError(`No statistics: ${/** @type {Error} */ (error).message}`);
   }
 }
 
@@ -124,10 +124,10 @@ function drawFacts(last) {
   byId("aggregator").dataset.state = last.aggregator.up ? "up" : "lost";
 }
 
-/** @param {string} words */
-function say(words) {
+/** @param {string} text */
+function showError(text) {
   const place = byId("fault");
-  if (place.textContent !== words) place.textContent = words;
+  if (place.textContent !== text) place.textContent = text;
 }
 
 for (;;) {
