@@ -18,12 +18,12 @@ class Ahead(Generic[T]):
 
     Args:
         items: what to iterate over.
-        most: maximum number of items prepared ahead.
+        max_items: maximum number of items prepared ahead.
     """
 
-    def __init__(self, items: Iterable[T], most: int) -> None:
+    def __init__(self, items: Iterable[T], max_items: int) -> None:
         self._items = items
-        self._ready: queue.Queue[T | _End] = queue.Queue(most)
+        self._ready: queue.Queue[T | _End] = queue.Queue(max_items)
         self._abandoned = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ahead", daemon=True)
 

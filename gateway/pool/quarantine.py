@@ -27,7 +27,7 @@ class Quarantine:
     def __init__(self, config: Config) -> None:
         named = config.WORKERS.quarantineDirectory
         self._directory = Path(named) if named else runtime_directory(config) / "quarantine"
-        self._most = config.WORKERS.quarantineFrames
+        self._max_frames = config.WORKERS.quarantineFrames
 
     def store(self, session: str, seq: int, data: bytes) -> None:
         """Write a frame with mode 0600, and remove the oldest ones over the limit.
@@ -38,7 +38,7 @@ class Quarantine:
             self._store(f"{session}-{seq}", data)
 
     def _store(self, name: str, data: bytes) -> None:
-        if self._most == 0:
+        if self._max_frames == 0:
             log.error("frame given up, not stored")
             return
         try:
@@ -54,5 +54,5 @@ class Quarantine:
 
     def _prune(self) -> None:
         by_age = sorted(self._directory.iterdir(), key=lambda path: path.stat().st_mtime_ns)
-        for path in by_age[: -self._most]:
+        for path in by_age[: -self._max_frames]:
             path.unlink(missing_ok=True)

@@ -203,8 +203,8 @@ class Doorway(AdaptedConnection):
         """Pass what follows the request to the library, and limit its unread answers."""
         self.feed(data)
         self._pace(len(data))
-        most = self._doors.limits.queuedBytes + self._last_bytes
-        if self.transport.get_write_buffer_size() > most:
+        max_bytes = self._doors.limits.queuedBytes + self._last_bytes
+        if self.transport.get_write_buffer_size() > max_bytes:
             self.transport.abort()
 
     def _hold(self) -> bool:

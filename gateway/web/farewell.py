@@ -33,7 +33,7 @@ class Patience:
     """
 
     def __init__(self, unread: int, last: int, now: float) -> None:
-        self._least = unread
+        self._min_unread = unread
         self._stall = STALL_SECONDS + min(last, PROXY_STEP) / SLOWEST_LINE
         self._stalled = now + self._stall
         self._passed_on = now + STALL_SECONDS + last / SLOWEST_LINE
@@ -45,8 +45,8 @@ class Patience:
 
     def is_over(self, unread: int, now: float) -> bool:
         """Return whether to abort the connection, given the number of unread bytes."""
-        if unread < self._least:
-            self._least = unread
+        if unread < self._min_unread:
+            self._min_unread = unread
             self._stalled = now + self._stall
         stalled = max(self._stalled, self._passed_on) if unread == 0 else self._stalled
         return now >= min(stalled, self._end)

@@ -160,9 +160,9 @@ def parse_node(text: str) -> Address | None:
     return parse_address(found[1] or found[2] or found[3]) if found else None
 
 
-def clean(text: str, most: int) -> str:
+def clean(text: str, max_chars: int) -> str:
     """Make a client's text safe for a log: printable ASCII of bounded length."""
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:most])
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text[:max_chars])
 
 
 def _scheme(headers: Headers) -> str | None:

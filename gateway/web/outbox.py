@@ -26,7 +26,7 @@ class Outbox:
 
     def __init__(self, socket: Doorway, queued_bytes: int, *, clock: Clock = SYSTEM) -> None:
         self._socket = socket
-        self._most = queued_bytes
+        self._max_queued_bytes = queued_bytes
         self._clock = clock
         self._queue: deque[tuple[str, int]] = deque()  # texts and their bytes
         self._queued_bytes = 0
@@ -44,7 +44,7 @@ class Outbox:
         if self._closing is not None:
             return
         self._put(text)
-        if self._queued_bytes > self._most:
+        if self._queued_bytes > self._max_queued_bytes:
             self._queue.clear()
             self._closing = (CloseCode.SLOW_CLIENT, "answers are not read")
             self._socket.transport.abort()

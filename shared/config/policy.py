@@ -72,11 +72,11 @@ def _needed(config: Config) -> int:
 
 
 def _tries(config: Config) -> str:
-    most = _max_tries(config)
+    limit = _max_tries(config)
     return (
         f"as many as {config.LIMITS.sessionSeconds:g} s allow"
-        if most is None
-        else f"at most {most}"
+        if limit is None
+        else f"at most {limit}"
     )
 
 

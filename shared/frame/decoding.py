@@ -88,8 +88,8 @@ def _png(data: bytes) -> Image:
         FrameError: the image is damaged or not opaque.
     """
     try:
-        with PillowImage.open(BytesIO(png.plain(data)), formats=("PNG",)) as picture:
-            samples = np.asarray(picture.convert("RGBA") if picture.mode == "P" else picture)
+        with PillowImage.open(BytesIO(png.plain(data)), formats=("PNG",)) as image:
+            samples = np.asarray(image.convert("RGBA") if image.mode == "P" else image)
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files
         raise FrameError("the PNG frame is damaged") from error
     if samples.dtype == np.bool_:

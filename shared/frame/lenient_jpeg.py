@@ -108,10 +108,10 @@ def _restart_marker(number: int) -> int:
 
 def _pixels(data: bytes, width: int, height: int) -> Image:
     try:
-        with PillowImage.open(BytesIO(data), formats=("JPEG",)) as picture:
-            if picture.size != (width, height):
+        with PillowImage.open(BytesIO(data), formats=("JPEG",)) as image:
+            if image.size != (width, height):
                 raise FrameError("the JPEG frame is not of the size in its header")
-            rgb = np.asarray(picture.convert("RGB"))
+            rgb = np.asarray(image.convert("RGB"))
     except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises for damaged files
         raise FrameError("the JPEG frame is damaged") from error
     return rgb[..., ::-1]
