@@ -1,4 +1,4 @@
-"""What the texts tell a reader to type exists: commands with their options, targets, keys."""
+"""The commands, options, make targets and configuration keys in the texts exist."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def text(request: pytest.FixtureRequest) -> str:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Words after ``lunapass``, at the beginning of a line of code or within backticks."""
+    """Words after ``lunapass``, at the start of a line of code or in backticks."""
     for line in re.findall(r"^(?:\.venv/bin/)?lunapass +(\w.*)$|`lunapass +(\w[^`]*)`", text, re.M):
         yield shlex.split("".join(line).split(" #")[0], comments=True)
 
 
 def unknown(words: list[str]) -> list[str]:
-    """Options, and names of subcommands, that a command line has and the program has not."""
+    """Options and subcommands of a command line that the program does not have."""
     command: click.Command = cli
     context = click.Context(command)
     wrong: list[str] = []
@@ -48,13 +48,13 @@ def unknown(words: list[str]) -> list[str]:
 
 
 def test_commands_exist(text: str) -> None:
-    """As the program's own help has them."""
+    """The program has every command and option."""
     wrong = [(words, unknown(words)) for words in commands(text)]
     assert [pair for pair in wrong if pair[1]] == []
 
 
-def test_the_texts_tell_commands() -> None:
-    """The search above finds something to judge, and would find a mistake."""
+def test_the_texts_contain_commands() -> None:
+    """The search finds commands, and would find a mistake."""
     found = [words for path in TEXTS for words in commands(path.read_text())]
     assert len(found) > 40
     assert sum(word.startswith("--") for words in found for word in words) > 15
@@ -63,7 +63,7 @@ def test_the_texts_tell_commands() -> None:
 
 
 def test_targets_exist(text: str) -> None:
-    """Those of the Makefile."""
+    """The Makefile has every target."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
     named = re.findall(r"^make ([a-z -]+)|`make ([a-z -]+)", text, re.M)
     assert {word for pair in named for word in "".join(pair).split()} <= targets
@@ -78,7 +78,7 @@ def keys(section: type[Section], prefix: str = "") -> Iterator[str]:
 
 
 def test_keys_exist(text: str) -> None:
-    """A key with its section, such as ``LIMITS.sessions``, is one of the two configurations."""
+    """A key with its section, such as ``LIMITS.sessions``, is in one of the two configurations."""
     known = {*keys(Config), *keys(VideoConfig)}
     sections = {key.split(".")[0] for key in known}
     named = set(re.findall(r"\b((?:[A-Z][A-Z_]+\.)+[a-z]\w+)\b(?!-)", text))

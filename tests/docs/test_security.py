@@ -15,19 +15,19 @@ NAMES = sorted(set(re.findall(r"`(tests/[\w/]+\.py)?::(\w+)`", TEXT)))
 
 
 def test_the_table_is_read() -> None:
-    """The patterns below find what they should."""
+    """The patterns find paths and names."""
     assert len(PATHS) >= 12
     assert len(NAMES) >= 12
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_a_named_file_exists(path: str) -> None:
-    """Files and folders of the table are there."""
+    """Files and folders of the table exist."""
     assert (ROOT / path).exists()
 
 
 @pytest.mark.parametrize(("path", "name"), NAMES)
 def test_a_named_test_exists(path: str, name: str) -> None:
-    """A test without a file is one of the attacks'."""
+    """A test without a file is in ``test_attacks.py``."""
     text = (ROOT / (path or ATTACKS)).read_text()
     assert re.search(rf"^(async )?def {name}\(", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The documentation builds without a broken link, and its pages ask no other host."""
+"""The documentation builds without broken links and loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_page_is_there(site: Path) -> None:
-    """Each text of docs/ becomes a page; strict building refuses broken links."""
+    """Each file of docs/ becomes a page; the strict build refuses broken links."""
     texts = {path.stem for path in (ROOT / "docs").glob("*.md")}
     assert texts <= {path.stem for path in site.glob("*.html")}
 
 
-def test_pages_ask_no_other_host(site: Path) -> None:
-    """Reading the documentation tells nobody: no script, style, font or picture of elsewhere."""
+def test_pages_load_nothing_from_other_hosts(site: Path) -> None:
+    """No script, style, font or image comes from another host."""
     foreign = re.compile(r'<(?:script|img|iframe)[^>]+src="https?://|<link[^>]+stylesheet[^>]+http')
     for page in site.glob("*.html"):
         assert not foreign.search(page.read_text()), page.name
 
 
 def test_the_integration_guide_shows_the_tested_examples(site: Path) -> None:
-    """The programs on the page are the very files that are tested."""
+    """The page includes the tested programs."""
     text = (site / "integration.html").read_text()
     assert "timingSafeEqual" in text
     assert "PyJWKClient" in text

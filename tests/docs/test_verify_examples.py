@@ -1,4 +1,4 @@
-"""The examples of the integration guide really tell good tokens from bad and lax ones."""
+"""The examples of the integration guide accept valid tokens and refuse invalid and lax ones."""
 
 from __future__ import annotations
 
@@ -80,30 +80,30 @@ def with_header(token: str, **changed: str) -> str:
 
 
 def test_a_good_token_is_accepted(verify: Run) -> None:
-    """Signature, issuer and time are right: the session is told."""
+    """Signature, issuer and time are valid: the program prints the session."""
     answer = verify(sign(claims()), SECRET)
     assert answer.returncode == 0, answer.stderr
     assert "5" * 32 in answer.stdout
 
 
 @pytest.mark.parametrize(
-    ("rect", "told"),
+    ("rect", "printed"),
     [
         ((160, 120, 240, 240), "0.2500, 0.2500, 0.6250, 0.7500"),
         ((-64, 384, 128, 192), "0.0000, 0.8000, 0.1000, 1.0000"),
     ],
     ids=["inside", "beyond the border"],
 )
-def test_the_face_that_was_judged_is_told(
-    verify: Run, rect: tuple[int, int, int, int], told: str
+def test_the_judged_face_is_printed(
+    verify: Run, rect: tuple[int, int, int, int], printed: str
 ) -> None:
-    """As shares of the picture, which may be smaller than the frame that was judged."""
+    """As fractions of the image, which may be smaller than the judged frame."""
     answer = verify(sign(claims(details={"faceFramePosition": position(*rect)})), SECRET)
-    assert answer.stdout.rstrip().endswith(f"face at {told}"), answer.stderr
+    assert answer.stdout.rstrip().endswith(f"face at {printed}"), answer.stderr
 
 
 def test_a_token_that_names_no_face_is_refused(verify: Run) -> None:
-    """Whose face to compare would be a guess."""
+    """Without it, the face to compare would be a guess."""
     answer = verify(sign(claims(details={})), SECRET)
     assert answer.returncode == 1
     assert "refused" in answer.stderr
@@ -122,7 +122,7 @@ def test_a_token_that_names_no_face_is_refused(verify: Run) -> None:
     ],
 )
 def test_a_bad_token_is_refused(verify: Run, spoilt: Callable[[], str]) -> None:
-    """Whatever is wrong, the exit status says so."""
+    """Any error gives exit status 1."""
     answer = verify(spoilt(), SECRET)
     assert answer.returncode == 1
     assert "refused" in answer.stderr
@@ -144,7 +144,7 @@ REQUIRED: dict[str, Any] = {
 def policy(
     plugins: dict[str, Any] = STRICT, *bases: Basis, attempts: int = 20, **limits: float
 ) -> dict[str, Any]:
-    """The claim that the service writes under a configuration."""
+    """The claim of the service with a configuration."""
     config = plugin_config(plugins, LIVENESS={"maxLivenessAttempts": attempts}, LIMITS=limits)
     return Registry(config).policy.claim(bases or [OURS])
 
@@ -162,7 +162,7 @@ def verify_policy(verify: Run, tmp_path: Path) -> Run:
 
 
 def test_a_token_of_the_required_policy_is_accepted(verify_policy: Run) -> None:
-    """By its digest, or by its parts."""
+    """The policy is required by its digest or by its parts."""
     token = sign(claims(policy=policy()))
     for required in ({"digest": ["0" * 64, policy()["digest"]]}, REQUIRED):
         answer = verify_policy(token, required)
@@ -170,7 +170,7 @@ def test_a_token_of_the_required_policy_is_accepted(verify_policy: Run) -> None:
 
 
 def test_both_policies_around_a_reload_can_be_required(verify_policy: Run) -> None:
-    """A session that saw a reload names both; each has to be one of the required."""
+    """A session during which a reload happened names both; each must be required."""
     both = {"digest": [policy(STRICT, basis)["digest"] for basis in (OURS, OTHER)]}
     answer = verify_policy(sign(claims(policy=policy(STRICT, OTHER, OURS))), both)
     assert answer.returncode == 0, answer.stderr
@@ -191,7 +191,7 @@ LAX = {
 
 @pytest.mark.parametrize("lax", LAX.values(), ids=LAX)
 def test_a_token_of_a_lax_policy_is_refused(verify_policy: Run, lax: dict[str, Any] | None) -> None:
-    """Its signature is good: the policy alone tells."""
+    """Only the policy differs; the signature is valid."""
     token = sign(claims(policy=lax))
     for required in ({"digest": [policy()["digest"]]}, REQUIRED):
         answer = verify_policy(token, required)
@@ -200,7 +200,7 @@ def test_a_token_of_a_lax_policy_is_refused(verify_policy: Run, lax: dict[str, A
 
 
 def test_a_forged_policy_is_refused(verify_policy: Run) -> None:
-    """The strict policy in place of the lax one breaks the signature."""
+    """Replacing the lax policy by the strict one breaks the signature."""
     header, _, signature = sign(claims(policy=LAX["plugin off"])).split(".")
     payload = json.dumps(claims(policy=policy())).encode()
     forged = f"{header}.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.{signature}"
@@ -210,12 +210,12 @@ def test_a_forged_policy_is_refused(verify_policy: Run) -> None:
 
 
 def test_a_misspelled_requirement_is_refused(verify_policy: Run) -> None:
-    """A key that the program does not know would leave its check out."""
+    """An unknown key would silently skip its check."""
     assert verify_policy(sign(claims(policy=policy())), {"digests": []}).returncode == 1
 
 
 def test_the_guides_required_policy_can_be_read(verify_policy: Run) -> None:
-    """The JSON in the guide has the shape that the programs take."""
+    """The programs accept the JSON of the guide."""
     text = (EXAMPLES.parent / "integration.md").read_text()
     (block,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
     answer = verify_policy(sign(claims(policy=policy())), json.loads(block))
@@ -224,7 +224,7 @@ def test_the_guides_required_policy_can_be_read(verify_policy: Run) -> None:
 
 @pytest.fixture
 def published() -> Iterator[Callable[[str], str]]:
-    """Serve key sets as the service does; answers the address."""
+    """Serve key sets like the service; return the address."""
     servers: list[ThreadingHTTPServer] = []
 
     def publish(jwks: str) -> str:
@@ -253,7 +253,7 @@ def published() -> Iterator[Callable[[str], str]]:
 def test_a_public_key_verifies(
     verify: Run, language: str, algorithm: str, published: Callable[[str], str]
 ) -> None:
-    """With the key set of the service no secret is shared; another service's is refused."""
+    """The service's key set verifies its tokens; another service's does not."""
     if language == "go" and algorithm != "EdDSA":
         pytest.skip("the Go example knows EdDSA only")
     sections = [{"algorithm": algorithm, "key": _private_key(algorithm)} for _ in range(2)]
