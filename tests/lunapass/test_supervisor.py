@@ -247,7 +247,10 @@ async def test_transport_keys_are_made_and_last(
         for child in supervisor.children:
             assert child.process is not None
             pid = child.process.pid
-            assert found_in(pid, secrets.values()) == {secrets[child.role]}
+            own = {secrets[child.role]}
+            assert found_in(pid, secrets.values()) <= own
+            # Again where it was missed: the process moves its memory while the test reads it.
+            await until(lambda pid=pid, own=own: found_in(pid, secrets.values()) == own)
             shown = shown_of(pid, "cmdline") + shown_of(pid, "environ")
             assert not any(secret in shown for secret in secrets.values())
     finally:
