@@ -95,7 +95,7 @@ def print_sessions(summary: dict[str, Any], console: Console) -> None:
     console.print(summary["policy"], markup=False, highlight=False)
     table = Table(box=None)
     table.add_column("", no_wrap=True)
-    headings = ("sessions", "subjects", *SessionOutcome, "error", "95 %", "by subject", "asked")
+    headings = ("of", *SessionOutcome, "error", "95 %", "by subject", "asked")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
     for name, group in summary["attacks"].items():
@@ -111,7 +111,6 @@ def _cells(group: dict[str, Any], error: dict[str, Any]) -> list[str]:
     by_subject = error["bySubject"]
     return [
         str(group["sessions"]),
-        str(group["subjects"]),
         *(str(group["counts"][outcome]) for outcome in SessionOutcome),
         percent(error["rate"]),
         _interval(error["wilson"]) if error["of"] else "-",
@@ -121,4 +120,4 @@ def _cells(group: dict[str, Any], error: dict[str, Any]) -> list[str]:
 
 
 def _interval(bounds: tuple[float, float]) -> str:
-    return f"{bounds[0]:.3f}-{bounds[1]:.3f}"
+    return f"{bounds[0]:.2f}-{bounds[1]:.2f}"
