@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import Server, ServerConnection, broadcast
-from websockets.frames import DATA_OPCODES, Frame
+from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 from websockets.streams import StreamReader
 from websockets.sync.client import ClientConnection as SyncClientConnection
 
+_WHOLE_TEXT = 0x80 | Opcode.TEXT
+"""First byte of a text message in one frame."""
 SERVER_LOGGER = "websockets.server"
 """Logger to which the library writes unexpected behaviour of clients, with a traceback."""
 
@@ -100,7 +103,8 @@ class AdaptedConnection(ServerConnection):
 
     def send_data(self) -> None:
         """Write the library's output."""
-        super().send_data()
+        if self.protocol.writes:  # after a received frame there is usually none
+            super().send_data()
         self.on_written()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -157,8 +161,24 @@ def stop_accepting(server: Server) -> None:
 
 
 def send_at_once(connection: ServerConnection, text: str) -> None:
-    """Write a text without waiting for a turn of the event loop."""
-    broadcast((connection,), text)
+    """Write a text without waiting for a turn of the event loop; discard it after a close frame.
+
+    ``broadcast`` does the same at twice the cost, but also for connections with extensions.
+    """
+    if connection.protocol.extensions:
+        broadcast((connection,), text)
+    elif connection.protocol.state is State.OPEN:
+        payload = text.encode()
+        connection.transport.write(_text_head(len(payload)) + payload)
+
+
+def _text_head(length: int) -> bytes:
+    """Return the head of a server's text frame (RFC 6455, 5.2)."""
+    if length < 126:
+        return bytes((_WHOLE_TEXT, length))
+    if length < 65_536:
+        return struct.pack("!BBH", _WHOLE_TEXT, 126, length)
+    return struct.pack("!BBQ", _WHOLE_TEXT, 127, length)
 
 
 def transport_of(connection: ClientConnection) -> asyncio.Transport:

@@ -22,7 +22,7 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, SecurityError
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.server import ServerProtocol
 from websockets.sync.client import connect as connect_sync
@@ -302,6 +302,39 @@ async def test_a_text_is_written_at_once() -> None:
             adapter.send_at_once(running.made[0], "hello")
             assert client.recv(100) == b"\x81\x05hello"
             client.close()
+
+
+@pytest.mark.parametrize("length", [0, 125, 126, 65_535, 65_536])
+async def test_a_text_is_written_as_by_the_library(length: int) -> None:
+    """Each form of a frame's length, with characters of two bytes."""
+    text = "é" * (length // 2) + "x" * (length % 2)
+    by_library = Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+    async with site() as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+        writer.write(UPGRADE)
+        await reader.readuntil(b"\r\n\r\n")
+        adapter.send_at_once(running.made[0], text)
+        assert await reader.readexactly(len(by_library)) == by_library
+        writer.close()
+
+
+async def test_a_text_may_be_compressed() -> None:
+    """Where client and server agreed on it."""
+    async with site(compression="deflate") as running, connect(running.url) as client:
+        assert running.made[0].protocol.extensions
+        adapter.send_at_once(running.made[0], "hello")
+        assert await client.recv() == "hello"
+
+
+async def test_a_text_after_the_close_frame_is_discarded() -> None:
+    """Nothing may follow a close frame, and the caller need not know of it."""
+    async with site() as running, connect(running.url) as client:
+        (made,) = running.made
+        made.protocol.send_close(1000)
+        adapter.send_at_once(made, "too late")
+        made.send_data()
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
 
 
 async def test_the_closing_handshake_may_take_its_time() -> None:
