@@ -182,9 +182,9 @@ class JudgedSession:
 
     def _record_basis(self, estimate: Estimate) -> None:
         """Record a frame's basis; ignore a frame that no worker judged."""
+        if self.bases and self.bases[-1] == (estimate.rules, estimate.models):
+            return  # the usual case
         basis = Basis.of(estimate)
-        if self.bases and basis == self.bases[-1]:
-            return
         if basis == UNKNOWN and not estimate.ok:
             return
         if basis in self.bases:

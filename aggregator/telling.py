@@ -18,15 +18,13 @@ def sound(told: Any) -> dict[str, Any]:
     """Keep what JSON can hold: the very object that was given where that is all of it."""
     if not isinstance(told, dict):
         return {}
-    if not told or _is_json(told):
+    if _is_plain(told) or _is_json(told):
         return told
     return {name: value for name, value in told.items() if _is_json({name: value})}
 
 
 def _is_json(value: object) -> bool:
     """Whether both can be written, the token and, by a stricter encoder, the status."""
-    if _is_plain(value):
-        return True
     try:
         _JSON.encode(value).encode()  # half of a surrogate pair is no text
         Codec.encode(Command.STATUS, body=value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from functools import partial
+from itertools import count
 from typing import Protocol
 
 import zmq
@@ -92,7 +93,7 @@ class Dispatcher:
         self._ready = FairQueue()
         self._retries: deque[Lease] = deque()
         self._lent: dict[str, int] = {}
-        self._next_lease = 1
+        self._numbers = count(1)
         self._encoding = 0
         self._shot_bytes = config.LIMITS.bestshotBytes
         self._closed = False
@@ -143,7 +144,9 @@ class Dispatcher:
     # Sending jobs
 
     def _pump(self) -> None:
-        while (self._retries or self._ready) and (worker := self.workers.idlest()) is not None:
+        while (self._retries or self._ready.count) and (
+            worker := self.workers.idlest()
+        ) is not None:
             if self._retries:
                 self._send(worker, self._retries.popleft())
             elif (lease := self._next(ahead=worker.busy)) is not None:
@@ -166,7 +169,8 @@ class Dispatcher:
             frame, profile = session.start()
             metrics.QUEUE.observe(self._monotonic() - frame.received)
             self._lent[session.address] = self._lent.get(session.address, 0) + 1
-            return Lease(self._number(), *slot, session, frame, profile, session.address)
+            number = next(self._numbers)
+            return Lease(number, *slot, session, frame, profile, session.address)
         return None
 
     def _may_wait_ahead(self, address: str) -> bool:
@@ -177,10 +181,6 @@ class Dispatcher:
         """
         share = self.workers.credit // max(1, self._ready.active)
         return self._lent.get(address, 0) < max(1, share)
-
-    def _number(self) -> int:
-        self._next_lease += 1
-        return self._next_lease
 
     def _decode(self, worker: WorkerLink, lease: Lease) -> None:
         """Decode in a thread, then send; until then the worker's credit is reserved."""
@@ -217,7 +217,7 @@ class Dispatcher:
         self._pump()
 
     def _send(self, worker: WorkerLink, lease: Lease) -> None:
-        lease.number = self._number()
+        lease.number = next(self._numbers)
         sent = lease.frame.sent = self._monotonic()
         if not worker.leases:
             worker.head_since = sent

@@ -17,16 +17,19 @@ class FairQueue:
     When all workers are busy, every address with a waiting frame gets the same share, so many
     sessions of one address take nothing from the others. A queued session whose address changes
     keeps its place.
+
+    Attributes:
+        count: number of queued sessions; the dispatcher reads it several times per frame.
     """
 
     def __init__(self) -> None:
         self._addresses: OrderedDict[str, deque[Session]] = OrderedDict()
         self._pushed: OrderedDict[str, float] = OrderedDict()
-        self._count = 0
+        self.count = 0
 
     def __len__(self) -> int:
-        """Return the number of queued sessions."""
-        return self._count
+        """Return ``count``."""
+        return self.count
 
     @property
     def active(self) -> int:
@@ -43,7 +46,7 @@ class FairQueue:
         if session.queued:
             return
         session.join_line()
-        self._count += 1
+        self.count += 1
         self._addresses.setdefault(session.address, deque()).append(session)
         self._pushed[session.address] = now
         self._pushed.move_to_end(session.address)
@@ -62,7 +65,7 @@ class FairQueue:
         if sessions:
             self._addresses[address] = sessions
         session.leave_line()
-        self._count -= 1
+        self.count -= 1
         return session
 
     def tidy(self, now: float) -> None:
@@ -74,7 +77,7 @@ class FairQueue:
             for session in sessions:
                 if not session.dispatchable:
                     session.leave_line()
-            self._count -= len(sessions) - len(kept)
+            self.count -= len(sessions) - len(kept)
             if kept:
                 self._addresses[address] = kept
             else:

@@ -8,7 +8,7 @@ it. The order of the fields is the contract; both ends always run the same versi
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
@@ -31,7 +31,6 @@ from shared.wire.records import (
 
 MAX_MESSAGE_BYTES = 2**28
 """Ten times the size of the longest session log, with its descriptors and best shot."""
-Kind = TypeVar("Kind")
 
 
 class Wire(Struct, frozen=True, array_like=True, tag=True):
@@ -315,6 +314,8 @@ def _plain(value: object) -> Any:
 
 
 _ENCODER = msgspec.msgpack.Encoder(enc_hook=_plain)
+_INVALID = ValueError, RecursionError
+"""What decoders raise: invalid message or UTF-8; nested too deeply."""
 _MESSAGE: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 _ESTIMATE = msgspec.msgpack.Decoder(Estimate)
 
@@ -332,7 +333,10 @@ def decode(data: bytes) -> Message:
     """
     if len(data) > MAX_MESSAGE_BYTES:
         raise MessageError(f"message of {len(data)} bytes; at most {MAX_MESSAGE_BYTES} are allowed")
-    return _unpack(_MESSAGE, data, "message")
+    try:
+        return _MESSAGE.decode(data)
+    except _INVALID as error:
+        raise MessageError(f"message: {str(error)[:200]}") from error
 
 
 def decode_estimate(data: bytes) -> Estimate:
@@ -341,11 +345,7 @@ def decode_estimate(data: bytes) -> Estimate:
     Raises:
         MessageError: the bytes are not an estimate.
     """
-    return _unpack(_ESTIMATE, data, "estimate")
-
-
-def _unpack(decoder: msgspec.msgpack.Decoder[Kind], data: bytes, what: str) -> Kind:
     try:
-        return decoder.decode(data)
-    except (ValueError, RecursionError) as error:  # invalid message or UTF-8; nested too deeply
-        raise MessageError(f"{what}: {str(error)[:200]}") from error
+        return _ESTIMATE.decode(data)
+    except _INVALID as error:
+        raise MessageError(f"estimate: {str(error)[:200]}") from error

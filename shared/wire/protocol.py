@@ -175,5 +175,5 @@ class Codec:
     @staticmethod
     def encode(command: Command, headers: dict[str, Any] | None = None, body: Any = None) -> str:
         """Encode a message to a client or, in a client, to the server."""
-        message = {"command": command.value, "headers": headers or {}, "body": body}
+        message = {"command": command, "headers": headers or {}, "body": body}
         return _JSON.encode(message).decode()
