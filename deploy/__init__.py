@@ -1,1 +1,1 @@
-"""How the service gets onto machines: units for systemd, archives for installs without network."""
+"""Deployment: systemd units, and archives for offline installation."""

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs or upgrades the service from this archive, without network; or goes back.
+# Installs, upgrades or rolls back the service from this archive, without network.
 #
-#   ./install.sh [--root DIR] [--python PYTHON]    install beside what is there, then switch to it
-#   ./install.sh --rollback [--root DIR]           switch back to the release before
+#   ./install.sh [--root DIR] [--python PYTHON]    install a new release and switch to it
+#   ./install.sh --rollback [--root DIR]           switch back to the previous release
 #
-# Each release has a folder of its own below /opt/lunapass/releases; the link /opt/lunapass/current
-# names the one in use. The configuration in /etc/lunapass is made once and never overwritten; a
-# release that does not accept it is not switched to. DIR stands before all these paths.
+# Each release has its own folder in /opt/lunapass/releases; the link /opt/lunapass/current points to
+# the current one. The configuration in /etc/lunapass is created once and never overwritten; the
+# script does not switch to a release that rejects it. DIR is prepended to all these paths.
 set -euo pipefail
 umask 022
 
@@ -29,20 +29,20 @@ fail() {
     exit 1
 }
 
-[[ $root != *[\"\\\|\&]* ]] || fail "--root $root: quotes, \\, | and & are not for paths"
+[[ $root != *[\"\\\|\&]* ]] || fail "--root $root: quotes, \\, | and & are not allowed in the path"
 
-switch_to() { # RELEASE: in one step, so that a start at any moment finds a whole release
+switch_to() { # RELEASE: atomic, so that a start at any moment finds a complete release
     ln -sfn "releases/$1" "$base/.next"
     mv -T "$base/.next" "$base/current"
     echo "current release: $1 ($("$base/current/venv/bin/lunapass" --version))"
 }
 
-take_turns() { # until the end of this script
+lock() { # until the end of this script
     exec 9>"$base/.lock"
-    flock --nonblock 9 || fail "another install.sh is at work in $base; wait for it"
+    flock --nonblock 9 || fail "another install.sh is running in $base; wait for it"
 }
 
-releases() { # numbers of the whole ones, in order
+releases() { # the numbers of complete releases, in order
     local folder
     for folder in "$base"/releases/[0-9]*; do
         [[ ! -d $folder || -e $folder/unfinished ]] || basename "$folder"
@@ -52,7 +52,7 @@ releases() { # numbers of the whole ones, in order
 check_config() { # RELEASE
     LUNAPASS__MODELS__DIRECTORY="$base/releases/$1/models" \
         "$base/releases/$1/venv/bin/lunapass" config check "$config" ||
-        fail "release $1 does not accept $config; nothing was changed"
+        fail "release $1 rejects $config; nothing was changed"
 }
 
 restart_units() {
@@ -63,16 +63,16 @@ restart_units() {
 
 current() { [[ -L $base/current ]] && basename "$(readlink "$base/current")" || true; }
 
-go_back() {
-    local now before
+roll_back() {
+    local now previous
     now=$(current)
     [[ -n $now ]] || fail "nothing is installed in $base"
-    take_turns
-    before=$(releases | awk -v now="$now" '$1 < now' | tail -n 1)
-    [[ -n $before ]] || fail "there is no release before $now"
-    check_config "$before"
-    prepare_system "$base/releases/$before" # its units, which may differ
-    switch_to "$before"
+    lock
+    previous=$(releases | awk -v now="$now" '$1 < now' | tail -n 1)
+    [[ -n $previous ]] || fail "there is no release before $now"
+    check_config "$previous"
+    prepare_system "$base/releases/$previous" # its units may differ
+    switch_to "$previous"
     restart_units
 }
 
@@ -80,7 +80,7 @@ check_archive() {
     (cd "$here" && sha256sum --quiet --strict --check SHA256SUMS) ||
         fail "the archive is damaged; copy it again"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-        fail "$python is too old; name Python 3.11 or newer with --python"
+        fail "$python is too old; choose Python 3.11 or newer with --python"
 }
 
 install_release() { # FOLDER
@@ -92,7 +92,7 @@ install_release() { # FOLDER
         --disable-pip-version-check --find-links "$here/wheels" \
         "open-lunapass${extras:+[$extras]}==$(cat "$here/VERSION")"
     cp -r "$here/models" "$1/models"
-    chmod -R u=rwX,go=rX "$1/models" # an archive unpacked under another umask may hide them
+    chmod -R u=rwX,go=rX "$1/models" # independent of the umask that unpacked the archive
     "$1/venv/bin/lunapass" models verify --directory "$1/models"
 }
 
@@ -101,13 +101,13 @@ make_config() { # FOLDER
     local program=$1/venv/bin/lunapass key
     key=$("$program" config key)
     mkdir -p "$(dirname "$config")"
-    # The key goes through a pipe: arguments of a program are everybody's to read.
+    # The key goes through a pipe, because every user can read the arguments of programs.
     (umask 077 && "$program" config show --defaults | sed -f <(
         echo "s|^key = \"secret\"|key = \"$key\"|"
         echo "s|^directory = \"models\"|directory = \"$base/current/models\"|"
     ) >"$config.new")
     mv "$config.new" "$config"
-    echo "made $config with a signing key of its own"
+    echo "created $config with a new signing key"
 }
 
 prepare_system() { # FOLDER
@@ -116,13 +116,13 @@ prepare_system() { # FOLDER
     units=$("$1/venv/bin/python" -c 'from importlib import resources
 print(resources.files("deploy") / "systemd")')
     systemd-sysusers "$units/lunapass.sysusers"
-    # Root's alone: the units give each role its part of it, without the other roles' secrets.
+    # Only for root: the units give each role its part, without the other roles' secrets.
     chown root:root "$config" && chmod 0600 "$config"
     "$1/venv/bin/lunapass" install-units --config "$config" \
         --program "$base/current/venv/bin/lunapass"
 }
 
-forget_failed_releases() { # what deaths in the middle left, and those that were gone back from
+remove_failed_releases() { # of interrupted installations, and rolled-back releases
     local mark now old
     for mark in "$base"/releases/[0-9]*/unfinished; do
         [[ ! -e $mark ]] || rm -rf "$(dirname "$mark")"
@@ -133,7 +133,7 @@ forget_failed_releases() { # what deaths in the middle left, and those that were
     done
 }
 
-forget_old_releases() {
+remove_old_releases() {
     local now old
     now=$(current)
     for old in $(releases | head -n "-$kept_releases"); do
@@ -142,13 +142,13 @@ forget_old_releases() {
 }
 
 if [[ -n $rollback ]]; then
-    go_back
+    roll_back
     exit
 fi
 check_archive
 mkdir -p "$base/releases"
-take_turns
-forget_failed_releases
+lock
+remove_failed_releases
 release=$(($(releases | tail -n 1) + 1))
 folder=$base/releases/$release
 trap '[[ $(current) == "$release" ]] || rm -rf "$folder"' EXIT
@@ -160,5 +160,5 @@ check_config "$release"
 prepare_system "$folder"
 rm "$folder/unfinished"
 switch_to "$release"
-forget_old_releases
+remove_old_releases
 restart_units

@@ -1,8 +1,8 @@
-"""Units for systemd: the templates beside this module, fitted to one machine by drop-ins.
+"""Renders the systemd units: the templates beside this module, and drop-ins for the machine.
 
-A unit stays as it is in the package but for the paths of program and configuration; what depends on
-the machine (CPUs, cells, ports) stands in drop-ins named ``10-lunapass.conf`` and, for a worker,
-``20-lunapass-cell.conf``, so that administrators add or override with drop-ins of their own.
+In the units only the paths of program and configuration are replaced. What depends on the machine
+(CPUs, cells, ports) is in drop-ins named ``10-lunapass.conf`` and, for a worker,
+``20-lunapass-cell.conf``, so administrators can override everything with drop-ins of their own.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ CONFIG = "/etc/lunapass/lunapassapi.config.toml"
 VIDEO_CONFIG = "/etc/lunapass/lunapassvideo.config.toml"
 DROP_IN = "10-lunapass.conf"
 CELL_DROP_IN = "20-lunapass-cell.conf"
-"""Of one worker: a file of the same name would hide the one of all workers."""
+"""For one worker. It needs its own name, or it would hide the drop-in for all workers."""
 SUFFIXES = (".service", ".socket", ".target")
 BACK_OFF_SINCE = 254
-"""First version of systemd whose pauses before restarts can grow."""
+"""First version of systemd that supports growing pauses before restarts."""
 BACK_OFF = "RestartSteps=6\nRestartMaxDelaySec=10s"
 MAKES_CODE = "MemoryDenyWriteExecute=no"
 
@@ -36,16 +36,16 @@ class Layout:
     """What the units of a machine depend on.
 
     Attributes:
-        cpus: CPU of each worker, by the worker's number.
+        cpus: the CPUs of the workers, in order.
         cells: number of cells.
         host: address to listen on.
         port: port that all cells share.
-        cell_port: port of cell 0 alone, the next for each further cell; 0 for none.
-        program: command of the service.
-        config: its configuration file.
-        video_config: that of the video worker.
+        cell_port: own port of cell 0, incremented for each further cell; 0 for none.
+        program: path of the command ``lunapass``.
+        config: configuration file.
+        video_config: configuration file of the video worker.
         systemd: version of systemd.
-        makes_code: whether workers may execute memory that they have written.
+        makes_code: workers may execute memory that they have written.
     """
 
     cpus: Sequence[int]
@@ -65,11 +65,11 @@ def worker_cpus(wanted: int | None, cpus: Sequence[int], usable: Sequence[int]) 
 
     Args:
         wanted: number of workers.
-        cpus: the configured ones; empty takes the last of the usable ones.
+        cpus: the configured CPUs; if empty, the last usable ones are taken.
         usable: CPUs of the machine.
 
     Raises:
-        ConfigError: there are fewer CPUs than workers, or one that the machine lacks.
+        ConfigError: there are fewer CPUs than workers, or the machine lacks one.
     """
     chosen = list(cpus) or sorted(usable, reverse=True)
     lacking = sorted(set(chosen) - set(usable))
@@ -78,22 +78,22 @@ def worker_cpus(wanted: int | None, cpus: Sequence[int], usable: Sequence[int]) 
     count = len(chosen) if wanted is None else wanted
     if not 1 <= count <= len(chosen):
         raise ConfigError(
-            f"workers: found {count}; allowed: 1 to {len(chosen)}, one unit for each CPU; correct "
+            f"workers: found {count}; allowed: 1 to {len(chosen)}, one unit per CPU; correct "
             "--workers or [WORKERS] count"
         )
     return chosen[:count]
 
 
 def render(layout: Layout) -> dict[str, str]:
-    """Make the files of the unit directory: relative path and text of each."""
-    files = {name: _fitted(text, layout) for name, text in _templates()}
+    """Return the files of the unit directory: texts by relative path."""
+    files = {name: _with_paths(text, layout) for name, text in _templates()}
     files.update({f"{unit}.d/{DROP_IN}": text for unit, text in _drop_ins(layout)})
     files.update({f"{unit}.d/{CELL_DROP_IN}": text for unit, text in _cells(layout)})
     return files
 
 
 def write(files: Mapping[str, str], directory: Path) -> None:
-    """Write the files; drop-ins of an earlier, larger layout are removed.
+    """Write the files; remove drop-ins of an earlier layout.
 
     Raises:
         ResourceError: the directory cannot be written.
@@ -108,17 +108,17 @@ def write(files: Mapping[str, str], directory: Path) -> None:
             path.write_text(text)
     except OSError as error:
         raise ResourceError(
-            f"unit directory {directory}: {error.strerror}; run it as root, or give --directory"
+            f"unit directory {directory}: {error.strerror}; run this as root, or set --directory"
         ) from error
 
 
 def systemd_version() -> int:
-    """Version of the systemd that is installed; 0 where there is none."""
+    """Return the version of the installed systemd; 0 if there is none."""
     program = shutil.which("systemctl")
     if program is None:
         return 0
-    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    found = re.match(r"systemd (\d+)", told.stdout)
+    run = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    found = re.match(r"systemd (\d+)", run.stdout)
     return int(found[1]) if found else 0
 
 
@@ -128,13 +128,13 @@ def _templates() -> Iterator[tuple[str, str]]:
             yield file.name, file.read_text()
 
 
-def _fitted(text: str, layout: Layout) -> str:
-    fitted = text.replace(PROGRAM, layout.program).replace(CONFIG, _word(layout.config))
-    return fitted.replace(VIDEO_CONFIG, _word(layout.video_config))
+def _with_paths(text: str, layout: Layout) -> str:
+    text = text.replace(PROGRAM, layout.program).replace(CONFIG, _escape(layout.config))
+    return text.replace(VIDEO_CONFIG, _escape(layout.video_config))
 
 
-def _word(path: str) -> str:
-    """Write a path as one word of a unit's command line, whatever is in its name."""
+def _escape(path: str) -> str:
+    """Escape a path as one argument of a unit's command line."""
     for special in ("\\", '"'):
         path = path.replace(special, f"\\{special}")
     for special in ("%", "$"):
@@ -177,7 +177,7 @@ _CELL_ROLES = ("aggregator", "gateway")
 def _socket(layout: Layout, cell: int) -> str:
     host = f"[{layout.host}]" if ":" in layout.host else layout.host
     text = f"[Socket]\nListenStream=\nListenStream={host}:{layout.port}\n"
-    if layout.host == "::":  # both families, whatever net.ipv6.bindv6only says
+    if layout.host == "::":  # both families, independent of net.ipv6.bindv6only
         text += "BindIPv6Only=both\n"
     if layout.cells > 1:
         text += "ReusePort=yes\n"

@@ -1,6 +1,6 @@
-"""One archive for machines without network: wheels, models, checksums and the installer.
+"""Builds an archive for offline installation: wheels, models, checksums and the installer.
 
-``python -m deploy.wheelhouse`` (``make wheelhouse``) makes ``lunapass-VERSION-TARGET.tar``.
+``python -m deploy.wheelhouse`` (``make wheelhouse``) writes ``lunapass-VERSION-TARGET.tar``.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ EXTRAS = "video,demo"
 SUMS = "SHA256SUMS"
 
 
-@click.command(help="Make the archive for installs without network.")
+@click.command(help="Build the archive for offline installation.")
 @click.option("--output", type=click.Path(path_type=Path), default=Path("build"))
 @click.option("--models", type=click.Path(path_type=Path), default=Path("models"))
 @click.option("--extras", default=EXTRAS, show_default=True, help="Extras to install.")
 @click.option("--platform", help="Wheel platform of the target, such as manylinux_2_28_x86_64.")
-@click.option("--python", "version", help="Python of the target, such as 3.12.")
+@click.option("--python", "version", help="Python version of the target, such as 3.12.")
 def main(
     output: Path, models: Path, extras: str, platform: str | None, version: str | None
 ) -> None:
-    """Collect everything, then pack it."""
+    """Collect and pack the files."""
     target = f"{platform or 'local'}-py{version or '.'.join(map(str, sys.version_info[:2]))}"
     name = f"lunapass-{__version__}-{target}"
     try:
@@ -47,14 +47,14 @@ def main(
 
 
 def foreign_target(platform: str | None, version: str | None) -> list[str]:
-    """Options of pip for another machine than this one."""
+    """Return pip's options for a target other than this machine."""
     options = ["--platform", platform] if platform else []
     options += ["--python-version", version] if version else []
     return [*options, "--only-binary=:all:"] if options else []
 
 
 def collect(root: Path, models: Path, extras: str, target: list[str]) -> None:
-    """Bring wheels, models and installer into a folder, and write their checksums.
+    """Copy wheels, models and installer to a folder, and write their checksums.
 
     Raises:
         ResourceError: pip cannot get a wheel.
@@ -91,14 +91,14 @@ def _pip(*arguments: str) -> None:
 
 
 def checksums(root: Path) -> str:
-    """Lines for ``sha256sum --check``, one for each file but their own."""
+    """Return the lines for ``sha256sum --check``."""
     files = sorted(path for path in root.rglob("*") if path.is_file() and path.name != SUMS)
     digests = ((hashlib.sha256(path.read_bytes()).hexdigest(), path) for path in files)
     return "".join(f"{digest}  {path.relative_to(root)}\n" for digest, path in digests)
 
 
 def pack(root: Path, output: Path) -> Path:
-    """Pack a folder without its maker, time and umask, so that equal content is equal bytes."""
+    """Pack a folder reproducibly: without owners, times and the effect of the umask."""
     output.mkdir(parents=True, exist_ok=True)
     archive = output / f"{root.name}.tar"
     with tarfile.open(archive, "w") as tar:

@@ -124,7 +124,7 @@ def test_going_back_asks_the_release_before(tmp_path: Path) -> None:
         file.write("# not-in-1\n")
     back = install(second, root, "--rollback")
     assert back.returncode == 1
-    assert "does not accept" in back.stderr
+    assert "rejects" in back.stderr
     assert release(root) == "2"
 
 
