@@ -22,9 +22,9 @@ from gateway.sessions.refused_sessions import SharedRefusals
 from gateway.sessions.sessions import Sessions
 from gateway.statistics import Statistics
 from gateway.traces import Traces
+from gateway.web.client_socket import ClientSocket, ClientSockets
 from gateway.web.connection import Connection
 from gateway.web.descriptors import Descriptors, make_room
-from gateway.web.doorway import Doors, Doorway
 from gateway.web.front import Front
 from gateway.web.http import finish
 from gateway.web.inflow import HeldBytes, Inflow, MemoryReturn
@@ -79,7 +79,7 @@ class Gateway:
         self._held = HeldBytes(config.LIMITS.heldBytes)
         self._memory = MemoryReturn(self._held)
         inflow = Inflow(config.LIMITS, self._held, clock=clock)
-        self._doors = Doors(config.LIMITS, self._capacity.sockets, inflow)
+        self._client_sockets = ClientSockets(config.LIMITS, self._capacity.sockets, inflow)
         self._for_good = False
         self._slab = make_slab(config, clock=clock)
         self._slab_server = SlabServer(self._slab, runtime_directory(config))
@@ -191,7 +191,7 @@ class Gateway:
             ping_interval=None,
             close_timeout=2,
             server_header=None,
-            create_connection=self._doors.connection,  # type: ignore[arg-type]  # a factory
+            create_connection=self._client_sockets.connection,  # type: ignore[arg-type]  # a factory
         )
 
     def _leave_the_queue(self) -> None:
@@ -245,7 +245,7 @@ class Gateway:
         return undecided or any(line.close_code is not None for line in self._connections)
 
     async def _serve(self, socket: ServerConnection) -> None:
-        assert isinstance(socket, Doorway)  # as self._doors makes them
+        assert isinstance(socket, ClientSocket)  # as self._client_sockets makes them
         connection = Connection(
             socket, self._sessions, self._start_tokens, self._config, clock=self._clock
         )

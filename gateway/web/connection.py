@@ -14,8 +14,8 @@ from gateway.sessions.identity import is_identity
 from gateway.sessions.record import CLIENT_LEFT
 from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
-from gateway.web.doorway import Doorway
-from gateway.web.farewell import SLOWEST_LINE
+from gateway.web.client_socket import ClientSocket
+from gateway.web.closing import SLOWEST_LINE
 from gateway.web.forwarded import networks, sender_of
 from gateway.web.limits import TokenBucket
 from gateway.web.outbox import Outbox
@@ -46,7 +46,7 @@ class Connection:
 
     def __init__(
         self,
-        socket: Doorway,
+        socket: ClientSocket,
         sessions: Sessions,
         start_tokens: StartTokens,
         config: Config,
@@ -251,7 +251,7 @@ class Connection:
         return Codec.encode(Command.CONNECTED, headers)
 
     async def _read(self, session: Session) -> None:
-        self._socket.take_picture = partial(self._take_picture, session)
+        self._socket.on_image = partial(self._accept_image, session)
         while True:
             raw = await self._socket.next_message()
             if session.outlet is not self:
@@ -269,7 +269,7 @@ class Connection:
             else:
                 self._heartbeat(message)
 
-    def _take_picture(self, session: Session, data: bytes) -> None:
+    def _accept_image(self, session: Session, data: bytes) -> None:
         """Accept a frame without waking the reader's task."""
         if session.outlet is not self or self.close_code is not None:
             return

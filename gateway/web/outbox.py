@@ -8,8 +8,8 @@ from collections import deque
 
 from websockets.exceptions import ConnectionClosed
 
-from gateway.web.doorway import Doorway
-from gateway.web.farewell import Farewell
+from gateway.web.client_socket import ClientSocket
+from gateway.web.closing import ClosingTimer
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.protocol import CloseCode
 from shared.wire.websocket_adapter import send_at_once
@@ -24,14 +24,14 @@ class Outbox:
         clock: measures how long the end of the connection takes.
     """
 
-    def __init__(self, socket: Doorway, queued_bytes: int, *, clock: Clock = SYSTEM) -> None:
+    def __init__(self, socket: ClientSocket, queued_bytes: int, *, clock: Clock = SYSTEM) -> None:
         self._socket = socket
         self._max_queued_bytes = queued_bytes
         self._clock = clock
         self._queue: deque[tuple[str, int]] = deque()  # texts and their bytes
         self._queued_bytes = 0
         self._closing: tuple[CloseCode, str] | None = None
-        self._farewell: Farewell | None = None
+        self._closing_timer: ClosingTimer | None = None
         self._wake = asyncio.Event()
 
     @property
@@ -53,7 +53,7 @@ class Outbox:
         """Send a last text and close.
 
         ``queued_bytes`` does not limit this text: it is sent once, and a verdict must not be lost
-        because answers to frames are still queued. The farewell limits how long all of them wait.
+        because answers to frames are still queued. The closing timer limits their waiting time.
         """
         if self._closing is None:
             self._put(text)
@@ -77,14 +77,14 @@ class Outbox:
 
     def _close(self, code: CloseCode, reason: str, last_bytes: int) -> None:
         self._closing = (code, reason)
-        self._socket.await_farewell(self._queued_bytes)
-        self._farewell = Farewell(self._socket.transport, last_bytes, clock=self._clock)
+        self._socket.prepare_close(self._queued_bytes)
+        self._closing_timer = ClosingTimer(self._socket.transport, last_bytes, clock=self._clock)
         self._wake.set()
 
     def end_within(self, seconds: float) -> None:
         """Limit the time that an ending connection may still take."""
-        if self._farewell is not None:
-            self._farewell.end_within(seconds)
+        if self._closing_timer is not None:
+            self._closing_timer.end_within(seconds)
 
     async def write(self) -> None:
         """Write the queue until the connection ends."""
@@ -102,10 +102,10 @@ class Outbox:
                 return
 
     async def finish(self, writer: asyncio.Task[None]) -> None:
-        """Wait until the task of ``write`` has written the queue; the farewell limits the time."""
+        """Wait until the task of ``write`` has written the queue, limited by the closing timer."""
         if self._closing is None:
             writer.cancel()
         with contextlib.suppress(ConnectionClosed, asyncio.CancelledError):
             await writer
-        if self._farewell is not None:
-            self._farewell.cancel()
+        if self._closing_timer is not None:
+            self._closing_timer.cancel()

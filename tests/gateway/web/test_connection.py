@@ -12,8 +12,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosedError
 
 from gateway.sessions.session import ANNOUNCED_BYTES, Session
+from gateway.web.client_socket import ClientSocket, ClientSockets
 from gateway.web.connection import Connection
-from gateway.web.doorway import Doors, Doorway
 from gateway.web.start_token import StartTokens
 from shared.config.service import Config, LimitsSection
 from shared.errors import ProtocolError
@@ -47,7 +47,7 @@ class DeafSocket:
     def get_extra_info(self, name: str) -> None:
         return None
 
-    def await_farewell(self, queued: int) -> None:
+    def prepare_close(self, queued: int) -> None:
         pass
 
     def measure(self, address: str, overflow: object) -> None:
@@ -174,11 +174,11 @@ async def test_a_fault_with_a_frame_is_told_by_1011(
     sessions.frames.accept = broken  # type: ignore[method-assign]
 
     async def handle(socket: ServerConnection) -> None:
-        assert isinstance(socket, Doorway)
+        assert isinstance(socket, ClientSocket)
         await Connection(socket, sessions, StartTokens(config), config).run()
 
-    doors = Doors(config.LIMITS, most=10)
-    async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+    sockets = ClientSockets(config.LIMITS, max_open=10)
+    async with serve(handle, "127.0.0.1", 0, create_connection=sockets.connection) as server:
         port = server.sockets[0].getsockname()[1]
         async with connect(f"ws://127.0.0.1:{port}", proxy=None) as client:
             await client.send(Codec.encode(Command.CONNECT))

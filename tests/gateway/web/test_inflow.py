@@ -13,8 +13,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from gateway.sessions.session import Session
+from gateway.web.client_socket import ClientSocket, ClientSockets
 from gateway.web.connection import Connection
-from gateway.web.doorway import Doors, Doorway
 from gateway.web.inflow import RETURN_BYTES, RETURN_SECONDS, HeldBytes, Inflow, MemoryReturn
 from gateway.web.limits import TokenBucket
 from gateway.web.start_token import StartTokens
@@ -137,7 +137,7 @@ def acknowledged(session: Session) -> None:
 
 
 class Cell:
-    """A door with its connections, without workers and aggregator."""
+    """The sockets of a gateway, without workers and aggregator."""
 
     def __init__(self, **limits: Any) -> None:
         self.config = Config(LIMITS=LimitsSection(**limits))
@@ -146,11 +146,11 @@ class Cell:
         self.sessions = quiet_sessions(self.config, link, held=self.held)
         # By a clock that stands still a debt is never paid, however long the test takes.
         inflow = Inflow(self.config.LIMITS, self.held, clock=SettableClock())
-        self.doors = Doors(self.config.LIMITS, 10, inflow)
-        self.sockets: list[Doorway] = []
+        self.client_sockets = ClientSockets(self.config.LIMITS, 10, inflow)
+        self.sockets: list[ClientSocket] = []
 
     async def _handle(self, socket: ServerConnection) -> None:
-        assert isinstance(socket, Doorway)
+        assert isinstance(socket, ClientSocket)
         self.sockets.append(socket)
         await Connection(socket, self.sessions, StartTokens(self.config), self.config).run()
 
@@ -161,7 +161,7 @@ class Cell:
             self._handle,
             "127.0.0.1",
             0,
-            create_connection=self.doors.connection,
+            create_connection=self.client_sockets.connection,
             compression=None,
             ping_interval=None,
         ) as server:

@@ -11,16 +11,16 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from gateway.sessions.session import Session
-from gateway.web import farewell
-from gateway.web.connection import Connection
-from gateway.web.doorway import Doors, Doorway
-from gateway.web.farewell import (
-    MAX_FAREWELL_SECONDS,
+from gateway.web import closing
+from gateway.web.client_socket import ClientSocket, ClientSockets
+from gateway.web.closing import (
+    MAX_CLOSING_SECONDS,
     PROXY_STEP,
     SLOWEST_LINE,
     STALL_SECONDS,
-    Patience,
+    ClosingTimeLimit,
 )
+from gateway.web.connection import Connection
 from gateway.web.start_token import StartTokens
 from shared.config.service import Config
 from shared.frame.estimation import Profile
@@ -38,7 +38,7 @@ READ_SECONDS = 0.25
 
 
 @contextlib.asynccontextmanager
-async def decided(size: int) -> AsyncIterator[tuple[int, Doors]]:
+async def decided(size: int) -> AsyncIterator[tuple[int, ClientSockets]]:
     """Port and sockets of a service that decides at once, by a RESULT of so many bytes.
 
     Its send buffer is small, as it is on a slow line; on loopback it would take all at once.
@@ -53,14 +53,14 @@ async def decided(size: int) -> AsyncIterator[tuple[int, Doors]]:
     sessions = quiet_sessions(config, QuietLink(known))
 
     async def handle(line: ServerConnection) -> None:
-        assert isinstance(line, Doorway)
+        assert isinstance(line, ClientSocket)
         await Connection(line, sessions, StartTokens(config), config).run()
 
-    doors = Doors(config.LIMITS, most=10)
+    sockets = ClientSockets(config.LIMITS, max_open=10)
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
-    async with serve(handle, sock=listener, create_connection=doors.connection, close_timeout=2):
-        yield listener.getsockname()[1], doors
+    async with serve(handle, sock=listener, create_connection=sockets.connection, close_timeout=2):
+        yield listener.getsockname()[1], sockets
 
 
 async def connected(port: int) -> socket.socket:
@@ -89,9 +89,9 @@ async def read_all(line: socket.socket, rate: int) -> bytes:
     return data
 
 
-async def until_cut(doors: Doors) -> None:
+async def until_cut(sockets: ClientSockets) -> None:
     """Await the moment at which the service has no socket open."""
-    while doors.open:  # noqa: ASYNC110  # a plain count, without an event
+    while sockets.open:  # noqa: ASYNC110  # a plain count, without an event
         await asyncio.sleep(READ_SECONDS)
 
 
@@ -111,52 +111,52 @@ async def test_a_slow_client_gets_its_result() -> None:
 
 async def test_a_client_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Though its verdict is not written, the service ends the connection by itself."""
-    monkeypatch.setattr(farewell, "PROXY_STEP", 0)
-    monkeypatch.setattr(farewell, "STALL_SECONDS", 1.0)
-    async with decided(500_000) as (port, doors):
+    monkeypatch.setattr(closing, "PROXY_STEP", 0)
+    monkeypatch.setattr(closing, "STALL_SECONDS", 1.0)
+    async with decided(500_000) as (port, sockets):
         with await connected(port) as line:
             await asyncio.get_running_loop().sock_recv(line, 1000)
-            assert doors.open == 1
+            assert sockets.open == 1
             async with asyncio.timeout(60):
-                await until_cut(doors)
+                await until_cut(sockets)
 
 
 def test_progress_extends_and_a_standstill_ends() -> None:
     """Each byte taken starts the time again; new unread bytes do not."""
-    patience = Patience(100, 0, 0.0)
-    assert not patience.is_over(100, STALL_SECONDS - 0.1)
-    assert not patience.is_over(99, STALL_SECONDS)
-    assert not patience.is_over(150, 2 * STALL_SECONDS - 0.1)
-    assert patience.is_over(99, 2 * STALL_SECONDS)
+    limit = ClosingTimeLimit(100, 0, 0.0)
+    assert not limit.is_over(100, STALL_SECONDS - 0.1)
+    assert not limit.is_over(99, STALL_SECONDS)
+    assert not limit.is_over(150, 2 * STALL_SECONDS - 0.1)
+    assert limit.is_over(99, 2 * STALL_SECONDS)
 
 
 def test_what_a_proxy_has_taken_has_the_time_of_a_slow_line() -> None:
     """All is acknowledged at once, and nothing more is seen until the client closes."""
-    patience = Patience(0, 40_000, 0.0)
+    limit = ClosingTimeLimit(0, 40_000, 0.0)
     needed = 40_000 / SLOWEST_LINE
-    assert not patience.is_over(0, STALL_SECONDS + needed - 0.1)
-    assert patience.is_over(0, STALL_SECONDS + needed)
+    assert not limit.is_over(0, STALL_SECONDS + needed - 0.1)
+    assert limit.is_over(0, STALL_SECONDS + needed)
 
 
 def test_a_client_that_leaves_bytes_untaken_buys_no_time() -> None:
     """Without progress a large message has no more time than one step of a proxy needs."""
     step = STALL_SECONDS + PROXY_STEP / SLOWEST_LINE
-    patience = Patience(300_000, 300_000, 0.0)
-    assert not patience.is_over(300_000, step - 0.1)
-    assert not patience.is_over(200_000, step)
-    assert patience.is_over(200_000, 2 * step)
+    limit = ClosingTimeLimit(300_000, 300_000, 0.0)
+    assert not limit.is_over(300_000, step - 0.1)
+    assert not limit.is_over(200_000, step)
+    assert limit.is_over(200_000, 2 * step)
 
 
 def test_one_byte_a_second_does_not_last_for_ever() -> None:
     """The total bound holds whatever the progress."""
-    patience = Patience(10_000, 0, 0.0)
-    over = [second for second in range(1000) if patience.is_over(10_000 - second, float(second))]
-    assert over[0] == MAX_FAREWELL_SECONDS
+    limit = ClosingTimeLimit(10_000, 0, 0.0)
+    over = [second for second in range(1000) if limit.is_over(10_000 - second, float(second))]
+    assert over[0] == MAX_CLOSING_SECONDS
 
 
 def test_a_restart_shortens_the_time() -> None:
     """From then on progress does not help."""
-    patience = Patience(100, 0, 0.0)
-    patience.end_by(5.0)
-    assert not patience.is_over(99, 4.9)
-    assert patience.is_over(98, 5.0)
+    limit = ClosingTimeLimit(100, 0, 0.0)
+    limit.end_by(5.0)
+    assert not limit.is_over(99, 4.9)
+    assert limit.is_over(98, 5.0)

@@ -38,40 +38,42 @@ size that nginx passes on by default.
 
 
 @dataclass
-class Doors:
+class ClientSockets:
     """State that all client sockets of a gateway share.
 
     Attributes:
         limits: the limits.
-        most: maximum number of open sockets; further ones are aborted.
+        max_open: maximum number of open sockets; further ones are aborted.
         inflow: limits what clients send; None for no limit.
         open: number of open sockets.
     """
 
     limits: LimitsSection
-    most: int
+    max_open: int
     inflow: Inflow | None = None
     open: int = 0
 
-    def connection(self, protocol: ServerProtocol, server: Server, **options: Any) -> Doorway:
+    def connection(self, protocol: ServerProtocol, server: Server, **options: Any) -> ClientSocket:
         """Make a connection; for ``websockets.serve(create_connection=...)``."""
-        return Doorway(self, protocol, server, **options)
+        return ClientSocket(self, protocol, server, **options)
 
 
-class Doorway(AdaptedConnection):
+class ClientSocket(AdaptedConnection):
     """A client's connection, limited from its first byte.
 
     Attributes:
-        take_picture: called with each binary message at once, unless an earlier message still waits
+        on_image: called with each binary message at once, unless an earlier message still waits
             in ``next_message``; None leaves all messages to ``next_message``.
         received_bytes: number of bytes received.
     """
 
-    def __init__(self, doors: Doors, protocol: ServerProtocol, server: Server, **options: Any):
+    def __init__(
+        self, sockets: ClientSockets, protocol: ServerProtocol, server: Server, **options: Any
+    ):
         super().__init__(protocol, server, **options)
-        self._doors = doors
+        self._shared = sockets
         self._loop = asyncio.get_running_loop()
-        self._head = RequestHead(doors.limits.headerBytes)
+        self._head = RequestHead(sockets.limits.headerBytes)
         self._early: bytes | None = None
         self._discarded_bytes = 0
         self.received_bytes = 0
@@ -79,7 +81,7 @@ class Doorway(AdaptedConnection):
         self._last_bytes = 0
         self._refused = False
         self._resuming: asyncio.TimerHandle | None = None
-        self.take_picture: Callable[[bytes], None] | None = None
+        self.on_image: Callable[[bytes], None] | None = None
         self._meter: Meter | None = None
         self._overflow: Callable[[], None] | None = None
 
@@ -90,12 +92,12 @@ class Doorway(AdaptedConnection):
             address: the client's address.
             overflow: called when there is no room for received bytes; no more are read then.
         """
-        if self._doors.inflow is not None:
-            self._meter = self._doors.inflow.meter(address)
+        if self._shared.inflow is not None:
+            self._meter = self._shared.inflow.meter(address)
             self._overflow = overflow
 
     async def next_message(self) -> str | bytes:
-        """Await the next message that was not passed to ``take_picture``.
+        """Await the next message that was not passed to ``on_image``.
 
         Raises:
             ConnectionClosed: the connection has ended.
@@ -106,34 +108,34 @@ class Doorway(AdaptedConnection):
         return message
 
     def on_frame(self, frame: Frame) -> bool:
-        """Pass a whole image to ``take_picture`` if no message is queued before it."""
+        """Pass a whole image to ``on_image`` if no message is queued before it."""
         if frame.opcode is Opcode.CONT:
             self._in_line[-1] += len(frame.data)
             return False
         whole_picture = frame.fin and frame.opcode is Opcode.BINARY
-        if whole_picture and not self._in_line and self.take_picture is not None:
-            self.take_picture(bytes(frame.data))
+        if whole_picture and not self._in_line and self.on_image is not None:
+            self.on_image(bytes(frame.data))
             return True
         self._in_line.append(len(frame.data))
         return False
 
     def on_open(self) -> None:
         """Count the socket; abort it if there are too many."""
-        self._doors.open += 1
-        if self._doors.open > self._doors.most:
+        self._shared.open += 1
+        if self._shared.open > self._shared.max_open:
             self.transport.abort()
 
     def on_end(self) -> None:
         """Stop counting the socket."""
-        self._doors.open -= 1
-        self.take_picture = self._overflow = None  # they refer to the connection: a cycle
+        self._shared.open -= 1
+        self.on_image = self._overflow = None  # they refer to the connection: a cycle
         if self._resuming is not None:
             self._resuming.cancel()
         if self._meter is not None:
             self._meter.hold(0)
             self._meter = None
 
-    def await_farewell(self, queued: int) -> None:
+    def prepare_close(self, queued: int) -> None:
         """Let the caller decide how long the connection's end may take.
 
         Args:
@@ -203,7 +205,7 @@ class Doorway(AdaptedConnection):
         """Pass what follows the request to the library, and limit its unread answers."""
         self.feed(data)
         self._pace(len(data))
-        max_bytes = self._doors.limits.queuedBytes + self._last_bytes
+        max_bytes = self._shared.limits.queuedBytes + self._last_bytes
         if self.transport.get_write_buffer_size() > max_bytes:
             self.transport.abort()
 

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame
 from websockets.http11 import Request, Response
 
-from gateway.web.doorway import Doors, Doorway
+from gateway.web.client_socket import ClientSocket, ClientSockets
 from shared.config.service import LimitsSection
 from tests.support.log import logged
 from tests.support.raw import KEY, frame
@@ -55,16 +55,16 @@ async def exchange(sent: list[Sent]) -> tuple[list[bytes], int]:
         short.append(data)
 
     async def handle(socket: ServerConnection) -> None:
-        assert isinstance(socket, Doorway)
-        socket.take_picture = take
+        assert isinstance(socket, ClientSocket)
+        socket.on_image = take
         with contextlib.suppress(ConnectionClosed):
             while True:
                 message = await socket.next_message()
                 seen.append(message.encode() if isinstance(message, str) else message)
         done.set()
 
-    doors = Doors(LimitsSection(), most=10)
-    async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+    sockets = ClientSockets(LimitsSection(), max_open=10)
+    async with serve(handle, "127.0.0.1", 0, create_connection=sockets.connection) as server:
         port = server.sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(UPGRADE)
@@ -101,17 +101,17 @@ async def test_an_ended_connection_is_freed_at_once() -> None:
     connections: list[weakref.ref[Any]] = []
 
     async def handle(socket: ServerConnection) -> None:
-        assert isinstance(socket, Doorway)
+        assert isinstance(socket, ClientSocket)
         connections.extend((weakref.ref(socket), weakref.ref(socket.protocol)))
-        socket.take_picture = lambda data: None
+        socket.on_image = lambda data: None
         with contextlib.suppress(ConnectionClosed):
             await socket.next_message()
 
     gc.collect()
     gc.disable()
     try:
-        doors = Doors(LimitsSection(), most=10)
-        async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+        sockets = ClientSockets(LimitsSection(), max_open=10)
+        async with serve(handle, "127.0.0.1", 0, create_connection=sockets.connection) as server:
             port = server.sockets[0].getsockname()[1]
             for last in (frame(BINARY, bytes(1000)), frame(BINARY, bytes(1000))[:500], b""):
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -130,14 +130,14 @@ async def test_a_picture_that_was_taken_is_held_by_nothing() -> None:
     ready, taken = asyncio.Event(), asyncio.Event()
 
     async def handle(socket: ServerConnection) -> None:
-        assert isinstance(socket, Doorway)
-        socket.take_picture = lambda data: taken.set()
+        assert isinstance(socket, ClientSocket)
+        socket.on_image = lambda data: taken.set()
         ready.set()
         with contextlib.suppress(ConnectionClosed):
             await socket.next_message()
 
-    doors = Doors(LimitsSection(), most=10)
-    async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+    sockets = ClientSockets(LimitsSection(), max_open=10)
+    async with serve(handle, "127.0.0.1", 0, create_connection=sockets.connection) as server:
         port = server.sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(UPGRADE)
@@ -163,9 +163,9 @@ async def answer_to(wire: bytes) -> bytes:
     async def handle(socket: ServerConnection) -> None:
         await socket.wait_closed()
 
-    doors = Doors(LimitsSection(), most=10)
+    sockets = ClientSockets(LimitsSection(), max_open=10)
     async with serve(
-        handle, "127.0.0.1", 0, create_connection=doors.connection, process_request=not_found
+        handle, "127.0.0.1", 0, create_connection=sockets.connection, process_request=not_found
     ) as server:
         port = server.sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -221,8 +221,8 @@ async def test_a_body_without_end_is_cut() -> None:
     async def handle(socket: ServerConnection) -> None:
         await socket.wait_closed()
 
-    doors = Doors(LimitsSection(), most=10)
-    async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+    sockets = ClientSockets(LimitsSection(), max_open=10)
+    async with serve(handle, "127.0.0.1", 0, create_connection=sockets.connection) as server:
         port = server.sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -243,13 +243,13 @@ async def test_frames_behind_the_upgrade_follow_the_answer() -> None:
     seen: list[str | bytes] = []
 
     async def handle(socket: ServerConnection) -> None:
-        assert isinstance(socket, Doorway)
+        assert isinstance(socket, ClientSocket)
         with contextlib.suppress(ConnectionClosed):
             while True:
                 seen.append(await socket.next_message())
 
-    doors = Doors(LimitsSection(), most=10)
-    async with serve(handle, "127.0.0.1", 0, create_connection=doors.connection) as server:
+    sockets = ClientSockets(LimitsSection(), max_open=10)
+    async with serve(handle, "127.0.0.1", 0, create_connection=sockets.connection) as server:
         port = server.sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         first, second = frame(TEXT, b"first"), frame(TEXT, b"second")

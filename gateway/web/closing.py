@@ -11,14 +11,14 @@ STALL_SECONDS = 10.0
 """Time without progress. TCP's pauses on a lossy line are shorter."""
 PROXY_STEP = 65_536
 """Bytes of RESULT that a local proxy may acknowledge at a time, as its buffer empties."""
-MAX_FAREWELL_SECONDS = 180.0
+MAX_CLOSING_SECONDS = 180.0
 """Total limit. A verdict of 280 kB arrives in that time at 13 kbit/s."""
 SLOWEST_LINE = 2000
 """Bytes per second (16 kbit/s) of the slowest supported line, in either direction."""
 LOOK_SECONDS = 0.5
 
 
-class Patience:
+class ClosingTimeLimit:
     """The rule: a client that reads gets more time, up to the total limit.
 
     A proxy reads in large steps and forwards at the client's speed, which is not visible here. So
@@ -37,7 +37,7 @@ class Patience:
         self._stall = STALL_SECONDS + min(last, PROXY_STEP) / SLOWEST_LINE
         self._stalled = now + self._stall
         self._passed_on = now + STALL_SECONDS + last / SLOWEST_LINE
-        self._end = now + MAX_FAREWELL_SECONDS
+        self._end = now + MAX_CLOSING_SECONDS
 
     def end_by(self, moment: float) -> None:
         """End at a monotonic time at the latest."""
@@ -52,7 +52,7 @@ class Patience:
         return now >= min(stalled, self._end)
 
 
-class Farewell:
+class ClosingTimer:
     """Aborts an ending connection when its time is over.
 
     Args:
@@ -67,19 +67,19 @@ class Farewell:
         self._transport = transport
         self._clock = clock
         self._loop = asyncio.get_running_loop()
-        self._patience = Patience(unread_bytes(transport), last, clock.monotonic())
+        self._time_limit = ClosingTimeLimit(unread_bytes(transport), last, clock.monotonic())
         self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def end_within(self, seconds: float) -> None:
         """Limit the remaining time."""
-        self._patience.end_by(self._clock.monotonic() + seconds)
+        self._time_limit.end_by(self._clock.monotonic() + seconds)
 
     def cancel(self) -> None:
         """Stop: the connection has ended."""
         self._timer.cancel()
 
     def _look(self) -> None:
-        if self._patience.is_over(unread_bytes(self._transport), self._clock.monotonic()):
+        if self._time_limit.is_over(unread_bytes(self._transport), self._clock.monotonic()):
             self._transport.abort()
         else:
             self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
