@@ -1,4 +1,4 @@
-"""The ONNX backend over the reference models, and its judgement of the portrait."""
+"""The ONNX backend with the reference models, and its results for the portrait."""
 
 from __future__ import annotations
 

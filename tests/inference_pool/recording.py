@@ -1,4 +1,4 @@
-"""A backend that answers what it is told and notes what it was asked."""
+"""A backend with given measures that records its calls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GOOD_FACE = FixedFace(Box(200, 100, 240, 300))
 
 @dataclass
 class RecordingBackend:
-    """Answers good measures unless told otherwise; ``calls`` are the names of what was asked."""
+    """Returns good measures unless a test changes them; ``calls`` names the called methods."""
 
     faces: list[FixedFace] = field(default_factory=lambda: [GOOD_FACE])
     quality_answer: Quality = field(default_factory=lambda: Quality(0.9, 0.9, 0.9, 0.9, 0.9))

@@ -29,7 +29,7 @@ def config(backend: str, directory: str = "models") -> Config:
 
 
 def test_own_class_is_made_by_from_config() -> None:
-    """A class with ``from_config`` is made by it."""
+    """A class with ``from_config`` is created by it."""
     assert isinstance(load_backend(config(f"{__name__}:FromConfig")), FromConfig)
 
 
@@ -42,7 +42,7 @@ def test_own_class_without_from_config_is_called() -> None:
 
 @pytest.mark.parametrize("name", ["onxx", ":", "nowhere.at_all:Class", f"{__name__}:Absent"])
 def test_unknown_backend_is_a_startup_error(name: str) -> None:
-    """What cannot be had is refused in one line that names the key and the value."""
+    """A backend that cannot be loaded is refused in one line that names the key and the value."""
     with pytest.raises(StartupError, match=r"WORKERS\.backend") as caught:
         load_backend(config(name))
     assert name in str(caught.value)

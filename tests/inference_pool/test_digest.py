@@ -1,4 +1,4 @@
-"""The digest of pixels: equal pixels alone have equal ones."""
+"""The digest of pixels: only equal pixels have equal digests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.stamp import stamped_jpeg
 
 
 def decoded(data: bytes) -> Image:
-    """Decode a picture as the gateway does."""
+    """Decode an image like the gateway."""
     header = intake.judge(data, LimitsSection())
     width, height = header.upright_size
     image: Image = np.empty((height, width, 3), np.uint8)
@@ -28,7 +28,7 @@ def encoded(image: Image, suffix: str) -> bytes:
 
 
 def test_the_file_does_not_count() -> None:
-    """The same pixels as JPEG and PNG, and beside other pixels in memory, are the same picture."""
+    """The same pixels from JPEG and PNG, and as a slice of other memory, have the same digest."""
     jpeg = stamped_jpeg(1, 1)
     image = decoded(jpeg)
     digest = pixel_digest(image)
@@ -41,7 +41,7 @@ def test_the_file_does_not_count() -> None:
 
 
 def test_a_single_bit_counts() -> None:
-    """So does the place of the pixels, and the size of the picture."""
+    """Another position of the pixels or another image size changes the digest."""
     image = np.zeros((48, 64, 3), np.uint8)
     image[0, 0, 0] = 1
     one_bit = image.copy()

@@ -67,7 +67,7 @@ EARLY: list[tuple[dict[str, Any], Stage, Code, int]] = [
 def test_failed_stage_ends_the_frame(
     answers: dict[str, Any], stage: Stage, code: Code, calls: int
 ) -> None:
-    """No later stage is asked; so liveness never runs on a frame that failed before it."""
+    """No later stage runs, so liveness never runs on a frame that failed before it."""
     backend = RecordingBackend(**answers)
     result = estimate(backend)
     assert (result.stage, result.errors) == (stage, (code,))
@@ -106,12 +106,12 @@ def test_failing_estimator_has_its_stages_code(failing: str, code: Code) -> None
 
 @pytest.mark.parametrize("failing", ["head_pose", "eyes"])
 def test_failing_estimator_is_told_while_acting_too(failing: str) -> None:
-    """What the active profile does not judge must still be measured."""
+    """Measures that the active profile does not judge are still taken."""
     assert not estimate(RecordingBackend(failing=failing), Profile.ACTIVE).ok
 
 
 def test_active_profile_measures_without_judging() -> None:
-    """While a person acts, a turned head and shut eyes are no faults; the eyes are the last."""
+    """During an action, a turned head and closed eyes are allowed; the eyes are the last stage."""
     backend = RecordingBackend(pose_answer=HeadPose(40, 0, 0), eyes_answer=Eyes(0, 0, False, False))
     result = estimate(backend, Profile.ACTIVE)
     assert (result.ok, result.stage, backend.calls) == (True, Stage.EYES, IN_ORDER[:4])
@@ -119,7 +119,7 @@ def test_active_profile_measures_without_judging() -> None:
 
 
 def test_eyes_are_measured_carefully_only_while_acting() -> None:
-    """A blink is asked in the active profile, which is worth the dearer measure."""
+    """The active profile asks for blinks, so it uses the more expensive measure."""
     backend = RecordingBackend()
     estimate(backend, Profile.PASSIVE)
     estimate(backend, Profile.ACTIVE)
@@ -185,7 +185,7 @@ def test_policy_chooses_the_face(policy: Any, chosen: FixedFace) -> None:
 
 
 def test_without_passive_model_ags_is_the_last_stage() -> None:
-    """A backend that cannot tell liveness is not asked to."""
+    """A backend without liveness is not asked for it."""
     backend = RecordingBackend(capabilities=Capabilities(False, False, "fixed"))
     result = estimate(backend)
     assert (result.ok, result.stage, result.liveness) == (True, Stage.AGS, None)
@@ -194,7 +194,7 @@ def test_without_passive_model_ags_is_the_last_stage() -> None:
 
 @pytest.mark.parametrize("profile", Profile)
 def test_describes_frames_that_passed(profile: Profile) -> None:
-    """The descriptor comes last, and only when it is asked for."""
+    """The descriptor comes last, and only if it is wanted."""
     asked, unasked = RecordingBackend(), RecordingBackend()
     assert estimate(asked, profile, describe=True).descriptor == b"\0" * 512
     assert estimate(unasked, profile).descriptor is None
@@ -215,7 +215,7 @@ def test_missing_descriptor_fails_the_frame() -> None:
 
 
 def test_exhaustive_run_goes_on_and_keeps_the_first_fault() -> None:
-    """Diagnosis measures everything, yet tells the frame as a worker would."""
+    """Diagnosis measures everything but reports the same failure as a worker."""
     backend = RecordingBackend(
         pose_answer=HeadPose(0, 0, 30), liveness_answer=Liveness(0, 1), failing="mouth"
     )
@@ -234,7 +234,7 @@ def test_exhaustive_run_without_a_face_asks_nothing_more() -> None:
 
 @pytest.mark.parametrize("profile", Profile)
 def test_every_frame_that_may_count_has_its_digest(profile: Profile) -> None:
-    """One that passed, or failed in its liveness, which AggregateLiveness counts."""
+    """Frames that passed, or failed in liveness, which AggregateLiveness counts."""
     low = RecordingBackend(liveness_answer=Liveness(0.1, 1))
     for backend in (RecordingBackend(), low, RecordingBackend(failing="liveness")):
         assert estimate(backend, profile).pixels == pixel_digest(FRAME)
@@ -244,7 +244,7 @@ def test_every_frame_that_may_count_has_its_digest(profile: Profile) -> None:
 
 @pytest.mark.parametrize("answers", [answers for answers, *_ in EARLY[:-1]])
 def test_a_frame_that_fails_early_costs_no_digest(answers: dict[str, Any]) -> None:
-    """Most frames fail; none of them is hashed."""
+    """Frames that failed earlier are not hashed."""
     assert estimate(RecordingBackend(**answers)).pixels is None
 
 
@@ -256,7 +256,7 @@ def test_every_step_that_ran_is_timed() -> None:
 
 
 def test_an_estimate_names_the_rules_and_models_that_judged() -> None:
-    """So that what the token states is what the worker did, whatever the aggregator believes."""
+    """So the token states what the worker used, independent of the aggregator's configuration."""
     lax = Rules(ThresholdsSection(livenessScore=0.0))
     named = RecordingBackend(capabilities=Capabilities(True, True, "fixed", models="f" * 16))
     for rules in (Rules(), lax):
@@ -268,7 +268,7 @@ def test_an_estimate_names_the_rules_and_models_that_judged() -> None:
 
 
 def test_a_backend_without_a_digest_is_named_by_itself() -> None:
-    """By its class and name, so that no frame is judged by nothing."""
+    """By its class and name, so every estimate names its models."""
     plain, other = (
         estimate(RecordingBackend(capabilities=Capabilities(True, True, name))).models
         for name in ("one", "another")
@@ -279,7 +279,7 @@ def test_a_backend_without_a_digest_is_named_by_itself() -> None:
 
 @pytest.mark.parametrize("refused", [False, True])
 def test_a_frame_refused_by_its_liveness_is_described_where_it_counts(refused: bool) -> None:
-    """AggregateLiveness counts it, and must know whose it is; earlier failures are never dearer."""
+    """AggregateLiveness counts it and must know whose it is; earlier failures get no descriptor."""
     poor = RecordingBackend(liveness_answer=Liveness(0.1, 0.9))
     judged = estimate(poor, describe=True, describe_refused=refused)
     assert (judged.descriptor is not None) is refused
@@ -290,7 +290,7 @@ def test_a_frame_refused_by_its_liveness_is_described_where_it_counts(refused: b
 
 
 def test_a_refused_frame_that_cannot_be_described_keeps_its_codes() -> None:
-    """The reason that the person can act on stays."""
+    """The liveness code is not replaced by code 2."""
     poor = RecordingBackend(liveness_answer=Liveness(0.1, 0.9), failing="descriptor")
     judged = estimate(poor, describe=True, describe_refused=True)
     assert (judged.errors, judged.descriptor) == ((Code.LOW_LIVENESS,), None)

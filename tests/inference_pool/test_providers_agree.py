@@ -1,4 +1,4 @@
-"""Variants and runtimes judge every picture there is as the plain models do."""
+"""Variants and runtimes judge every available image like the original models."""
 
 from __future__ import annotations
 

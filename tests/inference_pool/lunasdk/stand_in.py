@@ -1,4 +1,4 @@
-"""A stand-in for FaceEngine, which cannot be had here: the public facts of its interface, no more.
+"""A stand-in for FaceEngine, which is not available here; it has only the public interface.
 
 It exists in three historic shapes. What each call answers is computed from the pixels it was given
 (the mean of a channel) or fixed, so that a test sees whether the right data reached the right call.
@@ -32,7 +32,7 @@ class GlassesEstimation(Enum):
 
 
 def result(ok: bool, what: str = "") -> SimpleNamespace:
-    """An error object: attributes, not calls, and truthy whatever it says."""
+    """An error object: has attributes instead of methods, and is always truthy."""
     return SimpleNamespace(isOk=ok, isError=not ok, what=what)
 
 
@@ -59,7 +59,7 @@ class Image:
 
 
 class Recipe(SimpleNamespace):
-    """What the stand-in answers; a test changes it before the call."""
+    """Results of the stand-in; a test changes them before the call."""
 
 
 def recipe() -> Recipe:
@@ -78,7 +78,7 @@ def recipe() -> Recipe:
 
 
 def build(shape: str, answers: Recipe) -> ModuleType:
-    """Make the module in one of its historic shapes."""
+    """Create the module in one of its historic forms."""
     module = ModuleType("FaceEngine")
     old = shape == "3"
 

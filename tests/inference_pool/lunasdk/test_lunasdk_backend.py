@@ -32,7 +32,7 @@ from tests.inference_pool.lunasdk.stand_in import (
 )
 
 IMAGE = np.full((400, 480, 3), (10, 20, 204), np.uint8)
-"""A red picture in BGR order."""
+"""A red image in BGR order."""
 
 
 @pytest.fixture
@@ -122,14 +122,14 @@ def test_its_measures_feed_the_same_checks(load: Callable[..., Any], answers: Re
 def test_a_failed_call_fails_its_stage(
     load: Callable[..., Any], answers: Recipe, failing: str, code: Code
 ) -> None:
-    """An error of the SDK is looked at, never its value: the stage fails with its code."""
+    """After an error of the SDK its value is not used: the stage fails with its code."""
     estimator = Estimator(load(), Rules())
     answers.failing = (failing,)
     assert estimator.estimate(IMAGE, Profile.PASSIVE).errors == (code,)
 
 
 def test_a_score_that_is_no_number_fails(load: Callable[..., Any], answers: Recipe) -> None:
-    """NaN passes no comparison by chance: it is a failed estimation."""
+    """NaN is a failed estimation instead of a passed comparison."""
     answers.liveness = float("nan")
     estimate = Estimator(load(), Rules()).estimate(IMAGE, Profile.PASSIVE)
     assert estimate.errors == (Code.LIVENESS_FAILED,)
@@ -137,7 +137,7 @@ def test_a_score_that_is_no_number_fails(load: Callable[..., Any], answers: Reci
 
 
 def test_glasses_that_cannot_be_told_fail(load: Callable[..., Any], answers: Recipe) -> None:
-    """EstimationError is a value of the vendor's enumeration, no kind of glasses."""
+    """EstimationError is a value of the vendor's enumeration but not a kind of glasses."""
     answers.glasses = GlassesEstimation.EstimationError
     backend = load()
     (face,) = backend.detect(IMAGE)
@@ -152,7 +152,7 @@ def test_no_face_is_no_face(load: Callable[..., Any], answers: Recipe) -> None:
 
 
 def test_a_refused_licence_is_one_line(load: Callable[..., Any], sdk: dict[str, Any]) -> None:
-    """The newer result object is truthy even for a refusal; it stops the start all the same."""
+    """The newer result object is truthy even for a refusal, which must stop the start."""
     Path(sdk["sdkLicensePath"]).write_text("expired")
     with pytest.raises(StartupError, match=r"\[FACEENGINE\] sdkLicensePath") as caught:
         load()
@@ -168,7 +168,7 @@ def test_a_missing_model_is_one_line(load: Callable[..., Any], answers: Recipe) 
 
 @pytest.mark.parametrize("key", ["sdkBindingsPath", "sdkDataPath", "sdkLicensePath"])
 def test_a_missing_path_is_named(load: Callable[..., Any], key: str) -> None:
-    """Each path that is not there is named by its key."""
+    """The error for a missing path names its key."""
     with pytest.raises(StartupError, match=key):
         load(**{key: "/nowhere/at/all"})
 
@@ -181,7 +181,7 @@ def test_empty_data_is_one_line(load: Callable[..., Any], sdk: dict[str, Any]) -
 
 
 def test_bindings_that_do_not_load_are_one_line(sdk: dict[str, Any]) -> None:
-    """A folder without the module, or with a missing native library, is told as such."""
+    """A folder without the module, or with a missing native library, is reported."""
     values = {"WORKERS": {"backend": "lunasdk"}, "FACEENGINE": sdk}
     before = list(sys.path)
     try:

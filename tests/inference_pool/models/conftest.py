@@ -1,4 +1,4 @@
-"""A small set of models that is made on the spot, and a file server with faults to order."""
+"""A small set of generated models, and a file server with selectable faults."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def test_roles():
 
 
 def test_public_addresses_are_pinned():
-    """Each address holds a commit; only the optional model of eyeglasses has none."""
+    """Each address contains a commit; only the optional glasses model has no address."""
     for spec in load_manifest().reference.values():
         if spec.url is None:
             assert not spec.required

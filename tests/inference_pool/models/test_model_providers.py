@@ -114,7 +114,7 @@ def test_a_network_that_openvino_cannot_compile(tmp_path, mixed, fill, caplog):
 
 @needs_openvino
 def test_a_different_file_is_no_reason_to_try_the_other(tmp_path, mixed, fill, files):
-    """A changed original is refused though a good variant for the CPU stands beside it."""
+    """A changed original is refused even if there is a good variant for the CPU."""
     fill(tmp_path)
     (tmp_path / "detector.prelu.onnx").write_bytes(rewrite(files["detector.onnx"]))
     (tmp_path / "detector.onnx").write_bytes(files["spare.onnx"])
@@ -139,7 +139,7 @@ except ModelError as error:
 
 
 def load_iris(directory: Path, provider: str, *, sealed: bool = False, path: str = "") -> str:
-    """Load a real model in a process of its own; what that writes.
+    """Load a real model in a separate process and return its output.
 
     ``sealed`` is what MemoryDenyWriteExecute=yes does where the kernel has it.
     """
@@ -173,7 +173,7 @@ def test_where_no_code_may_be_made(models_directory):
 
 @needs_openvino
 def test_a_faulty_installation(models_directory, tmp_path):
-    """Libraries that do not load: ``auto`` warns once and goes on, ``openvino`` refuses."""
+    """If its libraries do not load, ``auto`` warns once and continues, ``openvino`` refuses."""
     (tmp_path / "openvino.py").write_text("raise ImportError('libtbb.so.12: no such file')")
     told = load_iris(models_directory, "auto", path=str(tmp_path))
     assert told.count("WARNING") == 1

@@ -1,4 +1,4 @@
-"""The store loads the manifest's files or nothing, on one thread that does not spin."""
+"""The store loads only the manifest's files, for one thread without spinning."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_whole_reference_set(tmp_path, manifest, fill):
 
 
 def test_what_was_loaded_is_named_by_its_hash(tmp_path, manifest, fill):
-    """Only what was asked for; a variant counts as the model that it computes like."""
+    """Only requested files; a variant is listed as its original."""
     store = ModelStore(fill(tmp_path), manifest=manifest)
     assert store.loaded == {}
     store.session("detector")
@@ -67,7 +67,7 @@ def test_wrong_file_is_not_loaded(tmp_path, manifest, fill, files):
 
 
 def test_network_that_the_runtime_refuses(tmp_path, manifest, fill):
-    """A pinned file that is no network is a model error, not a traceback."""
+    """A pinned file that is not a network is a model error, not a traceback."""
     detector = manifest.reference["detector"].model_copy(
         update={"sha256": hashlib.sha256(b"no network").hexdigest()}
     )
@@ -100,14 +100,14 @@ def test_fallback_set(tmp_path, manifest, fill):
 
 
 def test_incomplete_reference_is_no_fallback(tmp_path, manifest, fill):
-    """A reference set that lost a file fails closed, even beside a whole fallback set."""
+    """A reference set with a missing file fails closed, even next to a complete fallback set."""
     fill(tmp_path, "detector.onnx", "spare.onnx")
     with pytest.raises(ModelError, match="model liveness_v2"):
         ModelStore(tmp_path, manifest=manifest)
 
 
 def test_optional_model_may_be_missing(tmp_path, manifest, fill):
-    """An absent optional model is told by ``available``."""
+    """``available`` is false for an absent optional model."""
     (fill(tmp_path) / "glasses.onnx").unlink()
     assert not ModelStore(tmp_path, manifest=manifest).available("glasses")
 

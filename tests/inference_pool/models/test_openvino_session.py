@@ -1,4 +1,4 @@
-"""Networks on OpenVINO: the same numbers, on the caller's thread alone, and nobody is told."""
+"""Networks on OpenVINO: the same numbers, only in the caller's thread, without telemetry."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_same_numbers_as_onnxruntime(models_directory, role):
 
 
 def test_input_filled_anew_is_read_anew(relu):
-    """The caller's array is the network's input; what was answered before stays."""
+    """The caller's array is the network's input; earlier outputs do not change."""
     pixels = np.full((1, 1, 4, 4), 2, np.float32)
     (first,) = relu.run(None, {"x": pixels})
     pixels[:] = 3
@@ -81,7 +81,7 @@ def test_input_filled_anew_is_read_anew(relu):
 
 
 def test_any_array_will_do(relu):
-    """One in another order, one that is read-only and one of integers are read right."""
+    """Arrays in another order, read-only arrays and integer arrays are read correctly."""
     odd = np.arange(32, dtype=np.float32).reshape(4, 1, 2, 4).transpose(1, 2, 0, 3)[:, :1]
     frozen = np.full((1, 1, 4, 4), 5, np.float32)
     frozen.flags.writeable = False
@@ -106,14 +106,14 @@ def test_one_thread_works_and_stays_where_it_is(models_directory):
 
 @contextlib.contextmanager
 def listener() -> Iterator[socket.socket]:
-    """Stands for the proxy through which a connection to the outside would go."""
+    """A proxy to which connections to the outside would go."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(2)
         yield server
 
 
 def asks(server: socket.socket, program: str, home: Path) -> bool:
-    """Run a program; whether it asked the proxy for anything, within two seconds of its end."""
+    """Run a program; return whether it contacted the proxy until two seconds after its end."""
     home.mkdir()
     proxy = f"http://127.0.0.1:{server.getsockname()[1]}"
     subprocess.run(
@@ -132,7 +132,7 @@ def asks(server: socket.socket, program: str, home: Path) -> bool:
 
 
 def test_nothing_phones_home(tmp_path, prelu_network):
-    """OpenVINO alone tells of its import and leaves an identifier; loaded by us it does neither."""
+    """OpenVINO alone reports its import and writes an identifier; loaded by us it does neither."""
     (tmp_path / "model.onnx").write_bytes(prelu_network((0.0,)))
     ours = (
         "from inference_pool.models.openvino_session import OpenVinoSession\n"

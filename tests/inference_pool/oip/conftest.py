@@ -28,7 +28,7 @@ PACKAGES = ("mlserver==1.7.1", "onnxruntime==1.32.0")
 
 @pytest.fixture(scope="session")
 def mlserver() -> Path:
-    """The server's program, in an environment of its own: its pins would clash with ours."""
+    """The server's program, in its own environment because its pins conflict with ours."""
     program = ENVIRONMENT / "bin" / "mlserver"
     ENVIRONMENT.parent.mkdir(exist_ok=True)
     with (ENVIRONMENT.parent / "mlserver.lock").open("w") as lock:

@@ -52,7 +52,7 @@ def estimate(backend: Backend, image: Image) -> Estimate:
 def test_it_measures_what_the_files_measure(
     server: Server, models_directory: Path, portrait: Image
 ) -> None:
-    """Networks run elsewhere give the same estimate as those of the same files run here."""
+    """Networks on a server give the same estimate as the same files run locally."""
     there = estimate(load_backend(config(models_directory, server.address)), portrait)
     local = Config.model_validate(
         {"MODELS": {"directory": str(models_directory), "rewritePrelu": False}}
@@ -72,7 +72,7 @@ def test_it_measures_what_the_files_measure(
 
 
 def test_another_endpoint_answers(server: Server, models_directory: Path, portrait: Image) -> None:
-    """An endpoint where nobody listens is passed over, at the start and later."""
+    """An endpoint without a server is skipped, at the start and later."""
     dead = f"grpc://127.0.0.1:{free_port()}"
     backend = load_backend(config(models_directory, dead, server.address))
     assert estimate(backend, portrait).ok
@@ -81,7 +81,7 @@ def test_another_endpoint_answers(server: Server, models_directory: Path, portra
 def test_a_dead_server_fails_closed_and_heals(
     start: Callable[..., Server], server: Server, models_directory: Path, portrait: Image
 ) -> None:
-    """All servers gone: every frame fails with a code; one that lives is found again."""
+    """Without servers every frame fails with a code; a server that returns is used again."""
     mortal = start()
     alone = load_backend(config(models_directory, mortal.address))
     paired = load_backend(config(models_directory, mortal.address, server.address))
@@ -94,7 +94,7 @@ def test_a_dead_server_fails_closed_and_heals(
 def test_a_slow_server_fails_closed(
     server: Server, models_directory: Path, portrait: Image
 ) -> None:
-    """An answer past the time-out is no answer, and the next good one counts again."""
+    """An answer after the time-out is a failure; the next good answer counts again."""
     backend = load_backend(config(models_directory, server.address, timeout=0.8))
     server.delay(3)
     assert estimate(backend, portrait).errors == (Code.ESTIMATION_FAILED,)
@@ -105,7 +105,7 @@ def test_a_slow_server_fails_closed(
 def test_an_answer_of_nan_fails_closed(
     server: Server, models_directory: Path, portrait: Image
 ) -> None:
-    """A broken model's NaN passes no threshold by chance."""
+    """NaN from a broken model passes no threshold."""
     backend = load_backend(config(models_directory, server.address))
     server.spoil()
     assert estimate(backend, portrait).errors == (Code.ESTIMATION_FAILED,)
@@ -114,21 +114,21 @@ def test_an_answer_of_nan_fails_closed(
 def test_a_missing_required_model_stops_the_start(
     start: Callable[..., Server], models_directory: Path
 ) -> None:
-    """Without a liveness model nobody starts; without the optional one they do."""
+    """Without a liveness model the start fails; without the optional model it does not."""
     poor = start(without=("liveness_v2", "glasses"))
     with pytest.raises(ModelError, match="liveness_v2"):
         load_backend(config(models_directory, poor.address))
 
 
 def test_an_unreachable_server_stops_the_start(models_directory: Path) -> None:
-    """Nobody there: one line that names the model and the reason."""
+    """Without a server the error is one line with the model and the reason."""
     with pytest.raises(ModelError, match=r"\[OIP\]") as caught:
         load_backend(config(models_directory, f"grpc://127.0.0.1:{free_port()}"))
     assert "\n" not in str(caught.value)
 
 
 def test_a_server_that_says_nothing_stops_the_start(models_directory: Path) -> None:
-    """A port that accepts and never answers costs the time-out, not for ever."""
+    """A port that accepts and never answers costs only the time-out."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"grpc://127.0.0.1:{mute.getsockname()[1]}"
         with pytest.raises(ModelError):

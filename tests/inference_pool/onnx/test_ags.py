@@ -39,12 +39,12 @@ def test_good_portrait_is_fit() -> None:
 
 @pytest.mark.parametrize("change", WORSE)
 def test_every_fault_costs(change: dict[str, Any]) -> None:
-    """Small, blurred, badly lit, turned, shut or covered: each alone lowers the fitness."""
+    """A small, blurred, badly lit, turned, closed-eyed or covered face has a lower fitness."""
     assert fitness(dataclasses.replace(GOOD, **change)) < 0.95 * fitness(GOOD)
 
 
 def test_extremes_stay_within_bounds() -> None:
-    """The product of the worst is 0, never less."""
+    """The worst fitness is 0."""
     worst = dataclasses.replace(
         GOOD, head_pose=HeadPose(90, 90, 180), mouth=Mouth(1, 1, 1), quality=Quality(0, 0, 0, 0, 0)
     )
@@ -53,6 +53,6 @@ def test_extremes_stay_within_bounds() -> None:
 
 @pytest.mark.parametrize("measure", ["face", "quality", "head_pose", "eyes", "mouth"])
 def test_missing_measure_is_an_error(measure: str) -> None:
-    """Nothing is assumed about what was not measured."""
+    """A missing measure is an error."""
     with pytest.raises(EstimationError):
         fitness(dataclasses.replace(GOOD, **{measure: None}))

@@ -30,7 +30,7 @@ def test_portrait_passes_every_stage(backend: OnnxBackend, portrait: Image) -> N
 
 
 def test_same_frame_same_estimate(backend: OnnxBackend, portrait: Image) -> None:
-    """Reused buffers carry nothing from one frame to the next."""
+    """Reused buffers do not affect the next frame."""
     estimator = Estimator(backend, RULES)
     first = estimator.estimate(portrait, Profile.PASSIVE)
     estimator.estimate(np.ascontiguousarray(portrait[::-1]), Profile.PASSIVE)
@@ -47,7 +47,7 @@ def test_frame_is_only_read(backend: OnnxBackend, portrait: Image) -> None:
 
 
 def test_mirrored_frame_gives_the_same_person(backend: OnnxBackend, media: Path) -> None:
-    """A selfie camera's picture of a turned head gives the angles of the plain one."""
+    """A mirrored image of a turned head gives the same angles."""
     image = np.asarray(cv2.imread(str(media / "stills" / "stock-emotions-a-2.jpg")), np.uint8)
     estimator = Estimator(backend, RULES)
     plain = estimator.estimate(image, Profile.PASSIVE)
@@ -61,7 +61,7 @@ def test_mirrored_frame_gives_the_same_person(backend: OnnxBackend, media: Path)
 
 
 def test_speck_is_not_a_second_face(backend: OnnxBackend, portrait: Image) -> None:
-    """A tiny face in the background does not count, a person behind does."""
+    """A tiny face in the background is ignored, a person behind is not."""
 
     def beside(width: int) -> int:
         scene = np.hstack((portrait, np.full((480, 240, 3), 90, np.uint8)))
@@ -84,7 +84,7 @@ def test_crowd_is_refused(backend: OnnxBackend, media: Path) -> None:
 
 
 def test_every_still_has_one_face(backend: OnnxBackend, media: Path) -> None:
-    """Nobody is overlooked and nothing else is taken for a face."""
+    """Every person is found, and nothing else."""
     paths = [path for folder in ("stills", "pad") for path in sorted((media / folder).glob("*.*"))]
     found = {path.name: len(backend.detect(np.asarray(cv2.imread(str(path))))) for path in paths}
     assert len(found) > 10
@@ -100,7 +100,7 @@ def test_capabilities_follow_the_models(models: ModelStore) -> None:
 
 
 def test_models_are_named_by_their_hashes(models_directory: Path) -> None:
-    """By those in use: without the glasses model the digest is another; variants change nothing."""
+    """The digest is of the models in use: the glasses model changes it, variants do not."""
 
     def digest(**settings: object) -> str:
         section = {"directory": str(models_directory), "provider": "cpu", **settings}
@@ -115,7 +115,7 @@ def test_models_are_named_by_their_hashes(models_directory: Path) -> None:
 
 
 def test_a_reload_of_the_checks_is_followed(backend: OnnxBackend, portrait: Image) -> None:
-    """Worker and estimate name one set of rules, so the backend's own must change with them."""
+    """After a reload the backend uses the new settings too, like the rules in the estimate."""
     strict = Config.model_validate({"CHECKS": {"eyeOpen": 0.9, "moire": 5.0}})
     before, after = (
         make_estimator(backend, config).estimate(portrait, Profile.PASSIVE)

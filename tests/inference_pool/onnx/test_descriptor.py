@@ -34,7 +34,7 @@ def test_place_and_light_do_not_change_the_person(backend: OnnxBackend, portrait
 
 
 def test_same_person_is_nearer_than_any_other(backend: OnnxBackend, media: Path) -> None:
-    """Frontal portraits of one woman resemble each other more than they resemble anyone else."""
+    """Frontal portraits of one woman are more similar to each other than to any other person."""
     stills = {
         path.stem: described(backend, np.asarray(cv2.imread(str(path)), np.uint8))
         for path in sorted((media / "stills").glob("*.jpg"))

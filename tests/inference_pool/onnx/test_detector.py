@@ -18,7 +18,7 @@ def yunet(models: ModelStore) -> YuNet:
 
 
 def test_one_face_with_its_points(yunet: YuNet, portrait: Image) -> None:
-    """The box holds the points, eyes above nose above mouth, the picture's left one first."""
+    """The box contains the points: eyes above nose above mouth, the image's left one first."""
     (face,) = yunet.detect(portrait)
     box, points = face.box, face.points
     assert points.shape == (5, 2)
@@ -43,7 +43,7 @@ def test_box_follows_scale_and_place(yunet: YuNet, portrait: Image) -> None:
 
 @pytest.mark.parametrize("size", [(240, 320), (480, 640), (1080, 1920)])
 def test_empty_frame_has_no_face(yunet: YuNet, size: tuple[int, int]) -> None:
-    """Grey and noise are no faces."""
+    """Grey and noise are not faces."""
     noise = np.random.default_rng(1).integers(0, 256, (*size, 3)).astype(np.uint8)
     assert yunet.detect(np.full((*size, 3), 127, np.uint8)) == []
     assert yunet.detect(noise) == []
@@ -55,7 +55,7 @@ def test_two_faces(yunet: YuNet, portrait: Image) -> None:
 
 
 def test_nothing_is_left_of_the_frame_before(yunet: YuNet, portrait: Image) -> None:
-    """The network's input keeps nothing of a wider frame that came before."""
+    """A wider frame leaves nothing in the network's input."""
     tall = cv2.resize(portrait, (160, 480))
     alone = [face.box for face in yunet.detect(np.zeros_like(tall))]
     yunet.detect(portrait)
@@ -63,7 +63,7 @@ def test_nothing_is_left_of_the_frame_before(yunet: YuNet, portrait: Image) -> N
 
 
 class FacesEverywhere:
-    """Stands for the network: sees a small face in each cell, the surer the further down."""
+    """A fake network with a small face in each cell; scores increase downwards."""
 
     CHANNELS: ClassVar = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
 
@@ -85,7 +85,7 @@ class FacesEverywhere:
 
 
 def test_a_frame_full_of_faces_is_bounded() -> None:
-    """However many cells are likely, the surest alone are looked at; all of them can be told."""
+    """Of any number of likely cells only those with the highest scores are decoded."""
     assert sum((SIZE // stride) ** 2 for stride in STRIDES) > 8 * MAX_CELLS
     faces = YuNet(FacesEverywhere()).detect(np.zeros((SIZE, SIZE, 3), np.uint8))
     assert 1 < len(faces) <= MAX_CELLS

@@ -57,7 +57,7 @@ def lids_lowered(mesh: Points, eye: Any) -> Points:
 def test_open_eyes_need_no_second_look(
     openness: EyeOpenness, session: CountingSession, portrait: Image, face: DetectedFace
 ) -> None:
-    """Where the mesh shows open eyes, the contour model does not run."""
+    """If the mesh shows open eyes, the contour model does not run."""
     eyes = openness.measure(portrait, mesh_of(face), careful=False)
     assert (eyes.left_open, eyes.right_open, session.runs) == (True, True, 0)
     assert eyes.left == on_mesh(mesh_of(face), LEFT) >= SURELY_OPEN
@@ -66,7 +66,7 @@ def test_open_eyes_need_no_second_look(
 def test_doubtful_eye_gets_a_second_look(
     openness: EyeOpenness, session: CountingSession, portrait: Image, face: DetectedFace
 ) -> None:
-    """Only the eye in doubt costs a run, and the contour corrects the mesh."""
+    """The contour model runs only for an unclear eye, and corrects the mesh."""
     doubtful = lids_lowered(mesh_of(face), RIGHT)
     assert on_mesh(doubtful, RIGHT) < SURELY_OPEN
     eyes = openness.measure(portrait, doubtful, careful=False)
@@ -77,14 +77,14 @@ def test_doubtful_eye_gets_a_second_look(
 def test_careful_looks_twice_at_both(
     openness: EyeOpenness, session: CountingSession, portrait: Image, face: DetectedFace
 ) -> None:
-    """While a blink is asked, both eyes are measured by their contour."""
+    """During a prompt to blink, both eyes are measured by their contour."""
     eyes = openness.measure(portrait, mesh_of(face), careful=True)
     assert session.runs == 2
     assert eyes.left == pytest.approx(eyes.right, abs=0.1)
 
 
 def test_mesh_alone_serves_without_the_model(portrait: Image, face: DetectedFace) -> None:
-    """Without the contour model the first look stands."""
+    """Without the contour model the mesh decides."""
     mesh = lids_lowered(mesh_of(face), LEFT)
     eyes = EyeOpenness(None, 0.25).measure(portrait, mesh, careful=True)
     assert (eyes.left, eyes.right) == (on_mesh(mesh, LEFT), on_mesh(mesh, RIGHT))
@@ -92,7 +92,7 @@ def test_mesh_alone_serves_without_the_model(portrait: Image, face: DetectedFace
 
 
 def test_painted_lids_are_shut(openness: EyeOpenness, portrait: Image, face: DetectedFace) -> None:
-    """An eye painted over with the skin of its lid is shut, and on the person's own side."""
+    """An eye painted with the skin of its lid is closed, on the person's own side."""
     mesh = mesh_of(face)
     painted = portrait.copy()
     x, y = mesh[[362, 263], :2].mean(axis=0)
@@ -109,7 +109,7 @@ def test_painted_lids_are_shut(openness: EyeOpenness, portrait: Image, face: Det
 
 @pytest.mark.parametrize("careful", [False, True])
 def test_eyes_are_open_in_the_stills(backend: OnnxBackend, media: Path, careful: bool) -> None:
-    """Nobody in the stills has shut eyes, wide open ones with the tongue out included."""
+    """Every person in the stills has open eyes."""
     for path in sorted((media / "stills").glob("*.jpg")):
         image = np.asarray(cv2.imread(str(path)), np.uint8)
         (face,) = backend.detect(image)

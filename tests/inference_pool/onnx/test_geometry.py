@@ -25,7 +25,7 @@ finite = st.floats(-1000, 1000)
 
 @given(x=finite, y=finite, side=st.floats(1, 1000), angle=st.floats(-3, 3))
 def test_there_and_back(x: float, y: float, side: float, angle: float) -> None:
-    """Mapping the frame's points into the picture and back changes nothing."""
+    """Mapping frame points to the crop and back changes nothing."""
     square = Square(x, y, side, angle, 192)
     points = np.array([[0, 0], [100, 40], [-7, 300]], np.float32)
     seen = np.column_stack((square.to_crop(points), np.zeros(3, np.float32)))
@@ -33,13 +33,13 @@ def test_there_and_back(x: float, y: float, side: float, angle: float) -> None:
 
 
 def test_centre_of_the_region_is_the_centre_of_the_picture() -> None:
-    """The region is seen about its centre, whatever its turn."""
+    """The crop shows the region's centre in its middle, for any rotation."""
     square = Square(300, 200, 90, radians(33), 64)
     assert np.allclose(square.to_crop(np.array([[300, 200]], np.float32)), 32, atol=1e-3)
 
 
 def test_line_turned_like_the_region_is_level() -> None:
-    """A line at the region's angle is level in the picture, so the sign of the turn is right."""
+    """A line at the region's angle is level in the crop, so the sign of the rotation is right."""
     ends = np.array([[10, 10], [110, 60]], np.float32)
     square = Square(60, 35, 150, line_angle(*ends), 64)
     start, end = square.to_crop(ends)
@@ -48,7 +48,7 @@ def test_line_turned_like_the_region_is_level() -> None:
 
 
 def test_depth_is_scaled_like_the_plane() -> None:
-    """A third coordinate grows with the other two."""
+    """A third coordinate is scaled like the other two."""
     points = np.array([[0, 0, 10], [64, 0, 10]], np.float32)
     mapped = Square(0, 0, 128, 0.4, 64).to_frame(points)
     assert mapped[:, 2] == pytest.approx([20, 20])
@@ -108,7 +108,7 @@ def test_a_quantile_is_the_usual_one(count: int, share: float) -> None:
 
 
 def planted(below: Image, above: Image, size: tuple[int, int]) -> Image:
-    """A picture that shows ``below`` to people and ``above`` to a sampler that skips pixels.
+    """An image that shows ``below`` to people and ``above`` to a sampler that skips pixels.
 
     The pixels are found by asking OpenCV's linear interpolation where it takes them from.
     """
@@ -124,7 +124,7 @@ def planted(below: Image, above: Image, size: tuple[int, int]) -> Image:
 
 @pytest.mark.parametrize("side", [241, 400, 800, 1733])
 def test_no_picture_hides_between_the_pixels_that_are_read(side: int) -> None:
-    """A picture planted on the pixels of linear sampling does not stand for the whole."""
+    """An image hidden in the pixels of linear sampling does not replace the whole."""
     dark, light = np.full((side, side, 3), 40, np.uint8), np.full((side, side, 3), 220, np.uint8)
     mix = planted(dark, light, (80, 80))
     share = float((mix == 220).mean())
@@ -151,7 +151,7 @@ def test_a_warped_picture_lies_where_affine_mapping_puts_it(factor: float, turn:
 
 
 def test_a_warped_picture_reads_every_pixel() -> None:
-    """A picture planted on the pixels that the mapping alone would read is averaged away."""
+    """An image hidden in the pixels that the warp alone would read is averaged out."""
     dark, light = np.full((896, 896, 3), 40, np.uint8), np.full((896, 896, 3), 220, np.uint8)
     matrix = np.array([[0.125, 0.0, 0.0], [0.0, 0.125, 0.0]])
     mix = dark.copy()
@@ -161,7 +161,7 @@ def test_a_warped_picture_reads_every_pixel() -> None:
 
 
 def test_a_warped_picture_outside_the_image_is_black() -> None:
-    """Where the image has nothing, nothing is invented."""
+    """Outside of the image the result is black."""
     matrix = np.array([[0.1, 0.0, 5000.0], [0.0, 0.1, 5000.0]])
     image, out = np.full((400, 400, 3), 9, np.uint8), np.ones((112, 112, 3), np.uint8)
     assert not warped(image, matrix, out).any()

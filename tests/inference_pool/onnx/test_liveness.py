@@ -22,7 +22,7 @@ GRADIENT = np.dstack(
         np.tile(np.linspace(170, 255, 480)[:, None], (1, 640)),
     )
 ).astype(np.uint8)
-"""A picture whose blue, green and red have ranges of their own."""
+"""An image with different ranges of blue, green and red."""
 
 
 class Session:
@@ -124,7 +124,7 @@ def test_one_sure_network_does_not_outvote_the_other_by_any_margin() -> None:
 
 @pytest.mark.parametrize("logit", [np.nan, np.inf])
 def test_what_is_no_number_is_no_live_face(logit: float) -> None:
-    """A network gone wrong fails the stage; NaN is neither above nor below a threshold."""
+    """NaN or infinity fails the stage, because NaN could pass a comparison."""
     for sessions in ((Session((0, logit, 0)), Session()), (Session(), Session((logit, 0, 0)))):
         with pytest.raises(EstimationError):
             pair(*sessions).measure(GRADIENT, Box(260, 180, 100, 120))
@@ -160,7 +160,7 @@ def test_live_face_and_paper_print(backend: OnnxBackend, media: Path) -> None:
 
 
 def test_swapped_colours_would_let_the_print_pass(backend: OnnxBackend, media: Path) -> None:
-    """The order of the colours decides about this attack, so a swap cannot go unseen."""
+    """The order of the colours decides about this attack, so this test detects a swap."""
     print_ = still(media, "F1_print")
     assert score(backend, print_, np.ascontiguousarray(print_[:, :, ::-1])) > 0.5
 
@@ -195,7 +195,7 @@ def test_smallest_allowed_face_in_a_vga_frame_is_fit() -> None:
 
 
 def test_pixels_between_those_that_a_sampler_reads_count() -> None:
-    """A picture planted on 2 % of the pixels does not replace the one that people see.
+    """An image hidden in 2 % of the pixels does not replace the one that people see.
 
     The places are those that linear interpolation reads to shrink the crop to 80 by 80.
     """

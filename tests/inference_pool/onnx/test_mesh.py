@@ -35,14 +35,14 @@ def yunet(models: ModelStore) -> YuNet:
 
 
 def turned(image: Image, degrees: float) -> Image:
-    """Turn a picture clockwise about its centre."""
+    """Rotate an image clockwise around its centre."""
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 0.8)
     return np.asarray(cv2.warpAffine(image, matrix, (width, height)), np.uint8)
 
 
 def test_a_level_face_takes_one_pass(mesh: CountingMesh, yunet: YuNet, portrait: Image) -> None:
-    """The common case costs one run and perhaps a look at the opposite turn; asked again, none."""
+    """The common case takes one run, perhaps two; the second call takes none."""
     (face,) = yunet.detect(portrait)
     first = mesh.fit(portrait, face)
     passes = mesh.passes
@@ -64,7 +64,7 @@ def test_mesh_lies_on_the_face(mesh: CountingMesh, yunet: YuNet, portrait: Image
 def test_tilted_face_is_levelled(
     mesh: CountingMesh, yunet: YuNet, portrait: Image, degrees: float
 ) -> None:
-    """However the picture is turned, the mesh turns with it, in a bounded number of runs."""
+    """For any rotation the mesh follows the image, in a bounded number of runs."""
     (upright,) = yunet.detect(portrait)
     straight = mesh.fit(portrait, upright)
     mesh.passes = 0
@@ -78,7 +78,7 @@ def test_tilted_face_is_levelled(
 
 
 class BrokenMesh(FaceMesh):
-    """Sees a face whose points are no numbers."""
+    """Returns a face with NaN points."""
 
     def _run(self, crop: Image) -> tuple[np.ndarray, float]:
         points, _ = super()._run(crop)
@@ -89,7 +89,7 @@ class BrokenMesh(FaceMesh):
 def test_points_that_are_no_numbers_are_refused(
     models: ModelStore, yunet: YuNet, portrait: Image
 ) -> None:
-    """No later measure has to bear with them."""
+    """Such a mesh fails the stage."""
     (face,) = yunet.detect(portrait)
     with pytest.raises(EstimationError):
         BrokenMesh(models.session("mesh")).fit(portrait, face)

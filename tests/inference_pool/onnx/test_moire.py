@@ -14,7 +14,7 @@ SUSPECT = 5.0
 
 
 def striped(image: Image, period: float, amplitude: float) -> Image:
-    """Lay a slanted lattice over a picture, as a screen's pixels beat with a camera's."""
+    """Draw a slanted lattice over an image, like the moire of a screen."""
     rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
     along, across = columns + 0.15 * rows, rows - 0.15 * columns
     lattice = np.sin(2 * np.pi * along / period) + np.sin(2 * np.pi * across / period / 1.1)
@@ -22,14 +22,14 @@ def striped(image: Image, period: float, amplitude: float) -> Image:
 
 
 def test_face_has_no_period(portrait: Image, face: DetectedFace) -> None:
-    """Neither the portrait nor what a codec or a noisy camera makes of it is suspect."""
+    """The portrait has a low value, also after a codec or with noise."""
     for shown in (portrait, jpeg(portrait, face.box, 60), noise(portrait, face.box, 8)):
         assert 0 < peak(shown, face.box) < SUSPECT
 
 
 @pytest.mark.parametrize("period", [3, 5, 7])
 def test_lattice_stands_out(portrait: Image, face: DetectedFace, period: float) -> None:
-    """A faint lattice is seen, also through a codec, and the stronger the more."""
+    """A faint lattice is detected, also after a codec; a stronger one gives a higher value."""
     peaks = [peak(striped(portrait, period, strength), face.box) for strength in (0, 3, 8)]
     assert peaks == sorted(peaks)
     assert peaks[-1] > SUSPECT

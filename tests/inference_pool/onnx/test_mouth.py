@@ -68,7 +68,7 @@ def test_covered_mouth(
 def test_microphone_before_the_mouth(
     state: MouthState, portrait: Image, face: DetectedFace
 ) -> None:
-    """A dark thing that hides only the lips is occlusion too."""
+    """A dark object that hides only the lips is occlusion, too."""
     mesh = mesh_of(face)
     image = portrait.copy()
     x, y = np.rint(mesh[[13, 14], :2].mean(axis=0)).astype(int).tolist()
@@ -115,7 +115,7 @@ def test_nobody_covers_the_mouth_in_the_stills(backend: OnnxBackend, media: Path
 
 @pytest.mark.parametrize("name", ["obama", "src_man1", "src_man3", "stock-emotions-a-5"])
 def test_darker_skin_is_not_occlusion(backend: OnnxBackend, media: Path, name: str) -> None:
-    """Nobody is asked to uncover the face for the colour of the skin."""
+    """Dark skin is not occlusion."""
     image = np.asarray(cv2.imread(str(media / "stills" / f"{name}.jpg")), np.uint8)
     image = np.asarray(cv2.resize(image, None, fx=0.5, fy=0.5), np.uint8)
     (face,) = backend.detect(image)

@@ -55,7 +55,7 @@ def test_channels_last_rgb() -> None:
 @pytest.mark.parametrize("shape", [(1, 3, 2, 4), (1, 2, 4, 3)])
 @pytest.mark.parametrize("rgb", [False, True])
 def test_a_fourth_channel_is_left_out(shape: tuple[int, int, int, int], rgb: bool) -> None:
-    """A picture with an opacity gives the model the same as one without."""
+    """An alpha channel does not change the input."""
     session = Session(shape)
     network = Network(session, (2, 4), rgb=rgb)
     network.run(PICTURE)
@@ -70,7 +70,7 @@ def test_scale_and_offset() -> None:
 
 
 def test_offset_does_not_add_up() -> None:
-    """The reused input is filled anew for each picture."""
+    """The reused input is filled again for each image."""
     session = Session((1, 3, 2, 4))
     network = Network(session, (2, 4), rgb=False, offset=-1.0)
     network.run(PICTURE)
@@ -86,7 +86,7 @@ def test_free_batch_size_is_accepted() -> None:
 @pytest.mark.parametrize("shape", [(1, 3, 2, 4), (1, 2, 4, 3)])
 @pytest.mark.parametrize("offset", [0.0, -1.0])
 def test_a_smaller_picture_lies_in_the_corner_of_a_black_one(shape: Any, offset: float) -> None:
-    """Nothing is left of the larger picture before it, nor of the smaller one after."""
+    """Neither a larger nor a smaller image leaves anything in the input."""
     session = Session(shape)
     network = Network(session, (2, 4), rgb=False, offset=offset)
     black = np.zeros_like(PICTURE)
@@ -108,7 +108,7 @@ def test_a_smaller_picture_lies_in_the_corner_of_a_black_one(shape: Any, offset:
     ],
 )
 def test_unfit_model_does_not_start(session: Session) -> None:
-    """A model of another input, or one that cannot run, is found when it is loaded."""
+    """A model with another input, or one that cannot run, fails when it is loaded."""
     with pytest.raises(ModelError):
         Network(session, (2, 4), rgb=False)
 

@@ -18,7 +18,7 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> BlazeFace:
 
 
 def test_finds_the_face(detector, portrait):
-    """One face, with the points where they are in the picture."""
+    """One face, with the points at their positions in the image."""
     (face,) = detector.detect(portrait)
     assert face.score > 0.8
     right_eye, left_eye, nose, mouth, right_ear, left_ear = face.points
@@ -49,10 +49,10 @@ def test_any_place_and_shape(detector, portrait):
 
 
 def test_two_faces(detector, portrait):
-    """Each face is told once."""
+    """Each face is found once."""
     assert len(detector.detect(np.concatenate((portrait, portrait), axis=1))) == 2
 
 
 def test_nobody(detector):
-    """A picture without a face has none, nor does what an earlier picture left behind."""
+    """An image without a face has none, also after an image with one."""
     assert detector.detect(np.full((100, 300, 3), 128, np.uint8)) == []

@@ -76,13 +76,13 @@ def test_mirror_image_of_a_face_is_turned_not_mirrored(solver: PoseSolver) -> No
 
 
 def test_points_that_are_no_numbers_have_no_pose(solver: PoseSolver) -> None:
-    """An angle that is no number would be within every limit."""
+    """A NaN angle fails the stage; it could pass a limit."""
     with pytest.raises(EstimationError):
         solver.pose(np.full((468, 3), np.nan, np.float32))
 
 
 def test_mirrored_picture_changes_sides(backend: OnnxBackend, media: Path) -> None:
-    """Flipping a turned head's picture negates yaw and roll and keeps the pitch."""
+    """Mirroring an image negates yaw and roll and keeps the pitch."""
     image = cv2.imread(str(media / "stills" / "stock-emotions-a-2.jpg"))
     assert image is not None
     here = measured(backend, np.asarray(image, np.uint8))
@@ -95,7 +95,7 @@ def test_mirrored_picture_changes_sides(backend: OnnxBackend, media: Path) -> No
 def test_turned_picture_changes_the_roll_alone(
     backend: OnnxBackend, portrait: Image, degrees: float
 ) -> None:
-    """A picture turned clockwise has that much more roll, and the same yaw and pitch."""
+    """An image rotated clockwise has that much more roll, and the same yaw and pitch."""
     matrix = cv2.getRotationMatrix2D((320, 240), -degrees, 0.8)
     straight = measured(backend, portrait)
     tilted = measured(backend, np.asarray(cv2.warpAffine(portrait, matrix, (640, 480)), np.uint8))
@@ -115,7 +115,7 @@ def test_pitch_follows_the_chin(backend: OnnxBackend, media: Path) -> None:
 
 @pytest.mark.parametrize(("name", "sign"), [("a-2", 1), ("a-3", -1)])
 def test_yaw_follows_the_nose(backend: OnnxBackend, media: Path, name: str, sign: int) -> None:
-    """She looks to the picture's right in one portrait and to its left in the other."""
+    """She looks to the image's right in one portrait and to its left in the other."""
     image = cv2.imread(str(media / "stills" / f"stock-emotions-{name}.jpg"))
     assert measured(backend, np.asarray(image, np.uint8)).yaw * sign > 3
 

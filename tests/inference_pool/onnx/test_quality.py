@@ -62,7 +62,7 @@ def test_gaussian_blur(portrait: Image, face: DetectedFace) -> None:
 
 @pytest.mark.parametrize("across", [False, True])
 def test_motion_blur(portrait: Image, face: DetectedFace, across: bool) -> None:
-    """A smear in one direction counts in full, whichever it is."""
+    """Blur in one direction counts in full, for either direction."""
 
     def smear(step: float) -> np.ndarray:
         length = 2 * round(12 * step) + 1
@@ -99,7 +99,7 @@ def test_gamma(portrait: Image, face: DetectedFace) -> None:
 
 
 def test_darker_skin_in_good_light_passes(portrait: Image, face: DetectedFace) -> None:
-    """Skin of a third of the reflectance, with its highlights, is not a dark picture."""
+    """Skin with a third of the reflectance, with its highlights, is not a dark frame."""
     tone = portrait * np.array((0.25, 0.32, 0.42))
     highlights = np.clip(portrait.astype(float) - 190, 0, None) * 1.5
     darker = np.clip(tone + highlights, 0, 255).astype(np.uint8)
@@ -146,7 +146,7 @@ def test_glare(portrait: Image, face: DetectedFace) -> None:
 @pytest.mark.parametrize("value", [229, 231, 236, 252])
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.3])
 def test_colours_are_looked_at_wherever_they_count(value: int, share: float) -> None:
-    """A face whose light pixels are too few or too dark for any glare is judged without them."""
+    """``may_glare`` is false only where ``matteness`` is 1."""
     area = np.full((SIZE, SIZE, 3), 120, np.uint8)
     area[: round(share * SIZE)] = value
     area = np.random.default_rng(0).permutation(area.reshape(-1, 3)).reshape(area.shape)
@@ -174,6 +174,6 @@ def test_face_outside_the_frame(portrait: Image) -> None:
 
 @pytest.mark.parametrize("level", [0, 127, 255])
 def test_flat_picture_has_no_sharpness(level: int) -> None:
-    """Where nothing varies, nothing is sharp; the measures stay within 0..1."""
+    """A uniform image is not sharp; the measures stay within 0..1."""
     flat = np.full((200, 200, 3), level, np.uint8)
     assert MEASURE.measure(flat, Box(0, 0, 200, 200)).blur == 0

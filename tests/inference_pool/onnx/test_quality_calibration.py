@@ -1,4 +1,4 @@
-"""Curves and cut-offs of the measures over graded damage, on the portrait and the real pictures."""
+"""Curves and thresholds of the measures over graded degradations, on portraits."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_measure_falls_with_damage(portraits: list[Portrait], damage: Degradatio
 
 
 def test_noise_does_not_pass_for_detail(portraits: list[Portrait]) -> None:
-    """A picture out of focus stays refused when the camera is noisy as well."""
+    """An image out of focus is also refused with noise."""
     for image, box, _ in portraits:
         blurred = noise(defocus(image, box, 12), box, 5)
         assert Code.BLURRED in codes(MEASURE.measure(blurred, box))

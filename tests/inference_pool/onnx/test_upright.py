@@ -41,7 +41,7 @@ def any_backend(request: pytest.FixtureRequest) -> OnnxBackend:
 
 
 def turned(image: Image, degrees: float) -> Image:
-    """Turn a picture clockwise about its centre; its border fills the corners."""
+    """Rotate an image clockwise around its centre; its border fills the corners."""
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -degrees, 1)
     border = cv2.BORDER_REPLICATE
@@ -70,7 +70,7 @@ def judged(backend: OnnxBackend, image: Image) -> Estimate:
 
 
 def roll_of(backend: OnnxBackend, image: Image) -> float:
-    """Roll of the largest face, measured whatever the checks before say."""
+    """Roll of the largest face, regardless of earlier checks."""
     face = max(backend.detect(image), key=lambda found: found.box.area)
     return backend.head_pose(image, face).roll
 
@@ -107,7 +107,7 @@ def test_roll_goes_all_the_way_round(
 
 
 def test_points_and_mesh_agree(backend: OnnxBackend, square_portrait: Image) -> None:
-    """The detector's five points lie upright whatever the turn; then they follow the mesh."""
+    """The detector's points are upright for any rotation; the mesh replaces them."""
     for degrees in (0, 20, 180, 200):
         picture = turned(square_portrait, degrees)
         (face,) = backend.detect(picture)
@@ -121,7 +121,7 @@ def test_points_and_mesh_agree(backend: OnnxBackend, square_portrait: Image) -> 
 
 
 def test_the_person_is_the_same_upside_down(backend: OnnxBackend, square_portrait: Image) -> None:
-    """The descriptor is taken the right way up where a configuration lets any roll pass."""
+    """The descriptor is of the upright face, even if the configuration allows any roll."""
     vectors = []
     for degrees in (0, 180):
         picture = turned(square_portrait, degrees)
@@ -132,7 +132,7 @@ def test_the_person_is_the_same_upside_down(backend: OnnxBackend, square_portrai
 
 
 class ScriptedMesh(FaceMesh):
-    """Says of each look at a crop, in turn, how sure it is of a face."""
+    """A fake network that returns a given presence for each run."""
 
     said: list[float]
 
@@ -155,7 +155,7 @@ def found(models: ModelStore, portrait: Image) -> DetectedFace:
 def test_a_sure_look_is_enough(
     scripted: ScriptedMesh, portrait: Image, found: DetectedFace
 ) -> None:
-    """A frame of which the network is sure costs one run."""
+    """A frame with high presence takes one run."""
     scripted.said = [SURE]
     scripted.fit(portrait, found)
     assert scripted.said == []
@@ -164,7 +164,7 @@ def test_a_sure_look_is_enough(
 def test_an_unsure_look_asks_for_the_opposite(
     scripted: ScriptedMesh, portrait: Image, found: DetectedFace
 ) -> None:
-    """A little less than sure, and the opposite turn is tried; it has far less here."""
+    """Slightly below that presence the opposite rotation is tried; here it has far less."""
     scripted.said = [SURE - 1, 0.0]
     scripted.fit(portrait, found)
     assert scripted.said == []
@@ -174,7 +174,7 @@ def test_an_unsure_look_asks_for_the_opposite(
 def test_a_face_that_may_be_upside_down_has_no_pose(
     scripted: ScriptedMesh, portrait: Image, found: DetectedFace, lead: float
 ) -> None:
-    """Where both turns are about as likely, the frame fails instead of being guessed at."""
+    """If both rotations are about as likely, the frame fails."""
     scripted.said = [20.0, 20.0 - lead]
     with pytest.raises(EstimationError, match="which way up"):
         scripted.fit(portrait, found)

@@ -1,4 +1,4 @@
-"""Downloads go on where they broke off, stay within the size, and say why they failed."""
+"""Downloads resume, stay within the size, and report why they failed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_whole_file(client, server, tmp_path):
 
 
 def test_resumes_an_earlier_run(client, server, tmp_path):
-    """Only the missing bytes are asked for."""
+    """Only the missing bytes are requested."""
     server.content["/model"] = DATA
     (tmp_path / "part").write_bytes(DATA[:150_000])
     fetch(client, server, tmp_path / "part")
@@ -48,7 +48,7 @@ def test_resumes_an_earlier_run(client, server, tmp_path):
 
 
 def test_resumes_a_broken_connection(client, server, tmp_path):
-    """A connection that breaks is taken up again from the bytes that came."""
+    """After a broken connection the download continues from the received bytes."""
     server.content["/model"] = DATA
     server.cuts = [70_000, 70_000]
     fetch(client, server, tmp_path / "part")
@@ -83,7 +83,7 @@ def test_complete_part_asks_nothing(client, server, tmp_path):
 
 @pytest.mark.parametrize("size", [1000, len(DATA) + 1])
 def test_other_size_is_refused(client, server, tmp_path, size):
-    """A file of another size is not the one wanted; nothing of it is left."""
+    """A file of another size is refused and removed."""
     server.content["/model"] = DATA
     with pytest.raises(AbsentError, match=f"size is not {size} bytes"):
         fetch(client, server, tmp_path / "part", size)
@@ -97,7 +97,7 @@ def test_not_found(client, server, tmp_path):
 
 
 def test_nobody_listens(client, tmp_path):
-    """A refused connection is told at once, without further tries."""
+    """A refused connection fails at once, without further attempts."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/model"

@@ -43,7 +43,7 @@ def test_no_npm_client(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("script", ["echo E404 not there >&2; exit 1", "exit 0"])
 def test_npm_client_fails(tmp_path, monkeypatch, script):
-    """A client that fails, or leaves nothing, is told in one line."""
+    """A client that fails, or leaves no archive, gives a one-line error."""
     client = tmp_path / "npm"
     client.write_text(f"#!/bin/sh\n{script}\n")
     client.chmod(0o755)
@@ -76,7 +76,7 @@ def test_set_is_built_to_the_pinned_bytes(fallback_models):
 
 @pytest.mark.parametrize("role", ["mesh", "iris"])
 def test_same_numbers_as_the_reference(fallback_models, models_directory, role):
-    """Mesh and iris are the reference networks, converted on another way."""
+    """Mesh and iris are the reference networks, converted in another way."""
     outputs = []
     for folder in (models_directory, fallback_models):
         session = ModelStore(folder).session(role)

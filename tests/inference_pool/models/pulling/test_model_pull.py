@@ -1,4 +1,4 @@
-"""A pull leaves whole, verified files or none, and says what could not be had."""
+"""A pull leaves only complete, verified files, and reports what is missing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_from_a_folder(tmp_path, manifest, fill, files):
 
 
 def test_from_an_address(tmp_path, manifest, server, client, files):
-    """A web folder serves as well; each file is asked for once and progress is told."""
+    """A web folder works, too; each file is requested once and progress is reported."""
     server.content = {f"/set/{name}": data for name, data in files.items()}
     seen: dict[str, int] = {}
     source = named_source(f"{server.address}/set/", client)
@@ -68,7 +68,7 @@ def test_damaged_file_is_replaced(tmp_path, manifest, fill, files):
 
 
 def test_wrong_content_never_arrives(tmp_path, manifest, fill):
-    """A source with another file under the name is passed over, and nothing of it stays."""
+    """A source with another file of that name is skipped, and nothing of it remains."""
     source = fill(tmp_path / "source")
     (source / "detector.onnx").write_bytes(b"something else")
     with pytest.raises(ModelError, match=r"model detector: .*detector.onnx differs from"):
@@ -77,7 +77,7 @@ def test_wrong_content_never_arrives(tmp_path, manifest, fill):
 
 
 def test_next_source_helps(tmp_path, manifest, fill):
-    """What one source lacks comes from the next."""
+    """A file that one source lacks comes from the next."""
     first = FolderSource(fill(tmp_path / "first", "detector.onnx"))
     second = FolderSource(fill(tmp_path / "second"))
     fetched = Puller(tmp_path / "models", manifest, [first, second]).reference()
@@ -124,7 +124,7 @@ def test_optional_model_may_be_missing(tmp_path, manifest, fill):
 
 
 def test_unpinned_variant_is_not_kept(tmp_path, manifest, fill):
-    """A variant of other bytes than the manifest pins is left out; the original serves."""
+    """A variant that differs from the manifest is omitted; the original is used."""
     detector = manifest.reference["detector"].model_copy(update={"variant_sha256": "0" * 64})
     other = manifest.model_copy(update={"reference": manifest.reference | {"detector": detector}})
     fetched = Puller(tmp_path / "m", other, [FolderSource(fill(tmp_path / "s"))]).reference()
@@ -139,7 +139,7 @@ def test_fallback_beside_reference_is_refused(tmp_path, manifest, fill):
 
 
 def test_directory_that_cannot_be(tmp_path, manifest):
-    """A file in the directory's place is told in one line."""
+    """A file in place of the directory gives a one-line error."""
     (tmp_path / "models").write_text("in the way")
     with pytest.raises(ResourceError, match=r"models directory .*models"):
         Puller(tmp_path / "models", manifest, [])

@@ -172,7 +172,7 @@ def test_prelu_and_half_precision_weights(image):
 
 
 def test_only_what_is_wanted(image):
-    """Outputs keep their names and order; a node that none needs is not even read."""
+    """Outputs keep their names and order; unneeded nodes are not read."""
     model = Model()
     model.nodes.append(node("Relu", "a", "image"))
     model.nodes.append(node("Sigmoid", "b", "a"))

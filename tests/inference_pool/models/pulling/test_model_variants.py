@@ -104,14 +104,14 @@ def test_difference_is_seen(monkeypatch, prelu_network):
 
 @pytest.mark.parametrize("broken", [(np.nan, 9.0), (9.0, np.nan)])
 def test_what_is_no_number_is_no_small_difference(monkeypatch, prelu_network, broken):
-    """A variant that answers NaN in one channel is refused, whatever the others answer."""
+    """A variant with NaN in one channel is refused, whatever the other channels have."""
     monkeypatch.setitem(variants._REWRITES, "prelu", lambda model: prelu_network(broken))
     with pytest.raises(ModelError, match="changes an output by nan"):
         variants.verified_variant(prelu_network((0.5, 0.5)), "prelu", "tiny.onnx")
 
 
 def two_outputs(first: str, second: str) -> onnx.ModelProto:
-    """Build a network that answers its input by two operators."""
+    """Build a network with two operators on its input."""
     values = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [4]) for name in ("x", "a", "b")
     ]
@@ -122,7 +122,7 @@ def two_outputs(first: str, second: str) -> onnx.ModelProto:
 
 @pytest.mark.parametrize("outputs", [("Sqrt", "Abs"), ("Abs", "Sqrt")])
 def test_no_number_in_any_output(outputs):
-    """Whichever output has it, first or last: the square root of what is negative is no number."""
+    """NaN in the first or the last output, from the square root of a negative number."""
     before = two_outputs("Abs", "Abs").SerializeToString()
     after = two_outputs(*outputs).SerializeToString()
     assert np.isnan(variants.greatest_difference(before, after))

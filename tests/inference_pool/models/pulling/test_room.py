@@ -1,4 +1,4 @@
-"""What fetches and builds networks stays out of the workers."""
+"""Workers do not import the code that fetches and builds networks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def test_a_worker_imports_nothing_of_a_pull() -> None:
-    """Neither the folder nor the package onnx, whose memory each worker would pay for."""
+    """Neither the folder nor the package onnx, which would use memory in each worker."""
     found = subprocess.run(
         [
             sys.executable,
