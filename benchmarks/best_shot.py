@@ -54,12 +54,12 @@ def measure(
     services: dict[str, Service],
     rounds: int,
     frames: int,
-    pictures: dict[str, Callable[..., Shots]],
+    cameras: dict[str, Callable[..., Shots]],
 ) -> dict[tuple[str, str], list[dict[str, float]]]:
     """Measure each service with each kind of frame, in alternation."""
     found: dict[tuple[str, str], list[dict[str, float]]] = {}
     for _ in range(rounds):
-        for kind, shown in pictures.items():
+        for kind, shown in cameras.items():
             for name, service in services.items():
                 figures = uvloop.run(plumbing.measure(service, SESSIONS, frames, shown))
                 found.setdefault((name, kind), []).append(figures)
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("--against", type=Path, help="another checkout")
     arguments = parser.parse_args()
     background = np.asarray(cv2.resize(astronaut(), (640, 480)), np.uint8)
-    pictures = {kind: partial(camera_shots, background, number) for kind, number in FIRST.items()}
+    cameras = {kind: partial(camera_shots, background, number) for kind, number in FIRST.items()}
     checkouts = {"this": ROOT}
     if arguments.against is not None:
         checkouts = {"other": arguments.against.resolve(), **checkouts}
@@ -83,7 +83,7 @@ def main() -> None:
             name: stack.enter_context(running(SETTINGS, workers=1, checkout=place))
             for name, place in checkouts.items()
         }
-        found = measure(services, arguments.rounds, arguments.frames, pictures)
+        found = measure(services, arguments.rounds, arguments.frames, cameras)
         with contextlib.redirect_stdout(io.StringIO()):  # hides the logs, printed at the end
             stack.close()
     print(f"medians of {arguments.rounds} rounds of {SESSIONS * arguments.frames} frames, in us")

@@ -119,7 +119,7 @@ def _print(rows: list[tuple[str, tuple[float, ...], tuple[float, ...]]]) -> None
     asked = np.array([row[1] for row in rows])
     error = np.array([row[2] for row in rows]) - asked
     names = np.array([row[0] for row in rows])
-    print(f"{len(rows)} pictures of {len(set(names))} portraits\n")
+    print(f"{len(rows)} images of {len(set(names))} portraits\n")
     print("| axis | bias | mean error | worst | gain |\n|---|---:|---:|---:|---:|")
     for axis, name in enumerate(AXES):
         gain = np.polyfit(asked[:, axis], error[:, axis], 1)[0] + 1

@@ -67,7 +67,7 @@ print(json.dumps({"seconds": seconds, "cpu": cpu, "rss_mb": rss, "frames": film.
 """
 
 
-def pictures(count: int) -> Iterator[bytes]:
+def images(count: int) -> Iterator[bytes]:
     """JPEGs of a portrait in front of a swaying camera, with sensor noise."""
     portrait = np.ascontiguousarray(data.astronaut()[:288, :, ::-1])
     scene = cv2.resize(portrait, (1600, 900), interpolation=cv2.INTER_CUBIC).astype(np.int16)
@@ -148,7 +148,7 @@ def main(codecs: list[str]) -> None:
     results = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     with running_redis() as redis, tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        jpegs = list(pictures(FRAMES))
+        jpegs = list(images(FRAMES))
         for number, jpeg in enumerate(jpegs):
             (folder / f"{number:06}.jpg").write_bytes(jpeg)
         store(redis.client(), "short", jpegs, FRAMES, 25)

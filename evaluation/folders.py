@@ -1,4 +1,4 @@
-"""Sessions as input: folders of frames, videos, and folders of FileLogger, each with its times."""
+"""Reads sessions from folders of frames, videos and FileLogger folders, with their frame times."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluation.samples import ATTACK, PICTURES, Sample, read
-from evaluation.sessions import TurnedFrames, is_session, pictures
+from evaluation.sessions import TurnedFrames, is_session, logged_images
 from shared.errors import FrameError, ResourceError
 from shared.frame.estimation import Image
 from shared.session_log import read_session
@@ -22,10 +22,10 @@ def read_folders(source: Path, videos: frozenset[str]) -> list[Sample]:
 
     Args:
         source: the set's folder, or the CSV file.
-        videos: endings of videos, in lower case.
+        videos: extensions of videos, in lower case.
 
     Raises:
-        ResourceError: there is no such set, or it is not laid out as one.
+        ResourceError: there is no such set, or it has another layout.
     """
     found: dict[Path, Sample] = {}
     for sample in read(source, PICTURES | videos):
@@ -77,7 +77,7 @@ class FolderReader:
             FrameError: a frame is refused.
         """
         if is_session(path):
-            yield from pictures(path, self.turned_frames)
+            yield from logged_images(path, self.turned_frames)
         elif path.is_dir():
             for file in _images_of(path):
                 yield from self.frames(file)

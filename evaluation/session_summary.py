@@ -17,12 +17,10 @@ Wrong = Callable[[SessionVerdict], bool]
 def summarise_sessions(verdicts: Sequence[SessionVerdict]) -> dict[str, Any]:
     """Count outcomes and give rates with intervals.
 
-    ``allAttacks`` pools the species, which the standard does not; it is there because thresholds
-    are often given so.
-
     An attack is an error if it is accepted without an action, a live session if it is refused or
-    its frames end before a decision. Sessions that are asked are neither; their share is
-    given beside.
+    its frames end before a decision. Sessions that are asked for an action are no errors; their
+    share is a separate rate. ``allAttacks`` pools the species, unlike the standard, because
+    requirements are often stated that way.
 
     Returns:
         JSON values: ``live`` and ``attacks`` by species, each with counts, rates and 95 % intervals

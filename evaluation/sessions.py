@@ -46,7 +46,7 @@ def is_session(path: Path) -> bool:
     return FOLDER.fullmatch(path.name) is not None and (path / FILE).is_file()
 
 
-def pictures(folder: Path, frames: TurnedFrames) -> Iterator[Image]:
+def logged_images(folder: Path, frames: TurnedFrames) -> Iterator[Image]:
     """Yield the images of a session's folder in order, rotated as the service rotated them.
 
     Raises:

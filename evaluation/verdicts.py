@@ -36,16 +36,16 @@ class SessionOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SessionVerdict:
-    """What the plugins make of a session.
+    """Result of the plugins for a session.
 
     Attributes:
         sample: the session.
         outcome: how it ends.
-        frames: frames until then.
-        seconds: time from the first of them to the last.
+        frames: number of frames up to its end.
+        seconds: time from the first to the last of them.
         codes: codes of the last frame.
         data: what the plugins report, as in the token's details.
-        refused: why the service would refuse the next frame; empty where all can be read.
+        refused: why the service would refuse the next frame; empty if all can be decoded.
     """
 
     sample: Sample
@@ -62,8 +62,8 @@ def judge_session(
 ) -> SessionVerdict:
     """Fold a session's frames until it is decided, asks for an action, or has no more frames.
 
-    Questions to the outside have no answer, as without the other service. Frames of other sessions
-    are not remembered, so recordings that share frames are judged alone.
+    Questions to other services stay unanswered. Frames of other sessions are not remembered, so
+    recordings that share frames are judged independently.
 
     Args:
         measured: the session's estimates, each measured as a worker does in the full check.

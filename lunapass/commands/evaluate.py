@@ -18,7 +18,7 @@ from evaluation.judging import Measured
 from evaluation.measuring import measure
 from evaluation.report import html
 from evaluation.samples import PICTURES, read
-from evaluation.sessions import pictures
+from evaluation.sessions import logged_images
 from evaluation.summary import by_frame, score, summarise
 from evaluation.thumbnails import Thumbnails
 from inference_pool.backends import load_backend
@@ -129,7 +129,7 @@ def command(
     media = Media.of(config)
 
     def frames(path: Path) -> Iterator[Image]:
-        return pictures(path, media.frames) if path.is_dir() else media.frames(path)
+        return logged_images(path, media.frames) if path.is_dir() else media.frames(path)
 
     def estimator() -> Estimator:
         return Estimator(load_backend(config), rules, exhaustive=True)
