@@ -23,6 +23,9 @@ class State(enum.Enum):
     RELEASED = "its client, which may have the final verdict"
     ENDED = "nothing: this gateway has it no more"
 
+    # Members are singletons. The hash of Enum is a Python function; each frame would call it often.
+    __hash__ = object.__hash__
+
 
 Event = Literal[
     "open",
