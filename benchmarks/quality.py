@@ -23,7 +23,7 @@ from shared.frame.estimation import Box, Estimate, Image, Quality
 
 MEASURES = ("blur", "light", "darkness", "illumination", "specularity")
 KEYS = {"darkness": "dark"}
-LARGEST = 640
+MAX_SIDE_PX = 640
 TONES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18, 0.12)
 Portrait = tuple[str, Image, Box, NDArray[np.float32]]
 
@@ -41,7 +41,7 @@ def main(paths: list[str]) -> None:
 def _portraits(paths: list[str], backend: OnnxBackend) -> Iterator[Portrait]:
     for path in paths:
         image = np.asarray(cv2.imread(path), np.uint8)
-        scale = LARGEST / max(image.shape[:2])
+        scale = MAX_SIDE_PX / max(image.shape[:2])
         if scale < 1:
             resized = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             image = np.asarray(resized, np.uint8)

@@ -11,9 +11,10 @@ from evaluation.samples import ATTACK, LIVE
 from shared.charts import Curve, histogram, plot
 from shared.report import parts, percent
 
-WORST = 8
+SHOWN_ERRORS = 8
 """Number of images shown for each kind of error."""
-SLOWEST = 10
+SHOWN_SLOWEST = 10
+"""Number of the slowest presentations listed."""
 
 Thumbnail = Callable[[str], str | None]
 """Returns base64 of a small JPEG of a presentation, by its path; None if it cannot be decoded."""
@@ -68,7 +69,7 @@ def _body(summary: dict[str, Any], thumbnail: Thumbnail) -> Iterator[Markup]:
     yield from _worst(summary["presentations"], summary["threshold"], thumbnail)
     yield parts.heading("Slowest")
     timed = [one for one in summary["presentations"] if one["milliseconds"] is not None]
-    slowest = sorted(timed, key=lambda one: -one["milliseconds"])[:SLOWEST]
+    slowest = sorted(timed, key=lambda one: -one["milliseconds"])[:SHOWN_SLOWEST]
     yield parts.table(
         ("presentation", "ms per frame"), [(one["path"], one["milliseconds"]) for one in slowest]
     )
@@ -163,7 +164,8 @@ def _worst(
     ):
         yield parts.subheading(f"{title}: {len(errors)}")
         yield parts.row(
-            parts.picture(thumbnail(one["path"]) or "", _caption(one)) for one in errors[:WORST]
+            parts.picture(thumbnail(one["path"]) or "", _caption(one))
+            for one in errors[:SHOWN_ERRORS]
         )
 
 

@@ -18,7 +18,8 @@ from shared.frame.checks import Rules
 from shared.frame.estimation import Estimate, Stage
 
 BOUNDS = (0.01, 0.05, 0.10)
-LARGEST = 1e300
+MAX_FINITE = 1e300
+"""Larger numbers, such as the threshold next to infinity, count as infinite."""
 MIN_SUBJECTS = 30
 """With fewer subjects the report warns of a small sample."""
 
@@ -283,5 +284,5 @@ def _presentation(one: Scored, threshold: float) -> dict[str, Any]:
 
 
 def _number(value: float) -> float | None:
-    """Replace infinity and NaN, which JSON lacks, and the smallest finite float with None."""
-    return value if isfinite(value) and abs(value) < LARGEST else None
+    """Replace infinity and NaN, which JSON lacks, with None."""
+    return value if isfinite(value) and abs(value) < MAX_FINITE else None

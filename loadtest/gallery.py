@@ -135,7 +135,7 @@ class Gallery:
             ) from error
 
 
-def of_pictures(paths: list[Path]) -> Gallery:
+def of_images(paths: list[Path]) -> Gallery:
     """Create a gallery of given images, shown in turn as the person sways; prompts have no effect.
 
     Raises:

@@ -184,14 +184,14 @@ def _check_writable(folder: Path) -> None:
 
 def _gallery(path: Path, pictures: Path | None, models: Path) -> Path:
     """Return the file of frames; create it if necessary."""
-    from loadtest.gallery import Gallery, of_pictures
+    from loadtest.gallery import Gallery, of_images
 
     if pictures is not None:
         found = [file for file in pictures.iterdir() if file.suffix.lower() in PICTURES]
         if not found:
             raise ResourceError(f"--pictures {pictures}: found no file that ends in .jpg or .jpeg")
         path = path.with_name("pictures")
-        of_pictures(found).save(path)
+        of_images(found).save(path)
     elif path.exists():
         Gallery.load(path)
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import simplejpeg
 
-from loadtest.gallery import Gallery, looks, of_pictures
+from loadtest.gallery import Gallery, looks, of_images
 from loadtest.synthetic.look import Look
 from shared.errors import ResourceError
 from tests.support.stamp import read_stamp, stamped_jpeg
@@ -75,7 +75,7 @@ def test_pictures_of_ones_own_are_shown_in_turn(tmp_path: Path) -> None:
     """All given images are shown, selected by sway."""
     for name in ("a.jpg", "b.jpg", "c.jpg"):
         (tmp_path / name).write_bytes(name.encode())
-    gallery = of_pictures(list(tmp_path.iterdir()))
+    gallery = of_images(list(tmp_path.iterdir()))
     shown = {gallery.frames[gallery.nearest_number(Look(yaw=yaw))] for yaw in (-1.5, 0, 1.5)}
     assert shown == set(gallery.frames)
 

@@ -20,12 +20,12 @@ def points(fitted: Portrait) -> Points:
 def test_lid_goes_from_upper_to_lower_edge(
     points: Points, closed: float, line: tuple[int, ...]
 ) -> None:
-    """The lid's edge is the upper lid's when open, the lower lid's when shut."""
+    """The lid's edge is that of the upper lid when open, of the lower lid when closed."""
     assert lid_edge(LEFT_EYE, closed, points) == pytest.approx(points[list(line)])
 
 
 def test_open_lid_changes_nothing(points: Points) -> None:
-    """At no closure the lid's skin is where it is in the picture."""
+    """With closure 0 the lid's skin is unchanged."""
     patch = lid(LEFT_EYE, 0.0, points, points)
     assert patch.target == pytest.approx(patch.source)
 
@@ -38,7 +38,7 @@ def test_shut_lid_is_skin_above_the_lashes(points: Points) -> None:
 
 
 def test_teeth_stay_while_the_jaw_drops(points: Points) -> None:
-    """What is between the lips is neither stretched nor moved by a dropped jaw."""
+    """A dropped jaw neither stretches nor moves the area between the lips."""
     dropped = points.copy()
     dropped[list(LOWER_INNER_LIP)[1:-1], 1] += 20
     patch = teeth(points, dropped, points[list(LOWER_INNER_LIP)])

@@ -35,12 +35,12 @@ def head(fitted: Portrait) -> Head:
 
 
 def test_plain_look_moves_nothing(head: Head) -> None:
-    """Without anything asked all points rest."""
+    """With the neutral look no point moves."""
     assert head.moved(Look()) == pytest.approx(head.rest)
 
 
 def test_outermost_ring_never_moves(head: Head) -> None:
-    """Whatever the head does, the border of its surroundings stays."""
+    """The outer border of the surroundings never moves."""
     moved = head.moved(Look(yaw=20, pitch=-15, roll=10, mouth_open=1))
     ring = slice(MESH_POINTS, MESH_POINTS + 36)
     assert moved[ring] == pytest.approx(head.rest[ring])

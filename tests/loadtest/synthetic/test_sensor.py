@@ -46,14 +46,14 @@ def test_the_same_picture_in_another_process_gives_other_frames() -> None:
 
 
 def test_a_shot_mixes_all_encodings() -> None:
-    """There are enough intervals that a mix does not come twice."""
+    """There are enough intervals that a mix does not repeat."""
     shot = Exposures(gradient(640, 480)).shot()
     markers = sum(shot.count(b"\xff%c" % marker) for marker in range(0xD0, 0xD8))
     assert markers + 1 >= INTERVALS
 
 
 def test_a_file_of_any_format_is_shown() -> None:
-    """Also one that is stored turned: it is shown upright."""
+    """A file of any format is decoded; a rotated one is upright."""
     _, png = cv2.imencode(".png", gradient(320, 240))
     frame = simplejpeg.decode_jpeg(Exposures.of_file(bytes(png)).shot(), "BGR")
     assert frame.shape == (240, 320, 3)

@@ -60,14 +60,14 @@ def test_later_patch_covers_earlier_one() -> None:
 
 
 def test_flat_triangle_does_no_harm() -> None:
-    """A triangle without area is as if it were not there."""
+    """A triangle without area is ignored."""
     flat = Patch(FRAME, np.float32([[5, 5], [40, 5], [75, 5], [40, 5]]), RECTANGLE)
     frame = warp(RAMP, [Patch(FRAME, FRAME, RECTANGLE), flat], SIZE)
     assert np.array_equal(frame, RAMP)
 
 
 def test_thin_triangle_reads_inside_itself() -> None:
-    """However steep the mapping, colours come from within the source triangle."""
+    """For any map, colours come from within the source triangle."""
     source = np.float32([[10, 10], [20, 10], [15, 20]])
     thin = Patch(source, np.float32([[5, 30], [75, 30], [40, 31]]), RECTANGLE[:1])
     frame = warp(RAMP, [Patch(FRAME, FRAME, RECTANGLE), thin], SIZE)
