@@ -74,11 +74,8 @@ class Leaving(Wire, frozen=True):
 class Account(Wire, frozen=True):
     """Durations and resource use of a process since its start; sent once a second.
 
-    Attributes:
-        cpu: CPU time in seconds.
-        memory: resident bytes.
-        steps: total seconds and bucket counts (``shared.process.accounts.BOUNDS``) of each step.
-        codes: pairs of a code and the number of frames that got it.
+    ``cpu`` is in seconds, ``memory`` in resident bytes. ``steps`` has total seconds and bucket
+    counts (``shared.process.accounts.BOUNDS``) of each step, ``codes`` the frames that got a code.
     """
 
     name: Name
