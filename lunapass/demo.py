@@ -29,6 +29,7 @@ from lunapass.demo_scenes import Scenes
 from lunapass.supervisor import Supervisor
 from shared.codes import hint
 from shared.config.loading import load
+from shared.config.recommended import PLUGINS
 from shared.config.service import Config
 from shared.config.source import ConfigSource
 from shared.errors import EstimationError, ResourceError
@@ -63,11 +64,14 @@ class DemoFiles:
 
 
 def write_config(files: DemoFiles, models: Path, port: int, *, passive: bool) -> tuple[Config, str]:
-    """Write a configuration with a new key; return both.
+    """Write the recommended configuration with a new key; return both.
 
-    Without the reference models (``passive`` is False), actions are required.
+    Without the reference models (``passive`` is False), everyone is asked for actions instead.
     """
     key = secrets.token_hex(32)
+    # The fallback models cannot describe faces, which FaceMatcher compares.
+    plugins = PLUGINS if passive else ("Bestshot", "ActiveLiveness")
+    turned_on = "\n".join(f"[MIDDLEWARES.WS.{name}]\nisEnabled = 1\n" for name in plugins)
     files.directory.mkdir(parents=True, exist_ok=True)
     files.config.touch(mode=0o600)
     files.config.write_text(
@@ -81,12 +85,7 @@ logLevel = 0
 [LUNA_PASS.JWT]
 key = "{key}"
 
-[MIDDLEWARES.WS.Bestshot]
-isEnabled = 1
-
-[MIDDLEWARES.WS.ActiveLiveness]
-isEnabled = {int(not passive)}
-
+{turned_on}
 [WORKERS]
 count = {WORKERS}
 
