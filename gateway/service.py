@@ -46,16 +46,16 @@ log = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 0.1
 CLOSE_SECONDS = 5.0
-"""For connections that are still open after the drain."""
+"""Time to close the connections that are still open after the drain."""
 
 
 class Gateway:
-    """Wires server, sessions, dispatcher and judgement link.
+    """Makes the parts of the process and connects them.
 
     Args:
         source: gives the configuration.
         listeners: sockets that accept clients.
-        parent: process id of the supervisor; the gateway ends when that is gone.
+        parent: process id of the supervisor; the gateway ends when that process has ended.
         clock: gives the time to all parts.
     """
 
@@ -80,7 +80,7 @@ class Gateway:
         self._memory = MemoryReturn(self._held)
         inflow = Inflow(config.LIMITS, self._held, clock=clock)
         self._client_sockets = ClientSockets(config.LIMITS, self._capacity.sockets, inflow)
-        self._for_good = False
+        self._permanently = False
         self._slab = make_slab(config, clock=clock)
         self._slab_server = SlabServer(self._slab, runtime_directory(config))
         try:
@@ -141,7 +141,7 @@ class Gateway:
             self.port: int = self._listeners.sockets[0].getsockname()[1]
             log.info("listening", extra={"fields": {"port": self.port}})
             self._role.ready(f"listening on port {self.port}")
-            await self._turn()
+            await self._work()
             await self._drain()
             await self._close_servers()
         finally:
@@ -154,14 +154,14 @@ class Gateway:
             self._slab_server.close()
             self._slab.close()
 
-    def stop(self, *, for_good: bool = False) -> None:
-        """Begin to drain.
+    def stop(self, *, permanently: bool = False) -> None:
+        """Start to drain.
 
         Args:
-            for_good: no successor follows, so whoever connects now is told so, and not left to
-                wait in the queue of a socket that others keep open.
+            permanently: no gateway follows, so a client that connects now is refused, and does not
+                wait in the queue of a socket that another process holds open.
         """
-        self._for_good = for_good
+        self._permanently = permanently
         self._role.stop()
 
     def reload(self) -> None:
@@ -194,8 +194,8 @@ class Gateway:
             create_connection=self._client_sockets.connection,  # type: ignore[arg-type]  # a factory
         )
 
-    def _leave_the_queue(self) -> None:
-        """Accept no more: who connects now waits in the kernel's queue for the next gateway."""
+    def _stop_accepting(self) -> None:
+        """Accept no more: a client that connects now waits in the kernel for the next gateway."""
         for server in self._servers:
             stop_accepting(server)
 
@@ -205,8 +205,8 @@ class Gateway:
         for server in self._servers:
             await server.wait_closed()
 
-    async def _turn(self) -> None:
-        """The regular work beside messages: heartbeats, deadlines, the watchdog."""
+    async def _work(self) -> None:
+        """Do the regular work: heartbeats, deadlines, the watchdog."""
         while self._role.runs:
             self._tick()
             await self._role.pause(SWEEP_SECONDS)
@@ -227,20 +227,20 @@ class Gateway:
     async def _drain(self) -> None:
         """Take no new sessions, let running ones end, then close what is left with 1012."""
         self._role.notifier.stopping()
-        if self._listeners.inherited and not self._for_good:
-            self._leave_the_queue()
+        if self._listeners.inherited and not self._permanently:
+            self._stop_accepting()
         else:
             self._front.drain()
         deadline = self._clock.monotonic() + self._config.LIMITS.drainSeconds
-        while self._under_way() and self._clock.monotonic() < deadline:
+        while self._has_work() and self._clock.monotonic() < deadline:
             self._tick()
             await asyncio.sleep(SWEEP_SECONDS)
         for connection in list(self._connections):
             connection.close(CloseCode.RESTART, "the service restarts")
             connection.end_within(CLOSE_SECONDS)
 
-    def _under_way(self) -> bool:
-        """Whether a client waits for its verdict, or takes it just now."""
+    def _has_work(self) -> bool:
+        """Whether a client waits for its verdict, or is just receiving it."""
         undecided = bool(self._sessions.undecided and self._connections)
         return undecided or any(line.close_code is not None for line in self._connections)
 
@@ -271,23 +271,23 @@ class Gateway:
 def _select_subprotocol(
     _connection: ServerConnection, offered: Sequence[Subprotocol]
 ) -> Subprotocol | None:
-    """Take ours where it is offered; a client that offers none is served all the same."""
+    """Select our subprotocol where it is offered; a client may also offer none."""
     ours = Subprotocol(SUBPROTOCOL)
     return ours if ours in offered else None
 
 
 async def _serve(source: PartSource, listeners: Listeners, parent: int | None) -> None:
     gateway = Gateway(source, listeners, parent=parent)
-    leave = partial(gateway.stop, for_good=True)
+    leave = partial(gateway.stop, permanently=True)
     handle_signals(stop=gateway.stop, interrupt=leave, reload=gateway.reload)
     await gateway.run()
 
 
 def run(source: PartSource, listeners: Listeners, *, parent: int | None = None) -> None:
-    """Run the gateway until it is told to stop.
+    """Run the gateway until a signal stops it.
 
     Raises:
-        StartupError: settings or the machine do not allow a start.
+        StartupError: the settings or the machine do not allow a start.
     """
     set_up_process(role_name(source.part.config, "gateway"), source.part)
     logging.getLogger(SERVER_LOGGER).addFilter(LibraryLog())

@@ -1,4 +1,4 @@
-"""Logs why frames are refused: one line and one reason a frame, at a bounded rate."""
+"""Logs why frames are refused: one line per frame, at a bounded rate."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from shared.errors import FrameError
 log = logging.getLogger(__name__)
 
 SESSION_LINES, SESSION_RATE = 3, 0.1
-"""Lines of one session at once, and in a second after that: a camera repeats one fault forever."""
+"""Lines of one session at once, and per second after that: a camera repeats one error forever."""
 LINES, RATE = 30, 1.0
-"""Lines of all sessions at once, and in a second after that."""
+"""Lines of all sessions at once, and per second after that."""
 SESSIONS = 4096
 """Sessions whose rate is remembered; the one that was refused longest ago is forgotten first."""
 
 
 class RefusedFrameLog:
-    """Takes every refusal, counts it, and logs it unless there were too many."""
+    """Counts every refusal, and logs it unless there were too many."""
 
     def __init__(self) -> None:
         self._all = LineBudget(RATE, LINES)
         self._sessions: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def add(self, session: Session, seq: int, error: FrameError, now: float) -> None:
-        """Take a refused frame.
+        """Count a refused frame.
 
         Args:
             session: the frame's session.

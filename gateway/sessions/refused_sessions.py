@@ -1,10 +1,10 @@
-"""Refused sessions by address: at a bound the address has to pause, each time longer.
+"""Counts refused sessions by address: at a limit the address has to pause, each time longer.
 
-A session counts from its first frame that was refused for low liveness, else from its end, unless
-it is accepted or was left at once. So a client cannot have pictures tried without end, neither by
-leaving before the verdict nor by many sessions at the same time. It counts for the address that
-began it, and for the one at which its client is when it counts: otherwise a client with two
-addresses would begin sessions at one and have pictures refused at the other.
+A session counts from its first frame that was refused for low liveness, otherwise from its end,
+unless it is accepted or the client left at once. So a client cannot try images without end, neither
+by leaving before the verdict nor by many sessions at the same time. A session counts for the
+address that opened it, and for the one at which its client is at that moment: otherwise a client
+with two addresses would open sessions at one and have images refused at the other.
 
 Addresses are counted by their digests (``gateway.web.addresses.address_digest``),
 called clients here.
@@ -32,12 +32,12 @@ log = logging.getLogger(__name__)
 WINDOW_SECONDS = 3600.0
 """Time for which a refused session counts."""
 FIRST_PAUSE_SECONDS = 60.0
-"""Pause of an address at the bound; doubled for each refused session beyond."""
+"""Pause of an address at the limit; doubled for each refused session beyond it."""
 MAX_DOUBLINGS = 6
-"""After which a pause would be longer than the window."""
+"""After these a pause would be longer than the window."""
 MAX_REMEMBERED = 200_000
-"""Refused sessions of all addresses together (some 40 MB); then the address whose last one is the
-oldest is forgotten."""
+"""Refused sessions of all addresses together (some 40 MB). Beyond, the address whose latest one is
+the oldest is forgotten."""
 
 
 class Tally(NamedTuple):
@@ -52,7 +52,7 @@ class Tally(NamedTuple):
     age: float = 0.0
 
     def pause(self, limit: int) -> float:
-        """Seconds until the address may begin a session; 0 or less when it may."""
+        """Seconds until the address may open a session; 0 or less when it may."""
         if self.number < limit:
             return 0.0
         doublings = min(self.number - limit, MAX_DOUBLINGS)
@@ -60,7 +60,7 @@ class Tally(NamedTuple):
 
 
 def max_entries(limit: int) -> int:
-    """Sessions of one address that need to be remembered; more do not lengthen its pause."""
+    """Return how many sessions of one address to remember; more do not lengthen its pause."""
     return limit + MAX_DOUBLINGS + 1
 
 
@@ -141,14 +141,14 @@ class SharedRefusals(Protocol):
         """Count the sessions of a client; none where the store is down."""
 
     async def close(self) -> None:
-        """Give back what is held."""
+        """Close the connections."""
 
 
 class RefusedSessions:
-    """Bounds the refused sessions of each address (IPv6: each /64).
+    """Limits the refused sessions of each address (IPv6: each /64).
 
     Args:
-        limit: refused sessions within an hour at which an address pauses; 0 for no bound.
+        limit: refused sessions within an hour at which an address pauses; 0 for no limit.
         end: ends a session that is one too many.
         shared: what other gateways count; None where there is no session store.
         key: secret of the gateways that share a store, for the digests of addresses.
@@ -176,13 +176,13 @@ class RefusedSessions:
         return address_digest(self._key, key)
 
     async def admit(self, address: str) -> int:
-        """Let an address begin a session.
+        """Check that an address may open a session.
 
         Returns:
             Refused sessions of the address so far, for ``Session.refused_before``.
 
         Raises:
-            ProtocolError: the address has to pause; says for how long.
+            ProtocolError: the address has to pause; it says for how long.
         """
         if not self._limit:
             return 0
@@ -208,10 +208,11 @@ class RefusedSessions:
             session.mark_suspect()
 
     def ended(self, session: Session) -> None:
-        """Count a session that was refused or left, or no more one that was accepted.
+        """Count a session that was refused or left; count one that was accepted no more.
 
-        Who leaves after a frame with low liveness, or after the first action was asked, counts as
-        refused: else he could wait for a lucky frame, or for actions that a recording shows.
+        A client that leaves after a frame with low liveness, or after the first action was asked
+        for, counts as refused: otherwise it could wait for a lucky frame, or for actions that its
+        recording shows.
         """
         if session.outcome == "accepted":
             self._refund(session)
@@ -219,7 +220,7 @@ class RefusedSessions:
             self._charge(session)
 
     def _clients(self, session: Session) -> list[str]:
-        """Those for whom a session counts, the one that began it first."""
+        """The clients for whom a session counts, the one that opened it first."""
         here = self.client_of(session.address) if session.address else ""
         return [client for client in dict.fromkeys((session.opened.beginner, here)) if client]
 
@@ -231,23 +232,24 @@ class RefusedSessions:
             if before is None:
                 continue
             session.count_for(client)
-            began_it = number == 0
-            if began_it:
+            opened_it = number == 0
+            if opened_it:
                 self._end_if_too_many(session, before)
             if self._shared is not None:
-                self._start(self._charge_shared(self._shared, session, client, began_it=began_it))
+                self._start(self._charge_shared(self._shared, session, client, opened_it=opened_it))
 
     async def _charge_shared(
-        self, shared: SharedRefusals, session: Session, client: str, *, began_it: bool
+        self, shared: SharedRefusals, session: Session, client: str, *, opened_it: bool
     ) -> None:
         before = await shared.charge(client, session.id)
-        if before is not None and began_it:
+        if before is not None and opened_it:
             self._end_if_too_many(session, before)
 
     def _end_if_too_many(self, session: Session, before: int) -> None:
-        """End one of many sessions that began before the bound was reached.
+        """End one of many sessions that were opened before the limit was reached.
 
-        One that began after a pause is beyond the bound from its beginning, and may go on alone.
+        One that was opened after a pause is beyond the limit from its start, and may continue
+        alone.
         """
         if before + 1 >= self._limit:
             fields = session.fields(address=session.address, refused=before + 1)
@@ -270,7 +272,7 @@ class RefusedSessions:
         task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Let what is under way end."""
+        """Wait for requests that are under way."""
         await asyncio.gather(*self._tasks)
         if self._shared is not None:
             await self._shared.close()

@@ -1,6 +1,6 @@
 """Refused sessions that all gateways of a session store count together.
 
-An address has a sorted set: session ids by the time at which they were counted, of Redis's clock.
+An address has a sorted set: session ids by the time at which they were counted, by Redis's clock.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ return {{redis.call('ZCARD', KEYS[1]), tostring(now - tonumber(newest[2]))}}
 
 
 class StoredRefusals:
-    """Counts refused sessions in the session store; while that is down, not at all.
+    """Counts refused sessions in the session store; while that is down, it counts nothing.
 
     Args:
         config: the configuration.
-        clock: times the pause after a failed try; what is counted is timed by Redis.
+        clock: measures the pause after a failed try; Redis dates what is counted.
     """
 
     def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:
@@ -61,7 +61,10 @@ class StoredRefusals:
         )
 
     async def charge(self, client: str, session: str) -> int | None:
-        """Count a session; how many were before it, None if it is counted already or unreached."""
+        """Count a session; returns how many were before it.
+
+        None where it is counted already, or the store is down.
+        """
         args: list[str | int] = [session, self._max_entries]
         async with self._in_order:
             before = await self._ask(lambda: self._charge(keys=[_name(client)], args=args))
@@ -84,7 +87,7 @@ class StoredRefusals:
     async def _ask(self, request: Callable[[], Awaitable[Any]]) -> Any:
         """Ask the store; None where it does not answer, and for a while after that.
 
-        A client that begins a session waits for the answer, so not each of them tries anew.
+        A client that opens a session waits for the answer, so not each of them may try again.
         """
         if self._clock.monotonic() < self._rests_until:
             return None

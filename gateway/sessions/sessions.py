@@ -1,4 +1,4 @@
-"""The sessions of this gateway: from CONNECT to the verdict, whatever happens in between."""
+"""The life cycle of sessions, from CONNECT to the verdict."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 class Sessions:
-    """Life cycle of the sessions.
+    """Opens, resumes, decides and ends sessions.
 
     Args:
         config: the configuration.
@@ -116,17 +116,17 @@ class Sessions:
         refused_before: int = 0,
         start: str = "{}",
     ) -> tuple[Session, str]:
-        """Make a session.
+        """Open a session.
 
         Args:
-            address: of the client.
-            mirrored: its pictures are mirrored.
-            client: what it tells of itself, as JSON.
+            address: address of the client.
+            mirrored: its images are mirrored.
+            client: its description of itself, as JSON.
             refused_before: what ``refused`` has counted for that address.
             start: claims of its start token for the verdict, as JSON.
 
         Returns:
-            The session and its resume token, which is kept nowhere but with the client.
+            The session and its resume token, which only the client stores.
 
         Raises:
             ProtocolError: there are too many sessions, in total or of this address.
@@ -162,10 +162,10 @@ class Sessions:
             del self._opening[session.id]
 
     async def resume(self, identity: str, token: str, address: str) -> Session | None:
-        """Find a session by id and resume token; None where there is none, or not by that token.
+        """Find a session by id and resume token; None where there is none, or not with that token.
 
-        The aggregator hands all sessions to a gateway that has just begun. One that is not here yet
-        is asked for, here and then elsewhere.
+        A gateway that has just started does not have the sessions of the one before. It asks its
+        aggregator for them first, and then the session store.
         """
         session = (
             self._registry.get(identity)
@@ -220,7 +220,7 @@ class Sessions:
     def _release(self, session: Session) -> None:
         """Send what the client may know now: the answer on its last frame, then the verdict.
 
-        Until then nothing shows that there is a verdict: further frames are taken as ever.
+        Until then nothing shows that there is a verdict: further frames are taken as before.
         """
         self.frames.answer(session)
         self.frames.advance(session)
@@ -248,12 +248,12 @@ class Sessions:
         self.recall.answer(message.session, message.token_digest, session)
 
     def _restore(self, message: Resumed, history: History) -> Session:
-        """Make a session anew from what the aggregator remembers of it."""
+        """Make a session from what the aggregator remembers of it."""
         opened = decode(history.opened)
         assert isinstance(opened, Open)
-        # The gateway before may have left writes on their way to the store: they must fail from now
-        # on. Without asking the store no more than one term above the known one may be claimed;
-        # that is the term of a gateway that took the session over meanwhile, and it wins.
+        # Writes of the gateway before may still be on their way to the store: they must fail from
+        # now on. Without asking the store only the next term may be claimed. A gateway that took
+        # the session over meanwhile has that term already, and it wins.
         opened = replace(opened, term=opened.term + 1)
         session = self._registry.revive(
             opened, history.judged, history.kept, message.profile, message.elapsed
@@ -265,7 +265,7 @@ class Sessions:
         return session
 
     def _settle(self, settled: Settled) -> None:
-        """Let go the frames whose side effects are done."""
+        """Drop the images of frames whose side effects are done."""
         self.sinks = settled.health
         for identity, mark in settled.marks:
             if (session := self._registry.get(identity)) is not None:
@@ -274,7 +274,7 @@ class Sessions:
     # Ending
 
     def end(self, session: Session, reason: str) -> None:
-        """End a session from outside: the aggregator says the last word."""
+        """Close a session from outside: the aggregator gives its final verdict."""
         if session.close(reason):
             self._link.close_session(session, reason)
 
@@ -282,7 +282,7 @@ class Sessions:
         self.end(session, "too many refused sessions from its address")
 
     def sweep(self) -> None:
-        """Answer what is past its deadline, end what is too old; called a few times a second."""
+        """Answer overdue frames and end old sessions; called a few times a second."""
         now = self._clock.monotonic()
         sessions = self.all()
         self.frames.sweep(sessions, now)
@@ -297,16 +297,16 @@ class Sessions:
         self.handover.sweep(now)
 
     def abandon(self, session: Session) -> None:
-        """Drop a session whose client was never told about it."""
+        """Drop a session whose client does not know it."""
         self._link.close_session(session, "never known")
         self.remove(session)
 
     def remove(self, session: Session) -> None:
-        """Forget a session."""
+        """Drop a session here."""
         self.handover.forget(session)
         self._registry.remove(session)
 
     async def close(self) -> None:
-        """Store what has changed, and let what is under way end."""
+        """Store what has changed, and wait for requests that are under way."""
         await self.handover.close()
         await self.refused.close()

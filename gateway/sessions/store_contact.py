@@ -7,7 +7,8 @@ from shared.process.clock import SYSTEM, Clock
 TRIES_UNTIL_DOWN = 2
 """Failed tries in a row after which the store is down; each has its share of the timeout.
 
-One is not enough: a process that stood still misses an answer that is there; the second finds it.
+One is not enough: a process that was suspended misses an answer that is there; the second try
+finds it.
 """
 GRACE_TIMEOUTS = 3
 """Length of the grace period in timeouts: time for a living owner to notice that the store is back
@@ -15,13 +16,13 @@ GRACE_TIMEOUTS = 3
 
 
 class StoreContact:
-    """Follows the tries to reach the store, and decides two things that must fit together.
+    """Records the tries to reach the store, and decides two things that depend on each other.
 
     - When an owner stops waiting for the store: after ``SESSION_STORE.timeout`` without an answer.
-      From then on it may give answers that are not stored.
-    - When a gateway takes sessions over: never within the grace period after a break. Whatever a
-      living owner released until then is stored by its end, also where the store has lost it, as
-      after a failover to a replica that lags.
+      From then on it may release answers that are not stored.
+    - When a gateway takes sessions over: never within the grace period after a break. What a living
+      owner released until then is stored by the end of the period, also where the store has lost
+      it, as after a failover to a replica that lags.
 
     Args:
         timeout: seconds without the store after which it is down.
@@ -41,7 +42,7 @@ class StoreContact:
         self._connections = 0
         self._broken = False
         self._last_answer = clock.monotonic()
-        self._unbroken_since = self._last_answer  # what was before its start, a gateway cannot know
+        self._unbroken_since = self._last_answer  # a gateway knows nothing from before its start
 
     @property
     def reached(self) -> bool:
@@ -61,7 +62,7 @@ class StoreContact:
         """
         self._unbroken_since = self._clock.monotonic()
         self._connections += 1
-        self._broken = self._connections > 1  # the first one can have lost nothing
+        self._broken = self._connections > 1  # before the first one nothing was written
 
     def answered(self) -> bool:
         """Record a try that succeeded.

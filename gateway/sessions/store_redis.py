@@ -11,7 +11,7 @@ from shared.config.service import Config
 from shared.redis_connection import connect_async
 
 UNREACHED = (RedisError, OSError, TimeoutError)
-"""What a request raises that Redis did not do, or of which that is not known."""
+"""Errors of a request that Redis did not carry out, or perhaps did not."""
 
 
 def connect(
@@ -21,9 +21,9 @@ def connect(
 
     Args:
         config: the configuration.
-        seconds: wait for a connection and for an answer. There is no second try: whoever asks
-            decides whether the question is still the same.
-        on_connect: is called for each new connection, before the first request on it.
+        seconds: wait for a connection and for an answer. There is no second try: the caller
+            decides whether its request is still the same.
+        on_connect: called for each new connection, before the first request on it.
     """
     address = config.SESSION_STORE.connectionString
     return connect_async(address, timeout=seconds, on_connect=on_connect)

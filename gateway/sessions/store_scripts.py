@@ -1,4 +1,4 @@
-"""What the session store does in Redis, one Lua script for each step, so that each is atomic.
+"""The steps of the session store in Redis: one Lua script for each, so that each is atomic.
 
 Three keys belong to a session: a hash with its state and best shot, the list of its judged frames,
 and a small hash, the fence, that outlives both:
@@ -10,18 +10,18 @@ and a small hash, the fence, that outlives both:
 ``judge``
     the cell that wrote the verdict and the verdict's digest, once there is one
 
-The state's hash says too when the session was opened, by Redis's clock: gateways on two machines
-have no other clock in common. Each write says it again, so that a step of that clock counts only
-where it comes between the owner's last write and the take-over.
+The state's hash also has the time of the session's opening by Redis's clock: gateways on two
+machines have no other clock in common. Each write sets it again, so that a step of that clock
+matters only where it comes between the owner's last write and the take-over.
 
-A write succeeds only for the owner in the current term. A gateway that was overtaken therefore
-never changes the record again, even if the session has come back to its own cell since.
+A write succeeds only for the owner in the current term. So a gateway that lost a session never
+changes the record again, even if the session has come back to its own cell since.
 """
 
 from __future__ import annotations
 
 STORED, LOST, STALE = 0, -1, -2
-"""Answers to a write: done; another gateway has the session; the stored log is not as long as the
+"""Answers to a write: done; another gateway has the session; the stored log is shorter than the
 writer believes, which then writes the session whole."""
 
 _NOW = """
@@ -63,10 +63,10 @@ number of judged frames stored before, lifetimes of record and fence in millisec
 shot (empty: unchanged), milliseconds since the session's opening, judged frames.
 
 A stored verdict is final: nothing undecided replaces it, and the cell that wrote it may give it
-whoever owns the session now. The digest tells it from that of a machine which has the same name, as
-one made from a copied disk does. A verdict that was given during an outage stands too: it is
-written over an undecided session that another gateway has taken meanwhile, whose owner then loses
-it.
+even if another cell owns the session now. The digest distinguishes it from the verdict of a machine
+with the same name, such as one made from a copied disk. A verdict that was given during an outage
+stands too: it replaces an undecided session that another gateway has taken over meanwhile, which
+then loses it.
 """
 
 READ = """

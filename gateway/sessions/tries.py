@@ -1,4 +1,4 @@
-"""Wrong passwords by address: so many at once, so many in a minute, in bounded memory."""
+"""Wrong passwords by address: a number at once and a number per minute, in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ class WrongTries:
     """Counts wrong tries.
 
     Args:
-        at_once: tries that an address has when it was never wrong.
-        per_minute: tries that it gets back.
+        at_once: tries of an address that was never wrong.
+        per_minute: tries that it gets back in a minute.
     """
 
     def __init__(self, at_once: int, per_minute: float) -> None:
@@ -27,5 +27,5 @@ class WrongTries:
 
     @property
     def pause(self) -> int:
-        """Whole seconds after which an address surely has a try again."""
+        """Whole seconds after which an address has a try again."""
         return int(1 / self._per_second) + 1
