@@ -1,1 +1,1 @@
-"""A session's state, its frames and answers, and where it goes on when its gateway dies."""
+"""Sessions: their state, frames and answers, and how another gateway continues them."""

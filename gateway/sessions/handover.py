@@ -266,9 +266,9 @@ class StoreHandover(Handover):
         self._drop(session)
 
     def _withdraw(self, session: Session) -> None:
-        """End a session whose answers cannot be stored without a verdict, so that none is undone.
+        """End a session without a verdict, because its answers cannot be stored.
 
-        What its client does not know cannot be undone by another gateway.
+        A verdict that is given but not stored could be undone at another gateway.
         """
         log.error("session ended unstored", extra={"fields": {"session": session.id}})
         if session.outlet is not None:

@@ -21,7 +21,7 @@ class State(enum.Enum):
     CLOSING = "the final verdict, which it was closed for"
     DECIDED = "the release of the final verdict"
     RELEASED = "its client, which may have the final verdict"
-    ENDED = "nothing: this gateway has it no more"
+    ENDED = "nothing: this gateway does not have it any more"
 
     # Members are singletons. The hash of Enum is a Python function; each frame would call it often.
     __hash__ = object.__hash__
@@ -40,10 +40,31 @@ Event = Literal[
     "release",
     "end",
 ]
-"""open: the aggregator names the checks; offer: a frame arrives; start: it goes to the pool;
-discard: it is unreadable, or was answered at its deadline; estimate: its estimate comes; judge: its
-verdict comes; answer: the answer on it may be sent; close: the final verdict is asked for; decide:
-that comes; release: it may be sent; end: the gateway drops the session."""
+"""What may happen to a session:
+
+open
+    the aggregator names the checks of the first frame
+offer
+    a frame arrives
+start
+    the waiting frame goes to the pool
+discard
+    the frame under way is unreadable, or was answered at its deadline
+estimate
+    its estimate arrives
+judge
+    its verdict arrives
+answer
+    the answer on it may be sent
+close
+    the final verdict is asked for
+decide
+    the final verdict arrives
+release
+    the final verdict may be sent
+end
+    the gateway drops the session
+"""
 
 _ENDINGS: Mapping[Event, State] = {
     "close": State.CLOSING,
@@ -70,7 +91,7 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
         "decide": State.DECIDED,
         "end": State.ENDED,
     },
-    # Frames are taken as ever: nothing may show that there is a verdict before it is stored.
+    # Frames are taken as before: until the verdict is stored nothing may show that there is one.
     State.DECIDED: {
         "offer": State.DECIDED,
         "estimate": State.DECIDED,
