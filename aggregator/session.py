@@ -16,9 +16,9 @@ from typing import NamedTuple
 from aggregator.attempts import Attempts
 from aggregator.copies import CopyCheck
 from aggregator.frame_memory import FrameMemory
+from aggregator.json_data import json_only, parse_object
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
 from aggregator.policy import UNKNOWN, Basis, Policy
-from aggregator.telling import of_client, sound
 from shared.codes import Code
 from shared.config.manual import LivenessSection
 from shared.config.service import LimitsSection
@@ -106,7 +106,7 @@ class JudgedSession:
             random=random.Random(self.opened.seed),  # noqa: S311  the seed itself is secret
             log=log,
             now=self.opened.at,
-            client=of_client(self.opened.client),
+            client=parse_object(self.opened.client),
             mirrored=self.opened.mirrored,
             replay=self.opened.replay,
         )
@@ -271,7 +271,7 @@ class JudgedSession:
     def _drop_invalid_json(self, judged: FrameJudgement | None = None) -> bool:
         """Drop data and codes of plugins that are not JSON; return False if there were any."""
         codes = judged.errors if judged is not None else []
-        data, valid = self.context.data, sound(self.context.data)
+        data, valid = self.context.data, json_only(self.context.data)
         numbers = [code for code in codes if isinstance(code, int)]
         if valid is data and len(numbers) == len(codes):
             return True

@@ -1,4 +1,4 @@
-"""A run of requested actions, and whether the person does them in time."""
+"""Requests a sequence of actions, and checks whether the person does them in time."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from shared.config.plugins import ActiveLivenessArgs
 from shared.frame.estimation import Profile
 
 DATA = "activeLiveness"
-"""Key of the progress in the session's data; clients read it, whichever plugin asks."""
+"""Key of the progress in the session's data; clients read it, whichever plugin requests actions."""
 
 Draw = Callable[[random.Random], list[Action]]
 """Draws a sequence of actions."""
 
 
 class ActionRun:
-    """Asks for the actions of a drawn sequence, one after another.
+    """Requests the actions of a random sequence, one after another.
 
     Until the sequence is complete, frames are judged in the active profile. A wrong action draws a
     new sequence, so a recording gets ``wrongActionsAllowed`` + 1 tries. After the last action
@@ -62,7 +62,7 @@ class ActionRun:
         self._report_progress(context)
 
     def watch(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """Judge a frame while an action is asked; refuse it with the prompt."""
+        """Judge a frame during the actions; refuse it with the prompt."""
         late = context.now - self._asked_at > self._args.actionTimeout
         if late or context.now - self._started_at > self._args.totalTimeout:
             frame.refuse(Code.ACTION_FAILED, end=True)

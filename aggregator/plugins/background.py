@@ -1,10 +1,10 @@
-"""Motion of the background behind a person, between two scenes of a camera that does not move.
+"""Measures the motion of the background behind a person, for a camera that does not move.
 
-What a hand holds moves as a whole, and its surroundings in the picture with it. A person moves
-before a background that stays. So of the changes between two scenes only those count that a shift
-of the scene explains (first-order optical flow, Lucas and Kanade 1981), on both sides of the face:
-someone who walks past, a swaying curtain or a screen changes one side, or in a way that no shift
-explains. A gain and an offset, which a camera's exposure control changes, are fitted first.
+A hand-held photo or screen moves as a whole, including the background it shows; a real person moves
+in front of a static background. So only those changes between two scenes count that a shift of the
+scene explains (first-order optical flow, Lucas and Kanade 1981), and only on both sides of the
+face: a passer-by, a curtain or a screen changes one side, or not like a shift. Gain and offset,
+which the camera's exposure control changes, are fitted first.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ Grid = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 MIN_CELLS = 20
-"""Cells of one side from which it says anything: some five times the fitted numbers."""
+"""Minimum number of cells to use a side: about five times the number of fitted parameters."""
 HEAD_WIDTH, HEAD_TOP = 1.9, 0.8
-"""Width of the head with hair over that of the face box, and its top above the box in box heights;
-a margin for the person's own motion is included."""
+"""Width of the head with hair, in widths of the face box, and its top above the box, in heights of
+the box; both include a margin for the person's own motion."""
 SHOULDER_WIDTH, SHOULDER_TOP = 3.4, 0.85
-"""Width of the shoulders over that of the face box, and where they start in box heights."""
+"""Width of the shoulders in widths of the face box, and where they start in heights of the box."""
 CELL = 3
-"""Cells over which a scene is smoothed: shifts by more than a cell, 27 pixels, then show too."""
+"""Cells over which a scene is smoothed, to detect shifts of more than one cell (27 pixels)."""
 
 
 def background_motion(
@@ -44,8 +44,8 @@ def background_motion(
         size: width and height of the frames, in pixels.
 
     Returns:
-        Root mean square of the explained change in grey levels, of the side with less of it; None
-        if the person covers the background.
+        Root mean square of the explained change in grey levels, on the side where it is smaller;
+        None if the person covers the background.
     """
     first, second = _grid(before), _grid(after)
     mean, change = (first + second) / 2, second - first
@@ -65,19 +65,19 @@ def _grid(scene: bytes) -> Grid:
 
 
 def _explained(change: Grid, exposure: Grid, shift: Grid) -> float:
-    """Root of what the shift takes off the mean square that exposure leaves."""
+    """Return the root of the mean square that the shift explains beyond exposure."""
     both = np.concatenate([exposure, shift], axis=-1)
     return float(np.sqrt(max(0.0, _residue(change, exposure) - _residue(change, both))))
 
 
 def _residue(change: Grid, causes: Grid) -> float:
-    """Mean square of a change that a linear fit of the causes leaves."""
+    """Return the mean square of a change that a linear fit of the causes leaves."""
     weights = np.linalg.lstsq(causes, change, rcond=None)[0]
     return float(np.mean((change - causes @ weights) ** 2))
 
 
 def _sides(faces: tuple[Box, Box], size: tuple[int, int]) -> Iterator[Mask]:
-    """Yield the cells to the left and to the right of the person, where there are enough."""
+    """Yield the cells to the left and to the right of the person, if there are enough."""
     x: Grid = (np.arange(COLUMNS, dtype=np.float64) + 0.5) * (size[0] / COLUMNS)
     y: Grid = (np.arange(ROWS, dtype=np.float64)[:, None] + 0.5) * (size[1] / ROWS)
     covered = _person(faces[0], x, y) | _person(faces[1], x, y)
@@ -89,7 +89,7 @@ def _sides(faces: tuple[Box, Box], size: tuple[int, int]) -> Iterator[Mask]:
 
 
 def _person(face: Box, x: Grid, y: Grid) -> Mask:
-    """Cells that head and shoulders may cover."""
+    """Return the cells that head and shoulders may cover."""
     aside = np.abs(x - (face.x + face.width / 2))
     head = (aside < HEAD_WIDTH / 2 * face.width) & (y > face.y - HEAD_TOP * face.height)
     shoulders = (aside < SHOULDER_WIDTH / 2 * face.width) & (

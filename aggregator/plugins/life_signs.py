@@ -1,8 +1,8 @@
-"""LifeSigns: a person blinks, moves and stands before a still background; else an action is asked.
+"""LifeSigns: accepts a person who shows signs of life; otherwise requests an action.
 
-The plugin gathers signs for some seconds. Where all of them speak for a living person, it lets the
-session pass without an action. Where one is in doubt, it asks for an action that this doubt does
-not touch. It refuses only where the networks are sure.
+The plugin collects signs for some seconds: the eyes, the motion of the head, a static background.
+If all signs indicate a live person, the session needs no action. If one is in doubt, the plugin
+requests an action that resolves this doubt. It refuses only if the networks are certain.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from shared.frame.estimation import Profile, Stage
 DATA = "lifeSigns"
 TURNS = (Action.TURN_LEFT, Action.TURN_RIGHT, Action.CHIN_UP, Action.CHIN_DOWN)
 REPEATING = ("repeated", "frozen", "reused")
-"""Evidence of VirtualCameraChecker that a recording is played."""
+"""Evidence of VirtualCameraChecker for a recording."""
 
 
 class Decision(StrEnum):
-    """What the signs so far lead to."""
+    """The decision by the signs so far."""
 
     CHECKING = "checking"
     ACCEPT = "accepted"
@@ -40,7 +40,7 @@ class Decision(StrEnum):
 
 
 class Doubt(StrEnum):
-    """What does not speak for a living person."""
+    """A sign that does not indicate a live person."""
 
     NETWORKS = "networks"
     EYES = "eyes"
@@ -51,12 +51,12 @@ class Doubt(StrEnum):
 
 
 class LifeSigns(Plugin):
-    """Accepts, refuses, or asks for an action, from the signs of a living person.
+    """Accepts, refuses or requests an action, by the signs of a live person.
 
     Args:
         args: times and thresholds.
         acting: angles and times of the action.
-        asks: ask for the action; no where ActiveLiveness asks everyone.
+        asks: request actions; False if ActiveLiveness does so in every session.
     """
 
     Args = LifeSignsArgs
@@ -72,20 +72,20 @@ class LifeSigns(Plugin):
 
     @classmethod
     def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
-        """Take the action's angles and times from the arguments of ActiveLiveness."""
+        """Read the action's angles and times from the arguments of ActiveLiveness."""
         active = config.MIDDLEWARES.WS.ActiveLiveness
         return lambda: cls(args, active.args, asks=not active.isEnabled)
 
     @classmethod
     def stated(cls, args: Any, config: Config) -> Stated:
-        """State every argument, and those of ActiveLiveness that the action is judged by."""
+        """State every argument, and those of ActiveLiveness that actions use."""
         acting = numbers_of(config.MIDDLEWARES.WS.ActiveLiveness.args)
         for name in ("interactionsCount", "cooldownFramesCount"):  # which LifeSigns does not use
             del acting[name]
         return {**numbers_of(args), **acting}
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
-        """Gather signs until they decide; then accept, refuse, or watch the action."""
+        """Collect signs until they decide; then accept, refuse, or watch the action."""
         if context.acted:
             return
         if self._run.has_started:
@@ -116,7 +116,7 @@ class LifeSigns(Plugin):
         decision: Decision,
         doubts: list[Doubt],
     ) -> None:
-        """Hold a frame that passed back, or ask for an action."""
+        """Delay a frame that passed, or request an action."""
         if decision is Decision.CHECKING:
             frame.refuse(Code.AGGREGATING)
         elif decision is Decision.ASK:
@@ -124,7 +124,7 @@ class LifeSigns(Plugin):
             self._run.start(context, frame)
 
     def _decide(self, signs: Signs, doubts: list[Doubt], seconds: float) -> Decision:
-        """Decide from the signs, once there are enough frames over enough time."""
+        """Decide by the signs, once there are enough frames over enough time."""
         args = self._args
         if signs.frames < args.framesCount or seconds < args.minSeconds:
             return Decision.CHECKING
@@ -135,7 +135,7 @@ class LifeSigns(Plugin):
         return Decision.CHECKING if seconds < args.windowSeconds else Decision.ASK
 
     def _doubts(self, context: SessionContext, signs: Signs) -> list[Doubt]:
-        """List what does not speak for a living person; a sign that is not known does not."""
+        """Return the signs that do not indicate a live person, including unknown signs."""
         args = self._args
         background_moves = signs.background is None or signs.background > args.backgroundMotion
         in_doubt = {
@@ -153,17 +153,17 @@ class LifeSigns(Plugin):
 
 
 def _counts(frame: FrameJudgement) -> bool:
-    """Tell whether a frame shows signs: it came to the liveness check and may have failed it."""
+    """Return whether a frame shows signs: it reached the liveness check, and may have failed it."""
     estimate = frame.estimate
     passed_before = estimate.stage >= Stage.AGS and set(estimate.errors) <= {Code.LOW_LIVENESS}
     return passed_before and Code.OTHER_PERSON not in frame.errors
 
 
 def _is_blink_proof(doubts: list[Doubt]) -> bool:
-    """Tell whether a blink settles the doubts.
+    """Return whether a blink resolves the doubts.
 
-    Sunglasses hide it. Where the eyes move already, a replayed video is in doubt rather than a
-    photograph, and its eyes may shut: then only an action that is drawn for the session helps.
+    Sunglasses hide a blink. If the eyes move already, the attack may be a video instead of a photo,
+    whose eyes may shut: then only a random action helps.
     """
     hidden = Doubt.SUNGLASSES in doubts or Doubt.REPETITION in doubts
     return not hidden and Doubt.EYES in doubts
@@ -175,7 +175,7 @@ def _repeats(context: SessionContext) -> bool:
 
 
 def _summary(signs: Signs, doubts: list[Doubt], decision: Decision) -> dict[str, Any]:
-    """Write the signs for the details of STATUS and token."""
+    """Return the signs for the details of STATUS and token."""
     measured = {
         "score": signs.score,
         "eyes": signs.eyes,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
+from aggregator.json_data import json_only
 from aggregator.plugins import user
 from aggregator.plugins.active_liveness import ActiveLiveness
 from aggregator.plugins.aggregate_liveness import AggregateLiveness
@@ -20,7 +21,6 @@ from aggregator.plugins.luna3 import Luna3DescriptorQualityCheck
 from aggregator.plugins.result import Result
 from aggregator.plugins.virtual_camera import VirtualCameraChecker
 from aggregator.policy import BOUNDS, Policy, Stated
-from aggregator.telling import sound
 from shared.config.service import Config
 from shared.config.source import EFFECTS
 from shared.digests import canonical
@@ -145,7 +145,7 @@ def _stated(kind: type[Plugin], args: BaseModel, config: Config) -> Stated:
     """
     stated = kind.stated(args, config)
     place = f"{kind.__module__}:{kind.__qualname__}.stated"
-    if not isinstance(stated, dict) or sound(stated) is not stated:
+    if not isinstance(stated, dict) or json_only(stated) is not stated:
         raise ConfigError(f"{place} does not return a JSON object; return a dict of JSON values")
     if (length := len(canonical(stated))) > MAX_STATED_BYTES:
         raise ConfigError(

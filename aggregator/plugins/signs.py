@@ -1,4 +1,4 @@
-"""Signs of a living person, measured over the newest frames of a session."""
+"""Measures signs of a live person over the newest frames of a session."""
 
 from __future__ import annotations
 
@@ -14,37 +14,36 @@ from aggregator.plugins.faces import STRAIGHT_DEG
 from shared.frame.estimation import Box, Estimate
 
 INTERVAL_MS = 100
-"""Between two frames that count: frames of one moment say little more than one of them, and it
-bounds what a fast camera lets the window hold."""
+"""Minimum time between two counted frames: closer frames hardly add information. It also limits the
+window's size with a fast camera."""
 APART_SECONDS = 0.7
-"""Between the frames whose backgrounds are compared, whatever the frame rate: a hand holds a
-picture still for shorter times, and the error rates of docs/estimation.md are for frames so far
-apart."""
+"""Minimum time between compared backgrounds, at any frame rate: a hand can hold a photo still for
+shorter times. The error rates of docs/estimation.md are for this distance."""
 MAX_APART_SECONDS = 2.0
-"""Beyond it, frames are not compared: light and people behind have changed."""
+"""Maximum time between compared backgrounds: later, light or people behind may have changed."""
 BACKGROUND_QUANTILE = 0.8
-"""Of the compared pairs: a hand moves now and then."""
+"""Quantile of the compared pairs, because a hand moves only now and then."""
 MIN_LOG_ODDS_SCORE = 1e-4
-"""Bound on one frame's score in the mean of log odds, on both sides."""
+"""Limit of one frame's score in the mean of log odds, at both ends."""
 EYE_NOISE = 0.002
-"""Deviation of the eye openness in frames that differ by a sensor's noise alone, from 110 to 340
-pixels of face width (docs/estimation.md)."""
+"""Standard deviation of the eye openness in frames that differ only by sensor noise, for faces 110
+to 340 pixels wide (docs/estimation.md)."""
 EYE_NOISE_PIXELS = 0.2
-"""What is added for small faces: a tenth of a percent at 200 pixels of face width."""
+"""Additional noise of small faces, divided by the face width: 0.001 at 200 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """What a window of frames shows. None where it is not known.
+    """The signs in a window of frames; None if unknown.
 
     Attributes:
         frames: number of frames.
-        score: liveness score of all frames together, 0..1: the mean of their log odds.
-        eyes: standard deviation of the eye openness without the value farthest from the median,
-            less the measure's own noise.
+        score: joint liveness score, 0..1, from the mean of the log odds.
+        eyes: standard deviation of the eye openness, without the value farthest from the median and
+            less the noise of the measurement.
         pose: root mean square of the standard deviations of yaw, pitch and roll in degrees, each
             without the farthest value.
-        background: motion of the background in grey levels; None without a fixed camera too.
+        background: motion of the background in grey levels; also None without a fixed camera.
         sunglasses: sunglasses hide the eyes.
     """
 
@@ -58,7 +57,7 @@ class Signs:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What one frame adds."""
+    """The measurements of one frame."""
 
     at: float
     score: float | None
@@ -76,7 +75,7 @@ class SignsWindow:
 
     Args:
         seconds: length of the window.
-        frames: number of frames that stay in the window however old they are.
+        frames: number of frames that stay in the window at any age.
     """
 
     def __init__(self, seconds: float, frames: int) -> None:
@@ -86,7 +85,7 @@ class SignsWindow:
         self._first_at: float | None = None
 
     def add(self, at: float, estimate: Estimate) -> bool:
-        """Add a frame that came as far as the liveness check; False if it comes too soon."""
+        """Add a frame that reached the liveness check; return False if it comes too soon."""
         if self._seen and _milliseconds(at - self._seen[-1].at) < INTERVAL_MS:
             return False
         if self._first_at is None:
@@ -97,7 +96,7 @@ class SignsWindow:
         return True
 
     def seconds_at(self, now: float) -> float:
-        """Seconds since the first frame ever added."""
+        """Return the seconds since the first added frame."""
         return 0.0 if self._first_at is None else now - self._first_at
 
     def signs(self) -> Signs:
@@ -168,12 +167,12 @@ class SignsWindow:
 
 
 def _milliseconds(seconds: float) -> int:
-    """Round to whole milliseconds: seconds of the epoch are too coarse for an exact comparison."""
+    """Round to milliseconds: a difference of epoch seconds is too coarse for exact comparisons."""
     return round(seconds * 1000)
 
 
 def _joint_score(scores: Sequence[float]) -> float | None:
-    """Score of the mean log odds."""
+    """Return the score of the mean log odds."""
     if not scores:
         return None
     bounded = [min(1 - MIN_LOG_ODDS_SCORE, max(MIN_LOG_ODDS_SCORE, score)) for score in scores]
@@ -182,12 +181,15 @@ def _joint_score(scores: Sequence[float]) -> float | None:
 
 
 def _robust_deviation(values: Sequence[float]) -> float | None:
-    """Standard deviation without the value farthest from the median; None for fewer than four.
+    """Return the standard deviation without the value farthest from the median.
 
-    One bad measure, as of a frame with motion blur, must not make a photograph look alive.
+    One bad measurement, such as of a blurred frame, must not make a photo look alive.
+
+    Returns:
+        The deviation; None for fewer than four values.
     """
     if len(values) < 4:
         return None
-    kept = np.asarray(values, np.float64)
-    farthest = int(np.abs(kept - np.median(kept)).argmax())
-    return float(np.delete(kept, farthest).std())
+    array = np.asarray(values, np.float64)
+    farthest = int(np.abs(array - np.median(array)).argmax())
+    return float(np.delete(array, farthest).std())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.telling import _is_plain, of_client, sound
+from aggregator.json_data import _is_plain, json_only, parse_object
 from shared.wire.protocol import Codec, Command
 
 ANYTHING = st.recursive(
@@ -27,9 +27,9 @@ ANYTHING = st.recursive(
 @given(st.dictionaries(st.text(st.characters(), max_size=4), ANYTHING, max_size=4))
 def test_what_is_sound_is_told_as_it_is(told: dict[str, Any]) -> None:
     """Whatever a plugin tells, what is kept of it can be written, and reads back the same."""
-    kept = sound(told)
+    kept = json_only(told)
     assert json.loads(Codec.encode(Command.STATUS, body=kept))["body"] == kept
-    assert sound(kept) is kept
+    assert json_only(kept) is kept
 
 
 @given(ANYTHING)
@@ -44,16 +44,16 @@ def test_values_within_themselves_are_not_plain() -> None:
     """The check ends, and the entry is dropped."""
     endless: list[Any] = []
     endless += [endless, endless]
-    assert sound({"good": 1, "bad": endless}) == {"good": 1}
+    assert json_only({"good": 1, "bad": endless}) == {"good": 1}
 
 
 @pytest.mark.parametrize("value", [float("nan"), b"bytes", "\ud800", {"a": {1, 2}}, {None: 1}])
 def test_what_is_no_json_is_dropped_alone(value: object) -> None:
     """The rest of what was told stays."""
-    assert sound({"good": 1, "bad": value}) == {"good": 1}
+    assert json_only({"good": 1, "bad": value}) == {"good": 1}
 
 
 def test_a_client_tells_an_object_or_nothing() -> None:
     """Anything else counts as nothing told."""
-    assert of_client('{"a": 1}') == {"a": 1}
-    assert of_client("[1]") == of_client("{") == {}
+    assert parse_object('{"a": 1}') == {"a": 1}
+    assert parse_object("[1]") == parse_object("{") == {}

@@ -1,4 +1,4 @@
-"""What plugins and clients tell of a session, held to JSON: it goes into statuses and the token."""
+"""Restricts the data of plugins and clients to JSON; it goes into statuses and the token."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Any
 from shared.wire.protocol import Codec, Command
 
 PLAIN_LEVELS = 8
-"""Levels of nested values that no encoder finds too deep."""
+"""Levels of nesting that every encoder accepts."""
 PLAIN_MAX = 2**53
-"""Bound of the numbers that every encoder writes."""
+"""Largest absolute value of numbers that every encoder writes."""
 _JSON = json.JSONEncoder(allow_nan=False, ensure_ascii=False)
 
 
-def sound(told: Any) -> dict[str, Any]:
-    """Keep what JSON can hold: the very object that was given where that is all of it."""
-    if not isinstance(told, dict):
+def json_only(data: Any) -> dict[str, Any]:
+    """Return the entries that are valid JSON; if all are, return the same object."""
+    if not isinstance(data, dict):
         return {}
-    if _is_plain(told) or _is_json(told):
-        return told
-    return {name: value for name, value in told.items() if _is_json({name: value})}
+    if _is_plain(data) or _is_json(data):
+        return data
+    return {name: value for name, value in data.items() if _is_json({name: value})}
 
 
 def _is_json(value: object) -> bool:
-    """Whether both can be written, the token and, by a stricter encoder, the status."""
+    """Return whether the encoder of tokens and the stricter one of statuses accept a value."""
     try:
-        _JSON.encode(value).encode()  # half of a surrogate pair is no text
+        _JSON.encode(value).encode()  # encode() rejects half of a surrogate pair
         Codec.encode(Command.STATUS, body=value)
     except (TypeError, ValueError, RecursionError):
         return False
@@ -34,9 +34,9 @@ def _is_json(value: object) -> bool:
 
 
 def _is_plain(value: Any, levels: int = PLAIN_LEVELS) -> bool:
-    """Whether a value can certainly be written: moderate numbers, ASCII texts, few levels of both.
+    """Return True only for certain JSON: moderate numbers, ASCII texts, few levels.
 
-    The data of most frames is of this kind; writing it only to try it costs ten times as much.
+    This holds for the data of most frames; a trial encoding costs ten times as much.
     """
     kind = type(value)
     if kind is str:
@@ -55,10 +55,10 @@ def _is_plain(value: Any, levels: int = PLAIN_LEVELS) -> bool:
     return kind is list and all(_is_plain(inner, levels - 1) for inner in value)
 
 
-def of_client(text: str) -> dict[str, Any]:
-    """Read what a client told of itself; anything but an object tells nothing."""
+def parse_object(text: str) -> dict[str, Any]:
+    """Parse a JSON object; return an empty one for anything else."""
     try:
-        told = json.loads(text)
+        value = json.loads(text)
     except ValueError:
         return {}
-    return told if isinstance(told, dict) else {}
+    return value if isinstance(value, dict) else {}
