@@ -16,7 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import uvloop
 
 from benchmarks.driver import Shots
@@ -26,6 +25,8 @@ from shared.wire.protocol import Command
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
 
+TRANSPORT = "ZMQbg"
+"""First characters of the names of ZeroMQ's I/O threads, which count as plumbing."""
 PAUSE = 0.02
 """Seconds between two frames of a session, at least."""
 RESULT = Path("build/bench_plumbing.json")
@@ -46,23 +47,23 @@ class CpuSeconds:
 
 
 def cpu(pid: int) -> CpuSeconds:
-    """Read a process's CPU time from the kernel."""
+    """Read a process's CPU time from the scheduler.
+
+    It counts nanoseconds. The usual accounting in ticks of 10 ms would make steps of 20 us per
+    frame out of 500 frames.
+    """
     own = others = 0.0
-    for thread in psutil.Process(pid).threads():
-        seconds = thread.user_time + thread.system_time
-        if thread.id == pid or _is_transport(pid, thread.id):
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            seconds = int((thread / "schedstat").read_text().split()[0]) / 1e9
+            name = (thread / "comm").read_text()
+        except OSError:  # the thread has ended
+            continue
+        if int(thread.name) == pid or name.startswith(TRANSPORT):
             own += seconds
         else:
             others += seconds
     return CpuSeconds(own, others)
-
-
-def _is_transport(pid: int, thread: int) -> bool:
-    """Return whether a thread is an I/O thread of ZeroMQ, which counts as plumbing."""
-    try:
-        return Path(f"/proc/{pid}/task/{thread}/comm").read_text().startswith("ZMQbg")
-    except OSError:  # the thread has ended
-        return False
 
 
 def failing(person: int) -> Shots:
