@@ -152,7 +152,7 @@ class SignsWindow:
             return None
         noise = EYE_NOISE
         if widths:
-            noise = hypot(EYE_NOISE, EYE_NOISE_PIXELS / max(1.0, float(np.median(widths))))
+            noise = hypot(EYE_NOISE, EYE_NOISE_PIXELS / max(1.0, _median(widths)))
         return sqrt(max(0.0, spread**2 - noise**2))
 
     def _pose(self) -> float | None:
@@ -190,6 +190,14 @@ def _robust_deviation(values: Sequence[float]) -> float | None:
     """
     if len(values) < 4:
         return None
-    array = np.asarray(values, np.float64)
-    farthest = int(np.abs(array - np.median(array)).argmax())
-    return float(np.delete(array, farthest).std())
+    # Plain Python, since this runs for each frame: numpy takes longer for so few values.
+    median = _median(values)
+    farthest = max(range(len(values)), key=lambda index: abs(values[index] - median))
+    kept = [value for index, value in enumerate(values) if index != farthest]
+    mean = sum(kept) / len(kept)
+    return sqrt(sum((value - mean) ** 2 for value in kept) / len(kept))
+
+
+def _median(values: Sequence[float]) -> float:
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
