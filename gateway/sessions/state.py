@@ -23,9 +23,6 @@ class State(enum.StrEnum):  # the hash of a string is computed once: 4 us less f
     RELEASED = "its client, which may have the final verdict"
     ENDED = "nothing: this gateway does not have it any more"
 
-    # Members are singletons. The hash of Enum is a Python function; each frame would call it often.
-    __hash__ = object.__hash__
-
 
 Event = Literal[
     "open",
