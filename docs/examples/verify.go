@@ -4,6 +4,7 @@
 //
 //	go run verify.go TOKEN --jwks URL      public key of the service (EdDSA)
 //	go run verify.go ... --policy FILE     JSON of the policy that you require
+//	go run verify.go ... --expect FILE     JSON of aud, sub, nonce and kiosk of your start token
 package main
 
 import (
@@ -18,6 +19,7 @@ import (
 	"math"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -35,6 +37,15 @@ type Claims struct {
 	Jti      string  `json:"jti"`
 	Sid      string  `json:"sid"` // compare it with the session that your kiosk started
 	Policy   Policy  `json:"policy"`
+	Bound
+}
+
+// Bound is what the session's start token bound the verdict to; empty where it did not.
+type Bound struct {
+	Aud   any    `json:"aud"`
+	Sub   string `json:"sub"`
+	Nonce string `json:"nonce"`
+	Kiosk string `json:"kiosk"`
 }
 
 // Details are measurements of the best shot; there are more than these.
@@ -248,18 +259,21 @@ func publicKeys(url string) func(string, []byte, []byte) bool {
 	}
 }
 
-func readPolicy(words []string) (*Required, error) {
-	var required Required
-	if len(words) < 2 || words[len(words)-2] != "--policy" {
-		return &required, nil
+// readOption decodes the file that follows an option; without the option nothing changes.
+func readOption(words []string, name string, into any) error {
+	for i, word := range words[:len(words)-1] {
+		if word != name {
+			continue
+		}
+		text, err := os.ReadFile(words[i+1])
+		if err != nil {
+			return err
+		}
+		reader := json.NewDecoder(bytes.NewReader(text))
+		reader.DisallowUnknownFields() // a misspelled key would silently skip its check
+		return reader.Decode(into)
 	}
-	text, err := os.ReadFile(words[len(words)-1])
-	if err != nil {
-		return nil, err
-	}
-	reader := json.NewDecoder(bytes.NewReader(text))
-	reader.DisallowUnknownFields() // a misspelled key would silently skip its check
-	return &required, reader.Decode(&required)
+	return nil
 }
 
 func main() {
@@ -267,10 +281,18 @@ func main() {
 	if os.Args[2] == "--jwks" {
 		verifier = &Verifier{Algorithm: "EdDSA", Check: publicKeys(os.Args[3])}
 	}
-	required, err := readPolicy(os.Args)
+	var required Required
+	var expected Bound
+	err := readOption(os.Args, "--policy", &required)
+	if err == nil {
+		err = readOption(os.Args, "--expect", &expected)
+	}
 	var claims *Claims
 	if err == nil {
 		claims, err = verifier.Verify(os.Args[1])
+	}
+	if err == nil && !reflect.DeepEqual(claims.Bound, expected) {
+		err = errors.New("the token is for another aud, sub, nonce or kiosk")
 	}
 	if err == nil {
 		err = required.Check(&claims.Policy)

@@ -3,12 +3,16 @@
 // Usage: node verify.mjs TOKEN SECRET          shared secret (HS256, HS384, HS512)
 //        node verify.mjs TOKEN --jwks URL      public key of the service (RS256, ES256, EdDSA)
 //        node verify.mjs ... --policy FILE     JSON of the policy that you require
+//        node verify.mjs ... --expect FILE     JSON of aud, sub, nonce and kiosk of your start token
 
 import crypto from "node:crypto";
 import fs from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 
 const ISSUER = "lunapass";
 const HASH = { HS256: "sha256", HS384: "sha384", HS512: "sha512", RS256: "sha256", ES256: "sha256" };
+
+const BOUND = ["aud", "sub", "nonce", "kiosk"];
 
 const seen = new Map(); // jti -> exp; with several processes, store this in your database
 
@@ -46,6 +50,19 @@ export async function verify(token, key, algorithms) {
     throw new Error("the token was used before");
   seen.set(claims.jti, claims.exp);
   return claims; // compare claims.sid with the session that your kiosk started
+}
+
+/**
+ * Throws unless the token is bound to exactly what you expect. A session that began with a start
+ * token has its aud, sub, nonce and kiosk in this token. One that is bound to something that you do
+ * not expect is refused, too.
+ */
+export function checkBound(claims, expected) {
+  const unknown = Object.keys(expected).filter((name) => !BOUND.includes(name));
+  if (unknown.length) throw new Error(`you expect unknown claims: ${unknown}`);
+  for (const name of BOUND)
+    if (!isDeepStrictEqual(claims[name], expected[name]))
+      throw new Error(`the token is for another ${name}`);
 }
 
 /**
@@ -98,9 +115,15 @@ async function publicKey(url, kid) {
   return crypto.createPublicKey({ key: found, format: "jwk" });
 }
 
+/** Takes an option and its file out of the words; returns the file's JSON. */
+function takeOption(words, name) {
+  const at = words.indexOf(name);
+  return at < 0 ? {} : JSON.parse(fs.readFileSync(words.splice(at, 2)[1]));
+}
+
 if (import.meta.url === `file://${process.argv[1]}`) {
   const words = process.argv.slice(2);
-  const required = words.at(-2) === "--policy" ? JSON.parse(fs.readFileSync(words.at(-1))) : {};
+  const [required, expected] = [takeOption(words, "--policy"), takeOption(words, "--expect")];
   const [token, first, url] = words;
   const [key, algorithms] =
     first === "--jwks"
@@ -108,6 +131,7 @@ if (import.meta.url === `file://${process.argv[1]}`) {
       : [() => first, ["HS256", "HS384", "HS512"]];
   try {
     const claims = await verify(token, key, algorithms);
+    checkBound(claims, expected);
     checkPolicy(claims, required);
     const face = judgedFace(claims).map((edge) => edge.toFixed(4));
     console.log(`accepted, session ${claims.sid}, face at ${face.join(", ")}`);

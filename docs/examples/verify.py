@@ -3,6 +3,7 @@
 Usage: python verify.py TOKEN SECRET            shared secret (HS256, HS384, HS512)
        python verify.py TOKEN --jwks URL        public key of the service (RS256, ES256, EdDSA)
        python verify.py ... --policy FILE       JSON of the policy that you require
+       python verify.py ... --expect FILE       JSON of aud, sub, nonce and kiosk of your start token
 """
 
 import json
@@ -14,6 +15,7 @@ import jwt
 ISSUER = "lunapass"
 SECRETS = ["HS256", "HS384", "HS512"]
 PUBLIC_KEYS = ["RS256", "ES256", "EdDSA"]
+BOUND = ("aud", "sub", "nonce", "kiosk")
 
 seen = {}  # jti -> exp; with several processes, store this in your database
 
@@ -25,7 +27,7 @@ def verify(token, key, algorithms):
         key,
         algorithms=algorithms,  # never taken from the token itself
         issuer=ISSUER,
-        options={"require": ["exp", "iat", "jti", "sid", "iss"]},
+        options={"require": ["exp", "iat", "jti", "sid", "iss"], "verify_aud": False},
     )
     if claims["isOk"] is not True:
         raise jwt.InvalidTokenError("the verdict is not positive")
@@ -36,6 +38,19 @@ def verify(token, key, algorithms):
         raise jwt.InvalidTokenError("the token was used before")
     seen[claims["jti"]] = claims["exp"]
     return claims  # compare claims["sid"] with the session that your kiosk started
+
+
+def check_bound(claims, expected):
+    """Raise jwt.InvalidTokenError unless the token is bound to exactly what you expect.
+
+    A session that began with a start token has its aud, sub, nonce and kiosk in this token. One
+    that is bound to something that you do not expect is refused, too.
+    """
+    if unknown := expected.keys() - set(BOUND):
+        raise ValueError(f"you expect unknown claims: {sorted(unknown)}")
+    for name in BOUND:
+        if claims.get(name) != expected.get(name):
+            raise jwt.InvalidTokenError(f"the token is for another {name}")
 
 
 def judged_face(claims):
@@ -81,18 +96,27 @@ def check_ranges(name, values, ranges):
             raise jwt.InvalidTokenError(f"another policy: {name} {key}")
 
 
+def take_option(words, name):
+    """Take an option and its file out of the words; return the file's JSON."""
+    if name not in words:
+        return {}
+    at = words.index(name)
+    _, path = words[at : at + 2]
+    del words[at : at + 2]
+    with open(path) as file:
+        return json.load(file)
+
+
 if __name__ == "__main__":
     token, *rest = sys.argv[1:]
-    required = {}
-    if "--policy" in rest:
-        with open(rest.pop()) as file:
-            required = json.load(file)
+    required, expected = take_option(rest, "--policy"), take_option(rest, "--expect")
     if rest[0] == "--jwks":
         key, algorithms = jwt.PyJWKClient(rest[1]).get_signing_key_from_jwt(token).key, PUBLIC_KEYS
     else:
         key, algorithms = rest[0], SECRETS
     try:
         claims = verify(token, key, algorithms)
+        check_bound(claims, expected)
         check_policy(claims, required)
         face = ", ".join(f"{edge:.4f}" for edge in judged_face(claims))
         print(f"accepted, session {claims['sid']}, face at {face}")

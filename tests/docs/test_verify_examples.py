@@ -128,6 +128,31 @@ def test_a_bad_token_is_refused(verify: Run, spoilt: Callable[[], str]) -> None:
     assert "refused" in answer.stderr
 
 
+BOUND = {"aud": "lunapass", "sub": "anna", "nonce": "n-1"}
+
+
+@pytest.mark.parametrize(
+    ("token", "expected", "accepted"),
+    [
+        (BOUND, BOUND, True),
+        ({**BOUND, "aud": ["lunapass", "bank"]}, {**BOUND, "aud": ["lunapass", "bank"]}, True),
+        (BOUND, {**BOUND, "sub": "berta"}, False),
+        (BOUND, {**BOUND, "nonce": "n-2"}, False),
+        (BOUND, {**BOUND, "kiosk": "door 3"}, False),
+        (BOUND, {}, False),
+        ({}, BOUND, False),
+        ({**BOUND, "kiosk": "door 3"}, BOUND, False),
+    ],
+)
+def test_a_token_counts_for_one_person_and_purpose(
+    verify: Run, tmp_path: Path, token: dict[str, Any], expected: dict[str, Any], accepted: bool
+) -> None:
+    """Its claims of the start token are exactly those that the server expects."""
+    (tmp_path / "expected.json").write_text(json.dumps(expected))
+    answer = verify(sign(claims(**token)), SECRET, "--expect", str(tmp_path / "expected.json"))
+    assert answer.returncode == (0 if accepted else 1), answer.stderr
+
+
 STRICT = {"FaceMatcher": None, "AggregateLiveness": {"framesCount": 5}}
 OURS, OTHER = Basis("a" * 16, "b" * 16), Basis("c" * 16, "b" * 16)
 REQUIRED: dict[str, Any] = {
