@@ -1,6 +1,7 @@
 """Codes of failed checks and prompts, with a hint for each.
 
-Clients of LUNA PASS 1.x rely on the numbers; 35, 36, 39 and 69 upwards are this project's own.
+Clients of LUNA PASS 1.x rely on the numbers up to 68; 69 upwards are this project's own. 35, 36 and
+39 are not used.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Usage: python verify.py TOKEN SECRET            shared secret (HS256, HS384, HS512)
        python verify.py TOKEN --jwks URL        public key of the service (RS256, ES256, EdDSA)
        python verify.py ... --policy FILE       JSON of the policy that you require
-       python verify.py ... --expect FILE       JSON of aud, sub, nonce and kiosk of your start token
+       python verify.py ... --expect FILE       JSON of your start token's aud, sub, nonce, kiosk
 """
 
 import json

@@ -28,7 +28,7 @@ RECEIVED = metrics.RECEIVED.labels()
 JUDGED = metrics.FRAMES.labels("judged", "")
 REFUSED = metrics.FRAMES.labels("refused", metrics.UNREADABLE)
 UNREADABLE_STATUS = {"isOk": False, "errors": [Code.FRAME_UNDECODABLE], "details": {}}
-"""Body of STATUS for a frame that is no acceptable image."""
+"""Body of STATUS for a frame that is not a valid image."""
 
 Trace = Callable[[Session, PendingFrame, float], None]
 
@@ -102,11 +102,11 @@ class Frames:
         self.advance(session)
 
     def _refuse(self, session: Session, seq: int, error: FrameError) -> None:
-        """Answer a frame that is no acceptable image.
+        """Answer a frame that is not a valid image.
 
-        It says nothing of the person, so it takes no part in judging: the aggregator is not asked,
-        and the session's log does not grow. Otherwise such frames, which cost a client nothing,
-        would delay those of others.
+        It carries no information about the person, so it is not judged: the aggregator is not
+        asked, and the session's log does not grow. Otherwise such frames, which cost a client
+        nothing, would delay those of others.
         """
         self._refusals.add(session, seq, error, self._monotonic())
         REFUSED.inc()
@@ -114,7 +114,7 @@ class Frames:
             session.outlet.send(Codec.encode(Command.STATUS, {"seq": seq}, UNREADABLE_STATUS))
 
     def refuse(self, session: Session, frame: PendingFrame, error: FrameError) -> None:
-        """Answer the frame under way, which turned out to be no acceptable image."""
+        """Answer the frame under way, which turned out not to be a valid image."""
         if session.active is not frame:
             return
         if session.discard():
@@ -130,7 +130,7 @@ class Frames:
         """Take a frame's estimate and ask for its verdict."""
         if session.active is not frame:
             return
-        if frame.answered:  # its deadline has passed: what its client was told stays true
+        if frame.answered:  # its deadline has passed, and the client got DROPPED
             session.discard()
             self.advance(session)
             return

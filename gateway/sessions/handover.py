@@ -91,7 +91,7 @@ class Handover:
         release(session)
 
     def forget(self, session: Session) -> None:
-        """Store a session no more, and release no answer of it."""
+        """Stop storing a session, and discard its held answers."""
 
     def sweep(self, now: float) -> None:
         """To be called a few times a second."""
@@ -201,7 +201,7 @@ class StoreHandover(Handover):
             held.release(session)
 
     def forget(self, session: Session) -> None:
-        """Write it no more, and release no answer of it."""
+        """Stop storing a session, and discard its held answers."""
         self._held.pop(session.id, None)
         self._store.forget(session)
 

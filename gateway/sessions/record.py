@@ -17,7 +17,7 @@ from shared.wire.protocol import CloseCode
 from shared.wire.records import Judged
 
 CLIENT_LEFT = "client left"
-"""Why a session ends whose client says DISCONNECT."""
+"""Close reason when the client sends DISCONNECT."""
 
 
 class Outlet(Protocol):
@@ -43,7 +43,8 @@ class SessionRecord:
     Attributes:
         id: 128 random bits in hex.
         opened: the event that the aggregator gets, and gets again after its restart.
-        address: the client's, as limits count it (IPv6: its /64); empty until it is back.
+        address: rate-limit key of the client's address (IPv6: /64); after a restore empty until the
+            client reconnects.
         bucket: bounds the rate of its frames.
         started: monotonic time of its opening; before this process's start where another opened it.
         profile: checks of the next frame; None until they are known.

@@ -105,7 +105,7 @@ class LocalRefusals:
         return before
 
     def refund(self, client: str, session: str) -> None:
-        """Count a session no more."""
+        """Stop counting a session."""
         entries = self._by_client.get(client)
         if entries is not None and entries.pop(session, None) is not None:
             self._remembered -= 1
@@ -135,7 +135,7 @@ class SharedRefusals(Protocol):
         """Count a session, as ``LocalRefusals.charge``; None also where the store is down."""
 
     async def refund(self, client: str, session: str) -> None:
-        """Count a session no more."""
+        """Stop counting a session."""
 
     async def tally(self, client: str) -> Tally:
         """Count the sessions of a client; none where the store is down."""

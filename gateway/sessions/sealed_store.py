@@ -250,7 +250,10 @@ class SealedStore:
     def _failed(self, error: Exception) -> None:
         if self.contact.reached:
             why = str(error) or "no answer in time"
-            log.error("session store: %s; clients resume only where they were", why)
+            log.error(
+                "session store unavailable: %s; clients can resume only at their current gateway",
+                why,
+            )
         self.contact.failed()
         self._write_whole()
 

@@ -145,7 +145,7 @@ class Session(SessionRecord):
         return frame, profile
 
     def discard(self) -> bool:
-        """Drop the frame under way without a verdict; False where it has its answer already."""
+        """Drop the frame under way without a verdict. Return False if it was already answered."""
         self._move("discard")
         assert self.active is not None
         frame, self.active = self.active, None
@@ -205,7 +205,7 @@ class Session(SessionRecord):
     # Its end
 
     def close(self, reason: str) -> bool:
-        """Close it from outside: the final verdict is to be asked for; False where it was."""
+        """Start closing the session. Return False if it is already closing or decided."""
         if not self.may("close"):
             return False
         self._move("close")
@@ -222,7 +222,7 @@ class Session(SessionRecord):
         return True
 
     def release(self) -> list[PendingFrame]:
-        """Release the final verdict; returns the frames that have no answer and get none."""
+        """Release the final verdict. Return the frames that will not be judged."""
         self._move("release")
         rest = self.unanswered
         for frame in rest:
@@ -248,7 +248,7 @@ class Session(SessionRecord):
         """Learn the address from which its client continues, as ``limit_key`` returns it."""
         self.address = address
 
-    def attach(self, outlet: Outlet, most: int) -> None:
+    def attach(self, outlet: Outlet, max_resumes: int) -> None:
         """Continue at a connection; an older one is closed.
 
         As many resumptions again are allowed once there is a verdict: a client on a bad line may
@@ -256,7 +256,7 @@ class Session(SessionRecord):
 
         Args:
             outlet: the connection.
-            most: resumptions that are allowed up to the verdict.
+            max_resumes: resumptions that are allowed up to the verdict.
 
         Raises:
             ProtocolError: it was resumed too often.
@@ -265,7 +265,7 @@ class Session(SessionRecord):
             self.outlet.close(CloseCode.REPLACED, "resumed elsewhere")
         if self.left or self.outlet is not None:
             self.reconnects += 1
-        if self.reconnects > (most if self.result is None else 2 * most):
+        if self.reconnects > (max_resumes if self.result is None else 2 * max_resumes):
             raise ProtocolError(
                 "resumed too often", code="session.too-many-resumes", close_code=CloseCode.POLICY
             )
@@ -310,11 +310,11 @@ class Session(SessionRecord):
         self.queued = True
 
     def leave_line(self) -> None:
-        """Record that it is not in line for a worker any more."""
+        """Record that the session is no longer in line for a worker."""
         self.queued = False
 
     def mark_suspect(self) -> None:
-        """Let it count as a refusal where its client leaves."""
+        """Count this session as refused if its client leaves."""
         self.suspect = True
 
     def count_for(self, client: str) -> None:

@@ -83,7 +83,7 @@ class Sessions:
         self.sinks: tuple[SinkHealth, ...] = ()
         limit = self._limits.refusedSessionsPerAddress
         self.refused = RefusedSessions(
-            limit, self._end_one_too_many, shared_refusals, key=sealing_key, clock=clock
+            limit, self._end_over_refusal_limit, shared_refusals, key=sealing_key, clock=clock
         )
         link.report_to(self)
 
@@ -162,10 +162,10 @@ class Sessions:
             del self._opening[session.id]
 
     async def resume(self, identity: str, token: str, address: str) -> Session | None:
-        """Find a session by id and resume token; None where there is none, or not with that token.
+        """Find a session by id and resume token; None if there is none with both.
 
-        A gateway that has just started does not have the sessions of the one before. It asks its
-        aggregator for them first, and then the session store.
+        A gateway that has just started does not have the sessions of the previous gateway. It asks
+        its aggregator for them first, and then the session store.
         """
         session = (
             self._registry.get(identity)
@@ -278,7 +278,7 @@ class Sessions:
         if session.close(reason):
             self._link.close_session(session, reason)
 
-    def _end_one_too_many(self, session: Session) -> None:
+    def _end_over_refusal_limit(self, session: Session) -> None:
         self.end(session, "too many refused sessions from its address")
 
     def sweep(self) -> None:

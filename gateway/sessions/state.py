@@ -1,6 +1,6 @@
 """The states of a session, and what may happen in each.
 
-Whether a client is connected is no part of the state: a session goes the same way without one.
+Whether a client is connected is not part of the state; a session proceeds either way.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ class State(enum.StrEnum):  # the hash of a string is computed once: 4 us less f
     ESTIMATING = "the estimate of the frame under way"
     JUDGING = "the verdict on the frame under way"
     HOLDING = "the release of the answer on that frame"
-    CLOSING = "the final verdict, which it was closed for"
+    CLOSING = "the final verdict, requested when it was closed"
     DECIDED = "the release of the final verdict"
     RELEASED = "its client, which may have the final verdict"
-    ENDED = "nothing: this gateway does not have it any more"
+    ENDED = "nothing: this gateway no longer has it"
 
 
 Event = Literal[

@@ -1,6 +1,8 @@
-"""Who stands before the browser's camera, and what the tests of this folder share.
+"""Who stands before the browser's camera, and what the tests of a module share.
 
-A browser and a service take seconds of a processor to start, so there is one of each.
+A browser and a service take seconds of a processor to start, so a module has one of each. They do
+not outlive it: Playwright runs an event loop in its thread, in which no asynchronous test can run,
+and without an ``__init__.py`` a fixture of a folder would last as long as the whole run.
 """
 
 from __future__ import annotations
@@ -30,14 +32,14 @@ def person(models_directory: Path) -> Person:
     return Person(portrait_of(astronaut(), backend))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stamp_camera(tmp_path_factory: pytest.TempPathFactory) -> FakeCamera:
     """A camera that shows stamped pictures."""
     folder = tmp_path_factory.mktemp("camera")
     return FakeCamera(folder / "camera.mjpeg", stamped_jpeg(1, 1))
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def shared_browser(stamp_camera: FakeCamera) -> Iterator[Any]:
     """A browser with that camera."""
     with browsing(stamp_camera) as running:
@@ -59,7 +61,7 @@ def browser(shared_browser: Any, stamps: FakeCamera) -> Iterator[Any]:
         context.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     """A service for tests that change neither its settings nor its processes."""
     with running(workers=1) as started:

@@ -40,6 +40,14 @@ SECRETS: dict[str, tuple[tuple[str, ...], str]] = {
         ("MIDDLEWARES", "REQUEST", "BasicAuth", "args", "password"),
         "gateway",
     ),
+    "key-of-start-tokens": (
+        ("MIDDLEWARES", "REQUEST", "StartToken", "args", "key"),
+        "gateway",
+    ),
+    "https://bank/jwks?secret": (
+        ("MIDDLEWARES", "REQUEST", "StartToken", "args", "jwksUrl"),
+        "gateway",
+    ),
     "http://luna:password@platform": (
         ("MIDDLEWARES", "WS", "Luna3DescriptorQualityCheck", "args", "connectionString"),
         "aggregator",
