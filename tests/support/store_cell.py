@@ -110,7 +110,7 @@ class Cell:
 
 def attached(session: Session) -> Listener:
     listener = Listener()
-    session.attach(listener, most=100)
+    session.attach(listener, max_resumes=100)
     session.deliver()
     return listener
 

@@ -189,7 +189,7 @@ async def play(cell: Cell, steps: list[tuple[str, int]]) -> list[Client]:
         session, client.token = cell.sessions.begin("a", mirrored=False, client="{}")
         client.identity = session.id
         await cell.until(lambda session=session: session.known)
-        session.attach(client, most=1000)
+        session.attach(client, max_resumes=1000)
     for kind, number in steps:
         await step(cell, clients[number], kind)
         await welcome(cell, clients)
@@ -233,7 +233,7 @@ async def welcome(cell: Cell, clients: list[Client]) -> None:
             await cell.until(here)
         session = cell.sessions.get(client.identity)
         if session is not None and session.outlet is None:
-            session.attach(client, most=1000)
+            session.attach(client, max_resumes=1000)
             session.deliver()
 
 

@@ -138,7 +138,7 @@ async def test_every_take_over_counts_as_a_resumption(redis: RedisServer, tmp_pa
             session, _ = await there.resume(session, first.token)
             assert session.reconnects == taken
         with pytest.raises(ProtocolError, match="too often"):
-            session.attach(Listener(), most=4)
+            session.attach(Listener(), max_resumes=4)
 
 
 async def judge_twice(cell: Cell, session: Session, client: Listener) -> None:

@@ -105,7 +105,7 @@ class SessionLife(RuleBasedStateMachine):
         self.session, _ = self.sessions.begin("192.0.2.1", mirrored=False, client="null")
         self.session.__class__ = WatchedSession
         self.heard: list[dict[str, Any]] = []
-        self.session.attach(Client(self.heard), most=1000)
+        self.session.attach(Client(self.heard), max_resumes=1000)
         self.started: list[PendingFrame] = []
         self.lent: list[PendingFrame] = []
         self.stored_frames = 0
@@ -147,7 +147,7 @@ class SessionLife(RuleBasedStateMachine):
     @rule(what=st.sampled_from(["client resumes", "aggregator restarts", "session is known"]))
     def interrupt(self, what: str) -> None:
         if what == "client resumes":
-            self.session.attach(Client(self.heard), most=1000)
+            self.session.attach(Client(self.heard), max_resumes=1000)
             self.session.deliver()
         elif what == "aggregator restarts":
             self.sessions.receive(Welcome("another", 1))

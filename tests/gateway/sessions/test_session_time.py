@@ -98,7 +98,7 @@ async def test_every_time_out_of_a_session_is_by_the_monotonic_clock(step: float
     assert cell.sweep_after(0.2) == []
     assert session.waiting is None
     client = Listener()
-    session.attach(client, most=0)
+    session.attach(client, max_resumes=0)
     session.detach(client)
     cell.clock.step(step)
     assert cell.sweep_after(29.9) == []

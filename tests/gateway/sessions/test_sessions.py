@@ -58,7 +58,7 @@ async def test_who_leaves_before_a_verdict_is_not_refused(sessions: Sessions, en
     reason, stays, seq, accepted, expected = ENDINGS[ending]
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     if stays:
-        session.attach(Listener(), most=0)
+        session.attach(Listener(), max_resumes=0)
     before = outcomes()
     sessions.end(session, reason)
     verdict = Judgement(
