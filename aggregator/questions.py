@@ -35,7 +35,7 @@ async def answer_to(question: Question) -> bytes | None:
         return None
     if not isinstance(answer, bytes) or len(answer) > MAX_ANSWER_BYTES:
         log.error(
-            "the answer to a plugin is not at most %d bytes",
+            "the answer to a plugin's question must be bytes, %d at most",
             MAX_ANSWER_BYTES,
         )
         return None

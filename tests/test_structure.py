@@ -162,7 +162,10 @@ def test_a_frames_way_reads_in_one_direction(imported: dict[str, Imports]) -> No
 
 
 SESSION_MODULES = {"gateway.sessions.session", "gateway.sessions.record"}
-MUTATORS = {"add", "append", "clear", "discard", "extend", "pop", "popitem", "remove", "update"}
+MUTATORS = {
+    "add", "append", "clear", "discard", "extend", "insert", "pop", "popitem", "remove", "reverse",
+    "setdefault", "sort", "update",
+}  # fmt: skip
 
 
 def session_fields(trees: dict[str, ast.Module]) -> set[str]:

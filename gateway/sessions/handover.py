@@ -87,7 +87,7 @@ class Handover:
         """Have a session stored that has changed."""
 
     def commit(self, session: Session, release: Release) -> None:
-        """Have a session stored that has answers, and release these once it is."""
+        """Store the session; send its pending answers once it is stored."""
         release(session)
 
     def forget(self, session: Session) -> None:
@@ -175,7 +175,7 @@ class StoreHandover(Handover):
         return self._registry.all()
 
     def mark_changed(self, session: Session) -> None:
-        """Have it written."""
+        """Queue the session for writing."""
         self._store.mark_changed(session)
 
     def commit(self, session: Session, release: Release) -> None:
@@ -206,7 +206,7 @@ class StoreHandover(Handover):
         self._store.forget(session)
 
     def sweep(self, now: float) -> None:
-        """Release or end what is held too long; write quiet sessions, to see which are lost."""
+        """Release or end what is held too long; rewrite idle sessions to detect take-overs."""
         for held in list(self._held.values()):
             if not self._holds:
                 self._let_go(held.session)
@@ -270,7 +270,10 @@ class StoreHandover(Handover):
 
         A verdict that is given but not stored could be undone at another gateway.
         """
-        log.error("session ended unstored", extra={"fields": {"session": session.id}})
+        log.error(
+            "session ended without a verdict: its answers could not be stored",
+            extra={"fields": {"session": session.id}},
+        )
         if session.outlet is not None:
             error = {"code": "service.unavailable", "message": "the session cannot be stored"}
             text = Codec.encode(Command.ERROR, {}, error)

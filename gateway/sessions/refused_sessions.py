@@ -193,7 +193,7 @@ class RefusedSessions:
         pause = math.ceil(max(tally.pause(self._limit) for tally in tallies))
         if pause > 0:
             raise ProtocolError(
-                f"too many refused sessions from this address, come again in {pause} s",
+                f"too many refused sessions from this address, try again in {pause} s",
                 code="session.too-many-refusals",
                 close_code=CloseCode.OVERLOADED,
                 retry_after=pause,
@@ -253,7 +253,7 @@ class RefusedSessions:
         """
         if before + 1 >= self._limit:
             fields = session.fields(address=session.address, refused=before + 1)
-            log.warning("address at the bound of refused sessions", extra=fields)
+            log.warning("address reached its limit of refused sessions", extra=fields)
         if before >= max(self._limit, session.refused_before + 1):
             self._end(session)
 

@@ -77,7 +77,7 @@ class Replay:
             self.replay(session)
 
     def replay(self, session: Session) -> None:
-        """Bring an aggregator to where the one before was: opening, log, the open question."""
+        """Restore a session in a new aggregator: its opening, its log, the open question."""
         self._link.open(session, replay=bool(session.log))
         for judged in session.log:
             self._link.judge_again(session, judged, _pictures(session, judged))

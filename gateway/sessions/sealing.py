@@ -94,7 +94,7 @@ class Sealer:
         raw_open, count, kept_seq, profile, seq, reconnects, result = value
         opened = decode(raw_open)
         if not isinstance(opened, Open) or opened.session != session or len(log) != count:
-            raise MessageError("a stored session is not whole")
+            raise MessageError("a stored session is incomplete")
         packed = self._unseal(session, f"kept {kept_seq}", kept)
         judged = [
             msgspec.msgpack.decode(self._unseal(session, f"log {index}", piece), type=Judged)

@@ -202,7 +202,7 @@ class Session(SessionRecord):
             self.waiting = None
         return late
 
-    # Its end
+    # Ending
 
     def close(self, reason: str) -> bool:
         """Start closing the session. Return False if it is already closing or decided."""
@@ -242,7 +242,7 @@ class Session(SessionRecord):
         self._move("end")
         self.active = self.waiting = self.unsent = None
 
-    # Its client
+    # Client connection
 
     def relocate(self, address: str) -> None:
         """Learn the address from which its client continues, as ``limit_key`` returns it."""
@@ -299,7 +299,7 @@ class Session(SessionRecord):
             self.outlet.send(Codec.encode(Command.HEARTBEAT, {"result-bytes": size}))
         self.outlet.end_with(self.result, CloseCode.VERDICT, "verdict given")
 
-    # What others count
+    # Bookkeeping for other modules
 
     def mark_asked(self, now: float) -> None:
         """Record the monotonic time at which the aggregator was asked again."""

@@ -138,7 +138,7 @@ def _parsed(data: bytes) -> dict[str, jwt.PyJWK]:
     table = json.loads(data)
     keys = table.get("keys") if isinstance(table, dict) else None
     if not isinstance(keys, list):
-        raise ValueError("it is no JWK set")
+        raise ValueError("the response is not a JWK set")
     found = {}
     for key in keys:
         if isinstance(key, dict) and key.get("use", "sig") == "sig" and key.get("kty") != "oct":

@@ -1,4 +1,6 @@
-"""Every comparison of a measure with a threshold: which check of which stage gives which code.
+"""The checks: which comparison in which stage gives which code.
+
+Only whether an eye is open is decided by the backend (``CHECKS.eyeOpen``).
 
 The table ``CHECKS`` has the order of the manual's list of checks. A check is a pure function of an
 estimate and the rules; it returns the codes of what failed. A value equal to its threshold passes.

@@ -85,7 +85,7 @@ async def test_a_client_is_told_when_to_come_again(clock: SettableClock) -> None
     """By a code of its own, in words and as a number."""
     addresses = Addresses(1, clock)
     addresses.refuse(1)
-    with pytest.raises(ProtocolError, match="come again in 60 s") as caught:
+    with pytest.raises(ProtocolError, match="try again in 60 s") as caught:
         await addresses.refused.admit(ADDRESS)
     assert caught.value.code == "session.too-many-refusals"
     assert caught.value.close_code == CloseCode.OVERLOADED
