@@ -330,8 +330,7 @@ class JudgedSessions:
     def _put_end(self, entry: Entry, outcome: Outcome) -> None:
         """Put the event of a session's end; if the gateway commits verdicts, wait for ``Commit``.
 
-        Another gateway may have taken over the session. Then this verdict is never committed, and
-        ``Forget`` drops the event.
+        If another gateway took over, it is never committed, and ``Forget`` drops the event.
         """
         ended = entry.end_event(outcome)
         if entry.session.opened.commits:

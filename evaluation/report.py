@@ -56,9 +56,7 @@ def _body(summary: dict[str, Any], thumbnail: Thumbnail) -> Iterator[Markup]:
     )
     yield from _rates(summary["served"], summary["threshold"])
     yield parts.heading("What each check refuses")
-    yield parts.paragraph(
-        "Frames of which this check is the first to fail, and all frames that fail it."
-    )
+    yield parts.paragraph("Frames that fail this check first, and all frames that fail it.")
     yield parts.table(
         ("check", "stage", "live, first", "live, all", "attacks, first", "attacks, all"),
         map(_check, summary["checks"]),

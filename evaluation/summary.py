@@ -187,7 +187,7 @@ def _counts(scored: Sequence[Scored]) -> dict[str, Any]:
 
 
 def _checks(scored: Sequence[Scored], rules: Rules) -> list[dict[str, Any]]:
-    """For each code: frames of which its check is the first to fail, and all that fail it."""
+    """For each code: frames that fail its check first, and all that fail it."""
     totals: Counter[str] = Counter()
     first: Counter[tuple[int, str]] = Counter()
     anywhere: Counter[tuple[int, str]] = Counter()

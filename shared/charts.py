@@ -200,7 +200,7 @@ def _number(value: float) -> str:
 
 
 def _step(span: float) -> float:
-    """Return the smallest round number of which ``MAX_INTERVALS`` cover a span."""
+    """Return the smallest round step with which ``MAX_INTERVALS`` steps cover a span."""
     power: float = 10.0 ** math.floor(math.log10(span / MAX_INTERVALS))
     return next(
         n for n in (power, 2 * power, 5 * power, 10 * power) if n * MAX_INTERVALS >= 0.9999 * span

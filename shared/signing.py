@@ -21,6 +21,8 @@ from shared.config.manual import JwtSection
 from shared.errors import ConfigError
 from shared.text_files import read_text
 
+KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""Minimum length of a shared secret: that of the digest (RFC 7518, section 3.2)."""
 MIN_SECRET_CHARS = 32
 """Shortest shared secret in a file (RFC 7518: as long as the digest)."""
 MIN_RSA_BITS = 2048

@@ -10,12 +10,10 @@ from pydantic import SecretStr
 
 from shared.config.plugins import StartTokenArgs
 from shared.errors import ConfigError
-from shared.signing import KINDS
+from shared.signing import KEY_BYTES, KINDS, MIN_RSA_BITS
 from shared.text_files import read_text
 
 PLACE = "[MIDDLEWARES.REQUEST.StartToken] args.key"
-MIN_SECRET_BYTES = 32
-MIN_RSA_BITS = 2048
 
 
 def with_file_read(args: StartTokenArgs) -> StartTokenArgs:
@@ -34,11 +32,11 @@ def with_file_read(args: StartTokenArgs) -> StartTokenArgs:
 
 
 def _require_fit(algorithm: str, text: str) -> None:
-    if algorithm.startswith("HS"):
-        if text.startswith("-----BEGIN ") or len(text.encode()) < MIN_SECRET_BYTES:
+    if algorithm in KEY_BYTES:
+        if text.startswith("-----BEGIN ") or len(text.encode()) < KEY_BYTES[algorithm]:
             raise ConfigError(
                 f"{PLACE}: does not fit {algorithm}; allowed: a shared secret of at least "
-                f"{MIN_SECRET_BYTES} bytes, no PEM; make one with: lunapass config key"
+                f"{KEY_BYTES[algorithm]} bytes, no PEM; make one with: lunapass config key"
             )
         return
     try:

@@ -43,6 +43,24 @@ def read_text(
             its message is one line: where, which file, what was found, what to do.
     """
     where = f"{place}: file {path}" if place else str(path)
+    data = read_bytes(path, where, kind=kind)
+    try:
+        return _decoded(data)
+    except _NotText as error:
+        raise kind(f"{where}: {error}; {advice or 'save the file as UTF-8'}") from error
+
+
+def read_bytes(path: Path, where: str, *, kind: type[StartupError] = ConfigError) -> bytes:
+    """Read the bytes of a text file, in whichever encoding it is.
+
+    Args:
+        path: the file.
+        where: how errors name it.
+        kind: type of the errors.
+
+    Raises:
+        StartupError: the file cannot be read, or is too large; of the type ``kind``.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -52,10 +70,7 @@ def read_text(
         raise kind(f"{where}: cannot be read: {error}; give a readable file") from error
     if len(data) > MAX_BYTES:
         raise kind(f"{where}: is larger than {MAX_BYTES} bytes; give a text file")
-    try:
-        return _decoded(data)
-    except _NotText as error:
-        raise kind(f"{where}: {error}; {advice or 'save the file as UTF-8'}") from error
+    return data
 
 
 class _NotText(Exception):

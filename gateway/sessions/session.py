@@ -179,7 +179,7 @@ class Session(SessionRecord):
             self.kept = frame.shot
         self.active = None
         self.profile = verdict.profile
-        if not frame.answered:  # else its deadline has passed, and its client was told
+        if not frame.answered:  # else its deadline has passed, and the client got DROPPED
             self.unsent = (frame, verdict.status)
         return frame
 

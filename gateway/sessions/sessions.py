@@ -131,8 +131,8 @@ class Sessions:
         Raises:
             ProtocolError: there are too many sessions, in total or of this address.
         """
+        self.require_room_for(address)
         key = limit_key(address)
-        self._registry.require_room_for(key)
         identity, token = new_identity(prefix(self._config))
         opened = Open(
             incarnation="",
@@ -150,6 +150,14 @@ class Sessions:
         self._link.open(session)
         self.handover.mark_changed(session)
         return session, token
+
+    def require_room_for(self, address: str) -> None:
+        """Check that a client at an address may start one more session.
+
+        Raises:
+            ProtocolError: there are too many sessions, in total or of this address.
+        """
+        self._registry.require_room_for(limit_key(address))
 
     async def until_known(self, session: Session) -> None:
         """Wait until the aggregator knows a session, which then outlives this gateway."""

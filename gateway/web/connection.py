@@ -165,9 +165,7 @@ class Connection:
     async def _grant(self, headers: dict[str, Any]) -> Session:
         identity, token = headers.get("session-id"), headers.get("resume-token")
         if identity is None:
-            refused_before = await self._sessions.refused.admit(self._address)
-            start = await self._start_tokens.admit(headers.get("start-token"))
-            session, token = self._open(headers.get("client"), refused_before, start)
+            session, token = await self._open(headers)
             await self._until_known(session)
         else:
             session = await self._resume(identity, str(token))
@@ -177,19 +175,19 @@ class Connection:
         session.deliver()
         return session
 
-    def _open(self, client: object, refused_before: int, start: str) -> tuple[Session, str]:
-        """Open a session; the client's description is an object of bounded size."""
-        description = json.dumps(client)
-        if not isinstance(client, dict | None) or len(description) > MAX_CLIENT_CHARS:
-            raise ProtocolError(
-                f'"client" must be an object of at most {MAX_CLIENT_CHARS} characters',
-                code="message.malformed",
-                close_code=CloseCode.BAD_MESSAGE,
-            )
-        mirrored = bool(client and client.get("mirrored"))
+    async def _open(self, headers: dict[str, Any]) -> tuple[Session, str]:
+        """Open a session.
+
+        The start token comes last, because it can be used only once: a session that is refused for
+        another reason must not use it up.
+        """
+        client, description = _described(headers.get("client"))
+        refused_before = await self._sessions.refused.admit(self._address)
+        self._sessions.require_room_for(self._address)
+        start = await self._start_tokens.admit(headers.get("start-token"))
         return self._sessions.begin(
             self._address,
-            mirrored=mirrored,
+            mirrored=bool(client.get("mirrored")),
             client=description,
             refused_before=refused_before,
             start=start,
@@ -309,3 +307,19 @@ def _unavailable() -> ProtocolError:
         code="service.unavailable",
         close_code=CloseCode.RESTART,
     )
+
+
+def _described(client: object) -> tuple[dict[str, Any], str]:
+    """Return a client's description of itself, and the same as JSON.
+
+    Raises:
+        ProtocolError: it is not an object, or too large.
+    """
+    description = json.dumps(client)
+    if not isinstance(client, dict | None) or len(description) > MAX_CLIENT_CHARS:
+        raise ProtocolError(
+            f'"client" must be an object of at most {MAX_CLIENT_CHARS} characters',
+            code="message.malformed",
+            close_code=CloseCode.BAD_MESSAGE,
+        )
+    return client or {}, description

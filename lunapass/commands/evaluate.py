@@ -23,7 +23,7 @@ from evaluation.summary import by_frame, score, summarise
 from evaluation.thumbnails import Thumbnails
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
-from lunapass.commands.options import config_option
+from lunapass.commands.options import config_option, html_option, json_option
 from lunapass.media import VIDEOS, Media
 from shared.config.loading import load
 from shared.config.recommended import recommended
@@ -38,20 +38,8 @@ PIPE_WIDTH = 120
 
 @click.command("evaluate")
 @click.argument("source", metavar="DIR|CSV", type=click.Path(path_type=Path, exists=True))
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write the report as JSON.",
-)
-@click.option(
-    "--html",
-    "html_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write the report as an HTML page.",
-)
+@json_option
+@html_option
 @click.option(
     "--unit",
     type=click.Choice(["presentation", "frame"]),

@@ -20,6 +20,20 @@ config_option = click.option(
 parent_option = click.option(
     "--parent", type=int, hidden=True, help="Exit when this supervisor process exits."
 )
+json_option = click.option(
+    "--json",
+    "json_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the report as JSON.",
+)
+html_option = click.option(
+    "--html",
+    "html_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the report as an HTML page.",
+)
 cell_option = click.option("--cell", type=int, help="Number of the cell on this machine.")
 cells_option = click.option("--cells", type=int, help="Number of cells on this machine.")
 part_option = click.option(

@@ -13,7 +13,7 @@ from rich.table import Table
 from evaluation.sessions import read_logs
 from evaluation.tuning import data, html, overlay
 from evaluation.whatif import Study, Suggestion, study, suggest
-from lunapass.commands.options import config_option
+from lunapass.commands.options import config_option, html_option, json_option
 from shared.config.loading import load
 from shared.frame.checks import Rules
 from shared.report import write_report
@@ -21,20 +21,8 @@ from shared.report import write_report
 
 @click.command("tune")
 @click.argument("logs", metavar="LOGS", type=click.Path(path_type=Path, exists=True))
-@click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write the report as JSON.",
-)
-@click.option(
-    "--html",
-    "html_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write the report as an HTML page.",
-)
+@json_option
+@html_option
 @click.option(
     "--write",
     "toml_file",

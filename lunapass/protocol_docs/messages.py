@@ -1,7 +1,7 @@
 """All text messages of ``lpproto.v1`` and the claims of the token, as types.
 
 The service writes these messages by hand, since most of them are parts of larger ones. Here they
-are types, of which the schemas are made. The names of attributes are those of JSON.
+are types, from which the schemas are generated. The names of attributes are those of JSON.
 """
 
 from __future__ import annotations

@@ -20,11 +20,10 @@ from shared.config.findings import Finding, Rule, error, warning
 from shared.config.rules_start_token import start_token
 from shared.config.service import Config
 from shared.errors import ConfigError
+from shared.signing import KEY_BYTES
 
 DEFAULT_KEY = "secret"
 KEY_HINT = "make one with: lunapass config key"
-KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
-"""Minimum length of a shared secret: that of the digest (RFC 7518, section 3.2)."""
 STORES = ("redis://", "rediss://", "unix://", "redis+sentinel://")
 BACKENDS = ("onnx", "lunasdk", "oip")
 

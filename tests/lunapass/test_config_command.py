@@ -13,9 +13,10 @@ from lunapass.commands.config import command
 from shared.config.loading import load
 from shared.config.policy import weaknesses
 from shared.config.recommended import PLUGINS
-from shared.config.rules import KEY_BYTES, check
+from shared.config.rules import check
 from shared.config.service import Config
 from shared.errors import ConfigError
+from shared.signing import KEY_BYTES
 
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "config" / "lunapassapi.config.toml"

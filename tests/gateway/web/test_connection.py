@@ -214,3 +214,33 @@ async def test_a_decided_session_may_be_resumed_as_often_again() -> None:
     resume()
     with pytest.raises(ProtocolError, match="too often"):
         resume()
+
+
+@pytest.mark.parametrize(
+    ("headers", "limits", "code"),
+    [
+        ({"client": []}, {}, "message.malformed"),
+        ({}, {"sessionsPerAddress": 1}, "session.too-many"),
+    ],
+)
+async def test_a_session_that_is_refused_uses_no_start_token_up(
+    headers: dict[str, Any], limits: dict[str, int], code: str
+) -> None:
+    """The token counts once, so it is used only when nothing else prevents the session."""
+    start = {"StartToken": {"isEnabled": True, "args": {"key": "s" * 32}}}
+    config = Config.model_validate({"LIMITS": limits, "MIDDLEWARES": {"REQUEST": start}})
+    asked: list[object] = []
+
+    class Tokens(StartTokens):
+        async def admit(self, token: object) -> str:
+            asked.append(token)
+            return "{}"
+
+    socket: Any = DeafSocket()
+    sessions = quiet_sessions(config)
+    made = Connection(socket, sessions, Tokens(config), config)
+    sessions.begin(made._address, mirrored=False, client="null")
+    with pytest.raises(ProtocolError) as refused:
+        await made._grant({"start-token": "once", **headers})
+    assert refused.value.code == code
+    assert asked == []

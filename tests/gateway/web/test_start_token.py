@@ -115,7 +115,8 @@ async def test_claims_that_are_refused(issuer: Issuer, changes: dict[str, Any], 
 async def test_a_required_policy_that_the_service_keeps(issuer: Issuer) -> None:
     """As many actions or fewer than the service asks for, and plugins that are on."""
     policy = {"actions": 3, "plugins": ["FaceMatcher", "ActiveLiveness"]}
-    await issuer.tokens.admit(issuer.token(policy=policy))
+    carried = json.loads(await issuer.tokens.admit(issuer.token(policy=policy)))
+    assert carried == {"aud": "lunapass"}
 
 
 @pytest.mark.parametrize("token", [7, {}, "", "a.b.c", "x" * 9000])
