@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway.sessions.refused_sessions import WINDOW_SECONDS, Tally, max_entries
-from gateway.sessions.store_redis import UNREACHED, connect
+from gateway.sessions.store_redis import UNREACHED, close_quietly, connect
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
@@ -82,7 +82,7 @@ class StoredRefusals:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._redis.aclose()
+        await close_quietly(self._redis)
 
     async def _ask(self, request: Callable[[], Awaitable[Any]]) -> Any:
         """Ask the store; None where it does not answer, and for a while after that.

@@ -19,13 +19,12 @@ from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from msgspec import structs
-from redis.exceptions import RedisError
 
 from gateway.sessions.identity import digest
 from gateway.sessions.sealing import Sealer, Stored
 from gateway.sessions.session import Session
 from gateway.sessions.store_contact import StoreContact
-from gateway.sessions.store_redis import UNREACHED, connect
+from gateway.sessions.store_redis import UNREACHED, close_quietly, connect
 from gateway.sessions.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
 from shared.config.service import Config
 from shared.errors import MessageError, ResourceError
@@ -215,8 +214,7 @@ class SealedStore:
             log.error(
                 "session store: not written at the end: %s", error, extra={"fields": unwritten}
             )
-        with contextlib.suppress(RedisError, OSError):
-            await self._redis.aclose()
+        await close_quietly(self._redis)
 
     # Writing
 

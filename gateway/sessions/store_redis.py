@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from redis.asyncio import Redis
@@ -12,6 +13,12 @@ from shared.redis_connection import connect_async
 
 UNREACHED = (RedisError, OSError, TimeoutError)
 """Errors of a request that Redis did not carry out, or perhaps did not."""
+
+
+async def close_quietly(redis: Redis) -> None:
+    """Close a client at the end of the process; an error must not keep others from closing."""
+    with contextlib.suppress(RedisError, OSError):
+        await redis.aclose()
 
 
 def connect(

@@ -178,19 +178,21 @@ class Connection:
     async def _open(self, headers: dict[str, Any]) -> tuple[Session, str]:
         """Open a session.
 
-        The start token comes last, because it can be used only once: a session that is refused for
-        another reason must not use it up.
+        The start token is used up last, since it counts once: a session that is refused for another
+        reason should not cost it. It does where others take the last places meanwhile, and where
+        the aggregator does not answer.
         """
         client, description = _described(headers.get("client"))
         refused_before = await self._sessions.refused.admit(self._address)
+        grant = await self._start_tokens.verify(headers.get("start-token"))
         self._sessions.require_room_for(self._address)
-        start = await self._start_tokens.admit(headers.get("start-token"))
+        await self._start_tokens.use(grant)
         return self._sessions.begin(
             self._address,
             mirrored=bool(client.get("mirrored")),
             client=description,
             refused_before=refused_before,
-            start=start,
+            start=grant.claims,
         )
 
     async def _until_known(self, session: Session) -> None:

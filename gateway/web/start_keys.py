@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import ssl
 from functools import partial
 from typing import Any, Protocol
 
@@ -65,8 +66,12 @@ class JwkSet:
         # A late import, as in gateway/sessions/handover.py.
         import httpx
 
-        self._client = partial(httpx.AsyncClient, timeout=FETCH_SECONDS, trust_env=False)
-        self._errors = (httpx.HTTPError, ValueError, TimeoutError, jwt.PyJWTError)
+        # One context for all fetches: loading the certificates takes milliseconds of the loop.
+        context = ssl.create_default_context()
+        self._client = partial(
+            httpx.AsyncClient, timeout=FETCH_SECONDS, trust_env=False, verify=context
+        )
+        self._errors = (httpx.HTTPError, ValueError, TimeoutError)
         self._url = url
         self._clock = clock
         self._keys: dict[str, jwt.PyJWK] = {}
@@ -84,13 +89,16 @@ class JwkSet:
         name = jwt.get_unverified_header(token).get("kid")
         if not isinstance(name, str):
             raise jwt.InvalidTokenError("the token names no key")
-        async with self._one_fetch:  # those that wait find what the first one fetched
-            age = self._clock.monotonic() - self._fetched
-            if name not in self._keys or age > FRESH_SECONDS:
-                await self._refresh()
-        if name not in self._keys or self._clock.monotonic() - self._fetched > STALE_SECONDS:
+        if not self._has(name, FRESH_SECONDS):  # a known key waits for no fetch of another one
+            async with self._one_fetch:  # those that wait find what the first one fetched
+                if not self._has(name, FRESH_SECONDS):
+                    await self._refresh()
+        if not self._has(name, STALE_SECONDS):
             raise UnknownKey(name)
         return self._keys[name]
+
+    def _has(self, name: str, max_age: float) -> bool:
+        return name in self._keys and self._clock.monotonic() - self._fetched <= max_age
 
     async def _refresh(self) -> None:
         now = self._clock.monotonic()
@@ -130,19 +138,29 @@ def key_source(args: StartTokenArgs, *, clock: Clock) -> KeySource:
 
 
 def _parsed(data: bytes) -> dict[str, jwt.PyJWK]:
-    """Read a set, without keys that are for something else than signatures.
+    """Read a set, without the keys that are not for signatures or not known here (RFC 7517, 5).
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not a set, or no key of it can be used.
     """
     table = json.loads(data)
     keys = table.get("keys") if isinstance(table, dict) else None
     if not isinstance(keys, list):
         raise ValueError("the response is not a JWK set")
-    found = {}
-    for key in keys:
-        if isinstance(key, dict) and key.get("use", "sig") == "sig" and key.get("kty") != "oct":
-            name = key.get("kid")
-            if isinstance(name, str):
-                found[name] = jwt.PyJWK.from_dict(key)
-    return found
+    usable = {key["kid"]: known for key in keys if (known := _public_key(key)) is not None}
+    if not usable:
+        raise ValueError("no key of the JWK set can be used")
+    return usable
+
+
+def _public_key(key: object) -> jwt.PyJWK | None:
+    """Return a key that verifies signatures; None where it is another or cannot be read."""
+    if not isinstance(key, dict) or not isinstance(key.get("kid"), str):
+        return None
+    if key.get("use", "sig") != "sig" or key.get("kty") == "oct":
+        return None
+    try:
+        return jwt.PyJWK.from_dict(key)
+    except (jwt.PyJWTError, ValueError, TypeError, KeyError) as error:
+        log.warning("a key of the JWK set cannot be used: %s", error)
+        return None

@@ -9,6 +9,7 @@ answer, a token that was perhaps used before this gateway started.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any, TypeGuard
 
@@ -16,9 +17,11 @@ import jwt
 
 from gateway.web.start_keys import KeySource, UnknownKey, key_source
 from gateway.web.used_tokens import UsedTokens, used_tokens
+from shared.config.plugins import StartTokenArgs
 from shared.config.service import Config
 from shared.errors import ProtocolError
 from shared.process.clock import SYSTEM, Clock
+from shared.wire.messages import MAX_START_CHARS
 from shared.wire.protocol import CloseCode
 
 LEEWAY_SECONDS = 5.0
@@ -30,8 +33,23 @@ CARRIED = ("sub", "nonce", "kiosk")
 REQUIRED = ("exp", "iat", "jti", "aud")
 
 
+@dataclass(frozen=True)
+class StartGrant:
+    """What a verified start token permits: one session.
+
+    Attributes:
+        claims: those for the verdict's token, as JSON.
+        name: issuer and id of the token; empty where the service asks for none.
+        seconds: time until the token is refused for its age.
+    """
+
+    claims: str = "{}"
+    name: str = ""
+    seconds: float = 0.0
+
+
 class StartTokens:
-    """Admits new sessions; without the plugin, all of them.
+    """Verifies start tokens and uses them up; without the plugin, none is asked for.
 
     Args:
         config: the configuration.
@@ -40,15 +58,19 @@ class StartTokens:
 
     def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
+        self._args = StartTokenArgs()
         self._keys: KeySource | None = None
         self._used: UsedTokens | None = None
         self._take(config)
 
     def _take(self, config: Config) -> None:
         plugin = config.MIDDLEWARES.REQUEST.StartToken
-        self._args = plugin.args
         self._plugins = config.MIDDLEWARES.WS
-        self._keys = key_source(plugin.args, clock=self._clock) if plugin.isEnabled else None
+        if not plugin.isEnabled:
+            self._keys = None
+        elif self._keys is None or plugin.args != self._args:  # else known keys stay known
+            self._keys = key_source(plugin.args, clock=self._clock)
+        self._args = plugin.args
         if plugin.isEnabled and self._used is None:
             self._used = used_tokens(config, clock=self._clock)
 
@@ -61,33 +83,38 @@ class StartTokens:
         if self._used is not None:
             await self._used.close()
 
-    async def admit(self, token: object) -> str:
-        """Verify a start token and use it up.
+    async def verify(self, token: object) -> StartGrant:
+        """Verify a start token; it is not used up yet.
 
         Args:
             token: header ``start-token`` of CONNECT.
 
-        Returns:
-            The claims for the verdict's token, as JSON.
-
         Raises:
             ProtocolError: the session may not begin; the code says why.
         """
-        if self._keys is None or self._used is None:
-            return "{}"
+        if self._keys is None:
+            return StartGrant()
         if token is None:
             raise _refused("start-token.missing", "a new session needs the header start-token")
         claims = await self._verified(token, self._keys)
-        carried = _carried(claims)
         self._require_policy(claims.get("policy"))
-        seconds = self._require_times(claims["iat"], claims["exp"])
+        seconds = self._require_times(claims)
+        return StartGrant(_carried(claims), f"{claims.get('iss', '')} {claims['jti']}", seconds)
+
+    async def use(self, grant: StartGrant) -> None:
+        """Use a verified token up.
+
+        Raises:
+            ProtocolError: it was used before, or that is not known.
+        """
+        if not grant.name or self._used is None:
+            return
         try:
-            first = await self._used.use(f"{claims.get('iss', '')} {claims['jti']}", seconds)
+            first = await self._used.use(grant.name, grant.seconds)
         except ConnectionError as error:
             raise _unavailable("start tokens cannot be counted at the moment") from error
         if not first:
             raise _refused("start-token.used", "this start token was used before; get a new one")
-        return json.dumps(carried)
 
     async def _verified(self, token: object, keys: KeySource) -> dict[str, Any]:
         if not isinstance(token, str) or len(token) > MAX_CHARACTERS:
@@ -100,7 +127,13 @@ class StartTokens:
                 algorithms=[self._args.algorithm],
                 audience=self._args.audience,
                 issuer=self._args.issuer,
-                options={"require": list(REQUIRED), "verify_exp": False, "verify_iat": False},
+                options={
+                    "require": list(REQUIRED),
+                    # ``_require_times`` compares these, with its clock and its leeway.
+                    "verify_exp": False,
+                    "verify_iat": False,
+                    "verify_nbf": False,
+                },
             )
         except UnknownKey as error:
             raise _unavailable("the key of the start token cannot be had") from error
@@ -109,18 +142,21 @@ class StartTokens:
             raise _refused("start-token.invalid", message) from error
         return claims
 
-    def _require_times(self, issued: object, expires: object) -> float:
+    def _require_times(self, claims: dict[str, Any]) -> float:
         """Return the seconds after which the token is refused for its age."""
-        if not (_is_time(issued) and _is_time(expires)):
-            raise _refused("start-token.invalid", "iat and exp are numbers")
+        issued, expires = claims["iat"], claims["exp"]
+        valid_from = claims.get("nbf", issued)
+        if not (_is_time(issued) and _is_time(expires) and _is_time(valid_from)):
+            raise _refused("start-token.invalid", "iat, nbf and exp are numbers")
         now = self._clock.wall()
+        latest = max(issued, valid_from)
         if expires + LEEWAY_SECONDS <= now:
             raise _refused("start-token.expired", "the start token has expired")
-        if issued > now + LEEWAY_SECONDS or not 0 < expires - issued <= self._args.maxSeconds:
+        if latest > now + LEEWAY_SECONDS or not 0 < expires - issued <= self._args.maxSeconds:
             raise _refused(
                 "start-token.invalid",
-                f"a start token is valid for at most {self._args.maxSeconds} s from its iat, which"
-                " is not in the future",
+                f"a start token is valid for at most {self._args.maxSeconds} s from its iat, and"
+                " neither iat nor nbf is in the future",
             )
         if self._used is None or issued < self._used.since + LEEWAY_SECONDS:
             raise _refused(
@@ -156,8 +192,8 @@ def _is_time(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
-def _carried(claims: dict[str, Any]) -> dict[str, Any]:
-    """Select the claims for the verdict.
+def _carried(claims: dict[str, Any]) -> str:
+    """Return the claims for the verdict, as JSON.
 
     Raises:
         ProtocolError: one is no text, or too long.
@@ -169,10 +205,10 @@ def _carried(claims: dict[str, Any]) -> dict[str, Any]:
                 "start-token.invalid",
                 f"{name} is a text of 1 to {MAX_CLAIM_CHARACTERS} characters",
             )
-    audience = claims["aud"]
-    if len(json.dumps(audience)) > MAX_CLAIM_CHARACTERS:
-        raise _refused("start-token.invalid", "aud is too long")
-    return {**carried, "aud": audience}
+    text = json.dumps({**carried, "aud": claims["aud"]})
+    if len(text) > MAX_START_CHARS:
+        raise _refused("start-token.invalid", "sub, nonce, kiosk and aud are too long together")
+    return text
 
 
 def _refused(code: str, message: str) -> ProtocolError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.sessions.store_redis import UNREACHED, connect
+from gateway.sessions.store_redis import UNREACHED, close_quietly, connect
 from gateway.web.used_tokens import token_digest
 from shared.config.service import Config
 
@@ -33,4 +33,4 @@ class StoredUsedTokens:
 
     async def close(self) -> None:
         """Close the connection."""
-        await self._redis.aclose()
+        await close_quietly(self._redis)

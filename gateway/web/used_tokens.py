@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from typing import Protocol
 
 from shared.config.service import Config
@@ -46,7 +45,8 @@ class OwnUsedTokens:
     def __init__(self, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self.since = clock.wall()
-        self._until: OrderedDict[bytes, float] = OrderedDict()
+        self._until: dict[bytes, float] = {}
+        self._full_until = 0.0
 
     async def use(self, name: str, seconds: float) -> bool:
         """Use a token up; ConnectionError where no more can be remembered."""
@@ -55,13 +55,17 @@ class OwnUsedTokens:
         if self._until.get(digest, 0.0) > now:
             return False
         if len(self._until) >= MAX_TOKENS:
-            self._until = OrderedDict(
-                (key, until) for key, until in self._until.items() if until > now
-            )
-        if len(self._until) >= MAX_TOKENS:
-            raise ConnectionError("too many start tokens at once")
+            self._drop_expired(now)
         self._until[digest] = now + seconds
         return True
+
+    def _drop_expired(self, now: float) -> None:
+        """Make room, with one scan for each expiry: a full memory must not cost each CONNECT."""
+        if now >= self._full_until:
+            self._until = {key: until for key, until in self._until.items() if until > now}
+            self._full_until = min(self._until.values(), default=now)
+        if len(self._until) >= MAX_TOKENS:
+            raise ConnectionError("too many start tokens at once")
 
     async def close(self) -> None:
         """Nothing is open."""

@@ -126,6 +126,10 @@ class GatewayHello(Wire, frozen=True):
     gateway: Name
 
 
+MAX_START_CHARS = 4096
+"""Characters of ``Open.start``. The gateway checks them: msgspec does only when it decodes."""
+
+
 class Open(Wire, frozen=True):
     """A session opens.
 
@@ -155,7 +159,7 @@ class Open(Wire, frozen=True):
     commits: bool = False
     elapsed: Finite = 0.0
     beginner: Annotated[str, Meta(max_length=32)] = ""
-    start: Annotated[str, Meta(max_length=4096)] = "{}"
+    start: Annotated[str, Meta(max_length=MAX_START_CHARS)] = "{}"
 
 
 class Judge(Wire, frozen=True):

@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosedError
 from gateway.sessions.session import ANNOUNCED_BYTES, Session
 from gateway.web.client_socket import ClientSocket, ClientSockets
 from gateway.web.connection import Connection
-from gateway.web.start_token import StartTokens
+from gateway.web.start_token import StartGrant, StartTokens
 from shared.config.service import Config, LimitsSection
 from shared.errors import ProtocolError
 from shared.frame.estimation import Profile
@@ -229,12 +229,14 @@ async def test_a_session_that_is_refused_uses_no_start_token_up(
     """The token counts once, so it is used only when nothing else prevents the session."""
     start = {"StartToken": {"isEnabled": True, "args": {"key": "s" * 32}}}
     config = Config.model_validate({"LIMITS": limits, "MIDDLEWARES": {"REQUEST": start}})
-    asked: list[object] = []
+    used: list[StartGrant] = []
 
     class Tokens(StartTokens):
-        async def admit(self, token: object) -> str:
-            asked.append(token)
-            return "{}"
+        async def verify(self, token: object) -> StartGrant:
+            return StartGrant(name="once")
+
+        async def use(self, grant: StartGrant) -> None:
+            used.append(grant)
 
     socket: Any = DeafSocket()
     sessions = quiet_sessions(config)
@@ -243,4 +245,4 @@ async def test_a_session_that_is_refused_uses_no_start_token_up(
     with pytest.raises(ProtocolError) as refused:
         await made._grant({"start-token": "once", **headers})
     assert refused.value.code == code
-    assert asked == []
+    assert used == []

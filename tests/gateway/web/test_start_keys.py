@@ -141,3 +141,16 @@ async def test_a_token_that_names_no_key(server: Server, clock: SettableClock) -
     with pytest.raises(jwt.InvalidTokenError):
         await JwkSet(server.url, clock=clock).key_for(token)
     assert server.requests == 0
+
+
+@pytest.mark.parametrize(
+    "odd", [{"kty": "new"}, {"kty": "OKP", "crv": "X25519", "x": "AA"}, {"kty": "EC", "x": 5}, 7]
+)
+async def test_a_key_of_an_unknown_kind_disables_no_other(
+    server: Server, clock: SettableClock, odd: Any
+) -> None:
+    """A set may hold keys for other purposes and of later kinds (RFC 7517, section 5)."""
+    table = json.loads(server.jwks("a"))
+    table["keys"].insert(0, {"kid": "odd", **odd} if isinstance(odd, dict) else odd)
+    server.answer = json.dumps(table).encode()
+    assert await JwkSet(server.url, clock=clock).key_for(server.token("a"))

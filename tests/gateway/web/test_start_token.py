@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import jwt
 import pytest
@@ -14,6 +14,7 @@ from gateway.web.start_token import LEEWAY_SECONDS, StartTokens
 from gateway.web.used_tokens import OwnUsedTokens
 from shared.config.service import Config
 from shared.errors import ProtocolError
+from shared.wire.messages import Open, decode, encode
 from tests.support.clock import SettableClock
 
 SECRET = "s" * 32
@@ -29,6 +30,9 @@ class Issuer:
         self.clock.advance(2 * LEEWAY_SECONDS)
 
     def gateway(self, **args: Any) -> StartTokens:
+        return StartTokens(self.config(**args), clock=self.clock)
+
+    def config(self, **args: Any) -> Config:
         plugin = {"isEnabled": True, "args": {"key": SECRET, **args}}
         settings = {
             "REQUEST": {"StartToken": plugin},
@@ -37,7 +41,7 @@ class Issuer:
                 "FaceMatcher": {"isEnabled": True},
             },
         }
-        return StartTokens(Config.model_validate({"MIDDLEWARES": settings}), clock=self.clock)
+        return Config.model_validate({"MIDDLEWARES": settings})
 
     def token(self, key: Any = SECRET, algorithm: str = "HS256", **changes: Any) -> str:
         now = self.clock.wall()
@@ -45,9 +49,14 @@ class Issuer:
         given = {name: value for name, value in claims.items() if value is not None}
         return jwt.encode(given, key, algorithm=algorithm)
 
+    async def admit(self, token: object) -> str:
+        grant = await self.tokens.verify(token)
+        await self.tokens.use(grant)
+        return grant.claims
+
     async def refusal(self, token: object) -> str:
         with pytest.raises(ProtocolError) as refused:
-            await self.tokens.admit(token)
+            await self.admit(token)
         return refused.value.code
 
 
@@ -59,22 +68,22 @@ def issuer() -> Issuer:
 async def test_claims_go_into_the_verdict(issuer: Issuer) -> None:
     """Those of the person, the purpose and the kiosk, unchanged, and no other."""
     token = issuer.token(sub="anna", nonce="n-1", kiosk="door 3", iss="bank", isOk=True)
-    carried = json.loads(await issuer.tokens.admit(token))
+    carried = json.loads(await issuer.admit(token))
     assert carried == {"sub": "anna", "nonce": "n-1", "kiosk": "door 3", "aud": "lunapass"}
 
 
 async def test_a_token_counts_once(issuer: Issuer) -> None:
     """The second session with the same token is refused, another token begins one."""
-    await issuer.tokens.admit(issuer.token())
+    await issuer.admit(issuer.token())
     assert await issuer.refusal(issuer.token()) == "start-token.used"
-    await issuer.tokens.admit(issuer.token(jti="2"))
-    await issuer.tokens.admit(issuer.token(iss="another server"))
+    await issuer.admit(issuer.token(jti="2"))
+    await issuer.admit(issuer.token(iss="another server"))
 
 
 async def test_a_used_token_stays_used_until_it_has_expired(issuer: Issuer) -> None:
     """At no moment is a token neither remembered nor expired."""
     token = issuer.token()
-    await issuer.tokens.admit(token)
+    await issuer.admit(token)
     codes = []
     for _ in range(100):
         codes.append(await issuer.refusal(token))
@@ -99,6 +108,9 @@ async def test_a_used_token_stays_used_until_it_has_expired(issuer: Issuer) -> N
         ({"exp": NOW + 3000}, "start-token.invalid"),
         ({"iat": NOW + 100, "exp": NOW + 160}, "start-token.invalid"),
         ({"iat": True}, "start-token.invalid"),
+        ({"nbf": NOW + 100}, "start-token.invalid"),
+        ({"nbf": "now"}, "start-token.invalid"),
+        (dict.fromkeys(("sub", "nonce", "kiosk"), "ж" * 256), "start-token.invalid"),
         ({"policy": {"actions": 4}}, "start-token.policy"),
         ({"policy": {"plugins": ["VirtualCameraChecker"]}}, "start-token.policy"),
         ({"policy": {"plugins": [["FaceMatcher"]]}}, "start-token.policy"),
@@ -109,13 +121,13 @@ async def test_a_used_token_stays_used_until_it_has_expired(issuer: Issuer) -> N
 async def test_claims_that_are_refused(issuer: Issuer, changes: dict[str, Any], code: str) -> None:
     """Each with its code; a refused token is not used up."""
     assert await issuer.refusal(issuer.token(**changes)) == code
-    await issuer.tokens.admit(issuer.token())
+    await issuer.admit(issuer.token())
 
 
 async def test_a_required_policy_that_the_service_keeps(issuer: Issuer) -> None:
     """As many actions or fewer than the service asks for, and plugins that are on."""
     policy = {"actions": 3, "plugins": ["FaceMatcher", "ActiveLiveness"]}
-    carried = json.loads(await issuer.tokens.admit(issuer.token(policy=policy)))
+    carried = json.loads(await issuer.admit(issuer.token(policy=policy)))
     assert carried == {"aud": "lunapass"}
 
 
@@ -144,7 +156,7 @@ async def test_a_public_key(issuer: Issuer) -> None:
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
     issuer = Issuer(algorithm="ES256", key=public.decode())
-    await issuer.tokens.admit(issuer.token(private, "ES256"))
+    await issuer.admit(issuer.token(private, "ES256"))
     # The public key as a shared secret: the oldest trick against JWT.
     forged = jwt.api_jws.PyJWS().encode(b"{}", "k" * 32, "HS256")
     assert await issuer.refusal(forged) == "start-token.invalid"
@@ -153,11 +165,11 @@ async def test_a_public_key(issuer: Issuer) -> None:
 async def test_what_was_perhaps_used_before_a_restart(issuer: Issuer) -> None:
     """Without a store a gateway cannot know, so an older token is refused; a new one begins."""
     token = issuer.token()
-    await issuer.tokens.admit(token)
+    await issuer.admit(token)
     issuer.tokens = issuer.gateway()
     assert await issuer.refusal(token) == "start-token.used"
     issuer.clock.advance(2 * LEEWAY_SECONDS)
-    await issuer.tokens.admit(issuer.token())
+    await issuer.admit(issuer.token())
 
 
 async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,4 +188,32 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_without_the_plugin_no_token_is_looked_at() -> None:
     """A client may send one all the same."""
-    assert await StartTokens(Config()).admit("anything") == "{}"
+    tokens = StartTokens(Config())
+    grant = await tokens.verify("anything")
+    await tokens.use(grant)
+    assert grant.claims == "{}"
+
+
+async def test_claims_of_any_script_fit_the_message_to_the_aggregator(issuer: Issuer) -> None:
+    """Else the aggregator would refuse a session whose token was used up."""
+    claims = await issuer.admit(issuer.token(sub="ж" * 200, nonce="é" * 200, kiosk="\0" * 200))
+    opened = Open("a", "5" * 32, 1.0, 7, bytes(32), start=claims)
+    assert json.loads(cast(Open, decode(encode(opened))).start)["sub"] == "ж" * 200
+
+
+async def test_clocks_may_differ_a_little(issuer: Issuer) -> None:
+    """A server whose clock is ahead writes the same moment into iat and nbf."""
+    ahead = issuer.clock.wall() + LEEWAY_SECONDS - 1
+    await issuer.admit(issuer.token(iat=ahead, nbf=ahead, exp=ahead + 60))
+
+
+async def test_a_reload_forgets_neither_keys_nor_uses(issuer: Issuer) -> None:
+    """Another key is taken; with the same one nothing is fetched anew."""
+    token = issuer.token()
+    await issuer.admit(token)
+    keys = issuer.tokens._keys
+    issuer.tokens.renew(issuer.config())
+    assert issuer.tokens._keys is keys
+    assert await issuer.refusal(token) == "start-token.used"
+    issuer.tokens.renew(issuer.config(key="o" * 32))
+    await issuer.admit(issuer.token("o" * 32, jti="2"))
