@@ -70,7 +70,7 @@ STEPS = Accounts("gateway")
 
 ``receive``, ``dispatch`` and ``reply`` are work of the event loop; ``decode`` and ``encode`` are
 work of a decoding thread; ``queue``, ``estimate`` and ``judge`` are a frame's waiting times for a
-worker's credit, its estimate and its verdict; ``answer`` is the total, from a frame's receipt to
+worker's credit, its estimate and its judgement; ``answer`` is the total, from a frame's receipt to
 its status.
 """
 RECEIVE, QUEUE, DECODE, DISPATCH, ESTIMATE, ENCODE, JUDGE, REPLY, ANSWER = map(

@@ -120,7 +120,7 @@ def _stages(frame: PendingFrame) -> list[tuple[str, float]]:
     """
     try:
         estimate: Estimate = decode_estimate(frame.estimate or b"")
-    except MessageError:  # an invalid estimate; the frame has a verdict all the same
+    except MessageError:  # an invalid estimate; the frame is judged all the same
         return []
     return [
         (stage, milliseconds / 1000)

@@ -127,7 +127,7 @@ class Frames:
             self._pool.submit(session)
 
     def estimated(self, session: Session, frame: PendingFrame, estimate: bytes) -> None:
-        """Take a frame's estimate and ask for its verdict."""
+        """Take a frame's estimate and ask for its judgement."""
         if session.active is not frame:
             return
         if frame.answered:  # its deadline has passed, and the client got DROPPED
@@ -136,9 +136,9 @@ class Frames:
             return
         self._link.judge(session, session.estimated(estimate))
 
-    def judged(self, session: Session, verdict: Judgement) -> None:
-        """Take the verdict on the frame under way; ``answer`` sends its answer."""
-        frame = session.judged(verdict)
+    def judged(self, session: Session, judgement: Judgement) -> None:
+        """Take the judgement of the frame under way; ``answer`` sends its answer."""
+        frame = session.judged(judgement)
         if frame is not None:
             self._unsettled.keep(session, frame)
 

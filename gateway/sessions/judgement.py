@@ -113,7 +113,7 @@ class JudgementLink:
         self._channel.send(encode(message))
 
     def judge(self, session: Session, frame: PendingFrame) -> None:
-        """Ask for the verdict on a frame that has its estimate.
+        """Ask for the judgement of a frame that has its estimate.
 
         Most frames fail a check; their images are not sent unless a plugin looks at them.
         """

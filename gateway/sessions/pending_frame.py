@@ -31,7 +31,7 @@ class FramePictures(NamedTuple):
 
 @dataclass(slots=True, weakref_slot=True)
 class PendingFrame:
-    """An accepted frame that has no verdict yet.
+    """An accepted frame that is not judged yet.
 
     Its session sets what concerns its answer, the pool the times of the steps there and the shot.
 
@@ -45,8 +45,8 @@ class PendingFrame:
         begun: monotonic time at which its decoding started.
         sent: monotonic time at which it went to a worker.
         estimated: monotonic time at which the worker's estimate came.
-        asked: monotonic time at which its verdict was asked for.
-        estimate: its estimate, once a worker gave one; then the verdict is awaited.
+        asked: monotonic time at which its judgement was asked for.
+        estimate: its estimate, once a worker gave one; then its judgement is awaited.
         shot: the judged pixels as JPEG, if it passed every check and may become the best shot.
         at: session time of its arrival, once it has its estimate; see ``Session.time_of``.
         wall: the same moment on the wall clock, for the token.

@@ -54,7 +54,7 @@ class SessionRecord:
         known: the aggregator has acknowledged it, so that it outlives this gateway.
         waiting: newest frame, not yet started.
         active: frame under way.
-        unsent: frame with its verdict and the text of its STATUS, until that may be sent.
+        unsent: the last judged frame and the text of its STATUS, until that may be sent.
         log: judged frames, for a replay.
         kept: the best shot so far.
         settled: number of the last frame whose side effects are done; ``END`` for all.
@@ -126,21 +126,21 @@ class SessionRecord:
 
     @property
     def unanswered(self) -> list[PendingFrame]:
-        """Frames that have no answer and no verdict."""
+        """Frames that have neither an answer nor a judgement."""
         frames = (self.active, self.waiting)
         return [frame for frame in frames if frame is not None and not frame.answered]
 
     @property
     def judging(self) -> PendingFrame | None:
-        """The frame under way, once its verdict is asked for."""
+        """The frame under way, once its judgement is asked for."""
         frame = self.active
         return None if frame is None or frame.estimate is None else frame
 
-    def outcome_of(self, verdict: Judgement) -> str:
+    def outcome_of(self, judgement: Judgement) -> str:
         """How it ends with a verdict; ``left`` where its client went away before any."""
-        if verdict.accepted:
+        if judgement.accepted:
             return "accepted"
-        ended_from_outside = verdict.seq == 0
+        ended_from_outside = judgement.seq == 0
         gone = self.outlet is None or self.closing == CLIENT_LEFT
         return "left" if ended_from_outside and gone else "refused"
 

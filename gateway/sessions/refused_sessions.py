@@ -200,11 +200,11 @@ class RefusedSessions:
             )
         return max(tally.number for tally in tallies)
 
-    def judged(self, session: Session, verdict: Judgement) -> None:
+    def judged(self, session: Session, judgement: Judgement) -> None:
         """Count a session from its first frame with low liveness."""
-        if verdict.low_liveness:
+        if judgement.low_liveness:
             self._charge(session)
-        if verdict.low_liveness or verdict.profile is Profile.ACTIVE:
+        if judgement.low_liveness or judgement.profile is Profile.ACTIVE:
             session.mark_suspect()
 
     def ended(self, session: Session) -> None:

@@ -31,9 +31,9 @@ class Session(SessionRecord):
     """One check of one person.
 
     At most one frame is under way and one waits, the newest. The next frame starts after the
-    verdict on the one before, because that verdict chooses the checks of the next. It does not
-    start before the answer on the one before may be sent: so at most one frame of a session is
-    judged and not stored.
+    judgement of the one before, which chooses the checks of the next. It does not start before the
+    answer on the one before may be sent: so at most one frame of a session is judged and not
+    stored.
 
     Attributes:
         state: what it waits for.
@@ -145,7 +145,7 @@ class Session(SessionRecord):
         return frame, profile
 
     def discard(self) -> bool:
-        """Drop the frame under way without a verdict. Return False if it was already answered."""
+        """Drop the frame under way without a judgement. Return False if it was already answered."""
         self._move("discard")
         assert self.active is not None
         frame, self.active = self.active, None
@@ -153,7 +153,7 @@ class Session(SessionRecord):
         return not was_answered
 
     def estimated(self, estimate: bytes) -> PendingFrame:
-        """Take the estimate of the frame under way; its verdict is to be asked for."""
+        """Take the estimate of the frame under way; its judgement is to be asked for."""
         self._move("estimate")
         frame = self.active
         assert frame is not None
@@ -162,25 +162,25 @@ class Session(SessionRecord):
         frame.asked = self.asked = self.clock.monotonic()
         return frame
 
-    def judged(self, verdict: Judgement) -> PendingFrame | None:
-        """Take the verdict on the frame under way, whose answer ``answer`` releases.
+    def judged(self, judgement: Judgement) -> PendingFrame | None:
+        """Take the judgement of the frame under way, whose answer ``answer`` releases.
 
         Returns:
-            The frame; None for a late verdict on another frame, which changes nothing.
+            The frame; None for a late judgement of another frame, which changes nothing.
         """
         frame = self.judging
-        if frame is None or frame.seq != verdict.seq:
+        if frame is None or frame.seq != judgement.seq:
             return None
         assert frame.estimate is not None
         self._move("judge")
-        entry = Judged(frame.seq, frame.at, frame.estimate, verdict.answers, frame.wall)
+        entry = Judged(frame.seq, frame.at, frame.estimate, judgement.answers, frame.wall)
         self.log.append(entry)
-        if verdict.keep and frame.shot is not None:
+        if judgement.keep and frame.shot is not None:
             self.kept = frame.shot
         self.active = None
-        self.profile = verdict.profile
+        self.profile = judgement.profile
         if not frame.answered:  # else its deadline has passed, and the client got DROPPED
-            self.unsent = (frame, verdict.status)
+            self.unsent = (frame, judgement.status)
         return frame
 
     def answer(self) -> tuple[PendingFrame, str] | None:

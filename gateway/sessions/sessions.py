@@ -191,7 +191,7 @@ class Sessions:
     def receive(self, message: Answers) -> None:
         """Take an answer of the aggregator."""
         if isinstance(message, Judgement):
-            self._verdict(message)
+            self._judged(message)
         elif isinstance(message, Opened):
             self._opened(message)
         elif isinstance(message, Resumed):
@@ -211,15 +211,15 @@ class Sessions:
             acknowledged.set()
         self.frames.advance(session)
 
-    def _verdict(self, verdict: Judgement) -> None:
-        session = self._registry.get(verdict.session)
+    def _judged(self, judgement: Judgement) -> None:
+        session = self._registry.get(judgement.session)
         if session is None:
             return
         began = self._clock.monotonic()
-        self.frames.judged(session, verdict)
-        self.refused.judged(session, verdict)
-        if verdict.final and verdict.result is not None:
-            session.decide(verdict.result, session.outcome_of(verdict))
+        self.frames.judged(session, judgement)
+        self.refused.judged(session, judgement)
+        if judgement.final and judgement.result is not None:
+            session.decide(judgement.result, session.outcome_of(judgement))
         elif len(session.log) >= self._limits.logFrames:
             self.end(session, "log full")
         self.handover.commit(session, self._release)

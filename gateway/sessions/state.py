@@ -16,7 +16,7 @@ class State(enum.StrEnum):  # the hash of a string is computed once: 4 us less f
     OPENING = "the aggregator's checks for the first frame"
     READY = "a frame"
     ESTIMATING = "the estimate of the frame under way"
-    JUDGING = "the verdict on the frame under way"
+    JUDGING = "the judgement of the frame under way"
     HOLDING = "the release of the answer on that frame"
     CLOSING = "the final verdict, requested when it was closed"
     DECIDED = "the release of the final verdict"
@@ -50,7 +50,7 @@ discard
 estimate
     its estimate arrives
 judge
-    its verdict arrives
+    its judgement arrives
 answer
     the answer on it may be sent
 close

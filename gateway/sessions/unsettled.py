@@ -27,7 +27,7 @@ class Unsettled:
         self.bytes = 0
 
     def keep(self, session: Session, frame: PendingFrame) -> None:
-        """Retain the images of a frame that has its verdict."""
+        """Retain the images of a judged frame."""
         if not self._plugins.needs_frames:
             return
         looked_at = self._plugins.look_at_received(passed=frame.shot is not None)
