@@ -107,9 +107,10 @@ async def gateways(
 
 
 async def taken(gateway: Gateway) -> Stored:
-    """Take the session over."""
-    stored = await gateway.store.take(ID, digest(TOKEN))
-    assert stored is not None
+    """Take the session over; tried again as clients do, since a busy machine exceeds time-outs."""
+    deadline = time.monotonic() + 20
+    while (stored := await gateway.store.take(ID, digest(TOKEN))) is None:
+        assert time.monotonic() < deadline
     return stored
 
 
@@ -345,10 +346,7 @@ async def test_a_failover_that_no_request_notices(
             for name, value in old.items():
                 client.restore(name, 0, value, replace=True)
             client.client_kill_filter(_type="normal", skipme=True)
-        deadline = time.monotonic() + 20
-        while (stored := await other.store.take(ID, digest(TOKEN))) is None:
-            assert time.monotonic() < deadline  # the first request may notice, and fail
-        assert stored.result == "{}"
+        assert (await taken(other)).result == "{}"  # the first request may notice, and fail
 
 
 async def test_a_session_of_a_dead_owner_is_taken_after_an_outage(
