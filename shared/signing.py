@@ -23,8 +23,6 @@ from shared.text_files import read_text
 
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 """Minimum length of a shared secret: that of the digest (RFC 7518, section 3.2)."""
-MIN_SECRET_CHARS = 32
-"""Shortest shared secret in a file (RFC 7518: as long as the digest)."""
 MIN_RSA_BITS = 2048
 """Shortest RSA key (RFC 7518, section 3.3)."""
 _PUBLISHED = "[LUNA_PASS.JWT] publishedKeys"
@@ -146,13 +144,14 @@ def _key_text(section: JwtSection) -> str:
     if not text.startswith("file:"):
         return text
     path = Path(text.removeprefix("file:"))
-    shared = section.algorithm.startswith("HS")
-    advice = "make a secret with: lunapass config key" if shared else "give a PEM file"
+    least = KEY_BYTES.get(section.algorithm)
+    advice = "give a PEM file" if least is None else "make a secret with: lunapass config key"
     secret = read_text(path, "[LUNA_PASS.JWT] key", advice=advice).strip()
-    if shared and len(secret) < MIN_SECRET_CHARS:
+    length = len(secret.encode())
+    if least is not None and length < least:
         raise ConfigError(
-            f"[LUNA_PASS.JWT] key: file {path} has {len(secret)} characters; allowed: at least "
-            f"{MIN_SECRET_CHARS}; make one with: lunapass config key"
+            f"[LUNA_PASS.JWT] key: file {path} has {length} bytes; allowed for "
+            f"{section.algorithm}: at least {least}; make one with: lunapass config key"
         )
     return secret
 

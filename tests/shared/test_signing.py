@@ -15,7 +15,7 @@ from pydantic import SecretStr
 
 from shared.config.manual import JwtSection
 from shared.errors import ConfigError
-from shared.signing import Signer
+from shared.signing import KEY_BYTES, Signer
 
 
 def pem(algorithm: str) -> str:
@@ -97,11 +97,16 @@ def public_text(key: Any) -> str:
     return data.decode()
 
 
-def test_a_short_secret_in_a_file_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("algorithm", "least"), KEY_BYTES.items())
+def test_a_short_secret_in_a_file_is_refused(algorithm: Any, least: int, tmp_path: Path) -> None:
     """It could be guessed."""
-    (tmp_path / "key").write_text("secret\n")
-    with pytest.raises(ConfigError, match="at least 32"):
-        Signer(JwtSection(key=SecretStr(f"file:{tmp_path}/key")))
+    file = tmp_path / "key"
+    section = JwtSection(algorithm=algorithm, key=SecretStr(f"file:{file}"))
+    file.write_text("s" * (least - 1) + "\n")
+    with pytest.raises(ConfigError, match=f"at least {least}"):
+        Signer(section)
+    file.write_text("s" * least + "\n")
+    Signer(section)
 
 
 def public(private: str) -> str:
