@@ -46,6 +46,9 @@ class Crowd:
         index: index of this process; it plays every ``processes``-th kiosk.
         processes: number of client processes.
         start: monotonic start time.
+
+    Raises:
+        ConfigError: the plan's start tokens cannot be signed.
     """
 
     def __init__(self, plan: Plan, take: Take, index: int, processes: int, start: float) -> None:
@@ -54,6 +57,7 @@ class Crowd:
         self._index = index
         self._processes = processes
         self._start = start
+        self._start_token = plan.start_token_source()
         self._tally = CrowdTally()
         self._kiosks: dict[int, Kiosk] = {}
         self._tasks: dict[int, asyncio.Task[Any]] = {}
@@ -107,7 +111,7 @@ class Crowd:
 
     def _kiosk(self, number: int) -> Kiosk:
         seed = hash((self._plan.seed, self._index, number))
-        return Kiosk(self._plan, self._take, lambda: self._tally, seed)
+        return Kiosk(self._plan, self._take, lambda: self._tally, seed, self._start_token)
 
     async def _open_kiosks(self) -> None:
         """Keep kiosk ``n`` open as long as the level is above ``n``."""

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from loadtest.gallery import Take
-from loadtest.plan import Plan
+from loadtest.plan import Plan, StartTokenSource
 from loadtest.script import Actor
 from loadtest.synthetic.look import Look
 from loadtest.tally import CUT, LOST, UNJUDGED, CrowdTally, record
@@ -50,16 +50,25 @@ class Kiosk:
         take: takes a frame of a person.
         tally: returns the tally of the current second.
         seed: seed of the random behaviour.
+        start_token: makes a start token for each attempt to begin a session; None sends none.
 
     Attributes:
         present: whether a person is present.
     """
 
-    def __init__(self, plan: Plan, take: Take, tally: Callable[[], CrowdTally], seed: int) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        take: Take,
+        tally: Callable[[], CrowdTally],
+        seed: int,
+        start_token: StartTokenSource | None = None,
+    ) -> None:
         self._plan = plan
         self._take = take
         self._tally = tally
         self._chance = random.Random(seed)  # noqa: S311  # behaviour, no secret
+        self._start_token = start_token
         self.present = False
 
     async def stay(self, wanted: Callable[[], bool]) -> None:
@@ -127,7 +136,12 @@ class Kiosk:
 
     async def _visit(self, person: Visitor, wanted_since: float, wanted: Callable[[], bool]) -> End:
         """Connect or resume, and send frames until the connection or the session ends."""
-        client = Client(self._plan.url, session_id=person.session, resume_token=person.token)
+        client = Client(
+            self._plan.url,
+            session_id=person.session,
+            resume_token=person.token,
+            start_token=self._start_token,
+        )
         try:
             async with client:
                 assert client.connected is not None

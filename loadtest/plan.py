@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 Kind = Literal["ramp", "soak", "spike", "step"]
+StartTokenSource = Callable[[], str]
 
 
 def without_password(url: str) -> str:
@@ -66,6 +69,9 @@ class Plan:
         patience: seconds after which a person leaves without a verdict; 0 for never.
         breaks: share of the sessions (0..1) whose connection breaks once and is resumed.
         seed: seed of the random behaviour.
+        start_token: the service's configuration file, by which a start token is signed for each
+            session; None where the service asks for none.
+        key_file: private key in PEM that signs them; None takes the configuration's shared secret.
     """
 
     url: str
@@ -77,6 +83,22 @@ class Plan:
     patience: float = 0.0
     breaks: float = 0.0
     seed: int = 0
+    start_token: str | None = None
+    key_file: str | None = None
+
+    def start_token_source(self) -> StartTokenSource | None:
+        """Return what makes a new start token for each session; None where none is needed.
+
+        Raises:
+            ConfigError: the configuration or the key cannot be read.
+        """
+        if self.start_token is None:
+            return None
+        # A late import: reading the configuration needs packages that other runs do without.
+        from shared.start_token_maker import StartTokenMaker
+
+        key_file = Path(self.key_file) if self.key_file else None
+        return StartTokenMaker(Path(self.start_token), key_file).make
 
     def dumps(self) -> str:
         """Serialise the plan as JSON."""

@@ -138,6 +138,16 @@ def _address(_ctx: click.Context, _parameter: click.Parameter, value: str) -> st
     help="Folder of the models that render the frames.",
 )
 @click.option(
+    "--start-token",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The service's configuration; sign a start token by it for each session.",
+)
+@click.option(
+    "--key-file",
+    type=click.Path(exists=True, dir_okay=False),
+    help="The private key in PEM that signs start tokens; for HS..., the configuration's key does.",
+)
+@click.option(
     "--output",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("build/load"),
@@ -155,6 +165,7 @@ def command(**options: Any) -> None:
     names = {field.name for field in dataclasses.fields(Plan)} - {"profile", "url"}
     chosen = {name: value for name, value in options.items() if name in names}
     plan = Plan(options["url"], profile, **chosen)
+    plan.start_token_source()  # a wrong key stops the command here, before the client processes
     gallery = _gallery(options["gallery"], options["pictures"], options["models"])
     processes, output = options["processes"], options["output"]
     if options["find_capacity"]:

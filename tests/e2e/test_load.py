@@ -160,6 +160,7 @@ def test_ctrl_c_ends_with_a_report(service: Service, pictures: Path, tmp_path: P
         (["--find-capacity", "--arrivals"], "remove --arrivals"),
         (["--bound", "100"], "remove --bound"),
         (["--gallery", "/proc/here/gallery"], "gallery /proc/here/pictures: cannot be written"),
+        (["--start-token", __file__], "not TOML"),
         (["--output", "/proc/reports"], "--output /proc/reports: cannot write there"),
         (["--gallery", __file__], "not a gallery"),
         (["--pictures", str(Path(__file__).parent)], "found no file that ends in"),

@@ -5,17 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection
 
+from gateway.web.start_token import StartTokens
 from loadtest import crowd as module
 from loadtest.crowd import Crowd
 from loadtest.gallery import Gallery
 from loadtest.plan import LoadProfile, Plan
 from loadtest.tally import CrowdTally
+from shared.config.loading import load
+from shared.errors import ProtocolError
 from shared.wire.protocol import Command
+from tests.support.clock import SettableClock
 from tests.support.scripted import RESULT, be_silent, message, say_farewell, service, without_noise
 
 
@@ -110,3 +115,36 @@ async def test_a_crowd_ends_with_its_parent(
         crowd = Crowd(plan, without_noise(gallery), 0, 1, time.monotonic())
         with pytest.raises(BrokenPipeError):
             await asyncio.wait_for(crowd.run(), 60)
+
+
+async def test_each_session_begins_with_its_own_start_token(
+    gallery: Gallery, tmp_path: Path
+) -> None:
+    """The service accepts each token once, also one that another session would need."""
+    config = tmp_path / "config.toml"
+    config.write_text(f'[MIDDLEWARES.REQUEST.StartToken]\nisEnabled = 1\nargs.key = "{"s" * 32}"\n')
+    clock = SettableClock(time.time() - 60)
+    starts = StartTokens(load(config), clock=clock)
+    clock.advance(60)
+    codes: list[str] = []
+
+    async def script(socket: ServerConnection, connect: dict[str, Any]) -> None:
+        try:
+            await starts.use(await starts.verify(connect.get("start-token")))
+            codes.append("granted")
+        except ProtocolError as refused:
+            codes.append(refused.code)
+        await accept(socket, connect)
+
+    async with service(script) as url:
+        plan = Plan(
+            url,
+            LoadProfile("soak", 2, 1.0, warm=0.1),
+            think=0.2,
+            prepare=0,
+            start_token=str(config),
+        )
+        crowd = Crowd(plan, without_noise(gallery), 0, 1, time.monotonic())
+        await asyncio.wait_for(crowd.run(), module.DRAIN_SECONDS)
+    assert len(codes) > 2
+    assert set(codes) == {"granted"}
