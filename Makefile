@@ -7,6 +7,7 @@ STAMP  := $(VENV)/.installed
 JOBS   ?= 3
 PYTHON2 ?= python2.7
 TOOLS  := kiosk/node_modules/.installed
+EXPRESS := build/express/.installed
 
 .PHONY: help venv models demo kiosk test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video docs docs-config docs-protocol lock
 
@@ -42,7 +43,11 @@ $(TOOLS): kiosk/package.json kiosk/package-lock.json
 	cd kiosk && npm ci --silent --ignore-scripts
 	@touch $@
 
-unit: models $(if $(shell command -v npm),$(TOOLS)) ## run the tests of single packages
+$(EXPRESS): # for the test of docs/examples/server_express.mjs
+	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(@D) express@5.3.0
+	@touch $@
+
+unit: models $(if $(shell command -v npm),$(TOOLS) $(EXPRESS)) ## run the tests of single packages
 	$(BIN)/pytest -n $(JOBS) --ignore=tests/e2e --ignore=tests/machines
 
 e2e: models ## run the tests of the whole service

@@ -1,0 +1,139 @@
+"""The examples of a relying party's server begin a check and accept its verdict once."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.web.start_token import StartTokens
+from shared.config.manual import JwtSection
+from shared.config.service import Config
+from shared.signing import Signer
+from tests.support.clock import SettableClock
+from tests.support.ports import free_port
+from tests.support.waiting import wait_for
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "docs" / "examples"
+EXPRESS = ROOT / "build" / "express" / "node_modules"
+START_KEY, VERDICT_KEY = "start-" * 8, "verdict-" * 8
+COMMANDS = {
+    "flask": [sys.executable, "-m", "flask", "--app", "server_flask", "run", "--port"],
+    "fastapi": [sys.executable, "-m", "uvicorn", "server_fastapi:app", "--port"],
+    "express": ["node", "server_express.mjs"],
+}
+PACKAGES = {"flask": "flask", "fastapi": "uvicorn"}
+
+
+def require_installed(framework: str) -> None:
+    if framework in PACKAGES and not (find_spec(framework) and find_spec(PACKAGES[framework])):
+        pytest.skip(f"{framework} is not installed on this machine")
+    if framework == "express" and not (shutil.which("node") and EXPRESS.is_dir()):
+        pytest.skip("express is not installed on this machine: make build/express/.installed")
+
+
+@pytest.fixture(scope="module", params=COMMANDS)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The address of a running example."""
+    require_installed(request.param)
+    folder = tmp_path_factory.mktemp("server")
+    for file in EXAMPLES.iterdir():
+        shutil.copy(file, folder)
+    if request.param == "express":
+        (folder / "node_modules").symlink_to(EXPRESS)
+    port = str(free_port())
+    keys = {"START_KEY": START_KEY, "VERDICT_KEY": VERDICT_KEY, "LOGIN_KEY": "login", "PORT": port}
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [*COMMANDS[request.param], port],
+            cwd=folder,
+            env={**os.environ, **keys},
+            stdout=log,
+            stderr=log,
+        )
+        url = f"http://127.0.0.1:{port}"
+        try:
+            wait_for(lambda: answers(url), 60)
+            yield url
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.post(f"{url}/start").status_code == 401
+    except httpx.TransportError:
+        return False
+
+
+@contextmanager
+def logged_in(server: str, person: str) -> Iterator[httpx.Client]:
+    """A page in which a person is logged in."""
+    with httpx.Client(base_url=server, timeout=60) as page:
+        assert page.post("/login", params={"person": person}).status_code == 200
+        yield page
+
+
+async def verdict_of(start: str, **changed: Any) -> str:
+    """The verdict's token of the session that the service starts by a start token."""
+    plugin = {"isEnabled": True, "args": {"key": START_KEY}}
+    config = Config.model_validate({"MIDDLEWARES": {"REQUEST": {"StartToken": plugin}}})
+    clock = SettableClock(time.time() - 60)
+    service = StartTokens(config, clock=clock)
+    clock.advance(60)
+    grant = await service.verify(start)
+    now = int(time.time())
+    claims = {"isOk": True, "iss": "lunapass", "iat": now, "exp": now + 300, "sid": "5" * 32}
+    unique = {"jti": os.urandom(8).hex(), "bestshot": "A" * 250_000}
+    signed = {**claims, **unique, **json.loads(grant.claims), **changed}
+    return Signer(JwtSection.model_validate({"key": VERDICT_KEY})).sign(signed)
+
+
+async def test_a_check_begins_and_its_verdict_counts_once(server: str) -> None:
+    """The service takes the start token; the server takes the verdict's token, of 250 kB."""
+    with logged_in(server, "anna") as page:
+        token = await verdict_of(page.post("/start").text)
+        accepted = page.post("/verdict", content=token)
+        assert (accepted.status_code, accepted.json()) == (200, {"person": "anna"})
+        assert page.post("/verdict", content=token).status_code == 403
+        page.post("/start")
+        assert page.post("/verdict", content=token).status_code == 403
+
+
+async def test_a_verdict_of_another_person_or_kiosk_is_refused(server: str) -> None:
+    """Each verdict counts for the person who is logged in, and for the place of the check."""
+    with logged_in(server, "anna") as anna, logged_in(server, "berta") as berta:
+        berta.post("/start")
+        token = await verdict_of(anna.post("/start").text)
+        assert berta.post("/verdict", content=token).status_code == 403
+        moved = await verdict_of(anna.post("/start").text, kiosk="door 3")
+        assert anna.post("/verdict", content=moved).status_code == 403
+
+
+@pytest.mark.parametrize("token", ["", "not.a.token", "\xff"])
+def test_what_is_no_token_is_refused(server: str, token: str) -> None:
+    """It is an answer, no failure of the server."""
+    with logged_in(server, "anna") as page:
+        page.post("/start")
+        assert page.post("/verdict", content=token.encode("latin-1")).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/start", "/verdict"])
+def test_who_is_not_logged_in_gets_nothing(server: str, path: str) -> None:
+    """The person is never taken from the request."""
+    assert httpx.post(f"{server}{path}?person=anna", content="{}").status_code == 401
