@@ -21,7 +21,7 @@ import psutil
 import uvloop
 
 from benchmarks.setting import passing_shots
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.wire.protocol import Command
 from tests.support.service import ROOT, UNPACED, Service, free_port, running
 

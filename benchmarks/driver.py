@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from lunapass.client import Answer, Client
+from lunapass_client import Answer, Client
 from shared.codes import Code
 from shared.wire.protocol import Command
 

@@ -18,7 +18,7 @@ from benchmarks.driver import DrivenSession, Seen
 from benchmarks.plumbing import cpu
 from benchmarks.setting import on_other_cpus, service
 from loadtest.synthetic.sensor import Exposures
-from lunapass.client import Client
+from lunapass_client import Client
 from tests.support.service import Service
 from tests.support.stamp import stamped_jpeg
 

@@ -20,7 +20,7 @@ import uvloop
 
 from benchmarks.driver import Shots
 from loadtest.synthetic.sensor import Exposures
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.wire.protocol import Command
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg

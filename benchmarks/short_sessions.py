@@ -15,7 +15,7 @@ import uvloop
 
 from benchmarks.connections import settled
 from benchmarks.strangers import attempt, granted, large_png, opened
-from shared.wire.websocket_adapter import transport_of
+from lunapass_client.websocket_adapter import transport_of
 from tests.support.service import Service, running
 
 GOAL_MB = 100

@@ -17,7 +17,7 @@ from typing import Any
 
 from websockets.asyncio.client import connect
 
-from lunapass.client import Client, NoVerdict, SyncClient, Verdict
+from lunapass_client import Client, NoVerdict, SyncClient, Verdict
 from shared.wire.protocol import Codec, Command
 
 connections = 0

@@ -19,8 +19,8 @@ import uvloop
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from lunapass_client.websocket_adapter import transport_of
 from shared.wire.protocol import Codec, Command
-from shared.wire.websocket_adapter import transport_of
 from tests.support.stamp import stamped_jpeg
 
 ADDRESS = "127.0.1.1"

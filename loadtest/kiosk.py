@@ -23,8 +23,9 @@ from loadtest.script import Actor
 from loadtest.synthetic.look import Look
 from loadtest.tally import CUT, LOST, UNJUDGED, CrowdTally, record
 from loadtest.visitor import End, Visitor
-from shared.client.asynchronous import Client
-from shared.client.conversation import RESUMABLE, Answer, pauses
+from lunapass_client.answers import Answer
+from lunapass_client.asynchronous import Client
+from lunapass_client.conversation import RESUMABLE, pauses
 from shared.codes import PROMPTS, Code
 from shared.wire.protocol import Command, Drop
 
@@ -154,7 +155,7 @@ class Kiosk:
         except ConnectionClosed as error:
             return _after_close(person, error.rcvd.code if error.rcvd else 1006)
         except (OSError, WebSocketException) as error:  # TimeoutError too
-            person.reason = type(error).__name__
+            person.reason = type(error.__cause__ or error).__name__
         except (
             KeyError,
             TypeError,

@@ -1,8 +1,3 @@
-"""Python client of the service: asynchronous (``Client``) and synchronous (``SyncClient``)."""
+"""The Python client under its former name; new programs import ``lunapass_client``."""
 
-from shared.client.asynchronous import Client
-from shared.client.conversation import Answer, Verdict
-from shared.client.errors import ClientError, NoVerdict, Refused
-from shared.client.synchronous import SyncClient
-
-__all__ = ["Answer", "Client", "ClientError", "NoVerdict", "Refused", "SyncClient", "Verdict"]
+from lunapass_client.api import *  # noqa: F403

@@ -24,9 +24,9 @@ from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
 from loadtest.synthetic.person import Person
 from loadtest.synthetic.portrait import Portrait, astronaut
-from lunapass.client import Answer, Client
 from lunapass.demo_scenes import Scenes
 from lunapass.supervisor import Supervisor
+from lunapass_client import Answer, Client
 from shared.codes import hint
 from shared.config.loading import load
 from shared.config.recommended import PLUGINS

@@ -26,8 +26,9 @@ from gateway import metrics
 from gateway.web.http import respond, without_body
 from gateway.web.inflow import Inflow, Meter
 from gateway.web.request_head import METHODS, RequestHead, UnfitRequest
+from lunapass_client.websocket_adapter import incomplete_bytes
 from shared.config.service import LimitsSection
-from shared.wire.websocket_adapter import AdaptedConnection, incomplete_bytes
+from shared.wire.websocket_adapter import AdaptedConnection
 
 DISCARDED_BYTES = 1_048_576
 """Bytes to read and discard after a request that was answered without an upgrade.

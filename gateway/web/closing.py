@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from lunapass_client.tcp import unread_bytes
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.tcp import unread_bytes
 
 STALL_SECONDS = 10.0
 """Time without progress. TCP's pauses on a lossy line are shorter."""

@@ -73,7 +73,7 @@ ENDING = {
 INTRODUCTION = """\
 # Codes
 
-<!-- Made by `make docs-protocol` from shared/codes.py and lunapass/protocol_docs/codes.py. -->
+<!-- Made by `make docs-protocol` from lunapass_client/codes.py and lunapass/protocol_docs. -->
 
 For developers of clients and for support: every code in `errors` of a frame status or of a result,
 the check that it comes from, who can act on it, and the English hint. Codes 1 to 68 are those of

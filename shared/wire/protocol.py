@@ -9,14 +9,24 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
 from typing import Any
 
 import msgspec
 
+from lunapass_client.protocol import SUBPROTOCOL, CloseCode, Command, Drop
 from shared.errors import ProtocolError
 
-SUBPROTOCOL = "lpproto.v1"
+__all__ = [
+    "CLIENT_COMMANDS",
+    "SUBPROTOCOL",
+    "CloseCode",
+    "Codec",
+    "Command",
+    "Drop",
+    "Frame",
+    "Text",
+    "depth_of",
+]
 
 
 def _plain(value: object) -> Any:
@@ -34,47 +44,7 @@ def _plain(value: object) -> Any:
 _JSON = msgspec.json.Encoder(enc_hook=_plain)
 """Writes null for NaN and infinities, which JSON does not have."""
 
-
-class Command(StrEnum):
-    """Commands of both directions."""
-
-    CONNECT = "CONNECT"
-    HEARTBEAT = "HEARTBEAT"
-    DISCONNECT = "DISCONNECT"
-    CONNECTED = "CONNECTED"
-    STATUS = "STATUS"
-    RESULT = "RESULT"
-    ERROR = "ERROR"
-    DROPPED = "DROPPED"
-
-
 CLIENT_COMMANDS = frozenset({Command.CONNECT, Command.HEARTBEAT, Command.DISCONNECT})
-
-
-class CloseCode(IntEnum):
-    """Why the gateway ends a connection."""
-
-    VERDICT = 1000
-    POLICY = 1008
-    TOO_BIG = 1009
-    INTERNAL = 1011
-    RESTART = 1012
-    OVERLOADED = 1013
-    BAD_MESSAGE = 4000
-    CONNECT_TIMEOUT = 4001
-    IDLE = 4002
-    SESSION_UNKNOWN = 4003
-    REPLACED = 4004
-    SLOW_CLIENT = 4005
-
-
-class Drop(StrEnum):
-    """Why an accepted frame is answered with DROPPED."""
-
-    REPLACED = "replaced"
-    RATE = "rate"
-    DEADLINE = "deadline"
-    ENDED = "ended"
 
 
 @dataclass(frozen=True, slots=True)

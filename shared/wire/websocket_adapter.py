@@ -1,22 +1,20 @@
-"""All uses of ``websockets`` beyond its documented interface.
+"""All uses of ``websockets`` beyond its documented interface in the service.
 
 The library may change these internals in any release, so setup.cfg has an upper version bound, and
-tests/shared/wire/test_websocket_adapter.py checks each use against the installed version.
+tests/shared/wire/test_websocket_adapter.py checks each use against the installed version. The
+client has an adapter of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import struct
 
-from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.server import Server, ServerConnection, broadcast
 from websockets.frames import DATA_OPCODES, Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 from websockets.streams import StreamReader
-from websockets.sync.client import ClientConnection as SyncClientConnection
 
 _WHOLE_TEXT = 0x80 | Opcode.TEXT
 """First byte of a text message in one frame."""
@@ -179,23 +177,3 @@ def _text_head(length: int) -> bytes:
     if length < 65_536:
         return struct.pack("!BBH", _WHOLE_TEXT, 126, length)
     return struct.pack("!BBQ", _WHOLE_TEXT, 127, length)
-
-
-def transport_of(connection: ClientConnection) -> asyncio.Transport:
-    """Return a client's TCP connection."""
-    return connection.transport
-
-
-def socket_of(connection: SyncClientConnection) -> socket.socket:
-    """Return a synchronous client's TCP connection."""
-    return connection.socket
-
-
-def cut(connection: SyncClientConnection) -> None:
-    """End a synchronous client's connection without a closing handshake."""
-    connection.close_socket()
-
-
-def incomplete_bytes(connection: ServerConnection | ClientConnection | SyncClientConnection) -> int:
-    """Return how many bytes of an incomplete frame have arrived."""
-    return len(connection.protocol.reader.buffer)

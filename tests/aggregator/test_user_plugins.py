@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -14,6 +15,7 @@ import pytest
 
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
+from lunapass import plugins
 from shared.errors import ConfigError
 from shared.wire.messages import Open
 from tests.support.judge import KEY, SESSION, judging, live, plugin_config, shot
@@ -124,6 +126,18 @@ def test_a_plugin_that_is_off_is_not_imported() -> None:
     table = {"tests.support.absent:Plugin": {"isEnabled": False}}
     config = plugin_config({}).model_validate({"MIDDLEWARES": {"WS": table}})
     assert Registry(config).plugins()
+
+
+def test_everything_a_plugin_names_is_in_one_place() -> None:
+    """The types that the methods of ``Plugin`` name; the example imports nothing else of ours."""
+    modules = set(re.findall(r"^(?:from|import) (\S+)", worked_example(), re.M))
+    assert modules == {"datetime", "pydantic", "lunapass.plugins"}
+    methods = (getattr(member, "__func__", member) for member in vars(plugins.Plugin).values())
+    notes = " ".join(str(getattr(method, "__annotations__", "")) for method in methods)
+    own = {"SessionContext", "FrameJudgement", "Question", "Config", "Stated"}
+    others = {"Any", "Callable", "None", "Self"}
+    assert set(re.findall(r"\b[A-Z]\w+", notes)) == own | others
+    assert own < set(plugins.__all__)
 
 
 WHEEL = {

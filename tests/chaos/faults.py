@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from lunapass.client import Client
+from lunapass_client import Client
 from tests.chaos.nemesis import GATEWAY, HEALING_SECONDS, KEEPERS, Act, Fault
 from tests.chaos.player import ABSENT
 from tests.support.service import Service

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from websockets.exceptions import InvalidHandshake, WebSocketException
 
-from lunapass.client import Answer, Client
+from lunapass_client import Answer, Client
 from shared.wire.protocol import Command
 from tests.chaos.history import History, Kind
 from tests.chaos.pictures import picture

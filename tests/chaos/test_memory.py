@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from lunapass.client import Client
+from lunapass_client import Client
 from tests.chaos.run import slabs_of, suffering_service
 from tests.support.stamp import stamped_jpeg
 from tests.support.waiting import until

@@ -69,6 +69,13 @@ def test_targets_exist(text: str) -> None:
     assert {word for pair in named for word in "".join(pair).split()} <= targets
 
 
+def test_installs_name_a_file_at_hand(text: str) -> None:
+    """No package index has the project yet, so anyone could publish something under its name."""
+    assert (
+        re.findall(r"pip (?:install|download).*\bopen[-_]lunapass(?![-_\w]*-\*\.whl)", text) == []
+    )
+
+
 def keys(section: type[Section], prefix: str = "") -> Iterator[str]:
     for name, field in section.model_fields.items():
         yield prefix + name

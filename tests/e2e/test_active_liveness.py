@@ -15,8 +15,8 @@ import pytest
 from loadtest.script import Actor
 from loadtest.synthetic.look import Look
 from loadtest.synthetic.person import Person
-from lunapass.client import Client
 from lunapass.demo import make_person
+from lunapass_client import Client
 from shared.codes import PROMPTS, Code
 from shared.config.service import Config
 from shared.wire.protocol import Command

@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.raw import Raw, frame, upgrade
 from tests.support.service import Service, running

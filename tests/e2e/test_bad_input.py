@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 
-from lunapass.client import Answer, Client
+from lunapass_client import Answer, Client
 from shared.frame import intake
 from shared.frame.estimation import Image
 from shared.session_log import folders, read_session

@@ -16,7 +16,7 @@ import jwt
 import pytest
 from websockets.asyncio.server import serve
 
-from lunapass.client import Answer, Client, NoVerdict, Refused, SyncClient
+from lunapass_client import Answer, Client, NoVerdict, Refused, SyncClient, Unreachable
 from shared.wire.protocol import Command
 from tests.machines.proxies import certificate
 from tests.support.service import KEY, UNPACED, Service, running
@@ -172,8 +172,9 @@ async def test_a_certificate_of_ones_own(service: Service, tmp_path: Path) -> No
     trusted = ssl.create_default_context(cafile=str(tmp_path / "lunapass.pem"))
     async with Relay(service).listening(server) as port:
         url = f"wss://127.0.0.1:{port}/ws"
-        with pytest.raises(ssl.SSLCertVerificationError):
+        with pytest.raises(Unreachable) as refused:
             await Client(url).__aenter__()
+        assert isinstance(refused.value.__cause__, ssl.SSLCertVerificationError)
         async with Client(url, tls=trusted) as client:
             assert (await client.check(paced_frames(27))).accepted
 

@@ -14,7 +14,7 @@ from typing import Any
 import jwt
 import pytest
 
-from lunapass.client import Answer, Client
+from lunapass_client import Answer, Client
 from shared.codes import PROMPTS, Code
 from shared.wire.protocol import Command
 from tests.support.machine_clock import WallClock, other_boot, wall_clock

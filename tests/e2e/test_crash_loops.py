@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import httpx
 
-from lunapass.client import Client
+from lunapass_client import Client
 from tests.support.service import Service, running
 from tests.support.stamp import HANG, stamped_jpeg
 

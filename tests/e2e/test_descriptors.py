@@ -7,9 +7,7 @@ import contextlib
 import re
 from collections import Counter
 
-from websockets.exceptions import InvalidHandshake
-
-from lunapass.client import Client
+from lunapass_client import Client, ClientError
 from tests.support.raw import Raw, upgrade
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
@@ -36,7 +34,7 @@ async def answer(raw: Raw) -> str:
 async def first_room(service: Service) -> Client:
     """A client that connects as soon as the closed sockets are forgotten."""
     for _ in range(100):
-        with contextlib.suppress(InvalidHandshake):
+        with contextlib.suppress(ClientError):
             async with Client(service.url):
                 break
         await asyncio.sleep(0.1)

@@ -8,7 +8,7 @@ import signal
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.wire.protocol import CloseCode, Command
 from tests.support.service import running
 from tests.support.stamp import stamped_jpeg

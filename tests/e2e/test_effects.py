@@ -13,7 +13,7 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from lunapass.client import Client
+from lunapass_client import Client
 from shared import video_store
 from shared.session_log import SessionLog, folders, read_session
 from shared.wire.protocol import Command

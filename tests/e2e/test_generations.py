@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import jwt
 import pytest
 
-from lunapass.client import Answer, Client
+from lunapass_client import Answer, Client
 from tests.support.memory import shown_of
 from tests.support.service import KEY, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg

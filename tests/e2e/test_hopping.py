@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from lunapass.client import Answer, Client
+from lunapass_client import Answer, Client
 from shared.session_log import read_session
 from shared.wire.protocol import SUBPROTOCOL, CloseCode, Codec, Command
 from tests.support.redis_server import RedisServer, running_redis

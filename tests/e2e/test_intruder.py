@@ -23,7 +23,7 @@ import jwt
 import pytest
 import zmq
 
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.config.service import TransportKeysSection
 from shared.frame.estimation import Capabilities
 from shared.wire import curve

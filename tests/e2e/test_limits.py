@@ -11,7 +11,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from lunapass.client import Answer, Client
+from lunapass_client import Answer, Client
 from shared.wire.protocol import CloseCode, Command
 from tests.support.service import Service, running
 from tests.support.stamp import HANG, stamped_jpeg

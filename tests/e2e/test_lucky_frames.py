@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.frame.estimation import Image
 from shared.wire.protocol import Command
 from tests.support.service import running

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import jwt
 import pytest
 
-from lunapass.client import Answer, Client
+from lunapass_client import Answer, Client
 from shared.wire.protocol import CloseCode, Command
 from tests.support.service import KEY, Service, running
 from tests.support.stamp import DIE, OFFSET, stamped_jpeg

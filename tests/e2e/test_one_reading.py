@@ -13,8 +13,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image as PillowImage
 
-from lunapass.client import Client
 from lunapass.commands import check, evaluate
+from lunapass_client import Client
 from shared.frame import jpeg
 from shared.frame.estimation import Image
 from shared.wire.protocol import Command

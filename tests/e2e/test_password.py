@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from lunapass.client import SyncClient
+from lunapass_client import SyncClient
 from tests.support.browser import browsing
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg

@@ -10,8 +10,8 @@ import jwt
 import pytest
 from click.testing import CliRunner
 
-from lunapass.client import Client
 from lunapass.commands.config import command
+from lunapass_client import Client
 from tests.support.redis_server import running_redis
 from tests.support.service import KEY, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg

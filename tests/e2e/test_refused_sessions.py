@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from lunapass.client import Answer
+from lunapass_client import Answer
 from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.redis_server import running_redis
 from tests.support.service import Service, running

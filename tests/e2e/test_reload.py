@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from lunapass.client import Answer, Client
+from lunapass_client import Answer, Client
 from tests.support.service import UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 

@@ -12,8 +12,8 @@ import pytest
 
 from loadtest.synthetic.look import Look
 from loadtest.synthetic.person import Person
-from lunapass.client import Answer, Client
 from lunapass.demo import make_person
+from lunapass_client import Answer, Client
 from shared.config.service import Config
 from shared.wire.protocol import Command
 from tests.support.redis_server import running_redis

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.wire.protocol import CloseCode, Command
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.config.service import LimitsSection
 from shared.frame.decoding import decode
 from shared.session_log import read_session

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from lunapass.client import Client
+from lunapass_client import Client
 from tests.machines.machine import wait_until
 from tests.support.memory import found_in, shown_of
 from tests.support.service import KEY, Service, running

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import jwt
 import pytest
 
-from lunapass.client import Client, Refused, SyncClient
+from lunapass_client import Client, Refused, SyncClient
 from tests.support.redis_server import running_redis
 from tests.support.service import KEY, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.wire.protocol import Command
 from tests.support.service import ROOT, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from websockets.asyncio.client import connect
 
-from lunapass.client import Answer
+from lunapass_client import Answer
 from shared.wire.protocol import Codec, Command
 from tests.support.raw import Raw
 from tests.support.service import Service, running

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import pytest
 
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.wire.protocol import Command
 from tests.support.ffmpeg import probe
 from tests.support.redis_server import RedisServer, running_redis

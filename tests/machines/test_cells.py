@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.wire.protocol import Command
 from tests.machines.machine import wait_until
 from tests.support.ports import free_port

@@ -19,7 +19,7 @@ import pytest
 import websockets
 from websockets.typing import Origin
 
-from lunapass.client import Answer, Client, Verdict
+from lunapass_client import Answer, Client, Verdict
 from shared.wire.protocol import Codec, Command
 from tests.machines.machine import wait_until
 from tests.machines.proxies import proxy

@@ -15,7 +15,7 @@ import pytest
 import simplejpeg
 import websockets
 
-from lunapass.client import Answer, Client, Verdict
+from lunapass_client import Answer, Client, Verdict
 from shared.wire.protocol import Codec, Command
 from tests.machines.network import Network, network
 from tests.machines.proxies import nginx_site

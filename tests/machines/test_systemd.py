@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lunapass.client import Client
+from lunapass_client import Client
 from shared.wire.protocol import CloseCode, Command
 from tests.machines.machine import CONFIG, PYTHON, SOURCE, Machine, booted, wait_until
 from tests.support.memory import found_in, shown_of

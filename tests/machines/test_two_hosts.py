@@ -16,7 +16,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 
-from lunapass.client import Answer, Client
+from lunapass_client import Answer, Client
 from shared.wire.protocol import CloseCode, Command
 from tests.machines.machine import wait_until
 from tests.machines.network import Host, Network, network

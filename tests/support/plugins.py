@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, Field
 
-from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
+from lunapass.plugins import FrameJudgement, Plugin, Question, SessionContext
 
 
 class Oracle(Plugin):

@@ -1,6 +1,6 @@
-"""Each part of ``websockets`` that the adapter uses beyond the documentation works as it expects.
+"""Each part of ``websockets`` that the adapters use beyond the documentation works as they expect.
 
-A new version of the library that fails here needs a new adapter, and nothing else.
+A new version of the library that fails here needs new adapters, and nothing else.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ from websockets.http11 import Response
 from websockets.server import ServerProtocol
 from websockets.sync.client import connect as connect_sync
 
+from lunapass_client import websocket_adapter as client_adapter
+from lunapass_client.websocket_adapter import incomplete_bytes
 from shared.wire import websocket_adapter as adapter
-from shared.wire.websocket_adapter import AdaptedConnection, HeadParser, incomplete_bytes
+from shared.wire.websocket_adapter import AdaptedConnection, HeadParser
 from tests.support.log import logged
 from tests.support.raw import KEY, frame
 from tests.support.waiting import until
@@ -65,7 +67,7 @@ INTERNALS = {
     "recv_messages",
     "send_data",
 }
-"""Names of what the adapter uses of it besides."""
+"""Names of what the adapters use of it besides."""
 
 
 class Recorded(AdaptedConnection):
@@ -126,11 +128,12 @@ async def site(handler: Handler = until_closed, **options: object) -> AsyncItera
 
 
 def product() -> Iterator[tuple[str, ast.Module]]:
-    """Yield every module that could use the library, except the adapter."""
-    for package in ("gateway", "shared", "loadtest", "lunapass"):
+    """Yield every module that could use the library, except the adapters."""
+    adapters = {Path(str(each.__file__)) for each in (adapter, client_adapter)}
+    for package in ("gateway", "shared", "loadtest", "lunapass", "lunapass_client"):
         for file in sorted((ROOT / package).rglob("*.py")):
             text = file.read_text()
-            if file != Path(adapter.__file__) and "websocket" in text:
+            if file not in adapters and "websocket" in text:
                 yield str(file.relative_to(ROOT)), ast.parse(text)
 
 
@@ -145,7 +148,7 @@ def test_the_library_has_an_upper_bound() -> None:
     assert f"{int(version.partition('.')[0]) + 1}.0" not in bound
 
 
-def test_only_the_adapter_uses_what_is_not_documented() -> None:
+def test_only_the_adapters_use_what_is_not_documented() -> None:
     """Neither modules of the library nor attributes of its objects."""
     found = []
     for name, tree in product():
@@ -228,12 +231,12 @@ async def test_incomplete_frames_are_counted_and_discarded() -> None:
         async with connect(running.url) as client:
             await client.send("go")
             await until(lambda: incomplete_bytes(client) == 100)
-            adapter.transport_of(client).write(frame(BINARY, bytes(90))[:50])
+            client_adapter.transport_of(client).write(frame(BINARY, bytes(90))[:50])
             (made,) = running.made
             await until(lambda: incomplete_bytes(made) > 0)
             made.discard_incomplete()
             assert incomplete_bytes(made) == 0
-            adapter.transport_of(client).abort()
+            client_adapter.transport_of(client).abort()
         await asyncio.to_thread(look_at_the_synchronous_client, running.url)
 
 
@@ -244,8 +247,8 @@ def look_at_the_synchronous_client(url: str) -> None:
         with pytest.raises(TimeoutError):
             client.recv(0.2)
         assert incomplete_bytes(client) == 100
-        assert isinstance(adapter.socket_of(client), socket.socket)
-        cutter = threading.Timer(0.1, adapter.cut, (client,))
+        assert isinstance(client_adapter.socket_of(client), socket.socket)
+        cutter = threading.Timer(0.1, client_adapter.cut, (client,))
         cutter.start()
         with pytest.raises(ConnectionClosed):
             client.recv(30)

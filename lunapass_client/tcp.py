@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import socket
 import struct
 import sys
-import termios
 from asyncio.trsock import TransportSocket
+
+if sys.platform == "linux":  # Windows has neither
+    import fcntl
+    import termios
 
 Line = socket.socket | TransportSocket
 

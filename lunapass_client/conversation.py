@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import base64
-import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+import msgspec
 
-from shared.client.errors import NoVerdict, Refused, Silent, Unavailable
-from shared.wire.protocol import CloseCode, Codec, Command
+from lunapass_client.answers import Answer
+from lunapass_client.errors import (
+    BadAnswer,
+    Disconnected,
+    NotAdmitted,
+    NoVerdict,
+    Refused,
+    Silent,
+    Unavailable,
+    Unreachable,
+)
+from lunapass_client.protocol import CloseCode, Command
 
 RESUMABLE = frozenset({1001, 1006, 1011, int(CloseCode.RESTART), int(CloseCode.IDLE)})
 """Close codes after which a session can be resumed; 1006 is a lost connection."""
@@ -28,83 +37,10 @@ TEMPORARY_STATUS = frozenset({408, 429, *range(500, 600)})
 """HTTP status codes of the handshake that are worth a retry."""
 
 
-BROKEN = (ConnectionClosed, Silent)
+BROKEN = (Disconnected, Silent)
 """Errors that end the connection; the session may continue."""
-TEMPORARY = (OSError, InvalidHandshake, ConnectionClosed, TimeoutError, Unavailable)
+TEMPORARY = (Unreachable, NotAdmitted, Disconnected, Silent, Unavailable)
 """Errors that may be worth a retry; ``Resumption.failed`` decides."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A message from the server."""
-
-    command: Command
-    headers: dict[str, Any]
-    body: Any
-
-    @classmethod
-    def parse(cls, raw: str | bytes) -> Answer:
-        """Parse a message from the server."""
-        value = json.loads(raw)
-        return cls(Command(value["command"]), value["headers"], value["body"])
-
-    @property
-    def seq(self) -> int | None:
-        """Number of the frame that it answers, if any."""
-        return self.headers.get("seq")
-
-    @property
-    def announces_result(self) -> bool:
-        """Whether RESULT is on its way."""
-        return "result-bytes" in self.headers
-
-    @property
-    def only_announces(self) -> bool:
-        """Whether it does nothing but announce RESULT."""
-        return self.command is Command.HEARTBEAT and self.announces_result
-
-    @property
-    def answers_frame(self) -> bool:
-        """Whether it is the one answer to a frame."""
-        return self.command in (Command.STATUS, Command.DROPPED)
-
-    @property
-    def asks_for_more(self) -> bool:
-        """Whether the next frame is due; an accepted frame is followed by RESULT at once."""
-        accepted = self.command is Command.STATUS and self.body["isOk"]
-        return self.answers_frame and not accepted
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The final answer.
-
-    Attributes:
-        accepted: the service saw a live person.
-        token: the signed token; None unless accepted. Verify its signature before you trust it.
-        errors: codes of a refusal.
-    """
-
-    accepted: bool
-    token: str | None
-    errors: tuple[int, ...]
-
-    @classmethod
-    def of(cls, answer: Answer) -> Verdict:
-        """Parse RESULT."""
-        body = answer.body
-        return cls(bool(body["isOk"]), body["jwt"], tuple(body["errors"]))
-
-    @classmethod
-    def within(cls, answer: Answer) -> Verdict | None:
-        """Return the verdict in an answer; None if the session continues.
-
-        Raises:
-            Refused: the service ends the session.
-        """
-        if answer.command is Command.ERROR:
-            raise Refused(answer.body["code"], answer.body["message"])
-        return cls.of(answer) if answer.command is Command.RESULT else None
 
 
 @dataclass
@@ -137,20 +73,30 @@ class Identity:
         elif self.start_token is not None:
             give = self.start_token
             headers["start-token"] = give() if callable(give) else give
-        return Codec.encode(Command.CONNECT, headers)
+        return encode(Command.CONNECT, headers)
 
     def granted(self, answer: Answer) -> None:
         """Store id and token of CONNECTED; any other answer changes nothing."""
         if answer.command is Command.CONNECTED:
-            self.session_id = answer.headers["session-id"]
-            self.resume_token = answer.headers["resume-token"]
+            try:
+                self.session_id = answer.headers["session-id"]
+                self.resume_token = answer.headers["resume-token"]
+            except KeyError as error:
+                raise BadAnswer(f"CONNECTED has no {error}") from error
+
+
+def encode(command: Command, headers: dict[str, Any] | None = None) -> str:
+    """Return the text of a message to the service."""
+    message = {"command": command, "headers": headers or {}, "body": None}
+    return msgspec.json.encode(message).decode()
 
 
 def require_granted(answer: Answer) -> None:
     """Raise ``Refused`` unless the answer is CONNECTED."""
-    if answer.command is Command.ERROR:
-        code, message = answer.body["code"], answer.body["message"]
-        raise (Unavailable if code == "service.unavailable" else Refused)(code, message)
+    refusal = answer.refusal
+    if refusal is not None:
+        kind = Unavailable if refusal.code == "service.unavailable" else Refused
+        raise kind(refusal.code, refusal.message)
 
 
 def authorization(username: str | None, password: str | None) -> dict[str, str]:
@@ -169,11 +115,10 @@ class Resumption:
         attempts: number of attempts.
     """
 
-    def __init__(self, broken: ConnectionClosed | Silent, attempts: int) -> None:
+    def __init__(self, broken: Disconnected | Silent, attempts: int) -> None:
         self._cause: BaseException = broken
         self._attempts = attempts
-        received = broken.rcvd if isinstance(broken, ConnectionClosed) else None
-        self._code = 1006 if received is None else received.code
+        self._code = broken.close_code if isinstance(broken, Disconnected) else 1006
 
     def pauses(self) -> Iterator[float]:
         """Yield the seconds to wait before each attempt.
@@ -192,7 +137,7 @@ class Resumption:
         Raises:
             Exception: the error itself if it is permanent, such as a wrong password.
         """
-        if isinstance(error, InvalidStatus) and error.response.status_code not in TEMPORARY_STATUS:
+        if isinstance(error, NotAdmitted) and error.status not in TEMPORARY_STATUS:
             raise error
         self._cause = error
 

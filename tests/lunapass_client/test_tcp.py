@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.wire.tcp import end_stalled_sends, unacknowledged_bytes
+from lunapass_client.tcp import end_stalled_sends, unacknowledged_bytes
 
 
 @pytest.fixture

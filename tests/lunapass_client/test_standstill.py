@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.client.standstill import STEPS, Movement, Standstill
+from lunapass_client.standstill import STEPS, Movement, Standstill
 
 
 class Line:

@@ -10,26 +10,25 @@ from types import TracebackType
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from shared.client.conversation import (
+from lunapass_client.answers import Answer, Verdict
+from lunapass_client.conversation import (
     ANSWER_SECONDS,
     BROKEN,
     RESULT_SECONDS,
     TEMPORARY,
-    Answer,
     Identity,
     Resumption,
-    Verdict,
     authorization,
+    encode,
     require_granted,
 )
-from shared.client.errors import NoVerdict, Silent
-from shared.client.standstill import Movement, Standstill
-from shared.wire.protocol import SUBPROTOCOL, Codec, Command
-from shared.wire.tcp import end_stalled_sends, unread_bytes
-from shared.wire.websocket_adapter import incomplete_bytes, transport_of
+from lunapass_client.errors import Disconnected, NoVerdict, Silent, client_errors
+from lunapass_client.protocol import SUBPROTOCOL, Command
+from lunapass_client.standstill import Movement, Standstill
+from lunapass_client.tcp import end_stalled_sends, unread_bytes
+from lunapass_client.websocket_adapter import incomplete_bytes, transport_of
 
 Frames = Iterable[bytes] | AsyncIterable[bytes]
 Listener = Callable[[Answer], None]
@@ -174,19 +173,21 @@ class Client:
         return None
 
     async def _connect(self) -> Answer:
-        self._socket = await connect(
-            self._identity.address(self._url),
-            compression=None,
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
-            max_size=None,
-            ping_interval=None,  # on a slow line a pong waits behind RESULT
-            additional_headers=self._headers,
-            **self._tls,
-        )
+        with client_errors():
+            self._socket = await connect(
+                self._identity.address(self._url),
+                compression=None,
+                subprotocols=[Subprotocol(SUBPROTOCOL)],
+                max_size=None,
+                ping_interval=None,  # on a slow line a pong waits behind RESULT
+                additional_headers=self._headers,
+                **self._tls,
+            )
         try:
-            line = transport_of(self._socket).get_extra_info("socket")
-            end_stalled_sends(line, self._patience)
-            await self._socket.send(self._identity.connect())
+            with client_errors():
+                line = transport_of(self._socket).get_extra_info("socket")
+                end_stalled_sends(line, self._patience)
+                await self._socket.send(self._identity.connect())
             self.connected = await self.receive()
         except BaseException:
             self.abort()
@@ -200,11 +201,13 @@ class Client:
 
     async def send_frame(self, data: bytes) -> None:
         """Send one encoded image."""
-        await self.socket.send(data)
+        with client_errors():
+            await self.socket.send(data)
 
     async def send(self, command: Command) -> None:
         """Send a command without headers."""
-        await self.socket.send(Codec.encode(command))
+        with client_errors():
+            await self.socket.send(encode(command))
 
     async def receive(self, *, seconds: float | None = None) -> Answer:
         """Await the next message. Announcements of RESULT are skipped: progress is seen by bytes.
@@ -213,27 +216,36 @@ class Client:
             seconds: longest time without a byte in either direction; by default ``patience``.
 
         Raises:
-            TimeoutError: no byte was sent or received for that time.
-            websockets.exceptions.ConnectionClosed: the connection has ended.
+            Silent: no byte was sent or received for that time.
+            Disconnected: the connection has ended.
+            BadAnswer: the message violates the protocol.
         """
         seconds = self._patience if seconds is None else seconds
         standstill = Standstill(seconds, self._movement)
         while True:
-            try:
-                async with asyncio.timeout(standstill.step):  # unlike wait_for, needs no task
-                    answer = Answer.parse(await self.socket.recv())
-                if not answer.only_announces:
-                    return answer
-            except TimeoutError as error:
+            answer = await self._read(standstill.step)
+            if answer is None:
                 if standstill.is_over():
-                    raise Silent(f"no byte sent or received for {seconds:g} s") from error
+                    raise Silent(f"no byte sent or received for {seconds:g} s")
+            elif not answer.only_announces:
+                return answer
+
+    async def _read(self, seconds: float) -> Answer | None:
+        """Await the next message; None if it has not arrived after some seconds."""
+        try:
+            async with asyncio.timeout(seconds):  # unlike wait_for, needs no task
+                with client_errors():
+                    raw = await self.socket.recv()
+        except TimeoutError:
+            return None
+        return Answer.parse(raw)
 
     def _movement(self) -> Movement:
         return Movement(self.arrived_bytes, unread_bytes(transport_of(self.socket)))
 
     async def answers(self) -> AsyncIterator[Answer]:
         """Yield messages until the connection ends."""
-        with contextlib.suppress(ConnectionClosed):
+        with contextlib.suppress(Disconnected):
             while True:
                 yield await self.receive()
 

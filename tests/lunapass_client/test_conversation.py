@@ -7,28 +7,20 @@ import json
 
 import pytest
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosedError, InvalidStatus
 from websockets.frames import Close
 from websockets.http11 import Response
 
-from shared.client.conversation import (
+from lunapass_client.answers import Answer
+from lunapass_client.conversation import (
     MAX_PAUSE_SECONDS,
-    Answer,
     Identity,
     Resumption,
-    Verdict,
     authorization,
     pauses,
     require_granted,
 )
-from shared.client.errors import ClientError, NoVerdict, Refused, Silent, Unavailable
-from shared.wire.protocol import Codec, Command
-
-
-def test_the_errors_of_the_client_have_one_base() -> None:
-    """``except ClientError`` catches all of them; ``Silent`` is also a TimeoutError."""
-    assert all(issubclass(one, ClientError) for one in (Refused, Unavailable, NoVerdict, Silent))
-    assert issubclass(Silent, TimeoutError)
+from lunapass_client.errors import Disconnected, NotAdmitted, NoVerdict, Refused, Silent
+from lunapass_client.protocol import Command
 
 
 def test_a_new_session_asks_for_no_id() -> None:
@@ -51,22 +43,8 @@ def test_a_refusal_keeps_the_identity() -> None:
     assert caught.value.code == "session.full"
 
 
-def test_a_verdict_is_read_from_result() -> None:
-    """Accepted with a token, refused with codes."""
-    raw = Codec.encode(Command.RESULT, {}, {"isOk": False, "jwt": None, "errors": [60]})
-    assert Verdict.of(Answer.parse(raw)) == Verdict(False, None, (60,))
-
-
-def test_what_ends_a_frames_turn() -> None:
-    """After a refused or dropped frame the next is due; after an accepted one RESULT follows."""
-    assert Answer(Command.STATUS, {}, {"isOk": False}).asks_for_more
-    assert Answer(Command.DROPPED, {}, None).asks_for_more
-    assert not Answer(Command.STATUS, {}, {"isOk": True}).asks_for_more
-    assert not Answer(Command.HEARTBEAT, {}, None).asks_for_more
-
-
-def closed(code: int | None) -> ConnectionClosedError:
-    return ConnectionClosedError(None if code is None else Close(code, ""), None)
+def closed(code: int | None) -> Disconnected:
+    return Disconnected(None if code is None else Close(code, ""), None)
 
 
 @pytest.mark.parametrize(("code", "tries"), [(None, 3), (1012, 3), (4002, 3), (4004, 0), (1008, 0)])
@@ -78,8 +56,8 @@ def test_what_may_be_resumed(code: int | None, tries: int) -> None:
         next(pauses)
 
 
-def handshake(status: int) -> InvalidStatus:
-    return InvalidStatus(Response(status, "", Headers()))
+def handshake(status: int) -> NotAdmitted:
+    return NotAdmitted(Response(status, "", Headers()))
 
 
 def test_the_last_fault_is_the_cause() -> None:
@@ -95,19 +73,13 @@ def test_the_last_fault_is_the_cause() -> None:
 
 def test_a_wrong_password_is_not_tried_again() -> None:
     """A permanent error is raised at once and unchanged."""
-    with pytest.raises(InvalidStatus):
+    with pytest.raises(NotAdmitted):
         Resumption(closed(1012), 2).failed(handshake(401))
 
 
 def test_any_number_of_tries() -> None:
     """A kiosk may retry for a day."""
     assert max(pauses(5000)) <= MAX_PAUSE_SECONDS
-
-
-@pytest.mark.parametrize("command", list(Command))
-def test_status_and_dropped_answer_a_frame(command: Command) -> None:
-    """A frame has exactly one of these."""
-    assert Answer(command, {}, None).answers_frame == (command in (Command.STATUS, Command.DROPPED))
 
 
 def test_credentials_go_into_a_header() -> None:

@@ -12,23 +12,22 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from shared.client.conversation import (
+from lunapass_client.answers import Answer, Verdict
+from lunapass_client.conversation import (
     ANSWER_SECONDS,
     BROKEN,
     RESULT_SECONDS,
     TEMPORARY,
-    Answer,
     Identity,
     Resumption,
-    Verdict,
     authorization,
     require_granted,
 )
-from shared.client.errors import NoVerdict, Silent
-from shared.client.standstill import Movement, Standstill
-from shared.wire.protocol import SUBPROTOCOL
-from shared.wire.tcp import end_stalled_sends, unacknowledged_bytes
-from shared.wire.websocket_adapter import cut, incomplete_bytes, socket_of
+from lunapass_client.errors import NoVerdict, Silent, client_errors
+from lunapass_client.protocol import SUBPROTOCOL
+from lunapass_client.standstill import Movement, Standstill
+from lunapass_client.tcp import end_stalled_sends, unacknowledged_bytes
+from lunapass_client.websocket_adapter import cut, incomplete_bytes, socket_of
 
 
 class SyncClient:
@@ -36,6 +35,8 @@ class SyncClient:
 
     Args:
         url: address such as ``ws://host:8321/ws``.
+        session_id: session to resume.
+        resume_token: its token.
         client: description of the client, such as ``{"mirrored": True}``.
         start_token: token of the relying party that begins the session, or a function that returns
             a new one for each attempt, if the service requires it.
@@ -51,6 +52,8 @@ class SyncClient:
         self,
         url: str,
         *,
+        session_id: str | None = None,
+        resume_token: str | None = None,
         client: dict[str, Any] | None = None,
         start_token: str | Callable[[], str] | None = None,
         username: str | None = None,
@@ -60,7 +63,7 @@ class SyncClient:
         resumes: int = 8,
     ) -> None:
         self._url = url
-        self._identity = Identity(client or {}, start_token=start_token)
+        self._identity = Identity(client or {}, session_id, resume_token, start_token)
         self._headers = authorization(username, password)
         self._tls = tls
         self._patience = patience
@@ -84,6 +87,11 @@ class SyncClient:
     def session_id(self) -> str | None:
         """Id of the session, once connected."""
         return self._identity.session_id
+
+    @property
+    def resume_token(self) -> str | None:
+        """Token to resume the session. It must be kept secret."""
+        return self._identity.resume_token
 
     @property
     def socket(self) -> ClientConnection:
@@ -114,7 +122,8 @@ class SyncClient:
         self, frame: bytes, on_answer: Callable[[Answer], None] | None
     ) -> Verdict | None:
         try:
-            self.socket.send(frame)
+            with client_errors():
+                self.socket.send(frame)
             while True:
                 answer = self._receive()
                 if (verdict := Verdict.within(answer)) is not None:
@@ -144,20 +153,22 @@ class SyncClient:
         return None
 
     def _connect(self) -> Answer:
-        self._socket = self._connections.enter_context(
-            connect(
-                self._identity.address(self._url),
-                ssl=self._tls,
-                compression=None,
-                subprotocols=[Subprotocol(SUBPROTOCOL)],
-                max_size=None,
-                ping_interval=None,  # on a slow line a pong waits behind RESULT
-                additional_headers=self._headers,
+        with client_errors():
+            self._socket = self._connections.enter_context(
+                connect(
+                    self._identity.address(self._url),
+                    ssl=self._tls,
+                    compression=None,
+                    subprotocols=[Subprotocol(SUBPROTOCOL)],
+                    max_size=None,
+                    ping_interval=None,  # on a slow line a pong waits behind RESULT
+                    additional_headers=self._headers,
+                )
             )
-        )
         try:
-            end_stalled_sends(socket_of(self._socket), self._patience)
-            self._socket.send(self._identity.connect())
+            with client_errors():
+                end_stalled_sends(socket_of(self._socket), self._patience)
+                self._socket.send(self._identity.connect())
             answer = self._receive()
             self._identity.granted(answer)
             require_granted(answer)
@@ -175,13 +186,21 @@ class SyncClient:
         seconds = self._patience if seconds is None else seconds
         standstill = Standstill(seconds, self._movement)
         while True:
-            try:
-                answer = Answer.parse(self.socket.recv(standstill.step))
-                if not answer.only_announces:
-                    return answer
-            except TimeoutError as error:
+            answer = self._read(standstill.step)
+            if answer is None:
                 if standstill.is_over():
-                    raise Silent(f"no byte sent or received for {seconds:g} s") from error
+                    raise Silent(f"no byte sent or received for {seconds:g} s")
+            elif not answer.only_announces:
+                return answer
+
+    def _read(self, seconds: float) -> Answer | None:
+        """Await the next message; None if it has not arrived after some seconds."""
+        with client_errors():
+            try:
+                raw = self.socket.recv(seconds)
+            except TimeoutError:
+                return None
+        return Answer.parse(raw)
 
     def _movement(self) -> Movement:
         unacknowledged = unacknowledged_bytes(socket_of(self.socket))

@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from lunapass.client import Client, NoVerdict, SyncClient, Verdict
+from lunapass_client import Client, NoVerdict, SyncClient, Verdict
 from shared.wire.protocol import Codec, Command
 
 PATIENCE = 0.8
