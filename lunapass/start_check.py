@@ -30,8 +30,7 @@ def check_start(config: Config, file: Path | None, *, models: bool = True) -> No
     """
     steps: list[Step] = [_keys, _transport_keys, _redis, _plugins, _page]
     steps.append(lambda config: _video_task(config, file))
-    if models:
-        steps.append(_models)
+    steps.append(_models if models else _site_head)
     errors = []
     for step in steps:
         try:
@@ -89,6 +88,14 @@ def _models(config: Config) -> None:
     from inference_pool.worker import make_estimator
 
     make_estimator(load_backend(config), config)
+
+
+def _site_head(config: Config) -> None:
+    """Read the site head, where there are no models to compare it with."""
+    from inference_pool.onnx.site_head import SiteHeadFile
+
+    if config.MODELS.siteHead:
+        SiteHeadFile.read(Path(config.MODELS.siteHead))
 
 
 def _video_task(config: Config, file: Path | None) -> None:

@@ -51,6 +51,8 @@ class ModelSpec(BaseModel):
     """Rewrite to the variant that is faster on the CPU provider; None without a variant."""
     variant_sha256: Sha256 | None = None
     """Hash of that variant."""
+    embedding: str | None = None
+    """Name of the tensor before the last layer of a liveness network."""
     input: str = ""
     """Shape, colour order and range that the network expects."""
     output: str = ""

@@ -80,6 +80,7 @@ class ModelStore:
             uses the CPU provider and ``openvino`` fails.
         variants: on the CPU, load the faster variant of a model if there is one.
         manifest: the expected files; the package's by default.
+        embeddings: let the liveness networks output their embeddings too, after their logits.
 
     Attributes:
         kind: which of the manifest's sets the directory has.
@@ -96,10 +97,13 @@ class ModelStore:
         provider: str = "auto",
         variants: bool = True,
         manifest: Manifest | None = None,
+        *,
+        embeddings: bool = False,
     ) -> None:
         self._directory = Path(directory)
         self._provider = provider
         self._variants = variants
+        self._embeddings = embeddings
         manifest = manifest or load_manifest()
         self.kind = find_kind(self._directory, manifest)
         self._models = manifest.models(self.kind)
@@ -167,6 +171,10 @@ class ModelStore:
         path, sha256 = self._file(spec, provider)
         data = read_verified(path, sha256, spec.role)
         try:
+            if self._embeddings and spec.embedding:
+                from inference_pool.models.embedding import with_embedding  # 8 MB, rarely needed
+
+                data = with_embedding(data, spec.embedding)
             return runtimes.start(provider, data)
         except Exception as error:  # the runtimes' errors share no base class
             reason = " ".join(str(error).split())[:_MAX_ERROR_CHARS]

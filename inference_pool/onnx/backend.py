@@ -9,6 +9,8 @@ from math import inf
 from pathlib import Path
 from typing import Protocol, cast
 
+import numpy as np
+
 from inference_pool.models.manifest import Kind
 from inference_pool.models.session import ModelSession
 from inference_pool.models.store import ModelStore
@@ -20,15 +22,17 @@ from inference_pool.onnx.detector import YuNet
 from inference_pool.onnx.eyes import SURELY_OPEN, EyeOpenness
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.glasses import GlassesKind
-from inference_pool.onnx.liveness import PAIR, REGISTRY, PassiveLiveness
+from inference_pool.onnx.liveness import PassiveLiveness, liveness_models
 from inference_pool.onnx.mesh import FaceMesh
 from inference_pool.onnx.mouth import MouthState
 from inference_pool.onnx.pose import PoseSolver
 from inference_pool.onnx.quality import FaceQuality
+from inference_pool.onnx.site_head import SiteHead, SiteHeadFile
 from shared.config.service import ChecksSection, Config
 from shared.digests import short_digest
-from shared.errors import EstimationError
+from shared.errors import EstimationError, ModelError
 from shared.frame.estimation import (
+    Box,
     Capabilities,
     Estimate,
     Eyes,
@@ -74,9 +78,11 @@ class OnnxBackend:
         eye_open: minimum openness of an open eye.
         use_glasses: use the optional glasses model if it is present.
         look_for_moire: also measure moire, the sign of a screen, in the liveness stage.
+        head_file: corrects the liveness score for a site; ``models`` must output embeddings.
 
     Raises:
-        ModelError: a required model is missing or does not fit its role.
+        ModelError: a required model is missing or does not fit its role, or the site head was
+            trained with other models.
     """
 
     def __init__(
@@ -86,6 +92,7 @@ class OnnxBackend:
         eye_open: float = 0.2,
         use_glasses: bool = True,
         look_for_moire: bool = False,
+        head_file: SiteHeadFile | None = None,
     ) -> None:
         is_fallback = models.kind is Kind.FALLBACK
         detector = BlazeFace if is_fallback else YuNet
@@ -98,7 +105,7 @@ class OnnxBackend:
         self._mouth = MouthState()
         self._glasses = GlassesKind(_optional(models, "glasses") if use_glasses else None)
         self._look_for_moire = look_for_moire
-        self._liveness = _passive_liveness(models)
+        self._liveness = passive_liveness(models, head_file)
         describes = models.available("descriptor")
         self._descriptor = MobileFaceNet(models.session("descriptor")) if describes else None
         self._capabilities = Capabilities(
@@ -106,7 +113,7 @@ class OnnxBackend:
             needs_actions=is_fallback,
             descriptor=self._descriptor is not None,
             name=f"onnx, {models.kind} models",
-            models=short_digest(models.loaded),
+            models=short_digest(_identities(models, head_file)),
         )
 
     @classmethod
@@ -117,14 +124,19 @@ class OnnxBackend:
             ModelError: a required model is missing or differs from the manifest.
         """
         section = config.MODELS
+        head_file = SiteHeadFile.read(Path(section.siteHead)) if section.siteHead else None
         models = ModelStore(
-            section.directory, provider=section.provider, variants=section.rewritePrelu
+            section.directory,
+            provider=section.provider,
+            variants=section.rewritePrelu,
+            embeddings=head_file is not None,
         )
         return cls(
             models,
             eye_open=config.CHECKS.eyeOpen,
             use_glasses=section.glasses,
             look_for_moire=config.CHECKS.moire > 0,
+            head_file=head_file,
         )
 
     def with_checks(self, checks: ChecksSection) -> OnnxBackend:
@@ -193,12 +205,38 @@ class OnnxBackend:
         return self._descriptor.describe(image, _detected(face).points)
 
 
-def _passive_liveness(models: Models) -> PassiveLiveness | None:
-    """Load the liveness networks of the set; None if one is missing."""
-    networks = REGISTRY if models.kind is Kind.FALLBACK else PAIR
+def passive_liveness(
+    models: Models, head_file: SiteHeadFile | None = None
+) -> PassiveLiveness | None:
+    """Load the liveness networks of the set; None if one is missing.
+
+    Raises:
+        ModelError: the site head was trained with other networks, or there are none.
+    """
+    networks = liveness_models(models.kind)
     if not all(models.available(network.role) for network in networks):
+        if head_file is not None:
+            raise ModelError(
+                f"MODELS.siteHead: the {models.kind} set has no liveness models to correct;"
+                " run 'lunapass models pull'"
+            )
         return None
-    return PassiveLiveness(networks, [models.session(network.role) for network in networks])
+    sessions = [models.session(network.role) for network in networks]
+    loaded = {network.role: models.loaded[network.role] for network in networks}
+    if head_file is None:
+        return PassiveLiveness(networks, sessions)
+    liveness = PassiveLiveness(networks, sessions, SiteHead(head_file, loaded))
+    try:  # at the start, because only a run shows how many features the networks have
+        liveness.measure(np.zeros((80, 80, 3), np.uint8), Box(20, 20, 40, 40))
+    except EstimationError as error:
+        raise ModelError(f"MODELS.siteHead: {error}") from error
+    return liveness
+
+
+def _identities(models: Models, head_file: SiteHeadFile | None) -> dict[str, str]:
+    """Identity of each model, and of the site head if there is one."""
+    head = {"site_head": head_file.digest} if head_file else {}
+    return {**models.loaded, **head}
 
 
 def _detected(face: Face) -> DetectedFace:

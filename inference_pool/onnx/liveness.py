@@ -8,9 +8,11 @@ from math import exp, isfinite, log
 
 import numpy as np
 
-from inference_pool.models.session import ModelSession
+from inference_pool.models.manifest import Kind
+from inference_pool.models.session import Floats, ModelSession
 from inference_pool.onnx.geometry import fitted, ramp, width_and_height
 from inference_pool.onnx.network import Network
+from inference_pool.onnx.site_head import SiteHead
 from shared.errors import EstimationError
 from shared.frame.estimation import Box, Image, Liveness
 
@@ -41,14 +43,35 @@ PAIR = (
 """The reference set's: MiniFASNetV2 and V1SE of Silent-Face-Anti-Spoofing (Minivision, 2020)."""
 REGISTRY = (LivenessModel("liveness_registry", 128, 2.7, 0),)
 """The fallback set's, weaker alone than the pair."""
+
+
+def liveness_models(kind: Kind) -> tuple[LivenessModel, ...]:
+    """Return the liveness networks of a set of models."""
+    return REGISTRY if kind is Kind.FALLBACK else PAIR
+
+
 MAX_LOG_ODDS = log((1 - 1e-4) / 1e-4)
 """Bound on the absolute log odds of one network (probabilities of 0.0001 and 0.9999). Values beyond
 it carry no information, and without it one confident network outvotes the other by any margin.
 Source: the fusions compared in docs/estimation.md."""
+_NO_EMBEDDING: Floats = np.empty(0, np.float32)
 TIGHT, ROOMY = 1.0, 2.0
 """Room around the face (largest crop over box) at which the quality score is 0 and 1."""
 COARSE, FINE = 40.0, 120.0
 """Shorter side of the face box in pixels at which the quality score is 0 and 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkJudgement:
+    """What one network says of a face.
+
+    Attributes:
+        log_odds: bounded log odds of a live face.
+        embedding: the values before its last layer; empty if the session does not output them.
+    """
+
+    log_odds: float
+    embedding: Floats
 
 
 class PassiveLiveness:
@@ -58,16 +81,25 @@ class PassiveLiveness:
     where their probabilities add up to 1, so the same frames reach a threshold of 0.5 as with the
     mean of the probabilities. At other thresholds it ranks frames better (docs/estimation.md).
 
+    A site head corrects the mean by the networks' embeddings before the sigmoid.
+
     Args:
         models: what each network wants.
         sessions: the networks, in the same order.
+        head: the site head; the sessions must output embeddings.
     """
 
-    def __init__(self, models: Sequence[LivenessModel], sessions: Sequence[ModelSession]) -> None:
+    def __init__(
+        self,
+        models: Sequence[LivenessModel],
+        sessions: Sequence[ModelSession],
+        head: SiteHead | None = None,
+    ) -> None:
         self._networks = [
             _LivenessNetwork(model, session)
             for model, session in zip(models, sessions, strict=True)
         ]
+        self._head = head
 
     def measure(self, image: Image, box: Box) -> Liveness:
         """Measure the liveness of a face in its frame.
@@ -75,9 +107,24 @@ class PassiveLiveness:
         Raises:
             EstimationError: a network returned NaN or infinity.
         """
-        odds = [network.log_odds(image, box) for network in self._networks]
-        score = 1 / (1 + exp(-sum(odds) / len(odds)))
-        return Liveness(score=score, quality_score=_fitness(image, box))
+        judgements = self.judge(image, box)
+        odds = mean_log_odds(judgements)
+        if self._head is not None:
+            odds += self._head.correction([one.embedding for one in judgements])
+        return Liveness(score=1 / (1 + exp(-odds)), quality_score=_fitness(image, box))
+
+    def judge(self, image: Image, box: Box) -> list[NetworkJudgement]:
+        """Return what each network says of a face in its frame.
+
+        Raises:
+            EstimationError: a network returned NaN or infinity.
+        """
+        return [network.judge(image, box) for network in self._networks]
+
+
+def mean_log_odds(judgements: Sequence[NetworkJudgement]) -> float:
+    """Mean of the networks' bounded log odds."""
+    return sum(one.log_odds for one in judgements) / len(judgements)
 
 
 class _LivenessNetwork:
@@ -86,11 +133,12 @@ class _LivenessNetwork:
         self._network = Network(session, (model.size, model.size), rgb=False)
         self._crop: Image = np.empty((model.size, model.size, 3), np.uint8)
 
-    def log_odds(self, image: Image, box: Box) -> float:
-        """Bounded log odds of a live face."""
+    def judge(self, image: Image, box: Box) -> NetworkJudgement:
         left, top, right, bottom = _surroundings(image, box, self._model.scale)
         crop = fitted(image[top:bottom, left:right], self._crop)
-        return _log_odds(self._network.run(crop)[0][0].tolist(), self._model.live_class)
+        logits, *embedding = self._network.run(crop)
+        odds = _log_odds(logits[0].tolist(), self._model.live_class)
+        return NetworkJudgement(odds, embedding[0][0] if embedding else _NO_EMBEDDING)
 
 
 def _room(image: Image, box: Box) -> float:

@@ -242,6 +242,15 @@ def _workers(config: Config) -> Iterator[Finding]:
         )
 
 
+def _site_head(config: Config) -> Iterator[Finding]:
+    backend = config.WORKERS.backend
+    if config.MODELS.siteHead and backend in BACKENDS and backend != "onnx":
+        yield error(
+            "[MODELS] siteHead",
+            f"is set, but the backend is {backend!r}; allowed: only with 'onnx'; remove it",
+        )
+
+
 def _inference_servers(config: Config) -> Iterator[Finding]:
     servers, job_timeout = config.OIP, config.WORKERS.jobTimeout
     longest = servers.timeout * len(servers.endpoints)
@@ -270,6 +279,7 @@ RULES: tuple[Rule, ...] = (
     _held_bytes,
     _frame_sizes,
     _workers,
+    _site_head,
     _inference_servers,
     _cells,
     transport.addresses,

@@ -76,6 +76,9 @@ class ModelsSection(Section):
     """Use the faster variants that ``lunapass models pull`` makes (PReLU, the detector's heads)."""
     glasses: Flag = True
     """Use the optional eyeglasses model if it is present."""
+    siteHead: str = ""
+    """File of a site head, which corrects the liveness score for one place; empty: none. Backend
+    ``onnx`` only."""
 
 
 class OipSection(Section):

@@ -144,12 +144,15 @@ def test_the_fallback_set_judges_passively(
     tmp_path_factory: pytest.TempPathFactory, media: Path
 ) -> None:
     """A machine with nothing but a package registry tells the print from the live face."""
-    fallback = OnnxBackend(ModelStore(build_fallback(tmp_path_factory.mktemp("fallback"))))
+    folder = build_fallback(tmp_path_factory.mktemp("fallback"))
+    fallback = OnnxBackend(ModelStore(folder))
     live, print_ = still(media, "T1_real"), still(media, "F1_print")
     assert score(fallback, live, live) > 0.8
     assert score(fallback, print_, print_) < 0.1
     swapped = np.ascontiguousarray(print_[:, :, ::-1])
     assert score(fallback, print_, swapped) > score(fallback, print_, print_)
+    extended = OnnxBackend(ModelStore(folder, embeddings=True))
+    assert score(extended, live, live) == score(fallback, live, live)
 
 
 def test_live_face_and_paper_print(backend: OnnxBackend, media: Path) -> None:
