@@ -22,7 +22,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 import simplejpeg
@@ -32,6 +31,7 @@ from tests.machines.network import Network, network
 from tests.machines.slow_line import LineKind, slow_down
 from tests.support.browser import ALLOW, FLAGS, chromium
 from tests.support.fake_camera import FakeCamera
+from tests.support.filmed import film, stamped_part
 from tests.support.service import ROOT, Service, running
 from tests.support.stamp import StampBackend, StampedFace, stamp
 
@@ -65,11 +65,10 @@ class AnySizeStamps(StampBackend):
         """Return the face at its position in a frame of this size."""
         if image.shape[:2] == (480, 640):  # from a Python client
             return super().detect(image)
-        width, height = CAMERA
-        super().detect(np.ascontiguousarray(cv2.resize(image, (width, height))))
-        scale = image.shape[1] / width
-        left, side = round(30 * scale), round(FACE_WIDTH * scale)
-        return [StampedFace(Box(left, left, side, side))]
+        super().detect(stamped_part(image, CAMERA[1]))
+        height, width = image.shape[:2]
+        side = round(FACE_WIDTH * height / CAMERA[1])
+        return [StampedFace(Box((width - side) // 2, (height - side) // 2, side, side))]
 
 
 @dataclass
@@ -105,11 +104,15 @@ class Row:
 
 
 def noisy(width: int, height: int, rows: int, number: int = LIVE) -> Image:
-    """A stamped image whose last rows are noise, which makes its JPEG larger."""
+    """A stamped image whose last rows are noise, which makes its JPEG larger.
+
+    The second stamp, in the middle, is for the page, which sends only what it shows.
+    """
     image = np.full((height, width, 3), 127, np.uint8)
     noise = np.random.default_rng().integers(90, 160, (rows, width, 1), dtype=np.uint8)
     image[height - rows :] = np.repeat(noise, 3, axis=2)
     stamp(image, 1, number)
+    film(image, 1, number)
     return image
 
 

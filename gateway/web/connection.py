@@ -61,6 +61,7 @@ class Connection:
         self._sessions = sessions
         self._frames = sessions.frames
         self._limits = config.LIMITS
+        self._geometry = _geometry(config)
         self._codec = Codec(text_bytes=config.LIMITS.textBytes, text_depth=config.LIMITS.textDepth)
         self._outbox = Outbox(socket, config.LIMITS.queuedBytes, clock=clock)
         self._idle = config.LIMITS.idleSeconds
@@ -246,6 +247,8 @@ class Connection:
                 "sessionSeconds": limits.sessionSeconds,
             },
         }
+        if self._geometry is not None:
+            headers["geometry"] = self._geometry
         if session.result_bytes is not None:  # it follows at once
             headers["result-bytes"] = session.result_bytes
         return Codec.encode(Command.CONNECTED, headers)
@@ -325,3 +328,21 @@ def _described(client: object) -> tuple[dict[str, Any], str]:
             close_code=CloseCode.BAD_MESSAGE,
         )
     return client or {}, description
+
+
+def _geometry(config: Config) -> dict[str, float] | None:
+    """Return the required sizes, in pixels of a frame, from which a client draws its outline.
+
+    None if frames are rotated before they are judged: the client shows them as they are.
+    """
+    if config.CHECKS.rotate:
+        return None
+    checks, thresholds = config.CHECKS, config.LIVENESS.THRESHOLDS
+    return {
+        "frameWidth": checks.frameWidth,
+        "frameHeight": checks.frameHeight,
+        "faceWidth": thresholds.faceWidth,
+        "faceHeight": thresholds.faceHeight,
+        "frameMargin": thresholds.frameMargin,
+        "faceShare": checks.faceShare,
+    }

@@ -85,6 +85,19 @@ class FrameLimits(Struct, rename="camel", forbid_unknown_fields=True):
     session_seconds: float
 
 
+class FaceGeometry(Struct, rename="camel", forbid_unknown_fields=True):
+    """Required sizes in pixels of a frame, from which a client draws its outline for the face."""
+
+    frame_width: Annotated[Count, Meta(description="minimum width of a frame")]
+    frame_height: Annotated[Count, Meta(description="minimum height of a frame")]
+    face_width: Annotated[Count, Meta(description="minimum width of the face box")]
+    face_height: Annotated[Count, Meta(description="minimum height of the face box")]
+    frame_margin: Annotated[Count, Meta(description="minimum distance from each border")]
+    face_share: Annotated[
+        Score, Meta(description="maximum width of the face box over the frame's shorter side")
+    ]
+
+
 class ConnectedHeaders(Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
     """The session, and what the service accepts."""
 
@@ -93,6 +106,7 @@ class ConnectedHeaders(Struct, rename="kebab", forbid_unknown_fields=True, omit_
     heartbeat_interval: Seconds
     seq: Annotated[int, Meta(ge=0, description="frames received so far")]
     limits: FrameLimits
+    geometry: FaceGeometry | None = None
     result_bytes: Annotated[int, Meta(ge=0, description="bytes of the RESULT that follows")] = 0
 
 

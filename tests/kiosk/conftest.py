@@ -17,8 +17,8 @@ from loadtest.synthetic.person import Person
 from loadtest.synthetic.portrait import astronaut
 from tests.support.browser import browsing
 from tests.support.fake_camera import FakeCamera
-from tests.support.service import Service, running
-from tests.support.stamp import stamped_jpeg
+from tests.support.filmed import filmed_jpeg, filming
+from tests.support.service import Service
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def person(models_directory: Path) -> Person:
 def stamp_camera(tmp_path_factory: pytest.TempPathFactory) -> FakeCamera:
     """A camera that shows stamped pictures."""
     folder = tmp_path_factory.mktemp("camera")
-    return FakeCamera(folder / "camera.mjpeg", stamped_jpeg(1, 1))
+    return FakeCamera(folder / "camera.mjpeg", filmed_jpeg(1, 1))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def shared_browser(stamp_camera: FakeCamera) -> Iterator[Any]:
 @pytest.fixture
 def stamps(stamp_camera: FakeCamera) -> FakeCamera:
     """The camera before a picture that is not live."""
-    stamp_camera.show(stamped_jpeg(1, 1))
+    stamp_camera.show(filmed_jpeg(1, 1))
     return stamp_camera
 
 
@@ -64,5 +64,5 @@ def browser(shared_browser: Any, stamps: FakeCamera) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     """A service for tests that change neither its settings nor its processes."""
-    with running(workers=1) as started:
+    with filming() as started:
         yield started

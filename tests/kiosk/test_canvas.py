@@ -8,8 +8,8 @@ import pytest
 
 from tests.support.browser import Kiosk
 from tests.support.fake_camera import FakeCamera
+from tests.support.filmed import filmed_jpeg
 from tests.support.service import Service
-from tests.support.stamp import stamped_jpeg
 
 LIVE = 30
 PROTECTION = """
@@ -57,7 +57,7 @@ def test_hidden_pictures_are_named(
 
 def test_faint_noise_is_let_pass(service: Service, browser: Any, stamps: FakeCamera) -> None:
     """It does a picture no harm, and whole families of browsers add it."""
-    stamps.show(stamped_jpeg(1, LIVE))
+    stamps.show(filmed_jpeg(1, LIVE))
     kiosk = Kiosk(browser, service, size=(540, 960), script=protected("faint"))
     kiosk.start()
     kiosk.wait_end("done")

@@ -12,15 +12,15 @@ import pytest
 
 from tests.support.browser import DENY, Kiosk, browsing, until
 from tests.support.fake_camera import FakeCamera
-from tests.support.service import KEY, Service, running
-from tests.support.stamp import stamped_jpeg
+from tests.support.filmed import filmed_jpeg, filming
+from tests.support.service import KEY, Service
 
 LIVE = 30
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with running(workers=1) as started:
+    with filming() as started:
         yield started
 
 
@@ -58,7 +58,7 @@ def test_a_killed_gateway_is_resumed(service: Service, browser: Any, stamps: Fak
     kiosk.page.wait_for_selector("text=Connection lost")
     kiosk.shoot("failure-reconnecting")
     kiosk.wait_hint("checking")
-    stamps.show(stamped_jpeg(1, LIVE))
+    stamps.show(filmed_jpeg(1, LIVE))
     kiosk.wait_end("done")
     claims = jwt.decode(kiosk.verdict["jwt"], KEY, algorithms=["HS256"], issuer="lunapass")
     assert claims["isOk"] is True
@@ -72,7 +72,7 @@ def test_a_forgotten_session_is_begun_anew(
     for role in ("aggregator", "gateway"):
         os.kill(service.pids(role)[0], signal.SIGKILL)
     kiosk.page.wait_for_selector("text=Connection lost")
-    stamps.show(stamped_jpeg(1, LIVE))
+    stamps.show(filmed_jpeg(1, LIVE))
     kiosk.wait_end("done")
 
 
@@ -82,7 +82,7 @@ def test_the_page_sets_a_time(service: Service, browser: Any, stamps: FakeCamera
     kiosk.start()
     assert kiosk.wait_end("problem").startswith("That took too long")
     kiosk.shoot("failure-timeout")
-    stamps.show(stamped_jpeg(1, LIVE))
+    stamps.show(filmed_jpeg(1, LIVE))
     kiosk.page.click("#again")
     kiosk.wait_end("done")
 
@@ -90,7 +90,7 @@ def test_the_page_sets_a_time(service: Service, browser: Any, stamps: FakeCamera
 def test_a_full_service_and_one_that_ends_the_session(browser: Any, stamps: FakeCamera) -> None:
     """The first page's session is ended by the service's own time; the second finds no room."""
     settings = "[LIMITS]\nsessions = 1\nsessionSeconds = 12"
-    with running(settings, workers=1) as small:
+    with filming(settings) as small:
         first = checking(small, browser)
         second = Kiosk(browser, small, size=(540, 960))
         second.start()
@@ -103,9 +103,9 @@ def test_a_full_service_and_one_that_ends_the_session(browser: Any, stamps: Fake
 def test_an_address_with_too_many_refusals(browser: Any, stamps: FakeCamera) -> None:
     """It is not told that the service is full: waiting a moment would not help."""
     settings = "[LIMITS]\nlivenessRefusals = 1\nrefusedSessionsPerAddress = 1"
-    with running(settings, workers=1) as strict:
+    with filming(settings) as strict:
         kiosk = Kiosk(browser, strict, size=(540, 960))
-        stamps.show(stamped_jpeg(1, 1))
+        stamps.show(filmed_jpeg(1, 1))
         kiosk.start()
         assert kiosk.wait_end("failed").startswith("Too many images did not pass")
         kiosk.page.click("#again")
@@ -116,7 +116,7 @@ def test_an_address_with_too_many_refusals(browser: Any, stamps: FakeCamera) -> 
 def test_a_service_that_is_gone(browser: Any, stamps: FakeCamera) -> None:
     """A service that does not come back ends the check by name, not in silence."""
     quick = "[LIMITS]\ndrainSeconds = 0.1"
-    with running(quick, workers=1) as gone:
+    with filming(quick) as gone:
         kiosk = checking(gone, browser, "?patience=2")
         gone.process.send_signal(signal.SIGTERM)
         until(lambda: gone.process.poll() is not None)

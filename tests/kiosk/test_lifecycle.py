@@ -14,8 +14,8 @@ import pytest
 from gateway.web.static_files import installed
 from tests.support.browser import Kiosk, until
 from tests.support.fake_camera import FakeCamera
-from tests.support.service import Service, running
-from tests.support.stamp import stamped_jpeg
+from tests.support.filmed import filmed_jpeg, filming
+from tests.support.service import Service
 
 PAGE = Path(__file__).with_name("wrapper")
 LIVE = 30
@@ -56,7 +56,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     for source in (installed(), PAGE):
         shutil.copytree(source, folder, dirs_exist_ok=True)
     limits = "[LIMITS]\nframeBytes = 50000"
-    with running(f'[KIOSK]\ndirectory = "{folder}"\n{limits}', workers=1) as started:
+    with filming(f'[KIOSK]\ndirectory = "{folder}"\n{limits}') as started:
         yield started
 
 
@@ -229,7 +229,7 @@ def test_a_verdict_is_for_one_check(page: Any, stamps: FakeCamera) -> None:
     """A second check on a session that is over does not succeed by the verdict of the first."""
     page.evaluate("pass.connectWS(url)")
     page.evaluate("pass.attachCamera()")
-    stamps.show(stamped_jpeg(1, LIVE))
+    stamps.show(filmed_jpeg(1, LIVE))
     assert page.evaluate("codeOf(pass.checkLiveness())") == "fine"
     assert page.evaluate("codeOf(pass.checkLiveness())") == "state"
     page.evaluate("pass.connectWS(url)")

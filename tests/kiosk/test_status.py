@@ -11,13 +11,13 @@ import pytest
 from shared.codes import Code
 from tests.support.browser import Kiosk, faults_of, serious, shoot, until
 from tests.support.fake_camera import FakeCamera
-from tests.support.service import Service, running
-from tests.support.stamp import stamped_jpeg
+from tests.support.filmed import filmed_jpeg, filming
+from tests.support.service import Service
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
-    with running(workers=2) as started:
+    with filming(workers=2) as started:
         yield started
 
 
@@ -39,7 +39,7 @@ def test_an_operator_watches_a_session(service: Service, browser: Any, stamps: F
     until(lambda: max(points(page, "frames"), default=0) > 0)
     assert page.locator("#workers tr").count() == 2
     assert page.inner_text("#aggregator") == "up"
-    stamps.show(stamped_jpeg(1, 30))
+    stamps.show(filmed_jpeg(1, 30))
     kiosk.wait_end("done")
     until(lambda: page.inner_text("#accepted") == "1")
     assert (page.inner_text("#refused"), page.inner_text("#left")) == ("0", "0")

@@ -13,8 +13,8 @@ from tests.machines.machine import wait_until
 from tests.machines.proxies import nginx_site
 from tests.support.browser import Kiosk
 from tests.support.fake_camera import FakeCamera
-from tests.support.service import ROOT, Service, running
-from tests.support.stamp import stamped_jpeg
+from tests.support.filmed import filmed_jpeg, filming
+from tests.support.service import ROOT, Service
 
 LIVE = 30
 
@@ -32,7 +32,7 @@ def location(port: int) -> str:
 def service() -> Iterator[Service]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LUNAPASS__LUNA_PASS__TRUSTEDPROXIES", '["127.0.0.1"]')
-        with running(workers=1) as started:
+        with filming() as started:
             yield started
 
 
@@ -41,7 +41,7 @@ def test_a_page_below_a_path_connects_below_it(
     service: Service, browser: Any, stamps: FakeCamera, tmp_path: Path, query: str
 ) -> None:
     """A check from start to end; nothing is asked for outside of the path."""
-    stamps.show(stamped_jpeg(1, LIVE))
+    stamps.show(filmed_jpeg(1, LIVE))
     with nginx_site(tmp_path, location(service.port)) as port:
         site = Service(port, service.directory, service.process)
         wait_until(lambda: site.get("/liveness/readyz").status_code == 200, "nginx")

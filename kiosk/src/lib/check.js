@@ -11,7 +11,7 @@ const NO_FACE = 8;
  * @property {import("./link.js").Link} link
  * @property {HTMLVideoElement} video
  * @property {import("./shutter.js").Shutter} shutter
- * @property {() => number} zoom
+ * @property {() => import("./framing.js").Size} region part of the image to send
  * @property {number} interval ms between two frames
  * @property {number} timeout maximum ms until the verdict
  * @property {string | undefined} detector URL of the face detector's module
@@ -103,12 +103,12 @@ export class Check {
   }
 
   async #frame() {
-    const { link, shutter, video, zoom } = this.#parts;
+    const { link, shutter, video, region } = this.#parts;
     if (!(await this.#seesFace(video))) {
       this.status({ isOk: false, errors: [NO_FACE], details: {} });
       return;
     }
-    const picture = await shutter.take(video, zoom(), link.limits, link.pace.picture);
+    const picture = await shutter.take(video, region(), link.limits, link.pace.picture);
     if (picture !== null && !this.#over) link.send(picture);
   }
 

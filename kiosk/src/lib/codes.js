@@ -9,12 +9,12 @@ export const HINTS = Object.freeze([
   "camera",
   "aim",
   "one",
-  "closer",
-  "back",
   "down",
   "up",
   "left",
   "right",
+  "closer", // after the sides: a face that is cut off looks small
+  "back",
   "moreLight",
   "lessLight",
   "evenLight",
@@ -76,6 +76,9 @@ const HINT_OF_CODE = Object.freeze({
   72: "wait",
 });
 
+/** Codes of the face's size and distance from the borders: the service says where to move. */
+const POSITION = Object.freeze([12, 13, 14, 15, 16, 17, 38]);
+
 /** Return whether a code asks for an action of the active check. */
 export const isPrompt = (/** @type {number} */ code) => code >= 61 && code <= 68;
 
@@ -93,10 +96,13 @@ export const HOLD = Object.freeze({ name: "hold", code: 0, prompt: false });
  * Choose the hint for a frame.
  *
  * @param {readonly number[]} errors codes of the frame status
+ * @param {string | null} [place] hint for a face outside the oval. It does not count beside a code
+ *   that says where to move, or asks for an action, which moves the face.
  * @returns {Readonly<Hint>}
  */
-export function hintOf(errors) {
-  let best = HOLD;
+export function hintOf(errors, place = null) {
+  const isPlaced = place === null || errors.some((code) => POSITION.includes(code) || isPrompt(code));
+  let best = isPlaced ? HOLD : { name: place, code: 0, prompt: false };
   for (const code of errors) {
     const name = HINT_OF_CODE[code] ?? "checking";
     if (best === HOLD || HINTS.indexOf(name) < HINTS.indexOf(best.name)) {

@@ -63,6 +63,8 @@ export class Link {
     this.events = events;
     /** @type {Record<string, number>} */
     this.limits = {};
+    /** @type {import("./framing.js").Geometry | null} */
+    this.geometry = null;
     this.unanswered = new Unanswered();
     this.pace = new Pace();
     this.#givenUp = new Promise((_, reject) => {
@@ -221,6 +223,7 @@ export class Link {
     this.#socket = socket;
     this.identity = { id: granted["session-id"], token: granted["resume-token"] };
     this.limits = granted.limits ?? {};
+    this.geometry = granted.geometry ?? null;
     this.#heartbeatMs = 1000 * (Number(granted["heartbeat-interval"]) || this.heartbeat);
     this.unanswered.restart(Number(granted.seq) || 0, this.limits.unansweredFrames ?? 1);
     this.pace.restart();

@@ -84,7 +84,7 @@ export class LunaPass {
     return this.#stream?.getVideoTracks()[0]?.getSettings().deviceId ?? "";
   }
 
-  /** Zoom factor: 1 uses the whole image, 2 its middle half. */
+  /** Zoom factor: 1 uses all that the element has room for, 2 its middle half. */
   get zoom() {
     return this.#view.zoom;
   }
@@ -176,7 +176,7 @@ export class LunaPass {
       link,
       video,
       shutter: this.#shutter,
-      zoom: () => this.zoom,
+      region: () => this.#view.region,
       interval: this.#options.requestInterval,
       timeout: this.#options.timeout ?? maxMs,
       detector: this.#options.detector,
@@ -253,12 +253,18 @@ export class LunaPass {
   /** @param {"up" | "down"} state */
   #connection(state) {
     this.#log("connection", state);
-    if (state === "up" && this.#link?.identity) remember(this.#link.identity);
+    if (state === "up" && this.#link !== null) this.#linked(this.#link);
     try {
       this.#options.onConnection?.(state);
     } catch (error) {
       reportError(error); // an error of the page must not end the connection
     }
+  }
+
+  /** @param {Link} link */
+  #linked({ identity, geometry }) {
+    if (identity !== null) remember(identity);
+    this.#view.geometry = geometry;
   }
 
   /** @param {unknown[]} words */

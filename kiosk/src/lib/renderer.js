@@ -2,6 +2,7 @@
 
 import { Advice } from "./advice.js";
 import { hintOf } from "./codes.js";
+import { placeOf } from "./framing.js";
 import { icon } from "./icons.js";
 import { Oval } from "./oval.js";
 import { progressOf } from "./progress.js";
@@ -23,11 +24,17 @@ export class LPMessageRenderer {
   #advice;
   #oval = new Oval();
   #element = document.createElement("div");
+  #bubble = document.createElement("div");
   #picture = document.createElement("div");
   #words = document.createElement("p");
   #step = document.createElement("p");
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  /** @type {HTMLElement | null} */
+  #root = null;
+  /** Height of the text so far: it does not shrink, or each hint would move the image. */
+  #top = 0;
+  #resized = new ResizeObserver((entries) => this.#layOut(entries));
   #options;
   #texts;
 
@@ -48,7 +55,7 @@ export class LPMessageRenderer {
   async init(root) {
     useStyle();
     if (getComputedStyle(root).position === "static") root.style.position = "relative";
-    const bubble = document.createElement("div");
+    const bubble = this.#bubble;
     bubble.className = "lp-bubble";
     bubble.setAttribute("role", "status");
     this.#element.className = "lp-renderer";
@@ -61,6 +68,8 @@ export class LPMessageRenderer {
     this.#words.hidden = this.#step.hidden = !this.#options.text;
     this.#element.replaceChildren(bubble, ...(this.#options.graphics ? [this.#oval.element] : []));
     root.append(this.#element);
+    this.#root = root;
+    for (const element of [root, bubble]) this.#resized.observe(element);
   }
 
   /**
@@ -70,7 +79,7 @@ export class LPMessageRenderer {
    */
   render(status) {
     const now = performance.now();
-    const hint = hintOf(status.errors);
+    const hint = hintOf(status.errors, this.#place(status));
     const advice = this.#advice.push(status.errors, now);
     const isChecking = hint.name === "checking";
     this.#steady.push(isChecking && advice !== null ? { ...hint, name: advice } : hint, now);
@@ -95,7 +104,37 @@ export class LPMessageRenderer {
   /** Remove everything that was drawn. */
   destroy() {
     clearTimeout(this.#timer);
+    this.#resized.disconnect();
+    this.#root?.style.removeProperty("--lp-top");
     this.#element.remove();
+  }
+
+  /**
+   * Return where the face must move to be in the oval.
+   *
+   * @param {import("./lunapass.js").FrameStatus} status
+   * @returns {string | null} null if it is there, or if there is no face or no oval
+   */
+  #place({ details }) {
+    const position = details?.faceFramePosition;
+    const share = Number(getComputedStyle(this.#element).getPropertyValue("--lp-oval-share"));
+    if (position === undefined || !this.#options.graphics || !(share > 0)) return null;
+    return placeOf(position, share);
+  }
+
+  /**
+   * Reserve the height of the text, so that the image and the oval stay where they are.
+   *
+   * @param {ResizeObserverEntry[]} entries
+   */
+  #layOut(entries) {
+    if (entries.some(({ target }) => target === this.#root)) {
+      this.#top = 0; // another screen
+      this.#bubble.style.minHeight = "";
+    }
+    this.#top = Math.max(this.#top, this.#bubble.offsetHeight);
+    this.#bubble.style.minHeight = `${this.#top}px`;
+    this.#root?.style.setProperty("--lp-top", `${this.#top}px`);
   }
 
   #refresh() {

@@ -1,4 +1,4 @@
-/** Captures images from a playing video: cropped by the zoom, within the server's limits. */
+/** Captures images from a playing video: of the part that is shown, within the server's limits. */
 
 import { drawPattern, showsPattern } from "./canvas.js";
 import { LunaPassError } from "./errors.js";
@@ -67,17 +67,17 @@ export class Shutter {
    * slower than the frame rate, or if its driver delivers images twice.
    *
    * @param {HTMLVideoElement} video
-   * @param {number} zoom 1 takes the whole image, 2 its middle half
+   * @param {import("./framing.js").Size} region centred part of the image
    * @param {Record<string, number>} limits limits of the server
    * @param {{scale: number, quality: number}} pace shares of size and quality for the line
    * @returns {Promise<Blob | null>} null if the camera has no new image since the last call
    * @throws {LunaPassError}
    */
-  async take(video, zoom, limits, pace) {
+  async take(video, region, limits, pace) {
     const max = limits.frameBytes ?? Infinity;
     const quality = this.quality * pace.quality;
     for (;;) {
-      this.#draw(video, zoom, limits, this.#scale * pace.scale);
+      this.#draw(video, region, limits, this.#scale * pace.scale);
       const blob = await within(this.#encoded(quality), ENCODE_MS, "encoded picture");
       if (blob.size <= max || this.#scale < MIN_SCALE) return this.#unlessRepeated(blob);
       this.#scale *= SHRINK;
@@ -100,12 +100,11 @@ export class Shutter {
 
   /**
    * @param {HTMLVideoElement} video
-   * @param {number} zoom
+   * @param {import("./framing.js").Size} region
    * @param {Record<string, number>} limits
    * @param {number} scale
    */
-  #draw(video, zoom, limits, scale) {
-    const [width, height] = [video.videoWidth / zoom, video.videoHeight / zoom];
+  #draw(video, { width, height }, limits, scale) {
     const [x, y] = [(video.videoWidth - width) / 2, (video.videoHeight - height) / 2];
     const canvas = this.#canvas;
     [canvas.width, canvas.height] = fit(width, height, limits, scale);

@@ -1,17 +1,31 @@
-/** Shows the camera on the page, inside the element `vllunapass-wrapper`. */
+/** Shows the camera on the page, inside the element `vllunapass-wrapper`, and the place of the face. */
+
+import { ovalIn, regionOf } from "./framing.js";
 
 const ID = "vllunapass-wrapper";
 
+/**
+ * What is shown is what is sent: the video is scaled and clipped to the region.
+ *
+ * The view tells the renderer about the oval by custom properties of the root element:
+ * `--lp-oval-width`, on the screen, and `--lp-oval-share`, its height over that of the frame. The
+ * renderer in turn names the height that its text covers, `--lp-top`; the video begins below it.
+ */
 export class View {
+  #root;
   #wrapper;
   #mirrored;
   #zoom = 1;
+  /** @type {import("./framing.js").Geometry | null} */
+  #geometry = null;
+  #resized = new ResizeObserver(() => this.#layOut());
 
   /**
    * @param {HTMLElement} root
    * @param {{mirrored: boolean}} options
    */
   constructor(root, { mirrored }) {
+    this.#root = root;
     this.#wrapper = wrapperIn(root);
     this.#mirrored = mirrored;
     /** @type {HTMLVideoElement | null} */
@@ -24,20 +38,30 @@ export class View {
     video.muted = video.playsInline = video.autoplay = true;
     video.disablePictureInPicture = true;
     video.setAttribute("aria-hidden", "true");
-    Object.assign(video.style, { width: "100%", height: "100%", objectFit: "cover" });
+    Object.assign(video.style, {
+      display: "block",
+      width: "100%",
+      height: "calc(100% - var(--lp-top, 0px))",
+      marginTop: "var(--lp-top, 0px)",
+      objectFit: "contain",
+    });
     this.#wrapper.prepend(video);
     this.video = video;
-    this.#transform();
+    this.#resized.observe(video);
+    video.addEventListener("resize", () => this.#layOut()); // first image, or the phone was turned
+    this.#layOut();
     return video;
   }
 
   /** Remove the video element. */
   close() {
+    this.#resized.disconnect();
     if (this.video !== null) {
       this.video.srcObject = null;
       this.video.remove();
     }
     this.video = null;
+    this.#showOval(null, 0);
   }
 
   get zoom() {
@@ -46,13 +70,62 @@ export class View {
 
   set zoom(times) {
     this.#zoom = times;
-    this.#transform();
+    this.#layOut();
   }
 
-  #transform() {
-    const across = this.#mirrored ? -this.#zoom : this.#zoom;
-    if (this.video !== null) this.video.style.transform = `scale(${across}, ${this.#zoom})`;
+  /** @param {import("./framing.js").Geometry | null} geometry what the service requires of a frame */
+  set geometry(geometry) {
+    this.#geometry = geometry;
+    this.#layOut();
   }
+
+  /** The centred part of the camera's image that is shown, in the camera's pixels. */
+  get region() {
+    const [camera, box] = [sizeOf(this.video), boxOf(this.video)];
+    return regionOf(camera, box, this.#zoom, this.#geometry);
+  }
+
+  /** Scale and clip the video so that the box shows the region and no more. */
+  #layOut() {
+    const { video } = this;
+    if (video === null || video.videoWidth === 0) return;
+    const [camera, box, region] = [sizeOf(video), boxOf(video), this.region];
+    const contained = Math.min(box.width / camera.width, box.height / camera.height);
+    const scale = Math.min(box.width / region.width, box.height / region.height);
+    const times = contained > 0 ? scale / contained : 1;
+    video.style.transform = `scale(${this.#mirrored ? -times : times}, ${times})`;
+    const hidden = (/** @type {"width" | "height"} */ side) => {
+      return `${Math.max(0, 50 * (1 - (region[side] * contained) / box[side]))}%`;
+    };
+    video.style.clipPath = `inset(${hidden("height")} ${hidden("width")})`;
+    this.#showOval(region, scale);
+  }
+
+  /**
+   * @param {import("./framing.js").Size | null} region null if no camera is shown
+   * @param {number} scale pixels on the screen for each of the region's
+   */
+  #showOval(region, scale) {
+    const { style } = this.#root;
+    if (region === null || this.#geometry === null) {
+      style.removeProperty("--lp-oval-width");
+      style.removeProperty("--lp-oval-share");
+      return;
+    }
+    const oval = ovalIn(region, this.#geometry);
+    style.setProperty("--lp-oval-width", `${(scale * oval.width).toFixed(1)}px`);
+    style.setProperty("--lp-oval-share", (oval.height / region.height).toFixed(4));
+  }
+}
+
+/** @param {HTMLVideoElement | null} video */
+function sizeOf(video) {
+  return { width: video?.videoWidth ?? 0, height: video?.videoHeight ?? 0 };
+}
+
+/** @param {HTMLVideoElement | null} video */
+function boxOf(video) {
+  return { width: video?.clientWidth ?? 0, height: video?.clientHeight ?? 0 };
 }
 
 /** @param {HTMLElement} root */

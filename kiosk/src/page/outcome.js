@@ -7,8 +7,15 @@
  * @property {"done" | "failed" | "problem"} kind
  * @property {string} title
  * @property {string} reason
- * @property {string} [bestshot] data URL of the best shot
+ * @property {Portrait} [bestshot]
+ *
+ * @typedef {object} Portrait the best shot and its part to show: a square around the face
+ * @property {string} url
+ * @property {import("../lib/framing.js").Rectangle} part as shares of the image
  */
+
+/** Side of the square around the face, in sides of the face box. */
+const ROOM = 1.7;
 
 /**
  * @param {import("../lib/lunapass.js").Verdict} verdict
@@ -42,19 +49,39 @@ export function problemOf(error, texts) {
 }
 
 /**
- * Return the best shot in a token as a data URL; the token is not verified here.
+ * Return the best shot in a token; the token is not verified here.
  *
  * @param {string} token
- * @returns {string | undefined}
+ * @returns {Portrait | undefined}
  */
 export function bestshotOf(token) {
   try {
     const payload = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
-    const { bestshot } = JSON.parse(atob(payload));
-    return `data:${typeOf(bestshot)};base64,${bestshot}`;
+    const { bestshot, details } = JSON.parse(atob(payload));
+    const { faceRect, frameRect } = details.faceFramePosition;
+    const url = `data:${typeOf(bestshot)};base64,${bestshot}`;
+    return { url, part: partAround(faceRect, frameRect) };
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Return the square around a face, moved into the frame where it sticks out.
+ *
+ * @param {import("../lib/framing.js").Rectangle} face
+ * @param {import("../lib/framing.js").Size} frame
+ */
+export function partAround(face, frame) {
+  const side = Math.min(frame.width, frame.height, ROOM * Math.max(face.width, face.height));
+  const x = Math.min(Math.max(0, face.x + (face.width - side) / 2), frame.width - side);
+  const y = Math.min(Math.max(0, face.y + (face.height - side) / 2), frame.height - side);
+  return {
+    x: x / frame.width,
+    y: y / frame.height,
+    width: side / frame.width,
+    height: side / frame.height,
+  };
 }
 
 /** @param {string} base64 */

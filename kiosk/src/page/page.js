@@ -22,8 +22,7 @@ const languages = byId("language");
 const cameras = byId("camera");
 /** @type {HTMLInputElement} */
 const zoom = byId("zoom");
-/** @type {HTMLImageElement} */
-const bestshot = byId("bestshot");
+const bestshot = /** @type {HTMLImageElement} */ (document.querySelector("#bestshot img"));
 const stage = byId("stage");
 
 const EMBLEMS = { done: "done", failed: "failed", problem: "wait" };
@@ -118,13 +117,26 @@ function showOutcome({ kind, title, reason, bestshot: image }) {
   byId("reason").textContent = reason;
   byId("again").hidden = kind === "done";
   byId("next").hidden = kind !== "done";
-  bestshot.hidden = image === undefined;
-  bestshot.src = image ?? "";
+  showBestshot(image);
+}
+
+/** @param {import("./outcome.js").Portrait} [portrait] */
+function showBestshot(portrait) {
+  byId("bestshot").hidden = portrait === undefined;
   bestshot.alt = texts.bestshot;
+  if (portrait === undefined) {
+    bestshot.removeAttribute("src"); // the next person must not see it
+    return;
+  }
+  const { url, part } = portrait;
+  bestshot.src = url;
+  bestshot.style.width = `${100 / part.width}%`;
+  bestshot.style.left = `${(-100 * part.x) / part.width}%`;
+  bestshot.style.top = `${(-100 * part.y) / part.height}%`;
 }
 
 function toStart() {
-  bestshot.removeAttribute("src"); // the next person must not see it
+  showBestshot();
   outcome = null;
   showScreen("start", "title");
 }

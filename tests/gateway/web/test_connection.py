@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, cast
 
@@ -15,7 +16,8 @@ from gateway.sessions.session import ANNOUNCED_BYTES, Session
 from gateway.web.client_socket import ClientSocket, ClientSockets
 from gateway.web.connection import Connection
 from gateway.web.start_token import StartGrant, StartTokens
-from shared.config.service import Config, LimitsSection
+from shared.config.manual import LivenessSection, ThresholdsSection
+from shared.config.service import ChecksSection, Config, LimitsSection
 from shared.errors import ProtocolError
 from shared.frame.estimation import Profile
 from shared.wire.messages import Opened
@@ -78,6 +80,33 @@ async def test_answers_unread() -> None:
     assert not socket.aborted
     made.send("x")
     assert socket.aborted
+
+
+def granted(config: Config) -> dict[str, Any]:
+    """Headers of CONNECTED."""
+    sessions = quiet_sessions(config)
+    session, token = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    made = Connection(cast(Any, DeafSocket()), sessions, StartTokens(config), config)
+    headers: dict[str, Any] = json.loads(made._connected(session, token, 10))["headers"]
+    return headers
+
+
+async def test_connected_has_the_geometry_of_a_frame() -> None:
+    """A client draws its outline for the face from the service's own thresholds.
+
+    Without it where the service rotates frames, which the client shows as they are.
+    """
+    thresholds = ThresholdsSection(faceWidth=150)
+    upright = Config(LIVENESS=LivenessSection(THRESHOLDS=thresholds))
+    assert granted(upright)["geometry"] == {
+        "frameWidth": 320,
+        "frameHeight": 240,
+        "faceWidth": 150,
+        "faceHeight": 200,
+        "frameMargin": 10,
+        "faceShare": 0.85,
+    }
+    assert "geometry" not in granted(Config(CHECKS=ChecksSection(rotate=90)))
 
 
 async def test_an_idle_client_is_closed() -> None:
