@@ -302,10 +302,14 @@ class JudgedSession:
             judged.refuse(Code.SESSION_FAILED, end=True)
 
     def _is_live(self, estimate: Estimate) -> bool:
-        """Return whether liveness was measured or, without a model, the actions are complete."""
-        if estimate.liveness is not None:
-            return True
-        return self.context.acted and estimate.stage is Stage.AGS
+        """Return whether liveness was measured; without a good model for it, also require actions.
+
+        A worker does not start if such a model lacks ActiveLiveness, but a reload may turn that off
+        in the aggregator while the worker keeps its models.
+        """
+        if estimate.liveness is None:
+            return self.context.acted and estimate.stage is Stage.AGS
+        return self.context.acted or not estimate.needs_actions
 
     def _is_best_shot_valid(self) -> bool:
         """Return whether the best shot may go into a token."""

@@ -133,6 +133,7 @@ class Estimator:
             profile=profile,
             rules=self._rules.digest,
             models=self._models,
+            needs_actions=self._backend.capabilities.needs_actions,
         )
         frame = _Frame(image, estimate, mirrored)
         for stage in self._stages[profile]:

@@ -169,6 +169,8 @@ class Estimate:
             frames that reach the liveness check; else None.
         scene: brightness of the frame in a coarse grid, measured as ``openness`` is where
             the camera is fixed.
+        needs_actions: the liveness model is too weak to decide without actions
+            (``Capabilities.needs_actions``).
     """
 
     width: Annotated[int, Meta(ge=0, le=100_000)]
@@ -193,6 +195,7 @@ class Estimate:
     pixels: Annotated[bytes, Meta(min_length=16, max_length=16)] | None = None
     openness: Finite | None = None
     scene: Scene | None = None
+    needs_actions: bool = False
 
     @property
     def ok(self) -> bool:
@@ -215,7 +218,8 @@ class Capabilities:
         name: backend and model set, for logs and the status page.
         models: digest of the models, for the token's claim ``policy``; if the backend has none, it
             is empty, and its class and ``name`` are used instead.
-        needs_actions: the liveness model is too weak to decide alone; ActiveLiveness must be on.
+        needs_actions: the liveness model is too weak to decide without actions: ActiveLiveness must
+            be on, and no session is accepted before its actions are done.
     """
 
     passive_liveness: bool

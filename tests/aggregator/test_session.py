@@ -65,10 +65,11 @@ def test_a_live_frame_is_accepted() -> None:
     [
         Estimate(640, 480, Profile.PASSIVE, Stage.AGS, (), 1),
         replace(live(0.9), profile=Profile.ACTIVE),
+        replace(live(0.9), needs_actions=True),
         live(0.1, errors=(32,)),
         Estimate(0, 0),
     ],
-    ids=["no liveness", "active profile", "not live", "nothing measured"],
+    ids=["no liveness", "active profile", "weak models", "not live", "nothing measured"],
 )
 @pytest.mark.parametrize("plugins", [[], [Result(needs_best=False)]], ids=["none", "result"])
 def test_nothing_less_is_ever_accepted(estimate: Estimate, plugins: list[Plugin]) -> None:
