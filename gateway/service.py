@@ -30,6 +30,7 @@ from gateway.web.http import finish
 from gateway.web.inflow import HeldBytes, Inflow, MemoryReturn
 from gateway.web.library_log import LibraryLog
 from gateway.web.readiness import readiness
+from gateway.web.server_result import ServerResult
 from gateway.web.start_token import StartTokens
 from shared.config.cells import role_name, worker_count
 from shared.config.handover import PartSource
@@ -129,6 +130,7 @@ class Gateway:
             config,
             statistics=statistics,
             readiness=self._readiness,
+            server_result=ServerResult(config, self._sessions.results.find),
             jwks=self._part.jwks,
             has_room=self._has_room,
             clock=clock,

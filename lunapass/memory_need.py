@@ -53,13 +53,15 @@ def memory_need(config: Config, workers: int) -> MemoryNeed:
 
 
 def _queues(config: Config) -> int:
-    """Return the maximum bytes in the queues of side effects of one cell."""
+    """Return the maximum bytes of one cell's queues of side effects and remembered results."""
     plugins = config.MIDDLEWARES.WS
     sinks = sum(
         plugin.isEnabled for plugin in (plugins.FileLogger, plugins.VideoRedis, plugins.Callbacks)
     )
     limits = config.LIMITS
-    return sinks * limits.effectBytes + (limits.unsettledBytes if sinks else 0)
+    result = config.MIDDLEWARES.REQUEST.ServerResult
+    remembered = result.args.maxBytes if result.isEnabled else 0
+    return sinks * limits.effectBytes + (limits.unsettledBytes if sinks else 0) + remembered
 
 
 def memory_limit(

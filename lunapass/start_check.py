@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from shared import server_result_key, start_keys
 from shared.config.loading import VIDEO, load_video
 from shared.config.service import Config
 from shared.errors import ConfigError, StartupError
 from shared.redis_connection import check_address
 from shared.signing import Signer
-from shared.start_keys import with_file_read
 from shared.wire.curve import own_pair
 from shared.wire.lines import ROLES
 
@@ -43,7 +43,8 @@ def check_start(config: Config, file: Path | None, *, models: bool = True) -> No
 
 def _keys(config: Config) -> None:
     Signer(config.LUNA_PASS.JWT)
-    with_file_read(config.MIDDLEWARES.REQUEST.StartToken.args)
+    start_keys.with_file_read(config.MIDDLEWARES.REQUEST.StartToken.args)
+    server_result_key.with_file_read(config.MIDDLEWARES.REQUEST.ServerResult.args)
 
 
 def _transport_keys(config: Config) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import get_default_algorithms
 from pydantic import SecretStr
@@ -11,7 +9,7 @@ from pydantic import SecretStr
 from shared.config.plugins import StartTokenArgs
 from shared.errors import ConfigError
 from shared.signing import KEY_BYTES, KINDS, MIN_RSA_BITS
-from shared.text_files import read_text
+from shared.text_files import read_secret
 
 PLACE = "[MIDDLEWARES.REQUEST.StartToken] args.key"
 
@@ -24,9 +22,7 @@ def with_file_read(args: StartTokenArgs) -> StartTokenArgs:
     """
     if args.key is None:
         return args
-    text = args.key.get_secret_value()
-    if text.startswith("file:"):
-        text = read_text(Path(text.removeprefix("file:")), PLACE).strip()
+    text = read_secret(args.key.get_secret_value(), PLACE)
     _require_fit(args.algorithm, text)
     return args.model_copy(update={"key": SecretStr(text)})
 

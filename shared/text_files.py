@@ -50,6 +50,17 @@ def read_text(
         raise kind(f"{where}: {error}; {advice or 'save the file as UTF-8'}") from error
 
 
+def read_secret(text: str, place: str) -> str:
+    """Return a secret that the configuration gives as text, or as ``file:PATH`` of a text file.
+
+    Raises:
+        ConfigError: the file cannot be read or is not text.
+    """
+    if not text.startswith("file:"):
+        return text
+    return read_text(Path(text.removeprefix("file:")), place).strip()
+
+
 def read_bytes(path: Path, where: str, *, kind: type[StartupError] = ConfigError) -> bytes:
     """Read the bytes of a text file, in whichever encoding it is.
 

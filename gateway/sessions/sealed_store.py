@@ -112,6 +112,8 @@ class SealedStore:
         self._clock = clock
         section = config.SESSION_STORE
         self._limits = config.LIMITS
+        result = config.MIDDLEWARES.REQUEST.ServerResult
+        self._result_seconds = result.args.seconds if result.isEnabled else 0
         self._sessions = sessions
         self._owner = owner_of(config)
         self._sealer = Sealer(sealing_key)
@@ -311,8 +313,9 @@ class SealedStore:
         ]
 
     def _record_seconds(self, session: Session) -> float:
-        undecided = 0.0 if session.result is not None else self._limits.sessionSeconds
-        return undecided + self._limits.resumeSeconds
+        if session.result is not None:
+            return max(self._limits.resumeSeconds, self._result_seconds)
+        return self._limits.sessionSeconds + self._limits.resumeSeconds
 
     @property
     def _branch_milliseconds(self) -> int:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import msgspec
 
 from gateway.sessions.session import Session
+from gateway.sessions.session_report import SessionReport
 from shared.errors import MessageError
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Profile
@@ -90,10 +91,8 @@ class Sealer:
         Raises:
             MessageError: a piece was not sealed by a gateway, or one is missing.
         """
-        value = msgspec.msgpack.decode(self._unseal(session, "state", state), type=State)
-        raw_open, count, kept_seq, profile, seq, reconnects, result = value
-        opened = decode(raw_open)
-        if not isinstance(opened, Open) or opened.session != session or len(log) != count:
+        opened, (_, count, kept_seq, profile, seq, reconnects, result) = self._state(session, state)
+        if len(log) != count:
             raise MessageError("a stored session is incomplete")
         packed = self._unseal(session, f"kept {kept_seq}", kept)
         judged = [
@@ -102,6 +101,22 @@ class Sealer:
         ]
         best = msgspec.msgpack.decode(packed, type=BestShot | None)
         return Stored(opened, judged, best, profile, seq, reconnects, result)
+
+    def report(self, session: str, state: bytes) -> SessionReport:
+        """Open what the relying party may know.
+
+        Raises:
+            MessageError: it was not sealed by a gateway.
+        """
+        opened, (*_, result) = self._state(session, state)
+        return SessionReport(opened.start, result)
+
+    def _state(self, session: str, state: bytes) -> tuple[Open, State]:
+        value = msgspec.msgpack.decode(self._unseal(session, "state", state), type=State)
+        opened = decode(value[0])
+        if not isinstance(opened, Open) or opened.session != session:
+            raise MessageError("a stored session is incomplete")
+        return opened, value
 
     def _seal(self, session: str, name: str, content: bytes) -> bytes:
         return self._code(session, name, content) + content

@@ -17,6 +17,7 @@ from gateway.sessions.judgement import Answers, JudgementLink
 from gateway.sessions.refused_sessions import RefusedSessions, SharedRefusals
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.replay import Replay
+from gateway.sessions.results import Results
 from gateway.sessions.session import Session
 from gateway.sessions.unsettled import Unsettled
 from gateway.web.addresses import limit_key
@@ -50,6 +51,7 @@ class Sessions:
         recall: asks the aggregator for sessions that are not here.
         handover: exchanges sessions with other gateways.
         refused: bounds the refused sessions of each address.
+        results: what the relying party may ask.
         sinks: state of the side-effect plugins.
     """
 
@@ -79,6 +81,7 @@ class Sessions:
             if config.SESSION_STORE.connectionString
             else Handover()
         )
+        self.results = Results(config, self._registry.get, sealing_key, clock=clock)
         self._opening: dict[str, asyncio.Event] = {}
         self.sinks: tuple[SinkHealth, ...] = ()
         limit = self._limits.refusedSessionsPerAddress
@@ -104,6 +107,7 @@ class Sessions:
         """Apply a reloaded configuration to what may change."""
         self.frames.renew(config)
         self.replay.renew(config)
+        self.results.renew(config)
 
     # Opening
 
@@ -247,6 +251,7 @@ class Sessions:
         self.frames.drop(session, unanswered, Drop.ENDED)
         if session.opened.commits:
             self._link.commit(session)
+        self.results.record(session)
         session.deliver()
 
     def _resumed(self, message: Resumed) -> None:
@@ -303,6 +308,7 @@ class Sessions:
                 elif session.released:
                     self.remove(session)
         self.handover.sweep(now)
+        self.results.sweep()
 
     def abandon(self, session: Session) -> None:
         """Drop a session whose client does not know it."""
@@ -318,3 +324,4 @@ class Sessions:
         """Store what has changed, and wait for requests that are under way."""
         await self.handover.close()
         await self.refused.close()
+        await self.results.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from websockets.asyncio.server import ServerConnection
@@ -14,6 +14,7 @@ from gateway.web.admission import Admission
 from gateway.web.basic_auth import BasicAuth
 from gateway.web.forwarded import UnreadableLog, networks
 from gateway.web.http import JSON, Routes, respond
+from gateway.web.server_result import PREFIX, ServerResult
 from gateway.web.visit import visit_of
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
@@ -30,6 +31,7 @@ class Front:
         config: the configuration.
         statistics: content of the operator's paths.
         readiness: answers ``/readyz``.
+        server_result: answers the relying party's server.
         jwks: the public keys, as JSON.
         has_room: returns whether there is room for one more WebSocket.
         clock: times handshakes and wrong passwords.
@@ -44,6 +46,7 @@ class Front:
         *,
         statistics: Statistics,
         readiness: Callable[[], Response],
+        server_result: ServerResult,
         jwks: str,
         has_room: Callable[[], bool],
         clock: Clock = SYSTEM,
@@ -51,6 +54,7 @@ class Front:
         self._proxies = networks(config.LUNA_PASS.trustedProxies)
         self._auth = BasicAuth(config.MIDDLEWARES.REQUEST.BasicAuth, clock=clock)
         self._admission = Admission(config, self._auth, has_room, clock=clock)
+        self._server_result = server_result
         self._unreadable = UnreadableLog(clock=clock)
         self._routes = self._make_routes(config, statistics, readiness, jwks)
 
@@ -74,19 +78,26 @@ class Front:
             static_files.add_routes(routes, Path(page.directory or static_files.installed()))
         return routes
 
-    def answer(self, connection: ServerConnection, request: Request) -> Response | None:
+    def answer(
+        self, connection: ServerConnection, request: Request
+    ) -> Response | Awaitable[Response] | None:
         """Answer a connection's request; None lets it open a WebSocket."""
         visit = visit_of(connection, request, self._proxies)
         self._unreadable.record(visit.sender)
         if visit.path in WEBSOCKET_PATHS:
             return self._admission.upgrade(visit)
         refused = None if visit.path in HEALTH_PATHS else self._admission.foreign(visit)
-        return refused or self._routes.answer(visit)
+        if refused is not None:
+            return refused
+        if visit.path.startswith(PREFIX):
+            return self._server_result.answer(visit)
+        return self._routes.answer(visit)
 
     def renew(self, config: Config) -> None:
-        """Apply the password and the origins of a new configuration."""
+        """Apply the credentials and the origins of a new configuration."""
         self._auth.renew(config.MIDDLEWARES.REQUEST.BasicAuth)
         self._admission.renew(config)
+        self._server_result.renew(config)
 
     def drain(self) -> None:
         """Refuse new WebSockets from now on, since the gateway is stopping."""

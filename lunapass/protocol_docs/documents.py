@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from lunapass.protocol_docs import messages
+from lunapass.protocol_docs import http_bodies, messages
 from shared import __version__
 from shared.wire.protocol import SUBPROTOCOL, CloseCode
 
@@ -18,6 +18,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 BODIES: dict[str, Any] = {
     "status": messages.StatusBody,
     "result": messages.ResultBody,
+    "server-result": http_bodies.ServerResultBody,
     "token": messages.TokenClaims,
     "client-message": messages.ClientMessage,
     "server-message": messages.ServerMessage,
@@ -155,7 +156,37 @@ def _openapi() -> Document:
             ),
             "/statistics": _get("Counts since the start.", {"200": "a JSON object", **private}),
             "/metrics": _get("Metrics for Prometheus.", {"200": "the text format", **private}),
+            "/sessions/{session}/result": _server_result(),
         },
+        "components": {"securitySchemes": {"relyingParty": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _server_result() -> Document:
+    """The path of ServerResult: a credential, a parameter and a JSON body for each answer."""
+    answers = {
+        "200": "decided",
+        "202": "undecided; ask again after Retry-After seconds",
+        "404": "unknown: it never began, or ended too long ago; or the plugin is off (plain text)",
+        "503": "the session store does not answer; ask again after Retry-After seconds",
+    }
+    schema = {"$ref": "server-result.schema.json"}
+    document = _get(
+        "What became of a session, for the relying party (plugin ServerResult).",
+        {**answers, "401": "another credential, whatever the session"},
+    )
+    for status in answers:
+        document["get"]["responses"][status]["content"] = {"application/json": {"schema": schema}}
+    return {
+        "parameters": [
+            {
+                "name": "session",
+                "in": "path",
+                "required": True,
+                "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+            }
+        ],
+        "get": {**document["get"], "security": [{"relyingParty": []}]},
     }
 
 

@@ -20,6 +20,7 @@ from shared.config.plugins import (
     LifeSignsPlugin,
     Luna3Plugin,
     ResultPlugin,
+    ServerResultPlugin,
     StartTokenPlugin,
     Switch,
     VideoRedisPlugin,
@@ -47,6 +48,8 @@ class RequestMiddlewares(Section):
     """HTTP Basic authentication and origin check of the upgrade request."""
     StartToken: StartTokenPlugin = StartTokenPlugin()
     """Requires for each new session a token that the relying party's server signed."""
+    ServerResult: ServerResultPlugin = ServerResultPlugin()
+    """Answers the relying party's server what became of a session."""
 
 
 class WsMiddlewares(Section):

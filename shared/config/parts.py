@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 from pydantic import SecretStr, ValidationError
 
-from shared import signing, start_keys
+from shared import server_result_key, signing, start_keys
 from shared.config.base import Section
 from shared.config.cells import of_cell
 from shared.config.middlewares import WsMiddlewares
@@ -71,9 +71,11 @@ def with_files_read(config: Config) -> Config:
     """
     jwt = signing.with_files_read(config.LUNA_PASS.JWT)
     luna_pass = config.LUNA_PASS.model_copy(update={"JWT": jwt})
-    plugin = config.MIDDLEWARES.REQUEST.StartToken
-    plugin = plugin.model_copy(update={"args": start_keys.with_file_read(plugin.args)})
-    request = config.MIDDLEWARES.REQUEST.model_copy(update={"StartToken": plugin})
+    request = config.MIDDLEWARES.REQUEST
+    start, result = request.StartToken, request.ServerResult
+    start = start.model_copy(update={"args": start_keys.with_file_read(start.args)})
+    result = result.model_copy(update={"args": server_result_key.with_file_read(result.args)})
+    request = request.model_copy(update={"StartToken": start, "ServerResult": result})
     middlewares = config.MIDDLEWARES.model_copy(update={"REQUEST": request})
     config = config.model_copy(update={"LUNA_PASS": luna_pass, "MIDDLEWARES": middlewares})
     return _with_keys(config, curve.with_files_read(config.TRANSPORT.KEYS))

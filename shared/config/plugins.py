@@ -76,6 +76,27 @@ class StartTokenPlugin(Switch):
     """Arguments."""
 
 
+class ServerResultArgs(Section):
+    """Arguments of ServerResult."""
+
+    key: Secret | None = None
+    """Credential that the relying party's server sends as ``Authorization: Bearer``: at least 32
+    random characters, or better file:PATH of a file with them."""
+    seconds: Annotated[int, Field(ge=10, le=3600)] = 300
+    """Time for which a result can be asked for. In the session store, sessions are then kept for
+    that time after their verdict; there a change needs a restart."""
+    maxBytes: Annotated[int, Field(ge=1_000_000)] = 100_000_000
+    """Maximum bytes of the results that a gateway remembers; the oldest are forgotten first. An
+    accepted session has some 250 kB."""
+
+
+class ServerResultPlugin(Switch):
+    """Answers the relying party's server what became of a session."""
+
+    args: ServerResultArgs = ServerResultArgs()
+    """Arguments."""
+
+
 class FileLoggerArgs(Section):
     """Arguments of FileLogger."""
 

@@ -17,6 +17,7 @@ from shared.config import rules_transport as transport
 from shared.config import rules_web as web
 from shared.config.cells import MAX_CELLS
 from shared.config.findings import Finding, Rule, error, warning
+from shared.config.rules_server_result import server_result
 from shared.config.rules_start_token import start_token
 from shared.config.service import Config
 from shared.errors import ConfigError
@@ -270,6 +271,7 @@ RULES: tuple[Rule, ...] = (
     web.origins,
     plugins.basic_auth,
     start_token,
+    server_result,
     _attempts,
     plugins.needs_result,
     plugins.luna3,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import jwt
 import pytest
@@ -15,7 +19,9 @@ from tests.support.service import KEY, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 
 SECRET = "relying-party-" * 4
+RESULT_KEY = "result-key-" * 4
 LIVE = 20
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +29,9 @@ def service() -> Iterator[Service]:
     plugin = f'[MIDDLEWARES.REQUEST.StartToken]\nisEnabled = 1\nargs.key = "{SECRET}"\n'
     with running_redis() as redis:
         store = f'[SESSION_STORE]\nconnectionString = "{redis.url}"\n'
-        plugin += "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1"
+        plugin += "[MIDDLEWARES.WS.Bestshot]\nisEnabled = 1\n"
+        plugin += "[MIDDLEWARES.REQUEST.ServerResult]\nisEnabled = 1\n"
+        plugin += f'args.key = "{RESULT_KEY}"\n'
         with running(f"{UNPACED}{store}{plugin}") as started:
             yield started
 
@@ -100,3 +108,33 @@ async def test_no_token_is_logged(service: Service, make: Callable[..., str]) ->
     async with Client(service.url, start_token=make() + "x"):
         pass
     assert "eyJ" not in (service.directory / "log").read_text()
+
+
+async def ask_for_result(service: Service, session: str | None, folder: Path) -> dict[str, Any]:
+    """Ask as the documented program does."""
+    (folder / "result.key").write_text(f"{RESULT_KEY}\n")
+    url = f"http://127.0.0.1:{service.port}"
+    program = [sys.executable, str(EXAMPLES / "result.py"), url, str(session)]
+    asked = await asyncio.create_subprocess_exec(
+        *program, str(folder / "result.key"), stdout=subprocess.PIPE
+    )
+    out, _ = await asked.communicate()
+    answer: dict[str, Any] = json.loads(out)
+    return answer
+
+
+async def test_the_server_gets_the_result_of_a_client_that_vanished(
+    service: Service, make: Callable[..., str], tmp_path: Path
+) -> None:
+    """With the same token that the client did not fetch, and the claims of the start token."""
+    client = Client(service.url, start_token=make("--subject", "anna"))
+    async with client:
+        await client.send_frame(stamped_jpeg(1, LIVE))
+        while_connected = await ask_for_result(service, client.session_id, tmp_path)
+        client.abort()
+    answer = await ask_for_result(service, client.session_id, tmp_path)
+    assert answer == while_connected
+    assert (answer["state"], answer["start"]["sub"]) == ("decided", "anna")
+    claims = jwt.decode(answer["jwt"], KEY, algorithms=["HS256"], audience="lunapass")
+    assert (claims["sid"], claims["sub"]) == (client.session_id, "anna")
+    assert await ask_for_result(service, "0" * 32, tmp_path) == {"state": "unknown"}

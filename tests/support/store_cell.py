@@ -123,6 +123,7 @@ async def cell(
     *,
     required: bool = True,
     clock: Clock = SYSTEM,
+    middlewares: dict[str, Any] | None = None,
     **limits: float,
 ) -> AsyncIterator[Cell]:
     """The gateway of a cell; what its directory holds outlives it."""
@@ -134,6 +135,7 @@ async def cell(
         },
         "TRANSPORT": {"runtimeDirectory": str(directory / str(number)), "firstCell": number},
         "LIMITS": limits,
+        "MIDDLEWARES": middlewares or {},
     }
     made = Cell(Config.model_validate(settings), clock)
     try:

@@ -48,6 +48,10 @@ SECRETS: dict[str, tuple[tuple[str, ...], str]] = {
         ("MIDDLEWARES", "REQUEST", "StartToken", "args", "jwksUrl"),
         "gateway",
     ),
+    "key-of-results-for-the-server": (
+        ("MIDDLEWARES", "REQUEST", "ServerResult", "args", "key"),
+        "gateway",
+    ),
     "http://luna:password@platform": (
         ("MIDDLEWARES", "WS", "Luna3DescriptorQualityCheck", "args", "connectionString"),
         "aggregator",

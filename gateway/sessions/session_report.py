@@ -1,0 +1,34 @@
+"""What the relying party may know about a session."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+OVERHEAD_BYTES = 500
+"""Memory of a remembered result beside its texts."""
+
+
+@dataclass(frozen=True)
+class SessionReport:
+    """A session's start claims and, once its client may have it, its result.
+
+    Attributes:
+        start: claims of its start token for the verdict, as JSON.
+        result: text of RESULT; None before the verdict.
+    """
+
+    start: str
+    result: str | None
+
+    def body(self, session: str) -> dict[str, Any]:
+        """Return it as JSON values."""
+        state = "undecided" if self.result is None else "decided"
+        answer = {} if self.result is None else json.loads(self.result)["body"]
+        return {"session": session, "state": state, "start": json.loads(self.start), **answer}
+
+    @property
+    def size(self) -> int:
+        """Bytes that it needs in memory."""
+        return OVERHEAD_BYTES + len(self.start) + len(self.result or "")

@@ -1,0 +1,49 @@
+"""Reads from the session store what became of other gateways' sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from gateway.sessions.sealing import Sealer
+from gateway.sessions.session_report import SessionReport
+from gateway.sessions.store_redis import UNREACHED, close_quietly, connect
+from gateway.sessions.store_scripts import keys
+from shared.config.service import Config
+from shared.errors import MessageError
+
+log = logging.getLogger(__name__)
+
+
+class StoredReports:
+    """Reads sessions without taking them over, on a connection of its own: polling delays no write.
+
+    Args:
+        config: the configuration.
+        sealing_key: secret that all gateways of the store have.
+    """
+
+    def __init__(self, config: Config, sealing_key: bytes) -> None:
+        self._timeout = config.SESSION_STORE.timeout
+        self._redis = connect(config, self._timeout)
+        self._sealer = Sealer(sealing_key)
+
+    async def read(self, session: str) -> SessionReport | None:
+        """What became of a session; a stored verdict is final. None where there is no such session.
+
+        Raises:
+            ConnectionError: Redis does not answer.
+        """
+        try:
+            async with asyncio.timeout(self._timeout):
+                state = await self._redis.hget(keys(session)[0], "state")
+            return self._sealer.report(session, state) if isinstance(state, bytes) else None
+        except UNREACHED as error:
+            raise ConnectionError("the session store does not answer") from error
+        except (MessageError, ValueError, TypeError) as error:
+            log.error("stored session refused: %s", error, extra={"fields": {"session": session}})
+            return None
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await close_quietly(self._redis)

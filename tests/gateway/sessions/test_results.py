@@ -1,0 +1,100 @@
+"""Results for the relying party: found while they may be asked for, in bounded memory."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.config.service import Config
+from tests.support.clock import SettableClock
+from tests.support.redis_server import running_redis
+from tests.support.store_cell import RESULT, Cell, cell, hanging
+
+SECONDS = 60
+
+
+def plugin(**args: Any) -> dict[str, Any]:
+    return {"REQUEST": {"ServerResult": {"isEnabled": True, "args": {"key": "k" * 32, **args}}}}
+
+
+def config(**args: Any) -> Config:
+    return Config.model_validate({"MIDDLEWARES": plugin(seconds=SECONDS, **args)})
+
+
+@pytest.fixture
+def clock() -> SettableClock:
+    return SettableClock()
+
+
+def decided(gateway: Cell) -> str:
+    """Give a verdict and let the client and the session go; returns the session's id."""
+    session, _ = gateway.begin()
+    gateway.judge(session, final=True, accepted=True)
+    gateway.sessions.remove(session)
+    return session.id
+
+
+async def result(gateway: Cell, session: str) -> str | None:
+    report = await gateway.sessions.results.find(session)
+    return None if report is None else report.result
+
+
+async def test_a_result_stays_for_its_time(clock: SettableClock) -> None:
+    """Also when the session is gone from the gateway."""
+    gateway = Cell(config(), clock)
+    session = decided(gateway)
+    clock.advance(SECONDS - 1)
+    assert await result(gateway, session) == RESULT
+    clock.advance(1)
+    gateway.sessions.sweep()
+    assert await result(gateway, session) is None
+
+
+async def test_a_session_without_a_verdict_has_no_result() -> None:
+    """It is known, which an unknown one is not."""
+    gateway = Cell(config())
+    session, _ = gateway.begin()
+    report = await gateway.sessions.results.find(session.id)
+    assert report is not None
+    assert report.result is None
+    assert report.body(session.id) == {"session": session.id, "state": "undecided", "start": {}}
+    assert await gateway.sessions.results.find("0" * 32) is None
+
+
+async def test_the_oldest_are_forgotten_when_memory_is_full() -> None:
+    """Results of a flood displace others, and never need more memory than allowed."""
+    gateway = Cell(config(maxBytes=1_000_000))
+    sessions = [decided(gateway) for _ in range(2000)]
+    found = [await result(gateway, session) is not None for session in sessions]
+    assert 1000 < sum(found) < 2000
+    assert found == sorted(found)
+
+
+async def test_without_the_plugin_nothing_is_remembered() -> None:
+    """A result has a person's image. What was remembered before a reload is forgotten, too."""
+    gateway = Cell(Config())
+    assert await result(gateway, decided(gateway)) is None
+    gateway = Cell(config())
+    session = decided(gateway)
+    gateway.sessions.renew(Config())
+    assert await result(gateway, session) is None
+
+
+async def test_another_gateway_knows_the_result(tmp_path: Path) -> None:
+    """By the session store, after the gateway of the session has ended; not without the store."""
+    with running_redis() as redis:
+        middlewares = plugin()
+        async with cell(redis, tmp_path, 1, middlewares=middlewares) as other:
+            async with cell(redis, tmp_path, 0, middlewares=middlewares) as first:
+                session, client = first.begin()
+                first.judge(session, final=True, accepted=True)
+                await first.sweep_until(lambda: client.closed is not None)
+            assert await result(other, session.id) == RESULT
+            with contextlib.closing(redis.client()) as store:
+                left = store.pttl(f"lunapass:session:{{{session.id}}}")
+            assert 60_000 < left <= 300_000  # longer than LIMITS.resumeSeconds
+            with hanging(redis), pytest.raises(ConnectionError):
+                await result(other, session.id)

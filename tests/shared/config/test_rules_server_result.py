@@ -1,0 +1,66 @@
+"""The relying party's credential is long, and used for nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.config.parts import with_files_read
+from shared.config.rules import check
+from shared.config.service import Config
+from shared.errors import ConfigError
+
+SIGNING, START, OTHER = "v" * 32, "s" * 32, "r" * 32
+
+
+def config(*, on: bool = True, cells: int = 1, store: str = "", **args: Any) -> Config:
+    request = {
+        "StartToken": {"isEnabled": True, "args": {"key": START}},
+        "ServerResult": {"isEnabled": on, "args": args},
+    }
+    return Config.model_validate(
+        {
+            "LUNA_PASS": {"JWT": {"key": SIGNING}},
+            "TRANSPORT": {"cells": cells},
+            "SESSION_STORE": {"connectionString": store},
+            "MIDDLEWARES": {"REQUEST": request},
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"key": OTHER}, {"on": False}, {"key": OTHER, "cells": 2, "store": "redis://127.0.0.1"}],
+)
+def test_what_is_taken(settings: dict[str, Any]) -> None:
+    """A key of its own, and results that every gateway finds."""
+    assert not [warning for warning in check(config(**settings)) if "ServerResult" in warning]
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({}, "needs args.key"),
+        ({"key": SIGNING}, "signs tokens"),
+        ({"key": START}, "signs tokens"),
+        ({"key": OTHER, "cells": 2}, "no session store"),
+    ],
+)
+def test_what_is_refused(settings: dict[str, Any], reason: str) -> None:
+    """The key goes over the network, so it must not sign anything."""
+    with pytest.raises(ConfigError, match=rf"ServerResult\].*{reason}"):
+        check(config(**settings))
+
+
+def test_a_key_comes_from_its_file(tmp_path: Path) -> None:
+    """Without the line's end; a short one is refused."""
+    file = tmp_path / "result.key"
+    file.write_text(f"{OTHER}\n")
+    read = with_files_read(config(key=f"file:{file}")).MIDDLEWARES.REQUEST.ServerResult.args.key
+    assert read is not None
+    assert read.get_secret_value() == OTHER
+    file.write_text(OTHER[1:])
+    with pytest.raises(ConfigError, match="at least 32"):
+        with_files_read(config(key=f"file:{file}"))
