@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { hintOf } from "../../kiosk/src/lib/codes.js";
 import { ovalIn, placeOf, regionOf } from "../../kiosk/src/lib/framing.js";
-import { partAround } from "../../kiosk/src/page/outcome.js";
 
 const GEOMETRY = {
   frameWidth: 320,
@@ -117,14 +116,4 @@ test("the service's own hint, and an action that moves the face, come first", ()
   assert.equal(hintOf([12, 15], "back").name, "left");
   assert.equal(hintOf([64], "left").name, "turnRight");
   assert.equal(hintOf([8], null).name, "aim");
-});
-
-test("the last picture has the face in its middle, and ends where the frame ends", () => {
-  const frame = size([1280, 720]);
-  const middle = partAround({ x: 800, y: 200, width: 200, height: 260 }, frame);
-  assert.ok(Math.abs((middle.x + middle.width / 2) * 1280 - 900) < 1e-9);
-  assert.ok(Math.abs((middle.y + middle.height / 2) * 720 - 330) < 1e-9);
-  assert.ok(Math.abs(middle.width * 1280 - middle.height * 720) < 1e-9);
-  const corner = partAround({ x: -20, y: -10, width: 400, height: 500 }, frame);
-  assert.deepEqual([corner.x, corner.y, corner.height], [0, 0, 1]);
 });

@@ -94,7 +94,7 @@ def test_a_full_service_and_one_that_ends_the_session(browser: Any, stamps: Fake
         first = checking(small, browser)
         second = Kiosk(browser, small, size=(540, 960))
         second.start()
-        assert second.wait_end("problem").startswith("Too many people")
+        assert second.wait_end("problem").startswith("The service is busy")
         second.shoot("failure-server-full")
         assert first.wait_end("failed") == "Time is up. Please try again."
         first.shoot("failure-time-is-up")
@@ -107,9 +107,11 @@ def test_an_address_with_too_many_refusals(browser: Any, stamps: FakeCamera) -> 
         kiosk = Kiosk(browser, strict, size=(540, 960))
         stamps.show(filmed_jpeg(1, 1))
         kiosk.start()
-        assert kiosk.wait_end("failed").startswith("Too many images did not pass")
+        assert kiosk.wait_end("failed").startswith("We couldn't confirm you. Too many images")
         kiosk.page.click("#again")
         kiosk.page.wait_for_selector("text=Too many checks from here")
+        assert not kiosk.page.is_visible("#again"), "another try cannot help"
+        assert kiosk.page.inner_text("#next") == "Back to the start"
         kiosk.shoot("failure-too-many-refusals")
 
 

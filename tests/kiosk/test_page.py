@@ -47,7 +47,7 @@ def test_a_person_follows_the_hints_to_a_token(
             kiosk.wait_hint(hint)
             kiosk.shoot(f"hint-{hint}")
         camera.show(person.render_jpeg(Look()))
-        assert kiosk.wait_end("done") == "The check was successful."
+        assert kiosk.wait_end("done") == "You're all set. The check was successful."
         kiosk.shoot("done")
         assert kiosk.page.is_visible("#bestshot")
         assert kiosk.faults == []

@@ -157,11 +157,11 @@ class Kiosk:
         self.page.wait_for_selector(f".lp-renderer[data-hint={name}]", state="attached")
 
     def wait_end(self, outcome: str) -> str:
-        """Wait for the last screen; the reason it gives."""
+        """Wait for the last screen; its title and what it advises to do."""
         self.page.wait_for_selector("[data-screen=end]", timeout=60_000)
-        reason = str(self.page.inner_text("#reason"))
-        assert self.page.get_attribute("body", "data-outcome") == outcome, reason
-        return reason
+        shown = f"{self.page.inner_text('#outcome')}. {self.page.inner_text('#help')}"
+        assert self.page.get_attribute("body", "data-outcome") == outcome, shown
+        return shown
 
     @property
     def verdict(self) -> dict[str, Any]:

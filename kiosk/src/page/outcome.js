@@ -5,8 +5,10 @@
  *
  * @typedef {object} Outcome
  * @property {"done" | "failed" | "problem"} kind
- * @property {string} title
- * @property {string} reason
+ * @property {string} reason name of the reason: an error's code, or the number of a verdict's code
+ * @property {string} title what happened
+ * @property {string} help what to do
+ * @property {boolean} retry whether another try may help
  * @property {Portrait} [bestshot]
  *
  * @typedef {object} Portrait the best shot and its part to show: a square around the face
@@ -17,6 +19,9 @@
 /** Side of the square around the face, in sides of the face box. */
 const ROOM = 1.7;
 
+/** Reasons that a second try cannot remove: the page leads back to the start instead. */
+const FINAL = ["page.insecure", "server.refused", "session.replaced", "session.too-many-refusals"];
+
 /**
  * @param {import("../lib/lunapass.js").Verdict} verdict
  * @param {Texts} texts
@@ -25,12 +30,10 @@ const ROOM = 1.7;
 export function outcomeOf(verdict, texts) {
   if (verdict.isOk) {
     const bestshot = bestshotOf(verdict.jwt ?? "");
-    return { kind: "done", title: texts.done, reason: texts.doneReason, bestshot };
+    const { done, doneReason } = texts;
+    return { kind: "done", reason: "done", title: done, help: doneReason, retry: false, bestshot };
   }
-  /** @type {Record<string, string>} */
-  const failures = texts.failures;
-  const code = verdict.errors.find((error) => failures[error] !== undefined) ?? "other";
-  return { kind: "failed", title: texts.failed, reason: failures[code] ?? texts.failures.other };
+  return describe("failed", texts.failures, verdict.errors);
 }
 
 /**
@@ -42,10 +45,18 @@ export function outcomeOf(verdict, texts) {
  */
 export function problemOf(error, texts) {
   const { code, detail } = /** @type {{code?: unknown, detail?: unknown}} */ (error ?? {});
-  /** @type {Record<string, string>} */
-  const problems = texts.problems;
-  const reason = problems[String(detail)] ?? problems[String(code)] ?? texts.problems.other;
-  return { kind: "problem", title: texts.problem, reason };
+  return describe("problem", texts.problems, [detail, code]);
+}
+
+/**
+ * @param {"failed" | "problem"} kind
+ * @param {Record<string, {title: string, help: string}> & {other: {title: string, help: string}}} texts
+ * @param {readonly unknown[]} reasons the first one with a text counts
+ * @returns {Outcome}
+ */
+function describe(kind, texts, reasons) {
+  const reason = reasons.map(String).find((name) => Object.hasOwn(texts, name)) ?? "other";
+  return { kind, reason, ...(texts[reason] ?? texts.other), retry: !FINAL.includes(reason) };
 }
 
 /**

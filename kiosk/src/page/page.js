@@ -6,6 +6,7 @@ import { LunaPass } from "../lib/lunapass.js";
 import { LPMessageRenderer } from "../lib/renderer.js";
 import { outcomeOf, problemOf } from "./outcome.js";
 import { readSettings, serviceAddress } from "./settings.js";
+import { symbol } from "./symbols.js";
 import { apply, firstLanguage, load, store } from "./texts.js";
 
 /**
@@ -24,8 +25,6 @@ const cameras = byId("camera");
 const zoom = byId("zoom");
 const bestshot = /** @type {HTMLImageElement} */ (document.querySelector("#bestshot img"));
 const stage = byId("stage");
-
-const EMBLEMS = { done: "done", failed: "failed", problem: "wait" };
 
 let texts = await load("en");
 /** @type {LunaPass | null} */
@@ -110,14 +109,16 @@ function end(how) {
 }
 
 /** @param {import("./outcome.js").Outcome} outcome */
-function showOutcome({ kind, title, reason, bestshot: image }) {
-  document.body.dataset.outcome = kind;
-  byId("emblem").replaceChildren(icon(EMBLEMS[kind]));
+function showOutcome(outcome) {
+  const { kind, reason, title, help, retry, bestshot: portrait } = outcome;
+  Object.assign(document.body.dataset, { outcome: kind, reason });
+  byId("emblem").replaceChildren(symbol(outcome));
   byId("outcome").textContent = title;
-  byId("reason").textContent = reason;
-  byId("again").hidden = kind === "done";
-  byId("next").hidden = kind !== "done";
-  showBestshot(image);
+  byId("help").textContent = help;
+  byId("again").hidden = !retry;
+  byId("next").hidden = retry;
+  byId("next").textContent = kind === "done" ? texts.next : texts.back;
+  showBestshot(portrait);
 }
 
 /** @param {import("./outcome.js").Portrait} [portrait] */

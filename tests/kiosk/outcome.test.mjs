@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { readFile, readdir } from "node:fs/promises";
+import { test } from "node:test";
+import { outcomeOf, partAround, problemOf } from "../../kiosk/src/page/outcome.js";
+import { SYMBOLS } from "../../kiosk/src/page/symbols.js";
+
+const folder = new URL("../../kiosk/src/page/texts/", import.meta.url);
+const read = async (name) => JSON.parse(await readFile(new URL(name, folder), "utf8"));
+const english = await read("en.json");
+const named = (table) => Object.keys(table).filter((reason) => reason !== "other");
+
+test("each problem has an icon, a sentence and advice that no other has", async () => {
+  const reasons = named(english.problems);
+  assert.equal(new Set(reasons.map((reason) => SYMBOLS[reason])).size, reasons.length);
+  for (const reason of named(english.failures)) assert.ok(SYMBOLS[reason], reason);
+  for (const file of await readdir(folder)) {
+    const { problems } = await read(file);
+    const titles = Object.values(problems).map(({ title }) => title);
+    assert.equal(new Set(titles).size, titles.length, file);
+  }
+});
+
+test("another try is offered where it can help", () => {
+  const retry = (code, detail) => problemOf({ code, detail }, english).retry;
+  assert.ok(retry("camera.denied") && retry("network.lost") && retry("server.full", "session.full"));
+  assert.ok(!retry("page.insecure") && !retry("server.refused") && !retry("session.replaced"));
+  assert.ok(!retry("server.full", "session.too-many-refusals"));
+});
+
+test("the server's own reason comes before the library's code", () => {
+  const { reason, title } = problemOf(
+    { code: "server.full", detail: "session.too-many-refusals" },
+    english,
+  );
+  assert.equal(reason, "session.too-many-refusals");
+  assert.equal(title, english.problems["session.too-many-refusals"].title);
+});
+
+test("what has no text of its own is not silent", () => {
+  for (const error of [undefined, new Error("bug"), { code: "toString" }]) {
+    assert.equal(problemOf(error, english).title, english.problems.other.title);
+  }
+  const refused = { isOk: false, jwt: null, errors: [32] };
+  assert.equal(outcomeOf(refused, english).reason, "other");
+  assert.equal(outcomeOf({ ...refused, errors: [32, 73] }, english).reason, "73");
+});
+
+test("the last picture has the face in its middle, and ends where the frame ends", () => {
+  const frame = { width: 1280, height: 720 };
+  const middle = partAround({ x: 800, y: 200, width: 200, height: 260 }, frame);
+  assert.ok(Math.abs((middle.x + middle.width / 2) * 1280 - 900) < 1e-9);
+  assert.ok(Math.abs((middle.y + middle.height / 2) * 720 - 330) < 1e-9);
+  assert.ok(Math.abs(middle.width * 1280 - middle.height * 720) < 1e-9);
+  const corner = partAround({ x: -20, y: -10, width: 400, height: 500 }, frame);
+  assert.deepEqual([corner.x, corner.y, corner.height], [0, 0, 1]);
+});
