@@ -25,8 +25,8 @@ An environment variable overrides one key of the file: `LUNAPASS__LIVENESS__THRE
 `yaw` of `[LIVENESS.THRESHOLDS]`, and `LUNAPASS__MIDDLEWARES__WS__FILELOGGER__ARGS__PATH=/logs` sets
 `args.path` of `[MIDDLEWARES.WS.FileLogger]`. Names are case-insensitive. A value that is valid TOML
 is read as TOML, any other as plain text. Your own plugins, with names of the form
-`"package.module:Class"`, can be set in the file only. `env`, `host`, `port` and `logLevel` may also
-be at the top of the file instead of in `[LUNA_PASS]`.
+`"package.module:Class"`, can be set in the file only. `env`, `host`, `port`, `logLevel` and
+`logFile` may also be at the top of the file instead of in `[LUNA_PASS]`.
 
 The service does not start with an unknown key, a wrong type, an impossible value or a combination
 with which no session could pass. Each error is one line: where it is, what was found, what is

@@ -28,7 +28,7 @@ def check_start(config: Config, file: Path | None, *, models: bool = True) -> No
     Raises:
         ConfigError: a role would not start; one line for each error.
     """
-    steps: list[Step] = [_keys, _transport_keys, _redis, _plugins, _page]
+    steps: list[Step] = [_log_folder, _keys, _transport_keys, _redis, _plugins, _page]
     steps.append(lambda config: _video_task(config, file))
     steps.append(_models if models else _site_head)
     errors = []
@@ -39,6 +39,13 @@ def check_start(config: Config, file: Path | None, *, models: bool = True) -> No
             errors.append(str(error))
     if errors:
         raise ConfigError("\n".join(errors))
+
+
+def _log_folder(config: Config) -> None:
+    """Find the folder of the log file; the file itself is the service's user's to create."""
+    file = config.LUNA_PASS.logFile
+    if file and not Path(file).parent.is_dir():
+        raise ConfigError(f"[LUNA_PASS] logFile: {file}: there is no such folder; create it")
 
 
 def _keys(config: Config) -> None:

@@ -59,10 +59,11 @@ def check_file(file: Path | None, without_models: bool) -> None:
     can start with FILE, even with warnings, otherwise 2.
     """
     from lunapass.start_check import check_start
+    from lunapass.threshold_advice import meeting_ags
 
     source = str(file or usual_path() or "defaults")
     config = load(file)
-    weak = [f"{source}: {finding}" for finding in weaknesses(config)]
+    weak = [f"{source}: {finding}" for finding in (*weaknesses(config), *meeting_ags(config))]
     for warning in (*check(config, source), *weak):
         click.echo(f"warning: {warning}", err=True)
     check_start(config, file or usual_path(), models=not without_models)

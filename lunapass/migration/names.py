@@ -40,10 +40,6 @@ MOVED = {
 }
 """Keys of later versions that have a different place here, by plain name."""
 ABSENT = {
-    "logfile": "logs go to the standard error output, under systemd to the journal",
-    "roi": "no region of interest yet; frameMargin keeps the face away from the frame's borders",
-    "acceptoneeyeopen": "one open eye is always enough for a frame; for blinks with one eye set "
-    "args.acceptOneEyed of ActiveLiveness",
     "previousfacesimilarity": "similarities have a different scale here; see args.similarity of "
     "FaceMatcher",
 }
@@ -51,7 +47,12 @@ ABSENT = {
 DEEPFAKE = "no estimation of deepfakes; VirtualCameraChecker looks for injected streams"
 NOTES = {
     ("FACEENGINE",): "used only with [WORKERS] backend = 'lunasdk'",
+    (
+        "LUNA_PASS",
+        "logFile",
+    ): "one JSON object per line; the service's user must be able to write",
     ("LIVENESS", "maxAttempts"): "the session ends with the result of the last frame",
+    ("LIVENESS", "THRESHOLDS", "ROI"): "left, top, width and height in percent of the frame",
     (*_PLUGINS, "VideoRedis", "args", "workerTask"): "a function in the file that [WORKER] task"
     " of lunapassvideo.config.toml names",
 }

@@ -135,7 +135,7 @@ def _read(path: Path) -> Table:
 
 
 def _move_top_level_keys(table: Table) -> list[str]:
-    """Move ``env``, ``host``, ``port`` and ``logLevel`` into ``[LUNA_PASS]``.
+    """Move ``env``, ``host``, ``port``, ``logLevel`` and ``logFile`` into ``[LUNA_PASS]``.
 
     The manual of LUNA PASS can be read both ways. Returns an error for each key given twice.
     """

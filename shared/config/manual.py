@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from shared.config.base import Count, Degrees, GlassesName, Secret, Section, Unit
+from shared.config.base import Count, Degrees, Flag, GlassesName, Percent, Secret, Section, Unit
 
 
 class JwtSection(Section):
@@ -45,6 +45,8 @@ class LunaPassSection(Section):
     service's own host need no entry; ``*`` allows every page."""
     logLevel: Literal[0, 1, 2] = 1
     """0 logs errors, 1 also information, 2 also debug messages."""
+    logFile: str = ""
+    """File that gets a copy of the log; relative to the working directory. Empty: none."""
     JWT: JwtSection = JwtSection()
     """Signature of the token."""
 
@@ -83,6 +85,9 @@ class ThresholdsSection(Section):
     """Minimum suitability of the frame for face comparison."""
     frameMargin: Count = 10
     """Minimum distance of the face box from each border of the frame, in pixels."""
+    ROI: Annotated[list[Percent], Field(min_length=4, max_length=4)] = [0.0, 0.0, 100.0, 100.0]
+    """Region of interest, in which the face box must lie: left, top, width and height in percent
+    of the frame (codes 14 to 17). Other faces count wherever they are."""
     faceWidth: Count = 200
     """Minimum width of the face box in pixels."""
     faceHeight: Count = 200
@@ -97,6 +102,8 @@ class ThresholdsSection(Section):
     """Maximum score of an open, a smiling and an occluded mouth."""
     glasses: Annotated[list[GlassesName], Field(min_length=1)] = ["no_glasses", "eyeglasses"]
     """Kinds of glasses that pass; the form ``GlassesEstimation.NoGlasses`` is accepted, too."""
+    acceptOneEyeOpen: Flag = True
+    """1 passes a face with one open eye, 0 requires both (code 51)."""
     livenessScore: Unit = 0.5
     """Minimum liveness score."""
     livenessQualityScore: Unit = 0.5

@@ -13,10 +13,12 @@ import os
 from collections.abc import Iterator
 
 from shared.config import rules_plugins as plugins
+from shared.config import rules_thresholds as thresholds
 from shared.config import rules_transport as transport
 from shared.config import rules_web as web
 from shared.config.cells import MAX_CELLS
 from shared.config.findings import Finding, Rule, error, warning
+from shared.config.manual import FaceEngineSection
 from shared.config.rules_server_result import server_result
 from shared.config.rules_start_token import start_token
 from shared.config.service import Config
@@ -26,6 +28,7 @@ from shared.signing import KEY_BYTES
 DEFAULT_KEY = "secret"
 KEY_HINT = "make one with: lunapass config key"
 STORES = ("redis://", "rediss://", "unix://", "redis+sentinel://")
+SDK_PATHS = ("sdkBindingsPath", "sdkDataPath", "sdkLicensePath")
 BACKENDS = ("onnx", "lunasdk", "oip")
 
 
@@ -187,38 +190,6 @@ def _held_bytes(config: Config) -> Iterator[Finding]:
         )
 
 
-def _frame_sizes(config: Config) -> Iterator[Finding]:
-    checks, limits, thresholds = config.CHECKS, config.LIMITS, config.LIVENESS.THRESHOLDS
-    sides = (
-        ("frameWidth", checks.frameWidth, thresholds.faceWidth),
-        ("frameHeight", checks.frameHeight, thresholds.faceHeight),
-    )
-    received = {"frameWidth": limits.frameWidth, "frameHeight": limits.frameHeight}
-    across = {"frameWidth": "frameHeight", "frameHeight": "frameWidth"}
-    for name, minimum, face in sides:
-        # [LIMITS] is about the received image, [CHECKS] about the rotated one.
-        limit = across[name] if checks.rotate in (90, 270) else name
-        maximum = received[limit]
-        if minimum > maximum:
-            yield error(
-                f"[CHECKS] {name}",
-                f"is {minimum}; allowed: at most [LIMITS] {limit}, which is {maximum}; correct one "
-                "of the two",
-            )
-        if face + 2 * thresholds.frameMargin > maximum:
-            yield error(
-                f"[LIVENESS.THRESHOLDS] {name.replace('frame', 'face')}",
-                f"{face} with frameMargin {thresholds.frameMargin} at both sides does "
-                f"not fit into [LIMITS] {limit} {maximum}; lower the one or raise the other",
-            )
-    if checks.frameWidth * checks.frameHeight > limits.framePixels:
-        yield error(
-            "[LIMITS] framePixels",
-            f"is {limits.framePixels}; allowed: at least the {checks.frameWidth} x "
-            f"{checks.frameHeight} that [CHECKS] requires; raise it",
-        )
-
-
 def _workers(config: Config) -> Iterator[Finding]:
     workers, supervisor = config.WORKERS, config.SUPERVISOR
     if workers.backend not in BACKENDS and ":" not in workers.backend:
@@ -252,6 +223,21 @@ def _site_head(config: Config) -> Iterator[Finding]:
         )
 
 
+def _sdk_paths(config: Config) -> Iterator[Finding]:
+    section, backend = config.FACEENGINE, config.WORKERS.backend
+    changed = [name for name in SDK_PATHS if getattr(section, name) != _default_path(name)]
+    if backend in ("onnx", "oip") and changed:
+        yield warning(
+            "[FACEENGINE]",
+            f"sets {', '.join(changed)}, but [WORKERS] backend is {backend}, which does not use "
+            "LUNA SDK; set backend to lunasdk, or remove these keys",
+        )
+
+
+def _default_path(name: str) -> object:
+    return FaceEngineSection.model_fields[name].default
+
+
 def _inference_servers(config: Config) -> Iterator[Finding]:
     servers, job_timeout = config.OIP, config.WORKERS.jobTimeout
     longest = servers.timeout * len(servers.endpoints)
@@ -279,9 +265,11 @@ RULES: tuple[Rule, ...] = (
     plugins.life_signs,
     plugins.addresses,
     _held_bytes,
-    _frame_sizes,
+    thresholds.frame_sizes,
+    thresholds.region,
     _workers,
     _site_head,
+    _sdk_paths,
     _inference_servers,
     _cells,
     transport.addresses,

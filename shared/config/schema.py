@@ -11,7 +11,7 @@ import types
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
@@ -104,8 +104,7 @@ def _words(kind: Any, rules: list[Any], examples: list[Any] | None = None) -> st
     if get_origin(kind) is Literal:
         return "one of " + ", ".join(str(choice) for choice in get_args(kind))
     if get_origin(kind) is list:
-        name = "a non-empty list" if any(isinstance(rule, MinLen) for rule in rules) else "a list"
-        return f"{name}, each item {_words(get_args(kind)[0], [])}"
+        return f"{_list_words(rules)}, each item {_words(get_args(kind)[0], [])}"
     if get_origin(kind) is dict:
         return "a table"
     if kind is bool:
@@ -113,6 +112,14 @@ def _words(kind: Any, rules: list[Any], examples: list[Any] | None = None) -> st
     if kind in (int, float):
         return ("a whole number" if kind is int else "a number") + _range(rules)
     return "text" + (f" like {', '.join(examples)}" if examples else "")
+
+
+def _list_words(rules: list[Any]) -> str:
+    shortest = next((rule.min_length for rule in rules if isinstance(rule, MinLen)), 0)
+    longest = next((rule.max_length for rule in rules if isinstance(rule, MaxLen)), None)
+    if shortest == longest:
+        return f"a list of {shortest}"
+    return "a non-empty list" if shortest else "a list"
 
 
 def _range(rules: list[Any]) -> str:

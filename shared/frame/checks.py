@@ -36,6 +36,25 @@ class Rules:
         """Whether sunglasses, which hide the eyes, are allowed."""
         return "sunglasses" in self.thresholds.glasses
 
+    def least_margins(self, width: int, height: int) -> tuple[float, float, float, float]:
+        """Return the least pixels between the face box and the frame's four borders.
+
+        Args:
+            width: width of the frame in pixels.
+            height: its height.
+
+        Returns:
+            Left, top, right and bottom: ``frameMargin``, or more where the region is smaller.
+        """
+        x, y, wide, high = self.thresholds.ROI
+        least = self.thresholds.frameMargin
+        return (
+            max(least, x * width / 100),
+            max(least, y * height / 100),
+            max(least, (100 - x - wide) * width / 100),
+            max(least, (100 - y - high) * height / 100),
+        )
+
     @cached_property
     def digest(self) -> str:
         """Short digest of every threshold and limit, without the camera's rotation."""
@@ -107,14 +126,14 @@ def margins(estimate: Estimate) -> tuple[int, int, int, int]:
 
 
 def frame_margins(estimate: Estimate, rules: Rules) -> Codes:
-    """Compare the distance of the face box from each border."""
+    """Compare the distance of the face box from each border of the frame and of the region."""
     left, top, right, bottom = margins(estimate)
-    minimum = rules.thresholds.frameMargin
+    least = rules.least_margins(estimate.width, estimate.height)
     return (
-        _when(bottom < minimum, Code.MARGIN_BOTTOM)
-        + _when(left < minimum, Code.MARGIN_LEFT)
-        + _when(top < minimum, Code.MARGIN_TOP)
-        + _when(right < minimum, Code.MARGIN_RIGHT)
+        _when(bottom < least[3], Code.MARGIN_BOTTOM)
+        + _when(left < least[0], Code.MARGIN_LEFT)
+        + _when(top < least[1], Code.MARGIN_TOP)
+        + _when(right < least[2], Code.MARGIN_RIGHT)
     )
 
 
@@ -134,11 +153,12 @@ def head_pose(estimate: Estimate, rules: Rules) -> Codes:
 
 
 def eyes(estimate: Estimate, rules: Rules) -> Codes:
-    """Refuse a face with both eyes closed, unless sunglasses are allowed."""
+    """Require one open eye or both, by ``acceptOneEyeOpen``, unless sunglasses are allowed."""
     if estimate.eyes is None:
         return (Code.EYES_FAILED,)
-    closed = not (estimate.eyes.left_open or estimate.eyes.right_open)
-    return _when(closed and not rules.sunglasses_allowed, Code.EYES_CLOSED)
+    each = (estimate.eyes.left_open, estimate.eyes.right_open)
+    enough = any(each) if rules.thresholds.acceptOneEyeOpen else all(each)
+    return _when(not enough and not rules.sunglasses_allowed, Code.EYES_CLOSED)
 
 
 def mouth(estimate: Estimate, rules: Rules) -> Codes:

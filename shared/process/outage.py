@@ -29,12 +29,12 @@ class Outage:
         Args:
             why: the reason and the consequence.
         """
-        if not self.ongoing:
+        was_ongoing, self.ongoing = self.ongoing, True  # first: logging may use the resource
+        if not was_ongoing:
             self._log.error("%s: %s", self._failing, why)
-        self.ongoing = True
 
     def worked(self) -> None:
         """Record a success; only the first after a failure is logged."""
-        if self.ongoing:
+        was_ongoing, self.ongoing = self.ongoing, False
+        if was_ongoing:
             self._log.warning(self._recovered)
-        self.ongoing = False

@@ -16,10 +16,12 @@ import socket
 import sys
 from contextvars import ContextVar
 from ctypes import CDLL, get_errno
+from pathlib import Path
 
 from setproctitle import setproctitle
 
 from shared.process.clock import SYSTEM, Clock
+from shared.process.log_file import LogFile
 
 _ABOUT: ContextVar[dict[str, object]] = ContextVar("about")
 MAX_TEXT_CHARS = 4096
@@ -67,18 +69,25 @@ class about:  # contextlib.contextmanager would cost each frame three more calls
         _ABOUT.reset(self._token)
 
 
-def start_logging(role: str, level: int) -> None:
+def start_logging(role: str, level: int, file: str = "") -> None:
     """Name the process, write tracebacks of crashes, and log JSON lines to standard error.
 
     Args:
         role: name of the process.
         level: 0 logs errors, 1 adds information, 2 adds debugging.
+        file: file that gets a copy of each line; none if empty.
+
+    Raises:
+        ResourceError: the file cannot be opened.
     """
     setproctitle(f"lunapass {role}")
     faulthandler.enable()
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(role))
-    logging.basicConfig(level=LEVELS[level], handlers=[handler], force=True)
+    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    if file:
+        handlers.append(LogFile(Path(file)))
+    for handler in handlers:
+        handler.setFormatter(JsonFormatter(role))
+    logging.basicConfig(level=LEVELS[level], handlers=handlers, force=True)
     for noisy in ("websockets", "asyncio", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 

@@ -26,7 +26,8 @@ def set_up_process(name: str, part: Part) -> None:
         name: the role, with its number where there are several.
         part: the part of the configuration that it starts with.
     """
-    start_logging(name, part.config.LUNA_PASS.logLevel)
+    section = part.config.LUNA_PASS
+    start_logging(name, section.logLevel, section.logFile)
     log_part("loaded", part)
     pin_to(cpus_for_io(part.config))
 

@@ -49,6 +49,16 @@ def test_a_key_file_is_opened(tmp_path: Path) -> None:
     assert checked(tmp_path, key).exit_code == 0
 
 
+def test_the_folder_of_the_log_file_exists(tmp_path: Path) -> None:
+    """The file itself is not created: the service's user does that."""
+    (line,) = refused(tmp_path, f'LUNA_PASS.logFile = "{tmp_path}/logs/service.log"\n{STAMP}')
+    assert line.startswith(f"[LUNA_PASS] logFile: {tmp_path}/logs/service.log: there is no such")
+    (tmp_path / "logs").mkdir()
+    settings = f'LUNA_PASS.logFile = "{tmp_path}/logs/service.log"\n{STAMP}'
+    assert checked(tmp_path, settings).exit_code == 0
+    assert list((tmp_path / "logs").iterdir()) == []
+
+
 def test_a_published_key_is_opened(tmp_path: Path) -> None:
     """The next key before its change is read too."""
     keys = f'LUNA_PASS.JWT.publishedKeys = ["file:{tmp_path}/next.pem"]\n{STAMP}'

@@ -25,6 +25,8 @@ PYTHON = f"/opt/lunapass/python/bin/python{sys.version_info.major}.{sys.version_
 PACKAGES = Path(sysconfig.get_path("purelib")).resolve()
 CONFIG = "/etc/lunapass/lunapassapi.config.toml"
 UNITS = "/etc/systemd/system"
+LOG_FILE = "/var/log/lunapass/service.log"
+"""In the folder that the units create."""
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60) -> None:
@@ -135,6 +137,7 @@ class Machine:
 env = "development"
 host = "127.0.0.1"
 port = {port or self.port}
+logFile = "{LOG_FILE}"
 [LUNA_PASS.JWT]
 key = "{KEY}"
 [WORKERS]

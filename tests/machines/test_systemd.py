@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from lunapass_client import Client
 from shared.wire.protocol import CloseCode, Command
-from tests.machines.machine import CONFIG, PYTHON, SOURCE, Machine, booted, wait_until
+from tests.machines.machine import CONFIG, LOG_FILE, PYTHON, SOURCE, Machine, booted, wait_until
 from tests.support.memory import found_in, shown_of
 from tests.support.redis_server import running_redis
 from tests.support.service import KEY, ROOT
@@ -116,6 +117,14 @@ async def test_a_session_succeeds(machine: Machine) -> None:
     """Gateway, worker and aggregator find each other through their sandboxes."""
     async with Client(machine.url) as client:
         assert await ended_well(client)
+
+
+def test_all_units_write_to_the_log_file(machine: Machine) -> None:
+    """Their sandboxes allow ``logFile`` below /var/log/lunapass, which only they may read."""
+    lines = machine.run("cat", LOG_FILE).splitlines()
+    roles = {json.loads(line)["role"].partition("-")[0] for line in lines}
+    assert roles == {"gateway", "worker", "aggregator"}
+    assert machine.run("stat", "--format=%a %U", LOG_FILE).split() == ["600", "lunapass"]
 
 
 @pytest.mark.parametrize("role", ["worker", "aggregator", "gateway"])

@@ -252,6 +252,19 @@ def test_names_of_2x(tmp_path: Path) -> None:
             "MIDDLEWARES.WS.AggregateLiveness.isEnabled",
             True,
         ),
+        ("logFile = '/var/log/pass.log'", "LUNA_PASS", "LUNA_PASS.logFile", "/var/log/pass.log"),
+        (
+            "acceptOneEyeOpen = false",
+            "LIVENESS",
+            "LIVENESS.THRESHOLDS.acceptOneEyeOpen",
+            False,
+        ),
+        (
+            "ROI = [25, 10, 50, 80]",
+            "LIVENESS.THRESHOLDS",
+            "LIVENESS.THRESHOLDS.ROI",
+            [25, 10, 50, 80],
+        ),
         (
             "disallowMultipleFacesInSession = 1",
             "LIVENESS",
@@ -295,7 +308,7 @@ def test_encodings(tmp_path: Path, encode: object) -> None:
     ("line", "reason"),
     [
         ("livenessScore = 1.5", "a number from 0 to 1"),
-        ("ROI = [0, 0, 100, 100]", "region of interest"),
+        ("ROI = [120, 40, 400, 400]", "a list of 4, each item a number from 0 to 100"),
         ("noSuchKey = 1", "no such key"),
         ("= 5", "is not valid TOML"),
         ("blur = 0.6\nblur = 0.7", "set twice"),

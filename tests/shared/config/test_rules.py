@@ -206,3 +206,13 @@ def test_all_broken_rules_are_told():
 
 def test_rules_are_listed_once():
     assert len(set(RULES)) == len(RULES)
+
+
+@pytest.mark.parametrize("key", ["sdkBindingsPath", "sdkDataPath", "sdkLicensePath"])
+def test_paths_of_a_backend_that_is_not_used_are_named(key):
+    """An administrator of LUNA PASS expects LUNA SDK to judge; only lunasdk uses it."""
+    paths = {f"FACEENGINE.{key}": "/opt/fsdk"}
+    (line,) = check(config(paths))
+    assert f"[FACEENGINE] sets {key}, but [WORKERS] backend is onnx" in line
+    assert check(config({**paths, "WORKERS.backend": "lunasdk"})) == []
+    assert check(config({"FACEENGINE.yawSign": -1})) == []

@@ -197,6 +197,43 @@ def test_shut_eyes_pass_where_sunglasses_are_allowed() -> None:
     assert judge(Stage.EYES, passing(eyes=Eyes(0, 0, False, False)), rules) == ()
 
 
+@pytest.mark.parametrize(("left", "right"), [(True, False), (False, True)])
+def test_both_eyes_may_be_required(left: bool, right: bool) -> None:
+    """With ``acceptOneEyeOpen`` 0 one shut eye fails, as in LUNA PASS 2.x by default."""
+    estimate = passing(eyes=Eyes(0.3, 0.3, left, right))
+    strict = Rules(ThresholdsSection(acceptOneEyeOpen=False))
+    assert judge(Stage.EYES, estimate, RULES) == ()
+    assert judge(Stage.EYES, estimate, strict) == (Code.EYES_CLOSED,)
+    assert judge(Stage.EYES, passing(), strict) == ()
+    assert strict.digest != RULES.digest
+
+
+REGION: list[tuple[Code, dict[str, Any], dict[str, Any]]] = [
+    (Code.MARGIN_LEFT, box(x=128), box(x=127)),
+    (Code.MARGIN_TOP, box(y=48), box(y=47)),
+    (Code.MARGIN_RIGHT, box(x=448 - 200, width=200), box(x=449 - 200, width=200)),
+    (Code.MARGIN_BOTTOM, box(y=432 - 300), box(y=433 - 300)),
+]
+
+
+@pytest.mark.parametrize(("code", "last_good", "first_bad"), REGION)
+def test_a_face_lies_in_the_region(
+    code: Code, last_good: dict[str, Any], first_bad: dict[str, Any]
+) -> None:
+    """ROI is left, top, width and height in percent of the frame; its borders belong to it."""
+    rules = Rules(ThresholdsSection(ROI=[20.0, 10.0, 50.0, 80.0]))
+    assert judge(Stage.POSITION, passing(**last_good), rules) == ()
+    assert judge(Stage.POSITION, passing(**first_bad), rules) == (code,)
+    assert judge(Stage.POSITION, passing(**first_bad), RULES) == ()
+    assert rules.digest != RULES.digest
+
+
+def test_the_frames_margin_holds_in_a_large_region() -> None:
+    """The stricter of ``frameMargin`` and ROI counts."""
+    rules = Rules(ThresholdsSection(ROI=[1.0, 1.0, 98.0, 98.0]))
+    assert judge(Stage.POSITION, passing(**box(x=MARGIN - 1)), rules) == (Code.MARGIN_LEFT,)
+
+
 def test_all_faults_of_a_stage_are_told_in_the_tables_order() -> None:
     """A stage reports all of its failed checks."""
     worst = passing(quality=Quality(0, 0, 0, 0, 0))
