@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from inference_pool.models.manifest import load_manifest
 from shared.frame.estimation import Image
+from tests.support.fallback import fallback_set
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,6 +33,13 @@ def models_directory() -> Path:
             return place
     tried = ", ".join(map(str, places))
     pytest.skip(f"no folder with the reference models; tried {tried} ($LUNAPASS_MODEL_SOURCE)")
+
+
+@pytest.fixture(scope="session")
+def fallback_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the fallback models, for reading only; skips where they cannot be fetched."""
+    own = tmp_path_factory.getbasetemp()
+    return fallback_set(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ from pathlib import Path
 import cv2
 
 from shared.codes import HINTS
-from tests.support.fallback import build_fallback
 from tests.support.service import ROOT
 
 
@@ -55,10 +54,11 @@ def test_the_demonstration_ends_with_a_verified_verdict(
     assert "passive liveness is weak" not in printed
 
 
-def test_with_the_fallback_models_the_person_must_act(tmp_path: Path) -> None:
+def test_with_the_fallback_models_the_person_must_act(
+    fallback_models: Path, tmp_path: Path
+) -> None:
     """It says that passive liveness is weak, judges it, asks for two actions, and succeeds."""
-    (tmp_path / "models").mkdir()
-    printed = demonstrate(build_fallback(tmp_path / "models"), tmp_path / "demo")
+    printed = demonstrate(fallback_models, tmp_path / "demo")
     assert "passive liveness is weak" in printed
     assert HINTS[51] in printed
     assert re.search(r"all checks passed *\W+ *0\.\d\d", printed)

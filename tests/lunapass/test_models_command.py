@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from inference_pool.models.manifest import load_manifest
-from tests.support.fallback import build_fallback
 
 REFERENCE = load_manifest().reference
 
@@ -82,9 +82,9 @@ def test_pull_from_an_empty_folder(tmp_path):
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_fallback_tells_that_liveness_is_weak(tmp_path):
+def test_fallback_tells_that_liveness_is_weak(fallback_models, tmp_path):
     """A pull of the fallback set says what it lacks."""
-    build_fallback(tmp_path)
+    shutil.copytree(fallback_models, tmp_path, dirs_exist_ok=True)
     run = lunapass("pull", "--fallback", "--directory", tmp_path)
     assert run.returncode == 0
     assert "passive liveness is weak" in " ".join(run.stderr.split())

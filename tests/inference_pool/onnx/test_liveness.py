@@ -13,7 +13,6 @@ from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.liveness import PAIR, REGISTRY, PassiveLiveness
 from shared.errors import EstimationError
 from shared.frame.estimation import Box, Image
-from tests.support.fallback import build_fallback
 
 GRADIENT = np.dstack(
     (
@@ -140,18 +139,15 @@ def test_the_network_of_the_registry() -> None:
     assert session.seen[0, 2].min() >= 170
 
 
-def test_the_fallback_set_judges_passively(
-    tmp_path_factory: pytest.TempPathFactory, media: Path
-) -> None:
+def test_the_fallback_set_judges_passively(fallback_models: Path, media: Path) -> None:
     """A machine with nothing but a package registry tells the print from the live face."""
-    folder = build_fallback(tmp_path_factory.mktemp("fallback"))
-    fallback = OnnxBackend(ModelStore(folder))
+    fallback = OnnxBackend(ModelStore(fallback_models))
     live, print_ = still(media, "T1_real"), still(media, "F1_print")
     assert score(fallback, live, live) > 0.8
     assert score(fallback, print_, print_) < 0.1
     swapped = np.ascontiguousarray(print_[:, :, ::-1])
     assert score(fallback, print_, swapped) > score(fallback, print_, print_)
-    extended = OnnxBackend(ModelStore(folder, embeddings=True))
+    extended = OnnxBackend(ModelStore(fallback_models, embeddings=True))
     assert score(extended, live, live) == score(fallback, live, live)
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.blazeface import BlazeFace
 from inference_pool.onnx.detector import YuNet
-from tests.support.fallback import build_fallback
 
 
 @pytest.fixture(scope="module")
-def detector(tmp_path_factory: pytest.TempPathFactory) -> BlazeFace:
-    models = build_fallback(tmp_path_factory.mktemp("fallback"))
-    return BlazeFace(ModelStore(models).session("detector"))
+def detector(fallback_models: Path) -> BlazeFace:
+    return BlazeFace(ModelStore(fallback_models).session("detector"))
 
 
 def test_finds_the_face(detector, portrait):

@@ -20,7 +20,6 @@ from shared.codes import Code
 from shared.errors import EstimationError
 from shared.frame.checks import Rules
 from shared.frame.estimation import Estimate, Image, Profile, Stage
-from tests.support.fallback import build_fallback
 
 RULES = Rules()
 FACE_WIDTH = 240
@@ -28,8 +27,8 @@ FACE_WIDTH = 240
 
 
 @pytest.fixture(scope="module")
-def fallback(tmp_path_factory: pytest.TempPathFactory) -> OnnxBackend:
-    return OnnxBackend(ModelStore(build_fallback(tmp_path_factory.mktemp("fallback"))))
+def fallback(fallback_models: Path) -> OnnxBackend:
+    return OnnxBackend(ModelStore(fallback_models))
 
 
 @pytest.fixture(params=["reference", "fallback"])
