@@ -171,9 +171,9 @@ class Gateway:
         self._role.reload(self._renew)
 
     def _renew(self, part: Part) -> None:
+        self._start_tokens.renew(part.config)  # first: it alone may refuse the part
         self._part, self._config = part, part.config
         self._front.renew(self._config)
-        self._start_tokens.renew(self._config)
         self._link.renew(self._config)
         self._sessions.renew(self._config)
 

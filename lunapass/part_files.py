@@ -14,8 +14,9 @@ import os
 import stat
 from pathlib import Path
 
+from shared.config.key_files import ResolvedConfig
 from shared.config.loading import load
-from shared.config.parts import Generation, pack, with_files_read, with_transport_keys
+from shared.config.parts import Generation, pack, with_transport_keys
 from shared.config.service import Config
 from shared.config.source import ConfigSource, reloaded, warn_of_restart
 from shared.config.toml import dump
@@ -28,13 +29,13 @@ PART = "part.json"
 WHOLE = "whole/lunapassapi.config.toml"
 
 
-def write_parts(directory: Path, file: Path | None, *, again: bool) -> tuple[Config, list[str]]:
+def write_parts(directory: Path, file: Path | None, *, is_reload: bool) -> tuple[Config, list[str]]:
     """Read the configuration and write the parts; an invalid configuration changes nothing.
 
     Args:
         directory: folder of the parts.
         file: the configuration; None for the usual place.
-        again: retain the current values of keys that need a restart.
+        is_reload: retain the current values of keys that need a restart.
 
     Returns:
         The new current configuration, and warnings for the operator.
@@ -44,9 +45,9 @@ def write_parts(directory: Path, file: Path | None, *, again: bool) -> tuple[Con
     """
     source = ConfigSource(file)
     private_directory(directory, "DIRECTORY")
-    running = _current(directory / WHOLE, again=again)
-    config = with_transport_keys(with_files_read(source.config), running)
-    if again and running is not None:
+    running = _current(directory / WHOLE, is_reload=is_reload)
+    config = with_transport_keys(source.config, running)
+    if is_reload and running is not None:
         warn_of_restart(running, config)
         config = reloaded(running, config)
     generation = Generation(config)
@@ -54,10 +55,10 @@ def write_parts(directory: Path, file: Path | None, *, again: bool) -> tuple[Con
     files[WHOLE] = dump(config, reveal=True, comments=False).encode()
     for name, content in files.items():
         _replace(directory / name, content)
-    return config, [*source.warnings, *_exposed(file, source.config)]
+    return config, [*source.warnings, *_exposed(file, source.secret_files)]
 
 
-def _current(whole: Path, *, again: bool) -> Config | None:
+def _current(whole: Path, *, is_reload: bool) -> ResolvedConfig | None:
     """Read the current generation, which running roles may use; None if there is none.
 
     Raises:
@@ -66,9 +67,9 @@ def _current(whole: Path, *, again: bool) -> Config | None:
     if not whole.exists():
         return None
     try:
-        return load(whole, environment={})
+        return ResolvedConfig(load(whole, environment={}))  # as ``write_parts`` wrote it
     except ConfigError:
-        if again:
+        if is_reload:
             raise
         return None  # of another version, whose roles cannot use this version's parts anyway
 
@@ -85,23 +86,18 @@ def _replace(path: Path, content: bytes) -> None:
         ) from error
 
 
-def _exposed(file: Path | None, config: Config) -> list[str]:
+def _exposed(file: Path | None, secrets: list[Path]) -> list[str]:
     """Return a warning for each file with secrets that other users than root can read.
 
     Only root's parts are for other users, so there are no warnings unless root runs this.
     """
     if os.geteuid() != 0:
         return []
-    keys = config.TRANSPORT.KEYS
-    secrets = [config.LUNA_PASS.JWT.key, *(getattr(keys, f"{role}Secret") for role in ROLES)]
-    texts = [secret.get_secret_value() for secret in secrets]
-    paths = [file] if file else []
-    paths += [Path(text.removeprefix("file:")) for text in texts if text.startswith("file:")]
     return [
         f"{path} can be read by other users than root, so a compromised role could read it; run: "
         f"chown root:root {path} && chmod 0600 {path}"
-        for path in paths
-        if _is_exposed(path.stat())
+        for path in (file, *secrets)
+        if path is not None and _is_exposed(path.stat())
     ]
 
 

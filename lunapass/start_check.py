@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from shared import server_result_key, start_keys
+from shared.config.key_files import resolve_key_files
 from shared.config.loading import VIDEO, load_video
 from shared.config.service import Config
 from shared.errors import ConfigError, StartupError
@@ -28,7 +28,7 @@ def check_start(config: Config, file: Path | None, *, models: bool = True) -> No
     Raises:
         ConfigError: a role would not start; one line for each error.
     """
-    steps: list[Step] = [_log_folder, _keys, _transport_keys, _redis, _plugins, _page]
+    steps: list[Step] = [_log_folder, _keys, _redis, _plugins, _page]
     steps.append(lambda config: _video_task(config, file))
     steps.append(_models if models else _site_head)
     errors = []
@@ -49,14 +49,10 @@ def _log_folder(config: Config) -> None:
 
 
 def _keys(config: Config) -> None:
-    Signer(config.LUNA_PASS.JWT)
-    start_keys.with_file_read(config.MIDDLEWARES.REQUEST.StartToken.args)
-    server_result_key.with_file_read(config.MIDDLEWARES.REQUEST.ServerResult.args)
-
-
-def _transport_keys(config: Config) -> None:
-    """Read the configured secret keys; a machine has only those of its own roles."""
-    keys = config.TRANSPORT.KEYS
+    """Read all keys; of the transport keys, a machine has only those of its own roles."""
+    resolved = resolve_key_files(config)
+    Signer(resolved.LUNA_PASS.JWT)
+    keys = resolved.TRANSPORT.KEYS
     for role in ROLES:
         if getattr(keys, f"{role}Secret").get_secret_value():
             own_pair(keys, role)

@@ -24,7 +24,7 @@ from lunapass.roles import Child, plan
 from shared.config.cells import with_workers
 from shared.config.handover import PartSender
 from shared.config.loading import without_settings
-from shared.config.parts import Generation, with_files_read, with_transport_keys
+from shared.config.parts import Generation, with_transport_keys
 from shared.config.source import ConfigSource
 from shared.errors import ResourceError, StartupError
 from shared.process.cgroups import ControlGroups
@@ -52,7 +52,6 @@ class Supervisor:
         failed: a gateway or aggregator died too often.
 
     Raises:
-        ConfigError: a key file cannot be read.
         ResourceError: a port is in use or not permitted.
     """
 
@@ -60,7 +59,7 @@ class Supervisor:
         self._clock = clock
         config = with_workers(source.config, workers)
         self._source = source
-        self._generation = Generation(with_transport_keys(with_files_read(config)))
+        self._generation = Generation(with_transport_keys(config))
         self._settings = config.SUPERVISOR
         self._drain = config.LIMITS.drainSeconds
         self._directory = runtime_directory(config)

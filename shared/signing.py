@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -19,7 +18,7 @@ from pydantic import SecretStr
 
 from shared.config.manual import JwtSection
 from shared.errors import ConfigError
-from shared.text_files import read_text
+from shared.text_files import named_file, value_or_file
 
 KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 """Minimum length of a shared secret: that of the digest (RFC 7518, section 3.2)."""
@@ -84,8 +83,8 @@ def derived_key(section: JwtSection, purpose: str) -> bytes:
     return hmac.digest(_key_text(section).encode(), f"lunapass {purpose}".encode(), "sha256")
 
 
-def with_files_read(section: JwtSection) -> JwtSection:
-    """Replace the paths of key files in the section by their content.
+def resolve_signing_keys(section: JwtSection) -> JwtSection:
+    """Replace each ``file:PATH`` in the section by the content of the file.
 
     Raises:
         ConfigError: a file cannot be read, or its secret is too short.
@@ -112,9 +111,7 @@ def _other_keys(texts: Sequence[str], own: str | None) -> list[dict[str, Any]]:
 
 
 def _published_text(text: str) -> str:
-    if not text.startswith("file:"):
-        return text
-    return read_text(Path(text.removeprefix("file:")), _PUBLISHED, advice="give a PEM file")
+    return value_or_file(text, _PUBLISHED, advice="give a PEM file")
 
 
 def _published(text: str) -> dict[str, Any]:
@@ -131,6 +128,13 @@ def _published(text: str) -> dict[str, Any]:
     return _public_jwk(key, algorithm)
 
 
+def public_key_id(text: str, algorithm: str) -> str:
+    """Return the key id of a public key in PEM that fits an algorithm."""
+    key = get_default_algorithms()[algorithm].prepare_key(text)
+    name: str = _public_jwk(key, algorithm)["kid"]
+    return name
+
+
 def _public_jwk(key: Any, algorithm: str) -> dict[str, Any]:
     jwk: dict[str, Any] = json.loads(get_default_algorithms()[algorithm].to_jwk(key))
     jwk.update(use="sig", alg=algorithm, kid=_thumbprint(jwk))
@@ -141,12 +145,12 @@ def _key_text(section: JwtSection) -> str:
     text = section.key.get_secret_value()
     if not text:
         raise ConfigError("[LUNA_PASS.JWT] key: is empty; only the aggregator gets the signing key")
-    if not text.startswith("file:"):
+    path = named_file(text)
+    if path is None:
         return text
-    path = Path(text.removeprefix("file:"))
     least = KEY_BYTES.get(section.algorithm)
     advice = "give a PEM file" if least is None else "make a secret with: lunapass config key"
-    secret = read_text(path, "[LUNA_PASS.JWT] key", advice=advice).strip()
+    secret = value_or_file(text, "[LUNA_PASS.JWT] key", advice=advice)
     length = len(secret.encode())
     if least is not None and length < least:
         raise ConfigError(

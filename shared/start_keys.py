@@ -1,4 +1,4 @@
-"""The key of start tokens as the configuration names it: read, and held to its algorithm."""
+"""Reads the key of start tokens and checks that it fits the algorithm."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pydantic import SecretStr
 from shared.config.plugins import StartTokenArgs
 from shared.errors import ConfigError
 from shared.signing import KEY_BYTES, KINDS, MIN_RSA_BITS
-from shared.text_files import read_secret
+from shared.text_files import value_or_file
 
 PLACE = "[MIDDLEWARES.REQUEST.StartToken] args.key"
 
 
-def with_file_read(args: StartTokenArgs) -> StartTokenArgs:
-    """Replace the path of a key file by its content, and check that the key fits.
+def resolve_start_key(args: StartTokenArgs) -> StartTokenArgs:
+    """Replace ``file:PATH`` by the content of the file, and check that the key fits.
 
     Raises:
         ConfigError: the file cannot be read, or the key does not fit the algorithm.
     """
     if args.key is None:
         return args
-    text = read_secret(args.key.get_secret_value(), PLACE)
+    text = value_or_file(args.key.get_secret_value(), PLACE)
     _require_fit(args.algorithm, text)
     return args.model_copy(update={"key": SecretStr(text)})
 

@@ -10,7 +10,7 @@ import jwt
 from shared.config.loading import load
 from shared.errors import ConfigError
 from shared.process.clock import SYSTEM, Clock
-from shared.start_keys import with_file_read
+from shared.start_keys import resolve_start_key
 from shared.text_files import read_text
 
 ID_BYTES = 16
@@ -39,7 +39,7 @@ class StartTokenMaker:
         clock: Clock = SYSTEM,
     ) -> None:
         self._clock = clock
-        self._args = args = with_file_read(load(config_path).MIDDLEWARES.REQUEST.StartToken.args)
+        self._args = args = resolve_start_key(load(config_path).MIDDLEWARES.REQUEST.StartToken.args)
         self._headers = None if key_id is None else {"kid": key_id}
         if key_file is not None:
             self._key = read_text(key_file)

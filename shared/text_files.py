@@ -12,6 +12,7 @@ from pathlib import Path
 
 from shared.errors import ConfigError, StartupError
 
+FILE_PREFIX = "file:"
 MAX_BYTES = 64 * 1024 * 1024
 """Largest file. The largest in use is the table of a labelled set; /dev/zero has no end."""
 BYTE_ORDER_MARK = "\ufeff"
@@ -22,6 +23,42 @@ MARKS = {
     codecs.BOM_UTF16_BE: "UTF-16",
 }
 """Byte order marks of other encodings. UTF-32 is first: its mark starts with that of UTF-16."""
+
+
+def named_file(text: str) -> Path | None:
+    """Return the path in a value ``file:PATH`` of the configuration; None for any other text."""
+    return Path(text.removeprefix(FILE_PREFIX)) if text.startswith(FILE_PREFIX) else None
+
+
+def value_or_file(text: str, place: str, *, advice: str = "") -> str:
+    """Return a value of the configuration, or the text of the file that it names.
+
+    Args:
+        text: the value; ``file:PATH`` names a file.
+        place: section and key, for errors.
+        advice: what to do about a file that is not text; by default, to save it as UTF-8.
+
+    Raises:
+        ConfigError: the file cannot be read, or names another file.
+    """
+    path = named_file(text)
+    if path is None:
+        return text
+    content = read_text(path, place, advice=advice).strip()
+    if named_file(content) is not None:
+        raise ConfigError(f"{place}: file {path} names another file; give the path of that one")
+    return content
+
+
+def require_no_path(text: str, place: str) -> str:
+    """Return a key; refuse a path that was not read, which anyone could guess.
+
+    Raises:
+        ConfigError: the key is still ``file:PATH``.
+    """
+    if named_file(text) is not None:
+        raise ConfigError(f"{place}: its file was not read; report this error")
+    return text
 
 
 def read_text(
@@ -48,17 +85,6 @@ def read_text(
         return _decoded(data)
     except _NotText as error:
         raise kind(f"{where}: {error}; {advice or 'save the file as UTF-8'}") from error
-
-
-def read_secret(text: str, place: str) -> str:
-    """Return a secret that the configuration gives as text, or as ``file:PATH`` of a text file.
-
-    Raises:
-        ConfigError: the file cannot be read or is not text.
-    """
-    if not text.startswith("file:"):
-        return text
-    return read_text(Path(text.removeprefix("file:")), place).strip()
 
 
 def read_bytes(path: Path, where: str, *, kind: type[StartupError] = ConfigError) -> bytes:

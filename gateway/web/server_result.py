@@ -19,6 +19,8 @@ from gateway.sessions.session_report import SessionReport
 from gateway.web.http import JSON, respond
 from gateway.web.visit import Visit
 from shared.config.service import Config
+from shared.server_result_key import PLACE
+from shared.text_files import require_no_path
 
 PREFIX = "/sessions/"
 _PATH = re.compile(r"/sessions/([0-9a-f]{32})/result")
@@ -41,10 +43,14 @@ class ServerResult:
         self.renew(config)
 
     def renew(self, config: Config) -> None:
-        """Apply a new key."""
+        """Apply a new key.
+
+        Raises:
+            ConfigError: the key is still the path of a file.
+        """
         plugin = config.MIDDLEWARES.REQUEST.ServerResult
-        key = plugin.args.key.get_secret_value() if plugin.args.key else ""
-        self._expected = _digest(key) if plugin.isEnabled and key else None
+        key = plugin.args.key.get_secret_value() if plugin.isEnabled and plugin.args.key else ""
+        self._expected = _digest(require_no_path(key, PLACE)) if key else None
 
     async def answer(self, visit: Visit) -> Response:
         """Answer a request for a path below ``PREFIX``."""

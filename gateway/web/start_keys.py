@@ -14,6 +14,8 @@ import jwt
 from shared.config.plugins import StartTokenArgs
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
+from shared.start_keys import PLACE
+from shared.text_files import require_no_path
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ STALE_SECONDS = 3600.0
 
 
 class UnknownKey(Exception):
-    """The key of a token cannot be had."""
+    """No key is available for this token."""
 
 
 class KeySource(Protocol):
@@ -38,7 +40,7 @@ class KeySource(Protocol):
         """Return the key that must have signed a token.
 
         Raises:
-            UnknownKey: it cannot be had.
+            UnknownKey: no key is available for this token.
             jwt.InvalidTokenError: the token names no key.
         """
 
@@ -130,11 +132,15 @@ class JwkSet:
 
 
 def key_source(args: StartTokenArgs, *, clock: Clock) -> KeySource:
-    """Choose what the configuration names."""
+    """Choose what the configuration names.
+
+    Raises:
+        ConfigError: the key is still the path of a file.
+    """
     if args.jwksUrl is not None:
         return JwkSet(args.jwksUrl, clock=clock)
     assert args.key is not None  # a rule of the configuration
-    return FixedKey(args.key.get_secret_value())
+    return FixedKey(require_no_path(args.key.get_secret_value(), PLACE))
 
 
 def _parsed(data: bytes) -> dict[str, jwt.PyJWK]:

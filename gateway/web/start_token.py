@@ -136,8 +136,8 @@ class StartTokens:
                 },
             )
         except UnknownKey as error:
-            raise _unavailable("the key of the start token cannot be had") from error
-        except (jwt.InvalidTokenError, jwt.InvalidKeyError) as error:
+            raise _unavailable("no key is available for the start token") from error
+        except (jwt.PyJWTError, ValueError, TypeError) as error:  # the last two of unusable keys
             message = "the start token does not verify: signature, aud, iss, or a claim missing"
             raise _refused("start-token.invalid", message) from error
         return claims

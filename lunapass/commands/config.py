@@ -127,9 +127,9 @@ def policy(file: Path | None) -> None:
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--config", "file", type=click.Path(path_type=Path), help="Configuration file.")
 @click.option(
-    "--reload", "again", is_flag=True, help="Apply only changes that do not need a restart."
+    "--reload", "is_reload", is_flag=True, help="Apply only changes that do not need a restart."
 )
-def parts(directory: Path, file: Path | None, again: bool) -> None:
+def parts(directory: Path, file: Path | None, is_reload: bool) -> None:
     """Write each role's part of the configuration to DIRECTORY, which only its owner may enter.
 
     Each unit sees only its own folder and not the whole configuration, so no role can read the
@@ -137,7 +137,7 @@ def parts(directory: Path, file: Path | None, again: bool) -> None:
     """
     from lunapass.part_files import write_parts
 
-    config, warnings = write_parts(directory, file, again=again)
+    config, warnings = write_parts(directory, file, is_reload=is_reload)
     for warning in (*warnings, *weaknesses(config)):
         click.echo(f"warning: {warning}", err=True)
     click.echo(sentence(config))

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePath
+from typing import TypeVar
 
 from shared.config.service import Config
 from shared.process.cgroups import ControlGroups
+
+AnyConfig = TypeVar("AnyConfig", bound=Config)
 
 MAX_CELLS = 256
 """Cells of all machines together: the number of values of two hexadecimal digits."""
@@ -55,7 +58,7 @@ def total_workers(config: Config, cpus: int = len(USABLE)) -> int:
     return config.WORKERS.count or max(cells, cpus - cells)
 
 
-def with_workers(config: Config, count: int) -> Config:
+def with_workers(config: AnyConfig, count: int) -> AnyConfig:
     """Set the number of workers, so that all roles use the same."""
     workers = config.WORKERS.model_copy(update={"count": count})
     return config.model_copy(update={"WORKERS": workers})

@@ -55,7 +55,7 @@ class WholeFile:
         cells: cells of this machine; None for the configured number.
 
     Raises:
-        ConfigError: the configuration is invalid.
+        ConfigError: the configuration or a key file of the role is invalid.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class WholeFile:
     ) -> None:
         self._role = role
         self._cell = cell
-        self._source = ConfigSource(path, cells)
+        self._source = ConfigSource(path, cells, (role,))
         self._running = self._source.config
         self.part = self._cut()
 

@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 import msgspec
 from pydantic import SecretStr, ValidationError
 
-from shared import server_result_key, signing, start_keys
 from shared.config.base import Section
 from shared.config.cells import of_cell
+from shared.config.key_files import ResolvedConfig
 from shared.config.middlewares import WsMiddlewares
 from shared.config.schema import Path, is_confidential
 from shared.config.service import Config, TransportKeysSection
@@ -63,36 +63,18 @@ class Part:
     sealing_key: bytes = b""
 
 
-def with_files_read(config: Config) -> Config:
-    """Replace the paths of key files by their content, so that their changes need a reload too.
-
-    Raises:
-        ConfigError: a file cannot be read, is readable by other users, or its secret is too short.
-    """
-    jwt = signing.with_files_read(config.LUNA_PASS.JWT)
-    luna_pass = config.LUNA_PASS.model_copy(update={"JWT": jwt})
-    request = config.MIDDLEWARES.REQUEST
-    start, result = request.StartToken, request.ServerResult
-    start = start.model_copy(update={"args": start_keys.with_file_read(start.args)})
-    result = result.model_copy(update={"args": server_result_key.with_file_read(result.args)})
-    request = request.model_copy(update={"StartToken": start, "ServerResult": result})
-    middlewares = config.MIDDLEWARES.model_copy(update={"REQUEST": request})
-    config = config.model_copy(update={"LUNA_PASS": luna_pass, "MIDDLEWARES": middlewares})
-    return _with_keys(config, curve.with_files_read(config.TRANSPORT.KEYS))
-
-
-def with_transport_keys(config: Config, running: Config | None = None) -> Config:
+def with_transport_keys(config: ResolvedConfig, running: Config | None = None) -> ResolvedConfig:
     """Generate a key pair for each role without one in the configuration.
 
     Args:
-        config: the configuration, with key files read.
+        config: the configuration.
         running: configuration of the running generation, whose pairs are reused; None at a start.
     """
     before = (running or Config()).TRANSPORT.KEYS
     return _with_keys(config, curve.completed(config.TRANSPORT.KEYS, before))
 
 
-def _with_keys(config: Config, keys: TransportKeysSection) -> Config:
+def _with_keys(config: ResolvedConfig, keys: TransportKeysSection) -> ResolvedConfig:
     transport = config.TRANSPORT.model_copy(update={"KEYS": keys})
     return config.model_copy(update={"TRANSPORT": transport})
 
@@ -110,7 +92,7 @@ class Generation:
             password.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: ResolvedConfig) -> None:
         self.config = config
         key = config.LUNA_PASS.JWT.key.get_secret_value().encode()
         named = _with_keys(config, TransportKeysSection())
@@ -125,7 +107,7 @@ class Generation:
             cell: number of its cell; None if there is only one.
 
         Raises:
-            ConfigError: a key file cannot be read, or the signing key does not fit the algorithm.
+            ConfigError: the signing key does not fit the algorithm.
         """
         config = _redacted(of_cell(self.config, cell), role, ())
         if role != "gateway":

@@ -24,6 +24,7 @@ from shared.config.rules_start_token import start_token
 from shared.config.service import Config
 from shared.errors import ConfigError
 from shared.signing import KEY_BYTES
+from shared.text_files import named_file
 
 DEFAULT_KEY = "secret"
 KEY_HINT = "make one with: lunapass config key"
@@ -56,8 +57,8 @@ def _signature(config: Config) -> Iterator[Finding]:
     jwt = config.LUNA_PASS.JWT
     key = jwt.key.get_secret_value()
     weak_key = error if config.LUNA_PASS.env == "production" else warning
-    if key.startswith("file:"):
-        return  # shared.signing checks it
+    if named_file(key) is not None:
+        return  # shared.config.key_files reads it
     is_pem = key.lstrip().startswith("-----BEGIN ")
     if jwt.algorithm not in KEY_BYTES:
         if not is_pem or "PRIVATE KEY" not in key:

@@ -11,20 +11,12 @@ PLACE = "[MIDDLEWARES.REQUEST.ServerResult]"
 
 
 def server_result(config: Config) -> Iterator[Finding]:
-    """Require a credential that is used for nothing else, and results that any gateway finds."""
+    """Require a credential, and results that any gateway finds."""
     plugin = config.MIDDLEWARES.REQUEST.ServerResult
     if not plugin.isEnabled:
         return
-    key = plugin.args.key
-    others = (config.LUNA_PASS.JWT.key, config.MIDDLEWARES.REQUEST.StartToken.args.key)
-    if key is None:
+    if plugin.args.key is None:
         yield error(PLACE, "needs args.key; make one with: lunapass config key")
-    elif key in others:
-        yield error(
-            PLACE,
-            "args.key is also a key that signs tokens, and is sent over the network; make another "
-            "one with: lunapass config key",
-        )
     if config.TRANSPORT.cells > 1 and not config.SESSION_STORE.connectionString:
         yield error(
             PLACE,

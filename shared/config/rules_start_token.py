@@ -13,7 +13,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def start_token(config: Config) -> Iterator[Finding]:
-    """Require one source of the key, that others cannot change; warn where uses are forgotten."""
+    """Require exactly one key source over a safe connection, and a store for several cells."""
     plugin = config.MIDDLEWARES.REQUEST.StartToken
     args = plugin.args
     if not plugin.isEnabled:
@@ -33,12 +33,6 @@ def start_token(config: Config) -> Iterator[Finding]:
                 f"args.algorithm is {args.algorithm}, which a JWK set cannot have; allowed with "
                 "args.jwksUrl: RS256, ES256, EdDSA",
             )
-    elif args.key is not None and args.key == config.LUNA_PASS.JWT.key:
-        yield error(
-            PLACE,
-            "args.key is the key that signs verdicts, so the relying party could sign them too; "
-            "make another one with: lunapass config key",
-        )
     if config.TRANSPORT.cells > 1 and not config.SESSION_STORE.connectionString:
         yield error(
             PLACE,

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from shared.config.base import Section
 from shared.config.cells import of_cell
+from shared.config.key_files import ResolvedConfig, resolve_key_files, secret_files
 from shared.config.loading import load
 from shared.config.middlewares import MiddlewaresSection
 from shared.config.rules import check
 from shared.config.service import Config
 from shared.errors import ConfigError
+from shared.wire.lines import ROLES
 
 log = logging.getLogger(__name__)
 
@@ -29,53 +31,71 @@ class ConfigSource:
     Args:
         path: the file; None for the default.
         cells: cells of this machine; None for the configured number.
+        roles: the roles that get a part; only their key files are read.
 
     Attributes:
         config: the configuration at the start.
         warnings: warnings about it, one line each.
+        secret_files: files with secrets that it names.
 
     Raises:
-        ConfigError: the configuration is invalid.
+        ConfigError: the configuration or a key file is invalid.
     """
 
-    def __init__(self, path: Path | None, cells: int | None = None) -> None:
+    def __init__(
+        self, path: Path | None, cells: int | None = None, roles: Collection[str] = ROLES
+    ) -> None:
         self._path = path
         self._cells = cells
-        self.config, self.warnings = self._read()
+        self._roles = roles
+        config = self._load()
+        self.warnings = check(config)
+        self.secret_files = secret_files(config)
+        self.config = resolve_key_files(config, roles)
 
-    def _read(self) -> tuple[Config, list[str]]:
-        config = of_cell(load(self._path), None, self._cells)
-        return config, check(config)
+    def _load(self) -> Config:
+        return of_cell(load(self._path), None, self._cells)
 
-    def reload(self, running: Config) -> Config | None:
+    def reload(self, running: ResolvedConfig) -> ResolvedConfig | None:
         """Read the file again.
 
         Args:
             running: the running configuration.
 
         Returns:
-            The running configuration with the new sections of ``RELOADABLE``; None if the file is
-            invalid, which is logged.
+            The running configuration with the new sections of ``RELOADABLE``; None if the file or
+            a key file is invalid, which is logged.
         """
         try:
-            fresh, _ = self._read()
+            config = self._load()
+            check(config)
+            fresh = resolve_key_files(config, self._roles)
+            merged = reloaded(running, fresh, self._roles)
         except ConfigError as error:
             log.error("configuration not reloaded: %s", error)
             return None
         warn_of_restart(self.config, fresh)
-        return reloaded(running, fresh)
+        return merged
 
 
-def reloaded(running: Config, fresh: Config) -> Config:
+def reloaded(
+    running: ResolvedConfig, fresh: ResolvedConfig, roles: Collection[str] = ROLES
+) -> ResolvedConfig:
     """Return the running configuration with what a reload may change.
 
     Args:
         running: the running configuration.
         fresh: the configuration in the file.
+        roles: the roles that get a part.
+
+    Raises:
+        ConfigError: a new section violates a rule together with a section that needs a restart.
     """
     sections = {name: getattr(fresh, name) for name in RELOADABLE}
     sections["MIDDLEWARES"] = _with_running_effects(fresh, running)
-    return running.model_copy(update=sections)
+    merged = running.model_copy(update=sections)
+    check(merged)
+    return resolve_key_files(merged, roles)  # the running signing key may be the new start key
 
 
 def warn_of_restart(old: Config, new: Config) -> None:

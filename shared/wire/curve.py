@@ -12,6 +12,7 @@ import asyncio
 import logging
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 import zmq
@@ -20,7 +21,7 @@ from zmq.utils import z85
 
 from shared.config.service import TransportKeysSection
 from shared.errors import ConfigError, ResourceError
-from shared.text_files import read_text
+from shared.text_files import named_file, value_or_file
 from shared.wire.lines import ROLES
 
 log = logging.getLogger(__name__)
@@ -64,13 +65,19 @@ def write_keys(directory: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def with_files_read(keys: TransportKeysSection) -> TransportKeysSection:
-    """Replace the paths of key files in the section by their content.
+def resolve_transport_keys(
+    keys: TransportKeysSection, roles: Iterable[str] = ROLES
+) -> TransportKeysSection:
+    """Replace each ``file:PATH`` in the section by the content of the file.
+
+    Args:
+        keys: the section.
+        roles: the roles whose secret keys are needed.
 
     Raises:
         ConfigError: a file cannot be read, or other users have access to it.
     """
-    names = [f"{role}Secret" for role in ROLES]
+    names = [f"{role}Secret" for role in roles]
     return keys.model_copy(
         update={name: SecretStr(_text(getattr(keys, name), name)) for name in names}
     )
@@ -79,10 +86,10 @@ def with_files_read(keys: TransportKeysSection) -> TransportKeysSection:
 def _text(secret: SecretStr, name: str) -> str:
     """Return a secret key, read from its file if it names one."""
     text = secret.get_secret_value()
-    if not text.startswith("file:"):
+    path = named_file(text)
+    if path is None:
         return text
-    path = Path(text.removeprefix("file:"))
-    key = read_text(path, f"{PLACE} {name}", advice=HINT).strip()
+    key = value_or_file(text, f"{PLACE} {name}", advice=HINT)
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & (stat.S_IRWXG | stat.S_IRWXO):
         raise ConfigError(

@@ -174,6 +174,9 @@ def test_root_is_warned_of_files_that_others_may_read(file: Path) -> None:
     assert f"chmod 0600 {file}" in parts(file).stderr
     os.chown(secret, 12345, 0)
     assert f"chown root:root {secret}" in parts(file).stderr
+    plugin = "[MIDDLEWARES.REQUEST.StartToken]\nisEnabled = 1\nargs.key = "
+    write(file, f'{plugin}"file:{secret}"\n')
+    assert f"chown root:root {secret}" in parts(file).stderr
     write(file, write_keys(file.parent / "keys"))
     os.chown(file.parent / "keys" / "worker.key", 12345, 0)
     (line,) = [line for line in parts(file).stderr.splitlines() if "can be read" in line]

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from shared.config.cells import of_cell
+from shared.config.key_files import resolve_key_files
 from shared.config.parts import (
     ROLES,
     Generation,
     Part,
     pack,
     unpack,
-    with_files_read,
     with_transport_keys,
 )
 from shared.config.schema import is_confidential, is_text, keys
@@ -248,8 +248,8 @@ def test_key_files_are_read_once(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("k" * 64 + "\n")
     config = Config.model_validate({"LUNA_PASS": {"JWT": {"key": f"file:{file}"}}})
-    generation = Generation(with_files_read(config))
+    generation = Generation(resolve_key_files(config))
     file.unlink()
     assert generation.part("aggregator").config.LUNA_PASS.JWT.key.get_secret_value() == "k" * 64
     with pytest.raises(ConfigError, match="No such file"):
-        with_files_read(config)
+        resolve_key_files(config)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.config.parts import with_files_read
+from shared.config.key_files import resolve_key_files
 from shared.config.rules import check
 from shared.config.service import Config
 from shared.errors import ConfigError
@@ -43,24 +43,31 @@ def test_what_is_taken(settings: dict[str, Any]) -> None:
     ("settings", "reason"),
     [
         ({}, "needs args.key"),
-        ({"key": SIGNING}, "signs tokens"),
-        ({"key": START}, "signs tokens"),
         ({"key": OTHER, "cells": 2}, "no session store"),
     ],
 )
 def test_what_is_refused(settings: dict[str, Any], reason: str) -> None:
-    """The key goes over the network, so it must not sign anything."""
+    """Each with a reason."""
     with pytest.raises(ConfigError, match=rf"ServerResult\].*{reason}"):
         check(config(**settings))
+
+
+@pytest.mark.parametrize("key", [SIGNING, START])
+def test_a_key_that_signs_tokens_is_refused(tmp_path: Path, key: str) -> None:
+    """The credential goes over the network; also where it comes from a file."""
+    (tmp_path / "key").write_text(key)
+    for text in (key, f"file:{tmp_path / 'key'}"):
+        with pytest.raises(ConfigError, match=r"ServerResult\].*a key for each purpose"):
+            resolve_key_files(config(key=text))
 
 
 def test_a_key_comes_from_its_file(tmp_path: Path) -> None:
     """Without the line's end; a short one is refused."""
     file = tmp_path / "result.key"
     file.write_text(f"{OTHER}\n")
-    read = with_files_read(config(key=f"file:{file}")).MIDDLEWARES.REQUEST.ServerResult.args.key
+    read = resolve_key_files(config(key=f"file:{file}")).MIDDLEWARES.REQUEST.ServerResult.args.key
     assert read is not None
     assert read.get_secret_value() == OTHER
     file.write_text(OTHER[1:])
     with pytest.raises(ConfigError, match="at least 32"):
-        with_files_read(config(key=f"file:{file}"))
+        resolve_key_files(config(key=f"file:{file}"))

@@ -9,7 +9,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from shared.config.parts import Generation, with_files_read
+from shared.config.key_files import resolve_key_files
+from shared.config.parts import Generation
 from shared.config.rules import check
 from shared.config.service import Config
 from shared.errors import ConfigError
@@ -56,7 +57,6 @@ def test_what_is_taken(settings: dict[str, Any]) -> None:
         ({"key": OTHER, "jwksUrl": "https://bank.example/", "algorithm": "ES256"}, "not both"),
         ({"jwksUrl": "http://bank.example/", "algorithm": "ES256"}, "not https"),
         ({"jwksUrl": "https://bank.example/"}, "cannot have"),
-        ({"key": SIGNING}, "signs verdicts"),
         ({"key": OTHER, "cells": 2}, "no session store"),
     ],
 )
@@ -84,7 +84,7 @@ def test_a_public_key_in_a_file(tmp_path: Path, algorithm: str, make: Any) -> No
     """Only the gateway gets it."""
     (tmp_path / "key.pem").write_text(pem(make()))
     given = config(algorithm=algorithm, key=f"file:{tmp_path / 'key.pem'}")
-    generation = Generation(with_files_read(given))
+    generation = Generation(resolve_key_files(given))
 
     def key_of(role: str) -> str:
         key = generation.part(role).config.MIDDLEWARES.REQUEST.StartToken.args.key
@@ -116,5 +116,5 @@ def test_a_public_key_in_a_file(tmp_path: Path, algorithm: str, make: Any) -> No
 def test_a_key_that_does_not_fit(algorithm: str, text: str) -> None:
     """It is refused before the start, and not shown."""
     with pytest.raises(ConfigError, match="does not fit") as refused:
-        with_files_read(config(algorithm=algorithm, key=text))
+        resolve_key_files(config(algorithm=algorithm, key=text))
     assert text not in str(refused.value)

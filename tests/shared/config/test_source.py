@@ -62,6 +62,27 @@ def test_plugins_that_write_wait_for_a_restart(
     assert "need a restart: FileLogger" in caplog.text
 
 
+def test_new_plugins_must_fit_what_waits_for_a_restart(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else start tokens would be on with several cells while the session store is still off.
+
+    Nor may the start key be the signing key that is still in use.
+    """
+    file.write_text(KEY + "[TRANSPORT]\ncells = 2\n")
+    source = ConfigSource(file)
+    plugin = "[MIDDLEWARES.REQUEST.StartToken]\nisEnabled = 1\nargs.key = "
+    store = '[SESSION_STORE]\nconnectionString = "redis://127.0.0.1"\n[TRANSPORT]\ncells = 2\n'
+    file.write_text(f'{KEY}{store}{plugin}"{"s" * 64}"\n')
+    assert source.reload(source.config) is None
+    assert "no session store" in caplog.text
+    source = ConfigSource(file)
+    old_key = KEY.split('"')[1]
+    file.write_text(f'LUNA_PASS.JWT.key = "{"n" * 64}"\n{store}{plugin}"{old_key}"\n')
+    assert source.reload(source.config) is None
+    assert "a key for each purpose" in caplog.text
+
+
 def test_a_faulty_file_changes_nothing(file: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Neither with an invalid value nor with a violated rule."""
     caplog.set_level(logging.ERROR)

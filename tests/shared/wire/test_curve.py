@@ -226,7 +226,7 @@ def test_a_key_file_that_others_may_open_is_refused(
     """At the start of the role and when parts are made, with advice."""
     file = tmp_path / "keys" / "worker.key"
     file.chmod(mode)
-    for use in (lambda: curve.own_pair(keys, "worker"), lambda: curve.with_files_read(keys)):
+    for use in (lambda: curve.own_pair(keys, "worker"), lambda: curve.resolve_transport_keys(keys)):
         with pytest.raises(ConfigError, match=rf"chmod 0600 {file}"):
             use()
 
