@@ -13,7 +13,7 @@ from math import inf
 import numpy as np
 
 from evaluation.samples import Sample
-from shared.frame.checks import Rules, judge
+from shared.frame.checks import Rules, judge, live_score
 from shared.frame.estimation import Estimate, Stage
 
 
@@ -65,13 +65,14 @@ def served_score(measured: Measured, rules: Rules, window: int = 1) -> float:
 
     A session continues until a frame succeeds, so its best moment counts: of the frames that pass
     every other check, the best value that both a frame's own score and the mean of the last
-    ``window`` scores reach. Early decisions of AggregateLiveness are not modelled.
+    ``window`` scores reach. A frame with the moire of a screen has the score 0. Early decisions of
+    AggregateLiveness are not modelled.
 
     Returns:
         The score; minus infinity if too few frames pass the other checks.
     """
     scores = [
-        frame.liveness.score
+        live_score(frame.liveness, rules)
         for frame in measured.frames
         if frame.liveness is not None
         and passes_earlier(frame, rules)

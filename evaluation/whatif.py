@@ -17,7 +17,7 @@ from evaluation import metrics
 from evaluation.samples import ATTACK, LIVE
 from evaluation.sessions import Logged
 from evaluation.thresholds import THRESHOLDS, Threshold
-from shared.frame.checks import Rules, judge
+from shared.frame.checks import Rules, judge, live_score
 from shared.frame.estimation import Estimate, Stage
 
 PASS_SHARE = 0.95
@@ -196,7 +196,7 @@ def _rounded(threshold: Threshold, value: float) -> float:
 
 def _by_labels(sessions: Sequence[Logged], rules: Rules) -> Suggestion | None:
     """Suggest the liveness threshold at which every species' APCER is within the bound."""
-    live, species = liveness_scores(sessions)
+    live, species = _liveness_scores(sessions, rules)
     attacks = {name: scores for name, scores in species.items() if scores.size}
     if not (live.size and attacks):
         return None
@@ -216,12 +216,15 @@ def _by_labels(sessions: Sequence[Logged], rules: Rules) -> Suggestion | None:
     )
 
 
-def liveness_scores(sessions: Sequence[Logged]) -> tuple[metrics.Scores, dict[str, metrics.Scores]]:
+def _liveness_scores(
+    sessions: Sequence[Logged], rules: Rules
+) -> tuple[metrics.Scores, dict[str, metrics.Scores]]:
     """Best liveness score of each labelled session that has one: of live ones, and by species."""
     live: list[float] = []
     attacks: dict[str, list[float]] = {}
     for session in sessions:
-        scores = [one.estimate.liveness.score for one in session.frames if one.estimate.liveness]
+        measured = [one.estimate.liveness for one in session.frames]
+        scores = [live_score(one, rules) for one in measured if one is not None]
         if scores and session.label == LIVE:
             live.append(max(scores))
         elif scores and session.label == ATTACK:

@@ -13,7 +13,7 @@ from aggregator.policy import Stated
 from shared.codes import Code
 from shared.config.plugins import AggregateLivenessArgs
 from shared.config.service import Config
-from shared.frame.checks import Rules
+from shared.frame.checks import Rules, live_score
 from shared.frame.estimation import Estimate, Profile
 
 DATA = "aggregateLiveness"
@@ -22,10 +22,10 @@ DATA = "aggregateLiveness"
 class AggregateLiveness(Plugin):
     """Requires the mean of the last liveness scores to reach ``livenessScore``.
 
-    Every frame with a liveness measurement counts, even if its own score is too low. Frames with a
-    low ``livenessQualityScore`` do not count, nor do frames within ``minIntervalMs`` of a counted
-    one, which hardly add information. With ``earlyDecision``, frames that agree decide sooner: they
-    accept, or end the session.
+    Every frame with a liveness measurement counts, even if its own score is too low; a frame with
+    the moire of a screen counts as 0. Frames with a low ``livenessQualityScore`` do not count, nor
+    do frames within ``minIntervalMs`` of a counted one, which hardly add information. With
+    ``earlyDecision``, frames that agree decide sooner: they accept, or end the session.
 
     If the backend describes faces, only frames of one face count together. Another face restarts
     the count and discards the previous face's best shot, so one person's frames never help another,
@@ -41,6 +41,7 @@ class AggregateLiveness(Plugin):
     gathers = True
 
     def __init__(self, args: AggregateLivenessArgs, rules: Rules, similarity: float) -> None:
+        self._rules = rules
         self._thresholds = rules.thresholds
         self._scores: deque[float] = deque(maxlen=args.framesCount)
         self._test = SequentialTest() if args.earlyDecision else None
@@ -64,6 +65,7 @@ class AggregateLiveness(Plugin):
             **numbers_of(args),
             "livenessScore": thresholds.livenessScore,
             "livenessQualityScore": thresholds.livenessQualityScore,
+            "moire": config.CHECKS.moire,
             "similarity": config.MIDDLEWARES.WS.FaceMatcher.args.similarity,
         }
 
@@ -78,7 +80,7 @@ class AggregateLiveness(Plugin):
                 if frame.ok:
                     frame.refuse(Code.AGGREGATING)
                 return
-            self._count(context, measured.score)
+            self._count(context, live_score(measured, self._rules))
         if self._test is not None and self._test.refuses:
             frame.refuse(Code.LOW_LIVENESS, end=True)
         if not frame.ok or (self._test is not None and self._test.accepts):

@@ -22,6 +22,7 @@ from shared.codes import Code
 from shared.config.life_signs import LifeSignsArgs
 from shared.config.plugins import ActiveLivenessArgs
 from shared.config.service import Config
+from shared.frame.checks import Rules
 from shared.frame.estimation import Profile, Stage
 
 DATA = "lifeSigns"
@@ -56,16 +57,19 @@ class LifeSigns(Plugin):
     Args:
         args: times and thresholds.
         acting: angles and times of the action.
+        rules: limit of moire.
         asks: request actions; False if ActiveLiveness does so in every session.
     """
 
     Args = LifeSignsArgs
     gathers = True
 
-    def __init__(self, args: LifeSignsArgs, acting: ActiveLivenessArgs, *, asks: bool) -> None:
+    def __init__(
+        self, args: LifeSignsArgs, acting: ActiveLivenessArgs, rules: Rules, *, asks: bool
+    ) -> None:
         self._args = args
         self._asks = asks
-        self._window = SignsWindow(args.windowSeconds, args.framesCount)
+        self._window = SignsWindow(args.windowSeconds, args.framesCount, rules)
         self._run = ActionRun(acting, self._draw)
         self._blink = True
         self._reused = False
@@ -73,16 +77,16 @@ class LifeSigns(Plugin):
     @classmethod
     def factory(cls, args: Any, config: Config) -> Callable[[], Self]:
         """Read the action's angles and times from the arguments of ActiveLiveness."""
-        active = config.MIDDLEWARES.WS.ActiveLiveness
-        return lambda: cls(args, active.args, asks=not active.isEnabled)
+        active, rules = config.MIDDLEWARES.WS.ActiveLiveness, Rules.of(config)
+        return lambda: cls(args, active.args, rules, asks=not active.isEnabled)
 
     @classmethod
     def stated(cls, args: Any, config: Config) -> Stated:
-        """State every argument, and those of ActiveLiveness that actions use."""
+        """State every argument, those of ActiveLiveness for actions, and the limit of moire."""
         acting = numbers_of(config.MIDDLEWARES.WS.ActiveLiveness.args)
         for name in ("interactionsCount", "cooldownFramesCount"):  # which LifeSigns does not use
             del acting[name]
-        return {**numbers_of(args), **acting}
+        return {**numbers_of(args), **acting, "moire": config.CHECKS.moire}
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
         """Collect signs until they decide; then accept, refuse, or watch the action."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from aggregator.plugins.background import background_motion
 from aggregator.plugins.faces import STRAIGHT_DEG
+from shared.frame.checks import Rules, live_score
 from shared.frame.estimation import Box, Estimate
 
 INTERVAL_MS = 100
@@ -76,11 +77,13 @@ class SignsWindow:
     Args:
         seconds: length of the window.
         frames: number of frames that stay in the window at any age.
+        rules: limit of moire, with which a frame's score counts as 0.
     """
 
-    def __init__(self, seconds: float, frames: int) -> None:
+    def __init__(self, seconds: float, frames: int, rules: Rules) -> None:
         self._seconds = seconds
         self._frames = frames
+        self._rules = rules
         self._seen: deque[_Seen] = deque()
         self._first_at: float | None = None
 
@@ -115,7 +118,7 @@ class SignsWindow:
         turned = pose is None or abs(pose.yaw) >= STRAIGHT_DEG
         return _Seen(
             at=at,
-            score=None if estimate.liveness is None else estimate.liveness.score,
+            score=self._score(estimate),
             openness=None if turned else estimate.openness,
             angles=None if pose is None else (pose.yaw, pose.pitch, pose.roll),
             face=estimate.face,
@@ -124,6 +127,10 @@ class SignsWindow:
             sunglasses=estimate.glasses == "sunglasses",
             motion=self._motion(at, estimate),
         )
+
+    def _score(self, estimate: Estimate) -> float | None:
+        measured = estimate.liveness
+        return None if measured is None else live_score(measured, self._rules)
 
     def _motion(self, at: float, estimate: Estimate) -> float | None:
         """Compare a frame's background with that of the newest frame that is old enough."""

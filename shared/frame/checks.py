@@ -16,7 +16,7 @@ from shared.codes import Code
 from shared.config.manual import ThresholdsSection
 from shared.config.service import ChecksSection, Config
 from shared.digests import short_digest
-from shared.frame.estimation import Estimate, Profile, Stage
+from shared.frame.estimation import Estimate, Liveness, Profile, Stage
 
 
 @dataclass(frozen=True)
@@ -188,10 +188,24 @@ def liveness(estimate: Estimate, rules: Rules) -> Codes:
     measured, minimum = estimate.liveness, rules.thresholds
     if measured is None:
         return (Code.LIVENESS_FAILED,)
-    screen = rules.limits.moire > 0 and measured.moire > rules.limits.moire
-    return _when(screen or measured.score < minimum.livenessScore, Code.LOW_LIVENESS) + _when(
+    low = has_moire(measured, rules) or measured.score < minimum.livenessScore
+    return _when(low, Code.LOW_LIVENESS) + _when(
         measured.quality_score < minimum.livenessQualityScore, Code.LOW_LIVENESS_QUALITY
     )
+
+
+def has_moire(measured: Liveness, rules: Rules) -> bool:
+    """Return whether a face shows the moire of a screen; never if that check is off."""
+    return 0 < rules.limits.moire < measured.moire
+
+
+def live_score(measured: Liveness, rules: Rules) -> float:
+    """Return the score as evidence for a live person: 0 with the moire of a screen.
+
+    The check refuses a frame with moire whatever its score. So where several frames are judged
+    together, the score of such a frame must not help the others.
+    """
+    return 0.0 if has_moire(measured, rules) else measured.score
 
 
 CHECKS: tuple[tuple[Stage, Check], ...] = (

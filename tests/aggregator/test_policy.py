@@ -120,6 +120,7 @@ def test_the_token_states_what_judged() -> None:
                     "minIntervalMs": 100,
                     "livenessScore": 0.5,
                     "livenessQualityScore": 0.5,
+                    "moire": 0.0,
                     "similarity": 0.5,
                 },
             },

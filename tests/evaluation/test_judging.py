@@ -7,6 +7,7 @@ import pytest
 from evaluation.judging import failures, liveness_score, passes_earlier, served_score
 from shared.codes import Code
 from shared.config.manual import ThresholdsSection
+from shared.config.service import ChecksSection
 from shared.frame.checks import Rules
 from shared.frame.estimation import HeadPose, Liveness, Stage
 from tests.evaluation.estimates import estimate, presentation
@@ -43,6 +44,16 @@ def test_service_takes_the_best_moment() -> None:
     """One good frame among bad ones is enough for an attacker, and must count as such."""
     shown = presentation(estimate(0.1), estimate(0.8), estimate(0.95, head_pose=TURNED))
     assert served_score(shown, RULES) == 0.8
+
+
+def test_a_frame_with_moire_has_no_score() -> None:
+    """The service refuses it as a screen, and it counts against the other frames."""
+    rules = Rules(limits=ChecksSection(moire=5.0))
+    screen = estimate(liveness=0.99)
+    screen.liveness = Liveness(0.99, 1.0, moire=9.0)
+    assert served_score(presentation(screen), rules) == 0.0
+    assert served_score(presentation(screen), RULES) == 0.99
+    assert served_score(presentation(screen, estimate(0.9)), rules, 2) == pytest.approx(0.45)
 
 
 def test_aggregation_needs_its_frames() -> None:

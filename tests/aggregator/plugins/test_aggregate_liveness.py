@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,10 +28,11 @@ def judge(
     early: bool = False,
     pause: float = 1.0,
     args: dict[str, Any] | None = None,
+    sections: dict[str, Any] | None = None,
     **others: Any,
 ) -> tuple[JudgedSession, list[Outcome]]:
     arguments = {"framesCount": frames, "earlyDecision": early, **(args or {})}
-    config = plugin_config({"AggregateLiveness": arguments, **others})
+    config = plugin_config({"AggregateLiveness": arguments, **others}, **(sections or {}))
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
     session = JudgedSession(opened, Registry(config).plugins(), config.LIVENESS)
     outcomes = []
@@ -66,6 +68,19 @@ def test_one_lucky_frame_among_poor_ones_is_not_enough() -> None:
     _, outcomes = judge([low(0.1), low(0.1), live(0.9)])
     assert outcomes[-1].errors == (Code.LOW_LIVENESS,)
     assert not outcomes[-1].final
+
+
+@pytest.mark.parametrize(("frames", "early"), [(2, False), (4, True)])
+def test_a_frame_with_moire_counts_against(frames: int, early: bool) -> None:
+    """It is refused as a screen, however live the networks find it; without the check it counts."""
+    screen = live(liveness=Liveness(0.99, 1.0, moire=9.0))
+    refused = replace(screen, errors=(Code.LOW_LIVENESS,))
+    others = [live(0.6)] * (frames - 1)
+    checked = {"CHECKS": {"moire": 5.0}}
+    _, outcomes = judge([refused, *others], 10 if early else 2, early=early, sections=checked)
+    assert not outcomes[-1].accepted
+    _, outcomes = judge([screen, *others], 10 if early else 2, early=early)
+    assert outcomes[-1].accepted
 
 
 def test_only_the_last_frames_count() -> None:

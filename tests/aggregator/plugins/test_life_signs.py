@@ -60,10 +60,13 @@ def judge(
     fps: float = 5.0,
     args: dict[str, Any] | None = None,
     seed: int = 7,
+    sections: dict[str, Any] | None = None,
     **others: dict[str, Any] | None,
 ) -> tuple[JudgedSession, list[Outcome]]:
     """Judge frames until the session is decided or asks."""
-    config = plugin_config({"LifeSigns": {"fixedCamera": 1, **(args or {})}, **others})
+    config = plugin_config(
+        {"LifeSigns": {"fixedCamera": 1, **(args or {})}, **others}, **(sections or {})
+    )
     opened = Open("", SESSION, 1000.0, seed, bytes(32))
     session = JudgedSession(opened, Registry(config).plugins(), config.LIVENESS)
     chance, outcomes = random.Random(seed), []
@@ -179,6 +182,18 @@ def test_networks_that_are_sure_refuse() -> None:
     assert (outcomes[-1].final, outcomes[-1].errors) == (True, (Code.LOW_LIVENESS,))
     assert signs_of(session)["decision"] == "refused"
     assert not judge(attack(0.2), frames=14)[1][-1].final
+
+
+def test_frames_with_moire_are_evidence_against_a_person() -> None:
+    """Each is refused as a screen, and its high score must not count for a person."""
+
+    def screen(number: int, chance: random.Random) -> Estimate:
+        measured = Liveness(0.99, 1.0, moire=9.0)
+        return person(number, chance, liveness=measured, errors=(Code.LOW_LIVENESS,))
+
+    session, outcomes = judge(screen, sections={"CHECKS": {"moire": 5.0}})
+    assert (outcomes[-1].final, outcomes[-1].errors) == (True, (Code.LOW_LIVENESS,))
+    assert signs_of(session)["score"] < 0.01
 
 
 def test_unknown_signs_ask() -> None:

@@ -22,6 +22,7 @@ from loadtest.synthetic.person import Person
 from loadtest.synthetic.sensor import with_noise
 from lunapass.demo import portrait_of
 from shared.config.life_signs import LifeSignsArgs
+from shared.frame.checks import Rules
 from shared.frame.estimation import Image
 from tests.support.judge import live
 
@@ -47,7 +48,7 @@ def photograph(person: Person) -> Image:
 
 def signs(backend: OnnxBackend, frames: list[Image]) -> Signs:
     """Measure frames .4 s apart, as a worker and the aggregator do, without the other checks."""
-    window = SignsWindow(ARGS.windowSeconds, FRAMES)
+    window = SignsWindow(ARGS.windowSeconds, FRAMES, Rules())
     for number, frame in enumerate(frames):
         face = max(backend.detect(frame), key=lambda one: one.box.area)
         pose = backend.head_pose(frame, face)
