@@ -22,6 +22,7 @@ from aggregator.policy import UNKNOWN, Basis, Policy
 from shared.codes import Code
 from shared.config.manual import LivenessSection
 from shared.config.service import LimitsSection
+from shared.errors import PluginError
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Estimate, Profile, Stage
 from shared.wire.messages import Open
@@ -246,11 +247,11 @@ class JudgedSession:
                 if question is not None:
                     answer = yield question
                     plugin.on_answer(self.context, judged, answer)
+                _require_codes(judged, before)
             except Exception:
                 self._log_failure(plugin, judged.seq)
                 judged.refuse(Code.PLUGIN_FAILED, end=True)
-            changed = judged.errors != before
-            if changed and not plugin.gathers and self._is_refused_since(judged, before):
+            if not plugin.gathers and self._is_refused_since(judged, before):
                 self.context.best_seq, self.context.best, self.context.best_shot = best_before
             if judged.ended:
                 return
@@ -261,12 +262,15 @@ class JudgedSession:
         return self.context.best_seq == judged.seq and any(c not in known for c in judged.errors)
 
     def _report_reuse(self, judged: FrameJudgement) -> None:
+        before, ended = judged.errors.copy(), judged.ended
         for plugin in self.plugins if judged.reused else ():
             try:
                 plugin.on_reuse(self.context, judged)
+                _require_codes(judged, before)
             except Exception:
                 self._log_failure(plugin, judged.seq)
                 judged.refuse(Code.PLUGIN_FAILED, end=True)
+        judged.ended = judged.ended or ended
 
     def _drop_invalid_json(self, judged: FrameJudgement | None = None) -> bool:
         """Drop data and codes of plugins that are not JSON; return False if there were any."""
@@ -290,8 +294,8 @@ class JudgedSession:
         """Accept only a live, fully judged frame, whatever plugins are on."""
         if not judged.ok:
             return
-        if not judged.estimate.ok:
-            judged.refuse(Code.PLUGIN_FAILED, end=True)  # a plugin removed the worker's codes
+        if judged.withheld or not judged.estimate.ok:
+            judged.refuse(Code.PLUGIN_FAILED, end=True)  # a plugin removed the codes
         elif judged.estimate.profile is not Profile.PASSIVE:
             judged.refuse(Code.AGGREGATING)
         elif not self._is_live(judged.estimate):
@@ -336,3 +340,9 @@ class JudgedSession:
             except Exception:
                 self._log_failure(plugin, self.last_seq)
         self._drop_invalid_json()
+
+
+def _require_codes(judged: FrameJudgement, before: list[int]) -> None:
+    """Raise PluginError if a plugin removed a code that the frame had before."""
+    if any(code not in judged.errors for code in before):
+        raise PluginError(f"removed codes of others: found {judged.errors}, had {before}")

@@ -9,6 +9,7 @@ LunaPassError
  ├─ FrameError              a frame cannot be decoded or is not allowed; the client gets a code
  ├─ MessageError            a message between roles is invalid
  ├─ SlotError               a slot's generation or size does not match its job
+ ├─ PluginError             a plugin removed what other parts decided
  └─ EstimationError         a stage of the estimation failed
 
 A message says what is wrong, where, what was found, what is allowed and what to do. Messages of
@@ -96,6 +97,12 @@ class SlotError(LunaPassError):
     """A slot does not match its job: stale generation or invalid size."""
 
     code = "slot"
+
+
+class PluginError(LunaPassError):
+    """A plugin removed what other parts decided about a frame."""
+
+    code = "plugin"
 
 
 class EstimationError(LunaPassError):

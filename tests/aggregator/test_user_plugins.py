@@ -13,6 +13,8 @@ from typing import Any
 import jwt
 import pytest
 
+from aggregator.frame_memory import Claim, LocalFrames
+from aggregator.plugins.base import Question
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
 from lunapass import plugins
@@ -55,6 +57,32 @@ def test_no_plugin_can_lift_a_code_of_the_worker() -> None:
     """Taking codes away is a fault of the plugin, never a success."""
     outcome = first_outcome(f"{HERE}:Lenient", errors=(32,))
     assert (outcome.errors, outcome.final, outcome.accepted) == ((71,), True, False)
+
+
+def test_no_plugin_can_lift_a_code_of_another() -> None:
+    """Code 71, final: what AggregateLiveness still waits for stays refused."""
+    config = plugin_config({"AggregateLiveness": None, f"{HERE}:Lenient": None})
+    session = JudgedSession(OPEN, Registry(config).plugins(), config.LIVENESS)
+    outcome = session.fold(1, 1001.0, live(), None, replay=False, shot=shot(1))
+    assert isinstance(outcome, Outcome)
+    assert (outcome.errors, outcome.final, outcome.accepted) == ((71,), True, False)
+
+
+@pytest.mark.parametrize("state", [Claim.REUSED, Claim.ACCEPTED])
+def test_no_plugin_can_accept_a_frame_of_another_session(state: Claim) -> None:
+    """Code 71, final, whatever the plugin does to the frame."""
+    config = plugin_config({f"{HERE}:Lenient": None})
+    memory = LocalFrames(config.LIMITS)
+    estimate = live(pixels=bytes(16))
+    memory.claim_now(bytes(16), "another session")
+    if state is Claim.ACCEPTED:
+        memory.accept(bytes(16), "another session")
+    plugins = Registry(config).plugins()
+    session = JudgedSession(OPEN, plugins, config.LIVENESS, memory=memory)
+    step = session.fold(1, 1001.0, estimate, None, replay=False, shot=shot(1))
+    while isinstance(step, Question):
+        step = session.resolve(step.at_once())
+    assert (step.errors, step.final, step.accepted) == ((71,), True, False)
 
 
 @pytest.mark.parametrize("env", ["development", "production"])

@@ -84,6 +84,10 @@ class Lenient(Plugin):
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
         frame.errors.clear()
 
+    def on_reuse(self, context: SessionContext, frame: FrameJudgement) -> None:
+        frame.errors = []
+        frame.withheld = frame.ended = False
+
 
 class Telling(Plugin):
     """Tells, or objects with, what is no JSON."""
