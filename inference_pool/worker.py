@@ -35,10 +35,12 @@ from shared.process.process import about
 from shared.process.role import Role, set_up_process
 from shared.wire.lines import WORKERS
 from shared.wire.messages import (
+    Account,
     Alive,
     Done,
     Job,
     Leaving,
+    Message,
     Ready,
     SlabOffer,
     decode,
@@ -49,6 +51,8 @@ from shared.wire.transport import connect, start_threads
 log = logging.getLogger(__name__)
 
 WARM_UP_FRAMES = 2
+LINGER_MS = 500
+"""Time for which messages wait for a gateway: at the end, and while the queue is full."""
 
 
 class Worker:
@@ -84,7 +88,8 @@ class Worker:
         self._lent: LentSlab | None = None
         self._reloading = False
         self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(zmq.DEALER)
-        self._socket.setsockopt(zmq.LINGER, 500)
+        self._socket.setsockopt(zmq.LINGER, LINGER_MS)
+        self._socket.setsockopt(zmq.SNDTIMEO, LINGER_MS)
         connect(self._socket, self._config, WORKERS)
 
     def run(self) -> None:
@@ -125,7 +130,17 @@ class Worker:
             capabilities=self._capabilities,
             slab=self._lent.slab.name if self._lent else "",
         )
-        self._socket.send(encode(ready))
+        self._send(ready)
+
+    def _send(self, message: Message) -> None:
+        """Send a message; drop it if the queue is full, as after minutes without a gateway.
+
+        Without a bound the worker would block there, and miss a stop. Heartbeats and accounts are
+        not worth waiting for; other messages wait ``LINGER_MS``.
+        """
+        flags = zmq.DONTWAIT if isinstance(message, Alive | Account) else 0
+        with contextlib.suppress(zmq.Again):
+            self._socket.send(encode(message), flags)
 
     def _next(self) -> bytes | None:
         """Wait for a message; None if none arrived within the heartbeat interval."""
@@ -153,8 +168,7 @@ class Worker:
         """
         if self._lent is not None and self._lent.withdrawn:
             self._unmap()
-        with contextlib.suppress(zmq.Again):  # the queue is full after a long time without gateway
-            self._socket.send(encode(Alive()), zmq.DONTWAIT)
+        self._send(Alive())
 
     def _map(self, offer: SlabOffer) -> None:
         """Map the gateway's slab; if that fails, the gateway is gone and the next will offer one.
@@ -182,8 +196,7 @@ class Worker:
         with about(session=job.session, seq=job.seq):
             estimate = self._estimate(job)
         estimate.rotation = job.rotation
-        done = Done(job.lease, job.slot, job.generation, estimate.ok, encode(estimate))
-        self._socket.send(encode(done))
+        self._send(Done(job.lease, job.slot, job.generation, estimate.ok, encode(estimate)))
         for step, milliseconds in estimate.timings.items():
             self._accounts.observe(step, milliseconds / 1000)
         self._accounts.observe("job", self._clock.monotonic() - start)
@@ -191,7 +204,7 @@ class Worker:
     def _send_accounts(self) -> None:
         """Send the accounts to the gateway, once a second."""
         if self._accounts.due(self._clock.monotonic()):
-            self._socket.send(encode(self._accounts.message()))
+            self._send(self._accounts.message())
 
     def _estimate(self, job: Job) -> Estimate:
         """Estimate the job's frame; any failure becomes code 2, never a passed check."""
@@ -214,10 +227,11 @@ class Worker:
     def _finish(self) -> None:
         """Process the jobs that were already sent, then close."""
         self._role.notifier.stopping()
-        self._socket.send(encode(Leaving()))
+        self._send(Leaving())
         while self._socket.poll(100):
             self._receive(self._socket.recv())
         self._socket.close()
+        self._role.notifier.close()
 
 
 def warm_up(estimator: Estimator) -> None:

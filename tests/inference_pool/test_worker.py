@@ -1,21 +1,28 @@
-"""A worker's estimator after a reload, and what the aggregator accepts of its frames."""
+"""A worker: what a reload may turn off, and its end without a gateway."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+import zmq
 
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
-from inference_pool.worker import make_estimator
+from inference_pool.worker import Worker, make_estimator
+from shared.config.parts import Generation, Part, with_transport_keys
 from shared.config.service import Config
 from shared.errors import ModelError
 from shared.frame.estimation import Capabilities, Profile
+from shared.process.clock import Clock
 from shared.wire.messages import Open
 from tests.inference_pool.recording import RecordingBackend
 from tests.support.judge import SESSION, plugin_config, shot
+from tests.support.receiver import wait_until
 
 FRAME = np.full((480, 640, 3), 127, np.uint8)
 WEAK = Capabilities(passive_liveness=True, descriptor=True, name="weak", needs_actions=True)
@@ -56,3 +63,41 @@ def test_after_the_actions_weak_models_may_decide() -> None:
     judged.context.acted = True
     assert show(judged, 2, acting).accepted
     assert judged.context.best_seq == 1
+
+
+class FixedPart:
+    """A source of one part, which never changes."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+
+    def reload(self) -> Part:
+        return self.part
+
+
+def test_a_worker_without_a_gateway_leaves_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long there was none: it drops what the queue does not take, and never blocks."""
+    monkeypatch.setitem(zmq.Context.instance().sockopts, zmq.SNDHWM, 2)
+    sections = {
+        "TRANSPORT": {"runtimeDirectory": str(tmp_path)},
+        "WORKERS": {"heartbeatInterval": 0.001},
+    }
+    part = Generation(with_transport_keys(plugin_config({}, **sections))).part("worker")
+    reads: list[float] = []  # of the clock, on which a second passes each time
+
+    def monotonic() -> float:
+        reads.append(float(len(reads)))
+        return reads[-1]
+
+    backend = RecordingBackend()
+    make = partial(make_estimator, backend)
+    clock = Clock(monotonic=monotonic)
+    worker = Worker(FixedPart(part), "worker-0", make, backend.capabilities, clock=clock)
+    thread = threading.Thread(target=worker.run, daemon=True)
+    thread.start()
+    wait_until(lambda: len(reads) > 100)
+    worker.leave()
+    thread.join(20)
+    assert not thread.is_alive()
