@@ -44,18 +44,18 @@ class Callbacks:
         self._queue = AnswerQueue(args.queueBytes, args.couriers)
         for session, size, accepted in self._folder.stored():
             self._queue.add(WaitingAnswer(session, size, accepted, clock.monotonic()))
-        self._refused = 0
+        self._not_queued = 0
         self._pruned_at = float("-inf")
         self._couriers = Couriers(args, self._folder, self._queue, clock)
 
     @property
     def dropped(self) -> int:
         """Answers given up since the start."""
-        return self._refused + self._couriers.given_up
+        return self._not_queued + self._couriers.given_up
 
     @property
     def disabled(self) -> bool:
-        """Whether the last try failed."""
+        """Whether the last try failed, or none is made any more."""
         return self._couriers.failing
 
     @property
@@ -94,5 +94,5 @@ class Callbacks:
         self._folder.close()
 
     def _refuse(self, session: str, why: str) -> None:
-        self._refused += 1
+        self._not_queued += 1
         log_given_up(session, why)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import logging
@@ -51,7 +52,6 @@ class Couriers:
 
     Attributes:
         given_up: number of answers that were not delivered by the last try.
-        failing: the last finished try failed.
     """
 
     def __init__(
@@ -63,15 +63,21 @@ class Couriers:
         self._clock = clock
         self._stopping = False
         self.given_up = 0
-        self.failing = False
+        self._failing = False
         self._loop = asyncio.new_event_loop()
         self._wake = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="couriers", daemon=True)
         self._thread.start()
 
+    @property
+    def failing(self) -> bool:
+        """Whether the last finished try failed, or the thread has ended."""
+        return self._failing or not self._thread.is_alive()
+
     def wake(self) -> None:
         """Check the queue now. Thread-safe."""
-        self._loop.call_soon_threadsafe(self._wake.set)
+        with contextlib.suppress(RuntimeError):  # the thread has ended and closed its loop
+            self._loop.call_soon_threadsafe(self._wake.set)
 
     def stop(self) -> None:
         """Stop after the tries in flight; waiting answers stay in the folder."""
@@ -80,15 +86,21 @@ class Couriers:
         self._thread.join(self._args.timeout + CLOSE_SECONDS)
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._deliver_all())
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._deliver_all())
+        except Exception:
+            log.exception("callbacks are off until the aggregator restarts")
 
     async def _deliver_all(self) -> None:
         tries: set[asyncio.Task[None]] = set()
         # The connect timeout must end a TLS handshake before the deadline does: httpcore leaks the
         # socket of a cancelled handshake.
         timeout = httpx.Timeout(self._args.timeout, connect=self._args.timeout / 2)
-        async with httpx.AsyncClient(timeout=timeout) as client:
+        # A proxy of the environment must neither get the signed answer nor end the delivery.
+        async with httpx.AsyncClient(
+            timeout=timeout, trust_env=False, verify=httpx.create_ssl_context()
+        ) as client:
             while not self._stopping:
                 self._wake.clear()
                 while (answer := self._queue.take(self._clock.monotonic())) is not None:
@@ -113,7 +125,7 @@ class Couriers:
     async def _deliver(self, client: httpx.AsyncClient, answer: WaitingAnswer) -> None:
         failure = await self._try(client, answer.session)
         answer.tries += 1
-        self.failing = bool(failure)
+        self._failing = bool(failure)
         if failure:
             fields = {"session": answer.session}
             log.warning("callback failed: %s", failure, extra={"fields": fields})

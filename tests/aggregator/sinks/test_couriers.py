@@ -160,6 +160,38 @@ def test_an_answer_in_flight_at_the_end_is_sent_again(tmp_path: Path) -> None:
     assert sorted(receiver.sessions) == [info(1).session, info(2).session]
 
 
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9"])
+def test_no_proxy_of_the_environment_is_used(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """It would get the signed answer; one that httpx cannot use would end all delivery."""
+    for name in ("ALL_PROXY", "HTTP_PROXY", "all_proxy", "http_proxy"):
+        monkeypatch.setenv(name, proxy)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    plugin = sink(tmp_path, receiver.port, 20)
+    plugin.write(ended(1, 3))
+    wait_until(lambda: len(receiver.got) == 1)
+    plugin.close()
+
+
+def test_an_end_of_the_delivery_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """By the plugin's state and the log; answers are stored for the next process."""
+
+    def broken(**options: object) -> None:
+        raise RuntimeError("no client")
+
+    monkeypatch.setattr("httpx.AsyncClient", broken)
+    plugin = sink(tmp_path, 9, 20)
+    wait_until(lambda: plugin.disabled)
+    plugin.write(ended(1, 3))
+    assert plugin.waiting > 0
+    plugin.close()
+    assert "callbacks are off" in caplog.text
+
+
 def test_pauses_grow_to_a_bound() -> None:
     """No number of tries leads beyond the longest pause, or beyond any number."""
     assert couriers.pause_after(1) <= couriers.FIRST_RETRY_SECONDS
