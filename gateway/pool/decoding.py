@@ -64,8 +64,10 @@ class Decoders:
             except Exception as caught:  # passed to the caller, which decides
                 error = caught
             if done is not None:
-                with contextlib.suppress(RuntimeError):  # the loop is closed
+                try:
                     self._loop.call_soon_threadsafe(done, error)
+                except RuntimeError:  # the loop is closed
+                    return
 
 
 def decode_into(

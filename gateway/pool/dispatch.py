@@ -122,9 +122,8 @@ class Dispatcher:
         return self.workers.leases + len(self._retries) + self._encoding
 
     def submit(self, session: Session) -> None:
-        """Queue a session if its waiting frame may be dispatched."""
-        if session.dispatchable:
-            self._ready.push(session, self._monotonic())
+        """Queue a session whose waiting frame may start."""
+        self._ready.push(session, self._monotonic())
         self._pump()
 
     def close(self) -> None:

@@ -24,12 +24,17 @@ class FairQueue:
 
     def __init__(self) -> None:
         self._addresses: OrderedDict[str, deque[Session]] = OrderedDict()
+        self._queued: set[int] = set()  # identities of objects: a session is not hashable
         self._pushed: OrderedDict[str, float] = OrderedDict()
         self.count = 0
 
     def __len__(self) -> int:
         """Return ``count``."""
         return self.count
+
+    def __contains__(self, session: Session) -> bool:
+        """Return whether a session is queued."""
+        return id(session) in self._queued
 
     @property
     def active(self) -> int:
@@ -43,9 +48,9 @@ class FairQueue:
             session: the session.
             now: monotonic time.
         """
-        if session.queued:
+        if id(session) in self._queued:
             return
-        session.join_line()
+        self._queued.add(id(session))
         self.count += 1
         self._addresses.setdefault(session.address, deque()).append(session)
         self._pushed[session.address] = now
@@ -57,16 +62,18 @@ class FairQueue:
         Args:
             admit: returns whether an address may have its turn; None allows all.
         """
-        address = next((name for name in self._addresses if admit is None or admit(name)), None)
-        if address is None:
-            return None
-        sessions = self._addresses.pop(address)
-        session = sessions.popleft()
-        if sessions:
-            self._addresses[address] = sessions
-        session.leave_line()
-        self.count -= 1
-        return session
+        for address, sessions in self._addresses.items():
+            if admit is not None and not admit(address):
+                continue
+            session = sessions.popleft()
+            if sessions:
+                self._addresses.move_to_end(address)
+            else:
+                del self._addresses[address]
+            self._queued.remove(id(session))
+            self.count -= 1
+            return session
+        return None
 
     def tidy(self, now: float) -> None:
         """Discard sessions without a frame to judge, and inactive addresses."""
@@ -76,7 +83,7 @@ class FairQueue:
             kept = deque(session for session in sessions if session.dispatchable)
             for session in sessions:
                 if not session.dispatchable:
-                    session.leave_line()
+                    self._queued.remove(id(session))
             self.count -= len(sessions) - len(kept)
             if kept:
                 self._addresses[address] = kept

@@ -140,7 +140,7 @@ class Workers:
     @property
     def credit(self) -> int:
         """Total credit of the workers that accept jobs."""
-        return sum(worker.credit for worker in self.ready)
+        return sum(worker.credit for worker in self.links.values() if not worker.leaving)
 
     def idlest(self) -> WorkerLink | None:
         """Return the worker with the most spare credit, then with the longest-running job.

@@ -86,10 +86,12 @@ class Frames:
     def _take(self, session: Session, data: bytes, now: float) -> None:
         """Let a frame wait if its header is acceptable."""
         try:
-            header = intake.judge(data, self._limits).turned(self._rotation)
+            header = intake.judge(data, self._limits)
         except FrameError as error:
             self._refuse(session, session.seq, error)
             return
+        if self._rotation:
+            header = header.turned(self._rotation)
         if not self._held.has_room(session.address, len(data)):
             self._send_dropped(session, session.seq, Drop.RATE)
             return

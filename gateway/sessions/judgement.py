@@ -183,15 +183,12 @@ class JudgementLink:
             return
         self._last_seen = self._clock.monotonic()
         if isinstance(message, (Judgement, Opened, Resumed, Settled)):
-            self._report(message)
+            assert self._receiver is not None  # it makes itself known before the loop runs
+            self._receiver.receive(message)
         elif isinstance(message, Welcome):
             self._welcome(message)
         elif isinstance(message, Account):
             self._ledger.record(message)
-
-    def _report(self, message: Answers) -> None:
-        assert self._receiver is not None  # it makes itself known before the loop runs
-        self._receiver.receive(message)
 
     def _welcome(self, welcome: Welcome) -> None:
         if welcome.incarnation == self._incarnation:
@@ -201,7 +198,8 @@ class JudgementLink:
         if self._watch is not None:
             self._watch.close()
         self._watch = DeathWatch(welcome.pid, self._died)
-        self._report(welcome)
+        assert self._receiver is not None
+        self._receiver.receive(welcome)
 
     def _died(self) -> None:
         self._last_seen = 0.0

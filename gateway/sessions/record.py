@@ -68,7 +68,6 @@ class SessionRecord:
         suspect: leaving it counts as a refusal.
         counted_for: digests of the addresses for which it counts as refused.
         closing: why the aggregator was asked to end it; empty when it was not.
-        queued: it is in line for a worker.
     """
 
     id: str
@@ -97,7 +96,6 @@ class SessionRecord:
     suspect: bool = field(default=False, init=False)
     counted_for: set[str] = field(default_factory=set, init=False)
     closing: str = field(default="", init=False)
-    queued: bool = field(default=False, init=False)
 
     @property
     def elapsed(self) -> float:
@@ -114,10 +112,6 @@ class SessionRecord:
         last = self.log[-1].at if self.log else self.opened.at
         # Rounding may cost a microsecond, and time must not go back.
         return max(self.opened.at + (moment - self.started), last)
-
-    def wall_of(self, moment: float) -> float:
-        """Wall time of a monotonic time, as the wall clock is set now."""
-        return self.clock.wall() - (self.clock.monotonic() - moment)
 
     @property
     def last_judged(self) -> int:

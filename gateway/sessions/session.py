@@ -158,8 +158,9 @@ class Session(SessionRecord):
         frame = self.active
         assert frame is not None
         frame.estimate = estimate
-        frame.at, frame.wall = self.time_of(frame.received), self.wall_of(frame.received)
-        frame.asked = self.asked = self.clock.monotonic()
+        now = frame.asked = self.asked = self.clock.monotonic()
+        frame.at = self.time_of(frame.received)
+        frame.wall = self.clock.wall() - (now - frame.received)
         return frame
 
     def judged(self, judgement: Judgement) -> PendingFrame | None:
@@ -304,14 +305,6 @@ class Session(SessionRecord):
     def mark_asked(self, now: float) -> None:
         """Record the monotonic time at which the aggregator was asked again."""
         self.asked = now
-
-    def join_line(self) -> None:
-        """Record that it is in line for a worker."""
-        self.queued = True
-
-    def leave_line(self) -> None:
-        """Record that the session is no longer in line for a worker."""
-        self.queued = False
 
     def mark_suspect(self) -> None:
         """Count this session as refused if its client leaves."""

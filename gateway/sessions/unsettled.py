@@ -23,12 +23,13 @@ class Unsettled:
 
     def __init__(self, plugins: WsMiddlewares, capacity: int) -> None:
         self._plugins = plugins
+        self._retains = plugins.needs_frames
         self._capacity = capacity
         self.bytes = 0
 
     def keep(self, session: Session, frame: PendingFrame) -> None:
         """Retain the images of a judged frame."""
-        if not self._plugins.needs_frames:
+        if not self._retains:
             return
         looked_at = self._plugins.look_at_received(passed=frame.shot is not None)
         pictures = FramePictures(frame.data if looked_at else None, frame.shot)

@@ -80,7 +80,8 @@ class ClientSocket(AdaptedConnection):
         self.received_bytes = 0
         self._in_line: deque[int] = deque()
         self._last_bytes = 0
-        self._refused = False
+        # The state of the request. Not a bound method: that would be a reference cycle.
+        self._handle: Callable[[ClientSocket, bytes], None] = ClientSocket._read_head
         self._resuming: asyncio.TimerHandle | None = None
         self.on_image: Callable[[bytes], None] | None = None
         self._meter: Meter | None = None
@@ -149,18 +150,7 @@ class ClientSocket(AdaptedConnection):
     def on_bytes(self, data: bytes) -> None:
         """Handle received bytes within the limits."""
         self.received_bytes += len(data)
-        if self._refused:
-            return  # there was no room for an earlier part
-        self._read(data)
-
-    def _read(self, data: bytes) -> None:
-        """Handle bytes according to the state of the request."""
-        if self.is_refused:
-            self._discard(data)
-        elif self.request is None:
-            self._read_head(data)
-        else:
-            self._take(data)
+        self._handle(self, data)
 
     def _read_head(self, data: bytes) -> None:
         """Pass the request to the library once it is complete; pause until it is answered."""
@@ -171,6 +161,7 @@ class ClientSocket(AdaptedConnection):
             return
         if whole is not None:
             head, self._early = whole
+            self._handle = ClientSocket._take
             self.transport.pause_reading()
             self.feed(head)
 
@@ -181,11 +172,14 @@ class ClientSocket(AdaptedConnection):
         headers = allowed if status is HTTPStatus.METHOD_NOT_ALLOWED else None
         response = respond(f"{status.phrase.lower()}\n", status=status, headers=headers)
         self.refuse(without_body(response) if self._head.method == "HEAD" else response)
+        self._handle = ClientSocket._discard
 
     def on_written(self) -> None:
         """Resume reading once the request is answered."""
         if self._early is not None and self.is_answered:
             early, self._early = self._early, None
+            if self.is_refused:
+                self._handle = ClientSocket._discard
             # Not at once: the library is still writing its answer.
             self._loop.call_soon(self._read_on, early)
 
@@ -194,7 +188,7 @@ class ClientSocket(AdaptedConnection):
             return
         self.transport.resume_reading()
         if early:
-            self._read(early)
+            self._handle(self, early)
 
     def _discard(self, data: bytes) -> None:
         """Discard what follows a request that was answered without an upgrade."""
@@ -210,6 +204,9 @@ class ClientSocket(AdaptedConnection):
         if self.transport.get_write_buffer_size() > max_bytes:
             self.transport.abort()
 
+    def _ignore(self, _data: bytes) -> None:
+        """Ignore what follows a message for which there was no room."""
+
     def _hold(self) -> bool:
         """Count the bytes that wait here; return False if there is no room for them."""
         if self._meter is None:
@@ -219,7 +216,7 @@ class ClientSocket(AdaptedConnection):
     def _pace(self, size: int) -> None:
         """Count received bytes; stop reading if there is no room, or pause at the rate limit."""
         if not self._hold() and self._overflow is not None:
-            self._refused = True
+            self._handle = ClientSocket._ignore
             self.discard_incomplete()  # the message will never be whole
             self._hold()
             self._overflow()

@@ -42,6 +42,10 @@ class Connection:
         start_tokens: admits new sessions.
         config: the configuration.
         clock: measures how long the client is silent.
+
+    Attributes:
+        send: queues a text; a client that does not read is disconnected.
+        last_heard: monotonic time of the last message.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Connection:
         self._geometry = _geometry(config)
         self._codec = Codec(text_bytes=config.LIMITS.textBytes, text_depth=config.LIMITS.textDepth)
         self._outbox = Outbox(socket, config.LIMITS.queuedBytes, clock=clock)
+        self.send = self._outbox.send
         self._idle = config.LIMITS.idleSeconds
         self._messages = TokenBucket(
             config.LIMITS.messagesPerSecond, 2 * config.LIMITS.messagesPerSecond
@@ -73,10 +78,6 @@ class Connection:
         self._heard_bytes = socket.received_bytes
 
     # Sending; may be called from anywhere on the loop
-
-    def send(self, text: str) -> None:
-        """Queue a text; disconnect a client that does not read."""
-        self._outbox.send(text)
 
     def end_with(self, text: str, code: CloseCode, reason: str) -> None:
         """Send a last text regardless of the queue's limit, then end the connection."""
@@ -274,7 +275,7 @@ class Connection:
 
     def _accept_image(self, session: Session, data: bytes) -> None:
         """Accept a frame without waking the reader's task."""
-        if session.outlet is not self or self.close_code is not None:
+        if session.outlet is not self or self._outbox.close_code is not None:
             return
         try:
             self._record_message()

@@ -13,6 +13,9 @@ MAX_ADDRESSES = 10_000
 class TokenBucket:
     """Admits events at a rate with a burst; initially full.
 
+    ``admit`` and ``charge`` repeat ``available``: a frame needs them four times, and a call takes
+    as long as all the rest of each.
+
     Args:
         rate: events per second.
         burst: events at once.
@@ -32,18 +35,22 @@ class TokenBucket:
 
     def admit(self, now: float) -> bool:
         """Take one token at a monotonic time; return False if there is none."""
-        self._tokens = self.available(now)
+        tokens = self._tokens + (now - self._updated) * self._rate
+        if tokens > self._burst:
+            tokens = self._burst
         self._updated = now
-        if self._tokens < 1:
-            return False
-        self._tokens -= 1
-        return True
+        admitted = tokens >= 1
+        self._tokens = tokens - 1 if admitted else tokens
+        return admitted
 
     def charge(self, amount: float, now: float) -> float:
         """Take tokens, even more than there are; return the seconds until the debt is paid."""
-        self._tokens = self.available(now) - amount
+        tokens = self._tokens + (now - self._updated) * self._rate
+        if tokens > self._burst:
+            tokens = self._burst
         self._updated = now
-        return max(0.0, -self._tokens / self._rate)
+        self._tokens = tokens = tokens - amount
+        return 0.0 if tokens >= 0 else -tokens / self._rate
 
 
 class LineBudget:

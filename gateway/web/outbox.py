@@ -22,6 +22,9 @@ class Outbox:
         socket: the open WebSocket.
         queued_bytes: maximum number of bytes waiting for a client that does not read.
         clock: measures how long the end of the connection takes.
+
+    Attributes:
+        close_code: close code of an ending connection; None while it is open.
     """
 
     def __init__(self, socket: ClientSocket, queued_bytes: int, *, clock: Clock = SYSTEM) -> None:
@@ -30,23 +33,19 @@ class Outbox:
         self._clock = clock
         self._queue: deque[tuple[str, int]] = deque()  # texts and their bytes
         self._queued_bytes = 0
-        self._closing: tuple[CloseCode, str] | None = None
+        self.close_code: CloseCode | None = None
+        self._close_reason = ""
         self._closing_timer: ClosingTimer | None = None
         self._wake = asyncio.Event()
 
-    @property
-    def close_code(self) -> CloseCode | None:
-        """Close code of an ending connection; None while it is open."""
-        return None if self._closing is None else self._closing[0]
-
     def send(self, text: str) -> None:
         """Queue a text; disconnect a client that does not read."""
-        if self._closing is not None:
+        if self.close_code is not None:
             return
         self._put(text)
         if self._queued_bytes > self._max_queued_bytes:
             self._queue.clear()
-            self._closing = (CloseCode.SLOW_CLIENT, "answers are not read")
+            self.close_code, self._close_reason = CloseCode.SLOW_CLIENT, "answers are not read"
             self._socket.transport.abort()
 
     def end_with(self, text: str, code: CloseCode, reason: str) -> None:
@@ -55,7 +54,7 @@ class Outbox:
         ``queued_bytes`` does not limit this text: it is sent once, and a verdict must not be lost
         because answers to frames are still queued. The closing timer limits their waiting time.
         """
-        if self._closing is None:
+        if self.close_code is None:
             self._put(text)
             self._close(code, reason, len(text.encode()))
 
@@ -70,13 +69,13 @@ class Outbox:
 
     def close(self, code: CloseCode, reason: str) -> None:
         """End the connection once the queue is written, or the client stops reading it."""
-        if self._closing is None:
+        if self.close_code is None:
             self._close(code, reason, 0)
         elif code is CloseCode.REPLACED:  # the new connection sends the queued answers again
             self._socket.transport.abort()
 
     def _close(self, code: CloseCode, reason: str, last_bytes: int) -> None:
-        self._closing = (code, reason)
+        self.close_code, self._close_reason = code, reason
         self._socket.prepare_close(self._queued_bytes)
         self._closing_timer = ClosingTimer(self._socket.transport, last_bytes, clock=self._clock)
         self._wake.set()
@@ -97,13 +96,13 @@ class Outbox:
                 if self._queue:
                     self._queue.popleft()
                     self._queued_bytes -= size
-            if self._closing is not None:
-                await self._socket.close(*self._closing)
+            if self.close_code is not None:
+                await self._socket.close(self.close_code, self._close_reason)
                 return
 
     async def finish(self, writer: asyncio.Task[None]) -> None:
         """Wait until the task of ``write`` has written the queue, limited by the closing timer."""
-        if self._closing is None:
+        if self.close_code is None:
             writer.cancel()
         with contextlib.suppress(ConnectionClosed, asyncio.CancelledError):
             await writer

@@ -57,8 +57,6 @@ class Header:
         Args:
             rotation: degrees, a multiple of 90.
         """
-        if rotation == 0:
-            return self
         return replace(self, orientation=orientation.turned(self.orientation, rotation))
 
 

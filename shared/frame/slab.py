@@ -20,7 +20,7 @@ import fcntl
 import mmap
 import os
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,8 +39,7 @@ SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL | F_SEAL_FUT
 LESS_MEMORY = "free memory, or lower TRANSPORT.slots or LIMITS.framePixels"
 
 
-@dataclass(frozen=True, slots=True)
-class SlotHead:
+class SlotHead(NamedTuple):
     """Header of a slot."""
 
     generation: int
@@ -150,7 +149,7 @@ class Slab:
         offset = self._offset(slot)
         if SLOT_HEAD + head.width * head.height * CHANNELS > self.slot_bytes:
             raise SlotError(f"frame of {head.width}x{head.height} does not fit into a slot")
-        _SLOT.pack_into(self._map, offset, head.generation, head.seq, head.width, head.height)
+        _SLOT.pack_into(self._map, offset, *head)
 
     def pixels(self, slot: int, width: int, height: int) -> Image:
         """View a slot's pixels as an image of the given size, without copying.

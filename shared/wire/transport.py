@@ -112,7 +112,10 @@ class Channel:
     ) -> None:
         self._socket = socket
         self._guard = guard
+        self._closed = False
         self._routes = socket.type == zmq.ROUTER
+        self._receive_part = socket.recv
+        self._option: Callable[[int], int] = socket.getsockopt  # type: ignore[assignment]
         # The method of the base class: the one above it adds what only draft sockets need.
         self._send_part = super(zmq.Socket, socket).send
         self._handler = handler
@@ -133,7 +136,7 @@ class Channel:
                 return False
             raise
         finally:
-            if not self._scheduled and self._readable():
+            if not self._scheduled and self._option(_EVENTS) & _READABLE:
                 self._schedule()
         return True
 
@@ -143,7 +146,7 @@ class Channel:
             self._loop.call_soon(self._drain)
 
     def _drain(self) -> None:
-        if self._socket.closed:
+        if self._closed:
             return
         # Handlers may send and consume the edge: no message is missed, since the drain continues.
         self._scheduled = True
@@ -163,28 +166,26 @@ class Channel:
         """
         for _ in range(BATCH):
             try:
-                peer = self._socket.recv(_AT_ONCE) if self._routes else b""
-                message = self._rest() if self._routes else self._socket.recv(_AT_ONCE)
+                peer = self._receive_part(_AT_ONCE) if self._routes else b""
+                message = self._rest() if self._routes else self._receive_part(_AT_ONCE)
             except zmq.Again:
                 return True
             self._handler(peer, message)
-            if not self._readable():
+            if not self._option(_EVENTS) & _READABLE:
                 return True
         return False
 
-    def _readable(self) -> bool:
-        return bool(self._socket.getsockopt(_EVENTS) & _READABLE)  # type: ignore[operator]
-
     def _rest(self) -> bytes:
         """Receive the message after a peer's name, and discard any further parts."""
-        part = self._socket.recv(_AT_ONCE, copy=False)
+        part = self._receive_part(_AT_ONCE, copy=False)
         message = part.bytes
         while part.more:  # the next receive would take it for the name of a peer
-            part = self._socket.recv(_AT_ONCE, copy=False)
+            part = self._receive_part(_AT_ONCE, copy=False)
         return message
 
     def close(self) -> None:
         """Stop reading and close the socket at once."""
+        self._closed = True
         self._loop.remove_reader(self._descriptor)
         self._socket.close(linger=0)
         if self._guard is not None:

@@ -122,9 +122,8 @@ class Stamps:
 
     def stamp(self, number: int, estimate: Estimate) -> Judged:
         """Stamp the frame that arrives now."""
-        now = self.clock.monotonic()
-        at, wall = self._session.time_of(now), self._session.wall_of(now)
-        return Judged(number, at, encode(estimate), wall=wall)
+        at = self._session.time_of(self.clock.monotonic())
+        return Judged(number, at, encode(estimate), wall=self.clock.wall())
 
 
 Outside = Callable[[int], bytes | None]
