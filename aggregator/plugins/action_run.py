@@ -113,6 +113,12 @@ class ActionRun:
         frame.refuse(Code.AGGREGATING)
 
     def _report_progress(self, context: SessionContext) -> None:
-        """Report how many actions are done; never reveal the sequence."""
+        """Report the actions done and the time for this one; never reveal the sequence."""
         count = len(self._sequence)
-        context.data[DATA] = {"action": min(self._done + 1, count), "actions": count}
+        progress: dict[str, float] = {"action": min(self._done + 1, count), "actions": count}
+        if self._done < count:
+            ends = self._asked_at + self._args.actionTimeout
+            ends = min(ends, self._started_at + self._args.totalTimeout)
+            progress["seconds"] = self._args.actionTimeout
+            progress["secondsLeft"] = max(0.0, round(ends - context.now, 1))
+        context.data[DATA] = progress

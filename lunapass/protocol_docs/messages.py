@@ -185,11 +185,16 @@ class LivenessDetails(Struct, rename="camel", forbid_unknown_fields=True):
     quality_score: Score
 
 
-class ActiveLivenessDetails(Struct, forbid_unknown_fields=True):
-    """Number of the current action, from 1, and number of all actions."""
+class ActiveLivenessDetails(Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+    """Number of the current action, from 1, and number of all actions.
+
+    The times are absent after the last action.
+    """
 
     action: Annotated[int, Meta(ge=1)]
     actions: Annotated[int, Meta(ge=1, le=5)]
+    seconds: Annotated[float, Meta(gt=0, description="time for one action")] | None = None
+    seconds_left: Annotated[float, Meta(ge=0, description="rest for this one")] | None = None
 
 
 class Details(Struct, rename="camel", omit_defaults=True):

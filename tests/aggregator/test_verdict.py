@@ -38,7 +38,7 @@ def test_progress_is_no_secret_and_scores_are(env: str, told: set[str]) -> None:
     status = writer.status(2, estimate, played.last, played.session.context.data)
     details = json.loads(status)["body"]["details"]
     assert set(details) - {"faceFramePosition"} == told
-    assert details["activeLiveness"] == {"action": 1, "actions": 3}
+    assert details["activeLiveness"].items() >= {"action": 1, "actions": 3}.items()
 
 
 def test_the_token_names_what_was_received() -> None:

@@ -193,13 +193,19 @@ class DeadSocket extends FakeSocket {
 
 test("a service that cannot be reached is reported as such, not as late", async () => {
   Object.defineProperty(globalThis, "WebSocket", { value: DeadSocket, configurable: true });
+  const states = [];
   const link = new Link({
     url: "ws://service/ws",
     client: {},
     identity: null,
     heartbeat: 10,
     patience: 5000,
-    events: { message() {}, state() {}, failed() {}, announced() {} },
+    events: {
+      message() {},
+      state: (state, attempt) => states.push([state, attempt]),
+      failed() {},
+      announced() {},
+    },
   });
   const opened = link.open().then(
     () => "opened",
@@ -211,6 +217,8 @@ test("a service that cannot be reached is reported as such, not as late", async 
     await new Promise((resolve) => setImmediate(resolve));
   }
   assert.equal(await opened, "network.unreachable");
+  assert.ok(states.length >= 3, "the page can count the attempts");
+  assert.deepEqual(states, states.map((_, index) => ["down", index + 1]));
   Object.defineProperty(globalThis, "WebSocket", { value: FakeSocket, configurable: true });
 });
 

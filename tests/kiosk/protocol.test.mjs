@@ -42,21 +42,31 @@ test("a picture keeps its shape within the server's limits", () => {
 const status = (activeLiveness, errors = [64]) => ({ isOk: false, errors, details: { activeLiveness } });
 
 test("the action under way is not done yet", () => {
-  assert.deepEqual(progressOf(status({ action: 1, actions: 3 })), { done: 0, total: 3 });
-  assert.deepEqual(progressOf(status({ action: 3, actions: 3 })), { done: 2, total: 3 });
-  assert.deepEqual(progressOf(status({ action: 3, actions: 3 }, [12, 66])), { done: 2, total: 3 });
+  assert.deepEqual(progressOf(status({ action: 1, actions: 3 })), { done: 0, total: 3, left: 0 });
+  assert.deepEqual(progressOf(status({ action: 3, actions: 3 })), { done: 2, total: 3, left: 0 });
+  assert.deepEqual(progressOf(status({ action: 3, actions: 3 }, [12, 66])), { done: 2, total: 3, left: 0 });
 });
 
 test("after the last action nothing is asked any more", () => {
-  assert.deepEqual(progressOf(status({ action: 3, actions: 3 }, [37])), { done: 3, total: 3 });
+  assert.deepEqual(progressOf(status({ action: 3, actions: 3 }, [37])), { done: 3, total: 3, left: 0 });
 });
 
 test("progress that is absent or strange is none, and never out of its range", () => {
-  const none = { done: 0, total: 0 };
+  const none = { done: 0, total: 0, left: 0 };
   for (const active of [undefined, null, {}, { action: 1, actions: "3" }, { action: 1, actions: -1 }]) {
     assert.deepEqual(progressOf(status(active)), none);
   }
   assert.deepEqual(progressOf({ isOk: false, errors: [] }), none);
-  assert.deepEqual(progressOf(status({ action: -5, actions: 2 })), { done: 0, total: 2 });
-  assert.deepEqual(progressOf(status({ action: 99, actions: 1e9 })), { done: 12, total: 12 });
+  assert.deepEqual(progressOf(status({ action: -5, actions: 2 })), { done: 0, total: 2, left: 0 });
+  assert.deepEqual(progressOf(status({ action: 99, actions: 1e9 })), { done: 12, total: 12, left: 0 });
+});
+
+test("the time left falls in whole seconds, as a share of the action's own", () => {
+  const left = (seconds, secondsLeft, errors = [64]) => {
+    return progressOf(status({ action: 1, actions: 3, seconds, secondsLeft }, errors)).left;
+  };
+  assert.deepEqual([left(10, 10), left(10, 9.6), left(10, 4.2), left(10, 0)], [1, 1, 0.5, 0]);
+  assert.deepEqual([left(10, 99), left(0, 5), left("x", 5), left(10, "x")], [1, 0, 0, 0]);
+  const last = status({ action: 3, actions: 3, seconds: 10, secondsLeft: 5 }, [37]);
+  assert.equal(progressOf(last).left, 0);
 });

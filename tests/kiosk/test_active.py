@@ -26,6 +26,19 @@ PROMPTS = {
     "chinDown": Code.ASK_CHIN_DOWN,
 }
 PERIOD = 0.08
+RECORD_RENDERER = """() => {
+    const shown = window.shown = {hints: [], left: [], step: null};
+    new MutationObserver(() => {
+        const renderer = document.querySelector(".lp-renderer");
+        if (!renderer) return;
+        shown.hints.push(renderer.dataset.hint);
+        shown.step = renderer.querySelector(".lp-step").textContent;
+        const ring = renderer.querySelector(".lp-time").getAttribute("stroke-dasharray");
+        shown.left.push(Number(ring.split(" ")[0]));
+    }).observe(document.getElementById("stage"), {childList: true, subtree: true,
+        attributeFilter: ["data-hint", "stroke-dasharray"]});
+}"""
+"""Records what the renderer showed."""
 
 
 @pytest.fixture
@@ -58,9 +71,13 @@ totalTimeout = 240
         kiosk.start()
         steps = obey(kiosk, person, camera)
         assert kiosk.wait_end("done")
+        shown = kiosk.page.evaluate("window.shown")
         assert kiosk.faults == []
         claims = jwt.decode(kiosk.verdict["jwt"], KEY, algorithms=["HS256"], issuer="lunapass")
     assert claims["isOk"] is True
+    assert shown["hints"][-1] == "done", "success takes the place of the last prompt"
+    assert shown["step"] == ""
+    assert any(0 < left < 1 for left in shown["left"]), "the ring of the time left shrinks"
     assert steps == [f"Action {number} of {ACTIONS}" for number in range(1, ACTIONS + 1)]
 
 
@@ -69,6 +86,7 @@ def obey(kiosk: Kiosk, person: Person, camera: FakeCamera) -> list[str]:
     actor = Actor(seed=4)
     steps: list[str] = []
     judged = False
+    kiosk.page.evaluate(RECORD_RENDERER)
     while kiosk.page.get_attribute("body", "data-screen") == "check":
         began = time.monotonic()
         if (code := PROMPTS.get(kiosk.hint)) is not None:

@@ -55,7 +55,9 @@ def test_a_killed_gateway_is_resumed(service: Service, browser: Any, stamps: Fak
     """The gateway dies in the middle: the page says so, resumes, and ends with the verdict."""
     kiosk = checking(service, browser)
     os.kill(service.pids("gateway")[0], signal.SIGKILL)
-    kiosk.page.wait_for_selector("text=Connection lost")
+    kiosk.page.wait_for_selector("text=/Connection lost. Reconnecting, [1-9]/")
+    ring = "getComputedStyle(document.querySelector('.lp-oval ellipse')).animationName"
+    assert kiosk.page.evaluate(ring) == "lp-run"
     kiosk.shoot("failure-reconnecting")
     kiosk.wait_hint("checking")
     stamps.show(filmed_jpeg(1, LIVE))

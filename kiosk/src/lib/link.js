@@ -16,7 +16,8 @@ const SILENT_BEATS = 2.5;
 /**
  * @typedef {object} LinkEvents
  * @property {(message: import("./protocol.js").Message) => void} message STATUS, DROPPED or RESULT
- * @property {(state: "up" | "down") => void} state the connection was established or lost
+ * @property {(state: "up" | "down", attempt: number) => void} state the connection was established,
+ *   or the attempt begins to establish it again (1, 2, 3 ...)
  * @property {(ms: number) => void} announced RESULT is being received and may take so long
  * @property {(error: LunaPassError) => void} failed the connection failed permanently
  *
@@ -76,13 +77,15 @@ export class Link {
   /**
    * Connect; retry until `patience` is over.
    *
+   * @param {number} [first] number of the first attempt: 1 to restore a connection
    * @throws {LunaPassError}
    */
-  async open() {
+  async open(first = 0) {
     const deadline = performance.now() + this.patience;
     /** @type {LunaPassError | null} the cause to report; a short last attempt only times out */
     let failure = null;
-    for (;;) {
+    for (let attempt = first; ; attempt += 1) {
+      if (attempt > 0) this.events.state("down", attempt);
       const left = deadline - performance.now();
       if (failure !== null && left < SHORTEST_ATTEMPT_MS) throw failure;
       try {
@@ -97,7 +100,7 @@ export class Link {
       await Promise.race([pause(Math.min(this.#backoff.pause(), rest)), this.#givenUp]);
     }
     this.#backoff.reset();
-    this.events.state("up");
+    this.events.state("up", 0);
   }
 
   /** Whether there is a connection. */
@@ -308,8 +311,7 @@ export class Link {
       this.events.failed(error);
       return;
     }
-    this.events.state("down");
-    this.open().catch((reason) => {
+    this.open(1).catch((reason) => {
       if (!this.#closed) this.events.failed(lostFor(reason));
     });
   }

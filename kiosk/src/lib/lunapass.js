@@ -27,7 +27,8 @@ import { View } from "./view.js";
  * @property {number} [connectTimeout] maximum ms to connect or to resume
  * @property {number} [cameraTimeout] ms for the person to allow the camera
  * @property {string} [detector] URL of a module that detects faces in the browser
- * @property {(state: "up" | "down") => void} [onConnection] called when the connection changes
+ * @property {(state: "up" | "down", attempt: number) => void} [onConnection] called when the
+ *   connection is made, and with the number of each attempt to make it again
  */
 
 const DEFAULTS = {
@@ -110,7 +111,7 @@ export class LunaPass {
       patience: this.#options.connectTimeout ?? DEFAULTS.connectTimeout,
       events: {
         message: (message) => this.#receive(message),
-        state: (state) => this.#connection(state),
+        state: (state, attempt) => this.#connection(state, attempt),
         announced: (ms) => this.#check?.announce(ms),
         failed: (error) => this.#endCheck((check) => check.fail(error)),
       },
@@ -250,12 +251,15 @@ export class LunaPass {
     if (this.#check !== null) end(this.#check);
   }
 
-  /** @param {"up" | "down"} state */
-  #connection(state) {
-    this.#log("connection", state);
+  /**
+   * @param {"up" | "down"} state
+   * @param {number} attempt
+   */
+  #connection(state, attempt) {
+    this.#log("connection", state, attempt);
     if (state === "up" && this.#link !== null) this.#linked(this.#link);
     try {
-      this.#options.onConnection?.(state);
+      this.#options.onConnection?.(state, attempt);
     } catch (error) {
       reportError(error); // an error of the page must not end the connection
     }

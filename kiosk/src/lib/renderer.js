@@ -5,7 +5,7 @@ import { hintOf } from "./codes.js";
 import { placeOf } from "./framing.js";
 import { icon } from "./icons.js";
 import { Oval } from "./oval.js";
-import { progressOf } from "./progress.js";
+import { NO_PROGRESS, progressOf } from "./progress.js";
 import css from "./renderer.css";
 import { SteadyHint } from "./steady.js";
 import { OPERATOR_WORDS, WORDS } from "./words.js";
@@ -28,6 +28,7 @@ export class LPMessageRenderer {
   #picture = document.createElement("div");
   #words = document.createElement("p");
   #step = document.createElement("p");
+  #progress = NO_PROGRESS;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
   /** @type {HTMLElement | null} */
@@ -78,19 +79,38 @@ export class LPMessageRenderer {
    * @param {import("./lunapass.js").FrameStatus} status
    */
   render(status) {
+    if (status.isOk) {
+      this.#finish();
+      return;
+    }
     const now = performance.now();
     const hint = hintOf(status.errors, this.#place(status));
     const advice = this.#advice.push(status.errors, now);
     const isChecking = hint.name === "checking";
     this.#steady.push(isChecking && advice !== null ? { ...hint, name: advice } : hint, now);
     const progress = progressOf(status);
-    this.#oval.show(progress.done, progress.total);
-    this.#write(this.#step, this.#stepText(progress));
+    this.#showProgress(progress);
     this.#refresh();
   }
 
+  /** Show success: the service accepts the session with the first frame that it accepts. */
+  #finish() {
+    const { total } = this.#progress;
+    this.#showProgress({ done: total, total, left: 0 });
+    this.notice(this.#texts.done ?? "", "done");
+    delete this.#element.dataset.wait;
+  }
+
+  /** @param {Readonly<import("./progress.js").Progress>} progress */
+  #showProgress(progress) {
+    this.#progress = progress;
+    this.#oval.show(progress);
+    this.#write(this.#step, this.#stepText(progress));
+  }
+
   /**
-   * Show a text of the page at once, such as that the connection is being restored.
+   * Show a text of the page at once, such as that the connection is being restored. Until the next
+   * frame status the outline shows that something is awaited.
    *
    * @param {string} words
    * @param {string} [name] name of an icon
@@ -98,6 +118,8 @@ export class LPMessageRenderer {
   notice(words, name = "wait") {
     clearTimeout(this.#timer);
     this.#steady = new SteadyHint();
+    this.#oval.show({ ...this.#progress, left: 0 });
+    this.#element.dataset.wait = "";
     this.#show(name, words);
   }
 
@@ -141,7 +163,10 @@ export class LPMessageRenderer {
     clearTimeout(this.#timer);
     const now = performance.now();
     const hint = this.#steady.shown(now);
-    if (hint !== null) this.#show(hint.name, this.#wordsOf(hint));
+    if (hint !== null) {
+      delete this.#element.dataset.wait;
+      this.#show(hint.name, this.#wordsOf(hint));
+    }
     const due = this.#steady.due(now);
     if (due !== null) this.#timer = setTimeout(() => this.#refresh(), due);
   }

@@ -33,6 +33,7 @@ export const WORDS = Object.freeze({
   adviceGlasses: "Take off glasses that reflect light",
   adviceLens: "Wipe the camera's lens",
   hold: "Good. Keep looking at the camera",
+  done: "Done",
   camera: "This camera's image is too small",
   step: "Action {number} of {total}",
 });

@@ -49,14 +49,13 @@ async function check() {
   const { mode, adviceAfter } = settings;
   const renderer = new LPMessageRenderer({ text: texts.hints, mode, adviceAfter });
   await renderer.init(stage);
+  const textOf = connectionTexts();
   const pass = new LunaPass(stage, {
     mode: settings.mode,
     timeout: settings.timeout,
     connectTimeout: settings.patience,
     detector: settings.detector,
-    onConnection: (state) => {
-      renderer.notice(state === "up" ? texts.connecting : texts.reconnecting);
-    },
+    onConnection: (state, attempt) => renderer.notice(textOf(state, attempt)),
   });
   running = pass;
   pass.zoom = Number(zoom.value);
@@ -77,6 +76,20 @@ async function check() {
     await leave(pass);
     renderer.destroy();
   }
+}
+
+/**
+ * Return what to show when the connection changes; a lost one is not called one that was never made.
+ *
+ * @returns {(state: "up" | "down", attempt: number) => string}
+ */
+function connectionTexts() {
+  let wasUp = false;
+  return (state, attempt) => {
+    wasUp ||= state === "up";
+    if (state === "up") return texts.connecting;
+    return (wasUp ? texts.reconnecting : texts.connectingAgain).replace("{count}", `${attempt}`);
+  };
 }
 
 /**

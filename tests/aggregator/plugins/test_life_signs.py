@@ -125,7 +125,7 @@ def test_a_doubt_asks_for_an_action_that_settles_it(
     assert len(outcomes) == 21
     assert set(outcomes[-1].errors) <= asked
     assert outcomes[-1].profile is Profile.ACTIVE
-    assert session.context.data["activeLiveness"] == {"action": 1, "actions": 1}
+    assert session.context.data["activeLiveness"].items() >= {"action": 1, "actions": 1}.items()
 
 
 def test_turns_are_drawn_for_the_session() -> None:
