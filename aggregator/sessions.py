@@ -186,6 +186,8 @@ class JudgedSessions:
             self._answer(pending.peer, message.session, entry, outcome)
             for code in outcome.errors:
                 self._accounts.codes[code] += 1
+            if pending.estimate.liveness is not None:
+                self._accounts.scores.observe(pending.estimate.liveness.score)
             self._judge_step.observe(self._monotonic() - pending.started)
         if self._effects:
             self._put(entry, entry.frame_event(pending, outcome))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from shared.process.accounts import Accounts, Histogram, Packed, merged
+from shared.process.accounts import Accounts, Histogram, Packed, Scores, merged
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Account
 
@@ -93,6 +93,10 @@ class Ledger:
         """Return the number of frames that got each code."""
         return dict(sorted(_codes(self._all())))
 
+    def scores(self) -> Scores:
+        """Return the liveness scores of all frames."""
+        return _scores(self._all())
+
     def steps(self) -> dict[tuple[str, str], Histogram]:
         """Return the histogram of each step by role and name; workers are added up."""
         found: defaultdict[tuple[str, str], list[tuple[float, Packed]]] = defaultdict(list)
@@ -116,7 +120,15 @@ def _sum(accounts: list[Account]) -> Account:
         cpu=sum(account.cpu for account in accounts),
         steps={step: merged(packed).packed() for step, packed in steps.items()},
         codes=tuple(_codes(accounts)),
+        scores=_scores(accounts).packed(),
     )
+
+
+def _scores(accounts: Iterable[Account]) -> Scores:
+    whole = Scores()
+    for account in accounts:
+        whole.add(*account.scores)
+    return whole
 
 
 def _codes(accounts: Iterable[Account]) -> Iterable[tuple[int, int]]:

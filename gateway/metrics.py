@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry
+import json
+
+from prometheus_client import (
+    CollectorRegistry,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 from gateway.counters import Counter
+from shared.codes import Code
 from shared.process.accounts import Accounts, Recent
 from shared.wire.protocol import Drop
 
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each histogram, of no use
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)
 SESSIONS = Counter("lunapass_sessions", "Sessions decided", ("outcome",), registry=REGISTRY)
+SESSION_SECONDS = Histogram(
+    "lunapass_session_seconds",
+    "Time from CONNECT to the verdict",
+    ["outcome"],
+    buckets=(1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300),
+    registry=REGISTRY,
+)
+VERDICT_CODES = Counter(
+    "lunapass_refused_sessions",
+    "Sessions refused, by code of the verdict",
+    ("code",),
+    registry=REGISTRY,
+)
+CODES = frozenset(map(int, Code))
+OTHER_CODE = "other"
+"""Stands for the codes of an operator's own plugins, whose number has no bound."""
 RECEIVED = Counter("lunapass_frames_received", "Frames received", registry=REGISTRY)
 FRAMES = Counter("lunapass_frames", "Frames answered", ("outcome", "reason"), registry=REGISTRY)
 FRAMES_REFUSED = Counter(
@@ -55,6 +81,17 @@ REQUESTS_REFUSED = Counter(
 WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ("reason",), registry=REGISTRY)
 for outcome in ("accepted", "refused", "left"):  # a missing series would have no rate
     SESSIONS.labels(outcome)
+    SESSION_SECONDS.labels(outcome)
+for code in (
+    Code.SESSION_FAILED,
+    Code.ACTION_FAILED,
+    Code.OTHER_PERSON,
+    Code.VIRTUAL_CAMERA,
+    Code.PLUGIN_FAILED,
+    Code.REPEATED_FRAME,
+    Code.TOO_MANY_REFUSALS,
+):
+    VERDICT_CODES.labels(str(int(code)))
 for error in FRAME_ERRORS:
     FRAMES_REFUSED.labels(error)
 for refusal in REFUSALS:
@@ -79,6 +116,21 @@ RECEIVE, QUEUE, DECODE, DISPATCH, ESTIMATE, ENCODE, JUDGE, REPLY, ANSWER = map(
 )
 ANSWERS = Recent()
 """The step ``answer`` of the last minute."""
+
+
+def decided(outcome: str, seconds: float, result: str) -> None:
+    """Count a decided session.
+
+    Args:
+        outcome: ``accepted``, ``refused`` or ``left``.
+        seconds: its duration.
+        result: text of RESULT.
+    """
+    SESSIONS.labels(outcome).inc()
+    SESSION_SECONDS.labels(outcome).observe(seconds)
+    if outcome == "refused":
+        for code in json.loads(result)["body"]["errors"]:
+            VERDICT_CODES.labels(str(code) if code in CODES else OTHER_CODE).inc()
 
 
 def totals(counter: Counter, label: str = "") -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
+    InfoMetricFamily,
     Metric,
 )
 from prometheus_client.registry import Collector
@@ -22,7 +24,7 @@ from gateway.sessions.judgement import JudgementLink
 from gateway.sessions.sessions import Sessions
 from shared import __version__
 from shared.codes import Code
-from shared.process.accounts import BOUNDS, STEPS_PER_OCTAVE, Histogram
+from shared.process.accounts import BOUNDS, SCORE_BOUNDS, STEPS_PER_OCTAVE, Histogram
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.protocol import Drop
 
@@ -169,6 +171,12 @@ class Statistics(Collector):
         yield from self._effects(reading["effects"])
         yield from self._processes()
         yield self._steps()
+        yield self._scores()
+        yield InfoMetricFamily(
+            "lunapass_build",
+            "Version of the service",
+            value={"version": __version__, "python": platform.python_version()},
+        )
 
     def _ages(self) -> Metric:
         """Return the age of the oldest frame waiting for a worker, and of the oldest with one."""
@@ -208,6 +216,17 @@ class Statistics(Collector):
         for name, size in self._ledger.memory().items():
             memory.add_metric([name], size)
         yield memory
+
+    def _scores(self) -> Metric:
+        """Return the liveness scores of all judged frames."""
+        scores, buckets, below = self._ledger.scores(), [], 0
+        for index, bound in enumerate(SCORE_BOUNDS):
+            below += scores.counts[index]
+            buckets.append((f"{bound:g}", float(below)))
+        buckets.append(("+Inf", float(below)))
+        family = HistogramMetricFamily("lunapass_liveness_score", "Liveness scores of frames")
+        family.add_metric([], buckets, scores.total)
+        return family
 
     def _steps(self) -> Metric:
         family = HistogramMetricFamily(

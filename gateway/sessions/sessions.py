@@ -242,9 +242,9 @@ class Sessions:
     def _give(self, session: Session) -> None:
         """Give the verdict; a client that is away gets it when it resumes."""
         unanswered = session.release()
-        if session.outcome:
-            metrics.SESSIONS.labels(session.outcome).inc()
+        if session.outcome and session.result is not None:
             seconds = round(self._clock.monotonic() - session.started, 2)
+            metrics.decided(session.outcome, seconds, session.result)
             fields = session.fields(outcome=session.outcome, frames=session.seq, seconds=seconds)
             log.info("session decided", extra=fields)
             self.refused.ended(session)

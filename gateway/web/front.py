@@ -12,10 +12,12 @@ from gateway.statistics import PROMETHEUS, Statistics
 from gateway.web import static_files
 from gateway.web.admission import Admission
 from gateway.web.basic_auth import BasicAuth
+from gateway.web.bearer import Bearer
 from gateway.web.forwarded import UnreadableLog, networks
 from gateway.web.http import JSON, Routes, respond
 from gateway.web.server_result import PREFIX, ServerResult
 from gateway.web.visit import visit_of
+from shared.bearer_keys import METRICS_PLACE
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 
@@ -55,6 +57,7 @@ class Front:
         self._auth = BasicAuth(config.MIDDLEWARES.REQUEST.BasicAuth, clock=clock)
         self._admission = Admission(config, self._auth, has_room, clock=clock)
         self._server_result = server_result
+        self._scrape_token = Bearer(config.METRICS.token, METRICS_PLACE)
         self._unreadable = UnreadableLog(clock=clock)
         self._routes = self._make_routes(config, statistics, readiness, jwks)
 
@@ -68,6 +71,7 @@ class Front:
         routes = Routes()
         routes.page = self._auth.challenge
         routes.private = self._auth.private
+        routes.unlock("/metrics", lambda request: self._scrape_token.is_right(request))
         routes.add("/healthz", lambda _: respond("ok\n"))
         routes.add("/readyz", lambda _: readiness())
         routes.add("/metrics", lambda _: respond(statistics.exposition(), PROMETHEUS), private=True)
@@ -98,6 +102,7 @@ class Front:
         self._auth.renew(config.MIDDLEWARES.REQUEST.BasicAuth)
         self._admission.renew(config)
         self._server_result.renew(config)
+        self._scrape_token = Bearer(config.METRICS.token, METRICS_PLACE)
 
     def drain(self) -> None:
         """Refuse new WebSockets from now on, since the gateway is stopping."""

@@ -69,6 +69,7 @@ class Routes:
         self._handlers: dict[str, Handler] = {}
         self._private: set[str] = set()
         self._pages: set[str] = set()
+        self._unlocked: dict[str, Callable[[Request], bool]] = {}
         self.private: Guard = forbid
         self.page: Guard = lambda _request, _address: None
 
@@ -90,14 +91,22 @@ class Routes:
         if page:
             self._pages.add(path)
 
+    def unlock(self, path: str, has_credential: Callable[[Request], bool]) -> None:
+        """Answer requests for a private path also where they have a credential of its own."""
+        self._unlocked[path] = has_credential
+
     def answer(self, visit: Visit) -> Response:
         """Answer a request."""
         handler = self._handlers.get(visit.path)
         if handler is None:
             return respond("not found\n", status=HTTPStatus.NOT_FOUND)
         refused = None
-        if visit.path in self._private and not visit.local:
+        if visit.path in self._private and not self._may_read(visit):
             refused = self.private(visit.request, visit.sender.address)
         elif visit.path in self._pages:
             refused = self.page(visit.request, visit.sender.address)
         return refused or handler(visit.request)
+
+    def _may_read(self, visit: Visit) -> bool:
+        has_credential = self._unlocked.get(visit.path)
+        return visit.local or (has_credential is not None and has_credential(visit.request))

@@ -6,21 +6,19 @@ a session, not even whether it exists.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
-from websockets.http11 import Request, Response
+from websockets.http11 import Response
 
 from gateway.sessions.session_report import SessionReport
+from gateway.web.bearer import CHALLENGE, Bearer
 from gateway.web.http import JSON, respond
 from gateway.web.visit import Visit
+from shared.bearer_keys import RESULT_PLACE
 from shared.config.service import Config
-from shared.server_result_key import PLACE
-from shared.text_files import require_no_path
 
 PREFIX = "/sessions/"
 _PATH = re.compile(r"/sessions/([0-9a-f]{32})/result")
@@ -49,15 +47,14 @@ class ServerResult:
             ConfigError: the key is still the path of a file.
         """
         plugin = config.MIDDLEWARES.REQUEST.ServerResult
-        key = plugin.args.key.get_secret_value() if plugin.isEnabled and plugin.args.key else ""
-        self._expected = _digest(require_no_path(key, PLACE)) if key else None
+        self._key = Bearer(plugin.args.key if plugin.isEnabled else None, RESULT_PLACE)
 
     async def answer(self, visit: Visit) -> Response:
         """Answer a request for a path below ``PREFIX``."""
-        if self._expected is None:
+        if not self._key.is_configured:
             return respond("not found\n", status=HTTPStatus.NOT_FOUND)
-        if not hmac.compare_digest(_digest(_bearer(visit.request)), self._expected):
-            return _answer(HTTPStatus.UNAUTHORIZED, {}, **{"WWW-Authenticate": "Bearer"})
+        if not self._key.is_right(visit.request):
+            return _answer(HTTPStatus.UNAUTHORIZED, {}, **CHALLENGE)
         found = _PATH.fullmatch(visit.path)
         if found is None:
             return _answer(HTTPStatus.NOT_FOUND, {"state": "unknown"})
@@ -82,14 +79,3 @@ def _answer(status: HTTPStatus, body: dict[str, object], **headers: str) -> Resp
 
 def _retry() -> dict[str, str]:
     return {"Retry-After": str(RETRY_SECONDS)}
-
-
-def _bearer(request: Request) -> str:
-    """Return the credential of a request; empty where there is not exactly one."""
-    given = request.headers.get_all("Authorization")
-    scheme, _, credential = given[0].partition(" ") if len(given) == 1 else ("", "", "")
-    return credential.strip() if scheme.lower() == "bearer" else ""
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "replace")).digest()

@@ -13,13 +13,13 @@ from typing import NewType
 
 from pydantic import SecretStr
 
-from shared import server_result_key, start_keys
+from shared import start_keys
+from shared.bearer_keys import METRICS_PLACE, RESULT_PLACE, resolve_bearer_key
 from shared.config.manual import JwtSection
 from shared.config.middlewares import RequestMiddlewares
 from shared.config.plugins import ServerResultPlugin, StartTokenPlugin
-from shared.config.service import Config
+from shared.config.service import Config, MetricsSection
 from shared.errors import ConfigError
-from shared.server_result_key import resolve_result_key
 from shared.signing import KEY_BYTES, Signer, public_key_id, resolve_signing_keys
 from shared.start_keys import resolve_start_key
 from shared.text_files import named_file
@@ -44,21 +44,21 @@ def resolve_key_files(config: Config, roles: Collection[str] = ROLES) -> Resolve
         ConfigError: a file cannot be read, other users have access to it, its key does not fit, or
             one key has two purposes.
     """
-    jwt, request = config.LUNA_PASS.JWT, config.MIDDLEWARES.REQUEST
+    jwt, request, metrics = config.LUNA_PASS.JWT, config.MIDDLEWARES.REQUEST, config.METRICS
     keys = resolve_transport_keys(config.TRANSPORT.KEYS, roles)
     if not {"gateway", "aggregator"}.isdisjoint(roles):
         jwt = resolve_signing_keys(jwt)
     if "gateway" in roles:
         request = _resolve_request_keys(request)
-        _require_separate_keys(jwt, request)
+        if metrics.token is not None:
+            token = resolve_bearer_key(metrics.token, METRICS_PLACE)
+            metrics = metrics.model_copy(update={"token": token})
+        _require_separate_keys(jwt, request, metrics)
     luna_pass = config.LUNA_PASS.model_copy(update={"JWT": jwt})
     middlewares = config.MIDDLEWARES.model_copy(update={"REQUEST": request})
     transport = config.TRANSPORT.model_copy(update={"KEYS": keys})
-    return ResolvedConfig(
-        config.model_copy(
-            update={"LUNA_PASS": luna_pass, "MIDDLEWARES": middlewares, "TRANSPORT": transport}
-        )
-    )
+    sections = {"LUNA_PASS": luna_pass, "MIDDLEWARES": middlewares, "METRICS": metrics}
+    return ResolvedConfig(config.model_copy(update={**sections, "TRANSPORT": transport}))
 
 
 def secret_files(config: Config) -> list[Path]:
@@ -68,6 +68,7 @@ def secret_files(config: Config) -> list[Path]:
     if request.StartToken.args.algorithm in KEY_BYTES:
         secrets.append(_key_of(request.StartToken))
     secrets.append(_key_of(request.ServerResult))
+    secrets.append(config.METRICS.token or SecretStr(""))
     paths = (named_file(secret.get_secret_value()) for secret in secrets)
     return [path for path in paths if path is not None]
 
@@ -76,8 +77,9 @@ def _resolve_request_keys(request: RequestMiddlewares) -> RequestMiddlewares:
     start, result = request.StartToken, request.ServerResult
     if start.isEnabled:  # the file of a plugin that is off may not exist yet
         start = start.model_copy(update={"args": resolve_start_key(start.args)})
-    if result.isEnabled:
-        result = result.model_copy(update={"args": resolve_result_key(result.args)})
+    if result.isEnabled and result.args.key is not None:
+        key = resolve_bearer_key(result.args.key, RESULT_PLACE)
+        result = result.model_copy(update={"args": result.args.model_copy(update={"key": key})})
     return request.model_copy(update={"StartToken": start, "ServerResult": result})
 
 
@@ -86,17 +88,20 @@ def _key_of(plugin: StartTokenPlugin | ServerResultPlugin) -> SecretStr:
     return plugin.args.key if plugin.isEnabled and plugin.args.key else SecretStr("")
 
 
-def _require_separate_keys(jwt: JwtSection, request: RequestMiddlewares) -> None:
+def _require_separate_keys(
+    jwt: JwtSection, request: RequestMiddlewares, metrics: MetricsSection
+) -> None:
     """Refuse a key with two purposes.
 
     With the key of verdicts, the relying party could sign verdicts, or every verdict would start a
-    session. The key of ServerResult goes over the network, so it must sign nothing.
+    session. The keys of ServerResult and METRICS go over the network, so they must sign nothing.
     """
     start = _key_of(request.StartToken)
     keys = {
         "[LUNA_PASS.JWT] key": jwt.key,
         start_keys.PLACE: start,
-        server_result_key.PLACE: _key_of(request.ServerResult),
+        RESULT_PLACE: _key_of(request.ServerResult),
+        METRICS_PLACE: metrics.token or SecretStr(""),
     }
     places: dict[SecretStr, str] = {}
     for place, key in keys.items():

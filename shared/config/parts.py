@@ -33,6 +33,7 @@ OWNERS: dict[Path, tuple[str, ...]] = {
     ("MIDDLEWARES", "REQUEST"): ("gateway",),
     ("MIDDLEWARES", "WS"): ("aggregator",),
     ("SESSION_STORE",): ("gateway", "aggregator"),
+    ("METRICS",): ("gateway",),
     ("TRACES",): ("gateway",),
     **{("TRANSPORT", "KEYS", f"{role}Secret"): (role,) for role in ROLES},
 }

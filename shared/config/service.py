@@ -263,6 +263,15 @@ class SessionStoreSection(Section):
     ``LIMITS.resumeSeconds`` at most (docs/security.md describes the risk of 0)."""
 
 
+class MetricsSection(Section):
+    """Access of a Prometheus on another host."""
+
+    token: Secret | None = None
+    """Credential with which another host may read ``/metrics`` (``Authorization: Bearer``): at
+    least 32 random characters, or better ``file:PATH`` of a file with them. It opens nothing
+    else. Send it over TLS or within a network of your own."""
+
+
 class TracesSection(Section):
     """OpenTelemetry traces of frames; they require the extra ``traces``."""
 
@@ -318,6 +327,8 @@ class Config(Section):
     """Limits; docs/limits.md says what happens at each."""
     SESSION_STORE: SessionStoreSection = SessionStoreSection()
     """Redis with which clients can resume at another machine's gateway (docs/scaling.md)."""
+    METRICS: MetricsSection = MetricsSection()
+    """Access of a Prometheus on another host."""
     TRACES: TracesSection = TracesSection()
     """OpenTelemetry traces of frames; they require the extra ``traces``."""
     SUPERVISOR: SupervisorSection = SupervisorSection()

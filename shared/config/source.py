@@ -18,7 +18,7 @@ from shared.wire.lines import ROLES
 
 log = logging.getLogger(__name__)
 
-RELOADABLE = ("LIVENESS", "CHECKS", "MIDDLEWARES")
+RELOADABLE = ("LIVENESS", "CHECKS", "MIDDLEWARES", "METRICS")
 """Sections that a reload applies; every other one needs a restart."""
 EFFECTS = frozenset({"FileLogger", "VideoRedis", "Callbacks"})
 """Side-effect plugins, which write after the answer. Their files and connections are opened once,

@@ -21,6 +21,8 @@ SHORTEST = 10e-6
 OCTAVES = 21
 BOUNDS = [SHORTEST * 2 ** (n / STEPS_PER_OCTAVE) for n in range(OCTAVES * STEPS_PER_OCTAVE + 1)]
 """Upper bounds of the buckets in seconds, 10 microseconds to 20 s. A last bucket has no bound."""
+SCORE_BOUNDS = [n / 20 for n in range(1, 21)]
+"""Upper bounds of the buckets of liveness scores."""
 SEND_SECONDS = 1.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -90,6 +92,33 @@ class Histogram:
         return BOUNDS[-1] if self.count else 0.0
 
 
+class Scores:
+    """Liveness scores by bucket.
+
+    Attributes:
+        total: sum of all scores.
+        counts: number of scores by index of ``SCORE_BOUNDS``.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0.0
+        self.counts: Counter[int] = Counter()
+
+    def observe(self, score: float) -> None:
+        """Count one score, 0..1."""
+        self.total += score
+        self.counts[min(bisect_left(SCORE_BOUNDS, score), len(SCORE_BOUNDS) - 1)] += 1
+
+    def add(self, total: float, buckets: Packed) -> None:
+        """Add the packed counts of another process."""
+        self.total += total
+        self.counts.update(dict(buckets))
+
+    def packed(self) -> tuple[float, Packed]:
+        """Return the total, and the count of each bucket that is not empty."""
+        return self.total, tuple(self.counts.items())
+
+
 def merged(histograms: Iterable[tuple[float, Packed]]) -> Histogram:
     """Return the sum of packed histograms."""
     whole = Histogram()
@@ -137,12 +166,14 @@ class Accounts:
     Attributes:
         steps: histogram of each step.
         codes: number of frames that got each code.
+        scores: liveness scores.
     """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.steps: dict[str, Histogram] = {}
         self.codes: Counter[int] = Counter()
+        self.scores = Scores()
         self._sent = 0.0
 
     def step(self, name: str) -> Histogram:
@@ -177,6 +208,7 @@ class Accounts:
             memory=resident_bytes(),
             steps={step: histogram.packed() for step, histogram in self.steps.items()},
             codes=tuple(self.codes.items()),
+            scores=self.scores.packed(),
         )
 
 

@@ -75,7 +75,8 @@ class Account(Wire, frozen=True):
     """Durations and resource use of a process since its start; sent once a second.
 
     ``cpu`` is in seconds, ``memory`` in resident bytes. ``steps`` has total seconds and bucket
-    counts (``shared.process.accounts.BOUNDS``) of each step, ``codes`` the frames that got a code.
+    counts (``shared.process.accounts.BOUNDS``) of each step, ``codes`` the frames that got a code,
+    ``scores`` the total and the bucket counts (``SCORE_BOUNDS``) of the liveness scores.
     """
 
     name: Name
@@ -84,6 +85,7 @@ class Account(Wire, frozen=True):
     memory: Natural
     steps: Annotated[dict[Name, tuple[Finite, Pairs]], Meta(max_length=64)]
     codes: Pairs
+    scores: tuple[Finite, Pairs] = (0.0, ())
 
 
 # Gateway -> worker

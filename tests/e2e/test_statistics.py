@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import platform
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from lunapass_client import Client
+from shared import __version__
 from shared.wire.protocol import Command
 from tests.support.service import ROOT, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
@@ -124,6 +127,30 @@ def test_metrics_tell_the_steps_of_every_role(played: Played) -> None:
     assert "lunapass_session_store_up" not in families  # there is none, so it is not down
 
 
+def test_metrics_describe_sessions_scores_and_the_process(played: Played) -> None:
+    """Durations by outcome, every liveness score, version and start of the gateway."""
+    text = played.service.get("/metrics").text
+    values = {
+        (sample.name, *sorted(sample.labels.values())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    for outcome, sessions in (("accepted", 1), ("left", 1), ("refused", 0)):
+        assert values["lunapass_session_seconds_count", outcome] == sessions
+    assert (
+        0
+        < values["lunapass_session_seconds_sum", "accepted"]
+        < values["process_start_time_seconds",]
+    )
+    assert values["lunapass_liveness_score_count",] == played.judged
+    below = [values["lunapass_liveness_score_bucket", f"{n / 20:g}"] for n in range(1, 21)]
+    assert below == sorted(below)
+    assert below[0] < below[-1] == played.judged
+    assert values["lunapass_build_info", *sorted((__version__, platform.python_version()))] == 1
+    assert values["process_cpu_seconds_total",] > 0
+    assert not [name for name, *_ in values if name.endswith("_created")]
+
+
 @pytest.mark.parametrize("path", ["/statistics", "/metrics"])
 def test_a_proxy_does_not_open_them(played: Played, path: str) -> None:
     """Who comes through a proxy is somebody else, although the proxy is on this machine."""
@@ -163,6 +190,21 @@ def test_the_dashboard_asks_for_what_there_is(played: Played) -> None:
             assert f'step="{step}"' in text, step
 
 
+def test_the_alert_rules_ask_for_what_there_is(played: Played) -> None:
+    """Each series is exposed, or appears with a session store or a side-effect plugin."""
+    text = played.service.get("/metrics").text
+    exposed = {"up", *re.findall(r"^((?:lunapass|process)_\w+)", text, re.M)}
+    exposed |= set(re.findall(r"^# TYPE (lunapass_effects_\w+)", text, re.M))
+    (group,) = yaml.safe_load((ROOT / "deploy/prometheus/lunapass.rules.yml").read_text())["groups"]
+    asked = {
+        name
+        for rule in group["rules"]
+        for name in re.findall(r"\b(?:up|(?:lunapass|process)_\w+)\b(?=[ {\[]|$)", rule["expr"])
+    }
+    assert len(asked) > 10
+    assert asked - exposed == {"lunapass_session_store_up"}
+
+
 def test_the_manual_names_each_series(played: Played) -> None:
     """With its labels, and no other."""
     rows = re.findall(
@@ -174,6 +216,7 @@ def test_the_manual_names_each_series(played: Played) -> None:
             label for sample in family.samples for label in sample.labels if label != "le"
         }
         for family in text_string_to_metric_families(played.service.get("/metrics").text)
+        if not family.name.startswith("process_")
     }
     unseen = {"lunapass_session_store_up", *(name for name in told if "effects" in name)}
     assert set(told) - {"lunapass_session_store_up"} == set(exposed)

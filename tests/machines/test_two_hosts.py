@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
@@ -24,6 +25,7 @@ from tests.support.service import UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 
 REDIS_PORT = 6379
+TOKEN = "scrape-token-of-at-least-32-bytes"
 LIMITS = f"{UNPACED}resumeSeconds = 4.0\n"
 
 
@@ -98,6 +100,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setenv("LUNAPASS__LUNA_PASS__HOST", "0.0.0.0")
         patch.setenv("LUNAPASS__SESSION_STORE__CONNECTIONSTRING", store.url)
+        patch.setenv("LUNAPASS__METRICS__TOKEN", TOKEN)
         for number, host in enumerate(net.hosts):
             settings = f"firstCell = {number}\n{LIMITS}"
             services.append(stack.enter_context(_at(host, settings)))
@@ -123,6 +126,23 @@ def at_the_switch(site: Site) -> Iterator[None]:
     site.network.mend(0)
     with site.network.switch.inside():
         yield
+
+
+def test_prometheus_on_another_host_reads_the_metrics(site: Site) -> None:
+    """With the token, and nothing but the metrics; without it, nothing."""
+    address = f"http://{site.network.hosts[0].address}:{site.services[0].port}"
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    scraped = httpx.get(f"{address}/metrics", headers=bearer, trust_env=False)
+    assert scraped.status_code == 200
+    assert "lunapass_open_sessions" in scraped.text
+    for path, headers in (
+        ("/metrics", {}),
+        ("/metrics", {"Authorization": f"Bearer {TOKEN}x"}),
+        ("/statistics", bearer),
+    ):
+        refused = httpx.get(f"{address}{path}", headers=headers, trust_env=False)
+        assert refused.status_code == 403
+        assert "lunapass" not in refused.text
 
 
 async def show(client: Client, *numbers: int) -> list[Answer]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from http import HTTPStatus
 
 import pytest
+from pydantic import SecretStr
 
+from gateway.web.bearer import Bearer
 from gateway.web.http import JSON, Routes, forbid, respond
+from shared.bearer_keys import METRICS_PLACE
 from tests.support.visits import visit
+
+KEY = "k" * 32
 
 
 def test_a_query_does_not_change_the_path() -> None:
@@ -50,6 +55,20 @@ def test_a_private_path_asks_who_asks(address: str, status: HTTPStatus) -> None:
     assert refused.status_code == HTTPStatus.FORBIDDEN
     routes.private = lambda asked, who: None if who == "192.0.2.7" else forbid(asked, who)
     assert routes.answer(visit("/metrics", peer=address)).status_code == status
+
+
+def test_a_credential_of_its_own_opens_one_private_path() -> None:
+    """Neither another private path nor anything without it."""
+    routes = Routes()
+    for path in ("/metrics", "/statistics"):
+        routes.add(path, lambda _: respond("1\n"), private=True)
+    routes.unlock("/metrics", Bearer(SecretStr(KEY), METRICS_PLACE).is_right)
+    right = {"peer": "192.0.2.8", "Authorization": f"Bearer {KEY}"}
+    assert routes.answer(visit("/metrics", **right)).status_code == HTTPStatus.OK
+    assert routes.answer(visit("/statistics", **right)).status_code == HTTPStatus.FORBIDDEN
+    for wrong in (f"Bearer {KEY}x", "Bearer", f"Basic {KEY}", KEY, "Bearer ü"):
+        request = visit("/metrics", peer="192.0.2.8", Authorization=wrong)
+        assert routes.answer(request).status_code == HTTPStatus.FORBIDDEN
 
 
 def test_a_page_is_guarded_on_this_machine_too() -> None:

@@ -52,6 +52,7 @@ SECRETS: dict[str, tuple[tuple[str, ...], str]] = {
         ("MIDDLEWARES", "REQUEST", "ServerResult", "args", "key"),
         "gateway",
     ),
+    "token-of-the-metrics": (("METRICS", "token"), "gateway"),
     "http://luna:password@platform": (
         ("MIDDLEWARES", "WS", "Luna3DescriptorQualityCheck", "args", "connectionString"),
         "aggregator",

@@ -75,12 +75,17 @@ def test_an_account_survives_the_way() -> None:
     for duration in (0.001, 0.5, 100.0):
         accounts.observe("faces", duration)
     accounts.codes[13] += 2
+    for score in (0.0, 0.05, 0.051, 1.0):
+        accounts.scores.observe(score)
     account = decode(encode(accounts.message()))
     assert isinstance(account, Account)
     received = Histogram()
     received.add(*account.steps["faces"])
     assert received.packed() == accounts.steps["faces"].packed()
     assert dict(account.codes) == {13: 2}
+    total, counts = account.scores
+    assert total == pytest.approx(1.101)
+    assert dict(counts) == {0: 2, 1: 1, 19: 1}  # a score at a bound belongs below it
     assert account.memory > 0
 
 

@@ -1,0 +1,49 @@
+"""Compares the credential of a request (RFC 6750) with the configured one."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+from pydantic import SecretStr
+from websockets.http11 import Request
+
+from shared.text_files import require_no_path
+
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
+
+class Bearer:
+    """A credential that another server sends.
+
+    Args:
+        key: the expected one; without one no request is right.
+        place: its key in the configuration.
+
+    Attributes:
+        is_configured: whether there is one.
+
+    Raises:
+        ConfigError: it is still the path of a file.
+    """
+
+    def __init__(self, key: SecretStr | None, place: str) -> None:
+        text = require_no_path(key.get_secret_value(), place) if key else ""
+        self.is_configured = bool(text)
+        self._expected = _digest(text)
+
+    def is_right(self, request: Request) -> bool:
+        """Compare in constant time."""
+        same = hmac.compare_digest(_digest(_given(request)), self._expected)
+        return same and self.is_configured
+
+
+def _given(request: Request) -> str:
+    """Return the credential of a request; empty where there is not exactly one."""
+    given = request.headers.get_all("Authorization")
+    scheme, _, credential = given[0].partition(" ") if len(given) == 1 else ("", "", "")
+    return credential.strip() if scheme.lower() == "bearer" else ""
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
