@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net/http"
 	"os"
@@ -25,7 +26,11 @@ import (
 	"time"
 )
 
-const issuer = "lunapass"
+const (
+	issuer       = "lunapass"
+	fetchTimeout = 10 * time.Second
+	maxKeyBytes  = 1 << 20
+)
 
 // Claims are the claims of a token.
 type Claims struct {
@@ -71,7 +76,7 @@ type Policy struct {
 }
 
 // Range is [minimum, maximum]; switches are 0 and 1.
-type Range [2]float64
+type Range []float64
 
 // Required is the policy that you require; omitted parts are not checked.
 type Required struct {
@@ -122,6 +127,8 @@ func (v *Verifier) Verify(token string) (*Claims, error) {
 		return nil, errors.New("the token is too old")
 	case !claims.IsOk:
 		return nil, errors.New("the verdict is not positive")
+	case claims.Jti == "" || claims.Sid == "":
+		return nil, errors.New("jti or sid is empty")
 	case !v.takeOnce(claims.Jti, claims.Exp, now):
 		return nil, errors.New("the token was used before")
 	}
@@ -133,7 +140,7 @@ func (v *Verifier) Verify(token string) (*Claims, error) {
 // larger one.
 func (c *Claims) JudgedFace() ([4]float64, error) {
 	face, frame := c.Details.FaceFramePosition.FaceRect, c.Details.FaceFramePosition.FrameRect
-	if frame.Width <= 0 || frame.Height <= 0 {
+	if math.Min(frame.Width, frame.Height) <= 0 || math.Min(face.Width, face.Height) <= 0 {
 		return [4]float64{}, errors.New("the token does not say which face was judged")
 	}
 	edges := [4]float64{
@@ -185,6 +192,9 @@ func checkRanges(name string, values map[string]any, ranges map[string]Range) er
 				value = 1
 			}
 		}
+		if len(span) != 2 {
+			return fmt.Errorf("the policy that you require has no range for %s %s", name, key)
+		}
 		if !isNumber || value < span[0] || value > span[1] {
 			return fmt.Errorf("another policy: %s %s", name, key)
 		}
@@ -212,7 +222,7 @@ func (v *Verifier) takeOnce(jti string, exp, now int64) bool {
 			delete(v.seen, old)
 		}
 	}
-	if _, used := v.seen[jti]; used || jti == "" {
+	if _, used := v.seen[jti]; used {
 		return false
 	}
 	v.seen[jti] = exp
@@ -237,7 +247,7 @@ func sharedSecret(secret string) func(string, []byte, []byte) bool {
 
 func publicKeys(url string) func(string, []byte, []byte) bool {
 	return func(kid string, data, signature []byte) bool {
-		answer, err := http.Get(url)
+		answer, err := (&http.Client{Timeout: fetchTimeout}).Get(url)
 		if err != nil {
 			return false
 		}
@@ -245,13 +255,14 @@ func publicKeys(url string) func(string, []byte, []byte) bool {
 		var set struct {
 			Keys []struct{ Kid, Crv, X string }
 		}
-		if json.NewDecoder(answer.Body).Decode(&set) != nil {
+		body := json.NewDecoder(io.LimitReader(answer.Body, maxKeyBytes))
+		if answer.StatusCode != http.StatusOK || body.Decode(&set) != nil {
 			return false
 		}
 		for _, key := range set.Keys {
 			raw, err := base64.RawURLEncoding.DecodeString(key.X)
-			fits := err == nil && len(raw) == ed25519.PublicKeySize && (kid == "" || key.Kid == kid)
-			if fits && ed25519.Verify(raw, data, signature) {
+			isKey := err == nil && key.Crv == "Ed25519" && len(raw) == ed25519.PublicKeySize
+			if isKey && (kid == "" || key.Kid == kid) && ed25519.Verify(raw, data, signature) {
 				return true
 			}
 		}
@@ -259,52 +270,115 @@ func publicKeys(url string) func(string, []byte, []byte) bool {
 	}
 }
 
-// readOption decodes the file that follows an option; without the option nothing changes.
-func readOption(words []string, name string, into any) error {
-	for i, word := range words[:len(words)-1] {
+// takeOption takes an option and its value out of the words; found says whether it was there.
+func takeOption(words []string, name string) (rest []string, value string, found bool, err error) {
+	for i, word := range words {
 		if word != name {
 			continue
 		}
-		text, err := os.ReadFile(words[i+1])
-		if err != nil {
-			return err
+		if i+1 == len(words) {
+			return nil, "", false, fmt.Errorf("%s needs a value", name)
 		}
-		reader := json.NewDecoder(bytes.NewReader(text))
-		reader.DisallowUnknownFields() // a misspelled key would silently skip its check
-		return reader.Decode(into)
+		return append(append([]string{}, words[:i]...), words[i+2:]...), words[i+1], true, nil
 	}
+	return words, "", false, nil
+}
+
+// takeObject decodes the JSON file of an option; without the option nothing changes.
+func takeObject(words []string, name string, into any) ([]string, error) {
+	rest, path, found, err := takeOption(words, name)
+	if err != nil || !found {
+		return rest, err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var whole any
+	if err := json.Unmarshal(text, &whole); err != nil {
+		return nil, err
+	}
+	if hasNull(whole) { // Go would take it for a part that is omitted
+		return nil, fmt.Errorf("%s has a null", path)
+	}
+	reader := json.NewDecoder(bytes.NewReader(text))
+	reader.DisallowUnknownFields() // a misspelt key would skip its check
+	return rest, reader.Decode(into)
+}
+
+func hasNull(value any) bool {
+	switch value := value.(type) {
+	case nil:
+		return true
+	case []any:
+		for _, item := range value {
+			if hasNull(item) {
+				return true
+			}
+		}
+	case map[string]any:
+		for _, item := range value {
+			if hasNull(item) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// run verifies the token that the command line names; it returns an error for any other.
+func run(words []string) error {
+	var required Required
+	var expected Bound
+	words, err := takeObject(words, "--policy", &required)
+	if err == nil {
+		words, err = takeObject(words, "--expect", &expected)
+	}
+	var url string
+	isPublic := false
+	if err == nil {
+		words, url, isPublic, err = takeOption(words, "--jwks")
+	}
+	if err != nil {
+		return err
+	}
+	usage := errors.New("usage: TOKEN SECRET or TOKEN --jwks URL, then --policy, --expect FILE")
+	for _, word := range words { // a misspelt option would skip its check
+		if word == "" || strings.HasPrefix(word, "--") {
+			return usage
+		}
+	}
+	verifier := &Verifier{}
+	switch {
+	case isPublic && len(words) == 1:
+		verifier.Algorithm, verifier.Check = "EdDSA", publicKeys(url)
+	case !isPublic && len(words) == 2:
+		verifier.Algorithm, verifier.Check = "HS256", sharedSecret(words[1])
+	default:
+		return usage
+	}
+	claims, err := verifier.Verify(words[0])
+	if err != nil {
+		return err
+	}
+	if !reflect.DeepEqual(claims.Bound, expected) {
+		return errors.New("the token is for another aud, sub, nonce or kiosk")
+	}
+	if err := required.Check(&claims.Policy); err != nil {
+		return err
+	}
+	face, err := claims.JudgedFace()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("accepted, session %s, face at %.4f, %.4f, %.4f, %.4f\n",
+		claims.Sid, face[0], face[1], face[2], face[3])
 	return nil
 }
 
 func main() {
-	verifier := &Verifier{Algorithm: "HS256", Check: sharedSecret(os.Args[2])}
-	if os.Args[2] == "--jwks" {
-		verifier = &Verifier{Algorithm: "EdDSA", Check: publicKeys(os.Args[3])}
-	}
-	var required Required
-	var expected Bound
-	err := readOption(os.Args, "--policy", &required)
-	if err == nil {
-		err = readOption(os.Args, "--expect", &expected)
-	}
-	var claims *Claims
-	if err == nil {
-		claims, err = verifier.Verify(os.Args[1])
-	}
-	if err == nil && !reflect.DeepEqual(claims.Bound, expected) {
-		err = errors.New("the token is for another aud, sub, nonce or kiosk")
-	}
-	if err == nil {
-		err = required.Check(&claims.Policy)
-	}
-	var face [4]float64
-	if err == nil {
-		face, err = claims.JudgedFace()
-	}
-	if err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "refused:", err)
 		os.Exit(1)
 	}
-	fmt.Printf("accepted, session %s, face at %.4f, %.4f, %.4f, %.4f\n",
-		claims.Sid, face[0], face[1], face[2], face[3])
 }

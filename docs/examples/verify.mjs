@@ -7,14 +7,21 @@
 
 import crypto from "node:crypto";
 import fs from "node:fs";
+import { pathToFileURL } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 
 const ISSUER = "lunapass";
+const FETCH_MS = 10_000;
 const HASH = { HS256: "sha256", HS384: "sha384", HS512: "sha512", RS256: "sha256", ES256: "sha256" };
 
 const BOUND = ["aud", "sub", "nonce", "kiosk"];
+const LISTS = ["digest", "rules", "models"];
+const TABLES = ["plugins", "limits"];
 
 const seen = new Map(); // jti -> exp; with several processes, store this in your database
+
+const isTable = (value) =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const parse = (part) => JSON.parse(Buffer.from(part, "base64url").toString("utf8"));
 
@@ -46,7 +53,9 @@ export async function verify(token, key, algorithms) {
   if (typeof claims.exp !== "number" || claims.exp <= now) throw new Error("the token is too old");
   if (claims.isOk !== true) throw new Error("the verdict is not positive");
   for (const [jti, exp] of seen) if (exp < now) seen.delete(jti);
-  if (typeof claims.jti !== "string" || seen.has(claims.jti))
+  for (const name of ["jti", "sid"])
+    if (typeof claims[name] !== "string" || !claims[name]) throw new Error(`${name} is empty`);
+  if (seen.has(claims.jti))
     throw new Error("the token was used before");
   seen.set(claims.jti, claims.exp);
   return claims; // compare claims.sid with the session that your kiosk started
@@ -71,6 +80,8 @@ export function checkBound(claims, expected) {
  */
 export function judgedFace(claims) {
   const { faceRect: face, frameRect: frame } = claims.details.faceFramePosition;
+  if (!(face.width > 0 && face.height > 0 && frame.width > 0 && frame.height > 0))
+    throw new Error("the token does not say which face was judged");
   const edges = [
     face.x / frame.width,
     face.y / frame.height,
@@ -82,14 +93,15 @@ export function judgedFace(claims) {
 
 /** Throws if another policy than the required one judged the session. */
 export function checkPolicy(claims, required) {
-  const known = ["digest", "rules", "models", "plugins", "limits"];
-  const unknown = Object.keys(required).filter((key) => !known.includes(key));
-  if (unknown.length) throw new Error(`the policy that you require has unknown keys: ${unknown}`);
+  for (const [key, value] of Object.entries(required)) {
+    const fits = LISTS.includes(key) ? Array.isArray(value) : TABLES.includes(key) && isTable(value);
+    if (!fits) throw new Error(`the policy that you require has an unknown key or type: ${key}`);
+  }
   const policy = claims.policy ?? {};
   // Other rules may have judged frames before a reload: all of them must be allowed.
   for (const judged of [policy, ...(policy.others ?? [])])
-    for (const key of ["digest", "rules", "models"])
-      if (required[key] && !required[key].includes(judged[key]))
+    for (const key of LISTS)
+      if (key in required && !required[key].includes(judged[key]))
         throw new Error(`another policy: ${key}`);
   for (const [name, ranges] of Object.entries(required.plugins ?? {})) {
     const plugin = (policy.plugins ?? []).find((plugin) => plugin.name === name);
@@ -101,7 +113,11 @@ export function checkPolicy(claims, required) {
 
 /** Compares each value with its [minimum, maximum]; switches are 0 and 1. */
 function checkRanges(name, values, ranges) {
-  for (const [key, [minimum, maximum]] of Object.entries(ranges)) {
+  if (!isTable(ranges)) throw new Error(`the policy that you require has no ranges for ${name}`);
+  for (const [key, range] of Object.entries(ranges)) {
+    const isRange = Array.isArray(range) && range.length === 2 && range.every(Number.isFinite);
+    if (!isRange) throw new Error(`the policy that you require has no range for ${name} ${key}`);
+    const [minimum, maximum] = range;
     const value = ["number", "boolean"].includes(typeof values[key]) ? Number(values[key]) : NaN;
     if (!(minimum <= value && value <= maximum))
       throw new Error(`another policy: ${name} ${key}`);
@@ -109,34 +125,55 @@ function checkRanges(name, values, ranges) {
 }
 
 async function publicKey(url, kid) {
-  const { keys } = await (await fetch(url)).json();
+  const answer = await fetch(url, { signal: AbortSignal.timeout(FETCH_MS) });
+  if (!answer.ok) throw new Error(`the keys cannot be fetched: ${answer.status}`);
+  const { keys } = await answer.json();
   const found = keys.find((key) => kid === undefined || key.kid === kid);
   if (!found) throw new Error("no such key");
   return crypto.createPublicKey({ key: found, format: "jwk" });
 }
 
-/** Takes an option and its file out of the words; returns the file's JSON. */
+/** Takes an option and its value out of the words; returns the value. */
 function takeOption(words, name) {
   const at = words.indexOf(name);
-  return at < 0 ? {} : JSON.parse(fs.readFileSync(words.splice(at, 2)[1]));
+  if (at < 0) return undefined;
+  if (at + 1 === words.length) throw new Error(`${name} needs a value`);
+  return words.splice(at, 2)[1];
 }
 
-if (import.meta.url === `file://${process.argv[1]}`) {
-  const words = process.argv.slice(2);
-  const [required, expected] = [takeOption(words, "--policy"), takeOption(words, "--expect")];
-  const [token, first, url] = words;
-  const [key, algorithms] =
-    first === "--jwks"
-      ? [(kid) => publicKey(url, kid), ["RS256", "ES256", "EdDSA"]]
-      : [() => first, ["HS256", "HS384", "HS512"]];
-  try {
-    const claims = await verify(token, key, algorithms);
-    checkBound(claims, expected);
-    checkPolicy(claims, required);
-    const face = judgedFace(claims).map((edge) => edge.toFixed(4));
-    console.log(`accepted, session ${claims.sid}, face at ${face.join(", ")}`);
-  } catch (error) {
+/** The JSON object in a file; an empty one without a file. */
+function readObject(path) {
+  if (path === undefined) return {};
+  const value = JSON.parse(fs.readFileSync(path, "utf8"));
+  if (!isTable(value)) throw new Error(`${path} is not a JSON object`);
+  return value;
+}
+
+/** Verifies the token that the command line names; throws for any other. */
+async function main(words) {
+  const required = readObject(takeOption(words, "--policy"));
+  const expected = readObject(takeOption(words, "--expect"));
+  const url = takeOption(words, "--jwks");
+  // A misspelt option would skip its check.
+  const count = url === undefined ? 2 : 1;
+  if (words.length !== count || words.some((word) => !word || word.startsWith("--")))
+    throw new Error("usage: TOKEN SECRET or TOKEN --jwks URL, then --policy, --expect FILE");
+  const [token, secret] = words;
+  const claims =
+    url === undefined
+      ? await verify(token, () => secret, ["HS256", "HS384", "HS512"])
+      : await verify(token, (kid) => publicKey(url, kid), ["RS256", "ES256", "EdDSA"]);
+  checkBound(claims, expected);
+  checkPolicy(claims, required);
+  const face = judgedFace(claims).map((edge) => edge.toFixed(4));
+  console.log(`accepted, session ${claims.sid}, face at ${face.join(", ")}`);
+}
+
+// Node resolves symlinks and escapes the path in import.meta.url.
+const program = process.argv[1] && pathToFileURL(fs.realpathSync(process.argv[1])).href;
+if (import.meta.url === program) {
+  main(process.argv.slice(2)).catch((error) => {
     console.error(`refused: ${error.message}`);
     process.exit(1);
-  }
+  });
 }

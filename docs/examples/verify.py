@@ -13,9 +13,11 @@ import time
 import jwt
 
 ISSUER = "lunapass"
+FETCH_SECONDS = 10
 SECRETS = ["HS256", "HS384", "HS512"]
 PUBLIC_KEYS = ["RS256", "ES256", "EdDSA"]
 BOUND = ("aud", "sub", "nonce", "kiosk")
+POLICY = {"digest": list, "rules": list, "models": list, "plugins": dict, "limits": dict}
 
 seen = {}  # jti -> exp; with several processes, store this in your database
 
@@ -29,8 +31,10 @@ def verify(token, key, algorithms):
         issuer=ISSUER,
         options={"require": ["exp", "iat", "jti", "sid", "iss"], "verify_aud": False},
     )
-    if claims["isOk"] is not True:
+    if claims.get("isOk") is not True:
         raise jwt.InvalidTokenError("the verdict is not positive")
+    if not all(isinstance(claims[name], str) and claims[name] for name in ("jti", "sid")):
+        raise jwt.InvalidTokenError("jti or sid is empty")
     now = time.time()
     for jti in [jti for jti, exp in seen.items() if exp < now]:
         del seen[jti]
@@ -61,6 +65,8 @@ def judged_face(claims):
     """
     position = claims["details"]["faceFramePosition"]
     face, frame = position["faceRect"], position["frameRect"]
+    if not all(rect[side] > 0 for rect in (face, frame) for side in ("width", "height")):
+        raise jwt.InvalidTokenError("the token does not say which face was judged")
     edges = (
         face["x"] / frame["width"],
         face["y"] / frame["height"],
@@ -72,8 +78,9 @@ def judged_face(claims):
 
 def check_policy(claims, required):
     """Raise jwt.InvalidTokenError if another policy than the required one judged the session."""
-    if unknown := required.keys() - {"digest", "rules", "models", "plugins", "limits"}:
-        raise ValueError(f"the policy that you require has unknown keys: {sorted(unknown)}")
+    for key, value in required.items():
+        if not isinstance(value, POLICY.get(key, ())):
+            raise ValueError(f"the policy that you require has an unknown key or type: {key}")
     policy = claims.get("policy") or {}
     # Other rules may have judged frames before a reload: all of them must be allowed.
     for judged in [policy, *policy.get("others", [])]:
@@ -97,28 +104,50 @@ def check_ranges(name, values, ranges):
 
 
 def take_option(words, name):
-    """Take an option and its file out of the words; return the file's JSON."""
+    """Take an option and its value out of the words; return the value, None without the option."""
     if name not in words:
-        return {}
+        return None
     at = words.index(name)
-    _, path = words[at : at + 2]
+    if at + 1 == len(words):
+        raise ValueError(f"{name} needs a value")
+    _, value = words[at : at + 2]
     del words[at : at + 2]
+    return value
+
+
+def read_object(path):
+    """Return the JSON object in a file; an empty one without a file."""
+    if path is None:
+        return {}
     with open(path) as file:
-        return json.load(file)
+        value = json.load(file)
+    if not isinstance(value, dict):
+        raise ValueError(f"{path} is not a JSON object")
+    return value
+
+
+def main(words):
+    """Verify the token that the command line names; raise an error for any other."""
+    required = read_object(take_option(words, "--policy"))
+    expected = read_object(take_option(words, "--expect"))
+    url = take_option(words, "--jwks")
+    # A misspelt option would skip its check.
+    if len(words) != (2 if url is None else 1) or any(w.startswith("--") or not w for w in words):
+        raise ValueError("usage: TOKEN SECRET or TOKEN --jwks URL, then --policy, --expect FILE")
+    if url is None:
+        key, algorithms = words[1], SECRETS
+    else:
+        keys = jwt.PyJWKClient(url, timeout=FETCH_SECONDS)
+        key, algorithms = keys.get_signing_key_from_jwt(words[0]).key, PUBLIC_KEYS
+    claims = verify(words[0], key, algorithms)
+    check_bound(claims, expected)
+    check_policy(claims, required)
+    face = ", ".join(f"{edge:.4f}" for edge in judged_face(claims))
+    print(f"accepted, session {claims['sid']}, face at {face}")
 
 
 if __name__ == "__main__":
-    token, *rest = sys.argv[1:]
-    required, expected = take_option(rest, "--policy"), take_option(rest, "--expect")
-    if rest[0] == "--jwks":
-        key, algorithms = jwt.PyJWKClient(rest[1]).get_signing_key_from_jwt(token).key, PUBLIC_KEYS
-    else:
-        key, algorithms = rest[0], SECRETS
     try:
-        claims = verify(token, key, algorithms)
-        check_bound(claims, expected)
-        check_policy(claims, required)
-        face = ", ".join(f"{edge:.4f}" for edge in judged_face(claims))
-        print(f"accepted, session {claims['sid']}, face at {face}")
-    except (jwt.InvalidTokenError, KeyError, ValueError) as error:
+        main(sys.argv[1:])
+    except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError, OSError) as error:
         sys.exit(f"refused: {error}")

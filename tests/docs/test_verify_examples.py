@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import re
 import shutil
@@ -52,11 +53,23 @@ def verify(language: str) -> Run:
     return run
 
 
+def assert_refused(answer: subprocess.CompletedProcess[str], reason: str = "") -> None:
+    """The program said why; it did not crash, which would also give status 1."""
+    assert answer.returncode == 1
+    (line, *_) = [line for line in answer.stderr.splitlines() if line.startswith("refused: ")]
+    assert reason in line
+    assert "accepted" not in answer.stdout
+
+
 def claims(**changed: Any) -> dict[str, Any]:
     now = int(time.time())
     details = {"faceFramePosition": position(160, 120, 240, 240)}
     good = {"isOk": True, "errors": [], "bestshot": "", "details": details, "iss": "lunapass"}
     return {**good, "iat": now, "exp": now + 300, "jti": "j" * 32, "sid": "5" * 32, **changed}
+
+
+def without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in claims().items() if key != name}
 
 
 def position(x: int, y: int, width: int, height: int) -> dict[str, Any]:
@@ -75,8 +88,12 @@ def sign(values: dict[str, Any], **section: Any) -> str:
 def with_header(token: str, **changed: str) -> str:
     """The token with another header and its old signature."""
     _, payload, signature = token.split(".")
-    header = json.dumps({"alg": "HS256", "typ": "JWT", **changed}).encode()
-    return f"{base64.urlsafe_b64encode(header).decode().rstrip('=')}.{payload}.{signature}"
+    header = encoded(json.dumps({"alg": "HS256", "typ": "JWT", **changed}).encode())
+    return f"{header}.{payload}.{signature}"
+
+
+def encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
 def test_a_good_token_is_accepted(verify: Run) -> None:
@@ -104,9 +121,10 @@ def test_the_judged_face_is_printed(
 
 def test_a_token_that_names_no_face_is_refused(verify: Run) -> None:
     """Without it, the face to compare would be a guess."""
-    answer = verify(sign(claims(details={})), SECRET)
-    assert answer.returncode == 1
-    assert "refused" in answer.stderr
+    no_width = position(160, 120, 240, 240)
+    no_width["frameRect"]["width"] = 0
+    for details in ({}, {"faceFramePosition": no_width}):
+        assert_refused(verify(sign(claims(details=details)), SECRET))
 
 
 @pytest.mark.parametrize(
@@ -116,6 +134,8 @@ def test_a_token_that_names_no_face_is_refused(verify: Run) -> None:
         pytest.param(lambda: sign(claims(exp=int(time.time()) - 1)), id="too old"),
         pytest.param(lambda: sign(claims(iss="somebody")), id="another issuer"),
         pytest.param(lambda: sign(claims(isOk=False)), id="not positive"),
+        pytest.param(lambda: sign(claims(jti="")), id="empty jti"),
+        pytest.param(lambda: sign(without("sid")), id="no session"),
         pytest.param(lambda: with_header(sign(claims()), alg="none"), id="no algorithm"),
         pytest.param(lambda: sign(claims())[:-4] + "AAAA", id="another signature"),
         pytest.param(lambda: "not.a.token", id="no token"),
@@ -123,9 +143,45 @@ def test_a_token_that_names_no_face_is_refused(verify: Run) -> None:
 )
 def test_a_bad_token_is_refused(verify: Run, spoilt: Callable[[], str]) -> None:
     """Any error gives exit status 1."""
-    answer = verify(spoilt(), SECRET)
-    assert answer.returncode == 1
-    assert "refused" in answer.stderr
+    assert_refused(verify(spoilt(), SECRET))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (SECRET, "--polcy", "FILE"),
+        (SECRET, "--policy=FILE"),
+        (SECRET, "--policy"),
+        (SECRET, "--expect", "FILE", "--expect", "FILE"),
+        (SECRET, "another"),
+        ("--jwks",),
+        ("",),
+        (),
+    ],
+    ids=" ".join,
+)
+def test_a_misspelt_command_is_refused(verify: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
+    """Else the check that an option asks for would be skipped."""
+    (tmp_path / "empty.json").write_text("{}")
+    given = [word.replace("FILE", str(tmp_path / "empty.json")) for word in words]
+    assert_refused(verify(sign(claims()), *given))
+
+
+@pytest.mark.parametrize("place", ["with space", "ключ", "link"])
+def test_a_program_verifies_wherever_it_is(language: str, tmp_path: Path, place: str) -> None:
+    """A program that takes itself for a module would verify nothing and exit with status 0."""
+    *command, program = COMMANDS[language]
+    folder = tmp_path / place
+    if place == "link":
+        folder.symlink_to(EXAMPLES)
+    else:
+        folder.mkdir()
+        shutil.copy(program, folder)
+    command.append(str(folder / Path(program).name))
+    bad = subprocess.run([*command, "not.a.token", SECRET], capture_output=True, text=True)
+    assert_refused(bad)
+    good = subprocess.run([*command, sign(claims()), SECRET], capture_output=True, text=True)
+    assert "accepted" in good.stdout, good.stderr
 
 
 BOUND = {"aud": "lunapass", "sub": "anna", "nonce": "n-1"}
@@ -150,7 +206,10 @@ def test_a_token_counts_for_one_person_and_purpose(
     """Its claims of the start token are exactly those that the server expects."""
     (tmp_path / "expected.json").write_text(json.dumps(expected))
     answer = verify(sign(claims(**token)), SECRET, "--expect", str(tmp_path / "expected.json"))
-    assert answer.returncode == (0 if accepted else 1), answer.stderr
+    if accepted:
+        assert answer.returncode == 0, answer.stderr
+    else:
+        assert_refused(answer, "the token is for another")
 
 
 STRICT = {"FaceMatcher": None, "AggregateLiveness": {"framesCount": 5}}
@@ -219,24 +278,36 @@ def test_a_token_of_a_lax_policy_is_refused(verify_policy: Run, lax: dict[str, A
     """Only the policy differs; the signature is valid."""
     token = sign(claims(policy=lax))
     for required in ({"digest": [policy()["digest"]]}, REQUIRED):
-        answer = verify_policy(token, required)
-        assert answer.returncode == 1
-        assert "another policy" in answer.stderr
+        assert_refused(verify_policy(token, required), "another policy")
 
 
 def test_a_forged_policy_is_refused(verify_policy: Run) -> None:
     """Replacing the lax policy by the strict one breaks the signature."""
     header, _, signature = sign(claims(policy=LAX["plugin off"])).split(".")
-    payload = json.dumps(claims(policy=policy())).encode()
-    forged = f"{header}.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.{signature}"
-    answer = verify_policy(forged, REQUIRED)
-    assert answer.returncode == 1
-    assert "ignature" in answer.stderr
+    payload = encoded(json.dumps(claims(policy=policy())).encode())
+    forged = f"{header}.{payload}.{signature}"
+    assert_refused(verify_policy(forged, REQUIRED), "ignature")
 
 
-def test_a_misspelled_requirement_is_refused(verify_policy: Run) -> None:
-    """An unknown key would silently skip its check."""
-    assert verify_policy(sign(claims(policy=policy())), {"digests": []}).returncode == 1
+@pytest.mark.parametrize(
+    "required",
+    [
+        {"digests": []},
+        {"digest": f"x{policy()['digest']}x"},
+        {"digest": None},
+        {"limits": None},
+        {"plugins": {"FaceMatcher": None}},
+        {"limits": {"maxLivenessAttempts": None}},
+        {"limits": {"maxLivenessAttempts": [1]}},
+        {"limits": {"maxLivenessAttempts": [None, 30]}},
+        {"limits": {"maxLivenessAttempts": ["1", "30"]}},
+        [],
+    ],
+    ids=str,
+)
+def test_a_misspelt_requirement_is_refused(verify_policy: Run, required: Any) -> None:
+    """An unknown key, or a value of another type, would silently weaken its check."""
+    assert_refused(verify_policy(sign(claims(policy=policy())), required))
 
 
 def test_the_guides_required_policy_can_be_read(verify_policy: Run) -> None:
@@ -287,7 +358,27 @@ def test_a_public_key_verifies(
         published(Signer(JwtSection.model_validate(section)).jwks) for section in sections
     )
     assert verify(token, "--jwks", own).returncode == 0
-    assert verify(token, "--jwks", other).returncode == 1
+    assert_refused(verify(token, "--jwks", other))
+
+
+def test_a_public_key_is_no_shared_secret(verify: Run, published: Callable[[str], str]) -> None:
+    """The oldest trick against JWT: HS256 with the public key, which everyone knows, as secret."""
+    section = {"algorithm": "EdDSA", "key": _private_key("EdDSA")}
+    (key,) = json.loads(Signer(JwtSection.model_validate(section)).jwks)["keys"]
+    raw = base64.urlsafe_b64decode(key["x"] + "=")
+    parts = ({"alg": "HS256", "kid": key["kid"]}, claims())
+    data = ".".join(encoded(json.dumps(part).encode()) for part in parts)
+    for secret in (raw, key["x"].encode()):
+        forged = f"{data}.{encoded(hmac.digest(secret, data.encode(), 'sha256'))}"
+        assert_refused(verify(forged, "--jwks", published(json.dumps({"keys": [key]}))))
+
+
+def test_keys_that_cannot_be_fetched(verify: Run, published: Callable[[str], str]) -> None:
+    """An address without an answer, and one that answers with something else."""
+    section = {"algorithm": "EdDSA", "key": _private_key("EdDSA")}
+    token = sign(claims(), **section)
+    for address in ("http://127.0.0.1:9/", published("no JSON"), published("[]")):
+        assert_refused(verify(token, "--jwks", address))
 
 
 def _private_key(algorithm: str) -> str:
