@@ -132,7 +132,7 @@ def _check(check: dict[str, Any]) -> tuple[str, ...]:
         for label in (LIVE, ATTACK)
         for kind in ("first", "any")
     )
-    return (f"{check['code']} {check['hint']}", check["stage"], *refused)
+    return (f"{check['code']} {check['finding']}", check["stage"], *refused)
 
 
 def _share(part: int, total: int) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from evaluation import metrics
 from evaluation.judging import Failure, Measured, failures, liveness_score, served_score
 from evaluation.samples import ATTACK, LIVE
-from shared.codes import Code, hint
+from shared.codes import Code, finding
 from shared.frame.checks import Rules
 from shared.frame.estimation import Estimate, Stage
 
@@ -203,7 +203,7 @@ def _checks(scored: Sequence[Scored], rules: Rules) -> list[dict[str, Any]]:
                     if index == 0:
                         first[code, label] += 1
     return [
-        {"code": int(code), "hint": hint(code), "stage": stages[code].name.lower()}
+        {"code": int(code), "finding": finding(code), "stage": stages[code].name.lower()}
         | {
             label: {
                 "first": first[code, label],

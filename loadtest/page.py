@@ -9,7 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from shared.charts import Curve, Point, from_zero, plot
-from shared.codes import hint
+from shared.codes import finding
 from shared.report import parts
 
 Report = dict[str, Any]
@@ -78,7 +78,7 @@ def _result(report: Report) -> Iterator[tuple[str, list[Row]]]:
     codes = whole["codes"].items()
     yield (
         "Frames judged with a code",
-        [(f"{code} {hint(int(code))}", _number(count)) for code, count in codes],
+        [(f"{code} {finding(int(code))}", _number(count)) for code, count in codes],
     )
     growth = report["service"]["memoryGrowth"]
     yield (

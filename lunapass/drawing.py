@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from shared.codes import hint
+from shared.codes import finding
 from shared.frame.estimation import Estimate, Face, Image
 from shared.lettering import write
 
@@ -41,7 +41,7 @@ def draw(image: Image, estimate: Estimate, face: Face | None) -> Image:
 def scores(estimate: Estimate) -> Iterator[str]:
     """Yield the lines of text for a frame, failed checks first."""
     for code in estimate.errors:
-        yield f"{int(code)} {hint(code)}"
+        yield f"{int(code)} {finding(code)}"
     if estimate.ok:
         yield "ok"
     if (pose := estimate.head_pose) is not None:

@@ -2,4 +2,15 @@
 
 from lunapass_client.codes import HINTS, PROMPTS, Code, hint
 
-__all__ = ["HINTS", "PROMPTS", "Code", "hint"]
+__all__ = ["HINTS", "PROMPTS", "Code", "finding", "hint"]
+
+FINDINGS: dict[int, str] = {
+    Code.LOW_LIVENESS: "Not judged live",
+    Code.AGGREGATING: "Not enough frames yet",
+}
+"""What operators read where the hint asks the person only for patience."""
+
+
+def finding(code: int) -> str:
+    """Return what a code means to an operator; for most codes it is the hint."""
+    return FINDINGS.get(code) or hint(code)

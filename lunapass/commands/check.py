@@ -19,7 +19,7 @@ from inference_pool.estimator import Estimator
 from lunapass.commands.options import config_option
 from lunapass.drawing import draw
 from lunapass.media import Media
-from shared.codes import Code, hint
+from shared.codes import Code, finding, hint
 from shared.config.loading import load
 from shared.errors import FrameError, ResourceError
 from shared.frame.checks import Rules
@@ -89,9 +89,9 @@ def command(
 ) -> None:
     """Judge images or videos with the decoder and the stages of the service.
 
-    Each frame is listed as ok, or with the codes of the first failed stage and their hints. A frame
-    that the service would refuse has code 1 and the reason; with any such frame the exit status is
-    1.
+    Each frame is listed as ok, or with the codes of the first failed stage and their meanings. A
+    frame that the service would refuse has code 1 and the reason; with any such frame the exit
+    status is 1.
     """
     config = load(config_path)
     estimator = Estimator(load_backend(config), Rules.of(config), exhaustive=exhaustive)
@@ -148,7 +148,10 @@ def as_record(frame: CheckedFrame) -> dict[str, Any]:
     record = asdict(frame.estimate)
     del record["descriptor"], record["pixels"]
     record["stage"] = frame.estimate.stage.name.lower()
-    record["errors"] = [{"code": int(code), "hint": hint(code)} for code in frame.estimate.errors]
+    record["errors"] = [
+        {"code": int(code), "hint": hint(code), "finding": finding(code)}
+        for code in frame.estimate.errors
+    ]
     record["timings"] = {step: round(ms, 3) for step, ms in frame.estimate.timings.items()}
     about = {"file": str(frame.path), "frame": frame.number, "isOk": frame.estimate.ok}
     return about | {"refused": frame.refused or None} | record
@@ -180,7 +183,7 @@ def _row(frame: CheckedFrame) -> Iterator[str]:
     pose, eyes, mouth = estimate.head_pose, estimate.eyes, estimate.mouth
     liveness = estimate.liveness
     yield frame.path.name + (f" #{frame.number}" if frame.number > 1 else "")
-    errors = "\n".join(f"{int(code)} {frame.refused or hint(code)}" for code in estimate.errors)
+    errors = "\n".join(f"{int(code)} {frame.refused or finding(code)}" for code in estimate.errors)
     yield f"[red]{errors}[/]" if errors else "[green]ok[/]"
     yield str(estimate.faces)
     for angle in (pose.yaw, pose.pitch, pose.roll) if pose else (None, None, None):

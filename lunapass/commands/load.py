@@ -20,6 +20,7 @@ from shared.errors import ResourceError
 
 if TYPE_CHECKING:
     from loadtest.capacity import TriedSize
+    from loadtest.gate import Gate
     from loadtest.plan import Plan
 
 GALLERY = Path("build/load/gallery")
@@ -47,6 +48,18 @@ def _address(_ctx: click.Context, _parameter: click.Parameter, value: str) -> st
         if parts.scheme in ("ws", "wss") and parts.hostname and parts.port != 0:
             return value
     raise click.BadParameter(f"found {value!r}; allowed is ws://HOST:PORT/ws or wss://HOST/ws")
+
+
+def _gates(
+    _ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[Gate, ...]:
+    """Parse the limits before a run of hours."""
+    from loadtest.gate import Gate
+
+    try:
+        return tuple(map(Gate.parse, values))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command(help="Load-test the service at URL with synthetic people and write a report.")
@@ -119,6 +132,14 @@ def _address(_ctx: click.Context, _parameter: click.Parameter, value: str) -> st
     help="Limit of p95 for --find-capacity, in milliseconds.",
 )
 @click.option(
+    "--fail-above",
+    "gates",
+    metavar="PERCENTILE=TIME",
+    multiple=True,
+    callback=_gates,
+    help="Exit with status 1 if a percentile of the latency is above a time, such as p95=200ms.",
+)
+@click.option(
     "--gallery",
     type=click.Path(path_type=Path, dir_okay=False),
     default=GALLERY,
@@ -172,11 +193,11 @@ def command(**options: Any) -> None:
         bound = options["bound"] / 1000
         asyncio.run(_find_capacity(plan, gallery, processes, bound, output))
     else:
-        asyncio.run(_play(plan, gallery, processes, output))
+        asyncio.run(_play(plan, gallery, processes, output, options["gates"]))
 
 
 def _check_exclusions(ctx: click.Context, find_capacity: bool) -> None:
-    for name in ("people", "seconds", "kind", "arrivals") if find_capacity else ("bound",):
+    for name in ("people", "seconds", "kind", "arrivals", "gates") if find_capacity else ("bound",):
         if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             option = next(p.opts[0] for p in ctx.command.params if p.name == name)
             why = "chooses the load itself" if find_capacity else "is not given"
@@ -215,7 +236,9 @@ def _gallery(path: Path, pictures: Path | None, models: Path) -> Path:
     return path
 
 
-async def _play(plan: Plan, gallery: Path, processes: int, output: Path) -> None:
+async def _play(
+    plan: Plan, gallery: Path, processes: int, output: Path, gates: tuple[Gate, ...]
+) -> None:
     from loadtest.console import Screen
     from loadtest.reaching import reach
     from loadtest.report import notes, write
@@ -229,9 +252,10 @@ async def _play(plan: Plan, gallery: Path, processes: int, output: Path) -> None
         outcome = await play(plan, gallery, processes, screen.show, stop)
     data, page = write(outcome, output)
     click.echo(f"\n{page}\n{data}")
-    for note in notes(outcome):
+    failures = [failure for gate in gates if (failure := gate.failure(outcome.whole))]
+    for note in (*notes(outcome), *failures):
         click.echo(note, err=True)
-    if outcome.whole.failed:
+    if outcome.whole.failed or failures:
         sys.exit(1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -100,6 +101,20 @@ def test_a_run_reports_what_the_service_counted(run: Run) -> None:
     assert 0 < whole["frames"]["judged"] <= run.counted("frames", "judged")
     assert set(report["service"]["memoryMegabytes"]) >= {"gateway", "aggregator", "worker-0"}
     assert len(report["seconds"]) >= 5
+
+
+def test_a_limit_of_the_latency_fails_the_run(
+    service: Service, pictures: Path, tmp_path: Path
+) -> None:
+    """Exit status 1 and a line that says why, with the reports written as usual."""
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        load(
+            service, tmp_path, pictures,
+            *("--people", "1", "--seconds", "2", "--fail-above", "p50=0.001ms"),
+        )  # fmt: skip
+    assert failed.value.returncode == 1
+    assert re.search(r"^p50 is \d+ ms, above 0\.001ms$", failed.value.stderr, re.M)
+    assert (tmp_path / "report.json").exists()
 
 
 def test_the_page_needs_nothing_else(run: Run) -> None:

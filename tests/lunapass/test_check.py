@@ -57,7 +57,7 @@ def test_goes_on_after_a_fault_unless_told_otherwise(
     (early,) = records(check(config, tmp_path / "small.png", "--json", "--until-failure"))
     narrow = int(Code.FACE_TOO_NARROW)
     assert full["errors"] == early["errors"]
-    assert full["errors"][0] == {"code": narrow, "hint": hint(narrow)}
+    assert full["errors"][0] == {"code": narrow, "hint": hint(narrow), "finding": hint(narrow)}
     assert full["stage"] == early["stage"] == "position"
     assert full["liveness"] is not None
     assert early["head_pose"] is None

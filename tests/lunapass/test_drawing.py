@@ -53,6 +53,8 @@ def test_scores_are_written_in_words() -> None:
     """Faults come first with their hints, and every measure is there."""
     failed = Estimate(640, 480, errors=(Code.NO_FACE,))
     assert list(scores(failed)) == [f"8 {hint(Code.NO_FACE)}"]
+    refused = Estimate(640, 480, errors=(Code.LOW_LIVENESS,))
+    assert list(scores(refused)) == ["32 Not judged live"]  # not "Go on", as the person reads
     text = "\n".join(scores(FULL))
     assert text.startswith("ok\n")
     for written in ("yaw 11", "blur 0.90", "0.31 0.32", "eyeglasses", "ags 0.88", "0.77"):
