@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -64,6 +65,7 @@ class Entry:
         last_status: text of the last STATUS, to repeat it.
         settled: number of the last frame whose side effects are done; ``END`` for all.
         decoded_frames: number of judged frames that could be decoded.
+        pixels: number and digest of each frame of which the worker reported one.
         uncommitted_end: the session's end, until the gateway commits the verdict.
     """
 
@@ -78,13 +80,19 @@ class Entry:
     last_status: str = ""
     settled: int = 0
     decoded_frames: int = 0
+    pixels: list[tuple[int, bytes]] = field(default_factory=list)
     uncommitted_end: SessionEnded | None = None
 
     @cached_property
     def info(self) -> SessionInfo:
         """The session's description for the sinks."""
         opened, context = self.session.opened, self.session.context
-        return SessionInfo(opened.session, opened.at, opened.mirrored, context.client)
+        start = json.loads(opened.start)
+        if opened.start_id:
+            start["jti"] = opened.start_id
+        return SessionInfo(
+            opened.session, opened.at, opened.mirrored, context.client, opened.beginner, start
+        )
 
     def time_of(self, moment: float) -> float:
         """Convert a monotonic time to session time, at least that of the last event."""
@@ -133,6 +141,8 @@ class Entry:
             (self.result or "").encode(),
             dict(context.data),
             context.best_shot,
+            self.session.policy.claim(self.session.bases) if self.session.bases else None,
+            tuple(self.pixels),
         )
 
     def drop_question(self) -> None:

@@ -176,6 +176,8 @@ class JudgedSessions:
             entry.best_shot = message.shot
         if Code.FRAME_UNDECODABLE not in pending.estimate.errors:
             entry.decoded_frames += 1
+        if pending.estimate.pixels is not None:
+            entry.pixels.append((message.seq, pending.estimate.pixels))
         entry.last_status = self._writer.status(
             message.seq, pending.estimate, outcome, entry.session.context.data
         )

@@ -56,7 +56,8 @@ def _queues(config: Config) -> int:
     """Return the maximum bytes of one cell's queues of side effects and remembered results."""
     plugins = config.MIDDLEWARES.WS
     sinks = sum(
-        plugin.isEnabled for plugin in (plugins.FileLogger, plugins.VideoRedis, plugins.Callbacks)
+        plugin.isEnabled
+        for plugin in (plugins.FileLogger, plugins.VideoRedis, plugins.Callbacks, plugins.Audit)
     )
     limits = config.LIMITS
     result = config.MIDDLEWARES.REQUEST.ServerResult

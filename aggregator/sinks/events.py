@@ -6,8 +6,8 @@ means the same operation, so an event that is sent again after a restart changes
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shared.frame.best_shot import BestShot
@@ -27,12 +27,16 @@ class SessionInfo:
         at: start time in epoch seconds.
         mirrored: the client sends mirrored images.
         client: the client's description of itself; untrusted.
+        opener: keyed digest of the address that started it.
+        start: claims of its start token for the verdict, and the id of that token as ``jti``.
     """
 
     session: str
     at: float
     mirrored: bool
     client: Mapping[str, Any]
+    opener: str = ""
+    start: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,8 @@ class SessionEnded:
         result: RESULT as the client got it, with the token.
         data: data of the plugins.
         best_shot: the best shot; None if there is none.
+        policy: claim of the token that says what judged it; None without a judged frame.
+        pixels: number and digest of each frame of which the worker reported one.
     """
 
     info: SessionInfo
@@ -103,6 +109,8 @@ class SessionEnded:
     result: bytes
     data: Mapping[str, Any]
     best_shot: BestShot | None = None
+    policy: Mapping[str, Any] | None = None
+    pixels: Sequence[tuple[int, bytes]] = ()
 
     @property
     def seq(self) -> int:

@@ -8,6 +8,7 @@ from shared.config.service import Config
 from shared.config.source import EFFECTS
 from shared.frame.checks import Rules
 from shared.process.clock import SYSTEM, Clock
+from shared.signing import Signer
 
 
 def build(config: Config, rules: Rules, *, clock: Clock = SYSTEM) -> list[Sink]:
@@ -30,6 +31,10 @@ def build(config: Config, rules: Rules, *, clock: Clock = SYSTEM) -> list[Sink]:
         from aggregator.sinks.callbacks import Callbacks
 
         sinks.append(Callbacks(ws.Callbacks.args, clock=clock))
+    if ws.Audit.isEnabled:
+        from aggregator.sinks.audit import Audit
+
+        sinks.append(Audit(ws.Audit.args, Signer(config.LUNA_PASS.JWT), clock=clock))
     return sinks
 
 

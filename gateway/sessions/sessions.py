@@ -24,9 +24,10 @@ from gateway.web.addresses import limit_key
 from gateway.web.inflow import HeldBytes
 from shared.config.cells import prefix
 from shared.config.service import Config
+from shared.errors import ProtocolError
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Judgement, Open, Opened, Resumed, Settled, SinkHealth, decode
-from shared.wire.protocol import Drop
+from shared.wire.protocol import CloseCode, Drop
 from shared.wire.records import History
 
 log = logging.getLogger(__name__)
@@ -70,6 +71,8 @@ class Sessions:
         self._clock = clock
         self._config = config
         self._limits = config.LIMITS
+        audit = config.MIDDLEWARES.WS.Audit
+        self._audit_required = audit.isEnabled and audit.args.required
         self._link = link
         self._unsettled = Unsettled(config.MIDDLEWARES.WS, self._limits.unsettledBytes)
         self._registry = SessionRegistry(config, self._unsettled, clock=clock)
@@ -119,6 +122,7 @@ class Sessions:
         client: str,
         refused_before: int = 0,
         start: str = "{}",
+        start_id: str = "",
     ) -> tuple[Session, str]:
         """Open a session.
 
@@ -128,6 +132,7 @@ class Sessions:
             client: its description of itself, as JSON.
             refused_before: what ``refused`` has counted for that address.
             start: claims of its start token for the verdict, as JSON.
+            start_id: id of that token.
 
         Returns:
             The session and its resume token, which only the client stores.
@@ -149,6 +154,7 @@ class Sessions:
             commits=self.handover.commits,
             beginner=self.refused.client_of(key),
             start=start,
+            start_id=start_id,
         )
         session = self._registry.add(opened, key, refused_before=refused_before)
         self._link.open(session)
@@ -159,9 +165,21 @@ class Sessions:
         """Check that a client at an address may start one more session.
 
         Raises:
-            ProtocolError: there are too many sessions, in total or of this address.
+            ProtocolError: there are too many sessions, in total or of this address; or required
+                audit records cannot be written.
         """
         self._registry.require_room_for(limit_key(address))
+        if self._audit_required and not self._audit_writes:
+            raise ProtocolError(
+                "sessions cannot be recorded at the moment",
+                code="service.unavailable",
+                close_code=CloseCode.RESTART,
+            )
+
+    @property
+    def _audit_writes(self) -> bool:
+        """Whether the aggregator has reported that audit records are written."""
+        return any(sink.name == "Audit" and not sink.disabled for sink in self.sinks)
 
     async def until_known(self, session: Session) -> None:
         """Wait until the aggregator knows a session, which then outlives this gateway."""

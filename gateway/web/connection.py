@@ -195,6 +195,7 @@ class Connection:
             client=description,
             refused_before=refused_before,
             start=grant.claims,
+            start_id=grant.jti,
         )
 
     async def _until_known(self, session: Session) -> None:

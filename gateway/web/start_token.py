@@ -39,11 +39,13 @@ class StartGrant:
 
     Attributes:
         claims: those for the verdict's token, as JSON.
+        jti: id of the token.
         name: issuer and id of the token; empty where the service asks for none.
         seconds: time until the token is refused for its age.
     """
 
     claims: str = "{}"
+    jti: str = ""
     name: str = ""
     seconds: float = 0.0
 
@@ -99,7 +101,8 @@ class StartTokens:
         claims = await self._verified(token, self._keys)
         self._require_policy(claims.get("policy"))
         seconds = self._require_times(claims)
-        return StartGrant(_carried(claims), f"{claims.get('iss', '')} {claims['jti']}", seconds)
+        carried, jti = _carried(claims), claims["jti"]
+        return StartGrant(carried, jti, f"{claims.get('iss', '')} {jti}", seconds)
 
     async def use(self, grant: StartGrant) -> None:
         """Use a verified token up.

@@ -13,6 +13,7 @@ from shared.config.base import Confidential, Section
 from shared.config.plugins import (
     ActiveLivenessPlugin,
     AggregateLivenessPlugin,
+    AuditPlugin,
     BasicAuthPlugin,
     CallbacksPlugin,
     FaceMatcherPlugin,
@@ -84,6 +85,8 @@ class WsMiddlewares(Section):
     """Looks for evidence of a virtual camera or an injected stream."""
     Callbacks: CallbacksPlugin = CallbacksPlugin()
     """Sends the final answer to a web address."""
+    Audit: AuditPlugin = AuditPlugin()
+    """Writes one record of each session to a chain of records."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -124,7 +127,7 @@ class WsMiddlewares(Section):
     @property
     def has_effects(self) -> bool:
         """Whether any side-effect plugin is on."""
-        return self.needs_frames or self.Callbacks.isEnabled
+        return self.needs_frames or self.Callbacks.isEnabled or self.Audit.isEnabled
 
     def look_at_received(self, *, passed: bool) -> bool:
         """Return whether a plugin uses the client's file of a frame.

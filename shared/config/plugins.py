@@ -272,6 +272,24 @@ class VirtualCameraPlugin(Switch):
     """Arguments."""
 
 
+class AuditArgs(Section):
+    """Arguments of Audit."""
+
+    path: str = "./AUDIT"
+    """Folder of the records, one subfolder for each process that writes at the same time."""
+    maxBytes: Annotated[int, Field(ge=1_000_000)] = 100_000_000
+    """Size at which the next file starts. No file is removed: move old ones to an archive."""
+    required: Flag = False
+    """1 refuses new sessions while records cannot be written, such as on a full disk."""
+
+
+class AuditPlugin(Switch):
+    """Writes one record of each session to a chain of records."""
+
+    args: AuditArgs = AuditArgs()
+    """Arguments."""
+
+
 class CallbacksArgs(Section):
     """Arguments of Callbacks."""
 

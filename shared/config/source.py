@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 RELOADABLE = ("LIVENESS", "CHECKS", "MIDDLEWARES", "METRICS")
 """Sections that a reload applies; every other one needs a restart."""
-EFFECTS = frozenset({"FileLogger", "VideoRedis", "Callbacks"})
+EFFECTS = frozenset({"Audit", "FileLogger", "VideoRedis", "Callbacks"})
 """Side-effect plugins, which write after the answer. Their files and connections are opened once,
 so their changes need a restart too."""
 

@@ -46,9 +46,9 @@ def publish(finished: Path, path: Path) -> None:
     Raises:
         OSError: it cannot be synchronised or renamed.
     """
-    _synchronise(finished)
+    synchronise(finished)
     finished.replace(path)
-    _synchronise(path.parent)
+    synchronise(path.parent)
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -57,7 +57,12 @@ def remove_unfinished(folder: Path) -> None:
         file.unlink()
 
 
-def _synchronise(path: Path) -> None:
+def synchronise(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on disk.
+
+    Raises:
+        OSError: they are not.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -145,6 +145,7 @@ class Open(Wire, frozen=True):
         elapsed: seconds since ``at`` when this was sent.
         beginner: keyed digest of the client's address, so that no record contains the address.
         start: claims of the start token that go into the verdict's token, as JSON.
+        start_id: id of the start token; empty without one.
     """
 
     incarnation: Name
@@ -162,6 +163,7 @@ class Open(Wire, frozen=True):
     elapsed: Finite = 0.0
     beginner: Annotated[str, Meta(max_length=32)] = ""
     start: Annotated[str, Meta(max_length=MAX_START_CHARS)] = "{}"
+    start_id: Annotated[str, Meta(max_length=256)] = ""
 
 
 class Judge(Wire, frozen=True):

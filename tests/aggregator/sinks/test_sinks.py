@@ -17,6 +17,7 @@ def every(folder: Path) -> Config:
         {
             "FileLogger": {"path": str(folder / "logs")},
             "VideoRedis": {"spoolPath": str(folder / "spool")},
+            "Audit": {"path": str(folder / "audit")},
             "Callbacks": {"url": "http://127.0.0.1:1/", "queuePath": str(folder / "queue")},
         }
     )

@@ -11,7 +11,7 @@ from gateway.sessions.sessions import Sessions
 from shared.config.service import Config
 from shared.errors import ProtocolError
 from shared.frame.estimation import Profile
-from shared.wire.messages import Judgement, Opened
+from shared.wire.messages import Judgement, Opened, Settled, SinkHealth
 from shared.wire.protocol import CloseCode
 from tests.support.quiet_links import quiet_sessions
 
@@ -68,6 +68,26 @@ async def test_who_leaves_before_a_verdict_is_not_refused(sessions: Sessions, en
         sessions.receive(verdict)
     grown = {name: count - before[name] for name, count in outcomes().items()}
     assert grown == {"accepted": 0, "refused": 0, "left": 0, expected: 1}
+
+
+@pytest.mark.parametrize("required", [False, True])
+async def test_required_audit_records_must_be_writable(required: bool) -> None:
+    """Until the aggregator reports that they are written, and while they are not."""
+    plugin = {"isEnabled": True, "args": {"required": required}}
+    sessions = quiet_sessions(Config.model_validate({"MIDDLEWARES": {"WS": {"Audit": plugin}}}))
+
+    def refused() -> str:
+        try:
+            sessions.begin("192.0.2.1", mirrored=False, client="null")
+        except ProtocolError as error:
+            return error.code
+        return ""
+
+    expected = "service.unavailable" if required else ""
+    assert refused() == expected
+    for disabled, code in ((False, ""), (True, expected), (False, "")):
+        sessions.receive(Settled((), (SinkHealth("Audit", 0, 0, disabled),)))
+        assert refused() == code
 
 
 async def test_a_replay_tells_by_what_the_session_was_judged(sessions: Sessions) -> None:
