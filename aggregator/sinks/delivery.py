@@ -40,9 +40,11 @@ class Effects:
 
     def put(self, event: Event) -> None:
         """Queue an event for every sink; never blocks."""
-        self._marks.setdefault(event.info.session, [0] * len(self._writers))
-        for writer in self._writers:
-            writer.put(event)
+        session = event.info.session
+        self._marks.setdefault(session, [0] * len(self._writers))
+        queued = [writer.put(event) for writer in self._writers]
+        if event.seq == END and not all(queued):
+            self.forget(session)  # it would never be settled
 
     def settled(self) -> Settled:
         """Take what was settled since the last call, at most ``MAX_MARKS`` sessions at a time."""
@@ -69,7 +71,7 @@ class Effects:
         return mark
 
     def forget(self, session: str) -> None:
-        """Stop reporting a session that continues on another machine."""
+        """Stop reporting a session, such as one that continues on another machine."""
         self._marks.pop(session, None)
         self._reported.pop(session, None)
 

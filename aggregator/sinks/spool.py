@@ -10,6 +10,7 @@ from pathlib import Path
 
 from shared.errors import ResourceError
 from shared.process.files import remove_unfinished, write_atomically
+from shared.process.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ class Spool:
         self._entries = deque((path, path.stat().st_size) for path in found)
         self._next = int(found[-1].stem) + 1 if found else 1
         self._error = ""
+        place = f"spool {self._folder}"
+        self._reading = Outage(log, f"{place} cannot be read", f"{place} can be read again")
         self.bytes = sum(size for _, size in self._entries)
 
     def __len__(self) -> int:
@@ -70,12 +73,22 @@ class Spool:
         self.bytes += len(entry)
         return True
 
-    def oldest(self) -> bytes:
-        """Read the oldest entry; empty if its file is missing or cannot be read."""
+    def oldest(self) -> bytes | None:
+        """Read the oldest entry; empty if its file is missing.
+
+        Returns:
+            None if it cannot be read now, as without free descriptors or with a failing disk.
+        """
+        path = self._entries[0][0]
         try:
-            return self._entries[0][0].read_bytes()
-        except OSError:
-            return b""
+            data = path.read_bytes()
+        except FileNotFoundError:
+            data = b""
+        except OSError as error:
+            self._reading.failed(f"{path.name}: {error.strerror}; remove it if that does not end")
+            return None
+        self._reading.worked()
+        return data
 
     def pop(self) -> None:
         """Remove the oldest entry."""

@@ -20,6 +20,8 @@ from shared.config.plugins import VideoRedisArgs
 from shared.process.clock import SYSTEM, Clock
 from shared.video_store import SessionMeta, StoredFrame
 
+MAX_SESSIONS = 100_000
+"""Sessions that are known to have a job; those that another machine took over never end here."""
 JOB_SECONDS = 3600
 """Maximum time to build a video."""
 
@@ -137,6 +139,8 @@ class VideoStore:
                 raise answer
         if operation.session not in self._with_job:
             self._enqueue(operation.session, self._clock.wall() + self._max_seconds)
+            if len(self._with_job) >= MAX_SESSIONS:
+                self._with_job.clear()  # a second job of a session is refused
             self._with_job.add(operation.session)
 
     def _finish(self, operation: Finish) -> None:

@@ -58,6 +58,8 @@ OUTAGES = (
 OUTAGE_WORDS = ("MISCONF", "NOREPLICAS", "BUSY Redis", "ACL failure in script")
 """Texts of such errors that have no type in the library: disk full, replicas missing, busy, a
 missing right for a command of a script."""
+MAX_SESSIONS = 100_000
+"""Sessions whose bytes are counted; those that another machine took over never end here."""
 PLACE = "[MIDDLEWARES.WS.VideoRedis] args.connectionString"
 
 
@@ -146,14 +148,15 @@ class VideoRedis:
 
     def _has_share(self, wanted: Operation) -> bool:
         """Count the bytes of a session's frames; False for a frame beyond ``sessionBytes``."""
+        before = self._bytes.pop(wanted.session, 0)
         if isinstance(wanted, Finish):
-            self._bytes.pop(wanted.session, None)
             return True
-        size = self._bytes.get(wanted.session, 0) + len(wanted.frame.frame)
-        if 0 < self._args.sessionBytes < size:
-            return False
-        self._bytes[wanted.session] = size
-        return True
+        size = before + len(wanted.frame.frame)
+        fits = not 0 < self._args.sessionBytes < size
+        self._bytes[wanted.session] = size if fits else before  # as the last one
+        if len(self._bytes) > MAX_SESSIONS:
+            del self._bytes[next(iter(self._bytes))]
+        return fits
 
     def maintain(self) -> None:
         """Deliver a part of the spool."""
@@ -183,8 +186,10 @@ class VideoRedis:
 
     def _drain(self, limit: int) -> None:
         for _ in range(min(limit, len(self._spool))):
+            if (data := self._spool.oldest()) is None:
+                return
             try:
-                oldest = unpack(self._spool.oldest())
+                oldest = unpack(data)
             except ValueError as error:
                 log.error("%s: %s", self.name, error)
                 self.dropped += 1

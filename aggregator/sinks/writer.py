@@ -20,6 +20,9 @@ MAINTENANCE_SECONDS = 0.5
 """Pause between two calls of ``maintain``."""
 
 
+MAX_QUEUED = 100_000
+"""Length of the queue up to which a dropped end is queued as a key; some 20 MB of keys."""
+
 Item = tuple[tuple[str, int], Event | None]
 """An event's session and number, and the event; None for a session's end that did not fit."""
 
@@ -62,7 +65,8 @@ class Writer:
         sink: the sink.
         capacity: bytes that may wait. A frame beyond it loses its images, and beyond twice as much
             it is dropped; a session's end is dropped beyond four times as much. A dropped end stays
-            in the queue as a key, so that its session is settled eventually.
+            in the queue as a key, so that its session is settled eventually, if the queue is not
+            longer than ``MAX_QUEUED``.
         clock: for the calls of ``maintain``.
 
     Attributes:
@@ -91,8 +95,12 @@ class Writer:
             sink.name, sink.dropped + self._lost, self._bytes + sink.waiting, sink.disabled
         )
 
-    def put(self, event: Event) -> None:
-        """Queue an event; never blocks."""
+    def put(self, event: Event) -> bool:
+        """Queue an event or at least its key; never blocks.
+
+        Returns:
+            False if neither was queued, so that it is never among ``done``.
+        """
         key = (event.info.session, event.seq)
         with self._wake:
             shrunk = self._shrink_to_fit(event)
@@ -100,9 +108,11 @@ class Writer:
                 self._bytes += shrunk.size
             else:
                 self._lost += 1
-            if shrunk is not None or event.seq == END:
-                self._queue.append((key, shrunk))
-                self._wake.notify()
+            if shrunk is None and (event.seq != END or len(self._queue) >= MAX_QUEUED):
+                return False
+            self._queue.append((key, shrunk))
+            self._wake.notify()
+            return True
 
     def _shrink_to_fit(self, event: Event) -> Event | None:
         """Return the event, or the event without images, or None, depending on the free room."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable
 
-from aggregator.sinks.events import FrameJudged, SessionEnded, SessionInfo
+from aggregator.sinks.events import Event, FrameJudged, SessionEnded, SessionInfo
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import (
     Box,
@@ -60,3 +62,31 @@ def ended(
     best = frames if accepted else 0
     data = {"score": 0.5}
     return SessionEnded(info(number), 2000.0, accepted, errors, best, frames, result, data, shot)
+
+
+class Recorder:
+    """A sink that keeps what it gets, and stands still while its gate is shut."""
+
+    name = "Recorder"
+    waiting = 0
+
+    def __init__(self, fault: Callable[[Event], bool] = lambda _: False) -> None:
+        self.dropped = 0
+        self.disabled = False
+        self.events: list[Event] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.closed = False
+        self._fault = fault
+
+    def write(self, event: Event) -> None:
+        assert self.gate.wait(20)
+        if self._fault(event):
+            raise RuntimeError("broken")
+        self.events.append(event)
+
+    def maintain(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self.closed = True

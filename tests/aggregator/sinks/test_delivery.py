@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
+from aggregator.sinks import writer
 from aggregator.sinks.delivery import Effects
-from aggregator.sinks.events import Event, FrameJudged
+from aggregator.sinks.events import FrameJudged
 from shared.wire.messages import MAX_MESSAGE_BYTES, Settled, encode
 from shared.wire.records import END
-from tests.support.events import ended, info, judged
+from tests.support.events import Recorder, ended, info, judged
 
 CAPACITY = 100_000
-
-
-class Recorder:
-    """A sink that keeps what it gets, and stands still while its gate is shut."""
-
-    name = "Recorder"
-    waiting = 0
-
-    def __init__(self, fault: Callable[[Event], bool] = lambda _: False) -> None:
-        self.dropped = 0
-        self.disabled = False
-        self.events: list[Event] = []
-        self.gate = threading.Event()
-        self.gate.set()
-        self.closed = False
-        self._fault = fault
-
-    def write(self, event: Event) -> None:
-        assert self.gate.wait(20)
-        if self._fault(event):
-            raise RuntimeError("broken")
-        self.events.append(event)
-
-    def maintain(self) -> None:
-        pass
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def until(effects: Effects, number: int, mark: int) -> list[Settled]:
@@ -144,6 +117,23 @@ def test_a_session_whose_end_is_lost_is_settled_all_the_same() -> None:
     assert not effects._marks
     assert not effects._reported
     effects.close()
+
+
+def test_ends_without_room_even_for_a_key_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plugin that hangs for ever holds bounded memory, however many sessions end."""
+    monkeypatch.setattr(writer, "MAX_QUEUED", 100)
+    recorder = Recorder()
+    recorder.gate.clear()
+    effects = Effects([recorder], CAPACITY)
+    for number in range(500):
+        effects.put(replace(ended(number, 1), result=bytes(10_000)))
+    assert effects.settled().health[0].dropped > 400
+    assert len(effects._writers[0]._queue) <= 100
+    assert len(effects._marks) <= 101  # with the one that is being written
+    recorder.gate.set()
+    effects.close()
+    effects.settled()
+    assert not effects._marks
 
 
 def test_a_session_that_goes_on_elsewhere_is_not_told_of() -> None:

@@ -12,7 +12,7 @@ from aggregator.sinks.spool import Spool
 from shared.errors import ResourceError
 
 
-def drain(spool: Spool) -> list[bytes]:
+def drain(spool: Spool) -> list[bytes | None]:
     entries = []
     while spool:
         entries.append(spool.oldest())
@@ -65,6 +65,23 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="file"):
         Spool(tmp_path / "file", 100)
+
+
+def test_an_entry_that_cannot_be_read_now_stays(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As without free descriptors: one line in the log, and no entry is lost."""
+    spool = Spool(tmp_path, 100)
+    assert spool.append(b"1")
+    (entry,) = tmp_path.rglob("*.entry")
+    entry.rename(tmp_path / "away")
+    assert spool.oldest() == b""
+    entry.mkdir()  # reading fails for another reason than that the file is missing
+    assert [spool.oldest() for _ in range(3)] == [None] * 3
+    entry.rmdir()
+    (tmp_path / "away").rename(entry)
+    assert drain(spool) == [b"1"]
+    assert caplog.text.count("cannot be read") == 1
 
 
 def test_a_disk_that_takes_nothing_is_told_once(

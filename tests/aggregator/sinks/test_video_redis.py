@@ -20,7 +20,7 @@ from rq.job import Job
 from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 
-from aggregator.sinks import video_redis
+from aggregator.sinks import video, video_redis
 from aggregator.sinks.video_redis import VideoRedis
 from shared import video_store
 from shared.config.plugins import VideoRedisArgs
@@ -389,6 +389,46 @@ def test_a_damaged_spool_entry_is_passed_over(redis: RedisServer, tmp_path: Path
         with redis.client() as client:
             assert stored(client, 1) == [1, 2, *range(4, FRAMES + 1)]
             assert dropped(client, 1) == 1
+
+
+def test_a_spool_entry_that_cannot_be_read_now_is_delivered_later(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """It is not taken for a damaged one, and what follows waits behind it."""
+    redis.kill()
+    with plugin(redis.url, tmp_path) as sink:
+        play(sink, 1)
+        entry = tmp_path / "0" / "0000000000000003.entry"
+        entry.rename(tmp_path / "away")
+        entry.mkdir()
+        redis.start()
+        with redis.client() as client:
+            while stored(client, 1) != [1, 2]:
+                sink.maintain()
+            sink.maintain()
+            assert stored(client, 1) == [1, 2]
+            entry.rmdir()
+            (tmp_path / "away").rename(entry)
+            deliver(sink)
+            assert stored(client, 1) == list(range(1, FRAMES + 1))
+            assert sink.dropped == 0
+
+
+def test_sessions_that_end_elsewhere_are_forgotten(
+    redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have no end here; the frames of the latest are still counted, and each has one job."""
+    for module in (video, video_redis):
+        monkeypatch.setattr(module, "MAX_SESSIONS", 5)
+    bound = 2 * len(JPEG)
+    with plugin(redis.url, tmp_path, sessionBytes=bound) as sink, redis.client() as client:
+        for number in range(20):
+            sink.write(judged(0, 2 * number + 1))
+            sink.write(judged(number + 1, 1))
+        assert stored(client, 0) == [1, 3]
+        assert len(sink._bytes) == 5
+        assert len(sink._store._with_job) <= 5
+        assert scheduled(client).count == 21
 
 
 @pytest.mark.parametrize("durable", ["yes", "no"])
