@@ -16,8 +16,10 @@ from typing import Any
 
 import httpx
 
+from aggregator.plugins.base import NoAnswer
 from shared.config.plugins import Luna3Args
 from shared.process.clock import SYSTEM, Clock
+from shared.process.outage import Outage
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +30,7 @@ FAILURES_TO_OPEN = 5
 OPEN_SECONDS = 10.0
 
 
-class NoAnswer(Exception):
+class PlatformError(NoAnswer):
     """The platform gave no usable answer.
 
     Attributes:
@@ -58,12 +60,12 @@ class Breaker:
         """Allow a request, or raise.
 
         Raises:
-            NoAnswer: the breaker is open.
+            PlatformError: the breaker is open.
         """
         if self.failures < FAILURES_TO_OPEN:
             return
         if self.clock.monotonic() < self.retry_at:
-            raise NoAnswer("the circuit breaker is open", retry=False)
+            raise PlatformError("the circuit breaker is open", retry=False)
         self.retry_at = self.clock.monotonic() + OPEN_SECONDS
 
     def record(self, *, success: bool) -> None:
@@ -71,7 +73,6 @@ class Breaker:
         self.failures = 0 if success else self.failures + 1
         if self.failures == FAILURES_TO_OPEN:
             self.retry_at = self.clock.monotonic() + OPEN_SECONDS
-            log.error("LUNA PLATFORM fails; next request in %g s", OPEN_SECONDS)
 
 
 class Luna3:
@@ -85,6 +86,7 @@ class Luna3:
     def __init__(self, args: Luna3Args, breaker: Breaker | None = None) -> None:
         self._args = args
         self._breaker = breaker or Breaker()
+        self._outage = Outage(log, "LUNA PLATFORM fails", "LUNA PLATFORM answers again")
         headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if args.authToken is not None:
             headers["X-Auth-Token"] = args.authToken.get_secret_value()
@@ -111,21 +113,31 @@ class Luna3:
             JSON: ``{"quality": number}``, or ``{"refused": code}`` if the platform refuses it.
 
         Raises:
-            NoAnswer: there is no usable answer.
+            PlatformError: there is no usable answer.
         """
+        try:
+            answer = await self._ask(photo)
+        except PlatformError as error:
+            self._outage.failed(f"frames are refused with code 34: {error}")
+            raise
+        self._outage.worked()
+        return json.dumps(answer).encode()
+
+    async def _ask(self, photo: bytes) -> dict[str, Any]:
+        """Request a photo's quality, with retries."""
         for attempt in range(self._args.retries + 1):
             self._breaker.check()
             try:
                 async with asyncio.timeout(self._args.timeout):
                     answer = await self._try(photo)
-            except (NoAnswer, httpx.HTTPError, TimeoutError) as error:
+            except (PlatformError, httpx.HTTPError, TimeoutError) as error:
                 self._breaker.record(success=False)
                 if attempt == self._args.retries or not getattr(error, "retry", True):
-                    raise NoAnswer(f"{type(error).__name__}: {error}") from error
+                    raise PlatformError(str(error) or type(error).__name__) from error
                 await asyncio.sleep(FIRST_PAUSE * (1 << attempt))
             else:
                 self._breaker.record(success=True)
-                return json.dumps(answer).encode()
+                return answer
         raise AssertionError("not reached")
 
     async def close(self) -> None:
@@ -146,7 +158,7 @@ class Luna3:
         if response.status_code == HTTPStatus.BAD_REQUEST:
             code = body.get("error_code")
             return {"refused": code if isinstance(code, int) else 0}
-        raise NoAnswer(
+        raise PlatformError(
             f"status {response.status_code}, error {body.get('error_code')}",
             retry=response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR,
         )
@@ -160,13 +172,13 @@ class Luna3:
                 return {"refused": 0}
             value = faces[0]["score"] if field == "score" else faces[0]["quality"][field]
         except (KeyError, TypeError, IndexError) as error:
-            raise NoAnswer(f"the answer has no field {field}", retry=False) from error
+            raise PlatformError(f"the answer has no field {field}", retry=False) from error
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
             or not math.isfinite(value)
         ):
-            raise NoAnswer(f"the field {field} is not a finite number", retry=False)
+            raise PlatformError(f"the field {field} is not a finite number", retry=False)
         return {"quality": float(value)}
 
 
@@ -176,7 +188,7 @@ async def _read(response: httpx.Response) -> dict[str, Any]:
     async for chunk in response.aiter_raw():
         data += chunk
         if len(data) > MAX_ANSWER_BYTES:
-            raise NoAnswer(f"the answer has more than {MAX_ANSWER_BYTES} bytes", retry=False)
+            raise PlatformError(f"the answer has more than {MAX_ANSWER_BYTES} bytes", retry=False)
     try:
         value = json.loads(data)
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from aggregator.plugins.base import Question
+from aggregator.plugins.base import NoAnswer, Question
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ async def answer_to(question: Question) -> bytes | None:
             answer = await question.ask()
     except TimeoutError:
         log.error("no answer to a question of a plugin within %g s", question.seconds)
+        return None
+    except NoAnswer:
         return None
     except Exception:
         log.exception("a question of a plugin failed")

@@ -104,11 +104,16 @@ class FrameJudgement:
         self.ended = self.ended or end
 
 
+class NoAnswer(Exception):
+    """A question has no answer, and the plugin logs the reason itself."""
+
+
 class Question(NamedTuple):
     """A request to an external system; the frame waits for the answer.
 
     Attributes:
-        ask: returns the answer, at most 16 KiB; an exception counts as no answer.
+        ask: returns the answer, at most 16 KiB; an exception counts as no answer, and is logged
+            unless it is ``NoAnswer``.
         seconds: timeout; after it there is no answer.
         at_once: returns the answer if it is available without waiting, otherwise None.
     """

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from aggregator.luna3 import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, Luna3, NoAnswer
+from aggregator.luna3 import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, Luna3, PlatformError
+from aggregator.plugins.base import Question
+from aggregator.questions import answer_to
 from shared.codes import Code
 from shared.config.plugins import Luna3Args
 from shared.config.service import Config
@@ -91,7 +93,7 @@ async def test_a_photo_it_does_not_take_is_an_answer(
 async def test_anything_else_is_an_outage(platform: LunaPlatform, deed: str, tries: int) -> None:
     """What may pass is tried again, as often as set; what will not is not."""
     platform.plan = [deed]
-    with pytest.raises(NoAnswer):
+    with pytest.raises(PlatformError):
         await ask(platform, retries=2)
     assert len(platform.photos) == tries
 
@@ -102,7 +104,7 @@ async def test_a_compressed_answer_is_not_unpacked(platform: LunaPlatform) -> No
     bomb()  # made here, it does not count below
     tracemalloc.start()
     try:
-        with pytest.raises(NoAnswer):
+        with pytest.raises(PlatformError):
             await ask(platform, timeout=10.0)
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -117,13 +119,13 @@ async def test_a_quality_that_is_no_number_is_an_outage(
 ) -> None:
     """It is never taken for a good one."""
     platform.face = {**FACE, "score": value}
-    with pytest.raises(NoAnswer):
+    with pytest.raises(PlatformError):
         await ask(platform)
 
 
 async def test_a_wrong_token_is_an_outage(platform: LunaPlatform) -> None:
     """A fault of the settings must let nobody in; trying again would not help."""
-    with pytest.raises(NoAnswer, match="401"):
+    with pytest.raises(PlatformError, match="401"):
         await ask(platform, authToken="wrong", retries=2)
     assert len(platform.photos) == 1
 
@@ -136,7 +138,7 @@ async def test_a_short_outage_goes_unnoticed(platform: LunaPlatform) -> None:
 
 async def test_nobody_there_is_an_outage(platform: LunaPlatform) -> None:
     """A refused connection too."""
-    with pytest.raises(NoAnswer):
+    with pytest.raises(PlatformError):
         await ask(platform, connectionString="http://127.0.0.1:1", retries=0)
 
 
@@ -148,7 +150,7 @@ async def test_the_breaker_opens_and_closes(platform: LunaPlatform) -> None:
     platform.plan = ["500"]
 
     async def fails() -> int:
-        with pytest.raises(NoAnswer):
+        with pytest.raises(PlatformError):
             await luna.ask(JPEG)
         return len(platform.photos)
 
@@ -161,6 +163,26 @@ async def test_the_breaker_opens_and_closes(platform: LunaPlatform) -> None:
     assert json.loads(await luna.ask(JPEG)) == {"quality": 0.9}
     assert json.loads(await luna.ask(JPEG)) == {"quality": 0.9}
     await luna.close()
+
+
+async def test_an_outage_is_two_lines_in_the_log(
+    platform: LunaPlatform, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many frames are asked about meanwhile, with the breaker open or not."""
+    clock = SettableClock()
+    luna = Luna3(Luna3Args(**args(platform, retries=0)), Breaker(clock=clock))
+    platform.plan = ["500"]
+    question = Question(lambda: luna.ask(JPEG), 5.0)
+    assert [await answer_to(question) for _ in range(3 * FAILURES_TO_OPEN)].count(None) == 15
+    platform.plan = ["201"]
+    clock.advance(OPEN_SECONDS)
+    assert await answer_to(question) is not None
+    await luna.close()
+    told = [record.getMessage() for record in caplog.records if "aggregator" in record.name]
+    assert [text.partition(":")[0] for text in told] == [
+        "LUNA PLATFORM fails",
+        "LUNA PLATFORM answers again",
+    ]
 
 
 def config(platform: LunaPlatform, *plugins: str, **changes: Any) -> Config:
