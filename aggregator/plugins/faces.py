@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import hypot
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,11 @@ STRAIGHT_DEG = 20.0
 (measured in docs/plugins.md)."""
 
 
+MAX_NORM_ERROR = 0.01
+"""Of a descriptor's length, for rounding. The dot product of longer vectors is no cosine: it can
+reach any threshold."""
+
+
 def is_straight(pose: HeadPose) -> bool:
     """Return whether yaw and pitch are small enough to compare the face as a straight one."""
     return abs(pose.yaw) <= STRAIGHT_DEG and abs(pose.pitch) <= STRAIGHT_DEG
@@ -25,4 +32,5 @@ def descriptor_of(estimate: Estimate) -> Descriptor | None:
     if not estimate.descriptor or len(estimate.descriptor) % 4:
         return None
     face = np.frombuffer(estimate.descriptor, np.float32)
-    return face if np.isfinite(face).all() else None  # NaN would pass: it is below no threshold
+    norm = hypot(*face.tolist())  # NaN or infinite if an element is
+    return face if abs(norm - 1) <= MAX_NORM_ERROR else None
