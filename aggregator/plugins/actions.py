@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
 
-from aggregator.plugins.faces import STRAIGHT_DEG, is_straight
+from aggregator.plugins.faces import is_straight
 from shared.codes import Code
 from shared.config.plugins import ActiveLivenessArgs
 from shared.frame.estimation import Estimate, Eyes, HeadPose
@@ -176,11 +176,11 @@ class BlinkAction:
         past = view.past(self._args)
         if self._started and past:
             return ActionEnd.WRONG
-        if not (past or is_straight(view.pose)):  # thresholds may be wider than STRAIGHT_DEG
-            is_turned = abs(view.pose.yaw) > STRAIGHT_DEG
+        if past or not is_straight(view.pose):  # thresholds and STRAIGHT_DEG are independent
+            is_turned = abs(view.pose.yaw) > abs(view.pose.pitch)
             return Code.LOOK_STRAIGHT_YAW if is_turned else Code.LOOK_STRAIGHT_PITCH
         if not self._started:
-            self._started = not past and self._lids.are_open(view.eyes)
+            self._started = self._lids.are_open(view.eyes)
             return Code.CLOSE_EYES if self._started else Code.OPEN_EYES
         self._shut = self._shut or self._lids.are_held_shut(view)
         if not self._shut:

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from aggregator.plugins.actions import BlinkAction, View
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
 from loadtest.script import BLINK, CHIN_DOWN, CHIN_UP, TURN_LEFT, TURN_RIGHT, Gesture
 from loadtest.synthetic.look import Look
 from shared.codes import Code
+from shared.config.plugins import ActiveLivenessArgs
 from shared.config.service import Config
-from shared.frame.estimation import Profile
+from shared.frame.estimation import Eyes, HeadPose, Profile
 from shared.wire.messages import Open
 from tests.support.acting import Director, obeying, play, seen
 from tests.support.judge import SESSION, plugin_config
@@ -186,6 +188,22 @@ def test_a_blink_is_held_for_a_moment(
     seed = next(s for s in range(50) if asked(args, s) is Code.CLOSE_EYES)
     director = scripted(Look(), Look(), *[look] * frames, Look(), Look())
     assert play(args, director, seed=seed, seconds=5).last.accepted is passes
+
+
+@pytest.mark.parametrize(
+    ("pose", "prompt"),
+    [
+        (HeadPose(30.0, 5.0, 0.0), Code.LOOK_STRAIGHT_YAW),
+        (HeadPose(-5.0, -30.0, 0.0), Code.LOOK_STRAIGHT_PITCH),
+        (HeadPose(0.0, 0.0, 0.0), Code.CLOSE_EYES),
+    ],
+)
+def test_a_turned_head_is_asked_to_look_straight_before_it_blinks(
+    pose: HeadPose, prompt: Code
+) -> None:
+    """Past a threshold too, as after another action; "open your eyes" would help nobody."""
+    open_eyes = Eyes(0.3, 0.3, True, True)
+    assert BlinkAction(ActiveLivenessArgs()).advance(View(0.0, pose, open_eyes)) is prompt
 
 
 def test_a_person_with_one_eye_blinks_with_it() -> None:
