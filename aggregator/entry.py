@@ -8,6 +8,7 @@ import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
 from aggregator.sinks.events import FrameJudged, SessionEnded, SessionInfo
 from shared.codes import Code
@@ -18,6 +19,9 @@ from shared.wire.messages import Judge, decode_estimate
 from shared.wire.records import History, Judged
 
 log = logging.getLogger(__name__)
+
+NOT_JUDGED = Outcome((), final=False, accepted=False, keep=False, profile=Profile.PASSIVE)
+"""Outcome of a session before its first frame."""
 
 
 @dataclass
@@ -58,11 +62,13 @@ class Entry:
         open_bytes: the encoded ``Open``.
         opened_at: monotonic time of its opening, by this process's clock.
         touched: monotonic time of the last message about it.
+        registry: where its plugins come from.
         judged: the log of the frames.
         best_shot: the best shot so far.
         pending: the frame that waits for an external answer.
         result: text of RESULT, once there is a verdict.
         last_status: text of the last STATUS, to repeat it.
+        last_outcome: the last frame's outcome, to repeat it.
         settled: number of the last frame whose side effects are done; ``END`` for all.
         decoded_frames: number of judged frames that could be decoded.
         pixels: number and digest of each frame of which the worker reported one.
@@ -73,11 +79,13 @@ class Entry:
     open_bytes: bytes
     opened_at: float
     touched: float
+    registry: Registry | None = None
     judged: list[Judged] = field(default_factory=list)
     best_shot: BestShot | None = None
     pending: Pending | None = None
     result: str | None = None
     last_status: str = ""
+    last_outcome: Outcome = NOT_JUDGED
     settled: int = 0
     decoded_frames: int = 0
     pixels: list[tuple[int, bytes]] = field(default_factory=list)
@@ -102,18 +110,6 @@ class Entry:
     def history(self) -> History:
         """What a new gateway needs to continue the session."""
         return History(self.open_bytes, self.judged, self.best_shot)
-
-    @property
-    def last_outcome(self) -> Outcome:
-        """The last frame's outcome in an undecided session, as far as the gateway needs it."""
-        return Outcome(
-            errors=(),
-            final=False,
-            accepted=False,
-            keep=self.best_shot is not None and self.best_shot.seq == self.session.last_seq,
-            profile=self.session.context.profile,
-            answers=self.judged[-1].answers if self.judged else (),
-        )
 
     def frame_event(self, pending: Pending, outcome: Outcome) -> FrameJudged:
         """Return the event of a judged frame."""

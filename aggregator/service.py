@@ -101,6 +101,7 @@ class Aggregator:
         while self._role.runs:
             self._role.notifier.beat()
             self._sessions.sweep()
+            await self._close_retired()
             await self._role.pause(SWEEP_SECONDS)
         self._role.notifier.stopping()
         reporting.cancel()
@@ -112,6 +113,12 @@ class Aggregator:
         if self._memory is not None:
             await self._memory.close()
         self._role.notifier.close()
+
+    async def _close_retired(self) -> None:
+        """Close the registries of earlier configurations that no session uses any more."""
+        for registry in [one for one in self._retired if not self._sessions.uses(one)]:
+            self._retired.remove(registry)
+            await registry.close()
 
     def stop(self) -> None:
         """Stop; the gateway has what the next aggregator needs."""

@@ -294,8 +294,9 @@ class JudgedSession:
         """Accept only a live, fully judged frame, whatever plugins are on."""
         if not judged.ok:
             return
-        if judged.withheld or not judged.estimate.ok:
-            judged.refuse(Code.PLUGIN_FAILED, end=True)  # a plugin removed the codes
+        if judged.ended or judged.withheld or not judged.estimate.ok:
+            # A plugin ended the session without a code, or removed codes.
+            judged.refuse(Code.PLUGIN_FAILED, end=True)
         elif judged.estimate.profile is not Profile.PASSIVE:
             judged.refuse(Code.AGGREGATING)
         elif not self._is_live(judged.estimate):

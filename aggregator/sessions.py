@@ -88,6 +88,10 @@ class JudgedSessions:
         self._registry = registry
         self._writer = VerdictWriter(config, self._signer)
 
+    def uses(self, registry: Registry) -> bool:
+        """Return whether a session has plugins of a registry."""
+        return any(entry.registry is registry for entry in self._entries.values())
+
     # Opening
 
     def open(self, peer: bytes, message: Open) -> None:
@@ -105,17 +109,13 @@ class JudgedSessions:
         opened = replace(message, plugins=registry.digest)
         if message.replay and message.plugins not in ("", opened.plugins):
             log.warning("replay with other plugins than before the restart")
-        config = self._config
+        liveness, limits = self._config.LIVENESS, self._config.LIMITS
         session = JudgedSession(
-            opened,
-            registry.plugins(),
-            config.LIVENESS,
-            registry.policy,
-            config.LIMITS,
-            self._memory,
+            opened, registry.plugins(), liveness, registry.policy, limits, self._memory
         )
         now = self._monotonic()
-        return Entry(session, encode(opened), now - message.elapsed, now, settled=message.settled)
+        started = now - message.elapsed
+        return Entry(session, encode(opened), started, now, registry, settled=message.settled)
 
     # Frames
 
@@ -183,6 +183,7 @@ class JudgedSessions:
         )
         if outcome.final:
             entry.result = self._writer.result(entry.session, outcome)
+        entry.last_outcome = outcome
         self._remember(entry, pending, outcome)
         if not message.replay:
             self._answer(pending.peer, message.session, entry, outcome)
@@ -306,15 +307,14 @@ class JudgedSessions:
         with about(session=entry.session.opened.session):
             try:
                 entry.drop_question()
-                self._end_abandoned(entry)
+                outcome = entry.session.close(entry.time_of(self._monotonic()))
+                if entry.result is None:
+                    entry.result = self._writer.result(entry.session, outcome)
+                    self._put_end(entry, outcome)
             except Exception:
                 log.exception("cannot end an abandoned session")
-
-    def _end_abandoned(self, entry: Entry) -> None:
-        outcome = entry.session.close(entry.time_of(self._monotonic()))
-        if entry.result is None:
-            entry.result = self._writer.result(entry.session, outcome)
-            self._put_end(entry, outcome)
+        if entry.result is None or entry.uncommitted_end is not None:  # its end is never put
+            self._effects.forget(entry.session.opened.session)
 
     def drop_questions(self) -> None:
         """Cancel all open questions, when the process ends."""

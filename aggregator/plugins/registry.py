@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
@@ -60,6 +61,8 @@ DECIDING: dict[str, type[Plugin]] = {
 """Plugins that run after user plugins."""
 
 BUILT_IN = GATHERING | DECIDING
+CLOSE_SECONDS = 1.0
+"""Time for a plugin to close; the aggregator waits for it, also after a reload."""
 MAX_STATED_BYTES = 200
 """Maximum JSON of one user plugin in the claim ``policy``; keeps the token small."""
 
@@ -105,9 +108,16 @@ class Registry:
 
     async def close(self) -> None:
         """Close what the sessions' plugins share, if the factory's callable has a ``close``."""
-        for plugin in self._plugins.values():
-            if (close := getattr(plugin.make, "close", None)) is not None:
-                await close()
+        for name, plugin in self._plugins.items():
+            if (close := getattr(plugin.make, "close", None)) is None:
+                continue
+            try:
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await close()
+            except Exception:
+                log.exception(
+                    "plugin %s cannot be closed", name, extra={"fields": {"plugin": name}}
+                )
 
 
 class _FailedPlugin(Plugin):

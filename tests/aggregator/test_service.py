@@ -6,8 +6,22 @@ import asyncio
 import json
 from pathlib import Path
 
-from shared.wire.messages import GatewayHello
-from tests.support.judge import FakeGateway, judging, live, plugin_config
+import pytest
+
+from aggregator import service
+from shared.config.parts import Part
+from shared.config.service import Config
+from shared.wire.messages import Forget, GatewayHello
+from tests.support.judge import (
+    SESSION,
+    FakeGateway,
+    aggregating,
+    judging,
+    live,
+    plugin_config,
+)
+from tests.support.plugins import Closing
+from tests.support.waiting import until
 
 
 async def test_what_a_dead_gateway_still_asked_counts_no_more(tmp_path: Path) -> None:
@@ -30,3 +44,34 @@ async def test_what_a_dead_gateway_still_asked_counts_no_more(tmp_path: Path) ->
             successor.close()
     assert (verdict.seq, verdict.accepted) == (2, False)
     assert json.loads(verdict.status)["body"]["errors"] == [31]
+
+
+class Edited:
+    """A source whose configuration changes with each reload."""
+
+    def __init__(self, *configs: Config) -> None:
+        self._parts = [Part("aggregator", str(n), config) for n, config in enumerate(configs)]
+        self.part = self._parts.pop(0)
+
+    def reload(self) -> Part:
+        self.part = self._parts.pop(0)
+        return self.part
+
+
+async def test_plugins_of_an_earlier_configuration_are_closed_with_their_last_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their HTTP client, for one; at the end every one is closed once."""
+    monkeypatch.setattr(service, "SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr(Closing, "made", 0)
+    monkeypatch.setattr(Closing, "closed", [])
+    config = plugin_config({"tests.support.plugins:Closing": None})
+    source = Edited(config, config, config)
+    async with aggregating(config, tmp_path, source) as (aggregator, gateway):
+        await gateway.open()
+        for _ in range(2):
+            aggregator.reload()
+        await until(lambda: Closing.closed == [2])
+        gateway.send(Forget(gateway.incarnation, SESSION))
+        await until(lambda: Closing.closed == [2, 1])
+    assert Closing.closed == [2, 1, 3]

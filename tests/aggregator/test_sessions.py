@@ -32,7 +32,18 @@ from shared.wire.messages import (
     encode,
 )
 from shared.wire.records import END
-from tests.support.judge import DIGEST, KEY, SESSION, FakeGateway, judging, live, plugin_config
+from tests.support.clock import SettableClock
+from tests.support.events import Recorder
+from tests.support.judge import (
+    DIGEST,
+    KEY,
+    SESSION,
+    FakeGateway,
+    judging,
+    live,
+    plugin_config,
+    shot,
+)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +93,50 @@ def test_flags_follow_a_reload() -> None:
     verdicts = [message for message in said if isinstance(message, Judgement)]
     details = [json.loads(verdict.status)["body"]["details"] for verdict in verdicts]
     assert [each["quality"]["isDark"] for each in details] == [False, True]
+
+
+def test_a_repeated_answer_is_the_same() -> None:
+    """Also its ``low_liveness``, by which the gateway counts refused sessions of an address."""
+    said: list[Message] = []
+    config = plugin_config({})
+    accounts = Accounts("aggregator")
+    sessions = JudgedSessions(
+        config, Registry(config), Effects([], 0), accounts, lambda _, message: said.append(message)
+    )
+    sessions.open(b"", Open("", SESSION, 1000.0, 7, DIGEST))
+    refused = live(0.1, errors=(Code.LOW_LIVENESS,))
+    for _ in range(2):
+        sessions.judge(b"", Judge("", SESSION, 1, 1001.0, encode(refused)))
+    first, second = (message for message in said if isinstance(message, Judgement))
+    assert first.low_liveness
+    assert second == first
+
+
+def test_an_abandoned_session_leaves_no_mark() -> None:
+    """With a session store its end is never committed, nor settled."""
+    clock = SettableClock()
+    config = plugin_config({})
+    effects = Effects([Recorder()], 10**7)
+    sessions = JudgedSessions(
+        config,
+        Registry(config),
+        effects,
+        Accounts("aggregator"),
+        lambda _, message: None,
+        clock=clock,
+    )
+    for number, accepted in enumerate((True, False)):
+        session = f"{number:032x}"
+        frame = live() if accepted else live(0.1, errors=(Code.LOW_LIVENESS,))
+        shown = shot(1) if accepted else None
+        sessions.open(b"", Open("", session, 1000.0, 7, DIGEST, commits=True))
+        sessions.judge(b"", Judge("", session, 1, 1001.0, encode(frame), b"", shot=shown))
+    clock.advance(1e6)
+    sessions.sweep()
+    effects.close()
+    effects.settled()
+    assert not effects._marks
+    assert not effects._reported
 
 
 async def test_a_fault_in_an_abandoned_session_ends_no_other(

@@ -59,6 +59,12 @@ def test_no_plugin_can_lift_a_code_of_the_worker() -> None:
     assert (outcome.errors, outcome.final, outcome.accepted) == ((71,), True, False)
 
 
+def test_a_session_that_a_plugin_ends_has_a_code() -> None:
+    """Code 71 in STATUS and RESULT, if the plugin gives none."""
+    outcome = first_outcome(f"{HERE}:Ending")
+    assert (outcome.errors, outcome.final, outcome.accepted) == ((71,), True, False)
+
+
 def test_no_plugin_can_lift_a_code_of_another() -> None:
     """Code 71, final: what AggregateLiveness still waits for stays refused."""
     config = plugin_config({"AggregateLiveness": None, f"{HERE}:Lenient": None})

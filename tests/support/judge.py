@@ -11,6 +11,7 @@ from typing import Any
 import zmq
 
 from aggregator.service import Aggregator
+from shared.config.handover import PartSource
 from shared.config.parts import with_transport_keys
 from shared.config.service import Config
 from shared.frame.best_shot import BestShot, ImageSource
@@ -143,10 +144,19 @@ class FakeGateway:
 @contextlib.asynccontextmanager
 async def judging(config: Config, directory: Path) -> AsyncIterator[FakeGateway]:
     """Run an aggregator and be its gateway."""
+    async with aggregating(config, directory) as (_, gateway):
+        yield gateway
+
+
+@contextlib.asynccontextmanager
+async def aggregating(
+    config: Config, directory: Path, source: PartSource | None = None
+) -> AsyncIterator[tuple[Aggregator, FakeGateway]]:
+    """Run an aggregator that reloads from a source, and be its gateway."""
     address = f"ipc://{directory}/a"
     transport = config.TRANSPORT.model_copy(update={"aggregator": address})
     config = with_transport_keys(config.model_copy(update={"TRANSPORT": transport}))
-    aggregator = Aggregator(config)
+    aggregator = Aggregator(config, source)
     running = asyncio.create_task(aggregator.run())
     keys = config.TRANSPORT.KEYS
     gateway = FakeGateway(
@@ -154,7 +164,7 @@ async def judging(config: Config, directory: Path) -> AsyncIterator[FakeGateway]
     )
     try:
         await gateway.hello()
-        yield gateway
+        yield aggregator, gateway
     finally:
         gateway.close()
         aggregator.stop()

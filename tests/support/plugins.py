@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import BaseModel, Field
 
 from lunapass.plugins import FrameJudgement, Plugin, Question, SessionContext
+from shared.config.service import Config
 
 
 class Oracle(Plugin):
@@ -89,6 +91,13 @@ class Lenient(Plugin):
         frame.withheld = frame.ended = False
 
 
+class Ending(Plugin):
+    """Ends the session without giving a code."""
+
+    def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
+        frame.ended = True
+
+
 class Telling(Plugin):
     """Tells, or objects with, what is no JSON."""
 
@@ -122,6 +131,31 @@ class Telling(Plugin):
     def on_close(self, context: SessionContext, *, accepted: bool) -> None:
         if self.args.at == "close":
             self._tell(context)
+
+
+class Closing(Plugin):
+    """Has something that all sessions share, which is closed: ``closed`` has its numbers."""
+
+    made = 0
+    closed: ClassVar[list[int]] = []
+
+    @classmethod
+    def factory(cls, args: Any, config: Config) -> ClosingMaker:
+        cls.made += 1
+        return ClosingMaker(cls.made)
+
+
+class ClosingMaker:
+    """Makes the plugin of each session."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    def __call__(self) -> Any:
+        return Closing()
+
+    async def close(self) -> None:
+        Closing.closed.append(self._number)
 
 
 class NoPlugin:
