@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { serviceAddress } from "../../kiosk/src/page/settings.js";
+import { readSettings, serviceAddress } from "../../kiosk/src/page/settings.js";
 
 const ADDRESSES = [
   ["https://kiosk.example/", "wss://kiosk.example/ws"],
@@ -16,3 +16,29 @@ for (const [page, socket] of ADDRESSES) {
     assert.equal(serviceAddress({ href: page }), socket);
   });
 }
+
+test("the address comes before what the page names itself", () => {
+  const { language, restart, kiosk } = readSettings("?lang=es&restart=3", "kiosk=1&lang=ru");
+  assert.deepEqual([language, restart, kiosk], ["es", 3, true]);
+});
+
+test("a kiosk returns to the start and to the idle screen by itself, another page does not", () => {
+  const { restart, idle } = readSettings("?kiosk=1");
+  assert.ok(restart > 0 && idle > 0);
+  assert.deepEqual([readSettings("").restart, readSettings("?idle=5").idle], [0, 0]);
+  assert.equal(readSettings("?kiosk=1&restart=0&idle=0").restart, 0);
+});
+
+test("people may use only the controls that are named", () => {
+  assert.deepEqual(readSettings("?kiosk=1").controls, []);
+  assert.deepEqual(readSettings("?kiosk=1&controls=zoom,camera,language").controls, [
+    "zoom",
+    "language",
+  ]);
+});
+
+test("a number that is none counts as 0", () => {
+  const { restart, adviceAfter } = readSettings("?restart=x&advice=-3");
+  assert.deepEqual([restart, adviceAfter], [0, 0]);
+  assert.equal(readSettings("").adviceAfter, 6000);
+});

@@ -4,6 +4,7 @@ import { LunaPassError } from "../lib/errors.js";
 import { icon } from "../lib/icons.js";
 import { LunaPass } from "../lib/lunapass.js";
 import { LPMessageRenderer } from "../lib/renderer.js";
+import { enterKioskMode } from "./kiosk.js";
 import { outcomeOf, problemOf } from "./outcome.js";
 import { readSettings, serviceAddress } from "./settings.js";
 import { symbol } from "./symbols.js";
@@ -16,7 +17,10 @@ import { apply, firstLanguage, load, store } from "./texts.js";
  */
 const byId = (id) => /** @type {T} */ (document.getElementById(id));
 
-const settings = readSettings(location.search);
+const settings = readSettings(
+  location.search,
+  document.querySelector('meta[name="lunapass"]')?.getAttribute("content") ?? "",
+);
 /** @type {HTMLSelectElement} */
 const languages = byId("language");
 /** @type {HTMLSelectElement} */
@@ -29,19 +33,34 @@ const stage = byId("stage");
 let texts = await load("en");
 /** @type {LunaPass | null} */
 let running = null;
-/** @type {ReturnType<typeof setTimeout> | undefined} */
-let returning;
+/** @type {ReturnType<typeof setTimeout> | undefined} time until the screen changes by itself */
+let leaving;
 /** @type {(() => import("./outcome.js").Outcome) | null} the outcome in the current language */
 let outcome = null;
 
 /**
- * @param {"start" | "check" | "end"} name
+ * @param {"start" | "check" | "end" | "idle"} name
  * @param {string} focus id of the element that gets the focus
  */
 function showScreen(name, focus) {
-  clearTimeout(returning);
+  clearTimeout(leaving);
+  if (name !== "end") {
+    outcome = null;
+    showBestshot(); // the next person must not see it
+  }
   document.body.dataset.screen = name;
   byId(focus).focus();
+}
+
+/**
+ * Show another screen later, unless there is a different one by then.
+ *
+ * @param {() => void} leave
+ * @param {number} seconds 0 for never
+ */
+function leaveAfter(leave, seconds) {
+  clearTimeout(leaving);
+  if (seconds > 0) leaving = setTimeout(leave, seconds * 1000);
 }
 
 async function check() {
@@ -118,7 +137,7 @@ function end(how) {
   outcome = how;
   showOutcome(how());
   showScreen("end", "outcome");
-  if (settings.restart > 0) returning = setTimeout(toStart, settings.restart * 1000);
+  leaveAfter(toStart, settings.restart);
 }
 
 /** @param {import("./outcome.js").Outcome} outcome */
@@ -139,7 +158,7 @@ function showBestshot(portrait) {
   byId("bestshot").hidden = portrait === undefined;
   bestshot.alt = texts.bestshot;
   if (portrait === undefined) {
-    bestshot.removeAttribute("src"); // the next person must not see it
+    bestshot.removeAttribute("src");
     return;
   }
   const { url, part } = portrait;
@@ -149,10 +168,20 @@ function showBestshot(portrait) {
   bestshot.style.top = `${(-100 * part.y) / part.height}%`;
 }
 
-function toStart() {
-  showBestshot();
-  outcome = null;
+async function toStart() {
   showScreen("start", "title");
+  leaveAfter(toIdle, settings.idle);
+  if (settings.kiosk) await switchTo(initialLanguage()); // the next person has not chosen yet
+}
+
+async function toIdle() {
+  showScreen("idle", "wake");
+  await switchTo(initialLanguage());
+}
+
+function initialLanguage() {
+  const offered = [...languages.options].map(({ value }) => value);
+  return firstLanguage(settings.language, offered, settings.kiosk);
 }
 
 async function cancel() {
@@ -198,13 +227,14 @@ for (const place of document.querySelectorAll("[data-icon]")) {
 byId("begin").addEventListener("click", check);
 byId("again").addEventListener("click", check);
 byId("next").addEventListener("click", toStart);
+byId("wake").addEventListener("click", toStart);
 byId("cancel").addEventListener("click", cancel);
 zoom.addEventListener("input", () => {
   if (running !== null) running.zoom = Number(zoom.value);
 });
 cameras.addEventListener("change", restart);
 languages.addEventListener("change", async () => {
-  store(languages.value);
+  if (!settings.kiosk) store(languages.value);
   if (await switchTo(languages.value)) await restart();
 });
 document.addEventListener("keydown", (event) => {
@@ -212,5 +242,15 @@ document.addEventListener("keydown", (event) => {
 });
 addEventListener("pagehide", cancel);
 
-await switchTo(firstLanguage(settings.language, [...languages.options].map((o) => o.value)));
+if (settings.kiosk) {
+  enterKioskMode(settings.controls);
+  for (const name of ["pointerdown", "keydown"]) {
+    document.addEventListener(name, () => {
+      if (document.body.dataset.screen === "start") leaveAfter(toIdle, settings.idle);
+    });
+  }
+  leaveAfter(toIdle, settings.idle);
+}
+
+await switchTo(initialLanguage());
 /** @type {HTMLButtonElement} */ (byId("begin")).disabled = false;

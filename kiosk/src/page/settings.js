@@ -1,4 +1,11 @@
-/** Settings in the page's address, such as `/?lang=es&mode=operator&restart=10`. */
+/**
+ * Settings in the page's address, such as `/?lang=es&mode=operator&restart=10`; those that it lacks
+ * are in the page's `<meta name="lunapass" content="kiosk=1&lang=es">`.
+ */
+
+const CONTROLS = ["language", "zoom"];
+const KIOSK_RESTART = 10;
+const KIOSK_IDLE = 60;
 
 /**
  * @typedef {object} Settings
@@ -8,23 +15,35 @@
  * @property {number | undefined} patience maximum ms to connect or to resume
  * @property {number} adviceAfter ms of refused liveness before advice is shown; 0 for never
  * @property {number} restart seconds until the outcome returns to the start; 0 for never
+ * @property {boolean} kiosk the page is on a screen that is always on
+ * @property {string[]} controls which of `language` and `zoom` people may use in kiosk mode
+ * @property {number} idle seconds until the start becomes the idle screen; 0 for never
  * @property {string | undefined} detector URL of the face detector's module
  */
 
 /**
- * @param {string} query
+ * @param {string} query of the page's address
+ * @param {string} [defaults] of the page's meta element
  * @returns {Settings}
  */
-export function readSettings(query) {
-  const given = new URLSearchParams(query);
-  const number = (/** @type {string} */ name) => Math.max(0, Number(given.get(name)) || 0);
+export function readSettings(query, defaults = "") {
+  const given = new URLSearchParams(defaults);
+  for (const [name, value] of new URLSearchParams(query)) given.set(name, value);
+  const number = (/** @type {string} */ name, otherwise = 0) => {
+    return given.has(name) ? Math.max(0, Number(given.get(name)) || 0) : otherwise;
+  };
+  const kiosk = given.get("kiosk") === "1";
+  const controls = (given.get("controls") ?? "").split(",");
   return {
     language: given.get("lang"),
     mode: given.get("mode") === "operator" ? "operator" : "selfie",
     timeout: number("timeout") * 1000 || undefined,
     patience: number("patience") * 1000 || undefined,
-    adviceAfter: given.has("advice") ? number("advice") * 1000 : 6000,
-    restart: number("restart"),
+    adviceAfter: number("advice", 6) * 1000,
+    restart: number("restart", kiosk ? KIOSK_RESTART : 0),
+    kiosk,
+    controls: controls.filter((control) => CONTROLS.includes(control)),
+    idle: kiosk ? number("idle", KIOSK_IDLE) : 0,
     detector: given.get("detector") === "1" ? "detector/detector.js" : undefined,
   };
 }

@@ -12,9 +12,10 @@ const TIMEOUT_MS = 5000;
  *
  * @param {string | null} asked
  * @param {readonly string[]} offered
+ * @param {boolean} forget whether a choice counts for one person alone
  */
-export function firstLanguage(asked, offered) {
-  const tags = [asked, stored(), ...navigator.languages];
+export function firstLanguage(asked, offered, forget) {
+  const tags = [asked, forget ? null : stored(), ...navigator.languages];
   const wanted = tags.map((tag) => tag?.slice(0, 2).toLowerCase() ?? "");
   return wanted.find((language) => offered.includes(language)) ?? "en";
 }
