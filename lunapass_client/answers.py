@@ -74,8 +74,9 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def seq(self) -> int | None:
-        """Number of the frame that it answers, if any."""
-        return self.headers.get("seq")
+        """Number of the frame that it answers, if any; of CONNECTED, frames received so far."""
+        number = self.headers.get("seq")
+        return None if number is None else _typed(number, int)
 
     @property
     def status(self) -> FrameStatus | None:

@@ -18,6 +18,7 @@ from lunapass_client.conversation import (
     BROKEN,
     RESULT_SECONDS,
     TEMPORARY,
+    FrameNumbers,
     Identity,
     Resumption,
     authorization,
@@ -77,6 +78,7 @@ class Client:
         self._tls: dict[str, Any] = {} if tls is None else {"ssl": tls}
         self._patience = patience
         self._resumes = resumes
+        self._frames = FrameNumbers()
         self.connected: Answer | None = None
         self._socket: ClientConnection | None = None
 
@@ -132,45 +134,67 @@ class Client:
         assert self.connected is not None, "use the client with 'async with'"
         require_granted(self.connected)
         async for frame in _each(frames):
-            verdict = await self._send_and_receive(frame, on_answer)
+            verdict = await self._exchange(frame, on_answer)
+            if verdict is not None:
+                return verdict
+        if self._frames.is_open:  # its connection broke, and its answer may still come
+            verdict = await self._exchange(None, on_answer)
             if verdict is not None:
                 return verdict
         raise NoVerdict("the frames ran out before the verdict")
 
-    async def _send_and_receive(self, frame: bytes, on_answer: Listener | None) -> Verdict | None:
-        """Send a frame and await its answer; a frame lost with a connection is not resent."""
-        try:
-            await self.send_frame(frame)
-            while True:
-                answer = await self.receive()
-                if (verdict := Verdict.within(answer)) is not None:
-                    return verdict
-                if on_answer is not None:
-                    on_answer(answer)
-                if answer.asks_for_more:
-                    return None
-        except BROKEN as broken:
-            return await self._resume(Resumption(broken, self._resumes))
+    async def _exchange(self, frame: bytes | None, on_answer: Listener | None) -> Verdict | None:
+        """Send a frame, if any, and await the answer; a frame lost with a connection is not resent.
 
-    async def _resume(self, resumption: Resumption) -> Verdict | None:
+        Returns:
+            The verdict; None if the next frame is due.
+        """
+        try:
+            if frame is not None:
+                await self.send_frame(frame)
+                self._frames.sent()
+            return await self._next_frame_or_verdict(await self.receive(), on_answer)
+        except BROKEN as broken:
+            return await self._resume(Resumption(broken, self._resumes), on_answer)
+
+    async def _next_frame_or_verdict(
+        self, answer: Answer, on_answer: Listener | None
+    ) -> Verdict | None:
+        """Take answers until the last frame is answered, or RESULT follows an accepted one."""
+        while True:
+            if (verdict := Verdict.within(answer)) is not None:
+                return verdict
+            if on_answer is not None:
+                on_answer(answer)
+            if answer.answers_frame:
+                self._frames.answered(answer.seq)
+            if answer.asks_for_more and not self._frames.is_open:
+                return None
+            answer = await self.receive()
+
+    async def _resume(self, resumption: Resumption, on_answer: Listener | None) -> Verdict | None:
         self.abort()
         for pause in resumption.pauses():
             await asyncio.sleep(pause)
             try:
                 require_granted(await self._connect())
-                return await self._result_of_resumption()
+                return await self._after_resumption(on_answer)
             except TEMPORARY as error:
+                self.abort()
                 resumption.failed(error)
         return None
 
-    async def _result_of_resumption(self) -> Verdict | None:
-        """Return the verdict if there is one: it directly follows CONNECTED."""
+    async def _after_resumption(self, on_answer: Listener | None) -> Verdict | None:
+        """Take what follows CONNECTED: RESULT, the late answer to a frame, or nothing."""
         assert self.connected is not None
-        if self.connected.announces_result:
-            return Verdict.within(await self.receive())
-        with contextlib.suppress(Silent):
-            return Verdict.within(await self.receive(seconds=RESULT_SECONDS))
-        return None
+        seconds = None if self.connected.announces_result else RESULT_SECONDS
+        try:
+            answer = await self.receive(seconds=seconds)
+        except Silent:
+            if seconds is None:
+                raise
+            return None
+        return await self._next_frame_or_verdict(answer, on_answer)
 
     async def _connect(self) -> Answer:
         with client_errors():
@@ -193,6 +217,7 @@ class Client:
             self.abort()
             raise
         self._identity.granted(self.connected)
+        self._frames.connected(self.connected.seq)
         return self.connected
 
     def abort(self) -> None:

@@ -85,6 +85,44 @@ class Identity:
                 raise BadAnswer(f"CONNECTED has no {error}") from error
 
 
+class FrameNumbers:
+    """Pairs answers with frames, which the service numbers from 1.
+
+    After a resumption the answer to a frame of the old connection may arrive late.
+    """
+
+    def __init__(self) -> None:
+        self._last = 0
+        self._answered = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the last frame that the service received has no answer yet."""
+        return self._answered < self._last
+
+    def connected(self, received: int | None) -> None:
+        """Record how many frames the service has received; a frame lost on the way has no number.
+
+        Args:
+            received: header ``seq`` of CONNECTED; None if the service does not say.
+        """
+        if received is not None:
+            self._last = received
+            self._answered = min(self._answered, received)
+
+    def sent(self) -> None:
+        """Record that a frame was sent."""
+        self._last += 1
+
+    def answered(self, number: int | None) -> None:
+        """Record the answer to a frame.
+
+        Args:
+            number: header ``seq`` of the answer; None stands for the last frame.
+        """
+        self._answered = max(self._answered, self._last if number is None else number)
+
+
 def encode(command: Command, headers: dict[str, Any] | None = None) -> str:
     """Return the text of a message to the service."""
     message = {"command": command, "headers": headers or {}, "body": None}

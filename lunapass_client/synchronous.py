@@ -18,6 +18,7 @@ from lunapass_client.conversation import (
     BROKEN,
     RESULT_SECONDS,
     TEMPORARY,
+    FrameNumbers,
     Identity,
     Resumption,
     authorization,
@@ -28,6 +29,8 @@ from lunapass_client.protocol import SUBPROTOCOL
 from lunapass_client.standstill import Movement, Standstill
 from lunapass_client.tcp import end_stalled_sends, unacknowledged_bytes
 from lunapass_client.websocket_adapter import cut, incomplete_bytes, socket_of
+
+Listener = Callable[[Answer], None]
 
 
 class SyncClient:
@@ -68,6 +71,7 @@ class SyncClient:
         self._tls = tls
         self._patience = patience
         self._resumes = resumes
+        self._frames = FrameNumbers()
         self._socket: ClientConnection | None = None
         self._connections = contextlib.ExitStack()
 
@@ -99,9 +103,7 @@ class SyncClient:
         assert self._socket is not None, "use the client with 'with'"
         return self._socket
 
-    def check(
-        self, frames: Iterable[bytes], on_answer: Callable[[Answer], None] | None = None
-    ) -> Verdict:
+    def check(self, frames: Iterable[bytes], on_answer: Listener | None = None) -> Verdict:
         """Send frames, one at a time, until the verdict.
 
         Args:
@@ -113,44 +115,64 @@ class SyncClient:
             NoVerdict: the frames ran out, or the session could not be resumed.
         """
         for frame in frames:
-            verdict = self._send_and_receive(frame, on_answer)
+            verdict = self._exchange(frame, on_answer)
+            if verdict is not None:
+                return verdict
+        if self._frames.is_open:  # its connection broke, and its answer may still come
+            verdict = self._exchange(None, on_answer)
             if verdict is not None:
                 return verdict
         raise NoVerdict("the frames ran out before the verdict")
 
-    def _send_and_receive(
-        self, frame: bytes, on_answer: Callable[[Answer], None] | None
-    ) -> Verdict | None:
-        try:
-            with client_errors():
-                self.socket.send(frame)
-            while True:
-                answer = self._receive()
-                if (verdict := Verdict.within(answer)) is not None:
-                    return verdict
-                if on_answer is not None:
-                    on_answer(answer)
-                if answer.asks_for_more:
-                    return None
-        except BROKEN as broken:
-            return self._resume(Resumption(broken, self._resumes))
+    def _exchange(self, frame: bytes | None, on_answer: Listener | None) -> Verdict | None:
+        """Send a frame, if any, and await the answer; a frame lost with a connection is not resent.
 
-    def _resume(self, resumption: Resumption) -> Verdict | None:
+        Returns:
+            The verdict; None if the next frame is due.
+        """
+        try:
+            if frame is not None:
+                with client_errors():
+                    self.socket.send(frame)
+                self._frames.sent()
+            return self._next_frame_or_verdict(self._receive(), on_answer)
+        except BROKEN as broken:
+            return self._resume(Resumption(broken, self._resumes), on_answer)
+
+    def _next_frame_or_verdict(self, answer: Answer, on_answer: Listener | None) -> Verdict | None:
+        """Take answers until the last frame is answered, or RESULT follows an accepted one."""
+        while True:
+            if (verdict := Verdict.within(answer)) is not None:
+                return verdict
+            if on_answer is not None:
+                on_answer(answer)
+            if answer.answers_frame:
+                self._frames.answered(answer.seq)
+            if answer.asks_for_more and not self._frames.is_open:
+                return None
+            answer = self._receive()
+
+    def _resume(self, resumption: Resumption, on_answer: Listener | None) -> Verdict | None:
         self._drop()
         for pause in resumption.pauses():
             time.sleep(pause)
             try:
-                return self._result_of_resumption(self._connect())
+                return self._after_resumption(self._connect(), on_answer)
             except TEMPORARY as error:
+                self._drop()
                 resumption.failed(error)
         return None
 
-    def _result_of_resumption(self, connected: Answer) -> Verdict | None:
-        if connected.announces_result:
-            return Verdict.within(self._receive())
-        with contextlib.suppress(Silent):
-            return Verdict.within(self._receive(RESULT_SECONDS))
-        return None
+    def _after_resumption(self, connected: Answer, on_answer: Listener | None) -> Verdict | None:
+        """Take what follows CONNECTED: RESULT, the late answer to a frame, or nothing."""
+        seconds = None if connected.announces_result else RESULT_SECONDS
+        try:
+            answer = self._receive(seconds)
+        except Silent:
+            if seconds is None:
+                raise
+            return None
+        return self._next_frame_or_verdict(answer, on_answer)
 
     def _connect(self) -> Answer:
         with client_errors():
@@ -172,6 +194,7 @@ class SyncClient:
             answer = self._receive()
             self._identity.granted(answer)
             require_granted(answer)
+            self._frames.connected(answer.seq)
         except BaseException:
             self._drop()
             raise
