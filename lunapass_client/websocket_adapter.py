@@ -10,7 +10,6 @@ import asyncio
 import socket
 
 from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.server import ServerConnection
 from websockets.sync.client import ClientConnection as SyncClientConnection
 
 
@@ -29,6 +28,6 @@ def cut(connection: SyncClientConnection) -> None:
     connection.close_socket()
 
 
-def incomplete_bytes(connection: ServerConnection | ClientConnection | SyncClientConnection) -> int:
+def incomplete_bytes(connection: ClientConnection | SyncClientConnection) -> int:
     """Return how many bytes of an incomplete frame have arrived."""
     return len(connection.protocol.reader.buffer)

@@ -26,7 +26,6 @@ from gateway import metrics
 from gateway.web.http import respond, without_body
 from gateway.web.inflow import Inflow, Meter
 from gateway.web.request_head import METHODS, RequestHead, UnfitRequest
-from lunapass_client.websocket_adapter import incomplete_bytes
 from shared.config.service import LimitsSection
 from shared.wire.websocket_adapter import AdaptedConnection
 
@@ -108,6 +107,15 @@ class ClientSocket(AdaptedConnection):
         self._in_line.popleft()
         self._hold()
         return message
+
+    def takes_binary(self) -> bool:
+        """Return whether ``on_image`` is set and no message is queued before the next one."""
+        return self.on_image is not None and not self._in_line
+
+    def on_binary(self, message: bytes) -> None:
+        """Pass a whole image to ``on_image``."""
+        if self.on_image is not None:  # it was when the image began
+            self.on_image(message)
 
     def on_frame(self, frame: Frame) -> bool:
         """Pass a whole image to ``on_image`` if no message is queued before it."""
@@ -211,7 +219,7 @@ class ClientSocket(AdaptedConnection):
         """Count the bytes that wait here; return False if there is no room for them."""
         if self._meter is None:
             return True
-        return self._meter.hold(incomplete_bytes(self) + sum(self._in_line))
+        return self._meter.hold(self.unfinished_bytes() + sum(self._in_line))
 
     def _pace(self, size: int) -> None:
         """Count received bytes; stop reading if there is no room, or pause at the rate limit."""

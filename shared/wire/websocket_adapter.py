@@ -11,10 +11,13 @@ import asyncio
 import struct
 
 from websockets.asyncio.server import Server, ServerConnection, broadcast
-from websockets.frames import DATA_OPCODES, Frame, Opcode
+from websockets.frames import DATA_OPCODES, Frame, Opcode, apply_mask  # type: ignore[attr-defined]
 from websockets.http11 import Request, Response
 from websockets.protocol import Event, State
 from websockets.streams import StreamReader
+
+from shared.wire import binary_frame
+from shared.wire.binary_frame import BinaryFrame
 
 _WHOLE_TEXT = 0x80 | Opcode.TEXT
 """First byte of a text message in one frame."""
@@ -30,6 +33,8 @@ class AdaptedConnection(ServerConnection):
     """
 
     transport: asyncio.Transport
+    _binary: BinaryFrame | None = None
+    """The binary message that is being received without the library."""
 
     def on_open(self) -> None:
         """React to a new TCP connection."""
@@ -45,12 +50,55 @@ class AdaptedConnection(ServerConnection):
         """Handle a whole frame of a message; return False to leave it to ``recv``."""
         return False
 
+    def takes_binary(self) -> bool:
+        """Return whether ``on_binary`` takes the next binary message, if it is in one frame."""
+        return False
+
+    def on_binary(self, message: bytes) -> None:
+        """Handle a binary message; the library knows nothing of it."""
+
     def on_written(self) -> None:
         """React after the library has written its output."""
 
     def feed(self, data: bytes) -> None:
-        """Have the library process bytes."""
-        super().data_received(data)
+        """Read binary messages for ``on_binary``, and have the library process all other bytes."""
+        position = 0
+        while position < len(data):
+            frame = self._binary
+            if frame is None:
+                begun = self._begin_binary(data, position)
+                if begun is None:
+                    super().data_received(data[position:])
+                    return
+                frame, position = begun
+            position = frame.add(data, position)
+            if frame.missing:
+                self._binary = frame
+            else:
+                self._binary = None
+                self.on_binary(apply_mask(frame.masked, frame.mask))
+
+    def _begin_binary(self, data: bytes, position: int) -> tuple[BinaryFrame, int] | None:
+        """Read the head of a binary message, if ``on_binary`` takes it.
+
+        The library must be between two messages, on an open connection without extensions.
+        """
+        protocol = self.protocol
+        if (
+            not self.takes_binary()
+            or protocol.reader.buffer
+            or protocol.current_size is not None
+            or protocol.state is not State.OPEN
+            or protocol.extensions
+            or protocol.max_message_size is None
+        ):
+            return None
+        return binary_frame.begin(data, position, protocol.max_message_size)
+
+    def unfinished_bytes(self) -> int:
+        """Return how many bytes of an incomplete frame have arrived."""
+        binary = self._binary
+        return len(self.protocol.reader.buffer if binary is None else binary.masked)
 
     @property
     def is_answered(self) -> bool:
@@ -72,7 +120,8 @@ class AdaptedConnection(ServerConnection):
         self.close_timeout = None
 
     def discard_incomplete(self) -> None:
-        """Discard the bytes that ``incomplete_bytes`` counts."""
+        """Discard the bytes that ``unfinished_bytes`` counts."""
+        self._binary = None
         self.protocol.reader.buffer.clear()
 
     def resume_reading(self) -> None:

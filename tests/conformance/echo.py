@@ -2,10 +2,12 @@
 
 Everything of the WebSocket is the real one: listening, admission, limits, library, loop. That a
 client's messages come back is not in the product at all, so no setting can turn it on there.
+Binary messages come as images do, past the library where they may.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from gateway.service import Gateway
+from gateway.web.client_socket import ClientSocket
 from shared.config.handover import WholeFile
 from shared.process.listening import open_listeners
 
@@ -23,9 +26,18 @@ class EchoGateway(Gateway):
     """A gateway without sessions."""
 
     async def _serve(self, socket: ServerConnection) -> None:
+        assert isinstance(socket, ClientSocket)
+        messages: asyncio.Queue[str | bytes] = asyncio.Queue()
+        socket.on_image = messages.put_nowait
         with contextlib.suppress(ConnectionClosed):
-            async for message in socket:
-                await socket.send(message)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._answer(socket, messages))
+                while True:
+                    messages.put_nowait(await socket.next_message())
+
+    async def _answer(self, socket: ClientSocket, messages: asyncio.Queue[str | bytes]) -> None:
+        while True:
+            await socket.send(await messages.get())
 
 
 async def main() -> None:
