@@ -15,6 +15,7 @@ from rq.job import Job
 from shared import video_store
 from shared.config.video import VideoConfig
 from shared.process.clock import SYSTEM, Clock
+from shared.process.outage import Outage
 from shared.video_store import JOB_FUNCTION
 from video_builder import film, output
 from video_builder.errors import HopelessError, RefusedError
@@ -75,7 +76,7 @@ class Builder:
         )
         report(stage="task", done=made.frames, total=made.frames)
         run(made)
-        video_store.expire(redis, session, RETAIN_SECONDS)
+        _expire_frames(redis, session)
         log.info(
             "video made",
             extra={
@@ -95,6 +96,15 @@ class Builder:
             "skipped": made.skipped,
             "seconds": made.seconds,
         }
+
+
+def _expire_frames(redis: Redis, session: str) -> None:
+    """Shorten the life of the frames; a failure must not run the user's task a second time."""
+    try:
+        video_store.expire(redis, session, RETAIN_SECONDS)
+    except RedisError as error:
+        fields = {"session": session}
+        log.warning("expiry of frames not shortened: %s", error, extra={"fields": fields})
 
 
 def _meta(redis: Redis, session: str) -> video_store.SessionMeta | None:
@@ -156,7 +166,7 @@ class VideoJob(AdaptedJob):
 
 
 class ProgressReport:
-    """Writes a job's progress to its metadata, at most once a second.
+    """Writes a job's progress to its metadata, at most once a second; the job survives a failure.
 
     Args:
         job: the job.
@@ -168,6 +178,7 @@ class ProgressReport:
         self._job = job
         self._next = 0.0
         self._stage = ""
+        self._outage = Outage(log, "progress not reported", "progress is reported again")
 
     def update(self, *, stage: str, done: int, total: int) -> None:
         """Report how far the job is."""
@@ -175,4 +186,9 @@ class ProgressReport:
         if stage != self._stage or now >= self._next:
             self._next, self._stage = now + PROGRESS_SECONDS, stage
             self._job.meta.update(stage=stage, done=done, total=total)
-            self._job.save_meta()  # type: ignore[no-untyped-call]
+            try:
+                self._job.save_meta()  # type: ignore[no-untyped-call]
+            except RedisError as error:
+                self._outage.failed(error)
+            else:
+                self._outage.worked()

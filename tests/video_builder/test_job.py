@@ -1,0 +1,67 @@
+"""The job of a video worker while Redis fails: its own work is not lost or repeated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from shared.config.video import VideoConfig
+from tests.support.clock import SettableClock
+from tests.support.ports import free_port
+from tests.support.redis_server import running_redis
+from tests.support.video import session_frames, store
+from video_builder.job import Builder, ProgressReport
+from video_builder.task import Tasks
+
+TASK = """
+import os, signal
+from pathlib import Path
+
+def run(film):
+    os.kill(int(Path("PLACE/pid").read_text()), signal.SIGKILL)
+"""
+"""Redis dies while the task runs."""
+
+
+def client(port: int) -> Redis:
+    return Redis(port=port, retry=Retry(NoBackoff(), 0))
+
+
+def test_a_task_that_ran_is_not_run_again_for_the_frames(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The job succeeds; that the frames do not expire sooner is one line in the log."""
+    file = tmp_path / "task.py"
+    file.write_text(TASK.replace("PLACE", str(tmp_path)))
+    video = {"directory": str(tmp_path), "preset": "ultrafast"}
+    builder = Builder(VideoConfig.model_validate({"VIDEO": video}), Tasks(file))
+    with running_redis() as server, client(server.port) as redis:
+        assert server.process is not None
+        (tmp_path / "pid").write_text(str(server.process.pid))
+        store(redis, "plain", session_frames(3))
+        reports: list[dict[str, Any]] = []
+        made = builder.build(
+            redis, lambda **report: reports.append(report), session="plain", task="task.run"
+        )
+    assert made["frames"] == 3
+    assert reports[-1]["stage"] == "task"
+    assert "expiry of frames not shortened" in caplog.text
+
+
+def test_progress_that_cannot_be_reported_ends_no_job(caplog: pytest.LogCaptureFixture) -> None:
+    """One line for an outage, however long it lasts."""
+    clock = SettableClock()
+    with client(free_port()) as redis:
+        job = Job.create("nothing", connection=redis, serializer=JSONSerializer)
+        progress = ProgressReport(job, clock=clock)
+        for done in range(3):
+            clock.advance(10)
+            progress.update(stage="encoding", done=done, total=3)
+    assert caplog.text.count("progress not reported") == 1
