@@ -9,7 +9,7 @@ from pathlib import Path
 from evaluation.samples import ATTACK, LIVE, UNNAMED
 from shared.errors import FrameError, ResourceError
 from shared.frame.estimation import Image, Profile
-from shared.session_log import FILE, FOLDER, LoggedFrame, SessionLog, read_session
+from shared.session_log import FILE, LoggedFrame, SessionLog, read_session
 
 UNLABELLED = "unlabelled"
 TurnedFrames = Callable[[Path, int], Iterator[Image]]
@@ -42,8 +42,8 @@ class Logged:
 
 
 def is_session(path: Path) -> bool:
-    """Return whether a path is a session's folder."""
-    return FOLDER.fullmatch(path.name) is not None and (path / FILE).is_file()
+    """Return whether a path is a session's folder; it may have been renamed."""
+    return (path / FILE).is_file()
 
 
 def logged_images(folder: Path, frames: TurnedFrames) -> Iterator[Image]:
@@ -84,14 +84,14 @@ def read_logs(source: Path) -> tuple[list[Logged], list[str]]:
 
 
 def _folders(source: Path) -> Iterable[Path]:
-    return sorted(log.parent for log in source.rglob(FILE) if is_session(log.parent))
+    return sorted(log.parent for log in source.rglob(FILE))
 
 
 def _label(inside: Path) -> tuple[str, str]:
+    """Return the label and species by the first folder that is ``live`` or ``attack``."""
     parents = inside.parts[:-1]
-    if LIVE in parents:
-        return LIVE, ""
-    if ATTACK not in parents:
-        return UNLABELLED, ""
+    label = next((part for part in parents if part in (LIVE, ATTACK)), UNLABELLED)
+    if label != ATTACK:
+        return label, ""
     below = parents[parents.index(ATTACK) + 1 :]
     return ATTACK, below[0] if below else UNNAMED

@@ -1,4 +1,4 @@
-"""Every threshold as data: its measure, the direction of the comparison and its codes.
+"""Every threshold as data: its measure and the direction of the comparison.
 
 ``shared.frame.checks`` has the comparisons; this module adds what a what-if needs.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.codes import Code
 from shared.config.manual import ThresholdsSection
 from shared.frame.checks import Rules, margins
 from shared.frame.estimation import Estimate, Stage
@@ -23,7 +22,6 @@ class Threshold:
     Attributes:
         key: its name in the section ``LIVENESS.THRESHOLDS``.
         stage: stage of the check.
-        codes: codes of a failed check.
         measure: returns the compared value; None if it was not measured.
         least: the value must be at least the threshold; if false, at most.
         range: values that a what-if tries, strictest last.
@@ -32,7 +30,6 @@ class Threshold:
 
     key: str
     stage: Stage
-    codes: frozenset[int]
     measure: Measure
     least: bool
     range: tuple[float, ...]
@@ -84,33 +81,25 @@ _PIXELS = tuple(float(pixels) for pixels in range(80, 401, 20))
 _BORDERS = tuple(float(pixels) for pixels in range(0, 61, 5))
 
 
-def _at_least(key: str, stage: Stage, code: Code, measure: Measure) -> Threshold:
-    return Threshold(key, stage, frozenset({int(code)}), measure, True, _SHARES)
+def _at_least(key: str, stage: Stage, measure: Measure) -> Threshold:
+    return Threshold(key, stage, measure, True, _SHARES)
 
 
 THRESHOLDS: tuple[Threshold, ...] = (
-    _at_least("blur", Stage.QUALITY, Code.BLURRED, _quality("blur")),
-    _at_least("light", Stage.QUALITY, Code.TOO_LIGHT, _quality("light")),
-    _at_least("dark", Stage.QUALITY, Code.TOO_DARK, _quality("darkness")),
-    _at_least("illumination", Stage.QUALITY, Code.UNEVEN_LIGHT, _quality("illumination")),
-    _at_least("specularity", Stage.QUALITY, Code.GLARE, _quality("specularity")),
-    Threshold("faceWidth", Stage.POSITION, frozenset({int(Code.FACE_TOO_NARROW)}), _face("width"),
-              True, _PIXELS, whole=True),
-    Threshold("faceHeight", Stage.POSITION, frozenset({int(Code.FACE_TOO_LOW)}), _face("height"),
-              True, _PIXELS, whole=True),
-    Threshold("frameMargin", Stage.POSITION, frozenset({14, 15, 16, 17}), _margin, True, _BORDERS,
-              whole=True),
-    Threshold("yaw", Stage.HEAD_POSE, frozenset({19, 20}), _angle("yaw"), False, _ANGLES),
-    Threshold("pitch", Stage.HEAD_POSE, frozenset({23, 24}), _angle("pitch"), False, _ANGLES),
-    Threshold("roll", Stage.HEAD_POSE, frozenset({21, 22}), _angle("roll"), False, _ANGLES),
-    Threshold("mouth", Stage.MOUTH, frozenset({26}), _mouth, False, _LENIENT_FIRST),
-    _at_least("ags", Stage.AGS, Code.LOW_AGS, lambda one: one.ags),
-    _at_least("livenessScore", Stage.LIVENESS, Code.LOW_LIVENESS, _liveness("score")),
-    _at_least(
-        "livenessQualityScore",
-        Stage.LIVENESS,
-        Code.LOW_LIVENESS_QUALITY,
-        _liveness("quality_score"),
-    ),
-)  # fmt: skip
+    _at_least("blur", Stage.QUALITY, _quality("blur")),
+    _at_least("light", Stage.QUALITY, _quality("light")),
+    _at_least("dark", Stage.QUALITY, _quality("darkness")),
+    _at_least("illumination", Stage.QUALITY, _quality("illumination")),
+    _at_least("specularity", Stage.QUALITY, _quality("specularity")),
+    Threshold("faceWidth", Stage.POSITION, _face("width"), True, _PIXELS, whole=True),
+    Threshold("faceHeight", Stage.POSITION, _face("height"), True, _PIXELS, whole=True),
+    Threshold("frameMargin", Stage.POSITION, _margin, True, _BORDERS, whole=True),
+    Threshold("yaw", Stage.HEAD_POSE, _angle("yaw"), False, _ANGLES),
+    Threshold("pitch", Stage.HEAD_POSE, _angle("pitch"), False, _ANGLES),
+    Threshold("roll", Stage.HEAD_POSE, _angle("roll"), False, _ANGLES),
+    Threshold("mouth", Stage.MOUTH, _mouth, False, _LENIENT_FIRST),
+    _at_least("ags", Stage.AGS, lambda one: one.ags),
+    _at_least("livenessScore", Stage.LIVENESS, _liveness("score")),
+    _at_least("livenessQualityScore", Stage.LIVENESS, _liveness("quality_score")),
+)
 """All thresholds, in the order of the stages."""

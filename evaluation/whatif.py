@@ -118,10 +118,13 @@ def what_if(sessions: Sequence[Logged], threshold: Threshold, value: float, rule
             if before is not None and after is None:
                 further += 1
                 helps = True
-            if before is None and after is not None:
+            # A frame that stricter rules stopped when it was logged has no later measures, so
+            # whether it would pass is not known.
+            passed, passes = estimate.ok and before is None, estimate.ok and after is None
+            if passed and not passes:
                 lost += 1
-            passed_before = passed_before or before is None
-            passes_after = passes_after or after is None
+            passed_before = passed_before or passed
+            passes_after = passes_after or passes
         if helps and not session.accepted:
             helped += 1
         if passed_before and not passes_after:

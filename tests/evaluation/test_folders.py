@@ -81,3 +81,18 @@ def test_a_logged_session_has_its_own_times(tmp_path: Path) -> None:
     folder = write_session(tmp_path, 1, [estimate()] * 3, accepted=False, files=files)
     reader = FolderReader(numbered, numbered, lambda path: 25.0, fps=5.0)
     assert reader.times(folder, 2) == [2.0, 4.0]
+
+
+def test_a_logged_session_may_be_renamed(tmp_path: Path) -> None:
+    """Its log still says which images are its frames, and when they came."""
+    files = ["000001.jpg", "000002.jpg"]
+    logged = write_session(tmp_path / "set", 1, [estimate()] * 2, accepted=True, files=files)
+    folder = tmp_path / "set" / "live" / "anna" / "visit 1"
+    folder.parent.mkdir(parents=True)
+    logged.rename(folder)
+    touch(folder, *files, "bestshot.jpg")
+    (session,) = read_folders(tmp_path / "set", VIDEOS)
+    assert (session.path, session.subject) == (folder, "anna")
+    reader = FolderReader(numbered, numbered, lambda path: 25.0, fps=5.0)
+    assert [int(image[0, 0, 0]) for image in reader.images(folder)] == [1, 2]
+    assert reader.times(folder, 2) == [2.0, 3.0]

@@ -10,8 +10,8 @@ from evaluation.sessions import Logged, read_logs
 from evaluation.thresholds import THRESHOLDS
 from evaluation.tuning import overlay
 from evaluation.whatif import study, suggest, what_if
-from shared.codes import Code
 from shared.config.loading import load
+from shared.config.manual import ThresholdsSection
 from shared.errors import ResourceError
 from shared.frame.checks import CHECKS, Rules
 from shared.frame.estimation import Box, Estimate, HeadPose, Profile
@@ -48,6 +48,14 @@ def test_strict_threshold_by_hand(tmp_path: Path) -> None:
     assert (found.refused, found.lost, found.sessions_lost) == (2, 2, 1)
 
 
+def test_a_frame_that_stricter_rules_stopped_is_not_known_to_pass(tmp_path: Path) -> None:
+    """Its log has no later measures, though no check that ran fails by today's rules."""
+    sessions = logged(tmp_path, ([blurred(0.5)], False))  # 0.61 is required while it is logged
+    lenient = Rules(ThresholdsSection(blur=0.2))
+    found = what_if(sessions, BLUR, 0.55, lenient)
+    assert (found.refused, found.lost, found.sessions_lost) == (1, 0, 0)
+
+
 def test_another_failure_of_the_same_stage_remains(tmp_path: Path) -> None:
     """A frame that is dark and blurred does not pass with a lower blur threshold."""
     both = estimate(quality=replace(QUALITY, blur=0.3, darkness=0.1))
@@ -72,14 +80,13 @@ def test_the_configured_value_changes_nothing(tmp_path: Path) -> None:
         assert (now.further, now.lost, now.sessions_helped, now.sessions_lost) == (0, 0, 0, 0)
 
 
-def test_every_code_of_a_threshold_is_known() -> None:
-    """The thresholds use keys and codes that the checks have."""
+def test_every_threshold_is_known() -> None:
+    """The thresholds use keys and stages that the checks have."""
     assert len({one.key for one in THRESHOLDS}) == len(THRESHOLDS)
     stages = {stage for stage, _ in CHECKS}
     for one in THRESHOLDS:
         assert hasattr(RULES.thresholds, one.key)
         assert one.stage in stages
-        assert all(code in iter(Code) for code in one.codes)
         assert one.current(one.changed(RULES, one.range[2])) == one.range[2]
 
 
@@ -114,11 +121,14 @@ def test_liveness_needs_labels(tmp_path: Path) -> None:
 
 
 def test_labels_come_from_the_folders(tmp_path: Path) -> None:
+    """From the first folder that is a label: an attack may be named ``live``."""
+    write_session(tmp_path / "attack" / "print" / "live", 4, [estimate()], accepted=False)
     write_session(tmp_path / "attack" / "replay", 1, [estimate()], accepted=False)
     write_session(tmp_path / "live" / "anna", 2, [estimate()], accepted=True)
     write_session(tmp_path, 3, [estimate()], accepted=True)
     found = {(one.label, one.species) for one in read_logs(tmp_path)[0]}
-    assert found == {("attack", "replay"), ("live", ""), ("unlabelled", "")}
+    expected = {("attack", "replay"), ("attack", "print"), ("live", ""), ("unlabelled", "")}
+    assert found == expected
 
 
 def test_damaged_logs_are_reported(tmp_path: Path) -> None:
