@@ -90,7 +90,7 @@ class LocalFrames:
         """Return a question that is answered at once."""
 
         def answer() -> bytes:
-            return self.claim_now(pixels, session)._value_
+            return self.claim_now(pixels, session).value
 
         async def ask() -> bytes:
             return answer()

@@ -62,7 +62,7 @@ class MachineFrames:
         claim = self.claim_now if passed else self._local.claim_now
 
         def answer() -> bytes:
-            return claim(pixels, session)._value_
+            return claim(pixels, session).value
 
         async def ask() -> bytes:
             return answer()

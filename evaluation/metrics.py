@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf, isnan, sqrt
 from statistics import NormalDist
 
 import numpy as np
@@ -38,7 +38,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Operating:
+class OperatingPoint:
     """The lowest BPCER at which a bound on APCER is met.
 
     Attributes:
@@ -128,7 +128,7 @@ def by_subject(
     return float(low), float(high)
 
 
-def at_apcer(species: Species, live: Scores, bound: float) -> Operating:
+def at_apcer(species: Species, live: Scores, bound: float) -> OperatingPoint:
     """Find the lowest threshold at which every species' APCER is within a bound.
 
     With ``bound`` 0.1, 0.05 and 0.01 the result is called BPCER10, BPCER20 and BPCER100.
@@ -136,7 +136,7 @@ def at_apcer(species: Species, live: Scores, bound: float) -> Operating:
     groups = [scores for scores in species.values() if scores.size]
     threshold = max((_strict_enough(scores, bound) for scores in groups), default=-inf)
     supported = bool(groups) and all(bound * scores.size >= 1 - 1e-9 for scores in groups)
-    return Operating(bound, threshold, bpcer(live, threshold), supported)
+    return OperatingPoint(bound, threshold, bpcer(live, threshold), supported)
 
 
 def _strict_enough(attacks: Scores, bound: float) -> float:
@@ -157,5 +157,5 @@ def det(species: Species, live: Scores) -> list[Point]:
 
 def equal_error(curve: Sequence[Point]) -> Point | None:
     """Point of a curve at which the two errors differ least; None if no point has both."""
-    known = [point for point in curve if point.apcer == point.apcer and point.bpcer == point.bpcer]
+    known = [point for point in curve if not (isnan(point.apcer) or isnan(point.bpcer))]
     return min(known, key=lambda point: abs(point.apcer - point.bpcer), default=None)

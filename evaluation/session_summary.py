@@ -9,7 +9,7 @@ from evaluation import metrics
 from evaluation.verdicts import SessionOutcome, SessionVerdict
 
 LIVE = "live"
-NOT_ACCEPTED = (SessionOutcome.REFUSED, SessionOutcome.UNDECIDED)
+LIVE_ERRORS = (SessionOutcome.REFUSED, SessionOutcome.UNDECIDED)
 
 Wrong = Callable[[SessionVerdict], bool]
 
@@ -31,7 +31,7 @@ def summarise_sessions(verdicts: Sequence[SessionVerdict]) -> dict[str, Any]:
     attacks = {name: [one for one in verdicts if one.sample.species == name] for name in names}
     every = [one for one in verdicts if not one.sample.live]
     return {
-        "live": _group(live, "bpcer", lambda one: one.outcome in NOT_ACCEPTED),
+        "live": _group(live, "bpcer", lambda one: one.outcome in LIVE_ERRORS),
         "attacks": {name: _group(group, "apcer", _is_accepted) for name, group in attacks.items()},
         "allAttacks": _group(every, "apcer", _is_accepted),
         "sessions": [_session(one) for one in verdicts],

@@ -144,9 +144,10 @@ class Estimator:
                 break
         if estimate.ok or estimate.reached_liveness:
             estimate.pixels = pixel_digest(image)
-        if self._describe if estimate.ok else self._describe_refused and _refused(estimate):
+        measured = _liveness_measured(estimate)
+        if self._describe if estimate.ok else self._describe_refused and measured:
             self._descriptor(frame)
-        if profile is Profile.PASSIVE and (estimate.ok or _refused(estimate)):
+        if profile is Profile.PASSIVE and (estimate.ok or measured):
             self._life_signs(frame)
         self.face = frame.chosen
         return estimate
@@ -235,8 +236,8 @@ class Estimator:
         estimate.timings[step] = (self._monotonic() - start) * 1000.0
 
 
-def _refused(estimate: Estimate) -> bool:
-    """Whether liveness was measured and the frame failed there."""
+def _liveness_measured(estimate: Estimate) -> bool:
+    """Return whether liveness was measured, so that a failed frame failed there."""
     return estimate.stage is Stage.LIVENESS and estimate.liveness is not None
 
 

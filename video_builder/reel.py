@@ -1,4 +1,4 @@
-"""Reads the frames of one session from Redis for the encoder."""
+"""Reads the stored frames of one session for the encoder."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from rq.registry import BaseRegistry
 from rq.results import Result
 from rq.serializers import JSONSerializer
 
+from shared import video_store
 from shared.process.clock import SYSTEM, Clock
 from video_builder.job import VideoJob
 from video_builder.rq_adapter import AdaptedQueue
@@ -95,13 +96,13 @@ def failures(redis: Redis, name: str) -> Iterator[Failure]:
 
 def failure(redis: Redis, session: str) -> Failure | None:
     """Return the failed job of a session; None if there is none."""
-    found = next(_fetch(redis, [f"video-{session}"]), None)
+    found = next(_fetch(redis, [video_store.job_id(session)]), None)
     return _failure(found) if found is not None and found.is_failed else None
 
 
 def retry(redis: Redis, session: str) -> bool:
     """Put the failed job of a session back into its queue, with all its attempts."""
-    found = next(_fetch(redis, [f"video-{session}"]), None)
+    found = next(_fetch(redis, [video_store.job_id(session)]), None)
     if found is None or not found.is_failed:
         return False
     found.reset_attempts()

@@ -110,7 +110,9 @@ def test_painted_lids_are_shut(openness: EyeOpenness, portrait: Image, face: Det
 @pytest.mark.parametrize("careful", [False, True])
 def test_eyes_are_open_in_the_stills(backend: OnnxBackend, media: Path, careful: bool) -> None:
     """Every person in the stills has open eyes."""
-    for path in sorted((media / "stills").glob("*.jpg")):
+    stills = sorted((media / "stills").glob("*.jpg"))
+    assert stills
+    for path in stills:
         image = np.asarray(cv2.imread(str(path)), np.uint8)
         (face,) = backend.detect(image)
         eyes = backend.eyes(image, face, careful=careful)
