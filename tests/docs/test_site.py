@@ -33,6 +33,20 @@ def test_every_page_is_there(site: Path) -> None:
     assert texts <= {path.stem for path in site.glob("*.html")}
 
 
+def test_every_page_is_in_the_navigation_once() -> None:
+    """In one of the sections, which say what a reader wants."""
+    named = re.findall(r"^      - [^:]+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
+    assert sorted(named) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+
+
+def test_no_page_shows_the_source_of_a_diagram(site: Path) -> None:
+    """Diagrams are images, since pages load no script from another host to draw them."""
+    for page in site.glob("*.html"):
+        text = page.read_text()
+        assert "stateDiagram" not in text
+        assert "mermaid" not in text
+
+
 def test_pages_load_nothing_from_other_hosts(site: Path) -> None:
     """No script, style, font or image comes from another host."""
     foreign = re.compile(r'<(?:script|img|iframe)[^>]+src="https?://|<link[^>]+stylesheet[^>]+http')
