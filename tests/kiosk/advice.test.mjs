@@ -35,6 +35,11 @@ test("a frame that passes begins the time again", () => {
   assert.deepEqual(play(frames), []);
 });
 
+test("a long time without a refusal begins the time again", () => {
+  const frames = [...Array(10).fill([32]), ...Array(40).fill([14]), ...Array(20).fill([32])];
+  assert.deepEqual(play(frames), []);
+});
+
 test("a page can do without advice, or give it sooner", () => {
   assert.deepEqual(play(Array(100).fill([32]), { after: 0 }), []);
   assert.equal(play(Array(100).fill([32]), { after: 1000 })[0][1], 1000);

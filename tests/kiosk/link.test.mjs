@@ -222,6 +222,57 @@ test("a service that cannot be reached is reported as such, not as late", async 
   Object.defineProperty(globalThis, "WebSocket", { value: FakeSocket, configurable: true });
 });
 
+/** Open a connection whose start token a page's function gives. */
+function opened(startToken, patience) {
+  const options = { url: "ws://service/ws", client: {}, identity: null, heartbeat: 10 };
+  const events = { message() {}, state() {}, failed() {}, announced() {} };
+  const link = new Link({ ...options, startToken, patience, events });
+  return { link, outcome: link.open().then(() => "open", (error) => error.code) };
+}
+
+/** Let seconds pass, with all that becomes ready in them. */
+async function settle(seconds) {
+  for (let step = 0; step < 10 * seconds; step += 1) {
+    now += 100;
+    mock.timers.tick(100);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+test("a server that gives no start token has the time of a connection", async () => {
+  const { outcome } = opened(() => new Promise(() => {}), 20_000);
+  await settle(21);
+  assert.equal(await outcome, "timeout");
+  assert.equal(sockets.length, 0);
+});
+
+test("close ends the wait for a start token, and one that comes late opens nothing", async () => {
+  let give = () => {};
+  const { link, outcome } = opened(() => new Promise((resolve) => (give = resolve)), 20_000);
+  await settle(1);
+  link.close();
+  assert.equal(await outcome, "aborted");
+  give("token");
+  await settle(1);
+  assert.equal(sockets.length, 0);
+});
+
+test("a function that fails is asked again, and its failure has the library's type", async () => {
+  const tokens = [new TypeError("fetch failed"), "token"];
+  const flaky = async () => {
+    const token = tokens.shift();
+    if (token instanceof Error) throw token;
+    return token;
+  };
+  const { link, outcome } = opened(flaky, 20_000);
+  await settle(5);
+  assert.equal(await outcome, "open");
+  link.close();
+  const failing = opened(() => Promise.reject(new TypeError("fetch failed")), 2000);
+  await settle(5);
+  assert.equal(await failing.outcome, "network.unreachable");
+});
+
 test("a new session begins with a start token, a resumed one without", async () => {
   const asked = [];
   const link = new Link({
@@ -236,18 +287,11 @@ test("a new session begins with a start token, a resumed one without", async () 
     patience: 30_000,
     events: { message() {}, state() {}, failed() {}, announced() {} },
   });
-  const settle = async () => {
-    for (let step = 0; step < 100; step += 1) {
-      now += 100;
-      mock.timers.tick(100);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  };
-  const opened = link.open();
-  await settle();
-  await opened;
+  const open = link.open();
+  await settle(10);
+  await open;
   sockets.at(-1).onclose({ code: 1006 });
-  await settle();
+  await settle(10);
   const headers = sockets.map(({ sent }) => JSON.parse(sent[0]).headers);
   assert.deepEqual(asked, ["token 0"]);
   assert.equal(headers[0]["start-token"], "token 0");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { niceTop, short } from "../../kiosk/src/status/chart.js";
+import { niceTop, pathOf, short } from "../../kiosk/src/status/chart.js";
 import { Samples } from "../../kiosk/src/status/samples.js";
 
 const reading = (at, received, codes = {}) => ({
@@ -32,8 +32,9 @@ test("what grew is told greatest first, and nothing that did not", () => {
   assert.deepEqual(samples.grown((s) => s.failedChecks), [["12", 8], ["3", 2]]);
 });
 
-test("a value that is not there yet is zero", () => {
-  assert.deepEqual(samplesOf(reading(1, 0)).values((s) => s.latencyMs.p50), [0]);
+test("a value that is not there yet is a gap, not 0 ms", () => {
+  assert.deepEqual(samplesOf(reading(1, 0)).values((s) => s.latencyMs.p50), [null]);
+  assert.equal(pathOf([null, 0, 10, null, 5], 10), "M75.0,89.0L150.0,1.0M300.0,45.0");
 });
 
 test("memory is bounded", () => {

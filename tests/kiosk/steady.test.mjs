@@ -45,6 +45,14 @@ test("a prompt needs no vote, only the least time", () => {
   ]);
 });
 
+test("another code of the same hint is shown, as a page may have its own words for it", () => {
+  const steady = new SteadyHint();
+  steady.push(hintOf([31]), 0);
+  assert.equal(steady.shown(0).code, 31);
+  steady.push(hintOf([32]), 1000);
+  assert.equal(steady.shown(1000).code, 32);
+});
+
 test("what waits says how long", () => {
   const steady = new SteadyHint();
   steady.push(hintOf([12]), 0);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,8 +24,8 @@ def service() -> Iterator[Service]:
 
 def points(page: Any, chart: str) -> list[float]:
     """Heights of the first line of a chart, 0 at its foot."""
-    line = page.get_attribute(f"#{chart} polyline", "points") or ""
-    return [89 - float(point.split(",")[1]) for point in line.split()]
+    line = page.get_attribute(f"#{chart} path", "d") or ""
+    return [89 - float(height) for height in re.findall(r",([\d.]+)", line)]
 
 
 def test_an_operator_watches_a_session(service: Service, browser: Any, stamps: FakeCamera) -> None:

@@ -9,6 +9,7 @@ const AGGREGATING = 37;
 /** Measures how long liveness is refused, then returns one piece of advice after the other. */
 export class Advice {
   #since = Infinity;
+  #refused = -Infinity;
 
   /**
    * @param {object} [options]
@@ -30,6 +31,8 @@ export class Advice {
   push(errors, now) {
     if (errors.length === 0 || errors.includes(AGGREGATING)) this.#since = Infinity;
     if (!errors.includes(LOW_LIVENESS)) return null;
+    if (now - this.#refused > this.each) this.#since = now; // the person fixed something else
+    this.#refused = now;
     this.#since = Math.min(this.#since, now);
     const waited = now - this.#since - this.after;
     if (waited < 0) return null;

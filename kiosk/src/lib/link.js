@@ -93,8 +93,13 @@ export class Link {
         break;
       } catch (caught) {
         const error = /** @type {LunaPassError} */ (caught);
-        if (this.#mustEnd(error, deadline)) throw isTemporary(error) ? (failure ?? error) : error;
-        if (isTemporary(error) && failure?.code !== "network.unreachable") failure = error;
+        if (error.code === "session.unknown") {
+          this.#forgetSession(); // the service has dropped it: start a new one
+        } else {
+          const isLast = !isTemporary(error) || performance.now() >= deadline;
+          if (isLast) throw isTemporary(error) ? (failure ?? error) : error;
+          if (failure?.code !== "network.unreachable") failure = error;
+        }
       }
       const rest = Math.max(0, deadline - performance.now());
       await Promise.race([pause(Math.min(this.#backoff.pause(), rest)), this.#givenUp]);
@@ -135,17 +140,9 @@ export class Link {
     this.#drop();
   }
 
-  /**
-   * @param {LunaPassError} error
-   * @param {number} deadline
-   */
-  #mustEnd(error, deadline) {
-    if (error.code === "session.unknown") {
-      if (this.identity !== null) forget(this.identity.id);
-      this.identity = null; // the service has dropped it: start a new session
-      return false;
-    }
-    return !isTemporary(error) || performance.now() >= deadline;
+  #forgetSession() {
+    if (this.identity !== null) forget(this.identity.id);
+    this.identity = null;
   }
 
   /**
@@ -154,9 +151,12 @@ export class Link {
    * @param {number} ms
    */
   async #attempt(ms) {
+    const end = performance.now() + ms;
     const { startToken } = this;
-    const asks = this.identity === null && typeof startToken === "function";
-    const start = asks ? await startToken() : startToken;
+    const start =
+      this.identity === null && typeof startToken === "function"
+        ? await this.#inTime(ask(startToken), ms, "start token")
+        : startToken;
     /** @type {WebSocket} */
     let socket;
     try {
@@ -167,8 +167,8 @@ export class Link {
     socket.binaryType = "arraybuffer";
     this.#errorCode = "";
     try {
-      const handshake = Promise.race([this.#givenUp, this.#handshake(socket, start)]);
-      const granted = await within(handshake, ms, "connection");
+      const left = Math.max(1, end - performance.now());
+      const granted = await this.#inTime(this.#handshake(socket, start), left, "connection");
       if (this.#closed) await this.#givenUp;
       this.#start(socket, granted.headers);
     } catch (error) {
@@ -177,6 +177,19 @@ export class Link {
       discard(socket);
       throw error;
     }
+  }
+
+  /**
+   * Await a promise with a timeout, at most until `close`.
+   *
+   * @template T
+   * @param {Promise<T>} promise
+   * @param {number} ms
+   * @param {string} what name of the awaited thing
+   * @returns {Promise<T>}
+   */
+  #inTime(promise, ms, what) {
+    return within(Promise.race([this.#givenUp, promise]), ms, what);
   }
 
   /**
@@ -320,6 +333,21 @@ export class Link {
     clearInterval(this.#watch);
     if (this.#socket !== null) discard(this.#socket);
     this.#socket = null;
+  }
+}
+
+/**
+ * Ask the page for a start token.
+ *
+ * @param {() => string | Promise<string>} startToken
+ * @throws {LunaPassError} code `network.unreachable` if the page's function fails
+ */
+async function ask(startToken) {
+  try {
+    return await startToken();
+  } catch (error) {
+    if (error instanceof LunaPassError) throw error;
+    throw new LunaPassError("network.unreachable", `there is no start token: ${error}`);
   }
 }
 

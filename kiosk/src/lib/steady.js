@@ -39,7 +39,7 @@ export class SteadyHint {
    */
   shown(now) {
     const winner = this.#winner();
-    if (winner !== null && winner.name !== this.#shown?.name && now - this.#since >= this.hold) {
+    if (winner !== null && this.#isNew(winner) && now - this.#since >= this.hold) {
       this.#shown = winner;
       this.#since = now;
     }
@@ -54,8 +54,17 @@ export class SteadyHint {
    */
   due(now) {
     const winner = this.#winner();
-    if (winner === null || winner.name === this.#shown?.name) return null;
+    if (winner === null || !this.#isNew(winner)) return null;
     return Math.max(0, this.#since + this.hold - now);
+  }
+
+  /**
+   * Whether a hint is not the shown one; a page may have its own words for a code.
+   *
+   * @param {Readonly<Hint>} hint
+   */
+  #isNew({ name, code }) {
+    return name !== this.#shown?.name || code !== this.#shown?.code;
   }
 
   /**

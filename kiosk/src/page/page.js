@@ -121,6 +121,7 @@ async function attachChosen(pass) {
     await pass.attachCamera(cameras.value);
   } catch (error) {
     if (!(error instanceof LunaPassError) || error.code !== "camera.none") throw error;
+    if (running !== pass) throw error; // cancelled meanwhile: no camera may stay on
     await pass.attachCamera();
   }
 }

@@ -26,17 +26,18 @@ export class LineChart {
     place.append(heading, this.#svg, this.#legend);
   }
 
-  /** @param {[name: string, values: number[]][]} lines */
+  /** @param {[name: string, values: (number | null)[]][]} lines null leaves a gap */
   draw(lines) {
-    const top = niceTop(Math.max(0, ...lines.flatMap(([, values]) => values)));
+    const top = niceTop(Math.max(0, ...lines.flatMap(([, values]) => values.map((v) => v ?? 0))));
     this.#svg.replaceChildren(...grid(top), ...lines.map(([, values], i) => line(values, top, i)));
-    const newest = lines.map(([name, values]) => `${name}: ${this.#worded(values.at(-1) ?? 0)}`);
+    const newest = lines.map(([name, values]) => `${name}: ${this.#worded(values.at(-1) ?? null)}`);
     this.#svg.setAttribute("aria-label", `${this.#title}. ${newest.join(", ")}`);
     this.#legend.replaceChildren(...newest.map(legendItem));
   }
 
-  /** @param {number} value */
+  /** @param {number | null} value */
   #worded(value) {
+    if (value === null) return "\u2013";
     return short(value) + (this.#unit && ` ${this.#unit}`);
   }
 }
@@ -92,16 +93,30 @@ function grid(top) {
 }
 
 /**
- * @param {number[]} values
+ * @param {(number | null)[]} values
  * @param {number} top
  * @param {number} index of the line, for its colour
  */
 function line(values, top, index) {
+  return svg("path", { d: pathOf(values, top), class: `line-${index}` });
+}
+
+/**
+ * Return the path of a line, with a gap at each null.
+ *
+ * @param {(number | null)[]} values
+ * @param {number} top value at the upper edge
+ */
+export function pathOf(values, top) {
   const step = WIDTH / Math.max(1, values.length - 1);
-  const points = values.map((value, i) => {
-    return `${(i * step).toFixed(1)},${(HEIGHT - 1 - (value / top) * (HEIGHT - 2)).toFixed(1)}`;
-  });
-  return svg("polyline", { points: points.join(" "), class: `line-${index}` });
+  return values
+    .map((value, i) => {
+      if (value === null) return "";
+      const command = (values[i - 1] ?? null) === null ? "M" : "L";
+      const y = HEIGHT - 1 - (value / top) * (HEIGHT - 2);
+      return `${command}${(i * step).toFixed(1)},${y.toFixed(1)}`;
+    })
+    .join("");
 }
 
 /**

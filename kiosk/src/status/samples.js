@@ -43,10 +43,10 @@ export class Samples {
    * Return a gauge over time.
    *
    * @param {(reading: Statistics) => number | null} value
-   * @returns {number[]}
+   * @returns {(number | null)[]} null where there is no value yet
    */
   values(value) {
-    return this.#all.map((reading) => value(reading) ?? 0);
+    return this.#all.map(value);
   }
 
   /**
