@@ -49,7 +49,11 @@ await Promise.all([
     ...common,
     bundle: false,
     plugins: [],
-    entryPoints: { page: "src/page/page.css", status: "src/status/status.css" },
+    entryPoints: {
+      lunapass: "src/lib/renderer.css",
+      page: "src/page/page.css",
+      status: "src/status/status.css",
+    },
   }),
   cp("src/page/index.html", `${out}/index.html`),
   cp("src/status/status.html", `${out}/status.html`),

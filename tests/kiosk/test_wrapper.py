@@ -152,3 +152,18 @@ def test_a_page_without_https_is_told_so(page: Any, service: Service) -> None:
         }"""
     )
     assert code == "page.insecure"
+
+
+def test_the_renderer_has_its_style_in_a_shadow_root(page: Any) -> None:
+    """A custom element's shadow root takes no styles from the document."""
+    look = page.evaluate(
+        """async () => {
+            const host = document.body.appendChild(document.createElement("div"));
+            const root = document.createElement("div");
+            host.attachShadow({mode: "open"}).append(root);
+            for (let times = 0; times < 2; times++) await new LPMessageRenderer().init(root);
+            const {position} = getComputedStyle(root.querySelector(".lp-renderer"));
+            return [position, host.shadowRoot.adoptedStyleSheets.length];
+        }"""
+    )
+    assert look == ["absolute", 1]

@@ -54,7 +54,7 @@ export class LPMessageRenderer {
    * @param {HTMLElement} root
    */
   async init(root) {
-    useStyle();
+    useStyle(root);
     if (getComputedStyle(root).position === "static") root.style.position = "relative";
     const bubble = this.#bubble;
     bubble.className = "lp-bubble";
@@ -206,12 +206,21 @@ export class LPMessageRenderer {
   }
 }
 
-/** Add the style once. A constructed sheet needs no exception in a content security policy. */
-function useStyle() {
-  if (sheet !== null) return;
-  sheet = new CSSStyleSheet();
-  sheet.replaceSync(css);
-  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+/**
+ * Add the style to the document or shadow root of an element, once. A constructed sheet needs no
+ * exception in a content security policy.
+ *
+ * @param {HTMLElement} element
+ */
+function useStyle(element) {
+  const root = element.getRootNode();
+  const place = root instanceof ShadowRoot ? root : document;
+  if (sheet === null) {
+    sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+  }
+  if (place.adoptedStyleSheets.includes(sheet)) return;
+  place.adoptedStyleSheets = [...place.adoptedStyleSheets, sheet];
 }
 
 /** @type {CSSStyleSheet | null} */
