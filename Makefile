@@ -18,7 +18,7 @@ venv: $(STAMP) ## create the virtual environment and install everything
 
 $(STAMP): setup.cfg pyproject.toml requirements.lock
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[bench,test,demo,docs,load,oip,openvino,traces,video]'
+	$(BIN)/pip install --quiet --constraint requirements.lock --editable '.[adapt,bench,test,demo,docs,load,oip,openvino,traces,video]'
 	@touch $@
 
 models: $(STAMP) ## fetch missing model files

@@ -70,6 +70,24 @@ def read(source: Path, extensions: frozenset[str]) -> list[Sample]:
     return found
 
 
+def read_people(folder: Path, extensions: frozenset[str]) -> list[Sample]:
+    """List live samples that lie in one folder per person.
+
+    Args:
+        folder: contains the folders of people.
+        extensions: extensions of the files that count, in lower case; others are ignored.
+
+    Raises:
+        ResourceError: there is no sample, or one is in no folder of its person.
+    """
+    found = [_sample(folder, path, folder, "") for path in _files(folder, extensions)]
+    if not found:
+        raise ResourceError(f"{folder}: found no sample; expected a folder of images per person")
+    if apart := [one.path for one in found if one.path.parent == folder]:
+        raise ResourceError(f"{apart[0]}: is in no folder of its person; give each person a folder")
+    return found
+
+
 def _live(folder: Path, extensions: frozenset[str]) -> Iterator[Sample]:
     for path in _files(folder / LIVE, extensions):
         yield _sample(folder, path, folder / LIVE, "")

@@ -25,6 +25,7 @@ COMMANDS = {
     "check": "Judge images or videos with the stages of a worker.",
     "evaluate": "Measure error rates on a labelled set.",
     "tune": "Show how other thresholds would have changed logged sessions.",
+    "adapt": "Train a correction of the liveness score on a place's own frames.",
     "load": "Load-test a service with synthetic people.",
     "models": "Fetch, list and verify the model files.",
 }

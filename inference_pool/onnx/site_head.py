@@ -21,7 +21,8 @@ from inference_pool.models.session import Floats
 from shared.errors import EstimationError, ModelError
 from shared.text_files import read_text
 
-FORMAT = "lunapass-site-head-1"
+Format = Literal["lunapass-site-head-1"]
+FORMAT: Format = "lunapass-site-head-1"
 MAX_FEATURES = 4096
 MAX_CHARS = 1 << 20
 """Length of the longest file that is decoded; one of the reference set has 25,000 characters."""
@@ -93,7 +94,7 @@ class SiteHeadFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         origin: what it was made from.
     """
 
-    format: Literal["lunapass-site-head-1"]
+    format: Format
     models: dict[str, Digest]
     means: Annotated[list[Weight], Meta(min_length=1, max_length=MAX_FEATURES)]
     deviations: Annotated[list[Deviation], Meta(max_length=MAX_FEATURES)]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from evaluation.cache import Cache, default_folder, fingerprint
@@ -25,6 +24,7 @@ from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
 from lunapass.commands.options import config_option, html_option, json_option
 from lunapass.media import VIDEOS, Media
+from lunapass.progress import watched
 from shared.config.loading import load
 from shared.config.recommended import recommended
 from shared.config.service import Config
@@ -161,20 +161,8 @@ def _window(config: Config) -> int:
     return aggregate.args.framesCount if aggregate.isEnabled else 1
 
 
-def _progress(measured: Any, total: int) -> Any:
-    """Show a progress bar on standard error if that is a terminal."""
-    columns = (
-        *Progress.get_default_columns()[:2],
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[name]}", markup=False),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("measuring", total=total, name="")
-        for one in measured:
-            progress.update(task, advance=1, name=one.sample.name[-40:])
-            yield one
+def _progress(measured: Iterable[Measured], total: int) -> Iterator[Measured]:
+    return watched(measured, total, lambda one: one.sample.name)
 
 
 def _console() -> Console:

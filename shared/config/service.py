@@ -77,8 +77,8 @@ class ModelsSection(Section):
     glasses: Flag = True
     """Use the optional eyeglasses model if it is present."""
     siteHead: str = ""
-    """File of a site head, which corrects the liveness score for one place; empty: none. Backend
-    ``onnx`` only."""
+    """File that ``lunapass adapt`` wrote: corrects the liveness score for one place; empty: none.
+    Backend ``onnx`` only."""
 
 
 class OipSection(Section):

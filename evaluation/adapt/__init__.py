@@ -1,0 +1,1 @@
+"""Trains a site head: live frames of a place, simulated recaptures of them, a linear classifier."""
