@@ -14,6 +14,7 @@ files of ``ssl_ca_certs``, ``ssl_certfile`` and ``ssl_keyfile``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelPool
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
@@ -123,11 +125,15 @@ def _client(address: str, options: dict[str, Any], server: Any, sentinel: Any, p
         _check_files(query)
         if parts.scheme == "redis+sentinel":
             return _master(parts, query, options, sentinel, pool)
-        return server.from_url(address, **options)
-    except ValueError as error:
+        if parts.scheme != "unix" and not re.fullmatch(r"/?|/[0-9]+", parts.path):
+            raise ValueError("no number of a database")
+        client = server.from_url(address, **options)
+        client.connection_pool.make_connection()  # does not connect, but checks the settings
+        return client
+    except (ValueError, TypeError, RedisError) as error:
         raise ConfigError(
-            "address of Redis is invalid; allowed: redis://host:port/db, rediss://..., "
-            "unix:///path, redis+sentinel://host:port,host:port/master"
+            "address of Redis or a setting in it is invalid; allowed: redis://host:port/db, "
+            "rediss://..., unix:///path, redis+sentinel://host:port,host:port/master"
         ) from error
 
 

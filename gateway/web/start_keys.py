@@ -110,7 +110,7 @@ class JwkSet:
         try:
             self._keys = _parsed(await self._fetch())
         except self._errors as error:
-            self._outage.failed(f"{type(error).__name__}: {error}")
+            self._outage.failed(_reason(error))
             return
         self._fetched = now
         self._outage.worked()
@@ -141,6 +141,13 @@ def key_source(args: StartTokenArgs, *, clock: Clock) -> KeySource:
         return JwkSet(args.jwksUrl, clock=clock)
     assert args.key is not None  # a rule of the configuration
     return FixedKey(require_no_path(args.key.get_secret_value(), PLACE))
+
+
+def _reason(error: BaseException) -> str:
+    """Describe a failed fetch, without the address: its query may have a secret."""
+    response = getattr(error, "response", None)
+    status = "" if response is None else f": status {response.status_code}"
+    return f"{type(error).__name__}{status}"
 
 
 def _parsed(data: bytes) -> dict[str, jwt.PyJWK]:

@@ -39,11 +39,11 @@ def command(
 ) -> None:
     """Write the units and print how to start them."""
     from deploy import units
-    from shared.config.cells import of_cell, total_workers
+    from shared.config.cells import total_workers, with_cells
     from shared.config.loading import load
     from shared.config.rules import check
 
-    config = of_cell(load(config_path), None, cells)
+    config = with_cells(load(config_path), cells)
     check(config)
     if workers != "auto" and not workers.isdecimal():
         raise click.BadParameter("give a number, or auto", param_hint="--workers")

@@ -11,6 +11,9 @@ import click
 if TYPE_CHECKING:
     from shared.config.handover import PartSource
 
+MAX_CELLS_HERE = 64
+"""Cells of one machine, as [TRANSPORT] cells allows."""
+
 config_option = click.option(
     "--config",
     "config_path",
@@ -34,8 +37,12 @@ html_option = click.option(
     type=click.Path(path_type=Path),
     help="Write the report as an HTML page.",
 )
-cell_option = click.option("--cell", type=int, help="Number of the cell on this machine.")
-cells_option = click.option("--cells", type=int, help="Number of cells on this machine.")
+cell_option = click.option(
+    "--cell", type=click.IntRange(0, MAX_CELLS_HERE - 1), help="Number of the cell on this machine."
+)
+cells_option = click.option(
+    "--cells", type=click.IntRange(1, MAX_CELLS_HERE), help="Number of cells on this machine."
+)
 part_option = click.option(
     "--part",
     "part_path",

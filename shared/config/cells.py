@@ -69,18 +69,25 @@ def worker_count(config: Config) -> int:
     return len(share(total_workers(config), config.TRANSPORT.cells, config.TRANSPORT.cell))
 
 
-def of_cell(config: Config, cell: int | None, cells: int | None = None) -> Config:
+def with_cells(config: Config, cells: int | None) -> Config:
+    """Set the number of cells of this machine; None leaves the configured number."""
+    if cells is None:
+        return config
+    transport = config.TRANSPORT.model_copy(update={"cells": cells})
+    return config.model_copy(update={"TRANSPORT": transport})
+
+
+def of_cell(config: Config, cell: int | None) -> Config:
     """Return the configuration of one cell: with its number and its own folder for sockets.
 
     Args:
         config: configuration of the machine.
         cell: number of the cell; None changes nothing.
-        cells: number of cells; None for the configured number.
     """
-    changes: dict[str, object] = {} if cells is None else {"cells": cells}
-    if cell is not None:
-        directory = PurePath(config.TRANSPORT.runtimeDirectory) / str(cell)
-        changes |= {"cell": cell, "runtimeDirectory": str(directory)}
+    if cell is None:
+        return config
+    directory = PurePath(config.TRANSPORT.runtimeDirectory) / str(cell)
+    changes = {"cell": cell, "runtimeDirectory": str(directory)}
     return config.model_copy(update={"TRANSPORT": config.TRANSPORT.model_copy(update=changes)})
 
 

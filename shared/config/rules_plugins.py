@@ -169,13 +169,15 @@ def addresses(config: Config) -> Iterator[Finding]:
 
 
 def _address(place: str, name: str, text: str, schemes: tuple[str, ...]) -> Iterator[Finding]:
-    if not _is_address(text, schemes):
+    if not is_address(text, schemes):
         kinds = " or ".join(f"{kind}://" for kind in schemes)
         yield error(place, f"args.{name} must be an address that begins with {kinds}; give one")
 
 
-def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+def is_address(text: str, schemes: tuple[str, ...]) -> bool:
     """Return whether a text has one of the schemes and, for HTTP, a valid host and port."""
+    if not text.isprintable() or " " in text:
+        return False
     try:
         parts = urlsplit(text)
         if parts.scheme in HTTP and (not parts.hostname or parts.port == 0):

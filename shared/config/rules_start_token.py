@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from shared.config.findings import Finding, error, warning
+from shared.config.rules_plugins import HTTP, is_address
 from shared.config.service import Config
 
 PLACE = "[MIDDLEWARES.REQUEST.StartToken]"
@@ -24,6 +25,11 @@ def start_token(config: Config) -> Iterator[Finding]:
         yield error(PLACE, "needs args.key or args.jwksUrl, and not both; give one of them")
         return
     if args.jwksUrl is not None:
+        if not is_address(args.jwksUrl, HTTP):
+            yield error(
+                PLACE, "args.jwksUrl is not an address; allowed: https://HOST/PATH; correct it"
+            )
+            return
         address = urlsplit(args.jwksUrl)
         if address.scheme != "https" and address.hostname not in LOOPBACK:
             yield error(PLACE, "args.jwksUrl is not https, so others could change the keys")

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from shared.config.base import Section
-from shared.config.cells import of_cell
+from shared.config.cells import with_cells
 from shared.config.key_files import ResolvedConfig, resolve_key_files, secret_files
 from shared.config.loading import load
 from shared.config.middlewares import MiddlewaresSection
@@ -54,7 +54,7 @@ class ConfigSource:
         self.config = resolve_key_files(config, roles)
 
     def _load(self) -> Config:
-        return of_cell(load(self._path), None, self._cells)
+        return with_cells(load(self._path), self._cells)
 
     def reload(self, running: ResolvedConfig) -> ResolvedConfig | None:
         """Read the file again.

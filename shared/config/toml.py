@@ -32,8 +32,8 @@ def dump(config: Section, *, reveal: bool = False, comments: bool = True) -> str
 
     Args:
         config: the configuration.
-        reveal: write secrets too; otherwise ``***`` replaces them, as well as passwords in
-            addresses and all text in the arguments of users' own plugins.
+        reveal: write secrets too; otherwise ``***`` replaces them, as well as passwords and
+            queries in addresses and all text in the arguments of users' own plugins.
         comments: write the meaning and the allowed values above each key.
     """
     lines = _section_lines(config, (), None, reveal=reveal, comments=comments)
@@ -75,9 +75,23 @@ def key_text(name: str) -> str:
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else value_text(name)
 
 
-def without_password(text: str) -> str:
-    """Hide the user and password of an address such as ``redis://:password@host``."""
-    return re.sub(r"//.*@", f"//{HIDDEN}@", text, flags=re.DOTALL)
+def without_secrets(value: Any) -> Any:
+    """Hide what may be secret in an address, or in each address of a list.
+
+    User and password, and the values of the query, as in
+    ``redis+sentinel://:password@host/master?sentinel_password=...``. Other values are unchanged.
+    """
+    if isinstance(value, list | tuple):
+        return [without_secrets(item) for item in value]
+    if not isinstance(value, str) or "//" not in value:
+        return value
+    address, mark, query = re.sub(r"//.*@", f"//{HIDDEN}@", value, flags=re.DOTALL).partition("?")
+    names = [f"{name}=" if equals else "" for name, equals, _ in _parts(query)]
+    return address + (mark and mark + "&".join(name + HIDDEN for name in names))
+
+
+def _parts(query: str) -> list[tuple[str, str, str]]:
+    return [part.partition("=") for part in query.split("&")]
 
 
 def _section_lines(
@@ -143,7 +157,7 @@ def _masked(value: Any, section: Section) -> Any:
         return HIDDEN
     if isinstance(section, UserPlugin) and isinstance(value, dict):
         return _without_text(value)
-    return without_password(value) if isinstance(value, str) else value
+    return without_secrets(value)
 
 
 def _without_text(value: Any) -> Any:

@@ -27,7 +27,7 @@ from shared.config.schema import (
     section_of,
 )
 from shared.config.service import Config
-from shared.config.toml import field_text, key_text, value_text, without_password
+from shared.config.toml import field_text, key_text, value_text, without_secrets
 
 MAX_VALUE_CHARS = 60
 """Characters of a wrong value that are shown."""
@@ -117,7 +117,7 @@ def found(value: object, field: FieldInfo) -> str:
         return f"{_kind(value)} (hidden)"
     if isinstance(value, dict) or _is_nested(value):
         return _kind(value)
-    text = without_password(value_text(value))
+    text = value_text(without_secrets(value))
     return text if len(text) <= MAX_VALUE_CHARS else text[: MAX_VALUE_CHARS - 3] + "..."
 
 

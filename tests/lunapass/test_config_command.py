@@ -10,6 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from lunapass.commands.config import command
+from lunapass.commands.run import command as run_command
+from lunapass.commands.worker import command as worker_command
 from shared.config.loading import load
 from shared.config.policy import weaknesses
 from shared.config.recommended import PLUGINS
@@ -70,6 +72,29 @@ def test_recommended_plugins_are_added_to_a_file(tmp_path):
     assert "[MIDDLEWARES.WS.LifeSigns]\nisEnabled = 1" in shown
     assert "yaw = 15" in shown
     assert "kkkk" not in shown
+
+
+def test_secrets_in_addresses_stay_hidden(tmp_path):
+    """User, password and the values of the query: some are passwords, such as the sentinels'."""
+    file = tmp_path / "lunapass.toml"
+    file.write_text(
+        'SESSION_STORE.connectionString = "redis+sentinel://u:hidden@h/m?sentinel_password=hidden"\n'
+        '[MIDDLEWARES.WS.Callbacks]\nargs.url = "https://h/path?token=hidden&b=hidden&hidden"\n'
+        '[MIDDLEWARES.WS.VideoRedis]\nargs.connectionString = "redis://h?password=hidden"\n'
+    )
+    shown = run("show", "--config", file).stdout
+    assert "hidden" not in shown
+    assert "redis+sentinel://***@h/m?sentinel_password=***" in shown
+    assert "https://h/path?token=***&b=***&***" in shown
+
+
+@pytest.mark.parametrize("option", ["--cells=0", "--cells=-3", "--cells=65"])
+def test_an_impossible_number_of_cells_is_refused(option):
+    """By every command that takes it."""
+    for program in (run_command, worker_command):
+        result = CliRunner().invoke(program, [option])
+        assert result.exit_code == 2
+        assert "is not in the range" in result.output
 
 
 def test_committed_reference_is_up_to_date():

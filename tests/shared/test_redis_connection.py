@@ -73,6 +73,25 @@ def test_a_file_for_tls_that_is_missing_is_named() -> None:
         check_address("rediss://127.0.0.1/0?ssl_ca_certs=/nowhere/ca.pem")
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://h?nonsense=1",
+        "redis://h?ssl_cert_reqs=maybe",
+        "rediss://h?ssl_cert_reqs=maybe",
+        "redis://h/xyz",
+        "redis://h/1/2",
+        "unix:///a?db=x",
+        "redis+sentinel://h/master?nonsense=1",
+    ],
+)
+def test_settings_that_redis_does_not_know(address: str) -> None:
+    """They are refused before the start, not at the first request; a database has a number."""
+    for use in (check_address, lambda address: connect_async(address, timeout=1)):
+        with pytest.raises(ConfigError, match="setting in it is invalid"):
+            use(address)
+
+
 async def test_after_a_failover_the_new_master_is_used(tmp_path: Path) -> None:
     """A client that lost its master asks the sentinels again, and closes them too."""
     with running_redis() as master, running_redis() as replica:

@@ -103,12 +103,19 @@ async def test_a_rotated_key_is_fetched(server: Server, clock: SettableClock) ->
     ],
 )
 async def test_a_set_that_is_none(
-    server: Server, clock: SettableClock, status: int, answer: bytes
+    server: Server,
+    clock: SettableClock,
+    caplog: pytest.LogCaptureFixture,
+    status: int,
+    answer: bytes,
 ) -> None:
-    """Errors, redirects, other contents and shared secrets give no key."""
+    """Errors, redirects, other contents and shared secrets give no key; no log has the query."""
     server.status, server.answer = status, answer
+    url = f"{server.url}?token=hidden"
     with pytest.raises(UnknownKey):
-        await JwkSet(server.url, clock=clock).key_for(server.token("a"))
+        await JwkSet(url, clock=clock).key_for(server.token("a"))
+    assert "cannot be fetched" in caplog.text
+    assert "hidden" not in caplog.text
 
 
 async def test_known_keys_bridge_an_outage_for_a_while(

@@ -11,6 +11,7 @@ from shared.config.cells import (
     role_name,
     share,
     total_workers,
+    with_cells,
     with_workers,
     worker_count,
 )
@@ -48,7 +49,7 @@ def test_workers_are_counted_for_the_cell() -> None:
 
 def test_a_command_names_another_number_of_cells() -> None:
     """``--cells`` overrides the file."""
-    assert of_cell(Config(), None, 3).TRANSPORT.cells == 3
+    assert with_cells(Config(), 3).TRANSPORT.cells == 3
 
 
 class Quota(ControlGroups):

@@ -57,6 +57,18 @@ def test_what_is_taken(settings: dict[str, Any]) -> None:
         ({"key": OTHER, "jwksUrl": "https://bank.example/", "algorithm": "ES256"}, "not both"),
         ({"jwksUrl": "http://bank.example/", "algorithm": "ES256"}, "not https"),
         ({"jwksUrl": "https://bank.example/"}, "cannot have"),
+        *(
+            ({"jwksUrl": url, "algorithm": "ES256"}, "not an address")
+            for url in (
+                "https://[bad",
+                "https:///x",
+                "https://a:99999/x",
+                "ftp://localhost/x",
+                "https://a b/",
+                "https://a\0/",
+                "bank.example",
+            )
+        ),
         ({"key": OTHER, "cells": 2}, "no session store"),
     ],
 )
