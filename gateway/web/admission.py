@@ -19,6 +19,9 @@ from shared.process.clock import SYSTEM, Clock
 
 ANY = "*"
 
+READABLE = {"Access-Control-Allow-Origin": "*"}
+"""Lets the refused page read its refusal: a browser hides it from a WebSocket."""
+
 Check = Callable[[Visit], Refusal | None]
 """Returns a refusal, or None if the check passes."""
 
@@ -131,6 +134,7 @@ class Admission:
             HTTPStatus.FORBIDDEN,
             "pages of this origin may not connect\n",
             remedy=_remedy(origin, visit),
+            headers=READABLE,
         )
 
     def _password(self, visit: Visit) -> Refusal | None:

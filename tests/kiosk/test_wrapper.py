@@ -167,3 +167,25 @@ def test_the_renderer_has_its_style_in_a_shadow_root(page: Any) -> None:
         }"""
     )
     assert look == ["absolute", 1]
+
+
+def test_a_page_of_another_origin_is_told_what_to_set(browser: Any, service: Service) -> None:
+    """After one attempt, not after half a minute of them: its origin and the setting are named."""
+    context = browser.new_context(bypass_csp=True)  # the page's policy allows its own service only
+    opened = context.new_page()
+    opened.goto(f"http://localhost:{service.port}/wrapper.html")
+    found = opened.evaluate(
+        """async (url) => {
+            let sockets = 0;
+            window.WebSocket = class extends WebSocket {
+                constructor(...where) { super(...where); sockets += 1; }
+            };
+            const pass = new LunaPass(document.getElementById("root"));
+            const error = await pass.connectWS(url).catch((reason) => reason);
+            return {code: error.code, message: error.message, sockets};
+        }""",
+        service.url,
+    )
+    assert (found["code"], found["sockets"]) == ("page.origin", 1)
+    assert f'"http://localhost:{service.port}"' in found["message"]
+    assert "origins in its section [LUNA_PASS]" in found["message"]

@@ -8,6 +8,7 @@
  * | camera.busy         | the camera exists but cannot be read                         |
  * | camera.lost         | the camera stopped during the check                          |
  * | page.insecure       | browsers allow a camera only on https pages and on localhost |
+ * | page.origin         | the service does not accept pages of this origin             |
  * | page.canvas         | the browser returns white or noise for what a page draws     |
  * | network.unreachable | the service does not answer                                  |
  * | network.lost        | the connection broke and could not be resumed                |
@@ -30,4 +31,25 @@ export class LunaPassError extends Error {
     this.code = code;
     this.detail = detail;
   }
+}
+
+/**
+ * Return whether another attempt to connect may succeed.
+ *
+ * @param {LunaPassError} error
+ */
+export function isTemporary({ code }) {
+  return code === "network.unreachable" || code === "timeout";
+}
+
+/**
+ * Return the error of a connection that was not resumed.
+ *
+ * @param {LunaPassError} error why the last attempt to resume failed
+ * @returns {LunaPassError}
+ */
+export function lostFor(error) {
+  return isTemporary(error)
+    ? new LunaPassError("network.lost", "the connection could not be resumed", error.message)
+    : error;
 }

@@ -1,10 +1,12 @@
 /** The connection to the service: CONNECT, heartbeats, and resuming after it breaks. */
 
-import { LunaPassError } from "./errors.js";
+import { LunaPassError, isTemporary, lostFor } from "./errors.js";
 import { Backoff, Unanswered } from "./flow.js";
 import { forget } from "./memory.js";
+import { checkOrigin } from "./origin.js";
 import { Pace, maxTransferMs } from "./pace.js";
 import { Close, SUBPROTOCOL, decode, encode, fatal } from "./protocol.js";
+import { askForToken } from "./start.js";
 import { pause, within } from "./wait.js";
 
 const ATTEMPT_MS = 8000;
@@ -99,6 +101,7 @@ export class Link {
           const isLast = !isTemporary(error) || performance.now() >= deadline;
           if (isLast) throw isTemporary(error) ? (failure ?? error) : error;
           if (failure?.code !== "network.unreachable") failure = error;
+          if (attempt === 0) await checkOrigin(this.url);
         }
       }
       const rest = Math.max(0, deadline - performance.now());
@@ -155,7 +158,7 @@ export class Link {
     const { startToken } = this;
     const start =
       this.identity === null && typeof startToken === "function"
-        ? await this.#inTime(ask(startToken), ms, "start token")
+        ? await this.#inTime(askForToken(startToken), ms, "start token")
         : startToken;
     /** @type {WebSocket} */
     let socket;
@@ -336,42 +339,8 @@ export class Link {
   }
 }
 
-/**
- * Ask the page for a start token.
- *
- * @param {() => string | Promise<string>} startToken
- * @throws {LunaPassError} code `network.unreachable` if the page's function fails
- */
-async function ask(startToken) {
-  try {
-    return await startToken();
-  } catch (error) {
-    if (error instanceof LunaPassError) throw error;
-    throw new LunaPassError("network.unreachable", `there is no start token: ${error}`);
-  }
-}
-
-/**
- * Return whether another attempt may succeed.
- *
- * @param {LunaPassError} error
- */
-function isTemporary({ code }) {
-  return code === "network.unreachable" || code === "timeout";
-}
-
 /** @param {WebSocket} socket */
 function discard(socket) {
   socket.onopen = socket.onmessage = socket.onclose = null;
   socket.close();
-}
-
-/**
- * @param {LunaPassError} error why the last attempt to resume failed
- * @returns {LunaPassError}
- */
-function lostFor(error) {
-  return isTemporary(error)
-    ? new LunaPassError("network.lost", "the connection could not be resumed", error.message)
-    : error;
 }

@@ -20,7 +20,13 @@
 const ROOM = 1.7;
 
 /** Reasons that a second try cannot remove: the page leads back to the start instead. */
-const FINAL = ["page.insecure", "server.refused", "session.replaced", "session.too-many-refusals"];
+const FINAL = [
+  "page.insecure",
+  "page.origin",
+  "server.refused",
+  "session.replaced",
+  "session.too-many-refusals",
+];
 
 /**
  * @param {import("../lib/lunapass.js").Verdict} verdict

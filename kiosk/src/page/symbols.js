@@ -15,6 +15,7 @@ export const SYMBOLS = Object.freeze({
   "camera.busy": "M4 14h7l3-5h12l3 5h7v10M4 14v26h17M20 18a8 8 0 1 0 0 16M35 26a9 9 0 1 1 0 18 9 9 0 0 1 0-18ZM35 30v5l3 2",
   "camera.lost": "M15 4v9M27 4v9M9 13h24v7a12 12 0 0 1-24 0ZM21 32v12M34 34l9 9M43 34l-9 9",
   "page.insecure": "M10 21h28v21H10ZM16 21v-5a8 8 0 0 1 15-4M24 29v5",
+  "page.origin": "M5 8h38v32H5ZM5 16h38M19 23l10 10M29 23l-10 10",
   "page.canvas": `M3 24c5.5-9 12.5-13 21-13s15.5 4 21 13c-5.5 9-12.5 13-21 13S8.5 33 3 24ZM24 17a7 7 0 1 1 0 14 7 7 0 0 1 0-14Z ${SLASH}`,
   "network.unreachable": `M4 18c11-10 29-10 40 0M11 26c7-7 19-7 26 0M18 33c3-3 9-3 12 0M24 40h.01 ${SLASH}`,
   "network.lost": "M20 28a8 8 0 0 1 0-11l5-5a8 8 0 0 1 11 11l-2 2M28 20a8 8 0 0 1 0 11l-5 5a8 8 0 0 1-11-11l2-2M5 5l5 5M38 38l5 5",

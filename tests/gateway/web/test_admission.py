@@ -131,6 +131,19 @@ def test_listed_pages_may_connect(listed: str, origin: str, expected: int) -> No
     assert status(admission(origins=[listed]), visit(Origin=origin)) == expected
 
 
+def test_a_refused_page_may_read_its_refusal_and_no_other() -> None:
+    """A browser says nothing of it to the page's WebSocket, so the library asks by HTTP."""
+    page = visit(Origin="https://other.example")
+    refused = admission().upgrade(page)
+    assert refused is not None
+    assert refused.headers["Access-Control-Allow-Origin"] == "*"
+    ending = admission()
+    ending.drain()
+    for other in (ending.upgrade(page), admission(room=False).upgrade(page)):
+        assert other is not None
+        assert "Access-Control-Allow-Origin" not in other.headers
+
+
 def test_the_page_of_basic_auth_may_connect() -> None:
     """It need not be listed twice, and a reload changes it."""
     guarded = admission(auth={"origin": "kiosk.example"})
