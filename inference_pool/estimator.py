@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from inference_pool.digest import pixel_digest
+from inference_pool.eyelids import eyelids_of
 from inference_pool.scene import scene_of
 from shared.codes import Code
 from shared.digests import short_digest
@@ -62,8 +63,7 @@ class Estimator:
         rules: thresholds and limits.
         describe: add the face descriptor to frames that passed every stage.
         describe_refused: add it also to frames that failed only at the liveness stage.
-        signs: measure the eyes by the most accurate model on frames that passed or failed only at
-            the liveness stage.
+        signs: add the eyelids to frames that passed or failed only at the liveness stage.
         scene: add the scene to these frames.
         exhaustive: for diagnosis, continue after a failed stage and measure what can be measured;
             ``errors`` and ``stage`` still show the first failure.
@@ -217,17 +217,17 @@ class Estimator:
             self._record_time(estimate, "descriptor", start)
 
     def _life_signs(self, frame: _Frame) -> None:
-        """Add what LifeSigns looks at; an eye that cannot be measured leaves its sign unknown."""
+        """Add what LifeSigns compares; eyes that are not found leave their sign unknown."""
         if self._scene:
             frame.estimate.scene = scene_of(frame.image)
         if not self._signs:
             return
         start = self._monotonic()
         try:
-            eyes = self._backend.eyes(frame.image, frame.face, careful=True)
-            frame.estimate.openness = (eyes.left + eyes.right) / 2
+            centres = self._backend.eye_centres(frame.image, frame.face)
+            frame.estimate.eyelids = eyelids_of(frame.image, centres)
         except EstimationError:
-            frame.estimate.openness = None
+            frame.estimate.eyelids = None
         finally:
             self._record_time(frame.estimate, "life_signs", start)
 

@@ -278,7 +278,7 @@ def make_estimator(backend: Backend, config: Config) -> Estimator:
     """Create the estimator for a configuration, at the start and after each reload.
 
     FaceMatcher needs the descriptors of frames that passed, AggregateLiveness also those of frames
-    that failed only at the liveness stage. LifeSigns needs the eyes and the scene of
+    that failed only at the liveness stage. LifeSigns needs the eyelids and the scene of
     the same frames.
 
     Raises:

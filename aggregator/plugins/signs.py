@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import exp, hypot, log, sqrt
+from math import exp, log, sqrt
 
 import numpy as np
 
 from aggregator.plugins.background import background_motion
+from aggregator.plugins.eyelids import eyelid_motion
 from aggregator.plugins.faces import STRAIGHT_DEG
 from shared.frame.checks import Rules, live_score
 from shared.frame.estimation import Box, Estimate
@@ -18,19 +19,16 @@ INTERVAL_MS = 100
 """Minimum time between two counted frames: closer frames hardly add information. It also limits the
 window's size with a fast camera."""
 APART_SECONDS = 0.7
-"""Minimum time between compared backgrounds, at any frame rate: a hand can hold a photo still for
-shorter times. The error rates of docs/estimation.md are for this distance."""
+"""Minimum time between compared frames, at any frame rate: a hand can hold a photo still, and a
+person the eyes, for shorter times. The error rates of docs/estimation.md are for this distance."""
 MAX_APART_SECONDS = 2.0
-"""Maximum time between compared backgrounds: later, light or people behind may have changed."""
+"""Maximum time between compared frames: later, light or people behind may have changed."""
 BACKGROUND_QUANTILE = 0.8
 """Quantile of the compared pairs, because a hand moves only now and then."""
 MIN_LOG_ODDS_SCORE = 1e-4
 """Limit of one frame's score in the mean of log odds, at both ends."""
-EYE_NOISE = 0.002
-"""Standard deviation of the eye openness in frames that differ only by sensor noise, for faces 110
-to 340 pixels wide (docs/estimation.md)."""
-EYE_NOISE_PIXELS = 0.2
-"""Additional noise of small faces, divided by the face width: 0.001 at 200 pixels."""
+PAIRS_OF_A_FRAME = 2
+"""Compared pairs that one frame is in: at most one with an earlier frame and one with a later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +38,8 @@ class Signs:
     Attributes:
         frames: number of frames.
         score: joint liveness score, 0..1, from the mean of the log odds.
-        eyes: standard deviation of the eye openness, without the value farthest from the median and
-            less the noise of the measurement.
+        eyes: standard deviation of the upper eyelids' place in widths of the eye, without the two
+            largest motions.
         pose: root mean square of the standard deviations of yaw, pitch and roll in degrees, each
             without the farthest value.
         background: motion of the background in grey levels; also None without a fixed camera.
@@ -62,13 +60,14 @@ class _Seen:
 
     at: float
     score: float | None
-    openness: float | None
+    eyelids: bytes | None
     angles: tuple[float, float, float] | None
     face: Box | None
     size: tuple[int, int]
     scene: bytes | None
     sunglasses: bool
-    motion: float | None
+    eyelid_motion: float | None
+    background_motion: float | None
 
 
 class SignsWindow:
@@ -86,6 +85,7 @@ class SignsWindow:
         self._rules = rules
         self._seen: deque[_Seen] = deque()
         self._first_at: float | None = None
+        self._paired_at = 0.0
 
     def add(self, at: float, estimate: Estimate) -> bool:
         """Add a frame that reached the liveness check; return False if it comes too soon."""
@@ -116,51 +116,63 @@ class SignsWindow:
     def _see(self, at: float, estimate: Estimate) -> _Seen:
         pose = estimate.head_pose
         turned = pose is None or abs(pose.yaw) >= STRAIGHT_DEG
+        eyelids = None if turned else estimate.eyelids
         return _Seen(
             at=at,
             score=self._score(estimate),
-            openness=None if turned else estimate.openness,
+            eyelids=eyelids,
             angles=None if pose is None else (pose.yaw, pose.pitch, pose.roll),
             face=estimate.face,
             size=(estimate.width, estimate.height),
             scene=estimate.scene,
             sunglasses=estimate.glasses == "sunglasses",
-            motion=self._motion(at, estimate),
+            eyelid_motion=self._eyelid_motion(at, eyelids),
+            background_motion=self._background_motion(at, estimate),
         )
 
     def _score(self, estimate: Estimate) -> float | None:
         measured = estimate.liveness
         return None if measured is None else live_score(measured, self._rules)
 
-    def _motion(self, at: float, estimate: Estimate) -> float | None:
-        """Compare a frame's background with that of the newest frame that is old enough."""
-        if estimate.scene is None or estimate.face is None:
-            return None
-        size = (estimate.width, estimate.height)
+    def _earlier(self, at: float) -> Iterator[_Seen]:
+        """Yield the frames that are old enough to be compared, the newest first."""
         for earlier in reversed(self._seen):
             apart = at - earlier.at
             if apart > MAX_APART_SECONDS:
+                return
+            if _milliseconds(apart) >= _milliseconds(APART_SECONDS):
+                yield earlier
+
+    def _eyelid_motion(self, at: float, eyelids: bytes | None) -> float | None:
+        """Compare the eyelids with an earlier frame's, each of which is compared once.
+
+        Otherwise one bad frame before a burst of frames would be in as many pairs.
+        """
+        if eyelids is None:
+            return None
+        for earlier in self._earlier(at):
+            if earlier.at <= self._paired_at:
                 return None
-            if _milliseconds(apart) < _milliseconds(APART_SECONDS):
-                continue
-            if earlier.scene is None or earlier.face is None or earlier.size != size:
-                return None
-            faces = (earlier.face, estimate.face)
-            return background_motion(earlier.scene, estimate.scene, faces, size)
+            if earlier.eyelids is not None:
+                self._paired_at = earlier.at
+                return eyelid_motion(earlier.eyelids, eyelids)
+        return None
+
+    def _background_motion(self, at: float, estimate: Estimate) -> float | None:
+        size = (estimate.width, estimate.height)
+        if estimate.scene is None or estimate.face is None:
+            return None
+        for earlier in self._earlier(at):
+            if earlier.scene is not None and earlier.face is not None and earlier.size == size:
+                faces = (earlier.face, estimate.face)
+                return background_motion(earlier.scene, estimate.scene, faces, size)
         return None
 
     def _eyes(self) -> float | None:
         if any(one.sunglasses for one in self._seen):
             return None
-        measured = [one for one in self._seen if one.openness is not None]
-        spread = _robust_deviation([one.openness for one in measured if one.openness is not None])
-        widths = [one.face.width for one in measured if one.face is not None]
-        if spread is None:
-            return None
-        noise = EYE_NOISE
-        if widths:
-            noise = hypot(EYE_NOISE, EYE_NOISE_PIXELS / max(1.0, _median(widths)))
-        return sqrt(max(0.0, spread**2 - noise**2))
+        motions = [one.eyelid_motion for one in self._seen]
+        return _deviation_by_motions([motion for motion in motions if motion is not None])
 
     def _pose(self) -> float | None:
         angles = [one.angles for one in self._seen if one.angles is not None]
@@ -169,8 +181,9 @@ class SignsWindow:
         return sqrt(sum(spread**2 for spread in known) / len(known)) if known else None
 
     def _background(self) -> float | None:
-        motions = [one.motion for one in self._seen if one.motion is not None]
-        return float(np.quantile(motions, BACKGROUND_QUANTILE)) if motions else None
+        motions = [one.background_motion for one in self._seen]
+        known = [motion for motion in motions if motion is not None]
+        return float(np.quantile(known, BACKGROUND_QUANTILE)) if known else None
 
 
 def _milliseconds(seconds: float) -> int:
@@ -185,6 +198,21 @@ def _joint_score(scores: Sequence[float]) -> float | None:
     bounded = [min(1 - MIN_LOG_ODDS_SCORE, max(MIN_LOG_ODDS_SCORE, score)) for score in scores]
     odds = sum(log(score / (1 - score)) for score in bounded) / len(bounded)
     return 1 / (1 + exp(-odds))
+
+
+def _deviation_by_motions(motions: Sequence[float]) -> float | None:
+    """Return the standard deviation of a place, from its motions between two times.
+
+    The mean square of the difference of two values is twice their variance. The largest motions are
+    left out: one bad frame must not make a photo look alive.
+
+    Returns:
+        The deviation; None for fewer than four motions.
+    """
+    if len(motions) < 2 + PAIRS_OF_A_FRAME:
+        return None
+    squares = sorted(motion**2 for motion in motions)[:-PAIRS_OF_A_FRAME]
+    return sqrt(sum(squares) / len(squares) / 2)
 
 
 def _robust_deviation(values: Sequence[float]) -> float | None:

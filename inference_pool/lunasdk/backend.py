@@ -14,6 +14,7 @@ from shared.errors import EstimationError
 from shared.frame.estimation import (
     Capabilities,
     Estimate,
+    EyeCentres,
     Eyes,
     Face,
     Glasses,
@@ -115,6 +116,10 @@ class LunaSdkBackend:
             left_open=left,
             right_open=right,
         )
+
+    def eye_centres(self, image: Image, face: Face) -> EyeCentres:
+        """Not supported: raises ``EstimationError``, so LifeSigns has no sign of the eyes."""
+        raise EstimationError("this backend does not locate the eyes")
 
     def mouth(self, image: Image, face: Face) -> Mouth:
         """Measure the mouth."""

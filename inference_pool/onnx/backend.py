@@ -23,7 +23,7 @@ from inference_pool.onnx.eyes import SURELY_OPEN, EyeOpenness
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.glasses import GlassesKind
 from inference_pool.onnx.liveness import PassiveLiveness, liveness_models
-from inference_pool.onnx.mesh import FaceMesh
+from inference_pool.onnx.mesh import FaceMesh, eye_centres
 from inference_pool.onnx.mouth import MouthState
 from inference_pool.onnx.pose import PoseSolver
 from inference_pool.onnx.quality import FaceQuality
@@ -35,6 +35,7 @@ from shared.frame.estimation import (
     Box,
     Capabilities,
     Estimate,
+    EyeCentres,
     Eyes,
     Face,
     Glasses,
@@ -168,6 +169,10 @@ class OnnxBackend:
     def eyes(self, image: Image, face: Face, *, careful: bool) -> Eyes:
         """Measure both eyes; ``careful`` runs the contour model on each."""
         return self._eyes.measure(image, self._mesh.fit(image, _detected(face)), careful=careful)
+
+    def eye_centres(self, image: Image, face: Face) -> EyeCentres:
+        """Return the middle of the corners of each eye."""
+        return eye_centres(self._mesh.fit(image, _detected(face)))
 
     def mouth(self, image: Image, face: Face) -> Mouth:
         """Measure the mouth."""

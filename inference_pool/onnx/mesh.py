@@ -13,7 +13,7 @@ from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.geometry import Points, Square, line_angle
 from inference_pool.onnx.network import Network
 from shared.errors import EstimationError
-from shared.frame.estimation import Image
+from shared.frame.estimation import EyeCentres, Image
 
 SIZE = 192
 CROP_SCALE = 1.5
@@ -168,8 +168,17 @@ def _roll(mesh: Points) -> float:
     return line_angle(corners[0] + corners[1], corners[2] + corners[3])
 
 
+def eye_centres(mesh: Points) -> EyeCentres:
+    """Return the middle of the corners of the person's right and left eye."""
+    (x, y), (other_x, other_y) = _eye_centres(mesh).tolist()
+    return (x, y), (other_x, other_y)
+
+
+def _eye_centres(mesh: Points) -> Points:
+    corners = mesh[:, :2].take(_EYE_CORNERS, axis=0).reshape(2, 2, 2)
+    return np.asarray(corners.mean(axis=1), np.float32)
+
+
 def _key_points(mesh: Points) -> Points:
     """Centres of the eyes, tip of the nose and corners of the mouth, (5, 2)."""
-    plane = mesh[:, :2]
-    eyes = plane.take(_EYE_CORNERS, axis=0).reshape(2, 2, 2).mean(axis=1)
-    return np.concatenate((eyes, plane.take(_NOSE_AND_MOUTH, axis=0)))
+    return np.concatenate((_eye_centres(mesh), mesh[:, :2].take(_NOSE_AND_MOUTH, axis=0)))

@@ -26,8 +26,9 @@ class LifeSignsArgs(Section):
     """Liveness score of all these frames together from which no action is asked."""
     refuseScore: Unit = 0.03
     """Liveness score of all these frames together below which the session ends with code 32."""
-    eyesDeviation: Annotated[float, Field(ge=0, le=1)] = 0.01
-    """Standard deviation of the eye openness from which no action is asked."""
+    eyesDeviation: Annotated[float, Field(ge=0, le=1)] = 0.005
+    """Standard deviation of the upper eyelids' place, in widths of the eye, from which no action is
+    asked."""
     poseDeviation: Annotated[float, Field(ge=0, le=90)] = 0.2
     """Standard deviation of the head's angles in degrees from which no action is asked."""
     fixedCamera: Flag = False

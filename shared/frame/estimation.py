@@ -19,6 +19,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from shared.digests import SHORT
+from shared.frame.eyelids import Eyelids
 from shared.frame.scene import Scene
 
 Image = NDArray[np.uint8]
@@ -32,6 +33,9 @@ Pixels = Annotated[int, Meta(ge=-100_000, le=100_000)]
 ShortDigest = Annotated[str, Meta(max_length=SHORT)]
 Rotation = Literal[0, 90, 180, 270]
 """Degrees clockwise."""
+EyeCentres = tuple[tuple[float, float], tuple[float, float]]
+"""Centres of both eyes, (x, y) in pixels of the frame. The first is the one on the image's left if
+the head is upright."""
 
 
 class Stage(IntEnum):
@@ -165,10 +169,10 @@ class Estimate:
         rotation: clockwise rotation in addition to EXIF, in degrees.
         pixels: digest of the frame's pixels; None if a check before liveness failed, so that
             frames that fail cost no more.
-        openness: mean openness of both eyes by the most accurate model. Measured for LifeSigns on
-            frames that reach the liveness check; else None.
-        scene: brightness of the frame in a coarse grid, measured as ``openness`` is where
-            the camera is fixed.
+        eyelids: brightness around both eyes, for LifeSigns. Taken of frames that reach the liveness
+            check; else None.
+        scene: brightness of the frame in a coarse grid, taken as ``eyelids`` is where the camera
+            is fixed.
         needs_actions: the liveness model is too weak to decide without actions
             (``Capabilities.needs_actions``).
     """
@@ -193,7 +197,7 @@ class Estimate:
     models: ShortDigest = ""
     rotation: Rotation = 0
     pixels: Annotated[bytes, Meta(min_length=16, max_length=16)] | None = None
-    openness: Finite | None = None
+    eyelids: Eyelids | None = None
     scene: Scene | None = None
     needs_actions: bool = False
 
@@ -263,6 +267,9 @@ class Backend(Protocol):
 
     def eyes(self, image: Image, face: Face, *, careful: bool) -> Eyes:
         """Measure eye openness; ``careful`` requests the best measure at any cost."""
+
+    def eye_centres(self, image: Image, face: Face) -> EyeCentres:
+        """Find both eyes; called only for LifeSigns, and only after ``eyes``."""
 
     def mouth(self, image: Image, face: Face) -> Mouth:
         """Measure the mouth."""

@@ -15,6 +15,7 @@ from evaluation.verdicts import SessionOutcome, SessionVerdict, judge_session
 from shared.codes import Code
 from shared.config.recommended import recommended
 from shared.frame.estimation import Estimate, HeadPose, Liveness
+from tests.support.eyes import drawn_eyelids
 from tests.support.judge import live, plugin_config
 
 CONFIG = recommended(plugin_config({}))
@@ -26,7 +27,7 @@ def frame(number: int, *, eyes: float, score: float = 0.9) -> Estimate:
     return live(
         pixels=number.to_bytes(16),
         descriptor=b"\0\0\x80\x3f" + bytes(508),
-        openness=0.3 + chance.gauss(0, eyes),
+        eyelids=drawn_eyelids(chance.gauss(0, eyes)),
         head_pose=HeadPose(chance.gauss(0, 1), 0, 0),
         liveness=Liveness(score, 1.0),
         errors=() if score >= 0.5 else (Code.LOW_LIVENESS,),

@@ -9,6 +9,7 @@ from shared.frame.estimation import (
     Box,
     Capabilities,
     Estimate,
+    EyeCentres,
     Eyes,
     Face,
     Glasses,
@@ -70,6 +71,10 @@ class RecordingBackend:
         self._note("eyes", face)
         self.careful.append(careful)
         return self.eyes_answer
+
+    def eye_centres(self, image: Image, face: Face) -> EyeCentres:
+        self._note("eye_centres", face)
+        return (280.0, 200.0), (360.0, 200.0)
 
     def mouth(self, image: Image, face: Face) -> Mouth:
         self._note("mouth", face)

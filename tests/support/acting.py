@@ -29,6 +29,7 @@ from shared.signing import Signer
 from shared.wire.messages import Judge, Open, Resumed, decode, decode_estimate, encode
 from shared.wire.records import History, Judged
 from tests.support.clock import SettableClock
+from tests.support.eyes import drawn_eyelids
 from tests.support.judge import SESSION, live, shot
 
 STRAIGHT_DEG = 20.0
@@ -57,7 +58,7 @@ def seen(
     )
     estimate.pixels = picture.to_bytes(16)
     if profile is Profile.PASSIVE:
-        estimate.openness = (left + right) / 2 - number % 3 / 200
+        estimate.eyelids = drawn_eyelids(0.3 - (left + right) / 2 + number % 3 / 200)
         estimate.scene = bytes((n * number) % 256 for n in range(COLUMNS * ROWS))
     if profile is Profile.ACTIVE:
         estimate.stage = Stage.EYES

@@ -18,6 +18,7 @@ from shared.frame.estimation import (
     Box,
     Capabilities,
     Estimate,
+    EyeCentres,
     Eyes,
     Face,
     Glasses,
@@ -120,6 +121,9 @@ class StampBackend:
 
     def eyes(self, image: Image, face: Face, *, careful: bool) -> Eyes:
         return Eyes(0.3, 0.3, True, True)
+
+    def eye_centres(self, image: Image, face: Face) -> EyeCentres:
+        return (280.0, 200.0), (360.0, 200.0)
 
     def mouth(self, image: Image, face: Face) -> Mouth:
         return Mouth(0, 0, 0)

@@ -14,6 +14,7 @@ from shared.codes import Code
 from shared.frame.estimation import Box, Estimate, Eyes, HeadPose, Liveness, Profile, Stage
 from shared.frame.scene import COLUMNS, ROWS
 from shared.wire.messages import Open
+from tests.support.eyes import drawn_eyelids
 from tests.support.judge import SESSION, live, plugin_config, shot
 
 FACE = Box(215, 130, 210, 250)
@@ -41,12 +42,12 @@ def person(
     shift: float = 0.0,
     **changes: Any,
 ) -> Estimate:
-    """One frame: openness, angles and background vary by so much."""
-    openness = 0.3 + chance.gauss(0, eyes)
+    """One frame: eyelids, angles and background vary by so much."""
+    lowered = chance.gauss(0, eyes)
     angles = [chance.gauss(0, pose) for _ in range(3)]
     return live(
         face=FACE,
-        openness=openness,
+        eyelids=drawn_eyelids(lowered),
         head_pose=HeadPose(*angles),
         scene=scene(chance.gauss(0, shift), 1 + 0.02 * (number % 3)),
         **changes,
@@ -219,7 +220,7 @@ def test_one_bad_measure_does_not_make_a_photograph_alive() -> None:
     def photograph(number: int, chance: random.Random) -> Estimate:
         frame = person(number, chance, eyes=0.001, pose=0.01)
         if number == 10:
-            frame.openness, frame.head_pose = 0.1, HeadPose(9.0, 0.0, 0.0)
+            frame.eyelids, frame.head_pose = drawn_eyelids(0.2), HeadPose(9.0, 0.0, 0.0)
         return frame
 
     session, _ = judge(photograph)
@@ -233,7 +234,7 @@ def test_eyes_of_a_turned_head_do_not_count() -> None:
         aside = number % 2
         frame = person(number, chance, eyes=0.001)
         if aside:
-            frame.openness, frame.head_pose = 0.1, HeadPose(25.0, 0.0, 0.0)
+            frame.eyelids, frame.head_pose = drawn_eyelids(0.2), HeadPose(25.0, 0.0, 0.0)
         return frame
 
     session, _ = judge(looking_aside)

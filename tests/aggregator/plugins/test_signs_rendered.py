@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from aggregator.plugins.signs import Signs, SignsWindow
+from inference_pool.eyelids import eyelids_of
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.scene import scene_of
@@ -52,11 +53,10 @@ def signs(backend: OnnxBackend, frames: list[Image]) -> Signs:
     for number, frame in enumerate(frames):
         face = max(backend.detect(frame), key=lambda one: one.box.area)
         pose = backend.head_pose(frame, face)
-        eyes = backend.eyes(frame, face, careful=True)
         estimate = live(
             face=face.box,
             head_pose=pose,
-            openness=(eyes.left + eyes.right) / 2,
+            eyelids=eyelids_of(frame, backend.eye_centres(frame, face)),
             scene=scene_of(frame),
         )
         assert window.add(1000 + 0.4 * number, estimate)
