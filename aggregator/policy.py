@@ -39,6 +39,8 @@ UNKNOWN = Basis("", "")
 
 BOUNDS = ("livenessRefusals", "reuseSeconds", "reuseFrames", "refusedSessionsPerAddress")
 """Keys of LIMITS that affect how sessions are judged, or admitted after refusals."""
+BOUNDS_IF_ON = ("refusedSessionsPerPerson", "refusedSessionsPerKiosk")
+"""Further ones, which the claim names only if they are on."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ class Policy:
             "maxAttempts": section.maxAttempts,
             "maxLivenessAttempts": section.maxLivenessAttempts,
             **{key: getattr(config.LIMITS, key) for key in BOUNDS},
+            **{key: bound for key in BOUNDS_IF_ON if (bound := getattr(config.LIMITS, key))},
         }
         return cls(tuple(plugins), limits)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -49,7 +50,7 @@ class SessionRecord:
         started: monotonic time of its opening; before this process's start where another opened it.
         profile: checks of the next frame; None until they are known.
         asked: monotonic time of the last question to the aggregator.
-        refused_before: refused sessions of the address when this one started.
+        refused_before: refused sessions of its address, person and kiosk when this one started.
         clock: the gateway's clock.
         known: the aggregator has acknowledged it, so that it outlives this gateway.
         waiting: newest frame, not yet started.
@@ -77,7 +78,7 @@ class SessionRecord:
     started: float
     profile: Profile | None = None
     asked: float = 0.0
-    refused_before: int = 0
+    refused_before: Mapping[str, int] = field(default_factory=dict)
     clock: Clock = SYSTEM
     known: bool = field(default=False, init=False)
     waiting: PendingFrame | None = field(default=None, init=False)

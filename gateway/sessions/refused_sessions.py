@@ -1,4 +1,4 @@
-"""Counts refused sessions by address: at a limit the address has to pause, each time longer.
+"""Counts refused sessions by address, person and kiosk: at a limit each pauses, each time longer.
 
 A session counts from its first frame that was refused for low liveness, otherwise from its end,
 unless it is accepted or the client left at once. So a client cannot try images without end, neither
@@ -6,13 +6,14 @@ by leaving before the verdict nor by many sessions at the same time. A session c
 address that opened it, and for the one at which its client is at that moment: otherwise a client
 with two addresses would open sessions at one and have images refused at the other.
 
-Addresses are counted by their digests (``gateway.web.addresses.address_digest``),
-called clients here.
+Person and kiosk are the claims ``sub`` and ``kiosk`` of the start token. All are counted by their
+digests (``gateway.web.addresses.address_digest``), called clients here.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import math
 from collections import OrderedDict
@@ -40,8 +41,22 @@ MAX_REMEMBERED = 200_000
 the oldest is forgotten."""
 
 
+class RefusalLimit(NamedTuple):
+    """A limit that a session counts for.
+
+    Attributes:
+        client: digest of an address, or of a person or kiosk with the name of its claim before it.
+        sessions: refused sessions in the window at which it pauses.
+        what: what it is, for people.
+    """
+
+    client: str
+    sessions: int
+    what: str
+
+
 class Tally(NamedTuple):
-    """The refused sessions of one address.
+    """The refused sessions of one client.
 
     Attributes:
         number: how many there are in the window.
@@ -52,7 +67,7 @@ class Tally(NamedTuple):
     age: float = 0.0
 
     def pause(self, limit: int) -> float:
-        """Seconds until the address may open a session; 0 or less when it may."""
+        """Seconds until the client may open a session; 0 or less when it may."""
         if self.number < limit:
             return 0.0
         doublings = min(self.number - limit, MAX_DOUBLINGS)
@@ -60,7 +75,7 @@ class Tally(NamedTuple):
 
 
 def max_entries(limit: int) -> int:
-    """Return how many sessions of one address to remember; more do not lengthen its pause."""
+    """Return how many sessions of one client to remember; more do not lengthen its pause."""
     return limit + MAX_DOUBLINGS + 1
 
 
@@ -68,13 +83,11 @@ class LocalRefusals:
     """The refused sessions that this gateway has seen, in bounded memory.
 
     Args:
-        limit: sessions in the window at which a client pauses.
         clock: measures the window and the pauses.
     """
 
-    def __init__(self, limit: int, *, clock: Clock = SYSTEM) -> None:
+    def __init__(self, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
-        self._max_entries = max_entries(limit)
         self._by_client: OrderedDict[str, OrderedDict[str, float]] = OrderedDict()
         self._remembered = 0
 
@@ -82,8 +95,13 @@ class LocalRefusals:
         """Number of sessions remembered."""
         return self._remembered
 
-    def charge(self, client: str, session: str) -> int | None:
+    def charge(self, client: str, session: str, limit: int) -> int | None:
         """Count a session.
+
+        Args:
+            client: for whom it counts.
+            session: its id.
+            limit: sessions in the window at which the client pauses.
 
         Returns:
             How many were counted before it; None for one that is counted already.
@@ -97,7 +115,7 @@ class LocalRefusals:
         before = len(entries)
         entries[session] = now
         self._remembered += 1
-        if len(entries) > self._max_entries:
+        if len(entries) > max_entries(limit):
             entries.popitem(last=False)
             self._remembered -= 1
         while self._remembered > MAX_REMEMBERED:
@@ -131,7 +149,7 @@ class LocalRefusals:
 class SharedRefusals(Protocol):
     """The refused sessions that all gateways have seen."""
 
-    async def charge(self, client: str, session: str) -> int | None:
+    async def charge(self, client: str, session: str, limit: int) -> int | None:
         """Count a session, as ``LocalRefusals.charge``; None also where the store is down."""
 
     async def refund(self, client: str, session: str) -> None:
@@ -145,13 +163,15 @@ class SharedRefusals(Protocol):
 
 
 class RefusedSessions:
-    """Limits the refused sessions of each address (IPv6: each /64).
+    """Limits the refused sessions of each address (IPv6: each /64), person and kiosk.
 
     Args:
         limit: refused sessions within an hour at which an address pauses; 0 for no limit.
         end: ends a session that is one too many.
         shared: what other gateways count; None where there is no session store.
         key: secret of the gateways that share a store, for the digests of addresses.
+        per_person: the same for the person of a start token.
+        per_kiosk: the same for its kiosk.
         clock: measures the hour and the pauses.
     """
 
@@ -162,20 +182,23 @@ class RefusedSessions:
         shared: SharedRefusals | None = None,
         *,
         key: bytes = b"",
+        per_person: int = 0,
+        per_kiosk: int = 0,
         clock: Clock = SYSTEM,
     ) -> None:
         self._limit = limit
+        self._of_claims = (("sub", per_person, "person"), ("kiosk", per_kiosk, "kiosk"))
         self._end = end
         self._key = key
-        self._local = LocalRefusals(limit, clock=clock)
-        self._shared = shared if limit else None
+        self._local = LocalRefusals(clock=clock)
+        self._shared = shared
         self._tasks: set[asyncio.Task[None]] = set()
 
     def client_of(self, key: str) -> str:
         """Return the digest of an address as ``limit_key`` gives it, for ``Open.beginner``."""
         return address_digest(self._key, key)
 
-    async def admit(self, address: str) -> int:
+    async def admit(self, address: str) -> dict[str, int]:
         """Check that an address may open a session.
 
         Returns:
@@ -184,21 +207,43 @@ class RefusedSessions:
         Raises:
             ProtocolError: the address has to pause; it says for how long.
         """
-        if not self._limit:
-            return 0
-        client = self.client_of(limit_key(address))
-        tallies = [self._local.tally(client)]
-        if self._shared is not None:
-            tallies.append(await self._shared.tally(client))
-        pause = math.ceil(max(tally.pause(self._limit) for tally in tallies))
-        if pause > 0:
-            raise ProtocolError(
-                f"too many refused sessions from this address, try again in {pause} s",
-                code="session.too-many-refusals",
-                close_code=CloseCode.OVERLOADED,
-                retry_after=pause,
-            )
-        return max(tally.number for tally in tallies)
+        return await self._admit(self._of_address(self.client_of(limit_key(address))))
+
+    async def admit_bound(self, start: str) -> dict[str, int]:
+        """Check likewise the person and the kiosk of a start token.
+
+        Args:
+            start: its claims, as JSON.
+        """
+        return await self._admit(self._of_start(start))
+
+    async def _admit(self, limits: list[RefusalLimit]) -> dict[str, int]:
+        numbers = {}
+        for client, limit, what in limits:
+            tallies = [self._local.tally(client)]
+            if self._shared is not None:
+                tallies.append(await self._shared.tally(client))
+            pause = math.ceil(max(tally.pause(limit) for tally in tallies))
+            if pause > 0:
+                raise ProtocolError(
+                    f"too many refused sessions of this {what}, try again in {pause} s",
+                    code="session.too-many-refusals",
+                    close_code=CloseCode.OVERLOADED,
+                    retry_after=pause,
+                )
+            numbers[client] = max(tally.number for tally in tallies)
+        return numbers
+
+    def _of_address(self, client: str) -> list[RefusalLimit]:
+        return [RefusalLimit(client, self._limit, "address")] if self._limit and client else []
+
+    def _of_start(self, start: str) -> list[RefusalLimit]:
+        claims = json.loads(start)
+        return [
+            RefusalLimit(f"{claim}:{address_digest(self._key, claims[claim])}", limit, what)
+            for claim, limit, what in self._of_claims
+            if limit and claim in claims
+        ]
 
     def judged(self, session: Session, judgement: Judgement) -> None:
         """Count a session from its first frame with low liveness."""
@@ -219,49 +264,56 @@ class RefusedSessions:
         elif session.outcome == "refused" or session.suspect:
             self._charge(session)
 
-    def _clients(self, session: Session) -> list[str]:
-        """The clients for whom a session counts, the one that opened it first."""
-        here = self.client_of(session.address) if session.address else ""
-        return [client for client in dict.fromkeys((session.opened.beginner, here)) if client]
+    def _opened_by(self, session: Session) -> list[RefusalLimit]:
+        """What a session counts for whose limits may end it."""
+        opened = session.opened
+        by = self._of_address(opened.beginner or self._here(session))
+        return [*by, *self._of_start(opened.start)]
+
+    def _limits_of(self, session: Session) -> list[RefusalLimit]:
+        """All that a session counts for: also the address where its client is now."""
+        here = self._of_address(self._here(session))
+        return list(dict.fromkeys([*self._opened_by(session), *here]))
+
+    def _here(self, session: Session) -> str:
+        return self.client_of(session.address) if session.address else ""
 
     def _charge(self, session: Session) -> None:
-        if not self._limit:
-            return
-        for number, client in enumerate(self._clients(session)):
-            before = self._local.charge(client, session.id)
+        ending = self._opened_by(session)
+        for limit in self._limits_of(session):
+            before = self._local.charge(limit.client, session.id, limit.sessions)
             if before is None:
                 continue
-            session.count_for(client)
-            opened_it = number == 0
-            if opened_it:
-                self._end_if_too_many(session, before)
+            session.count_for(limit.client)
+            may_end = limit in ending
+            if may_end:
+                self._end_if_too_many(session, limit, before)
             if self._shared is not None:
-                self._start(self._charge_shared(self._shared, session, client, opened_it=opened_it))
+                self._start(self._charge_shared(self._shared, session, limit, may_end=may_end))
 
     async def _charge_shared(
-        self, shared: SharedRefusals, session: Session, client: str, *, opened_it: bool
+        self, shared: SharedRefusals, session: Session, limit: RefusalLimit, *, may_end: bool
     ) -> None:
-        before = await shared.charge(client, session.id)
-        if before is not None and opened_it:
-            self._end_if_too_many(session, before)
+        before = await shared.charge(limit.client, session.id, limit.sessions)
+        if before is not None and may_end:
+            self._end_if_too_many(session, limit, before)
 
-    def _end_if_too_many(self, session: Session, before: int) -> None:
+    def _end_if_too_many(self, session: Session, limit: RefusalLimit, before: int) -> None:
         """End one of many sessions that were opened before the limit was reached.
 
         One that was opened after a pause is beyond the limit from its start, and may continue
         alone.
         """
-        if before + 1 >= self._limit:
+        if before + 1 >= limit.sessions:
             fields = session.fields(address=session.address, refused=before + 1)
-            log.warning("address reached its limit of refused sessions", extra=fields)
-        if before >= max(self._limit, session.refused_before + 1):
+            log.warning("%s reached its limit of refused sessions", limit.what, extra=fields)
+        if before >= max(limit.sessions, session.refused_before.get(limit.client, 0) + 1):
             self._end(session)
 
     def _refund(self, session: Session) -> None:
         """Count an accepted session no more, also where another gateway has counted it."""
-        if not self._limit:
-            return
-        for client in session.counted_for.union(self._clients(session)):
+        clients = {limit.client for limit in self._limits_of(session)}
+        for client in session.counted_for | clients:
             self._local.refund(client, session.id)
             if self._shared is not None:
                 self._start(self._shared.refund(client, session.id))

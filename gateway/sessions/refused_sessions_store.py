@@ -48,7 +48,6 @@ class StoredRefusals:
     def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self._timeout = config.SESSION_STORE.timeout
-        self._max_entries = max_entries(config.LIMITS.refusedSessionsPerAddress)
         self._redis = connect(config, self._timeout)
         self._charge = self._redis.register_script(_CHARGE)
         self._tally = self._redis.register_script(_TALLY)
@@ -60,12 +59,12 @@ class StoredRefusals:
             "refused sessions are counted together again",
         )
 
-    async def charge(self, client: str, session: str) -> int | None:
+    async def charge(self, client: str, session: str, limit: int) -> int | None:
         """Count a session; returns how many were before it.
 
         None where it is counted already, or the store is down.
         """
-        args: list[str | int] = [session, self._max_entries]
+        args: list[str | int] = [session, max_entries(limit)]
         async with self._in_order:
             before = await self._ask(lambda: self._charge(keys=[_name(client)], args=args))
         return before if before is not None and before >= 0 else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from gateway.sessions.session import Session
 from gateway.sessions.unsettled import Unsettled
 from gateway.web.limits import TokenBucket
@@ -77,13 +79,15 @@ class SessionRegistry:
         """Number of sessions of an address without a verdict; the others need no judging."""
         return sum(s.result is None and s.address == address for s in self._sessions.values())
 
-    def add(self, opened: Open, address: str, *, refused_before: int = 0) -> Session:
+    def add(
+        self, opened: Open, address: str, *, refused_before: Mapping[str, int] | None = None
+    ) -> Session:
         """Make a session and hold it.
 
         Args:
             opened: the event that opened it.
             address: the address of its client, as ``limit_key`` returns it; empty while unknown.
-            refused_before: refused sessions of that address when this one started.
+            refused_before: refused sessions of its address, person and kiosk so far.
         """
         bucket = TokenBucket(self._limits.framesPerSecond, self._limits.frameBurst)
         now = self._clock.monotonic()
@@ -94,7 +98,7 @@ class SessionRegistry:
             bucket,
             now,
             asked=now,
-            refused_before=refused_before,
+            refused_before=refused_before or {},
             clock=self._clock,
         )
         self._sessions[session.id] = session

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
@@ -51,7 +52,7 @@ class Sessions:
         replay: repeats what the aggregator was asked.
         recall: asks the aggregator for sessions that are not here.
         handover: exchanges sessions with other gateways.
-        refused: bounds the refused sessions of each address.
+        refused: bounds the refused sessions of each address, person and kiosk.
         results: what the relying party may ask.
         sinks: state of the side-effect plugins.
     """
@@ -87,9 +88,14 @@ class Sessions:
         self.results = Results(config, self._registry.get, sealing_key, clock=clock)
         self._opening: dict[str, asyncio.Event] = {}
         self.sinks: tuple[SinkHealth, ...] = ()
-        limit = self._limits.refusedSessionsPerAddress
         self.refused = RefusedSessions(
-            limit, self._end_over_refusal_limit, shared_refusals, key=sealing_key, clock=clock
+            self._limits.refusedSessionsPerAddress,
+            self._end_over_refusal_limit,
+            shared_refusals,
+            key=sealing_key,
+            per_person=self._limits.refusedSessionsPerPerson,
+            per_kiosk=self._limits.refusedSessionsPerKiosk,
+            clock=clock,
         )
         link.report_to(self)
 
@@ -120,7 +126,7 @@ class Sessions:
         *,
         mirrored: bool,
         client: str,
-        refused_before: int = 0,
+        refused_before: Mapping[str, int] | None = None,
         start: str = "{}",
         start_id: str = "",
     ) -> tuple[Session, str]:
@@ -130,7 +136,7 @@ class Sessions:
             address: address of the client.
             mirrored: its images are mirrored.
             client: its description of itself, as JSON.
-            refused_before: what ``refused`` has counted for that address.
+            refused_before: what ``refused`` has counted so far.
             start: claims of its start token for the verdict, as JSON.
             start_id: id of that token.
 
@@ -169,17 +175,13 @@ class Sessions:
                 audit records cannot be written.
         """
         self._registry.require_room_for(limit_key(address))
-        if self._audit_required and not self._audit_writes:
+        audit_writes = any(sink.name == "Audit" and not sink.disabled for sink in self.sinks)
+        if self._audit_required and not audit_writes:  # not before the aggregator has reported it
             raise ProtocolError(
                 "sessions cannot be recorded at the moment",
                 code="service.unavailable",
                 close_code=CloseCode.RESTART,
             )
-
-    @property
-    def _audit_writes(self) -> bool:
-        """Whether the aggregator has reported that audit records are written."""
-        return any(sink.name == "Audit" and not sink.disabled for sink in self.sinks)
 
     async def until_known(self, session: Session) -> None:
         """Wait until the aggregator knows a session, which then outlives this gateway."""
@@ -310,7 +312,7 @@ class Sessions:
             self._link.close_session(session, reason)
 
     def _end_over_refusal_limit(self, session: Session) -> None:
-        self.end(session, "too many refused sessions from its address")
+        self.end(session, "too many refused sessions")
 
     def sweep(self) -> None:
         """Answer overdue frames and end old sessions; called a few times a second."""

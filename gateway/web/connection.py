@@ -188,6 +188,7 @@ class Connection:
         refused_before = await self._sessions.refused.admit(self._address)
         grant = await self._start_tokens.verify(headers.get("start-token"))
         self._sessions.require_room_for(self._address)
+        refused_before |= await self._sessions.refused.admit_bound(grant.claims)
         await self._start_tokens.use(grant)
         return self._sessions.begin(
             self._address,

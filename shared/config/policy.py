@@ -27,6 +27,8 @@ def sentence(config: Config) -> str:
     refused = config.LIMITS.refusedSessionsPerAddress
     bound = f"{refused} refused sessions" if refused else "any number of refused sessions"
     parts.append(f"{bound} of one address an hour")
+    if of_person := config.LIMITS.refusedSessionsPerPerson:
+        parts.append(f"{of_person} refused sessions of one person an hour")
     if judged := MANY_FACES.get(config.LIVENESS.THRESHOLDS.multifacePolicy):
         parts.append(f"judges {judged} of several faces")
     return "; ".join(parts) + "."

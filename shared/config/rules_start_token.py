@@ -18,6 +18,7 @@ def start_token(config: Config) -> Iterator[Finding]:
     plugin = config.MIDDLEWARES.REQUEST.StartToken
     args = plugin.args
     if not plugin.isEnabled:
+        yield from _counted_without_tokens(config)
         if args.key is not None or args.jwksUrl is not None:
             yield warning(PLACE, "has args but is off; set isEnabled = 1 to use them")
         return
@@ -45,3 +46,12 @@ def start_token(config: Config) -> Iterator[Finding]:
             "is on with several cells and no session store, so each gateway would accept a token "
             "once; set [SESSION_STORE] connectionString",
         )
+
+
+def _counted_without_tokens(config: Config) -> Iterator[Finding]:
+    for key in ("refusedSessionsPerPerson", "refusedSessionsPerKiosk"):
+        if getattr(config.LIMITS, key):
+            yield error(
+                f"[LIMITS] {key}",
+                f"counts by the claims of start tokens, but {PLACE} is off; turn it on, or set 0",
+            )

@@ -180,6 +180,11 @@ class LimitsSection(Section):
     refusedSessionsPerAddress: Annotated[int, Field(ge=0, le=10_000)] = 20
     """Maximum number of refused sessions per client address (IPv6: per /64) and hour; then the
     address must pause, first for a minute. 0 means no limit."""
+    refusedSessionsPerPerson: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """The same per person (``sub`` of the start token), at any address. 0 means no limit."""
+    refusedSessionsPerKiosk: Annotated[int, Field(ge=0, le=10_000)] = 0
+    """The same per ``kiosk`` of the start token. 0 means no limit; use it only if each value is one
+    device."""
     handshakesPerSecond: Positive = 100.0
     """Maximum number of handshakes per second; a burst may have twice as many."""
     handshakesPerAddress: Positive = 25.0

@@ -13,7 +13,7 @@ from pydantic import BaseModel, SecretStr
 
 from aggregator.plugins.base import Plugin
 from aggregator.plugins.registry import Registry
-from aggregator.policy import BOUNDS, MAX_OTHERS, UNKNOWN, Basis
+from aggregator.policy import BOUNDS, BOUNDS_IF_ON, MAX_OTHERS, UNKNOWN, Basis
 from aggregator.session import JudgedSession, Outcome
 from aggregator.verdict import VerdictWriter
 from loadtest.synthetic.look import Look
@@ -201,6 +201,13 @@ def test_the_bounds_that_judge_are_stated() -> None:
     """Policies that differ in one of these let different frames and sessions pass."""
     judging = {"livenessRefusals", "reuseSeconds", "reuseFrames", "refusedSessionsPerAddress"}
     assert judging <= set(Registry(plugin_config({})).policy.limits)
+
+
+@pytest.mark.parametrize("key", BOUNDS_IF_ON)
+def test_a_bound_that_is_on_is_stated(key: str) -> None:
+    """A verifier that requires it refuses a claim without it."""
+    assert key not in Registry(plugin_config({})).policy.limits
+    assert Registry(plugin_config({}, LIMITS={key: 3})).policy.limits[key] == 3
 
 
 def test_forbidden_labels_are_stated(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def service() -> Iterator[Service]:
         plugin += f'args.key = "{RESULT_KEY}"\n'
         plugin += "[MIDDLEWARES.WS.Audit]\nisEnabled = 1\nargs.required = 1\n"
         plugin += 'args.path = "DIRECTORY/audit"\n'
-        with running(f"{UNPACED}{store}{plugin}") as started:
+        limits = f"{UNPACED}refusedSessionsPerPerson = 2\n"
+        with running(f"{limits}{store}{plugin}") as started:
             yield started
 
 
@@ -181,3 +182,21 @@ def test_the_audit_survives_a_killed_aggregator(service: Service, make: Callable
     assert "0 errors" in verified.stdout
     exported = [json.loads(line) for line in audit(service, "export").stdout.splitlines()]
     assert {*sessions} <= {record.get("session") for record in exported}
+
+
+async def test_a_person_who_fails_pauses(service: Service, make: Callable[..., str]) -> None:
+    """The code is that of a crowded address; the start token is not used up; others go on."""
+    for _ in range(2):
+        async with Client(service.url, start_token=make("--subject", "carol")) as client:
+            await client.send_frame(stamped_jpeg(1, LIVE - 1))
+            assert '"STATUS"' in str(await client.socket.recv())
+    again = make("--subject", "carol")
+    for _ in range(2):
+        async with Client(service.url, start_token=again) as client:
+            with pytest.raises(Refused) as refused:
+                await client.check(frames())
+        assert refused.value.code == "session.too-many-refusals"
+        assert client.connected is not None
+        assert client.connected.headers["retry-after"] > 0
+    async with Client(service.url, start_token=make("--subject", "dora")) as client:
+        assert (await client.check(frames())).accepted

@@ -25,14 +25,14 @@ ADDRESS = "192.0.2.9"
 
 def pause_of_an_address(clock: SettableClock) -> IsOver:
     """An address with the maximum number of refused sessions."""
-    refused = LocalRefusals(1, clock=clock)
-    refused.charge(ADDRESS, "session")
+    refused = LocalRefusals(clock=clock)
+    refused.charge(ADDRESS, "session", 1)
     return lambda: refused.tally(ADDRESS).pause(1) <= 0
 
 
 def hour_of_a_refused_session(clock: SettableClock) -> IsOver:
-    refused = LocalRefusals(5, clock=clock)
-    refused.charge(ADDRESS, "session")
+    refused = LocalRefusals(clock=clock)
+    refused.charge(ADDRESS, "session", 1)
     return lambda: refused.tally(ADDRESS).number == 0
 
 

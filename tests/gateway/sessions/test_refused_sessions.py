@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import pytest
 
@@ -33,11 +34,16 @@ def clock() -> SettableClock:
 
 
 def session(
-    number: int, address: str = ADDRESS, outcome: str = "", *, began_at: str = ""
+    number: int,
+    address: str = ADDRESS,
+    outcome: str = "",
+    *,
+    began_at: str = "",
+    start: str = "{}",
 ) -> Session:
     identity = f"{number:032x}"
     beginner = address_digest(b"", began_at) if began_at else ""
-    opened = Open("", identity, 1.0, 7, bytes(32), beginner=beginner)
+    opened = Open("", identity, 1.0, 7, bytes(32), beginner=beginner, start=start)
     made = Session(identity, opened, address, TokenBucket(1, 1), 0.0)
     made.outcome = outcome
     return made
@@ -50,9 +56,11 @@ def verdict(*, low_liveness: bool = False, profile: Profile = Profile.PASSIVE) -
 class Addresses:
     """The bound of one gateway, and the sessions that it has ended."""
 
-    def __init__(self, limit: int, clock: SettableClock | None = None) -> None:
+    def __init__(self, limit: int, clock: SettableClock | None = None, **limits: int) -> None:
         self.ended: list[Session] = []
-        self.refused = RefusedSessions(limit, self.ended.append, clock=clock or SettableClock())
+        self.refused = RefusedSessions(
+            limit, self.ended.append, clock=clock or SettableClock(), **limits
+        )
 
     async def pause(self, address: str = ADDRESS) -> int:
         """Seconds for which an address has to pause; 0 when it may begin a session."""
@@ -254,12 +262,12 @@ async def test_a_session_of_an_earlier_version_counts_for_no_one(clock: Settable
 def test_memory_is_bounded(clock: SettableClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """For one address, and for all; the address that was refused longest ago is forgotten."""
     monkeypatch.setattr(refused_sessions, "MAX_REMEMBERED", 30)
-    local = LocalRefusals(5, clock=clock)
+    local = LocalRefusals(clock=clock)
     for number in range(100):
-        local.charge("a", f"{number}")
+        local.charge("a", f"{number}", 5)
     assert len(local) == local.tally("a").number == max_entries(5)
     for number in range(40):
-        local.charge(f"b{number}", "x")
+        local.charge(f"b{number}", "x", 5)
         assert len(local) <= 30
     assert local.tally("a") == Tally()
     assert local.tally("b9") == Tally()
@@ -268,16 +276,64 @@ def test_memory_is_bounded(clock: SettableClock, monkeypatch: pytest.MonkeyPatch
 
 def test_what_is_expired_takes_no_memory(clock: SettableClock) -> None:
     """Once its address is looked at again."""
-    local = LocalRefusals(5, clock=clock)
+    local = LocalRefusals(clock=clock)
     for number in range(4):
-        local.charge("a", f"{number}")
+        local.charge("a", f"{number}", 5)
     clock.advance(WINDOW_SECONDS + 1)
     assert local.tally("a") == Tally()
     assert len(local) == 0
-    local.charge("a", "0")
+    local.charge("a", "0", 5)
     local.refund("a", "0")
     local.refund("a", "0")
     assert len(local) == 0
+
+
+ANNA, BERTA = (json.dumps({"sub": name, "kiosk": "door 3"}) for name in ("anna", "berta"))
+
+
+async def pause_of(addresses: Addresses, start: str) -> int:
+    """Seconds for which the person or kiosk of a start token has to pause."""
+    try:
+        await addresses.refused.admit_bound(start)
+    except ProtocolError as error:
+        return error.retry_after or 0
+    return 0
+
+
+async def test_a_person_pauses_at_every_address(clock: SettableClock) -> None:
+    """Growing pauses for the person; other people and the addresses go on."""
+    addresses = Addresses(0, clock, per_person=2)
+    for number in range(2):
+        assert await pause_of(addresses, ANNA) == 0
+        one = session(number, f"192.0.2.{number}", "refused", start=ANNA)
+        addresses.refused.ended(one)
+    assert await pause_of(addresses, ANNA) == FIRST_PAUSE_SECONDS
+    assert await pause_of(addresses, BERTA) == await pause_of(addresses, "{}") == 0
+    clock.advance(FIRST_PAUSE_SECONDS)
+    assert await pause_of(addresses, ANNA) == 0
+    addresses.refused.ended(session(2, "192.0.2.9", "refused", start=ANNA))
+    assert await pause_of(addresses, ANNA) == 2 * FIRST_PAUSE_SECONDS
+    assert await addresses.pause("192.0.2.9") == 0
+
+
+async def test_a_kiosk_pauses_for_everyone(clock: SettableClock) -> None:
+    """Different people in front of one kiosk count together; accepted ones do not count."""
+    addresses = Addresses(0, clock, per_kiosk=2)
+    for number, (start, outcome) in enumerate(
+        [(ANNA, "refused"), (BERTA, "accepted"), (BERTA, "refused")]
+    ):
+        assert await pause_of(addresses, ANNA) == 0
+        addresses.refused.ended(session(number, f"192.0.2.{number}", outcome, start=start))
+    assert await pause_of(addresses, BERTA) == FIRST_PAUSE_SECONDS
+
+
+async def test_many_sessions_of_a_person_at_once_end(clock: SettableClock) -> None:
+    """Those that started before the limit was reached, like those of an address."""
+    addresses = Addresses(0, clock, per_person=2)
+    several = [session(number, f"192.0.2.{number}", start=ANNA) for number in range(4)]
+    for one in several:
+        addresses.refused.judged(one, verdict(low_liveness=True))
+    assert addresses.ended == several[2:]
 
 
 class SlowStore:
@@ -287,7 +343,7 @@ class SlowStore:
         self.others = others
         self.done: list[str] = []
 
-    async def charge(self, address: str, session: str) -> int | None:
+    async def charge(self, address: str, session: str, limit: int) -> int | None:
         await asyncio.sleep(0)
         self.done.append("charge")
         return self.others
@@ -309,7 +365,7 @@ async def test_what_other_gateways_count_counts_here(clock: SettableClock) -> No
     with pytest.raises(ProtocolError, match="too many refused"):
         await refused.admit(ADDRESS)
     store.others = 2
-    assert await refused.admit(ADDRESS) == 2
+    assert list((await refused.admit(ADDRESS)).values()) == [2]
     one, other = session(1), session(2, outcome="accepted")
     refused.judged(one, verdict(low_liveness=True))
     store.others = 3

@@ -33,7 +33,6 @@ async def gateways(redis: RedisServer) -> AsyncIterator[tuple[StoredRefusals, St
     config = Config.model_validate(
         {
             "SESSION_STORE": {"connectionString": redis.url, "timeout": 0.5},
-            "LIMITS": {"refusedSessionsPerAddress": LIMIT},
         }
     )
     made = StoredRefusals(config), StoredRefusals(config)
@@ -48,10 +47,10 @@ async def test_gateways_count_together(redis: RedisServer) -> None:
     """In one order, each session once, and an accepted one no more."""
     async with gateways(redis) as (first, second):
         assert await first.tally(CLIENT) == Tally()
-        assert await first.charge(CLIENT, "a") == 0
-        assert await second.charge(CLIENT, "b") == 1
-        assert await second.charge(CLIENT, "a") is None
-        assert await first.charge(CLIENT, "c") == 2
+        assert await first.charge(CLIENT, "a", LIMIT) == 0
+        assert await second.charge(CLIENT, "b", LIMIT) == 1
+        assert await second.charge(CLIENT, "a", LIMIT) is None
+        assert await first.charge(CLIENT, "c", LIMIT) == 2
         tally = await second.tally(CLIENT)
         assert tally.number == 3
         assert 0 <= tally.age < 60
@@ -64,7 +63,7 @@ async def test_many_at_once_are_counted_one_by_one(redis: RedisServer) -> None:
     """Two gateways never give two sessions the same place."""
     async with gateways(redis) as pair:
         numbers = range(max_entries(LIMIT))
-        places = await asyncio.gather(*(pair[n % 2].charge(CLIENT, f"{n}") for n in numbers))
+        places = await asyncio.gather(*(pair[n % 2].charge(CLIENT, f"{n}", LIMIT) for n in numbers))
         assert sorted(place for place in places if place is not None) == list(numbers)
 
 
@@ -73,7 +72,7 @@ async def test_a_charge_and_its_refund_keep_their_order(redis: RedisServer) -> N
     async with gateways(redis) as (first, _):
         for number in range(20):
             await asyncio.gather(
-                first.charge(CLIENT, f"{number}"), first.refund(CLIENT, f"{number}")
+                first.charge(CLIENT, f"{number}", LIMIT), first.refund(CLIENT, f"{number}")
             )
         assert await first.tally(CLIENT) == Tally()
 
@@ -82,7 +81,7 @@ async def test_what_is_stored_expires_and_is_bounded(redis: RedisServer) -> None
     """Sessions of more than an hour ago do not count, and the whole address is forgotten."""
     async with gateways(redis) as (first, _):
         for number in range(50):
-            await first.charge(CLIENT, f"{number}")
+            await first.charge(CLIENT, f"{number}", LIMIT)
         with contextlib.closing(redis.client()) as client:
             (name,) = client.keys("*")
             assert client.zcard(name) == max_entries(LIMIT)
@@ -97,10 +96,10 @@ async def test_without_redis_nothing_is_counted_here(
 ) -> None:
     """The gateway's own count is left; not every client waits, and it is logged once."""
     async with gateways(redis) as (first, _):
-        await first.charge(CLIENT, "a")
+        await first.charge(CLIENT, "a", LIMIT)
         redis.kill()
         assert await first.tally(CLIENT) == Tally()
-        assert await first.charge(CLIENT, "b") is None
+        assert await first.charge(CLIENT, "b", LIMIT) is None
         redis.start()
         while (await first.tally(CLIENT)).number != 1:  # it rests for a while  # noqa: ASYNC110
             await asyncio.sleep(0.05)

@@ -84,6 +84,14 @@ def test_args_of_a_plugin_that_is_off() -> None:
     assert "is off" in warning
 
 
+@pytest.mark.parametrize("key", ["refusedSessionsPerPerson", "refusedSessionsPerKiosk"])
+def test_limits_by_start_tokens_need_them(key: str) -> None:
+    """Without start tokens they would count nothing."""
+    limited = Config.model_validate({"LIMITS": {key: 3}})
+    with pytest.raises(ConfigError, match="start tokens"):
+        check(limited)
+
+
 @pytest.mark.parametrize(
     ("algorithm", "make"),
     [
