@@ -198,7 +198,8 @@ class SessionLife(RuleBasedStateMachine):
 
     def _judge(self, seq: int, profile: Profile, result: str | None) -> None:
         status = Codec.encode(Command.STATUS, {"seq": seq})
-        text = None if result is None else Codec.encode(Command.RESULT, {}, result)
+        body = {"isOk": False, "jwt": None, "errors": [], "verdict": result}
+        text = None if result is None else Codec.encode(Command.RESULT, {}, body)
         final = text is not None
         message = Judgement(self.session.id, seq, profile, status, final=final, result=text)
         self.sessions.receive(message)

@@ -14,6 +14,7 @@ from shared.frame.estimation import Profile
 from shared.wire.messages import Judgement, Opened, Settled, SinkHealth
 from shared.wire.protocol import CloseCode
 from tests.support.quiet_links import quiet_sessions
+from tests.support.store_cell import RESULT
 
 
 class Listener:
@@ -62,7 +63,7 @@ async def test_who_leaves_before_a_verdict_is_not_refused(sessions: Sessions, en
     before = outcomes()
     sessions.end(session, reason)
     verdict = Judgement(
-        session.id, seq, Profile.PASSIVE, "", final=True, accepted=accepted, result="{}"
+        session.id, seq, Profile.PASSIVE, "", final=True, accepted=accepted, result=RESULT
     )
     for _ in range(2):  # a repetition counts no more
         sessions.receive(verdict)
@@ -121,7 +122,7 @@ async def test_only_sessions_under_way_count_for_an_address() -> None:
     with pytest.raises(ProtocolError, match="too many sessions"):
         begin(sessions, "192.0.2.1")
     sessions.receive(
-        Judgement(first.id, 1, Profile.PASSIVE, "", final=True, accepted=True, result="{}")
+        Judgement(first.id, 1, Profile.PASSIVE, "", final=True, accepted=True, result=RESULT)
     )
     assert sessions.get(first.id) is first
     begin(sessions, "192.0.2.1")
