@@ -32,6 +32,18 @@ class FrameStatus(msgspec.Struct, frozen=True, rename={"is_ok": "isOk"}):
         return hint(self.errors[0]) if self.errors else None
 
 
+class SessionGrant(msgspec.Struct, frozen=True, rename="kebab"):
+    """The session of CONNECTED.
+
+    Attributes:
+        session_id: id of the session.
+        resume_token: token to resume it. It must be kept secret.
+    """
+
+    session_id: str
+    resume_token: str
+
+
 class VerdictBody(msgspec.Struct, frozen=True, rename={"is_ok": "isOk"}):
     """The body of RESULT."""
 
@@ -77,6 +89,13 @@ class Answer(msgspec.Struct, frozen=True):
         """Number of the frame that it answers, if any; of CONNECTED, frames received so far."""
         number = self.headers.get("seq")
         return None if number is None else _typed(number, int)
+
+    @property
+    def grant(self) -> SessionGrant | None:
+        """The session; None if the message is not a CONNECTED."""
+        if self.command is not Command.CONNECTED:
+            return None
+        return _typed(self.headers, SessionGrant)
 
     @property
     def status(self) -> FrameStatus | None:

@@ -1,6 +1,6 @@
 """The public names, which programs import from ``lunapass_client``."""
 
-from lunapass_client.answers import Answer, FrameStatus, RefusalReason, Verdict
+from lunapass_client.answers import Answer, FrameStatus, RefusalReason, SessionGrant, Verdict
 from lunapass_client.asynchronous import Client
 from lunapass_client.codes import PROMPTS, Code, hint
 from lunapass_client.errors import (
@@ -33,6 +33,7 @@ __all__ = [
     "NotAdmitted",
     "RefusalReason",
     "Refused",
+    "SessionGrant",
     "Silent",
     "SyncClient",
     "Unavailable",

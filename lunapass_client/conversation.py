@@ -13,7 +13,6 @@ import msgspec
 
 from lunapass_client.answers import Answer
 from lunapass_client.errors import (
-    BadAnswer,
     Disconnected,
     NotAdmitted,
     NoVerdict,
@@ -77,12 +76,9 @@ class Identity:
 
     def granted(self, answer: Answer) -> None:
         """Store id and token of CONNECTED; any other answer changes nothing."""
-        if answer.command is Command.CONNECTED:
-            try:
-                self.session_id = answer.headers["session-id"]
-                self.resume_token = answer.headers["resume-token"]
-            except KeyError as error:
-                raise BadAnswer(f"CONNECTED has no {error}") from error
+        grant = answer.grant
+        if grant is not None:
+            self.session_id, self.resume_token = grant.session_id, grant.resume_token
 
 
 class FrameNumbers:

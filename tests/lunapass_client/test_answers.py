@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lunapass_client.answers import Answer, FrameStatus, RefusalReason, Verdict
+from lunapass_client.answers import Answer, FrameStatus, RefusalReason, SessionGrant, Verdict
 from lunapass_client.errors import BadAnswer, Refused
 from lunapass_client.protocol import Command, Drop
 
@@ -25,6 +25,23 @@ def test_a_status_is_read() -> None:
     assert answer.status.hint == "Come closer"
     assert message("RESULT").status is None
     assert FrameStatus(True, (), {}).hint is None
+
+
+def test_a_session_is_read_from_connected() -> None:
+    """Its id and its token; both are texts."""
+    granted = message("CONNECTED", **{"session-id": "a", "resume-token": "b", "seq": 0})
+    assert granted.grant == SessionGrant("a", "b")
+    assert message("STATUS").grant is None
+    for headers in ({}, {"session-id": "a"}, {"session-id": 5, "resume-token": "b"}):
+        with pytest.raises(BadAnswer):
+            _ = message("CONNECTED", **headers).grant
+
+
+@pytest.mark.parametrize("number", ["7", 7.5, [], {}, True])
+def test_a_number_that_is_none_is_an_error(number: Any) -> None:
+    """Frames are counted by it."""
+    with pytest.raises(BadAnswer):
+        _ = message("STATUS", seq=number).seq
 
 
 def test_a_drop_and_a_refusal_are_read() -> None:
