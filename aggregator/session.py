@@ -270,7 +270,7 @@ class JudgedSession:
             except Exception:
                 self._log_failure(plugin, judged.seq)
                 judged.refuse(Code.PLUGIN_FAILED, end=True)
-        judged.ended = judged.ended or ended
+        judged.ended = judged.ended or ended  # a plugin may not continue the session
 
     def _drop_invalid_json(self, judged: FrameJudgement | None = None) -> bool:
         """Drop data and codes of plugins that are not JSON; return False if there were any."""
@@ -309,8 +309,8 @@ class JudgedSession:
     def _is_live(self, estimate: Estimate) -> bool:
         """Return whether liveness was measured; without a good model for it, also require actions.
 
-        A worker does not start if such a model lacks ActiveLiveness, but a reload may turn that off
-        in the aggregator while the worker keeps its models.
+        A worker with a weak model starts only if ActiveLiveness is on. But a reload may turn that
+        off in the aggregator, while the worker refuses it and keeps its estimator.
         """
         if estimate.liveness is None:
             return self.context.acted and estimate.stage is Stage.AGS

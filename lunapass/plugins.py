@@ -3,7 +3,14 @@
 The other modules may change in any release.
 """
 
-from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext, numbers_of
+from aggregator.plugins.base import (
+    FrameJudgement,
+    NoAnswer,
+    Plugin,
+    Question,
+    SessionContext,
+    numbers_of,
+)
 from aggregator.policy import Stated
 from lunapass_client.codes import Code
 from shared.config.service import Config
@@ -18,6 +25,7 @@ __all__ = [
     "ConfigError",
     "Estimate",
     "FrameJudgement",
+    "NoAnswer",
     "Plugin",
     "Profile",
     "Question",

@@ -284,4 +284,7 @@ class Backend(Protocol):
         """Measure passive liveness; only called with ``capabilities.passive_liveness``."""
 
     def descriptor(self, image: Image, face: Face) -> bytes:
-        """Compute the face descriptor; only called with ``capabilities.descriptor``."""
+        """Compute the face descriptor, float32 bytes of unit length; any other counts as missing.
+
+        Only called with ``capabilities.descriptor``.
+        """
