@@ -113,7 +113,8 @@ def test_a_limit_of_the_latency_fails_the_run(
             *("--people", "1", "--seconds", "2", "--fail-above", "p50=0.001ms"),
         )  # fmt: skip
     assert failed.value.returncode == 1
-    assert re.search(r"^p50 is \d+ ms, above 0\.001ms$", failed.value.stderr, re.M)
+    # On a busy machine it may be that no frame is judged in time, which fails, too.
+    assert re.search(r"^p50 is .*0\.001ms", failed.value.stderr, re.M)
     assert (tmp_path / "report.json").exists()
 
 
