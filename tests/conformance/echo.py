@@ -27,17 +27,21 @@ class EchoGateway(Gateway):
 
     async def _serve(self, socket: ServerConnection) -> None:
         assert isinstance(socket, ClientSocket)
-        messages: asyncio.Queue[str | bytes] = asyncio.Queue()
-        socket.on_image = messages.put_nowait
-        with contextlib.suppress(ConnectionClosed):
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._answer(socket, messages))
-                while True:
-                    messages.put_nowait(await socket.next_message())
+        answers: set[asyncio.Task[None]] = set()
 
-    async def _answer(self, socket: ClientSocket, messages: asyncio.Queue[str | bytes]) -> None:
-        while True:
-            await socket.send(await messages.get())
+        def answer(image: bytes) -> None:
+            answers.add(task := asyncio.create_task(_send(socket, image)))
+            task.add_done_callback(answers.discard)
+
+        socket.on_image = answer
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await socket.send(await socket.next_message())
+
+
+async def _send(socket: ServerConnection, message: bytes) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        await socket.send(message)
 
 
 async def main() -> None:
