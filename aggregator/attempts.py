@@ -5,7 +5,7 @@ from __future__ import annotations
 from shared.codes import Code
 from shared.config.manual import LivenessSection
 from shared.config.service import LimitsSection
-from shared.frame.estimation import Estimate
+from shared.frame.estimation import Estimate, Stage
 
 
 class Attempts:
@@ -26,25 +26,24 @@ class Attempts:
     def count(self, estimate: Estimate) -> None:
         """Count any frame."""
         self._frames += 1
-        if estimate.reached_liveness:
+        if estimate.stage is Stage.LIVENESS:
             self._reached_liveness += 1
 
-    def count_refusal(self, estimate: Estimate) -> None:
+    def count_refusal(self, estimate: Estimate) -> bool:
         """Count a frame, not a copy, whose liveness score was too low.
 
         Code 33 (low quality score) does not count: people who come too close get it, and it reveals
         nothing about the liveness score.
+
+        Returns:
+            Whether ``livenessRefusals`` frames were refused for it.
         """
         if Code.LOW_LIVENESS in estimate.errors:
             self._refusals += 1
+        return 0 < self._max_refusals <= self._refusals
 
     @property
     def exhausted(self) -> bool:
         """Whether the session ends with its last frame."""
         frames, liveness = self._section.maxAttempts, self._section.maxLivenessAttempts
         return 0 < frames <= self._frames or 0 < liveness <= self._reached_liveness
-
-    @property
-    def too_many_refusals(self) -> bool:
-        """Whether ``livenessRefusals`` frames were refused for low liveness."""
-        return 0 < self._max_refusals <= self._refusals

@@ -47,7 +47,7 @@ class CopyCheck:
         self._seen.add(pixels)
         # A frame of an action never is the best shot, so it is compared only within its session.
         if self._memory is not None and frame.estimate.profile is Profile.PASSIVE:
-            answer = yield self._memory.claim(pixels, self._session, passed=frame.ok)
+            answer = yield self._memory.claim(pixels, self._session, passed=not frame.errors)
             self._apply(frame, answer)
         if not frame.withheld:
             self._in_a_row = 0

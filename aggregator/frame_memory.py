@@ -99,12 +99,9 @@ class LocalFrames:
 
     def claim_now(self, pixels: bytes, session: str) -> Claim:
         """Claim a frame for a session."""
-        if self.accepted(pixels, session):
+        if self._accepted.owner(pixels) not in (None, session):
             return Claim.ACCEPTED
-        owner = self._claimed.owner(pixels)
-        if owner is None:
-            self._claimed.add(pixels, session)
-        return Claim.FIRST if owner in (None, session) else Claim.REUSED
+        return Claim.FIRST if self._claimed.claim(pixels, session) == session else Claim.REUSED
 
     def recall(self, pixels: bytes, session: str, answers: Sequence[bytes | None]) -> None:
         """Claim a frame again after a restart."""
@@ -117,8 +114,7 @@ class LocalFrames:
 
     def accept(self, pixels: bytes, session: str) -> None:
         """Remember the best shot of an accepted session."""
-        if self._accepted.owner(pixels) is None:
-            self._accepted.add(pixels, session)
+        self._accepted.claim(pixels, session)
 
     async def close(self) -> None:
         """Do nothing: no resources are held."""
@@ -140,13 +136,17 @@ class _Owners:
             return None
         return entry[1]
 
-    def add(self, pixels: bytes, session: str) -> None:
-        """Make a session the owner of a frame."""
-        now = self._monotonic()
-        self._entries[pixels] = (now, session)
-        self._entries.move_to_end(pixels)
-        while self._entries:
-            at, _ = next(iter(self._entries.values()))
-            if now - at < self._seconds and len(self._entries) <= self._max_frames:
-                return
-            self._entries.popitem(last=False)
+    def claim(self, pixels: bytes, session: str) -> str:
+        """Make a session the owner of a frame without one; return the frame's owner."""
+        entries, now = self._entries, self._monotonic()
+        entry = entries.get(pixels)
+        if entry is not None and now - entry[0] < self._seconds:
+            return entry[1]
+        entries[pixels] = (now, session)
+        entries.move_to_end(pixels)
+        while entries:
+            at, _ = next(iter(entries.values()))
+            if now - at < self._seconds and len(entries) <= self._max_frames:
+                break
+            entries.popitem(last=False)
+        return session

@@ -49,7 +49,12 @@ def _is_plain(value: Any, levels: int = PLAIN_LEVELS) -> bool:
         return False
     if kind is dict:
         for name, inner in value.items():
-            if type(name) is not str or not name.isascii() or not _is_plain(inner, levels - 1):
+            if type(name) is not str or not name.isascii():
+                return False
+            if type(inner) is float or type(inner) is int:  # most values; without a call
+                if not -PLAIN_MAX <= inner <= PLAIN_MAX:
+                    return False
+            elif not _is_plain(inner, levels - 1):
                 return False
         return True
     return kind is list and all(_is_plain(inner, levels - 1) for inner in value)

@@ -211,7 +211,7 @@ class JudgedSession:
         if not self._drop_invalid_json(judged):
             judged.refuse(Code.PLUGIN_FAILED, end=True)
         self._fail_closed(judged)
-        accepted = judged.ok and not judged.ended
+        accepted = not (judged.errors or judged.ended)
         outcome = Outcome(
             errors=tuple(judged.errors),
             final=accepted or judged.ended or self._attempts.exhausted,
@@ -236,8 +236,7 @@ class JudgedSession:
         if judged.withheld:
             self._report_reuse(judged)
             return
-        self._attempts.count_refusal(judged.estimate)
-        if self._attempts.too_many_refusals:
+        if self._attempts.count_refusal(judged.estimate):
             judged.refuse(Code.TOO_MANY_REFUSALS, end=True)
             return
         for plugin in self.plugins:
@@ -247,11 +246,13 @@ class JudgedSession:
                 if question is not None:
                     answer = yield question
                     plugin.on_answer(self.context, judged, answer)
-                _require_codes(judged, before)
+                if judged.errors != before:
+                    _require_codes(judged, before)
             except Exception:
                 self._log_failure(plugin, judged.seq)
                 judged.refuse(Code.PLUGIN_FAILED, end=True)
-            if not plugin.gathers and self._is_refused_since(judged, before):
+            changed = judged.errors != before
+            if changed and not plugin.gathers and self._is_refused_since(judged, before):
                 self.context.best_seq, self.context.best, self.context.best_shot = best_before
             if judged.ended:
                 return
@@ -292,7 +293,7 @@ class JudgedSession:
 
     def _fail_closed(self, judged: FrameJudgement) -> None:
         """Accept only a live, fully judged frame, whatever plugins are on."""
-        if not judged.ok:
+        if judged.errors:
             return
         if judged.ended or judged.withheld or not judged.estimate.ok:
             # A plugin ended the session without a code, or removed codes.

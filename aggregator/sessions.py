@@ -184,7 +184,8 @@ class JudgedSessions:
         if outcome.final:
             entry.result = self._writer.result(entry.session, outcome)
         entry.last_outcome = outcome
-        self._remember(entry, pending, outcome)
+        if outcome.accepted or message.replay:
+            self._remember(entry, pending, outcome)
         if not message.replay:
             self._answer(pending.peer, message.session, entry, outcome)
             for code in outcome.errors:
