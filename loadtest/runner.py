@@ -119,10 +119,12 @@ async def play(
     Raises:
         ResourceError: a client process failed.
     """
-    clients = [await _client(n, processes, gallery, plan) for n in range(processes)]
+    clients: list[asyncio.subprocess.Process] = []
     outcome = LoadRun(plan, Watch(plan.url))
     background: list[asyncio.Task[None]] = []
     try:
+        for number in range(processes):
+            clients.append(await _client(number, processes, gallery, plan))
         await _start(clients, outcome)
         background += [asyncio.create_task(outcome.watch.run())]
         background += [asyncio.create_task(_show(outcome, show))]

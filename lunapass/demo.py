@@ -32,9 +32,11 @@ from shared.config.loading import load
 from shared.config.recommended import PLUGINS
 from shared.config.service import Config
 from shared.config.source import ConfigSource
+from shared.config.toml import value_text
 from shared.errors import EstimationError, ResourceError
 from shared.frame.estimation import Image
 from shared.process.clock import SYSTEM, Clock
+from shared.process.files import write_atomically
 from shared.wire.protocol import Command
 
 WORKERS = 2
@@ -67,15 +69,15 @@ def write_config(files: DemoFiles, models: Path, port: int, *, passive: bool) ->
     """Write the recommended configuration with a new key; return both.
 
     Without the reference models (``passive`` is False), everyone is asked for actions instead.
+
+    Raises:
+        ResourceError: the file cannot be written.
     """
     key = secrets.token_hex(32)
     # The fallback models cannot describe faces, which FaceMatcher compares.
     plugins = PLUGINS if passive else ("Bestshot", "ActiveLiveness")
     turned_on = "\n".join(f"[MIDDLEWARES.WS.{name}]\nisEnabled = 1\n" for name in plugins)
-    files.directory.mkdir(parents=True, exist_ok=True)
-    files.config.touch(mode=0o600)
-    files.config.write_text(
-        f"""\
+    text = f"""\
 [LUNA_PASS]
 env = "development"
 host = "127.0.0.1"
@@ -90,12 +92,16 @@ key = "{key}"
 count = {WORKERS}
 
 [MODELS]
-directory = "{models.absolute()}"
+directory = {value_text(str(models.absolute()))}
 
 [TRANSPORT]
-runtimeDirectory = "{files.directory.absolute() / "run"}"
+runtimeDirectory = {value_text(str(files.directory.absolute() / "run"))}
 """
-    )
+    try:
+        files.directory.mkdir(parents=True, exist_ok=True)
+        write_atomically(files.config, text.encode(), mode=0o600)
+    except OSError as error:
+        raise ResourceError(f"{files.config}: {error.strerror}; give another --output") from error
     return load(files.config), key
 
 
@@ -159,11 +165,20 @@ class Report:
             str(answer.seq),
             scene,
             " ".join(map(str, errors)) or "-",
-            "; ".join(dict.fromkeys(hint(code) for code in errors)) or "all checks passed",
+            _hints(answer),
             "-" if score is None else f"{score:.2f}",
             f"{milliseconds:.0f}",
         )
         self.live.refresh()
+
+
+def _hints(answer: Answer) -> str:
+    """Describe an answer: hints of a STATUS, or why a frame was not judged."""
+    if answer.command is not Command.STATUS:
+        reason = answer.dropped or (answer.refusal and answer.refusal.code) or ""
+        return f"{answer.command} {reason}".strip()
+    errors = answer.body["errors"]
+    return "; ".join(dict.fromkeys(hint(code) for code in errors)) or "all checks passed"
 
 
 async def play(url: str, person: Person, report: Report, *, clock: Clock = SYSTEM) -> Answer:

@@ -132,12 +132,19 @@ def read_session(folder: Path) -> SessionLog:
     log: SessionLog | None = None
     for number, line in enumerate(lines, 1):
         try:
-            log = _with_line(folder, log, json.loads(line))
-        except (ValueError, TypeError, KeyError) as error:
+            log = _with_line(folder, log, _object(line))
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ValueError(f"{folder / FILE}, line {number}: {error!r}") from error
     if log is None:
         raise ValueError(f"{folder / FILE}: no complete line")
     return log
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    value = json.loads(line)
+    if not isinstance(value, dict):
+        raise TypeError("the line is not a JSON object")
+    return value
 
 
 def _with_line(folder: Path, log: SessionLog | None, line: dict[str, Any]) -> SessionLog:

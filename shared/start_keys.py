@@ -23,15 +23,20 @@ def resolve_start_key(args: StartTokenArgs) -> StartTokenArgs:
     if args.key is None:
         return args
     text = value_or_file(args.key.get_secret_value(), PLACE)
-    _require_fit(args.algorithm, text)
+    require_fit(args.algorithm, text)
     return args.model_copy(update={"key": SecretStr(text)})
 
 
-def _require_fit(algorithm: str, text: str) -> None:
+def require_fit(algorithm: str, text: str, place: str = PLACE) -> None:
+    """Check that a key can verify: a long secret, or a public key of the algorithm's kind.
+
+    Raises:
+        ConfigError: it does not fit; ``place`` says where it is.
+    """
     if algorithm in KEY_BYTES:
         if text.startswith("-----BEGIN ") or len(text.encode()) < KEY_BYTES[algorithm]:
             raise ConfigError(
-                f"{PLACE}: does not fit {algorithm}; allowed: a shared secret of at least "
+                f"{place}: does not fit {algorithm}; allowed: a shared secret of at least "
                 f"{KEY_BYTES[algorithm]} bytes, no PEM; make one with: lunapass config key"
             )
         return
@@ -43,6 +48,6 @@ def _require_fit(algorithm: str, text: str) -> None:
             raise ValueError("too short")
     except Exception as error:  # the parsers raise various types for invalid keys
         raise ConfigError(
-            f"{PLACE}: does not fit {algorithm}; give the relying party's public key in PEM: RSA of"
+            f"{place}: does not fit {algorithm}; give the relying party's public key in PEM: RSA of"
             f" {MIN_RSA_BITS} bits or more, P-256 or Ed25519"
         ) from error

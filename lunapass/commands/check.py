@@ -12,6 +12,7 @@ from typing import Any
 import click
 import cv2
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from inference_pool.backends import load_backend
@@ -93,6 +94,8 @@ def command(
     frame that the service would refuse has code 1 and the reason; with any such frame the exit
     status is 1.
     """
+    if draw_into is not None and len({path.name for path in files}) < len(files):
+        raise click.UsageError("--draw needs files with different names")
     config = load(config_path)
     estimator = Estimator(load_backend(config), Rules.of(config), exhaustive=exhaustive)
     judged = _judge(files, Media.of(config), estimator, Profile(profile), mirrored, draw_into)
@@ -125,7 +128,7 @@ def _judge(
 
 
 def _save(drawn: Any, folder: Path, path: Path, number: int) -> None:
-    name = folder / f"{path.stem}-{number:04d}.jpg"
+    name = folder / f"{path.name}-{number:04d}.jpg"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         name.write_bytes(cv2.imencode(".jpg", drawn)[1].tobytes())
@@ -182,9 +185,9 @@ def _row(frame: CheckedFrame) -> Iterator[str]:
     estimate = frame.estimate
     pose, eyes, mouth = estimate.head_pose, estimate.eyes, estimate.mouth
     liveness = estimate.liveness
-    yield frame.path.name + (f" #{frame.number}" if frame.number > 1 else "")
+    yield escape(frame.path.name + (f" #{frame.number}" if frame.number > 1 else ""))
     errors = "\n".join(f"{int(code)} {frame.refused or finding(code)}" for code in estimate.errors)
-    yield f"[red]{errors}[/]" if errors else "[green]ok[/]"
+    yield f"[red]{escape(errors)}[/]" if errors else "[green]ok[/]"
     yield str(estimate.faces)
     for angle in (pose.yaw, pose.pitch, pose.roll) if pose else (None, None, None):
         yield f"{angle:+.0f}" if angle is not None else ""

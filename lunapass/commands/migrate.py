@@ -12,7 +12,7 @@ from lunapass.migration.translation import ChangeKind, Translation, translate
 from shared.config.loading import load, load_video
 from shared.config.rules import check
 from shared.config.service import Config
-from shared.errors import ConfigError, StartupError
+from shared.errors import ConfigError, ResourceError, StartupError
 from shared.process.files import write_atomically
 
 SERVICE_FILE, VIDEO_FILE = "lunapassapi.config.toml", "lunapassvideo.config.toml"
@@ -38,7 +38,8 @@ def command(files: tuple[Path, ...], output: Path, force: bool) -> None:
     Accepts lunapassapi.config.toml and lunapassvideo.config.toml. Keeps order and comments. Adds a
     comment to each key that moved, changed its meaning or does not exist here. Lists the keys that
     the original does not set as comments with their defaults. The exit status is 0 if everything
-    was taken over, 1 if you must decide something, 2 if a file cannot be read.
+    was taken over, 1 if you must decide something, 2 if a file cannot be read
+    or written.
     """
     translations = [_translate(file) for file in files]
     targets = [output / _name(translation) for translation in translations]
@@ -47,12 +48,19 @@ def command(files: tuple[Path, ...], output: Path, force: bool) -> None:
     for target in targets:
         if target.exists() and not force:
             raise StartupError(f"{target} exists; name another --output, or give --force")
-    output.mkdir(parents=True, exist_ok=True)
     is_open = False
     for translation, target in zip(translations, targets, strict=True):
-        write_atomically(target, translation.text.encode(), mode=PRIVATE)
+        _write(target, translation.text)
         is_open = _check(target, translation) or is_open
     sys.exit(OPEN_QUESTIONS if is_open else 0)
+
+
+def _write(target: Path, text: str) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(target, text.encode(), mode=PRIVATE)
+    except OSError as error:
+        raise ResourceError(f"{target}: {error.strerror}; give another --output") from error
 
 
 def _translate(file: Path) -> Translation:

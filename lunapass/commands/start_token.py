@@ -15,14 +15,15 @@ from shared.start_token_maker import SECONDS, StartTokenMaker
 @click.option(
     "--key-file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The private key in PEM that signs; for HS..., the configuration's key does.",
+    help="The key that signs: a private key in PEM, or the shared secret of HS...; by default the "
+    "configuration's secret.",
 )
 @click.option("--key-id", help="Id of that key in a JWK set (header kid).")
 @click.option("--subject", help="Who is checked (claim sub).")
 @click.option("--nonce", help="Value that the verdict's token must carry.")
 @click.option("--kiosk", help="Name of the kiosk.")
 @click.option("--issuer", help="Claim iss; by default the one that the configuration requires.")
-@click.option("--seconds", default=SECONDS, show_default=True, help="Lifetime.")
+@click.option("--seconds", type=int, help=f"Lifetime; by default up to {SECONDS}.")
 def command(
     config_path: Path | None,
     key_file: Path | None,
@@ -31,8 +32,8 @@ def command(
     nonce: str | None,
     kiosk: str | None,
     issuer: str | None,
-    seconds: int,
+    seconds: int | None,
 ) -> None:
-    """Print a start token that the service takes under its configuration, once."""
+    """Print a start token that is valid once for this configuration."""
     maker = StartTokenMaker(config_path, key_file, key_id)
     click.echo(maker.make(seconds, sub=subject, nonce=nonce, kiosk=kiosk, iss=issuer))

@@ -155,7 +155,7 @@ def show(config_path: Path | None, session: str) -> None:
 def retry(config_path: Path | None, sessions: tuple[str, ...], everything: bool) -> None:
     """Put failed SESSIONS back into their queue."""
     from video_builder.status import failures
-    from video_builder.status import retry as again
+    from video_builder.status import retry as retry_job
 
     if bool(sessions) == everything:
         raise click.UsageError("give sessions or --all")
@@ -163,7 +163,7 @@ def retry(config_path: Path | None, sessions: tuple[str, ...], everything: bool)
         if everything:
             queues = config.REDIS.queueNames
             sessions = tuple(job.session for name in queues for job in failures(redis, name))
-        missing = [session for session in sessions if not again(redis, session)]
+        missing = [session for session in sessions if not retry_job(redis, session)]
     click.echo(f"{len(sessions) - len(missing)} sessions are in the queue again")
     if missing:
         raise click.ClickException(f"no failed session {', '.join(missing)}")

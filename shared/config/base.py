@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
 from shared.frame.estimation import Glasses
 
@@ -59,7 +59,7 @@ def seconds(duration: str) -> int:
 
 
 class Section(BaseModel):
-    """One table of the file: immutable, strictly typed, without unknown keys."""
+    """One table of the file: immutable, strictly typed, without unknown keys or null characters."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -68,3 +68,11 @@ class Section(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
     )
+
+    @field_validator("*")
+    @classmethod
+    def _without_null(cls, value: Any) -> Any:
+        """Refuse a null character: no path, name or address can have one."""
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("has a null character")
+        return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -51,10 +52,15 @@ def inherited_listeners(environment: Mapping[str, str] = os.environ) -> Listener
     """Take over the sockets that systemd passes; None if it passes none.
 
     Raises:
-        ResourceError: a descriptor is not a listening socket.
+        ResourceError: a descriptor is not a listening socket, or their number is none.
     """
-    count = int(environment.get("LISTEN_FDS", "0"))
-    if count < 1 or environment.get("LISTEN_PID") != str(os.getpid()):
+    text = environment.get("LISTEN_FDS", "0")
+    if environment.get("LISTEN_PID") != str(os.getpid()):
+        return None
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise ResourceError(f"LISTEN_FDS is {text[:60]!r}; allowed: a number; start by systemd")
+    count = int(text)
+    if count == 0:
         return None
     return adopt(range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + count), inherited=True)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
-from lunapass.commands.check import command
+from lunapass.commands.check import CheckedFrame, _row, command
 from shared.codes import Code, hint
-from shared.frame.estimation import Image
+from shared.frame.estimation import Estimate, Image, Profile
 
 
 @pytest.fixture
@@ -99,6 +101,27 @@ def test_mirrored(config: Path, tmp_path: Path, portrait: Image, picture: Path) 
     (plain,) = records(check(config, picture, "--json"))
     (selfie,) = records(check(config, tmp_path / "selfie.png", "--json", "--mirrored"))
     assert selfie["head_pose"]["roll"] == pytest.approx(plain["head_pose"]["roll"], abs=3)
+
+
+def test_files_that_differ_in_their_suffix_are_drawn_apart(
+    config: Path, picture: Path, tmp_path: Path
+) -> None:
+    """No drawing replaces another; files of one name in two folders are refused."""
+    other = picture.with_suffix(".webp")
+    cv2.imwrite(str(other), cv2.imread(str(picture)))
+    check(config, picture, other, "--draw", tmp_path / "drawn")
+    assert len(list((tmp_path / "drawn").iterdir())) == 2
+    twice = check(config, picture, picture, "--draw", tmp_path / "drawn")
+    assert twice.exit_code == 2
+    assert "different names" in twice.output
+
+
+def test_brackets_are_no_markup(config: Path, tmp_path: Path) -> None:
+    """Names and reasons are shown as they are."""
+    (tmp_path / "photo[bold].jpg").write_bytes(b"no picture")
+    assert "photo[bold].jpg" in check(config, tmp_path / "photo[bold].jpg").stdout
+    frame = CheckedFrame(Path("a[/x].jpg"), 1, Estimate(0, 0, Profile.PASSIVE, errors=(1,)), "[/y]")
+    Console(file=io.StringIO()).print(*_row(frame))
 
 
 def test_draws_into_a_folder(config: Path, picture: Path, tmp_path: Path) -> None:

@@ -81,8 +81,16 @@ def test_a_session_that_goes_on_is_read_so_far(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "lines",
-    [(), ({"event": "frame"},), (OPENED, {"event": "other"}), (OPENED, []), (OPENED, {})],
-    ids=["empty", "no beginning", "unknown event", "no object", "no event"],
+    [
+        (),
+        ({"event": "frame"},),
+        (OPENED, {"event": "other"}),
+        (OPENED, []),
+        (OPENED, {}),
+        (5,),
+        (None,),
+    ],
+    ids=["empty", "no beginning", "unknown event", "no object", "no event", "a number", "null"],
 )
 def test_a_foreign_file_is_told_by_name(tmp_path: Path, lines: tuple[object, ...]) -> None:
     """The error names a file that FileLogger did not write."""

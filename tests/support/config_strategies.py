@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from shared.config.schema import section_of
 from shared.config.service import Config
 
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 TREES = st.recursive(
     TEXT | st.integers() | st.floats(allow_nan=False) | st.booleans() | st.dates(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
@@ -64,7 +64,9 @@ def _values(kind, rules):
         return _numbers(kind, rules)
     pattern = next((rule.pattern for rule in rules if hasattr(rule, "pattern")), None)
     if pattern is not None:
-        return st.from_regex(pattern, fullmatch=True, alphabet=st.characters(codec="ascii"))
+        return st.from_regex(
+            pattern, fullmatch=True, alphabet=st.characters(codec="ascii", exclude_characters="\0")
+        )
     assert kind in (str, SecretStr, Any)
     return TEXT
 

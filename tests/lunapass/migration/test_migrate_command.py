@@ -14,6 +14,7 @@ from shared.config.loading import load, load_video
 from shared.config.rules import check
 from shared.config.service import Config
 from shared.config.video import VideoConfig
+from shared.errors import ResourceError
 
 KEY = {"LUNAPASS__LUNA_PASS__JWT__KEY": "x" * 64}
 SERVICE_1X = """\
@@ -366,6 +367,17 @@ def test_secrets_are_not_printed(tmp_path: Path) -> None:
     file = tmp_path / "new" / "lunapassapi.config.toml"
     assert load(file, {}).LUNA_PASS.JWT.key.get_secret_value() == secret
     assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
+
+
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """One line and status 2: status 1 means that an administrator must decide something."""
+    (tmp_path / "a.toml").write_text("port = 1\n")
+    (tmp_path / "file").touch()
+    output = str(tmp_path / "file" / "sub")
+    with pytest.raises(ResourceError, match="give another --output"):
+        CliRunner().invoke(
+            command, [str(tmp_path / "a.toml"), "--output", output], catch_exceptions=False
+        )
 
 
 def test_no_file_is_replaced(tmp_path: Path) -> None:

@@ -275,3 +275,11 @@ def test_field_text_of_every_default_is_toml():
         assert section_at(path[:-1]) is not None
         if field.default is not None:
             tomllib.loads(f"x = {field_text(field.default, field)}")
+
+
+def test_a_null_character_is_refused(tmp_path: Path) -> None:
+    """No path or address can have one; the system's error would be a traceback."""
+    path = tmp_path / "config.toml"
+    path.write_text('[KIOSK]\ndirectory = "page\\u0000"\n')
+    with pytest.raises(ConfigError, match=r"\[KIOSK\] directory is"):
+        load(path, {})

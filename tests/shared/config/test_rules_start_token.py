@@ -65,7 +65,7 @@ def test_what_is_taken(settings: dict[str, Any]) -> None:
                 "https://a:99999/x",
                 "ftp://localhost/x",
                 "https://a b/",
-                "https://a\0/",
+                "https://a\x01/",
                 "bank.example",
             )
         ),

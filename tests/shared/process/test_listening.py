@@ -65,6 +65,13 @@ def test_what_does_not_listen_is_refused(tmp_path: Path) -> None:
         adopt([os.dup(idle.fileno())], inherited=True)
 
 
+@pytest.mark.parametrize("count", ["x", "-1", "1.0", ""])
+def test_a_wrong_number_of_sockets_is_one_line(count: str) -> None:
+    """It comes from the environment; a gateway without its sockets must not start."""
+    with pytest.raises(ResourceError, match="LISTEN_FDS"):
+        inherited_listeners({"LISTEN_FDS": count, "LISTEN_PID": str(os.getpid())})
+
+
 @pytest.mark.parametrize(
     "environment",
     [{}, {"LISTEN_FDS": "1"}, {"LISTEN_FDS": "1", "LISTEN_PID": "1"}, {"LISTEN_PID": "1"}],
