@@ -14,7 +14,7 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def start_token(config: Config) -> Iterator[Finding]:
-    """Require exactly one key source over a safe connection, and a store for several cells."""
+    """Require one key source over a safe connection, and a shared store for several cells."""
     plugin = config.MIDDLEWARES.REQUEST.StartToken
     args = plugin.args
     if not plugin.isEnabled:
