@@ -106,7 +106,7 @@ test("a frame of fewer pixels gives the same hints", () => {
   assert.equal(placeOf({ faceRect: half(faceRect), frameRect: half(frameRect) }, share), "right");
 });
 
-test("nobody is told good while the face is outside the oval", () => {
+test("a face outside the oval is never called good", () => {
   assert.equal(hintOf([], "left").name, "left");
   assert.equal(hintOf([32], "closer").name, "closer");
   assert.equal(hintOf([], null).name, "hold");

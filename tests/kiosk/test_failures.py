@@ -111,7 +111,7 @@ def test_an_address_with_too_many_refusals(browser: Any, stamps: FakeCamera) -> 
         kiosk.start()
         assert kiosk.wait_end("failed").startswith("We couldn't confirm you. Too many images")
         kiosk.page.click("#again")
-        kiosk.page.wait_for_selector("text=Too many checks from here")
+        kiosk.page.wait_for_selector("text=Too many unsuccessful checks")
         assert not kiosk.page.is_visible("#again"), "another try cannot help"
         assert kiosk.page.inner_text("#next") == "Back to the start"
         kiosk.shoot("failure-too-many-refusals")

@@ -110,6 +110,11 @@ def test_the_oval_is_green_only_around_a_face(
         })"""
     )
     assert centres[0] == pytest.approx(centres[1], abs=2)
+    kiosk.page.evaluate("document.querySelector('.lp-bubble').style.paddingBlock = '8vh'")
+    sent = kiosk.page.evaluate("window.frames_sent.length")
+    until(lambda: kiosk.page.evaluate("window.frames_sent.length") > sent + 3)
+    shapes = [wide / high for wide, high in kiosk.page.evaluate("window.frames_sent")]
+    assert max(shapes) / min(shapes) == pytest.approx(1, abs=0.02), "a longer text changes no frame"
     kiosk.page.close()
 
 

@@ -169,7 +169,7 @@ def test_the_renderer_has_its_style_in_a_shadow_root(page: Any) -> None:
     assert look == ["absolute", 1]
 
 
-def test_a_page_of_another_origin_is_told_what_to_set(browser: Any, service: Service) -> None:
+def test_a_page_of_another_origin_learns_what_to_set(browser: Any, service: Service) -> None:
     """After one attempt, not after half a minute of them: its origin and the setting are named."""
     context = browser.new_context(bypass_csp=True)  # the page's policy allows its own service only
     opened = context.new_page()

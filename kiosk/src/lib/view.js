@@ -7,9 +7,10 @@ const ID = "vllunapass-wrapper";
 /**
  * What is shown is what is sent: the video is scaled and clipped to the region.
  *
- * The view tells the renderer about the oval by custom properties of the root element:
- * `--lp-oval-width`, on the screen, and `--lp-oval-share`, its height over that of the frame. The
- * renderer in turn names the height that its text covers, `--lp-top`; the video begins below it.
+ * View and renderer exchange sizes as custom properties of the root element. The view sets the width
+ * of the oval on the screen (`--lp-oval-width`) and its height over that of the frame
+ * (`--lp-oval-share`). The renderer sets the height that its text covers (`--lp-top`); the video begins
+ * below it.
  */
 export class View {
   #root;
@@ -18,7 +19,16 @@ export class View {
   #zoom = 1;
   /** @type {import("./framing.js").Geometry | null} */
   #geometry = null;
-  #resized = new ResizeObserver(() => this.#layOut());
+  /**
+   * Kept while the text grows or shrinks beside the video: frames that change their size in the middle
+   * of a check are a sign of a virtual camera (code 70).
+   *
+   * @type {import("./framing.js").Size | null}
+   */
+  #region = null;
+  #resized = new ResizeObserver((entries) => {
+    this.#layOut({ anew: entries.some(({ target }) => target === this.#wrapper) });
+  });
 
   /**
    * @param {HTMLElement} root
@@ -47,9 +57,8 @@ export class View {
     });
     this.#wrapper.prepend(video);
     this.video = video;
-    this.#resized.observe(video);
+    for (const element of [this.#wrapper, video]) this.#resized.observe(element);
     video.addEventListener("resize", () => this.#layOut()); // first image, or the phone was turned
-    this.#layOut();
     return video;
   }
 
@@ -81,13 +90,19 @@ export class View {
 
   /** The centred part of the camera's image that is shown, in the camera's pixels. */
   get region() {
-    const [camera, box] = [sizeOf(this.video), boxOf(this.video)];
-    return regionOf(camera, box, this.#zoom, this.#geometry);
+    this.#region ??= regionOf(sizeOf(this.video), boxOf(this.video), this.#zoom, this.#geometry);
+    return this.#region;
   }
 
-  /** Scale and clip the video so that the box shows the region and no more. */
-  #layOut() {
+  /**
+   * Scale and clip the video so that the box shows the region and no more.
+   *
+   * @param {object} [options]
+   * @param {boolean} [options.anew] whether the region may be another one
+   */
+  #layOut({ anew = true } = {}) {
     const { video } = this;
+    if (anew) this.#region = null;
     if (video === null || video.videoWidth === 0) return;
     const [camera, box, region] = [sizeOf(video), boxOf(video), this.region];
     const contained = Math.min(box.width / camera.width, box.height / camera.height);

@@ -309,7 +309,7 @@ def test_progress_is_told() -> None:
     assert played.session.context.data["activeLiveness"] == {"action": 3, "actions": 3}
 
 
-def test_the_time_left_for_an_action_is_told() -> None:
+def test_the_time_left_for_an_action_is_reported() -> None:
     """It falls while nothing is done, at most to the end of all actions."""
 
     def left(seconds: float, **args: float) -> tuple[float, float]:
