@@ -60,7 +60,7 @@ async def broken(line: ServerConnection) -> None:
 @pytest.fixture(params=["asynchronous", "synchronous"])
 def check(request: pytest.FixtureRequest) -> Check:
     """Check with a few frames."""
-    options: dict[str, Any] = {"patience": 5, "resumes": 4}
+    options: dict[str, Any] = {"patience": 30, "resumes": 4}
 
     async def with_await(url: str, frames: int, heard: list[Answer]) -> Verdict:
         async with Client(url, **options) as client:
@@ -119,7 +119,7 @@ async def test_a_failed_attempt_leaves_no_connection(check: Check) -> None:
         ended.set()
 
     async def resumed(line: ServerConnection) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await ended.wait()
         await line.send(connected(1))
         await line.send(RESULT)
