@@ -21,6 +21,7 @@ COMMANDS = {
     "config": "Check, show and document the configuration.",
     "start-token": "Print a start token, as a relying party's server would make it.",
     "audit": "Verify, show and export the audit's records.",
+    "erase": "Remove what is stored about sessions.",
     "migrate": "Convert configuration files of LUNA PASS to this service's.",
     "check": "Judge images or videos with the stages of a worker.",
     "evaluate": "Measure error rates on a labelled set.",

@@ -21,6 +21,8 @@ from shared.frame.estimation import Estimate
 
 FILE = "session.jsonl"
 BEST_SHOT = "bestshot.jpg"
+MAX_OPENING_BYTES = 65_536
+"""The first line has the client's description, of at most 8192 characters, and start claims."""
 FOLDER = re.compile(r"[0-9a-f]{32}")
 _SUFFIXES = ((b"\xff\xd8", ".jpg"), (b"\x89PNG", ".png"), (b"RIFF", ".webp"))
 
@@ -82,6 +84,7 @@ class SessionLog:
         version: version of the service.
         frames: judged frames in order.
         verdict: how it ended; None if unknown.
+        start: claims of its start token.
     """
 
     folder: Path
@@ -91,6 +94,7 @@ class SessionLog:
     version: str
     frames: list[LoggedFrame] = field(default_factory=list)
     verdict: LoggedVerdict | None = None
+    start: dict[str, Any] = field(default_factory=dict)
 
 
 def image_name(seq: int, image: bytes) -> str:
@@ -174,3 +178,13 @@ def _with_line(folder: Path, log: SessionLog | None, line: dict[str, Any]) -> Se
     else:
         raise ValueError(f"unknown event {kind!r}")
     return log
+
+
+def read_opening(folder: Path) -> dict[str, Any] | None:
+    """Read the first line of a session's log; None if it cannot be read."""
+    try:
+        with (folder / FILE).open("rb") as file:
+            line = json.loads(file.readline(MAX_OPENING_BYTES))
+    except (OSError, ValueError):
+        return None
+    return line if isinstance(line, dict) else None

@@ -79,7 +79,7 @@ class Audit:
         self._trail = AuditTrail(folder, args.maxBytes, clock=clock)
         known = [r["session"] for r in self._trail.last_records() if r["event"] == "session"]
         self._known = deque(known, maxlen=KNOWN_SESSIONS)
-        self._waiting: deque[dict[str, Any]] = deque()
+        self._waiting: deque[tuple[str, dict[str, Any]]] = deque()
         self._lost = 0
         self._headed_at = float("-inf")
         self._retry_at = float("-inf")
@@ -101,8 +101,12 @@ class Audit:
         if isinstance(event, FrameJudged) or event.info.session in self._known:
             return
         self._known.append(event.info.session)
+        self.add("session", session_record(event))
+
+    def add(self, event: str, fields: dict[str, Any]) -> None:
+        """Add a record; write it if the last write did not just fail."""
         if len(self._waiting) < MAX_WAITING:
-            self._waiting.append(session_record(event))
+            self._waiting.append((event, fields))
         else:
             self._lost += 1
             self.dropped += 1
@@ -136,7 +140,7 @@ class Audit:
 
     def _write_waiting(self) -> None:
         while self._waiting:
-            self._trail.append("session", self._waiting[0])
+            self._trail.append(*self._waiting[0])
             self._waiting.popleft()
         if self._lost:
             self._trail.append("lost", {"records": self._lost})

@@ -37,6 +37,7 @@ def opened_line(info: SessionInfo) -> dict[str, Any]:
         "at": info.at,
         "mirrored": info.mirrored,
         "client": dict(info.client),
+        "start": dict(info.start),
         "version": __version__,
     }
 

@@ -10,11 +10,16 @@ from shared.config.service import Config
 from shared.errors import ResourceError
 from shared.process.private import private_directory
 from shared.process.process import about
-from shared.wire.transport import runtime_directory
 
 log = logging.getLogger(__name__)
 
 KEY = "WORKERS.quarantineDirectory"
+
+
+def quarantine_folder(config: Config) -> Path:
+    """Return the folder of the frames, which may not exist."""
+    named = config.WORKERS.quarantineDirectory
+    return Path(named or Path(config.TRANSPORT.runtimeDirectory).absolute() / "quarantine")
 
 
 class Quarantine:
@@ -25,8 +30,7 @@ class Quarantine:
     """
 
     def __init__(self, config: Config) -> None:
-        named = config.WORKERS.quarantineDirectory
-        self._directory = Path(named) if named else runtime_directory(config) / "quarantine"
+        self._directory = quarantine_folder(config)
         self._max_frames = config.WORKERS.quarantineFrames
 
     def store(self, session: str, seq: int, data: bytes) -> None:

@@ -1,0 +1,174 @@
+"""Removes what the service has stored about sessions, and marks that in the audit."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from redis import Redis
+from rq.exceptions import NoSuchJobError
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from aggregator.sinks.audit import Audit
+from aggregator.sinks.video import unpack
+from gateway.pool.quarantine import quarantine_folder
+from gateway.sessions.store_scripts import keys
+from lunapass.audit import records
+from shared import video_store
+from shared.config.service import Config
+from shared.config.video import VideoConfig
+from shared.errors import ConfigError
+from shared.redis_connection import connect
+from shared.session_log import FOLDER, read_opening
+from shared.signing import Signer
+
+REDIS_TIMEOUT = 5.0
+SESSION = re.compile(r"[0-9a-f]{32}")
+Store = Callable[[str], bool]
+"""Removes a session; returns whether there was anything. Raises OSError or RedisError."""
+
+
+class Erasure:
+    """The stores of one machine's configuration, also those of plugins that are off by now.
+
+    Args:
+        config: the service's configuration, with key files read.
+        video: the video worker's; None where none runs on this machine.
+    """
+
+    def __init__(self, config: Config, video: VideoConfig | None) -> None:
+        self._config = config
+        ws = config.MIDDLEWARES.WS
+        self._logs = Path(ws.FileLogger.args.path)
+        self._audit = ws.Audit
+        self._videos = None if video is None else Path(video.VIDEO.directory)
+        self._spool = Path(ws.VideoRedis.args.spoolPath)
+        self._callbacks = Path(ws.Callbacks.args.queuePath)
+        self._quarantine = quarantine_folder(config)
+        self._frames = _redis(ws.VideoRedis.isEnabled, ws.VideoRedis.args.connectionString)
+        address = config.SESSION_STORE.connectionString
+        self._sessions = _redis(bool(address), address)
+        self._stores: dict[str, Store] = {
+            "FileLogger": self._erase_log,
+            "spool": self._erase_spool,
+            "Redis": self._erase_frames,
+            "videos": self._erase_videos,
+            "Callbacks": self._erase_answer,
+            "session store": self._erase_stored,
+            "quarantine": self._erase_quarantine,
+        }
+
+    def of_subject(self, subject: str) -> set[str]:
+        """Return the sessions of a person: ``sub`` of their start tokens."""
+        return {session for session, _, start in self._known() if start.get("sub") == subject}
+
+    def before(self, time: float) -> set[str]:
+        """Return the sessions that began before a time, in epoch seconds."""
+        old = {session for session, opened, _ in self._known() if opened < time}
+        if self._videos is not None:
+            files = self._videos.glob("*.mp4")
+            old |= {file.stem for file in files if file.stat().st_mtime < time}
+        return {session for session in old if SESSION.fullmatch(session)}
+
+    def erase(self, session: str) -> list[str]:
+        """Remove a session from every store.
+
+        What a sink has not written yet would be written later, so frames are removed from the spool
+        before they are removed from Redis, to which the spool is delivered.
+
+        Returns:
+            The stores that had something of it.
+
+        Raises:
+            OSError, RedisError: something may be left.
+        """
+        if not SESSION.fullmatch(session):
+            raise ConfigError(f"{session[:60]!r} is no session id; allowed: 32 hexadecimal digits")
+        return [name for name, erase in self._stores.items() if erase(session)]
+
+    def mark(self, erased: dict[str, list[str]]) -> None:
+        """Append a mark for each session to the audit, if it is on.
+
+        Raises:
+            ResourceError: the audit cannot be written.
+        """
+        if not self._audit.isEnabled:
+            return
+        audit = Audit(self._audit.args, Signer(self._config.LUNA_PASS.JWT))
+        for session, stores in erased.items():
+            audit.add("erased", {"session": session, "stores": stores})
+        audit.close()
+        if audit.disabled:
+            raise ConfigError(f"the erasure cannot be recorded in {self._audit.args.path}")
+
+    def _known(self) -> Iterator[tuple[str, float, dict[str, str]]]:
+        """Yield id, opening and start claims of the sessions in the audit and FileLogger's logs."""
+        for record in records(Path(self._audit.args.path)):
+            if record["event"] == "session":
+                yield record["session"], record["opened"], record["start"]
+        folders = self._logs.iterdir() if self._logs.is_dir() else ()
+        for folder in folders:
+            if FOLDER.fullmatch(folder.name) and (opening := read_opening(folder)) is not None:
+                yield folder.name, opening.get("at", 0.0), opening.get("start", {})
+
+    # Stores
+
+    def _erase_log(self, session: str) -> bool:
+        folder = self._logs / session
+        if not folder.is_dir():
+            return False
+        shutil.rmtree(folder)
+        return True
+
+    def _erase_videos(self, session: str) -> bool:
+        if self._videos is None:
+            return False
+        unfinished = self._videos.glob(f".{session}.*")
+        return _unlink([*self._videos.glob(f"{session}.*"), *unfinished])
+
+    def _erase_spool(self, session: str) -> bool:
+        """Remove spooled frames; their process skips an entry whose file is missing."""
+        return _unlink([file for file in self._spool.glob("*/*.entry") if _is_of(file, session)])
+
+    def _erase_answer(self, session: str) -> bool:
+        return _unlink(list(self._callbacks.glob(f"*/{session}.json")))
+
+    def _erase_quarantine(self, session: str) -> bool:
+        return _unlink(list(self._quarantine.glob(f"{session}-*")))
+
+    def _erase_frames(self, session: str) -> bool:
+        if self._frames is None:
+            return False
+        try:
+            job = Job.fetch(
+                video_store.job_id(session), connection=self._frames, serializer=JSONSerializer
+            )
+            job.delete()
+        except NoSuchJobError:
+            pass
+        names = video_store.frames_key(session), video_store.meta_key(session)
+        return bool(self._frames.delete(*names))
+
+    def _erase_stored(self, session: str) -> bool:
+        """Remove the stored session, but not its fence, which has no data of the person."""
+        return self._sessions is not None and bool(self._sessions.delete(*keys(session)[:2]))
+
+
+def _redis(on: bool, address: str) -> Redis | None:
+    return connect(address, timeout=REDIS_TIMEOUT) if on else None
+
+
+def _is_of(file: Path, session: str) -> bool:
+    try:
+        return unpack(file.read_bytes()).session == session
+    except (ValueError, FileNotFoundError):  # damaged, or delivered meanwhile
+        return False
+
+
+def _unlink(files: list[Path]) -> bool:
+    for file in files:
+        file.unlink(missing_ok=True)
+    return bool(files)

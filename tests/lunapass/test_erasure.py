@@ -1,0 +1,215 @@
+"""``lunapass erase`` leaves no byte of a session in any store, and a mark in the audit."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from redis import Redis
+
+from aggregator.sinks.audit import Audit
+from aggregator.sinks.callbacks import Callbacks
+from aggregator.sinks.file_logger import FileLogger
+from aggregator.sinks.spool import Spool
+from aggregator.sinks.video import AddFrame, pack
+from aggregator.sinks.video_redis import VideoRedis
+from gateway.pool.quarantine import Quarantine
+from gateway.sessions.store_scripts import keys
+from lunapass.audit import ChainCheck, head_opener, records
+from lunapass.cli import cli
+from shared.config.loading import load
+from shared.config.service import Config
+from shared.errors import ConfigError
+from shared.frame.checks import Rules
+from shared.signing import Signer
+from shared.video_store import StoredFrame
+from tests.support.events import ended, judged
+from tests.support.ports import free_port
+from tests.support.redis_server import RedisServer, running_redis
+
+PEOPLE = {"anna": 1, "berta": 2}
+DAY = 86_400.0
+
+
+def face(person: str) -> bytes:
+    """What must be found nowhere: an image of the person, in its middle."""
+    return b"\xff\xd8" + bytes(100) + f"FACE-OF-{person}".encode() * 20
+
+
+def session_of(person: str) -> str:
+    return f"{PEOPLE[person]:032x}"
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with running_redis() as server:
+        yield server
+
+
+@pytest.fixture
+def file(tmp_path: Path, redis: RedisServer) -> Path:
+    """A configuration whose stores are all below one folder and in one Redis."""
+    with contextlib.closing(redis.client()) as client:
+        client.flushall()
+    path = tmp_path / "config.toml"
+    path.write_text(f"""
+[LUNA_PASS.JWT]
+key = "{"k" * 64}"
+[TRANSPORT]
+runtimeDirectory = "{tmp_path}/run"
+[SESSION_STORE]
+connectionString = "{redis.url}"
+[MIDDLEWARES.WS.FileLogger]
+isEnabled = 1
+args.path = "{tmp_path}/logs"
+[MIDDLEWARES.WS.VideoRedis]
+isEnabled = 1
+args.connectionString = "{redis.url}"
+args.spoolPath = "{tmp_path}/spool"
+[MIDDLEWARES.WS.Callbacks]
+isEnabled = 1
+args.url = "http://127.0.0.1:{free_port()}/"
+args.key = "{"c" * 64}"
+args.queuePath = "{tmp_path}/callbacks"
+[MIDDLEWARES.WS.Audit]
+isEnabled = 1
+args.path = "{tmp_path}/audit"
+""")
+    (tmp_path / "lunapassvideo.config.toml").write_text(
+        f'[VIDEO]\ndirectory = "{tmp_path}/videos"\n'
+    )
+    return path
+
+
+def fill(config: Config, redis: Redis, folder: Path) -> None:
+    """Let each store get its part of a session of each person, by what writes it."""
+    ws = config.MIDDLEWARES.WS
+    sinks = [
+        FileLogger(ws.FileLogger.args),
+        VideoRedis(ws.VideoRedis.args, Rules(), 100.0),
+        Callbacks(ws.Callbacks.args),
+        Audit(ws.Audit.args, Signer(config.LUNA_PASS.JWT)),
+    ]
+    (folder / "videos").mkdir()
+    (folder / "run").mkdir(mode=0o700)
+    for person in PEOPLE:
+        _write_session(sinks, person)
+        session = session_of(person)
+        for name in (f"{session}.mp4", f"{session}.json", f".{session}.mp4.part"):
+            (folder / "videos" / name).write_bytes(face(person))
+        redis.hset(keys(session)[0], "state", face(person))
+        redis.rpush(keys(session)[1], face(person))
+        Quarantine(config).store(session, 3, face(person))
+    for sink in sinks:
+        sink.close()
+    spool = Spool(Path(ws.VideoRedis.args.spoolPath), 10_000_000)
+    for person in PEOPLE:
+        frame = StoredFrame(9, 1.0, face(person), {})
+        assert spool.append(pack(AddFrame(session_of(person), frame)))
+    spool.close()
+
+
+def _write_session(sinks: list[Any], person: str) -> None:
+    number = PEOPLE[person]
+    info = replace(judged(number, 1).info, at=number * DAY, start={"sub": person})
+    token = face(person)[110:].decode()
+    body = {"command": "RESULT", "headers": {}, "body": {"isOk": True, "jwt": token, "errors": []}}
+    end = replace(ended(number, 1), info=info, result=json.dumps(body).encode())
+    for sink in sinks:
+        sink.write(replace(judged(number, 1, face(person)), info=info))
+        sink.write(end)
+
+
+def stored(folder: Path, redis: Redis, person: str) -> list[str]:
+    """Every file and key that has a byte of a person's image, outside of the audit."""
+    found = [
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and f"FACE-OF-{person}".encode() in path.read_bytes()
+    ]
+    for key in redis.keys("*"):
+        if f"FACE-OF-{person}".encode() in (redis.dump(key) or b"") or _has(redis, key, person):
+            found.append(key.decode())
+    return found
+
+
+def _has(redis: Redis, key: bytes, person: str) -> bool:
+    kind = redis.type(key)
+    values: Any = ()
+    if kind == b"hash":
+        values = redis.hgetall(key)
+    elif kind == b"stream":
+        values = redis.xrange(key)
+    elif kind == b"list":
+        values = redis.lrange(key, 0, -1)
+    return f"FACE-OF-{person}" in str(values)
+
+
+def erase(file: Path, *options: str) -> Result:
+    return CliRunner().invoke(cli, ["erase", "--config", str(file), *options])
+
+
+CHOICES = {
+    "session": ("--session", session_of("anna")),
+    "subject": ("--subject", "anna"),
+    "before": ("--before", "1970-01-02T18:00:00"),
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_no_store_has_a_byte_of_the_person(
+    file: Path, tmp_path: Path, redis: RedisServer, choice: str
+) -> None:
+    """And every store still has what it had of the other one."""
+    config = load(file)
+    with contextlib.closing(redis.client()) as client:
+        fill(config, client, tmp_path)
+        os.utime(tmp_path / "videos" / f"{session_of('anna')}.mp4", (DAY, DAY))
+        kept = stored(tmp_path, client, "berta")
+        assert len(kept) == len(stored(tmp_path, client, "anna")) == 10
+        jobs = [key for key in client.keys("rq:job:*") if session_of("anna").encode() in key]
+        assert len(jobs) == 1
+        done = erase(file, *CHOICES[choice])
+        assert done.exit_code == 0, done.output
+        assert stored(tmp_path, client, "anna") == []
+        assert stored(tmp_path, client, "berta") == kept
+        assert not client.exists(*jobs)
+    trail = [r for r in records(tmp_path / "audit") if r.get("session") == session_of("anna")]
+    assert [record["event"] for record in trail] == ["session", "erased"]
+    assert len(trail[1]["stores"]) == 7
+    for chain in (tmp_path / "audit").iterdir():
+        assert ChainCheck(chain, head_opener(config.LUNA_PASS.JWT)).run(0.0).errors == []
+
+
+def test_a_store_that_cannot_be_reached_is_an_error(file: Path, tmp_path: Path) -> None:
+    """There is no mark then: something may be left."""
+    text = file.read_text()
+    config = load(file)
+    audit = Audit(config.MIDDLEWARES.WS.Audit.args, Signer(config.LUNA_PASS.JWT))
+    _write_session([audit], "anna")
+    audit.close()
+    file.write_text(re.sub(r'redis://[^"]*', f"redis://127.0.0.1:{free_port()}", text))
+    done = erase(file, "--subject", "anna")
+    assert done.exit_code == 1
+    assert "something may be left" in done.output
+    assert [r["event"] for r in records(tmp_path / "audit") if "session" in r] == ["session"]
+
+
+@pytest.mark.parametrize("name", ["../logs", "*", "0" * 31, ""])
+def test_only_a_session_id_is_erased(file: Path, name: str) -> None:
+    """No other text becomes a path or a pattern."""
+    done = erase(file, "--session", name)
+    assert isinstance(done.exception, ConfigError)
+
+
+def test_nothing_is_chosen_by_default(file: Path) -> None:
+    """A missing option never means all sessions."""
+    assert erase(file).exit_code == 2
