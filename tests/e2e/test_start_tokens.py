@@ -39,6 +39,8 @@ def service() -> Iterator[Service]:
         plugin += 'args.path = "DIRECTORY/audit"\n'
         limits = f"{UNPACED}refusedSessionsPerPerson = 2\n"
         with running(f"{limits}{store}{plugin}") as started:
+            # Before the aggregator's first report, required audit records count as not written.
+            wait_for(lambda: "Audit" in started.get("/statistics").text)
             yield started
 
 
