@@ -6,8 +6,10 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from redis import Redis
+from redis.exceptions import RedisError
 from rq.exceptions import NoSuchJobError
 from rq.job import Job
 from rq.serializers import JSONSerializer
@@ -20,7 +22,7 @@ from lunapass.audit import records
 from shared import video_store
 from shared.config.service import Config
 from shared.config.video import VideoConfig
-from shared.errors import ConfigError
+from shared.errors import ConfigError, ResourceError
 from shared.redis_connection import connect
 from shared.session_log import FOLDER, read_opening
 from shared.signing import Signer
@@ -31,8 +33,30 @@ Store = Callable[[str], bool]
 """Removes a session; returns whether there was anything. Raises OSError or RedisError."""
 
 
+class Erased(NamedTuple):
+    """What happened to a session.
+
+    Attributes:
+        stores: stores from which something of it was removed.
+        failed: stores in which something may be left, with the reasons.
+    """
+
+    stores: list[str]
+    failed: dict[str, str]
+
+
+def require_session_id(text: str) -> None:
+    """Refuse what is no session id, since ids become paths and patterns.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not SESSION.fullmatch(text):
+        raise ConfigError(f"{text[:60]!r} is no session id; allowed: 32 hexadecimal digits")
+
+
 class Erasure:
-    """The stores of one machine's configuration, also those of plugins that are off by now.
+    """The stores of one machine's configuration; folders also of plugins that are off by now.
 
     Args:
         config: the service's configuration, with key files read.
@@ -73,23 +97,26 @@ class Erasure:
             old |= {file.stem for file in files if file.stat().st_mtime < time}
         return {session for session in old if SESSION.fullmatch(session)}
 
-    def erase(self, session: str) -> list[str]:
+    def erase(self, session: str) -> Erased:
         """Remove a session from every store.
 
         What a sink has not written yet would be written later, so frames are removed from the spool
         before they are removed from Redis, to which the spool is delivered.
 
-        Returns:
-            The stores that had something of it.
-
         Raises:
-            OSError, RedisError: something may be left.
+            ConfigError: it is no session id.
         """
-        if not SESSION.fullmatch(session):
-            raise ConfigError(f"{session[:60]!r} is no session id; allowed: 32 hexadecimal digits")
-        return [name for name, erase in self._stores.items() if erase(session)]
+        require_session_id(session)
+        erased = Erased([], {})
+        for name, erase in self._stores.items():
+            try:
+                if erase(session):
+                    erased.stores.append(name)
+            except (OSError, RedisError) as error:
+                erased.failed[name] = str(error)
+        return erased
 
-    def mark(self, erased: dict[str, list[str]]) -> None:
+    def mark(self, erased: dict[str, Erased]) -> None:
         """Append a mark for each session to the audit, if it is on.
 
         Raises:
@@ -98,11 +125,11 @@ class Erasure:
         if not self._audit.isEnabled:
             return
         audit = Audit(self._audit.args, Signer(self._config.LUNA_PASS.JWT))
-        for session, stores in erased.items():
-            audit.add("erased", {"session": session, "stores": stores})
+        for session, (stores, failed) in erased.items():
+            audit.add("erased", {"session": session, "stores": stores, "failed": sorted(failed)})
         audit.close()
         if audit.disabled:
-            raise ConfigError(f"the erasure cannot be recorded in {self._audit.args.path}")
+            raise ResourceError(f"the erasure cannot be recorded in {self._audit.args.path}")
 
     def _known(self) -> Iterator[tuple[str, float, dict[str, str]]]:
         """Yield id, opening and start claims of the sessions in the audit and FileLogger's logs."""
@@ -111,8 +138,9 @@ class Erasure:
                 yield record["session"], record["opened"], record["start"]
         folders = self._logs.iterdir() if self._logs.is_dir() else ()
         for folder in folders:
-            if FOLDER.fullmatch(folder.name) and (opening := read_opening(folder)) is not None:
-                yield folder.name, opening.get("at", 0.0), opening.get("start", {})
+            opening = read_opening(folder) if FOLDER.fullmatch(folder.name) else None
+            if opening is not None and opening.get("event") == "opened":
+                yield folder.name, opening["at"], opening.get("start", {})
 
     # Stores
 

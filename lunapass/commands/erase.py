@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 
 import click
-from redis.exceptions import RedisError
 
 from lunapass.commands.options import config_option
 from shared.config.key_files import resolve_key_files
@@ -38,9 +37,11 @@ def command(
     """Remove sessions from all stores of this machine, and mark it in the audit."""
     if not sessions and subject is None and before is None:
         raise click.UsageError("give --session, --subject or --before")
-    from lunapass.erasure import Erasure
+    from lunapass.erasure import Erasure, require_session_id
     from lunapass.start_check import video_configuration
 
+    for session in sessions:
+        require_session_id(session)
     path = video_config or video_configuration(config_path)
     video = None if path is None else load_video(path)
     erasure = Erasure(resolve_key_files(load(config_path)), video)
@@ -50,17 +51,11 @@ def command(
     if before is not None:
         chosen |= erasure.before(before.timestamp())
 
-    erased, failed = {}, 0
-    for session in sorted(chosen):
-        try:
-            stores = erasure.erase(session)
-        except (OSError, RedisError) as error:
-            failed += 1
-            click.echo(f"error: {session}: something may be left: {error}", err=True)
-        else:
-            click.echo(f"{session}: {', '.join(stores) or 'nothing stored'}")
-            if stores:
-                erased[session] = stores
-    erasure.mark(erased)
-    if failed:
+    results = {session: erasure.erase(session) for session in sorted(chosen)}
+    for session, (stores, failed) in results.items():
+        click.echo(f"{session}: {', '.join(stores) or 'nothing stored'}")
+        for store, error in failed.items():
+            click.echo(f"error: {session}: {store}: something may be left: {error}", err=True)
+    erasure.mark({session: erased for session, erased in results.items() if any(erased)})
+    if any(erased.failed for erased in results.values()):
         sys.exit(1)

@@ -36,7 +36,7 @@ from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer, running_redis
 
 PEOPLE = {"anna": 1, "berta": 2}
-DAY = 86_400.0
+TEN_DAYS = 864_000.0
 
 
 def face(person: str) -> bytes:
@@ -119,7 +119,7 @@ def fill(config: Config, redis: Redis, folder: Path) -> None:
 
 def _write_session(sinks: list[Any], person: str) -> None:
     number = PEOPLE[person]
-    info = replace(judged(number, 1).info, at=number * DAY, start={"sub": person})
+    info = replace(judged(number, 1).info, at=number * TEN_DAYS, start={"sub": person})
     token = face(person)[110:].decode()
     body = {"command": "RESULT", "headers": {}, "body": {"isOk": True, "jwt": token, "errors": []}}
     end = replace(ended(number, 1), info=info, result=json.dumps(body).encode())
@@ -160,7 +160,7 @@ def erase(file: Path, *options: str) -> Result:
 CHOICES = {
     "session": ("--session", session_of("anna")),
     "subject": ("--subject", "anna"),
-    "before": ("--before", "1970-01-02T18:00:00"),
+    "before": ("--before", "1970-01-16"),
 }
 
 
@@ -172,7 +172,7 @@ def test_no_store_has_a_byte_of_the_person(
     config = load(file)
     with contextlib.closing(redis.client()) as client:
         fill(config, client, tmp_path)
-        os.utime(tmp_path / "videos" / f"{session_of('anna')}.mp4", (DAY, DAY))
+        os.utime(tmp_path / "videos" / f"{session_of('anna')}.mp4", (TEN_DAYS, TEN_DAYS))
         kept = stored(tmp_path, client, "berta")
         assert len(kept) == len(stored(tmp_path, client, "anna")) == 10
         jobs = [key for key in client.keys("rq:job:*") if session_of("anna").encode() in key]
@@ -190,17 +190,22 @@ def test_no_store_has_a_byte_of_the_person(
 
 
 def test_a_store_that_cannot_be_reached_is_an_error(file: Path, tmp_path: Path) -> None:
-    """There is no mark then: something may be left."""
+    """The other stores are erased, and the mark names the one in which something may be left."""
     text = file.read_text()
     config = load(file)
     audit = Audit(config.MIDDLEWARES.WS.Audit.args, Signer(config.LUNA_PASS.JWT))
     _write_session([audit], "anna")
     audit.close()
+    (tmp_path / "videos").mkdir()
+    (tmp_path / "videos" / f"{session_of('anna')}.mp4").write_bytes(face("anna"))
     file.write_text(re.sub(r'redis://[^"]*', f"redis://127.0.0.1:{free_port()}", text))
     done = erase(file, "--subject", "anna")
     assert done.exit_code == 1
     assert "something may be left" in done.output
-    assert [r["event"] for r in records(tmp_path / "audit") if "session" in r] == ["session"]
+    mark = list(records(tmp_path / "audit"))[-2]
+    assert mark["event"] == "erased"
+    assert mark["stores"] == ["videos"]
+    assert mark["failed"] == ["Redis", "session store"]
 
 
 @pytest.mark.parametrize("name", ["../logs", "*", "0" * 31, ""])
