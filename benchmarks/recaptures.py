@@ -7,6 +7,8 @@ and resampled, so its moire is real aliasing. Blur is motion, and compression is
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from shared.frame.estimation import Box, Image
 Chance = np.random.Generator
 Values = NDArray[np.float32]
 
+_YCC = cv2.COLOR_BGR2YCrCb
 _CELL = np.array([[0, 2], [3, 1]])
 
 
@@ -31,25 +34,39 @@ _DITHER = _bayer(2)
 """Thresholds of an ordered dither, 8 x 8."""
 
 
-def photographed(image: Image, face: Box, chance: Chance) -> Image:
-    """Take an image with a moving camera that halves the chroma and compresses to WebP."""
-    kernel = _streak(chance.uniform(0, 0.03) * face.width, chance.uniform(0, 180))
-    seen = cv2.filter2D(image, cv2.CV_32F, kernel) * chance.uniform(0.8, 1.2)
-    seen += np.sqrt(np.clip(seen, 1, 255)) * chance.normal(0, chance.uniform(0.05, 0.3), seen.shape)
-    ycc = cv2.cvtColor(_pixels(seen), cv2.COLOR_BGR2YCrCb)
-    height, width = image.shape[:2]
-    for channel in (1, 2):
-        half = cv2.resize(
-            ycc[..., channel], (width // 2, height // 2), interpolation=cv2.INTER_AREA
-        )
-        ycc[..., channel] = cv2.resize(half, (width, height))
-    pixels = cv2.cvtColor(ycc, cv2.COLOR_YCrCb2BGR)
-    quality = [cv2.IMWRITE_WEBP_QUALITY, int(chance.integers(50, 90))]
-    return np.asarray(cv2.imdecode(cv2.imencode(".webp", pixels, quality)[1], 1), np.uint8)
+class SiteCamera:
+    """The camera of one place: its blur, exposure, noise and compression hardly vary.
+
+    Args:
+        seed: chooses the camera.
+    """
+
+    def __init__(self, seed: int) -> None:
+        chance = np.random.default_rng(seed)
+        self._blur = chance.uniform(0, 0.02)
+        self._gain = chance.uniform(0.85, 1.15, 3).astype(np.float32)
+        self._noise = chance.uniform(0.05, 0.25)
+        self._quality = [cv2.IMWRITE_WEBP_QUALITY, int(chance.integers(60, 90))]
+
+    def take(self, image: Image, face: Box, chance: Chance) -> Image:
+        """Take an image: the camera moves a little, halves the chroma and compresses to WebP."""
+        length = self._blur * chance.uniform(0.5, 1.5) * face.width
+        seen = cv2.filter2D(image, cv2.CV_32F, _streak(length, chance.uniform(0, 180)))
+        seen = seen * self._gain * chance.uniform(0.93, 1.07)
+        grain = self._noise * chance.standard_normal(seen.shape, np.float32)
+        ycc = cv2.cvtColor(_pixels(seen + np.sqrt(np.clip(seen, 1, 255)) * grain), _YCC)
+        height, width = image.shape[:2]
+        for channel in (1, 2):
+            half = cv2.resize(
+                ycc[..., channel], (width // 2, height // 2), interpolation=cv2.INTER_AREA
+            )
+            ycc[..., channel] = cv2.resize(half, (width, height))
+        _, data = cv2.imencode(".webp", cv2.cvtColor(ycc, cv2.COLOR_YCrCb2BGR), self._quality)
+        return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
 
 
 def dithered_print(image: Image, face: Box, chance: Chance) -> Image:
-    """Print an image with a few ink levels on fibrous paper, and photograph it."""
+    """Print an image with a few ink levels on fibrous paper."""
     lab = cv2.cvtColor(image, cv2.COLOR_BGR2LAB).astype(np.float32)
     lab[..., 1:] = 128 + (lab[..., 1:] - 128) * chance.uniform(0.6, 1.05) + chance.normal(0, 3, 2)
     inks = cv2.LUT(cv2.cvtColor(_pixels(lab), cv2.COLOR_LAB2BGR), _tones(chance))
@@ -64,11 +81,11 @@ def dithered_print(image: Image, face: Box, chance: Chance) -> Image:
     fibres = chance.standard_normal((height, width), np.float32)
     fibres = cv2.GaussianBlur(fibres, (0, 0), 3, sigmaY=1) * chance.uniform(0, 25)
     paper = side_light(_pixels(sheet + fibres[..., None]), face, chance.uniform(0, 0.7))
-    return photographed(_held(paper, face, 235, chance), face, chance)
+    return _held(paper, face, 235, chance)
 
 
 def aliased_screen(image: Image, face: Box, chance: Chance) -> Image:
-    """Draw an image as red, green and blue stripes, resample them, and photograph the result."""
+    """Draw an image as red, green and blue stripes, and resample them."""
     hsv = cv2.cvtColor(image, cv2.COLOR_BGR2HSV).astype(np.float32)
     hsv[..., 1] *= chance.uniform(0.8, 1.35)
     shown = cv2.LUT(cv2.cvtColor(_pixels(hsv), cv2.COLOR_HSV2BGR), _tones(chance)).astype(
@@ -87,10 +104,11 @@ def aliased_screen(image: Image, face: Box, chance: Chance) -> Image:
     screen = to_srgb(np.asarray(seen + chance.uniform(0, 0.03), np.float32))
     if chance.random() < 0.4:
         screen = glare(screen, face, chance.uniform(5, 25))
-    return photographed(_held(screen, face, 15, chance), face, chance)
+    return _held(screen, face, 15, chance)
 
 
-ATTACKS = {"print": dithered_print, "screen": aliased_screen}
+Attack = Callable[[Image, Box, Chance], Image]
+ATTACKS: dict[str, Attack] = {"print": dithered_print, "screen": aliased_screen}
 
 
 def _pixels(values: NDArray[np.floating]) -> Image:

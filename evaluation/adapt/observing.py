@@ -46,7 +46,7 @@ class Observation:
     kind: str
     log_odds: float
     features: NDArray[np.float64]
-    simulated: bool = True
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class SimulationPlan:
         seed: seed of the simulation; equal frames give equal recaptures.
         recaptures: simulated frames of each kind from each live frame.
         every: take every n-th frame of a video or session.
-        examples: live frames whose simulated frames are kept for the report.
+        examples: people of whom a simulated frame of each kind is kept for the report.
     """
 
     seed: int = 0
@@ -188,7 +188,8 @@ def _add_frame(
             made = simulated(scene, kind, np.random.default_rng([plan.seed, number, place, copy]))
             seen = observer.observe(made, subject, kind, simulated=True)
             found.add(seen)
-            if seen and copy == 0 and number < plan.examples:
+            is_first = copy == 0 and found.frames[subject] == 1
+            if seen and is_first and len(found.frames) <= plan.examples:
                 found.examples.append(Example(made, seen))
 
 

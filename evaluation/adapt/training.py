@@ -7,6 +7,7 @@ harder to detect than real attacks, while the live frames are those of the place
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
@@ -27,10 +28,11 @@ recaptures change lies in directions in which the embeddings vary little."""
 FOLDS = 5
 """Groups of people in the cross-validation; fewer with fewer people."""
 LIVE_QUANTILE = 0.02
-"""Share of real live frames that are accepted to be refused."""
+"""Share of the place's live frames that may be refused."""
 SHIFT = 0.5
-"""Share of the way by which the intercept moves so that this share would be refused: people who
-were not in training, and real attacks, differ from those that were."""
+"""Share of the way by which the intercept moves until that share would be refused. People who were
+not in training leave less room than those who were, and of few frames the quantile is uncertain:
+all the way, one refused frame of 38 cost most of a head's effect."""
 
 Values = NDArray[np.float64]
 
@@ -76,7 +78,8 @@ def train(observations: Sequence[Observation]) -> Trained:
     """Train a head.
 
     Raises:
-        ResourceError: scikit-learn is not installed, or the live frames are of one person.
+        ResourceError: scikit-learn is not installed, the live frames are of one person, or there
+            is no recapture.
     """
     subjects = np.array([one.subject for one in observations])
     live = np.array([one.kind == LIVE for one in observations])
@@ -87,6 +90,8 @@ def train(observations: Sequence[Observation]) -> Trained:
     names = np.unique(subjects)
     if len(names) < 2:
         raise ResourceError("--live: found one person; expected at least 2 folders of people")
+    if live.all():
+        raise ResourceError("--live: no recapture shows a face; give images of larger faces")
     for place in range(min(FOLDS, len(names))):
         apart = np.isin(subjects, names[place::FOLDS])
         head = _fitted(features[~apart], live[~apart], weights[~apart])
@@ -103,13 +108,13 @@ def _shift(observations: Sequence[Observation], odds: Values, weights: Values) -
     order = np.argsort(odds[real])
     shares = np.cumsum(weights[real][order]) / weights[real].sum()
     place = min(int(np.searchsorted(shares, LIVE_QUANTILE)), len(order) - 1)
-    return -SHIFT * float(odds[real][order][place])
+    return min(MAX_RAISE, -SHIFT * float(odds[real][order][place]))
 
 
 def _weights(observations: Sequence[Observation]) -> Values:
     """Weigh live frames and attacks alike, the species alike, and each species' people alike."""
     groups = [(one.kind, one.subject) for one in observations]
-    sizes = {group: groups.count(group) for group in set(groups)}
+    sizes = Counter(groups)
     people = {kind: sum(group[0] == kind for group in sizes) for kind, _ in sizes}
     species = len(people) - 1
     return np.array(
@@ -123,10 +128,9 @@ def _weights(observations: Sequence[Observation]) -> Values:
 def _fitted(features: Values, live: NDArray[np.bool_], weights: Values) -> LinearHead:
     means, deviations = features.mean(axis=0), np.maximum(1e-3, features.std(axis=0))
     model = _regression()
-    weights = (
-        weights * 2 / weights.sum()
-    )  # so that more recaptures do not weaken the regularisation
-    model.fit((features - means) / deviations, live, sample_weight=weights)
+    # The sum is always the same, so that more recaptures do not weaken the regularisation.
+    shares = weights * 2 / weights.sum()
+    model.fit((features - means) / deviations, live, sample_weight=shares)
     intercept = float(model.intercept_[0])
     if not isfinite(intercept):
         raise ResourceError("--live: the training did not converge; give more frames")

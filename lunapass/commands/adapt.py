@@ -57,7 +57,13 @@ MIN_FRAMES, MIN_PEOPLE = 30, 2
     type=click.Path(path_type=Path, exists=True),
     help="Labelled set; without a lower error on it no head is written (exit status 1).",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the simulation.",
+)
 @click.option(
     "--recaptures",
     type=click.IntRange(1, 50),
@@ -93,19 +99,19 @@ def command(
     machine. Needs at least 30 frames of 2 people, which must be live.
     """
     config = load(config_path)
-    bench = Bench(config)
+    setup = LivenessSetup(config)
     plan = SimulationPlan(seed, recaptures, every)
     people = spread(read_people(live, PICTURES | VIDEOS))
-    gathered = gather(_shown(people, "simulating"), bench.frames, bench.observer, plan)
+    gathered = gather(_shown(people, "simulating"), setup.frames, setup.observer, plan)
     _require_enough(gathered)
     trained = train(gathered.observations)
-    found = Adaptation(gathered, trained, head_file(gathered, trained, bench.models, seed))
+    found = Adaptation(gathered, trained, head_file(gathered, trained, setup.models, seed))
     if check is not None:
         samples = read(check, PICTURES | VIDEOS)
         comparison = compare(
             _shown(samples, "checking"),
-            bench.frames,
-            bench.observer,
+            setup.frames,
+            setup.observer,
             trained.head,
             trained_on=gathered.files,
             every=every,
@@ -122,7 +128,7 @@ def command(
     click.echo(f"wrote {out}; to use it, set siteHead = {json.dumps(str(out))} in [MODELS]")
 
 
-class Bench:
+class LivenessSetup:
     """The networks and the reader of images that a configuration names.
 
     Raises:

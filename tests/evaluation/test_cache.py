@@ -41,6 +41,11 @@ def test_fingerprint_follows_models_and_measures_not_thresholds(tmp_path: Path) 
     assert fingerprint(Config(MODELS=models, CHECKS=ChecksSection(rotate=90))) != plain
     assert fingerprint(Config(MODELS=models, LIMITS=LimitsSection(framePixels=4096))) != plain
     assert fingerprint(Config(MODELS=models, OIP=OipSection(modelVersion="2"))) != plain
+    head = tmp_path / "other" / "head.json"
+    head.parent.mkdir()
+    with_head = models.model_copy(update={"siteHead": str(head)})
+    heads = {fingerprint(Config(MODELS=with_head)) for text in "ab" if head.write_text(text)}
+    assert len({plain, *heads}) == 3
     (tmp_path / "a.onnx").write_bytes(b"two")
     assert fingerprint(Config(MODELS=models)) != plain
 

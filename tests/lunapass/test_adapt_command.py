@@ -61,7 +61,7 @@ def test_head_is_written_and_used(
     assert f"wrote {head}" in result.output
     text = page.read_text()
     assert text.count("<svg") == 2
-    assert text.count("data:image/jpeg;base64,") == 12
+    assert text.count("data:image/jpeg;base64,") == 6
     config.write_text(config.read_text() + f'siteHead = "{head}"\n')
     check_start(load(config), config)
     again = tmp_path / "again.json"
