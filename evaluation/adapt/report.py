@@ -42,8 +42,8 @@ def _body(found: Adaptation) -> Iterator[Markup]:
         yield _charts(kinds, before, after)
     yield parts.heading("On simulated recaptures")
     yield parts.paragraph(
-        "Each frame is judged by a head that was trained without its person. Simulated attacks are"
-        " easier than real ones, so these figures are no error rates."
+        "Each frame is judged by a head that was trained without its person. Real attacks differ"
+        " from simulated ones, so these figures are no error rates."
     )
     yield _table(found.rows())
     kinds = [one.kind for one in found.gathered.observations]

@@ -41,22 +41,30 @@ class Adaptation:
         return self.comparison is None or self.comparison.helps
 
     @property
+    def is_recommended(self) -> bool:
+        """Whether the figures speak for the head."""
+        if self.comparison is not None:
+            return self.comparison.helps
+        before, after = self.file.origin.before, self.file.origin.after
+        return after.half_total < before.half_total and after.live <= before.live + MAX_LIVE_RISE
+
+    @property
     def advice(self) -> str:
         """What to do with the head, in one or two sentences."""
         if self.comparison is not None:
             return _advice_checked(self.comparison)
-        origin = self.file.origin
-        halves = f"from {percent(origin.before.half_total)} to {percent(origin.after.half_total)}"
-        if origin.after.half_total >= origin.before.half_total:
-            return f"Do not use this head: its half total error on recaptures goes {halves}."
-        if origin.after.live > origin.before.live + MAX_LIVE_RISE:
+        before, after = self.file.origin.before, self.file.origin.after
+        halves = f"from {percent(before.half_total)} to {percent(after.half_total)}"
+        if self.is_recommended:
             return (
-                f"Do not use this head: it would refuse {percent(origin.after.live)} of live frames"
-                f" instead of {percent(origin.before.live)}. Give frames of more people."
+                f"The head lowers the half total error on simulated recaptures {halves}. Real"
+                " attacks may differ: record some and repeat this with --check before you use it."
             )
+        if after.half_total >= before.half_total:
+            return f"Do not use this head: its half total error on recaptures goes {halves}."
         return (
-            f"The head lowers the half total error on simulated recaptures {halves}. Real attacks"
-            " may differ: record some and repeat this with --check before you use it."
+            f"Do not use this head: it would refuse {percent(after.live)} of live frames instead"
+            f" of {percent(before.live)}. Give frames of more people."
         )
 
     def rows(self) -> list[Row]:

@@ -125,7 +125,8 @@ def command(
     if not found.may_be_written:
         sys.exit(1)
     write_report(out, found.file.text())
-    click.echo(f"wrote {out}; to use it, set siteHead = {json.dumps(str(out))} in [MODELS]")
+    use = f"; to use it, set siteHead = {json.dumps(str(out))} in [MODELS]"
+    click.echo(f"wrote {out}{use if found.is_recommended else ''}")
 
 
 class LivenessSetup:

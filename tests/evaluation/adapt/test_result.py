@@ -37,13 +37,16 @@ def test_a_head_that_helps_is_recommended_with_a_caution() -> None:
         "lowers the half total error on simulated recaptures from 50.0 % to 0.0 %" in found.advice
     )
     assert "--check" in found.advice
+    assert found.is_recommended
     assert found.may_be_written
 
 
 @pytest.mark.parametrize(("live", "attacks"), [(0, 0), (-20, 0)])
 def test_a_head_that_does_not_help_is_not_recommended(live: float, attacks: float) -> None:
     """Its figures say why."""
-    assert adaptation(live, attacks).advice.startswith("Do not use this head: its half total error")
+    found = adaptation(live, attacks)
+    assert found.advice.startswith("Do not use this head: its half total error")
+    assert not found.is_recommended
 
 
 def test_a_head_that_refuses_people_is_not_recommended() -> None:
