@@ -30,15 +30,30 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+SUBSAMPLED = ("4:2:2", "4:2:0", "progressive", "restart markers")
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_a_jpeg_is_read_as_pillow_reads_it(name: str) -> None:
-    """Every kind that cameras and programs write; CMYK differs by rounding only."""
+    """Every kind that cameras and programs write.
+
+    CMYK differs by rounding. Colours that are stored at a lower resolution are not interpolated, so
+    they differ where colours change, but the brightness of every pixel is the same.
+    """
     mode, settings = KINDS[name]
     file = BytesIO()
     PillowImage.fromarray(noise(45, 70)).convert(mode).save(file, "JPEG", quality=90, **settings)
     data = file.getvalue()
-    difference = decode(data, LimitsSection()).astype(int) - by_pillow(data)
-    assert np.abs(difference).max() <= (1 if mode == "CMYK" else 0)
+    image, reference = decode(data, LimitsSection()), np.ascontiguousarray(by_pillow(data))
+    difference = np.abs(image.astype(int) - reference)
+    if name in SUBSAMPLED:
+        assert 0 < difference.mean() < 5
+        brightness = [
+            cv2.cvtColor(way, cv2.COLOR_BGR2GRAY).astype(int) for way in (image, reference)
+        ]
+        assert np.abs(brightness[0] - brightness[1]).max() <= 1
+    else:
+        assert difference.max() <= (1 if mode == "CMYK" else 0)
 
 
 @pytest.mark.parametrize("orientation", [1, 6])

@@ -100,7 +100,7 @@ def test_a_second_frame_header_is_refused() -> None:
 
 def test_bytes_before_a_marker_of_the_header_are_passed_over() -> None:
     """Some webcams write a few; very many are refused without a search."""
-    data = encoded()
+    data = encoded(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
     first = data.index(b"\xff\xdb")
     few, many = (data[:first] + bytes(count) + data[first:] for count in (2, 100_000))
     assert np.array_equal(decode(few, LIMITS), decode(data, LIMITS))
