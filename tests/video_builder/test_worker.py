@@ -229,7 +229,7 @@ def test_a_scheduler_that_misses_its_signal_ends(scheduler: str, last: signal.Si
     [
         ("VIDEO__DIRECTORY", "/proc/videos", "[VIDEO] directory: /proc/videos is not writable"),
         ("WORKER__TASK", "none.py", "none.py is not a Python file; give the path of one"),
-        ("REDIS__CONNECTIONSTRING", "redis://127.0.0.1:x", "address of Redis is invalid"),
+        ("REDIS__CONNECTIONSTRING", "redis://127.0.0.1:x", "address of Redis or a setting in it"),
         ("REDIS__CONNECTIONSTRING", "redis://nobody:wrong@{}", "Redis refuses this worker"),
     ],
 )
