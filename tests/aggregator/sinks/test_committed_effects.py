@@ -259,7 +259,7 @@ def check(cell: Cell, clients: list[Client], redis: Redis, posted: list[str], lo
             assert result["isOk"] == verdict.accepted
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(steps=STEPS)
 def test_an_end_is_announced_where_its_verdict_was_released(
     steps: list[tuple[str, int]],

@@ -138,13 +138,13 @@ def test_a_truncated_picture_is_refused() -> None:
 
 
 def test_data_behind_the_last_row_are_not_inflated() -> None:
-    """A small file that inflates to 400 MB costs only a small part of that."""
+    """A small file that inflates to 200 MB costs only a small part of that."""
     rows = noise(3)
     samples = WIDTH * 3
     filtered = b"".join(b"\0" + rows[row * samples : (row + 1) * samples] for row in range(HEIGHT))
     squeezed = zlib.compressobj(9)
     parts = [squeezed.compress(filtered)]
-    parts += [squeezed.compress(bytes(1_000_000)) for _ in range(400)]
+    parts += [squeezed.compress(bytes(1_000_000)) for _ in range(200)]
     packed = b"".join([*parts, squeezed.flush()])
     header = struct.pack(">IIBBBBB", WIDTH, HEIGHT, 8, 2, 0, 0, 0)
     bomb = b"".join(
@@ -164,7 +164,7 @@ def test_data_behind_the_last_row_are_not_inflated() -> None:
         inflated += len(inflater.decompress(rest, 1_000_000))
         rest = inflater.unconsumed_tail
     whole = time.process_time() - began
-    assert inflated > 390_000_000
+    assert inflated > 190_000_000
 
     began = time.process_time()
     with contextlib.suppress(FrameError):
