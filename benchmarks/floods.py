@@ -2,9 +2,10 @@
 
     python -m benchmarks.floods [--seconds 10] [--rounds 2] [--only FLOOD]
 
-Each kiosk has its own address, and a flood comes from one other address. A worker sleeps for the
-time of an estimation, so that gateway, aggregator and clients can use all CPUs. The benchmark fails
-above a ratio of 1.5, or if an honest kiosk was refused.
+A round measures the kiosks without a flood, then with each flood in turn. Each kiosk has its own
+address, and a flood comes from one other address. A worker sleeps for the time of an estimation, so
+that gateway, aggregator and clients can use all CPUs. The benchmark fails above a ratio of 1.5, or
+if an honest kiosk was refused.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -142,16 +143,24 @@ def resident(service: Service) -> float:
 
 
 def measure(
-    service: Service, name: str, seconds: float, rounds: int
-) -> tuple[KiosksSeen, KiosksSeen]:
-    """Measure kiosks without and with a flood, in alternation."""
-    quiet, flooded = KiosksSeen(), KiosksSeen()
+    service: Service, floods: Sequence[str], seconds: float, rounds: int
+) -> tuple[KiosksSeen, dict[str, KiosksSeen]]:
+    """Measure kiosks without a flood and with each, in alternation."""
+    quiet, flooded = KiosksSeen(), {name: KiosksSeen() for name in floods}
     for _ in range(rounds):
         uvloop.run(kiosks(service.url, seconds, quiet))
-        with flood(name, service.url):
-            uvloop.run(kiosks(service.url, seconds, flooded))
-        time.sleep(WARM_SECONDS)
+        for name, seen in flooded.items():
+            with flood(name, service.url):
+                uvloop.run(kiosks(service.url, seconds, seen))
+            time.sleep(WARM_SECONDS)
     return quiet, flooded
+
+
+def row(name: str, seen: KiosksSeen, quiet: KiosksSeen) -> str:
+    """Format a row of the table."""
+    ratio = seen.p95 / quiet.p95
+    frames, refused = len(seen.milliseconds), len(seen.refused)
+    return f"{name:16} {seen.p95:8.1f} ms {ratio:8.2f} {frames:8} {seen.sessions:9} {refused:8}"
 
 
 def main() -> int:
@@ -161,22 +170,19 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=2, help="runs without and with each flood")
     parser.add_argument("--only", choices=FLOODS, action="append", help="floods to measure")
     asked = parser.parse_args()
-    failed = False
-    print("flood             p95 without   with     ratio   frames  refused  gateway MB")
     with running(SETTINGS, workers=WORKERS, worker_settings=BACKEND) as up:
-        for name in asked.only or FLOODS:
-            quiet, flooded = measure(up, name, asked.seconds, asked.rounds)
-            ratio = flooded.p95 / quiet.p95
-            refused = [*quiet.refused, *flooded.refused]
-            failed |= ratio > MAX_RATIO or bool(refused)
-            print(
-                f"{name:16} {quiet.p95:8.1f} ms {flooded.p95:8.1f} ms {ratio:6.2f}"
-                f" {len(flooded.milliseconds):8} {len(refused):8} {resident(up):11.0f}",
-                flush=True,
-            )
-            for reason in refused[:3]:
-                print(f"    {reason}")
-    return int(failed)
+        quiet, flooded = measure(up, asked.only or list(FLOODS), asked.seconds, asked.rounds)
+        megabytes = resident(up)
+    print(f"{'flood':16} {'p95':>11} {'ratio':>8} {'frames':>8} {'sessions':>9} {'refused':>8}")
+    print(row("none", quiet, quiet))
+    for name, seen in flooded.items():
+        print(row(name, seen, quiet))
+    print(f"gateway: {megabytes:.0f} MB at the end")
+    refused = [reason for seen in (quiet, *flooded.values()) for reason in seen.refused]
+    for reason in refused[:10]:
+        print(f"refused: {reason}")
+    slow = any(seen.p95 > MAX_RATIO * quiet.p95 for seen in flooded.values())
+    return int(slow or bool(refused))
 
 
 if __name__ == "__main__":
