@@ -21,6 +21,12 @@ settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the longest tests first, so that no process works on them alone at the end."""
+    longest = ROOT / "tests" / "video_builder"
+    items.sort(key=lambda item: not item.path.is_relative_to(longest))
+
+
 @pytest.fixture(scope="session")
 def models_directory() -> Path:
     """A folder with the reference models; tests that need it skip where there is none."""
