@@ -71,7 +71,7 @@ class Entry:
         last_outcome: the last frame's outcome, to repeat it.
         settled: number of the last frame whose side effects are done; ``END`` for all.
         decoded_frames: number of judged frames that could be decoded.
-        pixels: number and digest of each frame of which the worker reported one.
+        pixels: number and pixel digest of each frame that has a digest.
         uncommitted_end: the session's end, until the gateway commits the verdict.
     """
 

@@ -144,7 +144,7 @@ class SignsWindow:
                 yield earlier
 
     def _eyelid_motion(self, at: float, eyelids: bytes | None) -> float | None:
-        """Compare the eyelids with an earlier frame's, each of which is compared once.
+        """Compare the eyelids with those of an earlier frame that was not compared before.
 
         Otherwise one bad frame before a burst of frames would be in as many pairs.
         """

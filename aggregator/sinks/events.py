@@ -97,7 +97,7 @@ class SessionEnded:
         data: data of the plugins.
         best_shot: the best shot; None if there is none.
         policy: claim of the token that says what judged it; None without a judged frame.
-        pixels: number and digest of each frame of which the worker reported one.
+        pixels: number and pixel digest of each frame that has a digest.
     """
 
     info: SessionInfo

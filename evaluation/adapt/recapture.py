@@ -144,7 +144,7 @@ def _placement(place: Corners, face: Box, chance: Chance) -> NDArray[np.float64]
 
 
 def _backdrop(scene: Scene, chance: Chance) -> Light:
-    """Return what is behind the picture: somebody in the same place, or its colours alone."""
+    """Return what is behind the picture: the scene mirrored and blurred, or its colours alone."""
     blur = scene.face.width * (0.05 if chance.random() < 0.5 else 0.8)
     mirrored = scene.light[:, ::-1]
     return np.asarray(cv2.GaussianBlur(mirrored, (0, 0), blur) * between(chance, 0.5, 1.1))

@@ -187,7 +187,8 @@ class RefusedSessions:
         clock: Clock = SYSTEM,
     ) -> None:
         self._limit = limit
-        self._of_claims = (("sub", per_person, "person"), ("kiosk", per_kiosk, "kiosk"))
+        by_claim = (("sub", per_person, "person"), ("kiosk", per_kiosk, "kiosk"))
+        self._by_claim = [rule for rule in by_claim if rule[1]]
         self._end = end
         self._key = key
         self._local = LocalRefusals(clock=clock)
@@ -238,11 +239,13 @@ class RefusedSessions:
         return [RefusalLimit(client, self._limit, "address")] if self._limit and client else []
 
     def _of_start(self, start: str) -> list[RefusalLimit]:
+        if not self._by_claim:  # the usual case; every frame with low liveness comes here
+            return []
         claims = json.loads(start)
         return [
             RefusalLimit(f"{claim}:{address_digest(self._key, claims[claim])}", limit, what)
-            for claim, limit, what in self._of_claims
-            if limit and claim in claims
+            for claim, limit, what in self._by_claim
+            if claim in claims
         ]
 
     def judged(self, session: Session, judgement: Judgement) -> None:
@@ -267,20 +270,18 @@ class RefusedSessions:
     def _opened_by(self, session: Session) -> list[RefusalLimit]:
         """What a session counts for whose limits may end it."""
         opened = session.opened
-        by = self._of_address(opened.beginner or self._here(session))
-        return [*by, *self._of_start(opened.start)]
+        opener = self._of_address(opened.beginner) if opened.beginner else self._here(session)
+        return [*opener, *self._of_start(opened.start)]
 
-    def _limits_of(self, session: Session) -> list[RefusalLimit]:
-        """All that a session counts for: also the address where its client is now."""
-        here = self._of_address(self._here(session))
-        return list(dict.fromkeys([*self._opened_by(session), *here]))
-
-    def _here(self, session: Session) -> str:
-        return self.client_of(session.address) if session.address else ""
+    def _here(self, session: Session) -> list[RefusalLimit]:
+        """The limit of the address where a session's client is now."""
+        if not self._limit or not session.address:
+            return []
+        return self._of_address(self.client_of(session.address))
 
     def _charge(self, session: Session) -> None:
         ending = self._opened_by(session)
-        for limit in self._limits_of(session):
+        for limit in dict.fromkeys([*ending, *self._here(session)]):
             before = self._local.charge(limit.client, session.id, limit.sessions)
             if before is None:
                 continue
@@ -312,8 +313,8 @@ class RefusedSessions:
 
     def _refund(self, session: Session) -> None:
         """Count an accepted session no more, also where another gateway has counted it."""
-        clients = {limit.client for limit in self._limits_of(session)}
-        for client in session.counted_for | clients:
+        limits = [*self._opened_by(session), *self._here(session)]
+        for client in session.counted_for | {limit.client for limit in limits}:
             self._local.refund(client, session.id)
             if self._shared is not None:
                 self._start(self._shared.refund(client, session.id))

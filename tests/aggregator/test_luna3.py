@@ -178,8 +178,8 @@ async def test_an_outage_is_two_lines_in_the_log(
     clock.advance(OPEN_SECONDS)
     assert await answer_to(question) is not None
     await luna.close()
-    told = [record.getMessage() for record in caplog.records if "aggregator" in record.name]
-    assert [text.partition(":")[0] for text in told] == [
+    messages = [record.getMessage() for record in caplog.records if "aggregator" in record.name]
+    assert [text.partition(":")[0] for text in messages] == [
         "LUNA PLATFORM fails",
         "LUNA PLATFORM answers again",
     ]

@@ -17,7 +17,7 @@ SPY = """
     Element.prototype.requestFullscreen = async () => { filled += 1; };
     localStorage.setItem("lunapass.language", "es");
 """
-"""Counts requests for wake lock and full screen; somebody has chosen Spanish before."""
+"""Counts requests for wake lock and full screen; an earlier visitor has chosen Spanish."""
 PREVENTED = """() => ["contextmenu", "dragstart", "selectstart"].map((name) => {
     const event = new Event(name, {bubbles: true, cancelable: true});
     document.querySelector("main").dispatchEvent(event);

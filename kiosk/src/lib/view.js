@@ -27,7 +27,7 @@ export class View {
    */
   #region = null;
   #resized = new ResizeObserver((entries) => {
-    this.#layOut({ anew: entries.some(({ target }) => target === this.#wrapper) });
+    this.#layOut({ changesRegion: entries.some(({ target }) => target === this.#wrapper) });
   });
 
   /**
@@ -98,11 +98,11 @@ export class View {
    * Scale and clip the video so that the box shows the region and no more.
    *
    * @param {object} [options]
-   * @param {boolean} [options.anew] whether the region may be another one
+   * @param {boolean} [options.changesRegion] whether the region may change
    */
-  #layOut({ anew = true } = {}) {
+  #layOut({ changesRegion = true } = {}) {
     const { video } = this;
-    if (anew) this.#region = null;
+    if (changesRegion) this.#region = null;
     if (video === null || video.videoWidth === 0) return;
     const [camera, box, region] = [sizeOf(video), boxOf(video), this.region];
     const contained = Math.min(box.width / camera.width, box.height / camera.height);

@@ -201,7 +201,7 @@ def test_a_blink_is_held_for_a_moment(
 def test_a_turned_head_is_asked_to_look_straight_before_it_blinks(
     pose: HeadPose, prompt: Code
 ) -> None:
-    """Past a threshold too, as after another action; "open your eyes" would help nobody."""
+    """Past a threshold too, as after another action; "open your eyes" would not help."""
     open_eyes = Eyes(0.3, 0.3, True, True)
     assert BlinkAction(ActiveLivenessArgs()).advance(View(0.0, pose, open_eyes)) is prompt
 

@@ -132,7 +132,7 @@ def test_a_killed_process_breaks_nothing(
     verify: Callable[[], ChainReport],
     left: bytes | None,
 ) -> None:
-    """With a torn line, an empty file or neither, the chain goes on and says so."""
+    """With a torn line, an empty file or neither, the chain continues and says so."""
     audit = make()
     audit.write(session(1))
     kill(audit)
@@ -160,7 +160,7 @@ def test_a_full_disk_loses_nothing(
     folder: Path,
     verify: Callable[[], ChainReport],
 ) -> None:
-    """Records wait in memory, and the gateway is told; half a line on disk is recognised."""
+    """Records wait in memory, the gateway is notified, and half a line on disk is recognised."""
     audit = make()
     audit.write(session(1))
     write = os.write
@@ -251,7 +251,7 @@ def test_tampering_shows(
 def test_a_chain_that_was_computed_again_shows(
     make: Callable[..., Audit], folder: Path, verify: Callable[[], ChainReport]
 ) -> None:
-    """Without the signing key nobody can sign the new heads."""
+    """The new heads cannot be signed without the key."""
     audit = make()
     audit.write(session(1))
     audit.close()

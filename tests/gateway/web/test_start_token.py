@@ -208,7 +208,7 @@ async def test_clocks_may_differ_a_little(issuer: Issuer) -> None:
 
 
 async def test_a_reload_forgets_neither_keys_nor_uses(issuer: Issuer) -> None:
-    """Another key is taken; with the same one nothing is fetched anew."""
+    """Another key is used; with the same one nothing is fetched again."""
     token = issuer.token()
     await issuer.admit(token)
     keys = issuer.tokens._keys
