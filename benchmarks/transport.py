@@ -21,7 +21,7 @@ from unittest import mock
 import uvloop
 import zmq
 
-from shared.config.parts import with_transport_keys
+from shared.config.generation import with_transport_keys
 from shared.config.service import Config, TransportSection
 from shared.wire import transport
 from shared.wire.lines import AGGREGATOR

@@ -7,7 +7,7 @@ from itertools import groupby
 
 from pydantic.fields import FieldInfo
 
-from shared.config.schema import Path, allowed, field_at, keys, place
+from shared.config.schema import Path, allowed, description_at, keys, place
 from shared.config.toml import field_text, one_line
 
 INTRODUCTION = """\
@@ -59,9 +59,8 @@ def _lines() -> Iterator[str]:
     yield INTRODUCTION
     for section, rows in groupby(keys(), key=lambda row: place(row[0])[0]):
         listed = list(rows)
-        meaning = field_at(tuple(section.split(".")))
         yield f"## [{section}]\n"
-        yield f"{_cell(meaning.description if meaning else None)}\n"
+        yield f"{_cell(description_at(tuple(section.split('.'))))}\n"
         yield "| Key | Default | Allowed | Meaning |"
         yield "|---|---|---|---|"
         yield from (_row(path, field) for path, field in listed)
@@ -69,7 +68,7 @@ def _lines() -> Iterator[str]:
 
 
 def _row(path: Path, field: FieldInfo) -> str:
-    meaning = _cell(field.description)
+    meaning = _cell(description_at(path))
     return f"| `{place(path)[1]}` | {_default(field)} | {allowed(field)} | {meaning} |"
 
 
@@ -77,5 +76,5 @@ def _default(field: FieldInfo) -> str:
     return "-" if field.default is None else f"`{field_text(field.default, field)}`"
 
 
-def _cell(text: str | None) -> str:
-    return one_line((text or "").replace("``", "`")).replace("|", "\\|")
+def _cell(text: str) -> str:
+    return one_line(text.replace("``", "`")).replace("|", "\\|")

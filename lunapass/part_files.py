@@ -14,9 +14,10 @@ import os
 import stat
 from pathlib import Path
 
+from shared.config.generation import Generation, with_transport_keys
 from shared.config.key_files import ResolvedConfig
 from shared.config.loading import load
-from shared.config.parts import Generation, pack, with_transport_keys
+from shared.config.parts import pack
 from shared.config.service import Config
 from shared.config.source import ConfigSource, reloaded, warn_of_restart
 from shared.config.toml import dump

@@ -22,9 +22,9 @@ import sys
 from lunapass.endings import Endings
 from lunapass.roles import Child, plan
 from shared.config.cells import with_workers
+from shared.config.generation import Generation, with_transport_keys
 from shared.config.handover import PartSender
 from shared.config.loading import without_settings
-from shared.config.parts import Generation, with_transport_keys
 from shared.config.source import ConfigSource
 from shared.errors import ResourceError, StartupError
 from shared.process.cgroups import ControlGroups

@@ -88,11 +88,14 @@ def part_source(
     from shared.process.process import hide_memory
 
     hide_memory()
-    from shared.config.handover import PartFile, PartSocket, WholeFile
+    from shared.config.handover import PartFile, PartSocket
 
     if part_fd is not None:
         return PartSocket(role, part_fd)
     if part_path is None:
+        # Parses keys with libraries that take a tenth of a second to load.
+        from shared.config.whole_file import WholeFile
+
         return WholeFile(role, config_path, cell, cells)
     if config_path is not None or cells is not None:
         raise click.UsageError("--part has the configuration; remove --config and --cells")

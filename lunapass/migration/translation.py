@@ -14,7 +14,15 @@ from lunapass.migration.names import NewPlace, find_key, find_section
 from lunapass.migration.values import convert
 from shared.config.base import Section
 from shared.config.middlewares import USER_PLUGIN_NAME
-from shared.config.schema import Path, allowed, field_at, is_confidential, keys, place
+from shared.config.schema import (
+    Path,
+    allowed,
+    description_at,
+    field_at,
+    is_confidential,
+    keys,
+    place,
+)
 from shared.config.service import Config
 from shared.config.toml import field_text, key_text, one_line, value_text
 from shared.config.video import VideoConfig
@@ -231,9 +239,10 @@ def _unset(translation: Translation) -> Iterator[tuple[Path, list[str]]]:
         if path in translation.values:
             continue
         where, name = place(path)
+        meaning = one_line(description_at(path, translation.root))
         default = "" if known.default is None else field_text(known.default, known)
         by_section.setdefault(tuple(where.split(".")), []).extend(
-            [*_comment(f"# {one_line(known.description)}"), f"# {name} = {default}".rstrip()]
+            [*_comment(f"# {meaning}"), f"# {name} = {default}".rstrip()]
         )
     for section, lines in by_section.items():
         yield section, ["", "# Not set in the original; defaults of this service:", *lines]

@@ -3,7 +3,7 @@
 ``lunapass run`` sends parts through a socket that the role inherits (``PartSender``,
 ``PartSocket``). With systemd, the part is a file that the unit names (``PartFile``). Only a role
 that is started by hand with ``--config`` reads the whole configuration, including the secrets of
-other roles (``WholeFile``).
+other roles (``whole_file``).
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from typing import Protocol
 
 from shared.config.cells import of_cell
 from shared.config.loading import SERVICE
-from shared.config.parts import Generation, Part, pack, unpack
-from shared.config.source import ConfigSource
+from shared.config.parts import Part, pack, unpack
 from shared.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -43,40 +42,6 @@ class PartSource(Protocol):
 def log_part(event: str, part: Part) -> None:
     """Log the generation that a role uses, so that roles and machines can be compared."""
     log.info("configuration %s", event, extra={"fields": {"generation": part.generation}})
-
-
-class WholeFile:
-    """The whole configuration file, read by the role itself.
-
-    Args:
-        role: the role.
-        path: the file; None for the default.
-        cell: number of the role's cell on this machine; None for the configured one.
-        cells: cells of this machine; None for the configured number.
-
-    Raises:
-        ConfigError: the configuration or a key file of the role is invalid.
-    """
-
-    def __init__(
-        self, role: str, path: Path | None, cell: int | None = None, cells: int | None = None
-    ) -> None:
-        self._role = role
-        self._cell = cell
-        self._source = ConfigSource(path, cells, (role,))
-        self._running = self._source.config
-        self.part = self._cut()
-
-    def reload(self) -> Part | None:
-        """Read the file again."""
-        fresh = self._source.reload(self._running)
-        if fresh is None:
-            return None
-        self._running = fresh
-        return self._cut()
-
-    def _cut(self) -> Part:
-        return Generation(self._running).part(self._role, self._cell)
 
 
 class PartFile:

@@ -7,8 +7,12 @@ from here, so they always agree with the validation.
 
 from __future__ import annotations
 
+import ast
+import inspect
 import types
 from collections.abc import Iterator
+from functools import cache
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
@@ -60,6 +64,38 @@ def field_at(path: Path, root: type[Section] = Config) -> FieldInfo | None:
         return None
     parent = section_at(path[:-1], root)
     return parent.model_fields.get(path[-1]) if parent else None
+
+
+@cache
+def descriptions(model: type[Section]) -> dict[str, str]:
+    """Return the docstrings of a section's keys and tables, read from its source.
+
+    Pydantic can do this too (``use_attribute_docstrings``), but in every process that imports the
+    schema, which takes 40 ms of its start.
+    """
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if issubclass(base, Section):
+            [definition] = ast.parse(inspect.getsource(base)).body
+            assert isinstance(definition, ast.ClassDef)
+            found |= dict(_attribute_docstrings(definition))
+    return found
+
+
+def _attribute_docstrings(definition: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for statement, following in pairwise(definition.body):
+        match statement, following:
+            case (
+                ast.AnnAssign(target=ast.Name(name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                yield name, inspect.cleandoc(text)
+
+
+def description_at(path: Path, root: type[Section] = Config) -> str:
+    """Return the docstring of the key or section at a path; empty if it has none."""
+    parent = section_at(path[:-1], root)
+    return descriptions(parent).get(path[-1], "") if parent else ""
 
 
 def place(path: Path) -> tuple[str, str]:

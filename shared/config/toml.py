@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from shared.config.base import Section
 from shared.config.middlewares import UserPlugin, WsMiddlewares
-from shared.config.schema import Path, allowed, place, section_of
+from shared.config.schema import Path, allowed, descriptions, place, section_of
 
 HIDDEN = "***"
 """Replaces a secret."""
@@ -36,7 +36,7 @@ def dump(config: Section, *, reveal: bool = False, comments: bool = True) -> str
             queries in addresses and all text in the arguments of users' own plugins.
         comments: write the meaning and the allowed values above each key.
     """
-    lines = _section_lines(config, (), None, reveal=reveal, comments=comments)
+    lines = _section_lines(config, (), "", reveal=reveal, comments=comments)
     return "\n".join(lines).strip("\n") + "\n"
 
 
@@ -95,7 +95,7 @@ def _parts(query: str) -> list[tuple[str, str, str]]:
 
 
 def _section_lines(
-    section: Section, path: Path, meaning: str | None, *, reveal: bool, comments: bool
+    section: Section, path: Path, meaning: str, *, reveal: bool, comments: bool
 ) -> Iterator[str]:
     """Yield a section's header and keys, then the sections below it."""
     keys = list(_keys(section))
@@ -104,40 +104,48 @@ def _section_lines(
         if comments:
             yield from _comment(one_line(meaning))
         yield "[" + ".".join(key_text(name) for name in path) + "]"
-    for key_path, field, value in keys:
+    for key_path, owner, field, value in keys:
         _, key = place((*path, *key_path))
         if comments:
-            yield from _key_comment(field)
+            yield from _key_comment(field, descriptions(owner).get(key_path[-1], ""))
         yield _key_line(key, value if reveal else _masked(value, section), field)
-    for name, table, about in _tables(section):
+    for name, table in _tables(section):
+        about = _meaning(section, name) if comments else ""
         yield from _section_lines(table, (*path, name), about, reveal=reveal, comments=comments)
 
 
-def _keys(section: Section) -> Iterator[tuple[Path, FieldInfo, Any]]:
-    """Yield a section's own keys; a plugin's arguments count as keys of the plugin."""
+def _keys(section: Section) -> Iterator[tuple[Path, type[Section], FieldInfo, Any]]:
+    """Yield a section's own keys; a plugin's arguments count as keys of the plugin.
+
+    Each comes with the model that it belongs to, its field and its value.
+    """
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
         if section_of(field) is None:
-            yield (name,), field, value
+            yield (name,), type(section), field, value
         elif name == "args":
-            yield from ((("args", *path), inner, item) for path, inner, item in _keys(value))
+            for path, owner, inner, item in _keys(value):
+                yield ("args", *path), owner, inner, item
 
 
-def _tables(section: Section) -> Iterator[tuple[str, Section, str | None]]:
+def _tables(section: Section) -> Iterator[tuple[str, Section]]:
     for name, field in type(section).model_fields.items():
         if section_of(field) is not None and name != "args":
-            yield name, getattr(section, name), field.description
+            yield name, getattr(section, name)
     if isinstance(section, WsMiddlewares):
-        for name, plugin in section.user_plugins.items():
-            yield name, plugin, UserPlugin.__doc__
+        yield from section.user_plugins.items()
+
+
+def _meaning(section: Section, name: str) -> str:
+    return descriptions(type(section)).get(name) or UserPlugin.__doc__ or ""
 
 
 def _comment(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
-def _key_comment(field: FieldInfo) -> list[str]:
-    meaning, values = one_line(field.description), allowed(field)
+def _key_comment(field: FieldInfo, docstring: str) -> list[str]:
+    meaning, values = one_line(docstring), allowed(field)
     if values == "text":
         return _comment(meaning)
     values = f"Allowed: {values}."
@@ -172,6 +180,6 @@ def _without_text(value: Any) -> Any:
     return value
 
 
-def one_line(text: str | None) -> str:
+def one_line(text: str) -> str:
     """Put a docstring on one line and remove the double backquotes of reStructuredText."""
-    return " ".join((text or "").split()).replace("``", "")
+    return " ".join(text.split()).replace("``", "")

@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from gateway.service import Gateway
 from gateway.web.client_socket import ClientSocket
-from shared.config.handover import WholeFile
+from shared.config.whole_file import WholeFile
 from shared.process.listening import open_listeners
 
 

@@ -14,7 +14,8 @@ import zmq
 from aggregator.plugins.registry import Registry
 from aggregator.session import JudgedSession, Outcome
 from inference_pool.worker import Worker, make_estimator
-from shared.config.parts import Generation, Part, with_transport_keys
+from shared.config.generation import Generation, with_transport_keys
+from shared.config.parts import Part
 from shared.config.service import Config
 from shared.errors import ModelError
 from shared.frame.estimation import Capabilities, Profile

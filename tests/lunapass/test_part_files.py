@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from lunapass.commands.config import command
+from shared.config.generation import with_transport_keys
 from shared.config.handover import PartFile
 from shared.config.loading import load
-from shared.config.parts import ROLES, with_transport_keys
 from shared.config.service import Config
 from shared.errors import ConfigError, ResourceError
 from shared.wire.curve import write_keys
+from shared.wire.lines import ROLES
 
 KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"
 

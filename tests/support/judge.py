@@ -11,8 +11,8 @@ from typing import Any
 import zmq
 
 from aggregator.service import Aggregator
+from shared.config.generation import with_transport_keys
 from shared.config.handover import PartSource
-from shared.config.parts import with_transport_keys
 from shared.config.service import Config
 from shared.frame.best_shot import BestShot, ImageSource
 from shared.frame.estimation import Estimate, Eyes, HeadPose, Liveness, Profile, Stage

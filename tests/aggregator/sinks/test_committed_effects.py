@@ -30,7 +30,7 @@ from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from gateway.sessions.state import State
 from shared import video_store
-from shared.config.parts import with_transport_keys
+from shared.config.generation import with_transport_keys
 from shared.config.service import Config
 from shared.frame.intake import Header
 from shared.session_log import read_session

@@ -25,7 +25,7 @@ from gateway.sessions.pending_frame import PendingFrame
 from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from shared import video_store
-from shared.config.parts import with_transport_keys
+from shared.config.generation import with_transport_keys
 from shared.config.service import Config
 from shared.frame.intake import Header
 from shared.session_log import read_session

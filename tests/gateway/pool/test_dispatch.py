@@ -28,7 +28,7 @@ from gateway.sessions.pending_frame import PendingFrame
 from gateway.sessions.session import Session
 from gateway.web.limits import TokenBucket
 from shared.codes import Code
-from shared.config.parts import with_transport_keys
+from shared.config.generation import with_transport_keys
 from shared.config.service import Config, TransportSection, WorkersSection
 from shared.errors import FrameError
 from shared.frame import intake

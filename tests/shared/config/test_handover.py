@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from shared.config.handover import PartFile, PartSender, PartSocket, WholeFile
-from shared.config.parts import Generation, Part, pack
+from shared.config.generation import Generation
+from shared.config.handover import PartFile, PartSender, PartSocket
+from shared.config.parts import Part, pack
 from shared.config.service import Config
+from shared.config.whole_file import WholeFile
 from shared.errors import ConfigError
 
 KEY = "0123456789abcdef0123456789abcdef0123456789abcdef"

@@ -14,11 +14,11 @@ from gateway.web.server_result import ServerResult
 from gateway.web.start_keys import key_source
 from gateway.web.start_token import LEEWAY_SECONDS, StartTokens
 from lunapass.supervisor import Supervisor
-from shared.config.handover import WholeFile
 from shared.config.key_files import resolve_key_files, secret_files
 from shared.config.plugins import StartTokenArgs
 from shared.config.service import Config
 from shared.config.source import ConfigSource
+from shared.config.whole_file import WholeFile
 from shared.errors import ConfigError, ProtocolError
 from tests.support.clock import SettableClock
 

@@ -15,20 +15,15 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from shared.config.cells import of_cell
+from shared.config.generation import Generation, with_transport_keys
 from shared.config.key_files import resolve_key_files
-from shared.config.parts import (
-    ROLES,
-    Generation,
-    Part,
-    pack,
-    unpack,
-    with_transport_keys,
-)
+from shared.config.parts import Part, pack, unpack
 from shared.config.schema import is_confidential, is_text, keys
 from shared.config.service import Config
 from shared.errors import ConfigError
 from shared.signing import Signer, derived_key
 from shared.wire.curve import own_pair, public_key
+from shared.wire.lines import ROLES
 from tests.support.config_strategies import configurations
 
 SECRETS: dict[str, tuple[tuple[str, ...], str]] = {

@@ -9,8 +9,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from shared.config.generation import Generation
 from shared.config.key_files import resolve_key_files
-from shared.config.parts import Generation
 from shared.config.rules import check
 from shared.config.service import Config
 from shared.errors import ConfigError

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.config.parts import Generation, Part
+from shared.config.generation import Generation
+from shared.config.parts import Part
 from shared.config.service import Config
 from shared.errors import ConfigError
 from shared.process.role import Role
