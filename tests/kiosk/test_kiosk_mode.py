@@ -18,6 +18,12 @@ SPY = """
     localStorage.setItem("lunapass.language", "es");
 """
 """Counts requests for wake lock and full screen; an earlier visitor has chosen Spanish."""
+RECORD_COUNTDOWN = """() => {
+    window.countdown = [];
+    const place = document.getElementById("leaving");
+    new MutationObserver(() => countdown.push(place.textContent)).observe(place, {childList: true});
+}"""
+LEFT = ("2 секунды", "1 секунду")
 PREVENTED = """() => ["contextmenu", "dragstart", "selectstart"].map((name) => {
     const event = new Event(name, {bubbles: true, cancelable: true});
     document.querySelector("main").dispatchEvent(event);
@@ -37,6 +43,7 @@ def test_one_person_after_another(browser: Any, service: Service, stamps: FakeCa
     assert page.evaluate(PREVENTED) == [True] * 3
     assert page.locator("body").evaluate("(e) => getComputedStyle(e).userSelect") == "none"
     page.select_option("#language", "ru")
+    page.evaluate(RECORD_COUNTDOWN)
     kiosk.start()
     kiosk.wait_end("done")
     assert page.evaluate("filled") >= 1
@@ -46,6 +53,7 @@ def test_one_person_after_another(browser: Any, service: Service, stamps: FakeCa
     assert page.is_visible("#bestshot img")
     page.wait_for_selector("[data-screen=start]")
     page.wait_for_selector("#begin:text-is('Start')")
+    assert page.evaluate("countdown") == [f"Возврат в начало через {n}" for n in LEFT]
     assert page.locator("#bestshot img").get_attribute("src") is None
     assert page.query_selector("video") is None
     page.wait_for_selector("[data-screen=idle]")

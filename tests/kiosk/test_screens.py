@@ -19,7 +19,17 @@ SIZES = {
     "landscape": (1920, 1080),
     "4k": (3840, 2160),
 }
-LANGUAGES = {"en": "Start", "es": "Empezar", "ru": "Начать"}
+LANGUAGES_BY_SIZE = {
+    "phone": "kk",
+    "small-phone": "de",
+    "phone-landscape": "fr",
+    "kiosk": "pt",
+    "landscape": "uz",
+    "4k": "ru",
+}
+"""The smaller the screen, the longer the words."""
+LANGUAGES = {"en": "Start", "ar": "ابدأ", "ru": "Начать"}
+ARROW_LEFT = "M42 24H8M20 11L7 24l13 13"
 
 UNPLUG = """() => {
   const [track] = document.querySelector("video").srcObject.getVideoTracks();
@@ -49,8 +59,9 @@ RECORD_FRAMES = """() => {
 @pytest.mark.parametrize("name", SIZES)
 def test_every_screen_shows_all(browser: Any, service: Service, name: str) -> None:
     """On each size nothing stands outside; from kiosks on, a hint is read from afar."""
-    kiosk = Kiosk(browser, service, "?lang=ru", SIZES[name])
+    kiosk = Kiosk(browser, service, f"?lang={LANGUAGES_BY_SIZE[name]}", SIZES[name])
     kiosk.page.wait_for_selector("#begin:enabled")
+    assert kiosk.page.get_attribute("html", "lang") == LANGUAGES_BY_SIZE[name]
     assert kiosk.page.evaluate(OUTSIDE) == []
     kiosk.shoot(f"start-{name}")
     kiosk.start()
@@ -118,16 +129,23 @@ def test_the_oval_is_green_only_around_a_face(
     kiosk.page.close()
 
 
-def test_a_script_from_the_right_changes_the_sides(browser: Any, service: Service) -> None:
-    """With ``dir=rtl`` all is still on the screen, and the footer begins at the right."""
-    kiosk = Kiosk(browser, service, size=SIZES["kiosk"])
-    kiosk.start()
-    kiosk.wait_hint("checking")
-    side = "document.getElementById('cancel').getBoundingClientRect().left"
-    before = kiosk.page.evaluate(side)
-    kiosk.page.evaluate("document.documentElement.dir = 'rtl'")
+def test_arabic_reads_from_the_right(browser: Any, service: Service, stamps: FakeCamera) -> None:
+    """All is on the screen, the footer begins at the right, and left remains left."""
+    kiosk = Kiosk(browser, service, "?lang=ar", SIZES["small-phone"])
+    kiosk.page.wait_for_selector("html[lang=ar][dir=rtl] #begin:enabled")
     assert kiosk.page.evaluate(OUTSIDE) == []
-    assert kiosk.page.evaluate(side) < before
+    kiosk.shoot("start-rtl")
+    stamps.show(filmed_jpeg(12, 1))
+    kiosk.start()
+    kiosk.wait_hint("left")
+    assert kiosk.page.evaluate(OUTSIDE) == []
+    sides = "['language', 'zoom'].map((id) => document.getElementById(id).offsetLeft)"
+    language, zoom = kiosk.page.evaluate(sides)
+    assert zoom < language
+    assert kiosk.page.inner_text(".lp-words") == "تحرك قليلًا إلى اليسار"
+    assert kiosk.page.get_attribute(".lp-picture path", "d") == ARROW_LEFT
+    scale = "new DOMMatrix(getComputedStyle(document.querySelector('.lp-picture svg')).transform).a"
+    assert kiosk.page.evaluate(scale) > 0, "no style mirrors the arrow"
     kiosk.shoot("check-rtl")
     kiosk.page.close()
 

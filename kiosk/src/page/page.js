@@ -6,6 +6,7 @@ import { LunaPass } from "../lib/lunapass.js";
 import { LPMessageRenderer } from "../lib/renderer.js";
 import { enterKioskMode } from "./kiosk.js";
 import { outcomeOf, problemOf } from "./outcome.js";
+import { counted } from "./plural.js";
 import { readSettings, serviceAddress } from "./settings.js";
 import { symbol } from "./symbols.js";
 import { apply, firstLanguage, load, store } from "./texts.js";
@@ -138,7 +139,19 @@ function end(how) {
   outcome = how;
   showOutcome(how());
   showScreen("end", "outcome");
-  leaveAfter(toStart, settings.restart);
+  countDown(settings.restart);
+}
+
+/**
+ * Return to the start later, and show in how many seconds.
+ *
+ * @param {number} seconds 0 for never
+ */
+function countDown(seconds) {
+  const { lang } = document.documentElement;
+  const shown = seconds > 0 ? counted(texts.leaving, Math.ceil(seconds), lang) : "";
+  byId("leaving").textContent = shown;
+  leaveAfter(() => (seconds > 1 ? countDown(seconds - 1) : toStart()), Math.min(1, seconds));
 }
 
 /** @param {import("./outcome.js").Outcome} outcome */
