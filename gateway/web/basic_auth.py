@@ -15,7 +15,7 @@ from gateway.sessions.tries import WrongTries
 from gateway.web.http import forbid
 from gateway.web.origin import origin_of
 from gateway.web.refusal import Refusal, refuse
-from shared.config.plugins import BasicAuthPlugin
+from shared.config.plugins import BasicAuthArgs, PluginSection
 from shared.origins import parse_site
 from shared.process.clock import SYSTEM, Clock
 
@@ -32,11 +32,11 @@ class BasicAuth:
         clock: times the wrong passwords of an address.
     """
 
-    def __init__(self, plugin: BasicAuthPlugin, *, clock: Clock = SYSTEM) -> None:
+    def __init__(self, plugin: PluginSection[BasicAuthArgs], *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self.renew(plugin)
 
-    def renew(self, plugin: BasicAuthPlugin) -> None:
+    def renew(self, plugin: PluginSection[BasicAuthArgs]) -> None:
         """Apply a new name, password or origin."""
         args = plugin.args
         password = args.password.get_secret_value() if args.password else ""

@@ -17,7 +17,7 @@ from shared import start_keys
 from shared.bearer_keys import METRICS_PLACE, RESULT_PLACE, resolve_bearer_key
 from shared.config.manual import JwtSection
 from shared.config.middlewares import RequestMiddlewares
-from shared.config.plugins import ServerResultPlugin, StartTokenPlugin
+from shared.config.plugins import PluginSection, ServerResultArgs, StartTokenArgs
 from shared.config.service import Config, MetricsSection
 from shared.errors import ConfigError
 from shared.signing import KEY_BYTES, Signer, public_key_id, resolve_signing_keys
@@ -83,7 +83,7 @@ def _resolve_request_keys(request: RequestMiddlewares) -> RequestMiddlewares:
     return request.model_copy(update={"StartToken": start, "ServerResult": result})
 
 
-def _key_of(plugin: StartTokenPlugin | ServerResultPlugin) -> SecretStr:
+def _key_of(plugin: PluginSection[StartTokenArgs] | PluginSection[ServerResultArgs]) -> SecretStr:
     """Return a plugin's key; an empty one if it uses none."""
     return plugin.args.key if plugin.isEnabled and plugin.args.key else SecretStr("")
 

@@ -10,22 +10,23 @@ from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, ValidationErr
 from pydantic_core import ErrorDetails, InitErrorDetails
 
 from shared.config.base import Confidential, Section
+from shared.config.life_signs import LifeSignsArgs
 from shared.config.plugins import (
-    ActiveLivenessPlugin,
-    AggregateLivenessPlugin,
-    AuditPlugin,
-    BasicAuthPlugin,
-    CallbacksPlugin,
-    FaceMatcherPlugin,
-    FileLoggerPlugin,
-    LifeSignsPlugin,
-    Luna3Plugin,
+    ActiveLivenessArgs,
+    AggregateLivenessArgs,
+    AuditArgs,
+    BasicAuthArgs,
+    CallbacksArgs,
+    FaceMatcherArgs,
+    FileLoggerArgs,
+    Luna3Args,
+    PluginSection,
     ResultPlugin,
-    ServerResultPlugin,
-    StartTokenPlugin,
+    ServerResultArgs,
+    StartTokenArgs,
     Switch,
-    VideoRedisPlugin,
-    VirtualCameraPlugin,
+    VideoRedisArgs,
+    VirtualCameraArgs,
 )
 
 USER_PLUGIN_NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -45,11 +46,11 @@ class UserPlugin(Switch):
 class RequestMiddlewares(Section):
     """Plugins of the upgrade request."""
 
-    BasicAuth: BasicAuthPlugin = BasicAuthPlugin()
+    BasicAuth: PluginSection[BasicAuthArgs] = PluginSection[BasicAuthArgs]()
     """HTTP Basic authentication and origin check of the upgrade request."""
-    StartToken: StartTokenPlugin = StartTokenPlugin()
+    StartToken: PluginSection[StartTokenArgs] = PluginSection[StartTokenArgs]()
     """Requires for each new session a token that the relying party's server signed."""
-    ServerResult: ServerResultPlugin = ServerResultPlugin()
+    ServerResult: PluginSection[ServerResultArgs] = PluginSection[ServerResultArgs]()
     """Answers the relying party's server what became of a session."""
 
 
@@ -63,29 +64,29 @@ class WsMiddlewares(Section):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, UserPlugin] = Field(init=False)
 
-    FileLogger: FileLoggerPlugin = FileLoggerPlugin()
+    FileLogger: PluginSection[FileLoggerArgs] = PluginSection[FileLoggerArgs]()
     """Writes every frame and its estimate to files."""
     Bestshot: Switch = Switch()
     """Chooses the frame with the highest liveness score."""
-    Luna3DescriptorQualityCheck: Luna3Plugin = Luna3Plugin()
+    Luna3DescriptorQualityCheck: PluginSection[Luna3Args] = PluginSection[Luna3Args]()
     """Checks the quality of the photo with an external LUNA PLATFORM 3."""
-    AggregateLiveness: AggregateLivenessPlugin = AggregateLivenessPlugin()
+    AggregateLiveness: PluginSection[AggregateLivenessArgs] = PluginSection[AggregateLivenessArgs]()
     """Requires liveness over several frames of one face."""
-    LifeSigns: LifeSignsPlugin = LifeSignsPlugin()
+    LifeSigns: PluginSection[LifeSignsArgs] = PluginSection[LifeSignsArgs]()
     """Requires signs of a living person, or an action where they are in doubt."""
-    ActiveLiveness: ActiveLivenessPlugin = ActiveLivenessPlugin()
+    ActiveLiveness: PluginSection[ActiveLivenessArgs] = PluginSection[ActiveLivenessArgs]()
     """Asks for actions: blink, turn left or right, chin up or down."""
     Result: ResultPlugin = ResultPlugin()
     """Decides from the results of the other plugins."""
-    VideoRedis: VideoRedisPlugin = VideoRedisPlugin()
+    VideoRedis: PluginSection[VideoRedisArgs] = PluginSection[VideoRedisArgs]()
     """Writes the frames of a session to Redis, for the video worker."""
-    FaceMatcher: FaceMatcherPlugin = FaceMatcherPlugin()
+    FaceMatcher: PluginSection[FaceMatcherArgs] = PluginSection[FaceMatcherArgs]()
     """Requires the same person from the first frame to the verdict."""
-    VirtualCameraChecker: VirtualCameraPlugin = VirtualCameraPlugin()
+    VirtualCameraChecker: PluginSection[VirtualCameraArgs] = PluginSection[VirtualCameraArgs]()
     """Looks for evidence of a virtual camera or an injected stream."""
-    Callbacks: CallbacksPlugin = CallbacksPlugin()
+    Callbacks: PluginSection[CallbacksArgs] = PluginSection[CallbacksArgs]()
     """Sends the final answer to a web address."""
-    Audit: AuditPlugin = AuditPlugin()
+    Audit: PluginSection[AuditArgs] = PluginSection[AuditArgs]()
     """Writes one record of each session to a chain of records."""
 
     @model_validator(mode="wrap")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal, TypeVar
 
 from pydantic import Field
 
@@ -18,7 +18,8 @@ from shared.config.base import (
     Section,
     Unit,
 )
-from shared.config.life_signs import LifeSignsArgs
+
+Args = TypeVar("Args", bound=Section)
 
 
 class Switch(Section):
@@ -26,6 +27,13 @@ class Switch(Section):
 
     isEnabled: Flag = False
     """1 turns the plugin on."""
+
+
+class PluginSection(Switch, Generic[Args]):
+    """A plugin with arguments, all of which have defaults."""
+
+    args: Args = Field(default={}, validate_default=True)
+    """Arguments."""
 
 
 class BasicAuthArgs(Section):
@@ -42,13 +50,6 @@ class BasicAuthArgs(Section):
     """Wrong passwords that one address may try at once; then it is answered 429 for a while."""
     wrongTriesPerMinute: Positive = 6.0
     """Wrong passwords per minute that an address gets back."""
-
-
-class BasicAuthPlugin(Switch):
-    """HTTP Basic authentication and origin check of the upgrade request."""
-
-    args: BasicAuthArgs = BasicAuthArgs()
-    """Arguments."""
 
 
 class StartTokenArgs(Section):
@@ -69,13 +70,6 @@ class StartTokenArgs(Section):
     """Maximum lifetime of a start token, from ``iat`` to ``exp``."""
 
 
-class StartTokenPlugin(Switch):
-    """Requires for each new session a token that the relying party's server signed."""
-
-    args: StartTokenArgs = StartTokenArgs()
-    """Arguments."""
-
-
 class ServerResultArgs(Section):
     """Arguments of ServerResult."""
 
@@ -90,13 +84,6 @@ class ServerResultArgs(Section):
     accepted session has some 250 kB."""
 
 
-class ServerResultPlugin(Switch):
-    """Answers the relying party's server what became of a session."""
-
-    args: ServerResultArgs = ServerResultArgs()
-    """Arguments."""
-
-
 class FileLoggerArgs(Section):
     """Arguments of FileLogger."""
 
@@ -107,13 +94,6 @@ class FileLoggerArgs(Section):
     maxBytes: Count = 10_000_000_000
     """Maximum bytes of all folders together; the oldest refused sessions are removed first, then
     the oldest accepted ones. 0 means no limit."""
-
-
-class FileLoggerPlugin(Switch):
-    """Writes every frame and its estimate to files."""
-
-    args: FileLoggerArgs = FileLoggerArgs()
-    """Arguments."""
 
 
 class Luna3Args(Section):
@@ -133,13 +113,6 @@ class Luna3Args(Section):
     """Retries after an outage."""
 
 
-class Luna3Plugin(Switch):
-    """Checks the quality of the photo with an external LUNA PLATFORM 3."""
-
-    args: Luna3Args = Luna3Args()
-    """Arguments."""
-
-
 class AggregateLivenessArgs(Section):
     """Arguments of AggregateLiveness."""
 
@@ -149,20 +122,6 @@ class AggregateLivenessArgs(Section):
     """1 decides earlier, either way, when the frames agree (a sequential test)."""
     minIntervalMs: Annotated[int, Field(ge=0, le=10_000)] = 100
     """Minimum milliseconds between two frames that count."""
-
-
-class AggregateLivenessPlugin(Switch):
-    """Requires liveness over several frames of one face."""
-
-    args: AggregateLivenessArgs = AggregateLivenessArgs()
-    """Arguments."""
-
-
-class LifeSignsPlugin(Switch):
-    """Requires signs of a living person, or an action where they are in doubt."""
-
-    args: LifeSignsArgs = LifeSignsArgs()
-    """Arguments."""
 
 
 class ActiveLivenessArgs(Section):
@@ -188,13 +147,6 @@ class ActiveLivenessArgs(Section):
     """Seconds for all actions; after that the session fails with code 60."""
     wrongActionsAllowed: Annotated[int, Field(ge=0, le=10)] = 1
     """Wrong actions that start a new sequence; one more ends the session with code 60."""
-
-
-class ActiveLivenessPlugin(Switch):
-    """Asks for actions: blink, turn left or right, chin up or down."""
-
-    args: ActiveLivenessArgs = ActiveLivenessArgs()
-    """Arguments."""
 
 
 class ResultPlugin(Switch):
@@ -234,26 +186,12 @@ class VideoRedisArgs(Section):
     """Maximum bytes of this folder; further frames are dropped and counted."""
 
 
-class VideoRedisPlugin(Switch):
-    """Writes the frames of a session to Redis, for the video worker."""
-
-    args: VideoRedisArgs = VideoRedisArgs()
-    """Arguments."""
-
-
 class FaceMatcherArgs(Section):
     """Arguments of FaceMatcher."""
 
     similarity: Annotated[float, Field(ge=-1, le=1)] = 0.5
     """Minimum cosine similarity of a straight face to the session's first one. AggregateLiveness
     uses it, too, whether FaceMatcher is on or not."""
-
-
-class FaceMatcherPlugin(Switch):
-    """Requires the same person from the first frame to the verdict."""
-
-    args: FaceMatcherArgs = FaceMatcherArgs()
-    """Arguments."""
 
 
 class VirtualCameraArgs(Section):
@@ -265,13 +203,6 @@ class VirtualCameraArgs(Section):
     """File with one forbidden (part of a) camera label per line; if unset, the built-in list."""
 
 
-class VirtualCameraPlugin(Switch):
-    """Looks for evidence of a virtual camera or an injected stream."""
-
-    args: VirtualCameraArgs = VirtualCameraArgs()
-    """Arguments."""
-
-
 class AuditArgs(Section):
     """Arguments of Audit."""
 
@@ -281,13 +212,6 @@ class AuditArgs(Section):
     """Size at which the next file starts. No file is removed: move old ones to an archive."""
     required: Flag = False
     """1 refuses new sessions while records cannot be written, such as on a full disk."""
-
-
-class AuditPlugin(Switch):
-    """Writes one record of each session to a chain of records."""
-
-    args: AuditArgs = AuditArgs()
-    """Arguments."""
 
 
 class CallbacksArgs(Section):
@@ -312,10 +236,3 @@ class CallbacksArgs(Section):
     queueBytes: Count = 100_000_000
     """Maximum bytes of this folder, of which refused sessions may take half; further answers are
     dropped and counted."""
-
-
-class CallbacksPlugin(Switch):
-    """Sends the final answer to a web address."""
-
-    args: CallbacksArgs = CallbacksArgs()
-    """Arguments."""

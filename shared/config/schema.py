@@ -75,7 +75,8 @@ def descriptions(model: type[Section]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for base in reversed(model.__mro__):
-        if issubclass(base, Section):
+        # ``PluginSection[Args]`` has no source of its own; its origin comes before it.
+        if issubclass(base, Section) and not base.__pydantic_generic_metadata__["origin"]:
             [definition] = ast.parse(inspect.getsource(base)).body
             assert isinstance(definition, ast.ClassDef)
             found |= dict(_attribute_docstrings(definition))

@@ -12,7 +12,7 @@ from gateway.ledger import Ledger
 from gateway.sessions.refused_sessions import FIRST_PAUSE_SECONDS, WINDOW_SECONDS, LocalRefusals
 from gateway.web.admission import Admission
 from gateway.web.basic_auth import BasicAuth
-from shared.config.plugins import BasicAuthPlugin
+from shared.config.plugins import BasicAuthArgs, PluginSection
 from shared.config.service import Config
 from shared.process.accounts import Accounts
 from shared.wire.messages import Account
@@ -39,7 +39,7 @@ def hour_of_a_refused_session(clock: SettableClock) -> IsOver:
 def wrong_password(clock: SettableClock) -> IsOver:
     """An address whose only attempt was wrong."""
     args = {"username": "kiosk", "password": "right", "wrongTries": 1, "wrongTriesPerMinute": 6.0}
-    section = BasicAuthPlugin.model_validate({"isEnabled": True, "args": args})
+    section = PluginSection[BasicAuthArgs].model_validate({"isEnabled": True, "args": args})
     auth = BasicAuth(section, clock=clock)
     request = Request("/ws", Headers([("Authorization", "Basic a2lvc2s6cmlnaHQ=")]))
     auth.admit(Request("/ws", Headers([("Authorization", "Basic eDp4")])), ADDRESS)

@@ -11,7 +11,7 @@ from websockets.datastructures import Headers
 from websockets.http11 import Request
 
 from gateway.web.basic_auth import BasicAuth
-from shared.config.plugins import BasicAuthPlugin
+from shared.config.plugins import BasicAuthArgs, PluginSection
 from shared.process.clock import SYSTEM, Clock
 from tests.support.clock import SettableClock
 
@@ -20,7 +20,7 @@ ADDRESS = "192.0.2.7"
 
 
 def plugin(*, clock: Clock = SYSTEM, **args: object) -> BasicAuth:
-    section = BasicAuthPlugin.model_validate({"isEnabled": True, "args": args})
+    section = PluginSection[BasicAuthArgs].model_validate({"isEnabled": True, "args": args})
     return BasicAuth(section, clock=clock)
 
 
@@ -181,7 +181,9 @@ def test_asking_without_a_password_costs_no_try() -> None:
 def test_off_it_refuses_nobody_and_opens_nothing() -> None:
     """Its arguments count only when it is on; private paths stay closed."""
     args = {"username": "kiosk", "password": "p", "origin": ORIGIN}
-    auth = BasicAuth(BasicAuthPlugin.model_validate({"isEnabled": False, "args": args}))
+    auth = BasicAuth(
+        PluginSection[BasicAuthArgs].model_validate({"isEnabled": False, "args": args})
+    )
     assert status(auth) == 0
     for shut in (auth, plugin(origin=ORIGIN)):
         refused = shut.private(request(basic("kiosk:p")), ADDRESS)
@@ -202,6 +204,6 @@ def test_a_reload_changes_the_password() -> None:
     """The old one is no longer accepted."""
     auth = password_only()
     args = {"username": "kiosk", "password": "other"}
-    auth.renew(BasicAuthPlugin.model_validate({"isEnabled": True, "args": args}))
+    auth.renew(PluginSection[BasicAuthArgs].model_validate({"isEnabled": True, "args": args}))
     assert status(auth, RIGHT) == 401
     assert status(auth, basic("kiosk:other")) == 0
