@@ -1,11 +1,11 @@
-"""Typed errors of the service, each with a stable code.
+"""Typed errors of the service.
 
 LunaPassError
- ├─ StartupError            the role cannot start; the command exits with status 2
+ ├─ StartupError            the role cannot start; the command prints one line, exits with status 2
  │   ├─ ConfigError
  │   ├─ ModelError
  │   └─ ResourceError       a port, a directory, shared memory
- ├─ ProtocolError           a client violated the wire protocol; carries the close code, if any
+ ├─ ProtocolError           a client violated the wire protocol; carries a code for the client
  ├─ FrameError              a frame cannot be decoded or is not allowed; the client gets a code
  ├─ MessageError            a message between roles is invalid
  ├─ SlotError               a slot's generation or size does not match its job
@@ -18,94 +18,87 @@ A message says what is wrong, where, what was found, what is allowed and what to
 
 from __future__ import annotations
 
+from lunapass_client.protocol import CloseCode
+
+CLOSE_CODES = {
+    "connect.timeout": CloseCode.CONNECT_TIMEOUT,
+    "message.malformed": CloseCode.BAD_MESSAGE,
+    "message.not-json": CloseCode.BAD_MESSAGE,
+    "message.too-big": CloseCode.TOO_BIG,
+    "message.too-deep": CloseCode.BAD_MESSAGE,
+    "message.unknown-command": CloseCode.BAD_MESSAGE,
+    "service.unavailable": CloseCode.RESTART,
+    "session.full": CloseCode.OVERLOADED,
+    "session.too-many": CloseCode.OVERLOADED,
+    "session.too-many-refusals": CloseCode.OVERLOADED,
+    "session.unknown": CloseCode.SESSION_UNKNOWN,
+    "start-token.unavailable": CloseCode.RESTART,
+}
+"""How the connection ends after an error; all others end it with ``POLICY`` (docs/protocol.md)."""
+
 
 class LunaPassError(Exception):
-    """Base of the service's own errors.
-
-    Attributes:
-        code: stable name for logs, metrics and clients, such as ``frame.too-many-pixels``.
-    """
-
-    code: str = "internal"
-
-    def __init__(self, message: str, *, code: str | None = None) -> None:
-        super().__init__(message)
-        if code is not None:
-            self.code = code
+    """Base of the service's own errors."""
 
 
 class StartupError(LunaPassError):
     """The role cannot start; the command prints one line and exits with status 2."""
 
-    code = "startup"
-
 
 class ConfigError(StartupError):
     """The configuration has an unknown key, a wrong type or an impossible value."""
-
-    code = "config"
 
 
 class ModelError(StartupError):
     """A model file is missing, differs from the manifest, or cannot be loaded."""
 
-    code = "model"
-
 
 class ResourceError(StartupError):
     """A port, directory, socket or shared memory is not available."""
-
-    code = "resource"
 
 
 class ProtocolError(LunaPassError):
     """A client violated the wire protocol.
 
     Attributes:
-        close_code: WebSocket close code to end the connection with; None keeps it open.
+        code: stable name for the client, such as ``session.full``.
         retry_after: seconds after which the client may retry; None if a retry is useless.
     """
 
-    code = "protocol"
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        code: str,
-        close_code: int | None = None,
-        retry_after: int | None = None,
-    ) -> None:
-        super().__init__(message, code=code)
-        self.close_code = close_code
+    def __init__(self, message: str, *, code: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
         self.retry_after = retry_after
+
+    @property
+    def close_code(self) -> CloseCode:
+        """WebSocket close code to end the connection with."""
+        return CLOSE_CODES.get(self.code, CloseCode.POLICY)
 
 
 class FrameError(LunaPassError):
-    """A frame cannot be decoded, or exceeds the limits."""
+    """A frame cannot be decoded, or exceeds the limits.
 
-    code = "frame.undecodable"
+    Attributes:
+        code: stable name for logs and metrics, such as ``frame.too-many-pixels``.
+    """
+
+    def __init__(self, message: str, *, code: str = "frame.undecodable") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class MessageError(LunaPassError):
     """A message between two roles is invalid."""
 
-    code = "message"
-
 
 class SlotError(LunaPassError):
     """A slot does not match its job: stale generation or invalid size."""
-
-    code = "slot"
 
 
 class PluginError(LunaPassError):
     """A plugin removed what other parts decided about a frame."""
 
-    code = "plugin"
-
 
 class EstimationError(LunaPassError):
     """A stage of the estimation failed."""
-
-    code = "estimation"

@@ -19,34 +19,22 @@ from shared.errors import LunaPassError
 class VideoError(LunaPassError):
     """A session's video could not be made."""
 
-    code = "video"
-
 
 class HopelessError(VideoError):
     """A session's video cannot be made; a retry is useless."""
-
-    code = "video.hopeless"
 
 
 class RefusedError(HopelessError):
     """A job names a function, a task or a session that does not exist here."""
 
-    code = "video.refused"
-
 
 class NoFramesError(HopelessError):
     """A session has no frame, or none that can be decoded."""
-
-    code = "video.no-frames"
 
 
 class BusyError(VideoError):
     """Another process is writing the same file."""
 
-    code = "video.busy"
-
 
 class FramesLostError(VideoError):
     """Frames in Redis disappeared between the two readings."""
-
-    code = "video.frames-lost"

@@ -26,7 +26,6 @@ from shared.errors import ProtocolError
 from shared.frame.estimation import Profile
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Judgement
-from shared.wire.protocol import CloseCode
 
 log = logging.getLogger(__name__)
 
@@ -229,7 +228,6 @@ class RefusedSessions:
                 raise ProtocolError(
                     f"too many refused sessions of this {what}, try again in {pause} s",
                     code="session.too-many-refusals",
-                    close_code=CloseCode.OVERLOADED,
                     retry_after=pause,
                 )
             numbers[client] = max(tally.number for tally in tallies)

@@ -13,7 +13,6 @@ from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Profile
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Open
-from shared.wire.protocol import CloseCode
 from shared.wire.records import Judged
 
 
@@ -52,11 +51,7 @@ class SessionRegistry:
             ProtocolError: there are too many in total.
         """
         if self.undecided >= self._limits.sessions:
-            raise ProtocolError(
-                "the service is full, try again later",
-                code="session.full",
-                close_code=CloseCode.OVERLOADED,
-            )
+            raise ProtocolError("the service is full, try again later", code="session.full")
 
     def require_room_for(self, address: str) -> None:
         """Check that an address may start one more session.
@@ -69,11 +64,7 @@ class SessionRegistry:
         """
         self.require_room()
         if self._undecided_of(address) >= self._limits.sessionsPerAddress:
-            raise ProtocolError(
-                "too many sessions from this address",
-                code="session.too-many",
-                close_code=CloseCode.OVERLOADED,
-            )
+            raise ProtocolError("too many sessions from this address", code="session.too-many")
 
     def _undecided_of(self, address: str) -> int:
         """Number of sessions of an address without a verdict; the others need no judging."""

@@ -267,9 +267,7 @@ class Session(SessionRecord):
         if self.left or self.outlet is not None:
             self.reconnects += 1
         if self.reconnects > (max_resumes if self.result is None else 2 * max_resumes):
-            raise ProtocolError(
-                "resumed too often", code="session.too-many-resumes", close_code=CloseCode.POLICY
-            )
+            raise ProtocolError("resumed too often", code="session.too-many-resumes")
         self.outlet = outlet
         self.left = 0.0
 

@@ -28,7 +28,7 @@ from shared.config.service import Config
 from shared.errors import ProtocolError
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Judgement, Open, Opened, Resumed, Settled, SinkHealth, decode
-from shared.wire.protocol import CloseCode, Drop
+from shared.wire.protocol import Drop
 from shared.wire.records import History
 
 log = logging.getLogger(__name__)
@@ -177,11 +177,8 @@ class Sessions:
         self._registry.require_room_for(limit_key(address))
         audit_writes = any(sink.name == "Audit" and not sink.disabled for sink in self.sinks)
         if self._audit_required and not audit_writes:  # not before the aggregator has reported it
-            raise ProtocolError(
-                "sessions cannot be recorded at the moment",
-                code="service.unavailable",
-                close_code=CloseCode.RESTART,
-            )
+            message = "sessions cannot be recorded at the moment"
+            raise ProtocolError(message, code="service.unavailable")
 
     async def until_known(self, session: Session) -> None:
         """Wait until the aggregator knows a session, which then outlives this gateway."""

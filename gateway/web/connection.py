@@ -127,18 +127,12 @@ class Connection:
     def _refuse(self, error: ProtocolError) -> None:
         headers = {} if error.retry_after is None else {"retry-after": error.retry_after}
         body = {"code": error.code, "message": str(error)}
-        code = CloseCode(error.close_code or CloseCode.POLICY)
-        self.end_with(Codec.encode(Command.ERROR, headers, body), code, error.code)
+        self.end_with(Codec.encode(Command.ERROR, headers, body), error.close_code, error.code)
 
     def _refuse_overflow(self) -> None:
         """End a connection for whose bytes there is no room; further bytes are not read."""
-        self._refuse(
-            ProtocolError(
-                "too many bytes are waiting in the service; try again later",
-                code="session.full",
-                close_code=CloseCode.OVERLOADED,
-            )
-        )
+        message = "too many bytes are waiting in the service; try again later"
+        self._refuse(ProtocolError(message, code="session.full"))
         self.end_within(OVERFLOW_SECONDS)
 
     async def _connect(self) -> Session:
@@ -151,17 +145,10 @@ class Connection:
             async with asyncio.timeout(self._limits.connectTimeout):
                 message = self._codec.decode(await self._socket.next_message())
         except TimeoutError as error:
-            raise ProtocolError(
-                f"CONNECT did not arrive within {self._limits.connectTimeout:g} s",
-                code="connect.timeout",
-                close_code=CloseCode.CONNECT_TIMEOUT,
-            ) from error
+            late = f"CONNECT did not arrive within {self._limits.connectTimeout:g} s"
+            raise ProtocolError(late, code="connect.timeout") from error
         if isinstance(message, Frame) or message.command is not Command.CONNECT:
-            raise ProtocolError(
-                "the first message must be CONNECT",
-                code="connect.expected",
-                close_code=CloseCode.POLICY,
-            )
+            raise ProtocolError("the first message must be CONNECT", code="connect.expected")
         return await self._grant(message.headers)
 
     async def _grant(self, headers: dict[str, Any]) -> Session:
@@ -217,11 +204,8 @@ class Connection:
             except TimeoutError as error:
                 raise _unavailable() from error
         if session is None:
-            raise ProtocolError(
-                "no such session, or not its resume token; connect without session-id",
-                code="session.unknown",
-                close_code=CloseCode.SESSION_UNKNOWN,
-            )
+            message = "no such session, or not its resume token; connect without session-id"
+            raise ProtocolError(message, code="session.unknown")
         return session
 
     def _agree_heartbeat(self, asked: object) -> float:
@@ -269,9 +253,7 @@ class Connection:
             elif message.command is Command.DISCONNECT:
                 self._sessions.end(session, CLIENT_LEFT)
             elif message.command is Command.CONNECT:
-                raise ProtocolError(
-                    "CONNECT was sent twice", code="connect.twice", close_code=CloseCode.POLICY
-                )
+                raise ProtocolError("CONNECT was sent twice", code="connect.twice")
             else:
                 self._heartbeat(message)
 
@@ -299,22 +281,16 @@ class Connection:
         self.last_heard = self._clock.monotonic()
         self._heard_bytes = self._socket.received_bytes
         if not self._messages.admit(self.last_heard):
-            raise ProtocolError(
-                f"more than {self._limits.messagesPerSecond:g} messages per second",
-                code="message.too-many",
-                close_code=CloseCode.POLICY,
-            )
+            message = f"more than {self._limits.messagesPerSecond:g} messages per second"
+            raise ProtocolError(message, code="message.too-many")
 
     def _heartbeat(self, message: Text) -> None:
         self.send(Codec.encode(Command.HEARTBEAT, {}, None))
 
 
 def _unavailable() -> ProtocolError:
-    return ProtocolError(
-        "the service cannot judge at the moment; try again",
-        code="service.unavailable",
-        close_code=CloseCode.RESTART,
-    )
+    message = "the service cannot judge at the moment; try again"
+    return ProtocolError(message, code="service.unavailable")
 
 
 def _described(client: object) -> tuple[dict[str, Any], str]:
@@ -325,11 +301,8 @@ def _described(client: object) -> tuple[dict[str, Any], str]:
     """
     description = json.dumps(client)
     if not isinstance(client, dict | None) or len(description) > MAX_CLIENT_CHARS:
-        raise ProtocolError(
-            f'"client" must be an object of at most {MAX_CLIENT_CHARS} characters',
-            code="message.malformed",
-            close_code=CloseCode.BAD_MESSAGE,
-        )
+        message = f'"client" must be an object of at most {MAX_CLIENT_CHARS} characters'
+        raise ProtocolError(message, code="message.malformed")
     return client or {}, description
 
 

@@ -22,7 +22,6 @@ from shared.config.service import Config
 from shared.errors import ProtocolError
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import MAX_START_CHARS
-from shared.wire.protocol import CloseCode
 
 LEEWAY_SECONDS = 5.0
 """Difference allowed between the clocks of this machine and the relying party's."""
@@ -31,6 +30,7 @@ MAX_CLAIM_CHARACTERS = 256
 CARRIED = ("sub", "nonce", "kiosk")
 """Claims that go into the verdict's token, beside ``aud``."""
 REQUIRED = ("exp", "iat", "jti", "aud")
+UNAVAILABLE = "start-token.unavailable"
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class StartTokens:
         try:
             first = await self._used.use(grant.name, grant.seconds)
         except ConnectionError as error:
-            raise _unavailable("start tokens cannot be counted at the moment") from error
+            raise _refused(UNAVAILABLE, "start tokens cannot be counted at the moment") from error
         if not first:
             raise _refused("start-token.used", "this start token was used before; get a new one")
 
@@ -139,7 +139,7 @@ class StartTokens:
                 },
             )
         except UnknownKey as error:
-            raise _unavailable("no key is available for the start token") from error
+            raise _refused(UNAVAILABLE, "no key is available for the start token") from error
         except (jwt.PyJWTError, ValueError, TypeError) as error:  # the last two of unusable keys
             message = "the start token does not verify: signature, aud, iss, or a claim missing"
             raise _refused("start-token.invalid", message) from error
@@ -215,8 +215,4 @@ def _carried(claims: dict[str, Any]) -> str:
 
 
 def _refused(code: str, message: str) -> ProtocolError:
-    return ProtocolError(message, code=code, close_code=CloseCode.POLICY)
-
-
-def _unavailable(message: str) -> ProtocolError:
-    return ProtocolError(message, code="start-token.unavailable", close_code=CloseCode.RESTART)
+    return ProtocolError(message, code=code)

@@ -63,10 +63,6 @@ class Frame:
     data: bytes
 
 
-def _refuse(message: str, code: str) -> ProtocolError:
-    return ProtocolError(message, code=code, close_code=CloseCode.BAD_MESSAGE)
-
-
 def depth_of(value: object) -> int:
     """Return the depth of nested objects and lists; 0 for a plain value."""
     depth, level = 0, [value]
@@ -109,21 +105,20 @@ class Codec:
         """Decode a message from a client.
 
         Raises:
-            ProtocolError: the message violates the protocol; carries the close code.
+            ProtocolError: the message violates the protocol.
         """
         if isinstance(message, bytes):
             return Frame(message)
         if len(message) > self._text_bytes:
-            raise ProtocolError(
-                f"text message of {len(message)} characters, at most {self._text_bytes}",
-                code="message.too-big",
-                close_code=CloseCode.TOO_BIG,
-            )
-        too_deep = _refuse(f"JSON deeper than {self._text_depth} levels", "message.too-deep")
+            found = f"text message of {len(message)} characters, at most {self._text_bytes}"
+            raise ProtocolError(found, code="message.too-big")
+        too_deep = ProtocolError(
+            f"JSON deeper than {self._text_depth} levels", code="message.too-deep"
+        )
         try:
             value = json.loads(message, parse_constant=_finite, parse_float=_finite)
         except ValueError as error:
-            raise _refuse("text message is not JSON", "message.not-json") from error
+            raise ProtocolError("text message is not JSON", code="message.not-json") from error
         except RecursionError as error:
             raise too_deep from error
         if depth_of(value) > self._text_depth:
@@ -132,14 +127,14 @@ class Codec:
 
     def _text(self, value: object) -> Text:
         if not isinstance(value, dict) or not isinstance(value.get("command"), str):
-            raise _refuse('a message is an object with "command"', "message.malformed")
+            raise ProtocolError('a message is an object with "command"', code="message.malformed")
         headers = value.get("headers")
         if headers is None:
             headers = {}
         if not isinstance(headers, dict):
-            raise _refuse('"headers" is an object', "message.malformed")
+            raise ProtocolError('"headers" is an object', code="message.malformed")
         if value["command"] not in CLIENT_COMMANDS:
-            raise _refuse("unknown command", "message.unknown-command")
+            raise ProtocolError("unknown command", code="message.unknown-command")
         return Text(Command(value["command"]), headers, value.get("body"))
 
     @staticmethod
