@@ -58,6 +58,7 @@ await Promise.all([
   cp("src/page/index.html", `${out}/index.html`),
   cp("src/status/status.html", `${out}/status.html`),
   cp("src/page/icon.svg", `${out}/icon.svg`),
+  cp("src/page/page.json", `${out}/page.json`),
   cp("src/page/texts", `${out}/texts`, { recursive: true }),
 ]);
 

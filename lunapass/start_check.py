@@ -80,11 +80,11 @@ def _plugins(config: Config) -> None:
 
 
 def _page(config: Config) -> None:
-    """Read the operator's own page, if there is one."""
+    """Read the operator's own page and branding, if there are any."""
     from gateway.web import static_files
 
-    if config.KIOSK.isEnabled and config.KIOSK.directory:
-        static_files.read(Path(config.KIOSK.directory))
+    if config.KIOSK.isEnabled and (config.KIOSK.directory or config.KIOSK.branding):
+        static_files.read(config.KIOSK)
 
 
 def _models(config: Config) -> None:

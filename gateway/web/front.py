@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
@@ -77,9 +76,8 @@ class Front:
         routes.add("/metrics", lambda _: respond(statistics.exposition(), PROMETHEUS), private=True)
         routes.add("/statistics", lambda _: respond(statistics.json(), JSON), private=True)
         routes.add("/.well-known/jwks.json", lambda _: respond(jwks, JSON))
-        page = config.KIOSK
-        if page.isEnabled:
-            static_files.add_routes(routes, Path(page.directory or static_files.installed()))
+        if config.KIOSK.isEnabled:
+            static_files.add_routes(routes, config.KIOSK)
         return routes
 
     def answer(

@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+import msgspec
 from websockets.http11 import Request, Response
 
 from gateway.web.http import Handler, Routes, respond
+from shared.config.service import KioskSection
 from shared.errors import ResourceError
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ CONTENT_TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".wasm": "application/wasm",
     ".webp": "image/webp",
+    ".woff2": "font/woff2",
 }
 """Files with other suffixes are not served."""
 
@@ -43,7 +46,8 @@ SECURITY = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self';"
         " img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self';"
-        " worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        " font-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none';"
+        " frame-ancestors 'none'"
     ),
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=(), display-capture=()",
     "X-Content-Type-Options": "nosniff",
@@ -52,7 +56,7 @@ SECURITY = {
 }
 """Headers of every file; docs/browser.md lists them for a web server in front."""
 
-INDEX, STATUS = "/index.html", "/status.html"
+INDEX, STATUS, PAGE_CONFIG = "/index.html", "/status.html", "/page.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +117,34 @@ def installed() -> Path:
     return Path(str(importlib.resources.files("kiosk"))) / "dist"
 
 
-def read(folder: Path) -> dict[str, StaticFile]:
-    """Read all files of a folder that may be served, by path.
+def read(page: KioskSection) -> dict[str, StaticFile]:
+    """Read all files of the page that may be served, by path.
 
     Raises:
-        ResourceError: the folder has no page, has too many bytes, or cannot be read.
+        ResourceError: there is no page, it has too many bytes, its ``page.json`` is not JSON, or a
+            file cannot be read.
     """
+    folder = Path(page.directory or installed())
+    files = _read_folder("KIOSK.directory", folder)
+    if INDEX not in files:
+        raise ResourceError(
+            f"KIOSK.directory {folder}: no index.html; name the folder of the page,"
+            " or set KIOSK.isEnabled = 0"
+        )
+    if page.branding:
+        files |= _read_folder("KIOSK.branding", Path(page.branding))
+    if PAGE_CONFIG in files:
+        _check_page_config(files[PAGE_CONFIG])
+    return files
+
+
+def _read_folder(key: str, folder: Path) -> dict[str, StaticFile]:
+    """Read the files of a folder; ``key`` is the key that names it."""
     files: dict[str, StaticFile] = {}
     total = 0
     try:
+        if not folder.is_dir():
+            raise ResourceError(f"{key} {folder}: not a folder")
         for file in _regular_files(folder):
             kind = CONTENT_TYPES.get(file.suffix)
             if kind is None:
@@ -130,20 +153,29 @@ def read(folder: Path) -> dict[str, StaticFile]:
             total += file.stat().st_size
             if total > MAX_TOTAL_BYTES:
                 raise ResourceError(
-                    f"KIOSK.directory {folder}: more than {MAX_TOTAL_BYTES} bytes;"
-                    " name a folder with only the page"
+                    f"{key} {folder}: more than {MAX_TOTAL_BYTES} bytes;"
+                    " name a folder with only the page's files"
                 )
             files["/" + file.relative_to(folder).as_posix()] = StaticFile.of(
                 file.read_bytes(), kind
             )
     except OSError as error:
-        raise ResourceError(f"KIOSK.directory {folder}: {error.strerror}") from error
-    if INDEX not in files:
-        raise ResourceError(
-            f"KIOSK.directory {folder}: no index.html; name the folder of the page,"
-            " or set KIOSK.isEnabled = 0"
-        )
+        raise ResourceError(f"{key} {folder}: {error.strerror}") from error
     return files
+
+
+def _check_page_config(file: StaticFile) -> None:
+    """Check what the page could only report on its console.
+
+    Raises:
+        ResourceError: it is not a JSON object.
+    """
+    try:
+        content = msgspec.json.decode(file.body)
+    except msgspec.DecodeError as error:
+        raise ResourceError(f"page.json of the kiosk page: {error}") from error
+    if not isinstance(content, dict):
+        raise ResourceError("page.json of the kiosk page: must be a JSON object, such as {}")
 
 
 def _regular_files(folder: Path) -> Iterator[Path]:
@@ -156,13 +188,13 @@ def _regular_files(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def add_routes(routes: Routes, folder: Path) -> None:
-    """Serve a folder: its index at ``/``, and the operator's page at ``/status``, a private path.
+def add_routes(routes: Routes, page: KioskSection) -> None:
+    """Serve the page: its index at ``/``, and the operator's page at ``/status``, a private path.
 
     Raises:
-        ResourceError: the folder cannot be served.
+        ResourceError: it cannot be served.
     """
-    for path, file in read(folder).items():
+    for path, file in read(page).items():
         handler: Handler = file.answer
         if path == INDEX:
             routes.add("/", handler, page=True)

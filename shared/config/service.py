@@ -107,6 +107,8 @@ class KioskSection(Section):
     """1 serves the kiosk page at ``/`` and the operator's page at ``/status``."""
     directory: str = ""
     """Folder of the page; empty means the one that is installed with the service."""
+    branding: str = ""
+    """Folder with your own `page.json`, logo, fonts and texts; its files come before the page's."""
 
 
 PublicKey = Annotated[

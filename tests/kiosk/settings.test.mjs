@@ -17,8 +17,8 @@ for (const [page, socket] of ADDRESSES) {
   });
 }
 
-test("the address comes before what the page names itself", () => {
-  const { language, restart, kiosk } = readSettings("?lang=es&restart=3", "kiosk=1&lang=ru");
+test("the address comes before page.json", () => {
+  const { language, restart, kiosk } = readSettings("?lang=es&restart=3", { kiosk: 1, lang: "ru" });
   assert.deepEqual([language, restart, kiosk], ["es", 3, true]);
 });
 
@@ -41,4 +41,9 @@ test("a number that is none counts as 0", () => {
   const { restart, adviceAfter } = readSettings("?restart=x&advice=-3");
   assert.deepEqual([restart, adviceAfter], [0, 0]);
   assert.equal(readSettings("").adviceAfter, 6000);
+});
+
+test("without a theme of its own the page follows the system", () => {
+  const themes = ["?theme=light", "?theme=dark", "?theme=auto", ""];
+  assert.deepEqual(themes.map((query) => readSettings(query).theme), ["light", "dark", null, null]);
 });

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.browser import Kiosk, serious, until
+from tests.support.browser import Kiosk, faults_of, serious, shoot, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import filmed_jpeg
 from tests.support.service import Service
@@ -148,6 +148,59 @@ def test_arabic_reads_from_the_right(browser: Any, service: Service, stamps: Fak
     assert kiosk.page.evaluate(scale) > 0, "no style mirrors the arrow"
     kiosk.shoot("check-rtl")
     kiosk.page.close()
+
+
+BRANDING = {
+    "parameters": {"theme": "light", "lang": "de"},
+    "colors": {"light": {"accent": "#7a0038", "ground": "#fff", "text": "red; x: url(/)"}},
+    "logo": {"light": "own/logo.svg", "alt": "Example Bank"},
+    "font": {"family": "Own Sans", "files": {"700": "own/bold.woff2"}},
+    "texts": {"de": {"title": "Beispielbank", "hints": {"checking": "Moment"}, "other": "?"}},
+}
+LOGO = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 3"><path d="M0 0h9v3z"/></svg>'
+
+
+def test_branding(browser: Any, service: Service) -> None:
+    """page.json sets parameters, colours, logo, font and texts, under the page's strict policy.
+
+    What it cannot set (an unknown colour, more than a colour) is reported and not applied.
+    """
+    page = browser.new_page(viewport={"width": 1080, "height": 1920})
+    faults = faults_of(page)
+    page.route("**/page.json", lambda route: route.fulfill(json=BRANDING))
+    page.route("**/own/logo.svg", lambda r: r.fulfill(body=LOGO, content_type="image/svg+xml"))
+    with page.expect_request("**/own/bold.woff2"):
+        page.goto(f"http://127.0.0.1:{service.port}/?advice=0")
+    page.wait_for_selector("h1:text-is('Beispielbank')")
+    page.wait_for_selector("img[alt='Example Bank'][src='own/logo.svg']")
+    style = "(e) => ((s) => [s.backgroundColor, s.fontFamily])(getComputedStyle(e))"
+    colour, font = page.locator("#begin").evaluate(style)
+    assert colour == "rgb(122, 0, 56)"
+    assert font.startswith('"Own Sans", system-ui')
+    assert page.inner_text("#begin") == "Start", "a text that is not replaced stays"
+    assert serious(page) == []
+    shoot(page, "branding")
+    page.click("#begin")
+    page.wait_for_selector(".lp-words:text-is('Moment')")
+    assert [fault for fault in faults if "Content Security Policy" in fault] == []
+    refused = [fault.split(": ")[2] for fault in faults if "not a colour" in fault]
+    assert refused == ["ground", "text"]
+    page.close()
+
+
+def test_a_page_follows_the_theme_of_the_system(browser: Any, service: Service) -> None:
+    """Light and dark, also while it is open; more contrast replaces the colours of both."""
+    kiosk = Kiosk(browser, service, size=SIZES["small-phone"])
+    page = kiosk.page
+    page.wait_for_selector("#begin:enabled")
+    grounds = []
+    for scheme, contrast in (("light", None), ("dark", None), ("dark", "more")):
+        page.emulate_media(color_scheme=scheme, contrast=contrast)
+        page.wait_for_selector(f"html[data-theme={scheme}]", state="attached")
+        grounds.append(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+    assert grounds == ["rgb(244, 247, 251)", "rgb(11, 21, 35)", "rgb(0, 0, 0)"]
+    assert serious(page) == []
+    page.close()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

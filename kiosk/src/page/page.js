@@ -4,7 +4,9 @@ import { LunaPassError } from "../lib/errors.js";
 import { icon } from "../lib/icons.js";
 import { LunaPass } from "../lib/lunapass.js";
 import { LPMessageRenderer } from "../lib/renderer.js";
+import { loadBranding } from "./branding.js";
 import { enterKioskMode } from "./kiosk.js";
+import { applyLook } from "./look.js";
 import { outcomeOf, problemOf } from "./outcome.js";
 import { counted } from "./plural.js";
 import { readSettings, serviceAddress } from "./settings.js";
@@ -18,10 +20,8 @@ import { apply, firstLanguage, load, store } from "./texts.js";
  */
 const byId = (id) => /** @type {T} */ (document.getElementById(id));
 
-const settings = readSettings(
-  location.search,
-  document.querySelector('meta[name="lunapass"]')?.getAttribute("content") ?? "",
-);
+const branding = await loadBranding();
+const settings = readSettings(location.search, branding.parameters);
 /** @type {HTMLSelectElement} */
 const languages = byId("language");
 /** @type {HTMLSelectElement} */
@@ -31,7 +31,7 @@ const zoom = byId("zoom");
 const bestshot = /** @type {HTMLImageElement} */ (document.querySelector("#bestshot img"));
 const stage = byId("stage");
 
-let texts = await load("en");
+let { texts } = await load("en", branding.texts);
 /** @type {LunaPass | null} */
 let running = null;
 /** @type {ReturnType<typeof setTimeout> | undefined} time until the screen changes by itself */
@@ -227,14 +227,15 @@ async function offerCameras(used) {
  */
 async function switchTo(language) {
   languages.value = language;
-  const loaded = await load(language);
+  const loaded = await load(language, branding.texts);
   if (languages.value !== language) return false;
-  texts = loaded;
-  apply(texts, language);
+  texts = loaded.texts;
+  apply(loaded);
   if (outcome !== null) showOutcome(outcome());
   return true;
 }
 
+applyLook(branding, settings.theme);
 for (const place of document.querySelectorAll("[data-icon]")) {
   place.append(icon(/** @type {HTMLElement} */ (place).dataset.icon ?? ""));
 }
@@ -266,5 +267,6 @@ if (settings.kiosk) {
   leaveAfter(toIdle, settings.idle);
 }
 
+document.body.dataset.screen = "start"; // not before: the standard look would flash
 await switchTo(initialLanguage());
 /** @type {HTMLButtonElement} */ (byId("begin")).disabled = false;

@@ -1,6 +1,6 @@
 /**
  * Settings in the page's address, such as `/?lang=es&mode=operator&restart=10`; those that it lacks
- * are in the page's `<meta name="lunapass" content="kiosk=1&lang=es">`.
+ * are in `parameters` of page.json.
  */
 
 const CONTROLS = ["language", "zoom"];
@@ -18,21 +18,23 @@ const KIOSK_IDLE = 60;
  * @property {boolean} kiosk the page is on a screen that is always on
  * @property {string[]} controls which of `language` and `zoom` people may use in kiosk mode
  * @property {number} idle seconds until the start becomes the idle screen; 0 for never
+ * @property {"light" | "dark" | null} theme null: the system's
  * @property {string | undefined} detector URL of the face detector's module
  */
 
 /**
  * @param {string} query of the page's address
- * @param {string} [defaults] of the page's meta element
+ * @param {Record<string, string>} [defaults] of page.json
  * @returns {Settings}
  */
-export function readSettings(query, defaults = "") {
+export function readSettings(query, defaults = {}) {
   const given = new URLSearchParams(defaults);
   for (const [name, value] of new URLSearchParams(query)) given.set(name, value);
   const number = (/** @type {string} */ name, otherwise = 0) => {
     return given.has(name) ? Math.max(0, Number(given.get(name)) || 0) : otherwise;
   };
   const kiosk = given.get("kiosk") === "1";
+  const theme = given.get("theme");
   const controls = (given.get("controls") ?? "").split(",");
   return {
     language: given.get("lang"),
@@ -44,6 +46,7 @@ export function readSettings(query, defaults = "") {
     kiosk,
     controls: controls.filter((control) => CONTROLS.includes(control)),
     idle: kiosk ? number("idle", KIOSK_IDLE) : 0,
+    theme: theme === "light" || theme === "dark" ? theme : null,
     detector: given.get("detector") === "1" ? "detector/detector.js" : undefined,
   };
 }

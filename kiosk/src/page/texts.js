@@ -1,11 +1,12 @@
 /** The page's texts in the person's language. */
 
+import { withOwn } from "./branding.js";
+import { loadJson } from "./json.js";
 import english from "./texts/en.json";
 
 /** @typedef {typeof english} Texts */
 
 const STORAGE_KEY = "lunapass.language";
-const TIMEOUT_MS = 5000;
 
 /**
  * Return the initial language: from the address, chosen earlier, or the browser's.
@@ -21,31 +22,32 @@ export function firstLanguage(asked, offered, forget) {
 }
 
 /**
+ * @typedef {object} Loaded
+ * @property {string} language of the texts: English if the file cannot be loaded
+ * @property {Texts} texts
+ *
  * @param {string} language
- * @returns {Promise<Texts>} English if the file cannot be loaded
+ * @param {Record<string, Record<string, unknown>>} [own] the operator's texts by language
+ * @returns {Promise<Loaded>}
  */
-export async function load(language) {
-  if (language === "en") return english;
+export async function load(language, own = {}) {
+  if (language === "en") return { language, texts: withOwn(english, own.en ?? {}) };
   try {
-    // location.href: document.baseURI may contain a password, which fetch refuses
-    const address = new URL(`texts/${language}.json`, location.href);
-    const answer = await fetch(address, { signal: AbortSignal.timeout(TIMEOUT_MS) });
-    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    return await answer.json();
+    const texts = /** @type {Texts} */ (await loadJson(`texts/${language}.json`));
+    return { language, texts: withOwn(texts, own[language] ?? {}) };
   } catch (error) {
     console.warn(`texts of ${language}:`, error);
-    return english;
+    return load("en", own);
   }
 }
 
 /**
  * Write the texts into all elements that name one, and set the page's language.
  *
- * @param {Texts} texts
- * @param {string} language
+ * @param {Loaded} loaded
  */
-export function apply(texts, language) {
-  document.documentElement.lang = texts === english ? "en" : language;
+export function apply({ texts, language }) {
+  document.documentElement.lang = language;
   document.documentElement.dir = texts.dir;
   document.title = texts.title;
   for (const element of document.querySelectorAll("[data-text]")) {

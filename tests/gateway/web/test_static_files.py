@@ -10,7 +10,8 @@ import pytest
 from websockets.http11 import Response
 
 from gateway.web.http import Routes
-from gateway.web.static_files import add_routes, installed, read
+from gateway.web.static_files import add_routes, read
+from shared.config.service import KioskSection
 from shared.errors import ResourceError
 from tests.support.visits import visit
 
@@ -35,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 
 def get(folder: Path, path: str, *, local: bool = False, **headers: str) -> Response:
     routes = Routes()
-    add_routes(routes, folder)
+    add_routes(routes, KioskSection(directory=str(folder)))
     return routes.answer(visit(path, peer="127.0.0.1" if local else "192.0.2.9", **headers))
 
 
@@ -88,7 +89,7 @@ def test_nothing_else_exists(folder: Path, path: str) -> None:
 def test_a_file_added_later_is_not_served(folder: Path) -> None:
     """The disk is read at the start only."""
     routes = Routes()
-    add_routes(routes, folder)
+    add_routes(routes, KioskSection(directory=str(folder)))
     (folder / "late.js").write_text("1")
     (folder / "page.js").unlink()
     assert routes.answer(visit("/late.js")).status_code == HTTPStatus.NOT_FOUND
@@ -136,13 +137,41 @@ def test_the_operators_page_is_private(folder: Path) -> None:
 def test_a_folder_without_a_page_is_an_error(tmp_path: Path) -> None:
     """At the start, with what to do."""
     with pytest.raises(ResourceError, match=r"no index\.html.*KIOSK\.isEnabled"):
-        read(tmp_path)
-    with pytest.raises(ResourceError, match=r"no index\.html"):
-        read(tmp_path / "missing")
+        read(KioskSection(directory=str(tmp_path)))
+    with pytest.raises(ResourceError, match=r"KIOSK\.directory .*missing: not a folder"):
+        read(KioskSection(directory=str(tmp_path / "missing")))
 
 
 def test_the_installed_page_is_complete() -> None:
     """The package has the page, its script and both classic scripts."""
     assert {"/index.html", "/page.js", "/page.css", "/LunaPass.js", "/LPMessageRenderer.js"} < set(
-        read(installed())
+        read(KioskSection())
     )
+
+
+def test_own_files_come_before_the_pages(folder: Path, tmp_path: Path) -> None:
+    """A logo, a font and page.json are added; the page itself stays."""
+    own = tmp_path / "own"
+    own.mkdir()
+    for name, content in (("page.json", '{"logo": {}}'), ("logo.svg", "<svg/>"), ("a.woff2", "x")):
+        (own / name).write_text(content)
+    (folder / "page.json").write_text("{}")
+    files = read(KioskSection(directory=str(folder), branding=str(own)))
+    assert files["/page.json"].body == b'{"logo": {}}'
+    assert files["/logo.svg"].content_type == "image/svg+xml"
+    assert files["/a.woff2"].content_type == "font/woff2"
+    assert files["/page.js"].body == SCRIPT
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '"kiosk=1"', ""])
+def test_a_page_json_that_is_no_object_prevents_the_start(folder: Path, content: str) -> None:
+    """The page could report it only on the console of a screen in a hall."""
+    (folder / "page.json").write_text(content)
+    with pytest.raises(ResourceError, match=r"page\.json"):
+        read(KioskSection(directory=str(folder)))
+
+
+def test_a_branding_folder_must_exist(tmp_path: Path) -> None:
+    """A typing error must not lead to the standard look."""
+    with pytest.raises(ResourceError, match=r"KIOSK\.branding .*missing: not a folder"):
+        read(KioskSection(branding=str(tmp_path / "missing")))
