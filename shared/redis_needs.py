@@ -7,6 +7,32 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+_ARGUMENTS = {
+    "": "EXEC INFO PING TIME UNWATCH",
+    "x": "CLIENT|SETNAME SCRIPT|EXISTS SCRIPT|LOAD",
+    "x 1 KEY": "EVALSHA",
+    "KEY": "DEL EXISTS GET HGETALL LLEN PERSIST SMEMBERS SUBSCRIBE TTL WATCH XLEN ZCARD",
+    "KEY 1": "EXPIRE PEXPIRE",
+    "KEY f": "HDEL HGET HMGET",
+    "KEY f v": "HSET HSETNX",
+    "KEY f 1": "HINCRBY HINCRBYFLOAT",
+    "KEY v": "RPUSH SET",
+    "KEY m": "SADD SREM ZRANK ZREM ZSCORE",
+    "KEY 1 m": "ZADD",
+    "KEY 1 v": "LREM",
+    "KEY 0 0": "ZRANGE ZRANGEBYSCORE ZREMRANGEBYRANK ZREMRANGEBYSCORE ZREVRANGE",
+    "KEY 0 -1": "LRANGE",
+    "KEY KEY LEFT RIGHT": "LMOVE",
+    "KEY KEY LEFT RIGHT 1": "BLMOVE",
+    "KEY * f v": "XADD",
+    "KEY - +": "XRANGE",
+    "KEY + -": "XREVRANGE",
+}
+"""Commands by the arguments that Redis requires; KEY is a key."""
+
+ARGUMENTS = {name: text.split() for text, names in _ARGUMENTS.items() for name in names.split()}
+"""Arguments of each command."""
+
 
 class Need(NamedTuple):
     """Commands on the keys or channels of one pattern.
@@ -14,148 +40,51 @@ class Need(NamedTuple):
     Attributes:
         pattern: as in an ACL rule, such as ``~rq:*`` or ``&rq:pubsub:*``; empty for commands
             without a key.
-        commands: commands with the arguments that Redis requires; KEY is a key of the pattern.
+        names: names of the commands as in an ACL rule, separated by blanks.
     """
 
     pattern: str
-    commands: tuple[str, ...]
+    names: str
+
+    @property
+    def commands(self) -> list[str]:
+        """Names of the commands."""
+        return self.names.split()
 
 
 SESSION_STORE = (
-    Need("", ("PING", "TIME", "SCRIPT LOAD x")),
+    Need("", "PING TIME SCRIPT|LOAD"),
     Need(
         "~lunapass:session:*",
-        (
-            "EVALSHA x 1 KEY",
-            "HMGET KEY f",
-            "HGET KEY f",
-            "HSET KEY f v",
-            "HSETNX KEY f v",
-            "HINCRBY KEY f 1",
-            "LLEN KEY",
-            "LRANGE KEY 0 -1",
-            "RPUSH KEY v",
-            "DEL KEY",
-            "PEXPIRE KEY 1",
-        ),
+        "EVALSHA HMGET HGET HSET HSETNX HINCRBY LLEN LRANGE RPUSH DEL PEXPIRE",
     ),
     Need(
         "~lunapass:refused:*",
-        (
-            "EVALSHA x 1 KEY",
-            "ZADD KEY 1 m",
-            "ZCARD KEY",
-            "ZRANGE KEY 0 0",
-            "ZRANK KEY m",
-            "ZREM KEY m",
-            "ZREMRANGEBYRANK KEY 0 0",
-            "ZREMRANGEBYSCORE KEY 0 0",
-            "PEXPIRE KEY 1",
-        ),
+        "EVALSHA ZADD ZCARD ZRANGE ZRANK ZREM ZREMRANGEBYRANK ZREMRANGEBYSCORE PEXPIRE",
     ),
     Need(
         "~lunapass:{frames}:*",
-        (
-            "EVALSHA x 1 KEY",
-            "HSET KEY f v",
-            "HGET KEY f",
-            "HDEL KEY f",
-            "ZADD KEY 1 m",
-            "ZCARD KEY",
-            "ZSCORE KEY m",
-            "ZRANGE KEY 0 0",
-            "ZRANGEBYSCORE KEY 0 0",
-            "ZREM KEY m",
-            "EXPIRE KEY 1",
-        ),
+        "EVALSHA HSET HGET HDEL ZADD ZCARD ZSCORE ZRANGE ZRANGEBYSCORE ZREM EXPIRE",
     ),
 )
 """Gateways: sessions and refused sessions. Aggregators: frames."""
 
 VIDEO_REDIS = (
-    Need("", ("SCRIPT LOAD x", "INFO", "EXEC")),
-    Need(
-        "~lunapass:video:*",
-        ("XADD KEY * f v", "XLEN KEY", "HSET KEY f v", "EXPIRE KEY 1"),
-    ),
-    Need(
-        "~rq:*",
-        (
-            "EVALSHA x 1 KEY",
-            "EXISTS KEY",
-            "HGETALL KEY",
-            "HSET KEY f v",
-            "RPUSH KEY v",
-            "SADD KEY m",
-            "ZADD KEY 1 m",
-            "ZREM KEY m",
-            "ZSCORE KEY m",
-        ),
-    ),
+    Need("", "SCRIPT|LOAD INFO EXEC"),
+    Need("~lunapass:video:*", "XADD XLEN HSET EXPIRE"),
+    Need("~rq:*", "EVALSHA EXISTS HGETALL HSET RPUSH SADD ZADD ZREM ZSCORE"),
 )
 """The plugin VideoRedis: frames and RQ jobs."""
 
 VIDEO_WORKER = (
-    Need(
-        "",
-        (
-            "PING",
-            "INFO",
-            "CLIENT SETNAME x",
-            "SCRIPT LOAD x",
-            "SCRIPT EXISTS x",
-            "EXEC",
-            "UNWATCH",
-        ),
-    ),
-    Need("&rq:pubsub:*", ("SUBSCRIBE KEY",)),
-    Need(
-        "~lunapass:video:*",
-        (
-            "HGETALL KEY",
-            "XRANGE KEY - +",
-            "TTL KEY",
-            "EXPIRE KEY 1",
-            "PERSIST KEY",
-        ),
-    ),
+    Need("", "PING INFO CLIENT|SETNAME SCRIPT|LOAD SCRIPT|EXISTS EXEC UNWATCH"),
+    Need("&rq:pubsub:*", "SUBSCRIBE"),
+    Need("~lunapass:video:*", "HGETALL XRANGE TTL EXPIRE PERSIST"),
     Need(
         "~rq:*",
-        (
-            "WATCH KEY",
-            "EVALSHA x 1 KEY",
-            "BLMOVE KEY KEY LEFT RIGHT 1",
-            "LMOVE KEY KEY LEFT RIGHT",
-            "LLEN KEY",
-            "LRANGE KEY 0 -1",
-            "LREM KEY 1 v",
-            "RPUSH KEY v",
-            "GET KEY",
-            "SET KEY v",
-            "DEL KEY",
-            "EXISTS KEY",
-            "EXPIRE KEY 1",
-            "PERSIST KEY",
-            "HDEL KEY f",
-            "HGET KEY f",
-            "HGETALL KEY",
-            "HINCRBY KEY f 1",
-            "HINCRBYFLOAT KEY f 1",
-            "HSET KEY f v",
-            "SADD KEY m",
-            "SMEMBERS KEY",
-            "SREM KEY m",
-            "XADD KEY * f v",
-            "XREVRANGE KEY + -",
-            "ZADD KEY 1 m",
-            "ZCARD KEY",
-            "ZRANGE KEY 0 0",
-            "ZRANGEBYSCORE KEY 0 0",
-            "ZREM KEY m",
-            "ZREMRANGEBYSCORE KEY 0 0",
-            "ZREVRANGE KEY 0 0",
-            "ZSCORE KEY m",
-        ),
+        "WATCH EVALSHA BLMOVE LMOVE LLEN LRANGE LREM RPUSH GET SET DEL EXISTS EXPIRE PERSIST HDEL "
+        "HGET HGETALL HINCRBY HINCRBYFLOAT HSET SADD SMEMBERS SREM XADD XREVRANGE ZADD ZCARD "
+        "ZRANGE ZRANGEBYSCORE ZREM ZREMRANGEBYSCORE ZREVRANGE ZSCORE",
     ),
 )
 """Video workers (RQ) and ``lunapass video``."""

@@ -15,12 +15,10 @@ from redis import Redis
 from redis.exceptions import ExecAbortError, NoPermissionError, RedisError, ResponseError
 
 from shared.redis_connection import connect
-from shared.redis_needs import Need
+from shared.redis_needs import ARGUMENTS, Need
 
 log = logging.getLogger(__name__)
 
-CONTAINERS = ("SCRIPT", "CLIENT")
-"""Commands with separate rights for their subcommands."""
 OUTSIDE_TRANSACTION = ("WATCH", "UNWATCH", "EXEC")
 """Commands that cannot be queued. Sent before the transaction, they have no effect."""
 TRANSACTION = (("MULTI",), ("DISCARD",))
@@ -106,12 +104,11 @@ def describe(place: str, missing: str) -> str:
 
 
 def _probes(needs: Sequence[Need]) -> Iterator[Probe]:
-    for pattern, commands in needs:
-        key = pattern[1:].replace("*", "probe")
-        for command in commands:
-            words = tuple(key if word == "KEY" else word for word in command.split())
-            name = "|".join(words[:2]) if words[0] in CONTAINERS else words[0]
-            yield Probe(words, f"+{name.lower()}", pattern)
+    for need in needs:
+        key = need.pattern[1:].replace("*", "probe")
+        for name in need.commands:
+            arguments = (key if word == "KEY" else word for word in ARGUMENTS[name])
+            yield Probe((*name.split("|"), *arguments), f"+{name.lower()}", need.pattern)
 
 
 def _missing(connection: Any, probes: Sequence[Probe]) -> set[str]:
