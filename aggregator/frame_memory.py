@@ -46,6 +46,15 @@ class UnsentFrame(NamedTuple):
     accepted: bool
 
 
+def answered_at_once(claim: Callable[[], Claim]) -> Question:
+    """Return a question whose answer needs no waiting; nothing is claimed before it is asked."""
+
+    async def ask() -> bytes:
+        return claim().value
+
+    return Question(ask, LOCAL_SECONDS, at_once=lambda: claim().value)
+
+
 class FrameMemory(Protocol):
     """Frames of all sessions, for ``LIMITS.reuseSeconds``, at most ``LIMITS.reuseFrames``."""
 
@@ -88,18 +97,11 @@ class LocalFrames:
 
     def claim(self, pixels: bytes, session: str, *, passed: bool) -> Question:
         """Return a question that is answered at once."""
-
-        def answer() -> bytes:
-            return self.claim_now(pixels, session).value
-
-        async def ask() -> bytes:
-            return answer()
-
-        return Question(ask, LOCAL_SECONDS, at_once=answer)
+        return answered_at_once(lambda: self.claim_now(pixels, session))
 
     def claim_now(self, pixels: bytes, session: str) -> Claim:
         """Claim a frame for a session."""
-        if self._accepted.owner(pixels) not in (None, session):
+        if self.accepted(pixels, session):
             return Claim.ACCEPTED
         return Claim.FIRST if self._claimed.claim(pixels, session) == session else Claim.REUSED
 

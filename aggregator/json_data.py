@@ -60,7 +60,7 @@ def _is_plain(value: Any, levels: int = PLAIN_LEVELS) -> bool:
     return kind is list and all(_is_plain(inner, levels - 1) for inner in value)
 
 
-def parse_object(text: str) -> dict[str, Any]:
+def parse_object(text: str | bytes | bytearray) -> dict[str, Any]:
     """Parse a JSON object; return an empty one for anything else."""
     try:
         value = json.loads(text)

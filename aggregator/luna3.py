@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from aggregator.json_data import parse_object
 from aggregator.plugins.base import NoAnswer
 from shared.config.plugins import Luna3Args
 from shared.process.clock import SYSTEM, Clock
@@ -189,8 +190,4 @@ async def _read(response: httpx.Response) -> dict[str, Any]:
         data += chunk
         if len(data) > MAX_ANSWER_BYTES:
             raise PlatformError(f"the answer has more than {MAX_ANSWER_BYTES} bytes", retry=False)
-    try:
-        value = json.loads(data)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    return parse_object(data)

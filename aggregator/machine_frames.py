@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from aggregator.frame_file import FrameFile, is_damaged
-from aggregator.frame_memory import LOCAL_SECONDS, Claim, LocalFrames, UnsentFrame
+from aggregator.frame_memory import Claim, LocalFrames, UnsentFrame, answered_at_once
 from aggregator.plugins.base import Question
 from shared.config.service import LimitsSection
 from shared.process.clock import SYSTEM, Clock
@@ -60,14 +60,7 @@ class MachineFrames:
         is not worth a write of 50 us.
         """
         claim = self.claim_now if passed else self._local.claim_now
-
-        def answer() -> bytes:
-            return claim(pixels, session).value
-
-        async def ask() -> bytes:
-            return answer()
-
-        return Question(ask, LOCAL_SECONDS, at_once=answer)
+        return answered_at_once(lambda: claim(pixels, session))
 
     def claim_now(self, pixels: bytes, session: str) -> Claim:
         """Claim a frame in the file and in this process, which decides while the file fails."""

@@ -130,7 +130,8 @@ class JudgedSessions:
         if entry.pending is not None:
             return  # its answer will follow
         if message.seq <= entry.session.last_seq or entry.result is not None:
-            self._repeat(peer, message.session, entry)
+            # It is folded already, and its answer was lost on the way.
+            self._answer(peer, entry, entry.session.outcome or entry.last_outcome)
             return
         with about(session=message.session, seq=message.seq):
             self._judge(peer, message, entry)
@@ -187,7 +188,7 @@ class JudgedSessions:
         if outcome.accepted or message.replay:
             self._remember(entry, pending, outcome)
         if not message.replay:
-            self._answer(pending.peer, message.session, entry, outcome)
+            self._answer(pending.peer, entry, outcome)
             for code in outcome.errors:
                 self._accounts.codes[code] += 1
             if pending.estimate.liveness is not None:
@@ -209,9 +210,9 @@ class JudgedSessions:
         if outcome.accepted and best is not None and best.pixels is not None:
             self._memory.accept(best.pixels, session)
 
-    def _answer(self, peer: bytes, session: str, entry: Entry, outcome: Outcome) -> None:
-        verdict = Judgement(
-            session,
+    def _answer(self, peer: bytes, entry: Entry, outcome: Outcome) -> None:
+        judgement = Judgement(
+            entry.session.opened.session,
             entry.session.last_seq,
             outcome.profile,
             entry.last_status,
@@ -222,11 +223,7 @@ class JudgedSessions:
             result=entry.result,
             low_liveness=Code.LOW_LIVENESS in outcome.errors,
         )
-        self._send(peer, verdict)
-
-    def _repeat(self, peer: bytes, session: str, entry: Entry) -> None:
-        """Repeat the answer to an estimate that is already folded: it was lost on the way."""
-        self._answer(peer, session, entry, entry.session.outcome or entry.last_outcome)
+        self._send(peer, judgement)
 
     # Restarted gateways
 
@@ -236,8 +233,8 @@ class JudgedSessions:
         known = entry.session.opened.token_digest if entry else bytes(32)
         if not hmac.compare_digest(known, message.token_digest) or entry is None:
             self._send(peer, Resumed(message.session, message.token_digest))
-            return
-        self._send_resumed(peer, entry)
+        else:
+            self._send_resumed(peer, entry)
 
     def hand_over(self, peer: bytes) -> None:
         """Send all sessions to a restarted gateway.
@@ -254,9 +251,8 @@ class JudgedSessions:
         opened, profile = entry.session.opened, entry.session.context.profile
         key = opened.session, opened.token_digest
         elapsed = entry.time_of(entry.touched) - opened.at
-        self._send(
-            peer, Resumed(*key, entry.history, profile, entry.settled, entry.result, elapsed)
-        )
+        resumed = Resumed(*key, entry.history, profile, entry.settled, entry.result, elapsed)
+        self._send(peer, resumed)
 
     def _resolve_unanswered(self, entry: Entry) -> None:
         """Resolve an open question without an answer: the gateway that waited for it is dead."""
@@ -278,10 +274,10 @@ class JudgedSessions:
             outcome = entry.session.close(message.at)
         entry.result = entry.result or self._writer.result(entry.session, outcome)
         profile, accepted = outcome.profile, outcome.accepted
-        verdict = Judgement(
+        judgement = Judgement(
             message.session, 0, profile, "", final=True, accepted=accepted, result=entry.result
         )
-        self._send(peer, verdict)
+        self._send(peer, judgement)
         if undecided:
             self._put_end(entry, outcome)
 

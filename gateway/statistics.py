@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from prometheus_client import generate_latest
@@ -134,21 +134,16 @@ class Statistics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics that are read on request."""
         reading = self.reading()
-        sessions = GaugeMetricFamily("lunapass_open_sessions", "Sessions now", labels=["state"])
         undecided = reading["sessions"]["undecided"]
-        sessions.add_metric(["undecided"], undecided)
-        sessions.add_metric(["decided"], reading["sessions"]["open"] - undecided)
-        yield sessions
-        workers = GaugeMetricFamily("lunapass_workers", "Workers now", labels=["state"])
+        sessions = {"undecided": undecided, "decided": reading["sessions"]["open"] - undecided}
         states = [worker["state"] for worker in reading["workers"]]
-        for state in ("idle", "busy", "leaving", "lost"):
-            workers.add_metric([state], states.count(state))
-        yield workers
+        workers = {state: states.count(state) for state in ("idle", "busy", "leaving", "lost")}
+        yield _gauge("lunapass_open_sessions", "Sessions now", "state", sessions)
+        yield _gauge("lunapass_workers", "Workers now", "state", workers)
         up = float(self._link.up)
         yield GaugeMetricFamily("lunapass_aggregator_up", "Aggregator answers", value=up)
-        yield GaugeMetricFamily(
-            "lunapass_slots_free", "Free frame slots", value=self._dispatcher.free_slots
-        )
+        free = self._dispatcher.free_slots
+        yield GaugeMetricFamily("lunapass_slots_free", "Free frame slots", value=free)
         yield GaugeMetricFamily(
             "lunapass_open_leases",
             "Frames leased, waiting for a retry or being encoded",
@@ -161,64 +156,28 @@ class Statistics(Collector):
                 "Whether the last access to the session store succeeded",
                 value=float(reached),
             )
-        yield self._ages()
-        failed = CounterMetricFamily(
-            "lunapass_failed_checks", "Frames judged with a code", labels=["code"]
-        )
-        for code, count in reading["failedChecks"].items():
-            failed.add_metric([code], count)
-        yield failed
-        yield from self._effects(reading["effects"])
-        yield from self._processes()
+        yield _gauge("lunapass_queue_age_seconds", "Age of the oldest frame", "queue", self._ages())
+        failed = reading["failedChecks"]
+        yield _counter("lunapass_failed_checks", "Frames judged with a code", "code", failed)
+        yield from _effects(reading["effects"])
+        yield _counter("lunapass_cpu_seconds", "CPU time", "process", self._ledger.cpu())
+        memory = self._ledger.memory()
+        yield _gauge("lunapass_memory_bytes", "Resident memory", "process", memory)
         yield self._steps()
         yield self._scores()
-        yield InfoMetricFamily(
-            "lunapass_build",
-            "Version of the service",
-            value={"version": __version__, "python": platform.python_version()},
-        )
+        build = {"version": __version__, "python": platform.python_version()}
+        yield InfoMetricFamily("lunapass_build", "Version of the service", value=build)
 
-    def _ages(self) -> Metric:
+    def _ages(self) -> dict[str, float]:
         """Return the age of the oldest frame waiting for a worker, and of the oldest with one."""
         now = self._clock.monotonic()
-        ages = GaugeMetricFamily(
-            "lunapass_queue_age_seconds", "Age of the oldest frame", labels=["queue"]
-        )
         sessions = self._sessions.all()
-        ages.add_metric(["waiting"], _oldest((s.waiting for s in sessions), now))
-        ages.add_metric(["active"], _oldest((s.active for s in sessions), now))
-        return ages
-
-    def _effects(self, effects: list[dict[str, Any]]) -> Iterator[Metric]:
-        """Yield the state of the side-effect plugins, since the aggregator's start."""
-        families: dict[str, CounterMetricFamily | GaugeMetricFamily] = {
-            "dropped": CounterMetricFamily(
-                "lunapass_effects_dropped", "Images and events dropped", labels=["plugin"]
-            ),
-            "waitingBytes": GaugeMetricFamily(
-                "lunapass_effects_waiting_bytes", "Bytes not written yet", labels=["plugin"]
-            ),
-            "disabled": GaugeMetricFamily(
-                "lunapass_effects_disabled", "1 while the plugin cannot write", labels=["plugin"]
-            ),
+        return {
+            "waiting": _oldest((session.waiting for session in sessions), now),
+            "active": _oldest((session.active for session in sessions), now),
         }
-        for key, family in families.items():
-            for effect in effects:
-                family.add_metric([effect["plugin"]], float(effect[key]))
-            yield family
-
-    def _processes(self) -> Iterator[Metric]:
-        cpu = CounterMetricFamily("lunapass_cpu_seconds", "CPU time", labels=["process"])
-        for name, seconds in self._ledger.cpu().items():
-            cpu.add_metric([name], seconds)
-        yield cpu
-        memory = GaugeMetricFamily("lunapass_memory_bytes", "Resident memory", labels=["process"])
-        for name, size in self._ledger.memory().items():
-            memory.add_metric([name], size)
-        yield memory
 
     def _scores(self) -> Metric:
-        """Return the liveness scores of all judged frames."""
         scores, buckets, below = self._ledger.scores(), [], 0
         for index, bound in enumerate(SCORE_BOUNDS):
             below += scores.counts[index]
@@ -237,6 +196,34 @@ class Statistics(Collector):
             buckets.append(("+Inf", histogram.count))
             family.add_metric([role, step], buckets, histogram.total)
         return family
+
+
+def _gauge(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    """Return a gauge with one label; ``values`` are by that label."""
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family
+
+
+def _counter(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    """Return a counter with one label; ``values`` are by that label."""
+    family = CounterMetricFamily(name, text, labels=[label])
+    for value, number in values.items():
+        family.add_metric([value], number)
+    return family
+
+
+def _effects(effects: list[dict[str, Any]]) -> Iterator[Metric]:
+    """Yield the state of the side-effect plugins, since the aggregator's start."""
+    families = (
+        (_counter, "dropped", "lunapass_effects_dropped", "Images and events dropped"),
+        (_gauge, "waitingBytes", "lunapass_effects_waiting_bytes", "Bytes not written yet"),
+        (_gauge, "disabled", "lunapass_effects_disabled", "1 while the plugin cannot write"),
+    )
+    for kind, key, name, text in families:
+        values = {effect["plugin"]: float(effect[key]) for effect in effects}
+        yield kind(name, text, "plugin", values)
 
 
 def _latency(histogram: Histogram) -> dict[str, float]:

@@ -11,8 +11,8 @@ from http import HTTPStatus
 
 from websockets.http11 import Request, Response
 
-from gateway.sessions.tries import WrongTries
 from gateway.web.http import forbid
+from gateway.web.limits import AddressBuckets
 from gateway.web.origin import origin_of
 from gateway.web.refusal import Refusal, refuse
 from shared.config.plugins import BasicAuthArgs, PluginSection
@@ -43,7 +43,8 @@ class BasicAuth:
         self._site = parse_site(args.origin) if plugin.isEnabled and args.origin else None
         self._requires_password = plugin.isEnabled and bool(args.username and password)
         self._expected = _digest(f"{args.username}:{password}".encode())
-        self._tries = WrongTries(args.wrongTries, args.wrongTriesPerMinute)
+        self._tries_per_second = args.wrongTriesPerMinute / 60
+        self._tries = AddressBuckets(self._tries_per_second, args.wrongTries)
 
     def admit(self, request: Request, address: str) -> Refusal | None:
         """Check an upgrade request: 403 for the wrong page, 401 for the wrong password."""
@@ -73,17 +74,17 @@ class BasicAuth:
             return None
         now = self._clock.monotonic()
         given = request.headers.get_all("Authorization")
-        if given and self._tries.exhausted(address, now):
+        if given and self._tries.available(address, now) < 1:
             return refuse(
                 "wrong-passwords",
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "too many wrong passwords\n",
-                headers={"Retry-After": str(self._tries.pause)},
+                headers={"Retry-After": str(int(1 / self._tries_per_second) + 1)},
             )
         if self._is_right(given):
             return None
         if given:
-            self._tries.note(address, now)
+            self._tries.admit(address, now)
             log.warning("wrong password", extra={"fields": {"address": address}})
         return refuse(
             "password",

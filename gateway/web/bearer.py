@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 
 from pydantic import SecretStr
 from websockets.http11 import Request
 
+from gateway.sessions.identity import digest
 from shared.text_files import require_no_path
 
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
@@ -30,11 +30,11 @@ class Bearer:
     def __init__(self, key: SecretStr | None, place: str) -> None:
         text = require_no_path(key.get_secret_value(), place) if key else ""
         self.is_configured = bool(text)
-        self._expected = _digest(text)
+        self._expected = digest(text)
 
     def is_right(self, request: Request) -> bool:
         """Compare in constant time."""
-        same = hmac.compare_digest(_digest(_given(request)), self._expected)
+        same = hmac.compare_digest(digest(_given(request)), self._expected)
         return same and self.is_configured
 
 
@@ -43,7 +43,3 @@ def _given(request: Request) -> str:
     given = request.headers.get_all("Authorization")
     scheme, _, credential = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     return credential.strip() if scheme.lower() == "bearer" else ""
-
-
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
