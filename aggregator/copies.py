@@ -26,7 +26,6 @@ class CopyCheck:
     frames between copies would.
 
     Args:
-        session: id of the session.
         memory: frames of other sessions; None compares only within this session.
     """
 

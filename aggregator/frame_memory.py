@@ -87,7 +87,6 @@ class LocalFrames:
 
     Args:
         limits: maximum age and number of frames.
-        clock: for the age of frames.
     """
 
     def __init__(self, limits: LimitsSection, *, clock: Clock = SYSTEM) -> None:

@@ -77,12 +77,7 @@ class Breaker:
 
 
 class Luna3:
-    """Requests the quality of photos; shared by all sessions.
-
-    Args:
-        args: address, token and timeouts.
-        breaker: fails requests at once during an outage.
-    """
+    """Requests the quality of photos; shared by all sessions."""
 
     def __init__(self, args: Luna3Args, breaker: Breaker | None = None) -> None:
         self._args = args

@@ -54,10 +54,8 @@ class Aggregator:
     """Judges sessions for one gateway at a time.
 
     Args:
-        config: the configuration.
         source: where it comes from, for a reload; None never reloads.
         parent: process id of the supervisor; the aggregator exits when that process exits.
-        clock: for all parts.
     """
 
     def __init__(

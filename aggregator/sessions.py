@@ -52,13 +52,7 @@ class JudgedSessions:
     """Registry and life cycle of sessions.
 
     Args:
-        config: the configuration.
-        registry: the plugins.
-        effects: runs the side effects, after the answer.
-        accounts: statistics.
-        send: sends a message to a gateway.
         memory: frames of all sessions; None if it is off.
-        clock: for the age and silence of sessions.
     """
 
     def __init__(

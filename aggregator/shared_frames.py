@@ -89,7 +89,6 @@ class SharedFrames:
     Args:
         limits: maximum age and number of frames; in Redis for all machines together.
         section: the address of Redis.
-        clock: for the pause after a failed try.
     """
 
     def __init__(

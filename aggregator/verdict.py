@@ -20,12 +20,7 @@ PUBLIC = frozenset({"activeLiveness"})
 
 
 class VerdictWriter:
-    """Writes STATUS and RESULT.
-
-    Args:
-        config: the configuration.
-        signer: signs the token.
-    """
+    """Writes STATUS and RESULT."""
 
     def __init__(self, config: Config, signer: Signer) -> None:
         self._rules = Rules.of(config)

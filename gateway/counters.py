@@ -33,8 +33,6 @@ class Counter:
     Args:
         name: name in the exposition, without ``_total``.
         text: description in the exposition.
-        labels: names of the labels.
-        registry: where it is registered.
     """
 
     def __init__(

@@ -15,10 +15,6 @@ class DeathWatch:
 
     A process on another machine or in another namespace cannot be watched; its missing heartbeats
     must do.
-
-    Args:
-        pid: the process.
-        died: called when it has ended.
     """
 
     def __init__(self, pid: int, died: Callable[[], None]) -> None:

@@ -54,7 +54,6 @@ class Ledger:
 
     Args:
         own: the account of this process.
-        clock: measures the age of the accounts.
     """
 
     MAX_NAMES = 1024

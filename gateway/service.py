@@ -54,10 +54,7 @@ class Gateway:
     """Makes the parts of the process and connects them.
 
     Args:
-        source: gives the configuration.
-        listeners: sockets that accept clients.
         parent: process id of the supervisor; the gateway ends when that process has ended.
-        clock: gives the time to all parts.
     """
 
     def __init__(

@@ -37,12 +37,7 @@ class Statistics(Collector):
     """Reads the state of a gateway on request.
 
     Args:
-        sessions: the sessions.
-        dispatcher: the workers and slots.
-        link: the aggregator.
-        ledger: accounts of all processes.
         generation: returns the name of the running configuration.
-        clock: timestamps a reading.
     """
 
     def __init__(

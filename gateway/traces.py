@@ -32,7 +32,6 @@ class Traces:
     """Makes the spans of a sample of the frames.
 
     Args:
-        settings: share and destination.
         exporter: receives finished spans; by default OTLP over HTTP to the destination.
         clock: converts the frames' times to wall times.
 
@@ -72,13 +71,7 @@ class Traces:
         self._chance = random.Random()  # noqa: S311  # a sample, no secret
 
     def frame(self, session: Session, frame: PendingFrame, answered: float) -> None:
-        """Make the spans of an answered frame, if it is in the sample.
-
-        Args:
-            session: its session.
-            frame: the frame, with its times on the monotonic clock.
-            answered: monotonic time of its answer.
-        """
+        """Make the spans of a frame answered at a monotonic time, if it is in the sample."""
         if self._chance.random() >= self._share:
             return
         epoch = self._clock.wall() - self._clock.monotonic()

@@ -74,14 +74,7 @@ def missing_rights(redis: Redis, needs: Sequence[Need]) -> str:
 async def log_missing_rights(
     place: str, address: str, needs: Sequence[Need], seconds: float
 ) -> None:
-    """Log once which rights are missing, as soon as Redis answers.
-
-    Args:
-        place: configuration key of the address.
-        address: address of Redis.
-        needs: the commands that its user must be able to execute.
-        seconds: time-out for a connection, and for an answer.
-    """
+    """Log once which rights the user of an address lacks, as soon as Redis answers."""
 
     def ask() -> str:
         with connect(address, timeout=seconds) as redis:

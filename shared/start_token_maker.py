@@ -27,7 +27,6 @@ class StartTokenMaker:
         key_file: the key that signs: a private key in PEM, or with HS256 to HS512 a shared secret;
             None takes the configuration's secret.
         key_id: id of that key in a JWK set (header ``kid``).
-        clock: gives ``iat``.
 
     Raises:
         ConfigError: the configuration or a file cannot be read, or its key cannot sign.

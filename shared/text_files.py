@@ -88,12 +88,7 @@ def read_text(
 
 
 def read_bytes(path: Path, where: str, *, kind: type[StartupError] = ConfigError) -> bytes:
-    """Read the bytes of a text file, in whichever encoding it is.
-
-    Args:
-        path: the file.
-        where: how errors name it.
-        kind: type of the errors.
+    """Read the bytes of a text file, in whichever encoding; ``where`` names it in errors.
 
     Raises:
         StartupError: the file cannot be read, or is too large; of the type ``kind``.

@@ -15,10 +15,6 @@ class Ahead(Generic[T]):
 
     An exception of the iteration is raised to the consumer in place of the item. If the block ends
     early, the iteration ends after its next item.
-
-    Args:
-        items: what to iterate over.
-        max_items: maximum number of items prepared ahead.
     """
 
     def __init__(self, items: Iterable[T], max_items: int) -> None:

@@ -85,9 +85,7 @@ class Encoder:
     """A video that is being written; the file is complete once the block has ended without error.
 
     Args:
-        path: file to write.
         size: width and height of every image, both even.
-        settings: codec and its effort.
         tags: metadata of the file, such as ``title``.
     """
 

@@ -166,12 +166,7 @@ class VideoJob(AdaptedJob):
 
 
 class ProgressReport:
-    """Writes a job's progress to its metadata, at most once a second; the job survives a failure.
-
-    Args:
-        job: the job.
-        clock: times the reports.
-    """
+    """Writes a job's progress to its metadata, once a second at most; a failure has no effect."""
 
     def __init__(self, job: Job, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock

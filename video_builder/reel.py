@@ -48,12 +48,7 @@ def limits_of(settings: VideoSection) -> LimitsSection:
 
 
 def measure(frames: Iterable[StoredFrame], settings: VideoSection) -> Extent:
-    """Find the number and the sizes of a session's frames.
-
-    Args:
-        frames: all frames of the session.
-        settings: limits of a frame, and how many of the last frames to show.
-    """
+    """Find the number and the sizes of a session's frames."""
     limits, total = limits_of(settings), 0
 
     def sizes() -> Iterator[Size]:
@@ -80,7 +75,6 @@ class Reel:
     """Decodes stored frames and writes a line of the side file for each.
 
     Args:
-        settings: how to show frames.
         extent: result of the first reading.
         lines: the side file.
 

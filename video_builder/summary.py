@@ -51,12 +51,7 @@ def _date(seconds: float) -> str | None:
 
 
 class SummaryWriter:
-    """Writes a side file: the session's metadata, one line per frame, then the video.
-
-    Args:
-        file: where to write.
-        known: the session's metadata.
-    """
+    """Writes a side file: the session's metadata, one line per frame, then the video."""
 
     def __init__(self, file: TextIO, known: dict[str, Any]) -> None:
         self._file = file

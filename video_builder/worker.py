@@ -35,10 +35,6 @@ PLACE = "[REDIS] connectionString"
 class VideoWorker(AdaptedWorker):
     """An RQ worker whose intervals are derived from the configured lease.
 
-    Args:
-        builder: runs the jobs.
-        notifier: reports that the worker is ready and running.
-
     Raises:
         RedisError: Redis does not answer, or refuses this worker.
         ResourceError: the user of Redis lacks rights.

@@ -32,8 +32,6 @@ class AggregateLiveness(Plugin):
     with or without FaceMatcher. A change of face does not end the session.
 
     Args:
-        args: number of frames, and whether to decide early.
-        rules: thresholds.
         similarity: minimum cosine similarity with the first counted face to be the same person.
     """
 

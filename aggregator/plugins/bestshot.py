@@ -17,9 +17,6 @@ class Bestshot(Plugin):
     A frame must pass every stage with a quality score of at least ``livenessQualityScore``, and
     one eye must be open unless sunglasses are allowed. Of equal scores the earlier frame wins.
     Without a liveness model, the fitness for face comparison (AGS) decides.
-
-    Args:
-        rules: thresholds.
     """
 
     def __init__(self, rules: Rules) -> None:

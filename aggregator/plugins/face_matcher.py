@@ -26,9 +26,6 @@ class FaceMatcher(Plugin):
     reference never changes: a chain of faces, each similar to the previous one, could lead from one
     person to another. A refused frame does not count for an action, so no one else can do the
     actions; each action starts and ends with a straight face.
-
-    Args:
-        args: the minimum similarity.
     """
 
     Args = FaceMatcherArgs

@@ -55,9 +55,7 @@ class LifeSigns(Plugin):
     """Accepts, refuses or requests an action, by the signs of a live person.
 
     Args:
-        args: times and thresholds.
         acting: angles and times of the action.
-        rules: limit of moire.
         asks: request actions; False if ActiveLiveness does so in every session.
     """
 

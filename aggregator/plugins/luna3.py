@@ -26,7 +26,6 @@ class Luna3DescriptorQualityCheck(Plugin):
     best shot, which has passed, is restored.
 
     Args:
-        args: the threshold.
         luna: the client, shared by all sessions.
         best_only: Bestshot is on.
     """

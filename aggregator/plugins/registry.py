@@ -70,9 +70,6 @@ MAX_STATED_BYTES = 200
 class Registry:
     """The enabled plugins of a configuration.
 
-    Args:
-        config: the configuration.
-
     Raises:
         ConfigError: an enabled plugin does not exist or has invalid arguments. Skipping it would
             let people in unchecked.

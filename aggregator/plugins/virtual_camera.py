@@ -57,7 +57,6 @@ class VirtualCameraChecker(Plugin):
     images that differ elsewhere, such as in a clock.
 
     Args:
-        args: the threshold.
         labels: forbidden parts of camera labels, in lower case.
     """
 

@@ -86,11 +86,7 @@ class AnswerQueue:
             self._push(answer)
 
     def take(self, now: float) -> WaitingAnswer | None:
-        """Return the next answer to deliver; None if none is due or no courier is free.
-
-        Args:
-            now: monotonic time.
-        """
+        """Return the next answer due at a monotonic time; None without one or a free courier."""
         with self._lock:
             for lane in self._open_lanes():
                 if lane.waiting[0][0] <= now:

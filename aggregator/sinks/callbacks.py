@@ -27,10 +27,6 @@ def body_of(ended: SessionEnded) -> bytes:
 class Callbacks:
     """Sink of the plugin: writes answers to files, from which couriers deliver them.
 
-    Args:
-        args: arguments of the plugin.
-        clock: for the time of tries and the age of markers.
-
     Raises:
         StartupError: the queue's folder cannot be used.
     """

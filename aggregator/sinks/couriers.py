@@ -45,10 +45,7 @@ class Couriers:
     are not followed.
 
     Args:
-        args: arguments of the plugin.
-        folder: the answers' files.
         queue: the waiting answers; it limits the number of concurrent tries.
-        clock: for the time of tries.
 
     Attributes:
         given_up: number of answers that were not delivered by the last try.

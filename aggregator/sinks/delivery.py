@@ -23,9 +23,7 @@ class Effects:
     gateway retains events that are not settled and sends them again to the next aggregator.
 
     Args:
-        sinks: the sinks.
         capacity: bytes that may wait for each sink.
-        clock: for the deadline of ``close``.
     """
 
     def __init__(self, sinks: Sequence[Sink], capacity: int, *, clock: Clock = SYSTEM) -> None:

@@ -82,12 +82,9 @@ class VideoStore:
     """Applies operations to Redis.
 
     Args:
-        redis: client.
-        args: arguments of the plugin.
         max_seconds: time from its first frame within which every session ends. The first frame
             schedules the job for then, so a video is built even if all processes die that could
             report the end.
-        clock: for the times of jobs.
     """
 
     def __init__(

@@ -96,10 +96,7 @@ class VideoRedis:
     A frame that does not fit is dropped; the end of a session has extra room.
 
     Args:
-        args: arguments of the plugin.
-        rules: thresholds for the statuses.
         max_seconds: maximum duration of a session.
-        clock: for the times of tries and jobs.
 
     Raises:
         StartupError: the spool's folder or the address cannot be used.

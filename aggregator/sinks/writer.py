@@ -62,12 +62,10 @@ class Writer:
     """Runs a sink.
 
     Args:
-        sink: the sink.
         capacity: bytes that may wait. A frame beyond it loses its images, and beyond twice as much
             it is dropped; a session's end is dropped beyond four times as much. A dropped end stays
             in the queue as a key, so that its session is settled eventually, if the queue is not
             longer than ``MAX_QUEUED``.
-        clock: for the calls of ``maintain``.
 
     Attributes:
         done: keys of the events that are written or dropped; the reader removes them.

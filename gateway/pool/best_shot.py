@@ -35,14 +35,9 @@ MAX_SHRINK_FACTOR = 0.9
 
 
 def encode_best_shot(slab: Slab, lease: Lease, limit: int) -> None:
-    """Encode the frame in a leased slot and set its best shot.
+    """Encode the frame in a leased slot, in ``limit`` bytes at most, and set its best shot.
 
     Called in a decoding thread; the event loop reads ``lease.frame.shot`` only afterwards.
-
-    Args:
-        slab: the slab.
-        lease: the slot and its frame.
-        limit: maximum size of the JPEG in bytes.
 
     Raises:
         SlotError: the slot does not hold the frame.

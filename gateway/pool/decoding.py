@@ -25,9 +25,6 @@ class Decoders:
 
     Their overhead is a third of that of a ``ThreadPoolExecutor`` with futures. They may use every
     CPU: large images can need more than the workers leave.
-
-    Args:
-        count: number of threads.
     """
 
     def __init__(self, count: int) -> None:

@@ -63,11 +63,7 @@ class Dispatcher:
     """Owns the slots and leases and communicates with the workers.
 
     Args:
-        config: the configuration.
-        slab: the slab, made by this process.
         offer: message that tells workers where to get the slab.
-        ledger: receives the workers' accounts.
-        clock: measures the steps of a frame.
 
     Attributes:
         workers: the workers.

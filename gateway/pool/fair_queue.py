@@ -42,12 +42,7 @@ class FairQueue:
         return len(self._pushed)
 
     def push(self, session: Session, now: float) -> None:
-        """Queue a session at the end of its address's queue, unless it is queued already.
-
-        Args:
-            session: the session.
-            now: monotonic time.
-        """
+        """Queue a session at the end of its address's queue, unless it is queued already."""
         if id(session) in self._queued:
             return
         self._queued.add(id(session))

@@ -23,11 +23,7 @@ def quarantine_folder(config: Config) -> Path:
 
 
 class Quarantine:
-    """A folder with the newest such frames.
-
-    Args:
-        config: the configuration.
-    """
+    """A folder with the newest such frames."""
 
     def __init__(self, config: Config) -> None:
         self._directory = quarantine_folder(config)

@@ -101,9 +101,7 @@ class Workers:
     """The connected workers, and the counters of each name.
 
     Args:
-        settings: how long a worker may be silent, and how long a job may take.
         died: called with a worker whose process has ended, and the reason.
-        clock: measures silence and jobs.
 
     Attributes:
         links: workers by their peer address.

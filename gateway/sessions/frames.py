@@ -37,13 +37,8 @@ class Frames:
     """Takes frames in, has them estimated and judged, and answers.
 
     Args:
-        config: the configuration.
-        pool: has frames estimated.
-        link: asks the aggregator for verdicts.
-        unsettled: retains the images that a side-effect plugin may still need.
         held: counts the bytes of the frames; None counts them for these frames alone.
         trace: called with each judged frame and the monotonic time of its answer.
-        clock: stamps the frames as they arrive.
     """
 
     def __init__(

@@ -35,11 +35,7 @@ Release = Callable[[Session], None]
 
 
 class Recall:
-    """Asks the aggregator for sessions, each once, however many clients wait for the answer.
-
-    Args:
-        link: asks the aggregator.
-    """
+    """Asks the aggregator for sessions, each once, however many clients wait for the answer."""
 
     def __init__(self, link: JudgementLink) -> None:
         self._link = link
@@ -127,12 +123,7 @@ class StoreHandover(Handover):
     """Sessions pass from gateway to gateway through the session store.
 
     Args:
-        config: the configuration.
-        registry: the sessions of this gateway.
-        link: asks the aggregator to drop sessions.
-        replay: gives sessions that were taken over to the aggregator.
         sealing_key: secret that all gateways of the store have.
-        clock: measures how long answers are held.
     """
 
     commits = True

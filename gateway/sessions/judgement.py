@@ -52,13 +52,7 @@ class AnswerReceiver(Protocol):
 
 
 class JudgementLink:
-    """Sends questions to the aggregator and passes its answers on.
-
-    Args:
-        config: the configuration.
-        ledger: receives the aggregator's account.
-        clock: measures the aggregator's silence.
-    """
+    """Sends questions to the aggregator and passes its answers on."""
 
     def __init__(self, config: Config, ledger: Ledger, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
@@ -97,12 +91,7 @@ class JudgementLink:
         self._channel.send(self._hello)
 
     def open(self, session: Session, *, replay: bool = False) -> None:
-        """Announce a session.
-
-        Args:
-            session: the session.
-            replay: its log follows.
-        """
+        """Announce a session; with ``replay``, its log follows."""
         message = replace(
             session.opened,
             incarnation=self._incarnation,
@@ -132,13 +121,7 @@ class JudgementLink:
         self._channel.send(encode(judge))
 
     def judge_again(self, session: Session, judged: Judged, pictures: FramePictures) -> None:
-        """Repeat the question about a frame that an earlier aggregator judged.
-
-        Args:
-            session: its session.
-            judged: the frame's entry in the log.
-            pictures: its images, as far as they are still here.
-        """
+        """Repeat the question about a frame that an earlier aggregator judged."""
         judge = Judge(
             self._incarnation,
             session.id,

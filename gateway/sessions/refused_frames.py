@@ -28,14 +28,7 @@ class RefusedFrameLog:
         self._sessions: OrderedDict[str, TokenBucket] = OrderedDict()
 
     def add(self, session: Session, seq: int, error: FrameError, now: float) -> None:
-        """Count a refused frame.
-
-        Args:
-            session: the frame's session.
-            seq: number of the frame.
-            error: why it is refused.
-            now: monotonic time.
-        """
+        """Count a frame that is refused at a monotonic time."""
         metrics.FRAMES_REFUSED.labels(error.code).inc()
         if not self._bucket(session.id).admit(now):
             self._all.leave_out()

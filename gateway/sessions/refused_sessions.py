@@ -79,11 +79,7 @@ def max_entries(limit: int) -> int:
 
 
 class LocalRefusals:
-    """The refused sessions that this gateway has seen, in bounded memory.
-
-    Args:
-        clock: measures the window and the pauses.
-    """
+    """The refused sessions that this gateway has seen, in bounded memory."""
 
     def __init__(self, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
@@ -171,7 +167,6 @@ class RefusedSessions:
         key: secret of the gateways that share a store, for the digests of addresses.
         per_person: the same for the person of a start token.
         per_kiosk: the same for its kiosk.
-        clock: measures the hour and the pauses.
     """
 
     def __init__(
@@ -210,11 +205,7 @@ class RefusedSessions:
         return await self._admit(self._of_address(self.client_of(limit_key(address))))
 
     async def admit_bound(self, start: str) -> dict[str, int]:
-        """Check likewise the person and the kiosk of a start token.
-
-        Args:
-            start: its claims, as JSON.
-        """
+        """Check likewise the person and the kiosk in the claims (JSON) of a start token."""
         return await self._admit(self._of_start(start))
 
     async def _admit(self, limits: list[RefusalLimit]) -> dict[str, int]:

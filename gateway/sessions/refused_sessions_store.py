@@ -41,7 +41,6 @@ class StoredRefusals:
     """Counts refused sessions in the session store; while that is down, it counts nothing.
 
     Args:
-        config: the configuration.
         clock: measures the pause after a failed try; Redis dates what is counted.
     """
 

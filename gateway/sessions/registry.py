@@ -17,13 +17,7 @@ from shared.wire.records import Judged
 
 
 class SessionRegistry:
-    """Holds the sessions.
-
-    Args:
-        config: the configuration.
-        unsettled: counts the images that the sessions retain.
-        clock: measures the age of the sessions.
-    """
+    """Holds the sessions."""
 
     def __init__(self, config: Config, unsettled: Unsettled, *, clock: Clock = SYSTEM) -> None:
         self._limits = config.LIMITS
@@ -103,16 +97,7 @@ class SessionRegistry:
         profile: Profile | None,
         elapsed: float,
     ) -> Session:
-        """Make a session from its log; its client has not come back yet.
-
-        Args:
-            opened: the event that opened it.
-            judged: its log.
-            kept: the best shot so far.
-            profile: checks of the next frame; None where they are not known yet.
-            elapsed: seconds since its opening, as the aggregator or the store measured them;
-                the session is at least as old as its log shows.
-        """
+        """Make a session from its log, as ``Session.restore`` does."""
         session = self.add(opened, "")
         session.restore(judged, kept, profile, elapsed)
         return session

@@ -16,14 +16,7 @@ ASK_AGAIN_SECONDS = 3.0
 
 
 class Replay:
-    """Repeats what was asked about the sessions.
-
-    Args:
-        config: the configuration.
-        registry: the sessions.
-        link: asks the aggregator.
-        clock: measures how long a question has been open.
-    """
+    """Repeats what was asked about the sessions."""
 
     def __init__(
         self,

@@ -21,10 +21,8 @@ class Results:
     Given results are remembered for a time, and only the newest in bounded memory.
 
     Args:
-        config: the configuration.
         get: finds a session of this gateway.
         sealing_key: secret of the gateways that share a session store; empty without one.
-        clock: measures the age of given results.
     """
 
     def __init__(

@@ -92,10 +92,7 @@ class SealedStore:
     """The store as one gateway uses it.
 
     Args:
-        config: the configuration.
         sealing_key: secret that all gateways of the store have.
-        sessions: the sessions of this gateway.
-        clock: measures the time of a try.
 
     Attributes:
         contact: whether Redis answers.

@@ -89,13 +89,7 @@ class Session(SessionRecord):
             self._move("open")
 
     def restore_stored(self, seq: int, reconnects: int, result: str | None) -> None:
-        """Add what the session store knows beside the log.
-
-        Args:
-            seq: number of the last frame that arrived.
-            reconnects: resumptions so far.
-            result: text of RESULT, if there is a verdict.
-        """
+        """Add what the session store knows beside the log."""
         self.seq = max(self.seq, seq)
         self.reconnects = reconnects
         if result is None:
@@ -109,10 +103,7 @@ class Session(SessionRecord):
     # Its frames
 
     def arrive(self, now: float) -> Drop | None:
-        """Number a frame that arrives.
-
-        Args:
-            now: monotonic time.
+        """Number a frame that arrives at a monotonic time.
 
         Returns:
             Why it is dropped; None where it may be offered.
@@ -254,10 +245,6 @@ class Session(SessionRecord):
 
         As many resumptions again are allowed once there is a verdict: a client on a bad line may
         have used up the first ones, and must still get RESULT.
-
-        Args:
-            outlet: the connection.
-            max_resumes: resumptions that are allowed up to the verdict.
 
         Raises:
             ProtocolError: it was resumed too often.

@@ -38,14 +38,10 @@ class Sessions:
     """Opens, resumes, decides and ends sessions.
 
     Args:
-        config: the configuration.
-        pool: has frames estimated.
-        link: asks the aggregator; its answers come to ``receive``.
         shared_refusals: refused sessions that all gateways count; None without a session store.
         sealing_key: secret of the gateways that share a session store; empty without one.
         held: counts the bytes of waiting frames; None counts them for these sessions alone.
         trace: called with each judged frame and the monotonic time of its answer.
-        clock: dates the openings and measures all that follows.
 
     Attributes:
         frames: the frames of all sessions.

@@ -26,7 +26,6 @@ class StoreContact:
 
     Args:
         timeout: seconds without the store after which it is down.
-        clock: measures the breaks.
     """
 
     def __init__(self, timeout: float, *, clock: Clock = SYSTEM) -> None:

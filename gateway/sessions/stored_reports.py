@@ -19,7 +19,6 @@ class StoredReports:
     """Reads sessions without taking them over, on a connection of its own: polling delays no write.
 
     Args:
-        config: the configuration.
         sealing_key: secret that all gateways of the store have.
     """
 

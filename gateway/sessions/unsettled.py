@@ -14,7 +14,6 @@ class Unsettled:
     """Has sessions retain the images that a side-effect plugin may still need after a restart.
 
     Args:
-        plugins: which of them are on.
         capacity: bytes of all sessions together; a frame beyond is not retained, and counted.
 
     Attributes:

@@ -33,10 +33,7 @@ class Admission:
     the rate limit that all clients share: a refused client uses up no handshake of others.
 
     Args:
-        config: the configuration.
-        auth: checks name and password.
         has_room: returns whether there is room for one more connection.
-        clock: times the handshakes.
     """
 
     def __init__(

@@ -25,12 +25,7 @@ CHALLENGE = {"WWW-Authenticate": 'Basic realm="lunapass", charset="UTF-8"'}
 
 
 class BasicAuth:
-    """The request plugin; when it is off, it accepts every request.
-
-    Args:
-        plugin: its section.
-        clock: times the wrong passwords of an address.
-    """
+    """The request plugin; when it is off, it accepts every request."""
 
     def __init__(self, plugin: PluginSection[BasicAuthArgs], *, clock: Clock = SYSTEM) -> None:
         self._clock = clock

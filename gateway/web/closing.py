@@ -29,7 +29,6 @@ class ClosingTimeLimit:
     Args:
         unread: bytes that the client has not read yet.
         last: bytes of the last message.
-        now: monotonic time.
     """
 
     def __init__(self, unread: int, last: int, now: float) -> None:
@@ -56,9 +55,7 @@ class ClosingTimer:
     """Aborts an ending connection when its time is over.
 
     Args:
-        transport: the connection's transport.
         last: bytes of the last message, written or not.
-        clock: measures the time.
     """
 
     def __init__(

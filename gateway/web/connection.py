@@ -36,13 +36,6 @@ MAX_CLIENT_CHARS = 8192
 class Connection:
     """Reads a client's messages and writes its answers.
 
-    Args:
-        socket: the open WebSocket.
-        sessions: the gateway's sessions.
-        start_tokens: admits new sessions.
-        config: the configuration.
-        clock: measures how long the client is silent.
-
     Attributes:
         send: queues a text; a client that does not read is disconnected.
         last_heard: monotonic time of the last message.

@@ -94,11 +94,7 @@ class Descriptors:
         self._lines = TokenBucket(1 / LOG_SECONDS, 1)
 
     def look(self, now: float) -> None:
-        """Probe at most once a second; called from the gateway's loop.
-
-        Args:
-            now: monotonic time.
-        """
+        """Probe at most once a second; the gateway's loop calls it with the monotonic time."""
         if now < self._next:
             return
         self._next = now + PROBE_SECONDS

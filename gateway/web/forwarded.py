@@ -58,11 +58,7 @@ class Sender:
 
 
 class UnreadableLog:
-    """Logs what trusted proxies write instead of an address, once a minute.
-
-    Args:
-        clock: times the log lines.
-    """
+    """Logs what trusted proxies write instead of an address, once a minute."""
 
     def __init__(self, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
@@ -117,13 +113,7 @@ def sender_of(
 
 
 def find_sender(peer: str, headers: Headers, trusted: Sequence[Network]) -> Sender:
-    """Find the client of a request.
-
-    Args:
-        peer: address of the connection's peer.
-        headers: headers of the request.
-        trusted: networks of the proxies.
-    """
+    """Find the client of a request; ``trusted`` are the networks of the proxies."""
     nodes = _values(headers, "X-Forwarded-For")
     is_trusted = is_in(parse_address(peer), trusted)
     address, unreadable = _client(peer, nodes, trusted)

@@ -29,13 +29,10 @@ class Front:
     """Answers requests on the event loop, before any upgrade.
 
     Args:
-        config: the configuration.
-        statistics: content of the operator's paths.
         readiness: answers ``/readyz``.
         server_result: answers the relying party's server.
         jwks: the public keys, as JSON.
         has_room: returns whether there is room for one more WebSocket.
-        clock: times handshakes and wrong passwords.
 
     Raises:
         ResourceError: the kiosk page cannot be served.

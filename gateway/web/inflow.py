@@ -88,8 +88,6 @@ class Meter:
         key: the client's address, as returned by ``limit_key``.
         pace: bucket of the connection.
         paces: buckets of the addresses.
-        held: bytes that all connections hold.
-        clock: times the buckets.
     """
 
     def __init__(
@@ -123,13 +121,7 @@ class Meter:
 
 
 class Inflow:
-    """Makes the meters of a gateway's connections.
-
-    Args:
-        limits: the limits.
-        held: bytes that all connections hold.
-        clock: times the buckets.
-    """
+    """Makes the meters of a gateway's connections."""
 
     def __init__(self, limits: LimitsSection, held: HeldBytes, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
@@ -144,12 +136,7 @@ class Inflow:
 
 
 class MemoryReturn:
-    """Returns the memory of frames to the kernel, at a bounded rate.
-
-    Args:
-        held: counts freed bytes.
-        give_back: returns freed memory.
-    """
+    """Returns the memory of frames to the kernel, at a bounded rate."""
 
     def __init__(self, held: HeldBytes, give_back: Callable[[], None] = return_memory) -> None:
         self._held = held
@@ -158,11 +145,7 @@ class MemoryReturn:
         self._due = 0.0
 
     def look(self, now: float) -> None:
-        """Return memory if much was freed; called a few times a second.
-
-        Args:
-            now: monotonic time.
-        """
+        """Return memory if much was freed; called with the monotonic time, a few times a second."""
         if now >= self._due and self._held.freed - self._freed >= RETURN_BYTES:
             self._freed = self._held.freed
             self._due = now + RETURN_SECONDS

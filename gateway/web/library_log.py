@@ -16,11 +16,7 @@ LINES, RATE = 10, 1 / 60
 
 
 class LibraryLog(logging.Filter):
-    """Passes lines at a limited rate; each has the number of lines skipped before it.
-
-    Args:
-        clock: times the lines.
-    """
+    """Passes lines at a limited rate; each has the number of lines skipped before it."""
 
     def __init__(self, *, clock: Clock = SYSTEM) -> None:
         super().__init__()

@@ -19,9 +19,7 @@ class Outbox:
     """Sends texts in order; may be called from anywhere on the loop.
 
     Args:
-        socket: the open WebSocket.
         queued_bytes: maximum number of bytes waiting for a client that does not read.
-        clock: measures how long the end of the connection takes.
 
     Attributes:
         close_code: close code of an ending connection; None while it is open.

@@ -10,14 +10,7 @@ from gateway.web.http import respond
 
 
 def readiness(*, draining: bool, workers: int, wanted: int, aggregator: bool) -> Response:
-    """Answer 503 if no frame can be judged; 200 ``degraded`` if workers are missing.
-
-    Args:
-        draining: the gateway accepts no new sessions.
-        workers: number of workers that are ready.
-        wanted: number of workers that there should be.
-        aggregator: whether the aggregator answers.
-    """
+    """Answer 503 if no frame can be judged; 200 ``degraded`` if workers are missing."""
     missing = {"draining": draining, "no worker": not workers, "no aggregator": not aggregator}
     if any(missing.values()):
         text = ", ".join(name for name, true in missing.items() if true) + "\n"

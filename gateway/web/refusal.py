@@ -58,7 +58,6 @@ class RefusalLog:
 
     Args:
         development: log how to allow the request.
-        clock: times the log lines.
     """
 
     def __init__(self, *, development: bool, clock: Clock = SYSTEM) -> None:

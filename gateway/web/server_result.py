@@ -32,7 +32,6 @@ class ServerResult:
     """The request plugin; when it is off, its paths do not exist.
 
     Args:
-        config: the configuration.
         lookup: finds a session by its id; raises ConnectionError where the store does not answer.
     """
 

@@ -57,12 +57,7 @@ class FixedKey:
 
 
 class JwkSet:
-    """The keys at an address, fetched when a token names one that is not known yet.
-
-    Args:
-        url: the address.
-        clock: measures the age of the set.
-    """
+    """The keys at an address, fetched when a token names one that is not known yet."""
 
     def __init__(self, url: str, *, clock: Clock = SYSTEM) -> None:
         # A late import, as in gateway/sessions/handover.py.

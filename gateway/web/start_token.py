@@ -51,12 +51,7 @@ class StartGrant:
 
 
 class StartTokens:
-    """Verifies start tokens and uses them up; without the plugin, none is asked for.
-
-    Args:
-        config: the configuration.
-        clock: gives the time.
-    """
+    """Verifies start tokens and uses them up; without the plugin, none is asked for."""
 
     def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
@@ -86,10 +81,7 @@ class StartTokens:
             await self._used.close()
 
     async def verify(self, token: object) -> StartGrant:
-        """Verify a start token; it is not used up yet.
-
-        Args:
-            token: header ``start-token`` of CONNECT.
+        """Verify the header ``start-token`` of CONNECT; the token is not used up yet.
 
         Raises:
             ProtocolError: the session may not begin; the code says why.

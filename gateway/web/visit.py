@@ -53,13 +53,7 @@ class Visit:
 
 
 def visit_of(connection: ServerConnection, request: Request, trusted: Sequence[Network]) -> Visit:
-    """Describe a connection's request.
-
-    Args:
-        connection: its connection.
-        request: the request.
-        trusted: networks of the proxies.
-    """
+    """Describe a connection's request."""
     path, named = target_of(request)
     return Visit(
         request,
@@ -96,11 +90,6 @@ def is_local(connection: ServerConnection, request: Request, trusted: Sequence[N
 
     A trusted proxy counts as a proxy even if it adds no header. Any other proxy on this machine is
     recognised only by the headers that it adds.
-
-    Args:
-        connection: connection of the request.
-        request: the request.
-        trusted: networks of the proxies.
     """
     address = parse_address(peer_of(connection))
     if address is None or not address.is_loopback or is_in(address, trusted):

@@ -43,10 +43,6 @@ def affordable_cpus(groups: ControlGroups, usable: int = len(USABLE)) -> int:
 
     With more workers than the quota of a control group allows, the kernel would stop all of them
     for a part of each period.
-
-    Args:
-        groups: control groups of this process.
-        usable: number of CPUs that it can use.
     """
     quota = groups.cpus()
     return usable if quota is None else max(1, min(usable, int(quota)))
@@ -78,12 +74,7 @@ def with_cells(config: Config, cells: int | None) -> Config:
 
 
 def of_cell(config: Config, cell: int | None) -> Config:
-    """Return the configuration of one cell: with its number and its own folder for sockets.
-
-    Args:
-        config: configuration of the machine.
-        cell: number of the cell; None changes nothing.
-    """
+    """Return the configuration of one cell, with a folder of its own; None changes nothing."""
     if cell is None:
         return config
     directory = PurePath(config.TRANSPORT.runtimeDirectory) / str(cell)

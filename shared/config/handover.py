@@ -48,8 +48,6 @@ class PartFile:
     """A file with the role's part, written by ``lunapass config parts``.
 
     Args:
-        role: the role.
-        path: the file.
         cell: number of the role's cell on this machine; None for the one in the part.
 
     Raises:
@@ -85,7 +83,6 @@ class PartSocket:
     """Parts from the supervisor, over an inherited socket.
 
     Args:
-        role: the role.
         descriptor: number of the socket; at least one part has been sent.
 
     Raises:

@@ -34,11 +34,7 @@ BACKENDS = ("onnx", "lunasdk", "oip")
 
 
 def check(config: Config, source: str = "configuration") -> list[str]:
-    """Check the rules.
-
-    Args:
-        config: a configuration whose single keys are valid.
-        source: name of the file for the messages.
+    """Check the rules; ``source`` names the file in the messages.
 
     Returns:
         The warnings, one line each.

@@ -59,9 +59,6 @@ class ConfigSource:
     def reload(self, running: ResolvedConfig) -> ResolvedConfig | None:
         """Read the file again.
 
-        Args:
-            running: the running configuration.
-
         Returns:
             The running configuration with the new sections of ``RELOADABLE``; None if the file or
             a key file is invalid, which is logged.
@@ -82,11 +79,6 @@ def reloaded(
     running: ResolvedConfig, fresh: ResolvedConfig, roles: Collection[str] = ROLES
 ) -> ResolvedConfig:
     """Return the running configuration with what a reload may change.
-
-    Args:
-        running: the running configuration.
-        fresh: the configuration in the file.
-        roles: the roles that get a part.
 
     Raises:
         ConfigError: a new section violates a rule together with a section that needs a restart.

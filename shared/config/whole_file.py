@@ -13,7 +13,6 @@ class WholeFile:
     """The whole configuration file, read by the role itself.
 
     Args:
-        role: the role.
         path: the file; None for the default.
         cell: number of the role's cell on this machine; None for the configured one.
         cells: cells of this machine; None for the configured number.

@@ -39,10 +39,6 @@ class Rules:
     def least_margins(self, width: int, height: int) -> tuple[float, float, float, float]:
         """Return the least pixels between the face box and the frame's four borders.
 
-        Args:
-            width: width of the frame in pixels.
-            height: its height.
-
         Returns:
             Left, top, right and bottom: ``frameMargin``, or more where the region is smaller.
         """
@@ -243,12 +239,7 @@ UNJUDGED_WHILE_ACTING = frozenset({Stage.HEAD_POSE, Stage.EYES})
 
 
 def judge(stage: Stage, estimate: Estimate, rules: Rules) -> Codes:
-    """Run the checks of one stage.
-
-    Args:
-        stage: the stage that was just measured.
-        estimate: the measures so far.
-        rules: thresholds and limits.
+    """Run the checks of the stage that was just measured.
 
     Returns:
         Codes of the failed checks, in the table's order; empty if the stage passed.

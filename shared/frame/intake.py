@@ -52,11 +52,7 @@ class Header:
         return (self.height, self.width) if swapped else (self.width, self.height)
 
     def turned(self, rotation: int) -> Header:
-        """Return the header with a clockwise rotation added to the EXIF orientation.
-
-        Args:
-            rotation: degrees, a multiple of 90.
-        """
+        """Return the header with a clockwise rotation (90, 180, 270 degrees) added to EXIF's."""
         return replace(self, orientation=orientation.turned(self.orientation, rotation))
 
 

@@ -80,10 +80,6 @@ class Slab:
     def create(cls, *, slots: int, pixels: int) -> Slab:
         """Reserve the memory, map it for writing, and seal it against every other writer.
 
-        Args:
-            slots: number of slots.
-            pixels: maximum number of pixels of a frame.
-
         Raises:
             ResourceError: the memory cannot be reserved or sealed. It is reserved first because a
                 write to a mapped page without memory kills the process with SIGBUS.

@@ -36,7 +36,6 @@ class SlabServer:
     """Passes a slab to each process of this user that connects; runs on the running loop.
 
     Args:
-        slab: the slab.
         directory: private folder for the socket. The socket of a dead gateway is replaced.
 
     Raises:
@@ -115,9 +114,6 @@ class LentSlab:
     """A slab that a gateway has passed to this worker, and the connection to that gateway.
 
     The constructor blocks for ``TIMEOUT_SECONDS`` at most.
-
-    Args:
-        offer: the gateway's offer.
 
     Raises:
         SlotError: the gateway is gone, or the received memory is not the offered one.

@@ -17,10 +17,6 @@ from collections.abc import Callable
 class Clock:
     """The clocks of this process, or those that a test sets.
 
-    Args:
-        wall: reads the wall clock.
-        monotonic: reads the monotonic clock.
-
     Attributes:
         wall: reads the wall clock, in seconds of the epoch.
         monotonic: reads the monotonic clock, in seconds since a moment before the process start.

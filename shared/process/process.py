@@ -124,11 +124,7 @@ def return_memory() -> None:
 
 
 class Notifier:
-    """Reports to the supervisor or systemd at ``$NOTIFY_SOCKET``; without one it does nothing.
-
-    Args:
-        clock: times the heartbeats.
-    """
+    """Reports to the supervisor or systemd at ``$NOTIFY_SOCKET``; without one it does nothing."""
 
     def __init__(self, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock

@@ -20,12 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def set_up_process(name: str, part: Part) -> None:
-    """Name this process, start its log, and pin it to the CPUs that no worker uses.
-
-    Args:
-        name: the role, with its number where there are several.
-        part: the part of the configuration that it starts with.
-    """
+    """Name this process, start its log, and pin it to the CPUs that no worker uses."""
     section = part.config.LUNA_PASS
     start_logging(name, section.logLevel, section.logFile)
     log_part("loaded", part)
@@ -48,7 +43,6 @@ class Role:
     Args:
         source: source of newer parts of the configuration; None without reloads.
         parent: process id of the supervisor; the role stops when that process exits.
-        clock: times the heartbeats.
 
     Attributes:
         notifier: reports to the supervisor or systemd.
@@ -83,11 +77,7 @@ class Role:
             await asyncio.wait_for(self._stopped.wait(), seconds)
 
     def ready(self, status: str) -> None:
-        """Report that the role has started.
-
-        Args:
-            status: status line for operators.
-        """
+        """Report that the role has started, with a status line for operators."""
         freeze_gc()
         self._status = status
         self.notifier.ready(status)

@@ -23,7 +23,6 @@ class BinaryFrame:
     """A frame that is being received.
 
     Args:
-        mask: masking key.
         size: bytes of the payload.
 
     Attributes:

@@ -68,11 +68,7 @@ def write_keys(directory: Path) -> str:
 def resolve_transport_keys(
     keys: TransportKeysSection, roles: Iterable[str] = ROLES
 ) -> TransportKeysSection:
-    """Replace each ``file:PATH`` in the section by the content of the file.
-
-    Args:
-        keys: the section.
-        roles: the roles whose secret keys are needed.
+    """Replace each ``file:PATH`` of these roles' secret keys by the content of the file.
 
     Raises:
         ConfigError: a file cannot be read, or other users have access to it.

@@ -67,13 +67,7 @@ def connect(socket: zmq.Socket[bytes], config: Config, line: Line) -> None:
 
 
 def serve(socket: zmq.Socket[bytes], config: Config, line: Line, handler: Handler) -> Channel:
-    """Bind a line's server; it accepts only clients with the right key.
-
-    Args:
-        socket: a ROUTER.
-        config: the configuration.
-        line: the line.
-        handler: called with the peer and the message.
+    """Bind a line's server, a ROUTER; it accepts only clients with the right key.
 
     Raises:
         ConfigError: a key is missing.
