@@ -22,7 +22,14 @@ from evaluation.sessions import logged_images
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend, passive_liveness
 from inference_pool.onnx.liveness import liveness_models
-from lunapass.commands.options import config_option, html_option, json_option
+from lunapass.commands.options import (
+    EXISTING,
+    EXISTING_FOLDER,
+    FILE,
+    config_option,
+    html_option,
+    json_option,
+)
 from lunapass.media import VIDEOS, Media
 from lunapass.progress import watched
 from shared.config.loading import load
@@ -39,43 +46,30 @@ MIN_FRAMES, MIN_PEOPLE = 30, 2
 @click.option(
     "--live",
     metavar="DIR",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    type=EXISTING_FOLDER,
     required=True,
     help="Live frames: a folder per person with images, videos or folders of FileLogger.",
 )
 @click.option(
-    "--out",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default="site-head.json",
-    show_default=True,
-    help="Where to write the head.",
+    "--out", metavar="FILE", type=FILE, default="site-head.json", help="Where to write the head."
 )
 @click.option(
     "--check",
     metavar="DIR|CSV",
-    type=click.Path(path_type=Path, exists=True),
+    type=EXISTING,
     help="Labelled set; without a lower error on it no head is written (exit status 1).",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Seed of the simulation.",
-)
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the simulation.")
 @click.option(
     "--recaptures",
     type=click.IntRange(1, 50),
     default=3,
-    show_default=True,
     help="Simulated frames of each kind from each live frame.",
 )
 @click.option(
     "--every",
     type=click.IntRange(min=1),
     default=1,
-    show_default=True,
     help="Take every n-th frame of a video or session.",
 )
 @json_option

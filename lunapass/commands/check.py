@@ -17,7 +17,7 @@ from rich.table import Table
 
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
-from lunapass.commands.options import config_option
+from lunapass.commands.options import FOLDER, config_option
 from lunapass.drawing import draw
 from lunapass.media import Media
 from shared.codes import Code, finding, hint
@@ -60,14 +60,13 @@ class CheckedFrame:
     "--draw",
     "draw_into",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Write each frame with box, mesh and scores to a folder.",
 )
 @click.option(
     "--profile",
     type=click.Choice([profile.value for profile in Profile]),
     default=Profile.PASSIVE.value,
-    show_default=True,
     help="Which checks are run and judged.",
 )
 @click.option("--mirrored", is_flag=True, help="The images are mirrored, as from a selfie camera.")
@@ -75,7 +74,6 @@ class CheckedFrame:
     "--all/--until-failure",
     "exhaustive",
     default=True,
-    show_default=True,
     help="Continue after a failed stage, or stop as a worker does.",
 )
 @config_option

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from lunapass.commands.options import FOLDER, PATH
 from shared.config.loading import load, usual_path
 from shared.config.policy import sentence, weaknesses
 from shared.config.recommended import recommended
@@ -44,7 +45,7 @@ def command() -> None:
 
 
 @command.command("check")
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=PATH, required=False)
 @click.option(
     "--without-models", is_flag=True, help="Do not load the models, if this machine has none."
 )
@@ -79,10 +80,8 @@ def check_file(file: Path | None, without_models: bool) -> None:
     is_flag=True,
     help="Show the defaults, or FILE of --config, with the recommended plugins turned on.",
 )
-@click.option("--config", "file", type=click.Path(path_type=Path), help="Configuration file.")
-@click.option(
-    "--format", "form", type=click.Choice(["toml", "json"]), default="toml", show_default=True
-)
+@click.option("--config", "file", type=PATH, help="Configuration file.")
+@click.option("--format", "form", type=click.Choice(["toml", "json"]), default="toml")
 def show(defaults: bool, is_recommended: bool, file: Path | None, form: str) -> None:
     """Print the configuration in effect, without secrets."""
     if defaults and file is not None:
@@ -101,7 +100,7 @@ def show(defaults: bool, is_recommended: bool, file: Path | None, form: str) -> 
 
 
 @command.command()
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=PATH, required=False)
 def policy(file: Path | None) -> None:
     """Print the claim 'policy' of the tokens under FILE, as JSON.
 
@@ -124,8 +123,8 @@ def policy(file: Path | None) -> None:
 
 
 @command.command()
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--config", "file", type=click.Path(path_type=Path), help="Configuration file.")
+@click.argument("directory", type=FOLDER)
+@click.option("--config", "file", type=PATH, help="Configuration file.")
 @click.option(
     "--reload", "is_reload", is_flag=True, help="Apply only changes that do not need a restart."
 )
@@ -155,7 +154,7 @@ def docs() -> None:
 @click.option(
     "--transport",
     "directory",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help="Instead create keys for the connections between roles, in this folder.",
 )
 def key(directory: Path | None) -> None:

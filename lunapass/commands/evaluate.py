@@ -22,7 +22,7 @@ from evaluation.summary import by_frame, score, summarise
 from evaluation.thumbnails import Thumbnails
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
-from lunapass.commands.options import config_option, html_option, json_option
+from lunapass.commands.options import EXISTING, FOLDER, config_option, html_option, json_option
 from lunapass.media import VIDEOS, Media
 from lunapass.progress import watched
 from shared.config.loading import load
@@ -37,29 +37,25 @@ PIPE_WIDTH = 120
 
 
 @click.command("evaluate")
-@click.argument("source", metavar="DIR|CSV", type=click.Path(path_type=Path, exists=True))
+@click.argument("source", metavar="DIR|CSV", type=EXISTING)
 @json_option
 @html_option
 @click.option(
     "--unit",
     type=click.Choice(["presentation", "frame"]),
     default="presentation",
-    show_default=True,
     help="Count files, or single frames (a frame has its file's subject).",
 )
 @click.option(
-    "--every",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    help="Take every n-th frame of a video.",
+    "--every", type=click.IntRange(min=1), default=1, help="Take every n-th frame of a video."
 )
 @click.option(
     "--cache",
     "cache_folder",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=default_folder,
+    show_default=False,
     help="Where to store estimates, to resume a run.  [default: the user's cache]",
 )
 @click.option(
@@ -72,7 +68,6 @@ PIPE_WIDTH = 120
     "--fps",
     type=click.FloatRange(min=0.1, max=100),
     default=5.0,
-    show_default=True,
     help="With --sessions: frames per second of folders of images.",
 )
 @click.option("--no-cache", is_flag=True, help="Neither read nor store estimates.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from lunapass.commands.options import cells_option, config_option
+from lunapass.commands.options import FOLDER, cells_option, config_option
 
 DIRECTORY = Path("/etc/systemd/system")
 
@@ -17,18 +17,11 @@ DIRECTORY = Path("/etc/systemd/system")
 @click.option(
     "--workers",
     default="auto",
-    show_default=True,
     help="Number of workers, one per CPU; auto takes the configured number.",
 )
 @cells_option
 @config_option
-@click.option(
-    "--directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=DIRECTORY,
-    show_default=True,
-    help="Folder of the units.",
-)
+@click.option("--directory", type=FOLDER, default=DIRECTORY, help="Folder of the units.")
 @click.option("--program", help="Path of the lunapass command, instead of this one.")
 def command(
     workers: str,

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
+from lunapass.commands.options import EXISTING_FOLDER, FILE, FOLDER, PATH
 from shared.errors import ResourceError
 
 if TYPE_CHECKING:
@@ -64,60 +65,40 @@ def _gates(
 
 @click.command(help="Load-test the service at URL with synthetic people and write a report.")
 @click.argument("url", callback=_address, default="ws://127.0.0.1:8321/ws")
-@click.option(
-    "--people", type=ABOVE_ZERO, default=10, show_default=True, help="Maximum concurrent kiosks."
-)
+@click.option("--people", type=ABOVE_ZERO, default=10, help="Maximum concurrent kiosks.")
 @click.option(
     "--profile",
     "kind",
     type=click.Choice(["soak", "ramp", "spike", "step"]),
     default="soak",
-    show_default=True,
     help="The load over time.",
 )
-@click.option(
-    "--seconds", type=ABOVE_ZERO, default=60, show_default=True, help="Length of the run."
-)
+@click.option("--seconds", type=ABOVE_ZERO, default=60, help="Length of the run.")
 @click.option("--arrivals", is_flag=True, help="Take --people as new sessions per second.")
 @click.option(
     "--fps",
     type=NOT_NEGATIVE,
     default=5,
-    show_default=True,
     help="Frames per second and person; 0: one frame after each answer.",
 )
+@click.option("--think", type=NOT_NEGATIVE, default=1, help="Seconds between people.")
 @click.option(
-    "--think", type=NOT_NEGATIVE, default=1, show_default=True, help="Seconds between people."
-)
-@click.option(
-    "--prepare",
-    type=NOT_NEGATIVE,
-    default=2,
-    show_default=True,
-    help="Seconds of mistakes at the start of a session.",
+    "--prepare", type=NOT_NEGATIVE, default=2, help="Seconds of mistakes at the start of a session."
 )
 @click.option(
     "--patience",
     type=NOT_NEGATIVE,
     default=0,
-    show_default=True,
     help="Seconds after which a person gives up; 0 for never.",
 )
 @click.option(
     "--breaks",
     type=click.FloatRange(0, 1),
     default=0,
-    show_default=True,
     help="Share of the sessions (0..1) whose connection breaks once.",
 )
-@click.option(
-    "--processes",
-    type=click.IntRange(1, 64),
-    default=1,
-    show_default=True,
-    help="Client processes.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of random numbers.")
+@click.option("--processes", type=click.IntRange(1, 64), default=1, help="Client processes.")
+@click.option("--seed", type=int, default=0, help="Seed of random numbers.")
 @click.option(
     "--find-capacity",
     is_flag=True,
@@ -128,7 +109,6 @@ def _gates(
     "--bound",
     type=ABOVE_ZERO,
     default=200,
-    show_default=True,
     help="Limit of p95 for --find-capacity, in milliseconds.",
 )
 @click.option(
@@ -141,21 +121,15 @@ def _gates(
 )
 @click.option(
     "--gallery",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     default=GALLERY,
-    show_default=True,
     help="File of rendered frames; created if it does not exist.",
 )
-@click.option(
-    "--pictures",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of JPEG files to send instead.",
-)
+@click.option("--pictures", type=EXISTING_FOLDER, help="Folder of JPEG files to send instead.")
 @click.option(
     "--models",
-    type=click.Path(path_type=Path),
+    type=PATH,
     default=Path("models"),
-    show_default=True,
     help="Folder of the models that render the frames.",
 )
 @click.option(
@@ -168,13 +142,7 @@ def _gates(
     type=click.Path(exists=True, dir_okay=False),
     help="The private key in PEM that signs start tokens; for HS..., the configuration's key does.",
 )
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("build/load"),
-    show_default=True,
-    help="Folder of the reports.",
-)
+@click.option("--output", type=FOLDER, default=Path("build/load"), help="Folder of the reports.")
 def command(**options: Any) -> None:
     """Run a load test, or search the capacity."""
     from loadtest.plan import LoadProfile, Plan

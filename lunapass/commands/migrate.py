@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from lunapass.commands.options import FILE, FOLDER
 from lunapass.migration.text import read_original
 from lunapass.migration.translation import ChangeKind, Translation, translate
 from shared.config.loading import load, load_video
@@ -23,14 +24,8 @@ OPEN_QUESTIONS = 1
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
-@click.option(
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("migrated"),
-    show_default=True,
-    help="Folder of the new files.",
-)
+@click.argument("files", nargs=-1, required=True, type=FILE)
+@click.option("--output", type=FOLDER, default=Path("migrated"), help="Folder of the new files.")
 @click.option("--force", is_flag=True, help="Replace files in that folder.")
 def command(files: tuple[Path, ...], output: Path, force: bool) -> None:
     """Convert configuration FILES of LUNA PASS 1.6 to 2.2 to this service's.

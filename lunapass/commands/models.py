@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lunapass.commands.options import config_option
+from lunapass.commands.options import FOLDER, config_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,9 +20,7 @@ _FILE_WIDTH = 120
 """Columns of the table if the output is not a terminal."""
 
 directory_option = click.option(
-    "--directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Models directory instead of the configured MODELS.directory.",
+    "--directory", type=FOLDER, help="Models directory instead of the configured MODELS.directory."
 )
 
 

@@ -14,28 +14,21 @@ if TYPE_CHECKING:
 MAX_CELLS_HERE = 64
 """Cells of one machine, as [TRANSPORT] cells allows."""
 
-config_option = click.option(
-    "--config",
-    "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Configuration file.",
-)
+PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+EXISTING = click.Path(path_type=Path, exists=True)
+EXISTING_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+
+config_option = click.option("--config", "config_path", type=FILE, help="Configuration file.")
 parent_option = click.option(
     "--parent", type=int, hidden=True, help="Exit when this supervisor process exits."
 )
 json_option = click.option(
-    "--json",
-    "json_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write the report as JSON.",
+    "--json", "json_file", metavar="FILE", type=PATH, help="Write the report as JSON."
 )
 html_option = click.option(
-    "--html",
-    "html_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write the report as an HTML page.",
+    "--html", "html_file", metavar="FILE", type=PATH, help="Write the report as an HTML page."
 )
 cell_option = click.option(
     "--cell", type=click.IntRange(0, MAX_CELLS_HERE - 1), help="Number of the cell on this machine."
@@ -46,7 +39,7 @@ cells_option = click.option(
 part_option = click.option(
     "--part",
     "part_path",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="File with this role's part of the configuration, from 'lunapass config parts'.",
 )
 part_fd_option = click.option(

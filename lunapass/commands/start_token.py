@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lunapass.commands.options import config_option
+from lunapass.commands.options import FILE, config_option
 from shared.start_token_maker import SECONDS, StartTokenMaker
 
 
@@ -14,7 +14,7 @@ from shared.start_token_maker import SECONDS, StartTokenMaker
 @config_option
 @click.option(
     "--key-file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="The key that signs: a private key in PEM, or the shared secret of HS...; by default the "
     "configuration's secret.",
 )

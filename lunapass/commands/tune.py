@@ -13,21 +13,21 @@ from rich.table import Table
 from evaluation.sessions import read_logs
 from evaluation.tuning import data, html, overlay
 from evaluation.whatif import Study, Suggestion, study, suggest
-from lunapass.commands.options import config_option, html_option, json_option
+from lunapass.commands.options import EXISTING, PATH, config_option, html_option, json_option
 from shared.config.loading import load
 from shared.frame.checks import Rules
 from shared.report import write_report
 
 
 @click.command("tune")
-@click.argument("logs", metavar="LOGS", type=click.Path(path_type=Path, exists=True))
+@click.argument("logs", metavar="LOGS", type=EXISTING)
 @json_option
 @html_option
 @click.option(
     "--write",
     "toml_file",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=PATH,
     help="Write the suggestions as TOML to merge into the configuration.",
 )
 @config_option

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lunapass.commands.options import config_option
+from lunapass.commands.options import PATH, config_option
 from shared.config.loading import VIDEO, load_video
 from shared.config.toml import dump
 from shared.config.video import VideoConfig
@@ -53,7 +53,7 @@ def _run(config: VideoConfig) -> None:
 
 
 @command.command()
-@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.argument("file", type=PATH, required=False)
 @click.pass_obj
 def check(config_path: Path | None, file: Path | None) -> None:
     """Report all errors of FILE and its task file; exit with 2 if there are any."""

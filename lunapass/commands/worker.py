@@ -10,9 +10,7 @@ from lunapass.commands.options import part_source, role_options
 
 
 @click.command(help="Run one inference worker.")
-@click.option(
-    "--index", default=0, show_default=True, help="Number of the worker, which determines its CPU."
-)
+@click.option("--index", default=0, help="Number of the worker, which determines its CPU.")
 @role_options
 def command(index: int, parent: int | None, **origin: Any) -> None:
     """Run the role in this process."""
