@@ -87,9 +87,8 @@ class Kiosk:
         """Serve one person until there is a verdict or a failure."""
         chance = self._chance
         breaks = chance.random() < self._plan.breaks
-        person = Visitor(
-            Actor(chance.getrandbits(32)), chance, arrived, chance.randint(1, 8) if breaks else 0
-        )
+        actor = Actor(chance.getrandbits(32))
+        person = Visitor(actor, arrived, chance.randint(1, 8) if breaks else 0)
         self._tally().counts["begun"] += 1
         self.present, end = True, End.FAILED
         try:

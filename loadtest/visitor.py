@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -38,7 +37,6 @@ class Visitor:
     """
 
     actor: Actor
-    chance: random.Random
     started: float
     break_after: int = 0
     session: str | None = None

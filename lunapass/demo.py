@@ -7,7 +7,6 @@ import base64
 import contextlib
 import secrets
 import socket
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,36 +43,14 @@ MAX_FRAMES = 200
 FRAME_SECONDS = 0.2
 
 
-@dataclass(frozen=True)
-class DemoFiles:
-    """The files of the demonstration.
-
-    Attributes:
-        directory: their folder.
-    """
-
-    directory: Path
-
-    @property
-    def config(self) -> Path:
-        """Configuration file of the demonstration's service."""
-        return self.directory / "config.toml"
-
-    @property
-    def best_shot(self) -> Path:
-        """The best shot from the token."""
-        return self.directory / "bestshot.jpg"
-
-
-def write_config(files: DemoFiles, models: Path, port: int, *, passive: bool) -> tuple[Config, str]:
-    """Write the recommended configuration with a new key; return both.
+def write_config(file: Path, models: Path, port: int, *, passive: bool) -> Config:
+    """Write the recommended configuration with a new key, and return it.
 
     Without the reference models (``passive`` is False), everyone is asked for actions instead.
 
     Raises:
         ResourceError: the file cannot be written.
     """
-    key = secrets.token_hex(32)
     # The fallback models cannot describe faces, which FaceMatcher compares.
     plugins = PLUGINS if passive else ("Bestshot", "ActiveLiveness")
     turned_on = "\n".join(f"[MIDDLEWARES.WS.{name}]\nisEnabled = 1\n" for name in plugins)
@@ -85,7 +62,7 @@ port = {port}
 logLevel = 0
 
 [LUNA_PASS.JWT]
-key = "{key}"
+key = "{secrets.token_hex(32)}"
 
 {turned_on}
 [WORKERS]
@@ -95,14 +72,14 @@ count = {WORKERS}
 directory = {value_text(str(models.absolute()))}
 
 [TRANSPORT]
-runtimeDirectory = {value_text(str(files.directory.absolute() / "run"))}
+runtimeDirectory = {value_text(str(file.parent.absolute() / "run"))}
 """
     try:
-        files.directory.mkdir(parents=True, exist_ok=True)
-        write_atomically(files.config, text.encode(), mode=0o600)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, text.encode(), mode=0o600)
     except OSError as error:
-        raise ResourceError(f"{files.config}: {error.strerror}; give another --output") from error
-    return load(files.config), key
+        raise ResourceError(f"{file}: {error.strerror}; give another --output") from error
+    return load(file)
 
 
 def free_port() -> int:
@@ -119,20 +96,17 @@ def portrait_of(image: Image, backend: OnnxBackend) -> Portrait:
     Raises:
         ResourceError: there is no face, or it cannot be measured.
     """
-
-    def landmarks(image: Image) -> Any:
-        faces = backend.detect(image)
-        if not faces:
-            raise ResourceError("the portrait shows no face; choose another image")
-        face = faces[0]
-        try:
-            backend.head_pose(image, face)
-        except EstimationError as error:
-            raise ResourceError(f"the portrait's face cannot be measured: {error}") from error
-        assert isinstance(face, DetectedFace)
-        return face.mesh
-
-    return Portrait.fit(image, landmarks)
+    faces = backend.detect(image)
+    if not faces:
+        raise ResourceError("the portrait shows no face; choose another image")
+    face = faces[0]
+    try:
+        backend.head_pose(image, face)
+    except EstimationError as error:
+        raise ResourceError(f"the portrait's face cannot be measured: {error}") from error
+    assert isinstance(face, DetectedFace)
+    assert face.mesh is not None
+    return Portrait(image, face.mesh)
 
 
 def make_person(portrait: Path | None, config: Config) -> Person:
@@ -213,10 +187,8 @@ async def play(url: str, person: Person, report: Report, *, clock: Clock = SYSTE
     raise ResourceError(f"no verdict within {MAX_FRAMES} frames")
 
 
-async def demonstrate(
-    files: DemoFiles, models: Path, portrait: Path | None, *, camera: bool
-) -> None:
-    """Run the demonstration.
+async def demonstrate(folder: Path, models: Path, portrait: Path | None, *, camera: bool) -> None:
+    """Run the demonstration; the folder gets the configuration and the token's best shot.
 
     Raises:
         StartupError: something is missing, or the person is not accepted.
@@ -229,8 +201,8 @@ async def demonstrate(
             "ActiveLiveness is on, the person must act"
         )
     port = 8321 if camera else free_port()
-    config, key = write_config(files, models, port, passive=passive)
-    supervisor = Supervisor(ConfigSource(files.config), WORKERS)
+    config = write_config(folder / "config.toml", models, port, passive=passive)
+    supervisor = Supervisor(ConfigSource(folder / "config.toml"), WORKERS)
     person = await asyncio.to_thread(make_person, portrait, config)
     console.print("starting gateway, aggregator and two workers ...")
     await supervisor.start()
@@ -241,10 +213,11 @@ async def demonstrate(
             result = await play(url, person, report)
         if not console.is_terminal:
             console.line()  # a live table writes it only to a terminal
-        claims = verified(result, key, config)
-        files.best_shot.write_bytes(base64.b64decode(claims["bestshot"]))
+        claims = verified(result, config)
+        best_shot = folder / "bestshot.jpg"
+        best_shot.write_bytes(base64.b64decode(claims["bestshot"]))
         console.print(f"token verified: session {claims['sid']}, id {claims['jti']}")
-        console.print(f"best shot written to {files.best_shot}")
+        console.print(f"best shot written to {best_shot}")
         if camera:
             page = f"http://localhost:{config.LUNA_PASS.port}/"
             console.print(f"open {page} on a device with a camera; Ctrl-C stops the service")
@@ -254,7 +227,7 @@ async def demonstrate(
         await supervisor.stop()
 
 
-def verified(result: Answer, key: str, config: Config) -> dict[str, Any]:
+def verified(result: Answer, config: Config) -> dict[str, Any]:
     """Verify the token of a final answer as an integrator's server would; return its claims.
 
     Raises:
@@ -265,7 +238,7 @@ def verified(result: Answer, key: str, config: Config) -> dict[str, Any]:
     section = config.LUNA_PASS.JWT
     claims: dict[str, Any] = jwt.decode(
         result.body["jwt"],
-        key,
+        section.key.get_secret_value(),
         algorithms=[section.algorithm],
         issuer=section.issuer,
         options={"require": ["exp", "iat", "jti", "sid", "iss"]},

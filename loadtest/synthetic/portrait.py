@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from zipfile import BadZipFile
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,15 +12,13 @@ from shared.frame.estimation import Image
 Mesh = NDArray[np.float32]
 """Points of a face mesh, shape (468, 3), pixels: x right, y down, z away from the camera."""
 
-Landmarker = Callable[[Image], NDArray[np.floating]]
-"""Finds the mesh of the face in an image."""
-
 
 class Portrait:
     """An image of one face and that face's mesh.
 
     Attributes:
-        image: the image.
+        image: one frontal face with open, evenly lit eyes, without glasses (which hide a rendered
+            blink) and with space around the head.
         mesh: the face's mesh in pixels of the image.
     """
 
@@ -40,35 +34,6 @@ class Portrait:
             )
         self.image = image
         self.mesh: Mesh = mesh.astype(np.float32)
-
-    @classmethod
-    def fit(cls, image: Image, landmarker: Landmarker) -> Portrait:
-        """Fit the mesh to an image.
-
-        Args:
-            image: image of one frontal face with open, evenly lit eyes, without glasses (which hide
-                a rendered blink) and with space around the head.
-            landmarker: finds the mesh; its exceptions are passed on.
-        """
-        return cls(image, landmarker(image))
-
-    @classmethod
-    def load(cls, path: Path) -> Portrait:
-        """Load a saved portrait.
-
-        Raises:
-            ResourceError: the file cannot be read or is not a portrait.
-        """
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                return cls(stored["image"], stored["mesh"])
-        except (OSError, EOFError, KeyError, ValueError, BadZipFile) as error:
-            raise ResourceError(f"portrait {path}: {error}; delete it to fit it again") from error
-
-    def save(self, path: Path) -> None:
-        """Save the portrait as a compressed ``.npz`` archive."""
-        with path.open("wb") as file:
-            np.savez_compressed(file, image=self.image, mesh=self.mesh)
 
 
 def astronaut() -> Image:

@@ -17,6 +17,6 @@ from lunapass.commands.options import EXISTING, PATH
 @click.option("--output", type=PATH, default=Path("build/demo"), help="Folder of the best shot.")
 def command(camera: bool, portrait: Path | None, models: Path, output: Path) -> None:
     """Run the demonstration."""
-    from lunapass.demo import DemoFiles, demonstrate
+    from lunapass.demo import demonstrate
 
-    asyncio.run(demonstrate(DemoFiles(output), models, portrait, camera=camera))
+    asyncio.run(demonstrate(output, models, portrait, camera=camera))

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
@@ -21,15 +19,11 @@ from shared.frame.estimation import Face, HeadPose, Image
 
 def fitted_to(image: Image, backend: OnnxBackend) -> Portrait:
     """A portrait with the mesh that the backend's stages fit to its one face."""
-
-    def landmarks(picture: Image) -> NDArray[np.floating]:
-        (face,) = backend.detect(picture)
-        backend.head_pose(picture, face)
-        mesh = cast(DetectedFace, face).mesh
-        assert mesh is not None
-        return mesh
-
-    return Portrait.fit(image, landmarks)
+    (face,) = backend.detect(image)
+    backend.head_pose(image, face)
+    mesh = cast(DetectedFace, face).mesh
+    assert mesh is not None
+    return Portrait(image, mesh)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lunapass.demo import DemoFiles, _hints, write_config
+from lunapass.demo import _hints, write_config
 from lunapass_client import Answer
 from shared.errors import ResourceError
 from shared.wire.protocol import Command
@@ -16,7 +16,7 @@ from shared.wire.protocol import Command
 def test_any_name_of_a_folder(tmp_path: Path) -> None:
     """Quotes and backslashes are part of a name."""
     models = tmp_path / 'mo"de\\ls'
-    config, _ = write_config(DemoFiles(tmp_path / 'a"b'), models, 1234, passive=True)
+    config = write_config(tmp_path / 'a"b' / "config.toml", models, 1234, passive=True)
     assert config.MODELS.directory == str(models)
 
 
@@ -24,7 +24,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """It is one line."""
     (tmp_path / "file").touch()
     with pytest.raises(ResourceError, match="give another --output"):
-        write_config(DemoFiles(tmp_path / "file"), tmp_path, 1234, passive=True)
+        write_config(tmp_path / "file" / "config.toml", tmp_path, 1234, passive=True)
 
 
 @pytest.mark.parametrize(
