@@ -1,5 +1,5 @@
 """The protocol described for machines: JSON Schema, AsyncAPI, OpenAPI, and the table of all codes.
 
 ``make docs-protocol`` writes them into docs/. They are made from the service's own enumerations and
-from the message types in ``messages``; a test holds them against the messages of real sessions.
+from the types in this package; a test holds them against the messages of real sessions.
 """

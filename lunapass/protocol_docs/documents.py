@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from lunapass.protocol_docs import http_bodies, messages
+from lunapass.protocol_docs import claims, http_bodies, messages
 from shared import __version__
 from shared.wire.protocol import SUBPROTOCOL, CloseCode
 
@@ -19,7 +19,7 @@ BODIES: dict[str, Any] = {
     "status": messages.StatusBody,
     "result": messages.ResultBody,
     "server-result": http_bodies.ServerResultBody,
-    "token": messages.TokenClaims,
+    "token": claims.TokenClaims,
     "client-message": messages.ClientMessage,
     "server-message": messages.ServerMessage,
 }

@@ -1,18 +1,17 @@
-"""All text messages of ``lpproto.v1`` and the claims of the token, as types.
+"""All text messages of ``lpproto.v1`` as types; ``claims`` has those of the token.
 
 The service writes these messages by hand, since most of them are parts of larger ones. Here they
-are types, from which the schemas are generated. The names of attributes are those of JSON.
+are types, from which the schemas are generated.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, TypeVar
 
 from msgspec import Meta, Struct, field
 
 from shared.codes import Code
 from shared.frame.estimation import Glasses
-from shared.frame.intake import Format
 from shared.wire.protocol import Drop
 
 Seconds = Annotated[float, Meta(gt=0, description="seconds")]
@@ -22,10 +21,19 @@ Identity = Annotated[
     str, Meta(pattern="^[0-9a-f]{32}$", description="a session's id, 128 random bits")
 ]
 Codes = Annotated[list[Code], Meta(description="codes of failed checks and prompts")]
+Headers = TypeVar("Headers")
+Body = TypeVar("Body")
 
 
-class TextMessage(Struct, tag_field="command", forbid_unknown_fields=True):
+class Closed(Struct, forbid_unknown_fields=True, rename="camel"):
+    """A part of the service's messages, which has exactly these fields."""
+
+
+class TextMessage(Struct, Generic[Headers, Body], tag_field="command", forbid_unknown_fields=True):
     """A text message; ``body`` is null where a message has none."""
+
+    headers: Headers
+    body: Body
 
 
 class CameraInfo(Struct):
@@ -52,28 +60,28 @@ class ConnectHeaders(Struct, rename="kebab"):
     start_token: Annotated[str, Meta(max_length=8192)] | None = None
 
 
-class ConnectMessage(TextMessage, tag="CONNECT"):
+class ConnectMessage(TextMessage[ConnectHeaders, None], tag="CONNECT"):
     """Must be the first message, within 5 s."""
 
     headers: ConnectHeaders = field(default_factory=ConnectHeaders)
     body: None = None
 
 
-class ClientHeartbeatMessage(TextMessage, tag="HEARTBEAT"):
+class ClientHeartbeatMessage(TextMessage[dict[str, Any], None], tag="HEARTBEAT"):
     """Shows that the client is alive; answered with HEARTBEAT."""
 
     headers: dict[str, Any] = field(default_factory=dict)
     body: None = None
 
 
-class DisconnectMessage(TextMessage, tag="DISCONNECT"):
+class DisconnectMessage(TextMessage[dict[str, Any], None], tag="DISCONNECT"):
     """Ends the session without success."""
 
     headers: dict[str, Any] = field(default_factory=dict)
     body: None = None
 
 
-class FrameLimits(Struct, rename="camel", forbid_unknown_fields=True):
+class FrameLimits(Closed):
     """What the service accepts."""
 
     frame_bytes: Count
@@ -85,7 +93,7 @@ class FrameLimits(Struct, rename="camel", forbid_unknown_fields=True):
     session_seconds: float
 
 
-class FaceGeometry(Struct, rename="camel", forbid_unknown_fields=True):
+class FaceGeometry(Closed):
     """Required sizes in pixels of a frame, from which a client draws its outline for the face."""
 
     frame_width: Annotated[Count, Meta(description="minimum width of a frame")]
@@ -98,7 +106,7 @@ class FaceGeometry(Struct, rename="camel", forbid_unknown_fields=True):
     ]
 
 
-class ConnectedHeaders(Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
+class ConnectedHeaders(Closed, rename="kebab", omit_defaults=True):
     """The session, and what the service accepts."""
 
     session_id: Identity
@@ -110,20 +118,17 @@ class ConnectedHeaders(Struct, rename="kebab", forbid_unknown_fields=True, omit_
     result_bytes: Annotated[int, Meta(ge=0, description="bytes of the RESULT that follows")] = 0
 
 
-class ConnectedMessage(TextMessage, tag="CONNECTED"):
+class ConnectedMessage(TextMessage[ConnectedHeaders, None], tag="CONNECTED"):
     """The session was started or resumed."""
 
-    headers: ConnectedHeaders
-    body: None
 
-
-class FrameHeaders(Struct, forbid_unknown_fields=True):
+class FrameHeaders(Closed):
     """The frame that is answered."""
 
     seq: Annotated[int, Meta(ge=1, description="number of the frame, from 1")]
 
 
-class Rectangle(Struct, forbid_unknown_fields=True):
+class Rectangle(Closed):
     """Pixels of the frame; a face may extend beyond its edges."""
 
     x: int
@@ -132,7 +137,7 @@ class Rectangle(Struct, forbid_unknown_fields=True):
     height: Count
 
 
-class FaceFramePosition(Struct, rename="camel", forbid_unknown_fields=True):
+class FaceFramePosition(Closed):
     """Position of the face; margins are left, top, right and bottom."""
 
     face_rect: Rectangle
@@ -140,7 +145,7 @@ class FaceFramePosition(Struct, rename="camel", forbid_unknown_fields=True):
     margins: Annotated[list[int], Meta(min_length=4, max_length=4)]
 
 
-class QualityDetails(Struct, rename="camel", forbid_unknown_fields=True):
+class QualityDetails(Closed):
     """Quality of the face's image; high is good."""
 
     blur: Score
@@ -155,7 +160,7 @@ class QualityDetails(Struct, rename="camel", forbid_unknown_fields=True):
     is_specular: bool
 
 
-class HeadPoseDetails(Struct, forbid_unknown_fields=True):
+class HeadPoseDetails(Closed):
     """Degrees, positive to the person's own left, up, and to the person's own left shoulder."""
 
     yaw: float
@@ -163,14 +168,14 @@ class HeadPoseDetails(Struct, forbid_unknown_fields=True):
     roll: float
 
 
-class EyesDetails(Struct, forbid_unknown_fields=True):
+class EyesDetails(Closed):
     """Ratio of lid distance to eye width."""
 
     left: float
     right: float
 
 
-class MouthDetails(Struct, forbid_unknown_fields=True):
+class MouthDetails(Closed):
     """Scores; low is good."""
 
     opened: Score
@@ -178,14 +183,14 @@ class MouthDetails(Struct, forbid_unknown_fields=True):
     occluded: Score
 
 
-class LivenessDetails(Struct, rename="camel", forbid_unknown_fields=True):
+class LivenessDetails(Closed):
     """Scores; high is good."""
 
     score: Score
     quality_score: Score
 
 
-class ActiveLivenessDetails(Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
+class ActiveLivenessDetails(Closed, omit_defaults=True):
     """Number of the current action, from 1, and number of all actions.
 
     The times are absent after the last action.
@@ -216,7 +221,7 @@ class StatusDetails(Details):
     active_liveness: ActiveLivenessDetails | None = None
 
 
-class StatusBody(Struct, rename={"is_ok": "isOk"}, forbid_unknown_fields=True):
+class StatusBody(Closed):
     """The frame status of LUNA PASS."""
 
     is_ok: bool
@@ -224,11 +229,8 @@ class StatusBody(Struct, rename={"is_ok": "isOk"}, forbid_unknown_fields=True):
     details: StatusDetails
 
 
-class StatusMessage(TextMessage, tag="STATUS"):
+class StatusMessage(TextMessage[FrameHeaders, StatusBody], tag="STATUS"):
     """The answer to a frame."""
-
-    headers: FrameHeaders
-    body: StatusBody
 
 
 class DroppedHeaders(FrameHeaders):
@@ -237,20 +239,17 @@ class DroppedHeaders(FrameHeaders):
     reason: Drop
 
 
-class DroppedMessage(TextMessage, tag="DROPPED"):
+class DroppedMessage(TextMessage[DroppedHeaders, None], tag="DROPPED"):
     """The answer to a frame that was not judged."""
 
-    headers: DroppedHeaders
-    body: None
 
-
-class ResultHeaders(Struct, rename="kebab", forbid_unknown_fields=True):
+class ResultHeaders(Closed, rename="kebab"):
     """The session that was decided."""
 
     session_id: Identity
 
 
-class ResultBody(Struct, rename={"is_ok": "isOk"}, forbid_unknown_fields=True):
+class ResultBody(Closed):
     """The verdict; ``jwt`` is null unless ``isOk``."""
 
     is_ok: bool
@@ -258,99 +257,35 @@ class ResultBody(Struct, rename={"is_ok": "isOk"}, forbid_unknown_fields=True):
     errors: Codes
 
 
-class ResultMessage(TextMessage, tag="RESULT"):
+class ResultMessage(TextMessage[ResultHeaders, ResultBody], tag="RESULT"):
     """The verdict on the session."""
 
-    headers: ResultHeaders
-    body: ResultBody
 
-
-class ErrorHeaders(Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
+class ErrorHeaders(Closed, rename="kebab", omit_defaults=True):
     """Seconds until a retry makes sense, if known."""
 
     retry_after: Annotated[float, Meta(ge=0)] = 0
 
 
-class ErrorBody(Struct, forbid_unknown_fields=True):
+class ErrorBody(Closed):
     """Why the connection ends."""
 
     code: Annotated[str, Meta(examples=["session.full", "session.unknown"])]
     message: str
 
 
-class ErrorMessage(TextMessage, tag="ERROR"):
+class ErrorMessage(TextMessage[ErrorHeaders, ErrorBody], tag="ERROR"):
     """The last message of a connection that the service ends."""
 
-    headers: ErrorHeaders
-    body: ErrorBody
 
-
-class HeartbeatHeaders(Struct, rename="kebab", forbid_unknown_fields=True, omit_defaults=True):
+class HeartbeatHeaders(Closed, rename="kebab", omit_defaults=True):
     """Size in bytes of a large RESULT that follows."""
 
     result_bytes: Count = 0
 
 
-class HeartbeatMessage(TextMessage, tag="HEARTBEAT"):
+class HeartbeatMessage(TextMessage[HeartbeatHeaders, None], tag="HEARTBEAT"):
     """The answer to HEARTBEAT, or the announcement of a large RESULT."""
-
-    headers: HeartbeatHeaders
-    body: None
-
-
-class BestshotSource(Struct, forbid_unknown_fields=True):
-    """The file that the client sent for the best shot."""
-
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-    bytes: Annotated[int, Meta(ge=1)]
-    format: Format
-
-
-class PolicyPlugin(Struct, forbid_unknown_fields=True):
-    """A plugin that judged the session."""
-
-    name: str
-    args: dict[str, Any]
-
-
-class OtherPolicy(Struct, forbid_unknown_fields=True):
-    """What judged other frames of the session than the accepted one."""
-
-    digest: str
-    rules: str
-    models: str
-
-
-class PolicyClaim(Struct, forbid_unknown_fields=True, omit_defaults=True):
-    """What judged the session."""
-
-    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-    rules: str
-    models: str
-    plugins: list[PolicyPlugin]
-    limits: dict[str, int]
-    version: str
-    others: list[OtherPolicy] = []
-
-
-class TokenClaims(Struct, rename={"is_ok": "isOk", "bestshot_source": "bestshotSource"}):
-    """Claims of the token; they prove nothing until its signature is verified."""
-
-    is_ok: Literal[True]
-    errors: Annotated[list[int], Meta(max_length=0)]
-    bestshot: Annotated[str, Meta(description="JPEG of the judged pixels, Base64")]
-    bestshot_source: BestshotSource
-    details: Details
-    iss: str
-    iat: int
-    exp: int
-    jti: str
-    sid: Identity
-    policy: PolicyClaim
-    sub: str | None = None
-    nonce: str | None = None
-    aud: str | list[str] | None = None
-    kiosk: str | None = None
 
 
 ClientMessage = ConnectMessage | ClientHeartbeatMessage | DisconnectMessage

@@ -1,0 +1,65 @@
+"""The claims of the token, as types."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct, field
+
+from lunapass.protocol_docs.messages import Closed, Details, Identity
+from shared.frame.intake import Format
+
+
+class BestshotSource(Closed):
+    """The file that the client sent for the best shot."""
+
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Meta(ge=1)]
+    format: Format
+
+
+class PolicyPlugin(Closed):
+    """A plugin that judged the session."""
+
+    name: str
+    args: dict[str, Any]
+
+
+class OtherPolicy(Closed):
+    """What judged other frames of the session than the accepted one."""
+
+    digest: str
+    rules: str
+    models: str
+
+
+class PolicyClaim(Closed, omit_defaults=True):
+    """What judged the session."""
+
+    digest: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    rules: str
+    models: str
+    plugins: list[PolicyPlugin]
+    limits: dict[str, int]
+    version: str
+    others: list[OtherPolicy] = field(default_factory=list)
+
+
+class TokenClaims(Struct, rename={"is_ok": "isOk", "bestshot_source": "bestshotSource"}):
+    """Claims of the token; they prove nothing until its signature is verified."""
+
+    is_ok: Literal[True]
+    errors: Annotated[list[int], Meta(max_length=0)]
+    bestshot: Annotated[str, Meta(description="JPEG of the judged pixels, Base64")]
+    bestshot_source: BestshotSource
+    details: Details
+    iss: str
+    iat: int
+    exp: int
+    jti: str
+    sid: Identity
+    policy: PolicyClaim
+    sub: str | None = None
+    nonce: str | None = None
+    aud: str | list[str] | None = None
+    kiosk: str | None = None
