@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.codes import Code
 from tests.support.browser import Kiosk, faults_of, serious, shoot, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import filmed_jpeg
@@ -201,6 +202,50 @@ def test_a_page_follows_the_theme_of_the_system(browser: Any, service: Service) 
     assert grounds == ["rgb(244, 247, 251)", "rgb(11, 21, 35)", "rgb(0, 0, 0)"]
     assert serious(page) == []
     page.close()
+
+
+RECORD_CUES = """
+    window.cues = [];
+    const set = AudioParam.prototype.setValueAtTime;
+    AudioParam.prototype.setValueAtTime = function (value, time) {
+        if (value > 100) cues.push(value);
+        return set.call(this, value, time);
+    };
+    navigator.vibrate = (pattern) => cues.push(`${pattern} ms`);
+"""
+SHUT = ["250 ms", 660, 440]
+OPEN = ["100,80,100 ms", 660, 880]
+
+
+@pytest.mark.parametrize("query", ["", "?sound=0"])
+def test_shut_eyes_are_led_by_sound(browser: Any, service: Service, query: str) -> None:
+    """The prompt to close the eyes has a tone and a vibration, and so has the next prompt.
+
+    Configuration turns both off, reduced motion the vibration.
+    """
+    kiosk = Kiosk(browser, service, query, SIZES["small-phone"], script=RECORD_CUES)
+    codes = [Code.CLOSE_EYES]
+
+    def change(message: str) -> str:
+        return message.replace('"errors":[32]', f'"errors":[{codes[0]}]')
+
+    def relay(socket: Any) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda message: socket.send(change(message)))
+
+    kiosk.page.route_web_socket("**/ws", relay)
+    kiosk.start()
+    kiosk.wait_hint("closeEyes")
+    codes[0] = Code.OPEN_EYES
+    kiosk.wait_hint("openEyes")
+    expected = [] if query else [*SHUT, *OPEN]
+    until(lambda: kiosk.page.evaluate("cues") == expected)
+    kiosk.page.emulate_media(reduced_motion="reduce")
+    codes[0] = Code.CLOSE_EYES
+    kiosk.wait_hint("closeEyes")
+    until(lambda: kiosk.page.evaluate("cues.slice(6)") == ([] if query else SHUT[1:]))
+    assert kiosk.faults == []
+    kiosk.page.close()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

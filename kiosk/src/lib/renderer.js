@@ -17,6 +17,7 @@ import { OPERATOR_WORDS, WORDS } from "./words.js";
  * @property {Record<string | number, string>} [errorMessages] texts by code
  * @property {"selfie" | "operator"} [mode] selfie: the person sees a mirrored image
  * @property {number} [adviceAfter] ms of refused liveness before advice is shown (6000); 0: never
+ * @property {(name: string) => void} [onHint] called with the name of each hint when it is shown
  */
 
 export class LPMessageRenderer {
@@ -38,12 +39,14 @@ export class LPMessageRenderer {
   #resized = new ResizeObserver((entries) => this.#layOut(entries));
   #options;
   #texts;
+  #onHint;
 
   /** @param {RendererOptions} [options] */
   constructor(options = {}) {
     const { text, mode = "selfie", errorMessages = {}, graphics = true } = options;
     this.#advice = new Advice({ after: options.adviceAfter });
     this.#options = { graphics: graphics !== false, text: text !== false, mode, errorMessages };
+    this.#onHint = options.onHint ?? (() => {});
     const own = typeof text === "object" ? text : {};
     this.#texts = { ...WORDS, ...(mode === "operator" ? OPERATOR_WORDS : {}), ...own };
   }
@@ -193,6 +196,11 @@ export class LPMessageRenderer {
     if (this.#element.dataset.hint === name) return;
     this.#element.dataset.hint = name;
     this.#picture.replaceChildren(icon(name, { mirrored: this.#options.mode === "selfie" }));
+    try {
+      this.#onHint(name);
+    } catch (error) {
+      reportError(error); // an error of the page must not end the check
+    }
   }
 
   /**

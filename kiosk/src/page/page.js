@@ -5,6 +5,7 @@ import { icon } from "../lib/icons.js";
 import { LunaPass } from "../lib/lunapass.js";
 import { LPMessageRenderer } from "../lib/renderer.js";
 import { loadBranding } from "./branding.js";
+import { Cues } from "./cues.js";
 import { enterKioskMode } from "./kiosk.js";
 import { applyLook } from "./look.js";
 import { outcomeOf, problemOf } from "./outcome.js";
@@ -30,6 +31,7 @@ const cameras = byId("camera");
 const zoom = byId("zoom");
 const bestshot = /** @type {HTMLImageElement} */ (document.querySelector("#bestshot img"));
 const stage = byId("stage");
+const cues = new Cues(settings.sound);
 
 let { texts } = await load("en", branding.texts);
 /** @type {LunaPass | null} */
@@ -65,9 +67,11 @@ function leaveAfter(leave, seconds) {
 }
 
 async function check() {
+  cues.start();
   showScreen("check", "check-title");
   const { mode, adviceAfter } = settings;
-  const renderer = new LPMessageRenderer({ text: texts.hints, mode, adviceAfter });
+  const onHint = (/** @type {string} */ hint) => cues.show(hint);
+  const renderer = new LPMessageRenderer({ text: texts.hints, mode, adviceAfter, onHint });
   await renderer.init(stage);
   const textOf = connectionTexts();
   const pass = new LunaPass(stage, {

@@ -18,6 +18,7 @@ const KIOSK_IDLE = 60;
  * @property {boolean} kiosk the page is on a screen that is always on
  * @property {string[]} controls which of `language` and `zoom` people may use in kiosk mode
  * @property {number} idle seconds until the start becomes the idle screen; 0 for never
+ * @property {boolean} sound whether prompts that shut the eyes come with sound and vibration
  * @property {"light" | "dark" | null} theme null: the system's
  * @property {string | undefined} detector URL of the face detector's module
  */
@@ -46,6 +47,7 @@ export function readSettings(query, defaults = {}) {
     kiosk,
     controls: controls.filter((control) => CONTROLS.includes(control)),
     idle: kiosk ? number("idle", KIOSK_IDLE) : 0,
+    sound: given.get("sound") !== "0",
     theme: theme === "light" || theme === "dark" ? theme : null,
     detector: given.get("detector") === "1" ? "detector/detector.js" : undefined,
   };
