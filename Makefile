@@ -9,7 +9,7 @@ PYTHON2 ?= python2.7
 TOOLS  := kiosk/node_modules/.installed
 EXPRESS := build/express/.installed
 
-.PHONY: help venv models demo kiosk test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video docs docs-config docs-protocol lock
+.PHONY: help venv models demo kiosk test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video deb docs docs-config docs-protocol lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -80,6 +80,9 @@ conformance: $(STAMP) ## run Autobahn's WebSocket suite against the gateway (PYT
 
 wheelhouse: models ## build the archive for machines without a network in build/
 	$(BIN)/python -m deploy.wheelhouse
+
+deb: models ## build the Debian package for this machine's release in build/
+	$(BIN)/python -m deploy.deb
 
 offline: models ## install that archive without a network and run the demonstration (as root)
 	$(BIN)/pytest -n 0 tests/machines/test_offline.py

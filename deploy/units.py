@@ -21,6 +21,8 @@ from shared.errors import ConfigError, ResourceError
 PROGRAM = "/opt/lunapass/current/venv/bin/lunapass"
 CONFIG = "/etc/lunapass/lunapassapi.config.toml"
 VIDEO_CONFIG = "/etc/lunapass/lunapassvideo.config.toml"
+PACKAGED = Path("/usr/lib/systemd/system")
+"""Folder of the units of Debian packages."""
 DROP_IN = "10-lunapass.conf"
 CELL_DROP_IN = "20-lunapass-cell.conf"
 """For one worker. It needs its own name, or it would hide the drop-in for all workers."""
@@ -86,10 +88,32 @@ def worker_cpus(wanted: int | None, cpus: Sequence[int], usable: Sequence[int]) 
 
 def render(layout: Layout) -> dict[str, str]:
     """Return the files of the unit directory: texts by relative path."""
-    files = {name: _with_paths(text, layout) for name, text in _templates()}
+    files = templates(layout)
     files.update({f"{unit}.d/{DROP_IN}": text for unit, text in _drop_ins(layout)})
     files.update({f"{unit}.d/{CELL_DROP_IN}": text for unit, text in _cells(layout)})
     return files
+
+
+def templates(layout: Layout) -> dict[str, str]:
+    """Return the units, which are the same on all machines: texts by name."""
+    folder = resources.files("deploy").joinpath("systemd")
+    return {
+        file.name: _with_paths(file.read_text(), layout)
+        for file in folder.iterdir()
+        if file.name.endswith(SUFFIXES)
+    }
+
+
+def without_packaged(files: Mapping[str, str], folder: Path = PACKAGED) -> dict[str, str]:
+    """Leave out the units that the Debian package has installed.
+
+    A copy in /etc/systemd/system would hide those of the package's next version.
+    """
+    return {
+        name: text
+        for name, text in files.items()
+        if not (folder / name).is_file() or (folder / name).read_text() != text
+    }
 
 
 def write(files: Mapping[str, str], directory: Path) -> None:
@@ -120,12 +144,6 @@ def systemd_version() -> int:
     run = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
     found = re.match(r"systemd (\d+)", run.stdout)
     return int(found[1]) if found else 0
-
-
-def _templates() -> Iterator[tuple[str, str]]:
-    for file in resources.files("deploy").joinpath("systemd").iterdir():
-        if file.name.endswith(SUFFIXES):
-            yield file.name, file.read_text()
 
 
 def _with_paths(text: str, layout: Layout) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -21,6 +22,9 @@ from shared.errors import ResourceError, StartupError
 
 SOURCE = Path(__file__).parents[1]
 EXTRAS = "video,demo"
+OLDER_PYTHONS = ("async-timeout",)
+"""What redis needs before Python 3.11.3, such as Debian 12's. Whatever the target, pip decides by
+the version of the Python that it runs with."""
 SUMS = "SHA256SUMS"
 
 
@@ -60,34 +64,66 @@ def collect(root: Path, models: Path, extras: str, target: list[str]) -> None:
         ResourceError: pip cannot get a wheel.
         ModelError: a model file is missing or different.
     """
-    _collect_wheels(root / "wheels", extras, target)
-    _, items = inspect(models)
-    require(models, items)
-    (root / "models").mkdir()
-    for item in items:
-        for file in (item.spec.file, item.spec.variant):
-            if file and (models / file).is_file():
-                shutil.copy2(models / file, root / "models" / file)
+    collect_wheels(root / "wheels", extras, target)
+    copy_models(models, root / "models")
     shutil.copy2(SOURCE / "deploy" / "install.sh", root / "install.sh")
     (root / "EXTRAS").write_text(f"{extras}\n")
     (root / "VERSION").write_text(f"{__version__}\n")
     (root / SUMS).write_text(checksums(root))
 
 
-def _collect_wheels(wheels: Path, extras: str, target: list[str]) -> None:
+def copy_models(models: Path, folder: Path) -> None:
+    """Verify the model files and copy them to a new folder.
+
+    Raises:
+        ModelError: a model file is missing or different.
+    """
+    _, items = inspect(models)
+    require(models, items)
+    folder.mkdir(parents=True)
+    for item in items:
+        for file in (item.spec.file, item.spec.variant):
+            if file and (models / file).is_file():
+                shutil.copy2(models / file, folder / file)
+
+
+def collect_wheels(
+    wheels: Path, extras: str, target: Sequence[str] = (), python: str = sys.executable
+) -> None:
+    """Build the project's wheel and fetch those that it needs, in the versions of the lock file.
+
+    Args:
+        wheels: new folder for the wheels.
+        extras: extras of the project, separated by commas.
+        target: pip's options for a target other than this machine.
+        python: the Python whose version decides which wheels are needed.
+
+    Raises:
+        ResourceError: pip cannot get a wheel.
+    """
     wheels.mkdir(parents=True)
-    _pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(SOURCE))
+    run_pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(SOURCE))
     (own,) = wheels.glob("open_lunapass-*.whl")
     constraint = ["--constraint", str(SOURCE / "requirements.lock")]
-    wanted = [f"{own}[{extras}]" if extras else str(own), "pip"]
-    _pip("download", "--dest", str(wheels), *constraint, *target, *wanted)
+    wanted = [f"{own}[{extras}]" if extras else str(own), "pip", *OLDER_PYTHONS]
+    run_pip("download", "--dest", str(wheels), *constraint, *target, *wanted, python=python)
 
 
-def _pip(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def run_pip(command: str, *arguments: str, python: str = sys.executable) -> None:
+    """Run a command of pip for a Python.
+
+    Raises:
+        ResourceError: it fails.
+    """
+    options = ["--quiet", "--disable-pip-version-check", "--python", python]
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", *options, command, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode != 0:
-        raise ResourceError(f"pip {arguments[0]}: {done.stderr.strip()[-2000:]}")
+        raise ResourceError(f"pip {command}: {done.stderr.strip()[-2000:]}")
 
 
 def checksums(root: Path) -> str:

@@ -54,6 +54,8 @@ def command(
         makes_code=config.MODELS.provider == "openvino",
     )
     files = units.render(layout)
+    if directory == DIRECTORY:
+        files = units.without_packaged(files)
     units.write(files, directory)
     click.echo(f"{len(files)} files in {directory}: {layout.cells} cell(s), {count} worker(s)")
     click.echo("start:  systemctl daemon-reload && systemctl enable --now lunapass.target")

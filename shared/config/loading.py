@@ -8,6 +8,7 @@ text. The video worker has its own file and variables, ``LUNAPASSVIDEO__...``.
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def load(path: Path | None = None, environment: Mapping[str, str] = os.environ) 
         ConfigError: one line per error: file or variable, section, key, what was found, what is
             allowed, what to do.
     """
-    return _load(Config, SERVICE, path, environment)
+    return _with_installed_models(_load(Config, SERVICE, path, environment))
 
 
 def load_video(
@@ -118,6 +119,20 @@ def _load(
     if errors or config is None:
         raise ConfigError("\n".join(errors))
     return config
+
+
+def _with_installed_models(config: Config) -> Config:
+    """Use the installation's models if the configuration names none and here are none.
+
+    A configuration of LUNA PASS has no key for them. Archive, package and image have them beside
+    the virtual environment.
+    """
+    installed = Path(sys.prefix).parent / "models"
+    is_named = "directory" in config.MODELS.model_fields_set
+    if is_named or Path(config.MODELS.directory).is_dir() or not installed.is_dir():
+        return config
+    models = config.MODELS.model_copy(update={"directory": str(installed)})
+    return config.model_copy(update={"MODELS": models})
 
 
 def _read(path: Path) -> Table:

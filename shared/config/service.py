@@ -69,7 +69,8 @@ class ModelsSection(Section):
     """Model files of the ``onnx`` backend."""
 
     directory: str = "models"
-    """Folder of the model files."""
+    """Folder of the model files. If the key is missing and there is no folder ``models`` here, the
+    one beside the program's virtual environment, where archive and package have it."""
     provider: Literal["auto", "cpu", "openvino", "cuda"] = "auto"
     """What runs the models. ``auto`` takes the fastest for each model; ``openvino`` is an extra."""
     rewritePrelu: Flag = True

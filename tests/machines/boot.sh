@@ -8,14 +8,17 @@
 set -euo pipefail
 mount --make-rprivate /
 mount -t tmpfs tmpfs /opt
-mkdir -p /opt/lunapass/{src,python,etc} /opt/over/{upper,work}
+mkdir -p /opt/lunapass/{src,python,etc} /opt/over/{etc,usr}/{upper,work}
 mount --rbind "$1" /opt/lunapass/src
 mount --rbind "$2" /opt/lunapass/python
 mount --rbind "$3" /opt/lunapass/etc
 for covered in /tmp /var/tmp /run /var/lib /var/log /dev/shm; do
     mount -t tmpfs tmpfs "$covered"
 done
-mount -t overlay overlay -o lowerdir=/etc,upperdir=/opt/over/upper,workdir=/opt/over/work /etc
+for folder in etc usr; do
+    over=/opt/over/$folder
+    mount -t overlay overlay -o "lowerdir=/$folder,upperdir=$over/upper,workdir=$over/work" "/$folder"
+done
 mount -t tmpfs tmpfs /etc/systemd/system
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir -p /etc/lunapass

@@ -40,7 +40,21 @@ def test_invalid_file(path):
 def test_no_file_gives_defaults(tmp_path, monkeypatch):
     """Without a file and variables, the defaults of the schema apply."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "venv"))
     assert load(None, {}) == Config()
+
+
+def test_models_of_the_installation(tmp_path, monkeypatch):
+    """They are used if the configuration names no folder and the working directory has none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "program/venv"))
+    installed = tmp_path / "program/models"
+    installed.mkdir(parents=True)
+    assert load(None, {}).MODELS.directory == str(installed)
+    assert load_text(tmp_path, "MODELS.glasses = 0").MODELS.directory == str(installed)
+    assert load_text(tmp_path, 'MODELS.directory = "models"').MODELS.directory == "models"
+    (tmp_path / "models").mkdir()
+    assert load(None, {}).MODELS.directory == "models"
 
 
 def test_usual_file(tmp_path, monkeypatch):
