@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Any, ClassVar, Self
 
 from redis import Redis
@@ -13,6 +14,7 @@ from rq.defaults import DEFAULT_FAILURE_TTL
 from rq.job import Job
 
 from shared import video_store
+from shared.config.retention import SessionEnding
 from shared.config.video import VideoConfig
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
@@ -97,6 +99,18 @@ class Builder:
             "seconds": made.seconds,
         }
 
+    def retention_left(self, redis: Redis, session: str) -> float:
+        """Return for how many seconds a session's frames may still be kept, or infinity.
+
+        Raises:
+            RedisError: Redis does not answer.
+        """
+        meta = _meta(redis, session)
+        if meta is None:
+            return self.config.RETENTION.max_age(SessionEnding.UNKNOWN)
+        ending = SessionEnding.of(accepted=meta.accepted, errors=meta.errors)
+        return meta.ended + self.config.RETENTION.max_age(ending) - self.clock.wall()
+
 
 def _expire_frames(redis: Redis, session: str) -> None:
     """Shorten the life of the frames; a failure must not run the user's task a second time."""
@@ -155,10 +169,13 @@ class VideoJob(AdaptedJob):
             raise
 
     def _retain_frames(self, session: object) -> None:
-        """Make Redis retain the frames of a failed job as long as the job."""
-        if isinstance(session, str):
+        """Make Redis retain the frames of a failed job as long as the job and retention allow."""
+        if isinstance(session, str) and self.builder is not None:
             seconds = DEFAULT_FAILURE_TTL if self.failure_ttl is None else self.failure_ttl
             try:
+                left = self.builder.retention_left(self.connection, session)
+                if left < inf:
+                    seconds = max(0, int(min(left, seconds if seconds >= 0 else inf)))
                 video_store.retain(self.connection, session, seconds)
             except RedisError as error:  # the caller reports the job's own error
                 fields = {"session": session}

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TextIO
 
 from shared import __version__
+from shared.config.retention import SessionEnding
 from shared.video_store import SessionMeta
+
+MAX_LINE = 65_536
+"""Characters of a line with metadata; the lines of the frames after it are not read."""
 
 
 def facts(session: str, meta: SessionMeta | None) -> dict[str, Any]:
@@ -31,6 +36,21 @@ def facts(session: str, meta: SessionMeta | None) -> dict[str, Any]:
         "framesMissing": meta.frames_dropped,
         "versions": {"service": meta.version, "builder": __version__},
     }
+
+
+def read_ending(side_file: Path) -> SessionEnding:
+    """Read from the first lines of a side file how the session ended.
+
+    Raises:
+        OSError: the file cannot be read; not where it is missing.
+    """
+    try:
+        with side_file.open() as file:
+            _brace, _session, line = (file.readline(MAX_LINE) for _ in range(3))
+        verdict = json.loads("{" + line.rstrip(",\n") + "}")["verdict"]
+        return SessionEnding.of(accepted=verdict["isOk"], errors=verdict["errors"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError):  # no verdict, or another's file
+        return SessionEnding.UNKNOWN
 
 
 def tags(session: str, meta: SessionMeta | None) -> dict[str, str]:

@@ -24,6 +24,7 @@ from video_builder import output
 from video_builder.descent import die_with_this_process
 from video_builder.job import Builder, VideoJob
 from video_builder.memory import return_large_blocks
+from video_builder.retention import StoredVideos
 from video_builder.rq_adapter import MAX_WAIT_SECONDS, AdaptedWorker
 from video_builder.task import Tasks
 
@@ -42,6 +43,7 @@ class VideoWorker(AdaptedWorker):
 
     def __init__(self, builder: Builder, notifier: Notifier) -> None:
         self._notifier = notifier
+        self._videos = StoredVideos(builder.config, clock=builder.clock)
         settings = builder.config.REDIS
         connection = connect(settings.connectionString)
         connection.ping()
@@ -56,8 +58,9 @@ class VideoWorker(AdaptedWorker):
         log.info("ready", extra={"fields": {"queues": self.queue_names(), "worker": self.name}})
 
     def on_beat(self) -> None:
-        """Report that the worker is running."""
+        """Report that the worker is running, and remove old videos."""
         self._notifier.beat()
+        self._videos.maintain()
 
     def on_stopping(self) -> None:
         """Report that the worker stops after its job."""

@@ -15,6 +15,7 @@ from aggregator.sinks.events import Event, FrameJudged, SessionEnded, SessionInf
 from aggregator.sinks.session_folders import SessionFolders
 from shared import __version__
 from shared.config.plugins import FileLoggerArgs
+from shared.config.retention import KEEP_ALL, RetentionSection
 from shared.errors import ResourceError
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
@@ -73,6 +74,7 @@ class FileLogger:
 
     Args:
         args: arguments of the plugin.
+        retention: how long folders are kept.
         clock: for pauses and the age of folders.
 
     Raises:
@@ -82,12 +84,18 @@ class FileLogger:
     name = "FileLogger"
     waiting = 0
 
-    def __init__(self, args: FileLoggerArgs, *, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        args: FileLoggerArgs,
+        retention: RetentionSection = KEEP_ALL,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
         self._clock = clock
         self._path = Path(args.path)
         self._args = args
         try:
-            self._folders = SessionFolders(args, clock=clock)
+            self._folders = SessionFolders(args, retention, clock=clock)
         except OSError as error:
             raise ResourceError(
                 f"[MIDDLEWARES.WS.FileLogger] args.path {self._path}: {error.strerror}; "

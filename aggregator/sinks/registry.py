@@ -20,13 +20,14 @@ def build(config: Config, rules: Rules, *, clock: Clock = SYSTEM) -> list[Sink]:
     ws = config.MIDDLEWARES.WS
     sinks: list[Sink] = []
     if ws.FileLogger.isEnabled:
-        sinks.append(FileLogger(ws.FileLogger.args, clock=clock))
+        sinks.append(FileLogger(ws.FileLogger.args, config.RETENTION, clock=clock))
     if ws.VideoRedis.isEnabled:
         # Late imports: sessions wait while an aggregator restarts, and RQ takes a fifth of that.
         from aggregator.sinks.video_redis import VideoRedis
 
         max_seconds = config.LIMITS.sessionSeconds + config.LIMITS.resumeSeconds
-        sinks.append(VideoRedis(ws.VideoRedis.args, rules, max_seconds, clock=clock))
+        args, retention = ws.VideoRedis.args, config.RETENTION
+        sinks.append(VideoRedis(args, rules, max_seconds, retention, clock=clock))
     if ws.Callbacks.isEnabled:
         from aggregator.sinks.callbacks import Callbacks
 

@@ -11,14 +11,15 @@ import contextlib
 import fcntl
 import json
 import logging
+import math
 import os
 import shutil
 from collections.abc import Iterator
-from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
 from shared.config.plugins import FileLoggerArgs
+from shared.config.retention import KEEP_ALL, RetentionSection, SessionEnding
 from shared.process.clock import SYSTEM, Clock
 from shared.session_log import FILE, FOLDER
 
@@ -41,25 +42,17 @@ TAIL_BYTES = 65_536
 """The part of a log that is read to find its last line."""
 
 
-class SessionEnding(IntEnum):
-    """How a session ended, in the order in which folders are removed."""
-
-    REFUSED = 0
-    UNKNOWN = 1
-    ACCEPTED = 2
-
-
 class Folder(NamedTuple):
     """A session's folder.
 
     Attributes:
-        outcome: how the session ended.
+        ending: how the session ended.
         changed: time of its last line in epoch seconds.
         name: the session's id.
         size: total bytes of its files.
     """
 
-    outcome: SessionEnding
+    ending: SessionEnding
     changed: float
     name: str
     size: int
@@ -70,16 +63,24 @@ class SessionFolders:
 
     Args:
         args: arguments of FileLogger.
+        retention: how long the folders are kept, in addition to ``args.maxAgeDays``.
         clock: for the age of folders.
 
     Raises:
         OSError: the path cannot be written.
     """
 
-    def __init__(self, args: FileLoggerArgs, *, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        args: FileLoggerArgs,
+        retention: RetentionSection = KEEP_ALL,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
         self._path = Path(args.path)
         self._max_bytes = args.maxBytes
-        self._max_age = args.maxAgeDays * DAY
+        self._max_age = args.maxAgeDays * DAY or math.inf
+        self._retention = retention
         self._clock = clock
         self._known: dict[str, tuple[int, Folder]] = {}
         self._active: dict[str, int] = {}
@@ -136,13 +137,18 @@ class SessionFolders:
             ]
             for session in quiet:
                 self.end(session)
-            if self._max_age:
-                for folder in self._removable(folders, now):
-                    if folder.changed < now - self._max_age:
-                        self._remove(usage, folder)
+            removable = self._removable(folders, now)
+            for folder in removable:
+                if self._is_expired(folder, now):
+                    self._remove(usage, folder)
             if self._max_bytes:
-                self._reduce(usage, folders, self._max_bytes, now)
+                rest = [folder for folder in removable if not self._is_expired(folder, now)]
+                self._reduce(usage, rest, self._max_bytes)
         return quiet
+
+    def _is_expired(self, folder: Folder, now: float) -> bool:
+        max_age = min(self._max_age, self._retention.max_age(folder.ending))
+        return folder.changed < now - max_age
 
     # Bytes
 
@@ -166,15 +172,15 @@ class SessionFolders:
         if size > self._max_bytes or self._clock.monotonic() < self._full_until:
             return False
         goal = max(0, self._max_bytes - size - self._max_bytes // HEADROOM_DIVISOR)
-        self._reduce(usage, self._scan(usage), goal, self._clock.wall())
+        self._reduce(usage, self._removable(self._scan(usage), self._clock.wall()), goal)
         if _read_number(usage) + size <= self._max_bytes:
             return True
         self._full_until = self._clock.monotonic() + FULL_SECONDS
         return False
 
-    def _reduce(self, usage: int, folders: list[Folder], goal: int, now: float) -> None:
-        """Remove folders until the total is at most ``goal`` bytes."""
-        for folder in self._removable(folders, now):
+    def _reduce(self, usage: int, removable: list[Folder], goal: int) -> None:
+        """Remove folders in this order until the total is at most ``goal`` bytes."""
+        for folder in removable:
             if _read_number(usage) <= goal:
                 return
             self._remove(usage, folder)
@@ -185,9 +191,7 @@ class SessionFolders:
             folder
             for folder in folders
             if folder.name not in self._active
-            and (
-                folder.outcome is not SessionEnding.UNKNOWN or folder.changed < now - QUIET_SECONDS
-            )
+            and (folder.ending is not SessionEnding.UNKNOWN or folder.changed < now - QUIET_SECONDS)
         )
 
     def _remove(self, usage: int, folder: Folder) -> None:
@@ -218,7 +222,7 @@ class SessionFolders:
             if folder is None or known_ns != changed_ns:
                 with os.scandir(path) as entries:
                     size = sum(entry.stat(follow_symlinks=False).st_size for entry in entries)
-                folder = Folder(_outcome_of(path / FILE), changed_ns / 1e9, name, size)
+                folder = Folder(_ending_of(path / FILE), changed_ns / 1e9, name, size)
                 self._known[name] = (changed_ns, folder)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -248,7 +252,7 @@ def _write_number(file: int, number: int) -> None:
     os.pwrite(file, number.to_bytes(8, "little"), 0)
 
 
-def _outcome_of(file: Path) -> SessionEnding:
+def _ending_of(file: Path) -> SessionEnding:
     """Read from the last line of a log how the session ended."""
     try:
         with open(file, "rb") as log_file:
@@ -258,4 +262,4 @@ def _outcome_of(file: Path) -> SessionEnding:
         return SessionEnding.UNKNOWN
     if not isinstance(last, dict) or last.get("event") != "ended":
         return SessionEnding.UNKNOWN
-    return SessionEnding.ACCEPTED if last.get("accepted") is True else SessionEnding.REFUSED
+    return SessionEnding.of(accepted=last.get("accepted") is True, errors=last.get("errors", ()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import math
 import os
 from collections import deque
 from pathlib import Path
@@ -89,6 +90,13 @@ class Spool:
             return None
         self._reading.worked()
         return data
+
+    def oldest_time(self) -> float:
+        """Return when the oldest entry was written, epoch seconds; infinity if it is missing."""
+        try:
+            return self._entries[0][0].stat().st_mtime
+        except FileNotFoundError:
+            return math.inf
 
     def pop(self) -> None:
         """Remove the oldest entry."""

@@ -17,6 +17,7 @@ from rq.serializers import JSONSerializer
 from shared import video_store
 from shared.config.base import seconds
 from shared.config.plugins import VideoRedisArgs
+from shared.config.retention import KEEP_ALL, RetentionSection, SessionEnding
 from shared.process.clock import SYSTEM, Clock
 from shared.video_store import SessionMeta, StoredFrame
 
@@ -85,15 +86,23 @@ class VideoStore:
         max_seconds: time from its first frame within which every session ends. The first frame
             schedules the job for then, so a video is built even if all processes die that could
             report the end.
+        retention: how long frames are kept, in addition to ``args.framesTtl``.
     """
 
     def __init__(
-        self, redis: Redis, args: VideoRedisArgs, max_seconds: float, *, clock: Clock = SYSTEM
+        self,
+        redis: Redis,
+        args: VideoRedisArgs,
+        max_seconds: float,
+        retention: RetentionSection = KEEP_ALL,
+        *,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._redis = redis
         self._clock = clock
         self._args = args
         self._max_seconds = max_seconds
+        self._retention = retention
         self._with_job: set[str] = set()
         self._limit = args.framesLimit
         self._ttl = seconds(args.framesTtl)
@@ -127,7 +136,7 @@ class VideoStore:
         entry_id = operation.frame.entry_id
         with self._redis.pipeline(transaction=False) as pipe:
             pipe.xadd(key, fields, id=entry_id, maxlen=self._limit or None, approximate=False)
-            pipe.expire(key, self._ttl)
+            pipe.expire(key, self._seconds_left(SessionEnding.UNKNOWN, operation.frame.at))
             added, expires = pipe.execute(raise_on_error=False)
         if isinstance(added, ResponseError) and "equal or smaller" in str(added):
             added = None  # the frame is already there
@@ -146,13 +155,21 @@ class VideoStore:
         stored = self._redis.xlen(video_store.frames_key(session))
         meta = replace(meta, frames_dropped=max(0, expected - stored))
         key = video_store.meta_key(session)
+        ending = SessionEnding.of(accepted=meta.accepted, errors=meta.errors)
+        left = self._seconds_left(ending, meta.ended)
         with self._redis.pipeline() as pipe:
             pipe.hset(key, mapping=cast("dict[Any, Any]", video_store.encode_meta(meta)))
-            pipe.expire(key, self._ttl)
+            pipe.expire(key, left)
+            pipe.expire(video_store.frames_key(session), left)
             pipe.execute()
         if not self._enqueue(session, operation.due):
             self._reschedule(session, operation.due)
         self._with_job.discard(session)
+
+    def _seconds_left(self, ending: SessionEnding, at: float) -> int:
+        """Return for how many more seconds Redis keeps frames whose age counts from ``at``."""
+        age = self._clock.wall() - at
+        return int(max(1, min(self._ttl, self._retention.max_age(ending) - age)))
 
     def _enqueue(self, session: str, due: float) -> bool:
         """Enqueue or schedule the session's only job; False if it already has one."""

@@ -24,6 +24,7 @@ from aggregator.sinks.video import AddFrame, Finish, Operation, VideoStore, pack
 from shared import __version__
 from shared.codes import Code
 from shared.config.plugins import VideoRedisArgs
+from shared.config.retention import KEEP_ALL, RetentionSection, SessionEnding
 from shared.frame.checks import Rules
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
@@ -97,6 +98,7 @@ class VideoRedis:
 
     Args:
         max_seconds: maximum duration of a session.
+        retention: how long frames are kept in Redis and in the spool.
 
     Raises:
         StartupError: the spool's folder or the address cannot be used.
@@ -105,13 +107,21 @@ class VideoRedis:
     name = "VideoRedis"
 
     def __init__(
-        self, args: VideoRedisArgs, rules: Rules, max_seconds: float, *, clock: Clock = SYSTEM
+        self,
+        args: VideoRedisArgs,
+        rules: Rules,
+        max_seconds: float,
+        retention: RetentionSection = KEEP_ALL,
+        *,
+        clock: Clock = SYSTEM,
     ) -> None:
         self._args = args
         self._clock = clock
         self._rules = rules
         self._redis = connect(args.connectionString, timeout=REDIS_TIMEOUT)
-        self._store = VideoStore(self._redis, args, max_seconds + args.sessionTimeout, clock=clock)
+        longest = max_seconds + args.sessionTimeout
+        self._store = VideoStore(self._redis, args, longest, retention, clock=clock)
+        self._max_age = retention.max_age(SessionEnding.UNKNOWN)
         self._spool = Spool(Path(args.spoolPath), args.spoolBytes)
         self._bytes: dict[str, int] = {}
         self._retry_at = 0.0
@@ -156,9 +166,19 @@ class VideoRedis:
         return fits
 
     def maintain(self) -> None:
-        """Deliver a part of the spool."""
+        """Remove expired frames from the spool, and deliver a part of it."""
+        self._drop_expired()
         self._log_missing_rights()
         self._drain(MAINTENANCE_DRAIN)
+
+    def _drop_expired(self) -> None:
+        """Drop spooled frames that an outage has kept for too long, whatever their session's end.
+
+        The end itself is dropped with them: Redis has no frames of the session any more.
+        """
+        while self._spool and self._clock.wall() - self._spool.oldest_time() > self._max_age:
+            self._spool.pop()
+            self.dropped += 1
 
     def _log_missing_rights(self) -> None:
         """Check once, as soon as Redis answers, which rights the user lacks."""

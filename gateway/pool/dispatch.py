@@ -83,7 +83,7 @@ class Dispatcher:
         self._slab_offer = offer
         self._receiver: FrameReceiver | None = None
         self._slots = SlotAllocator(slab)
-        self._quarantine = Quarantine(config)
+        self._quarantine = Quarantine(config, clock=clock)
         self._ledger = ledger
         self.workers = Workers(config.WORKERS, self._lose, clock=clock)
         self._ready = FairQueue()
@@ -135,6 +135,7 @@ class Dispatcher:
             self._lose(worker, reason)
         self._ready.tidy(self._monotonic())  # without workers, nothing is popped
         self._pump()
+        self._quarantine.maintain()
 
     # Sending jobs
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
+from math import inf
 from pathlib import Path
 
+from shared.config.retention import SessionEnding
 from shared.config.service import Config
 from shared.errors import ResourceError
+from shared.process.clock import SYSTEM, Clock
 from shared.process.private import private_directory
 from shared.process.process import about
 
 log = logging.getLogger(__name__)
 
 KEY = "WORKERS.quarantineDirectory"
+PRUNE_SECONDS = 60.0
+"""Pause between two removals of old frames."""
 
 
 def quarantine_folder(config: Config) -> Path:
@@ -23,9 +28,12 @@ def quarantine_folder(config: Config) -> Path:
 
 
 class Quarantine:
-    """A folder with the newest such frames."""
+    """A folder with the newest such frames, none older than ``[RETENTION]`` allows."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self._max_age = config.RETENTION.max_age(SessionEnding.UNKNOWN)
+        self._pruned_at = -inf
         self._directory = quarantine_folder(config)
         self._max_frames = config.WORKERS.quarantineFrames
 
@@ -51,6 +59,24 @@ class Quarantine:
             log.error("frame given up, not stored: %s", error)
         else:
             log.error("frame given up, stored in quarantine")
+
+    def maintain(self) -> None:
+        """Remove old frames, once a minute."""
+        now = self._clock.monotonic()
+        if self._max_age == inf or now - self._pruned_at < PRUNE_SECONDS:
+            return
+        self._pruned_at = now
+        try:
+            self._remove_old()
+        except FileNotFoundError:  # no frame was ever stored, or another cell removed one
+            pass
+        except OSError as error:
+            log.error("old frames cannot be removed from quarantine: %s", error)
+
+    def _remove_old(self) -> None:
+        for path in self._directory.iterdir():
+            if self._clock.wall() - path.stat().st_mtime > self._max_age:
+                path.unlink(missing_ok=True)
 
     def _prune(self) -> None:
         by_age = sorted(self._directory.iterdir(), key=lambda path: path.stat().st_mtime_ns)

@@ -92,8 +92,8 @@ class FileLoggerArgs(Section):
     maxAgeDays: Annotated[float, Field(ge=0)] = 30.0
     """Days after which a session's folder is removed; 0 keeps it forever."""
     maxBytes: Count = 10_000_000_000
-    """Maximum bytes of all folders together; the oldest refused sessions are removed first, then
-    the oldest accepted ones. 0 means no limit."""
+    """Maximum bytes of all folders together; sessions without a verdict are removed first, then
+    refused ones, then accepted ones, the oldest first. 0 means no limit."""
 
 
 class Luna3Args(Section):

@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr
 from shared.config.base import AtLeastOne, Count, Flag, Positive, PrivateText, Secret, Section, Unit
 from shared.config.manual import FaceEngineSection, LivenessSection, LunaPassSection
 from shared.config.middlewares import MiddlewaresSection
+from shared.config.retention import RetentionSection
 from shared.frame.estimation import Rotation
 
 Megapixels = 1_000_000
@@ -333,6 +334,8 @@ class Config(Section):
     """How the roles of one cell connect to each other."""
     LIMITS: LimitsSection = LimitsSection()
     """Limits; docs/limits.md says what happens at each."""
+    RETENTION: RetentionSection = RetentionSection()
+    """How long images are kept, by how their session ended; other limits apply, too."""
     SESSION_STORE: SessionStoreSection = SessionStoreSection()
     """Redis with which clients can resume at another machine's gateway (docs/scaling.md)."""
     METRICS: MetricsSection = MetricsSection()

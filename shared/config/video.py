@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from shared.config.base import AtLeastOne, Count, Flag, Positive, Section
+from shared.config.retention import RetentionSection
 from shared.config.service import Megapixels
 
 Preset = Literal[
@@ -70,5 +71,7 @@ class VideoConfig(Section):
     """Redis, which holds sessions and jobs."""
     VIDEO: VideoSection = VideoSection()
     """Format of the videos."""
+    RETENTION: RetentionSection = RetentionSection()
+    """How long images are kept, by how their session ended; other limits apply, too."""
     WORKER: WorkerSection = WorkerSection()
     """How jobs are processed."""

@@ -13,11 +13,12 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from shared.config.video import VideoConfig
+from shared.video_store import SessionMeta, encode_meta, frames_key, meta_key
 from tests.support.clock import SettableClock
 from tests.support.ports import free_port
 from tests.support.redis_server import running_redis
 from tests.support.video import session_frames, store
-from video_builder.job import Builder, ProgressReport
+from video_builder.job import Builder, ProgressReport, VideoJob
 from video_builder.task import Tasks
 
 TASK = """
@@ -53,6 +54,28 @@ def test_a_task_that_ran_is_not_run_again_for_the_frames(
     assert made["frames"] == 3
     assert reports[-1]["stage"] == "task"
     assert "expiry of frames not shortened" in caplog.text
+
+
+def test_frames_of_a_failed_job_are_kept_no_longer_than_retention_allows(tmp_path: Path) -> None:
+    """By how the session ended, from its end on; a refused one here has two hours left of three."""
+    file = tmp_path / "task.py"
+    file.write_text("def run(film): raise RuntimeError")
+    config = {"VIDEO": {"directory": str(tmp_path)}, "RETENTION": {"refused": "3h"}}
+    clock = SettableClock()
+    builder = Builder(VideoConfig.model_validate(config), Tasks(file), clock)
+    with running_redis() as server, client(server.port) as redis:
+        for session, accepted in (("refused", False), ("accepted", True)):
+            store(redis, session, session_frames(1))
+            meta = SessionMeta(0.0, clock.wall_time - 3600, accepted, [] if accepted else [32])
+            redis.hset(meta_key(session), mapping=encode_meta(meta))
+            job = VideoJob.of(builder)("made-up", redis, serializer=JSONSerializer)
+            job.failure_ttl = 86_400
+            for key in (frames_key(session), meta_key(session)):
+                redis.expire(key, 60)
+            with pytest.raises(RuntimeError):
+                job._build(session=session, task="task.run")
+            hours = redis.ttl(frames_key(session)) / 3600
+            assert hours == pytest.approx(24 if accepted else 2, abs=0.01)
 
 
 def test_progress_that_cannot_be_reported_ends_no_job(caplog: pytest.LogCaptureFixture) -> None:

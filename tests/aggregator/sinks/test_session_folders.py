@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from aggregator.sinks.file_logger import FileLogger
 from shared.config.plugins import FileLoggerArgs
+from shared.config.retention import KEEP_ALL, RetentionSection
+from shared.config.service import Config
 from shared.session_log import folders, read_session
+from tests.support.docs import toml_example
 from tests.support.events import ended, info, judged
 from tests.support.service import ROOT
 
@@ -21,8 +27,14 @@ BOUND = 200_000
 PICTURE = b"\xff\xd8" + bytes(10_000)
 
 
-def sink(path: Path, bound: int = BOUND) -> FileLogger:
-    return FileLogger(FileLoggerArgs(path=str(path), maxBytes=bound))
+HOUR = 3600.0
+
+
+def sink(
+    path: Path, bound: int = BOUND, retention: RetentionSection = KEEP_ALL, days: float = 30
+) -> FileLogger:
+    args = FileLoggerArgs(path=str(path), maxBytes=bound, maxAgeDays=days)
+    return FileLogger(args, retention)
 
 
 def used(path: Path) -> int:
@@ -99,6 +111,67 @@ def test_without_room_for_anything_nothing_is_written(tmp_path: Path) -> None:
     logger = sink(tmp_path, 50)
     play(logger, 1, accepted=True)
     assert (used(tmp_path), logger.dropped, logger.disabled) == (0, 3, False)
+
+
+def play_all_endings(logger: FileLogger) -> None:
+    """Write sessions 1 accepted, 2 refused, 3 left, and 4 without an end."""
+    play(logger, 1, accepted=True)
+    for number, code in ((2, 32), (3, 40)):
+        logger.write(judged(number, 1, PICTURE))
+        logger.write(replace(ended(number, 1, accepted=False), errors=(code,)))
+    logger.write(judged(4, 1, PICTURE))
+
+
+def age(path: Path, number: int, hours: float, now: float) -> None:
+    folder = path / info(number).session
+    for place in (*folder.iterdir(), folder):
+        os.utime(place, (now - hours * HOUR,) * 2)
+
+
+@pytest.mark.parametrize(
+    ("hours", "stay"),
+    [(0.9, {1, 2, 3, 4}), (1.1, {1, 2, 4}), (48.5, {1, 4}), (719, {1, 4}), (721, set())],
+)
+def test_folders_are_kept_by_outcome_and_age(tmp_path: Path, hours: float, stay: set[int]) -> None:
+    """With the example of the docs: accepted 30 days, refused 2, left 1 hour, unknown the longest.
+
+    Its values are read from docs/operations.md.
+    """
+    section = Config.model_validate(toml_example("operations.md", "[RETENTION]")).RETENTION
+    logger, now = sink(tmp_path, 0, section), 1_800_000_000.0
+    play_all_endings(logger)
+    for number in range(1, 5):
+        age(tmp_path, number, hours, now)
+    logger.prune(now)
+    assert names(tmp_path) == stay
+
+
+def test_the_shorter_of_two_times_applies(tmp_path: Path) -> None:
+    """``maxAgeDays`` holds for every outcome, whatever retention allows."""
+    logger, now = sink(tmp_path, 0, RetentionSection(accepted="9d"), days=1), 1_800_000_000.0
+    play(logger, 1, accepted=True)
+    age(tmp_path, 1, 25, now)
+    logger.prune(now)
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    "limits", [{"retention": RetentionSection(left="1d")}, {"days": 1}], ids=["outcome", "age"]
+)
+def test_the_bound_of_bytes_holds_with_retention(tmp_path: Path, limits: dict[str, Any]) -> None:
+    """Removal by age does not count twice: afterwards no more than the bound is left."""
+    logger, now = sink(tmp_path, 0), time.time()
+    for number in range(1, 9):
+        play(logger, number, accepted=False)
+    for number in range(1, 4):
+        age(tmp_path, number, 25, now)
+    each = used(tmp_path) // 8
+    logger = sink(tmp_path, 3 * each, **limits)
+    logger.prune(now)
+    assert 2 * each <= used(tmp_path) <= 3 * each
+    play(logger, 9, accepted=True)
+    assert used(tmp_path) <= 3 * each
+    assert 9 in names(tmp_path)
 
 
 WRITER = """

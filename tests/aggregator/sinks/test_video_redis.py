@@ -24,6 +24,7 @@ from aggregator.sinks import video, video_redis
 from aggregator.sinks.video_redis import VideoRedis
 from shared import video_store
 from shared.config.plugins import VideoRedisArgs
+from shared.config.retention import KEEP_ALL, RetentionSection
 from shared.frame.checks import Rules
 from shared.process.clock import SYSTEM, Clock
 from tests.support.clock import SettableClock
@@ -48,10 +49,15 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @contextlib.contextmanager
 def plugin(
-    address: str, folder: Path, *, clock: Clock = SYSTEM, **args: Any
+    address: str,
+    folder: Path,
+    retention: RetentionSection = KEEP_ALL,
+    *,
+    clock: Clock = SYSTEM,
+    **args: Any,
 ) -> Iterator[VideoRedis]:
     section = VideoRedisArgs(connectionString=address, spoolPath=str(folder), **args)
-    made = VideoRedis(section, Rules(), 100.0, clock=clock)
+    made = VideoRedis(section, Rules(), 100.0, retention, clock=clock)
     yield made
     made.close()
 
@@ -125,6 +131,33 @@ def test_frames_meta_and_job_arrive(redis: RedisServer, tmp_path: Path) -> None:
         assert (job.result_ttl, job.failure_ttl) == (500, 31_536_000)
         assert client.ttl(video_store.frames_key(info(1).session)) > 6 * 86_400
         assert client.ttl(video_store.meta_key(info(1).session)) > 6 * 86_400
+
+
+def test_frames_expire_by_outcome(redis: RedisServer, tmp_path: Path) -> None:
+    """Measured from the session's end; during a session, and in the spool, the longest time."""
+    hour, section = 3600, RetentionSection(accepted="5h", refused="4h", left="3h")
+    clock = SettableClock(wall_time=2000.0)  # when the sessions end
+
+    def hours_left(number: int) -> float:
+        return client.ttl(video_store.frames_key(info(number).session)) / hour
+
+    with plugin(redis.url, tmp_path, section, clock=clock) as sink, redis.client() as client:
+        sink.write(judged(1, 1))
+        assert hours_left(1) == pytest.approx(5 - 1000 / hour, abs=0.02)
+        clock.advance(hour)
+        refused = replace(ended(3, 1, accepted=False), errors=(32,))
+        for number, end in ((2, ended(2, 1)), (3, refused), (4, ended(4, 1, accepted=False))):
+            sink.write(judged(number, 1))
+            sink.write(end)
+            assert hours_left(number) == pytest.approx({2: 4, 3: 3, 4: 2}[number], abs=0.02)
+        redis.kill()
+        clock.wall_time = time.time()  # as the times of files
+        sink.write(judged(5, 1))
+        for hours, waits in ((4.9, True), (0.2, False)):
+            clock.advance(hours * hour)
+            sink.maintain()
+            assert (sink.waiting > 0) is waits
+        assert sink.dropped == 1
 
 
 def test_without_best_shot_the_job_waits(redis: RedisServer, tmp_path: Path) -> None:

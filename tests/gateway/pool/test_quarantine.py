@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import stat
+import time
 from pathlib import Path
 
 from gateway.pool.quarantine import Quarantine
+from shared.config.retention import RetentionSection
 from shared.config.service import Config, TransportSection, WorkersSection
+from tests.support.clock import SettableClock
 from tests.support.log import logged
 
 
@@ -38,6 +41,20 @@ def test_no_frame_is_stored_with_a_limit_of_0(tmp_path: Path) -> None:
     """Storing faces may be illegal in some places."""
     quarantine(tmp_path, 0).store("ab", 1, b"x")
     assert not (tmp_path / "quarantine").exists()
+
+
+def test_old_frames_are_removed(tmp_path: Path) -> None:
+    """A frame's session may have ended in any way, so the longest time of the three applies."""
+    clock = SettableClock(time.time())
+    section = RetentionSection(accepted="2h", refused="3h", left="1h")
+    transport = TransportSection(runtimeDirectory=str(tmp_path))
+    keeper = Quarantine(Config(TRANSPORT=transport, RETENTION=section), clock=clock)
+    keeper.maintain()  # there is no folder yet
+    keeper.store("ab", 1, b"x")
+    for hours, stays in ((2.9, True), (0.2, False)):
+        clock.advance(hours * 3600)
+        keeper.maintain()
+        assert (tmp_path / "quarantine" / "ab-1").exists() is stays
 
 
 def test_a_disk_that_refuses_is_survived(tmp_path: Path) -> None:

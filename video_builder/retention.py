@@ -1,0 +1,64 @@
+"""Removes the videos whose time is over from the worker's folder."""
+
+from __future__ import annotations
+
+import logging
+from math import inf
+from pathlib import Path
+
+from shared.config.video import VideoConfig
+from shared.process.clock import SYSTEM, Clock
+from shared.process.outage import Outage
+from shared.session_log import FOLDER
+from video_builder.summary import read_ending
+
+log = logging.getLogger(__name__)
+
+PRUNE_SECONDS = 60.0
+"""Pause between two removals of old videos."""
+SUFFIXES = (".mp4", ".json")
+
+
+class StoredVideos:
+    """The videos in the worker's folder. Copies that a task makes elsewhere are the task's.
+
+    Args:
+        config: the worker's configuration.
+        clock: for the age of videos.
+    """
+
+    def __init__(self, config: VideoConfig, *, clock: Clock = SYSTEM) -> None:
+        self._clock = clock
+        self._folder = Path(config.VIDEO.directory)
+        self._retention = config.RETENTION
+        self._pruned_at = -inf
+        self._outage = Outage(log, "old videos are not removed", "old videos are removed again")
+
+    def maintain(self) -> None:
+        """Remove old videos, once a minute; a failure of the disk is logged."""
+        now = self._clock.monotonic()
+        if now - self._pruned_at < PRUNE_SECONDS:
+            return
+        self._pruned_at = now
+        try:
+            self._prune(self._clock.wall())
+        except OSError as error:
+            self._outage.failed(error)
+        else:
+            self._outage.worked()
+
+    def _prune(self, now: float) -> None:
+        """Remove files by the time since they were made; others may remove them, too."""
+        # In this order a video goes before its side file, which says how the session ended.
+        for file in sorted(self._folder.iterdir(), reverse=True):
+            if file.suffix not in SUFFIXES or not FOLDER.fullmatch(file.stem):
+                continue
+            try:
+                age = now - file.stat().st_mtime
+            except FileNotFoundError:
+                continue
+            if age > self._retention.min_age and self._is_expired(file, age):
+                file.unlink(missing_ok=True)
+
+    def _is_expired(self, file: Path, age: float) -> bool:
+        return age > self._retention.max_age(read_ending(file.with_suffix(".json")))
