@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any, cast
 
 import msgspec
@@ -125,12 +125,8 @@ def decode_meta(entry: Mapping[bytes, bytes]) -> SessionMeta:
     Raises:
         ValueError: a field is missing or invalid.
     """
-    known = {item.name for item in fields(SessionMeta)}
-    values = {name.decode(): value for name, value in entry.items()}
-    try:
-        return SessionMeta(**{n: json.loads(v) for n, v in values.items() if n in known})
-    except TypeError as error:
-        raise ValueError(f"hash of a session: {error}") from error
+    values = {name.decode(): json.loads(value) for name, value in entry.items()}
+    return msgspec.convert(values, SessionMeta)
 
 
 def read_meta(redis: Redis, session: str) -> SessionMeta | None:

@@ -79,25 +79,9 @@ class Builder:
         report(stage="task", done=made.frames, total=made.frames)
         run(made)
         _expire_frames(redis, session)
-        log.info(
-            "video made",
-            extra={
-                "fields": {
-                    "session": session,
-                    "frames": made.frames,
-                    "skipped": made.skipped,
-                    "seconds": made.seconds,
-                    "task": task,
-                }
-            },
-        )
-        return {
-            "video": made.video.name,
-            "sha256": made.sha256,
-            "frames": made.frames,
-            "skipped": made.skipped,
-            "seconds": made.seconds,
-        }
+        counts = {"frames": made.frames, "skipped": made.skipped, "seconds": made.seconds}
+        log.info("video made", extra={"fields": {"session": session, **counts, "task": task}})
+        return {"video": made.video.name, "sha256": made.sha256, **counts}
 
     def retention_left(self, redis: Redis, session: str) -> float:
         """Return for how many seconds a session's frames may still be kept, or infinity.

@@ -63,6 +63,7 @@ end
     the gateway drops the session
 """
 
+_UNDER_WAY: tuple[Event, ...] = ("estimate", "discard", "judge", "answer")
 _ENDINGS: Mapping[Event, State] = {
     "close": State.CLOSING,
     "decide": State.DECIDED,
@@ -81,20 +82,14 @@ TRANSITIONS: Mapping[State, Mapping[Event, State]] = {
     State.HOLDING: {"offer": State.HOLDING, "answer": State.READY, **_ENDINGS},
     # A frame that is under way when a session is closed or decided is still judged and answered.
     State.CLOSING: {
-        "estimate": State.CLOSING,
-        "discard": State.CLOSING,
-        "judge": State.CLOSING,
-        "answer": State.CLOSING,
+        **dict.fromkeys(_UNDER_WAY, State.CLOSING),
         "decide": State.DECIDED,
         "end": State.ENDED,
     },
     # Frames are taken as before: until the verdict is stored nothing may show that there is one.
     State.DECIDED: {
         "offer": State.DECIDED,
-        "estimate": State.DECIDED,
-        "discard": State.DECIDED,
-        "judge": State.DECIDED,
-        "answer": State.DECIDED,
+        **dict.fromkeys(_UNDER_WAY, State.DECIDED),
         "release": State.RELEASED,
         "end": State.ENDED,
     },
