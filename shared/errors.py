@@ -5,7 +5,7 @@ LunaPassError
  │   ├─ ConfigError
  │   ├─ ModelError
  │   └─ ResourceError       a port, a directory, shared memory
- ├─ ProtocolError           a client violated the wire protocol; carries a code for the client
+ ├─ ProtocolError           a client violated the wire protocol (``shared.wire.protocol``)
  ├─ FrameError              a frame cannot be decoded or is not allowed; the client gets a code
  ├─ MessageError            a message between roles is invalid
  ├─ SlotError               a slot's generation or size does not match its job
@@ -17,24 +17,6 @@ A message says what is wrong, where, what was found, what is allowed and what to
 """
 
 from __future__ import annotations
-
-from lunapass_client.protocol import CloseCode
-
-CLOSE_CODES = {
-    "connect.timeout": CloseCode.CONNECT_TIMEOUT,
-    "message.malformed": CloseCode.BAD_MESSAGE,
-    "message.not-json": CloseCode.BAD_MESSAGE,
-    "message.too-big": CloseCode.TOO_BIG,
-    "message.too-deep": CloseCode.BAD_MESSAGE,
-    "message.unknown-command": CloseCode.BAD_MESSAGE,
-    "service.unavailable": CloseCode.RESTART,
-    "session.full": CloseCode.OVERLOADED,
-    "session.too-many": CloseCode.OVERLOADED,
-    "session.too-many-refusals": CloseCode.OVERLOADED,
-    "session.unknown": CloseCode.SESSION_UNKNOWN,
-    "start-token.unavailable": CloseCode.RESTART,
-}
-"""How the connection ends after an error; all others end it with ``POLICY`` (docs/protocol.md)."""
 
 
 class LunaPassError(Exception):
@@ -55,25 +37,6 @@ class ModelError(StartupError):
 
 class ResourceError(StartupError):
     """A port, directory, socket or shared memory is not available."""
-
-
-class ProtocolError(LunaPassError):
-    """A client violated the wire protocol.
-
-    Attributes:
-        code: stable name for the client, such as ``session.full``.
-        retry_after: seconds after which the client may retry; None if a retry is useless.
-    """
-
-    def __init__(self, message: str, *, code: str, retry_after: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.retry_after = retry_after
-
-    @property
-    def close_code(self) -> CloseCode:
-        """WebSocket close code to end the connection with."""
-        return CLOSE_CODES.get(self.code, CloseCode.POLICY)
 
 
 class FrameError(LunaPassError):

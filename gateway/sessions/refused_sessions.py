@@ -22,10 +22,10 @@ from typing import NamedTuple, Protocol
 
 from gateway.sessions.session import Session
 from gateway.web.addresses import address_digest, limit_key
-from shared.errors import ProtocolError
 from shared.frame.estimation import Profile
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Judgement
+from shared.wire.protocol import ProtocolError
 
 log = logging.getLogger(__name__)
 

@@ -8,11 +8,11 @@ from gateway.sessions.session import Session
 from gateway.sessions.unsettled import Unsettled
 from gateway.web.limits import TokenBucket
 from shared.config.service import Config
-from shared.errors import ProtocolError
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Profile
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Open
+from shared.wire.protocol import ProtocolError
 from shared.wire.records import Judged
 
 

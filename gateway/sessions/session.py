@@ -14,11 +14,10 @@ from msgspec.structs import replace
 from gateway.sessions.pending_frame import FramePictures, PendingFrame
 from gateway.sessions.record import Outlet, SessionRecord
 from gateway.sessions.state import TRANSITIONS, Event, State
-from shared.errors import ProtocolError
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Profile
 from shared.wire.messages import Judgement, Opened
-from shared.wire.protocol import CloseCode, Codec, Command, Drop
+from shared.wire.protocol import CloseCode, Codec, Command, Drop, ProtocolError
 from shared.wire.records import END, Judged
 
 ANNOUNCED_BYTES = 60_000

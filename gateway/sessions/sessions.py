@@ -25,10 +25,9 @@ from gateway.web.addresses import limit_key
 from gateway.web.inflow import HeldBytes
 from shared.config.cells import prefix
 from shared.config.service import Config
-from shared.errors import ProtocolError
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Judgement, Open, Opened, Resumed, Settled, SinkHealth, decode
-from shared.wire.protocol import Drop
+from shared.wire.protocol import Drop, ProtocolError
 from shared.wire.records import History
 
 log = logging.getLogger(__name__)

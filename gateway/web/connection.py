@@ -21,9 +21,8 @@ from gateway.web.limits import TokenBucket
 from gateway.web.outbox import Outbox
 from gateway.web.start_token import StartTokens
 from shared.config.service import Config
-from shared.errors import ProtocolError
 from shared.process.clock import SYSTEM, Clock
-from shared.wire.protocol import CloseCode, Codec, Command, Frame, Text
+from shared.wire.protocol import CloseCode, Codec, Command, Frame, ProtocolError, Text
 
 log = logging.getLogger(__name__)
 

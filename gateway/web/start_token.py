@@ -19,9 +19,9 @@ from gateway.web.start_keys import KeySource, UnknownKey, key_source
 from gateway.web.used_tokens import UsedTokens, used_tokens
 from shared.config.plugins import StartTokenArgs
 from shared.config.service import Config
-from shared.errors import ProtocolError
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import MAX_START_CHARS
+from shared.wire.protocol import ProtocolError
 
 LEEWAY_SECONDS = 5.0
 """Difference allowed between the clocks of this machine and the relying party's."""

@@ -14,19 +14,57 @@ from typing import Any
 import msgspec
 
 from lunapass_client.protocol import SUBPROTOCOL, CloseCode, Command, Drop
-from shared.errors import ProtocolError
+from shared.errors import LunaPassError
 
 __all__ = [
     "CLIENT_COMMANDS",
+    "CLOSE_CODES",
     "SUBPROTOCOL",
     "CloseCode",
     "Codec",
     "Command",
     "Drop",
     "Frame",
+    "ProtocolError",
     "Text",
     "depth_of",
 ]
+
+
+CLOSE_CODES = {
+    "connect.timeout": CloseCode.CONNECT_TIMEOUT,
+    "message.malformed": CloseCode.BAD_MESSAGE,
+    "message.not-json": CloseCode.BAD_MESSAGE,
+    "message.too-big": CloseCode.TOO_BIG,
+    "message.too-deep": CloseCode.BAD_MESSAGE,
+    "message.unknown-command": CloseCode.BAD_MESSAGE,
+    "service.unavailable": CloseCode.RESTART,
+    "session.full": CloseCode.OVERLOADED,
+    "session.too-many": CloseCode.OVERLOADED,
+    "session.too-many-refusals": CloseCode.OVERLOADED,
+    "session.unknown": CloseCode.SESSION_UNKNOWN,
+    "start-token.unavailable": CloseCode.RESTART,
+}
+"""How the connection ends after an error; all others end it with ``POLICY`` (docs/protocol.md)."""
+
+
+class ProtocolError(LunaPassError):
+    """A client violated the wire protocol.
+
+    Attributes:
+        code: stable name for the client, such as ``session.full``.
+        retry_after: seconds after which the client may retry; None if a retry is useless.
+    """
+
+    def __init__(self, message: str, *, code: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after = retry_after
+
+    @property
+    def close_code(self) -> CloseCode:
+        """WebSocket close code to end the connection with."""
+        return CLOSE_CODES.get(self.code, CloseCode.POLICY)
 
 
 def _plain(value: object) -> Any:

@@ -12,11 +12,11 @@ import numpy as np
 from shared.config import loading as config_loading
 from shared.config import rules as config_rules
 from shared.config.service import LimitsSection
-from shared.errors import ConfigError, FrameError, MessageError, ProtocolError
+from shared.errors import ConfigError, FrameError, MessageError
 from shared.frame import intake
 from shared.frame.decoding import decode_into
 from shared.wire.messages import decode, decode_estimate, encode
-from shared.wire.protocol import CLIENT_COMMANDS, Codec, Frame
+from shared.wire.protocol import CLIENT_COMMANDS, Codec, Frame, ProtocolError
 
 Target = Callable[[bytes], None]
 

@@ -18,8 +18,7 @@ from loadtest.gallery import Gallery
 from loadtest.plan import LoadProfile, Plan
 from loadtest.tally import CrowdTally
 from shared.config.loading import load
-from shared.errors import ProtocolError
-from shared.wire.protocol import Command
+from shared.wire.protocol import Command, ProtocolError
 from tests.support.clock import SettableClock
 from tests.support.scripted import RESULT, be_silent, message, say_farewell, service, without_noise
 

@@ -14,10 +14,9 @@ from gateway import metrics
 from gateway.sessions.handover import StoreHandover
 from gateway.sessions.session import Session
 from shared.config.service import Config
-from shared.errors import ProtocolError
 from shared.frame.estimation import Estimate
 from shared.wire.messages import Resumed, encode
-from shared.wire.protocol import CloseCode
+from shared.wire.protocol import CloseCode, ProtocolError
 from shared.wire.records import History, Judged
 from tests.support.clock import RunningClock
 from tests.support.redis_server import RedisServer, running_redis

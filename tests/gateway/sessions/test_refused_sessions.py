@@ -19,10 +19,9 @@ from gateway.sessions.refused_sessions import (
 from gateway.sessions.session import Session
 from gateway.web.addresses import address_digest
 from gateway.web.limits import TokenBucket
-from shared.errors import ProtocolError
 from shared.frame.estimation import Profile
 from shared.wire.messages import Judgement, Open
-from shared.wire.protocol import CloseCode
+from shared.wire.protocol import CloseCode, ProtocolError
 from tests.support.clock import SettableClock
 
 ADDRESS = "192.0.2.1"

@@ -9,10 +9,9 @@ from gateway.sessions.record import CLIENT_LEFT
 from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from shared.config.service import Config
-from shared.errors import ProtocolError
 from shared.frame.estimation import Profile
 from shared.wire.messages import Judgement, Opened, Settled, SinkHealth
-from shared.wire.protocol import CloseCode
+from shared.wire.protocol import CloseCode, ProtocolError
 from tests.support.quiet_links import quiet_sessions
 from tests.support.store_cell import RESULT
 

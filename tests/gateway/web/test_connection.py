@@ -18,10 +18,9 @@ from gateway.web.connection import Connection
 from gateway.web.start_token import StartGrant, StartTokens
 from shared.config.manual import LivenessSection, ThresholdsSection
 from shared.config.service import ChecksSection, Config, LimitsSection
-from shared.errors import ProtocolError
 from shared.frame.estimation import Profile
 from shared.wire.messages import Opened
-from shared.wire.protocol import CloseCode, Codec, Command
+from shared.wire.protocol import CloseCode, Codec, Command, ProtocolError
 from tests.support.quiet_links import QuietLink, quiet_sessions
 
 

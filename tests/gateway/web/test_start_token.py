@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway.web.start_token import LEEWAY_SECONDS, StartTokens
 from gateway.web.used_tokens import OwnUsedTokens
 from shared.config.service import Config
-from shared.errors import ProtocolError
 from shared.wire.messages import Open, decode, encode
+from shared.wire.protocol import ProtocolError
 from tests.support.clock import SettableClock
 
 SECRET = "s" * 32

@@ -19,7 +19,8 @@ from shared.config.plugins import StartTokenArgs
 from shared.config.service import Config
 from shared.config.source import ConfigSource
 from shared.config.whole_file import WholeFile
-from shared.errors import ConfigError, ProtocolError
+from shared.errors import ConfigError
+from shared.wire.protocol import ProtocolError
 from tests.support.clock import SettableClock
 
 SIGNING, SECRET, NEXT = "v" * 64, "s" * 64, "n" * 64

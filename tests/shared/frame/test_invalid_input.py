@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from shared.config.service import LimitsSection
-from shared.errors import FrameError, MessageError, ProtocolError
+from shared.errors import FrameError, MessageError
 from shared.frame import intake
 from shared.frame.decoding import decode_into
 from shared.wire.messages import decode, decode_estimate
-from shared.wire.protocol import Codec
+from shared.wire.protocol import Codec, ProtocolError
 
 INVALID = Path(__file__).parents[2] / "invalid"
 

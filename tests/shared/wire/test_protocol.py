@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.errors import ProtocolError
-from shared.wire.protocol import CLIENT_COMMANDS, Codec, Command, Frame, Text, depth_of
+from shared.wire.protocol import (
+    CLIENT_COMMANDS,
+    Codec,
+    Command,
+    Frame,
+    ProtocolError,
+    Text,
+    depth_of,
+)
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=10),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from shared.errors import CLOSE_CODES, ProtocolError
+from shared.wire.protocol import CLOSE_CODES, ProtocolError
 
-PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
+PROTOCOL = Path(__file__).parents[3] / "docs" / "protocol.md"
 
 
 def documented() -> dict[str, int]:
