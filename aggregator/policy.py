@@ -80,8 +80,7 @@ class Policy:
         *others, accepted = bases
         claim: dict[str, Any] = {
             **self._judged_by(accepted),
-            "plugins": self._plugins(),
-            "limits": dict(self.limits),
+            **self._stated(),
             "version": __version__,
         }
         if others:
@@ -90,18 +89,14 @@ class Policy:
             claim["others"] = [self._judged_by(basis) for basis in [*unnamed, *named]]
         return claim
 
-    def _plugins(self) -> list[dict[str, Any]]:
-        return [{"name": name, "args": dict(stated)} for name, stated in self.plugins]
+    def _stated(self) -> dict[str, Any]:
+        plugins = [{"name": name, "args": dict(stated)} for name, stated in self.plugins]
+        return {"plugins": plugins, "limits": dict(self.limits)}
 
     def _judged_by(self, basis: Basis) -> dict[str, str]:
         """Return one basis with the digest of the whole policy.
 
         The digest excludes the service's version, or every update would change it.
         """
-        whole = {
-            "plugins": self._plugins(),
-            "limits": dict(self.limits),
-            "rules": basis.rules,
-            "models": basis.models,
-        }
-        return {"digest": digest(whole), "rules": basis.rules, "models": basis.models}
+        digests = {"rules": basis.rules, "models": basis.models}
+        return {"digest": digest(self._stated() | digests), **digests}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 from prometheus_client import (
     CollectorRegistry,
@@ -19,7 +20,8 @@ from shared.wire.protocol import Drop
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a series for each histogram, of no use
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
-SESSIONS = Counter("lunapass_sessions", "Sessions decided", ("outcome",), registry=REGISTRY)
+_counter = partial(Counter, registry=REGISTRY)
+SESSIONS = _counter("lunapass_sessions", "Sessions decided", ("outcome",))
 SESSION_SECONDS = Histogram(
     "lunapass_session_seconds",
     "Time from CONNECT to the verdict",
@@ -27,43 +29,29 @@ SESSION_SECONDS = Histogram(
     buckets=(1, 2, 3, 5, 7.5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300),
     registry=REGISTRY,
 )
-VERDICT_CODES = Counter(
-    "lunapass_refused_sessions",
-    "Sessions refused, by code of the verdict",
-    ("code",),
-    registry=REGISTRY,
+VERDICT_CODES = _counter(
+    "lunapass_refused_sessions", "Sessions refused, by code of the verdict", ("code",)
 )
 CODES = frozenset(map(int, Code))
 OTHER_CODE = "other"
 """Stands for the codes of an operator's own plugins, whose number has no bound."""
-RECEIVED = Counter("lunapass_frames_received", "Frames received", registry=REGISTRY)
-FRAMES = Counter("lunapass_frames", "Frames answered", ("outcome", "reason"), registry=REGISTRY)
-FRAMES_REFUSED = Counter(
-    "lunapass_frames_refused",
-    "Frames refused before judgement",
-    ("reason",),
-    registry=REGISTRY,
-)
+RECEIVED = _counter("lunapass_frames_received", "Frames received")
+FRAMES = _counter("lunapass_frames", "Frames answered", ("outcome", "reason"))
+FRAMES_REFUSED = _counter("lunapass_frames_refused", "Frames refused before judgement", ("reason",))
 UNREADABLE = "unreadable"
 """Reason of the outcome ``refused``: the frame is not an acceptable image and was not judged."""
-UNKEPT = Counter(
-    "lunapass_frames_unkept",
-    "Frames not retained until their side effects are done",
-    registry=REGISTRY,
+UNKEPT = _counter("lunapass_frames_unkept", "Frames not retained until their side effects are done")
+FRAME_ERRORS = (
+    "empty",
+    "format",
+    "too-big",
+    "too-many-pixels",
+    "too-many-scans",
+    "padding",
+    "transparent",
+    "undecodable",
 )
-FRAME_ERRORS = tuple(
-    f"frame.{error}"
-    for error in (
-        "empty",
-        "format",
-        "too-big",
-        "too-many-pixels",
-        "too-many-scans",
-        "padding",
-        "transparent",
-        "undecodable",
-    )
-)
+"""Codes of ``FrameError`` without ``frame.``."""
 REFUSALS = (
     "draining",
     "full",
@@ -75,10 +63,10 @@ REFUSALS = (
     "rate",
     "request",
 )
-REQUESTS_REFUSED = Counter(
-    "lunapass_requests_refused", "Requests refused before a session", ("reason",), registry=REGISTRY
+REQUESTS_REFUSED = _counter(
+    "lunapass_requests_refused", "Requests refused before a session", ("reason",)
 )
-WORKERS_LOST = Counter("lunapass_workers_lost", "Workers lost", ("reason",), registry=REGISTRY)
+WORKERS_LOST = _counter("lunapass_workers_lost", "Workers lost", ("reason",))
 for outcome in ("accepted", "refused", "left"):  # a missing series would have no rate
     SESSIONS.labels(outcome)
     SESSION_SECONDS.labels(outcome)
@@ -93,7 +81,7 @@ for code in (
 ):
     VERDICT_CODES.labels(str(int(code)))
 for error in FRAME_ERRORS:
-    FRAMES_REFUSED.labels(error)
+    FRAMES_REFUSED.labels(f"frame.{error}")
 for refusal in REFUSALS:
     REQUESTS_REFUSED.labels(refusal)
 for loss in ("dead", "gone", "silent", "stuck"):

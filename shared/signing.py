@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import jwt
@@ -38,10 +37,11 @@ class Signer:
         self._section = section
         self._algorithm = get_default_algorithms()[section.algorithm]
         self._key = self._load(_key_text(section))
-        public = self._public_jwk()
-        self.key_id: str | None = public["kid"] if public else None
-        own = [public] if public else []
-        self._jwks = {"keys": own + _other_keys(section.publishedKeys, self.key_id)}
+        is_shared = section.algorithm.startswith("HS")
+        own = [] if is_shared else [_public_jwk(self._key.public_key(), section.algorithm)]
+        self.key_id: str | None = own[0]["kid"] if own else None
+        published = [_published(text) for text in section.publishedKeys]
+        self._jwks = {"keys": own + [key for key in published if key["kid"] != self.key_id]}
 
     def _load(self, text: str) -> Any:
         name = self._section.algorithm
@@ -57,11 +57,6 @@ class Signer:
                 "a private key in PEM for the others: RSA of 2048 bits or more, P-256, Ed25519"
             ) from error
         return key
-
-    def _public_jwk(self) -> dict[str, Any] | None:
-        if self._section.algorithm.startswith("HS"):
-            return None
-        return _public_jwk(self._key.public_key(), self._section.algorithm)
 
     @property
     def jwks(self) -> str:
@@ -102,12 +97,6 @@ KINDS: dict[str, type] = {
     "ES256": ec.EllipticCurvePublicKey,
     "EdDSA": ed25519.Ed25519PublicKey,
 }
-
-
-def _other_keys(texts: Sequence[str], own: str | None) -> list[dict[str, Any]]:
-    """Return the published keys without the signer's own, which is in the set already."""
-    keys = [_published(text) for text in texts]
-    return [key for key in keys if key["kid"] != own]
 
 
 def _published_text(text: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from lunapass.commands.options import FOLDER, PATH
-from shared.config.loading import load, usual_path
+from shared.config.loading import SERVICE, load
 from shared.config.policy import sentence, weaknesses
 from shared.config.recommended import recommended
 from shared.config.rules import check
@@ -62,12 +62,12 @@ def check_file(file: Path | None, without_models: bool) -> None:
     from lunapass.start_check import check_start
     from lunapass.threshold_advice import meeting_ags
 
-    source = str(file or usual_path() or "defaults")
+    source = str(file or SERVICE.usual_path() or "defaults")
     config = load(file)
     weak = [f"{source}: {finding}" for finding in (*weaknesses(config), *meeting_ags(config))]
     for warning in (*check(config, source), *weak):
         click.echo(f"warning: {warning}", err=True)
-    check_start(config, file or usual_path(), models=not without_models)
+    check_start(config, file or SERVICE.usual_path(), models=not without_models)
     click.echo(f"{source}: valid")
     click.echo(sentence(config))
 

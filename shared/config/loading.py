@@ -95,11 +95,6 @@ def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def usual_path(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the service's file to load by default; None if there is none."""
-    return SERVICE.usual_path(environment)
-
-
 def _load(
     model: type[Model], source: Source, path: Path | None, environment: Mapping[str, str]
 ) -> Model:

@@ -48,7 +48,6 @@ class LunaPassSection(Section):
     logFile: str = ""
     """File that gets a copy of the log; relative to the working directory. Empty: none."""
     JWT: JwtSection = JwtSection()
-    """Signature of the token."""
 
 
 class FaceEngineSection(Section):
@@ -120,4 +119,3 @@ class LivenessSection(Section):
     maxLivenessAttempts: Annotated[int, Field(ge=-1)] = -1
     """Maximum frames of a session that reach the liveness estimation. -1: no limit."""
     THRESHOLDS: ThresholdsSection = ThresholdsSection()
-    """Thresholds of a frame's checks; a value equal to the threshold passes."""

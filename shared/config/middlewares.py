@@ -77,7 +77,6 @@ class WsMiddlewares(Section):
     ActiveLiveness: PluginSection[ActiveLivenessArgs] = PluginSection[ActiveLivenessArgs]()
     """Asks for actions: blink, turn left or right, chin up or down."""
     Result: ResultPlugin = ResultPlugin()
-    """Decides from the results of the other plugins."""
     VideoRedis: PluginSection[VideoRedisArgs] = PluginSection[VideoRedisArgs]()
     """Writes the frames of a session to Redis, for the video worker."""
     FaceMatcher: PluginSection[FaceMatcherArgs] = PluginSection[FaceMatcherArgs]()
@@ -157,6 +156,5 @@ class MiddlewaresSection(Section):
     """Plugins."""
 
     REQUEST: RequestMiddlewares = RequestMiddlewares()
-    """Plugins of the upgrade request."""
     WS: WsMiddlewares = WsMiddlewares()
     """Plugins of a session."""

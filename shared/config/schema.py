@@ -70,6 +70,8 @@ def field_at(path: Path, root: type[Section] = Config) -> FieldInfo | None:
 def descriptions(model: type[Section]) -> dict[str, str]:
     """Return the docstrings of a section's keys and tables, read from its source.
 
+    A table without one has the first paragraph of its model's.
+
     Pydantic can do this too (``use_attribute_docstrings``), but in every process that imports the
     schema, which takes 40 ms of its start.
     """
@@ -80,6 +82,9 @@ def descriptions(model: type[Section]) -> dict[str, str]:
             [definition] = ast.parse(inspect.getsource(base)).body
             assert isinstance(definition, ast.ClassDef)
             found |= dict(_attribute_docstrings(definition))
+    for name, field in model.model_fields.items():
+        if name not in found and (section := section_of(field)) is not None:
+            found[name] = inspect.cleandoc(section.__doc__ or "").partition("\n\n")[0]
     return found
 
 

@@ -169,7 +169,6 @@ class TransportSection(Section):
     cellPort: Annotated[int, Field(ge=0, le=65_535)] = 0
     """Port of cell 0 only, for a load balancer; further cells take the next ports. 0 opens none."""
     KEYS: TransportKeysSection = TransportKeysSection()
-    """CurveZMQ keys of the connections between roles: required over ``tcp://``, else optional."""
 
 
 class LimitsSection(Section):
@@ -313,34 +312,18 @@ class Config(Section):
     """The whole configuration file."""
 
     LUNA_PASS: LunaPassSection = LunaPassSection()
-    """The service as a whole."""
     FACEENGINE: FaceEngineSection = FaceEngineSection()
-    """LUNA SDK, used when ``WORKERS.backend`` is ``lunasdk``."""
     LIVENESS: LivenessSection = LivenessSection()
-    """How a session is judged."""
     MIDDLEWARES: MiddlewaresSection = MiddlewaresSection()
-    """Plugins."""
     CHECKS: ChecksSection = ChecksSection()
-    """Thresholds of checks that have a code but no key in LUNA PASS 1.x."""
     WORKERS: WorkersSection = WorkersSection()
-    """Inference workers."""
     MODELS: ModelsSection = ModelsSection()
-    """Model files of the ``onnx`` backend."""
     OIP: OipSection = OipSection()
-    """Inference servers of the Open Inference Protocol v2, for the backend ``oip``."""
     KIOSK: KioskSection = KioskSection()
-    """The kiosk page and the browser library, as the gateway serves them."""
     TRANSPORT: TransportSection = TransportSection()
-    """How the roles of one cell connect to each other."""
     LIMITS: LimitsSection = LimitsSection()
-    """Limits; docs/limits.md says what happens at each."""
     RETENTION: RetentionSection = RetentionSection()
-    """How long images are kept, by how their session ended; other limits apply, too."""
     SESSION_STORE: SessionStoreSection = SessionStoreSection()
-    """Redis with which clients can resume at another machine's gateway (docs/scaling.md)."""
     METRICS: MetricsSection = MetricsSection()
-    """Access of a Prometheus on another host."""
     TRACES: TracesSection = TracesSection()
-    """OpenTelemetry traces of frames; they require the extra ``traces``."""
     SUPERVISOR: SupervisorSection = SupervisorSection()
-    """How ``lunapass run`` restarts the roles."""

@@ -68,10 +68,6 @@ class VideoConfig(Section):
     """The whole configuration file."""
 
     REDIS: RedisSection = RedisSection()
-    """Redis, which holds sessions and jobs."""
     VIDEO: VideoSection = VideoSection()
-    """Format of the videos."""
     RETENTION: RetentionSection = RetentionSection()
-    """How long images are kept, by how their session ended; other limits apply, too."""
     WORKER: WorkerSection = WorkerSection()
-    """How jobs are processed."""
