@@ -9,7 +9,7 @@ PYTHON2 ?= python2.7
 TOOLS  := kiosk/node_modules/.installed
 EXPRESS := build/express/.installed
 
-.PHONY: help venv models demo kiosk test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video deb docs docs-config docs-protocol lock
+.PHONY: help venv models demo kiosk pictures test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video deb docs docs-config docs-protocol lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -46,6 +46,9 @@ $(TOOLS): kiosk/package.json kiosk/package-lock.json
 $(EXPRESS): # for the test of docs/examples/server_express.mjs
 	npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(@D) express@5.3.0
 	@touch $@
+
+pictures: $(STAMP) ## save contact sheets of every screen of the kiosk page, and check them with axe-core (FOLDER=build/pictures)
+	$(BIN)/python -m tests.support.pictures $(or $(FOLDER),build/pictures)
 
 unit: models $(if $(shell command -v npm),$(TOOLS) $(EXPRESS)) ## run the tests of single packages
 	$(BIN)/pytest -n $(JOBS) --ignore=tests/e2e --ignore=tests/machines

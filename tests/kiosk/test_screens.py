@@ -11,6 +11,7 @@ from tests.support.browser import Kiosk, faults_of, serious, shoot, until
 from tests.support.fake_camera import FakeCamera
 from tests.support.filmed import filmed_jpeg
 from tests.support.service import Service
+from tests.support.stage import Stage, token_with
 
 SIZES = {
     "phone": (390, 844),
@@ -29,7 +30,6 @@ LANGUAGES_BY_SIZE = {
     "4k": "ru",
 }
 """The smaller the screen, the longer the words."""
-LANGUAGES = {"en": "Start", "ar": "ابدأ", "ru": "Начать"}
 ARROW_LEFT = "M42 24H8M20 11L7 24l13 13"
 
 UNPLUG = """() => {
@@ -224,45 +224,46 @@ def test_shut_eyes_are_led_by_sound(browser: Any, service: Service, query: str) 
     Configuration turns both off, reduced motion the vibration.
     """
     kiosk = Kiosk(browser, service, query, SIZES["small-phone"], script=RECORD_CUES)
-    codes = [Code.CLOSE_EYES]
-
-    def change(message: str) -> str:
-        return message.replace('"errors":[32]', f'"errors":[{codes[0]}]')
-
-    def relay(socket: Any) -> None:
-        server = socket.connect_to_server()
-        server.on_message(lambda message: socket.send(change(message)))
-
-    kiosk.page.route_web_socket("**/ws", relay)
+    stage = Stage(kiosk.page)
+    stage.errors = [Code.CLOSE_EYES]
     kiosk.start()
     kiosk.wait_hint("closeEyes")
-    codes[0] = Code.OPEN_EYES
+    stage.errors = [Code.OPEN_EYES]
     kiosk.wait_hint("openEyes")
     expected = [] if query else [*SHUT, *OPEN]
     until(lambda: kiosk.page.evaluate("cues") == expected)
     kiosk.page.emulate_media(reduced_motion="reduce")
-    codes[0] = Code.CLOSE_EYES
+    stage.errors = [Code.CLOSE_EYES]
     kiosk.wait_hint("closeEyes")
     until(lambda: kiosk.page.evaluate("cues.slice(6)") == ([] if query else SHUT[1:]))
     assert kiosk.faults == []
     kiosk.page.close()
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_no_serious_barrier_in_any_language(browser: Any, service: Service, language: str) -> None:
-    """axe-core finds nothing serious on the first, the middle and the last screen."""
-    kiosk = Kiosk(browser, service, f"?lang={language}")
-    assert kiosk.page.inner_text("#begin") == LANGUAGES[language]
-    assert kiosk.page.get_attribute("html", "lang") == language
-    assert serious(kiosk.page) == []
+@pytest.mark.parametrize(("language", "theme"), [("en", "dark"), ("ar", "light"), ("ru", "light")])
+def test_no_serious_barrier(browser: Any, service: Service, language: str, theme: str) -> None:
+    """axe-core finds nothing serious on the first, the middle and the last screen of each kind."""
+    kiosk = Kiosk(browser, service, f"?lang={language}&theme={theme}")
+    page, stage = kiosk.page, Stage(kiosk.page)
+    page.wait_for_selector(f"html[lang={language}] #begin:enabled")
+    assert serious(page) == []
+    stage.errors = [Code.ASK_TURN_LEFT]
+    stage.details = {"activeLiveness": {"action": 1, "actions": 2, "seconds": 9, "secondsLeft": 5}}
     kiosk.start()
-    kiosk.wait_hint("checking")
-    assert serious(kiosk.page) == []
-    kiosk.page.evaluate(UNPLUG)  # after axe, which takes seconds on a busy machine
-    kiosk.wait_end("problem")
-    assert serious(kiosk.page) == []
+    kiosk.wait_hint("turnLeft")
+    assert serious(page) == []
+    if language == "en":
+        page.evaluate(UNPLUG)
+        kiosk.wait_end("problem")
+    elif language == "ar":
+        stage.decide(Code.TOO_MANY_REFUSALS)
+        kiosk.wait_end("failed")
+    else:
+        stage.decide(token=token_with(filmed_jpeg(1, 1), (220, 140, 200, 200), (640, 480)))
+        kiosk.wait_end("done")
+    assert serious(page) == []
     assert kiosk.faults == []
-    kiosk.page.close()
+    page.close()
 
 
 def test_a_chosen_language_is_kept(browser: Any, service: Service) -> None:

@@ -1,108 +1,230 @@
-"""Pictures that decoders may read differently: orientations, alpha, palettes, colour profiles."""
+"""Contact sheets of every screen of the kiosk page, to be looked at.
+
+``python -m tests.support.pictures FOLDER`` takes a picture of each screen in each size and look,
+and checks one size of each look with axe-core.
+"""
 
 from __future__ import annotations
 
-import struct
-import zlib
-from collections.abc import Sequence
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+import simplejpeg
+from PIL import Image, ImageDraw
 
-from shared.frame.estimation import Image
+from loadtest.synthetic.portrait import astronaut
+from shared.codes import Code
+from tests.support.browser import Kiosk, browsing, serious
+from tests.support.fake_camera import FakeCamera
+from tests.support.filmed import filming
+from tests.support.service import ROOT, Service
+from tests.support.stage import Stage, token_with
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-Alpha = NDArray[np.uint8]
-"""Opacity of shape (height, width), 255 is opaque."""
-
-
-def another_shot(image: Image) -> Image:
-    """A further shot of a picture: the same but for noise, as of a sensor, in some of its rows."""
-    noise = np.random.default_rng().normal(0, 4, image.shape)
-    noise[: image.shape[0] // 8] = noise[image.shape[0] // 4 :] = 0
-    shot: Image = np.clip(image + noise, 0, 255).round().astype(np.uint8)
-    return shot
-
-
-def exif(orientation: int) -> bytes:
-    """The TIFF block of an EXIF orientation."""
-    return struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, 0x0112, 3, 1, orientation, 0, 0)
-
-
-def stored(upright: Image, orientation: int) -> Image:
-    """Turn an upright picture as a camera of this EXIF orientation would store it."""
-    turned = {
-        1: upright,
-        2: upright[:, ::-1],
-        3: upright[::-1, ::-1],
-        4: upright[::-1],
-        5: upright.transpose(1, 0, 2),
-        6: np.rot90(upright, 1),
-        7: upright[::-1, ::-1].transpose(1, 0, 2),
-        8: np.rot90(upright, -1),
-    }[orientation]
-    return np.ascontiguousarray(turned)
-
-
-def jpeg(upright: Image, orientation: int = 1, *settings: int) -> bytes:
-    """Encode as JPEG with an EXIF orientation; ``settings`` are OpenCV's."""
-    chosen = [cv2.IMWRITE_JPEG_QUALITY, 92, *settings]
-    data = bytes(cv2.imencode(".jpg", stored(upright, orientation), chosen)[1])
-    block = b"Exif\0\0" + exif(orientation)
-    return data[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + data[2:]
-
-
-def chunk(kind: bytes, content: bytes) -> bytes:
-    """Write a chunk of a PNG."""
-    check = zlib.crc32(kind + content)
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+SIZES = {
+    "360x740": (360, 740),
+    "1080x1920": (1080, 1920),
+    "1920x1080": (1920, 1080),
+    "3840x2160": (3840, 2160),
+}
+AXE_SIZE = "1080x1920"
+LOOKS = (("en", "dark"), ("de", "light"), ("ar", "dark"), ("kk", "light"))
+CAMERA = (1280, 720)
+FACE = (484, 150, 312, 420)
+"""Face box in the camera's image."""
+SHOWN_FACE = (28, 9, 388, 218)
+"""Part of the astronaut's portrait before the camera."""
+ACTION = {"action": 2, "actions": 3, "seconds": 10, "secondsLeft": 6}
+HINTS: dict[str, list[int]] = {
+    "checking": [Code.LOW_LIVENESS],
+    "closer": [Code.FACE_TOO_NARROW],
+    "evenLight": [Code.UNEVEN_LIGHT],
+    "turnLeft": [Code.ASK_TURN_LEFT],
+    "closeEyes": [Code.CLOSE_EYES],
+}
+PROBLEM = """
+    const list = navigator.mediaDevices.enumerateDevices;
+    navigator.mediaDevices.enumerateDevices = function () {
+        if (window.problem) throw Object.assign(new Error(problem), {code: problem});
+        return list.call(this);
+    };
+"""
+"""Lets a check end with any error of the library."""
+THUMBNAIL_HEIGHTS = {True: 420, False: 240}
+"""By whether the screen is taller than wide."""
+COLUMNS = {True: 9, False: 5}
 
 
-def png(
-    rows: NDArray[np.unsignedinteger], colour: int, extra: Sequence[tuple[bytes, bytes]] = ()
-) -> bytes:
-    """Write a PNG.
+@dataclass(frozen=True)
+class Look:
+    """How the page is shown."""
 
-    Args:
-        rows: samples of shape (height, width, channels) in the PNG's order, 8 or 16 bit.
-        colour: colour type: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha.
-        extra: chunks before the pixels.
-    """
-    height, width = rows.shape[:2]
-    depth = 8 * rows.itemsize
-    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    big = rows.astype(rows.dtype.newbyteorder(">"))
-    lines = b"".join(b"\0" + line.tobytes() for line in big)
-    return b"".join(
-        [
-            PNG_SIGNATURE,
-            chunk(b"IHDR", head),
-            *(chunk(kind, content) for kind, content in extra),
-            chunk(b"IDAT", zlib.compress(lines)),
-            chunk(b"IEND", b""),
-        ]
-    )
+    size: str
+    language: str
+    theme: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.size}-{self.language}-{self.theme}"
 
 
-def with_alpha(colours: Image, painted: Image) -> tuple[Image, Alpha]:
-    """Make colours show one picture and, over white, with their opacity another.
+class Photographer:
+    """Leads one page through all of its screens.
 
     Args:
-        colours: the picture of a decoder that leaves alpha out; it is darkened.
-        painted: the picture of one that does not; it is made grey and bright.
-
-    Returns:
-        Colours of shape (height, width, 3) and their alpha; no pixel is wholly transparent, as
-        encoders of WebP leave the colours of those out.
+        kiosk: the page.
+        stage: plays its service.
+        check: called at each screen.
     """
-    dark = colours.astype(np.float64) * 0.6
-    bright = 165 + cv2.cvtColor(painted, cv2.COLOR_BGR2GRAY).astype(np.float64) * (90 / 255)
-    alpha = (255 - bright) / (255 - dark.mean(axis=2))
-    return np.uint8(dark.round()), np.uint8((255 * alpha).round().clip(1, 255))
+
+    def __init__(self, kiosk: Kiosk, stage: Stage, check: Callable[[str], None]) -> None:
+        self._kiosk, self._page, self._stage, self._check = kiosk, kiosk.page, stage, check
+        self.pictures: dict[str, Image.Image] = {}
+
+    def shoot_all(self) -> None:
+        """Take a picture of each screen."""
+        self._page.wait_for_selector("#begin:enabled")
+        self._shoot("start")
+        self._shoot_check()
+        for code in texts()["failures"]:
+            self._shoot_outcome(f"failed {code}", lambda code=code: self._refuse(code))
+        self._shoot_outcome("done", self._accept)
+        for code in texts()["problems"]:
+            self._shoot_outcome(f"problem {code}", lambda: None)
+        self._page.evaluate("document.body.dataset.screen = 'idle'")
+        self._shoot("idle")
+
+    def _shoot_check(self) -> None:
+        self._kiosk.start()
+        for name, errors in HINTS.items():
+            self._stage.errors = errors
+            is_prompt = name in ("turnLeft", "closeEyes")
+            self._stage.details = {"activeLiveness": ACTION} if is_prompt else {}
+            self._kiosk.wait_hint(name)
+            self._shoot(name)
+        self._stage.details = {"faceFramePosition": self._position_in_oval()}
+        self._stage.errors = []
+        self._kiosk.wait_hint("hold")
+        self._shoot("hold")
+        self._stage.leave()
+        self._kiosk.wait_hint("wait")
+        self._shoot("reconnecting")
+        self._stage.answers = True
+        self._page.click("#cancel")
+
+    def _position_in_oval(self) -> dict[str, Any]:
+        """Return a face box that fills the oval."""
+        share = float(
+            self._page.evaluate(
+                "getComputedStyle(document.querySelector('.lp-renderer'))"
+                ".getPropertyValue('--lp-oval-share')"
+            )
+        )
+        height, frame = 600 * share / 1.1, {"width": 600, "height": 600}
+        width = 0.75 * height
+        face = {"x": 300 - width / 2, "y": 300 - height / 2, "width": width, "height": height}
+        return {"faceRect": face, "frameRect": frame}
+
+    def _refuse(self, code: str) -> None:
+        self._kiosk.wait_hint("hold")
+        self._stage.decide(int(code) if code.isdigit() else Code.LOW_LIVENESS)
+
+    def _accept(self) -> None:
+        self._kiosk.wait_hint("hold")
+        self._stage.decide(token=token_with(portrait(), FACE, CAMERA))
+
+    def _shoot_outcome(self, name: str, lead: Callable[[], None]) -> None:
+        kind, _, code = name.partition(" ")
+        self._page.evaluate(f"window.problem = {json.dumps(code if kind == 'problem' else '')}")
+        self._page.evaluate("document.getElementById('begin').click()")
+        lead()
+        self._page.wait_for_selector(f"[data-screen=end][data-outcome={kind}]")
+        self._shoot(name)
+
+    def _shoot(self, name: str) -> None:
+        self._page.wait_for_timeout(300)  # the icon appears
+        taken = self._page.screenshot(type="jpeg", quality=85)
+        self.pictures[name] = thumbnail(Image.open(BytesIO(taken)))
+        self._check(name)
 
 
-def over_white(image: Image, alpha: Alpha) -> Image:
-    """What a browser shows of a picture with alpha on a white page."""
-    share = alpha[..., None] / 255
-    return np.asarray((image * share + 255 * (1 - share)).round(), np.uint8)
+def texts() -> dict[str, Any]:
+    """Return the English texts."""
+    file = ROOT / "kiosk" / "src" / "page" / "texts" / "en.json"
+    loaded: dict[str, Any] = json.loads(file.read_text())
+    return loaded
+
+
+def portrait() -> bytes:
+    """Return an image of a face in the middle, as JPEG."""
+    x, y, width, height = SHOWN_FACE
+    part = astronaut()[y : y + height, x : x + width]
+    image = np.ascontiguousarray(cv2.resize(part, CAMERA, interpolation=cv2.INTER_CUBIC))
+    data: bytes = simplejpeg.encode_jpeg(image, quality=80, colorspace="BGR")
+    return data
+
+
+def thumbnail(picture: Image.Image) -> Image.Image:
+    """Return a picture in the size of the contact sheet."""
+    height = THUMBNAIL_HEIGHTS[picture.height > picture.width]
+    return picture.resize((round(picture.width * height / picture.height), height))
+
+
+def sheet(pictures: dict[str, Image.Image]) -> Image.Image:
+    """Return a contact sheet with a label above each picture."""
+    first = next(iter(pictures.values()))
+    columns = COLUMNS[first.height > first.width]
+    rows = -(-len(pictures) // columns)
+    width, height = first.width + 10, first.height + 24
+    whole = Image.new("RGB", (columns * width, rows * height), "#777")
+    draw = ImageDraw.Draw(whole)
+    for index, (name, picture) in enumerate(pictures.items()):
+        x, y = index % columns * width, index // columns * height
+        draw.text((x + 4, y + 4), name, fill="white")
+        whole.paste(picture, (x, y + 20))
+    return whole
+
+
+def shoot_look(browser: Any, service: Service, look: Look, folder: Path) -> list[str]:
+    """Save the contact sheet of a look; return what axe-core finds serious."""
+    found: list[str] = []
+    query = f"?lang={look.language}&theme={look.theme}&sound=0"
+    kiosk = Kiosk(browser, service, query, SIZES[look.size], script=PROBLEM)
+    kiosk.page.emulate_media(reduced_motion="reduce")
+
+    def check(screen: str) -> None:
+        if look.size == AXE_SIZE:
+            found.extend(f"{look.name} {screen}: {finding}" for finding in serious(kiosk.page))
+
+    photographer = Photographer(kiosk, Stage(kiosk.page), check)
+    photographer.shoot_all()
+    kiosk.page.close()
+    sheet(photographer.pictures).save(folder / f"{look.name}.png")
+    return found
+
+
+def main(folder: Path, wanted: str = "") -> int:
+    """Make the sheets whose names contain a text; return 1 if axe-core found something serious."""
+    folder.mkdir(parents=True, exist_ok=True)
+    looks = [Look(size, *look) for size in SIZES for look in LOOKS]
+    found: list[str] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        camera = FakeCamera(Path(temporary) / "camera.mjpeg", portrait())
+        with filming() as service, browsing(camera) as browser:
+            for look in looks:
+                if wanted in look.name:
+                    found += shoot_look(browser, service, look, folder)
+                    print(look.name, flush=True)
+    print("\n".join(found) or "axe-core found nothing serious")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:3]))
