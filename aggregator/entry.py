@@ -30,8 +30,6 @@ class Pending:
 
     Attributes:
         peer: gateway that waits for the answer.
-        message: its request.
-        estimate: the estimate.
         started: monotonic time at which judging started.
         question: the open question of a plugin.
     """
@@ -58,13 +56,10 @@ class Entry:
     """A session's state together with the events that led to it.
 
     Attributes:
-        session: the state.
         open_bytes: the encoded ``Open``.
         opened_at: monotonic time of its opening, by this process's clock.
         touched: monotonic time of the last message about it.
-        registry: where its plugins come from.
         judged: the log of the frames.
-        best_shot: the best shot so far.
         pending: the frame that waits for an external answer.
         result: text of RESULT, once there is a verdict.
         last_status: text of the last STATUS, to repeat it.

@@ -37,7 +37,6 @@ class UnsentFrame(NamedTuple):
 
     Attributes:
         pixels: digest of the frame's pixels.
-        session: id of the frame's session.
         accepted: it is the best shot of that accepted session; otherwise it is only claimed.
     """
 

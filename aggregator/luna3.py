@@ -32,11 +32,7 @@ OPEN_SECONDS = 10.0
 
 
 class PlatformError(NoAnswer):
-    """The platform gave no usable answer.
-
-    Attributes:
-        retry: a retry may help.
-    """
+    """The platform gave no usable answer."""
 
     def __init__(self, reason: str, *, retry: bool = True) -> None:
         super().__init__(reason)
@@ -48,7 +44,6 @@ class Breaker:
     """Circuit breaker: opens after outages in a row, then allows one request per pause.
 
     Attributes:
-        clock: for the pause.
         failures: outages in a row.
         retry_at: monotonic time of the next allowed request while it is open.
     """
@@ -120,7 +115,6 @@ class Luna3:
         return json.dumps(answer).encode()
 
     async def _ask(self, photo: bytes) -> dict[str, Any]:
-        """Request a photo's quality, with retries."""
         for attempt in range(self._args.retries + 1):
             self._breaker.check()
             try:

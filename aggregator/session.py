@@ -59,11 +59,9 @@ class Judging:
     """A frame that is being judged.
 
     Attributes:
-        frame: the frame.
         chain: the generator that runs the plugins.
         best_before: the best shot before this frame.
         recorded: answers of the log that are not used yet.
-        given: answers so far.
     """
 
     frame: FrameJudgement

@@ -9,11 +9,7 @@ from prometheus_client.core import CounterMetricFamily
 
 
 class Count:
-    """One series of a counter.
-
-    Attributes:
-        value: the count so far.
-    """
+    """One series of a counter."""
 
     __slots__ = ("value",)
 

@@ -205,7 +205,6 @@ class Gateway:
             await server.wait_closed()
 
     async def _work(self) -> None:
-        """Do the regular work: heartbeats, deadlines, the watchdog."""
         while self._role.runs:
             self._tick()
             await self._role.pause(SWEEP_SECONDS)

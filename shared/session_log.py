@@ -37,7 +37,6 @@ class LoggedFrame:
         file: name of its image in the folder; None if it could not be decoded or was lost.
         sha256: hexadecimal digest of that file; None without a file or in logs of early versions.
         errors: codes that the client got.
-        estimate: what was measured.
     """
 
     seq: int
@@ -54,11 +53,8 @@ class LoggedVerdict:
 
     Attributes:
         at: time of the verdict, seconds of the epoch.
-        accepted: whether it was accepted.
-        errors: codes of the verdict.
         best_seq: number of the best shot's frame; 0 if there is none.
         frames: number of frames that were judged and could be decoded.
-        data: data of the plugins.
         bestshot_source: the client's file of the best shot, as in the token; None without a best
             shot or in logs of early versions.
     """
@@ -77,12 +73,8 @@ class SessionLog:
     """A session's folder.
 
     Attributes:
-        folder: the folder.
         at: time of the session's opening, seconds of the epoch.
-        mirrored: whether the client sent mirrored images.
         client: the client's description of itself.
-        version: version of the service.
-        frames: judged frames in order.
         verdict: how it ended; None if unknown.
         start: claims of its start token.
     """

@@ -69,12 +69,9 @@ class SessionMeta:
     Attributes:
         opened: time of its opening, seconds of the epoch.
         ended: time of its verdict, seconds of the epoch.
-        accepted: whether the session was accepted.
-        errors: codes of the verdict.
         best_seq: number of the best shot's frame; 0 if there is none.
         frames_total: number of judged frames.
         frames_dropped: number of frames missing from the stream.
-        version: version of the service that wrote it.
     """
 
     opened: float

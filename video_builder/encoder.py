@@ -32,7 +32,6 @@ class VideoCodec:
     """An encoder of FFmpeg.
 
     Attributes:
-        encoder: its name.
         tag: four-letter code of the codec, for players.
         crf: default constant quality.
     """

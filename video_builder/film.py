@@ -123,7 +123,6 @@ def _encode(
 
 
 def _description(film: Film, extent: Extent, settings: VideoSection) -> dict[str, object]:
-    """Return the description of the video for the side file."""
     width, height = extent.size or (0, 0)
     return {
         "file": film.video.name,

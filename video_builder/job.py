@@ -36,13 +36,7 @@ RETAIN_SECONDS = 600
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds the video of a session.
-
-    Attributes:
-        config: the worker's configuration.
-        tasks: the user's task file.
-        clock: times the reports of progress.
-    """
+    """Builds the video of a session."""
 
     config: VideoConfig
     tasks: Tasks

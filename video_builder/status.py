@@ -39,13 +39,8 @@ class QueueStatus:
     """One queue.
 
     Attributes:
-        name: name of the queue.
-        workers: names of its workers.
-        waiting: number of waiting jobs.
         scheduled: number of jobs scheduled for later.
-        running: running jobs.
         finished: number of finished jobs whose result is still stored.
-        failed: number of failed jobs.
         perMinute: videos per minute, over the last five minutes.
     """
 

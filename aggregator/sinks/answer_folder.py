@@ -19,9 +19,7 @@ class StoredAnswer(NamedTuple):
     """An answer that an earlier process left.
 
     Attributes:
-        session: id of its session.
         size: size in bytes.
-        accepted: its session was accepted.
     """
 
     session: str

@@ -17,9 +17,7 @@ class WaitingAnswer:
     """An answer that waits or is being delivered.
 
     Attributes:
-        session: id of its session.
         size: size in bytes.
-        accepted: its session was accepted.
         due: monotonic time of the next try.
         tries: tries of this process so far.
     """

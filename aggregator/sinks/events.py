@@ -23,9 +23,7 @@ class SessionInfo:
     """What is known about a session from its start.
 
     Attributes:
-        session: id of the session.
         at: start time in epoch seconds.
-        mirrored: the client sends mirrored images.
         client: the client's description of itself; untrusted.
         opener: keyed digest of the address that started it.
         start: claims of its start token for the verdict, and the id of that token as ``jti``.
@@ -44,10 +42,7 @@ class FrameJudged:
     """A frame was answered.
 
     Attributes:
-        info: its session.
-        seq: number of the frame in its session.
         at: time of its estimate in epoch seconds.
-        estimate: the worker's measurements.
         errors: codes that the client got.
         received: the bytes that the client sent; empty if they could not be decoded, None if they
             are lost or no sink uses them.
@@ -87,15 +82,10 @@ class SessionEnded:
     """A session got its verdict.
 
     Attributes:
-        info: the session.
         at: time of the verdict in epoch seconds.
-        accepted: the verdict.
-        errors: codes of the verdict.
         best_seq: number of the best shot's frame; 0 if there is none.
         frames: number of judged frames that could be decoded.
         result: RESULT as the client got it, with the token.
-        data: data of the plugins.
-        best_shot: the best shot; None if there is none.
         policy: claim of the token that says what judged it; None without a judged frame.
         pixels: number and pixel digest of each frame that has a digest.
     """

@@ -40,7 +40,6 @@ class Finish:
     """Write the metadata of an ended session and enqueue its job.
 
     Attributes:
-        session: id of the session.
         meta: its metadata; ``frames_dropped`` is not counted yet.
         due: time to build the video, in epoch seconds; 0 for immediately.
     """

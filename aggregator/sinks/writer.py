@@ -28,11 +28,7 @@ Item = tuple[tuple[str, int], Event | None]
 
 
 class Sink(Protocol):
-    """Receives events. The writer's thread calls all methods.
-
-    Attributes:
-        name: the plugin's name.
-    """
+    """Receives events. The writer's thread calls all methods."""
 
     name: str
 

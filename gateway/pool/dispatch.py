@@ -64,9 +64,6 @@ class Dispatcher:
 
     Args:
         offer: message that tells workers where to get the slab.
-
-    Attributes:
-        workers: the workers.
     """
 
     def __init__(

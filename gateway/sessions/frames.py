@@ -79,7 +79,6 @@ class Frames:
         metrics.RECEIVE.observe(self._monotonic() - now)
 
     def _take(self, session: Session, data: bytes, now: float) -> None:
-        """Let a frame wait if its header is acceptable."""
         try:
             header = intake.judge(data, self._limits)
         except FrameError as error:

@@ -109,9 +109,7 @@ class HeldAnswers(NamedTuple):
     """Answers of a session that wait until it is stored.
 
     Attributes:
-        session: the session.
         since: monotonic time since which the oldest of them waits.
-        release: sends them.
     """
 
     session: Session
@@ -148,7 +146,9 @@ class StoreHandover(Handover):
         self._replay = replay
         self._required = config.SESSION_STORE.required
         self._hold_seconds = config.LIMITS.resumeSeconds
-        self._store = SealedStore(config, sealing_key, self, clock=clock)
+        self._store = SealedStore(
+            config, sealing_key, registry, stored=self._let_go, lost=self._lose, clock=clock
+        )
         address, timeout = config.SESSION_STORE.connectionString, config.SESSION_STORE.timeout
         self._rights = asyncio.create_task(
             log_missing_rights(PLACE, address, redis_needs.SESSION_STORE, timeout)
@@ -156,14 +156,6 @@ class StoreHandover(Handover):
         self._taking: dict[Key, asyncio.Task[Session | None]] = {}
         self._held: dict[str, HeldAnswers] = {}
         self._asked = 0.0
-
-    def get(self, identity: str) -> Session | None:
-        """Session of this gateway by its id."""
-        return self._registry.get(identity)
-
-    def all(self) -> list[Session]:
-        """All sessions of this gateway."""
-        return self._registry.all()
 
     def mark_changed(self, session: Session) -> None:
         """Queue the session for writing."""
@@ -179,14 +171,10 @@ class StoreHandover(Handover):
 
     @property
     def _holds(self) -> bool:
-        """Whether answers wait for the store."""
         return self._required or not self._store.contact.down
 
-    def stored(self, session: Session) -> None:
-        """Release the answers of a session that is stored as it is now."""
-        self._let_go(session)
-
     def _let_go(self, session: Session) -> None:
+        """Release the answers of a session."""
         held = self._held.pop(session.id, None)
         if held is not None:
             held.release(session)
@@ -247,7 +235,7 @@ class StoreHandover(Handover):
         """Whether the session store was reached last."""
         return self._store.contact.reached
 
-    def lost(self, session: Session) -> None:
+    def _lose(self, session: Session) -> None:
         """Drop a session that another gateway has taken over; that one gives the verdict."""
         log.info("session taken over elsewhere", extra={"fields": {"session": session.id}})
         if session.released:  # given during an outage, and the other gateway was faster to store

@@ -51,7 +51,6 @@ class SessionRecord:
         profile: checks of the next frame; None until they are known.
         asked: monotonic time of the last question to the aggregator.
         refused_before: refused sessions of its address, person and kiosk when this one started.
-        clock: the gateway's clock.
         known: the aggregator has acknowledged it, so that it outlives this gateway.
         waiting: newest frame, not yet started.
         active: frame under way.

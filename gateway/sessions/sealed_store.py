@@ -15,12 +15,14 @@ import contextlib
 import hmac
 import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from msgspec import structs
 
 from gateway.sessions.identity import digest
+from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.sealing import Sealer, Stored
 from gateway.sessions.session import Session
 from gateway.sessions.store_contact import StoreContact
@@ -40,22 +42,6 @@ BATCH = 64
 """Sessions in one write."""
 MAX_RACES = 3
 """Tries to take a session over, since another gateway may take it at the same moment."""
-
-
-class OwnedSessions(Protocol):
-    """The sessions of this gateway, as the store sees them."""
-
-    def get(self, identity: str) -> Session | None:
-        """Session of this gateway by its id."""
-
-    def all(self) -> list[Session]:
-        """All sessions of this gateway."""
-
-    def stored(self, session: Session) -> None:
-        """A session is stored as it is now."""
-
-    def lost(self, session: Session) -> None:
-        """Another gateway has taken a session over."""
 
 
 class Mark(NamedTuple):
@@ -93,6 +79,8 @@ class SealedStore:
 
     Args:
         sealing_key: secret that all gateways of the store have.
+        stored: called with a session that is stored as it is now.
+        lost: called with a session that another gateway has taken over.
 
     Attributes:
         contact: whether Redis answers.
@@ -102,8 +90,10 @@ class SealedStore:
         self,
         config: Config,
         sealing_key: bytes,
-        sessions: OwnedSessions,
+        sessions: SessionRegistry,
         *,
+        stored: Callable[[Session], None],
+        lost: Callable[[Session], None],
         clock: Clock = SYSTEM,
     ) -> None:
         self._clock = clock
@@ -112,6 +102,8 @@ class SealedStore:
         result = config.MIDDLEWARES.REQUEST.ServerResult
         self._result_seconds = result.args.seconds if result.isEnabled else 0
         self._sessions = sessions
+        self._stored = stored
+        self._lost = lost
         self._owner = owner_of(config)
         self._sealer = Sealer(sealing_key)
         self.contact = StoreContact(section.timeout, clock=clock)
@@ -324,14 +316,14 @@ class SealedStore:
             return  # it ended while it was written
         if answer == LOST:
             self.forget(session)
-            self._sessions.lost(session)
+            self._lost(session)
         elif answer == STALE:
             self._written.pop(session.id, None)
             self.mark_changed(session)
         else:
             self._written[session.id] = mark
             if mark == _mark(session):
-                self._sessions.stored(session)
+                self._stored(session)
 
 
 def _mark(session: Session) -> Mark:

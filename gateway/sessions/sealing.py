@@ -30,16 +30,9 @@ State = tuple[bytes, int, int, Profile | None, int, int, str | None]
 
 @dataclass(frozen=True)
 class Stored:
-    """What another gateway needs to continue a session.
+    """What another gateway needs to continue a session; most fields are those of ``Session``.
 
     Attributes:
-        opened: the event that opened it.
-        log: judged frames.
-        kept: the best shot so far.
-        profile: checks of the next frame; None where they were not known yet.
-        seq: frames received so far.
-        reconnects: resumptions so far.
-        result: text of RESULT, once there is a verdict.
         elapsed: seconds since its opening, by Redis's clock.
     """
 

@@ -43,12 +43,6 @@ class Sessions:
         trace: called with each judged frame and the monotonic time of its answer.
 
     Attributes:
-        frames: the frames of all sessions.
-        replay: repeats what the aggregator was asked.
-        recall: asks the aggregator for sessions that are not here.
-        handover: exchanges sessions with other gateways.
-        refused: bounds the refused sessions of each address, person and kiosk.
-        results: what the relying party may ask.
         sinks: state of the side-effect plugins.
     """
 
@@ -290,7 +284,6 @@ class Sessions:
         return session
 
     def _settle(self, settled: Settled) -> None:
-        """Drop the images of frames whose side effects are done."""
         self.sinks = settled.health
         for identity, mark in settled.marks:
             if (session := self._registry.get(identity)) is not None:

@@ -42,10 +42,8 @@ class ClientSockets:
     """State that all client sockets of a gateway share.
 
     Attributes:
-        limits: the limits.
         max_open: maximum number of open sockets; further ones are aborted.
         inflow: limits what clients send; None for no limit.
-        open: number of open sockets.
     """
 
     limits: LimitsSection
@@ -64,7 +62,6 @@ class ClientSocket(AdaptedConnection):
     Attributes:
         on_image: called with each binary message at once, unless an earlier message still waits
             in ``next_message``; None leaves all messages to ``next_message``.
-        received_bytes: number of bytes received.
     """
 
     def __init__(

@@ -32,7 +32,6 @@ class Refusal:
 
     Attributes:
         reason: one of ``metrics.REFUSALS``.
-        response: the answer.
         remedy: how to allow the request, for the log in development; empty if impossible.
     """
 

@@ -23,11 +23,7 @@ _HAS_BODY = re.compile(rb"^(?:content-length|transfer-encoding):", re.IGNORECASE
 
 
 class UnfitRequest(Exception):
-    """A request that the service does not accept.
-
-    Attributes:
-        status: status of the answer.
-    """
+    """A request that the service does not accept."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)

@@ -64,9 +64,7 @@ class StaticFile:
     """One file, ready to send.
 
     Attributes:
-        body: its bytes.
         packed: the gzipped bytes; None if gzip saves nothing.
-        content_type: its MIME type.
         tag: digest of the content.
     """
 
@@ -107,7 +105,6 @@ def _accepts_gzip(request: Request) -> bool:
 
 
 def _has(request: Request, tag: str) -> bool:
-    """Return whether the client has the content with this tag."""
     named = ",".join(request.headers.get_all("If-None-Match")).split(",")
     return any(name.strip().removeprefix("W/") in (tag, "*") for name in named)
 

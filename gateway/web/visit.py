@@ -29,11 +29,9 @@ class Visit:
     """A request with its client and its target.
 
     Attributes:
-        request: the request.
         path: its path without the query.
         named: its host as written; empty unless there is exactly one.
         host: the parsed host; None if it is invalid.
-        sender: the client.
         arrived_at: local address of the connection.
         local: it is from a client on this machine, not from a proxy for another client.
     """

@@ -63,7 +63,6 @@ class Generation:
         config: configuration of the machine.
 
     Attributes:
-        config: the same.
         name: digest of the configuration without the transport keys, which each start generates.
             It is keyed with the signing key, so that it cannot be used to test guesses of a
             password.

@@ -141,9 +141,6 @@ class PartSender:
 
     A part is in a memory file, and its descriptor is the message: a part of any size arrives whole,
     and it is on no disk, in no environment and on no command line.
-
-    Attributes:
-        far_end: descriptor for the process to inherit.
     """
 
     def __init__(self) -> None:

@@ -36,7 +36,6 @@ class Source:
     """Where a configuration comes from.
 
     Attributes:
-        default_path: the default file.
         path_variable: environment variable that names another file.
         prefix: prefix of the variables that set single keys.
     """

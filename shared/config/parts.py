@@ -22,7 +22,6 @@ class Part:
     """One role's part of a generation.
 
     Attributes:
-        role: the role.
         generation: name of the generation.
         config: the configuration; other roles' secrets are empty.
         jwks: public keys as a JWK set in JSON, for the gateway.

@@ -22,7 +22,6 @@ class ImageSource(Struct, frozen=True, array_like=True):
     Attributes:
         sha256: digest of its bytes.
         size: its length in bytes.
-        format: its format.
     """
 
     sha256: Annotated[bytes, Meta(min_length=32, max_length=32)]

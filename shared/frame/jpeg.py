@@ -202,7 +202,6 @@ def _size(data: bytes, marker: int, content: int) -> tuple[int, int, int]:
 
 
 def _require_few_scans(data: bytes, position: int) -> None:
-    """Refuse an image with too many scans."""
     if data.count(SCAN, position) <= MAX_SCANS:  # an upper bound, which most images pass
         return
     for number, _ in enumerate(scans(data, position), start=1):

@@ -164,9 +164,7 @@ class Accounts:
         name: name of the process, such as ``worker-0``.
 
     Attributes:
-        steps: histogram of each step.
         codes: number of frames that got each code.
-        scores: liveness scores.
     """
 
     def __init__(self, name: str) -> None:

@@ -29,7 +29,6 @@ class Listeners:
     """Listening sockets of a gateway.
 
     Attributes:
-        sockets: the sockets.
         inherited: the parent holds them too and a successor will accept the queued connections, so
             a draining gateway stops accepting.
     """

@@ -43,9 +43,6 @@ class Role:
     Args:
         source: source of newer parts of the configuration; None without reloads.
         parent: process id of the supervisor; the role stops when that process exits.
-
-    Attributes:
-        notifier: reports to the supervisor or systemd.
     """
 
     def __init__(

@@ -52,7 +52,6 @@ class History(Struct, frozen=True, array_like=True):
 
     Attributes:
         opened: the packed ``Open`` message.
-        judged: the log of its frames.
         kept: the best shot so far.
     """
 

@@ -25,10 +25,12 @@ from gateway.ledger import Ledger
 from gateway.sessions.handover import StoreHandover
 from gateway.sessions.judgement import JudgementLink
 from gateway.sessions.pending_frame import PendingFrame
+from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.sealed_store import SealedStore
 from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from gateway.sessions.state import State
+from gateway.sessions.unsettled import Unsettled
 from shared import video_store
 from shared.config.generation import with_transport_keys
 from shared.config.service import Config
@@ -99,28 +101,13 @@ class Client:
         self.close(code, reason)
 
 
-class NoSessions:
-    """A gateway to which sessions go; it does nothing with them."""
-
-    def get(self, _identity: str) -> Session | None:
-        return None
-
-    def all(self) -> list[Session]:
-        return []
-
-    def stored(self, session: Session) -> None:
-        pass
-
-    def lost(self, session: Session) -> None:
-        pass
-
-
 class Cell:
     """The gateway and the aggregator of the moment, and another gateway's end of the store."""
 
     def __init__(self, config: Config, other: Config) -> None:
         self._config = config
-        self.other = SealedStore(other, bytes(32), NoSessions())
+        none = SessionRegistry(other, Unsettled(other.MIDDLEWARES.WS, 0))
+        self.other = SealedStore(other, bytes(32), none, stored=lambda _: None, lost=lambda _: None)
         self._begin_gateway()
         self._begin_aggregator()
 

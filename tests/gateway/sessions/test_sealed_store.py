@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -51,7 +52,8 @@ class Gateway:
     def __init__(self, config: Config) -> None:
         self.session: Session | None = None
         self.settled: list[str] = []
-        self.store = SealedStore(config, bytes(32), self)
+        own = cast(Any, self)
+        self.store = SealedStore(config, bytes(32), own, stored=self.stored, lost=self.lost)
 
     def get(self, _identity: str) -> Session | None:
         return self.session
