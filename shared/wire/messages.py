@@ -145,7 +145,6 @@ class Open(Wire, frozen=True):
         elapsed: seconds since ``at`` when this was sent.
         beginner: keyed digest of the client's address, so that no record contains the address.
         start: claims of the start token that go into the verdict's token, as JSON.
-        start_id: id of the start token; empty without one.
     """
 
     incarnation: Name
@@ -166,18 +165,22 @@ class Open(Wire, frozen=True):
     start_id: Annotated[str, Meta(max_length=256)] = ""
 
 
-class Judge(Wire, frozen=True):
+class OfSession(Wire, frozen=True):
+    """Base of the messages about an open session."""
+
+    incarnation: Name
+    session: SessionId
+
+
+class Judge(OfSession, frozen=True):
     """One estimate and the frame's images. A replay may lack both images.
 
     Attributes:
         received: the client's file; None if no plugin uses it.
         shot: the judged pixels as JPEG, if the frame passed every check of the worker.
         answers: answers from an earlier judgement of the frame; these questions are not repeated.
-        wall: as in ``Judged``.
     """
 
-    incarnation: Name
-    session: SessionId
     seq: Natural
     at: Finite
     estimate: PackedEstimate
@@ -188,35 +191,25 @@ class Judge(Wire, frozen=True):
     wall: Finite | None = None
 
 
-class Resume(Wire, frozen=True):
+class Resume(OfSession, frozen=True):
     """A client resumes a session that its gateway does not know."""
 
-    incarnation: Name
-    session: SessionId
     token_digest: Digest
 
 
-class Close(Wire, frozen=True):
+class Close(OfSession, frozen=True):
     """A session is over; without a verdict it has failed."""
 
-    incarnation: Name
-    session: SessionId
     at: Finite
     reason: Name
 
 
-class Commit(Wire, frozen=True):
+class Commit(OfSession, frozen=True):
     """The verdict of a session is stored; its side effects may start."""
 
-    incarnation: Name
-    session: SessionId
 
-
-class Forget(Wire, frozen=True):
+class Forget(OfSession, frozen=True):
     """Another gateway has taken the session over and alone gives its verdict."""
-
-    incarnation: Name
-    session: SessionId
 
 
 # Aggregator -> gateway
