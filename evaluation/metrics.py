@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isnan, sqrt
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,17 +77,11 @@ def acer(species: Species, live: Scores, threshold: float) -> float:
     return (worst_apcer(species, threshold) + bpcer(live, threshold)) / 2
 
 
-def wilson(errors: int, total: int, confidence: float = CONFIDENCE) -> Interval:
-    """Score interval of a share, for independent trials (Wilson 1927).
-
-    Args:
-        errors: number of errors.
-        total: number of trials; 0 gives the whole range.
-        confidence: probability that the interval contains the true share.
-    """
+def wilson(errors: int, total: int) -> Interval:
+    """Score interval of a share, for independent trials (Wilson 1927); 0..1 without trials."""
     if total == 0:
         return 0.0, 1.0
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
     share, spread = errors / total, z * z / total
     centre = (share + spread / 2) / (1 + spread)
     half = z * sqrt(share * (1 - share) / total + spread / (4 * total)) / (1 + spread)
@@ -95,12 +90,7 @@ def wilson(errors: int, total: int, confidence: float = CONFIDENCE) -> Interval:
     return low, high
 
 
-def by_subject(
-    wrong: Sequence[bool],
-    subjects: Sequence[str],
-    confidence: float = CONFIDENCE,
-    rounds: int = ROUNDS,
-) -> Interval | None:
+def by_subject(wrong: Sequence[bool], subjects: Sequence[str]) -> Interval | None:
     """Percentile bootstrap of a share, resampling whole subjects (Efron and Tibshirani 1993).
 
     Presentations of one subject, and frames of one video, are not independent. Resampling whole
@@ -109,23 +99,45 @@ def by_subject(
     Args:
         wrong: for each presentation, whether it is an error.
         subjects: for each presentation, its subject.
-        confidence: probability that the interval contains the true share.
-        rounds: number of resamples.
 
     Returns:
         The interval; None with fewer than two subjects, or if all presentations agree, because the
         bootstrap then sees no spread and its interval would be too narrow.
     """
-    names, of = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    of, drawn = resampled(subjects)
     mistakes = np.asarray(wrong, dtype=float)
-    if len(names) < 2 or mistakes.min() == mistakes.max():
+    if drawn.shape[1] < 2 or mistakes.min() == mistakes.max():
         return None
     errors, totals = np.bincount(of, mistakes), np.bincount(of)
-    drawn = np.random.default_rng(0).integers(len(names), size=(rounds, len(names)))
-    shares = errors[drawn].sum(axis=1) / totals[drawn].sum(axis=1)
-    tail = (1 - confidence) / 2
-    low, high = np.quantile(shares, (tail, 1 - tail))
+    return quantiles(errors[drawn].sum(axis=1) / totals[drawn].sum(axis=1))
+
+
+def resampled(subjects: Sequence[str]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Number the subjects, and draw as many of them with replacement, ``ROUNDS`` times.
+
+    Returns:
+        The number of each presentation's subject, and the drawn numbers (rounds, subjects).
+    """
+    names, of = np.unique(np.asarray(subjects, dtype=str), return_inverse=True)
+    count = len(names)
+    return of, np.random.default_rng(0).integers(max(1, count), size=(ROUNDS, count))
+
+
+def quantiles(values: Scores) -> Interval:
+    """Interval with ``CONFIDENCE`` of a bootstrap's values."""
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(values, (tail, 1 - tail))
     return float(low), float(high)
+
+
+def intervals(wrong: Sequence[bool], subjects: Sequence[str]) -> dict[str, Any]:
+    """Count errors and give both intervals of their share, as JSON values."""
+    return {
+        "errors": sum(wrong),
+        "of": len(wrong),
+        "wilson": wilson(sum(wrong), len(wrong)),
+        "bySubject": by_subject(wrong, subjects),
+    }
 
 
 def at_apcer(species: Species, live: Scores, bound: float) -> OperatingPoint:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from evaluation import metrics
+from evaluation.samples import ATTACK, LIVE
 from evaluation.verdicts import SessionOutcome, SessionVerdict
 
-LIVE = "live"
 LIVE_ERRORS = (SessionOutcome.REFUSED, SessionOutcome.UNDECIDED)
 
 Wrong = Callable[[SessionVerdict], bool]
@@ -31,19 +31,18 @@ def summarise_sessions(verdicts: Sequence[SessionVerdict]) -> dict[str, Any]:
     attacks = {name: [one for one in verdicts if one.sample.species == name] for name in names}
     every = [one for one in verdicts if not one.sample.live]
     return {
-        "live": _group(live, "bpcer", lambda one: one.outcome in LIVE_ERRORS),
-        "attacks": {name: _group(group, "apcer", _is_accepted) for name, group in attacks.items()},
-        "allAttacks": _group(every, "apcer", _is_accepted),
+        "live": _group(live, "bpcer", _has(*LIVE_ERRORS)),
+        "attacks": {
+            name: _group(group, "apcer", _has(SessionOutcome.ACCEPTED))
+            for name, group in attacks.items()
+        },
+        "allAttacks": _group(every, "apcer", _has(SessionOutcome.ACCEPTED)),
         "sessions": [_session(one) for one in verdicts],
     }
 
 
-def _is_accepted(one: SessionVerdict) -> bool:
-    return one.outcome is SessionOutcome.ACCEPTED
-
-
-def _is_asked(one: SessionVerdict) -> bool:
-    return one.outcome is SessionOutcome.ASKED
+def _has(*outcomes: SessionOutcome) -> Wrong:
+    return lambda one: one.outcome in outcomes
 
 
 def _group(group: Sequence[SessionVerdict], name: str, wrong: Wrong) -> dict[str, Any]:
@@ -56,27 +55,21 @@ def _group(group: Sequence[SessionVerdict], name: str, wrong: Wrong) -> dict[str
         "subjects": subjects,
         "counts": counts,
         name: _rate(group, wrong),
-        "asked": _rate(group, _is_asked),
+        "asked": _rate(group, _has(SessionOutcome.ASKED)),
     }
 
 
 def _rate(group: Sequence[SessionVerdict], counts: Wrong) -> dict[str, Any]:
     """Rate of the sessions that count, with both intervals; None without sessions."""
     hits = [counts(one) for one in group]
-    subjects = [one.sample.subject for one in group]
-    return {
-        "rate": sum(hits) / len(hits) if hits else None,
-        "errors": sum(hits),
-        "of": len(hits),
-        "wilson": metrics.wilson(sum(hits), len(hits)),
-        "bySubject": metrics.by_subject(hits, subjects) if hits else None,
-    }
+    rate = sum(hits) / len(hits) if hits else None
+    return {"rate": rate, **metrics.intervals(hits, [one.sample.subject for one in group])}
 
 
 def _session(one: SessionVerdict) -> dict[str, Any]:
     return {
         "path": one.sample.name,
-        "label": LIVE if one.sample.live else "attack",
+        "label": LIVE if one.sample.live else ATTACK,
         "species": one.sample.species,
         "subject": one.sample.subject,
         "outcome": one.outcome.value,

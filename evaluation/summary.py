@@ -9,6 +9,7 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation import metrics
 from evaluation.judging import Failure, Measured, failures, liveness_score, served_score
@@ -44,6 +45,11 @@ class Scored:
     def species(self) -> str:
         """Kind of attack; empty for a live presentation."""
         return self.measured.sample.species
+
+    @property
+    def subject(self) -> str:
+        """The person presenting."""
+        return self.measured.sample.subject
 
 
 def score(measured: Measured, rules: Rules, window: int) -> Scored:
@@ -106,29 +112,24 @@ def _rates(
     scored: Sequence[Scored], threshold: float, value: Callable[[Scored], float]
 ) -> dict[str, Any]:
     """All error rates for one kind of score."""
-    live = _scores((one for one in scored if not one.species), value)
-    names = sorted({one.species for one in scored if one.species})
-    species = {
-        name: _scores((one for one in scored if one.species == name), value) for name in names
-    }
+    groups = _by_species(scored)
+    species = {name: np.array([value(one) for one in group]) for name, group in groups.items()}
+    live = species.pop("")
     curve = metrics.det(species, live)
     equal = metrics.equal_error(curve)
     return {
-        "apcer": {name: _number(metrics.apcer(species[name], threshold)) for name in names},
+        "apcer": {
+            name: _number(metrics.apcer(values, threshold)) for name, values in species.items()
+        },
         "apcerMax": _number(metrics.worst_apcer(species, threshold)),
         "bpcer": _number(metrics.bpcer(live, threshold)),
         "acer": _number(metrics.acer(species, live, threshold)),
         "intervals": {
             "apcer": {
-                name: _intervals(
-                    [one for one in scored if one.species == name],
-                    lambda one: value(one) >= threshold,
-                )
-                for name in names
+                name: _intervals(groups[name], values >= threshold)
+                for name, values in species.items()
             },
-            "bpcer": _intervals(
-                [one for one in scored if not one.species], lambda one: value(one) < threshold
-            ),
+            "bpcer": _intervals(groups[""], live < threshold),
         },
         "atFixedApcer": [
             {
@@ -147,40 +148,35 @@ def _rates(
     }
 
 
-def _scores(scored: Any, value: Callable[[Scored], float]) -> metrics.Scores:
-    return np.array([value(one) for one in scored], float)
+def _by_species(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
+    """Presentations by species, sorted; live ones, even if there are none, have the name ''."""
+    names = sorted({"", *(one.species for one in scored)})
+    return {name: [one for one in scored if one.species == name] for name in names}
 
 
-def _intervals(scored: Sequence[Scored], wrong: Callable[[Scored], bool]) -> dict[str, Any]:
-    mistakes = [wrong(one) for one in scored]
-    subjects = [one.measured.sample.subject for one in scored]
-    return {
-        "errors": sum(mistakes),
-        "of": len(mistakes),
-        "subjects": len(set(subjects)),
-        "wilson": metrics.wilson(sum(mistakes), len(mistakes)),
-        "bySubject": metrics.by_subject(mistakes, subjects) if mistakes else None,
-    }
+def _intervals(group: Sequence[Scored], wrong: NDArray[np.bool_]) -> dict[str, Any]:
+    subjects = [one.subject for one in group]
+    return {"subjects": len(set(subjects)), **metrics.intervals(wrong.tolist(), subjects)}
 
 
-def _non_response(scored: Sequence[Scored]) -> dict[str, Any]:
+def _unscored(group: Sequence[Scored]) -> int:
+    return sum(one.score is None for one in group)
+
+
+def _non_response(scored: Sequence[Scored]) -> dict[str, float]:
     """Share of presentations without any liveness score (APNRR and BPNRR of the standard)."""
-    names = sorted({one.species for one in scored})
-    shares = {}
-    for name in names:
-        group = [one for one in scored if one.species == name]
-        shares[name or LIVE] = sum(one.score is None for one in group) / len(group)
-    return shares
+    groups = _by_species(scored).items()
+    return {name or LIVE: _unscored(group) / len(group) for name, group in groups if group}
 
 
 def _counts(scored: Sequence[Scored]) -> dict[str, Any]:
-    attacks = Counter(one.species for one in scored if one.species)
+    counts = {name: len(group) for name, group in _by_species(scored).items()}
     frames = [len(one.measured.frames) for one in scored]
     return {
         "presentations": len(scored),
-        LIVE: len(scored) - attacks.total(),
-        ATTACK: dict(sorted(attacks.items())),
-        "subjects": len({one.measured.sample.subject for one in scored}),
+        LIVE: counts.pop(""),
+        ATTACK: counts,
+        "subjects": len({one.subject for one in scored}),
         "frames": sum(frames),
         "unreadable": frames.count(0),
     }
@@ -224,22 +220,22 @@ def _independent_failures(frame: Estimate, rules: Rules) -> list[Failure]:
 
 def _notes(scored: Sequence[Scored]) -> list[str]:
     """Warnings about the set that a reader must know before quoting a figure."""
-    counts = _counts(scored)
+    groups = _by_species(scored)
     small = []
-    for name, count in ({LIVE: counts[LIVE]} | counts[ATTACK]).items():
-        subjects = {o.measured.sample.subject for o in scored if (o.species or LIVE) == name}
-        if len(subjects) < MIN_SUBJECTS:  # many presentations of one person are not a large sample
-            of = f" by {len(subjects)} subject(s)" if len(subjects) < count else ""
-            small.append(f"{count} of {name!r}{of}")
+    for name, group in groups.items():
+        subjects = len({one.subject for one in group})
+        if subjects < MIN_SUBJECTS:  # many presentations of one person are not a large sample
+            of = f" by {subjects} subject(s)" if subjects < len(group) else ""
+            small.append(f"{len(group)} of {name or LIVE!r}{of}")
     notes = []
     if small:
         notes.append(
             f"A small sample: {', '.join(small)}. With no error among n, the rate is below about"
             " 3/n with 95 % confidence. Quote no error rate from this set."
         )
-    if not counts[LIVE]:
+    if not groups[""]:
         notes.append("There is no live presentation, so there is no BPCER.")
-    if not counts[ATTACK]:
+    if len(groups) == 1:
         notes.append("There is no attack, so there is no APCER.")
     if refused := [one.measured for one in scored if one.measured.refused]:
         first = refused[0]
@@ -252,11 +248,11 @@ def _notes(scored: Sequence[Scored]) -> list[str]:
 
 def _without_score(scored: Sequence[Scored]) -> list[str]:
     """A note on presentations that the rates of the liveness estimation alone exclude."""
-    excluded = []
-    for name, share in _non_response(scored).items():
-        of = sum((one.species or LIVE) == name for one in scored)
-        if share:
-            excluded.append(f"{round(share * of)} of {of} {name!r}")
+    excluded = [
+        f"{_unscored(group)} of {len(group)} {name or LIVE!r}"
+        for name, group in _by_species(scored).items()
+        if _unscored(group)
+    ]
     if not excluded:
         return []
     return [

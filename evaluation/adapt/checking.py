@@ -13,7 +13,7 @@ from evaluation.adapt.observing import Observer
 from evaluation.adapt.training import LinearHead, Values
 from evaluation.cache import content_hash
 from evaluation.measuring import Frames
-from evaluation.metrics import CONFIDENCE, ROUNDS
+from evaluation.metrics import quantiles, resampled
 from evaluation.samples import LIVE, Sample
 from inference_pool.onnx.site_head import HeadErrors
 from shared.errors import FrameError, ResourceError
@@ -136,35 +136,24 @@ def _wrong(one: Presentation, score: float) -> bool:
 
 
 def _errors(shown: Sequence[Presentation], scores: Sequence[float]) -> HeadErrors:
-    rates = {
-        kind: float(
-            np.mean(
-                [
-                    _wrong(one, score)
-                    for one, score in zip(shown, scores, strict=True)
-                    if one.kind == kind
-                ]
-            )
-        )
-        for kind in sorted({one.kind for one in shown})
-    }
+    wrong = np.array([_wrong(one, score) for one, score in zip(shown, scores, strict=True)])
+    kinds = np.array([one.kind for one in shown])
+    rates = {kind: float(wrong[kinds == kind].mean()) for kind in np.unique(kinds).tolist()}
     return HeadErrors(rates.pop(LIVE), rates)
 
 
 def _interval(shown: Sequence[Presentation]) -> tuple[float, float]:
     """Percentile bootstrap of the change, resampling whole people, the same for both."""
-    people, of = np.unique([one.subject for one in shown], return_inverse=True)
-    drawn = np.random.default_rng(0).integers(len(people), size=(ROUNDS, len(people)))
+    of, drawn = resampled([one.subject for one in shown])
+    people = drawn.shape[1]
     changes: dict[str, Values] = {}
     for kind in {one.kind for one in shown}:
         own: NDArray[np.bool_] = np.array([one.kind == kind for one in shown])
         change = np.array([_wrong(one, one.after) * 1.0 - _wrong(one, one.before) for one in shown])
-        total = np.bincount(of[own], minlength=len(people))[drawn].sum(axis=1)
-        sums = np.bincount(of[own], change[own], minlength=len(people))[drawn].sum(axis=1)
+        total = np.bincount(of[own], minlength=people)[drawn].sum(axis=1)
+        sums = np.bincount(of[own], change[own], minlength=people)[drawn].sum(axis=1)
         changes[kind] = np.where(total > 0, sums / np.maximum(1, total), np.nan)
     attacks = np.stack([values for kind, values in changes.items() if kind != LIVE])
     known = np.isfinite(changes[LIVE]) & np.isfinite(attacks).any(axis=0)
     halves = (changes[LIVE][known] + np.nanmean(attacks[:, known], axis=0)) / 2
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(halves, (tail, 1 - tail))
-    return float(low), float(high)
+    return quantiles(halves)
