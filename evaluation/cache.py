@@ -97,9 +97,7 @@ class Measurement(NamedTuple):
 class Cache:
     """One small file per sample, written atomically, so an interrupted run can be resumed.
 
-    Args:
-        folder: folder of the files; created with the first one.
-        fingerprint: hash of what measures, see ``fingerprint``.
+    The folder is created with the first file. ``fingerprint`` stands for what measures.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:

@@ -18,11 +18,8 @@ def read_folders(source: Path, videos: frozenset[str]) -> list[Sample]:
 
     A session is a folder that holds images, a video, or a folder of FileLogger. Below ``live/`` and
     ``attack/SPECIES/`` the folder above it names the subject; without one the session is a subject
-    of its own. A CSV names folders or videos in its column ``path``.
-
-    Args:
-        source: the set's folder, or the CSV file.
-        videos: extensions of videos, in lower case.
+    of its own. A CSV names folders or videos in its column ``path``. ``videos`` are extensions in
+    lower case.
 
     Raises:
         ResourceError: there is no such set, or it has another layout.

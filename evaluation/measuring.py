@@ -26,12 +26,7 @@ def measure(
 ) -> Iterator[Measured]:
     """Yield each sample with its frames' estimates.
 
-    Args:
-        samples: the samples.
-        estimator: creates an exhaustive estimator; called only when it is needed, at most once.
-        frames: decodes a file.
-        cache: cache of estimates.
-        every: measure every n-th frame of a video.
+    ``estimator`` creates an exhaustive estimator; it is called only when needed, at most once.
     """
     made: Estimator | None = None
     for sample in samples:

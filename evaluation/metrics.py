@@ -94,11 +94,8 @@ def by_subject(wrong: Sequence[bool], subjects: Sequence[str]) -> Interval | Non
     """Percentile bootstrap of a share, resampling whole subjects (Efron and Tibshirani 1993).
 
     Presentations of one subject, and frames of one video, are not independent. Resampling whole
-    subjects takes that into account. The resamples are the same at every call.
-
-    Args:
-        wrong: for each presentation, whether it is an error.
-        subjects: for each presentation, its subject.
+    subjects takes that into account. The resamples are the same at every call. Both sequences have
+    an item for each presentation.
 
     Returns:
         The interval; None with fewer than two subjects, or if all presentations agree, because the

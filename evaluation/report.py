@@ -21,13 +21,7 @@ Thumbnail = Callable[[str], str | None]
 
 
 def html(summary: dict[str, Any], title: str, thumbnail: Thumbnail) -> str:
-    """Write the report.
-
-    Args:
-        summary: result of ``summary.summarise``.
-        title: heading.
-        thumbnail: creates the thumbnails of the worst errors.
-    """
+    """Write the report of a result of ``summary.summarise``."""
     return str(parts.page(title, _body(summary, thumbnail)))
 
 

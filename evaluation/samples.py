@@ -53,9 +53,7 @@ class Sample:
 def read(source: Path, extensions: frozenset[str]) -> list[Sample]:
     """List the samples of a folder or a CSV file.
 
-    Args:
-        source: the folder or the file.
-        extensions: extensions of the files that count, in lower case; others are ignored.
+    Of a folder only files with one of the extensions, in lower case, count.
 
     Raises:
         ResourceError: there is no such set, or it has another layout.
@@ -73,9 +71,7 @@ def read(source: Path, extensions: frozenset[str]) -> list[Sample]:
 def read_people(folder: Path, extensions: frozenset[str]) -> list[Sample]:
     """List live samples that lie in one folder per person.
 
-    Args:
-        folder: contains the folders of people.
-        extensions: extensions of the files that count, in lower case; others are ignored.
+    Only files with one of the extensions, in lower case, count.
 
     Raises:
         ResourceError: there is no sample, or one is in no folder of its person.

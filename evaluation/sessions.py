@@ -18,13 +18,7 @@ TurnedFrames = Callable[[Path, int], Iterator[Image]]
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """A logged session and its label.
-
-    Attributes:
-        log: what FileLogger wrote.
-        label: ``live``, ``attack`` or ``unlabelled``.
-        species: kind of attack.
-    """
+    """A logged session and its label: ``live``, ``attack`` or ``unlabelled``."""
 
     log: SessionLog
     label: str = UNLABELLED

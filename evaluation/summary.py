@@ -83,14 +83,7 @@ def by_frame(measured: Measured) -> list[Measured]:
 
 
 def summarise(scored: Sequence[Scored], rules: Rules, *, unit: str, window: int) -> dict[str, Any]:
-    """Summarise a set.
-
-    Args:
-        scored: its presentations.
-        rules: thresholds.
-        unit: what a presentation is, for the reader.
-        window: frames that the service aggregates.
-    """
+    """Summarise a set; the service takes the mean over ``window`` frames."""
     threshold = rules.thresholds.livenessScore
     answered = [one for one in scored if one.score is not None]
     return {

@@ -18,10 +18,7 @@ SIDE = 190
 class Thumbnails:
     """Creates a thumbnail of the frame of a presentation with the worst score.
 
-    Args:
-        measured: the presentations by name.
-        frames: decodes a file.
-        every: step between the measured frames of a video.
+    Only every ``every``-th frame of a file was measured.
     """
 
     def __init__(self, measured: Mapping[str, Measured], frames: Frames, every: int = 1) -> None:

@@ -58,13 +58,7 @@ def overlay(suggestions: Sequence[Suggestion]) -> str:
 def html(
     summary: dict[str, Any], studies: Sequence[Study], suggestions: Sequence[Suggestion]
 ) -> str:
-    """Write the report.
-
-    Args:
-        summary: result of ``data``.
-        studies: the studied thresholds.
-        suggestions: the suggested values.
-    """
+    """Write the report of a result of ``data``."""
     body = _body(summary, studies, suggestions)
     return str(parts.page("What other thresholds would have done", body))
 

@@ -65,11 +65,8 @@ def judge_session(
     Questions to other services stay unanswered. Frames of other sessions are not remembered, so
     recordings that share frames are judged independently.
 
-    Args:
-        measured: the session's estimates, each measured as a worker does in the full check.
-        times: seconds at which the frames came.
-        registry: the plugins.
-        config: the configuration that they come from.
+    The estimates are those of a worker in the full check. ``times`` are the seconds at which the
+    frames came.
     """
     digest = hashlib.sha256(measured.sample.name.encode()).digest()
     opened = Open("", digest.hex()[:32], OPENED_AT, int.from_bytes(digest[:7]), bytes(32))

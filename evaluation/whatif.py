@@ -53,15 +53,7 @@ class WhatIf:
 
 @dataclass(frozen=True, slots=True)
 class Suggestion:
-    """A suggested value.
-
-    Attributes:
-        key: the threshold.
-        now: configured value.
-        value: suggested value.
-        reason: evidence.
-        cost: its effect on the other error.
-    """
+    """A suggested value, the evidence for it, and its effect on the other error."""
 
     key: str
     now: float
@@ -72,15 +64,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """Results for one threshold.
-
-    Attributes:
-        threshold: the threshold.
-        now: configured value.
-        measured: number of frames with a measured value.
-        values: the measured values.
-        rows: what-if for the threshold's range and the configured value, in order.
-    """
+    """The measured values of one threshold, and what-if for its range and the configured value."""
 
     threshold: Threshold
     now: float

@@ -21,12 +21,8 @@ _EXTRA = {_BUILT_IN["oip"]: "; install the extra: pip install 'open-lunapass[oip
 def load_backend(config: Config) -> Backend:
     """Create the backend that ``WORKERS.backend`` names.
 
-    Args:
-        config: the configuration, passed to the class's ``from_config`` if it has one, else to the
-            class itself.
-
-    Returns:
-        The backend, with its models loaded.
+    The configuration is passed to the class's ``from_config`` if it has one, else to the class
+    itself.
 
     Raises:
         StartupError: the name is unknown, or the class cannot be imported or created.
@@ -40,13 +36,8 @@ def load_backend(config: Config) -> Backend:
 def with_checks(backend: Backend, checks: ChecksSection) -> Backend:
     """Apply ``[CHECKS]`` settings to a backend, after a reload.
 
-    Args:
-        backend: the backend. If it reads ``[CHECKS]``, it has a method ``with_checks`` that returns
-            a backend with the same models and the new settings.
-        checks: the settings.
-
-    Returns:
-        That backend, or ``backend`` itself if it has no such method.
+    If the backend reads ``[CHECKS]``, its method ``with_checks`` returns a backend with the same
+    models and the new settings.
     """
     apply = getattr(backend, "with_checks", None)
     return backend if apply is None else cast(Backend, apply(checks))

@@ -114,7 +114,7 @@ class Estimator:
         }
 
     def estimate(self, image: Image, profile: Profile, *, mirrored: bool = False) -> Estimate:
-        """Measure and judge one frame.
+        """Measure and judge one frame, up to the first failed stage.
 
         Args:
             image: the frame, (height, width, 3) BGR; it is only read.
@@ -122,9 +122,6 @@ class Estimator:
             mirrored: the image is mirrored, as from a selfie camera: its right side is the
                 person's own right. Angles and eyes are always reported from the person's own view;
                 the face box and the margins are in pixels of the image.
-
-        Returns:
-            The measures up to the first failed stage, and the codes of its failed checks.
         """
         height, width = image.shape[:2]
         estimate = Estimate(

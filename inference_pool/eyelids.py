@@ -25,10 +25,6 @@ def eyelids_of(image: Image, centres: EyeCentres) -> bytes:
     """Return the brightness around both eyes, as ``shared.frame.eyelids.Eyelids``.
 
     Green stands for brightness, as in ``inference_pool.scene``.
-
-    Args:
-        image: the frame.
-        centres: centres of both eyes.
     """
     (x1, y1), (x2, y2) = centres
     across, down = (x2 - x1) / APART, (y2 - y1) / APART

@@ -58,13 +58,8 @@ LINGER_MS = 500
 class Worker:
     """One estimator behind one DEALER socket.
 
-    Args:
-        source: source of the configuration.
-        name: name in logs and metrics.
-        make: creates the estimator for a configuration.
-        capabilities: what the estimator's backend can measure.
-        parent: process id of the supervisor; the worker exits when it exits.
-        clock: times the jobs; the gateway sets their deadlines by the same clock.
+    It exits when its parent, the supervisor, exits. The gateway sets the deadlines of jobs by the
+    same clock.
     """
 
     def __init__(

@@ -52,12 +52,7 @@ def judge(
 ) -> TriedSize:
     """Judge a size: good if there are frames, p95 is below the bound and no session failed.
 
-    Args:
-        people: size of the crowd.
-        tally: its tally.
-        bound: bound on p95, in seconds.
-        seconds: duration that the tally covers.
-        client_late: the client machine was too slow to send on time.
+    The bound, and the time that the tally covers, are in seconds.
     """
     p95 = tally.percentile(0.95)
     failed = dict(tally.failed)
@@ -78,14 +73,8 @@ async def try_size(
 ) -> tuple[TriedSize, LoadRun]:
     """Run a crowd of one size; the warm-up and the second after it are not measured.
 
-    Args:
-        plan: how people behave.
-        people: size of the crowd.
-        gallery: file of the frames.
-        processes: number of client processes.
-        bound: bound on p95, in seconds.
-        warm: seconds in which the crowd grows to its size.
-        seconds: seconds after that.
+    The crowd grows to its size in ``warm`` seconds and stays for ``seconds``. The bound on p95 is
+    in seconds.
     """
     profile = LoadProfile("soak", people, warm + seconds, warm=warm)
     outcome = await play(replace(plan, profile=profile), gallery, processes)

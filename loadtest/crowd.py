@@ -38,14 +38,9 @@ DRAIN_SECONDS = 5.0
 
 
 class Crowd:
-    """Keeps the number of people at the level of the plan.
+    """Plays every ``processes``-th kiosk from ``index`` on, at the level of the plan.
 
-    Args:
-        plan: the whole run.
-        take: takes a frame of a person.
-        index: index of this process; it plays every ``processes``-th kiosk.
-        processes: number of client processes.
-        start: monotonic start time.
+    ``start`` is the monotonic start time.
 
     Raises:
         ConfigError: the plan's start tokens cannot be signed.

@@ -60,11 +60,7 @@ def looks(seed: int = 0) -> Iterator[Look]:
 
 
 class Gallery:
-    """Frames by look.
-
-    Args:
-        looks: the look of each frame.
-        frames: encoded frames.
+    """Frames by look, as encoded images.
 
     Raises:
         ResourceError: there is no frame, or the numbers of frames and looks differ.

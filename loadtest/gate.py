@@ -12,13 +12,7 @@ _FORM = re.compile(r"p(50|90|95|99)=(\d{1,6}(?:\.\d{1,3})?)(ms|s)")
 
 @dataclass(frozen=True)
 class Gate:
-    """A limit.
-
-    Attributes:
-        text: as the user wrote it.
-        share: share of the frames (0..1) that must be answered within the time.
-        seconds: the time.
-    """
+    """A limit: a share (0..1) of the frames must be answered within a time."""
 
     text: str
     share: float

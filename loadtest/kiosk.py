@@ -46,12 +46,8 @@ _NAME = re.compile(r"[a-z][a-z0-9.-]{0,40}")
 class Kiosk:
     """Plays people against the service.
 
-    Args:
-        plan: how people behave.
-        take: takes a frame of a person.
-        tally: returns the tally of the current second.
-        seed: seed of the random behaviour.
-        start_token: makes a start token for each attempt to begin a session; None sends none.
+    It counts in the tally of the current second. If there is a source of start tokens, it is called
+    for each attempt to begin a session.
 
     Attributes:
         present: whether a person is present.

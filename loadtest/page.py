@@ -17,12 +17,7 @@ Row = tuple[str, str]
 
 
 def as_html(report: Report, notes: Iterable[str] = ()) -> str:
-    """Create the page.
-
-    Args:
-        report: result of ``loadtest.report.as_json``.
-        notes: warnings that a reader must know before quoting a figure.
-    """
+    """Create the page from the result of ``loadtest.report.as_json``."""
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(report["at"]))
     return str(parts.page(f"Load run of {when}", _body(report, notes)))
 

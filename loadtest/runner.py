@@ -107,14 +107,9 @@ async def play(
     show: Callable[[LoadRun], None] = lambda _: None,
     stop: asyncio.Event | None = None,
 ) -> LoadRun:
-    """Play a plan with several client processes.
+    """Play a plan with several client processes; the event ends the run early.
 
-    Args:
-        plan: the plan.
-        gallery: file of the frames.
-        processes: number of client processes.
-        show: called each second with the results so far.
-        stop: ends the run early when set.
+    ``show`` is called each second with the results so far.
 
     Raises:
         ResourceError: a client process failed.

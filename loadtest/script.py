@@ -21,14 +21,7 @@ _SWAY_HERTZ = (0.15, 0.6)
 
 @dataclass(frozen=True)
 class Gesture:
-    """A motion from the neutral look to another one and back.
-
-    Attributes:
-        peak: the look at the peak of the gesture.
-        out: seconds from the neutral look to the peak.
-        hold: seconds at the peak.
-        back: seconds from the peak to the neutral look.
-    """
+    """A motion from the neutral look to a peak and back, with the seconds of each part."""
 
     peak: Look
     out: float
@@ -75,10 +68,8 @@ class Actor:
     """A person in front of the camera who sways a little and follows prompts.
 
     Every status repeats a prompt until the person has followed it. So a prompt is ignored while its
-    gesture is in progress; if it is repeated afterwards, it is followed again.
-
-    Args:
-        seed: seed of the sway; equal seeds and calls give equal looks.
+    gesture is in progress; if it is repeated afterwards, it is followed again. Equal seeds and
+    calls give equal looks.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -106,11 +97,7 @@ class Actor:
         self._since, self._before = self._now, self._shown
 
     def look(self, now: float) -> Look:
-        """Return the look at a time, which must not decrease.
-
-        Args:
-            now: seconds on any clock.
-        """
+        """Return the look at a time in seconds, which must not decrease."""
         self._now = now
         if self._code is not None and self._since == -math.inf:
             self._since = now  # asked before the first look

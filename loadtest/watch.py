@@ -20,13 +20,7 @@ READINGS = 5
 
 @dataclass
 class UsageSample:
-    """One reading.
-
-    Attributes:
-        at: monotonic time.
-        cpu: CPU seconds by process since its start.
-        memory: resident bytes by process.
-    """
+    """CPU seconds since its start and resident bytes of each process, at a monotonic time."""
 
     at: float
     cpu: dict[str, float] = field(default_factory=dict)
@@ -52,9 +46,6 @@ def read(text: str, at: float) -> UsageSample:
 
 class Watch:
     """Reads the service's metrics each second.
-
-    Args:
-        url: the service's WebSocket address.
 
     Attributes:
         samples: the readings.

@@ -156,10 +156,7 @@ def _hints(answer: Answer) -> str:
 
 
 async def play(url: str, person: Person, report: Report, *, clock: Clock = SYSTEM) -> Answer:
-    """Send frames of the scenes until there is a verdict.
-
-    Returns:
-        The final answer.
+    """Send frames of the scenes until there is a verdict; return the final answer.
 
     Raises:
         ResourceError: there was no verdict within ``MAX_FRAMES``.

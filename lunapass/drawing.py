@@ -16,13 +16,7 @@ GOOD, BAD, MESH = (80, 200, 80), (60, 60, 230), (220, 200, 80)
 
 
 def draw(image: Image, estimate: Estimate, face: Face | None) -> Image:
-    """Return a copy of a frame with its measurements.
-
-    Args:
-        image: the frame.
-        estimate: its measurements.
-        face: the judged face; its mesh is drawn if the backend has one.
-    """
+    """Return a copy of a frame with its measurements, and with the face's mesh if it has one."""
     canvas = image.copy()
     unit = max(1, round(max(canvas.shape[:2]) / 640))
     colour = GOOD if estimate.ok else BAD

@@ -8,11 +8,7 @@ from shared.process.cgroups import ControlGroups
 
 
 class Endings:
-    """Describes how roles end; detects kills of the kernel's OOM killer.
-
-    Args:
-        groups: the control groups of the roles.
-    """
+    """Describes how roles end; detects kills of the kernel's OOM killer."""
 
     def __init__(self, groups: ControlGroups) -> None:
         self._groups = groups
@@ -21,8 +17,7 @@ class Endings:
     def describe(self, status: int | None) -> str:
         """Describe an end: ``died (signal SIGSEGV)``, ``died (out of memory: ...)``.
 
-        Args:
-            status: asyncio's return code: negative for a signal, None if it is unknown.
+        ``status`` is asyncio's return code: negative for a signal, None if it is unknown.
         """
         if status is None:
             return "died"

@@ -43,9 +43,7 @@ class Media:
     def frames(self, path: Path, rotation: int | None = None) -> Iterator[Image]:
         """Yield the frames of an image or a video, (height, width, 3) BGR.
 
-        Args:
-            path: the file.
-            rotation: degrees, instead of the configured rotation.
+        ``rotation`` replaces the configured one, in degrees.
 
         Raises:
             FrameError: a frame is refused, or the file has none that can be decoded.

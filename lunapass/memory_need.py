@@ -25,24 +25,14 @@ CODE = 120
 
 @dataclass(frozen=True)
 class MemoryNeed:
-    """Bytes that all roles of a machine need.
-
-    Attributes:
-        base: with some active sessions.
-        full: with full queues of side effects, too.
-    """
+    """Bytes that all roles need: ``base`` with some active sessions, ``full`` with full queues."""
 
     base: int
     full: int
 
 
 def memory_need(config: Config, workers: int) -> MemoryNeed:
-    """Estimate the memory of the roles, including the frame slabs.
-
-    Args:
-        config: the machine's configuration.
-        workers: number of workers of all cells together.
-    """
+    """Estimate the memory of the roles and frame slabs; ``workers`` counts those of all cells."""
     cells = config.TRANSPORT.cells
     worker = WORKER.get(config.WORKERS.backend, OWN_WORKER)
     roles = SUPERVISOR + CODE + cells * (GATEWAY + AGGREGATOR) + workers * worker

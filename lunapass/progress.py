@@ -16,11 +16,7 @@ def watched(
 ) -> Iterator[One]:
     """Yield the items; show a progress bar on standard error if that is a terminal.
 
-    Args:
-        items: what is worked on.
-        total: number of items.
-        name: describes an item, to be shown beside the bar.
-        task: what is done with them.
+    ``name`` describes an item beside the bar.
     """
     columns = (
         *Progress.get_default_columns()[:2],

@@ -64,11 +64,7 @@ class Cell:
 
 
 def plan(config: Config, workers: int) -> list[Cell]:
-    """Open every cell's sockets and plan its processes.
-
-    Args:
-        config: the machine's configuration.
-        workers: number of workers of all cells together.
+    """Open every cell's sockets and plan its processes; ``workers`` counts those of all cells.
 
     Raises:
         ResourceError: a port is in use or not permitted.

@@ -41,13 +41,7 @@ def evaluate_sessions(
 ) -> dict[str, Any]:
     """Measure and judge the sessions of a set.
 
-    Args:
-        source: the set's folder, or its CSV file.
-        config: decides which plugins judge.
-        fps: frames per second of folders of images.
-        every: take every n-th frame.
-        cache_folder: where estimates are stored; None stores none.
-        progress: shows how far the measuring is.
+    Folders of images have ``fps`` frames per second. Without a cache folder no estimate is stored.
 
     Returns:
         JSON values: those of ``summarise_sessions``, and ``policy`` in one sentence.

@@ -20,10 +20,8 @@ Step = Callable[[Config], object]
 def check_start(config: Config, file: Path | None, *, models: bool = True) -> None:
     """Read every file that a configuration names, as the roles do at start-up.
 
-    Args:
-        config: a valid configuration.
-        file: its file; the video worker's configuration may be beside it.
-        models: also load the models, or query the inference servers.
+    The video worker's configuration may be beside the file. With ``models``, the models are loaded
+    or the inference servers queried.
 
     Raises:
         ConfigError: a role would not start; one line for each error.

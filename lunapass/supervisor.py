@@ -41,12 +41,7 @@ RELOAD_ORDER = ("worker", "aggregator", "gateway")
 
 
 class Supervisor:
-    """Starts, watches and stops the roles.
-
-    Args:
-        source: the configuration, which is read again on a reload.
-        workers: number of workers of all cells together.
-        clock: for the watchdog and pauses.
+    """Starts, watches and stops the roles; ``workers`` counts those of all cells.
 
     Attributes:
         failed: a gateway or aggregator died too often.

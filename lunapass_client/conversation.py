@@ -142,12 +142,7 @@ def authorization(username: str | None, password: str | None) -> dict[str, str]:
 
 
 class Resumption:
-    """The attempts to resume a session after its connection broke.
-
-    Args:
-        broken: how the connection ended.
-        attempts: number of attempts.
-    """
+    """The attempts to resume a session after its connection broke."""
 
     def __init__(self, broken: Disconnected | Silent, attempts: int) -> None:
         self._cause: BaseException = broken

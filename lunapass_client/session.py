@@ -203,11 +203,7 @@ class SessionClient(ABC):
             await self._write(message)
 
     async def _receive(self, seconds: float | None = None) -> Answer:
-        """Await the next message. Announcements of RESULT are skipped: progress is seen by bytes.
-
-        Args:
-            seconds: longest time without a byte in either direction; by default ``patience``.
-        """
+        """Await the next message. Announcements of RESULT are skipped: bytes show progress."""
         seconds = self._patience if seconds is None else seconds
         standstill = Standstill(seconds, self._movement)
         while True:

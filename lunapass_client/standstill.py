@@ -28,9 +28,7 @@ class Movement(NamedTuple):
 class Standstill:
     """Detects that a connection makes no progress. Call ``is_over`` after each ``step``.
 
-    Args:
-        seconds: allowed time without progress; detection takes at most a quarter longer.
-        measure: reads the progress.
+    ``seconds`` is the allowed time; the detection takes at most a quarter longer.
 
     Attributes:
         step: seconds between two measurements.

@@ -13,12 +13,9 @@ MAX_BLUR = 0.014
 
 
 def taken(light: Light, face_width: float, chance: Chance) -> Image:
-    """Take an image.
+    """Take an image by a random camera.
 
-    Args:
-        light: what the camera sees.
-        face_width: pixels.
-        chance: draws focus, exposure, white balance, noise and compression.
+    ``face_width`` is in pixels.
     """
     sigma = face_width * between(chance, 0.001, MAX_BLUR)
     seen = cv2.GaussianBlur(light, (0, 0), max(0.2, sigma))

@@ -35,14 +35,7 @@ class Presentation:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A head compared with none.
-
-    Attributes:
-        presentations: those with a score.
-        before: errors at .5 without the head.
-        after: with it.
-        interval: of the change of the half total error, by the bootstrap.
-    """
+    """Errors at .5 without and with a head, and the bootstrap's interval of their change."""
 
     presentations: list[Presentation]
     before: HeadErrors
@@ -71,13 +64,7 @@ def compare(
 ) -> Comparison:
     """Judge a labelled set without and with a head.
 
-    Args:
-        samples: the set.
-        frames: decodes a file.
-        observer: runs the networks.
-        head: the head.
-        trained_on: content hashes of the files that the head was trained on.
-        every: take every n-th frame of a presentation.
+    ``trained_on`` has the content hashes of the files that the head was trained on.
 
     Raises:
         ResourceError: the set holds files that the head was trained on, or too few people.

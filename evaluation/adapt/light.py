@@ -38,10 +38,7 @@ def between(chance: Chance, low: float, high: float) -> float:
 def cloud(shape: tuple[int, int], cells: int, chance: Chance) -> Light:
     """Return a smooth random field with mean 0 and deviation 1, (height, width, 1).
 
-    Args:
-        shape: height and width.
-        cells: number of independent values along each side.
-        chance: source of the values.
+    It has ``cells`` independent values along each side.
     """
     coarse = chance.standard_normal((cells, cells), np.float32)
     field = cv2.resize(coarse, shape[::-1], interpolation=cv2.INTER_CUBIC)
@@ -66,17 +63,7 @@ def slope(shape: tuple[int, int], chance: Chance) -> Light:
 
 
 def repeated(tile: Light, shape: tuple[int, int], period: float, angle: float) -> Light:
-    """Repeat a square tile.
-
-    Args:
-        tile: one period, (side, side).
-        shape: height and width of the result.
-        period: pixels between two repetitions.
-        angle: rotation in degrees.
-
-    Returns:
-        The pattern, (height, width).
-    """
+    """Repeat a square tile of one period to (height, width), rotated by an angle in degrees."""
     height, width = shape
     scale = len(tile) / period
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)

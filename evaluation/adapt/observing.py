@@ -92,13 +92,7 @@ class Gathered:
 
 
 class Observer:
-    """Runs the liveness networks on the faces of images.
-
-    Args:
-        backend: finds the faces and measures what the checks need.
-        networks: the liveness networks, with embeddings.
-        rules: thresholds of the checks.
-    """
+    """Runs the liveness networks, with embeddings, on the faces of images."""
 
     def __init__(self, backend: OnnxBackend, networks: PassiveLiveness, rules: Rules) -> None:
         self._backend = backend
@@ -149,14 +143,7 @@ class SimulationPlan:
 def gather(
     samples: Iterable[Sample], frames: Frames, observer: Observer, plan: SimulationPlan
 ) -> Gathered:
-    """Observe live frames and recaptures of them.
-
-    Args:
-        samples: the live presentations; the subject is the person.
-        frames: decodes a file.
-        observer: runs the networks.
-        plan: how much to simulate.
-    """
+    """Observe live frames and recaptures of them; a sample's subject is the person."""
     found = Gathered()
     for sample in samples:
         room = MAX_FRAMES - found.frames[sample.subject]

@@ -13,12 +13,7 @@ _DOTS = dot_tile()
 
 
 def printed(picture: Light, chance: Chance) -> Light:
-    """Print a picture.
-
-    Args:
-        picture: light of the picture.
-        chance: draws printer, paper, bend and lamp.
-    """
+    """Print a picture with a random printer, paper, bend and lamp."""
     shape = picture.shape[:2]
     inks = _inks(picture, chance)
     dots = _halftone(inks, chance) if chance.random() < 0.5 else _sprayed(inks, chance)

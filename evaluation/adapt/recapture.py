@@ -54,12 +54,7 @@ MEDIA = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A live frame as light, cut and reduced around its face.
-
-    Attributes:
-        light: the frame.
-        face: box of the face.
-    """
+    """A live frame as light, cut and reduced around its face."""
 
     light: Light
     face: Box
@@ -82,13 +77,7 @@ def _span(start: int, size: int, limit: int) -> tuple[int, int]:
 
 
 def simulated(scene: Scene, kind: str, chance: Chance) -> Image:
-    """Simulate one frame.
-
-    Args:
-        scene: the live frame.
-        kind: a species of ``MEDIA``, or ``live`` for the person through the camera alone.
-        chance: draws everything that varies.
-    """
+    """Simulate a frame of a kind: a species of ``MEDIA``, or ``live`` for the camera alone."""
     light = scene.light if kind == LIVE else _presented(scene, MEDIA[kind], chance)
     return taken(light, scene.face.width, chance)
 

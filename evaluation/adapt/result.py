@@ -21,14 +21,7 @@ Row = tuple[str, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """Everything that a run found.
-
-    Attributes:
-        gathered: the live frames and recaptures.
-        trained: the head, with its cross-validation.
-        file: content of the head's file.
-        comparison: on the labelled set; None without one.
-    """
+    """Everything that a run found; there is no comparison without a labelled set."""
 
     gathered: Gathered
     trained: Trained
@@ -102,11 +95,7 @@ def head_file(
 ) -> SiteHeadFile:
     """Return the content of a head's file.
 
-    Args:
-        gathered: what it was trained on.
-        trained: the head.
-        models: SHA-256 of each liveness network by role, in the order in which they judge.
-        seed: seed of the simulation.
+    ``models`` has the SHA-256 of each liveness network by role, in the order in which they judge.
     """
     origin = HeadOrigin(
         data=gathered.digest,

@@ -8,12 +8,7 @@ from evaluation.adapt.light import Chance, Light, between, cloud, repeated, slop
 
 
 def shown(picture: Light, chance: Chance) -> Light:
-    """Show a picture on a screen.
-
-    Args:
-        picture: light of the picture.
-        chance: draws display, brightness, viewing angle and surroundings.
-    """
+    """Show a picture on a random display, with random brightness, angle and surroundings."""
     shape = picture.shape[:2]
     light = _colours(picture, chance)
     if chance.random() < 0.7:

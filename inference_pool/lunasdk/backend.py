@@ -34,9 +34,6 @@ SHUT_EYE = 0.0
 class LunaSdkBackend:
     """Implements ``shared.frame.estimation.Backend`` with FaceEngine.
 
-    Args:
-        settings: section ``[FACEENGINE]``.
-
     Raises:
         StartupError: the SDK cannot be opened, or lacks a model or a licence feature.
     """

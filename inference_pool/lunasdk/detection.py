@@ -40,9 +40,6 @@ class SdkFace:
 class Detector:
     """Finds faces and warps them.
 
-    Args:
-        engine: FaceEngine.
-
     Raises:
         StartupError: the detector or the warper cannot be created.
     """

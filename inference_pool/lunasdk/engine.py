@@ -22,9 +22,6 @@ MODULE = "FaceEngine"
 class Engine:
     """FaceEngine with an active licence.
 
-    Args:
-        settings: section ``[FACEENGINE]``.
-
     Attributes:
         module: the FaceEngine module.
         identity: digest of the names and sizes of the data files. Their content is gigabytes, which
@@ -69,9 +66,7 @@ class Engine:
     def create(self, *creators: str, kind: Any = None) -> Any:
         """Create an object with the first creator method that the bindings have.
 
-        Args:
-            *creators: method names, the preferred one first.
-            kind: argument of the method, such as the type of detector.
+        ``kind`` is the method's argument, such as the type of detector.
 
         Raises:
             StartupError: the bindings have none of them, or the creation failed.

@@ -6,16 +6,9 @@ import onnx
 
 
 def with_embedding(model: bytes, tensor: str) -> bytes:
-    """Add a tensor of a network to its outputs.
+    """Add a tensor, an output of one of its nodes, to the end of a network's outputs.
 
     No node changes, so the other outputs keep their values.
-
-    Args:
-        model: the network, a serialised ONNX model.
-        tensor: name of the tensor, an output of one of its nodes.
-
-    Returns:
-        The network with one more output, the last.
 
     Raises:
         ValueError: the network has no such tensor.

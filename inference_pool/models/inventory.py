@@ -22,13 +22,7 @@ class FileState(StrEnum):
 
 @dataclass(frozen=True)
 class Item:
-    """One model of the manifest and the state of its files.
-
-    Attributes:
-        spec: the model.
-        state: state of its file.
-        variant: state of its variant; None for a model without one.
-    """
+    """One model of the manifest, and the state of its file and of its variant, if it has one."""
 
     spec: ModelSpec
     state: FileState
@@ -64,11 +58,7 @@ def variant_state(directory: Path, spec: ModelSpec) -> FileState | None:
 
 
 def inspect(directory: Path) -> tuple[Kind, list[Item]]:
-    """Compare a directory with its set of the manifest.
-
-    Returns:
-        The set, and its models in the manifest's order.
-    """
+    """Compare a directory with its set of the manifest; return the models in its order."""
     manifest = load_manifest()
     kind = find_kind(directory, manifest)
     return kind, [

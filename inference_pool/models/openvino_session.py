@@ -31,10 +31,7 @@ _CONFIG = {
 
 
 class OpenVinoSession(Described):
-    """Runs one network in the caller's thread.
-
-    Args:
-        model: the network, a serialised ONNX model; open dimensions become 1.
+    """Runs one network in the caller's thread; open dimensions become 1.
 
     Raises:
         Exception: the runtime is missing or cannot compile the network; its errors share no base
@@ -56,14 +53,10 @@ class OpenVinoSession(Described):
         self._bound: dict[str, Floats] = {}
 
     def run(self, names: Sequence[str] | None, feed: dict[str, Floats]) -> list[Floats]:
-        """Run the network on one batch.
+        """Run the network on one batch; return the named outputs, or all in the model's order.
 
-        Args:
-            names: wanted outputs; None for all, in the model's order.
-            feed: the inputs by name. An array that is passed again with new values is not copied.
-
-        Returns:
-            The outputs; later runs do not change them.
+        An input array that is passed again with new values is not copied. Later runs do not change
+        the outputs.
         """
         for name, values in feed.items():
             if self._bound.get(name) is not values:

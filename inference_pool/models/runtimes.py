@@ -14,11 +14,7 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 
 
 def start(provider: str, model: bytes) -> ModelSession:
-    """Load a network.
-
-    Args:
-        provider: ``cpu``, ``cuda`` or ``openvino``.
-        model: the network, a serialised ONNX model.
+    """Load a serialised ONNX model with a provider: ``cpu``, ``cuda`` or ``openvino``.
 
     Raises:
         Exception: the runtime cannot load it; the runtimes' errors share no base class.

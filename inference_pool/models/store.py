@@ -37,15 +37,7 @@ def _any_present(directory: Path, models: dict[str, ModelSpec]) -> bool:
 
 
 def read_verified(path: Path, sha256: str, role: str) -> bytes:
-    """Read a model file and verify its hash.
-
-    Args:
-        path: the file.
-        sha256: expected hash, in hexadecimal.
-        role: the model's role, for the error.
-
-    Returns:
-        The file's bytes.
+    """Read a model file and verify its hash; the error names the role.
 
     Raises:
         ModelError: the file is missing, unreadable or differs from the manifest.

@@ -30,10 +30,6 @@ class NotServed(EstimationError):
 class Endpoint:
     """One server.
 
-    Args:
-        address: ``grpc://host:port``, or ``grpcs://host:port`` for TLS.
-        credentials: the certificate authorities to trust; None for a server without TLS.
-
     Attributes:
         address: as given.
         client: its gRPC client, which connects on first use.
@@ -49,10 +45,6 @@ class Endpoint:
 class Endpoints:
     """Calls servers in the configured order, recently failed ones last.
 
-    Args:
-        settings: section ``[OIP]``.
-        clock: times how long a failed server comes last.
-
     Raises:
         ConfigError: the file of certificate authorities cannot be read.
     """
@@ -67,10 +59,7 @@ class Endpoints:
         ]
 
     def call(self, request: Callable[[InferenceServerClient], Answer]) -> Answer:
-        """Call one server after another until one answers.
-
-        Args:
-            request: a call of the client; it must pass ``timeout`` on.
+        """Call one server after another until one answers; the request passes ``timeout`` on.
 
         Raises:
             NotServed: every server answered that it has no such model.

@@ -25,9 +25,6 @@ class RemoteModels:
     Unlike files, models on servers are not verified by hash: the operator of the servers is
     responsible for them. If a required model is not served, the start fails; no check is skipped.
 
-    Args:
-        config: the configuration.
-
     Attributes:
         loaded: identity of each model by role: the digest of what the servers reported at the
             start, or the hash of the file that this process reads.

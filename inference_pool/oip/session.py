@@ -17,10 +17,7 @@ from shared.errors import EstimationError
 class RemoteSession(Described):
     """Runs one model on the first server that answers.
 
-    Args:
-        endpoints: the servers.
-        model: name of the model there.
-        version: its version; if empty, the server chooses.
+    If ``version`` is empty, the server chooses.
 
     Attributes:
         identity: digest of what the server reports: name, versions, platform, inputs and outputs.
@@ -41,14 +38,7 @@ class RemoteSession(Described):
         self.identity = short_digest([model, versions, described.platform, ports])
 
     def run(self, names: Sequence[str] | None, feed: dict[str, Floats]) -> list[Floats]:
-        """Run the model on one batch.
-
-        Args:
-            names: wanted outputs; None for all, in the model's order.
-            feed: the inputs by name.
-
-        Returns:
-            The outputs.
+        """Run the model on one batch; return the named outputs, or all in the model's order.
 
         Raises:
             EstimationError: no server answered, or an output has NaN or infinity.

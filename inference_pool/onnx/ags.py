@@ -17,10 +17,7 @@ SMALL, LARGE = 32.0, 112.0
 
 
 def fitness(so_far: Estimate) -> float:
-    """Return the fitness, 0..1.
-
-    Args:
-        so_far: measures of all stages up to the mouth.
+    """Return the fitness, 0..1, from the measures of all stages up to the mouth.
 
     Raises:
         EstimationError: a measure is missing.

@@ -31,9 +31,6 @@ class BlazeFace:
 
     The network returns per anchor a score logit, and a box centre, a box size and six points in
     pixels. All but the size are relative to the anchor.
-
-    Args:
-        session: session of ``blazeface_256.onnx``.
     """
 
     OUTPUTS = ("scores_16", "scores_32", "boxes_16", "boxes_32")
@@ -47,11 +44,7 @@ class BlazeFace:
     def detect(self, image: Image) -> list[DetectedFace]:
         """Find the faces of an image, best first.
 
-        Args:
-            image: (height, width, 3) BGR.
-
-        Returns:
-            The faces. ``points`` are (6, 2): eyes, nose tip, centre of the mouth, ears.
+        Their points are (6, 2): eyes, nose tip, centre of the mouth, ears.
         """
         small, factor = downscaled(image, SIZE, cv2.INTER_AREA)
         found = self._network.run(small, self.OUTPUTS)

@@ -26,22 +26,14 @@ TEMPLATE = np.array(
 
 
 class MobileFaceNet:
-    """Computes a unit vector that describes a face.
-
-    Args:
-        session: session of ``mobilefacenet_112.onnx``.
-    """
+    """Computes a unit vector that describes a face."""
 
     def __init__(self, session: ModelSession) -> None:
         self._network = Network(session, (SIZE, SIZE), rgb=True, scale=1 / 128, offset=-127.5 / 128)
         self._crop: Image = np.empty((SIZE, SIZE, 3), np.uint8)
 
     def describe(self, image: Image, points: Points) -> bytes:
-        """Return the descriptor as float32 bytes.
-
-        Args:
-            image: the frame.
-            points: (5, 2) key points of the face, in the order of ``TEMPLATE``.
+        """Return the descriptor as float32 bytes; the key points are those of ``TEMPLATE``.
 
         Raises:
             EstimationError: the key points are degenerate, such as all in one place.

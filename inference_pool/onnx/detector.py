@@ -53,9 +53,6 @@ class YuNet:
 
     The network returns per grid cell of three strides: class and object scores, and a box and five
     points relative to the cell.
-
-    Args:
-        session: session of ``yunet_s_320_320.onnx``.
     """
 
     OUTPUTS = tuple(
@@ -68,11 +65,7 @@ class YuNet:
     def detect(self, image: Image) -> list[DetectedFace]:
         """Find the faces of an image, best first.
 
-        Args:
-            image: (height, width, 3) BGR.
-
-        Returns:
-            The faces. ``points`` are (5, 2): eyes, nose tip and mouth corners.
+        Their points are (5, 2): eyes, nose tip and mouth corners.
         """
         small, factor = downscaled(image, SIZE)
         found = self._network.run(small, self.OUTPUTS)

@@ -60,12 +60,9 @@ class EyeOpenness:
         return twin
 
     def measure(self, image: Image, mesh: Points, *, careful: bool) -> Eyes:
-        """Measure both eyes.
+        """Measure both eyes of a face with a mesh (468, 3).
 
-        Args:
-            image: the frame.
-            mesh: (468, 3) points of its face.
-            careful: run the contour model even where the mesh shows an open eye.
+        If ``careful``, the contour model runs even where the mesh shows an open eye.
         """
         left = self._openness(image, mesh, LEFT, careful)
         right = self._openness(image, mesh, RIGHT, careful)

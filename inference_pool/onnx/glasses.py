@@ -37,9 +37,7 @@ class GlassesKind:
 
     The network detects glasses but not their kind. They are sunglasses if the lids and the skin
     around **both** eyes are far darker than cheeks and forehead; one eye in shadow is not enough.
-
-    Args:
-        session: session of the glasses model; with None only sunglasses are found.
+    Without a session only sunglasses are found.
     """
 
     def __init__(self, session: ModelSession | None) -> None:

@@ -81,12 +81,8 @@ class PassiveLiveness:
     where their probabilities add up to 1, so the same frames reach a threshold of 0.5 as with the
     mean of the probabilities. At other thresholds it ranks frames better (docs/estimation.md).
 
-    A site head corrects the mean by the networks' embeddings before the sigmoid.
-
-    Args:
-        models: what each network wants.
-        sessions: the networks, in the same order.
-        head: the site head; the sessions must output embeddings.
+    A site head corrects the mean by the networks' embeddings before the sigmoid. The sessions, in
+    the order of the models, must then output embeddings.
     """
 
     def __init__(
@@ -148,11 +144,7 @@ def _room(image: Image, box: Box) -> float:
 
 
 def _surroundings(image: Image, box: Box, scale: float) -> tuple[int, int, int, int]:
-    """Scale the box around its centre, limited to the frame, and shift it into the frame.
-
-    Returns:
-        Left, top, right and bottom in pixels.
-    """
+    """Return left, top, right and bottom of the scaled box, moved and limited to the frame."""
     width, height = width_and_height(image)
     scale = min(scale, _room(image, box))
     crop_width = max(1, min(width, round(box.width * scale)))

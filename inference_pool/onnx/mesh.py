@@ -62,8 +62,7 @@ class FaceMesh:
     the network also runs on rotated crops, and the one with the highest presence is taken as
     upright. If the mesh still shows roll, the crop is taken again from the mesh's own points.
 
-    Args:
-        session: session of the 468-point model; it returns the points and a presence logit.
+    The session returns the points and a presence logit.
     """
 
     def __init__(self, session: ModelSession) -> None:
@@ -73,10 +72,7 @@ class FaceMesh:
     def fit(self, image: Image, face: DetectedFace) -> Points:
         """Return the mesh of a face; fit it on the first call.
 
-        Args:
-            image: the frame.
-            face: a face of that frame. It stores the mesh, and key points that contradict the mesh
-                are replaced by the mesh's own.
+        The face stores the mesh. Key points that contradict it are replaced by the mesh's own.
 
         Returns:
             (468, 3) points in frame pixels; z has the same unit, smaller is nearer.

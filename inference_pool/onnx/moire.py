@@ -49,10 +49,6 @@ _WINDOW: NDArray[np.float32] = np.outer(np.hanning(SIZE), np.hanning(SIZE)).asty
 def peak(image: Image, box: Box) -> float:
     """Measure the prominence of the highest peak.
 
-    Args:
-        image: the frame.
-        box: the face.
-
     Returns:
         The greatest deviation of the log spectrum from the median of all values of the same
         frequency, in robust standard deviations; faces have 2 to 4.6. 0 if the middle of the face

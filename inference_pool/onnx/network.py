@@ -66,9 +66,6 @@ class Network:
                 corner and padded with black.
             outputs: names of the wanted outputs; None for all, in the model's order.
 
-        Returns:
-            The outputs.
-
         Raises:
             EstimationError: the runtime failed.
         """

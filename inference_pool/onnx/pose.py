@@ -32,11 +32,8 @@ _AXES = np.array([[1.0], [-1.0], [-DEPTH_GAIN]])
 class PoseSolver:
     """Measures the rotation of a face mesh against the canonical face.
 
-    It is the rotation of the least-squares similarity (Kabsch-Umeyama) from the canonical vertices
-    to the mesh; it does not depend on the scale, which is not computed.
-
-    Args:
-        canonical: path of the canonical face as an OBJ file with 468 vertices.
+    It is the rotation of the least-squares similarity (Kabsch-Umeyama) from the canonical
+    vertices, read from an OBJ file, to the mesh. The scale has no effect and is not computed.
 
     Raises:
         ModelError: the file has another number of vertices.

@@ -62,14 +62,8 @@ class HeadErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class HeadOrigin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a head was made from.
 
-    Attributes:
-        data: digest of the live images.
-        people: number of people.
-        frames: number of live frames.
-        recaptures: number of simulated recaptures.
-        seed: seed of the simulation.
-        before: errors on frames and recaptures without a head.
-        after: errors of heads that were trained without the judged person.
+    ``data`` is the digest of the live images. ``before`` are the errors on frames and recaptures
+    without a head, ``after`` those of heads that were trained without the judged person.
     """
 
     data: Digest
@@ -134,9 +128,8 @@ class SiteHeadFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SiteHead:
     """A site head that fits the loaded networks.
 
-    Args:
-        file: its content.
-        loaded: SHA-256 of each loaded liveness network by role, in the order in which they judge.
+    ``loaded`` has the SHA-256 of each loaded liveness network by role, in the order in which they
+    judge, like the file.
 
     Raises:
         ModelError: the head was trained with other networks.
@@ -155,8 +148,7 @@ class SiteHead:
     def correction(self, embeddings: Sequence[Floats]) -> float:
         """Return the bounded number to add to the mean of the networks' log odds.
 
-        Args:
-            embeddings: those of the networks, in the order in which they judge.
+        The embeddings are in the order in which the networks judge.
 
         Raises:
             EstimationError: an embedding has another length, NaN or infinity.

@@ -27,13 +27,9 @@ _MOUTH_COLOUR = (28, 22, 52)
 
 
 def lid(eye: EyeOutline, closed: float, source: Points, target: Points) -> Patch:
-    """Stretch the upper lid of an eye downwards.
+    """Stretch the upper lid of an eye downwards, to a closure of 0..1.
 
-    Args:
-        eye: the eye.
-        closed: closure, 0..1.
-        source: mesh points in the portrait.
-        target: mesh points in the frame.
+    ``source`` and ``target`` are the mesh points in the portrait and in the frame.
     """
     below_brow, crease, upper = (
         source[list(line)] for line in (eye.below_brow, eye.crease, eye.upper)
@@ -64,10 +60,7 @@ def draw_lashes(image: Image, edge: Points, closed: float) -> None:
 def teeth(source: Points, target: Points, rest: Points) -> Patch:
     """Keep the area between the lips of the portrait at the upper lip.
 
-    Args:
-        source: mesh points in the portrait.
-        target: mesh points in the frame.
-        rest: inner edge of the lower lip in the frame with the jaw at rest.
+    ``rest`` is the inner edge of the lower lip in the frame with the jaw at rest.
     """
     upper, lower = list(UPPER_INNER_LIP), list(LOWER_INNER_LIP)
     return _strip(

@@ -35,14 +35,7 @@ UPPER_LIP = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308,
 
 @dataclass(frozen=True)
 class EyeOutline:
-    """Lines of nine points around one eye, from the brow downwards.
-
-    Attributes:
-        below_brow: line below the brow.
-        crease: line above the lashes.
-        upper: edge of the upper lid.
-        lower: edge of the lower lid.
-    """
+    """Lines of nine points around one eye: below the brow, above the lashes, edges of the lids."""
 
     below_brow: tuple[int, ...]
     crease: tuple[int, ...]

@@ -61,10 +61,8 @@ def rotation(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
 class Head:
     """A face mesh with rings around it.
 
-    The first ``MESH_POINTS`` points are the face's, the others those of the rings.
-
-    Args:
-        mesh: the portrait's mesh, in pixels of the frame.
+    The first ``MESH_POINTS`` points are the face's, the others those of the rings. The mesh is in
+    pixels of the frame.
     """
 
     def __init__(self, mesh: Mesh) -> None:

@@ -35,12 +35,7 @@ _RECTANGLE = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
 
 
 class Person:
-    """Renders frames of one portrait.
-
-    Args:
-        portrait: the portrait and its mesh.
-        size: width and height of the frames.
-    """
+    """Renders frames of one portrait, of a width and height."""
 
     def __init__(self, portrait: Portrait, size: tuple[int, int] = (640, 480)) -> None:
         self.size = size
@@ -53,14 +48,7 @@ class Person:
         self._noise = np.random.default_rng()
 
     def render(self, look: Look) -> Image:
-        """Render one frame.
-
-        Args:
-            look: pose, expression and image properties.
-
-        Returns:
-            The frame, (height, width, 3) BGR; equal looks give equal frames.
-        """
+        """Render one frame, (height, width, 3) BGR; equal looks give equal frames."""
         placed = self._head.moved(look)
         target = self._seen(placed, look)
         lip = self._head.turned(self._head.rest[list(LOWER_INNER_LIP)], look)
@@ -81,12 +69,7 @@ class Person:
         return _developed(frame, look)
 
     def render_jpeg(self, look: Look, quality: int = 85) -> bytes:
-        """Render one frame like a camera: with sensor noise, encoded as JPEG.
-
-        Args:
-            look: pose, expression and image properties.
-            quality: JPEG quality, 1..100.
-        """
+        """Render one frame like a camera: with sensor noise, encoded as JPEG."""
         frame = with_noise(self.render(look), self._noise)
         jpeg: bytes = simplejpeg.encode_jpeg(frame, quality, "BGR", "420")
         return jpeg

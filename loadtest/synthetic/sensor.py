@@ -38,12 +38,7 @@ def with_noise(image: Image, chance: np.random.Generator) -> Image:
 
 
 class Exposures:
-    """Any number of frames of one image, each with its own noise.
-
-    Args:
-        image: (height, width, 3) BGR.
-        quality: JPEG quality, 1..100.
-    """
+    """Any number of frames of one image, each with its own noise."""
 
     def __init__(self, image: Image, quality: int = 85) -> None:
         # Not seeded: with a seed, every run would send the same frames, and the service refuses

@@ -27,14 +27,7 @@ thinner triangle would appear too large; the edges of its neighbours cover its a
 
 
 def delaunay(points: Points) -> Triangles:
-    """Triangulate points of a plane.
-
-    Args:
-        points: positions in pixels; duplicates are used once.
-
-    Returns:
-        The Delaunay triangles of their convex hull.
-    """
+    """Triangulate points of a plane (Delaunay); duplicates are used once."""
     low = np.floor(points.min(axis=0)).astype(int) - 1
     extent = np.ceil(points.max(axis=0)).astype(int) + 1 - low
     division = cv2.Subdiv2D((*low.tolist(), *extent.tolist()))
@@ -50,13 +43,7 @@ def delaunay(points: Points) -> Triangles:
 
 @dataclass(frozen=True)
 class Patch:
-    """Part of an image and its position in the frame.
-
-    Attributes:
-        source: corner positions in the image.
-        target: corner positions in the frame.
-        triangles: indices into both, in the order of drawing.
-    """
+    """A part of an image and its position in the frame, as triangles in the order of drawing."""
 
     source: Points
     target: Points
@@ -71,9 +58,6 @@ def warp(image: Image, patches: Sequence[Patch], size: tuple[int, int]) -> Image
         patches: in the order of drawing; later ones cover earlier ones. The first must cover the
             whole frame, because pixels without a triangle are undefined.
         size: width and height of the frame.
-
-    Returns:
-        The frame, of shape (height, width, 3).
     """
     source = np.concatenate([patch.source[patch.triangles] for patch in patches])
     target = np.concatenate([patch.target[patch.triangles] for patch in patches])

@@ -27,12 +27,8 @@ class AbsentError(Exception):
 def download(client: httpx.Client, url: str, part: Path, size: int, advance: Advance) -> None:
     """Download a file to a partial file, continuing what an earlier run left there.
 
-    Args:
-        client: HTTP client.
-        url: the file's address.
-        part: partial file; afterwards complete, but not verified.
-        size: size of the file in bytes; never more are written.
-        advance: called with the number of bytes present, after each chunk.
+    The partial file is complete afterwards, but not verified. Never more than ``size`` bytes are
+    written.
 
     Raises:
         UnreachableError: the connection fails, or breaks ``ATTEMPTS`` times.

