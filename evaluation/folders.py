@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from evaluation.samples import ATTACK, PICTURES, Sample, read
-from evaluation.sessions import TurnedFrames, is_session, logged_images
+from evaluation.sessions import is_session, logged_images
 from shared.errors import FrameError, ResourceError
 from shared.frame.estimation import Image
 from shared.session_log import read_session
@@ -54,15 +54,13 @@ class FolderReader:
     """Reads the frames of a session, and when they were taken.
 
     Attributes:
-        frames: decodes an image or video.
-        turned_frames: decodes an image of a session's folder, rotated as the service rotated it.
+        frames: decodes an image or a video; degrees replace the configured rotation of an image.
         rate: reads the frames per second of a video.
         fps: frames per second of folders of images, which do not say it.
         every: take every n-th frame.
     """
 
-    frames: Callable[[Path], Iterator[Image]]
-    turned_frames: TurnedFrames
+    frames: Callable[..., Iterator[Image]]
     rate: Callable[[Path], float]
     fps: float
     every: int = 1
@@ -74,7 +72,7 @@ class FolderReader:
             FrameError: a frame is refused.
         """
         if is_session(path):
-            yield from logged_images(path, self.turned_frames)
+            yield from logged_images(path, self.frames)
         elif path.is_dir():
             for file in _images_of(path):
                 yield from self.frames(file)

@@ -59,7 +59,9 @@ def read(source: Path, extensions: frozenset[str]) -> list[Sample]:
         ResourceError: there is no such set, or it has another layout.
     """
     if source.is_dir():
-        found = [*_live(source, extensions), *_attacks(source, extensions)]
+        live = source / LIVE
+        found = [_sample(source, path, live, "") for path in _files(live, extensions)]
+        found += _attacks(source, extensions)
         wanted = f"{LIVE}/ or {ATTACK}/SPECIES/ with images or videos in it"
     else:
         found, wanted = list(_table(source)), "a line"
@@ -84,11 +86,6 @@ def read_people(folder: Path, extensions: frozenset[str]) -> list[Sample]:
     return found
 
 
-def _live(folder: Path, extensions: frozenset[str]) -> Iterator[Sample]:
-    for path in _files(folder / LIVE, extensions):
-        yield _sample(folder, path, folder / LIVE, "")
-
-
 def _attacks(folder: Path, extensions: frozenset[str]) -> Iterator[Sample]:
     root = folder / ATTACK
     for path in _files(root, extensions):
@@ -106,11 +103,11 @@ def _files(folder: Path, extensions: frozenset[str]) -> list[Path]:
         for path in folder.rglob("*")
         if path.suffix.lower() in extensions and path.is_file() and path.parent not in logged
     ]
-    return sorted(path for path in (*found, *logged) if not _hidden(path.relative_to(folder)))
-
-
-def _hidden(inside: Path) -> bool:
-    return any(part.startswith(".") for part in inside.parts)
+    return sorted(
+        path
+        for path in (*found, *logged)
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
 
 
 def _sample(source: Path, path: Path, root: Path, species: str) -> Sample:

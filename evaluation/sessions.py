@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def read_logs(source: Path) -> tuple[list[Logged], list[str]]:
         ResourceError: there is no readable session.
     """
     found, errors = [], []
-    for folder in _folders(source):
+    for folder in sorted(log.parent for log in source.rglob(FILE)):
         try:
             found.append(Logged(read_session(folder), *_label(folder.relative_to(source))))
         except ValueError as error:
@@ -75,10 +75,6 @@ def read_logs(source: Path) -> tuple[list[Logged], list[str]]:
             f"{source}: found no session of FileLogger" + (f" ({errors[0]})" if errors else "")
         )
     return found, errors
-
-
-def _folders(source: Path) -> Iterable[Path]:
-    return sorted(log.parent for log in source.rglob(FILE))
 
 
 def _label(inside: Path) -> tuple[str, str]:

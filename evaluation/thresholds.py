@@ -49,20 +49,14 @@ class Threshold:
         return Rules(ThresholdsSection.model_validate(changed), rules.limits)
 
 
-def _quality(field: str) -> Measure:
-    return lambda one: None if one.quality is None else float(getattr(one.quality, field))
+def _of(part: str, field: str) -> Measure:
+    """Return the measure that is a field of a part of the estimate; an angle is absolute."""
 
+    def measure(one: Estimate) -> float | None:
+        found = getattr(one, part)
+        return None if found is None else abs(float(getattr(found, field)))
 
-def _angle(field: str) -> Measure:
-    return lambda one: None if one.head_pose is None else abs(float(getattr(one.head_pose, field)))
-
-
-def _face(field: str) -> Measure:
-    return lambda one: None if one.face is None else float(getattr(one.face, field))
-
-
-def _liveness(field: str) -> Measure:
-    return lambda one: None if one.liveness is None else float(getattr(one.liveness, field))
+    return measure
 
 
 def _margin(estimate: Estimate) -> float | None:
@@ -86,20 +80,20 @@ def _at_least(key: str, stage: Stage, measure: Measure) -> Threshold:
 
 
 THRESHOLDS: tuple[Threshold, ...] = (
-    _at_least("blur", Stage.QUALITY, _quality("blur")),
-    _at_least("light", Stage.QUALITY, _quality("light")),
-    _at_least("dark", Stage.QUALITY, _quality("darkness")),
-    _at_least("illumination", Stage.QUALITY, _quality("illumination")),
-    _at_least("specularity", Stage.QUALITY, _quality("specularity")),
-    Threshold("faceWidth", Stage.POSITION, _face("width"), True, _PIXELS, whole=True),
-    Threshold("faceHeight", Stage.POSITION, _face("height"), True, _PIXELS, whole=True),
+    _at_least("blur", Stage.QUALITY, _of("quality", "blur")),
+    _at_least("light", Stage.QUALITY, _of("quality", "light")),
+    _at_least("dark", Stage.QUALITY, _of("quality", "darkness")),
+    _at_least("illumination", Stage.QUALITY, _of("quality", "illumination")),
+    _at_least("specularity", Stage.QUALITY, _of("quality", "specularity")),
+    Threshold("faceWidth", Stage.POSITION, _of("face", "width"), True, _PIXELS, whole=True),
+    Threshold("faceHeight", Stage.POSITION, _of("face", "height"), True, _PIXELS, whole=True),
     Threshold("frameMargin", Stage.POSITION, _margin, True, _BORDERS, whole=True),
-    Threshold("yaw", Stage.HEAD_POSE, _angle("yaw"), False, _ANGLES),
-    Threshold("pitch", Stage.HEAD_POSE, _angle("pitch"), False, _ANGLES),
-    Threshold("roll", Stage.HEAD_POSE, _angle("roll"), False, _ANGLES),
+    Threshold("yaw", Stage.HEAD_POSE, _of("head_pose", "yaw"), False, _ANGLES),
+    Threshold("pitch", Stage.HEAD_POSE, _of("head_pose", "pitch"), False, _ANGLES),
+    Threshold("roll", Stage.HEAD_POSE, _of("head_pose", "roll"), False, _ANGLES),
     Threshold("mouth", Stage.MOUTH, _mouth, False, _LENIENT_FIRST),
     _at_least("ags", Stage.AGS, lambda one: one.ags),
-    _at_least("livenessScore", Stage.LIVENESS, _liveness("score")),
-    _at_least("livenessQualityScore", Stage.LIVENESS, _liveness("quality_score")),
+    _at_least("livenessScore", Stage.LIVENESS, _of("liveness", "score")),
+    _at_least("livenessQualityScore", Stage.LIVENESS, _of("liveness", "quality_score")),
 )
 """All thresholds, in the order of the stages."""

@@ -11,6 +11,7 @@ import cv2
 from evaluation.judging import Measured
 from evaluation.measuring import Frames
 from shared.errors import FrameError
+from shared.frame.estimation import Image
 
 SIDE = 190
 
@@ -34,12 +35,15 @@ class Thumbnails:
             image = next(islice(self._frames(one.sample.path), start, None), None)
         except FrameError:
             return None
-        if image is None:
-            return None
-        height, width = image.shape[:2]
-        size = (SIDE, max(1, round(height * SIDE / width)))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        return base64.b64encode(cv2.imencode(".jpg", small)[1].tobytes()).decode()
+        return None if image is None else thumbnail(image)
+
+
+def thumbnail(image: Image) -> str:
+    """Return the base64 of a small JPEG of an image."""
+    height, width = image.shape[:2]
+    size = (SIDE, max(1, round(height * SIDE / width)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return base64.b64encode(cv2.imencode(".jpg", small)[1].tobytes()).decode()
 
 
 def _worst_frame(measured: Measured) -> int:

@@ -156,7 +156,8 @@ def _relaxed(
     refused = sum(not threshold.passes(value, now) for value in values.tolist()) / values.size
     if refused <= MIN_REFUSED_SHARE:
         return None
-    value = max(0.0, _rounded(threshold, float(np.quantile(values, _tail(threshold)))))
+    tail = 1 - PASS_SHARE if threshold.least else PASS_SHARE
+    value = max(0.0, _rounded(threshold, float(np.quantile(values, tail))))
     if value == now:
         return None
     then = what_if(sessions, threshold, value, rules)
@@ -168,10 +169,6 @@ def _relaxed(
         f"{then.further} more frames reach the later checks,"
         f" also in {then.sessions_helped} sessions that were not accepted",
     )
-
-
-def _tail(threshold: Threshold) -> float:
-    return 1 - PASS_SHARE if threshold.least else PASS_SHARE
 
 
 def _rounded(threshold: Threshold, value: float) -> float:

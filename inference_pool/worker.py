@@ -102,7 +102,8 @@ class Worker:
                 self._idle()
             else:
                 self._receive(data)
-            self._send_accounts()
+            if self._accounts.due(self._clock.monotonic()):  # once a second
+                self._send(self._accounts.message())
         self._finish()
 
     def leave(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
@@ -195,11 +196,6 @@ class Worker:
         for step, milliseconds in estimate.timings.items():
             self._accounts.observe(step, milliseconds / 1000)
         self._accounts.observe("job", self._clock.monotonic() - start)
-
-    def _send_accounts(self) -> None:
-        """Send the accounts to the gateway, once a second."""
-        if self._accounts.due(self._clock.monotonic()):
-            self._send(self._accounts.message())
 
     def _estimate(self, job: Job) -> Estimate:
         """Estimate the job's frame; any failure becomes code 2, never a passed check."""

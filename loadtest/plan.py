@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from urllib.parse import urlsplit
+
+import msgspec
 
 Kind = Literal["ramp", "soak", "spike", "step"]
 StartTokenSource = Callable[[], str]
@@ -102,13 +103,9 @@ class Plan:
 
     def dumps(self) -> str:
         """Serialise the plan as JSON."""
-        return json.dumps(asdict(self))
+        return msgspec.json.encode(self).decode()
 
     @classmethod
     def loads(cls, text: str) -> Plan:
         """Deserialise a plan from ``dumps``."""
-        stored: dict[str, Any] = json.loads(text)
-        profile = LoadProfile(**stored.pop("profile"))
-        return cls(
-            profile=profile, **{f.name: stored[f.name] for f in fields(cls) if f.name in stored}
-        )
+        return msgspec.json.decode(text, type=cls)

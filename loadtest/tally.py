@@ -31,6 +31,10 @@ NOT_SERVICE = (Drop.ENDED, CUT)
 """Reasons that the service did not cause."""
 
 
+COUNTERS = ("counts", "dropped", "failed", "codes")
+HISTOGRAMS = ("latency", "lateness", "connecting")
+
+
 def new_histogram() -> Any:  # the package has no type hints
     """Create a histogram of microseconds up to two minutes."""
     return HdrHistogram(1, MAX_MICROSECONDS, DIGITS)
@@ -68,26 +72,20 @@ class CrowdTally:
     def packed(self) -> dict[str, Any]:
         """Convert the tally to JSON values."""
         return {
-            "counts": dict(self.counts),
-            "dropped": dict(self.dropped),
-            "failed": dict(self.failed),
-            "codes": {str(code): count for code, count in self.codes.items()},
-            "latency": self.latency.encode().decode("ascii"),
-            "lateness": self.lateness.encode().decode("ascii"),
-            "connecting": self.connecting.encode().decode("ascii"),
             "kiosks": self.kiosks,
+            **{name: dict(getattr(self, name)) for name in COUNTERS},
+            **{name: getattr(self, name).encode().decode("ascii") for name in HISTOGRAMS},
         }
 
     def add(self, packed: dict[str, Any]) -> None:
-        """Add another packed tally."""
+        """Add another packed tally, also one that was JSON, which has only texts as keys."""
+        self.kiosks += packed["kiosks"]
         self.counts.update(packed["counts"])
         self.dropped.update(packed["dropped"])
         self.failed.update(packed["failed"])
         self.codes.update({int(code): count for code, count in packed["codes"].items()})
-        self.latency.decode_and_add(packed["latency"])
-        self.lateness.decode_and_add(packed["lateness"])
-        self.connecting.decode_and_add(packed["connecting"])
-        self.kiosks += packed["kiosks"]
+        for name in HISTOGRAMS:
+            getattr(self, name).decode_and_add(packed[name])
 
     def percentile(self, share: float) -> float | None:
         """Seconds within which a share (0..1) of the frames was judged.

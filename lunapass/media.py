@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from evaluation.sessions import logged_images
 from shared.config.service import Config, LimitsSection
 from shared.errors import FrameError
 from shared.frame import intake
@@ -41,7 +42,7 @@ class Media:
         return cls(config.LIMITS, config.CHECKS.rotate)
 
     def frames(self, path: Path, rotation: int | None = None) -> Iterator[Image]:
-        """Yield the frames of an image or a video, (height, width, 3) BGR.
+        """Yield the frames of an image, a video or a session's folder, (height, width, 3) BGR.
 
         ``rotation`` replaces the configured one, in degrees.
 
@@ -49,7 +50,9 @@ class Media:
             FrameError: a frame is refused, or the file has none that can be decoded.
         """
         degrees = self.rotation if rotation is None else rotation
-        if path.suffix.lower() in VIDEOS:
+        if path.is_dir():
+            yield from logged_images(path, self.frames)
+        elif path.suffix.lower() in VIDEOS:
             for frame in _video(path):
                 intake.require_size(frame.shape[1], frame.shape[0], self.limits)
                 yield upright(frame, turned(UPRIGHT, degrees))

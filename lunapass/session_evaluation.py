@@ -17,7 +17,7 @@ from evaluation.folders import FolderReader, read_folders
 from evaluation.judging import Measured
 from evaluation.measuring import measure
 from evaluation.session_summary import summarise_sessions
-from evaluation.verdicts import SessionOutcome, SessionVerdict, judge_session
+from evaluation.verdicts import SessionOutcome, judge_session
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
 from inference_pool.worker import make_estimator
@@ -52,23 +52,18 @@ def evaluate_sessions(
     """
     registry = Registry(config)
     samples = read_folders(source, VIDEOS)
-    media = Media.of(config)
-    reader = FolderReader(media.frames, media.frames, frame_rate, fps, every)
+    reader = FolderReader(Media.of(config).frames, frame_rate, fps, every)
     cache = Cache(cache_folder, _fingerprint(config)) if cache_folder else None
 
     def estimator() -> Estimator:
         return make_estimator(load_backend(config), config)
 
     measured = progress(measure(samples, estimator, reader.images, cache, every), len(samples))
-    verdicts = [_judge(one, reader, registry, config) for one in measured]
+    verdicts = []
+    for one in measured:
+        times = reader.times(one.sample.path, len(one.frames))
+        verdicts.append(judge_session(one, times, registry, config))
     return {"policy": sentence(config), **summarise_sessions(verdicts)}
-
-
-def _judge(
-    measured: Measured, reader: FolderReader, registry: Registry, config: Config
-) -> SessionVerdict:
-    times = reader.times(measured.sample.path, len(measured.frames))
-    return judge_session(measured, times, registry, config)
 
 
 def _fingerprint(config: Config) -> str:

@@ -44,14 +44,6 @@ class SessionGrant(msgspec.Struct, frozen=True, rename="kebab"):
     resume_token: str
 
 
-class VerdictBody(msgspec.Struct, frozen=True, rename={"is_ok": "isOk"}):
-    """The body of RESULT."""
-
-    is_ok: bool
-    jwt: str | None
-    errors: tuple[int, ...]
-
-
 class RefusalReason(msgspec.Struct, frozen=True):
     """The body of ERROR."""
 
@@ -138,7 +130,7 @@ class Answer(msgspec.Struct, frozen=True):
 _DECODER = msgspec.json.Decoder(Answer)
 
 
-class Verdict(msgspec.Struct, frozen=True):
+class Verdict(msgspec.Struct, frozen=True, rename={"accepted": "isOk", "token": "jwt"}):
     """The final answer.
 
     Attributes:
@@ -158,8 +150,7 @@ class Verdict(msgspec.Struct, frozen=True):
         Raises:
             BadAnswer: its body is not that of RESULT.
         """
-        body = _typed(answer.body, VerdictBody)
-        return cls(body.is_ok, body.jwt, body.errors)
+        return _typed(answer.body, cls)
 
     @classmethod
     def within(cls, answer: Answer) -> Verdict | None:

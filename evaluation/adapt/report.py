@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Sequence
 
-import cv2
 import numpy as np
 from markupsafe import Markup
 
 from evaluation.adapt.observing import KINDS, Example
 from evaluation.adapt.result import Adaptation, Row
 from evaluation.adapt.training import Values
-from evaluation.thumbnails import SIDE
+from evaluation.thumbnails import thumbnail
 from shared.charts import Curve, histogram, plot
 from shared.report import parts, percent
 
@@ -86,9 +84,6 @@ def _scores(odds: Values) -> list[float]:
 
 
 def _picture(one: Example) -> Markup:
-    height, width = one.image.shape[:2]
-    small = cv2.resize(one.image, (SIDE, max(1, round(height * SIDE / width))))
-    jpeg = base64.b64encode(cv2.imencode(".jpg", small)[1].tobytes()).decode()
     score = 1 / (1 + np.exp(-one.seen.log_odds))
-    picture: Markup = parts.picture(jpeg, f"score without a head {score:.2f}")
+    picture: Markup = parts.picture(thumbnail(one.image), f"score without a head {score:.2f}")
     return picture

@@ -114,7 +114,9 @@ class OnnxBackend:
             needs_actions=is_fallback,
             descriptor=self._descriptor is not None,
             name=f"onnx, {models.kind} models",
-            models=short_digest(_identities(models, head_file)),
+            models=short_digest(
+                {**models.loaded, **({"site_head": head_file.digest} if head_file else {})}
+            ),
         )
 
     @classmethod
@@ -236,12 +238,6 @@ def passive_liveness(
     except EstimationError as error:
         raise ModelError(f"MODELS.siteHead: {error}") from error
     return liveness
-
-
-def _identities(models: Models, head_file: SiteHeadFile | None) -> dict[str, str]:
-    """Identity of each model, and of the site head if there is one."""
-    head = {"site_head": head_file.digest} if head_file else {}
-    return {**models.loaded, **head}
 
 
 def _detected(face: Face) -> DetectedFace:

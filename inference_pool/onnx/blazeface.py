@@ -19,6 +19,7 @@ SIZE = 256
 ANCHORS_PER_CELL = {16: 2, 32: 6}
 """Anchors per grid cell, by stride; all lie at the cell's centre."""
 SCORE_THRESHOLD = 0.5
+LOGIT_THRESHOLD = float(np.log(SCORE_THRESHOLD / (1 - SCORE_THRESHOLD)))
 NMS_IOU = 0.3
 
 WIDTH, HEIGHT, RISE = 0.89, 1.22, 0.11
@@ -49,7 +50,7 @@ class BlazeFace:
         small, factor = downscaled(image, SIZE, cv2.INTER_AREA)
         found = self._network.run(small, self.OUTPUTS)
         logits = np.concatenate(found[:2], axis=1)[0, :, 0]
-        likely = np.flatnonzero(logits >= _logit(SCORE_THRESHOLD))
+        likely = np.flatnonzero(logits >= LOGIT_THRESHOLD)
         if not likely.size:
             return []
         boxes = np.concatenate(found[2:], axis=1)[0, likely]
@@ -81,7 +82,3 @@ def _anchors(stride: int, count: int) -> NDArray[np.float32]:
     rows, columns = np.mgrid[:cells, :cells].astype(np.float32)
     centres = (np.stack((columns.ravel(), rows.ravel()), axis=1) + np.float32(0.5)) * stride
     return np.repeat(centres, count, axis=0).astype(np.float32)
-
-
-def _logit(probability: float) -> float:
-    return float(np.log(probability / (1 - probability)))

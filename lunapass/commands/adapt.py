@@ -18,7 +18,6 @@ from evaluation.adapt.report import html
 from evaluation.adapt.result import Adaptation, Row, head_file
 from evaluation.adapt.training import train
 from evaluation.samples import PICTURES, Sample, read, read_people
-from evaluation.sessions import logged_images
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend, passive_liveness
 from inference_pool.onnx.liveness import liveness_models
@@ -36,7 +35,6 @@ from shared.config.loading import load
 from shared.config.service import Config
 from shared.errors import ConfigError, ModelError, ResourceError
 from shared.frame.checks import Rules
-from shared.frame.estimation import Image
 from shared.report import percent, write_report
 
 MIN_FRAMES, MIN_PEOPLE = 30, 2
@@ -147,13 +145,7 @@ class LivenessSetup:
             network.role: store.loaded[network.role] for network in liveness_models(store.kind)
         }
         self.observer = Observer(OnnxBackend(store), networks, Rules.of(config))
-        self._media = Media.of(config)
-
-    def frames(self, path: Path) -> Iterator[Image]:
-        """Decode an image, a video or a session's folder."""
-        if path.is_dir():
-            return logged_images(path, self._media.frames)
-        return self._media.frames(path)
+        self.frames = Media.of(config).frames
 
 
 def _shown(samples: Sequence[Sample], task: str) -> Iterator[Sample]:

@@ -17,7 +17,6 @@ from evaluation.judging import Measured
 from evaluation.measuring import measure
 from evaluation.report import html
 from evaluation.samples import PICTURES, read
-from evaluation.sessions import logged_images
 from evaluation.summary import by_frame, score, summarise
 from evaluation.thumbnails import Thumbnails
 from inference_pool.backends import load_backend
@@ -29,7 +28,6 @@ from shared.config.loading import load
 from shared.config.recommended import recommended
 from shared.config.service import Config
 from shared.frame.checks import Rules
-from shared.frame.estimation import Image
 from shared.report import percent, write_report
 
 PIPE_WIDTH = 120
@@ -109,10 +107,7 @@ def command(
     rules = Rules.of(config)
     samples = read(source, PICTURES | VIDEOS)
     cache = None if no_cache else Cache(cache_folder, fingerprint(config))
-    media = Media.of(config)
-
-    def frames(path: Path) -> Iterator[Image]:
-        return logged_images(path, media.frames) if path.is_dir() else media.frames(path)
+    frames = Media.of(config).frames
 
     def estimator() -> Estimator:
         return Estimator(load_backend(config), rules, exhaustive=True)

@@ -87,7 +87,10 @@ def _asyncapi() -> Document:
             "session": {
                 "address": "/ws",
                 "messages": {
-                    **{_name(kind): {"$ref": _message(kind)} for kind in (*client, *server)},
+                    **{
+                        n: {"$ref": f"#/components/messages/{n}"}
+                        for n in map(_name, (*client, *server))
+                    },
                     "image": {"$ref": "#/components/messages/image"},
                 },
                 "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
@@ -120,10 +123,6 @@ def _operation(action: str, names: Iterable[str]) -> Document:
 
 def _name(kind: type[Any]) -> str:
     return kind.__name__
-
-
-def _message(kind: type[Any]) -> str:
-    return f"#/components/messages/{_name(kind)}"
 
 
 def _described(kind: type[Any]) -> Document:

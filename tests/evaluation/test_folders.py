@@ -69,7 +69,7 @@ def test_images_without_a_folder_of_their_own_are_refused(tmp_path: Path) -> Non
 def test_frames_come_by_their_numbers(tmp_path: Path) -> None:
     """2.jpg comes before 10.jpg; the times follow the frame rate and ``every``."""
     touch(tmp_path, "10.jpg", "2.jpg", "1.jpg")
-    reader = FolderReader(numbered, numbered, lambda path: 25.0, fps=5.0, every=2)
+    reader = FolderReader(numbered, lambda path: 25.0, fps=5.0, every=2)
     assert [int(image[0, 0, 0]) for image in reader.images(tmp_path)] == [1, 2, 10]
     assert reader.times(tmp_path, 2) == pytest.approx([0.0, 0.4])
     assert reader.times(tmp_path / "10.jpg", 2) == pytest.approx([0.0, 0.08])
@@ -79,7 +79,7 @@ def test_a_logged_session_has_its_own_times(tmp_path: Path) -> None:
     """Those at which its frames came."""
     files = ["000001.jpg", None, "000003.jpg"]
     folder = write_session(tmp_path, 1, [estimate()] * 3, accepted=False, files=files)
-    reader = FolderReader(numbered, numbered, lambda path: 25.0, fps=5.0)
+    reader = FolderReader(numbered, lambda path: 25.0, fps=5.0)
     assert reader.times(folder, 2) == [2.0, 4.0]
 
 
@@ -93,6 +93,6 @@ def test_a_logged_session_may_be_renamed(tmp_path: Path) -> None:
     touch(folder, *files, "bestshot.jpg")
     (session,) = read_folders(tmp_path / "set", VIDEOS)
     assert (session.path, session.subject) == (folder, "anna")
-    reader = FolderReader(numbered, numbered, lambda path: 25.0, fps=5.0)
+    reader = FolderReader(numbered, lambda path: 25.0, fps=5.0)
     assert [int(image[0, 0, 0]) for image in reader.images(folder)] == [1, 2]
     assert reader.times(folder, 2) == [2.0, 3.0]

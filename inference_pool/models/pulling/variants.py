@@ -54,13 +54,11 @@ def _outputs(model: bytes) -> list[Floats]:
     draws: list[Draw] = [random.random, random.standard_normal]
     outputs: list[Floats] = []
     for draw in draws:
-        feeds = {
-            tensor.name: draw(_fixed(tensor.shape), np.float32) for tensor in session.get_inputs()
-        }
+        feeds = {}
+        for tensor in session.get_inputs():
+            shape = [
+                size if isinstance(size, int) else 1 for size in tensor.shape
+            ]  # open ones are 1
+            feeds[tensor.name] = draw(shape, np.float32)
         outputs.extend(session.run(None, feeds))
     return outputs
-
-
-def _fixed(shape: list[int | str | None]) -> list[int]:
-    """Replace open dimensions with 1."""
-    return [size if isinstance(size, int) else 1 for size in shape]
