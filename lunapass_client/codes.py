@@ -12,120 +12,75 @@ from enum import IntEnum
 class Code(IntEnum):
     """Why a frame or session is not (yet) accepted, or what the person should do."""
 
-    FRAME_UNDECODABLE = 1
-    ESTIMATION_FAILED = 2
-    BLURRED = 3
-    TOO_LIGHT = 4
-    TOO_DARK = 5
-    UNEVEN_LIGHT = 6
-    GLARE = 7
-    NO_FACE = 8
-    SEVERAL_FACES = 9
-    FRAME_TOO_NARROW = 10
-    FRAME_TOO_LOW = 11
-    FACE_TOO_NARROW = 12
-    FACE_TOO_LOW = 13
-    MARGIN_BOTTOM = 14
-    MARGIN_LEFT = 15
-    MARGIN_TOP = 16
-    MARGIN_RIGHT = 17
-    HEAD_POSE_FAILED = 18
-    TURN_RIGHT = 19
-    TURN_LEFT = 20
-    TILTED_RIGHT = 21
-    TILTED_LEFT = 22
-    CHIN_UP = 23
-    CHIN_DOWN = 24
-    MOUTH_FAILED = 25
-    MOUTH_OCCLUDED = 26
-    GLASSES_FAILED = 27
-    GLASSES_NOT_ALLOWED = 28
-    AGS_FAILED = 29
-    LOW_AGS = 30
-    LIVENESS_FAILED = 31
-    LOW_LIVENESS = 32
-    LOW_LIVENESS_QUALITY = 33
-    EXTERNAL_FAILED = 34
-    AGGREGATING = 37
-    FACE_TOO_CLOSE = 38
-    SESSION_FAILED = 40
-    EYES_FAILED = 50
-    EYES_CLOSED = 51
-    ACTION_FAILED = 60
-    OPEN_EYES = 61
-    CLOSE_EYES = 62
-    LOOK_STRAIGHT_YAW = 63
-    ASK_TURN_RIGHT = 64
-    ASK_TURN_LEFT = 65
-    LOOK_STRAIGHT_PITCH = 66
-    ASK_CHIN_UP = 67
-    ASK_CHIN_DOWN = 68
-    OTHER_PERSON = 69
-    VIRTUAL_CAMERA = 70
-    PLUGIN_FAILED = 71
-    REPEATED_FRAME = 72
-    TOO_MANY_REFUSALS = 73
+    hint: str
+    """What to tell the person, in English. In a frame's codes, those that a person can act on come
+    first."""
+
+    def __new__(cls, number: int, hint: str) -> Code:
+        """Create the code of a number."""
+        code = int.__new__(cls, number)
+        code._value_ = number
+        code.hint = hint
+        return code
+
+    FRAME_UNDECODABLE = 1, "The picture cannot be read"
+    ESTIMATION_FAILED = 2, "The picture could not be judged"
+    BLURRED = 3, "The picture is blurred, hold still"
+    TOO_LIGHT = 4, "Less light, please"
+    TOO_DARK = 5, "More light, please"
+    UNEVEN_LIGHT = 6, "The light is uneven"
+    GLARE = 7, "There is glare on the face"
+    NO_FACE = 8, "Aim the camera at the face"
+    SEVERAL_FACES = 9, "One face only, please"
+    FRAME_TOO_NARROW = 10, "The picture is too narrow"
+    FRAME_TOO_LOW = 11, "The picture is too low"
+    FACE_TOO_NARROW = 12, "Come closer"
+    FACE_TOO_LOW = 13, "Come closer"
+    MARGIN_BOTTOM = 14, "Move the camera lower"
+    MARGIN_LEFT = 15, "Move the camera left"
+    MARGIN_TOP = 16, "Move the camera higher"
+    MARGIN_RIGHT = 17, "Move the camera right"
+    HEAD_POSE_FAILED = 18, "The head pose could not be judged"
+    TURN_RIGHT = 19, "Turn your head right"
+    TURN_LEFT = 20, "Turn your head left"
+    TILTED_RIGHT = 21, "Your head is tilted right, straighten it"
+    TILTED_LEFT = 22, "Your head is tilted left, straighten it"
+    CHIN_UP = 23, "Raise your chin"
+    CHIN_DOWN = 24, "Lower your chin"
+    MOUTH_FAILED = 25, "The mouth could not be judged"
+    MOUTH_OCCLUDED = 26, "Uncover your face and close your mouth"
+    GLASSES_FAILED = 27, "The glasses could not be judged"
+    GLASSES_NOT_ALLOWED = 28, "Take your glasses off"
+    AGS_FAILED = 29, "The frame quality could not be judged"
+    LOW_AGS = 30, "Low frame quality"
+    LIVENESS_FAILED = 31, "Liveness could not be judged"
+    LOW_LIVENESS = 32, "Go on"
+    LOW_LIVENESS_QUALITY = 33, "Poor picture of the face"
+    EXTERNAL_FAILED = 34, "An external check failed"
+    AGGREGATING = 37, "Go on"
+    FACE_TOO_CLOSE = 38, "Move away a little"
+    SESSION_FAILED = 40, "The check has ended without success"
+    EYES_FAILED = 50, "The eyes could not be judged"
+    EYES_CLOSED = 51, "Open your eyes"
+    ACTION_FAILED = 60, "The action was not done in time"
+    OPEN_EYES = 61, "Open your eyes"
+    CLOSE_EYES = 62, "Close your eyes"
+    LOOK_STRAIGHT_YAW = 63, "Look straight"
+    ASK_TURN_RIGHT = 64, "Turn your head right"
+    ASK_TURN_LEFT = 65, "Turn your head left"
+    LOOK_STRAIGHT_PITCH = 66, "Look straight"
+    ASK_CHIN_UP = 67, "Raise your chin"
+    ASK_CHIN_DOWN = 68, "Lower your chin"
+    OTHER_PERSON = 69, "Another person is in front of the camera"
+    VIRTUAL_CAMERA = 70, "This camera cannot be used"
+    PLUGIN_FAILED = 71, "The check has ended because of a fault"
+    REPEATED_FRAME = 72, "Hold on, waiting for a new picture"
+    TOO_MANY_REFUSALS = 73, "The check has ended after too many pictures that did not pass"
 
 
 PROMPTS = frozenset(range(Code.OPEN_EYES, Code.ASK_CHIN_DOWN + 1))
 """Codes that ask for an action instead of naming an error."""
-
-HINTS: dict[int, str] = {
-    Code.FRAME_UNDECODABLE: "The picture cannot be read",
-    Code.ESTIMATION_FAILED: "The picture could not be judged",
-    Code.BLURRED: "The picture is blurred, hold still",
-    Code.TOO_LIGHT: "Less light, please",
-    Code.TOO_DARK: "More light, please",
-    Code.UNEVEN_LIGHT: "The light is uneven",
-    Code.GLARE: "There is glare on the face",
-    Code.NO_FACE: "Aim the camera at the face",
-    Code.SEVERAL_FACES: "One face only, please",
-    Code.FRAME_TOO_NARROW: "The picture is too narrow",
-    Code.FRAME_TOO_LOW: "The picture is too low",
-    Code.FACE_TOO_NARROW: "Come closer",
-    Code.FACE_TOO_LOW: "Come closer",
-    Code.MARGIN_BOTTOM: "Move the camera lower",
-    Code.MARGIN_LEFT: "Move the camera left",
-    Code.MARGIN_TOP: "Move the camera higher",
-    Code.MARGIN_RIGHT: "Move the camera right",
-    Code.HEAD_POSE_FAILED: "The head pose could not be judged",
-    Code.TURN_RIGHT: "Turn your head right",
-    Code.TURN_LEFT: "Turn your head left",
-    Code.TILTED_RIGHT: "Your head is tilted right, straighten it",
-    Code.TILTED_LEFT: "Your head is tilted left, straighten it",
-    Code.CHIN_UP: "Raise your chin",
-    Code.CHIN_DOWN: "Lower your chin",
-    Code.MOUTH_FAILED: "The mouth could not be judged",
-    Code.MOUTH_OCCLUDED: "Uncover your face and close your mouth",
-    Code.GLASSES_FAILED: "The glasses could not be judged",
-    Code.GLASSES_NOT_ALLOWED: "Take your glasses off",
-    Code.AGS_FAILED: "The frame quality could not be judged",
-    Code.LOW_AGS: "Low frame quality",
-    Code.LIVENESS_FAILED: "Liveness could not be judged",
-    Code.LOW_LIVENESS: "Go on",
-    Code.LOW_LIVENESS_QUALITY: "Poor picture of the face",
-    Code.EXTERNAL_FAILED: "An external check failed",
-    Code.AGGREGATING: "Go on",
-    Code.FACE_TOO_CLOSE: "Move away a little",
-    Code.SESSION_FAILED: "The check has ended without success",
-    Code.EYES_FAILED: "The eyes could not be judged",
-    Code.EYES_CLOSED: "Open your eyes",
-    Code.ACTION_FAILED: "The action was not done in time",
-    Code.OPEN_EYES: "Open your eyes",
-    Code.CLOSE_EYES: "Close your eyes",
-    Code.LOOK_STRAIGHT_YAW: "Look straight",
-    Code.ASK_TURN_RIGHT: "Turn your head right",
-    Code.ASK_TURN_LEFT: "Turn your head left",
-    Code.LOOK_STRAIGHT_PITCH: "Look straight",
-    Code.ASK_CHIN_UP: "Raise your chin",
-    Code.ASK_CHIN_DOWN: "Lower your chin",
-    Code.OTHER_PERSON: "Another person is in front of the camera",
-    Code.VIRTUAL_CAMERA: "This camera cannot be used",
-    Code.PLUGIN_FAILED: "The check has ended because of a fault",
-    Code.REPEATED_FRAME: "Hold on, waiting for a new picture",
-    Code.TOO_MANY_REFUSALS: "The check has ended after too many pictures that did not pass",
-}
-"""English hint for each code. In a frame's codes, those that a person can act on come first."""
+HINTS: dict[int, str] = {code: code.hint for code in Code}
 
 
 def hint(code: int) -> str:

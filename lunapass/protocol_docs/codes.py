@@ -54,7 +54,7 @@ CHECKS: dict[str, tuple[str, tuple[Code, ...]]] = {
     "liveness": (PERSON, (Code.LOW_LIVENESS, Code.LOW_LIVENESS_QUALITY)),
     "AggregateLiveness": (PERSON, (Code.AGGREGATING,)),
     "session": (PERSON, (Code.SESSION_FAILED, Code.TOO_MANY_REFUSALS)),
-    "ActiveLiveness": (PERSON, (Code.ACTION_FAILED, *sorted(map(Code, PROMPTS)))),
+    "ActiveLiveness": (PERSON, (Code.ACTION_FAILED, *(code for code in Code if code in PROMPTS))),
     "FaceMatcher": (PERSON, (Code.OTHER_PERSON,)),
     "VirtualCameraChecker": (INTEGRATOR, (Code.VIRTUAL_CAMERA,)),
     "repetition": (INTEGRATOR, (Code.REPEATED_FRAME,)),
