@@ -95,7 +95,7 @@ def summarise(scored: Sequence[Scored], rules: Rules, *, unit: str, window: int)
         "window": window,
         "counts": _counts(scored),
         "checks": _checks(scored, rules),
-        "notes": [*_notes(scored), *_without_score(scored)],
+        "notes": _notes(scored),
         "thresholds": rules.thresholds.model_dump(mode="json"),
         "presentations": [_presentation(one, threshold) for one in scored],
     }
@@ -236,22 +236,17 @@ def _notes(scored: Sequence[Scored]) -> list[str]:
             f"{len(refused)} file(s) were refused, as the service would refuse them; the first is "
             f"{first.sample.name}: {first.refused}."
         )
-    return notes
-
-
-def _without_score(scored: Sequence[Scored]) -> list[str]:
-    """A note on presentations that the rates of the liveness estimation alone exclude."""
     excluded = [
         f"{_unscored(group)} of {len(group)} {name or LIVE!r}"
-        for name, group in _by_species(scored).items()
+        for name, group in groups.items()
         if _unscored(group)
     ]
-    if not excluded:
-        return []
-    return [
-        "Excluded from the rates of the liveness estimation alone, for lack of a score:"
-        f" {', '.join(excluded)}."
-    ]
+    if excluded:
+        notes.append(
+            "Excluded from the rates of the liveness estimation alone, for lack of a score:"
+            f" {', '.join(excluded)}."
+        )
+    return notes
 
 
 def _presentation(one: Scored, threshold: float) -> dict[str, Any]:

@@ -91,27 +91,20 @@ def what_if(sessions: Sequence[Logged], threshold: Threshold, value: float, rule
     changed = threshold.changed(rules, value)
     refused = further = lost = helped = dropped = 0
     for session in sessions:
-        estimates = [frame.estimate for frame in session.frames]
-        helps = False
-        passed_before = passes_after = False
-        for estimate in estimates:
-            measured = threshold.measure(estimate)
-            if measured is not None and not threshold.passes(measured, value):
-                refused += 1
-            before, after = _failed(estimate, rules), _failed(estimate, changed)
-            if before is not None and after is None:
-                further += 1
-                helps = True
-            # A frame that stricter rules stopped when it was logged has no later measures, so
-            # whether it would pass is not known.
-            passed, passes = estimate.ok and before is None, estimate.ok and after is None
-            if passed and not passes:
-                lost += 1
-            passed_before = passed_before or passed
-            passes_after = passes_after or passes
-        if helps and not session.accepted:
+        refused += sum(not threshold.passes(one, value) for one in _values([session], threshold))
+        judged = [
+            (one.ok, _failed(one, rules) is None, _failed(one, changed) is None)
+            for one in (frame.estimate for frame in session.frames)
+        ]
+        gained = sum(after and not before for _, before, after in judged)
+        # A frame that stricter rules stopped when it was logged has no later measures, so
+        # whether it would pass is not known.
+        passed = [(before, after) for ok, before, after in judged if ok]
+        further += gained
+        lost += sum(before and not after for before, after in passed)
+        if gained and not session.accepted:
             helped += 1
-        if passed_before and not passes_after:
+        if any(before for before, _ in passed) and not any(after for _, after in passed):
             dropped += 1
     return WhatIf(value, refused, further, lost, helped, dropped)
 

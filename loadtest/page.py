@@ -25,26 +25,25 @@ def as_html(report: Report, notes: Iterable[str] = ()) -> str:
 def _body(report: Report, notes: Iterable[str]) -> Iterator[Markup]:
     yield from map(parts.note, notes)
     yield parts.heading("Result")
-    yield parts.row(_tables(_result(report)))
+    yield _tables(_result(report))
     yield parts.heading("Over time")
     yield parts.row(_charts(report))
     yield parts.heading("Settings")
-    yield parts.row(_tables(_setting(report)))
+    yield _tables(_setting(report))
 
 
-def _tables(tables: Iterable[tuple[str, list[Row]]]) -> Iterator[Markup]:
-    """Create the tables that have rows."""
-    for caption, rows in tables:
-        if rows:
-            yield parts.table((), rows, caption)
+def _tables(tables: Mapping[str, list[Row]]) -> Markup:
+    """Create the tables that have rows, in a row."""
+    row: Markup = parts.row(parts.table((), rows, title) for title, rows in tables.items() if rows)
+    return row
 
 
-def _result(report: Report) -> Iterator[tuple[str, list[Row]]]:
+def _result(report: Report) -> dict[str, list[Row]]:
     whole = report["whole"]
     sessions, frames = whole["sessions"], whole["frames"]
-    yield (
-        "Sessions",
-        [
+    growth = report["service"]["memoryGrowth"]
+    return {
+        "Sessions": [
             ("started", _number(sessions["begun"])),
             ("accepted", _number(sessions["accepted"])),
             ("refused", _number(sessions["refused"])),
@@ -52,45 +51,35 @@ def _result(report: Report) -> Iterator[tuple[str, list[Row]]]:
             ("resumed on a new connection", _number(sessions["resumed"])),
             *_by_reason("failed", sessions["failed"]),
         ],
-    )
-    yield (
-        "Latency from due to answered",
-        [
+        "Latency from due to answered": [
             *((name, _milliseconds(found)) for name, found in whole["latencyMs"].items()),
             ("connecting, p95", _milliseconds(whole["connectMs"]["p95"])),
             ("sent late by the clients, p99", _milliseconds(whole["clientLateMs"]["p99"])),
         ],
-    )
-    yield (
-        "Frames",
-        [
+        "Frames": [
             ("sent", _number(frames["sent"])),
             ("judged", _number(frames["judged"])),
             ("judged per second", f"{frames['judgedPerSecond']:.1f}"),
             *_by_reason("dropped", frames["dropped"]),
         ],
-    )
-    codes = whole["codes"].items()
-    yield (
-        "Frames judged with a code",
-        [(f"{code} {finding(int(code))}", _number(count)) for code, count in codes],
-    )
-    growth = report["service"]["memoryGrowth"]
-    yield (
-        "Memory, last minute over third",
-        [(name, f"{100 * (share - 1):+.1f} %") for name, share in growth.items()],
-    )
+        "Frames judged with a code": [
+            (f"{code} {finding(int(code))}", _number(count))
+            for code, count in whole["codes"].items()
+        ],
+        "Memory, last minute over third": [
+            (name, f"{100 * (share - 1):+.1f} %") for name, share in growth.items()
+        ],
+    }
 
 
-def _setting(report: Report) -> Iterator[tuple[str, list[Row]]]:
+def _setting(report: Report) -> dict[str, list[Row]]:
     plan, machine, cpu = report["plan"], report["machine"], report["clientCpuSeconds"]
     profile = plan["profile"]
     seconds = f"{profile['seconds']:g} s"
     unit = "sessions started per second" if plan["arrivals"] else "kiosks"
     pace = f"{plan['fps']:g} per second" if plan["fps"] else "one after each answer"
-    yield (
-        "Crowd",
-        [
+    return {
+        "Crowd": [
             ("address", plan["url"]),
             ("load", f"{profile['kind']}, {seconds}, at most {profile['most']:g} {unit}"),
             ("frames of each person", pace),
@@ -100,10 +89,7 @@ def _setting(report: Report) -> Iterator[tuple[str, list[Row]]]:
             ("connections that break once", f"{100 * plan['breaks']:g} %"),
             ("seed", str(plan["seed"])),
         ],
-    )
-    yield (
-        "Client machine",
-        [
+        "Client machine": [
             ("system", machine["system"]),
             ("processors", str(machine["cpus"])),
             ("client processes", str(len(cpu))),
@@ -111,7 +97,7 @@ def _setting(report: Report) -> Iterator[tuple[str, list[Row]]]:
             ("Python", machine["python"]),
             ("lunapass", report["version"]),
         ],
-    )
+    }
 
 
 def _charts(report: Report) -> Iterator[Markup]:

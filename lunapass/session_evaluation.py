@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from rich.table import Table
 from aggregator.plugins.registry import Registry
 from evaluation.cache import Cache, fingerprint
 from evaluation.folders import FolderReader, read_folders
-from evaluation.judging import Measured
 from evaluation.measuring import measure
 from evaluation.session_summary import summarise_sessions
 from evaluation.verdicts import SessionOutcome, judge_session
@@ -22,12 +20,11 @@ from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
 from inference_pool.worker import make_estimator
 from lunapass.media import VIDEOS, Media, frame_rate
+from lunapass.progress import watched
 from shared.config.policy import sentence
 from shared.config.service import Config
 from shared.frame.checks import Rules
 from shared.report import percent
-
-Progress = Callable[[Iterable[Measured], int], Iterable[Measured]]
 
 
 def evaluate_sessions(
@@ -37,7 +34,6 @@ def evaluate_sessions(
     fps: float,
     every: int,
     cache_folder: Path | None,
-    progress: Progress,
 ) -> dict[str, Any]:
     """Measure and judge the sessions of a set.
 
@@ -58,9 +54,9 @@ def evaluate_sessions(
     def estimator() -> Estimator:
         return make_estimator(load_backend(config), config)
 
-    measured = progress(measure(samples, estimator, reader.images, cache, every), len(samples))
+    measured = measure(samples, estimator, reader.images, cache, every)
     verdicts = []
-    for one in measured:
+    for one in watched(measured, len(samples), lambda one: one.sample.name):
         times = reader.times(one.sample.path, len(one.frames))
         verdicts.append(judge_session(one, times, registry, config))
     return {"policy": sentence(config), **summarise_sessions(verdicts)}

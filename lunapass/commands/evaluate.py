@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,15 +93,14 @@ def command(
     if whole_sessions:
         if html_file or unit == "frame":
             raise click.UsageError("--sessions excludes --html and --unit frame")
+        from lunapass.session_evaluation import evaluate_sessions, print_sessions
+
         judging = config if config_path else recommended(config)
-        _evaluate_sessions(
-            source,
-            judging,
-            json_file,
-            fps=fps,
-            every=every,
-            cache_folder=None if no_cache else cache_folder,
-        )
+        folder = None if no_cache else cache_folder
+        sessions = evaluate_sessions(source, judging, fps=fps, every=every, cache_folder=folder)
+        print_sessions(sessions, _console())
+        if json_file:
+            write_report(json_file, json.dumps(sessions, indent=1) + "\n")
         return
     rules = Rules.of(config)
     samples = read(source, PICTURES | VIDEOS)
@@ -112,7 +110,8 @@ def command(
     def estimator() -> Estimator:
         return Estimator(load_backend(config), rules, exhaustive=True)
 
-    measured = list(_progress(measure(samples, estimator, frames, cache, every), len(samples)))
+    found = measure(samples, estimator, frames, cache, every)
+    measured = list(watched(found, len(samples), lambda one: one.sample.name))
     window = _window(config) if unit == "presentation" else 1
     apart = [part for one in measured for part in by_frame(one)] if unit == "frame" else measured
     summary = summarise(
@@ -126,33 +125,10 @@ def command(
         write_report(html_file, html(summary, f"Evaluation of {source.name}", thumbnails))
 
 
-def _evaluate_sessions(
-    source: Path,
-    config: Config,
-    json_file: Path | None,
-    *,
-    fps: float,
-    every: int,
-    cache_folder: Path | None,
-) -> None:
-    from lunapass.session_evaluation import evaluate_sessions, print_sessions
-
-    summary = evaluate_sessions(
-        source, config, fps=fps, every=every, cache_folder=cache_folder, progress=_progress
-    )
-    print_sessions(summary, _console())
-    if json_file:
-        write_report(json_file, json.dumps(summary, indent=1) + "\n")
-
-
 def _window(config: Config) -> int:
     """Return the number of frames over which the service takes the mean."""
     aggregate = config.MIDDLEWARES.WS.AggregateLiveness
     return aggregate.args.framesCount if aggregate.isEnabled else 1
-
-
-def _progress(measured: Iterable[Measured], total: int) -> Iterator[Measured]:
-    return watched(measured, total, lambda one: one.sample.name)
 
 
 def _console() -> Console:
