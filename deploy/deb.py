@@ -13,13 +13,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from email.utils import formatdate
 from pathlib import Path
 
 import click
 
 from deploy import units
-from deploy.wheelhouse import SOURCE, collect_wheels, copy_models, run_pip
+from deploy.wheelhouse import SOURCE, collect_wheels, copy_examples, copy_models, run_pip
 from shared import __version__
 from shared.errors import ResourceError, StartupError
 
@@ -31,11 +32,10 @@ CONFIG = "etc/lunapass/lunapassapi.config.toml"
 SIGNING_KEY = "file:/etc/lunapass/signing.key"
 """Made by the package's postinst, so that the configuration is the same on all machines."""
 EXTRAS = "video"
-COMPRESSION = "-Zzstd"
-"""Xz takes minutes for 500 MB. Every Debian and Ubuntu with Python 3.11 reads zstd."""
+COMPRESSION = ("-Zxz", "-z1")
+"""Higher levels take minutes for 500 MB and save little."""
 SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 DOCUMENTS = f"usr/share/doc/{PACKAGE}"
-EXAMPLES = ("grafana", "prometheus", "nginx", "haproxy")
 
 
 @click.command(help="Build the Debian package.")
@@ -51,7 +51,7 @@ def main(output: Path, models: Path, extras: str, revision: str) -> None:
             add_program(root, extras, Path(folder) / "wheels")
             copy_models(models, root / PREFIX / "models")
             add_files(root, default_config())
-            package = pack(root, f"{__version__}-{revision}", output, COMPRESSION)
+            package = pack(root, f"{__version__}-{revision}", output)
     except StartupError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{package}: {package.stat().st_size / 1e6:.0f} MB")
@@ -79,11 +79,10 @@ def add_program(root: Path, extras: str, wheels: Path) -> None:
         f"home = /usr/bin\ninclude-system-site-packages = false\nversion = {version}\n"
     )
     (venv / "bin").mkdir()
-    (venv / "bin/python").symlink_to(f"/usr/bin/python{version}")
+    (venv / "bin/python").symlink_to(f"../../../../bin/python{version}")
     (root / PROGRAM).write_text(
         f"#!/{PREFIX}/venv/bin/python\nfrom lunapass.cli import main\n\nmain()\n"
     )
-    (root / PROGRAM).chmod(0o755)
 
 
 def _compile(packages: Path, root: Path) -> None:
@@ -136,20 +135,19 @@ def add_files(root: Path, config: str) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    for name in EXAMPLES:
-        shutil.copytree(SOURCE / "deploy" / name, root / DOCUMENTS / "examples" / name)
+    copy_examples(root / DOCUMENTS / "examples")
     (root / "usr/bin").mkdir(parents=True)
-    (root / "usr/bin/lunapass").symlink_to(f"/{PROGRAM}")
+    (root / "usr/bin/lunapass").symlink_to(Path("..") / PROGRAM.relative_to("usr"))
 
 
-def pack(root: Path, version: str, output: Path, compression: str) -> Path:
+def pack(root: Path, version: str, output: Path, compression: Sequence[str] = COMPRESSION) -> Path:
     """Add changelogs and control files, and build the package.
 
     Args:
         root: folder of the staged files.
         version: of the package, with its Debian revision.
         output: folder for the package.
-        compression: option of dpkg-deb.
+        compression: options of dpkg-deb.
 
     Raises:
         ResourceError: there is no dpkg-deb, or it fails.
@@ -160,7 +158,7 @@ def pack(root: Path, version: str, output: Path, compression: str) -> Path:
     _add_control(root, version, architecture)
     output.mkdir(parents=True, exist_ok=True)
     package = output / f"{PACKAGE}_{version}_{architecture}.deb"
-    _run("dpkg-deb", "--root-owner-group", compression, "--build", str(root), str(package))
+    _run("dpkg-deb", "--root-owner-group", *compression, "--build", str(root), str(package))
     return package
 
 
@@ -177,10 +175,9 @@ def _add_changelogs(folder: Path, version: str) -> None:
 
 def _set_modes(root: Path) -> None:
     """Make everything readable, whatever the umask, but the configuration, which has secrets."""
-    for path in root.rglob("*"):
+    for path in (root, *root.rglob("*")):
         if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-    root.chmod(0o755)
+            path.chmod(0o755 if path.is_dir() or path == root / PROGRAM else 0o644)
     (root / CONFIG).chmod(0o600)
 
 

@@ -25,6 +25,8 @@ EXTRAS = "video,demo"
 OLDER_PYTHONS = ("async-timeout",)
 """What redis needs before Python 3.11.3, such as Debian 12's. Whatever the target, pip decides by
 the version of the Python that it runs with."""
+EXAMPLES = ("grafana", "prometheus", "nginx", "haproxy")
+"""Folders of ``deploy`` with files for other programs; the wheel has them too."""
 SUMS = "SHA256SUMS"
 
 
@@ -58,7 +60,7 @@ def foreign_target(platform: str | None, version: str | None) -> list[str]:
 
 
 def collect(root: Path, models: Path, extras: str, target: list[str]) -> None:
-    """Copy wheels, models and installer to a folder, and write their checksums.
+    """Copy wheels, models, examples and installer to a folder, and write their checksums.
 
     Raises:
         ResourceError: pip cannot get a wheel.
@@ -66,6 +68,7 @@ def collect(root: Path, models: Path, extras: str, target: list[str]) -> None:
     """
     collect_wheels(root / "wheels", extras, target)
     copy_models(models, root / "models")
+    copy_examples(root / "examples")
     shutil.copy2(SOURCE / "deploy" / "install.sh", root / "install.sh")
     (root / "EXTRAS").write_text(f"{extras}\n")
     (root / "VERSION").write_text(f"{__version__}\n")
@@ -85,6 +88,12 @@ def copy_models(models: Path, folder: Path) -> None:
         for file in (item.spec.file, item.spec.variant):
             if file and (models / file).is_file():
                 shutil.copy2(models / file, folder / file)
+
+
+def copy_examples(folder: Path) -> None:
+    """Copy the dashboard, the alert rules and the configurations of proxies to a new folder."""
+    for name in EXAMPLES:
+        shutil.copytree(SOURCE / "deploy" / name, folder / name)
 
 
 def collect_wheels(

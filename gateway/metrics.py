@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from functools import partial
 
 from prometheus_client import (
@@ -33,8 +33,17 @@ VERDICT_CODES = _counter(
     "lunapass_refused_sessions", "Sessions refused, by code of the verdict", ("code",)
 )
 CODES = frozenset(map(int, Code))
-OTHER_CODE = "other"
-"""Stands for the codes of an operator's own plugins, whose number has no bound."""
+OTHER = "other"
+"""Stands for the codes of an operator's own plugins, and for kiosks above ``MAX_KIOSKS``: their
+number has no bound."""
+KIOSK_SESSIONS = _counter(
+    "lunapass_kiosk_sessions",
+    "Sessions decided whose start token names a kiosk",
+    ("kiosk", "outcome"),
+)
+MAX_KIOSKS = 200
+"""Kiosks with series of their own; each has up to three."""
+_kiosks: set[str] = set()
 RECEIVED = _counter("lunapass_frames_received", "Frames received")
 FRAMES = _counter("lunapass_frames", "Frames answered", ("outcome", "reason"))
 FRAMES_REFUSED = _counter("lunapass_frames_refused", "Frames refused before judgement", ("reason",))
@@ -106,19 +115,29 @@ ANSWERS = Recent()
 """The step ``answer`` of the last minute."""
 
 
-def decided(outcome: str, seconds: float, result: str) -> None:
+def decided(outcome: str, seconds: float, codes: Sequence[int], kiosk: str = "") -> None:
     """Count a decided session.
 
     Args:
         outcome: ``accepted``, ``refused`` or ``left``.
         seconds: its duration.
-        result: text of RESULT.
+        codes: codes of the verdict.
+        kiosk: the kiosk that its start token names; empty without one.
     """
     SESSIONS.labels(outcome).inc()
     SESSION_SECONDS.labels(outcome).observe(seconds)
     if outcome == "refused":
-        for code in json.loads(result)["body"]["errors"]:
-            VERDICT_CODES.labels(str(code) if code in CODES else OTHER_CODE).inc()
+        for code in codes:
+            VERDICT_CODES.labels(str(code) if code in CODES else OTHER).inc()
+    if kiosk:
+        KIOSK_SESSIONS.labels(_kiosk_label(kiosk), outcome).inc()
+
+
+def _kiosk_label(kiosk: str) -> str:
+    """Return the label of a kiosk: its name, for the first ``MAX_KIOSKS`` of them."""
+    if len(_kiosks) < MAX_KIOSKS:
+        _kiosks.add(kiosk)
+    return kiosk if kiosk in _kiosks else OTHER
 
 
 def totals(counter: Counter, label: str = "") -> dict[str, int]:

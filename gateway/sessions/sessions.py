@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from gateway import metrics
 from gateway.pool.dispatch import Dispatcher
+from gateway.sessions.decision_report import DecisionReport
 from gateway.sessions.frames import Frames, Trace
 from gateway.sessions.handover import Handover, Recall, StoreHandover
 from gateway.sessions.identity import digest, new_identity
@@ -75,6 +76,7 @@ class Sessions:
             else Handover()
         )
         self.results = Results(config, self._registry.get, sealing_key, clock=clock)
+        self._report = DecisionReport(reveal=config.LUNA_PASS.env == "development")
         self._opening: dict[str, asyncio.Event] = {}
         self.sinks: tuple[SinkHealth, ...] = ()
         self.refused = RefusedSessions(
@@ -248,11 +250,8 @@ class Sessions:
     def _give(self, session: Session) -> None:
         """Give the verdict; a client that is away gets it when it resumes."""
         unanswered = session.release()
-        if session.outcome and session.result is not None:
-            seconds = round(self._clock.monotonic() - session.started, 2)
-            metrics.decided(session.outcome, seconds, session.result)
-            fields = session.fields(outcome=session.outcome, frames=session.seq, seconds=seconds)
-            log.info("session decided", extra=fields)
+        if session.outcome:
+            self._report.add(session)
             self.refused.ended(session)
         self.frames.drop(session, unanswered, Drop.ENDED)
         if session.opened.commits:

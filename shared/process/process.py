@@ -16,7 +16,9 @@ import socket
 import sys
 from contextvars import ContextVar
 from ctypes import CDLL, get_errno
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from setproctitle import setproctitle
 
@@ -29,6 +31,8 @@ MAX_TEXT_CHARS = 4096
 _PR_SET_DUMPABLE = 4  # of linux/prctl.h
 _libc = CDLL(None, use_errno=True)
 log = logging.getLogger(__name__)
+PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3}
+"""Priority of syslog for each level; any other level is logged as information."""
 LEVELS = {0: logging.ERROR, 1: logging.INFO, 2: logging.DEBUG}
 
 
@@ -42,7 +46,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Write a record with the fields of ``about`` and of ``extra={"fields": {...}}``."""
         line: dict[str, object] = {
-            "time": round(record.created, 3),
+            "time": iso_time(record.created),
             "level": record.levelname.lower(),
             "role": self._role,
             "message": record.getMessage()[:MAX_TEXT_CHARS],
@@ -52,6 +56,29 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)[-MAX_TEXT_CHARS:]
         return json.dumps(line, default=str)
+
+
+class JournalFormatter(JsonFormatter):
+    """The same with the priority in front, from which the journal removes it (sd-daemon(3))."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write a record with its priority of syslog."""
+        return f"<{PRIORITIES.get(record.levelno, 6)}>{super().format(record)}"
+
+
+def iso_time(seconds: float) -> str:
+    """Return seconds of the epoch as ISO 8601 in UTC, such as 2026-11-28T09:30:00.123Z."""
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def leads_to_journal(stream: TextIO) -> bool:
+    """Return whether systemd connected a stream to the journal (systemd.exec(5))."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # it has no descriptor, or that is closed
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 class about:  # contextlib.contextmanager would cost each frame three more calls
@@ -83,10 +110,11 @@ def start_logging(role: str, level: int, file: str = "") -> None:
     setproctitle(f"lunapass {role}")
     faulthandler.enable()
     handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    formatter = JournalFormatter if leads_to_journal(sys.stderr) else JsonFormatter
+    handlers[0].setFormatter(formatter(role))
     if file:
         handlers.append(LogFile(Path(file)))
-    for handler in handlers:
-        handler.setFormatter(JsonFormatter(role))
+        handlers[1].setFormatter(JsonFormatter(role))
     logging.basicConfig(level=LEVELS[level], handlers=handlers, force=True)
     for noisy in ("websockets", "asyncio", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

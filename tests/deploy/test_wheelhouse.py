@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import configparser
 from pathlib import Path
 
-from deploy.wheelhouse import pack
+from deploy.wheelhouse import EXAMPLES, copy_examples, pack
+from tests.support.service import ROOT
+
+
+def test_dashboard_and_alert_rules_are_in_archive_and_wheel(tmp_path: Path) -> None:
+    """And so are the configurations of proxies: setup.cfg names each of these files."""
+    copy_examples(tmp_path / "examples")
+    files = {str(path.relative_to(tmp_path / "examples")) for path in tmp_path.rglob("*.*")}
+    assert {"grafana/lunapass.json", "prometheus/lunapass.rules.yml"} <= files
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    patterns = setup["options.package_data"]["deploy"].split(", ")
+    assert {f"{name}/*" for name in EXAMPLES} <= set(patterns)
 
 
 def test_equal_content_is_equal_bytes(tmp_path: Path) -> None:

@@ -1,23 +1,17 @@
-"""Decided sessions are counted by outcome, and refused ones by code."""
+"""Decided sessions are counted by outcome and kiosk, refused ones by code."""
 
 from __future__ import annotations
 
-import json
-
 from gateway import metrics
-
-
-def result(*codes: int) -> str:
-    return json.dumps({"command": "RESULT", "body": {"isOk": False, "errors": codes}})
 
 
 def test_refused_sessions_are_counted_by_code() -> None:
     """Each code of the verdict once; those of an operator's own plugins as one series."""
     before = metrics.totals(metrics.VERDICT_CODES, "code")
     sessions = metrics.totals(metrics.SESSIONS, "outcome")
-    metrics.decided("refused", 3.5, result(73, 32))
-    metrics.decided("refused", 3.5, result(1001))
-    metrics.decided("left", 1.0, result(40))
+    metrics.decided("refused", 3.5, [73, 32])
+    metrics.decided("refused", 3.5, [1001])
+    metrics.decided("left", 1.0, [40])
     after = metrics.totals(metrics.VERDICT_CODES, "code")
     grown = {code: count - before.get(code, 0) for code, count in after.items()}
     expected = {"73": 1, "32": 1, "other": 1}
@@ -25,3 +19,13 @@ def test_refused_sessions_are_counted_by_code() -> None:
     decided = metrics.totals(metrics.SESSIONS, "outcome")
     assert decided["refused"] - sessions["refused"] == 2
     assert decided["left"] - sessions["left"] == 1
+
+
+def test_the_series_of_kiosks_are_bounded() -> None:
+    """The first kiosks have series of their own; all others share one, however many there are."""
+    for number in range(metrics.MAX_KIOSKS + 50):
+        metrics.decided("accepted", 1.0, [], kiosk=f"kiosk-{number}")
+    counted = metrics.totals(metrics.KIOSK_SESSIONS, "kiosk")
+    assert len(counted) == metrics.MAX_KIOSKS + 1
+    assert counted["kiosk-0"] == 1
+    assert counted["other"] >= 50  # other tests of this process have kiosks too

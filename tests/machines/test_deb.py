@@ -48,13 +48,12 @@ def package(machine: Machine, version: str, addition: str = "") -> str:
     program = root / deb.PROGRAM
     program.parent.mkdir(parents=True)
     program.write_text(f'#!/bin/sh\nexec {PYTHON} -m lunapass "$@"\n')
-    program.chmod(0o755)
     machine.configure()
     config = (machine.etc / "lunapassapi.config.toml").read_text()
     deb.add_files(root, addition + config.replace(KEY, deb.SIGNING_KEY))
     with (root / VIDEO_TASK.removeprefix("/")).open("a") as task:
         task.write(addition)
-    return f"/opt/lunapass/etc/{deb.pack(root, version, machine.etc, '-Znone').name}"
+    return f"/opt/lunapass/etc/{deb.pack(root, version, machine.etc, ['-Znone']).name}"
 
 
 def dpkg(machine: Machine, *arguments: str, check: bool = True) -> str:

@@ -7,6 +7,7 @@ import json
 import logging
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from shared.process.process import JsonFormatter, about
@@ -49,6 +50,35 @@ def test_a_line_cannot_be_forged() -> None:
     text = JsonFormatter("gateway").format(record)
     assert "\n" not in text
     assert json.loads(text)["message"].startswith("x\n")
+
+
+def test_the_time_is_readable() -> None:
+    """ISO 8601 in UTC with milliseconds, which sorts as text."""
+    record: Any = logging.makeLogRecord({"msg": "x", "levelname": "INFO", "created": 1.0004})
+    assert json.loads(JsonFormatter("gateway").format(record))["time"] == "1970-01-01T00:00:01.000Z"
+
+
+def test_the_journal_gets_priorities(tmp_path: Path) -> None:
+    """Only where standard error is the journal's stream; the log file has JSON alone."""
+    file = tmp_path / "log"
+    program = (
+        "import logging, os, sys\n"
+        "from shared.process.process import start_logging\n"
+        "status = os.fstat(2)\n"
+        "stream = f'{status.st_dev}:{status.st_ino}'\n"
+        "for os.environ['JOURNAL_STREAM'] in ('8:1', stream):\n"
+        "    start_logging('gateway', 2, sys.argv[1])\n"
+        "    for level in (logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG):\n"
+        "        logging.log(level, 'x')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True
+    )
+    assert [line.partition("{")[0] for line in done.stderr.splitlines()] == [
+        *(4 * [""]),
+        *("<3>", "<4>", "<6>", "<7>"),
+    ]
+    assert all(line.startswith("{") for line in file.read_text().splitlines())
 
 
 def test_hidden_memory_leaves_no_core_file() -> None:

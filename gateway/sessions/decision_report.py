@@ -1,0 +1,53 @@
+"""Counts decided sessions and logs why each was refused."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+from gateway import metrics
+from gateway.sessions.session import Session
+from lunapass_client.codes import hint
+from shared.wire.messages import decode_estimate
+
+log = logging.getLogger(__name__)
+
+
+class DecisionReport:
+    """Counts each decided session, and logs one line about it.
+
+    Args:
+        reveal: log the liveness score of the last judged frame too, with ``env=development``.
+    """
+
+    def __init__(self, *, reveal: bool) -> None:
+        self._reveal = reveal
+
+    def add(self, session: Session) -> None:
+        """Report a session whose verdict is released; another process reports one of its own."""
+        if not session.outcome or session.result is None:
+            return
+        seconds = round(session.clock.monotonic() - session.started, 2)
+        codes: list[int] = []
+        if session.outcome != "accepted":  # else the text has the best shot, and no codes
+            codes = json.loads(session.result)["body"]["errors"]
+        kiosk = str(json.loads(session.opened.start).get("kiosk", ""))
+        metrics.decided(session.outcome, seconds, codes, kiosk)
+        fields: dict[str, Any] = {"outcome": session.outcome}
+        if codes:
+            fields |= {"codes": codes, "hint": hint(codes[0])}
+        if kiosk:
+            fields["kiosk"] = kiosk
+        if self._reveal and (score := _last_score(session)) is not None:
+            fields["score"] = round(score, 3)
+        extra = session.fields(**fields, frames=session.seq, seconds=seconds)
+        log.info("session decided", extra=extra)
+
+
+def _last_score(session: Session) -> float | None:
+    """Return the liveness score of the last judged frame; None if it did not get that far."""
+    if not session.log:
+        return None
+    liveness = decode_estimate(session.log[-1].estimate).liveness
+    return liveness.score if liveness else None
