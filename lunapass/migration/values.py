@@ -59,6 +59,7 @@ def _readings_of_text(text: str) -> Iterator[Any]:
         yield _SWITCHES[text.casefold()]
     if duration := _DURATION.fullmatch(text):
         yield duration[1] + duration[2].lower()
+    yield from (text.upper(), text.lower())  # "h264", "Production"
     if text:
         yield [part.strip() for part in text.split(",")]
 

@@ -17,94 +17,9 @@ from shared.config.video import VideoConfig
 from shared.errors import ResourceError
 
 KEY = {"LUNAPASS__LUNA_PASS__JWT__KEY": "x" * 64}
-SERVICE_1X = """\
-# Настройки сервиса
-env = "production"
-host = "0.0.0.0"
-port = 8321
-logLevel = 1
-
-[FACEENGINE]
-sdkBindingsPath = "/fsdk/pythonBindings/build"  # bindings
-sdkDataPath = "/fsdk/data"
-sdkLicensePath = "/fsdk/data/license.conf"
-
-[LUNA_PASS.JWT]
-algorithm = "HS256"
-key = "secret"
-
-[LIVENESS]
-maxAttempts = -1
-maxLivenessAttempts = -1
-
-[LIVENESS.THRESHOLDS]
-blur = 0.61
-light = 0.57
-dark = 0.5
-illumination = 0.1
-specularity = 0.1
-ags = 0.8
-frameMargin = 10
-faceWidth = 200
-faceHeight = 200
-yaw = 20
-pitch = 20
-roll = 20
-mouth = 0.4
-glasses = ['GlassesEstimation.NoGlasses', 'GlassesEstimation.EyeGlasses']
-livenessScore = 0.5
-livenessQualityScore = 0.5
-multifacePolicy = 0
-
-[MIDDLEWARES.REQUEST.BasicAuth]
-isEnabled = 0
-
-[MIDDLEWARES.WS.FileLogger]
-isEnabled = 0
-args.path = './LOGS'
-
-[MIDDLEWARES.WS.Bestshot]
-isEnabled = 1
-
-[MIDDLEWARES.WS.Luna3DescriptorQualityCheck]
-isEnabled = 0
-args.connectionString = "http://127.0.0.1:5000"
-
-[MIDDLEWARES.WS.AggregateLiveness]
-isEnabled = 0
-args.framesCount = 3
-
-[MIDDLEWARES.WS.ActiveLiveness]
-isEnabled = 0
-args.cooldownFramesCount = 0
-args.interactionsCount = 2
-args.acceptOneEyed = 0
-args.yawStartDeg = 10
-args.yawThresholdDeg = 20
-args.pitchStartDeg = 10
-args.pitchThresholdDeg = 20
-
-[MIDDLEWARES.WS.Result]
-isEnabled = 1
-
-[MIDDLEWARES.WS.VideoRedis]
-isEnabled = 0
-args.connectionString = "redis://127.0.0.1:6379"
-args.queueName = "default"
-args.resultTtl = "500s"
-args.failureTtl = "1y"
-args.sessionTimeout = 300
-args.workerTask = "task.run"
-args.framesLimit = 0
-"""
-VIDEO_1X = """\
-[VIDEO]
-codec = "H265"
-framesLimit = 0
-
-[REDIS]
-connectionString = "redis://127.0.0.1:6379"
-"""
+ORIGINALS = Path(__file__).parent / "originals"
+SERVICE_1X = (ORIGINALS / "manual-service.toml").read_text()
+VIDEO_1X = (ORIGINALS / "manual-video.toml").read_text()
 SNAKE_CASE = """\
 [LIVENESS]
 max_attempts = 50
