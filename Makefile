@@ -9,7 +9,7 @@ PYTHON2 ?= python2.7
 TOOLS  := kiosk/node_modules/.installed
 EXPRESS := build/express/.installed
 
-.PHONY: help venv models demo kiosk pictures test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video deb docs docs-config docs-protocol lock
+.PHONY: help venv models demo kiosk pictures test lint types unit e2e machines wheelhouse offline chaos format bench soak bench-cells bench-plumbing bench-video deb docs docs-config docs-pictures docs-protocol lock
 
 help: ## show the targets
 	@sed -nE 's/^([a-z0-9-]+):[^#]*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -123,6 +123,9 @@ bench-slow-lines: $(STAMP) ## print which clients get RESULT on slow and lossy l
 
 docs: $(STAMP) ## build the documentation in build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs-pictures: models ## film the kiosk page (Chromium) for docs/pictures
+	$(BIN)/python -m tests.product_pictures
 
 docs-protocol: $(STAMP) ## generate the schemas and the table of codes from the code
 	$(BIN)/python -m lunapass.protocol_docs docs

@@ -7,14 +7,19 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+import lunapass.plugins
+import lunapass_client.api
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    pytest.importorskip("mkdocstrings", reason="mkdocstrings-python (extra docs) is not installed")
     folder = tmp_path_factory.mktemp("site")
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder],
@@ -60,3 +65,28 @@ def test_the_integration_guide_shows_the_tested_examples(site: Path) -> None:
     assert "timingSafeEqual" in text
     assert "PyJWKClient" in text
     assert "ed25519" in text
+
+
+@pytest.mark.parametrize(
+    ("page", "module", "described_elsewhere"),
+    [
+        ("api-client", lunapass_client.api, set()),
+        ("api-plugins", lunapass.plugins, {"Code", "Config"}),
+    ],
+)
+def test_every_public_name_is_described(
+    site: Path, page: str, module: ModuleType, described_elsewhere: set[str]
+) -> None:
+    """The page has the docstring of each name that programs and plugins import."""
+    text = (site / f"{page}.html").read_text()
+    described = set(re.findall(rf'id="{re.escape(module.__name__)}\.(\w+)"', text))
+    assert described == set(module.__all__) - described_elsewhere
+
+
+def test_pictures_are_small(site: Path) -> None:
+    """The first page and the README show both, and load fast."""
+    limits = {"screens.webp": 150_000, "check.webp": 600_000}
+    for name, limit in limits.items():
+        assert 10_000 < (site / "pictures" / name).stat().st_size < limit
+        assert f'src="pictures/{name}"' in (site / "index.html").read_text()
+        assert f"docs/pictures/{name}" in (ROOT / "README.md").read_text()

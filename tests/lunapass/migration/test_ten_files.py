@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,7 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@cache
 def translated(name: str) -> tuple[Translation, str | None]:
     text, encoding = read_original(ORIGINALS / f"{name}.toml")
     return translate(text), encoding
@@ -168,4 +170,5 @@ def test_comments_stay(name: str) -> None:
     """Every comment of the original is in the new file."""
     text, _ = read_original(ORIGINALS / f"{name}.toml")
     comments = [line for line in text.splitlines() if line.lstrip().startswith("#")]
-    assert set(comments) <= set(translate(text).text.splitlines())
+    translation, _ = translated(name)
+    assert set(comments) <= set(translation.text.splitlines())
