@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from typing import Protocol
+from collections.abc import Callable
 
 import zmq
 from msgspec.structs import replace
@@ -41,14 +41,7 @@ log = logging.getLogger(__name__)
 SILENCE_SECONDS = 3.0
 
 Answers = Opened | Judgement | Resumed | Settled | Welcome
-"""What the receiver gets; ``Welcome`` only from an aggregator that has just started."""
-
-
-class AnswerReceiver(Protocol):
-    """Receives the answers of the aggregator."""
-
-    def receive(self, message: Answers) -> None:
-        """Take one answer."""
+"""What is reported; ``Welcome`` only from an aggregator that has just started."""
 
 
 class JudgementLink:
@@ -57,7 +50,7 @@ class JudgementLink:
     def __init__(self, config: Config, ledger: Ledger, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self._ledger = ledger
-        self._receiver: AnswerReceiver | None = None
+        self._report: Callable[[Answers], None] | None = None
         self.renew(config)
         self._incarnation = ""
         self._last_seen = 0.0
@@ -70,9 +63,9 @@ class JudgementLink:
         connect(socket, config, AGGREGATOR)
         self._channel = Channel(socket, self._receive)
 
-    def report_to(self, receiver: AnswerReceiver) -> None:
-        """Pass every answer to this receiver, which calls this in its constructor."""
-        self._receiver = receiver
+    def report_to(self, receive: Callable[[Answers], None]) -> None:
+        """Pass every answer to this method, whose object calls this in its constructor."""
+        self._report = receive
 
     @property
     def up(self) -> bool:
@@ -166,8 +159,8 @@ class JudgementLink:
             return
         self._last_seen = self._clock.monotonic()
         if isinstance(message, (Judgement, Opened, Resumed, Settled)):
-            assert self._receiver is not None  # it makes itself known before the loop runs
-            self._receiver.receive(message)
+            assert self._report is not None  # it is set before the loop runs
+            self._report(message)
         elif isinstance(message, Welcome):
             self._welcome(message)
         elif isinstance(message, Account):
@@ -181,8 +174,8 @@ class JudgementLink:
         if self._watch is not None:
             self._watch.close()
         self._watch = DeathWatch(welcome.pid, self._died)
-        assert self._receiver is not None
-        self._receiver.receive(welcome)
+        assert self._report is not None
+        self._report(welcome)
 
     def _died(self) -> None:
         self._last_seen = 0.0

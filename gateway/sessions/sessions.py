@@ -88,7 +88,7 @@ class Sessions:
             per_kiosk=self._limits.refusedSessionsPerKiosk,
             clock=clock,
         )
-        link.report_to(self)
+        link.report_to(self.receive)
 
     def all(self) -> list[Session]:
         """Sessions of this gateway now."""

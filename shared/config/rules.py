@@ -19,8 +19,7 @@ from shared.config import rules_web as web
 from shared.config.cells import MAX_CELLS
 from shared.config.findings import Finding, Rule, error, warning
 from shared.config.manual import FaceEngineSection
-from shared.config.rules_server_result import server_result
-from shared.config.rules_start_token import start_token
+from shared.config.rules_relying_party import server_result, start_token
 from shared.config.service import Config
 from shared.errors import ConfigError
 from shared.signing import KEY_BYTES
@@ -222,17 +221,14 @@ def _site_head(config: Config) -> Iterator[Finding]:
 
 def _sdk_paths(config: Config) -> Iterator[Finding]:
     section, backend = config.FACEENGINE, config.WORKERS.backend
-    changed = [name for name in SDK_PATHS if getattr(section, name) != _default_path(name)]
+    fields = FaceEngineSection.model_fields
+    changed = [name for name in SDK_PATHS if getattr(section, name) != fields[name].default]
     if backend in ("onnx", "oip") and changed:
         yield warning(
             "[FACEENGINE]",
             f"sets {', '.join(changed)}, but [WORKERS] backend is {backend}, which does not use "
             "LUNA SDK; set backend to lunasdk, or remove these keys",
         )
-
-
-def _default_path(name: str) -> object:
-    return FaceEngineSection.model_fields[name].default
 
 
 def _inference_servers(config: Config) -> Iterator[Finding]:

@@ -118,12 +118,12 @@ def place(path: Path) -> tuple[str, str]:
 
 def is_text(field: FieldInfo) -> bool:
     """Return whether a key accepts any text."""
-    return _core_type(field.annotation) in (str, SecretStr)
+    return _without_wrapping(field.annotation)[0] in (str, SecretStr)
 
 
 def is_secret(field: FieldInfo) -> bool:
     """Return whether a key's value must never be shown."""
-    return _core_type(field.annotation) is SecretStr
+    return _without_wrapping(field.annotation)[0] is SecretStr
 
 
 def is_confidential(field: FieldInfo) -> bool:
@@ -173,10 +173,6 @@ def _range(rules: list[Any]) -> str:
     if low is not None:
         return f", at least {low}"
     return f" above {above}" if above is not None else ""
-
-
-def _core_type(kind: Any) -> Any:
-    return _without_wrapping(kind)[0]
 
 
 def _without_wrapping(kind: Any) -> tuple[Any, list[Any]]:

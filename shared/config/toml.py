@@ -86,12 +86,9 @@ def without_secrets(value: Any) -> Any:
     if not isinstance(value, str) or "//" not in value:
         return value
     address, mark, query = re.sub(r"//.*@", f"//{HIDDEN}@", value, flags=re.DOTALL).partition("?")
-    names = [f"{name}=" if equals else "" for name, equals, _ in _parts(query)]
+    parts = [part.partition("=") for part in query.split("&")]
+    names = [f"{name}=" if equals else "" for name, equals, _ in parts]
     return address + (mark and mark + "&".join(name + HIDDEN for name in names))
-
-
-def _parts(query: str) -> list[tuple[str, str, str]]:
-    return [part.partition("=") for part in query.split("&")]
 
 
 def _section_lines(

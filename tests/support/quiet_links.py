@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gateway.pool.dispatch import Dispatcher, FrameReceiver
 from gateway.sessions.frames import Frames
-from gateway.sessions.judgement import AnswerReceiver, JudgementLink
+from gateway.sessions.judgement import Answers, JudgementLink
 from gateway.sessions.pending_frame import FramePictures, PendingFrame
 from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
@@ -56,7 +56,7 @@ class QuietLink(JudgementLink):
         self.on_open = on_open
         self.on_resume: Callable[[str, bytes], None] = lambda *_: None
 
-    def report_to(self, receiver: AnswerReceiver) -> None:
+    def report_to(self, receive: Callable[[Answers], None]) -> None:
         pass
 
     def open(self, session: Session, *, replay: bool = False) -> None:
