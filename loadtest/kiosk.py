@@ -137,6 +137,7 @@ class Kiosk:
             session_id=person.session,
             resume_token=person.token,
             start_token=self._start_token,
+            consent=self._plan.consent_now(),
         )
         try:
             async with client:

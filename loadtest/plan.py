@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 import msgspec
+
+from lunapass_client import Consent
 
 Kind = Literal["ramp", "soak", "spike", "step"]
 StartTokenSource = Callable[[], str]
@@ -72,6 +75,7 @@ class Plan:
         seed: seed of the random behaviour.
         start_token: the service's configuration file, by which a start token is signed for each
             session; None where the service asks for none.
+        consent: version of the text that each person accepts; None where the service asks for none.
         key_file: private key in PEM that signs them; None takes the configuration's shared secret.
     """
 
@@ -85,6 +89,7 @@ class Plan:
     breaks: float = 0.0
     seed: int = 0
     start_token: str | None = None
+    consent: str | None = None
     key_file: str | None = None
 
     def start_token_source(self) -> StartTokenSource | None:
@@ -100,6 +105,10 @@ class Plan:
 
         key_file = Path(self.key_file) if self.key_file else None
         return StartTokenMaker(Path(self.start_token), key_file).make
+
+    def consent_now(self) -> Consent | None:
+        """Return the consent of a person who accepts the text now."""
+        return None if self.consent is None else Consent(self.consent, time.time())
 
     def dumps(self) -> str:
         """Serialise the plan as JSON."""

@@ -80,9 +80,10 @@ def _plugins(config: Config) -> None:
 def _page(config: Config) -> None:
     """Read the operator's own page and branding, if there are any."""
     from gateway.web import static_files
+    from gateway.web.consent import required_version
 
     if config.KIOSK.isEnabled and (config.KIOSK.directory or config.KIOSK.branding):
-        static_files.read(config.KIOSK)
+        static_files.read(config.KIOSK, required_version(config))
 
 
 def _models(config: Config) -> None:

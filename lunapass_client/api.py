@@ -3,6 +3,7 @@
 from lunapass_client.answers import Answer, FrameStatus, RefusalReason, SessionGrant, Verdict
 from lunapass_client.asynchronous import Client
 from lunapass_client.codes import PROMPTS, Code, hint
+from lunapass_client.conversation import Consent
 from lunapass_client.errors import (
     BadAnswer,
     ClientError,
@@ -26,6 +27,7 @@ __all__ = [
     "CloseCode",
     "Code",
     "Command",
+    "Consent",
     "Disconnected",
     "Drop",
     "FrameStatus",

@@ -6,7 +6,7 @@ import base64
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -42,6 +42,18 @@ TEMPORARY = (Unreachable, NotAdmitted, Disconnected, Silent, Unavailable)
 """Errors that may be worth a retry; ``Resumption.failed`` decides."""
 
 
+class Consent(NamedTuple):
+    """The acceptance of a text, for a service that requires it.
+
+    Attributes:
+        version: version of the text.
+        at: time at which the person accepted it, in seconds since 1970.
+    """
+
+    version: str
+    at: float
+
+
 @dataclass
 class Identity:
     """The session of a client, and its credentials.
@@ -51,12 +63,14 @@ class Identity:
         session_id: id of the session, once known.
         resume_token: token to resume it.
         start_token: token that begins a session, or what gives a new one for each attempt.
+        consent: the text that the person has accepted.
     """
 
     client: dict[str, Any]
     session_id: str | None = None
     resume_token: str | None = None
     start_token: str | Callable[[], str] | None = None
+    consent: Consent | None = None
 
     def address(self, url: str) -> str:
         """Return the address to connect to; its query lets a balancer find the session's cell."""
@@ -69,9 +83,12 @@ class Identity:
         headers: dict[str, Any] = {"client": self.client}
         if self.session_id is not None:
             headers |= {"session-id": self.session_id, "resume-token": self.resume_token}
-        elif self.start_token is not None:
+            return encode(Command.CONNECT, headers)
+        if self.start_token is not None:
             give = self.start_token
             headers["start-token"] = give() if callable(give) else give
+        if self.consent is not None:
+            headers["consent"] = self.consent._asdict()
         return encode(Command.CONNECT, headers)
 
     def granted(self, answer: Answer) -> None:

@@ -19,6 +19,7 @@ from lunapass_client.conversation import (
     BROKEN,
     RESULT_SECONDS,
     TEMPORARY,
+    Consent,
     FrameNumbers,
     Identity,
     Resumption,
@@ -44,6 +45,7 @@ class SessionClient(ABC):
         client: description of the client, such as ``{"mirrored": True}``.
         start_token: token of the relying party that begins the session, or a function that returns
             a new one for each attempt, if the service requires it.
+        consent: the text that the person has accepted, if the service requires it.
         username: user name, if the service requires one.
         password: its password.
         tls: certificates to trust, if not those of the system.
@@ -63,6 +65,7 @@ class SessionClient(ABC):
         resume_token: str | None = None,
         client: dict[str, Any] | None = None,
         start_token: str | Callable[[], str] | None = None,
+        consent: Consent | None = None,
         username: str | None = None,
         password: str | None = None,
         tls: ssl.SSLContext | None = None,
@@ -70,7 +73,7 @@ class SessionClient(ABC):
         resumes: int = 8,
     ) -> None:
         self._url = url
-        self._identity = Identity(client or {}, session_id, resume_token, start_token)
+        self._identity = Identity(client or {}, session_id, resume_token, start_token, consent)
         self._patience = patience
         self._resumes = resumes
         self._frames = FrameNumbers()

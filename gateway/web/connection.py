@@ -16,6 +16,7 @@ from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from gateway.web.client_socket import ClientSocket
 from gateway.web.closing import SLOWEST_LINE
+from gateway.web.consent import required_version, with_consent
 from gateway.web.forwarded import networks, sender_of
 from gateway.web.limits import TokenBucket
 from gateway.web.outbox import Outbox
@@ -57,6 +58,7 @@ class Connection:
         self._sessions = sessions
         self._frames = sessions.frames
         self._limits = config.LIMITS
+        self._consent = required_version(config)
         self._geometry = _geometry(config)
         self._codec = Codec(text_bytes=config.LIMITS.textBytes, text_depth=config.LIMITS.textDepth)
         self._outbox = Outbox(socket, config.LIMITS.queuedBytes, clock=clock)
@@ -166,6 +168,7 @@ class Connection:
         client, description = _described(headers.get("client"))
         refused_before = await self._sessions.refused.admit(self._address)
         grant = await self._start_tokens.verify(headers.get("start-token"))
+        start = with_consent(self._consent, grant.claims, headers.get("consent"))
         self._sessions.require_room_for(self._address)
         refused_before |= await self._sessions.refused.admit_bound(grant.claims)
         await self._start_tokens.use(grant)
@@ -174,7 +177,7 @@ class Connection:
             mirrored=bool(client.get("mirrored")),
             client=description,
             refused_before=refused_before,
-            start=grant.claims,
+            start=start,
             start_id=grant.jti,
         )
 

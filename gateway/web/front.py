@@ -12,6 +12,7 @@ from gateway.web import static_files
 from gateway.web.admission import Admission
 from gateway.web.basic_auth import BasicAuth
 from gateway.web.bearer import Bearer
+from gateway.web.consent import required_version
 from gateway.web.forwarded import UnreadableLog, networks
 from gateway.web.http import JSON, Routes, respond
 from gateway.web.server_result import PREFIX, ServerResult
@@ -74,7 +75,7 @@ class Front:
         routes.add("/statistics", lambda _: respond(statistics.json(), JSON), private=True)
         routes.add("/.well-known/jwks.json", lambda _: respond(jwks, JSON))
         if config.KIOSK.isEnabled:
-            static_files.add_routes(routes, config.KIOSK)
+            static_files.add_routes(routes, config.KIOSK, required_version(config))
         return routes
 
     def answer(

@@ -114,12 +114,16 @@ def installed() -> Path:
     return Path(str(importlib.resources.files("kiosk"))) / "dist"
 
 
-def read(page: KioskSection) -> dict[str, StaticFile]:
+def read(page: KioskSection, consent: str | None = None) -> dict[str, StaticFile]:
     """Read all files of the page that may be served, by path.
 
+    Args:
+        page: where they are.
+        consent: version of the text that a person must accept; None where no session needs one.
+
     Raises:
-        ResourceError: there is no page, it has too many bytes, its ``page.json`` is not JSON, or a
-            file cannot be read.
+        ResourceError: there is no page, it has too many bytes, its ``page.json`` is not JSON or
+            shows another text, or a file cannot be read.
     """
     folder = Path(page.directory or installed())
     files = _read_folder("KIOSK.directory", folder)
@@ -131,7 +135,7 @@ def read(page: KioskSection) -> dict[str, StaticFile]:
     if page.branding:
         files |= _read_folder("KIOSK.branding", Path(page.branding))
     if PAGE_CONFIG in files:
-        _check_page_config(files[PAGE_CONFIG])
+        _check_page_config(files[PAGE_CONFIG], consent)
     return files
 
 
@@ -161,11 +165,13 @@ def _read_folder(key: str, folder: Path) -> dict[str, StaticFile]:
     return files
 
 
-def _check_page_config(file: StaticFile) -> None:
-    """Check what the page could only report on its console.
+def _check_page_config(file: StaticFile, consent: str | None) -> None:
+    """Check what the page could only report on its console, or when the first person comes.
+
+    A page without a text may be one that nobody uses, beside pages of the operator's own.
 
     Raises:
-        ResourceError: it is not a JSON object.
+        ResourceError: it is not a JSON object, or its text is not the version in ``consent``.
     """
     try:
         content = msgspec.json.decode(file.body)
@@ -173,6 +179,13 @@ def _check_page_config(file: StaticFile) -> None:
         raise ResourceError(f"page.json of the kiosk page: {error}") from error
     if not isinstance(content, dict):
         raise ResourceError("page.json of the kiosk page: must be a JSON object, such as {}")
+    shown = content.get("consent", {"version": consent})
+    version = shown.get("version") if isinstance(shown, dict) else shown
+    if version != consent:
+        raise ResourceError(
+            f"page.json of the kiosk page: consent.version is {version!r}; allowed: the version of"
+            f" [MIDDLEWARES.REQUEST.Consent], which is {consent!r}; correct one of them"
+        )
 
 
 def _regular_files(folder: Path) -> Iterator[Path]:
@@ -185,13 +198,13 @@ def _regular_files(folder: Path) -> Iterator[Path]:
                 yield file
 
 
-def add_routes(routes: Routes, page: KioskSection) -> None:
+def add_routes(routes: Routes, page: KioskSection, consent: str | None = None) -> None:
     """Serve the page: its index at ``/``, and the operator's page at ``/status``, a private path.
 
     Raises:
         ResourceError: it cannot be served.
     """
-    for path, file in read(page).items():
+    for path, file in read(page, consent).items():
         handler: Handler = file.answer
         if path == INDEX:
             routes.add("/", handler, page=True)

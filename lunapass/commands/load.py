@@ -138,6 +138,9 @@ def _gates(
     help="The service's configuration; sign a start token by it for each session.",
 )
 @click.option(
+    "--consent", metavar="VERSION", help="The version of the text that each person accepts."
+)
+@click.option(
     "--key-file",
     type=click.Path(exists=True, dir_okay=False),
     help="The private key in PEM that signs start tokens; for HS..., the configuration's key does.",

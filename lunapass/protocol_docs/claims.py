@@ -45,6 +45,13 @@ class PolicyClaim(Closed, omit_defaults=True):
     others: list[OtherPolicy] = field(default_factory=list)
 
 
+class ConsentClaim(Struct):
+    """The text that the person accepted: its version, and when by the client's clock."""
+
+    version: str
+    at: int
+
+
 class TokenClaims(Struct, rename={"is_ok": "isOk", "bestshot_source": "bestshotSource"}):
     """Claims of the token; they prove nothing until its signature is verified."""
 
@@ -63,3 +70,4 @@ class TokenClaims(Struct, rename={"is_ok": "isOk", "bestshot_source": "bestshotS
     nonce: str | None = None
     aud: str | list[str] | None = None
     kiosk: str | None = None
+    consent: ConsentClaim | None = None

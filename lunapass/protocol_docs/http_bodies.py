@@ -12,7 +12,8 @@ from lunapass.protocol_docs.messages import Codes, Identity
 class ServerResultBody(Struct, rename={"is_ok": "isOk"}, omit_defaults=True):
     """What became of a session; ``isOk``, ``jwt`` and ``errors`` are there once it is decided.
 
-    ``start`` has the claims ``aud``, ``sub``, ``nonce`` and ``kiosk`` of its start token.
+    ``start`` has the claims ``aud``, ``sub``, ``nonce`` and ``kiosk`` of its start token, and
+    ``consent``.
     """
 
     state: Literal["decided", "undecided", "unknown", "unavailable"]

@@ -50,6 +50,13 @@ class ClientInfo(Struct):
     camera: CameraInfo | None = None
 
 
+class ConsentHeader(Struct):
+    """The text that the person has accepted: its version, and when (seconds since 1970)."""
+
+    version: Annotated[str, Meta(max_length=64)]
+    at: Annotated[float, Meta(gt=0)]
+
+
 class ConnectHeaders(Struct, rename="kebab"):
     """Without ``session-id`` a new session starts; with it, that session is resumed."""
 
@@ -58,6 +65,7 @@ class ConnectHeaders(Struct, rename="kebab"):
     heartbeat_interval: Seconds | None = None
     client: ClientInfo | None = None
     start_token: Annotated[str, Meta(max_length=8192)] | None = None
+    consent: ConsentHeader | None = None
 
 
 class ConnectMessage(TextMessage[ConnectHeaders, None], tag="CONNECT"):

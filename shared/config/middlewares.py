@@ -17,6 +17,7 @@ from shared.config.plugins import (
     AuditArgs,
     BasicAuthArgs,
     CallbacksArgs,
+    ConsentArgs,
     FaceMatcherArgs,
     FileLoggerArgs,
     Luna3Args,
@@ -50,6 +51,8 @@ class RequestMiddlewares(Section):
     """HTTP Basic authentication and origin check of the upgrade request."""
     StartToken: PluginSection[StartTokenArgs] = PluginSection[StartTokenArgs]()
     """Requires for each new session a token that the relying party's server signed."""
+    Consent: PluginSection[ConsentArgs] = PluginSection[ConsentArgs]()
+    """Requires for each new session that the person has accepted a text."""
     ServerResult: PluginSection[ServerResultArgs] = PluginSection[ServerResultArgs]()
     """Answers the relying party's server what became of a session."""
 

@@ -70,6 +70,13 @@ class StartTokenArgs(Section):
     """Maximum lifetime of a start token, from ``iat`` to ``exp``."""
 
 
+class ConsentArgs(Section):
+    """Arguments of Consent."""
+
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$", examples=["2026-11"])] = "1"
+    """Name of the current version of the text; a session needs consent to this one."""
+
+
 class ServerResultArgs(Section):
     """Arguments of ServerResult."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import jwt
 import pytest
 
-from lunapass_client import Client, Refused, SyncClient
+from lunapass_client import Client, Consent, Refused, SyncClient
 from tests.support.redis_server import running_redis
 from tests.support.service import KEY, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
@@ -184,6 +184,35 @@ def test_the_audit_survives_a_killed_aggregator(service: Service, make: Callable
     assert "0 errors" in verified.stdout
     exported = [json.loads(line) for line in audit(service, "export").stdout.splitlines()]
     assert {*sessions} <= {record.get("session") for record in exported}
+
+
+async def test_consent_goes_into_token_and_audit(
+    service: Service, make: Callable[..., str]
+) -> None:
+    """Without the current version no session starts, and the start token is not used up."""
+    config = service.directory / "config.toml"
+    before = config.read_text()
+    text = (EXAMPLES.parent / "plugins.md").read_text()
+    example = "[MIDDLEWARES.REQUEST.Consent]" + text.split("[MIDDLEWARES.REQUEST.Consent]")[1]
+    await service.reload(example.split("```")[0])
+    start = make("--subject", "erik")
+    try:
+        for consent in (None, Consent("2025-01", 1_764_000_000)):
+            async with Client(service.url, start_token=start, consent=consent) as client:
+                with pytest.raises(Refused, match="2026-11") as refused:
+                    await client.check(frames())
+            assert refused.value.code == "consent.required"
+        given = Consent("2026-11", 1_764_000_000.5)
+        async with Client(service.url, start_token=start, consent=given) as client:
+            verdict = await client.check(frames())
+    finally:
+        config.write_text(before)
+        await service.reload("")
+    claims = jwt.decode(verdict.token or "", KEY, algorithms=["HS256"], audience="lunapass")
+    assert claims["consent"] == {"version": "2026-11", "at": 1_764_000_000}
+    wait_for(lambda: audit(service, "show", str(client.session_id)).returncode == 0)
+    record = json.loads(audit(service, "show", str(client.session_id)).stdout)
+    assert record["start"]["consent"] == claims["consent"]
 
 
 async def test_a_person_who_fails_pauses(service: Service, make: Callable[..., str]) -> None:

@@ -273,7 +273,7 @@ test("a function that fails is asked again, and its failure has the library's ty
   assert.equal(await failing.outcome, "network.unreachable");
 });
 
-test("a new session begins with a start token, a resumed one without", async () => {
+test("a new session begins with a start token and consent, a resumed one without", async () => {
   const asked = [];
   const link = new Link({
     url: "ws://service/ws",
@@ -283,6 +283,7 @@ test("a new session begins with a start token, a resumed one without", async () 
       asked.push(`token ${asked.length}`);
       return asked.at(-1);
     },
+    consent: { version: "2026-11", at: 1_764_000_000 },
     heartbeat: 10,
     patience: 30_000,
     events: { message() {}, state() {}, failed() {}, announced() {} },
@@ -295,7 +296,9 @@ test("a new session begins with a start token, a resumed one without", async () 
   const headers = sockets.map(({ sent }) => JSON.parse(sent[0]).headers);
   assert.deepEqual(asked, ["token 0"]);
   assert.equal(headers[0]["start-token"], "token 0");
+  assert.deepEqual(headers[0].consent, { version: "2026-11", at: 1_764_000_000 });
   assert.equal(headers[1]["start-token"], undefined);
+  assert.equal(headers[1].consent, undefined);
   assert.equal(headers[1]["session-id"], GRANTED["session-id"]);
   link.close();
 });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -45,6 +46,8 @@ OUTSIDE = """() => [...document.querySelectorAll("h1, p, button, select, .lp-wor
     })
     .map((element) => element.outerHTML)"""
 
+
+REFUSAL = json.dumps({"command": "ERROR", "headers": {}, "body": {"code": "consent.required"}})
 
 RECORD_FRAMES = """() => {
     window.frames_sent = [];
@@ -238,6 +241,75 @@ def test_shut_eyes_are_led_by_sound(browser: Any, service: Service, query: str) 
     until(lambda: kiosk.page.evaluate("cues.slice(6)") == ([] if query else SHUT[1:]))
     assert kiosk.faults == []
     kiosk.page.close()
+
+
+TEXTS = {"en": "We take photos of you.\nYou may say no.", "de": "Wir machen Fotos von Ihnen."}
+RECORD_CAMERA = """
+    window.cameras = 0;
+    const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = (wanted) => { cameras += 1; return open(wanted); };
+"""
+
+
+def test_a_text_is_accepted_before_the_camera_starts(browser: Any, service: Service) -> None:
+    """In the page's language; version and time go with CONNECT; the next person is asked again.
+
+    A page that shows an old version is refused: it loads the current one and shows that.
+    """
+    versions = ["1"]
+    sent: list[dict[str, Any]] = []
+
+    def gate(socket: Any) -> None:
+        """Refuse any version but the second, as a service does."""
+
+        def receive(message: Any) -> None:
+            connect = json.loads(message) if isinstance(message, str) else {}
+            if connect.get("command") == "CONNECT":
+                sent.append(connect["headers"]["consent"])
+                if sent[-1]["version"] != "2":
+                    versions[:] = ["2"]
+                    socket.send(REFUSAL)
+                    socket.close(code=1008)
+                    return
+            server.send(message)
+
+        server = socket.connect_to_server()
+        socket.on_message(receive)
+
+    kiosk = Kiosk(browser, service, size=SIZES["small-phone"], script=RECORD_CAMERA)
+    page = kiosk.page
+    page.route(
+        "**/page.json",
+        lambda route: route.fulfill(json={"consent": {"version": versions[0], "texts": TEXTS}}),
+    )
+    page.route_web_socket("**/ws", gate)
+    page.reload()
+    kiosk.start()
+    page.wait_for_selector("[data-screen=consent]")
+    assert page.inner_text("#consent-text") == TEXTS["en"]
+    page.select_option("#language", "de")
+    page.wait_for_selector(f"text={TEXTS['de']}")
+    page.select_option("#language", "fr")
+    page.wait_for_selector('#accept:text-is("J\'accepte")')
+    assert page.inner_text("#consent-text") == TEXTS["en"]
+    assert serious(page) == []
+    assert page.evaluate(OUTSIDE) == []
+    kiosk.shoot("consent")
+    page.click("#decline")
+    page.wait_for_selector("[data-screen=start]")
+    assert (page.evaluate("cameras"), sent) == (0, [])
+    kiosk.start()
+    page.click("#accept")
+    page.wait_for_selector("[data-screen=consent]")
+    page.click("#accept")
+    kiosk.wait_hint("checking")
+    assert [consent["version"] for consent in sent] == ["1", "2"]
+    age = page.evaluate("Date.now()") / 1000 - sent[1]["at"]
+    assert 0 <= age < 600
+    page.click("#cancel")
+    kiosk.start()
+    page.wait_for_selector("[data-screen=consent]")  # the next person has not accepted it
+    page.close()
 
 
 @pytest.mark.parametrize(("language", "theme"), [("en", "dark"), ("ar", "light"), ("ru", "light")])

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection
 
+from gateway.web.consent import with_consent
 from gateway.web.start_token import StartTokens
 from loadtest import crowd as module
 from loadtest.crowd import Crowd
@@ -116,7 +117,7 @@ async def test_a_crowd_ends_with_its_parent(
             await asyncio.wait_for(crowd.run(), 60)
 
 
-async def test_each_session_begins_with_its_own_start_token(
+async def test_each_session_begins_with_its_own_start_token_and_consent(
     gallery: Gallery, tmp_path: Path
 ) -> None:
     """The service accepts each token once, also one that another session would need."""
@@ -129,6 +130,7 @@ async def test_each_session_begins_with_its_own_start_token(
 
     async def script(socket: ServerConnection, connect: dict[str, Any]) -> None:
         try:
+            with_consent("2026-11", "{}", connect.get("consent"))
             await starts.use(await starts.verify(connect.get("start-token")))
             codes.append("granted")
         except ProtocolError as refused:
@@ -142,6 +144,7 @@ async def test_each_session_begins_with_its_own_start_token(
             think=0.2,
             prepare=0,
             start_token=str(config),
+            consent="2026-11",
         )
         crowd = Crowd(plan, without_noise(gallery), 0, 1, time.monotonic())
         await asyncio.wait_for(crowd.run(), module.DRAIN_SECONDS)

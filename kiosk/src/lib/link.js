@@ -52,15 +52,17 @@ export class Link {
    * @param {Record<string, unknown>} options.client description of the client
    * @param {Identity | null} options.identity session to resume
    * @param {string | (() => string | Promise<string>)} [options.startToken] begins a session
+   * @param {{version: string, at: number}} [options.consent] header of a new session
    * @param {number} options.heartbeat requested seconds between heartbeats
    * @param {number} options.patience maximum ms to connect or to resume
    * @param {LinkEvents} options.events
    */
-  constructor({ url, client, identity, startToken, heartbeat, patience, events }) {
+  constructor({ url, client, identity, startToken, consent, heartbeat, patience, events }) {
     this.url = url;
     this.client = client;
     this.identity = identity;
     this.startToken = startToken;
+    this.consent = consent;
     this.heartbeat = heartbeat;
     this.patience = patience;
     this.events = events;
@@ -229,7 +231,8 @@ export class Link {
   /** @param {unknown} start token that begins a session; one that is resumed needs none */
   #connectHeaders(start) {
     const asked = { "heartbeat-interval": this.heartbeat, client: this.client };
-    if (this.identity === null) return start === undefined ? asked : { ...asked, "start-token": start };
+    // JSON leaves out what is undefined.
+    if (this.identity === null) return { ...asked, "start-token": start, consent: this.consent };
     const { id, token } = this.identity;
     return { ...asked, "session-id": id, "resume-token": token };
   }

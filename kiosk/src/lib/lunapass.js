@@ -12,6 +12,8 @@ import { View } from "./view.js";
  * @typedef {{isOk: boolean, errors: number[], details: Record<string, any>}} FrameStatus
  * @typedef {{isOk: boolean, jwt: string | null, errors: number[]}} Verdict
  *
+ * @typedef {{version: string, acceptedAt: number}} ConsentGiven `acceptedAt` in ms, as of Date.now()
+ *
  * @typedef {object} Options
  * @property {number} [requestInterval] ms between two frames
  * @property {MediaTrackConstraints} [video] the camera's constraints
@@ -22,6 +24,7 @@ import { View } from "./view.js";
  * @property {string} [resume-token] token of the session to resume
  * @property {string | (() => string | Promise<string>)} [startToken] start token of the relying party,
  *   or a function that gets a new one for each attempt
+ * @property {ConsentGiven} [consent] the text that the person has accepted, if the service requires it
  * @property {boolean} [debug] log to the console
  * @property {number} [timeout] maximum ms until the verdict
  * @property {number} [connectTimeout] maximum ms to connect or to resume
@@ -107,6 +110,7 @@ export class LunaPass {
       client: this.#describe(),
       identity: recall(this.#options["session-id"], this.#options["resume-token"]),
       startToken: this.#options.startToken,
+      consent: consentHeader(this.#options.consent),
       heartbeat: heartbeatSeconds(this.#options.headers?.heartbeatInterval ?? DEFAULTS.heartbeat),
       patience: this.#options.connectTimeout ?? DEFAULTS.connectTimeout,
       events: {
@@ -287,6 +291,11 @@ function sessionOver() {
 
 function cameraEnded() {
   return new LunaPassError("camera.lost", "the camera ended");
+}
+
+/** @param {ConsentGiven} [given] */
+function consentHeader(given) {
+  return given && { version: given.version, at: given.acceptedAt / 1000 };
 }
 
 /** @param {number} given ms, or seconds if it is below 1000 */

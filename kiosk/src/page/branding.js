@@ -2,7 +2,7 @@
 
 import { loadJson } from "./json.js";
 
-const KEYS = ["parameters", "colors", "logo", "font", "texts"];
+const KEYS = ["parameters", "colors", "logo", "font", "texts", "consent"];
 
 /**
  * @typedef {object} Branding
@@ -10,6 +10,7 @@ const KEYS = ["parameters", "colors", "logo", "font", "texts"];
  * @property {Partial<Record<"light" | "dark", Record<string, string>>>} [colors]
  * @property {{light?: string, dark?: string, alt?: string}} [logo] paths relative to the page
  * @property {{family: string, files: Record<string, string>}} [font] paths by weight
+ * @property {import("./consent.js").ConsentText} [consent]
  * @property {Record<string, Record<string, unknown>>} [texts] by language, in the form of its file
  */
 

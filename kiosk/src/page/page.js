@@ -5,6 +5,7 @@ import { icon } from "../lib/icons.js";
 import { LunaPass } from "../lib/lunapass.js";
 import { LPMessageRenderer } from "../lib/renderer.js";
 import { loadBranding } from "./branding.js";
+import { Consent } from "./consent.js";
 import { Cues } from "./cues.js";
 import { enterKioskMode } from "./kiosk.js";
 import { applyLook } from "./look.js";
@@ -34,6 +35,7 @@ const stage = byId("stage");
 const cues = new Cues(settings.sound);
 
 let { texts } = await load("en", branding.texts);
+let consent = new Consent(branding.consent);
 /** @type {LunaPass | null} */
 let running = null;
 /** @type {ReturnType<typeof setTimeout> | undefined} time until the screen changes by itself */
@@ -42,7 +44,7 @@ let leaving;
 let outcome = null;
 
 /**
- * @param {"start" | "check" | "end" | "idle"} name
+ * @param {"start" | "consent" | "check" | "end" | "idle"} name
  * @param {string} focus id of the element that gets the focus
  */
 function showScreen(name, focus) {
@@ -66,6 +68,38 @@ function leaveAfter(leave, seconds) {
   if (seconds > 0) leaving = setTimeout(leave, seconds * 1000);
 }
 
+/** Start the check, or show the text that the person must accept before the camera starts. */
+function begin() {
+  if (!consent.missing) {
+    check();
+    return;
+  }
+  showConsent();
+  showScreen("consent", "consent-title");
+  leaveAfter(toStart, settings.idle);
+}
+
+function showConsent() {
+  byId("consent-text").textContent = consent.textIn(document.documentElement.lang);
+}
+
+function accept() {
+  consent.accept();
+  check();
+}
+
+/**
+ * Show the current text if the service requires another version than the page has.
+ *
+ * @param {unknown} error
+ * @returns {Promise<boolean>} whether there is a text to accept
+ */
+async function renewConsent(error) {
+  if (/** @type {{detail?: unknown}} */ (error).detail !== "consent.required") return false;
+  consent = new Consent((await loadBranding()).consent);
+  return consent.missing;
+}
+
 async function check() {
   cues.start();
   showScreen("check", "check-title");
@@ -79,6 +113,7 @@ async function check() {
     timeout: settings.timeout,
     connectTimeout: settings.patience,
     detector: settings.detector,
+    consent: consent.accepted,
     onConnection: (state, attempt) => renderer.notice(textOf(state, attempt)),
   });
   running = pass;
@@ -94,7 +129,11 @@ async function check() {
     document.dispatchEvent(new CustomEvent("lunapass", { detail: verdict }));
     end(() => outcomeOf(verdict, texts));
   } catch (error) {
-    if (running === pass) end(() => problemOf(error, texts));
+    const renewed = running === pass && (await renewConsent(error));
+    if (running === pass) {
+      if (renewed) begin();
+      else end(() => problemOf(error, texts));
+    }
     if (!(error instanceof LunaPassError)) console.error(error);
   } finally {
     await leave(pass);
@@ -187,12 +226,14 @@ function showBestshot(portrait) {
 }
 
 async function toStart() {
+  consent.forget();
   showScreen("start", "title");
   leaveAfter(toIdle, settings.idle);
   if (settings.kiosk) await switchTo(initialLanguage()); // the next person has not chosen yet
 }
 
 async function toIdle() {
+  consent.forget();
   showScreen("idle", "wake");
   await switchTo(initialLanguage());
 }
@@ -236,6 +277,7 @@ async function switchTo(language) {
   texts = loaded.texts;
   apply(loaded);
   if (outcome !== null) showOutcome(outcome());
+  showConsent();
   return true;
 }
 
@@ -243,8 +285,10 @@ applyLook(branding, settings.theme);
 for (const place of document.querySelectorAll("[data-icon]")) {
   place.append(icon(/** @type {HTMLElement} */ (place).dataset.icon ?? ""));
 }
-byId("begin").addEventListener("click", check);
+byId("begin").addEventListener("click", begin);
 byId("again").addEventListener("click", check);
+byId("accept").addEventListener("click", accept);
+byId("decline").addEventListener("click", toStart);
 byId("next").addEventListener("click", toStart);
 byId("wake").addEventListener("click", toStart);
 byId("cancel").addEventListener("click", cancel);

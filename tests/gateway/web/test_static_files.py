@@ -171,6 +171,31 @@ def test_a_page_json_that_is_no_object_prevents_the_start(folder: Path, content:
         read(KioskSection(directory=str(folder)))
 
 
+@pytest.mark.parametrize(
+    ("content", "version"),
+    [
+        ('{"consent": {"version": "1", "texts": {}}}', "2"),
+        ('{"consent": {"version": "1", "texts": {}}}', None),
+        ('{"consent": {}}', "1"),
+        ('{"consent": "1"}', "2"),
+    ],
+)
+def test_a_page_with_another_text_prevents_the_start(
+    folder: Path, content: str, version: str | None
+) -> None:
+    """Else each person would accept a text, and then be refused."""
+    (folder / "page.json").write_text(content)
+    with pytest.raises(ResourceError, match=r"consent\.version is"):
+        read(KioskSection(directory=str(folder)), version)
+
+
+@pytest.mark.parametrize("content", ['{"consent": {"version": "1", "texts": {}}}', "{}"])
+def test_a_page_with_the_text_or_without_one_is_served(folder: Path, content: str) -> None:
+    """The operator's own pages may show it instead."""
+    (folder / "page.json").write_text(content)
+    assert "/page.json" in read(KioskSection(directory=str(folder)), "1")
+
+
 def test_a_branding_folder_must_exist(tmp_path: Path) -> None:
     """A typing error must not lead to the standard look."""
     with pytest.raises(ResourceError, match=r"KIOSK\.branding .*missing: not a folder"):

@@ -1,0 +1,72 @@
+"""A session starts only with consent to the current text, and the consent goes with it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.web.consent import required_version, with_consent
+from shared.config.service import Config
+from shared.wire.messages import MAX_START_CHARS
+from shared.wire.protocol import ProtocolError
+from tests.support.docs import toml_example
+
+NOW = 1_764_000_000.5
+VERSION = "2026-11"
+
+
+def test_the_example_turns_it_on() -> None:
+    """The section in the docs requires its version; by default none is required."""
+    config = Config.model_validate(toml_example("plugins.md", "[MIDDLEWARES.REQUEST.Consent]"))
+    assert required_version(config) == VERSION
+    assert required_version(Config()) is None
+
+
+def test_consent_goes_with_the_claims_of_the_start_token() -> None:
+    """Both are what the session starts with; the time is in whole seconds."""
+    start = with_consent(VERSION, '{"sub": "anna"}', {"version": VERSION, "at": NOW})
+    consent = {"version": VERSION, "at": int(NOW)}
+    assert json.loads(start) == {"sub": "anna", "consent": consent}
+
+
+@pytest.mark.parametrize("header", [None, {"version": VERSION, "at": NOW}, "x"])
+def test_without_the_plugin_nothing_is_recorded(header: Any) -> None:
+    """The service has not verified the version, so it does not sign it."""
+    assert with_consent(None, "{}", header) == "{}"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        VERSION,
+        [VERSION, NOW],
+        {},
+        {"version": VERSION},
+        {"at": NOW},
+        {"version": "2026-10", "at": NOW},
+        {"version": [VERSION], "at": NOW},
+        {"version": VERSION, "at": "now"},
+        {"version": VERSION, "at": True},
+        {"version": VERSION, "at": 0},
+        {"version": VERSION, "at": -NOW},
+        {"version": VERSION, "at": 1e300},
+        {"version": VERSION, "at": 10**400},
+        {"version": VERSION, "at": float("inf")},
+        {"version": VERSION, "at": float("nan")},
+    ],
+)
+def test_no_session_starts_without_current_consent(header: Any) -> None:
+    """Missing, of another version, or without a time: refused, with the version that is needed."""
+    with pytest.raises(ProtocolError) as refused:
+        with_consent(VERSION, "{}", header)
+    assert refused.value.code == "consent.required"
+
+
+def test_the_claims_stay_bounded() -> None:
+    """Claims that fit alone, but not with the consent, are refused here and not by another role."""
+    start = json.dumps({"sub": "s" * (MAX_START_CHARS - 20)})
+    with pytest.raises(ProtocolError, match="no room"):
+        with_consent(VERSION, start, {"version": VERSION, "at": NOW})
