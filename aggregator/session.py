@@ -13,6 +13,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from aggregator import debug_lines
 from aggregator.attempts import Attempts
 from aggregator.copies import CopyCheck
 from aggregator.frame_memory import FrameMemory
@@ -249,9 +250,10 @@ class JudgedSession:
             except Exception:
                 self._log_failure(plugin, judged.seq)
                 judged.refuse(Code.PLUGIN_FAILED, end=True)
-            changed = judged.errors != before
-            if changed and not plugin.gathers and self._is_refused_since(judged, before):
-                self.context.best_seq, self.context.best, self.context.best_shot = best_before
+            if judged.errors != before:
+                debug_lines.codes_changed(plugin, before, judged.errors)
+                if not plugin.gathers and self._is_refused_since(judged, before):
+                    self.context.best_seq, self.context.best, self.context.best_shot = best_before
             if judged.ended:
                 return
 

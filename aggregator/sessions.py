@@ -14,6 +14,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from aggregator import debug_lines
 from aggregator.entry import Entry, Pending
 from aggregator.frame_memory import FrameMemory
 from aggregator.plugins.base import Question
@@ -107,6 +108,7 @@ class JudgedSessions:
         session = JudgedSession(
             opened, registry.plugins(), liveness, registry.policy, limits, self._memory
         )
+        debug_lines.session_opened(session.plugins)
         now = self._monotonic()
         started = now - message.elapsed
         return Entry(session, encode(opened), started, now, registry, settled=message.settled)
@@ -182,6 +184,7 @@ class JudgedSessions:
         if outcome.accepted or message.replay:
             self._remember(entry, pending, outcome)
         if not message.replay:
+            debug_lines.frame_judged(outcome.errors, final=outcome.final, accepted=outcome.accepted)
             self._answer(pending.peer, entry, outcome)
             for code in outcome.errors:
                 self._accounts.codes[code] += 1

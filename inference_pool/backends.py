@@ -15,7 +15,7 @@ _BUILT_IN = {
     "lunasdk": "inference_pool.lunasdk.backend:LunaSdkBackend",
     "oip": "inference_pool.oip.models:load",
 }
-_EXTRA = {_BUILT_IN["oip"]: "; install the extra: pip install 'open-lunapass[oip]'"}
+_EXTRA = {_BUILT_IN["oip"]: "; install the extra open-lunapass[oip]"}
 
 
 def load_backend(config: Config) -> Backend:

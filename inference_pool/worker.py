@@ -191,6 +191,7 @@ class Worker:
         start = self._clock.monotonic()
         with about(session=job.session, seq=job.seq):
             estimate = self._estimate(job)
+            _log_estimate(estimate)
         estimate.rotation = job.rotation
         self._send(Done(job.lease, job.slot, job.generation, estimate.ok, encode(estimate)))
         for step, milliseconds in estimate.timings.items():
@@ -223,6 +224,14 @@ class Worker:
             self._receive(self._socket.recv())
         self._socket.close()
         self._role.notifier.close()
+
+
+def _log_estimate(estimate: Estimate) -> None:
+    """Log at level 2 how far a frame got, its codes, and the time of each stage."""
+    if log.isEnabledFor(logging.DEBUG):
+        times = {stage: round(time, 2) for stage, time in estimate.timings.items()}
+        fields = {"stage": estimate.stage.name.lower(), "codes": list(estimate.errors)}
+        log.debug("frame estimated", extra={"fields": {**fields, "milliseconds": times}})
 
 
 def warm_up(estimator: Estimator) -> None:

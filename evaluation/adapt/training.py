@@ -153,7 +153,7 @@ def _regression() -> Any:
         from sklearn.linear_model import LogisticRegression
     except ImportError as error:
         raise ResourceError(
-            "scikit-learn is not installed; pip install 'open-lunapass[adapt]'"
+            "scikit-learn is not installed; install the extra open-lunapass[adapt]"
         ) from error
     return LogisticRegression(C=STRENGTH, max_iter=3000)
 

@@ -6,6 +6,7 @@ why it was dropped.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 
 from gateway import metrics
@@ -23,6 +24,8 @@ from shared.frame import intake
 from shared.process.clock import SYSTEM, Clock
 from shared.wire.messages import Judgement
 from shared.wire.protocol import Codec, Command, Drop
+
+log = logging.getLogger(__name__)
 
 RECEIVED = metrics.RECEIVED.labels()
 JUDGED = metrics.FRAMES.labels("judged", "")
@@ -92,6 +95,7 @@ class Frames:
         deadline = now + self._limits.frameDeadline
         frame = PendingFrame(session.seq, data, header, now, deadline, rotation=self._rotation)
         self._held.hold_for(frame, session.address, len(data))
+        _debug("frame received", session, frame.seq, bytes=len(data), format=header.format)
         replaced = session.offer(frame)
         if replaced is not None:
             self._send_dropped(session, replaced.seq, Drop.REPLACED)
@@ -151,6 +155,8 @@ class Frames:
         metrics.ANSWERS.observe(now - frame.received, now)
         if self._trace is not None:
             self._trace(session, frame, now)
+        milliseconds = round(1000 * (now - frame.received), 1)
+        _debug("frame answered", session, frame.seq, milliseconds=milliseconds)
         if session.outlet is not None:
             session.outlet.send(status)
 
@@ -166,6 +172,13 @@ class Frames:
 
     def _send_dropped(self, session: Session, seq: int, reason: Drop) -> None:
         metrics.FRAMES.labels("dropped", reason.value).inc()
+        _debug("frame dropped", session, seq, reason=reason.value)
         if session.outlet is not None:
             text = Codec.encode(Command.DROPPED, {"seq": seq, "reason": reason.value})
             session.outlet.send(text)
+
+
+def _debug(text: str, session: Session, seq: int, **more: object) -> None:
+    """Log a line about a frame at level 2."""
+    if log.isEnabledFor(logging.DEBUG):
+        log.debug(text, extra=session.fields(seq=seq, **more))

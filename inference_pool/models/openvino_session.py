@@ -99,7 +99,7 @@ def installed() -> bool:
 def lacking() -> str | None:
     """Return why the runtime cannot be used in this process, and the remedy; None if it can."""
     if not installed():
-        return "OpenVINO is not installed; pip install 'open-lunapass[openvino]'"
+        return "OpenVINO is not installed; install the extra open-lunapass[openvino]"
     if not _executable_memory():
         return (
             "OpenVINO cannot compile: writable memory must not be executed here, as with"

@@ -116,7 +116,7 @@ def start_logging(role: str, level: int, file: str = "") -> None:
         handlers.append(LogFile(Path(file)))
         handlers[1].setFormatter(JsonFormatter(role))
     logging.basicConfig(level=LEVELS[level], handlers=handlers, force=True)
-    for noisy in ("websockets", "asyncio", "httpx", "httpcore"):
+    for noisy in ("websockets", "asyncio", "httpx", "httpcore", "PIL"):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
 

@@ -23,7 +23,7 @@ from tests.support.stamp import stamped_jpeg
 from tests.support.waiting import wait_for
 
 FRAMES = 12
-
+DEBUGGING = ("env", "LUNAPASS__LUNA_PASS__LOGLEVEL=2")
 
 BURST = 8
 HISTOGRAM = ("_bucket", "_sum", "_count")
@@ -44,7 +44,7 @@ class Played:
 @pytest.fixture(scope="module")
 def played() -> Iterator[Played]:
     remembered = "resumeSeconds = 600.0\n"  # until the last test has looked
-    with running(UNPACED + remembered) as started:
+    with running(UNPACED + remembered, wrapper=DEBUGGING) as started:
         history = Played(started, asyncio.run(play(started)))
         wait_for(lambda: accounts(started) == {history.judged})  # they come once a second
         yield history
@@ -171,6 +171,30 @@ def test_the_log_tells_of_each_verdict(played: Played) -> None:
     for line in told:
         why = {"codes", "hint"} if line["outcome"] == "left" else set()
         assert set(line) - {"score"} == known | why
+
+
+def test_debugging_lines_follow_a_frame_through_the_roles(played: Played) -> None:
+    """At level 2 the log has each stage of each frame, with session, number, codes and times."""
+    text = (played.service.directory / "log").read_text()
+    lines = [json.loads(line) for line in text.splitlines() if '"level": "debug"' in line]
+    (accepted,) = (line for line in lines if line.get("accepted"))
+    of_frame = {
+        (line["role"].partition("-")[0], line["message"]): line
+        for line in lines
+        if (line["session"], line.get("seq")) == (accepted["session"], accepted["seq"])
+    }
+    assert set(of_frame) == {
+        ("gateway", "frame received"),
+        ("worker", "frame estimated"),
+        ("aggregator", "frame judged"),
+        ("gateway", "frame answered"),
+    }
+    estimated = of_frame["worker", "frame estimated"]
+    assert (estimated["stage"], estimated["codes"]) == ("liveness", [])
+    assert set(estimated["milliseconds"]) >= {"faces", "quality", "liveness"}
+    opened = [line for line in lines if line["message"] == "session opened"]
+    assert [line["plugins"] for line in opened] == 3 * [["Result"]]
+    assert [line["reason"] for line in lines if line["message"] == "frame dropped"]
 
 
 def test_the_dashboard_asks_for_what_there_is(played: Played) -> None:
