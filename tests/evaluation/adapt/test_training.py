@@ -111,5 +111,5 @@ def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
         return real(name, *args)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(ResourceError, match=r"pip install 'open-lunapass\[adapt\]'"):
+    with pytest.raises(ResourceError, match=r"the extra open-lunapass\[adapt\]"):
         train(observed(2))
