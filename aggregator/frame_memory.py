@@ -60,13 +60,8 @@ class FrameMemory(Protocol):
     def claim(self, pixels: bytes, session: str, *, passed: bool) -> Question:
         """Return a question whether the frame is the session's own; the answer is a ``Claim``.
 
-        Claiming is idempotent: the frame in progress when a process dies is claimed again.
-
-        Args:
-            pixels: digest of the frame's pixels.
-            session: id of the session.
-            passed: the frame passed every check, so it may decide a session. A frame that did not
-                pass may be remembered by this process only.
+        Claiming is idempotent: the frame in progress when a process dies is claimed again. A frame
+        that has not ``passed`` every check may be remembered by this process only.
         """
 
     def recall(self, pixels: bytes, session: str, answers: Sequence[bytes | None]) -> None:

@@ -13,14 +13,9 @@ Details = dict[str, Any]
 def frame_status(
     estimate: Estimate, errors: tuple[int, ...], rules: Rules, *, reveal: bool
 ) -> dict[str, Any]:
-    """Build ``{isOk, errors, details}`` for one frame.
+    """Build ``{isOk, errors, details}`` for one frame, with the codes after the plugins.
 
-    Args:
-        estimate: the frame's measurements.
-        errors: codes after the plugins; empty means accepted.
-        rules: thresholds for the ``is...`` flags.
-        reveal: include all measurements; otherwise only the face's coordinates, as with
-            ``env=production``.
+    Without ``reveal`` the only details are the face's coordinates, as with ``env=production``.
     """
     details = full_details(estimate, rules) if reveal else position(estimate)
     return {"isOk": not errors, "errors": list(errors), "details": details}

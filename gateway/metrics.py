@@ -116,14 +116,7 @@ ANSWERS = Recent()
 
 
 def decided(outcome: str, seconds: float, codes: Sequence[int], kiosk: str = "") -> None:
-    """Count a decided session.
-
-    Args:
-        outcome: ``accepted``, ``refused`` or ``left``.
-        seconds: its duration.
-        codes: codes of the verdict.
-        kiosk: the kiosk that its start token names; empty without one.
-    """
+    """Count a session that was ``accepted`` or ``refused`` or whose client ``left``."""
     SESSIONS.labels(outcome).inc()
     SESSION_SECONDS.labels(outcome).observe(seconds)
     if outcome == "refused":

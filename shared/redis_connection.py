@@ -77,13 +77,10 @@ def connect(address: str, *, timeout: float | None = None) -> Redis:
 def connect_async(
     address: str, *, timeout: float, on_connect: Callable[[], None] | None = None
 ) -> AsyncRedis:
-    """Make a client for an event loop, without connecting. Replies are bytes.
+    """Make a client for an event loop, as ``connect`` does.
 
-    Args:
-        address: an address as above.
-        timeout: seconds to wait for a connection and for a reply, without a retry: the caller
-            decides whether its request is still valid.
-        on_connect: called for each new connection to Redis, before its first request.
+    ``on_connect`` is called for each new connection to Redis, before its first request. The
+    caller decides whether a request that failed is still valid.
 
     Raises:
         ConfigError: the address is invalid, or a file that it names cannot be read.

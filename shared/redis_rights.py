@@ -41,11 +41,7 @@ class Probe(NamedTuple):
 
 
 def missing_rights(redis: Redis, needs: Sequence[Need]) -> str:
-    """Find the rights that the user of a connection lacks.
-
-    Args:
-        redis: client; one connection of its pool is used.
-        needs: the commands that the user must be able to execute.
+    """Find the rights that the user of a client lacks; one connection of its pool is used.
 
     Returns:
         The command for Redis that grants them; empty if none is missing.

@@ -45,13 +45,9 @@ class Builder:
     def build(
         self, redis: Redis, report: Callable[..., None], *, session: object, task: object
     ) -> dict[str, Any]:
-        """Make a session's video and pass it to the user's task.
+        """Make a session's video and pass it to the user's task, a function of the task file.
 
-        Args:
-            redis: where the frames are.
-            report: reports progress, given as keywords.
-            session: id of the session.
-            task: name of a function in the task file.
+        ``report`` gets the progress as keywords.
 
         Returns:
             Description of the video, as the job's result.

@@ -50,11 +50,7 @@ class Spool:
         return len(self._entries)
 
     def append(self, entry: bytes, *, must: bool = False) -> bool:
-        """Add an entry.
-
-        Args:
-            entry: any bytes.
-            must: allow it to exceed the capacity by a tenth.
+        """Add an entry; one that ``must`` be stored may exceed the capacity by a tenth.
 
         Returns:
             False if the capacity or the disk is full.

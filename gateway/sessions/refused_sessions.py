@@ -91,12 +91,7 @@ class LocalRefusals:
         return self._remembered
 
     def charge(self, client: str, session: str, limit: int) -> int | None:
-        """Count a session.
-
-        Args:
-            client: for whom it counts.
-            session: its id.
-            limit: sessions in the window at which the client pauses.
+        """Count a session for a client that pauses at ``limit`` of them.
 
         Returns:
             How many were counted before it; None for one that is counted already.

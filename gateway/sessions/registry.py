@@ -48,10 +48,7 @@ class SessionRegistry:
             raise ProtocolError("the service is full, try again later", code="session.full")
 
     def require_room_for(self, address: str) -> None:
-        """Check that an address may start one more session.
-
-        Args:
-            address: the address, as ``limit_key`` returns it.
+        """Check that an address, as ``limit_key`` returns it, may start one more session.
 
         Raises:
             ProtocolError: there are too many, in total or of this address.
@@ -67,13 +64,7 @@ class SessionRegistry:
     def add(
         self, opened: Open, address: str, *, refused_before: Mapping[str, int] | None = None
     ) -> Session:
-        """Make a session and hold it.
-
-        Args:
-            opened: the event that opened it.
-            address: the address of its client, as ``limit_key`` returns it; empty while unknown.
-            refused_before: refused sessions of its address, person and kiosk so far.
-        """
+        """Make a session and hold it; ``address`` is as in ``SessionRecord``."""
         bucket = TokenBucket(self._limits.framesPerSecond, self._limits.frameBurst)
         now = self._clock.monotonic()
         session = Session(

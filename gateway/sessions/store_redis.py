@@ -24,13 +24,10 @@ async def close_quietly(redis: Redis) -> None:
 def connect(
     config: Config, seconds: float, *, on_connect: Callable[[], None] | None = None
 ) -> Redis:
-    """Make a client; nothing is sent yet.
+    """Make a client, with this time-out for a connection and for an answer; nothing is sent yet.
 
-    Args:
-        config: the configuration.
-        seconds: wait for a connection and for an answer. There is no second try: the caller
-            decides whether its request is still the same.
-        on_connect: called for each new connection, before the first request on it.
+    There is no second try: the caller decides whether its request is still the same.
+    ``on_connect`` is called for each new connection, before the first request on it.
     """
     address = config.SESSION_STORE.connectionString
     return connect_async(address, timeout=seconds, on_connect=on_connect)

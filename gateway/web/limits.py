@@ -109,13 +109,7 @@ class AddressBuckets:
         return self._bucket(limit_key(address)).admit(now)
 
     def charge(self, key: str, amount: float, now: float) -> float:
-        """Take tokens, even more than there are; return the seconds until the debt is paid.
-
-        Args:
-            key: the address, as returned by ``limit_key``.
-            amount: number of tokens.
-            now: monotonic time.
-        """
+        """Take tokens of a ``limit_key``, as ``TokenBucket.charge`` does."""
         return self._bucket(key).charge(amount, now)
 
     def _bucket(self, key: str) -> TokenBucket:

@@ -24,15 +24,10 @@ def is_listed(origin: Origin, sites: Sequence[Site]) -> bool:
 
 
 def is_own(origin: Origin, host: Authority | None, scheme: str | None) -> bool:
-    """Return whether a page has the same origin as the service.
+    """Return whether a page has the same origin as the service, by the request's host and scheme.
 
     An http page is not the service's own if the service is reached over https: anyone on the
-    network can inject such a page. An unknown scheme counts as https.
-
-    Args:
-        origin: origin of the page.
-        host: host and port of the request.
-        scheme: scheme that the client uses; None if unknown.
+    network can inject such a page. An unknown scheme (None) counts as https.
     """
     if host is None or origin.scheme not in DEFAULT_PORTS:
         return False

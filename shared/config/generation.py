@@ -43,9 +43,7 @@ AnySection = TypeVar("AnySection", bound=Section)
 def with_transport_keys(config: ResolvedConfig, running: Config | None = None) -> ResolvedConfig:
     """Generate a key pair for each role without one in the configuration.
 
-    Args:
-        config: the configuration.
-        running: configuration of the running generation, whose pairs are reused; None at a start.
+    Pairs of the running generation are reused; at a start there is none.
     """
     before = (running or Config()).TRANSPORT.KEYS
     return _with_keys(config, curve.completed(config.TRANSPORT.KEYS, before))

@@ -28,13 +28,9 @@ WIDTH = 100
 def dump(config: Section, *, reveal: bool = False, comments: bool = True) -> str:
     """Return every key of a configuration as TOML, which ``loading.load`` can read.
 
-    A key without a value becomes a comment, since TOML has no null.
-
-    Args:
-        config: the configuration.
-        reveal: write secrets too; otherwise ``***`` replaces them, as well as passwords and
-            queries in addresses and all text in the arguments of users' own plugins.
-        comments: write the meaning and the allowed values above each key.
+    A key without a value becomes a comment, since TOML has no null. Without ``reveal``, ``***``
+    replaces secrets, passwords and queries in addresses, and all text in the arguments of
+    users' own plugins. Comments above each key say what it means and allows.
     """
     lines = _section_lines(config, (), "", reveal=reveal, comments=comments)
     return "\n".join(lines).strip("\n") + "\n"

@@ -40,10 +40,7 @@ def describe(
 ) -> list[str]:
     """Describe each validation error in a line.
 
-    Args:
-        error: the errors that pydantic found.
-        source_of: returns the file or the environment variable that set the value at a path.
-        root: the model that was validated.
+    ``source_of`` returns the file or the environment variable that set the value at a path.
     """
     return [
         f"{source_of(_path(line['loc']))}: {_line(line, root)}"

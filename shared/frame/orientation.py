@@ -30,24 +30,14 @@ def swaps_sides(orientation: int) -> bool:
 
 
 def turned(orientation: int, degrees: int) -> int:
-    """Return the orientation with a clockwise rotation added.
-
-    Args:
-        orientation: 1..8.
-        degrees: a multiple of 90, at least 0.
-    """
+    """Return the orientation (1..8) with a clockwise rotation by a multiple of 90 degrees added."""
     for _ in range(degrees // 90):
         orientation = _CLOCKWISE[orientation]
     return orientation
 
 
 def upright(image: Image, orientation: int) -> Image:
-    """Rotate a stored image upright; an upright one is returned unchanged.
-
-    Args:
-        image: (height, width, 3).
-        orientation: 1..8.
-    """
+    """Rotate an image, (height, width, 3), of an orientation (1..8) upright; 1 changes nothing."""
     if orientation == UPRIGHT:
         return image
     return np.asarray(_TRANSFORMS[orientation](image), np.uint8)

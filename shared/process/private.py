@@ -13,12 +13,7 @@ def private_directory(path: Path, key: str, *, parents: bool = False) -> Path:
     """Create a folder of mode 0700, or check that an existing one belongs to this user.
 
     In a world-writable folder such as /dev/shm, another user may have created it first, or a link
-    in its place, to read or replace its content.
-
-    Args:
-        path: the folder.
-        key: configuration key to name in errors.
-        parents: create missing parent folders too.
+    in its place, to read or replace its content. Errors name the configuration's key.
 
     Raises:
         ResourceError: it cannot be created, or is not a folder of this user.

@@ -99,10 +99,7 @@ class about:  # contextlib.contextmanager would cost each frame three more calls
 def start_logging(role: str, level: int, file: str = "") -> None:
     """Name the process, write tracebacks of crashes, and log JSON lines to standard error.
 
-    Args:
-        role: name of the process.
-        level: 0 logs errors, 1 adds information, 2 adds debugging.
-        file: file that gets a copy of each line; none if empty.
+    Level 0 logs errors, 1 adds information, 2 adds debugging. A file gets a copy of each line.
 
     Raises:
         ResourceError: the file cannot be opened.

@@ -100,10 +100,8 @@ def completed(
 ) -> TransportKeysSection:
     """Add a key pair for each role without one in the configuration.
 
-    Args:
-        keys: keys of the configuration, with key files read.
-        running: keys of roles that may be running. Their pairs are reused: a role with a new pair
-            could not connect to them.
+    Pairs of roles that may be running are reused: a role with a new pair could not connect to
+    them.
     """
     pairs: dict[str, object] = {}
     for role in ROLES:
@@ -164,13 +162,9 @@ def _missing(name: str, user: str) -> ConfigError:
 def secure_server(
     socket: zmq.Socket[bytes], keys: TransportKeysSection, role: str, max_bytes: int
 ) -> None:
-    """Make a socket accept only clients that the process's ``Guard`` allows.
+    """Make a socket accept only clients that the process's ``Guard`` allows; it is not bound yet.
 
-    Args:
-        socket: not bound yet.
-        keys: the keys.
-        role: role of the server.
-        max_bytes: largest message. libzmq allocates it before a peer has authenticated.
+    libzmq allocates a message of up to ``max_bytes`` before a peer has authenticated.
     """
     _, secret = own_pair(keys, role)
     socket.setsockopt(zmq.CURVE_SERVER, 1)
