@@ -8,20 +8,18 @@ with ``SESSION_STORE.required`` no frame counts without Redis. A request takes a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 from collections import deque
 from collections.abc import Sequence
 
 from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
 
 from aggregator.frame_memory import Claim, LocalFrames, UnsentFrame
 from aggregator.plugins.base import Question
 from shared.config.service import LimitsSection, SessionStoreSection
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
-from shared.redis_connection import connect_async
+from shared.redis_connection import UNREACHED, close_quietly, connect_async
 
 log = logging.getLogger(__name__)
 
@@ -195,7 +193,7 @@ class SharedFrames:
                 return None
             try:
                 answer = await script(keys=KEYS, args=arguments)
-            except (RedisError, OSError, TimeoutError) as error:
+            except UNREACHED as error:
                 self._retry_at = self._clock.monotonic() + RETRY_SECONDS
                 self._outage.failed(f"{error}; {self._without_redis}")
                 return None
@@ -216,5 +214,4 @@ class SharedFrames:
             await asyncio.gather(self._sender, return_exceptions=True)
         if self._unsent:
             log.error("memory of frames: %d frames were never sent to Redis", len(self._unsent))
-        with contextlib.suppress(RedisError, OSError):
-            await self._redis.aclose()
+        await close_quietly(self._redis)

@@ -14,6 +14,7 @@ files of ``ssl_ca_certs``, ``ssl_certfile`` and ``ssl_keyfile``.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -36,6 +37,10 @@ SCHEMES = ("redis", "rediss", "unix", "redis+sentinel")
 SENTINEL_PORT = 26379
 TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 """Settings in the query whose value is a file."""
+
+
+UNREACHED = (RedisError, OSError, TimeoutError)
+"""Errors of a request that Redis did not carry out, or perhaps did not."""
 
 
 class _Pool(SentinelConnectionPool):
@@ -104,6 +109,12 @@ def _greeting(on_connect: Callable[[], None]) -> Callable[[Any], Awaitable[None]
         await connection.on_connect()
 
     return greet
+
+
+async def close_quietly(redis: AsyncRedis) -> None:
+    """Close a client at the end of the process; an error must not keep others from closing."""
+    with contextlib.suppress(RedisError, OSError):
+        await redis.aclose()
 
 
 def check_address(address: str) -> None:

@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from gateway.sessions.refused_sessions import WINDOW_SECONDS, Tally, max_entries
-from gateway.sessions.store_redis import UNREACHED, close_quietly, connect
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
+from shared.redis_connection import UNREACHED, close_quietly, connect_async
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class StoredRefusals:
     def __init__(self, config: Config, *, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         self._timeout = config.SESSION_STORE.timeout
-        self._redis = connect(config, self._timeout)
+        self._redis = connect_async(config.SESSION_STORE.connectionString, timeout=self._timeout)
         self._charge = self._redis.register_script(_CHARGE)
         self._tally = self._redis.register_script(_TALLY)
         self._in_order = asyncio.Lock()  # a session is counted before it is counted no more

@@ -26,11 +26,11 @@ from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.sealing import Sealer, Stored
 from gateway.sessions.session import Session
 from gateway.sessions.store_contact import StoreContact
-from gateway.sessions.store_redis import UNREACHED, close_quietly, connect
 from gateway.sessions.store_scripts import LOST, READ, STALE, TAKE, WRITE, keys
 from shared.config.service import Config
 from shared.errors import MessageError, ResourceError
 from shared.process.clock import SYSTEM, Clock
+from shared.redis_connection import UNREACHED, close_quietly, connect_async
 from shared.wire.transport import runtime_directory
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,11 @@ class SealedStore:
         self._owner = owner_of(config)
         self._sealer = Sealer(sealing_key)
         self.contact = StoreContact(section.timeout, clock=clock)
-        self._redis = connect(config, self.contact.try_seconds, on_connect=self.contact.connected)
+        self._redis = connect_async(
+            section.connectionString,
+            timeout=self.contact.try_seconds,
+            on_connect=self.contact.connected,
+        )
         # Requests go one at a time, over one connection: so each new connection follows a break.
         self._turn = asyncio.Lock()
         # One take-over at a time waits for its turn, so that writes are never behind many of them.

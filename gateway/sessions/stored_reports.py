@@ -7,10 +7,10 @@ import logging
 
 from gateway.sessions.sealing import Sealer
 from gateway.sessions.session_report import SessionReport
-from gateway.sessions.store_redis import UNREACHED, close_quietly, connect
 from gateway.sessions.store_scripts import keys
 from shared.config.service import Config
 from shared.errors import MessageError
+from shared.redis_connection import UNREACHED, close_quietly, connect_async
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class StoredReports:
 
     def __init__(self, config: Config, sealing_key: bytes) -> None:
         self._timeout = config.SESSION_STORE.timeout
-        self._redis = connect(config, self._timeout)
+        self._redis = connect_async(config.SESSION_STORE.connectionString, timeout=self._timeout)
         self._sealer = Sealer(sealing_key)
 
     async def read(self, session: str) -> SessionReport | None:

@@ -36,7 +36,7 @@ class OwnHosts:
         self._listed = {parse_authority(text) for text in listed - {ANY}}
 
     def have(self, host: Authority, arrived_at: str) -> bool:
-        """Return whether a host is the service's; ``arrived_at`` is the connection's local address."""
+        """Return whether a host is the service's; ``arrived_at`` is the local address."""
         return self._any or self._is_listed(host) or _is_this_machine(host.host, arrived_at)
 
     def _is_listed(self, host: Authority) -> bool:

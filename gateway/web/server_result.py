@@ -23,7 +23,7 @@ from shared.config.service import Config
 PREFIX = "/sessions/"
 _PATH = re.compile(r"/sessions/([0-9a-f]{32})/result")
 _HEADERS = {"Cache-Control": "no-store"}
-RETRY_SECONDS = 1
+_RETRY = {"Retry-After": "1"}
 
 Lookup = Callable[[str], Awaitable[SessionReport | None]]
 
@@ -64,17 +64,13 @@ class ServerResult:
             report = await self._lookup(session)
         except ConnectionError:
             unavailable = HTTPStatus.SERVICE_UNAVAILABLE
-            return _answer(unavailable, {"state": "unavailable"}, **_retry())
+            return _answer(unavailable, {"state": "unavailable"}, **_RETRY)
         if report is None:
             return _answer(HTTPStatus.NOT_FOUND, {"state": "unknown"})
         if report.result is None:
-            return _answer(HTTPStatus.ACCEPTED, report.body(session), **_retry())
+            return _answer(HTTPStatus.ACCEPTED, report.body(session), **_RETRY)
         return _answer(HTTPStatus.OK, report.body(session))
 
 
 def _answer(status: HTTPStatus, body: dict[str, object], **headers: str) -> Response:
     return respond(json.dumps(body), JSON, status=status, headers={**_HEADERS, **headers})
-
-
-def _retry() -> dict[str, str]:
-    return {"Retry-After": str(RETRY_SECONDS)}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gateway.sessions.store_redis import UNREACHED, close_quietly, connect
 from gateway.web.used_tokens import token_digest
 from shared.config.service import Config
+from shared.redis_connection import UNREACHED, close_quietly, connect_async
 
 _USE = """
 local first = redis.call('HSETNX', KEYS[1], 'used', 1)
@@ -20,7 +20,8 @@ class StoredUsedTokens:
     since = float("-inf")
 
     def __init__(self, config: Config) -> None:
-        self._redis = connect(config, config.SESSION_STORE.timeout)
+        section = config.SESSION_STORE
+        self._redis = connect_async(section.connectionString, timeout=section.timeout)
         self._use = self._redis.register_script(_USE)
 
     async def use(self, name: str, seconds: float) -> bool:
