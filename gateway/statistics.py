@@ -90,6 +90,7 @@ class Statistics(Collector):
                 "refused": outcomes.get("refused", 0),
                 "left": outcomes.get("left", 0),
             },
+            "recentSessions": [session._asdict() for session in self._sessions.recent.all()],
             "frames": {
                 "received": metrics.totals(metrics.RECEIVED)[""],
                 "judged": by_reason.get("", 0),
@@ -111,6 +112,7 @@ class Statistics(Collector):
             ],
             "slots": {"total": dispatcher.slots, "free": dispatcher.free_slots},
             "aggregator": {"up": self._link.up},
+            "cpuSeconds": {name: round(cpu, 3) for name, cpu in self._ledger.cpu().items()},
             "effects": [
                 {
                     "plugin": sink.name,
@@ -155,7 +157,7 @@ class Statistics(Collector):
         failed = reading["failedChecks"]
         yield _counter("lunapass_failed_checks", "Frames judged with a code", "code", failed)
         yield from _effects(reading["effects"])
-        yield _counter("lunapass_cpu_seconds", "CPU time", "process", self._ledger.cpu())
+        yield _counter("lunapass_cpu_seconds", "CPU time", "process", reading["cpuSeconds"])
         memory = self._ledger.memory()
         yield _gauge("lunapass_memory_bytes", "Resident memory", "process", memory)
         yield self._steps()

@@ -1,4 +1,4 @@
-"""Counts decided sessions and logs why each was refused."""
+"""Counts decided sessions, remembers the last ones, and logs why each was refused."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 from typing import Any
 
 from gateway import metrics
+from gateway.sessions.recent_sessions import RecentSessions
 from gateway.sessions.session import Session
 from lunapass_client.codes import hint
 from shared.wire.messages import decode_estimate
@@ -15,13 +16,15 @@ log = logging.getLogger(__name__)
 
 
 class DecisionReport:
-    """Counts each decided session, and logs one line about it.
+    """Counts and remembers each decided session, and logs one line about it.
 
     Args:
+        recent: gets each decided session.
         reveal: log the liveness score of the last judged frame too, with ``env=development``.
     """
 
-    def __init__(self, *, reveal: bool) -> None:
+    def __init__(self, recent: RecentSessions, *, reveal: bool) -> None:
+        self._recent = recent
         self._reveal = reveal
 
     def add(self, session: Session) -> None:
@@ -34,6 +37,7 @@ class DecisionReport:
             codes = json.loads(session.result)["body"]["errors"]
         kiosk = str(json.loads(session.opened.start).get("kiosk", ""))
         metrics.decided(session.outcome, seconds, codes, kiosk)
+        self._recent.add(session, seconds, codes)
         fields: dict[str, Any] = {"outcome": session.outcome}
         if codes:
             fields |= {"codes": codes, "hint": hint(codes[0])}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -56,6 +57,7 @@ class SessionRecord:
         active: frame under way.
         unsent: the last judged frame and the text of its STATUS, until that may be sent.
         log: judged frames, for a replay.
+        codes: number of frames judged here that had each code.
         kept: the best shot so far.
         settled: number of the last frame whose side effects are done; ``END`` for all.
         unsettled: images of the frames after that, by number.
@@ -84,6 +86,7 @@ class SessionRecord:
     active: PendingFrame | None = field(default=None, init=False)
     unsent: tuple[PendingFrame, str] | None = field(default=None, init=False)
     log: list[Judged] = field(default_factory=list, init=False)
+    codes: Counter[int] = field(default_factory=Counter, init=False)
     kept: BestShot | None = field(default=None, init=False)
     settled: int = field(default=0, init=False)
     unsettled: dict[int, FramePictures] = field(default_factory=dict, init=False)

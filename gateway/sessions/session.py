@@ -7,6 +7,7 @@ event that is not listed there raises.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -173,6 +174,10 @@ class Session(SessionRecord):
         if not frame.answered:  # else its deadline has passed, and the client got DROPPED
             self.unsent = (frame, judgement.status)
         return frame
+
+    def count_codes(self, codes: Iterable[int]) -> None:
+        """Count the codes of a judged frame."""
+        self.codes.update(codes)
 
     def answer(self) -> tuple[PendingFrame, str] | None:
         """Release the answer on the last judged frame; None where there is none to send."""

@@ -16,6 +16,7 @@ from gateway.sessions.frames import Frames, Trace
 from gateway.sessions.handover import Handover, Recall, StoreHandover
 from gateway.sessions.identity import digest, new_identity
 from gateway.sessions.judgement import Answers, JudgementLink
+from gateway.sessions.recent_sessions import RecentSessions, codes_of
 from gateway.sessions.refused_sessions import RefusedSessions, SharedRefusals
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.replay import Replay
@@ -44,6 +45,7 @@ class Sessions:
         trace: called with each judged frame and the monotonic time of its answer.
 
     Attributes:
+        recent: the last decided sessions.
         sinks: state of the side-effect plugins.
     """
 
@@ -76,7 +78,9 @@ class Sessions:
             else Handover()
         )
         self.results = Results(config, self._registry.get, sealing_key, clock=clock)
-        self._report = DecisionReport(reveal=config.LUNA_PASS.env == "development")
+        self.recent = RecentSessions()
+        is_development = config.LUNA_PASS.env == "development"
+        self._report = DecisionReport(self.recent, reveal=is_development)
         self._opening: dict[str, asyncio.Event] = {}
         self.sinks: tuple[SinkHealth, ...] = ()
         self.refused = RefusedSessions(
@@ -229,6 +233,7 @@ class Sessions:
             return
         began = self._clock.monotonic()
         self.frames.judged(session, judgement)
+        session.count_codes(codes_of(judgement.status))
         self.refused.judged(session, judgement)
         if judgement.final and judgement.result is not None:
             session.decide(judgement.result, session.outcome_of(judgement))

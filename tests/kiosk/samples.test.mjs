@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { niceTop, pathOf, short } from "../../kiosk/src/status/chart.js";
+import { niceTop, pathOf, short, ticks } from "../../kiosk/src/status/chart.js";
 import { Samples } from "../../kiosk/src/status/samples.js";
 
 const reading = (at, received, codes = {}) => ({
@@ -34,7 +34,24 @@ test("what grew is told greatest first, and nothing that did not", () => {
 
 test("a value that is not there yet is a gap, not 0 ms", () => {
   assert.deepEqual(samplesOf(reading(1, 0)).values((s) => s.latencyMs.p50), [null]);
-  assert.equal(pathOf([null, 0, 10, null, 5], 10), "M75.0,89.0L150.0,1.0M300.0,45.0");
+  const points = [null, { x: 1, y: 9 }, { x: 2, y: 0.26 }, null, { x: 4, y: 5 }];
+  assert.equal(pathOf(points), "M1.0,9.0L2.0,0.3M4.0,5.0");
+});
+
+test("a load is the growth of the last ten seconds", () => {
+  const samples = samplesOf(reading(1, 0), reading(90, 50), reading(92, 50), reading(100, 54));
+  assert.equal(samples.load((s) => s.frames.received), 0.4);
+  assert.equal(samplesOf(reading(1, 7)).load((s) => s.frames.received), null);
+});
+
+test("when nobody is there, rates and loads settle to zero", () => {
+  const samples = samplesOf(...Array.from({ length: 12 }, (_, i) => reading(10 + i, i < 2 ? 10 * i : 10)));
+  assert.equal(samples.rates((s) => s.frames.received).at(-1), 0);
+  assert.equal(samples.load((s) => s.frames.received, 5), 0);
+});
+
+test("the time axis has the five last full minutes", () => {
+  assert.deepEqual(ticks(3725), [3480, 3540, 3600, 3660, 3720]);
 });
 
 test("memory is bounded", () => {

@@ -23,15 +23,16 @@ def service() -> Iterator[Service]:
 
 
 def points(page: Any, chart: str) -> list[float]:
-    """Heights of the first line of a chart, 0 at its foot."""
+    """Heights of the first line of a chart above its lowest point."""
     line = page.get_attribute(f"#{chart} path", "d") or ""
-    return [89 - float(height) for height in re.findall(r",([\d.]+)", line)]
+    heights = [float(height) for height in re.findall(r",([\d.]+)", line)]
+    return [max(heights) - height for height in heights]
 
 
 def test_an_operator_watches_a_session(service: Service, browser: Any, stamps: FakeCamera) -> None:
     """A check in another window shows in the charts, its refusals by name, the workers by state."""
     kiosk = Kiosk(browser, service)
-    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page = browser.new_page(viewport={"width": 1920, "height": 1080})
     faults = faults_of(page)
     page.goto(f"http://127.0.0.1:{service.port}/status")
     kiosk.start()
@@ -44,6 +45,15 @@ def test_an_operator_watches_a_session(service: Service, browser: Any, stamps: F
     kiosk.wait_end("done")
     until(lambda: page.inner_text("#accepted") == "1")
     assert (page.inner_text("#refused"), page.inner_text("#left")) == ("0", "0")
+    until(lambda: page.locator("#recent tr").count() == 1)
+    assert page.locator("#recent td").all_inner_texts()[1] == "accepted"
+    until(lambda: "%" in page.inner_text("#workers tr:first-child"))
+    assert int(page.inner_text("#received")) >= int(page.inner_text("#judged")) > 0
+    assert page.locator("#frames text").count() == 8, "three values and five minutes"
+    fits = "[document.documentElement.scrollHeight, document.documentElement.scrollWidth]"
+    assert page.evaluate(fits) == [1080, 1920]
+    until(lambda: "without verdict: 0" in page.inner_text("#sessions .legend"))
+    until(lambda: "received: 0 /s" in page.inner_text("#frames .legend"))
     shoot(page, "status")
     assert serious(page) == []
     assert faults == []

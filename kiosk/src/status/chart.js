@@ -1,13 +1,15 @@
-/** Small live charts in SVG. */
+/** Live charts in SVG, drawn in pixels of the screen. */
 
 import { svg } from "../lib/icons.js";
 
-const [WIDTH, HEIGHT] = [300, 90];
+/** Length of the time axis in seconds. */
+const SPAN = 300;
+const TICK = 60;
 const ROUND = [1, 2, 2.5, 5, 10];
 
-/** Lines over time with a common scale; the legend has the newest values. */
+/** Lines over the last minutes with a common scale; the legend has the newest values. */
 export class LineChart {
-  #svg = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img" });
+  #svg = svg("svg", { role: "img" });
   #legend = document.createElement("ul");
   #title;
   #unit;
@@ -21,15 +23,22 @@ export class LineChart {
     this.#title = title;
     this.#unit = unit;
     const heading = document.createElement("h2");
-    heading.textContent = title;
+    heading.textContent = title + (unit && ` (${unit})`);
     this.#legend.className = "legend";
     place.append(heading, this.#svg, this.#legend);
   }
 
-  /** @param {[name: string, values: (number | null)[]][]} lines null leaves a gap */
-  draw(lines) {
+  /**
+   * @param {[name: string, values: (number | null)[]][]} lines null leaves a gap
+   * @param {number[]} times epoch seconds of the values; the axis ends at the last one
+   */
+  draw(lines, times) {
     const top = niceTop(Math.max(0, ...lines.flatMap(([, values]) => values.map((v) => v ?? 0))));
-    this.#svg.replaceChildren(...grid(top), ...lines.map(([, values], i) => line(values, top, i)));
+    const frame = new Frame(this.#svg, top, times.at(-1) ?? 0);
+    const paths = lines.map(([, values], index) => {
+      return svg("path", { d: pathOf(frame.points(values, times)), class: `line-${index}` });
+    });
+    this.#svg.replaceChildren(...frame.axes(), ...paths);
     const newest = lines.map(([name, values]) => `${name}: ${this.#worded(values.at(-1) ?? null)}`);
     this.#svg.setAttribute("aria-label", `${this.#title}. ${newest.join(", ")}`);
     this.#legend.replaceChildren(...newest.map(legendItem));
@@ -42,26 +51,112 @@ export class LineChart {
   }
 }
 
+/** The axes of a chart: places of times and values on the screen. */
+class Frame {
+  /**
+   * @param {Element} element whose size counts
+   * @param {number} top value at the upper edge
+   * @param {number} end time at the right edge
+   */
+  constructor(element, top, end) {
+    const rem = Number.parseFloat(getComputedStyle(document.documentElement).fontSize);
+    this.top = top;
+    this.end = end;
+    this.left = 3 * rem;
+    this.right = Math.max(this.left + 1, element.clientWidth - rem);
+    this.upper = 0.6 * rem;
+    this.foot = Math.max(this.upper + 1, element.clientHeight - 1.5 * rem);
+    this.gap = 0.5 * rem;
+  }
+
+  /** @param {number} time */
+  x(time) {
+    return this.right - ((this.end - time) / SPAN) * (this.right - this.left);
+  }
+
+  /** @param {number} value */
+  y(value) {
+    return this.foot - (value / this.top) * (this.foot - this.upper);
+  }
+
+  /**
+   * @param {(number | null)[]} values
+   * @param {number[]} times
+   */
+  points(values, times) {
+    return values.map((value, index) => {
+      const x = this.x(times[index] ?? this.end);
+      return value === null || x < this.left ? null : { x, y: this.y(value) };
+    });
+  }
+
+  /** Return lines and labels: three values, and each full minute. */
+  axes() {
+    const values = [0, this.top / 2, this.top].flatMap((value) => {
+      const y = this.y(value);
+      const at = { x: this.left - this.gap, y, "text-anchor": "end", "dominant-baseline": "middle" };
+      return [svg("line", { x1: this.left, x2: this.right, y1: y, y2: y }), label(short(value), at)];
+    });
+    const minutes = ticks(this.end).flatMap((time) => {
+      const x = this.x(time);
+      const at = { x, y: this.foot + 2.5 * this.gap, "text-anchor": "middle" };
+      return [
+        svg("line", { x1: x, x2: x, y1: this.foot, y2: this.foot + this.gap / 2 }),
+        label(clockTime(time).slice(0, 5), at),
+      ];
+    });
+    return [...values, ...minutes];
+  }
+}
+
 /**
- * Create rows with horizontal bars.
+ * Return the full minutes of the axis.
  *
- * @param {[name: string, count: number][]} rows
+ * @param {number} end epoch seconds
  */
-export function bars(rows) {
-  const most = Math.max(1, ...rows.map(([, count]) => count));
-  return rows.map(([name, count]) => {
-    const row = document.createElement("tr");
-    const [label, value, shape] = ["th", "td", "td"].map((tag) => document.createElement(tag));
-    const bar = svg("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none" });
-    bar.append(svg("rect", { width: (100 * count) / most, height: 10, rx: 1 }));
-    bar.setAttribute("aria-hidden", "true");
-    label?.setAttribute("scope", "row");
-    label?.append(name);
-    value?.append(short(count));
-    shape?.append(bar);
-    row.append(.../** @type {HTMLElement[]} */ ([label, value, shape]));
-    return row;
-  });
+export function ticks(end) {
+  const last = Math.floor(end / TICK) * TICK;
+  return Array.from({ length: SPAN / TICK }, (_, index) => last - index * TICK).reverse();
+}
+
+/**
+ * Return the local time, such as 09:05:30.
+ *
+ * @param {number} time epoch seconds
+ */
+export function clockTime(time) {
+  return new Date(1000 * time).toLocaleTimeString("en-GB", { hourCycle: "h23" });
+}
+
+/**
+ * @param {string} text
+ * @param {Record<string, string | number>} attributes
+ */
+function label(text, attributes) {
+  const element = svg("text", attributes);
+  element.textContent = text;
+  return element;
+}
+
+/**
+ * Create a table row: a name, numbers, and the first number as a horizontal bar.
+ *
+ * @param {string} name
+ * @param {readonly string[]} texts
+ * @param {number} share 0 to 1, of the bar
+ */
+export function barRow(name, texts, share) {
+  const row = document.createElement("tr");
+  const heading = document.createElement("th");
+  heading.scope = "row";
+  heading.textContent = name;
+  row.append(heading);
+  for (const text of texts) row.insertCell().textContent = text;
+  const bar = svg("svg", { viewBox: "0 0 100 10", preserveAspectRatio: "none", class: "bar" });
+  bar.append(svg("rect", { width: 100 * Math.min(1, share), height: 10, rx: 1 }));
+  bar.setAttribute("aria-hidden", "true");
+  row.insertCell().append(bar);
+  return row;
 }
 
 /**
@@ -81,40 +176,17 @@ export function short(value) {
   return value.toFixed(value >= 10 ? 1 : 2);
 }
 
-/** @param {number} top */
-function grid(top) {
-  const label = svg("text", { x: 2, y: 10 });
-  label.textContent = short(top);
-  return [
-    svg("line", { x1: 0, x2: WIDTH, y1: 1, y2: 1 }),
-    svg("line", { x1: 0, x2: WIDTH, y1: HEIGHT - 1, y2: HEIGHT - 1 }),
-    label,
-  ];
-}
-
-/**
- * @param {(number | null)[]} values
- * @param {number} top
- * @param {number} index of the line, for its colour
- */
-function line(values, top, index) {
-  return svg("path", { d: pathOf(values, top), class: `line-${index}` });
-}
-
 /**
  * Return the path of a line, with a gap at each null.
  *
- * @param {(number | null)[]} values
- * @param {number} top value at the upper edge
+ * @param {({x: number, y: number} | null)[]} points
  */
-export function pathOf(values, top) {
-  const step = WIDTH / Math.max(1, values.length - 1);
-  return values
-    .map((value, i) => {
-      if (value === null) return "";
-      const command = (values[i - 1] ?? null) === null ? "M" : "L";
-      const y = HEIGHT - 1 - (value / top) * (HEIGHT - 2);
-      return `${command}${(i * step).toFixed(1)},${y.toFixed(1)}`;
+export function pathOf(points) {
+  return points
+    .map((point, index) => {
+      if (point === null) return "";
+      const command = (points[index - 1] ?? null) === null ? "M" : "L";
+      return `${command}${point.x.toFixed(1)},${point.y.toFixed(1)}`;
     })
     .join("");
 }

@@ -13,6 +13,9 @@
  * @property {{name: string, pid: number, state: string, jobs: number, judged: number,
  *   lost: number}[]} workers
  * @property {{total: number, free: number}} slots
+ * @property {Record<string, number>} cpuSeconds by process, since its start
+ * @property {{at: number, session: string, outcome: string, seconds: number, frames: number,
+ *   code: number | null, leading: number | null}[]} recentSessions newest first
  * @property {{up: boolean}} aggregator
  */
 
@@ -39,6 +42,11 @@ export class Samples {
     return this.#all.at(-1) ?? null;
   }
 
+  /** Epoch seconds of the readings. */
+  get times() {
+    return this.#all.map(({ at }) => at);
+  }
+
   /**
    * Return a gauge over time.
    *
@@ -61,6 +69,22 @@ export class Samples {
       const seconds = Math.max(0.001, reading.at - before.at);
       return Math.max(0, ((counter(reading) ?? 0) - (counter(before) ?? 0)) / seconds);
     });
+  }
+
+  /**
+   * Return a counter's growth per second over the last seconds.
+   *
+   * @param {(reading: Statistics) => number | undefined} counter
+   * @param {number} [seconds]
+   * @returns {number | null} null with less than two readings
+   */
+  load(counter, seconds = 10) {
+    const { last } = this;
+    if (last === null) return null;
+    const earlier = this.#all.filter(({ at }) => at <= last.at - seconds);
+    const first = earlier.at(-1) ?? this.#all[0];
+    if (first === undefined || first === last) return null;
+    return Math.max(0, ((counter(last) ?? 0) - (counter(first) ?? 0)) / (last.at - first.at));
   }
 
   /**

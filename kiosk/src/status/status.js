@@ -3,7 +3,7 @@
 import { WORDS } from "../lib/words.js";
 import { hintOf } from "../lib/codes.js";
 import { pause } from "../lib/wait.js";
-import { bars, LineChart, short } from "./chart.js";
+import { barRow, clockTime, LineChart, short } from "./chart.js";
 import { Samples } from "./samples.js";
 
 const PERIOD_MS = 2000;
@@ -63,32 +63,70 @@ async function refresh() {
 }
 
 function draw() {
-  const { last } = samples;
+  const { last, times } = samples;
   if (last === null) return;
-  charts.sessions.draw([
-    ["open", samples.values((s) => s.sessions.open)],
-    ["without verdict", samples.values((s) => s.sessions.undecided)],
-  ]);
-  charts.frames.draw([
-    ["received", samples.rates((s) => s.frames.received)],
-    ["judged", samples.rates((s) => s.frames.judged)],
-  ]);
-  charts.latency.draw([
-    ["median", samples.values((s) => s.latencyMs.p50)],
-    ["95 %", samples.values((s) => s.latencyMs.p95)],
-    ["99 %", samples.values((s) => s.latencyMs.p99)],
-  ]);
+  charts.sessions.draw(
+    [
+      ["open", samples.values((s) => s.sessions.open)],
+      ["without verdict", samples.values((s) => s.sessions.undecided)],
+    ],
+    times,
+  );
+  charts.frames.draw(
+    [
+      ["received", samples.rates((s) => s.frames.received)],
+      ["judged", samples.rates((s) => s.frames.judged)],
+    ],
+    times.slice(1),
+  );
+  charts.latency.draw(
+    [
+      ["median", samples.values((s) => s.latencyMs.p50)],
+      ["95 %", samples.values((s) => s.latencyMs.p95)],
+      ["99 %", samples.values((s) => s.latencyMs.p99)],
+    ],
+    times,
+  );
   const reasons = Object.keys(last.frames.dropped);
-  charts.drops.draw(reasons.map((name) => [name, samples.rates((s) => s.frames.dropped[name])]));
-  byId("checks").replaceChildren(...checkRows());
+  charts.drops.draw(
+    reasons.map((name) => [name, samples.rates((s) => s.frames.dropped[name])]),
+    times.slice(1),
+  );
+  byId("recent").replaceChildren(...last.recentSessions.map(sessionRow));
+  byId("checks").replaceChildren(...checkRows(last.failedChecks));
   byId("workers").replaceChildren(...last.workers.map(workerRow));
   drawFacts(last);
 }
 
-function checkRows() {
-  const rows = samples.grown((s) => s.failedChecks);
-  return bars(rows.map(([code, count]) => [`${code} ${nameOf(code)}`, count]));
+/** @param {import("./samples.js").Statistics["recentSessions"][number]} session */
+function sessionRow({ at, outcome, seconds, frames, code, leading }) {
+  const row = document.createElement("tr");
+  row.dataset.outcome = outcome;
+  for (const text of [clockTime(at), outcome, `${short(seconds)} s`, `${frames}`]) {
+    row.insertCell().textContent = text;
+  }
+  const reasons = [...new Set([code, leading])].filter((reason) => reason !== null);
+  const isAccepted = outcome === "accepted";
+  row.insertCell().textContent = isAccepted ? "" : reasons.map((c) => named(String(c))).join("; ");
+  return row;
 }
+
+/**
+ * List the failed checks, the most frequent ones of the last minutes first.
+ *
+ * @param {Record<string, number>} totals
+ */
+function checkRows(totals) {
+  const recent = new Map(samples.grown((s) => s.failedChecks));
+  const most = Math.max(1, ...recent.values());
+  const rows = Object.entries(totals).map(([code, total]) => ({ code, total, now: recent.get(code) ?? 0 }));
+  return rows
+    .sort((a, b) => b.now - a.now || b.total - a.total)
+    .map(({ code, total, now }) => barRow(named(code), [short(now), short(total)], now / most));
+}
+
+/** @param {string} code */
+const named = (code) => `${code} ${nameOf(code)}`;
 
 /** @param {string} code */
 function nameOf(code) {
@@ -98,18 +136,24 @@ function nameOf(code) {
 
 /** @param {import("./samples.js").Statistics["workers"][number]} worker */
 function workerRow({ name, pid, state, jobs, judged, lost }) {
-  const row = document.createElement("tr");
+  const load = samples.load((s) => s.cpuSeconds[name]);
+  const texts = [pid, state, jobs, judged, lost].map(String);
+  const row = barRow(name, [...texts, percent(load)], load ?? 0);
   row.dataset.state = state;
-  for (const value of [name, pid, state, jobs, judged, lost]) {
-    row.insertCell().textContent = String(value);
-  }
   return row;
+}
+
+/** @param {number | null} share of one processor */
+function percent(share) {
+  return share === null ? "\u2013" : `${Math.round(100 * share)} %`;
 }
 
 /** @param {import("./samples.js").Statistics} last */
 function drawFacts(last) {
   const minutes = Math.floor(last.uptimeSeconds / 60);
   const { accepted, refused, left } = last.sessions;
+  const { received, judged, dropped } = last.frames;
+  const droppedSum = Object.values(dropped).reduce((sum, count) => sum + count, 0);
   /** @type {Record<string, string>} */
   const facts = {
     version: last.version,
@@ -117,6 +161,10 @@ function drawFacts(last) {
     accepted: short(accepted),
     refused: short(refused),
     left: short(left),
+    received: short(received),
+    judged: short(judged),
+    dropped: short(droppedSum),
+    gateway: percent(samples.load((s) => s.cpuSeconds.gateway)),
     slots: `${last.slots.free} of ${last.slots.total} free`,
     aggregator: last.aggregator.up ? "up" : "down",
   };

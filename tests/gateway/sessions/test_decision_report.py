@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.sessions.decision_report import DecisionReport
+from gateway.sessions.recent_sessions import RecentSessions
 from gateway.sessions.session import Session
 from gateway.web.limits import TokenBucket
 from shared.codes import Code
@@ -31,7 +32,7 @@ def refused(start: str = "{}") -> Session:
 
 def line_of(session: Session, *, reveal: bool) -> dict[str, Any]:
     with logged("gateway.sessions.decision_report", logging.INFO) as lines:
-        DecisionReport(reveal=reveal).add(session)
+        DecisionReport(RecentSessions(), reveal=reveal).add(session)
     (line,) = lines
     return line
 

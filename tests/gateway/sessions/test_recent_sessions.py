@@ -1,0 +1,57 @@
+"""The last decided sessions: outcome, and what most frames had against them."""
+
+from __future__ import annotations
+
+from gateway.sessions.recent_sessions import MAX_SESSIONS, codes_of
+from shared.codes import Code
+from shared.frame.estimation import Profile
+from shared.wire.messages import Judgement
+from shared.wire.protocol import Codec, Command
+from tests.support.quiet_links import quiet_sessions
+
+TIMED_OUT = Codec.encode(
+    Command.RESULT, {}, {"isOk": False, "jwt": None, "errors": [Code.SESSION_FAILED]}
+)
+ACCEPTED = Codec.encode(Command.RESULT, {}, {"isOk": True, "jwt": "x", "errors": []})
+
+
+def status(*errors: int) -> str:
+    """Return the text of a STATUS with codes."""
+    return Codec.encode(Command.STATUS, {"seq": 1}, {"isOk": not errors, "errors": list(errors)})
+
+
+async def test_the_leading_reason_is_what_most_frames_had() -> None:
+    """Neither prompts nor "not enough frames yet", which every session has."""
+    sessions = quiet_sessions()
+    session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+    shown = [(Code.TOO_DARK, Code.ASK_TURN_LEFT)] * 2 + [(Code.AGGREGATING,)] * 9
+    for codes in [*shown, (Code.NO_FACE,), (Code.ASK_TURN_LEFT,)]:
+        sessions.receive(Judgement(session.id, 1, Profile.PASSIVE, status(*codes)))
+    sessions.end(session, "session too long")
+    verdict = Judgement(session.id, 0, Profile.PASSIVE, "", final=True, result=TIMED_OUT)
+    sessions.receive(verdict)
+    (recent,) = sessions.recent.all()
+    assert (recent.session, recent.code, recent.leading) == (session.id, 40, Code.TOO_DARK)
+
+
+async def test_the_newest_sessions_come_first_and_are_bounded() -> None:
+    """An accepted session has no code, and one without judged frames no reason."""
+    sessions = quiet_sessions()
+    for _ in range(MAX_SESSIONS + 1):
+        session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
+        sessions.receive(
+            Judgement(
+                session.id, 1, Profile.PASSIVE, "", final=True, accepted=True, result=ACCEPTED
+            )
+        )
+    recent = sessions.recent.all()
+    assert len(recent) == MAX_SESSIONS
+    newest = recent[0]
+    assert (newest.session, newest.outcome) == (session.id, "accepted")
+    assert (newest.code, newest.leading) == (None, None)
+
+
+def test_a_message_without_codes_has_none() -> None:
+    """The end of a session has no status, and some messages have no body."""
+    for text in ("", '{"command":"STATUS","headers":{},"body":null}', '{"body":{"details":{}}}'):
+        assert codes_of(text) == []
