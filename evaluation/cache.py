@@ -83,12 +83,7 @@ def content_hash(path: Path) -> str:
 
 
 class Measurement(NamedTuple):
-    """Estimates of one file.
-
-    Attributes:
-        estimates: those of its frames, up to the first refused one.
-        refused: why that frame is refused; empty if all were measured.
-    """
+    """Estimates of a file's frames, and why the next one is refused, if it is."""
 
     estimates: tuple[Estimate, ...]
     refused: str = ""

@@ -33,11 +33,7 @@ def read_folders(source: Path, videos: frozenset[str]) -> list[Sample]:
 
 
 def _session_of(image: Sample, source: Path) -> Sample:
-    """Return the session to which an image belongs.
-
-    Raises:
-        ResourceError: the image is in no folder of its own session.
-    """
+    """Return the session to which an image belongs."""
     folder = image.path.parent
     parts = folder.relative_to(source).parts if source.is_dir() else ()
     own = parts[2 if parts and parts[0] == ATTACK else 1 :]

@@ -37,7 +37,6 @@ class Measured:
 
 
 Failure = tuple[Stage, tuple[int, ...]]
-"""A failed stage and its codes."""
 
 
 def failures(estimate: Estimate, rules: Rules, last: Stage = Stage.LIVENESS) -> list[Failure]:

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 
 Scores = NDArray[np.float64]
 Species = Mapping[str, Scores]
-"""Scores of the attacks, by species."""
 Interval = tuple[float, float]
 
 CONFIDENCE = 0.95

@@ -12,9 +12,7 @@ from shared.charts import Curve, histogram, plot
 from shared.report import parts, percent
 
 SHOWN_ERRORS = 8
-"""Number of images shown for each kind of error."""
 SHOWN_SLOWEST = 10
-"""Number of the slowest presentations listed."""
 
 Thumbnail = Callable[[str], str | None]
 """Returns base64 of a small JPEG of a presentation, by its path; None if it cannot be decoded."""

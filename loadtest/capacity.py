@@ -14,7 +14,6 @@ from loadtest.tally import CrowdTally
 from shared.errors import ResourceError
 
 MAX_PEOPLE = 4096
-"""Largest crowd to try."""
 
 
 @dataclass(frozen=True)

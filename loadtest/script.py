@@ -61,7 +61,6 @@ GESTURES: dict[int, Gesture] = {
     Code.ASK_CHIN_UP: CHIN_UP,
     Code.ASK_CHIN_DOWN: CHIN_DOWN,
 }
-"""The gesture for each prompt."""
 
 
 class Actor:

@@ -15,7 +15,6 @@ MISTAKES: tuple[tuple[str, Look], ...] = (
     ("looks to the side", Look(yaw=28.0)),
     ("has the eyes shut", Look(left_eye_closed=1.0, right_eye_closed=1.0)),
 )
-"""The mistakes, in order."""
 FRAMES_EACH = 2
 PLAIN = "looks into the camera"
 

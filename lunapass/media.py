@@ -18,7 +18,6 @@ from shared.frame.estimation import Image, Rotation
 from shared.frame.orientation import UPRIGHT, turned, upright
 
 VIDEOS = frozenset({".avi", ".gif", ".m4v", ".mjpeg", ".mkv", ".mov", ".mp4", ".webm", ".y4m"})
-"""Suffixes of files that are read as videos."""
 
 MAX_FRAME_RATE = 1000.0
 """Frames per second; a video that states more states its clock instead."""

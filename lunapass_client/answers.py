@@ -33,12 +33,7 @@ class FrameStatus(msgspec.Struct, frozen=True, rename={"is_ok": "isOk"}):
 
 
 class SessionGrant(msgspec.Struct, frozen=True, rename="kebab"):
-    """The session of CONNECTED.
-
-    Attributes:
-        session_id: id of the session.
-        resume_token: token to resume it. It must be kept secret.
-    """
+    """The session of CONNECTED. The resume token must be kept secret."""
 
     session_id: str
     resume_token: str
@@ -52,13 +47,7 @@ class RefusalReason(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A message from the server.
-
-    Attributes:
-        command: its kind.
-        headers: its headers, as sent.
-        body: its body, as sent; ``status`` has that of STATUS as a type.
-    """
+    """A message from the server, with headers and body as sent."""
 
     command: Command
     headers: dict[str, Any]

@@ -56,14 +56,10 @@ class Consent(NamedTuple):
 
 @dataclass
 class Identity:
-    """The session of a client, and its credentials.
+    """The session of a client once known, and its credentials.
 
-    Attributes:
-        client: description of the client, such as ``{"mirrored": True}``.
-        session_id: id of the session, once known.
-        resume_token: token to resume it.
-        start_token: token that begins a session, or what gives a new one for each attempt.
-        consent: the text that the person has accepted.
+    ``start_token`` may be a function that returns a new token for each attempt. ``consent`` is the text
+    that the person has accepted.
     """
 
     client: dict[str, Any]

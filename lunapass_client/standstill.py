@@ -14,12 +14,7 @@ STEPS = 4
 
 
 class Movement(NamedTuple):
-    """Progress of a connection at one moment.
-
-    Attributes:
-        arrived: bytes received so far of an incomplete message.
-        unacknowledged: sent bytes that have not reached the other end.
-    """
+    """Bytes of an incomplete message received so far, and sent bytes not yet at the other end."""
 
     arrived: int
     unacknowledged: int

@@ -32,14 +32,9 @@ MAX_FRAMES = 60
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the networks say of one frame.
+    """Mean log odds of the networks for one frame, and their embeddings one after the other.
 
-    Attributes:
-        subject: the person.
-        kind: ``live``, or the species of the attack.
-        log_odds: mean of the networks' log odds.
-        features: their embeddings, one after the other.
-        simulated: whether the frame was simulated.
+    ``kind`` is ``live``, or the species of the attack.
     """
 
     subject: str
@@ -59,14 +54,9 @@ class Example:
 
 @dataclass(slots=True)
 class Gathered:
-    """Live frames and their recaptures.
+    """Observations of live frames and recaptures; used frames by person, unused ones by reason.
 
-    Attributes:
-        observations: of all frames and recaptures.
-        frames: number of live frames used, by person.
-        unused: live frames that were not used, by the reason.
-        examples: some simulated frames.
-        files: content hashes of the files that were used.
+    ``files`` has the content hashes of the files that were used.
     """
 
     observations: list[Observation] = field(default_factory=list)
@@ -125,13 +115,10 @@ class Observer:
 
 @dataclass(frozen=True, slots=True)
 class SimulationPlan:
-    """How much to simulate.
+    """How much to simulate; with equal seeds, equal frames give equal recaptures.
 
-    Attributes:
-        seed: seed of the simulation; equal frames give equal recaptures.
-        recaptures: simulated frames of each kind from each live frame.
-        every: take every n-th frame of a video or session.
-        examples: people of whom a simulated frame of each kind is kept for the report.
+    There are ``recaptures`` of each kind of each live frame, and the report shows some of
+    ``examples`` people.
     """
 
     seed: int = 0

@@ -49,7 +49,6 @@ MEDIA = {
     "print": Medium(printed, 0.08, (0.5, 0.95)),
     "screen": Medium(shown, 0.06, (0.0, 0.06)),
 }
-"""The simulated attacks by species."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,11 +64,7 @@ class LunaSdkBackend:
 
     @classmethod
     def from_config(cls, config: Config) -> LunaSdkBackend:
-        """Open the configured SDK.
-
-        Raises:
-            StartupError: it cannot be opened.
-        """
+        """Open the configured SDK."""
         return cls(config.FACEENGINE)
 
     def detect(self, image: Image) -> list[Face]:

@@ -16,17 +16,7 @@ MAX_FACES = 10
 
 @dataclass(slots=True)
 class SdkFace:
-    """A face and its FaceEngine objects.
-
-    Attributes:
-        box: box in frame pixels.
-        score: confidence, 0..1.
-        image: FaceEngine's copy of the frame.
-        detection: FaceEngine's detection.
-        landmarks: its five landmarks.
-        warp: the warped face and landmarks, once computed.
-        best_shot: FaceEngine's combined estimate of pose and fitness, once computed.
-    """
+    """A face and its FaceEngine objects; ``warp`` and ``best_shot`` are None until computed."""
 
     box: Box
     score: float

@@ -34,13 +34,10 @@ class ModelSpec(BaseModel):
     file: Annotated[str, Field(pattern=r"^[\w.-]+$")]
     """File name in the models directory."""
     bytes: Annotated[int, Field(ge=1)]
-    """Size of the file."""
     sha256: Sha256
-    """Hash of the file."""
     licence: str
     """SPDX identifier of the source's licence."""
     attribution: str
-    """The authors."""
     url: Annotated[str, Field(pattern=r"^https://")] | None = None
     """Public address with the commit."""
     required: bool = True

@@ -183,11 +183,7 @@ class ModelStore:
         return self._directory / spec.file, spec.sha256
 
     def _without_openvino(self) -> set[str]:
-        """Return the roles that ``auto`` must run on the CPU provider for lack of OpenVINO.
-
-        Raises:
-            ModelError: another provider is configured and cannot be used.
-        """
+        """Return the roles that ``auto`` must run on the CPU provider for lack of OpenVINO."""
         if self._provider != "auto":
             if (reason := runtimes.lacking(self._provider)) is not None:
                 raise ModelError(f"MODELS.provider: found {self._provider!r}; {reason}")

@@ -23,15 +23,7 @@ MAX_CELLS = 256
 
 
 class _Cell(NamedTuple):
-    """One grid cell, and its position in the outputs.
-
-    Attributes:
-        column: column in its grid.
-        row: row in its grid.
-        stride: pixels of the input per cell.
-        output: index of the stride's output among those of each kind.
-        position: index of the cell within that output.
-    """
+    """One grid cell: its place in the input, which output has its stride, and its place there."""
 
     column: int
     row: int

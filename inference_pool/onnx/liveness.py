@@ -63,12 +63,7 @@ COARSE, FINE = 40.0, 120.0
 
 @dataclass(frozen=True, slots=True)
 class NetworkJudgement:
-    """What one network says of a face.
-
-    Attributes:
-        log_odds: bounded log odds of a live face.
-        embedding: the values before its last layer; empty if the session does not output them.
-    """
+    """Bounded log odds of a live face, and the values before the last layer, if it outputs them."""
 
     log_odds: float
     embedding: Floats

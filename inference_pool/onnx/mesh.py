@@ -99,11 +99,7 @@ class FaceMesh:
         return view.mesh
 
     def _upright(self, image: Image, square: Square) -> _View:
-        """Return the view of a square at the multiple of 90 degrees where its face is upright.
-
-        Raises:
-            EstimationError: the opposite rotation is about as likely.
-        """
+        """Return the view of a square at the multiple of 90 degrees where its face is upright."""
         first = self._view(image, square)
         if first.presence >= SURE:
             return first

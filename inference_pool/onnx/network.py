@@ -111,11 +111,7 @@ class Network:
 
 
 def _image_shape(session: ModelSession, size: tuple[int, int]) -> tuple[int, ...]:
-    """Return the shape of a model's image input without the batch, channels first or last.
-
-    Raises:
-        ModelError: the model has other inputs.
-    """
+    """Return the shape of a model's image input without the batch, channels first or last."""
     inputs = session.get_inputs()
     batch, *shape = inputs[0].shape
     one = batch == 1 or not isinstance(batch, int)

@@ -43,12 +43,7 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 
 
 class HeadErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Shares of errors at a score of .5.
-
-    Attributes:
-        live: live frames below it.
-        attacks: attacks that reach it, by species.
-    """
+    """Shares of errors at a score of .5: of live frames, and of attacks by species."""
 
     live: Share
     attacks: dict[str, Share]

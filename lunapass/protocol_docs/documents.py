@@ -23,7 +23,6 @@ BODIES: dict[str, Any] = {
     "client-message": messages.ClientMessage,
     "server-message": messages.ServerMessage,
 }
-"""Name of each schema, and the type that it describes."""
 CLOSE_CODES = {
     CloseCode.VERDICT: "the verdict is given",
     CloseCode.POLICY: "a message that is not allowed now, or too many of them",

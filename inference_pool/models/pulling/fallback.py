@@ -87,7 +87,6 @@ RECIPES = {
     ),
     "liveness_registry": Recipe(FACEPLUGIN, "package/model/fr_liveness.onnx"),
 }
-"""Recipe of each network of the fallback set."""
 
 
 def make(specs: Sequence[ModelSpec]) -> Iterator[tuple[ModelSpec, bytes]]:
