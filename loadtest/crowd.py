@@ -26,7 +26,7 @@ from typing import Any
 import uvloop
 
 from loadtest.gallery import Gallery, Take
-from loadtest.kiosk import Kiosk
+from loadtest.kiosk import Kiosk, set_within
 from loadtest.plan import Plan
 from loadtest.tally import CrowdTally
 from shared.errors import StartupError
@@ -136,12 +136,7 @@ class Crowd:
 
     async def _pause(self, seconds: float) -> None:
         """Sleep, at most until the run is stopped."""
-        if seconds > 0:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._stopped.wait()
-        else:
-            await asyncio.sleep(0)
+        await set_within(self._stopped, max(0.0, seconds))
 
     async def _report(self) -> None:
         second = 0

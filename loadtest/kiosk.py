@@ -251,7 +251,7 @@ class Kiosk:
                 return
             if due < math.inf:
                 await asyncio.sleep(min(TICK_SECONDS, max(0.0, due - time.monotonic())))
-            elif await _wait_for(answered, TICK_SECONDS):
+            elif await set_within(answered, TICK_SECONDS):
                 due = max(time.monotonic(), allowed)
 
     async def _send_frame(self, client: Client, person: Visitor, due: float, now: float) -> None:
@@ -280,7 +280,7 @@ def _is_silent(person: Visitor, arrived: int, now: float) -> bool:
     return now - max(person.heard, min(person.due.values(), default=now)) > SILENCE_SECONDS
 
 
-async def _wait_for(event: asyncio.Event, seconds: float) -> bool:
+async def set_within(event: asyncio.Event, seconds: float) -> bool:
     """Wait for an event for some seconds and return whether it is set."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):

@@ -1,4 +1,4 @@
-"""The progress bar of commands that measure many files."""
+"""The console and the progress bar of commands that measure many files."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 One = TypeVar("One")
+
+
+def wide_console(width: int) -> Console:
+    """Return a console that has ``width`` columns if it is not a terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=width)
 
 
 def watched(

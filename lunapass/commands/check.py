@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 import cv2
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -20,6 +19,7 @@ from inference_pool.estimator import Estimator
 from lunapass.commands.options import FOLDER, config_option
 from lunapass.drawing import draw
 from lunapass.media import Media
+from lunapass.progress import wide_console
 from shared.codes import Code, finding, hint
 from shared.config.loading import load
 from shared.errors import FrameError, ResourceError
@@ -160,9 +160,6 @@ def as_record(frame: CheckedFrame) -> dict[str, Any]:
 
 def _write_table(judged: Iterable[CheckedFrame]) -> int:
     """Write a table; return how many files were refused."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=PIPE_WIDTH)
     table = Table("file", "verdict", box=None, pad_edge=False)
     for heading in ("faces", "yaw", "pitch", "roll", "eyes l r", "open smile occl."):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -174,7 +171,7 @@ def _write_table(judged: Iterable[CheckedFrame]) -> int:
         table.add_row(*_row(frame))
         if frame.refused:
             refused += 1
-    console.print(table)
+    wide_console(PIPE_WIDTH).print(table)
     return refused
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -22,7 +21,7 @@ from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
 from lunapass.commands.options import EXISTING, FOLDER, config_option, html_option, json_option
 from lunapass.media import VIDEOS, Media
-from lunapass.progress import watched
+from lunapass.progress import watched, wide_console
 from shared.config.loading import load
 from shared.config.recommended import recommended
 from shared.config.service import Config
@@ -98,7 +97,7 @@ def command(
         judging = config if config_path else recommended(config)
         folder = None if no_cache else cache_folder
         sessions = evaluate_sessions(source, judging, fps=fps, every=every, cache_folder=folder)
-        print_sessions(sessions, _console())
+        print_sessions(sessions, wide_console(PIPE_WIDTH))
         if json_file:
             write_report(json_file, json.dumps(sessions, indent=1) + "\n")
         return
@@ -131,13 +130,8 @@ def _window(config: Config) -> int:
     return aggregate.args.framesCount if aggregate.isEnabled else 1
 
 
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=PIPE_WIDTH)
-
-
 def _print(summary: dict[str, Any], measured: list[Measured]) -> None:
-    console = _console()
+    console = wide_console(PIPE_WIDTH)
     table = Table(box=None)
     table.add_column("", no_wrap=True)
     for heading in ("liveness alone", "errors", "95 %", "as served", "errors", "95 %"):

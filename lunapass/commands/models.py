@@ -82,10 +82,10 @@ def pull(
 def list_(directory: Path | None, config_path: Path | None) -> None:
     """Show the models, their licences and the state of their files."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     from inference_pool.models.inventory import inspect
+    from lunapass.progress import wide_console
 
     directory = _directory(directory, config_path)
     kind, items = inspect(directory)
@@ -104,10 +104,7 @@ def list_(directory: Path | None, config_path: Path | None) -> None:
             item.state,
             item.variant or "-",
         )
-    console = Console()
-    if not console.is_terminal:
-        console.width = _FILE_WIDTH
-    console.print(table)
+    wide_console(_FILE_WIDTH).print(table)
 
 
 @command.command()

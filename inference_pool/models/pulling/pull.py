@@ -61,17 +61,24 @@ class Puller:
             ModelError: some required files were found, but not all.
             ResourceError: the directory cannot be written.
         """
-        fetched, failures = [], {}
-        for role, spec in self._manifest.reference.items():
+        fetched: list[Fetched] = []
+        missing: list[tuple[ModelSpec, AbsentError]] = []
+        for spec in self._manifest.reference.values():
             try:
                 source = self._bring(spec)
             except AbsentError as error:
-                failures[role] = str(error)
                 source = None
+                if spec.required:
+                    missing.append((spec, error))
             fetched.append(Fetched(spec, source, source is not None and self._make_variant(spec)))
-        missing = {item.spec.role for item in fetched if item.source is None and item.spec.required}
         if missing:
-            self._refuse(fetched, {role: failures[role] for role in failures if role in missing})
+            spec, reason = missing[0]
+            if not any(item.source for item in fetched if item.spec.required):
+                raise reason
+            raise ModelError(
+                f"model {spec.role}: no source has {spec.file}: {reason};"
+                " run 'lunapass models pull' again, or name a source with --from DIR|URL"
+            )
         return fetched
 
     def fallback(self) -> list[Fetched]:
@@ -157,15 +164,6 @@ class Puller:
     def _write(self, name: str, data: bytes) -> None:
         with _resource_errors(self._directory):
             write_atomically(self._directory / name, data)
-
-    def _refuse(self, fetched: list[Fetched], failures: dict[str, str]) -> None:
-        role, reason = next(iter(failures.items()))
-        if not any(item.source for item in fetched if item.spec.required):
-            raise AbsentError(reason)
-        raise ModelError(
-            f"model {role}: no source has {self._manifest.reference[role].file}: {reason};"
-            " run 'lunapass models pull' again, or name a source with --from DIR|URL"
-        )
 
 
 @contextlib.contextmanager
