@@ -7,6 +7,7 @@ import base64
 import contextlib
 import secrets
 import socket
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,13 @@ from inference_pool.models.manifest import Kind, load_manifest
 from inference_pool.models.store import find_kind
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
+from loadtest.script import Actor
+from loadtest.synthetic.look import Look
 from loadtest.synthetic.person import Person
 from loadtest.synthetic.portrait import Portrait, astronaut
-from lunapass.demo_scenes import Scenes
 from lunapass.supervisor import Supervisor
 from lunapass_client import Answer, Client
-from shared.codes import hint
+from shared.codes import PROMPTS, hint
 from shared.config.loading import load
 from shared.config.recommended import PLUGINS
 from shared.config.service import Config
@@ -41,6 +43,15 @@ from shared.wire.protocol import Command
 WORKERS = 2
 MAX_FRAMES = 200
 FRAME_SECONDS = 0.2
+MISTAKES: tuple[tuple[str, Look], ...] = (
+    ("stands too far away", Look(distance=1.8)),
+    ("is blurred", Look(blur=4.0)),
+    ("stands in the dark", Look(brightness=0.15)),
+    ("looks to the side", Look(yaw=28.0)),
+    ("has the eyes shut", Look(left_eye_closed=1.0, right_eye_closed=1.0)),
+)
+FRAMES_EACH = 2
+PLAIN = "looks into the camera"
 
 
 def write_config(file: Path, models: Path, port: int, *, passive: bool) -> Config:
@@ -119,6 +130,28 @@ def make_person(portrait: Path | None, config: Config) -> Person:
     if image is None:
         raise ResourceError(f"portrait {portrait}: cannot be read as an image")
     return Person(portrait_of(image, OnnxBackend.from_config(config)))  # type: ignore[arg-type]
+
+
+class Scenes:
+    """The scenes in order; the last one, in which the person does what is asked, never ends."""
+
+    def __init__(self) -> None:
+        self._mistakes = [scene for scene in MISTAKES for _ in range(FRAMES_EACH)]
+        self._actor = Actor()
+        self._doing = PLAIN
+
+    def follow(self, codes: Iterable[int]) -> None:
+        """React to the codes of the previous frame."""
+        asked = [code for code in codes if code in PROMPTS]
+        for code in asked:
+            self._actor.ask(code)
+        self._doing = f"is asked: {hint(asked[-1]).lower()}" if asked else PLAIN
+
+    def next(self, now: float) -> tuple[str, Look]:
+        """Return the name of the scene and the look at a time in seconds."""
+        if self._mistakes:
+            return self._mistakes.pop(0)
+        return self._doing, self._actor.look(now)
 
 
 class Report:

@@ -58,8 +58,8 @@ class Consent(NamedTuple):
 class Identity:
     """The session of a client once known, and its credentials.
 
-    ``start_token`` may be a function that returns a new token for each attempt. ``consent`` is the text
-    that the person has accepted.
+    ``start_token`` may be a function that returns a new token for each attempt. ``consent`` is
+    the text that the person has accepted.
     """
 
     client: dict[str, Any]

@@ -13,8 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.adapt.camera import taken
-from evaluation.adapt.light import Chance, Light, between, to_light
+from evaluation.adapt.light import Chance, Light, between, to_light, to_pixels
 from evaluation.adapt.paper import printed
 from evaluation.adapt.screen import shown
 from evaluation.samples import LIVE
@@ -25,6 +24,8 @@ FACE_WIDTH = 160
 faces of 20 to 30 pixels, so more would only cost time."""
 SURROUNDINGS = 5.0
 """Width and height of simulated frames in faces, at most. The networks see 4."""
+MAX_BLUR = 0.014
+"""Largest deviation of the blur, in widths of the face: beyond it the blur check refuses frames."""
 
 Surface = Callable[[Light, Chance], Light]
 Corners = NDArray[np.float32]
@@ -78,7 +79,7 @@ def _span(start: int, size: int, limit: int) -> tuple[int, int]:
 def simulated(scene: Scene, kind: str, chance: Chance) -> Image:
     """Simulate a frame of a kind: a species of ``MEDIA``, or ``live`` for the camera alone."""
     light = scene.light if kind == LIVE else _presented(scene, MEDIA[kind], chance)
-    return taken(light, scene.face.width, chance)
+    return _taken(light, scene.face.width, chance)
 
 
 def _presented(scene: Scene, medium: Medium, chance: Chance) -> Light:
@@ -144,3 +145,20 @@ def _before(backdrop: Light, seen: Light, cover: Light, chance: Chance) -> Light
     shadow = 1 - between(chance, 0, 0.5) * cv2.GaussianBlur(cover, (0, 0), depth)[..., None]
     cover = cover[..., None]
     return np.asarray(cover * seen + (1 - cover) * shadow * backdrop, np.float32)
+
+
+def _taken(light: Light, face_width: float, chance: Chance) -> Image:
+    """Take an image by a random camera.
+
+    ``face_width`` is in pixels.
+    """
+    sigma = face_width * between(chance, 0.001, MAX_BLUR)
+    seen = cv2.GaussianBlur(light, (0, 0), max(0.2, sigma))
+    balance = 1 + 0.03 * chance.standard_normal(3)
+    exposed = seen * (2 ** between(chance, -0.35, 0.35) * balance).astype(np.float32)
+    pixels = to_pixels(np.asarray(exposed, np.float32)).astype(np.float32)
+    pixels += between(chance, 0.3, 3.0) * chance.standard_normal(pixels.shape, np.float32)
+    noisy = np.asarray(np.clip(np.rint(pixels), 0, 255), np.uint8)
+    quality = int(chance.integers(65, 97))
+    _, jpeg = cv2.imencode(".jpg", noisy, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)

@@ -164,9 +164,7 @@ class ModelStore:
         data = read_verified(path, sha256, spec.role)
         try:
             if self._embeddings and spec.embedding:
-                from inference_pool.models.embedding import with_embedding  # 8 MB, rarely needed
-
-                data = with_embedding(data, spec.embedding)
+                data = _with_embedding(data, spec.embedding)
             return runtimes.start(provider, data)
         except Exception as error:  # the runtimes' errors share no base class
             reason = " ".join(str(error).split())[:_MAX_ERROR_CHARS]
@@ -203,3 +201,21 @@ class ModelStore:
                     f"model {role}: {path}: found no such file; expected {spec.bytes} bytes with"
                     f" sha256 {spec.sha256}; run 'lunapass models pull'"
                 )
+
+
+def _with_embedding(model: bytes, tensor: str) -> bytes:
+    """Add a tensor, an output of one of its nodes, to the end of a network's outputs.
+
+    No node changes, so the other outputs keep their values.
+
+    Raises:
+        ValueError: the network has no such tensor.
+    """
+    import onnx  # 8 MB, rarely needed
+
+    network = onnx.load_model_from_string(model)
+    if not any(tensor in node.output for node in network.graph.node):
+        raise ValueError(f"the network has no tensor {tensor!r}")
+    network.graph.output.append(onnx.ValueInfoProto(name=tensor))
+    extended: bytes = network.SerializeToString()
+    return extended

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from lunapass.protocol_docs import claims, http_bodies, messages
+from lunapass.protocol_docs import bodies, messages
 from shared import __version__
 from shared.wire.protocol import SUBPROTOCOL, CloseCode
 
@@ -18,8 +18,8 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 BODIES: dict[str, Any] = {
     "status": messages.StatusBody,
     "result": messages.ResultBody,
-    "server-result": http_bodies.ServerResultBody,
-    "token": claims.TokenClaims,
+    "server-result": bodies.ServerResultBody,
+    "token": bodies.TokenClaims,
     "client-message": messages.ClientMessage,
     "server-message": messages.ServerMessage,
 }

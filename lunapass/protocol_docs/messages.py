@@ -1,4 +1,4 @@
-"""All text messages of ``lpproto.v1`` as types; ``claims`` has those of the token.
+"""All text messages of ``lpproto.v1`` as types; ``bodies`` has the other ones.
 
 The service writes these messages by hand, since most of them are parts of larger ones. Here they
 are types, from which the schemas are generated.

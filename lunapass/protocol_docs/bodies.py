@@ -1,12 +1,12 @@
-"""The claims of the token, as types."""
+"""The claims of the token and the JSON bodies of the HTTP paths, as types."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from lunapass.protocol_docs.messages import Closed, Details, Identity
+from lunapass.protocol_docs.messages import Closed, Codes, Details, Identity
 from shared.frame.intake import Format
 
 
@@ -71,3 +71,18 @@ class TokenClaims(Struct, rename={"is_ok": "isOk", "bestshot_source": "bestshotS
     aud: str | list[str] | None = None
     kiosk: str | None = None
     consent: ConsentClaim | None = None
+
+
+class ServerResultBody(Struct, rename={"is_ok": "isOk"}, omit_defaults=True):
+    """What became of a session; ``isOk``, ``jwt`` and ``errors`` are there once it is decided.
+
+    ``start`` has the claims ``aud``, ``sub``, ``nonce`` and ``kiosk`` of its start token, and
+    ``consent``.
+    """
+
+    state: Literal["decided", "undecided", "unknown", "unavailable"]
+    session: Identity | UnsetType = UNSET
+    start: dict[str, Any] | UnsetType = UNSET
+    is_ok: bool | UnsetType = UNSET
+    jwt: str | UnsetType | None = UNSET
+    errors: Codes | UnsetType = UNSET
