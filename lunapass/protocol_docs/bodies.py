@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from lunapass.protocol_docs.messages import Closed, Codes, Details, Identity
+from lunapass.protocol_docs.details import Closed, Details
+from lunapass.protocol_docs.messages import Codes, Identity
 from shared.frame.intake import Format
 
 

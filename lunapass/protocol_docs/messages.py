@@ -10,23 +10,17 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from msgspec import Meta, Struct, field
 
+from lunapass.protocol_docs.details import Closed, Count, Score, StatusDetails
 from shared.codes import Code
-from shared.frame.estimation import Glasses
 from shared.wire.protocol import Drop
 
 Seconds = Annotated[float, Meta(gt=0, description="seconds")]
-Count = Annotated[int, Meta(ge=0)]
-Score = Annotated[float, Meta(ge=0, le=1)]
 Identity = Annotated[
     str, Meta(pattern="^[0-9a-f]{32}$", description="a session's id, 128 random bits")
 ]
 Codes = Annotated[list[Code], Meta(description="codes of failed checks and prompts")]
 Headers = TypeVar("Headers")
 Body = TypeVar("Body")
-
-
-class Closed(Struct, forbid_unknown_fields=True, rename="camel"):
-    """A part of the service's messages, which has exactly these fields."""
 
 
 class TextMessage(Struct, Generic[Headers, Body], tag_field="command", forbid_unknown_fields=True):
@@ -134,99 +128,6 @@ class FrameHeaders(Closed):
     """The frame that is answered."""
 
     seq: Annotated[int, Meta(ge=1, description="number of the frame, from 1")]
-
-
-class Rectangle(Closed):
-    """Pixels of the frame; a face may extend beyond its edges."""
-
-    x: int
-    y: int
-    width: Count
-    height: Count
-
-
-class FaceFramePosition(Closed):
-    """Position of the face; margins are left, top, right and bottom."""
-
-    face_rect: Rectangle
-    frame_rect: Rectangle
-    margins: Annotated[list[int], Meta(min_length=4, max_length=4)]
-
-
-class QualityDetails(Closed):
-    """Quality of the face's image; high is good."""
-
-    blur: Score
-    is_blurred: bool
-    light: Score
-    is_highlighted: bool
-    darkness: Score
-    is_dark: bool
-    illumination: Score
-    is_illuminated: bool
-    specularity: Score
-    is_specular: bool
-
-
-class HeadPoseDetails(Closed):
-    """Degrees, positive to the person's own left, up, and to the person's own left shoulder."""
-
-    yaw: float
-    pitch: float
-    roll: float
-
-
-class EyesDetails(Closed):
-    """Ratio of lid distance to eye width."""
-
-    left: float
-    right: float
-
-
-class MouthDetails(Closed):
-    """Scores; low is good."""
-
-    opened: Score
-    smile: Score
-    occluded: Score
-
-
-class LivenessDetails(Closed):
-    """Scores; high is good."""
-
-    score: Score
-    quality_score: Score
-
-
-class ActiveLivenessDetails(Closed, omit_defaults=True):
-    """Number of the current action, from 1, and number of all actions.
-
-    The times are absent after the last action.
-    """
-
-    action: Annotated[int, Meta(ge=1)]
-    actions: Annotated[int, Meta(ge=1, le=5)]
-    seconds: Annotated[float, Meta(gt=0, description="time for one action")] | None = None
-    seconds_left: Annotated[float, Meta(ge=0, description="rest for this one")] | None = None
-
-
-class Details(Struct, rename="camel", omit_defaults=True):
-    """What was measured until a stage failed; plugins may add keys."""
-
-    face_frame_position: FaceFramePosition | None = None
-    quality: QualityDetails | None = None
-    head_pose: HeadPoseDetails | None = None
-    eyes: EyesDetails | None = None
-    mouth: MouthDetails | None = None
-    eyeglasses: Glasses | None = None
-    ags: Score | None = None
-    liveness: LivenessDetails | None = None
-
-
-class StatusDetails(Details):
-    """The details of a status; in production only the first and the last key."""
-
-    active_liveness: ActiveLivenessDetails | None = None
 
 
 class StatusBody(Closed):
