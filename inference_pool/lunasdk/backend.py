@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from typing import Any, cast
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from inference_pool.lunasdk.detection import Detector, SdkFace
-from inference_pool.lunasdk.engine import Engine, optional_value, value_of
+from inference_pool.lunasdk.engine import Engine, one_line, optional_value, value_of
 from shared.config.manual import FaceEngineSection
 from shared.config.service import Config
 from shared.digests import short_digest
-from shared.errors import EstimationError
+from shared.errors import EstimationError, StartupError
 from shared.frame.estimation import (
     Capabilities,
     Estimate,
@@ -24,11 +27,40 @@ from shared.frame.estimation import (
     Mouth,
     Quality,
 )
+from shared.process.outage import Outage
 
 OPEN_EYE = 0.3
 SHUT_EYE = 0.0
 """Openness reported for an eye's state, because FaceEngine returns only the state; see
 ``shared.frame.estimation``."""
+
+
+MEASURES = ("detect", "quality", "head_pose", "eyes", "mouth", "glasses", "ags", "liveness")
+_Result = TypeVar("_Result")
+_Arguments = ParamSpec("_Arguments")
+log = logging.getLogger(__name__)
+
+
+def measure(
+    method: Callable[Concatenate[LunaSdkBackend, _Arguments], _Result],
+) -> Callable[Concatenate[LunaSdkBackend, _Arguments], _Result]:
+    """Turn any exception of the SDK into ``EstimationError``, and log the first of several."""
+
+    @wraps(method)
+    def call(
+        self: LunaSdkBackend, /, *arguments: _Arguments.args, **options: _Arguments.kwargs
+    ) -> _Result:
+        try:
+            result = method(self, *arguments, **options)
+        except EstimationError:
+            raise
+        except Exception as error:
+            self.report(method.__name__, error)
+            raise EstimationError(f"FaceEngine, {method.__name__}: {one_line(error)}") from error
+        self.report(method.__name__, None)
+        return result
+
+    return call
 
 
 class LunaSdkBackend:
@@ -54,6 +86,10 @@ class LunaSdkBackend:
         self._eyes = engine.create("createEyeEstimator")
         self._glasses = engine.create("createGlassesEstimator")
         self._liveness = engine.create("createLivenessOneShotRGBEstimator")
+        self._outages = {
+            name: Outage(log, f"FaceEngine raised an error in {name}", f"{name} works again")
+            for name in MEASURES
+        }
         signs = (settings.yawSign, settings.pitchSign, settings.rollSign)
         self.capabilities = Capabilities(
             passive_liveness=True,
@@ -64,13 +100,26 @@ class LunaSdkBackend:
 
     @classmethod
     def from_config(cls, config: Config) -> LunaSdkBackend:
-        """Open the configured SDK."""
-        return cls(config.FACEENGINE)
+        """Open the configured SDK.
 
+        Raises:
+            StartupError: it cannot be opened.
+        """
+        try:
+            return cls(config.FACEENGINE)
+        except StartupError:
+            raise
+        except Exception as error:  # such as a name that these bindings lack
+            raise StartupError(
+                f"[FACEENGINE] these bindings cannot be used: {one_line(error)}"
+            ) from error
+
+    @measure
     def detect(self, image: Image) -> list[Face]:
         """Find all faces of an image."""
         return list(self._detector.detect(image))
 
+    @measure
     def quality(self, image: Image, face: Face) -> Quality:
         """Measure sharpness and light on the warped face."""
         seen = value_of(self._quality.estimate_subjective_quality(self._warp(face)))
@@ -82,6 +131,7 @@ class LunaSdkBackend:
             _unit(seen.specularity),
         )
 
+    @measure
     def head_pose(self, image: Image, face: Face) -> HeadPose:
         """Measure the rotation; its signs are settings, as the vendor does not document them."""
         own = _sdk_face(face)
@@ -96,6 +146,7 @@ class LunaSdkBackend:
             roll=signs.rollSign * _finite(seen.roll),
         )
 
+    @measure
     def eyes(self, image: Image, face: Face, *, careful: bool) -> Eyes:
         """Classify each eye; an occluded eye counts as not open."""
         warp, landmarks = self._detector.warp(_sdk_face(face))
@@ -114,12 +165,14 @@ class LunaSdkBackend:
         """Not supported: raises ``EstimationError``, so LifeSigns has no sign of the eyes."""
         raise EstimationError("this backend does not locate the eyes")
 
+    @measure
     def mouth(self, image: Image, face: Face) -> Mouth:
         """Measure the mouth."""
         estimate = getattr(self._mouth, "estimate_extended", None) or self._mouth.estimate
         seen = value_of(estimate(self._warp(face)))
         return Mouth(_unit(seen.opened), _unit(seen.smile), _unit(seen.occluded))
 
+    @measure
     def glasses(self, image: Image, face: Face) -> Glasses:
         """Classify the glasses.
 
@@ -138,6 +191,7 @@ class LunaSdkBackend:
             raise EstimationError("the SDK did not recognise the kind of glasses")
         return seen
 
+    @measure
     def ags(self, image: Image, face: Face, so_far: Estimate) -> float:
         """Measure fitness for face comparison."""
         own = _sdk_face(face)
@@ -145,6 +199,7 @@ class LunaSdkBackend:
             return _unit(optional_value(self._best_shot_of(own), "ags_opt"))
         return _unit(value_of(self._ags.estimate(own.image, own.detection)))
 
+    @measure
     def liveness(self, image: Image, face: Face) -> Liveness:
         """Measure passive liveness."""
         own = _sdk_face(face)
@@ -154,6 +209,13 @@ class LunaSdkBackend:
     def descriptor(self, image: Image, face: Face) -> bytes:
         """Not supported: raises ``EstimationError``."""
         raise EstimationError("this backend has no face descriptors")
+
+    def report(self, name: str, error: Exception | None) -> None:
+        """Log the start and the end of a series of exceptions in one measure."""
+        if error is None:
+            self._outages[name].worked()
+        else:
+            self._outages[name].failed(one_line(error))
 
     def _warp(self, face: Face) -> Any:
         return self._detector.warp(_sdk_face(face))[0]

@@ -17,6 +17,10 @@ from shared.digests import short_digest
 from shared.errors import EstimationError, StartupError
 
 MODULE = "FaceEngine"
+WITHOUT_OPTIONS = frozenset({"createWarper"})
+"""Creators that take no ``launchOptions`` in any bindings: warping runs on no device."""
+MAX_ERROR_CHARS = 300
+"""Longest text of the SDK in an error. Bindings list all signatures if an argument is wrong."""
 
 
 class Engine:
@@ -37,8 +41,8 @@ class Engine:
         licence = _existing(settings.sdkLicensePath, "sdkLicensePath")
         try:
             self._engine = self.module.createFaceEngine(dataPath=str(data))
-        except RuntimeError as error:
-            raise StartupError(f"[FACEENGINE] sdkDataPath {data}: {error}") from error
+        except Exception as error:
+            raise StartupError(f"[FACEENGINE] sdkDataPath {data}: {one_line(error)}") from error
         self._activate(licence)
         self.identity = short_digest(
             [
@@ -52,8 +56,9 @@ class Engine:
         """Activate the licence; old bindings return a bool, new ones a result."""
         try:
             answer = self._engine.activateLicense(self._engine.getLicense(), str(licence))
-        except RuntimeError as error:
-            raise StartupError(f"[FACEENGINE] sdkLicensePath {licence}: {error}") from error
+        except Exception as error:
+            reason = one_line(error)
+            raise StartupError(f"[FACEENGINE] sdkLicensePath {licence}: {reason}") from error
         # A result object is truthy even after a failure.
         if not getattr(answer, "isOk", answer):
             reason = getattr(answer, "what", "it is not valid here")
@@ -75,17 +80,15 @@ class Engine:
         if creator is None:
             raise StartupError(f"[FACEENGINE] these bindings have no {' or '.join(creators)}")
         arguments = () if kind is None else (kind,)
-        options = (
-            {"launchOptions": self.module.LaunchOptions()}
-            if hasattr(self.module, "LaunchOptions")
-            else {}
-        )
+        options = {}
         try:
+            if creator not in WITHOUT_OPTIONS and hasattr(self.module, "LaunchOptions"):
+                options["launchOptions"] = self.module.LaunchOptions()
             return getattr(self._engine, creator)(*arguments, **options)
-        except RuntimeError as error:
+        except Exception as error:
             raise StartupError(
-                f"[FACEENGINE] {creator}: {error}; is the model in sdkDataPath and the feature in "
-                "the licence?"
+                f"[FACEENGINE] {creator}: {one_line(error)}; is the model in sdkDataPath and the "
+                "feature in the licence?"
             ) from error
 
 
@@ -99,9 +102,9 @@ def _import(folder: str) -> ModuleType:
         sys.path.insert(0, folder)
     try:
         return importlib.import_module(MODULE)
-    except ImportError as error:
+    except Exception as error:  # native code may raise anything
         raise StartupError(
-            f"[FACEENGINE] sdkBindingsPath {folder}: {MODULE} cannot be imported: {error}"
+            f"[FACEENGINE] sdkBindingsPath {folder}: {MODULE} cannot be imported: {one_line(error)}"
         ) from error
 
 
@@ -110,6 +113,11 @@ def _existing(path: str, key: str) -> Path:
     if not found.exists():
         raise StartupError(f"[FACEENGINE] {key} {path}: there is no such file or folder")
     return found
+
+
+def one_line(error: Exception) -> str:
+    """Return the text of an exception of the SDK as one line of bounded length, or its type."""
+    return " ".join(str(error).split())[:MAX_ERROR_CHARS] or type(error).__name__
 
 
 def value_of(result: Any) -> Any:

@@ -73,6 +73,7 @@ def recipe() -> Recipe:
         glasses=GlassesEstimation.EyeGlasses,
         liveness=0.93,
         failing=(),
+        raising=(),
         missing=(),
     )
 
@@ -83,6 +84,8 @@ def build(shape: str, answers: Recipe) -> ModuleType:
     old = shape == "3"
 
     def answer(name: str, value: Any) -> Any:
+        if name in answers.raising:
+            raise RuntimeError(f"{name} raised\n  in native code")
         if name in answers.failing:
             return result(False, f"{name} failed"), None
         return OK, value
@@ -209,7 +212,9 @@ def build(shape: str, answers: Recipe) -> ModuleType:
         def create(self: Any, *arguments: Any, **options: Any) -> Any:
             if name in answers.missing:
                 raise RuntimeError(f"no model for {name}")
-            assert bool(options) == (shape == "today")
+            if name == "createWarper" and options:
+                raise TypeError("incompatible function arguments.\n  1. (self: PyIFaceEngine)")
+            assert bool(options) == (shape == "today" and name != "createWarper")
             assert bool(arguments) == (name == "createDetector")
             return kind()
 

@@ -6,6 +6,7 @@ interface, and prove nothing about the vendor's own scores.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ from tests.inference_pool.lunasdk.stand_in import (
     build,
     recipe,
 )
+from tests.support.log import logged
 
 IMAGE = np.full((400, 480, 3), (10, 20, 204), np.uint8)
 """A red image in BGR order."""
@@ -126,6 +128,42 @@ def test_a_failed_call_fails_its_stage(
     estimator = Estimator(load(), Rules())
     answers.failing = (failing,)
     assert estimator.estimate(IMAGE, Profile.PASSIVE).errors == (code,)
+
+
+def test_an_exception_fails_its_stage_and_is_one_line(
+    load: Callable[..., Any], answers: Recipe
+) -> None:
+    """Whatever native code raises: the stage fails with its code, the log has each series once."""
+    estimator = Estimator(load(), Rules())
+    with logged("inference_pool.lunasdk.backend", logging.INFO) as lines:
+        answers.raising = ("liveness",)
+        for _ in range(3):
+            estimate = estimator.estimate(IMAGE, Profile.PASSIVE)
+            assert estimate.errors == (Code.LIVENESS_FAILED,)
+        answers.raising = ()
+        assert estimator.estimate(IMAGE, Profile.PASSIVE).errors == ()
+    failed, worked = (line["message"] for line in lines)
+    assert "liveness raised in native code" in failed
+    assert "works again" in worked
+
+
+def test_any_exception_at_the_start_is_one_line(
+    load: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bindings that lack a name, and a call that takes other arguments."""
+    module = sys.modules["FaceEngine"]
+    with monkeypatch.context() as changed:
+        changed.delattr(module, "FACE_DET_V3")
+        with pytest.raises(StartupError, match=r"\[FACEENGINE\].*FACE_DET_V3"):
+            load()
+
+    def refuse(**_: Any) -> None:
+        raise TypeError("wrong arguments\n  1. (dataPath: str)")
+
+    monkeypatch.setattr(module, "createFaceEngine", refuse)
+    with pytest.raises(StartupError, match="wrong arguments 1") as caught:
+        load()
+    assert "\n" not in str(caught.value)
 
 
 def test_a_score_that_is_no_number_fails(load: Callable[..., Any], answers: Recipe) -> None:
