@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.service import ROOT
+from tests.support.service import KEY, ROOT
 
 pytestmark = pytest.mark.timeout(900)  # an install unpacks 260 MB, and tests install several times
 NO_NETWORK = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
@@ -91,6 +91,16 @@ def test_the_configuration_has_a_key_of_its_own(root: Path) -> None:
     program = str(root / "opt/lunapass/current/venv/bin/lunapass")
     done = offline(program, "config", "check", str(config))
     assert (done.returncode, "valid" in done.stdout) == (0, True), done.stderr
+
+
+def test_a_configuration_of_luna_pass_finds_the_models(root: Path, tmp_path: Path) -> None:
+    """It has no key for them, and the units' working directory has no models."""
+    config = tmp_path / "lunapassapi.config.toml"
+    original = ROOT / "tests/lunapass/migration/originals/manual-service.toml"
+    config.write_text(original.read_text().replace('"secret"', f'"{KEY}"'))
+    program = str(root / "opt/lunapass/current/venv/bin/lunapass")
+    done = offline(program, "config", "check", str(config), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_upgrade_and_the_way_back(archive: Path, root: Path) -> None:
