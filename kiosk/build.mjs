@@ -1,4 +1,4 @@
-/** Builds dist/: the library, the kiosk page and the operator's page. */
+/** Builds dist/: the library, the kiosk page and the operator's pages. */
 
 import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, rm } from "node:fs/promises";
@@ -42,6 +42,7 @@ await Promise.all([
       "lunapass.esm": "src/lib/index.js",
       page: "src/page/page.js",
       status: "src/status/status.js",
+      setup: "src/setup/setup.js",
     },
   }),
   build({ ...common, format: "iife", entryPoints: ["src/classic/*.js"] }),
@@ -53,10 +54,12 @@ await Promise.all([
       lunapass: "src/lib/renderer.css",
       page: "src/page/page.css",
       status: "src/status/status.css",
+      setup: "src/setup/setup.css",
     },
   }),
   cp("src/page/index.html", `${out}/index.html`),
   cp("src/status/status.html", `${out}/status.html`),
+  cp("src/setup/setup.html", `${out}/setup.html`),
   cp("src/page/icon.svg", `${out}/icon.svg`),
   cp("src/page/page.json", `${out}/page.json`),
   cp("src/page/texts", `${out}/texts`, { recursive: true }),

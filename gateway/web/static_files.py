@@ -57,6 +57,8 @@ SECURITY = {
 """Headers of every file; docs/browser.md lists them for a web server in front."""
 
 INDEX, STATUS, PAGE_CONFIG = "/index.html", "/status.html", "/page.json"
+PAGES = {INDEX: "/", "/setup.html": "/setup"}
+"""Paths of the pages that open a WebSocket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,15 +201,15 @@ def _regular_files(folder: Path) -> Iterator[Path]:
 
 
 def add_routes(routes: Routes, page: KioskSection, consent: str | None = None) -> None:
-    """Serve the page: its index at ``/``, and the operator's page at ``/status``, a private path.
+    """Serve the page at ``/``, the set-up page, and the operator's page at a private path.
 
     Raises:
         ResourceError: it cannot be served.
     """
     for path, file in read(page, consent).items():
         handler: Handler = file.answer
-        if path == INDEX:
-            routes.add("/", handler, page=True)
+        if path in PAGES:
+            routes.add(PAGES[path], handler, page=True)
         elif path == STATUS:
             routes.add("/status", handler, private=True)
         else:

@@ -106,7 +106,8 @@ class KioskSection(Section):
     """The kiosk page and the browser library, as the gateway serves them."""
 
     isEnabled: Flag = True
-    """1 serves the kiosk page at ``/`` and the operator's page at ``/status``."""
+    """1 serves the kiosk page at ``/``, the set-up page at ``/setup`` and the operator's page at
+    ``/status``."""
     directory: str = ""
     """Folder of the page; empty means the one that is installed with the service."""
     branding: str = ""

@@ -338,6 +338,37 @@ def test_no_serious_barrier(browser: Any, service: Service, language: str, theme
     page.close()
 
 
+SMALL_FACE = {
+    "faceFramePosition": {
+        "faceRect": {"x": 250, "y": 150, "width": 140, "height": 180},
+        "frameRect": {"x": 0, "y": 0, "width": 640, "height": 480},
+    },
+    "headPose": {"yaw": 1.0, "pitch": -15.2, "roll": 0.5},
+    "quality": {"blur": 0.9, "light": 0.9, "darkness": 0.2, "illumination": 0.7, "specularity": 1},
+}
+
+
+def test_the_set_up_page_advises(browser: Any, service: Service) -> None:
+    """It shows the face's box and the measurements, says what to change, and writes the lines."""
+    page = browser.new_page(viewport={"width": 1920, "height": 1080})
+    faults, stage = faults_of(page), Stage(page)
+    stage.errors, stage.details = [Code.TOO_DARK], SMALL_FACE
+    page.goto(f"http://127.0.0.1:{service.port}/setup")
+    page.click("#measure")
+    page.wait_for_selector("text=The picture is too dark")
+    found = page.inner_text("#findings")
+    assert "Face 140 x 180 px at the marked place, least 200 x 200" in found
+    assert "The camera is too high by some 15 degrees" in found
+    assert page.inner_text("#toml").startswith("[CHECKS]\npitchOffsetDeg = 15")
+    assert page.is_enabled("#copy")
+    assert page.get_attribute("#stage rect", "width") == "140"
+    assert "Not too dark\t0.20" in page.inner_text("#measured")
+    assert serious(page) == []
+    shoot(page, "setup")
+    assert faults == []
+    page.close()
+
+
 def test_a_chosen_language_is_kept(browser: Any, service: Service) -> None:
     """The language list changes all words, also in a check, and the page remembers it."""
     kiosk = Kiosk(browser, service)

@@ -83,6 +83,11 @@ export class LunaPass {
     return this.#link?.identity?.id ?? "";
   }
 
+  /** What the service requires of a frame; null without a connection, or if it rotates frames. */
+  get geometry() {
+    return this.#link?.geometry ?? null;
+  }
+
   /** Id of the camera in use; "" if there is none. */
   get camera() {
     return this.#stream?.getVideoTracks()[0]?.getSettings().deviceId ?? "";

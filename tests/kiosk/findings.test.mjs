@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { distanceOf, findingsOf } from "../../kiosk/src/setup/findings.js";
+import { Measurements } from "../../kiosk/src/setup/measurements.js";
+
+const GEOMETRY = { frameWidth: 480, frameHeight: 480, faceWidth: 200, faceHeight: 200, faceShare: 0.85 };
+
+/** A frame status of a face in the middle of the frame. */
+const statusOf = ({ width = 260, x, pitch = 0, yaw = 0, roll = 0, errors = [], pose = true } = {}) => ({
+  isOk: false,
+  errors,
+  details: {
+    faceFramePosition: {
+      faceRect: { x: x ?? 480 - width / 2, y: 360 - width / 2, width, height: width },
+      frameRect: { x: 0, y: 0, width: 960, height: 720 },
+    },
+    ...(pose ? { headPose: { pitch, yaw, roll } } : {}),
+  },
+});
+
+const findings = (...statuses) => {
+  const measurements = new Measurements();
+  for (const status of statuses) measurements.add(status);
+  return findingsOf(measurements, GEOMETRY);
+};
+
+const advice = (...statuses) => findings(...statuses).filter(({ isGood }) => !isGood);
+
+test("a camera at the right place has nothing to change", () => {
+  assert.deepEqual(advice(statusOf()), []);
+  assert.ok(findings(statusOf()).length >= 3);
+});
+
+test("a camera above the person gets the line for its angle", () => {
+  const [found, ...others] = advice(...[-14, -15, -16, -15, 40].map((pitch) => statusOf({ pitch })));
+  assert.match(found.text, /camera is too high by some 15 degrees/);
+  assert.match(found.toml, /^\[CHECKS\]\npitchOffsetDeg = 15 /);
+  assert.deepEqual(others, []);
+});
+
+test("a camera below the person gets a negative angle, within the allowed range", () => {
+  assert.match(advice(statusOf({ pitch: 12.4 }))[0].toml, /pitchOffsetDeg = -12 /);
+  assert.match(advice(statusOf({ pitch: -70 }))[0].toml, /pitchOffsetDeg = 45 /);
+});
+
+test("a face with too few or too many pixels says how many are allowed", () => {
+  assert.match(advice(statusOf({ width: 140 }))[0].text, /Face 140 x 140 px at the marked place, least 200 x 200/);
+  assert.match(advice(statusOf({ width: 640 }))[0].text, /most 612 across: move the mark back/);
+});
+
+test("the side of the face is the image's", () => {
+  assert.match(advice(statusOf({ x: 0 }))[0].text, /36 % left of the middle/);
+});
+
+test("light, sharpness and angles are named if most frames have them", () => {
+  const dark = advice(statusOf({ errors: [5] }), statusOf({ errors: [5] }), statusOf());
+  assert.match(dark[0].text, /too dark/);
+  assert.deepEqual(advice(statusOf({ errors: [5] }), statusOf(), statusOf()), []);
+  assert.match(advice(statusOf({ roll: -9 }))[0].text, /tilted by some 9 degrees/);
+  assert.match(advice(statusOf({ yaw: 20 }))[0].text, /own left by some 20 degrees/);
+});
+
+test("without a face, or without measurements in production, it says so", () => {
+  const nobody = { isOk: false, errors: [8], details: {} };
+  assert.match(findings(nobody)[0].text, /No face is found/);
+  assert.match(advice(statusOf({ pose: false }))[0].text, /env = "development"/);
+});
+
+test("the distance follows from the camera's field of view", () => {
+  assert.ok(Math.abs(distanceOf(150, 1000, 90) - 0.5) < 1e-9);
+});
+
+test("a measurement is complete after 25 frames and keeps no more", () => {
+  const measurements = new Measurements();
+  for (let frame = 0; frame < 100; frame += 1) measurements.add(statusOf());
+  assert.ok(measurements.complete);
+  assert.equal(measurements.count, 25);
+});
