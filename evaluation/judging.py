@@ -22,7 +22,6 @@ class Measured:
     """A sample and the estimates of its frames.
 
     Attributes:
-        sample: the sample.
         frames: every frame's estimate, up to the first refused one.
         cached: whether the estimates come from an earlier run.
         first: index of the first of these frames in the file.

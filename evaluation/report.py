@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -134,11 +134,19 @@ def _share(part: int, total: int) -> str:
 def _distributions(summary: dict[str, Any]) -> str:
     scored = [one for one in summary["presentations"] if one["score"] is not None]
     names = [LIVE, *sorted({one["species"] for one in scored if one["species"]})]
+    kinds = [one["species"] or LIVE for one in scored]
+    return distributions(kinds, [one["score"] for one in scored], names, summary["threshold"])
+
+
+def distributions(
+    kinds: Sequence[str], scores: Sequence[float], names: Iterable[str], threshold: float
+) -> str:
+    """Draw the distribution of the scores of each kind."""
     curves = []
     for name in names:
-        values = [one["score"] for one in scored if (one["species"] or LIVE) == name]
+        values = [score for score, kind in zip(scores, kinds, strict=True) if kind == name]
         curves.append(Curve(f"{name} ({len(values)})", histogram(values), bars=True))
-    return plot(curves, x="liveness score", y="share", marks=[summary["threshold"]])
+    return plot(curves, x="liveness score", y="share", marks=[threshold])
 
 
 def _worst(

@@ -21,7 +21,6 @@ class Threshold:
 
     Attributes:
         key: its name in the section ``LIVENESS.THRESHOLDS``.
-        stage: stage of the check.
         measure: returns the compared value; None if it was not measured.
         least: the value must be at least the threshold; if false, at most.
         range: values that a what-if tries, strictest last.

@@ -39,8 +39,6 @@ class SessionVerdict:
     """Result of the plugins for a session.
 
     Attributes:
-        sample: the session.
-        outcome: how it ends.
         frames: number of frames up to its end.
         seconds: time from the first to the last of them.
         codes: codes of the last frame.

@@ -177,7 +177,7 @@ class Kiosk:
 
     async def _show(self, client: Client, person: Visitor, wanted: Callable[[], bool]) -> End:
         answered = asyncio.Event()
-        sender = asyncio.create_task(self._sending(client, person, answered, wanted))
+        sender = asyncio.create_task(self._send(client, person, answered, wanted))
         try:
             async for raw in client.socket:
                 end = self._handle(Answer.parse(raw), person)
@@ -220,39 +220,34 @@ class Kiosk:
             tally.counts["judged"] += 1
             record(tally.latency, time.monotonic() - due)
 
-    async def _sending(
-        self, client: Client, person: Visitor, answered: asyncio.Event, wanted: Callable[[], bool]
-    ) -> None:
-        with contextlib.suppress(ConnectionClosed):  # the receiver handles it
-            await self._send(client, person, answered, wanted)
-
     async def _send(
         self, client: Client, person: Visitor, answered: asyncio.Event, wanted: Callable[[], bool]
     ) -> None:
         """Send frames when they are due, until the person leaves or the connection breaks."""
         fps, due = self._plan.fps, time.monotonic()
         allowed = due
-        while True:
-            now = time.monotonic()
-            if self._impatient(person, now) or not wanted():
-                person.leaving = True
-                await client.send(Command.DISCONNECT)
-                return
-            if due <= now:
-                answered.clear()
-                await self._send_frame(client, person, due, now)
-                due = due + 1 / fps if fps else math.inf
-                allowed = now + person.interval
-                person.cut = 0 < person.break_after <= person.sent
-            person.silent = _is_silent(person, client.arrived_bytes, now)
-            if person.silent or person.cut:
-                person.break_after = 0
-                client.abort()
-                return
-            if due < math.inf:
-                await asyncio.sleep(min(TICK_SECONDS, max(0.0, due - time.monotonic())))
-            elif await set_within(answered, TICK_SECONDS):
-                due = max(time.monotonic(), allowed)
+        with contextlib.suppress(ConnectionClosed):  # the receiver handles it
+            while True:
+                now = time.monotonic()
+                if self._impatient(person, now) or not wanted():
+                    person.leaving = True
+                    await client.send(Command.DISCONNECT)
+                    return
+                if due <= now:
+                    answered.clear()
+                    await self._send_frame(client, person, due, now)
+                    due = due + 1 / fps if fps else math.inf
+                    allowed = now + person.interval
+                    person.cut = 0 < person.break_after <= person.sent
+                person.silent = _is_silent(person, client.arrived_bytes, now)
+                if person.silent or person.cut:
+                    person.break_after = 0
+                    client.abort()
+                    return
+                if due < math.inf:
+                    await asyncio.sleep(min(TICK_SECONDS, max(0.0, due - time.monotonic())))
+                elif await set_within(answered, TICK_SECONDS):
+                    due = max(time.monotonic(), allowed)
 
     async def _send_frame(self, client: Client, person: Visitor, due: float, now: float) -> None:
         frame = self._take(self._look(person, now))

@@ -32,7 +32,6 @@ class LoadProfile:
             ``spike`` holds a quarter of it, but ``most`` in the third quarter of the time; ``step``
             rises in ``steps`` equal steps.
         most: maximum load: kiosks, or started sessions per second.
-        seconds: duration.
         warm: seconds in which the load of a soak rises, so that not all start at once.
         steps: number of steps.
     """
@@ -63,7 +62,6 @@ class Plan:
 
     Attributes:
         url: address of the service, ``ws://`` or ``wss://``.
-        profile: the load over time.
         arrivals: if true, the load is started sessions per second at random times (Poisson),
             however long they last; else it is kiosks, each with one person after another.
         fps: frames per second of each person, sent on schedule whatever the service does; 0 sends

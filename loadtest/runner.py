@@ -29,7 +29,6 @@ class LoadRun:
     """A finished or running load run.
 
     Attributes:
-        plan: the plan.
         seconds: packed tallies of the client processes, by second; unpacked they would fill the
             memory within a day.
         whole: sum of all tallies.

@@ -28,7 +28,6 @@ class Media:
     """Reads files as the service reads frames.
 
     Attributes:
-        limits: limits of a frame.
         rotation: clockwise rotation in addition to EXIF, in degrees, a multiple of 90.
     """
 

@@ -50,16 +50,7 @@ class SyncClient(SessionClient):
         return self._socket
 
     def check(self, frames: Iterable[bytes], on_answer: Listener | None = None) -> Verdict:
-        """Send frames, one at a time, until the verdict.
-
-        Args:
-            frames: encoded images, read as they are needed; the caller paces them.
-            on_answer: called with each answer, to show the person what to change.
-
-        Raises:
-            Refused: the service refuses the session or ends it.
-            NoVerdict: the frames ran out, or the session could not be resumed.
-        """
+        """Send frames until the verdict; the arguments and errors are those of ``Client.check``."""
         return _run(self._check(frames, on_answer))
 
     def abort(self) -> None:

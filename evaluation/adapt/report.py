@@ -10,8 +10,8 @@ from markupsafe import Markup
 from evaluation.adapt.observing import KINDS, Example
 from evaluation.adapt.result import Adaptation, Row
 from evaluation.adapt.training import Values
+from evaluation.report import distributions
 from evaluation.thumbnails import thumbnail
-from shared.charts import Curve, histogram, plot
 from shared.report import parts, percent
 
 
@@ -63,18 +63,10 @@ def _table(rows: Sequence[Row]) -> Markup:
 
 def _charts(kinds: Sequence[str], before: Sequence[float], after: Sequence[float]) -> Markup:
     names = list(dict.fromkeys(kinds))
-    charts = []
-    for title, scores in (("without a head", before), ("with the head", after)):
-        groups = {
-            name: [score for score, kind in zip(scores, kinds, strict=True) if kind == name]
-            for name in names
-        }
-        curves = [
-            Curve(f"{name} ({len(values)})", histogram(values), bars=True)
-            for name, values in groups.items()
-        ]
-        charts.append(parts.chart(plot(curves, x="liveness score", y="share", marks=[0.5]), title))
-    row: Markup = parts.row(charts)
+    row: Markup = parts.row(
+        parts.chart(distributions(kinds, scores, names, 0.5), title)
+        for title, scores in (("without a head", before), ("with the head", after))
+    )
     return row
 
 

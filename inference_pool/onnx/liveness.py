@@ -24,7 +24,6 @@ class LivenessModel:
     All take **BGR in 0..255**: with RGB attacks pass, with 0..1 every live face is rejected.
 
     Attributes:
-        role: its role in the manifest.
         size: side of its input in pixels.
         scale: width of its crop in widths of the face box.
         live_class: index of the live class.

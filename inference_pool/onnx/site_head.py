@@ -74,13 +74,11 @@ class SiteHeadFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Content of the file.
 
     Attributes:
-        format: version of the format.
         models: SHA-256 of each liveness network by role, in the order of the embeddings.
         means: mean of each feature in training.
         deviations: standard deviation of each feature in training.
         weights: weight of each standardised feature.
         intercept: the head's value where all features have their means.
-        origin: what it was made from.
     """
 
     format: Format

@@ -35,7 +35,6 @@ class CheckedFrame:
     """One frame of a file.
 
     Attributes:
-        path: the file.
         number: number of the frame in the file, from 1; for a refused frame, the previous number.
         estimate: its estimate; a refused frame has width and height 0.
         refused: why the service would refuse the frame; empty for a judged frame.

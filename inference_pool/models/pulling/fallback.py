@@ -51,7 +51,6 @@ class Recipe:
     """Where a role's network is in a package.
 
     Attributes:
-        package: the package.
         path: file in the package; for a graph model the topology, with the weights next to it.
         outputs: for a graph model, name of each output -> node that computes it.
     """
