@@ -64,10 +64,8 @@ def served_score(measured: Measured, rules: Rules, window: int = 1) -> float:
     A session continues until a frame succeeds, so its best moment counts: of the frames that pass
     every other check, the best value that both a frame's own score and the mean of the last
     ``window`` scores reach. A frame with the moire of a screen has the score 0. Early decisions of
-    AggregateLiveness are not modelled.
-
-    Returns:
-        The score; minus infinity if too few frames pass the other checks.
+    AggregateLiveness are not modelled. The score is minus infinity if too few frames pass the other
+    checks.
     """
     scores = [
         live_score(frame.liveness, rules)

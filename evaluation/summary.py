@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -125,12 +125,7 @@ def _rates(
             "bpcer": _intervals(groups[""], live < threshold),
         },
         "atFixedApcer": [
-            {
-                "apcer": point.apcer,
-                "threshold": _number(point.threshold),
-                "bpcer": _number(point.bpcer),
-                "supported": point.supported,
-            }
+            asdict(point) | {"threshold": _number(point.threshold), "bpcer": _number(point.bpcer)}
             for point in (metrics.at_apcer(species, live, bound) for bound in BOUNDS)
         ],
         "equalError": equal and [_number(equal.threshold), equal.apcer, equal.bpcer],

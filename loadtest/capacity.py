@@ -91,17 +91,10 @@ async def search(
     most: int = MAX_PEOPLE,
     precision: float = 0.05,
 ) -> list[TriedSize]:
-    """Find the largest good size.
+    """Find the largest good size; return all tried ones in order.
 
-    Args:
-        probe: tries a size.
-        first: first size to try.
-        growth: factor to the next size as long as all are good.
-        most: largest size to try.
-        precision: stop when the largest good and the smallest bad size differ by this share.
-
-    Returns:
-        All tried sizes in order; the result is the largest good one.
+    Sizes grow by a factor as long as all are good. Then the search bisects until the largest good
+    and the smallest bad size differ by the share ``precision``.
     """
     tried: list[TriedSize] = []
     good, bad = 0, most + 1

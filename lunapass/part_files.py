@@ -33,10 +33,8 @@ WHOLE = "whole/lunapassapi.config.toml"
 def write_parts(directory: Path, file: Path | None, *, is_reload: bool) -> tuple[Config, list[str]]:
     """Read the configuration and write the parts; an invalid configuration changes nothing.
 
-    Args:
-        directory: folder of the parts.
-        file: the configuration; None for the usual place.
-        is_reload: retain the current values of keys that need a restart.
+    Without a file, the configuration is at the usual place. A reload retains the current values of
+    keys that need a restart.
 
     Returns:
         The new current configuration, and warnings for the operator.

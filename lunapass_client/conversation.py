@@ -110,10 +110,9 @@ class FrameNumbers:
         return self._answered < self._last
 
     def connected(self, received: int | None) -> None:
-        """Record how many frames the service has received; a frame lost on the way has no number.
+        """Record how many frames the service has received, by the header ``seq`` of CONNECTED.
 
-        Args:
-            received: header ``seq`` of CONNECTED; None if the service does not say.
+        A frame lost on the way has no number. None changes nothing: the service does not say.
         """
         if received is not None:
             self._last = received
@@ -124,11 +123,7 @@ class FrameNumbers:
         self._last += 1
 
     def answered(self, number: int | None) -> None:
-        """Record the answer to a frame.
-
-        Args:
-            number: header ``seq`` of the answer; None stands for the last frame.
-        """
+        """Record the answer to a frame, by its header ``seq``; None stands for the last frame."""
         self._answered = max(self._answered, self._last if number is None else number)
 
 

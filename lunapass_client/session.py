@@ -134,8 +134,7 @@ class SessionClient(ABC):
     async def _exchange(self, frame: bytes | None, on_answer: Listener | None) -> Verdict | None:
         """Send a frame, if any, and await the answer; a frame lost with a connection is not resent.
 
-        Returns:
-            The verdict; None if the next frame is due.
+        Return the verdict; None if the next frame is due.
         """
         try:
             if frame is not None:

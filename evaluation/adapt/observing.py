@@ -44,14 +44,6 @@ class Observation:
     simulated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A simulated frame for the report."""
-
-    image: Image
-    seen: Observation
-
-
 @dataclass(slots=True)
 class Gathered:
     """Observations of live frames and recaptures; used frames by person, unused ones by reason.
@@ -62,7 +54,7 @@ class Gathered:
     observations: list[Observation] = field(default_factory=list)
     frames: Counter[str] = field(default_factory=Counter)
     unused: Counter[str] = field(default_factory=Counter)
-    examples: list[Example] = field(default_factory=list)
+    examples: list[tuple[Image, Observation]] = field(default_factory=list)
     files: set[str] = field(default_factory=set)
 
     @property
@@ -164,7 +156,7 @@ def _add_frame(
             found.add(seen)
             is_first = copy == 0 and found.frames[subject] == 1
             if seen and is_first and len(found.frames) <= plan.examples:
-                found.examples.append(Example(made, seen))
+                found.examples.append((made, seen))
 
 
 def spread(samples: Sequence[Sample]) -> list[Sample]:

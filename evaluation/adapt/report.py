@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from markupsafe import Markup
 
-from evaluation.adapt.observing import KINDS, Example
+from evaluation.adapt.observing import KINDS, Observation
 from evaluation.adapt.result import Adaptation, Row
 from evaluation.adapt.training import Values
 from evaluation.report import distributions
 from evaluation.thumbnails import thumbnail
+from shared.frame.estimation import Image
 from shared.report import parts, percent
 
 
@@ -49,8 +50,8 @@ def _body(found: Adaptation) -> Iterator[Markup]:
     yield parts.heading("Examples")
     for kind in KINDS:
         yield parts.subheading(f"{kind}, simulated")
-        own = [one for one in found.gathered.examples if one.seen.kind == kind]
-        yield parts.row(map(_picture, own))
+        own = [_picture(*one) for one in found.gathered.examples if one[1].kind == kind]
+        yield parts.row(own)
 
 
 def _table(rows: Sequence[Row]) -> Markup:
@@ -75,7 +76,7 @@ def _scores(odds: Values) -> list[float]:
     return scores
 
 
-def _picture(one: Example) -> Markup:
-    score = 1 / (1 + np.exp(-one.seen.log_odds))
-    picture: Markup = parts.picture(thumbnail(one.image), f"score without a head {score:.2f}")
+def _picture(image: Image, seen: Observation) -> Markup:
+    score = 1 / (1 + np.exp(-seen.log_odds))
+    picture: Markup = parts.picture(thumbnail(image), f"score without a head {score:.2f}")
     return picture

@@ -74,12 +74,8 @@ class Models(Protocol):
 class OnnxBackend:
     """Implements ``shared.frame.estimation.Backend`` on one thread with open models.
 
-    Args:
-        models: the networks of the reference or the fallback set.
-        eye_open: minimum openness of an open eye.
-        use_glasses: use the optional glasses model if it is present.
-        look_for_moire: also measure moire, the sign of a screen, in the liveness stage.
-        head_file: corrects the liveness score for a site; ``models`` must output embeddings.
+    If wanted, the liveness stage also measures moire, the sign of a screen. A site head corrects
+    the liveness score; ``models`` must then output embeddings.
 
     Raises:
         ModelError: a required model is missing or does not fit its role, or the site head was

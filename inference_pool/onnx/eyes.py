@@ -38,11 +38,8 @@ LEFT = _Eye(LEFT_EYE_CORNERS, 386, 374, mirrored=True)
 class EyeOpenness:
     """Measures openness: the distance of the lids divided by the width of the eye.
 
-    Args:
-        session: session of the MediaPipe iris model, whose first output is the eye's contour;
-            None to use the mesh alone.
-        open_from: minimum openness of an open eye.
-        surely_open: openness on the mesh from which the contour model is not run.
+    The session runs the MediaPipe iris model, whose first output is the eye's contour. It is not
+    run for eyes that are surely open on the mesh; without a session the mesh alone decides.
     """
 
     def __init__(

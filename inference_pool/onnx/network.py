@@ -19,14 +19,9 @@ class Network:
     """Runs a model with one image input.
 
     The constructor runs the model once: this shows that it works, and the first run is ten times
-    slower because it allocates.
-
-    Args:
-        session: a session of one of the runtimes; its channels are the first or the last axis.
-        size: height and width of the input.
-        rgb: whether the model wants RGB instead of BGR.
-        scale: factor from pixel values 0..255 to the model's range.
-        offset: summand after the factor.
+    slower because it allocates. The input gets pixel values 0..255 times ``scale`` plus ``offset``,
+    in the order RGB or BGR; its channels are the first or the last axis. ``size`` is height and
+    width.
 
     Attributes:
         outputs: names of the model's outputs, in the model's order.
@@ -59,12 +54,9 @@ class Network:
             raise ModelError(str(error)) from error
 
     def run(self, image: Image, outputs: Sequence[str] | None = None) -> list[Floats]:
-        """Run the model on one image.
+        """Run the model on a BGR or BGRA image; return the named outputs, or all in its order.
 
-        Args:
-            image: BGR or BGRA image of the input's size; a smaller one is placed in the upper left
-                corner and padded with black.
-            outputs: names of the wanted outputs; None for all, in the model's order.
+        An image smaller than the input is placed in the upper left corner and padded with black.
 
         Raises:
             EstimationError: the runtime failed.

@@ -54,7 +54,7 @@ def pull(
     """
     from rich.console import Console
 
-    from inference_pool.models.manifest import Kind, load_manifest
+    from inference_pool.models.manifest import load_manifest
     from inference_pool.models.pulling.download import AbsentError
     from inference_pool.models.pulling.pull import Puller
     from inference_pool.models.pulling.sources import default_sources, make_client, named_source
@@ -62,7 +62,6 @@ def pull(
 
     directory = _directory(directory, config_path)
     console = Console(stderr=True)
-    kind = Kind.FALLBACK if fallback else Kind.REFERENCE
     with make_client() as client, _progress(console) as bars:
         sources = [named_source(place, client)] if place else default_sources(client)
         puller = Puller(directory, load_manifest(), sources, _Bars(bars).show)
@@ -72,8 +71,8 @@ def pull(
             if place:
                 raise ModelError(f"models pull --from {place}: {error}") from error
             bars.console.print(f"The reference models are unavailable ({error}).", soft_wrap=True)
-            kind, fetched = Kind.FALLBACK, _build_fallback(puller, error)
-    _report(console, fetched, directory, kind is Kind.FALLBACK)
+            fallback, fetched = True, _build_fallback(puller, error)
+    _report(console, fetched, directory, fallback)
 
 
 @command.command("list")
