@@ -70,7 +70,9 @@ class FolderReader:
         if is_session(path):
             yield from logged_images(path, self.frames)
         elif path.is_dir():
-            for file in _images_of(path):
+            found = [file for file in path.iterdir() if file.suffix.lower() in PICTURES]
+            # By the numbers in their names: 2.jpg before 10.jpg.
+            for file in sorted(found, key=lambda file: (len(file.stem), file.stem)):
                 yield from self.frames(file)
         else:
             yield from self.frames(path)
@@ -89,9 +91,3 @@ class FolderReader:
             return logged[:: self.every][:count]
         fps = self.fps if path.is_dir() else self.rate(path)
         return [number * self.every / fps for number in range(count)]
-
-
-def _images_of(folder: Path) -> list[Path]:
-    """Images of a folder by the numbers in their names: 2.jpg before 10.jpg."""
-    found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURES]
-    return sorted(found, key=lambda path: (len(path.stem), path.stem))

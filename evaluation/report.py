@@ -120,15 +120,11 @@ def _range(interval: Sequence[float] | None) -> str:
 
 def _check(check: dict[str, Any]) -> tuple[str, ...]:
     refused = (
-        _share(check[label][kind], check[label]["of"])
+        f"{check[label][kind]} of {check[label]['of']}" if check[label]["of"] else "-"
         for label in (LIVE, ATTACK)
         for kind in ("first", "any")
     )
     return (f"{check['code']} {check['finding']}", check["stage"], *refused)
-
-
-def _share(part: int, total: int) -> str:
-    return f"{part} of {total}" if total else "-"
 
 
 def _distributions(summary: dict[str, Any]) -> str:

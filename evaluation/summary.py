@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation import metrics
-from evaluation.judging import Failure, Measured, failures, liveness_score, served_score
+from evaluation.judging import Measured, failures, liveness_score, served_score
 from evaluation.samples import ATTACK, LIVE
 from shared.codes import Code, finding
 from shared.frame.checks import Rules
-from shared.frame.estimation import Estimate, Stage
+from shared.frame.estimation import Stage
 
 BOUNDS = (0.01, 0.05, 0.10)
 MAX_FINITE = 1e300
@@ -180,7 +180,9 @@ def _checks(scored: Sequence[Scored], rules: Rules) -> list[dict[str, Any]]:
         label = ATTACK if one.species else LIVE
         for frame in one.measured.frames:
             totals[label] += 1
-            for index, (stage, codes) in enumerate(_independent_failures(frame, rules)):
+            found = failures(frame, rules)
+            independent = found if frame.faces else found[:1]  # no face causes all others
+            for index, (stage, codes) in enumerate(independent):
                 for code in codes:
                     stages[code] = stage
                     anywhere[code, label] += 1
@@ -198,12 +200,6 @@ def _checks(scored: Sequence[Scored], rules: Rules) -> list[dict[str, Any]]:
         }
         for code in sorted(stages, key=lambda code: (stages[code], code))
     ]
-
-
-def _independent_failures(frame: Estimate, rules: Rules) -> list[Failure]:
-    """Failures of a frame; without a face only that one, which causes all others."""
-    found = failures(frame, rules)
-    return found if frame.faces else found[:1]
 
 
 def _notes(scored: Sequence[Scored]) -> list[str]:

@@ -93,7 +93,8 @@ def _body(
 
 
 def _study(one: Study) -> Iterator[Markup]:
-    low, high = _range(one)
+    steps = (*one.threshold.range, one.now)
+    low, high = min(steps), max(steps)
     yield parts.heading(f"{one.threshold.key} ({'at least' if one.threshold.least else 'at most'})")
     counts, edges = np.histogram(np.clip(one.values, low, high), BINS, (low, high))
     bars = [
@@ -133,8 +134,3 @@ def _study(one: Study) -> Iterator[Markup]:
             for step in one.rows
         ],
     )
-
-
-def _range(one: Study) -> tuple[float, float]:
-    steps = (*one.threshold.range, one.now)
-    return min(steps), max(steps)

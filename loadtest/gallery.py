@@ -18,7 +18,6 @@ from loadtest.synthetic.look import Look
 from loadtest.synthetic.sensor import Exposures
 from shared.errors import ResourceError
 
-Render = Callable[[Look], bytes]
 Take = Callable[[Look], bytes]
 """Takes one frame of a person with a look."""
 
@@ -78,7 +77,7 @@ class Gallery:
         self._table = np.array([astuple(look) for look in looks], np.float32) / self._scale
 
     @classmethod
-    def render(cls, render: Render) -> Gallery:
+    def render(cls, render: Take) -> Gallery:
         """Render all looks."""
         wanted = list(looks())
         return cls(wanted, [render(look) for look in wanted])

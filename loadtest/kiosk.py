@@ -229,7 +229,8 @@ class Kiosk:
         with contextlib.suppress(ConnectionClosed):  # the receiver handles it
             while True:
                 now = time.monotonic()
-                if self._impatient(person, now) or not wanted():
+                patience = self._plan.patience or math.inf
+                if now - person.started > patience or not wanted():
                     person.leaving = True
                     await client.send(Command.DISCONNECT)
                     return
@@ -263,9 +264,6 @@ class Kiosk:
         if elapsed < self._plan.prepare:
             return MISTAKES[int(elapsed / self._plan.prepare * len(MISTAKES))]
         return person.actor.look(elapsed)
-
-    def _impatient(self, person: Visitor, now: float) -> bool:
-        return bool(self._plan.patience) and now - person.started > self._plan.patience
 
 
 def _is_silent(person: Visitor, arrived: int, now: float) -> bool:

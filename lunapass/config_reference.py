@@ -68,12 +68,9 @@ def _lines() -> Iterator[str]:
 
 
 def _row(path: Path, field: FieldInfo) -> str:
+    default = "-" if field.default is None else f"`{field_text(field.default, field)}`"
     meaning = _cell(description_at(path))
-    return f"| `{place(path)[1]}` | {_default(field)} | {allowed(field)} | {meaning} |"
-
-
-def _default(field: FieldInfo) -> str:
-    return "-" if field.default is None else f"`{field_text(field.default, field)}`"
+    return f"| `{place(path)[1]}` | {default} | {allowed(field)} | {meaning} |"
 
 
 def _cell(text: str) -> str:

@@ -31,7 +31,11 @@ class RemoteSession(Described):
         self._endpoints = endpoints
         self._model = model
         self._version = version
-        described = endpoints.call(self._describe)
+        described: Any = endpoints.call(
+            lambda client: client.get_model_metadata(
+                model, version, client_timeout=endpoints.timeout
+            )
+        )
         super().__init__(_ports(described.inputs), _ports(described.outputs))
         versions = version or sorted(described.versions)
         ports = [[port.name, port.shape] for port in (*self._inputs, *self._outputs)]
@@ -46,11 +50,6 @@ class RemoteSession(Described):
         wanted = list(names or (output.name for output in self._outputs))
         result = self._endpoints.call(lambda client: self._infer(client, wanted, feed))
         return [self._output(result, name) for name in wanted]
-
-    def _describe(self, client: InferenceServerClient) -> Any:
-        return client.get_model_metadata(
-            self._model, self._version, client_timeout=self._endpoints.timeout
-        )
 
     def _infer(
         self, client: InferenceServerClient, wanted: list[str], feed: dict[str, Floats]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -104,14 +103,10 @@ def default_sources(client: httpx.Client) -> list[ModelSource]:
     places: list[ModelSource] = []
     if named := os.environ.get(SOURCE_VARIABLE):
         places.append(named_source(named, client))
-    places.extend(FolderSource(folder) for folder in _siblings() if folder.is_dir())
+    project = Path(__file__).resolve().parents[3]  # if run from source
+    siblings = dict.fromkeys((base / _SIBLING).resolve() for base in (Path.cwd(), project))
+    places.extend(FolderSource(folder) for folder in siblings if folder.is_dir())
     return [*places, PublicSource(client)]
-
-
-def _siblings() -> Iterable[Path]:
-    """The folder next to the working directory, and next to the project if run from source."""
-    project = Path(__file__).resolve().parents[3]
-    return dict.fromkeys((base / _SIBLING).resolve() for base in (Path.cwd(), project))
 
 
 def make_client() -> httpx.Client:
