@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -19,7 +21,7 @@ from websockets.asyncio.server import serve
 from lunapass_client import Answer, Client, NoVerdict, Refused, SyncClient, Unreachable
 from shared.wire.protocol import Command
 from tests.machines.proxies import certificate
-from tests.support.service import KEY, UNPACED, Service, running
+from tests.support.service import KEY, ROOT, UNPACED, Service, running
 from tests.support.stamp import stamped_jpeg
 from tests.support.waiting import wait_for
 
@@ -81,6 +83,59 @@ def test_frames_that_end_bring_no_verdict(service: Service) -> None:
     service.wait_ready()
     with SyncClient(service.url) as client, pytest.raises(NoVerdict):
         client.check([stamped_jpeg(23, 1)])
+
+
+EXAMPLES = ROOT / "docs" / "examples"
+
+
+@pytest.fixture(scope="module", params=["node", "go"])
+def example(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The command of a client of the integration guide."""
+    if shutil.which(request.param) is None:
+        pytest.skip(f"{request.param} is not installed on this machine")
+    if request.param == "node":
+        return ["node", "--experimental-websocket", str(EXAMPLES / "client.mjs")]
+    folder = tmp_path_factory.mktemp("go")
+    shutil.copy(EXAMPLES / "client.go", folder)
+    for words in (["mod", "init", "kiosk"], ["get", "github.com/gorilla/websocket@v1.5.3"]):
+        done = subprocess.run(["go", *words], cwd=folder, capture_output=True, text=True)
+        if done.returncode != 0:
+            pytest.skip(f"go {words[0]}: {done.stderr}")
+    subprocess.run(["go", "build", "client.go"], cwd=folder, check=True)
+    return [str(folder / "client")]
+
+
+def check_files(
+    example: list[str], service: Service, numbers: range, folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Let the client send frames with these numbers; those from number 20 on are live."""
+    files = [folder / f"{number}.jpg" for number in numbers]
+    for number, file in zip(numbers, files, strict=True):
+        file.write_bytes(stamped_jpeg(24, number))
+    command = [*example, service.url, *map(str, files)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_client_of_the_guide_brings_a_token(
+    example: list[str], service: Service, tmp_path: Path
+) -> None:
+    """It sends images until one is accepted, and prints a token that verifies."""
+    done = check_files(example, service, range(18, 22), tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert [line.split(":")[0] for line in lines[:-1]] == ["frame 1", "frame 2", "frame 3"]
+    accepted, token = lines[-1].split()
+    assert accepted == "accepted"
+    assert jwt.decode(token, KEY, algorithms=["HS256"], issuer="lunapass")["isOk"]
+
+
+def test_a_client_of_the_guide_fails_without_an_accepted_image(
+    example: list[str], service: Service, tmp_path: Path
+) -> None:
+    """Its exit status is 1, and it prints the codes."""
+    done = check_files(example, service, range(2), tmp_path)
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.splitlines()[-1] == "refused, codes [40]"
 
 
 async def test_a_wrong_token_is_refused(service: Service) -> None:

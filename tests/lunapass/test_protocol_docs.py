@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import get_args
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from lunapass.protocol_docs.codes import codes_page
 from lunapass.protocol_docs.documents import CLOSE_CODES, documents, written
@@ -47,3 +49,16 @@ def test_each_command_has_a_message() -> None:
 def test_each_close_code_is_described() -> None:
     """None is missing from AsyncAPI."""
     assert CLOSE_CODES.keys() == set(CloseCode)
+
+
+def test_the_transcript_follows_the_schema() -> None:
+    """What docs/protocol.md shows of a session by hand is what the service sends."""
+    schema = Draft202012Validator(documents()["server-message.schema.json"])
+    answers = re.findall(r"^< (\{.*\})$", (DOCS / "protocol.md").read_text(), re.MULTILINE)
+    assert [json.loads(answer)["command"] for answer in answers] == [
+        "CONNECTED",
+        "HEARTBEAT",
+        "ERROR",
+    ]
+    for answer in answers:
+        schema.validate(json.loads(answer))
