@@ -1,7 +1,7 @@
 /** Builds dist/: the library, the kiosk page and the operator's pages. */
 
 import { existsSync } from "node:fs";
-import { cp, mkdir, readFile, rm } from "node:fs/promises";
+import { cp, mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { build, transform } from "esbuild";
 
 const out = process.argv[2] ?? "dist";
@@ -17,6 +17,30 @@ const styleText = {
         target: "chrome111",
       });
       return { contents: code, loader: "text" };
+    });
+  },
+};
+
+/** Leaves the library out of the entries that build on it: a page loads it once. */
+const libraryApart = {
+  name: "library-apart",
+  setup({ onResolve }) {
+    onResolve({ filter: /lib[\\/]index\.js$/ }, ({ kind }) => {
+      return kind === "entry-point" ? undefined : { path: "./lunapass.esm.js", external: true };
+    });
+  },
+};
+
+const languages = (await readdir("src/page/texts")).map((file) => file.replace(".json", ""));
+
+/** Makes the module `languages`: for each language a function that loads its texts. */
+const languageLoaders = {
+  name: "language-loaders",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^languages$/ }, ({ path }) => ({ path, namespace: "languages" }));
+    onLoad({ filter: /.*/, namespace: "languages" }, () => {
+      const loaders = languages.map((name) => `${name}: () => import("./texts/${name}.js")`);
+      return { contents: `export default {${loaders}}` };
     });
   },
 };
@@ -44,6 +68,19 @@ await Promise.all([
       status: "src/status/status.js",
       setup: "src/setup/setup.js",
     },
+  }),
+  build({
+    ...common,
+    format: "esm",
+    entryPoints: { element: "src/embed/element.js", react: "src/embed/react.js" },
+    plugins: [libraryApart, languageLoaders],
+    external: ["react", "./texts/*"],
+  }),
+  build({
+    ...common,
+    format: "esm",
+    entryPoints: languages.map((name) => `src/page/texts/${name}.json`),
+    outdir: `${out}/texts`,
   }),
   build({ ...common, format: "iife", entryPoints: ["src/classic/*.js"] }),
   build({

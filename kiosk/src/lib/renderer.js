@@ -17,7 +17,8 @@ import { OPERATOR_WORDS, WORDS } from "./words.js";
  * @property {Record<string | number, string>} [errorMessages] texts by code
  * @property {"selfie" | "operator"} [mode] selfie: the person sees a mirrored image
  * @property {number} [adviceAfter] ms of refused liveness before advice is shown (6000); 0: never
- * @property {(name: string) => void} [onHint] called with the name of each hint when it is shown
+ * @property {(name: string, words: string) => void} [onHint] called with name and text of each hint when
+ *   it is shown
  */
 
 export class LPMessageRenderer {
@@ -126,6 +127,19 @@ export class LPMessageRenderer {
     this.#show(name, words);
   }
 
+  /**
+   * Show the outcome in place of the camera and the outline.
+   *
+   * @param {string} title
+   * @param {string} help text below the title
+   * @param {"done" | "failed"} name name of the icon
+   */
+  end(title, help, name) {
+    this.notice(title, name);
+    this.#write(this.#step, help);
+    this.#element.dataset.end = "";
+  }
+
   /** Remove everything that was drawn. */
   destroy() {
     clearTimeout(this.#timer);
@@ -197,7 +211,7 @@ export class LPMessageRenderer {
     this.#element.dataset.hint = name;
     this.#picture.replaceChildren(icon(name, { mirrored: this.#options.mode === "selfie" }));
     try {
-      this.#onHint(name);
+      this.#onHint(name, words);
     } catch (error) {
       reportError(error); // an error of the page must not end the check
     }

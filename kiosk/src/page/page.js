@@ -1,5 +1,6 @@
 /** The kiosk page: start, check, outcome, and back to the start. */
 
+import { connectionNotice } from "../embed/notice.js";
 import { LunaPassError } from "../lib/errors.js";
 import { icon } from "../lib/icons.js";
 import { LunaPass } from "../lib/lunapass.js";
@@ -107,14 +108,13 @@ async function check() {
   const onHint = (/** @type {string} */ hint) => cues.show(hint);
   const renderer = new LPMessageRenderer({ text: texts.hints, mode, adviceAfter, onHint });
   await renderer.init(stage);
-  const textOf = connectionTexts();
   const pass = new LunaPass(stage, {
     mode: settings.mode,
     timeout: settings.timeout,
     connectTimeout: settings.patience,
     detector: settings.detector,
     consent: consent.accepted,
-    onConnection: (state, attempt) => renderer.notice(textOf(state, attempt)),
+    onConnection: connectionNotice(texts, renderer),
   });
   running = pass;
   pass.zoom = Number(zoom.value);
@@ -139,20 +139,6 @@ async function check() {
     await leave(pass);
     renderer.destroy();
   }
-}
-
-/**
- * Return what to show when the connection changes; a lost one is not called one that was never made.
- *
- * @returns {(state: "up" | "down", attempt: number) => string}
- */
-function connectionTexts() {
-  let wasUp = false;
-  return (state, attempt) => {
-    wasUp ||= state === "up";
-    if (state === "up") return texts.connecting;
-    return (wasUp ? texts.reconnecting : texts.connectingAgain).replace("{count}", `${attempt}`);
-  };
 }
 
 /**

@@ -1,0 +1,4 @@
+declare module "*.css";
+declare module "react-dom/client" {
+  export function createRoot(element: Element): { render(content: unknown): void };
+}
