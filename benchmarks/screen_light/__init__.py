@@ -1,0 +1,1 @@
+"""Simulation of a challenge by screen light: does the face answer the colours of the screen?"""
