@@ -84,9 +84,7 @@ def main() -> None:
 def _figures(answers: list[Answer]) -> list[str]:
     accepted = sum(one.accepted for one in answers)
     low, high = wilson(accepted, len(answers))
-    middle = [
-        np.median([getattr(one, name) for one in answers]) for name in ("correlation", "gain")
-    ]
+    middle = [np.median([getattr(one, name) for one in answers]) for name in MEDIANS]
     return [
         f"{sum(one.correlated for one in answers)} of {len(answers)}",
         str(accepted),
