@@ -7,8 +7,9 @@ import json
 import uuid
 from typing import Any
 
-from aggregator.frame_status import frame_status, full_details
+from aggregator.frame_status import Details, frame_status, full_details
 from aggregator.session import JudgedSession, Outcome
+from shared.config.base import GLASSES_OF_1X
 from shared.config.service import Config
 from shared.frame.checks import Rules
 from shared.frame.estimation import Estimate
@@ -25,6 +26,7 @@ class VerdictWriter:
     def __init__(self, config: Config, signer: Signer) -> None:
         self._rules = Rules.of(config)
         self._reveal = config.LUNA_PASS.env == "development"
+        self._glasses = GLASSES_OF_1X if config.LUNA_PASS.glassesNames == "1.x" else None
         self._jwt = config.LUNA_PASS.JWT
         self._signer = signer
 
@@ -32,6 +34,7 @@ class VerdictWriter:
         """Write STATUS for one frame; ``data`` is the data of the plugins so far."""
         body = frame_status(estimate, outcome.errors, self._rules, reveal=self._reveal)
         visible = {name: data[name] for name in data if self._reveal or name in PUBLIC}
+        self._rename_glasses(body["details"])
         body["details"].update(visible)
         return Codec.encode(Command.STATUS, {"seq": seq}, body)
 
@@ -51,12 +54,14 @@ class VerdictWriter:
         assert context.best is not None
         assert context.best_shot is not None
         issued = int(session.wall)
+        details = full_details(context.best, self._rules)
+        self._rename_glasses(details)
         return {
             "isOk": True,
             "errors": [],
             "bestshot": base64.b64encode(context.best_shot.image).decode("ascii"),
             "bestshotSource": context.best_shot.source.claim(),
-            "details": {**full_details(context.best, self._rules), **context.data},
+            "details": {**details, **context.data},
             "iss": self._jwt.issuer,
             "iat": issued,
             "exp": issued + self._jwt.lifetime,
@@ -65,3 +70,8 @@ class VerdictWriter:
             "policy": session.policy.claim(session.bases),
             **json.loads(opened.start),
         }
+
+    def _rename_glasses(self, details: Details) -> None:
+        """Spell the kind of glasses as the configuration says."""
+        if self._glasses is not None and "eyeglasses" in details:
+            details["eyeglasses"] = self._glasses[details["eyeglasses"]]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from shared.frame.estimation import Glasses
 
 Count = Annotated[int, Meta(ge=0)]
+GlassesOf1x = Literal[
+    "GlassesEstimation.NoGlasses", "GlassesEstimation.EyeGlasses", "GlassesEstimation.SunGlasses"
+]
 Score = Annotated[float, Meta(ge=0, le=1)]
 
 
@@ -98,7 +101,7 @@ class Details(Struct, rename="camel", omit_defaults=True):
     head_pose: HeadPoseDetails | None = None
     eyes: EyesDetails | None = None
     mouth: MouthDetails | None = None
-    eyeglasses: Glasses | None = None
+    eyeglasses: Literal[Glasses, GlassesOf1x] | None = None
     ags: Score | None = None
     liveness: LivenessDetails | None = None
 

@@ -15,16 +15,18 @@ def _flag(value: object) -> object:
     return bool(value) if value in (0, 1) and not isinstance(value, float) else value
 
 
-_GLASSES_OF_1X = {
-    "GlassesEstimation.NoGlasses": "no_glasses",
-    "GlassesEstimation.EyeGlasses": "eyeglasses",
-    "GlassesEstimation.SunGlasses": "sunglasses",
+GLASSES_OF_1X: dict[Glasses, str] = {
+    "no_glasses": "GlassesEstimation.NoGlasses",
+    "eyeglasses": "GlassesEstimation.EyeGlasses",
+    "sunglasses": "GlassesEstimation.SunGlasses",
 }
+"""Names of LUNA PASS 1.x for the kinds of glasses, by those of 2.x."""
+_GLASSES = {old: new for new, old in GLASSES_OF_1X.items()}
 
 
 def _glasses(value: object) -> object:
     """Accept the spelling of LUNA PASS 1.x as well as that of 2.x."""
-    return _GLASSES_OF_1X.get(value, value) if isinstance(value, str) else value
+    return _GLASSES.get(value, value) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)

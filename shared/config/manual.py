@@ -47,6 +47,9 @@ class LunaPassSection(Section):
     """0 logs errors, 1 also information, 2 also debug messages."""
     logFile: str = ""
     """File that gets a copy of the log; relative to the working directory. Empty: none."""
+    glassesNames: Literal["1.x", "2.x"] = "2.x"
+    """Spelling of ``details.eyeglasses`` in statuses and tokens: ``no_glasses`` as LUNA PASS 2.x,
+    or ``GlassesEstimation.NoGlasses`` as 1.x."""
     JWT: JwtSection = JwtSection()
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from typing import Any
 
 import jwt
 import pytest
+from jsonschema import Draft202012Validator
 
 from aggregator.verdict import VerdictWriter
 from loadtest.synthetic.look import Look
+from lunapass.protocol_docs.documents import documents
 from shared.frame.estimation import Profile
 from shared.signing import Signer
 from tests.support.acting import play, seen
@@ -39,6 +42,28 @@ def test_progress_is_no_secret_and_scores_are(env: str, told: set[str]) -> None:
     details = json.loads(status)["body"]["details"]
     assert set(details) - {"faceFramePosition"} == told
     assert details["activeLiveness"].items() >= {"action": 1, "actions": 3}.items()
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [("1.x", "GlassesEstimation.EyeGlasses"), ("2.x", "eyeglasses")],
+)
+def test_glasses_are_spelled_as_configured(names: str, expected: str) -> None:
+    """A server that was written for LUNA PASS 1.x reads its own names, in status and token."""
+    key = "0123456789abcdef0123456789abcdef0123456789abcdef"
+    section = {"env": "development", "glassesNames": names, "JWT": {"key": key}}
+    config = plugin_config({}, LUNA_PASS=section)
+    played = play(config, lambda now, codes: Look())
+    context = played.session.context
+    assert context.best is not None
+    context.best = replace(context.best, glasses="eyeglasses")
+    writer = VerdictWriter(config, Signer(config.LUNA_PASS.JWT))
+    status = json.loads(writer.status(1, context.best, played.last, context.data))
+    result = json.loads(writer.result(played.session, played.last))
+    claims = jwt.decode(result["body"]["jwt"], options={"verify_signature": False})
+    for schema, document in (("status", status["body"]), ("token", claims)):
+        assert document["details"]["eyeglasses"] == expected
+        Draft202012Validator(documents()[f"{schema}.schema.json"]).validate(document)
 
 
 def test_the_token_names_what_was_received() -> None:
