@@ -220,26 +220,41 @@ SHUT = ["250 ms", 660, 440]
 OPEN = ["100,80,100 ms", 660, 880]
 
 
-@pytest.mark.parametrize("query", ["", "?sound=0"])
-def test_shut_eyes_are_led_by_sound(browser: Any, service: Service, query: str) -> None:
+def cues_of(kiosk: Kiosk, stage: Stage, *codes: Code) -> list[Any]:
+    """Show prompts one after the other; return their tones and vibrations."""
+    kiosk.page.evaluate("cues.length = 0")
+    for code in codes:
+        stage.errors = [code]
+        kiosk.wait_hint("closeEyes" if code == Code.CLOSE_EYES else "openEyes")
+    cues: list[Any] = kiosk.page.evaluate("cues")
+    return cues
+
+
+def test_shut_eyes_are_led_by_sound(browser: Any, service: Service) -> None:
     """The prompt to close the eyes has a tone and a vibration, and so has the next prompt.
 
-    Configuration turns both off, reduced motion the vibration.
+    Reduced motion turns the vibration off.
     """
-    kiosk = Kiosk(browser, service, query, SIZES["small-phone"], script=RECORD_CUES)
+    kiosk = Kiosk(browser, service, size=SIZES["small-phone"], script=RECORD_CUES)
     stage = Stage(kiosk.page)
-    stage.errors = [Code.CLOSE_EYES]
     kiosk.start()
-    kiosk.wait_hint("closeEyes")
-    stage.errors = [Code.OPEN_EYES]
-    kiosk.wait_hint("openEyes")
-    expected = [] if query else [*SHUT, *OPEN]
-    until(lambda: kiosk.page.evaluate("cues") == expected)
+    assert cues_of(kiosk, stage, Code.CLOSE_EYES)[:1] == SHUT[:1]
+    until(lambda: kiosk.page.evaluate("cues") == SHUT)
+    assert cues_of(kiosk, stage, Code.OPEN_EYES)[:1] == OPEN[:1]
+    until(lambda: kiosk.page.evaluate("cues") == OPEN)
     kiosk.page.emulate_media(reduced_motion="reduce")
-    stage.errors = [Code.CLOSE_EYES]
-    kiosk.wait_hint("closeEyes")
-    until(lambda: kiosk.page.evaluate("cues.slice(6)") == ([] if query else SHUT[1:]))
+    cues_of(kiosk, stage, Code.CLOSE_EYES)
+    until(lambda: kiosk.page.evaluate("cues") == SHUT[1:])
     assert kiosk.faults == []
+    kiosk.page.close()
+
+
+def test_sound_can_be_turned_off(browser: Any, service: Service) -> None:
+    """Neither tones nor vibrations."""
+    kiosk = Kiosk(browser, service, "?sound=0", SIZES["small-phone"], script=RECORD_CUES)
+    stage = Stage(kiosk.page)
+    kiosk.start()
+    assert cues_of(kiosk, stage, Code.CLOSE_EYES, Code.OPEN_EYES) == []
     kiosk.page.close()
 
 
@@ -470,10 +485,18 @@ def test_words_that_cannot_be_had(browser: Any, service: Service) -> None:
     kiosk.page.close()
 
 
+QUICK_TIMEOUTS = """
+    const timeout = AbortSignal.timeout;
+    AbortSignal.timeout = (ms) => timeout.call(AbortSignal, ms / 50);
+"""
+
+
 def test_words_that_never_come_hold_nobody_up(browser: Any, service: Service) -> None:
     """A check can be begun, though the service does not answer for the words."""
     page = browser.new_page()
+    page.add_init_script(QUICK_TIMEOUTS)
     page.route("**/texts/es.json", lambda route: None)
+    page.route("**/page.json", lambda route: None)
     page.goto(f"http://127.0.0.1:{service.port}/?lang=es")
     page.wait_for_selector("#begin:enabled")
     page.close()
@@ -481,12 +504,15 @@ def test_words_that_never_come_hold_nobody_up(browser: Any, service: Service) ->
 
 def test_the_last_screen_changes_its_language_too(browser: Any, service: Service) -> None:
     """How the check ended is told in the language that is chosen then."""
-    kiosk = Kiosk(browser, service, "?timeout=2", size=SIZES["phone"])
+    kiosk = Kiosk(browser, service, size=SIZES["phone"])
+    stage = Stage(kiosk.page)
     kiosk.start()
-    kiosk.wait_end("problem")
+    kiosk.wait_hint("checking")
+    stage.decide(Code.SESSION_FAILED)
+    kiosk.wait_end("failed")
     kiosk.page.select_option("#language", "es")
     until(lambda: kiosk.page.inner_text("#again") == "Intentar de nuevo")
-    assert kiosk.page.inner_text("#outcome") == "Ha tardado demasiado"
+    assert kiosk.page.inner_text("#outcome") == "Se ha agotado el tiempo"
     assert kiosk.page.inner_text("#help") == "Inténtelo de nuevo."
     kiosk.shoot("end-other-language")
     kiosk.page.close()

@@ -49,6 +49,7 @@ HINTS: dict[str, list[int]] = {
     "turnLeft": [Code.ASK_TURN_LEFT],
     "closeEyes": [Code.CLOSE_EYES],
 }
+CONSENT = "We take a photo of your face and check that you are a live person. " * 6
 PROBLEM = """
     const list = navigator.mediaDevices.enumerateDevices;
     navigator.mediaDevices.enumerateDevices = function () {
@@ -98,8 +99,9 @@ class Photographer:
         self._shoot_outcome("done", self._accept)
         for code in texts()["problems"]:
             self._shoot_outcome(f"problem {code}", lambda: None)
-        self._page.evaluate("document.body.dataset.screen = 'idle'")
-        self._shoot("idle")
+        for screen in ("consent", "idle"):
+            self._page.evaluate(f"document.body.dataset.screen = '{screen}'")
+            self._shoot(screen)
 
     def _shoot_check(self) -> None:
         self._kiosk.start()
@@ -198,6 +200,7 @@ def shoot_look(browser: Any, service: Service, look: Look, folder: Path) -> list
     query = f"?lang={look.language}&theme={look.theme}&sound=0"
     kiosk = Kiosk(browser, service, query, SIZES[look.size], script=PROBLEM)
     kiosk.page.emulate_media(reduced_motion="reduce")
+    kiosk.page.evaluate(f"document.getElementById('consent-text').textContent = {CONSENT!r}")
 
     def check(screen: str) -> None:
         if look.size == AXE_SIZE:
