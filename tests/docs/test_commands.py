@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import re
 import shlex
 from collections.abc import Iterator
@@ -16,6 +17,15 @@ from shared.config.service import Config
 from shared.config.video import VideoConfig
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = (
+    "aggregator",
+    "evaluation",
+    "gateway",
+    "inference_pool",
+    "loadtest",
+    "lunapass",
+    "shared",
+)
 TEXTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 
 
@@ -74,6 +84,21 @@ def test_installs_name_a_file_at_hand(text: str) -> None:
     assert (
         re.findall(r"pip (?:install|download).*\bopen[-_]lunapass(?![-_\w]*-\*\.whl)", text) == []
     )
+
+
+def test_extras_exist() -> None:
+    """setup.cfg has every extra that a text or a message names; no message needs an index."""
+    sources = [path for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
+    messages = "".join(path.read_text() for path in sources)
+    texts = "".join(path.read_text() for path in TEXTS)
+    named = re.findall(r"(?:\.|open-lunapass|\.whl)\[([a-z,]+)\]", messages + texts)
+    setup = configparser.ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert {extra for one in named for extra in one.split(",")} <= {
+        *setup["options.extras_require"]
+    }
+    assert len(named) > 8
+    assert "pip install 'open-lunapass" not in messages
 
 
 def keys(section: type[Section], prefix: str = "") -> Iterator[str]:
