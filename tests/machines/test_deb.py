@@ -114,8 +114,8 @@ def upgraded(machine: Machine, deb_file: str) -> None:
     write(machine, CONFIG, f"{edited}[NO_SUCH_SECTION]\n")
     write(machine, OWN_DROP_IN, "[Service]\nEnvironment=OWN=1\n")
     assert "NO_SUCH_SECTION" in dpkg(machine, "--install", deb_file, check=False)
+    wait_until(machine.ready, "the service")
     assert machine.show(GATEWAY, "MainPID") == pid
-    assert machine.ready()
     write(machine, CONFIG, edited)
     dpkg(machine, "--configure", deb.PACKAGE)
     wait_until(machine.ready, "the service")
