@@ -16,7 +16,7 @@ from shared.errors import MessageError
 from shared.frame.best_shot import BestShot
 from shared.frame.estimation import Estimate, Profile, Stage
 from shared.wire.messages import Judge, decode_estimate
-from shared.wire.records import History, Judged
+from shared.wire.records import Answers, History, Judged
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +49,12 @@ class Pending:
             log.error("unreadable estimate: %s", error)
             estimate = Estimate(0, 0, Profile.PASSIVE, Stage.FACES, (Code.ESTIMATION_FAILED,))
         return cls(peer, message, estimate, started)
+
+    def record(self, answers: Answers) -> Judged:
+        """Return the frame's entry in the session's log, with the answers to its questions."""
+        message = self.message
+        times = message.wall, message.prompted
+        return Judged(message.seq, message.at, message.estimate, answers, *times)
 
 
 @dataclass

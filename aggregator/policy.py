@@ -37,6 +37,19 @@ class Basis(NamedTuple):
 
 UNKNOWN = Basis("", "")
 
+
+def record_basis(bases: list[Basis], estimate: Estimate) -> None:
+    """Move a frame's basis to the end of a session's; ignore a frame that no worker judged."""
+    if bases and bases[-1] == (estimate.rules, estimate.models):
+        return  # the usual case
+    basis = Basis.of(estimate)
+    if basis == UNKNOWN and not estimate.ok:
+        return
+    if basis in bases:
+        bases.remove(basis)
+    bases.append(basis)
+
+
 BOUNDS = ("livenessRefusals", "reuseSeconds", "reuseFrames", "refusedSessionsPerAddress")
 """Keys of LIMITS that affect how sessions are judged, or admitted after refusals."""
 BOUNDS_IF_ON = ("refusedSessionsPerPerson", "refusedSessionsPerKiosk")

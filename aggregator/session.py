@@ -19,7 +19,7 @@ from aggregator.copies import CopyCheck
 from aggregator.frame_memory import FrameMemory
 from aggregator.json_data import json_only, parse_object
 from aggregator.plugins.base import FrameJudgement, Plugin, Question, SessionContext
-from aggregator.policy import UNKNOWN, Basis, Policy
+from aggregator.policy import Basis, Policy, record_basis
 from shared.codes import Code
 from shared.config.manual import LivenessSection
 from shared.config.service import LimitsSection
@@ -110,7 +110,7 @@ class JudgedSession:
             mirrored=self.opened.mirrored,
             replay=self.opened.replay,
         )
-        self._broken = False
+        self._broken = self._withheld = False
         self._copies = CopyCheck(self.opened.session, self.memory)
         self._attempts = Attempts(self.limits, self.bounds)
         for plugin in self.plugins:
@@ -131,6 +131,7 @@ class JudgedSession:
         shot: BestShot | None = None,
         answers: Sequence[Answer] = (),
         wall: float | None = None,
+        prompted: float | None = None,
     ) -> Outcome | Question:
         """Judge one frame.
 
@@ -145,16 +146,19 @@ class JudgedSession:
             shot: the judged pixels as JPEG if the frame passed; a replay may lack it.
             answers: the answers of the log, for a replay.
             wall: its wall time; None takes ``at``.
+            prompted: time of the answer to the frame before; None if unknown.
 
         Returns:
             The outcome, or a question; pass its answer to ``resolve``.
         """
         self.last_seq = seq
         self.context.now = at
+        if not self._withheld:  # else the plugins have not seen the frame before
+            self.context.prompted = prompted
         self.wall = at if wall is None else wall
         self.context.replay = replay
         self._attempts.count(estimate)
-        self._record_basis(estimate)
+        record_basis(self.bases, estimate)
         image = shot.image if shot is not None else frame
         judged = FrameJudgement(seq, estimate, image, list(estimate.errors), shot)
         best = (self.context.best_seq, self.context.best, self.context.best_shot)
@@ -180,17 +184,6 @@ class JudgedSession:
             return failed
         return self.outcome
 
-    def _record_basis(self, estimate: Estimate) -> None:
-        """Record a frame's basis; ignore a frame that no worker judged."""
-        if self.bases and self.bases[-1] == (estimate.rules, estimate.models):
-            return  # the usual case
-        basis = Basis.of(estimate)
-        if basis == UNKNOWN and not estimate.ok:
-            return
-        if basis in self.bases:
-            self.bases.remove(basis)
-        self.bases.append(basis)
-
     def _advance(self, answer: Answer) -> Outcome | Question:
         judging = self.judging
         assert judging is not None
@@ -207,6 +200,7 @@ class JudgedSession:
 
     def _conclude(self, judging: Judging) -> Outcome:
         judged = judging.frame
+        self._withheld = judged.withheld
         if not self._drop_invalid_json(judged):
             judged.refuse(Code.PLUGIN_FAILED, end=True)
         self._fail_closed(judged)

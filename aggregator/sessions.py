@@ -44,7 +44,6 @@ from shared.wire.messages import (
     Settled,
     encode,
 )
-from shared.wire.records import Judged
 
 log = logging.getLogger(__name__)
 
@@ -143,6 +142,7 @@ class JudgedSessions:
             shot=message.shot,
             answers=message.answers,
             wall=message.wall,
+            prompted=message.prompted,
         )
         self._follow(entry, pending, step)
 
@@ -167,8 +167,7 @@ class JudgedSessions:
 
     def _conclude(self, entry: Entry, pending: Pending, outcome: Outcome) -> None:
         message = pending.message
-        judged = Judged(message.seq, message.at, message.estimate, outcome.answers, message.wall)
-        entry.judged.append(judged)
+        entry.judged.append(pending.record(outcome.answers))
         if outcome.keep and message.shot is not None:
             entry.best_shot = message.shot
         if Code.FRAME_UNDECODABLE not in pending.estimate.errors:

@@ -87,6 +87,7 @@ for code in (
     Code.PLUGIN_FAILED,
     Code.REPEATED_FRAME,
     Code.TOO_MANY_REFUSALS,
+    Code.IMPOSSIBLE_REACTION,
 ):
     VERDICT_CODES.labels(str(int(code)))
 for error in FRAME_ERRORS:

@@ -76,6 +76,7 @@ class Code(IntEnum):
     PLUGIN_FAILED = 71, "The check has ended because of a fault"
     REPEATED_FRAME = 72, "Hold on, waiting for a new picture"
     TOO_MANY_REFUSALS = 73, "The check has ended after too many pictures that did not pass"
+    IMPOSSIBLE_REACTION = 74, "The check has ended without success"
 
 
 PROMPTS = frozenset(range(Code.OPEN_EYES, Code.ASK_CHIN_DOWN + 1))

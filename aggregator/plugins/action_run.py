@@ -14,6 +14,7 @@ from aggregator.plugins.actions import (
     start_action,
 )
 from aggregator.plugins.base import FrameJudgement, SessionContext
+from aggregator.plugins.reactions import Reactions
 from shared.codes import Code
 from shared.config.plugins import ActiveLivenessArgs
 from shared.frame.estimation import Profile
@@ -29,8 +30,9 @@ class ActionRun:
     """Requests the actions of a random sequence, one after another.
 
     Until the sequence is complete, frames are judged in the active profile. A wrong action draws a
-    new sequence, so a recording gets ``wrongActionsAllowed`` + 1 tries. After the last action
-    ``context.acted`` is set and frames are fully judged again.
+    new sequence, so a recording gets ``wrongActionsAllowed`` + 1 tries. An action that was done
+    faster than a person can counts as wrong. After the last action ``context.acted`` is set and
+    frames are fully judged again.
 
     Args:
         args: angles in degrees, timeouts in seconds, number of wrong actions.
@@ -44,6 +46,7 @@ class ActionRun:
         self._done = 0
         self._action: HeadAction | BlinkAction | None = None
         self._prompt = Code.LOOK_STRAIGHT_YAW
+        self._reactions = Reactions()
         self._wrong = 0
         self._started_at = 0.0
         self._asked_at = 0.0
@@ -63,6 +66,7 @@ class ActionRun:
 
     def watch(self, context: SessionContext, frame: FrameJudgement) -> None:
         """Judge a frame during the actions; refuse it with the prompt."""
+        self._reactions.sent(context.prompted)
         late = context.now - self._asked_at > self._args.actionTimeout
         if late or context.now - self._started_at > self._args.totalTimeout:
             frame.refuse(Code.ACTION_FAILED, end=True)
@@ -75,11 +79,13 @@ class ActionRun:
     def _draw_sequence(self, context: SessionContext) -> None:
         self._sequence = self._draw(context.random)
         self._done = 0
+        self._reactions = Reactions()
         self._ask(context)
 
     def _ask(self, context: SessionContext) -> None:
         self._action = start_action(self._sequence[self._done], self._args)
         self._asked_at = context.now
+        self._reactions.expect()
 
     def _advance(self, context: SessionContext, frame: FrameJudgement) -> None:
         """Pass a frame to the current action, and to the next one if it completes this one."""
@@ -90,13 +96,13 @@ class ActionRun:
         assert self._action is not None
         step = self._action.advance(view)
         if step is ActionEnd.WRONG:
-            self._wrong += 1
-            if self._wrong > self._args.wrongActionsAllowed:
-                frame.refuse(Code.ACTION_FAILED, end=True)
-                return
-            self._draw_sequence(context)
-            self._advance(context, frame)
+            self._draw_again(context, frame, Code.ACTION_FAILED)
         elif step is ActionEnd.RIGHT:
+            assert self._action.shown_at is not None
+            self._reactions.shown(self._action.shown_at)
+            if self._reactions.are_impossible:
+                self._draw_again(context, frame, Code.IMPOSSIBLE_REACTION)
+                return
             self._done += 1
             if self._done == len(self._sequence):
                 self._finish(context, frame)
@@ -104,8 +110,19 @@ class ActionRun:
             self._ask(context)
             self._advance(context, frame)
         else:
+            if step is self._action.prompt:
+                self._reactions.ask()
             self._prompt = step
             frame.refuse(step)
+
+    def _draw_again(self, context: SessionContext, frame: FrameJudgement, code: Code) -> None:
+        """Start a new sequence after a wrong action; after too many, refuse with the code."""
+        self._wrong += 1
+        if self._wrong > self._args.wrongActionsAllowed:
+            frame.refuse(code, end=True)
+            return
+        self._draw_sequence(context)
+        self._advance(context, frame)
 
     def _finish(self, context: SessionContext, frame: FrameJudgement) -> None:
         context.acted = True

@@ -78,6 +78,11 @@ class Lids:
         self._opened: tuple[bool, bool] | None = None
         self._shut_since: float | None = None
 
+    @property
+    def shut_since(self) -> float | None:
+        """Time of the first frame of those that show the eyes shut; None while they are open."""
+        return self._shut_since
+
     def are_open(self, eyes: Eyes) -> bool:
         """Return whether the eyes are open; the first time, remember which eyes are in use."""
         if self._opened is None:
@@ -111,6 +116,10 @@ class HeadAction:
     Args:
         action: the requested direction.
         args: thresholds.
+
+    Attributes:
+        prompt: the code that asks for the action.
+        shown_at: time of the first frame that shows it.
     """
 
     _PROMPTS = {  # noqa: RUF012
@@ -123,21 +132,23 @@ class HeadAction:
     def __init__(self, action: Action, args: ActiveLivenessArgs) -> None:
         self._action = action
         self._args = args
-        self._straight, self._ask = self._PROMPTS[action]
+        self._straight, self.prompt = self._PROMPTS[action]
+        self.shown_at: float | None = None
         self._lids = Lids(one_eyed=args.acceptOneEyed)
-        self._started = self._reached = False
+        self._started = False
 
     def advance(self, view: View) -> Step:
         """Process one frame."""
         past = view.past(self._args)
         if not self._started:
             self._started = self._is_straight(view.pose) and not past
-            return self._ask if self._started else self._straight
+            return self.prompt if self._started else self._straight
         if past - {self._action} or self._eyes_shut(view, past):
             return ActionEnd.WRONG
-        self._reached = self._reached or bool(past)
-        if not self._reached:
-            return self._ask
+        if past and self.shown_at is None:
+            self.shown_at = view.at
+        if self.shown_at is None:
+            return self.prompt
         return ActionEnd.RIGHT if self._is_straight(view.pose) and not past else self._straight
 
     def _is_straight(self, pose: HeadPose) -> bool:
@@ -164,12 +175,19 @@ class BlinkAction:
 
     Args:
         args: thresholds, and whether one eye is enough.
+
+    Attributes:
+        prompt: the code that asks for the action.
+        shown_at: time of the first frame that shows it.
     """
+
+    prompt = Code.CLOSE_EYES
 
     def __init__(self, args: ActiveLivenessArgs) -> None:
         self._args = args
         self._lids = Lids(one_eyed=args.acceptOneEyed)
-        self._started = self._shut = False
+        self.shown_at: float | None = None
+        self._started = False
 
     def advance(self, view: View) -> Step:
         """Process one frame."""
@@ -182,8 +200,9 @@ class BlinkAction:
         if not self._started:
             self._started = self._lids.are_open(view.eyes)
             return Code.CLOSE_EYES if self._started else Code.OPEN_EYES
-        self._shut = self._shut or self._lids.are_held_shut(view)
-        if not self._shut:
+        if self.shown_at is None and self._lids.are_held_shut(view):
+            self.shown_at = self._lids.shut_since
+        if self.shown_at is None:
             return Code.CLOSE_EYES
         return ActionEnd.RIGHT if self._lids.are_open(view.eyes) else Code.OPEN_EYES
 

@@ -34,6 +34,8 @@ class SessionContext:
         log: logger; its lines name the session and the current frame.
         now: time of the current event, in epoch seconds: the wall time at which the session opened
             plus monotonic time since then, so steps of the wall clock do not affect it.
+        prompted: time at which the answer to the frame that plugins saw before was sent, on the
+            same clock; None if that is not known.
         client: the client's description of itself in CONNECT; untrusted input.
         mirrored: the client sends mirrored images.
         replay: the event is replayed after a restart; external effects must not happen again.
@@ -49,6 +51,7 @@ class SessionContext:
     random: random.Random
     log: logging.Logger
     now: float
+    prompted: float | None = None
     client: dict[str, Any] = field(default_factory=dict)
     mirrored: bool = False
     replay: bool = False

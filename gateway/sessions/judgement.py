@@ -110,6 +110,7 @@ class JudgementLink:
             frame.data if looked_at else None,
             frame.shot,
             wall=frame.wall,
+            prompted=session.prompted,
         )
         self._channel.send(encode(judge))
 
@@ -126,6 +127,7 @@ class JudgementLink:
             replay=True,
             answers=judged.answers,
             wall=judged.wall,
+            prompted=judged.prompted,
         )
         self._channel.send(encode(judge))
 

@@ -55,6 +55,8 @@ class SessionRecord:
         known: the aggregator has acknowledged it, so that it outlives this gateway.
         waiting: newest frame, not yet started.
         active: frame under way.
+        prompted: session time at which the last answer was released; None before the first one, or
+            where another process released it.
         unsent: the last judged frame and the text of its STATUS, until that may be sent.
         log: judged frames, for a replay.
         codes: number of frames judged here that had each code.
@@ -84,6 +86,7 @@ class SessionRecord:
     known: bool = field(default=False, init=False)
     waiting: PendingFrame | None = field(default=None, init=False)
     active: PendingFrame | None = field(default=None, init=False)
+    prompted: float | None = field(default=None, init=False)
     unsent: tuple[PendingFrame, str] | None = field(default=None, init=False)
     log: list[Judged] = field(default_factory=list, init=False)
     codes: Counter[int] = field(default_factory=Counter, init=False)

@@ -166,7 +166,7 @@ class Session(SessionRecord):
         assert frame.estimate is not None
         self._move("judge")
         entry = Judged(frame.seq, frame.at, frame.estimate, judgement.answers, frame.wall)
-        self.log.append(entry)
+        self.log.append(entry._replace(prompted=self.prompted))
         if judgement.keep and frame.shot is not None:
             self.kept = frame.shot
         self.active = None
@@ -187,6 +187,7 @@ class Session(SessionRecord):
         unsent, self.unsent = self.unsent, None
         if unsent is not None:
             unsent[0].answered = True
+            self.prompted = self.now
         return unsent
 
     def drop_overdue(self, now: float) -> list[PendingFrame]:

@@ -54,7 +54,14 @@ CHECKS: dict[str, tuple[str, tuple[Code, ...]]] = {
     "liveness": (PERSON, (Code.LOW_LIVENESS, Code.LOW_LIVENESS_QUALITY)),
     "AggregateLiveness": (PERSON, (Code.AGGREGATING,)),
     "session": (PERSON, (Code.SESSION_FAILED, Code.TOO_MANY_REFUSALS)),
-    "ActiveLiveness": (PERSON, (Code.ACTION_FAILED, *(code for code in Code if code in PROMPTS))),
+    "ActiveLiveness": (
+        PERSON,
+        (
+            Code.ACTION_FAILED,
+            Code.IMPOSSIBLE_REACTION,
+            *(code for code in Code if code in PROMPTS),
+        ),
+    ),
     "FaceMatcher": (PERSON, (Code.OTHER_PERSON,)),
     "VirtualCameraChecker": (INTEGRATOR, (Code.VIRTUAL_CAMERA,)),
     "repetition": (INTEGRATOR, (Code.REPEATED_FRAME,)),
@@ -68,6 +75,7 @@ ENDING = {
     Code.PLUGIN_FAILED: "yes",
     Code.REPEATED_FRAME: "after three in a row",
     Code.TOO_MANY_REFUSALS: "yes",
+    Code.IMPOSSIBLE_REACTION: "yes",
 }
 """Codes that end the session."""
 INTRODUCTION = """\

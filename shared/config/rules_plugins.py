@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from shared.config.findings import Finding, error, warning
+from shared.config.plugins import ActiveLivenessArgs
 from shared.config.rules_web import basic_auth_origin
 from shared.config.service import Config
 
+ACTIONS = 5
+"""Actions of ActiveLiveness to draw from."""
+SAFE_ACTIONS = 3
+"""Fewer actions are warned of: a recording would pass too often by chance."""
 HTTP = ("http", "https")
 
 
@@ -95,6 +101,13 @@ def active_liveness(config: Config) -> Iterator[Finding]:
             "is on without FaceMatcher, so one person may act and another be on the best shot; "
             "set isEnabled = 1 in [MIDDLEWARES.WS.FaceMatcher]",
         )
+    if args.interactionsCount < SAFE_ACTIONS:
+        yield warning(
+            place,
+            f"args.interactionsCount is {args.interactionsCount}, so a recorded video passes by "
+            f"chance in one of {_sequences(args) // (1 + args.wrongActionsAllowed)} sessions; set "
+            f"{SAFE_ACTIONS} or more",
+        )
     if args.totalTimeout < args.actionTimeout:
         yield warning(
             place,
@@ -107,6 +120,11 @@ def active_liveness(config: Config) -> Iterator[Finding]:
             f"args.totalTimeout ({args.totalTimeout:g} s) is longer than [LIMITS] sessionSeconds "
             f"({config.LIMITS.sessionSeconds:g} s); raise that",
         )
+
+
+def _sequences(args: ActiveLivenessArgs) -> int:
+    """Return how many sequences of distinct actions there are: one in so many is drawn."""
+    return math.perm(ACTIONS, args.interactionsCount)
 
 
 def life_signs(config: Config) -> Iterator[Finding]:

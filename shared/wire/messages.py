@@ -189,6 +189,7 @@ class Judge(OfSession, frozen=True):
     replay: bool = False
     answers: Answers = ()
     wall: Finite | None = None
+    prompted: Finite | None = None
 
 
 class Resume(OfSession, frozen=True):

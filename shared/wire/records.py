@@ -34,6 +34,8 @@ class Judged(NamedTuple):
         estimate: the packed estimate.
         answers: answers of external services.
         wall: wall time of its arrival, for the token; None means ``at``.
+        prompted: time at which the answer to the frame before was sent, on the clock of ``at``;
+            None where another process sent it.
     """
 
     seq: int
@@ -41,6 +43,7 @@ class Judged(NamedTuple):
     estimate: bytes
     answers: Answers = ()
     wall: float | None = None
+    prompted: float | None = None
 
 
 END = 2**62

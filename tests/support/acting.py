@@ -182,6 +182,7 @@ def play(
     refused: Collection[int] = (),
     elsewhere: Mapping[int, Claim] | None = None,
     steps: Mapping[int, float] | None = None,
+    answers_after: Callable[[], float] | None = None,
 ) -> Played:
     """Play a session at the level of the fold until it ends or time is over.
 
@@ -201,6 +202,8 @@ def play(
         refused: numbers of frames that are refused for low liveness, where that is measured.
         elsewhere: numbers of frames that another session has sent before.
         steps: by which the wall clock steps before the frame of a number.
+        answers_after: gives the seconds from a frame's arrival to the sending of its answer; None
+            where the gateway does not know when it was sent.
     """
     opened = Open("", SESSION, 1000.0, seed, bytes(32))
     registry = Registry(config)
@@ -221,6 +224,7 @@ def play(
     codes: tuple[int, ...] = ()
     profile = Profile.PASSIVE
     picture = 0
+    prompted: float | None = None
     for number in range(1, int(seconds * fps)):
         now = number / fps
         picture = picture if number in copies else number
@@ -239,7 +243,8 @@ def play(
         if number in handovers:
             _hand_over(played)
             stamps.hand_over(played.log, base=1000.0 * number)
-        judge = stamps.stamp(number, estimate)
+        judge = stamps.stamp(number, estimate)._replace(prompted=prompted)
+        prompted = None if answers_after is None else judge.at + answers_after()
         best = _shot(number, estimate)
         step = _fold(entry, judge, estimate, best, replay=False)
         if number in restarts:  # whether or not a question is open
@@ -288,6 +293,7 @@ def _fold(
         shot=best,
         answers=judged.answers,
         wall=judged.wall,
+        prompted=judged.prompted,
     )
 
 

@@ -66,6 +66,27 @@ class Cell:
         return self.ended
 
 
+async def test_a_frame_tells_when_the_answer_before_it_was_sent() -> None:
+    """In session time, so that a reaction to its prompt is measured alike in every replay."""
+    clock = SettableClock()
+    cell = Cell(clock)
+    session = cell.begin()
+    assert cell.judge(session).prompted is None
+    sent = session.now
+    clock.step(-MONTH)
+    clock.advance(0.7)
+    judged = cell.judge(session)
+    assert judged.prompted == pytest.approx(sent, abs=1e-5)
+    assert judged.at - sent == pytest.approx(0.7, abs=1e-5)
+
+
+async def test_what_is_random_is_drawn_after_connect() -> None:
+    """Equal requests start sessions with seeds of their own, from which actions are drawn."""
+    cell = Cell(SettableClock())
+    seeds = {cell.begin().opened.seed for _ in range(20)}
+    assert len(seeds) == 20
+
+
 @pytest.mark.parametrize("step", STEPS)
 async def test_a_step_of_the_wall_clock_moves_no_frame(step: float) -> None:
     """``at`` is the time that has passed; ``wall``, for the token, follows the wall clock."""
@@ -133,6 +154,7 @@ async def test_the_next_gateway_goes_on_where_time_is(step: float, base: float) 
     judged = second.judge(resumed)
     assert judged.at - session.opened.at == pytest.approx(15.0, abs=1e-5)
     assert judged.wall == second.clock.wall_time
+    assert judged.prompted is None, "it was another gateway that sent the answer before"
     assert second.sweep_after(44.9) == []
     assert second.sweep_after(0.2) == ["session too long"]
 

@@ -14,6 +14,7 @@ from shared.errors import ConfigError
 KEY = secrets.token_urlsafe(64)
 PEM = f"-----BEGIN PRIVATE KEY-----\n{base64.b64encode(bytes(16)).decode()}\n-----END"
 WS = "MIDDLEWARES.WS"
+ACTIONS = f"{WS}.ActiveLiveness.args.interactionsCount"
 BASIC_AUTH = "MIDDLEWARES.REQUEST.BasicAuth"
 LUNA3 = f"{WS}.Luna3DescriptorQualityCheck"
 
@@ -137,6 +138,7 @@ def test_no_finding_shows_the_key():
             {
                 f"{WS}.ActiveLiveness.isEnabled": 1,
                 f"{WS}.FaceMatcher.isEnabled": 1,
+                ACTIONS: 3,
                 f"{WS}.ActiveLiveness.args.totalTimeout": 14,
             },
             "args.totalTimeout (14 s) is shorter than",
@@ -145,11 +147,16 @@ def test_no_finding_shows_the_key():
             {
                 f"{WS}.ActiveLiveness.isEnabled": 1,
                 f"{WS}.FaceMatcher.isEnabled": 1,
+                ACTIONS: 3,
                 "LIMITS.sessionSeconds": 59,
             },
             "args.totalTimeout (60 s) is longer than",
         ),
-        ({f"{WS}.ActiveLiveness.isEnabled": 1}, "without FaceMatcher"),
+        (
+            {f"{WS}.ActiveLiveness.isEnabled": 1, f"{WS}.FaceMatcher.isEnabled": 1},
+            "is 2, so a recorded video passes by chance in one of 10 sessions",
+        ),
+        ({f"{WS}.ActiveLiveness.isEnabled": 1, ACTIONS: 3}, "without FaceMatcher"),
         (
             {
                 f"{WS}.Callbacks.isEnabled": 1,

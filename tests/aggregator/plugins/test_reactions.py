@@ -1,0 +1,137 @@
+"""Reactions that no person has are refused, and a person's own never are."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections.abc import Iterator
+from math import factorial, perm
+from typing import Any
+
+import pytest
+
+from aggregator.plugins.reactions import CONSTANT_SECONDS, MIN_SECONDS, Reactions
+from loadtest.synthetic.look import Look
+from shared.codes import Code
+from shared.config.service import Config
+from tests.aggregator.plugins.test_active_liveness import ASKS
+from tests.support.acting import Director, Played, obeying, play
+from tests.support.judge import plugin_config
+from tests.support.service import ROOT
+
+
+def config(actions: int = 3, allowed: int = 1, **plugins: dict[str, Any]) -> Config:
+    args = {"interactionsCount": actions, "wrongActionsAllowed": allowed}
+    return plugin_config({"ActiveLiveness": args, **plugins})
+
+
+def program(pauses: Iterator[float]) -> Director:
+    """A program that shows the stills that the prompts ask for, each after a pause."""
+    asked, since, pause = 0, 0.0, 0.0
+
+    def direct(now: float, codes: tuple[int, ...]) -> Look:
+        nonlocal asked, since, pause
+        code = next((code for code in codes if code in ASKS), 0)
+        if code and code != asked:
+            since, pause = now, next(pauses)
+        asked = code
+        shows = code and now - since >= pause - 1e-6
+        return ASKS[Code(code)].peak if shows else Look()
+
+    return direct
+
+
+def played(director: Director, seed: int, *, late: float = 0.05, **options: Any) -> Played:
+    return play(
+        options.pop("config", config()),
+        director,
+        seed=seed,
+        answers_after=lambda: late,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_who_reacts_before_a_person_can_is_refused(allowed: bool) -> None:
+    """A still in the frame right after the prompt; too fast counts as wrong, the last one ends."""
+    for seed in range(10):
+        instant = program(itertools.repeat(0.0))
+        last = played(instant, seed, config=config(allowed=allowed)).last
+        assert (last.accepted, last.errors) == (False, (Code.IMPOSSIBLE_REACTION,))
+
+
+def test_who_reacts_after_a_fixed_pause_is_refused() -> None:
+    """Constant to the millisecond over three actions; pauses that vary are not found."""
+    for seed in range(10):
+        fixed = played(program(itertools.repeat(0.5)), seed).last
+        assert (fixed.accepted, fixed.errors) == (False, (Code.IMPOSSIBLE_REACTION,))
+        varied = itertools.cycle([0.5, 0.8, 0.6, 0.4])
+        assert played(program(varied), seed).last.accepted
+
+
+def test_a_person_is_never_refused() -> None:
+    """At even frames, and with answers that take as long as a service's: 50 people, 3 actions."""
+    chance = random.Random(1)
+    for seed in range(50):
+        director, late = obeying(seed), lambda: chance.uniform(0.03, 0.09)
+        assert play(config(), director, seed=seed, answers_after=late).last.accepted
+
+
+def test_unknown_times_refuse_nobody() -> None:
+    """After a take-over the time of a prompt is not known; recorded sets have none at all."""
+    assert play(config(), program(itertools.repeat(0.5)), seed=1).last.accepted
+
+
+def test_a_copy_between_prompt_and_action_hides_nothing() -> None:
+    """The time counts from the answer that plugins gave, not from that on a withheld frame."""
+    for number in range(3, 9):
+        instant = played(program(itertools.repeat(0.1)), 3, late=0.15, copies={number}).last
+        assert not instant.accepted
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.5, 0.7])
+def test_a_replay_gives_the_same_verdict(pause: float) -> None:
+    """The times are in the log: an aggregator dies at any frame, or a gateway hands over."""
+    once = played(program(itertools.repeat(pause)), 5, fps=8.0)
+    frames = len(once.outcomes)
+    for options in ({"restarts": range(2, frames + 1, 3)}, {"handovers": range(2, frames, 4)}):
+        again = played(program(itertools.repeat(pause)), 5, fps=8.0, **options)
+        assert again.outcomes == once.outcomes
+
+
+@pytest.mark.parametrize(
+    ("seconds", "impossible"),
+    [
+        ([MIN_SECONDS - 0.001, 0.7], True),
+        ([MIN_SECONDS, 0.7], False),
+        ([-0.2], True),
+        ([0.5, 0.5], False),
+        ([0.5, 0.5, 0.5 + CONSTANT_SECONDS / 2], True),
+        ([0.5, 0.5, 0.5 + CONSTANT_SECONDS], False),
+        ([], False),
+    ],
+)
+def test_bounds(seconds: list[float], impossible: bool) -> None:
+    """The constants themselves; two equal ones may be chance. A frame may even come too early."""
+    reactions = Reactions()
+    for second in seconds:
+        reactions.expect()
+        reactions.ask()
+        reactions.sent(0.0)
+        reactions.ask()
+        reactions.sent(99.0)  # a later answer with the same prompt
+        reactions.shown(second)
+    assert reactions.are_impossible is impossible
+
+
+def test_the_docs_state_the_chance_of_a_recording() -> None:
+    """The table per number of actions is what test_active_liveness.py holds recordings to."""
+    text = (ROOT / "docs" / "plugins.md").read_text()
+    rows = re.findall(r"^\| ([\d, ]+) \| (\d+) \| (\d) in (\d+) \(1 in (\d+)\) \|$", text, re.M)
+    stated = {}
+    for counts, sequences, times, one_in, strict in rows:
+        for count in counts.split(", "):
+            stated[int(count)] = int(sequences), int(times) / int(one_in), 1 / int(strict)
+    chances = {n: factorial(5 - n) / factorial(5) for n in range(1, 6)}
+    assert stated == {n: (perm(5, n), pytest.approx(2 * p), p) for n, p in chances.items()}
