@@ -16,6 +16,7 @@ from lunapass_client.errors import (
     Unreachable,
 )
 from lunapass_client.protocol import CloseCode, Command, Drop
+from lunapass_client.session import SessionClient
 from lunapass_client.synchronous import SyncClient
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "NotAdmitted",
     "RefusalReason",
     "Refused",
+    "SessionClient",
     "SessionGrant",
     "Silent",
     "SyncClient",

@@ -22,7 +22,8 @@ from lunapass_client.websocket_adapter import incomplete_bytes, transport_of
 class Client(SessionClient):
     """One session; use it as an asynchronous context manager.
 
-    ``check`` runs the whole session. The other methods send and receive single messages.
+    ``SessionClient`` describes the arguments. ``check`` runs the whole session; the other methods
+    send and receive single messages.
     """
 
     _socket: ClientConnection | None = None

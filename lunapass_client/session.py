@@ -36,7 +36,7 @@ Listener = Callable[[Answer], None]
 
 
 class SessionClient(ABC):
-    """One session, resumed over new connections as often as needed.
+    """What both clients are: one session, resumed over new connections as often as needed.
 
     Args:
         url: address such as ``ws://host:8321/ws``.

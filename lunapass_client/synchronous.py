@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 
 
 class SyncClient(SessionClient):
-    """One session; use it as a context manager."""
+    """One session; use it as a context manager. ``SessionClient`` describes the arguments."""
 
     _socket: ClientConnection | None = None
 
