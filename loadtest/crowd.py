@@ -54,8 +54,7 @@ class Crowd:
         self._start = start
         self._start_token = plan.start_token_source()
         self._tally = CrowdTally()
-        self._kiosks: dict[int, Kiosk] = {}
-        self._tasks: dict[int, asyncio.Task[Any]] = {}
+        self._kiosks: dict[int, tuple[Kiosk, asyncio.Future[Any]]] = {}
         self._stopped = asyncio.Event()
 
     def _elapsed(self) -> float:
@@ -90,19 +89,17 @@ class Crowd:
 
     async def _play(self) -> None:
         await (self._arrive() if self._plan.arrivals else self._open_kiosks())
-        if present := [self._tasks[n] for n, kiosk in self._kiosks.items() if kiosk.present]:
+        if present := [task for kiosk, task in self._kiosks.values() if kiosk.present]:
             await asyncio.wait(present, timeout=DRAIN_SECONDS)
-        rest = list(self._tasks.values())
+        rest = [task for _, task in self._kiosks.values()]
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
 
     def _start_kiosk(self, number: int, kiosk: Kiosk, doing: Awaitable[Any]) -> None:
-        self._kiosks[number], self._tasks[number] = kiosk, asyncio.ensure_future(doing)
-        self._tasks[number].add_done_callback(lambda _: self._remove_kiosk(number))
-
-    def _remove_kiosk(self, number: int) -> None:
-        del self._kiosks[number], self._tasks[number]
+        task = asyncio.ensure_future(doing)
+        self._kiosks[number] = kiosk, task
+        task.add_done_callback(lambda _: self._kiosks.pop(number))
 
     def _kiosk(self, number: int) -> Kiosk:
         seed = hash((self._plan.seed, self._index, number))
@@ -112,7 +109,7 @@ class Crowd:
         """Keep kiosk ``n`` open as long as the level is above ``n``."""
         while self._elapsed() < self._plan.profile.seconds and not self._stopped.is_set():
             for number in range(self._index, math.ceil(self._level()), self._processes):
-                if number not in self._tasks:
+                if number not in self._kiosks:
                     kiosk = self._kiosk(number)
                     self._start_kiosk(number, kiosk, kiosk.stay(partial(self._wants, number)))
             await self._pause(STEP)
@@ -147,7 +144,7 @@ class Crowd:
 
     def _write(self, second: int) -> None:
         tally, self._tally = self._tally, CrowdTally()
-        tally.kiosks = sum(kiosk.present for kiosk in self._kiosks.values())
+        tally.kiosks = sum(kiosk.present for kiosk, _ in self._kiosks.values())
         line: dict[str, Any] = {"second": second, "cpu": time.process_time(), **tally.packed()}
         print(json.dumps(line), flush=True)
 

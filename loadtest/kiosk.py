@@ -40,6 +40,8 @@ TICK_SECONDS = 0.5
 REST_SECONDS = 1.0
 """Minimum time to the next person after a failure."""
 UNREADABLE = "unreadable answer"
+VIOLATIONS = (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError)
+"""What an answer that violates the protocol causes."""
 _NAME = re.compile(r"[a-z][a-z0-9.-]{0,40}")
 
 
@@ -152,13 +154,7 @@ class Kiosk:
             return _after_close(person, error.rcvd.code if error.rcvd else 1006)
         except (OSError, WebSocketException) as error:  # TimeoutError too
             person.reason = type(error.__cause__ or error).__name__
-        except (
-            KeyError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            ZeroDivisionError,
-        ):  # an answer that violates the protocol
+        except VIOLATIONS:
             person.reason = UNREADABLE
             return End.FAILED
         return End.BROKEN
