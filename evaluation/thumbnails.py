@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
 from itertools import islice
 
 import cv2
@@ -16,26 +15,17 @@ from shared.frame.estimation import Image
 SIDE = 190
 
 
-class Thumbnails:
-    """Creates a thumbnail of the frame of a presentation with the worst score.
+def worst_frame(one: Measured, frames: Frames, every: int = 1) -> str | None:
+    """Return the thumbnail of the frame with the worst score; None if it cannot be decoded.
 
-    Only every ``every``-th frame of a file was measured.
+    Only every ``every``-th frame of the file was measured.
     """
-
-    def __init__(self, measured: Mapping[str, Measured], frames: Frames, every: int = 1) -> None:
-        self._measured = measured
-        self._frames = frames
-        self._every = every
-
-    def __call__(self, name: str) -> str | None:
-        """Return the base64 of a JPEG; None if the frame cannot be decoded."""
-        one = self._measured[name]
-        try:
-            start = self._every * (one.first + _worst_frame(one))
-            image = next(islice(self._frames(one.sample.path), start, None), None)
-        except FrameError:
-            return None
-        return None if image is None else thumbnail(image)
+    start = every * (one.first + _worst(one))
+    try:
+        image = next(islice(frames(one.sample.path), start, None), None)
+    except FrameError:
+        return None
+    return None if image is None else thumbnail(image)
 
 
 def thumbnail(image: Image) -> str:
@@ -46,7 +36,7 @@ def thumbnail(image: Image) -> str:
     return base64.b64encode(cv2.imencode(".jpg", small)[1].tobytes()).decode()
 
 
-def _worst_frame(measured: Measured) -> int:
+def _worst(measured: Measured) -> int:
     """Index of the frame with the lowest score, or for an attack the highest."""
     scores = [
         (frame.liveness.score, index)

@@ -16,7 +16,7 @@ from evaluation.measuring import measure
 from evaluation.report import html
 from evaluation.samples import PICTURES, read
 from evaluation.summary import by_frame, score, summarise
-from evaluation.thumbnails import Thumbnails
+from evaluation.thumbnails import worst_frame
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
 from lunapass.commands.options import EXISTING, FOLDER, config_option, html_option, json_option
@@ -120,8 +120,10 @@ def command(
     if json_file:
         write_report(json_file, json.dumps(summary, indent=1) + "\n")
     if html_file:
-        thumbnails = Thumbnails({one.sample.name: one for one in apart}, frames, every)
-        write_report(html_file, html(summary, f"Evaluation of {source.name}", thumbnails))
+        named = {one.sample.name: one for one in apart}
+        title = f"Evaluation of {source.name}"
+        page = html(summary, title, lambda name: worst_frame(named[name], frames, every))
+        write_report(html_file, page)
 
 
 def _window(config: Config) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from evaluation.report import html
 from evaluation.summary import by_frame, score, summarise
-from evaluation.thumbnails import Thumbnails
+from evaluation.thumbnails import worst_frame
 from shared.codes import Code
 from shared.frame.checks import Rules
 from shared.frame.estimation import HeadPose, Image
@@ -127,7 +127,7 @@ def test_a_frame_by_itself_is_shown_as_itself() -> None:
     video = presentation(estimate(0.1), estimate(0.3), estimate(0.2), name="live/a.mp4")
     frames = {one.sample.name: one for one in by_frame(video)}
     assert list(frames) == [f"live/a.mp4 frame {number}" for number in (1, 2, 3)]
-    jpeg = Thumbnails(frames, decode, every=2)("live/a.mp4 frame 3")
+    jpeg = worst_frame(frames["live/a.mp4 frame 3"], decode, every=2)
     assert jpeg is not None
     pixels = cv2.imdecode(np.frombuffer(base64.b64decode(jpeg), np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None
