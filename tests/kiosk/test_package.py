@@ -48,6 +48,13 @@ SPY = """
 """
 """Counts connections and cameras: made since the start, and open now."""
 
+LAYOUT = """(() => {
+    const root = document.querySelector("face-liveness")?.shadowRoot ?? document;
+    const [icon, words] = [".lp-picture", ".lp-words"].map(
+        (name) => root.querySelector(name).getBoundingClientRect());
+    return [icon.width, words.left - icon.right];
+})()"""
+
 
 def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "NODE_ENV": "development"}
@@ -150,6 +157,9 @@ def test_an_application_gets_a_token(
         wait_for_hint(page)
         made = [2, 2]
         assert page.evaluate("counts()") == [*made, 1, 1]
+    icon_width, gap = page.evaluate(LAYOUT)
+    assert 0 < icon_width < 200
+    assert gap >= 0, "the text lies on the icon"
     shoot(page, f"app-{name}")
     stamps.show(filmed_jpeg(1, LIVE))
     until(lambda: page.evaluate("recorded.verdict ?? recorded.error"))

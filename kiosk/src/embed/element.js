@@ -42,8 +42,9 @@ export class FaceLiveness extends HTMLElement {
     const style = new CSSStyleSheet();
     style.replaceSync(
       ":host{display:block;position:relative;block-size:32rem}:host([hidden]){display:none}" +
-        "div{position:absolute;inset:0}",
+        ".root{position:absolute;inset:0}",
     );
+    this.#root.className = "root";
     const shadow = this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [style];
     shadow.append(this.#root);
