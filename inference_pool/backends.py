@@ -44,7 +44,6 @@ def with_checks(backend: Backend, checks: ChecksSection) -> Backend:
 
 
 def _find(spelled: str) -> object:
-    """Import ``package.module:Class``."""
     module_name, colon, class_name = spelled.partition(":")
     if not (module_name and colon and class_name):
         raise StartupError(

@@ -64,7 +64,6 @@ class Crowd:
         return 0.0 if self._stopped.is_set() else self._plan.profile.level(self._elapsed())
 
     def _wants(self, number: int) -> bool:
-        """Return whether the load is above a number."""
         return self._level() > number
 
     def stop(self) -> None:

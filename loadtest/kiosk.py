@@ -109,7 +109,6 @@ class Kiosk:
         self._drop(person, LOST if end is End.FAILED else Drop.ENDED)
 
     def _drop(self, person: Visitor, reason: str) -> None:
-        """Count all unanswered frames as dropped."""
         if person.due:
             self._tally().dropped[reason] += len(person.due)
             person.due.clear()

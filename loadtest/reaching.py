@@ -32,7 +32,6 @@ async def reach(url: str) -> None:
 
 
 def _reason(error: OSError | WebSocketException) -> str:
-    """Describe the error and the remedy."""
     if isinstance(error, InvalidStatus):
         return f"answers HTTP {error.response.status_code} and no WebSocket; is the path right?"
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -106,7 +106,6 @@ class Actor:
         return self._swaying(now)
 
     def _swaying(self, now: float) -> Look:
-        """Add the natural sway to the current look."""
         moved = {
             name: getattr(self._shown, name) + size * math.sin(now * pace + phase)
             for name, (size, pace, phase) in self._sway.items()

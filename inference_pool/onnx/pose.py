@@ -76,7 +76,6 @@ def angles(rotation: Rotation) -> HeadPose:
 
 
 def _vertices(path: Path) -> NDArray[np.float64]:
-    """Read the vertices of an OBJ file."""
     rows = [line.split()[1:4] for line in path.read_text().splitlines() if line.startswith("v ")]
     if len(rows) != 468:
         raise ModelError(f"{path}: found {len(rows)} vertices of the canonical face, expected 468")

@@ -102,7 +102,6 @@ class Person:
         return np.concatenate([self._head.surroundings, face])
 
     def _expression(self, look: Look, target: Points, lip_at_rest: Points) -> Iterator[Patch]:
-        """Yield the lids and teeth to draw over the face."""
         if look.mouth_open > 0:
             yield teeth(self._source, target, lip_at_rest)
         for eye, closed in _eyes(look):
@@ -125,7 +124,6 @@ def _enlarged(image: Image, scale: float) -> Image:
 
 
 def _developed(frame: Image, look: Look) -> Image:
-    """Apply the blur and brightness of a look."""
     if look.blur > 0:
         frame = cv2.GaussianBlur(frame, (0, 0), look.blur)  # type: ignore[assignment]
     if look.brightness != 1:

@@ -109,7 +109,6 @@ def _judge(
     mirrored: bool,
     draw_into: Path | None,
 ) -> Iterator[CheckedFrame]:
-    """Judge every frame of every file in order."""
     for path in files:
         number = 0
         try:
@@ -175,7 +174,6 @@ def _write_table(judged: Iterable[CheckedFrame]) -> int:
 
 
 def _row(frame: CheckedFrame) -> Iterator[str]:
-    """Yield the cells of a frame's row."""
     estimate = frame.estimate
     pose, eyes, mouth = estimate.head_pose, estimate.eyes, estimate.mouth
     liveness = estimate.liveness

@@ -21,42 +21,41 @@ EXISTING = click.Path(path_type=Path, exists=True)
 EXISTING_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 config_option = click.option("--config", "config_path", type=FILE, help="Configuration file.")
-parent_option = click.option(
-    "--parent", type=int, hidden=True, help="Exit when this supervisor process exits."
-)
 json_option = click.option(
     "--json", "json_file", metavar="FILE", type=PATH, help="Write the report as JSON."
 )
 html_option = click.option(
     "--html", "html_file", metavar="FILE", type=PATH, help="Write the report as an HTML page."
 )
-cell_option = click.option(
-    "--cell", type=click.IntRange(0, MAX_CELLS_HERE - 1), help="Number of the cell on this machine."
-)
 cells_option = click.option(
     "--cells", type=click.IntRange(1, MAX_CELLS_HERE), help="Number of cells on this machine."
 )
-part_option = click.option(
-    "--part",
-    "part_path",
-    type=FILE,
-    help="File with this role's part of the configuration, from 'lunapass config parts'.",
-)
-part_fd_option = click.option(
-    "--part-fd", type=int, hidden=True, help="Inherited socket that delivers the part."
+ROLE_OPTIONS = (
+    click.option(
+        "--parent", type=int, hidden=True, help="Exit when this supervisor process exits."
+    ),
+    config_option,
+    click.option(
+        "--part",
+        "part_path",
+        type=FILE,
+        help="File with this role's part of the configuration, from 'lunapass config parts'.",
+    ),
+    click.option(
+        "--part-fd", type=int, hidden=True, help="Inherited socket that delivers the part."
+    ),
+    cells_option,
+    click.option(
+        "--cell",
+        type=click.IntRange(0, MAX_CELLS_HERE - 1),
+        help="Number of the cell on this machine.",
+    ),
 )
 
 
 def role_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that every role has: configuration, cell and parent."""
-    for option in (
-        parent_option,
-        config_option,
-        part_option,
-        part_fd_option,
-        cells_option,
-        cell_option,
-    ):
+    for option in ROLE_OPTIONS:
         command = option(command)
     return command
 
