@@ -97,8 +97,7 @@ def free_port() -> int:
     """Return a port that is currently free."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])
 
 
 def portrait_of(image: Image, backend: OnnxBackend) -> Portrait:

@@ -217,5 +217,4 @@ def _with_embedding(model: bytes, tensor: str) -> bytes:
     if not any(tensor in node.output for node in network.graph.node):
         raise ValueError(f"the network has no tensor {tensor!r}")
     network.graph.output.append(onnx.ValueInfoProto(name=tensor))
-    extended: bytes = network.SerializeToString()
-    return extended
+    return bytes(network.SerializeToString())

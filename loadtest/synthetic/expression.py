@@ -45,8 +45,7 @@ def lid(eye: EyeOutline, closed: float, source: Points, target: Points) -> Patch
 def lid_edge(eye: EyeOutline, closed: float, points: Points) -> Points:
     """Edge of an upper lid at a closure, from the image's left to its right."""
     upper, lower = points[list(eye.upper)], points[list(eye.lower)]
-    edge: Points = (upper + closed * (lower - upper)).astype(np.float32)
-    return edge
+    return np.asarray(upper + closed * (lower - upper), np.float32)
 
 
 def draw_lashes(image: Image, edge: Points, closed: float) -> None:

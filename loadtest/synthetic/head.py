@@ -54,8 +54,7 @@ def rotation(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
     about_vertical = np.array([[cy, 0, -sy], [0, 1, 0], [sy, 0, cy]])
     about_horizontal = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
     about_sight = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    rotated: NDArray[np.float64] = about_sight @ about_vertical @ about_horizontal
-    return rotated
+    return np.asarray(about_sight @ about_vertical @ about_horizontal)
 
 
 class Head:
@@ -82,14 +81,12 @@ class Head:
     def moved(self, look: Look) -> Solid:
         """Return the positions of all points for a look."""
         acting = self.turned(self.rest + look.mouth_open * self._jaw, look)
-        placed: Solid = self.rest + self._share * (acting - self.rest)
-        return placed
+        return np.asarray(self.rest + self._share * (acting - self.rest))
 
     def turned(self, points: Solid, look: Look) -> Solid:
         """Return the positions of points that are fixed to the skull."""
         turn = rotation(_YAW_GAIN * look.yaw, _PITCH_GAIN * look.pitch, look.roll)
-        placed: Solid = (points - self._pivot) @ turn.T + self._pivot
-        return placed
+        return np.asarray((points - self._pivot) @ turn.T + self._pivot)
 
 
 def _ring_triangles() -> Triangles:
@@ -122,11 +119,9 @@ def _jaw_motion(rest: Solid) -> Solid:
     lip = list(LOWER_LIP)
     share[lip] = np.sqrt(np.clip(1.0 - (2.0 * sideways[lip]) ** 2, 0.0, 1.0))
     share[list(UPPER_LIP)] = 0.0
-    drop: Solid = share[:, None] * down * (_JAW_DROP * width)
-    return drop
+    return np.asarray(share[:, None] * down * (_JAW_DROP * width))
 
 
 def _smooth_step(x: NDArray[np.float64]) -> NDArray[np.float64]:
     clipped = np.clip(x, 0.0, 1.0)
-    smooth: NDArray[np.float64] = clipped * clipped * (3.0 - 2.0 * clipped)
-    return smooth
+    return np.asarray(clipped * clipped * (3.0 - 2.0 * clipped))

@@ -71,8 +71,7 @@ class Person:
     def render_jpeg(self, look: Look, quality: int = 85) -> bytes:
         """Render one frame like a camera: with sensor noise, encoded as JPEG."""
         frame = with_noise(self.render(look), self._noise)
-        jpeg: bytes = simplejpeg.encode_jpeg(frame, quality, "BGR", "420")
-        return jpeg
+        return bytes(simplejpeg.encode_jpeg(frame, quality, "BGR", "420"))
 
     def _seen(self, points: Solid | Points, look: Look) -> Points:
         """Map points of the canvas to frame pixels."""
@@ -85,8 +84,7 @@ class Person:
         view = np.array(self.size) * distance
         room = np.array([width, height]) - view
         beside_face = np.clip(self._centre - view / 2, 0, np.maximum(room, 0))
-        corner: Points = np.where(room < 0, room / 2, beside_face).round().astype(np.float32)
-        return corner
+        return np.asarray(np.where(room < 0, room / 2, beside_face).round(), np.float32)
 
     def _backdrop(self, look: Look) -> Patch:
         """Cover the whole frame with the canvas, which does not move."""

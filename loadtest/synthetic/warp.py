@@ -83,8 +83,7 @@ def _heights(corners: Corners) -> NDArray[np.float32]:
     sides = corners - np.roll(corners, 1, axis=1)
     longest = np.linalg.norm(sides, axis=2).max(axis=1)
     (ax, ay), (bx, by) = sides[:, 1].T, sides[:, 2].T
-    heights: NDArray[np.float32] = np.abs(ax * by - bx * ay) / np.maximum(longest, 1e-6)
-    return heights
+    return np.asarray(np.abs(ax * by - bx * ay) / np.maximum(longest, 1e-6))
 
 
 def _index_map(corners: Corners, size: tuple[int, int]) -> NDArray[np.int32]:

@@ -32,8 +32,7 @@ def rewrite(model: bytes) -> bytes:
             _replace(proto.graph, heads, _merged(feature_map, heads, weights))
     _store_used_weights(proto.graph, weights)
     onnx.checker.check_model(proto)
-    variant: bytes = proto.SerializeToString(deterministic=True)
-    return variant
+    return bytes(proto.SerializeToString(deterministic=True))
 
 
 def _heads(graph: onnx.GraphProto, weights: dict[str, Floats]) -> dict[str, list[Head]]:

@@ -23,8 +23,7 @@ def rewrite(model: bytes) -> bytes:
     del proto.graph.node[:]
     proto.graph.node.extend(nodes)
     onnx.checker.check_model(proto)
-    variant: bytes = proto.SerializeToString(deterministic=True)
-    return variant
+    return bytes(proto.SerializeToString(deterministic=True))
 
 
 def _unfolded(node: onnx.NodeProto) -> list[onnx.NodeProto]:

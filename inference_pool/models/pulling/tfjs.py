@@ -130,8 +130,7 @@ class _Graph:
         model = onnx.shape_inference.infer_shapes(model, strict_mode=True)
         del model.graph.value_info[:]
         onnx.checker.check_model(model)
-        data: bytes = model.SerializeToString(deterministic=True)
-        return data
+        return bytes(model.SerializeToString(deterministic=True))
 
     def emit(self, operator: str, inputs: list[str], name: str, **attributes: Any) -> str:
         """Append an ONNX node and return the name of its output."""
@@ -153,8 +152,7 @@ class _Graph:
 
 
 def _input(node: Node, index: int) -> str:
-    name: str = node["input"][index].split(":")[0]
-    return name
+    return str(node["input"][index].split(":")[0])
 
 
 def _text(encoded: str) -> str:
