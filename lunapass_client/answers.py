@@ -96,6 +96,12 @@ class Answer(msgspec.Struct, frozen=True):
         return _typed(self.body, RefusalReason) if self.command is Command.ERROR else None
 
     @property
+    def retry_after(self) -> float | None:
+        """Seconds after which another session may be accepted; None if the service does not say."""
+        seconds = self.headers.get("retry-after")
+        return _typed(seconds, float) if seconds is not None else None
+
+    @property
     def announces_result(self) -> bool:
         """Whether RESULT is on its way."""
         return "result-bytes" in self.headers
@@ -150,7 +156,7 @@ class Verdict(msgspec.Struct, frozen=True, rename={"accepted": "isOk", "token": 
         """
         refusal = answer.refusal
         if refusal is not None:
-            raise Refused(refusal.code, refusal.message)
+            raise Refused(refusal.code, refusal.message, answer.retry_after)
         return cls.of(answer) if answer.command is Command.RESULT else None
 
 

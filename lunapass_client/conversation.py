@@ -138,7 +138,7 @@ def require_granted(answer: Answer) -> None:
     refusal = answer.refusal
     if refusal is not None:
         kind = Unavailable if refusal.code == "service.unavailable" else Refused
-        raise kind(refusal.code, refusal.message)
+        raise kind(refusal.code, refusal.message, answer.retry_after)
 
 
 def authorization(username: str | None, password: str | None) -> dict[str, str]:

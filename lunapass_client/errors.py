@@ -31,11 +31,13 @@ class Refused(ClientError):
 
     Attributes:
         code: the ERROR's code, such as ``session.full``.
+        retry_after: seconds after which another session may be accepted; None if unknown.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, retry_after: float | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
+        self.retry_after = retry_after
 
 
 class Unavailable(Refused):

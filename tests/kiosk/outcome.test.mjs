@@ -36,6 +36,14 @@ test("the server's own reason comes before the library's code", () => {
   assert.equal(title, english.problems["session.too-many-refusals"].title);
 });
 
+test("too many refusals say when to come back, rounded up to a minute", () => {
+  const retryAt = new Date(2026, 10, 28, 9, 59, 30).getTime();
+  const refusals = { code: "server.full", detail: "session.too-many-refusals", retryAt };
+  assert.equal(problemOf(refusals, english).help, "You can try again at 10:00.");
+  const unknown = problemOf({ ...refusals, retryAt: undefined }, english);
+  assert.equal(unknown.help, english.problems["session.too-many-refusals"].help);
+});
+
 test("what has no text of its own is not silent", () => {
   for (const error of [undefined, new Error("bug"), { code: "toString" }]) {
     assert.equal(problemOf(error, english).title, english.problems.other.title);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { progressOf } from "../../kiosk/src/lib/progress.js";
-import { decode, encode, fatal } from "../../kiosk/src/lib/protocol.js";
+import { NOT_REFUSED, decode, encode, fatal, refusalOf } from "../../kiosk/src/lib/protocol.js";
 import { fit } from "../../kiosk/src/lib/shutter.js";
 
 test("a message is the object that docs/protocol.md names", () => {
@@ -23,12 +23,24 @@ test("what is not of the protocol is refused by a typed error", () => {
   }
 });
 
+test("an error says when another attempt may succeed", () => {
+  const error = (headers) => ({ command: "ERROR", headers, body: { code: "x" } });
+  const before = Date.now();
+  const { code, retryAt } = refusalOf(error({ "retry-after": 90 }));
+  assert.equal(code, "x");
+  assert.ok(retryAt >= before + 90_000 && retryAt <= Date.now() + 90_000);
+  assert.equal(fatal(1013, { code, retryAt })?.retryAt, retryAt);
+  for (const odd of [{}, { "retry-after": "soon" }, { "retry-after": -1 }, { "retry-after": null }]) {
+    assert.deepEqual(refusalOf(error(odd)), { code: "x" });
+  }
+});
+
 test("only what resuming cannot mend is fatal", () => {
   const codes = [1000, 1001, 1006, 1011, 1012, 4001, 4002, 4003, 4005, 0];
-  for (const code of codes) assert.equal(fatal(code, ""), null, String(code));
-  assert.equal(fatal(1013, "session.full")?.code, "server.full");
-  assert.equal(fatal(4004, "")?.code, "session.replaced");
-  for (const code of [1008, 1009, 4000]) assert.equal(fatal(code, "x")?.code, "server.refused");
+  for (const code of codes) assert.equal(fatal(code, NOT_REFUSED), null, String(code));
+  assert.equal(fatal(1013, { code: "session.full" })?.code, "server.full");
+  assert.equal(fatal(4004, NOT_REFUSED)?.code, "session.replaced");
+  for (const code of [1008, 1009, 4000]) assert.equal(fatal(code, { code: "x" })?.code, "server.refused");
 });
 
 test("a picture keeps its shape within the server's limits", () => {

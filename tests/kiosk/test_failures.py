@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -112,6 +113,7 @@ def test_an_address_with_too_many_refusals(browser: Any, stamps: FakeCamera) -> 
         assert kiosk.wait_end("failed").startswith("We couldn't confirm you. Too many images")
         kiosk.page.click("#again")
         kiosk.page.wait_for_selector("text=Too many unsuccessful checks")
+        assert re.fullmatch(r"You can try again at \d\d:\d\d\.", kiosk.page.inner_text("#help"))
         assert not kiosk.page.is_visible("#again"), "another try cannot help"
         assert kiosk.page.inner_text("#next") == "Back to the start"
         kiosk.shoot("failure-too-many-refusals")

@@ -24,12 +24,14 @@ export class LunaPassError extends Error {
    * @param {string} code one of the table above
    * @param {string} message for the developer's console
    * @param {string} [detail] the server's error code, or what took too long
+   * @param {number} [retryAt] when another attempt may succeed, in ms as of Date.now()
    */
-  constructor(code, message, detail = "") {
+  constructor(code, message, detail = "", retryAt = undefined) {
     super(message);
     this.name = "LunaPassError";
     this.code = code;
     this.detail = detail;
+    this.retryAt = retryAt;
   }
 }
 

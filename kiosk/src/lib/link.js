@@ -5,7 +5,7 @@ import { Backoff, Unanswered } from "./flow.js";
 import { forget } from "./memory.js";
 import { checkOrigin } from "./origin.js";
 import { Pace, maxTransferMs } from "./pace.js";
-import { Close, SUBPROTOCOL, decode, encode, fatal } from "./protocol.js";
+import { Close, NOT_REFUSED, SUBPROTOCOL, decode, encode, fatal, refusalOf } from "./protocol.js";
 import { askForToken } from "./start.js";
 import { pause, within } from "./wait.js";
 
@@ -42,7 +42,7 @@ export class Link {
   #sentAt = 0;
   #answeredAt = 0;
   #heartbeatMs = 0;
-  #errorCode = "";
+  #refusal = NOT_REFUSED;
   /** Bytes of a RESULT that is being received; 0 for none. */
   #resultBytes = 0;
 
@@ -170,7 +170,7 @@ export class Link {
       throw new LunaPassError("state", `connectWS needs the URL of a WebSocket: ${error}`);
     }
     socket.binaryType = "arraybuffer";
-    this.#errorCode = "";
+    this.#refusal = NOT_REFUSED;
     try {
       const left = Math.max(1, end - performance.now());
       const granted = await this.#inTime(this.#handshake(socket, start), left, "connection");
@@ -209,14 +209,14 @@ export class Link {
         try {
           const message = decode(data);
           if (message.command === "CONNECTED") resolve(message);
-          else if (message.command === "ERROR") this.#errorCode = String(message.body?.code ?? "");
+          else if (message.command === "ERROR") this.#refusal = refusalOf(message);
         } catch (error) {
           reject(error);
         }
       };
       socket.onclose = ({ code }) => {
         const unknown = code === Close.SESSION_UNKNOWN ? "session.unknown" : "network.unreachable";
-        reject(fatal(code, this.#errorCode) ?? new LunaPassError(unknown, `closed with ${code}`));
+        reject(fatal(code, this.#refusal) ?? new LunaPassError(unknown, `closed with ${code}`));
       };
     });
   }
@@ -268,7 +268,7 @@ export class Link {
       this.events.failed(/** @type {LunaPassError} */ (error));
       return;
     }
-    if (message.command === "ERROR") this.#errorCode = String(message.body?.code ?? "");
+    if (message.command === "ERROR") this.#refusal = refusalOf(message);
     this.#count(message);
     this.#announce(message.headers);
     if (message.command === "RESULT") this.#decided = true;
@@ -325,7 +325,7 @@ export class Link {
     this.#drop();
     if (this.#closed || this.#decided) return;
     if (this.unanswered.size > 0) this.pace.broke();
-    const error = fatal(code, this.#errorCode);
+    const error = fatal(code, this.#refusal);
     if (error !== null) {
       this.events.failed(error);
       return;

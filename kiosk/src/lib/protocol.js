@@ -48,16 +48,35 @@ export function decode(data) {
 }
 
 /**
+ * @typedef {object} Refusal what an ERROR says
+ * @property {string} code "" before any ERROR
+ * @property {number} [retryAt] when another attempt may succeed, in ms as of Date.now()
+ */
+
+/** @type {Readonly<Refusal>} */
+export const NOT_REFUSED = Object.freeze({ code: "" });
+
+/**
+ * @param {Message} error
+ * @returns {Refusal}
+ */
+export function refusalOf({ headers, body }) {
+  const seconds = Number(headers["retry-after"]);
+  const code = String(body?.code ?? "");
+  return seconds > 0 ? { code, retryAt: Date.now() + 1000 * seconds } : { code };
+}
+
+/**
  * Return the error that the end of a connection means for the check.
  *
  * @param {number} close close code
- * @param {string} code code of the ERROR before it, or ""
+ * @param {Refusal} refusal that of the ERROR before it
  * @returns {LunaPassError | null} null if resuming may help
  */
-export function fatal(close, code) {
+export function fatal(close, { code, retryAt }) {
   switch (close) {
     case Close.OVERLOADED:
-      return new LunaPassError("server.full", "the service accepts no more sessions now", code);
+      return new LunaPassError("server.full", "the service accepts no more sessions now", code, retryAt);
     case Close.REPLACED:
       return new LunaPassError("session.replaced", "the session was resumed elsewhere", code);
     case Close.POLICY:

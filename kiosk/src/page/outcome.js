@@ -50,8 +50,24 @@ export function outcomeOf(verdict, texts) {
  * @returns {Outcome}
  */
 export function problemOf(error, texts) {
-  const { code, detail } = /** @type {{code?: unknown, detail?: unknown}} */ (error ?? {});
-  return describe("problem", texts.problems, [detail, code]);
+  const { code, detail, retryAt } = /** @type {Partial<import("../lib/errors.js").LunaPassError>} */ (
+    error ?? {}
+  );
+  const outcome = describe("problem", texts.problems, [detail, code]);
+  return retryAt === undefined ? outcome : { ...outcome, help: comeBack(retryAt, texts) };
+}
+
+/**
+ * Say at which time another check may start.
+ *
+ * @param {number} retryAt
+ * @param {Texts} texts
+ */
+function comeBack(retryAt, texts) {
+  const minute = new Date(60_000 * Math.ceil(retryAt / 60_000)); // rounded up: never too early
+  /** @type {Intl.DateTimeFormatOptions} */
+  const format = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  return texts.comeBack.replace("{time}", minute.toLocaleTimeString([], format));
 }
 
 /**

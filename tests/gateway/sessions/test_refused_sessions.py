@@ -374,3 +374,19 @@ async def test_what_other_gateways_count_counts_here(clock: SettableClock) -> No
     assert sorted(store.done[:-1]) == ["charge", "charge", "refund"]
     assert store.done[-1] == "close"
     assert ended == [one, other]
+
+
+@pytest.mark.parametrize(("limit", "first", "later"), [(5, 10, (8, 10)), (20, 25, (21, 25))])
+def test_the_tries_of_a_day(
+    clock: SettableClock, limit: int, first: int, later: tuple[int, int]
+) -> None:
+    """Whoever tries again as soon as possible has as many refused sessions as the docs say."""
+    refusals, began = LocalRefusals(clock=clock), clock.monotonic()
+    hours = [0] * 24
+    while (hour := int((clock.monotonic() - began) // 3600)) < 24:
+        if refusals.tally(ADDRESS).pause(limit) <= 0:
+            refusals.charge(ADDRESS, f"{clock.monotonic()}", limit)
+            hours[hour] += 1
+        clock.advance(10.0)
+    assert hours[0] == first
+    assert (min(hours[1:]), max(hours[1:])) == later
