@@ -30,13 +30,10 @@ class Attempts:
             self._reached_liveness += 1
 
     def count_refusal(self, estimate: Estimate) -> bool:
-        """Count a frame, not a copy, whose liveness score was too low.
+        """Count a frame, not a copy, with low liveness; return whether the limit is reached.
 
         Code 33 (low quality score) does not count: people who come too close get it, and it reveals
         nothing about the liveness score.
-
-        Returns:
-            Whether ``livenessRefusals`` frames were refused for it.
         """
         if Code.LOW_LIVENESS in estimate.errors:
             self._refusals += 1

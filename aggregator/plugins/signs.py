@@ -201,13 +201,10 @@ def _joint_score(scores: Sequence[float]) -> float | None:
 
 
 def _deviation_by_motions(motions: Sequence[float]) -> float | None:
-    """Return the standard deviation of a place, from its motions between two times.
+    """Return the standard deviation of a place, from its motions; None for fewer than four.
 
     The mean square of the difference of two values is twice their variance. The largest motions are
     left out: one bad frame must not make a photo look alive.
-
-    Returns:
-        The deviation; None for fewer than four motions.
     """
     if len(motions) < 2 + PAIRS_OF_A_FRAME:
         return None
@@ -216,12 +213,9 @@ def _deviation_by_motions(motions: Sequence[float]) -> float | None:
 
 
 def _robust_deviation(values: Sequence[float]) -> float | None:
-    """Return the standard deviation without the value farthest from the median.
+    """Return the standard deviation without the farthest value; None for fewer than four.
 
     One bad measurement, such as of a blurred frame, must not make a photo look alive.
-
-    Returns:
-        The deviation; None for fewer than four values.
     """
     if len(values) < 4:
         return None

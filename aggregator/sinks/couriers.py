@@ -137,11 +137,7 @@ class Couriers:
         self._wake.set()
 
     async def _try(self, client: httpx.AsyncClient, session: str) -> str:
-        """POST an answer once.
-
-        Returns:
-            Why it failed; empty for a status of 200 to 299.
-        """
+        """POST an answer once; return why it failed, empty for a status of 200 to 299."""
         url = self._args.url or ""
         try:
             body = self._folder.read(session)

@@ -50,10 +50,9 @@ class Spool:
         return len(self._entries)
 
     def append(self, entry: bytes, *, must: bool = False) -> bool:
-        """Add an entry; one that ``must`` be stored may exceed the capacity by a tenth.
+        """Add an entry; return False if the capacity or the disk is full.
 
-        Returns:
-            False if the capacity or the disk is full.
+        One that ``must`` be stored may exceed the capacity by a tenth.
         """
         limit = self._capacity * (MUST_SHARE if must else 1.0)
         if self.bytes + len(entry) > limit:

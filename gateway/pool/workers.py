@@ -141,11 +141,7 @@ class Workers:
         return sum(worker.credit for worker in self.links.values() if not worker.leaving)
 
     def idlest(self) -> WorkerLink | None:
-        """Return the worker with the most spare credit, then with the longest-running job.
-
-        Returns:
-            The worker; None if none has spare credit.
-        """
+        """Return the worker with most spare credit, if any, then with the longest-running job."""
         idlest, most = None, 0
         for worker in self.links.values():
             spare = worker.spare

@@ -189,10 +189,7 @@ class RefusedSessions:
         return address_digest(self._key, key)
 
     async def admit(self, address: str) -> dict[str, int]:
-        """Check that an address may open a session.
-
-        Returns:
-            Refused sessions of the address so far, for ``Session.refused_before``.
+        """Check that an address may open a session; return its refused sessions so far.
 
         Raises:
             ProtocolError: the address has to pause; it says for how long.

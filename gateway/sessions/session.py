@@ -103,11 +103,7 @@ class Session(SessionRecord):
     # Its frames
 
     def arrive(self, now: float) -> Drop | None:
-        """Number a frame that arrives at a monotonic time.
-
-        Returns:
-            Why it is dropped; None where it may be offered.
-        """
+        """Number a frame that arrives at a monotonic time; return why it is dropped, if it is."""
         self.seq += 1
         if self.closing or not self.may("offer"):
             return Drop.ENDED

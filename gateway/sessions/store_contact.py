@@ -64,11 +64,7 @@ class StoreContact:
         self._broken = self._connections > 1  # before the first one nothing was written
 
     def answered(self) -> bool:
-        """Record a try that succeeded.
-
-        Returns:
-            Whether the store may have lost data since the last one.
-        """
+        """Record a try that succeeded; return whether the store may have lost data before it."""
         now = self._clock.monotonic()
         broken = self._broken or self._failures > 0 or now - self._last_answer > self.try_seconds
         if broken:

@@ -12,11 +12,7 @@ IPV6_PREFIX = 64
 
 
 def parse_address(text: str) -> Address | None:
-    """Parse an address; IPv4 mapped into IPv6 becomes IPv4, and a zone id is dropped.
-
-    Returns:
-        The address; None if the text is not an address.
-    """
+    """Parse an address, if it is one; mapped IPv4 becomes IPv4, and a zone id is dropped."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:

@@ -106,11 +106,7 @@ class Meter:
         return max(self._pace.charge(size, now), self._paces.charge(self._key, size, now))
 
     def hold(self, size: int) -> bool:
-        """Set how many bytes of incomplete or unread messages the connection holds.
-
-        Returns:
-            Whether there is room for them.
-        """
+        """Set how many bytes of messages wait or are incomplete; return whether there is room."""
         more = size - self._own
         if more == 0:
             return True

@@ -66,11 +66,7 @@ class LineBudget:
         self._left_out = 0
 
     def take(self, now: float) -> int | None:
-        """Ask for a line at a monotonic time.
-
-        Returns:
-            How many were left out before it; None if it is left out, too.
-        """
+        """Ask for a line; return how many were left out before it, or None to leave it out."""
         if not self._bucket.admit(now):
             self.leave_out()
             return None

@@ -33,10 +33,7 @@ BACKENDS = ("onnx", "lunasdk", "oip")
 
 
 def check(config: Config, source: str = "configuration") -> list[str]:
-    """Check the rules; ``source`` names the file in the messages.
-
-    Returns:
-        The warnings, one line each.
+    """Check the rules; return the warnings, one line each. ``source`` names the file in messages.
 
     Raises:
         ConfigError: one line per violated rule, which says what to do.

@@ -57,11 +57,9 @@ class ConfigSource:
         return with_cells(load(self._path), self._cells)
 
     def reload(self, running: ResolvedConfig) -> ResolvedConfig | None:
-        """Read the file again.
+        """Read the file again; return the running configuration with its ``RELOADABLE`` sections.
 
-        Returns:
-            The running configuration with the new sections of ``RELOADABLE``; None if the file or
-            a key file is invalid, which is logged.
+        None if the file or a key file is invalid, which is logged.
         """
         try:
             config = self._load()

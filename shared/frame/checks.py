@@ -239,11 +239,7 @@ UNJUDGED_WHILE_ACTING = frozenset({Stage.HEAD_POSE, Stage.EYES})
 
 
 def judge(stage: Stage, estimate: Estimate, rules: Rules) -> Codes:
-    """Run the checks of the stage that was just measured.
-
-    Returns:
-        Codes of the failed checks, in the table's order; empty if the stage passed.
-    """
+    """Run the checks of the stage that was just measured; return codes in the table's order."""
     if estimate.profile is Profile.ACTIVE and stage in UNJUDGED_WHILE_ACTING:
         return ()
     found: Codes = ()

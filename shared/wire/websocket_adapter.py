@@ -180,10 +180,7 @@ class HeadParser:
         next(self._parser)
 
     def feed(self, line: bytes) -> bool:
-        """Parse a line or a part of one.
-
-        Returns:
-            Whether the head is complete.
+        """Parse a line or a part of one; return whether the head is complete.
 
         Raises:
             websockets.exceptions.SecurityError: a line is too long, or there are too many.
