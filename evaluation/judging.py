@@ -6,7 +6,6 @@ repeated with other rules.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -74,14 +73,6 @@ def served_score(measured: Measured, rules: Rules, window: int = 1) -> float:
         and passes_earlier(frame, rules)
         and frame.liveness.quality_score >= rules.thresholds.livenessQualityScore
     ]
-    return best_moment(scores, window)
-
-
-def best_moment(scores: Sequence[float], window: int) -> float:
-    """Highest value that a score and the mean of the ``window`` scores up to it both reach.
-
-    Minus infinity if there are fewer scores than ``window``.
-    """
     if len(scores) < window:
         return -inf
     means = np.convolve(scores, np.full(window, 1 / window), mode="valid")
