@@ -34,7 +34,6 @@ class WhatIf:
     """One value of a threshold.
 
     Attributes:
-        value: the threshold.
         refused: measured frames below (or above) it.
         further: frames refused now by this threshold alone, which would reach the later checks.
         lost: frames that passed every check and would be refused.

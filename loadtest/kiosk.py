@@ -50,9 +50,6 @@ class Kiosk:
 
     It counts in the tally of the current second. If there is a source of start tokens, it is called
     for each attempt to begin a session.
-
-    Attributes:
-        present: whether a person is present.
     """
 
     def __init__(

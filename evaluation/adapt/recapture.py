@@ -36,7 +36,6 @@ class Medium:
     """What shows the picture of a face.
 
     Attributes:
-        surface: renders the picture on it.
         edge: largest width of its border, in widths of the picture.
         edge_light: range of the border's light.
     """

@@ -63,12 +63,9 @@ class LinearHead:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A head with its cross-validation.
+    """A head, and the log odds of each observation without a head and by cross-validation.
 
-    Attributes:
-        head: trained on all people.
-        before: log odds of each observation without a head.
-        after: with a head that was trained without its person.
+    The head is trained on all people. ``after`` is by heads trained without the judged person.
     """
 
     head: LinearHead

@@ -31,7 +31,6 @@ class Endpoint:
     """One server.
 
     Attributes:
-        address: as given.
         client: its gRPC client, which connects on first use.
         rests_until: monotonic time until which other servers are preferred.
     """
