@@ -40,7 +40,7 @@ kiosk: $(TOOLS) ## build the browser library and the page into kiosk/dist
 	cd kiosk && npm run --silent types && npm run --silent build
 
 $(TOOLS): kiosk/package.json kiosk/package-lock.json
-	cd kiosk && npm install --silent --no-audit --no-fund --ignore-scripts # "ci" requires vite's optional package for Windows
+	cd kiosk && npm ci --silent --ignore-scripts
 	@touch $@
 
 $(EXPRESS): # for the test of docs/examples/server_express.mjs
