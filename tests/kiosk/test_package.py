@@ -31,6 +31,10 @@ SPY = """
     window.streams = [];
     window.WebSocket = class extends WebSocket {
         constructor(...where) { super(...where); sockets.push(this); }
+        send(data) {
+            this.connect ??= JSON.parse(data).headers;
+            super.send(data);
+        }
     };
     const devices = navigator.mediaDevices;
     const ask = devices.getUserMedia.bind(devices);
@@ -166,9 +170,32 @@ def test_an_application_gets_a_token(
     assert page.evaluate("recorded.error ?? null") is None
     token = page.evaluate("recorded.verdict.jwt")
     assert jwt.decode(token, KEY, algorithms=["HS256"], issuer="lunapass")["isOk"] is True
+    tokens = page.evaluate("sockets.map((socket) => socket.connect['start-token'])")
+    assert tokens == ["of the relying party"] * made[0]
     until(lambda: page.evaluate("counts()") == [*made, 0, 0])
     shoot(page, f"app-{name}-done")
     assert faults == []
+
+
+def test_the_element_follows_its_attributes(service: Service, browser: Any) -> None:
+    """A wrong address is an error and shown; the right one starts again; removal ends all."""
+    page = browser.new_page()
+    page.add_init_script(SPY)
+    page.goto(f"http://127.0.0.1:{service.port}/vue.html")
+    page.evaluate("window.element = document.querySelector('face-liveness')")
+    page.evaluate("element.setAttribute('url', 'nonsense://')")
+    until(lambda: page.evaluate("recorded.error"))
+    assert page.evaluate("recorded.error") == "state"
+    assert page.locator(".lp-renderer[data-hint=failed]").inner_text().startswith("Something went")
+    assert page.evaluate("counts().slice(2)") == [0, 0]
+    page.evaluate("Object.assign(recorded, {error: undefined, hints: []})")
+    page.evaluate("element.setAttribute('url', `ws://${location.host}/ws`)")
+    wait_for_hint(page)
+    assert page.evaluate("counts().slice(2)") == [1, 1]
+    page.evaluate("element.remove()")
+    assert page.evaluate("counts().slice(2)") == [0, 0]
+    assert page.evaluate("element.shadowRoot.querySelector('.lp-renderer, video')") is None
+    assert page.evaluate("recorded.error") is None
 
 
 def wait_for_hint(page: Any) -> None:

@@ -2,9 +2,9 @@
 import { LPMessageRenderer, LunaPass, LunaPassError } from "open-lunapass";
 import type { FrameStatus, Options, RendererOptions, Verdict } from "open-lunapass";
 import "open-lunapass/lunapass.css";
-import { app, recorded, url } from "./record";
+import { app, recorded, startToken, url } from "./record";
 
-const options: Options = { mode: "selfie", requestInterval: 200 };
+const options: Options = { mode: "selfie", requestInterval: 200, startToken };
 const looks: RendererOptions = { adviceAfter: 0, onHint: (name) => recorded.hints.push(name) };
 
 async function check(element: HTMLElement): Promise<Verdict> {

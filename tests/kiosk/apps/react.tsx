@@ -3,7 +3,7 @@ import { FaceLiveness, useFaceLiveness } from "open-lunapass/react";
 import type { CheckProps } from "open-lunapass/react";
 import { StrictMode, useState } from "react";
 import { createRoot } from "react-dom/client";
-import { app, recorded, url } from "./record";
+import { app, recorded, startToken, url } from "./record";
 
 function App() {
   const [key, setKey] = useState(0);
@@ -14,6 +14,7 @@ function App() {
       <FaceLiveness
         key={key}
         url={url}
+        startToken={async () => startToken}
         onHint={({ name }) => {
           recorded.hints.push(name);
           setHint(name);
@@ -30,7 +31,6 @@ function App() {
 export function Own(props: CheckProps) {
   const { ref, restart, hint, verdict } = useFaceLiveness({
     ...props,
-    startToken: async () => "token",
     options: { mode: "operator" },
   });
   return <div ref={ref} onClick={restart} title={hint?.words} hidden={verdict?.isOk} />;

@@ -10,5 +10,6 @@ declare global {
 }
 
 export const recorded: Recorded = (window.recorded = { hints: [] });
+export const startToken = "of the relying party";
 export const url = `ws://${location.host}/ws`;
 export const app = document.getElementById("app")!;

@@ -3,7 +3,7 @@ import type { LunaPassError, Verdict } from "open-lunapass";
 import "open-lunapass/element";
 import type { FaceLiveness } from "open-lunapass/element";
 import { createApp, h } from "vue";
-import { app, recorded, url } from "./record";
+import { app, recorded, startToken, url } from "./record";
 
 recorded.mountAgain = () => {
   for (let times = 0; times < 2; times++) app.append(app.firstElementChild!);
@@ -13,6 +13,7 @@ createApp({
   render: () =>
     h("face-liveness", {
       url,
+      "start-token": startToken,
       lang: "en",
       onHint: ({ detail }: CustomEvent<{ name: string }>) => recorded.hints.push(detail.name),
       onResult: ({ detail }: CustomEvent<Verdict>) => (recorded.verdict = detail),
