@@ -24,8 +24,8 @@ from shared.frame import intake
 from shared.frame.estimation import Image
 from shared.session_log import folders, read_session
 from shared.wire.protocol import Command
-from tests.support import pictures
-from tests.support.pictures import another_shot
+from tests.support import encoded_pictures
+from tests.support.encoded_pictures import another_shot
 from tests.support.redis_server import running_redis
 from tests.support.service import KEY, Service, running
 from tests.support.stamp import OFFSET, shown_jpeg, stamped_jpeg
@@ -157,13 +157,13 @@ async def test_alpha_never_paints_another_person_into_the_token(
 
     Such a file is refused: what it shows depends on who looks at it.
     """
-    colours, alpha = pictures.with_alpha(JUDGED, PAINTED)
+    colours, alpha = encoded_pictures.with_alpha(JUDGED, PAINTED)
 
     def transparent(shot: Image) -> bytes:
         return encoded(np.dstack([shot, alpha]), kind, *FORMATS[kind])
 
     sent = transparent(colours)
-    painted = pictures.over_white(colours, alpha)
+    painted = encoded_pictures.over_white(colours, alpha)
     assert difference(as_browsers_show(sent), painted) < 1
     assert difference(painted, colours) > 20
     _, _, result = await session(service, transparent, colours)
@@ -173,7 +173,9 @@ async def test_alpha_never_paints_another_person_into_the_token(
 @pytest.mark.parametrize("orientation", range(2, 9))
 async def test_a_turned_picture_is_upright_in_the_token(service: Service, orientation: int) -> None:
     """As it was judged, with no EXIF that a decoder could follow or leave out."""
-    _, _, result = await session(service, lambda shot: pictures.jpeg(shot, orientation), JUDGED)
+    _, _, result = await session(
+        service, lambda shot: encoded_pictures.jpeg(shot, orientation), JUDGED
+    )
     claims = claims_of(result)
     token = base64.b64decode(claims["bestshot"])
     assert b"Exif" not in token

@@ -34,7 +34,7 @@ from shared.frame.estimation import Image, Profile
 from shared.frame.slab import Slab
 from shared.signing import Signer
 from shared.wire.messages import Open
-from tests.support import pictures
+from tests.support import encoded_pictures
 from tests.support.browser import browsing
 from tests.support.judge import SESSION, live, plugin_config
 
@@ -68,17 +68,17 @@ def jpegs(shown: Image) -> Iterator[bytes]:
     """All orientations, full and halved colours; other samplings, progressive, grey, profile."""
     full, halved = cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420
     for orientation, factor in itertools.product(ORIENTATIONS, (full, halved)):
-        yield pictures.jpeg(shown, orientation, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor)
+        yield encoded_pictures.jpeg(shown, orientation, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor)
     for factor in (
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR_440,
         cv2.IMWRITE_JPEG_SAMPLING_FACTOR_411,
     ):
-        yield pictures.jpeg(shown, 1, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor)
+        yield encoded_pictures.jpeg(shown, 1, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor)
     for orientation in (1, 6):
-        yield pictures.jpeg(shown, orientation, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
-        yield pictures.jpeg(shown, orientation, cv2.IMWRITE_JPEG_RST_INTERVAL, 3)
-    yield pictures.jpeg(np.asarray(cv2.cvtColor(shown, GREY), np.uint8)[..., None], 3)
+        yield encoded_pictures.jpeg(shown, orientation, cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+        yield encoded_pictures.jpeg(shown, orientation, cv2.IMWRITE_JPEG_RST_INTERVAL, 3)
+    yield encoded_pictures.jpeg(np.asarray(cv2.cvtColor(shown, GREY), np.uint8)[..., None], 3)
     yield saved(shown, "JPEG", quality=92, icc_profile=other_colours())
 
 
@@ -93,11 +93,11 @@ def pngs(shown: Image) -> Iterator[bytes]:
         (np.dstack([grey, opaque]), 4),
         (np.dstack([colours, opaque]), 6),
     ):
-        yield pictures.png(samples, colour)
-        yield pictures.png(samples.astype(np.uint16) * 257, colour)
+        yield encoded_pictures.png(samples, colour)
+        yield encoded_pictures.png(samples.astype(np.uint16) * 257, colour)
     palette = bytes(np.repeat(np.arange(256, dtype=np.uint8), 3))
-    yield pictures.png(grey, 3, [(b"PLTE", palette)])
-    yield pictures.png(grey, 3, [(b"PLTE", palette), (b"tRNS", b"\xff" * 256)])
+    yield encoded_pictures.png(grey, 3, [(b"PLTE", palette)])
+    yield encoded_pictures.png(grey, 3, [(b"PLTE", palette), (b"tRNS", b"\xff" * 256)])
     profile = b"other\0\0" + zlib.compress(other_colours())
     for extra in (
         (b"gAMA", (100_000).to_bytes(4, "big")),
@@ -106,10 +106,12 @@ def pngs(shown: Image) -> Iterator[bytes]:
         (b"iCCP", profile),
         (b"tEXt", b"Comment\0none"),
     ):
-        yield pictures.png(colours, 2, [extra])
+        yield encoded_pictures.png(colours, 2, [extra])
     for orientation in ORIENTATIONS:
-        yield pictures.png(
-            rgb(pictures.stored(shown, orientation)), 2, [(b"eXIf", pictures.exif(orientation))]
+        yield encoded_pictures.png(
+            rgb(encoded_pictures.stored(shown, orientation)),
+            2,
+            [(b"eXIf", encoded_pictures.exif(orientation))],
         )
 
 
@@ -120,8 +122,10 @@ def webps(shown: Image) -> Iterator[bytes]:
     yield saved(np.dstack([shown, np.full(shown.shape[:2], 255, np.uint8)]), "WEBP", lossless=True)
     yield saved(shown, "WEBP", quality=90, icc_profile=other_colours())
     for orientation in ORIENTATIONS:
-        turned = pictures.stored(shown, orientation)
-        yield saved(turned, "WEBP", quality=90, exif=b"Exif\0\0" + pictures.exif(orientation))
+        turned = encoded_pictures.stored(shown, orientation)
+        yield saved(
+            turned, "WEBP", quality=90, exif=b"Exif\0\0" + encoded_pictures.exif(orientation)
+        )
 
 
 def saved(image: Image, kind: str, **settings: Any) -> bytes:

@@ -12,7 +12,7 @@ from PIL import Image as PillowImage
 
 from shared.frame import exif
 from shared.frame.estimation import Image
-from tests.support.pictures import PNG_SIGNATURE, chunk
+from tests.support.encoded_pictures import PNG_SIGNATURE, chunk
 
 
 def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> Image:

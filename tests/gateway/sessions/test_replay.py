@@ -33,6 +33,7 @@ from tests.support.aggregator_line import FILE_LOGGER, NOBODY, config, listening
 from tests.support.judge import shot
 from tests.support.quiet_links import QuietPool
 from tests.support.stamp import stamped_jpeg
+from tests.support.store_cell import RESULT
 
 
 async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ async def test_a_lost_question_is_asked_again(tmp_path: Path) -> None:
     assert asked(later=True) == ["Close"]
 
     session.opened = replace(session.opened, commits=True)
-    sessions.receive(replace(verdict, seq=0, final=True, result="{}"))
+    sessions.receive(replace(verdict, seq=0, final=True, result=RESULT))
     assert asked() == ["Commit"]
     assert asked(later=True) == ["Commit"]
     sessions.receive(Settled(((session.id, END),), ()))

@@ -16,8 +16,8 @@ from shared.config.service import LimitsSection
 from shared.errors import FrameError
 from shared.frame import intake
 from shared.frame.intake import MAX_PADDING
+from tests.support.encoded_pictures import chunk
 from tests.support.formats import extended_webp, noise
-from tests.support.pictures import chunk
 
 LIMITS = LimitsSection()
 JUNK = bytes(range(1, 251)) * (MAX_PADDING // 250 + 60)
