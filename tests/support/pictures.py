@@ -99,6 +99,7 @@ class Photographer:
         self._shoot_outcome("done", self._accept)
         for code in texts()["problems"]:
             self._shoot_outcome(f"problem {code}", lambda: None)
+        self._page.evaluate(f"document.getElementById('consent-text').textContent = {CONSENT!r}")
         for screen in ("consent", "idle"):
             self._page.evaluate(f"document.body.dataset.screen = '{screen}'")
             self._shoot(screen)
@@ -200,7 +201,6 @@ def shoot_look(browser: Any, service: Service, look: Look, folder: Path) -> list
     query = f"?lang={look.language}&theme={look.theme}&sound=0"
     kiosk = Kiosk(browser, service, query, SIZES[look.size], script=PROBLEM)
     kiosk.page.emulate_media(reduced_motion="reduce")
-    kiosk.page.evaluate(f"document.getElementById('consent-text').textContent = {CONSENT!r}")
 
     def check(screen: str) -> None:
         if look.size == AXE_SIZE:
