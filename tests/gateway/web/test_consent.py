@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.web.consent import required_version, with_consent
-from shared.config.service import Config
+from gateway.web.static_files import read
+from shared.config.service import Config, KioskSection
 from shared.wire.messages import MAX_START_CHARS
 from shared.wire.protocol import ProtocolError
 from tests.support.docs import toml_example
+from tests.support.service import ROOT
 
+PLUGINS = (ROOT / "docs" / "plugins.md").read_text()
 NOW = 1_764_000_000.5
 VERSION = "2026-11"
 
@@ -22,6 +27,14 @@ def test_the_example_turns_it_on() -> None:
     config = Config.model_validate(toml_example("plugins.md", "[MIDDLEWARES.REQUEST.Consent]"))
     assert required_version(config) == VERSION
     assert required_version(Config()) is None
+
+
+def test_the_example_of_the_page_has_the_same_version(tmp_path: Path) -> None:
+    """A service with both examples of the docs starts and serves the text."""
+    (example,) = re.findall(r"^```json\n(\{\n  \"consent\".*?)^```", PLUGINS, re.M | re.S)
+    (tmp_path / "page.json").write_text(example)
+    files = read(KioskSection(branding=str(tmp_path)), VERSION)
+    assert json.loads(files["/page.json"].body)["consent"]["texts"].keys() >= {"en"}
 
 
 def test_consent_goes_with_the_claims_of_the_start_token() -> None:
