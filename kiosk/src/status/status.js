@@ -30,6 +30,7 @@ const OTHERS = new Map([
   ["71", "Plugin failed"],
   ["72", "Repeated image"],
   ["73", "Too many refusals"],
+  ["74", "Impossible reaction times"],
 ]);
 
 const byId = (/** @type {string} */ id) => /** @type {HTMLElement} */ (document.getElementById(id));
