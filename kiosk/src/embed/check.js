@@ -25,7 +25,7 @@ import { loadTexts } from "./texts.js";
 /**
  * Start a check.
  *
- * @param {HTMLElement} root empty element to draw in; the outcome stays there until the check is ended
+ * @param {ParentNode} root where to draw; the outcome stays there until the check is ended
  * @param {CheckSettings & CheckEvents} check
  * @returns {() => void} ends the check without a further event, and removes what was drawn
  */
@@ -41,7 +41,7 @@ export function startCheck(root, { onHint, onResult, onError, ...settings }) {
 }
 
 /**
- * @param {HTMLElement} root
+ * @param {ParentNode} root
  * @param {CheckSettings} settings
  * @param {(hint: Hint) => void} onHint
  * @param {AbortSignal} signal
@@ -52,21 +52,22 @@ async function run(root, { url, startToken, lang, options }, onHint, signal) {
   // The check may have been ended in the task that started it: an element that is moved leaves the page
   // first, and each changed attribute starts it again. Such a check opens neither camera nor session.
   signal.throwIfAborted();
-  root.dir = texts.dir;
+  const stage = addStage(root, texts.dir);
   const renderer = new LPMessageRenderer({
     text: texts.hints,
     mode: options?.mode,
     onHint: (name, words) => onHint({ name, words }),
   });
   const onConnection = connectionNotice(texts, renderer, options?.onConnection);
-  const pass = new LunaPass(root, { ...options, startToken, onConnection });
+  const pass = new LunaPass(stage, { ...options, startToken, onConnection });
   const leave = () => Promise.all([pass.detachCamera(), pass.disconnectWS()]);
   signal.addEventListener("abort", () => {
     leave();
     renderer.destroy();
+    stage.remove();
   });
   try {
-    await renderer.init(root);
+    await renderer.init(stage);
     renderer.notice(texts.askingCamera, "camera");
     await pass.attachCamera();
     signal.throwIfAborted();
@@ -81,6 +82,20 @@ async function run(root, { url, startToken, lang, options }, onHint, signal) {
   } finally {
     await leave();
   }
+}
+
+/**
+ * Add the element of one check: what a check leaves late must not reach the next one.
+ *
+ * @param {ParentNode} root
+ * @param {string} direction of the texts
+ */
+function addStage(root, direction) {
+  const stage = document.createElement("div");
+  stage.dir = direction;
+  Object.assign(stage.style, { position: "relative", width: "100%", height: "100%" });
+  root.append(stage);
+  return stage;
 }
 
 /**

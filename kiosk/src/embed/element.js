@@ -34,20 +34,14 @@ export class FaceLiveness extends HTMLElement {
    * @type {import("./check.js").Options}
    */
   options = {};
-  #root = document.createElement("div");
+  #root = this.attachShadow({ mode: "open" });
   #end = () => {};
 
   constructor() {
     super();
     const style = new CSSStyleSheet();
-    style.replaceSync(
-      ":host{display:block;position:relative;block-size:32rem}:host([hidden]){display:none}" +
-        ".root{position:absolute;inset:0}",
-    );
-    this.#root.className = "root";
-    const shadow = this.attachShadow({ mode: "open" });
-    shadow.adoptedStyleSheets = [style];
-    shadow.append(this.#root);
+    style.replaceSync(":host{display:block;block-size:32rem}:host([hidden]){display:none}");
+    this.#root.adoptedStyleSheets = [style];
   }
 
   /** Start the check, or start it again. */
