@@ -1,4 +1,4 @@
-"""The npm package: what is in it, its types, and applications that are built with it."""
+"""The build and the npm package: what is in them, types, and applications made with the package."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ SPY = """
     const devices = navigator.mediaDevices;
     const ask = devices.getUserMedia.bind(devices);
     devices.getUserMedia = async (wish) => {
+        await window.gate;
         const stream = await ask(wish);
         streams.push(stream);
         return stream;
@@ -50,7 +51,7 @@ SPY = """
         sockets.filter((socket) => socket.readyState < 2).length,
     ];
 """
-"""Counts connections and cameras: made since the start, and open now."""
+"""Counts connections and cameras: made since the start, and open now; holds a camera back."""
 
 LAYOUT = """(() => {
     const root = document.querySelector("face-liveness")?.shadowRoot ?? document;
@@ -134,6 +135,20 @@ def _paths(entry: str | dict[str, str]) -> list[str]:
     return [entry] if isinstance(entry, str) else list(entry.values())
 
 
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    found = {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+    return {name: data for name, data in found.items() if not name.startswith("detector/")}
+
+
+def test_dist_is_a_fresh_build(packed: Path) -> None:
+    """Who has no Node.js gets the same page: each committed file equals a build of now."""
+    fresh, committed = contents(packed.parent / "dist"), contents(KIOSK / "dist")
+    assert sorted(fresh) == sorted(committed)
+    changed = [name for name, data in fresh.items() if committed[name] != data]
+    assert changed == [], "run 'make kiosk' and commit kiosk/dist"
+
+
 def test_the_types_hold(app: Path) -> None:
     """TypeScript accepts right calls and no wrong ones."""
     checked = run("node", "node_modules/typescript/bin/tsc", cwd=app)
@@ -194,8 +209,23 @@ def test_the_element_follows_its_attributes(service: Service, browser: Any) -> N
     assert page.evaluate("counts().slice(2)") == [1, 1]
     page.evaluate("element.remove()")
     assert page.evaluate("counts().slice(2)") == [0, 0]
-    assert page.evaluate("element.shadowRoot.querySelector('.lp-renderer, video')") is None
+    assert page.evaluate("element.shadowRoot.childElementCount") == 0
     assert page.evaluate("recorded.error") is None
+
+
+def test_a_late_camera_does_not_disturb_the_next_check(service: Service, browser: Any) -> None:
+    """The camera of an ended check comes while the next one runs: it is turned off, no more."""
+    page = browser.new_page()
+    page.add_init_script(SPY + "window.gate = new Promise((open) => { window.openGate = open; });")
+    page.goto(f"http://127.0.0.1:{service.port}/vue.html")
+    until(lambda: page.evaluate("recorded.hints.includes('camera')"))
+    page.evaluate("gate = undefined; document.querySelector('face-liveness').restart()")
+    wait_for_hint(page)
+    page.evaluate("openGate()")
+    until(lambda: page.evaluate("counts().slice(1)") == [2, 1, 1])
+    drawn = "document.querySelector('face-liveness').shadowRoot.querySelector('.lp-renderer')"
+    width = f"getComputedStyle({drawn}).getPropertyValue('--lp-oval-width')"
+    assert page.evaluate(width).endswith("px")
 
 
 def wait_for_hint(page: Any) -> None:

@@ -105,7 +105,7 @@ def test_operator_mode_is_not_mirrored(page: Any, service: Service) -> None:
 def test_no_more_frames_are_open_than_allowed(page: Any, service: Service) -> None:
     """However short the interval, the service never has to drop a frame for a newer one."""
     begin(page, service, requestInterval=1)
-    seen = statuses(page, 30)
+    seen = statuses(page, 12)
     assert not [status for status in seen if REPEATED in status["errors"]]
     dropped = service.get("/statistics").json()["frames"]["dropped"]
     assert dropped.get("replaced", 0) == 0
