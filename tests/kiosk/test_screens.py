@@ -59,6 +59,22 @@ RECORD_FRAMES = """() => {
     };
 }"""
 
+HINT_BY_PLACE = {
+    12: "left",
+    13: "right",
+    16: "left",
+    17: "right",
+    18: "left",
+    19: "right",
+    14: "down",
+    15: "up",
+    11: "checking",
+}
+"""Nine places (``PLACES``). Each hint differs from the one before, so that it cannot be its rest.
+
+In a corner the face is further out sideways than up or down, in widths and heights of the oval.
+"""
+
 
 @pytest.mark.parametrize("name", SIZES)
 def test_every_screen_shows_all(browser: Any, service: Service, name: str) -> None:
@@ -111,7 +127,7 @@ def test_the_oval_is_green_only_around_a_face(
     kiosk = Kiosk(browser, service, size=(900, 1400))
     kiosk.page.evaluate(RECORD_FRAMES)
     kiosk.start()
-    for person, hint in ((12, "left"), (13, "right"), (14, "down"), (15, "up"), (11, "checking")):
+    for person, hint in HINT_BY_PLACE.items():
         stamps.show(filmed_jpeg(person, 1))
         kiosk.wait_hint(hint)
     box = kiosk.page.locator("video").evaluate("(e) => [e.clientWidth, e.clientHeight]")

@@ -26,7 +26,17 @@ WIDTH, HEIGHT = BITS * BLOCK, 4 * BLOCK
 """Size of stamp and noise."""
 FACE_WIDTH, FACE_HEIGHT = 206, 280
 """Size of the face box in the camera's image; such a face fills the page's oval."""
-PLACES = {11: (0, 0), 12: (-90, 0), 13: (90, 0), 14: (0, -90), 15: (0, 90)}
+PLACES = {
+    11: (0, 0),
+    12: (-90, 0),
+    13: (90, 0),
+    14: (0, -90),
+    15: (0, 90),
+    16: (-90, -90),
+    17: (90, -90),
+    18: (-90, 90),
+    19: (90, 90),
+}
 """Person numbers with a place of their own: pixels between the centres of face and camera image."""
 
 
