@@ -87,7 +87,7 @@ wheelhouse: models ## build the archive for machines without a network in build/
 deb: models ## build the Debian package for this machine's release in build/
 	$(BIN)/python -m deploy.deb
 
-offline: models ## install that archive without a network and run the demonstration (as root)
+offline: models ## install the wheelhouse archive without a network and run the demonstration (as root)
 	$(BIN)/pytest -n 0 tests/machines/test_offline.py
 
 format: $(STAMP) ## format the code and fix what can be fixed automatically

@@ -129,8 +129,8 @@ class Aggregator:
     def _renew(self, part: Part) -> None:
         fresh = part.config
         renewed = Registry(fresh)
-        if unchanged := sinks.changed(self._config, fresh):
-            log.warning("restart to apply the changes of %s", ", ".join(unchanged))
+        if needing_restart := sinks.changed(self._config, fresh):
+            log.warning("restart to apply the changes of %s", ", ".join(needing_restart))
         self._retired.append(self._registry)  # running sessions still use its plugins
         self._registry, self._config = renewed, fresh
         self._sessions.renew(fresh, renewed)

@@ -276,7 +276,7 @@ class JudgedSession:
             return True
         names = set(data) - set(valid) if isinstance(data, dict) else set()
         fields = {"entries": sorted(map(repr, names)), "session": self.opened.session}
-        log.error("the data of a plugin is not JSON", extra={"fields": fields})
+        log.error("a plugin returned invalid data or codes", extra={"fields": fields})
         self.context.data, codes[:] = valid, numbers
         return False
 

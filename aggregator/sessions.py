@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 
 class JudgedSessions:
-    """Registry and life cycle of sessions.
+    """Opens, judges, resumes and ends sessions.
 
     Args:
         memory: frames of all sessions; None if it is off.

@@ -1,4 +1,4 @@
-"""Every threshold as data: its measure and the direction of the comparison.
+"""Thresholds that ``tune`` can vary, as data: the measure and the direction of the comparison.
 
 ``shared.frame.checks`` has the comparisons; this module adds what a what-if needs.
 """

@@ -25,7 +25,11 @@ class DeathWatch:
             self._descriptor = os.pidfd_open(pid)
         except (OSError, OverflowError) as error:
             if not isinstance(error, ProcessLookupError):  # expected for another machine's process
-                log.warning("the end of a process will be noticed only by its silence: %s", error)
+                log.warning(
+                    "cannot watch process %d (pidfd); its death is detected only by timeout: %s",
+                    pid,
+                    error,
+                )
             return
         self._loop.add_reader(self._descriptor, self._report)
 

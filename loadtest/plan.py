@@ -74,7 +74,8 @@ class Plan:
         start_token: the service's configuration file, by which a start token is signed for each
             session; None where the service asks for none.
         consent: version of the text that each person accepts; None where the service asks for none.
-        key_file: private key in PEM that signs them; None takes the configuration's shared secret.
+        key_file: private key in PEM that signs the start tokens; None takes the configuration's
+            shared secret.
     """
 
     url: str

@@ -118,7 +118,7 @@ class ChainCheck:
     def _check_line(self, place: str, line: bytes, *, first: bool) -> None:
         text, record = line.removesuffix(b"\n"), parse(line)
         if record is None and line.endswith(b"\n"):
-            self.report.errors.append(f"{place}: is no record")
+            self.report.errors.append(f"{place}: is not a record")
         if record is not None:
             self._check_record(place, record, first=first)
             self._seq = record["seq"]

@@ -15,7 +15,7 @@ COMMANDS = {
     "demo": "Check a synthetic person with a temporary service and verify the token.",
     "gateway": "Run one gateway.",
     "worker": "Run one inference worker.",
-    "aggregator": "Run the aggregator.",
+    "aggregator": "Run one aggregator.",
     "video": "Run one video worker; show, retry and explain jobs.",
     "install-units": "Write systemd units for this machine.",
     "config": "Check, show and document the configuration.",

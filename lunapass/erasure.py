@@ -46,13 +46,13 @@ class Erased(NamedTuple):
 
 
 def require_session_id(text: str) -> None:
-    """Refuse what is no session id, since ids become paths and patterns.
+    """Refuse what is not a session id, since ids become paths and patterns.
 
     Raises:
         ConfigError: it is none.
     """
     if not SESSION.fullmatch(text):
-        raise ConfigError(f"{text[:60]!r} is no session id; allowed: 32 hexadecimal digits")
+        raise ConfigError(f"{text[:60]!r} is not a session id; allowed: 32 hexadecimal digits")
 
 
 class Erasure:
@@ -181,7 +181,7 @@ class Erasure:
         return bool(self._frames.delete(*names))
 
     def _erase_stored(self, session: str) -> bool:
-        """Remove the stored session, but not its fence, which has no data of the person."""
+        """Remove the stored session, but not its term and owner: they hold no personal data."""
         return self._sessions is not None and bool(self._sessions.delete(*keys(session)[:2]))
 
 

@@ -251,7 +251,7 @@ class Supervisor:
         silent = self._clock.monotonic() - child.notified_at
         timeout = settings.watchdogSeconds if child.ready.is_set() else settings.startTimeout
         if silent > timeout and child.process is not None:
-            log.error("%s hangs for %.0f s and is killed", child.name, silent)
+            log.error("%s has not responded for %.0f s; killing it", child.name, silent)
             with contextlib.suppress(ProcessLookupError):  # it has just exited by itself
                 child.process.kill()
 

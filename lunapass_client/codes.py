@@ -1,7 +1,7 @@
 """Codes of failed checks and prompts, with a hint for each.
 
-Clients of LUNA PASS 1.x rely on the numbers up to 68; 69 upwards are this project's own. 35, 36 and
-39 are not used.
+Clients of LUNA PASS 1.x rely on the numbers up to 68; 69 upwards are this project's own. 35, 36,
+39, 41 to 49 and 52 to 59 are not used.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Code(IntEnum):
     NO_FACE = 8, "Aim the camera at the face"
     SEVERAL_FACES = 9, "One face only, please"
     FRAME_TOO_NARROW = 10, "The picture is too narrow"
-    FRAME_TOO_LOW = 11, "The picture is too low"
+    FRAME_TOO_LOW = 11, "The picture is not high enough"
     FACE_TOO_NARROW = 12, "Come closer"
     FACE_TOO_LOW = 13, "Come closer"
     MARGIN_BOTTOM = 14, "Move the camera lower"

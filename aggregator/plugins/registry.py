@@ -99,7 +99,8 @@ class Registry:
             try:
                 created.append(plugin.make())
             except Exception:
-                log.exception("plugin %s failed", name, extra={"fields": {"plugin": name}})
+                fields = {"plugin": name}
+                log.exception("plugin %s could not be created", name, extra={"fields": fields})
                 created.append(_FailedPlugin())
         return created
 

@@ -47,14 +47,15 @@ class Adaptation:
         if self.comparison is not None:
             return _advice_checked(self.comparison)
         before, after = self.file.origin.before, self.file.origin.after
-        halves = f"from {percent(before.half_total)} to {percent(after.half_total)}"
         if self.is_recommended:
+            halves = f"from {percent(before.half_total)} to {percent(after.half_total)}"
             return (
                 f"The head lowers the half total error on simulated recaptures {halves}. Real"
                 " attacks may differ: record some and repeat this with --check before you use it."
             )
         if after.half_total >= before.half_total:
-            return f"Do not use this head: its half total error on recaptures goes {halves}."
+            change = _change(before.half_total, after.half_total)
+            return f"Do not use this head: its half total error on recaptures {change}."
         return (
             f"Do not use this head: it would refuse {percent(after.live)} of live frames instead"
             f" of {percent(before.live)}. Give frames of more people."
@@ -130,12 +131,18 @@ def _rows(before: HeadErrors, after: HeadErrors) -> list[Row]:
     ]
 
 
+def _change(before: float, after: float) -> str:
+    """Describe a change of an error as it is printed, rounded."""
+    if percent(before) == percent(after):
+        return f"stays at {percent(after)}"
+    return f"{'rises' if after > before else 'falls'} from {percent(before)} to {percent(after)}"
+
+
 def _advice_checked(one: Comparison) -> str:
     low, high = one.interval
     change = (
-        f"the half total error goes from {percent(one.before.half_total)} to"
-        f" {percent(one.after.half_total)} (change {100 * low:+.1f} to {100 * high:+.1f} points"
-        " with 95 % confidence)"
+        f"the half total error {_change(one.before.half_total, one.after.half_total)}"
+        f" (change {100 * low:+.1f} to {100 * high:+.1f} points with 95 % confidence)"
     )
     if one.helps:
         return f"Use this head: on the labelled set {change}."

@@ -86,7 +86,7 @@ def show(config_path: Path | None, path: Path | None, session: str) -> None:
 @config_option
 @path_option
 @click.option("--since", type=DAY, help="First day or time (local).")
-@click.option("--until", type=DAY, help="First day or time that is left out.")
+@click.option("--until", type=DAY, help="End of the range (exclusive), local time.")
 def export(
     config_path: Path | None, path: Path | None, since: datetime | None, until: datetime | None
 ) -> None:

@@ -83,7 +83,10 @@ def _gates(
 )
 @click.option("--think", type=NOT_NEGATIVE, default=1, help="Seconds between people.")
 @click.option(
-    "--prepare", type=NOT_NEGATIVE, default=2, help="Seconds of mistakes at the start of a session."
+    "--prepare",
+    type=NOT_NEGATIVE,
+    default=2,
+    help="Seconds at the start during which the person poses wrongly.",
 )
 @click.option(
     "--patience",
@@ -135,7 +138,7 @@ def _gates(
 @click.option(
     "--start-token",
     type=click.Path(exists=True, dir_okay=False),
-    help="The service's configuration; sign a start token by it for each session.",
+    help="Service configuration used to sign a start token for each session.",
 )
 @click.option(
     "--consent", metavar="VERSION", help="The version of the text that each person accepts."

@@ -48,7 +48,7 @@ ROLE_OPTIONS = (
     click.option(
         "--cell",
         type=click.IntRange(0, MAX_CELLS_HERE - 1),
-        help="Number of the cell on this machine.",
+        help="Index of this cell, from 0.",
     ),
 )
 

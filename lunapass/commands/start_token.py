@@ -15,8 +15,8 @@ from shared.start_token_maker import SECONDS, StartTokenMaker
 @click.option(
     "--key-file",
     type=FILE,
-    help="The key that signs: a private key in PEM, or the shared secret of HS...; by default the "
-    "configuration's secret.",
+    help="The key that signs: a private key in PEM, or the shared secret (HS256, HS384, HS512); by "
+    "default the configuration's secret.",
 )
 @click.option("--key-id", help="Id of that key in a JWK set (header kid).")
 @click.option("--subject", help="Who is checked (claim sub).")

@@ -1,4 +1,6 @@
-"""Cells: a gateway with its workers and its aggregator, sharing nothing with other cells.
+"""Cells: a gateway with its workers and its aggregator.
+
+Cells share no process, connection or shared memory.
 
 The cells of a machine listen on one port. The first two digits of a session's id name its cell, so
 that a balancer can route a client that resumes.

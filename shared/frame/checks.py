@@ -1,9 +1,10 @@
 """The checks: which comparison in which stage gives which code.
 
-Only whether an eye is open is decided by the backend (``CHECKS.eyeOpen``).
+Only whether an eye is open is decided by the backend (``[CHECKS] eyeOpen``).
 
-The table ``CHECKS`` has the order of the manual's list of checks. A check is a pure function of an
-estimate and the rules; it returns the codes of what failed. A value equal to its threshold passes.
+The tuple ``CHECKS`` below has the order of the manual's list of checks. A check is a pure function
+of an estimate and the rules; it returns the codes of what failed. A value equal to its threshold
+passes.
 """
 
 from __future__ import annotations
