@@ -22,7 +22,8 @@ def frame_memory(config: Config, *, clock: Clock = SYSTEM) -> FrameMemory | None
     if not limits.reuseSeconds or not limits.reuseFrames:
         return None
     if section.connectionString:
-        # A late import: sessions wait while an aggregator restarts; Redis takes a third of that.
+        # A late import: sessions wait while an aggregator restarts, and importing
+        # redis takes a third of that time.
         from aggregator.shared_frames import SharedFrames
 
         return SharedFrames(limits, section, clock=clock)

@@ -123,14 +123,19 @@ class Aggregator:
         self._role.stop()
 
     def reload(self) -> None:
-        """Apply new plugins and thresholds to new sessions; running sessions keep theirs."""
+        """Apply changed plugins to new sessions; running sessions keep theirs.
+
+        The workers apply changed LIVENESS.THRESHOLDS and CHECKS from the next frame.
+        """
         self._role.reload(self._renew)
 
     def _renew(self, part: Part) -> None:
         fresh = part.config
         renewed = Registry(fresh)
         if needing_restart := sinks.changed(self._config, fresh):
-            log.warning("restart to apply the changes of %s", ", ".join(needing_restart))
+            log.warning(
+                "changes in %s take effect only after a restart", ", ".join(needing_restart)
+            )
         self._retired.append(self._registry)  # running sessions still use its plugins
         self._registry, self._config = renewed, fresh
         self._sessions.renew(fresh, renewed)
@@ -139,7 +144,7 @@ class Aggregator:
         try:
             self._handle(peer, data)
         except MessageError as error:
-            log.error("unreadable message: %s", error)
+            log.error("invalid message from the gateway: %s", error)
 
     def _handle(self, peer: bytes, data: bytes) -> None:
         message = decode(data)

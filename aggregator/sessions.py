@@ -102,7 +102,7 @@ class JudgedSessions:
         registry = self._registry
         opened = replace(message, plugins=registry.digest)
         if message.replay and message.plugins not in ("", opened.plugins):
-            log.warning("replay with other plugins than before the restart")
+            log.warning("session replayed with different plugins; its verdict may differ")
         liveness, limits = self._config.LIVENESS, self._config.LIMITS
         session = JudgedSession(
             opened, registry.plugins(), liveness, registry.policy, limits, self._memory
@@ -119,7 +119,7 @@ class JudgedSessions:
         entry = self._entries.get(message.session)
         if entry is None:
             fields = {"session": message.session, "seq": message.seq}
-            log.error("estimate of an unknown session", extra={"fields": fields})
+            log.error("received an estimate for an unknown session", extra={"fields": fields})
             return
         entry.touched = self._monotonic()
         if entry.pending is not None:

@@ -11,9 +11,8 @@ A function gets one argument with
     film.frames, film.skipped, film.seconds, film.sha256
 
 A function that raises is called again after a pause, at most three times; after that the job stands
-under "lunapass video failed", and the session's frames are kept for args.failureTtl. It may be
-called twice for one video, when a worker dies at a bad moment: what it does should come out the
-same when it is done again.
+under "lunapass video failed", and the session's frames are kept for args.failureTtl. It must be
+idempotent: it may be called twice for one video, if a worker dies between its end and its record.
 """
 
 import shutil
@@ -23,7 +22,7 @@ ARCHIVE = Path("ARCHIVE")
 
 
 def run(film):
-    """Move video and side file to ARCHIVE/ab/abcd....mp4, each there whole or not at all."""
+    """Move video and side file to ARCHIVE/ab/abcd....mp4, each atomically."""
     folder = ARCHIVE / film.session[:2]
     folder.mkdir(parents=True, exist_ok=True)
     for file in (film.video, film.side_file):

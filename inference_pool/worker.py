@@ -1,7 +1,8 @@
 """A worker process: receives a job, reads its slot, estimates the frame and answers.
 
-It owns no state. The loop is synchronous: one job at a time on one CPU. The worker sends ``Ready``
-first, once its models are warm, so the gateway gives jobs only to workers that can process them.
+It owns no session state. The loop is synchronous: one job at a time on one CPU. The worker sends
+``Ready`` first, once its models are warm, so the gateway gives jobs only to workers that can
+process them.
 """
 
 from __future__ import annotations
@@ -149,7 +150,7 @@ class Worker:
         try:
             message = decode(data)
         except MessageError as error:
-            log.error("unreadable message: %s", error)
+            log.error("invalid message from the gateway: %s", error)
             return
         if isinstance(message, Job):
             self._work(message)

@@ -134,7 +134,7 @@ def _client(address: str, options: dict[str, Any], server: Any, sentinel: Any, p
         if parts.scheme == "redis+sentinel":
             return _master(parts, query, options, sentinel, pool)
         if parts.scheme != "unix" and not re.fullmatch(r"/?|/[0-9]+", parts.path):
-            raise ValueError("no number of a database")
+            raise ValueError("database must be a number")
         client = server.from_url(address, **options)
         client.connection_pool.make_connection()  # does not connect, but checks the settings
         return client

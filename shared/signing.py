@@ -48,7 +48,7 @@ class Signer:
         try:
             key = self._algorithm.prepare_key(text)
             if name in KINDS and not isinstance(key.public_key(), KINDS[name]):
-                raise ValueError("another kind of key")
+                raise ValueError("unsupported key type")
             if name == "RS256" and key.key_size < MIN_RSA_BITS:
                 raise ValueError("too short")
         except Exception as error:  # the parsers raise various types for invalid keys

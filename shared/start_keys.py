@@ -43,7 +43,7 @@ def require_fit(algorithm: str, text: str, place: str = PLACE) -> None:
     try:
         key = get_default_algorithms()[algorithm].prepare_key(text)
         if not isinstance(key, KINDS[algorithm]):
-            raise ValueError("another kind of key, or a private one")
+            raise ValueError("unsupported key type, or a private key")
         if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
             raise ValueError("too short")
     except Exception as error:  # the parsers raise various types for invalid keys

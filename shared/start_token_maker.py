@@ -93,7 +93,7 @@ def _signing_key(algorithm: str, file: Path) -> str:
     try:
         key = get_default_algorithms()[algorithm].prepare_key(text)
         if not isinstance(key.public_key(), KINDS[algorithm]):
-            raise ValueError("another kind of key")
+            raise ValueError("unsupported key type")
     except Exception as error:  # the parsers raise various types for invalid keys
         raise ConfigError(
             f"{file}: does not fit {algorithm}; give the relying party's private key in PEM"

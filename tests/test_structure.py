@@ -91,7 +91,7 @@ def test_a_package_imports_what_lies_below_it(imported: dict[str, Imports]) -> N
     ],
 )
 def test_folders_that_are_kept_apart(imported: dict[str, Imports], folder: str, other: str) -> None:
-    """What judges and what writes; the person and the crowd; what a worker runs and a pull."""
+    """Judging and side effects; rendering and load; a worker's models and their download."""
     inside = {
         module: names for module, names in imported.items() if module.startswith(f"{folder}.")
     }
@@ -106,7 +106,7 @@ def test_folders_that_are_kept_apart(imported: dict[str, Imports], folder: str, 
 
 
 def test_no_import_goes_in_a_circle(imported: dict[str, Imports]) -> None:
-    """As modules are loaded; the error of the sorter names the circle."""
+    """Imports at module level have no cycle; the error names the cycle if there is one."""
     graph = {
         module: {
             name if name in imported else name.rpartition(".")[0]
@@ -146,7 +146,7 @@ def test_a_role_loads_no_client_that_it_may_not_need(
 
 
 def test_a_class_name_exists_once(trees: dict[str, ast.Module]) -> None:
-    """So a name in a log, a trace or a search means one thing."""
+    """So a class name in a log, a trace or a search is unambiguous."""
     homes = defaultdict(list)
     for module, tree in trees.items():
         for node in ast.walk(tree):
@@ -167,7 +167,7 @@ A_FRAMES_WAY = [
 
 
 def test_a_frames_way_reads_in_one_direction(imported: dict[str, Imports]) -> None:
-    """From the door to the answer, each file knows only those after it."""
+    """Of the files that handle a frame, each imports only those after it."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     rows = [f"| `{module.replace('.', '/')}.py` |" for module in A_FRAMES_WAY]
     assert [text.count(row) for row in rows] == [1] * len(rows)

@@ -1,4 +1,4 @@
-"""Side effects (files, videos, callbacks): after the answer, each exactly once.
+"""Side effects (files, videos, callbacks): after the answer, each at most once; drops are counted.
 
 ``events`` defines the events. The sinks are ``file_logger``, ``video_redis``, ``callbacks`` and
 ``audit``; ``registry`` creates the enabled ones. ``writer`` runs each sink in its own thread,

@@ -96,7 +96,7 @@ class Dispatcher:
         self._channel = serve(socket, config, WORKERS, self._receive)
 
     def report_to(self, receiver: FrameReceiver) -> None:
-        """Set the receiver of all outcomes, which calls this in its constructor."""
+        """Register the receiver of outcomes. Called once, from the receiver's constructor."""
         self._receiver = receiver
 
     @property
@@ -282,7 +282,10 @@ class Dispatcher:
         if lease is None:
             return
         if (lease.slot, lease.generation) != (done.slot, done.generation):
-            raise MessageError("the slot of an answer is not that of its job")
+            raise MessageError(
+                f"answer for lease {done.lease} names slot {done.slot}, generation"
+                f" {done.generation}, but the job had {lease.slot}, {lease.generation}"
+            )
         del worker.leases[done.lease]
         metrics.ESTIMATE.observe(now - max(worker.head_since, lease.frame.sent))
         worker.tally.judged += 1

@@ -47,7 +47,7 @@ class Quarantine:
 
     def _store(self, name: str, data: bytes) -> None:
         if self._max_frames == 0:
-            log.error("frame given up, not stored")
+            log.error("frame failed on two workers; not stored (quarantineFrames = 0)")
             return
         try:
             path = private_directory(self._directory, KEY) / name
@@ -56,7 +56,7 @@ class Quarantine:
                 file.write(data)
             self._prune()
         except (OSError, ResourceError) as error:
-            log.error("frame given up, not stored: %s", error)
+            log.error("frame failed on two workers; not stored: %s", error)
         else:
             log.error("frame given up, stored in quarantine")
 

@@ -1,4 +1,4 @@
-"""Sessions that are not here: those that the aggregator remembers, those that other gateways have.
+"""Takes over sessions from the aggregator or from other gateways.
 
 With a session store, an answer is released only once it is stored. So a client can undo nothing by
 going to another gateway, neither a verdict nor the count of its attempts.
@@ -71,7 +71,7 @@ class Recall:
 
 
 class Handover:
-    """What is done without a session store: every session stays where it started.
+    """Handover without a session store: sessions never move.
 
     Attributes:
         commits: the aggregator announces the end of a session only after ``Commit``.
@@ -136,7 +136,8 @@ class StoreHandover(Handover):
         *,
         clock: Clock = SYSTEM,
     ) -> None:
-        # Late imports: clients wait while a gateway restarts, and Redis takes a quarter of that.
+        # Late imports: clients wait while a gateway restarts, and
+        # importing redis takes a quarter of that time.
         from gateway.sessions.sealed_store import SealedStore
         from shared.redis_rights import log_missing_rights
 
@@ -221,7 +222,7 @@ class StoreHandover(Handover):
             stored.opened, stored.log, stored.kept, stored.profile, stored.elapsed
         )
         # A take-over counts as a resumption in the step that makes it, so that a client that
-        # goes to and fro faster than gateways write is bounded too.
+        # switches gateways quickly is limited too.
         reconnects = max(stored.reconnects, stored.opened.term - 2)
         session.restore_stored(stored.seq, reconnects, stored.result)
         if stored.result is None:

@@ -64,7 +64,7 @@ class JudgementLink:
         self._channel = Channel(socket, self._receive)
 
     def report_to(self, receive: Callable[[Answers], None]) -> None:
-        """Pass every answer to this method, whose object calls this in its constructor."""
+        """Register the receiver of answers. Called once, from the receiver's constructor."""
         self._report = receive
 
     @property
@@ -157,7 +157,7 @@ class JudgementLink:
         try:
             message = decode(data)
         except MessageError as error:
-            log.error("unreadable message of the aggregator: %s", error)
+            log.error("invalid message from the aggregator: %s", error)
             return
         self._last_seen = self._clock.monotonic()
         if isinstance(message, (Judgement, Opened, Resumed, Settled)):

@@ -6,8 +6,8 @@ by leaving before the verdict nor by many sessions at the same time. A session c
 address that opened it, and for the one at which its client is at that moment: otherwise a client
 with two addresses would open sessions at one and have images refused at the other.
 
-Person and kiosk are the claims ``sub`` and ``kiosk`` of the start token. All are counted by their
-digests (``gateway.web.addresses.address_digest``), called clients here.
+Person and kiosk are the claims ``sub`` and ``kiosk`` of the start token. In this module a client is
+the digest of an address, a person or a kiosk (``gateway.web.addresses.address_digest``).
 """
 
 from __future__ import annotations

@@ -207,7 +207,9 @@ class SealedStore:
         except UNREACHED as error:
             unwritten = {"sessions": len(self._changed)}
             log.error(
-                "session store: not written at the end: %s", error, extra={"fields": unwritten}
+                "session store: sessions not written at shutdown: %s",
+                error,
+                extra={"fields": unwritten},
             )
         await close_quietly(self._redis)
 

@@ -58,7 +58,7 @@ class Session(SessionRecord):
     # Its opening
 
     def acknowledge(self, opened: Opened) -> None:
-        """Learn that the aggregator knows it, and how it is judged there."""
+        """Record that the aggregator knows it, and how it is judged there."""
         self.known = True
         self.opened = replace(self.opened, plugins=opened.plugins)
         if self.profile is None:
@@ -238,7 +238,7 @@ class Session(SessionRecord):
     # Client connection
 
     def relocate(self, address: str) -> None:
-        """Learn the address from which its client continues, as ``limit_key`` returns it."""
+        """Record the address from which its client continues, as ``limit_key`` returns it."""
         self.address = address
 
     def attach(self, outlet: Outlet, max_resumes: int) -> None:

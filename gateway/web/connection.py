@@ -1,4 +1,4 @@
-"""One client connection: receives CONNECT, frames and heartbeats; sends answers by its outbox."""
+"""A client connection: receives CONNECT, frames, heartbeats; sends answers through its outbox."""
 
 from __future__ import annotations
 
@@ -162,8 +162,8 @@ class Connection:
         """Open a session.
 
         The start token is used up last, since it counts once: a session that is refused for another
-        reason should not cost it. It does where others take the last places meanwhile, and where
-        the aggregator does not answer.
+        reason should not cost it. It is still lost if others take the last places first, or if the
+        aggregator does not answer.
         """
         client, description = _described(headers.get("client"))
         refused_before = await self._sessions.refused.admit(self._address)
@@ -264,7 +264,10 @@ class Connection:
         try:
             self._frames.accept(session, data)
         except Exception:  # would end the connection without a close code
-            log.exception("frame not accepted", extra={"fields": {"session": session.id}})
+            log.exception(
+                "unexpected error while receiving a frame",
+                extra={"fields": {"session": session.id}},
+            )
             self.close(CloseCode.INTERNAL, "")
 
     def _record_message(self) -> None:

@@ -55,7 +55,7 @@ MIN_FRAMES, MIN_PEOPLE = 30, 2
     "--check",
     metavar="DIR|CSV",
     type=EXISTING,
-    help="Labelled set; without a lower error on it no head is written (exit status 1).",
+    help="Labelled set; write the head only if it lowers the error there (else exit status 1).",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the simulation.")
 @click.option(

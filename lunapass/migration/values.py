@@ -30,7 +30,7 @@ def convert(value: object, field: FieldInfo) -> object:
         except ValidationError:
             continue
         return reading
-    raise ValueError("no reading of the value is allowed")
+    raise ValueError("the value cannot be interpreted as an allowed one")
 
 
 def _readings(value: object) -> Iterator[object]:

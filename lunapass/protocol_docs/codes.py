@@ -68,6 +68,7 @@ CHECKS: dict[str, tuple[str, tuple[Code, ...]]] = {
 }
 """Who can act and the codes, by check."""
 ENDING = {
+    Code.LOW_LIVENESS: "from LifeSigns and at the end of AggregateLiveness",
     Code.SESSION_FAILED: "yes",
     Code.ACTION_FAILED: "yes",
     Code.OTHER_PERSON: "if it clearly is another",
@@ -85,7 +86,8 @@ INTRODUCTION = """\
 
 For developers of clients and for support: every code in `errors` of a frame status or of a result,
 the check that it comes from, who can act on it, and the English hint. Codes 1 to 68 are those of
-LUNA PASS 1.x; 69 and above are this service's. The first code of a frame is the one to show.
+LUNA PASS 1.x; 69 and above are this service's. Of several codes, show the first one, or choose by
+priority as the browser library does.
 
 """
 

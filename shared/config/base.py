@@ -75,5 +75,5 @@ class Section(BaseModel):
     def _without_null(cls, value: Any) -> Any:
         """Refuse a null character: no path, name or address can have one."""
         if isinstance(value, str) and "\0" in value:
-            raise ValueError("has a null character")
+            raise ValueError("must not contain a null character")
         return value

@@ -60,7 +60,10 @@ class PartFile:
         self._cell = cell
         self.part = self._read()
         if unused := [name for name in os.environ if name.startswith(SERVICE.prefix)]:
-            log.warning("%s: no effect here; set it for lunapass-config.service", ", ".join(unused))
+            log.warning(
+                "environment variables ignored here: %s; set them in lunapass-config.service",
+                ", ".join(unused),
+            )
 
     def reload(self) -> Part | None:
         """Read the file again."""

@@ -1,4 +1,4 @@
-"""The recommended plugins, where the manual's defaults ask little."""
+"""The recommended plugins: the manual's defaults are lenient, these are stricter."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ PLUGINS = (
     "FaceMatcher",
     "VirtualCameraChecker",
 )
-"""Plugins that are on: several frames of one person, of a camera, with signs of life."""
+"""Plugins that are turned on: several frames of one person, from a camera, with signs of life."""
 
 
 def recommended(config: Config) -> Config:

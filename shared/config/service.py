@@ -176,7 +176,7 @@ class LimitsSection(Section):
     """Limits; docs/limits.md says what happens at each."""
 
     sessions: AtLeastOne = 1000
-    """Maximum number of sessions."""
+    """Maximum number of undecided sessions."""
     connections: AtLeastOne = 4000
     """Maximum number of open connections, before and after the handshake."""
     sessionsPerAddress: AtLeastOne = 200

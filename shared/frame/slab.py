@@ -129,7 +129,7 @@ class Slab:
 
     def _offset(self, slot: int) -> int:
         if not 0 <= slot < self.slots:
-            raise SlotError(f"slot {slot} of {self.slots}")
+            raise SlotError(f"slot {slot} does not exist; there are {self.slots} (from 0)")
         return PAGE + slot * self.slot_bytes
 
     def head(self, slot: int) -> SlotHead:

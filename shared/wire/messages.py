@@ -210,7 +210,7 @@ class Commit(OfSession, frozen=True):
 
 
 class Forget(OfSession, frozen=True):
-    """Another gateway has taken the session over and alone gives its verdict."""
+    """Drop the session without side effects: it was taken over, or its answers were not stored."""
 
 
 # Aggregator -> gateway

@@ -165,12 +165,14 @@ class Codec:
 
     def _text(self, value: object) -> Text:
         if not isinstance(value, dict) or not isinstance(value.get("command"), str):
-            raise ProtocolError('a message is an object with "command"', code="message.malformed")
+            raise ProtocolError(
+                'a message must be an object with "command"', code="message.malformed"
+            )
         headers = value.get("headers")
         if headers is None:
             headers = {}
         if not isinstance(headers, dict):
-            raise ProtocolError('"headers" is an object', code="message.malformed")
+            raise ProtocolError('"headers" must be an object', code="message.malformed")
         if value["command"] not in CLIENT_COMMANDS:
             raise ProtocolError("unknown command", code="message.unknown-command")
         return Text(Command(value["command"]), headers, value.get("body"))

@@ -70,7 +70,7 @@ async def test_a_replay_by_other_plugins_is_told(
             handed_over = decode(resumed.history.opened)
             assert isinstance(handed_over, Open)
             assert handed_over.plugins == names[-1]  # to a gateway that knows nothing
-    assert caplog.text.count("replay with other plugins") == told
+    assert caplog.text.count("session replayed with different plugins") == told
     assert (names[0] != names[1]) == bool(told)
     assert names[1] == names[2]
 

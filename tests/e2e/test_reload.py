@@ -72,7 +72,7 @@ async def test_a_password_is_changed(service: Service) -> None:
         assert (await show(before)).body["isOk"]
 
 
-AGAIN = "replay with other plugins than before the restart"
+AGAIN = "session replayed with different plugins; its verdict may differ"
 
 
 async def test_a_death_after_a_reload_is_told(service: Service) -> None:

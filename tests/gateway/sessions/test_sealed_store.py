@@ -421,5 +421,5 @@ async def test_sessions_that_cannot_be_written_at_the_end_are_logged(
             server.kill()
             first.session = session(2)
             first.store.mark_changed(first.session)
-    (logged,) = [record for record in caplog.records if "at the end" in record.getMessage()]
+    (logged,) = [record for record in caplog.records if "at shutdown" in record.getMessage()]
     assert logged.fields == {"sessions": 1}  # type: ignore[attr-defined]

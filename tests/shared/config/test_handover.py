@@ -129,7 +129,7 @@ def test_a_variable_beside_a_part_file_is_warned_of(
     file = tmp_path / "part.json"
     file.write_bytes(pack(part(1)))
     PartFile("worker", file)
-    assert "LUNAPASS__LUNA_PASS__JWT__KEY: no effect here" in caplog.text
+    assert "environment variables ignored here: LUNAPASS__LUNA_PASS__JWT__KEY;" in caplog.text
     assert KEY not in caplog.text
 
 
