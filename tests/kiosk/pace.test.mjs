@@ -90,3 +90,15 @@ test("a line that was fast is given up sooner than one that was slow", () => {
   fast.restart();
   assert.equal(fast.allowance(CAMERA_BYTES), maxTransferMs(CAMERA_BYTES), "it may be another network");
 });
+
+test("a person who is not judged live gets time for advice", () => {
+  const pace = new Pace();
+  let ms = 0;
+  for (let refused = 0; refused < 15; refused += 1) {
+    pace.judged([32]);
+    ms += Math.max(200, pace.interval);
+  }
+  assert.ok(ms > 10_000, `15 refusals, the service's default, in ${ms} ms`);
+  pace.judged([]);
+  assert.equal(pace.interval, 0);
+});

@@ -464,8 +464,8 @@ def test_another_camera_may_be_chosen(browser: Any, service: Service) -> None:
     kiosk.start()
     kiosk.wait_hint("checking")
     assert kiosk.page.locator("#camera option").count() >= 1
-    kiosk.page.dispatch_event("#camera", "change")
-    kiosk.page.wait_for_selector(".lp-renderer[data-hint=camera], .lp-renderer[data-hint=wait]")
+    with kiosk.page.expect_websocket():
+        kiosk.page.dispatch_event("#camera", "change")
     kiosk.wait_hint("checking")
     assert kiosk.page.locator("video").count() == 1
     kiosk.page.close()

@@ -21,6 +21,14 @@ const FAST_ANSWERS = 3;
 const SLOWEST_MS_PER_BYTE = 0.5;
 /** A line may become this many times slower than at the last answer. */
 const SLACK = 8;
+/**
+ * After so many consecutive frames refused for low liveness, frames follow each other more slowly. A
+ * service allows few of them in a session; at full speed the person would be refused before the page
+ * can say what may help.
+ */
+const REFUSALS = 5;
+const REFUSED_INTERVAL_MS = 1000;
+const LOW_LIVENESS = 32;
 /** Codes of an image or a face with too few pixels. */
 const TOO_SMALL = [10, 11, 12, 13];
 
@@ -33,6 +41,7 @@ export class Pace {
   #step = 0;
   #smallest = STEPS.length - 1;
   #fast = 0;
+  #refusals = 0;
   #msPerByte = SLOWEST_MS_PER_BYTE;
 
   /** The step for the next image: shares of the camera's size and of the configured quality. */
@@ -43,6 +52,11 @@ export class Pace {
   /** Whether the line is slow: then only one frame may be in flight, or they delay each other. */
   get slow() {
     return this.#step > 0;
+  }
+
+  /** Minimum ms between two frames. */
+  get interval() {
+    return this.#refusals < REFUSALS ? 0 : REFUSED_INTERVAL_MS;
   }
 
   /** Reset for a new connection, which may use another network. */
@@ -75,6 +89,7 @@ export class Pace {
    * @param {number[]} codes
    */
   judged(codes) {
+    this.#refusals = codes.includes(LOW_LIVENESS) ? this.#refusals + 1 : 0;
     if (!codes.some((code) => TOO_SMALL.includes(code))) return;
     const { scale } = this.picture;
     while (this.#step > 0 && this.picture.scale === scale && scale < 1) this.#step -= 1;
