@@ -85,7 +85,12 @@ async def until(condition: Callable[[], bool]) -> None:
 
 @contextlib.asynccontextmanager
 async def gateways(
-    redis: RedisServer, directory: Path, names: str = "ab", *, required: bool = True
+    redis: RedisServer,
+    directory: Path,
+    names: str = "ab",
+    *,
+    required: bool = True,
+    store_timeout: float = TIMEOUT,
 ) -> AsyncIterator[list[Gateway]]:
     """Gateways of one installation; those of one name are of one cell."""
     with contextlib.closing(redis.client()) as client:
@@ -95,7 +100,7 @@ async def gateways(
         settings = {
             "SESSION_STORE": {
                 "connectionString": redis.url,
-                "timeout": TIMEOUT,
+                "timeout": store_timeout,
                 "required": required,
             },
             "TRANSPORT": {"runtimeDirectory": str(directory / name)},
@@ -161,11 +166,11 @@ async def test_the_best_shot_passes_on_as_it_was_encoded(
     redis: RedisServer, tmp_path: Path
 ) -> None:
     """The newest one, with what was received for it; a write without a new one changes nothing."""
-    async with gateways(redis, tmp_path) as (first, second):
+    async with gateways(redis, tmp_path, store_timeout=20) as (first, second):
         for frames, best in ((2, shot(1, b"first")), (3, shot(3, b"better")), (4, shot(3))):
             made = session(frames)
             made.kept = best
-            await first.write(made)
+            assert await first.write(made) == "stored"
         assert (await taken(second)).kept == shot(3, b"better")
 
 
@@ -207,7 +212,7 @@ async def test_a_session_taken_by_two_at_once_has_one_owner(
 
 async def test_many_take_overs_at_once_all_succeed(redis: RedisServer, tmp_path: Path) -> None:
     """As after the death of a gateway; together they may take longer than one may take."""
-    async with gateways(redis, tmp_path) as (first, second):
+    async with gateways(redis, tmp_path, store_timeout=20) as (first, second):
         await first.write(session(1))
         await taken(second)
         found = await asyncio.gather(*(second.store.take(ID, digest(TOKEN)) for _ in range(1000)))
