@@ -1,10 +1,11 @@
 // Verify a token in Go with the standard library (HS256 and EdDSA).
 //
-// Usage: go run verify.go TOKEN SECRET          shared secret (HS256)
+// With verify_main.go it is a program: go run verify.go verify_main.go, then
 //
-//	go run verify.go TOKEN --jwks URL      public key of the service (EdDSA)
-//	go run verify.go ... --policy FILE     JSON of the policy that you require
-//	go run verify.go ... --expect FILE     JSON of aud, sub, nonce and kiosk of your start token
+//	TOKEN SECRET          shared secret (HS256)
+//	TOKEN --jwks URL      public key of the service (EdDSA)
+//	... --policy FILE     JSON of the policy that you require
+//	... --expect FILE     JSON of aud, sub, nonce and kiosk of your start token
 package main
 
 import (
@@ -374,11 +375,4 @@ func run(words []string) error {
 	fmt.Printf("accepted, session %s, face at %.4f, %.4f, %.4f, %.4f\n",
 		claims.Sid, face[0], face[1], face[2], face[3])
 	return nil
-}
-
-func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "refused:", err)
-		os.Exit(1)
-	}
 }

@@ -33,6 +33,7 @@ COMMANDS = {
     "flask": [sys.executable, "-m", "flask", "--app", "server_flask", "run", "--port"],
     "fastapi": [sys.executable, "-m", "uvicorn", "server_fastapi:app", "--port"],
     "express": ["node", "server_express.mjs"],
+    "go": ["./server"],
 }
 PACKAGES = {"flask": "flask", "fastapi": "uvicorn"}
 
@@ -42,6 +43,8 @@ def require_installed(framework: str) -> None:
         pytest.skip(f"{framework} is not installed on this machine")
     if framework == "express" and not (shutil.which("node") and EXPRESS.is_dir()):
         pytest.skip("express is not installed on this machine: make build/express/.installed")
+    if framework == "go" and shutil.which("go") is None:
+        pytest.skip("go is not installed on this machine")
 
 
 @pytest.fixture(scope="module", params=COMMANDS)
@@ -55,6 +58,9 @@ def server(
         shutil.copy(file, folder)
     if request.param == "express":
         (folder / "node_modules").symlink_to(EXPRESS)
+    if request.param == "go":
+        build = ["go", "build", "-o", "server", "server.go", "verify.go"]
+        subprocess.run(build, cwd=folder, check=True, timeout=300)
     port = str(free_port())
     keys = {"START_KEY": START_KEY, "VERDICT_KEY": VERDICT_KEY, "LOGIN_KEY": "login", "PORT": port}
     with (folder / "log").open("w") as log:

@@ -31,7 +31,7 @@ SECRET = "0123456789abcdef0123456789abcdef0123456789abcdef"
 COMMANDS = {
     "python": [sys.executable, str(EXAMPLES / "verify.py")],
     "node": ["node", str(EXAMPLES / "verify.mjs")],
-    "go": ["go", "run", str(EXAMPLES / "verify.go")],
+    "go": ["go", "run", *(str(EXAMPLES / name) for name in ("verify.go", "verify_main.go"))],
 }
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -170,14 +170,12 @@ def test_a_misspelt_command_is_refused(verify: Run, tmp_path: Path, words: tuple
 @pytest.mark.parametrize("place", ["with space", "ключ", "link"])
 def test_a_program_verifies_wherever_it_is(language: str, tmp_path: Path, place: str) -> None:
     """A program that takes itself for a module would verify nothing and exit with status 0."""
-    *command, program = COMMANDS[language]
     folder = tmp_path / place
     if place == "link":
         folder.symlink_to(EXAMPLES)
     else:
-        folder.mkdir()
-        shutil.copy(program, folder)
-    command.append(str(folder / Path(program).name))
+        shutil.copytree(EXAMPLES, folder)
+    command = [word.replace(str(EXAMPLES), str(folder)) for word in COMMANDS[language]]
     bad = subprocess.run([*command, "not.a.token", SECRET], capture_output=True, text=True)
     assert_refused(bad)
     good = subprocess.run([*command, sign(claims()), SECRET], capture_output=True, text=True)
