@@ -177,7 +177,7 @@ class AdaptedWorker(Worker):
         )
 
     def on_ready(self) -> None:
-        """React once the worker is registered."""
+        """React once the worker is registered and handles signals."""
 
     def on_beat(self) -> None:
         """React to an iteration of the worker's loop, or a renewal of its job's lease."""
@@ -213,9 +213,12 @@ class AdaptedWorker(Worker):
         """Mark a job as started; it is in the intermediate list even with several queues."""
         super().prepare_job_execution(job, remove_from_intermediate_queue=True)
 
-    def bootstrap(self, *args: Any, **kwargs: Any) -> None:
-        """Register the worker."""
-        super().bootstrap(*args, **kwargs)
+    def _install_signal_handlers(self) -> None:
+        """Handle signals, the last step of the start.
+
+        A signal before it kills the worker, so the worker may not be reported as ready earlier.
+        """
+        super()._install_signal_handlers()  # type: ignore[no-untyped-call]
         self.on_ready()
 
     def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
