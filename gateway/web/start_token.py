@@ -187,6 +187,11 @@ def _is_time(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
 
 
+def _is_text(value: object) -> TypeGuard[str]:
+    """Return whether a claim is text without lone surrogates, which no UTF-8 can have."""
+    return isinstance(value, str) and not any("\ud800" <= char <= "\udfff" for char in value)
+
+
 def _carried(claims: dict[str, Any]) -> str:
     """Return the claims for the verdict, as JSON.
 
@@ -195,7 +200,7 @@ def _carried(claims: dict[str, Any]) -> str:
     """
     carried = {name: claims[name] for name in CARRIED if name in claims}
     for name, value in [*carried.items(), ("jti", claims["jti"])]:
-        if not isinstance(value, str) or not 0 < len(value) <= MAX_CLAIM_CHARACTERS:
+        if not _is_text(value) or not 0 < len(value) <= MAX_CLAIM_CHARACTERS:
             raise _refused(
                 "start-token.invalid",
                 f"{name} is a text of 1 to {MAX_CLAIM_CHARACTERS} characters",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Protocol
 
+from gateway.sessions.identity import digest
 from shared.config.service import Config
 from shared.process.clock import SYSTEM, Clock
 
@@ -51,12 +51,12 @@ class OwnUsedTokens:
     async def use(self, name: str, seconds: float) -> bool:
         """Use a token up; ConnectionError where no more can be remembered."""
         now = self._clock.monotonic()
-        digest = token_digest(name)
-        if self._until.get(digest, 0.0) > now:
+        key = token_digest(name)
+        if self._until.get(key, 0.0) > now:
             return False
         if len(self._until) >= MAX_TOKENS:
             self._drop_expired(now)
-        self._until[digest] = now + seconds
+        self._until[key] = now + seconds
         return True
 
     def _drop_expired(self, now: float) -> None:
@@ -83,4 +83,4 @@ def used_tokens(config: Config, *, clock: Clock) -> UsedTokens:
 
 def token_digest(name: str) -> bytes:
     """Return the name under which a token is remembered."""
-    return hashlib.sha256(name.encode()).digest()
+    return digest(name)

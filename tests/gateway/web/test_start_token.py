@@ -80,6 +80,13 @@ async def test_a_token_counts_once(issuer: Issuer) -> None:
     await issuer.admit(issuer.token(iss="another server"))
 
 
+async def test_an_issuer_of_any_text_is_counted(issuer: Issuer) -> None:
+    """A name that no UTF-8 can have is no failure of the service."""
+    token = issuer.token(iss="bank \ud800")
+    await issuer.admit(token)
+    assert await issuer.refusal(token) == "start-token.used"
+
+
 async def test_a_used_token_stays_used_until_it_has_expired(issuer: Issuer) -> None:
     """At no moment is a token neither remembered nor expired."""
     token = issuer.token()
@@ -102,6 +109,8 @@ async def test_a_used_token_stays_used_until_it_has_expired(issuer: Issuer) -> N
         ({"jti": "j" * 300}, "start-token.invalid"),
         ({"sub": "s" * 300}, "start-token.invalid"),
         ({"nonce": {"a": 1}}, "start-token.invalid"),
+        ({"kiosk": "door \ud800"}, "start-token.invalid"),  # /metrics could not be encoded
+        ({"jti": "\udfff"}, "start-token.invalid"),
         ({"exp": None}, "start-token.invalid"),
         ({"iat": None}, "start-token.invalid"),
         ({"exp": NOW}, "start-token.expired"),
