@@ -170,14 +170,14 @@ def _read_folder(key: str, folder: Path) -> dict[str, StaticFile]:
 def _check_page_config(file: StaticFile, consent: str | None) -> None:
     """Check what the page could only report on its console, or when the first person comes.
 
-    A page without a text may be one that nobody uses, beside pages of the operator's own.
+    A page.json without a text is accepted: the operator's own pages may show it.
 
     Raises:
         ResourceError: it is not a JSON object, or its text is not the version in ``consent``.
     """
     try:
         content = msgspec.json.decode(file.body)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or too deep
         raise ResourceError(f"page.json of the kiosk page: {error}") from error
     if not isinstance(content, dict):
         raise ResourceError("page.json of the kiosk page: must be a JSON object, such as {}")

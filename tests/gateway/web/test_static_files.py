@@ -163,10 +163,10 @@ def test_own_files_come_before_the_pages(folder: Path, tmp_path: Path) -> None:
     assert files["/page.js"].body == SCRIPT
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '"kiosk=1"', ""])
+@pytest.mark.parametrize("content", ["{", "[]", '"kiosk=1"', "", '{"logo": "é"}', "[" * 9999])
 def test_a_page_json_that_is_no_object_prevents_the_start(folder: Path, content: str) -> None:
-    """The page could report it only on the console of a screen in a hall."""
-    (folder / "page.json").write_text(content)
+    """The page could report it only on the console of a screen in a hall. Latin-1 is not JSON."""
+    (folder / "page.json").write_text(content, "latin-1")
     with pytest.raises(ResourceError, match=r"page\.json"):
         read(KioskSection(directory=str(folder)))
 
