@@ -149,7 +149,7 @@ class VideoJob(AdaptedJob):
             try:
                 left = self.builder.retention_left(self.connection, session)
                 if left < inf:
-                    seconds = max(0, int(min(left, seconds if seconds >= 0 else inf)))
+                    seconds = int(max(0, min(left, seconds if seconds >= 0 else inf)))
                 video_store.retain(self.connection, session, seconds)
             except RedisError as error:  # the caller reports the job's own error
                 fields = {"session": session}

@@ -6,6 +6,7 @@ import logging
 from math import inf
 from pathlib import Path
 
+from shared.config.retention import SessionEnding
 from shared.config.video import VideoConfig
 from shared.process.clock import SYSTEM, Clock
 from shared.process.outage import Outage
@@ -32,12 +33,13 @@ class StoredVideos:
         self._folder = Path(config.VIDEO.directory)
         self._retention = config.RETENTION
         self._pruned_at = -inf
+        self._endings: dict[str, SessionEnding] = {}
         self._outage = Outage(log, "old videos are not removed", "old videos are removed again")
 
     def maintain(self) -> None:
         """Remove old videos, once a minute; a failure of the disk is logged."""
         now = self._clock.monotonic()
-        if now - self._pruned_at < PRUNE_SECONDS:
+        if self._retention.min_age == inf or now - self._pruned_at < PRUNE_SECONDS:
             return
         self._pruned_at = now
         try:
@@ -49,6 +51,8 @@ class StoredVideos:
 
     def _prune(self, now: float) -> None:
         """Remove files by the time since they were made; others may remove them, too."""
+        # A side file is read once, not every minute: there may be 100,000 of them.
+        known, self._endings = self._endings, {}
         # In this order a video goes before its side file, which says how the session ended.
         for file in sorted(self._folder.iterdir(), reverse=True):
             if file.suffix not in SUFFIXES or not FOLDER.fullmatch(file.stem):
@@ -57,8 +61,10 @@ class StoredVideos:
                 age = now - file.stat().st_mtime
             except FileNotFoundError:
                 continue
-            if age > self._retention.min_age and self._is_expired(file, age):
+            if age <= self._retention.min_age:
+                continue
+            if file.stem not in known:
+                known[file.stem] = read_ending(file.with_suffix(".json"))
+            ending = self._endings[file.stem] = known[file.stem]
+            if age > self._retention.max_age(ending):
                 file.unlink(missing_ok=True)
-
-    def _is_expired(self, file: Path, age: float) -> bool:
-        return age > self._retention.max_age(read_ending(file.with_suffix(".json")))

@@ -68,13 +68,31 @@ def test_videos_are_kept_by_outcome_and_age(tmp_path: Path, hours: float, stay: 
     assert len([file for file in tmp_path.iterdir() if file.name[0] in "n."]) == 2
 
 
-def test_without_retention_videos_stay(tmp_path: Path) -> None:
-    """The default keeps them, as before."""
+def test_without_retention_videos_stay(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The default keeps them, and does not even list the folder."""
     clock = SettableClock()
     fill(tmp_path, clock)
     clock.advance(1e9)
     videos(tmp_path, clock, RetentionSection()).maintain()
     assert left(tmp_path) == "abcde"
+    videos(tmp_path / "missing", clock, RetentionSection()).maintain()
+    assert caplog.text == ""
+
+
+def test_a_side_file_is_read_once(tmp_path: Path) -> None:
+    """A session's ending is remembered while its video stays."""
+    section = RetentionSection(accepted="30d", refused="2d", left="1h")
+    clock = SettableClock()
+    fill(tmp_path, clock)
+    keeper = videos(tmp_path, clock, section)
+    clock.advance(2 * HOUR)
+    keeper.maintain()
+    refused = tmp_path / f"{'b' * 32}.json"
+    refused.write_text("{}")
+    os.utime(refused, (clock.wall_time - 2 * HOUR,) * 2)
+    clock.advance(49 * HOUR)
+    keeper.maintain()
+    assert left(tmp_path) == "ade"
 
 
 def test_a_failing_disk_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
