@@ -258,8 +258,8 @@ def _ending_of(file: Path) -> SessionEnding:
         with open(file, "rb") as log_file:
             log_file.seek(max(0, os.fstat(log_file.fileno()).st_size - TAIL_BYTES))
             last = json.loads(log_file.read().rstrip(b"\n").rpartition(b"\n")[2])
-    except (FileNotFoundError, ValueError):  # no log; or the last line is torn or too long
-        return SessionEnding.UNKNOWN
-    if not isinstance(last, dict) or last.get("event") != "ended":
-        return SessionEnding.UNKNOWN
-    return SessionEnding.of(accepted=last.get("accepted") is True, errors=last.get("errors", ()))
+        if last["event"] == "ended":
+            return SessionEnding.of(accepted=last["accepted"] is True, errors=last["errors"])
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
+        pass  # no log; or the last line is torn, too long, or no line of a log
+    return SessionEnding.UNKNOWN

@@ -18,7 +18,7 @@ from aggregator.sinks.file_logger import FileLogger
 from shared.config.plugins import FileLoggerArgs
 from shared.config.retention import KEEP_ALL, RetentionSection
 from shared.config.service import Config
-from shared.session_log import folders, read_session
+from shared.session_log import FILE, folders, read_session
 from tests.support.docs import toml_example
 from tests.support.events import ended, info, judged
 from tests.support.service import ROOT
@@ -144,6 +144,21 @@ def test_folders_are_kept_by_outcome_and_age(tmp_path: Path, hours: float, stay:
         age(tmp_path, number, hours, now)
     logger.prune(now)
     assert names(tmp_path) == stay
+
+
+@pytest.mark.parametrize(
+    "line", ["[1]", '{"event": "ended"}', '{"event": "ended", "accepted": false, "errors": 1}']
+)
+def test_a_strange_last_line_leaves_the_ending_unknown(tmp_path: Path, line: str) -> None:
+    """It does not keep other folders from being removed."""
+    logger, now = sink(tmp_path, 0, RetentionSection(left="1h", accepted="9d")), 1_800_000_000.0
+    play_all_endings(logger)
+    with (tmp_path / info(1).session / FILE).open("a") as log:
+        log.write(f"{line}\n")
+    for number in range(1, 5):
+        age(tmp_path, number, 2, now)
+    logger.prune(now)
+    assert names(tmp_path) == {1, 2, 4}
 
 
 def test_the_shorter_of_two_times_applies(tmp_path: Path) -> None:
