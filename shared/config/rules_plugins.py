@@ -14,7 +14,7 @@ from shared.config.service import Config
 ACTIONS = 5
 """Actions of ActiveLiveness to draw from."""
 SAFE_ACTIONS = 3
-"""Fewer actions are warned of: a recording would pass too often by chance."""
+"""Fewer actions cause a warning: a recording would pass too often by chance."""
 HTTP = ("http", "https")
 
 
@@ -105,7 +105,7 @@ def active_liveness(config: Config) -> Iterator[Finding]:
         yield warning(
             place,
             f"args.interactionsCount is {args.interactionsCount}, so a recorded video passes by "
-            f"chance in one of {_sequences(args) // (1 + args.wrongActionsAllowed)} sessions; set "
+            f"chance in one of {_sessions_per_pass(args)} sessions; set "
             f"{SAFE_ACTIONS} or more",
         )
     if args.totalTimeout < args.actionTimeout:
@@ -122,9 +122,13 @@ def active_liveness(config: Config) -> Iterator[Finding]:
         )
 
 
-def _sequences(args: ActiveLivenessArgs) -> int:
-    """Return how many sequences of distinct actions there are: one in so many is drawn."""
-    return math.perm(ACTIONS, args.interactionsCount)
+def _sessions_per_pass(args: ActiveLivenessArgs) -> int:
+    """Return in one of how many sessions a recording of one sequence passes.
+
+    Each try draws one of all sequences of distinct actions.
+    """
+    sequences, tries = math.perm(ACTIONS, args.interactionsCount), 1 + args.wrongActionsAllowed
+    return max(1, sequences // tries)
 
 
 def life_signs(config: Config) -> Iterator[Finding]:

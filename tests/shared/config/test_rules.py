@@ -156,6 +156,15 @@ def test_no_finding_shows_the_key():
             {f"{WS}.ActiveLiveness.isEnabled": 1, f"{WS}.FaceMatcher.isEnabled": 1},
             "is 2, so a recorded video passes by chance in one of 10 sessions",
         ),
+        (
+            {
+                f"{WS}.ActiveLiveness.isEnabled": 1,
+                f"{WS}.FaceMatcher.isEnabled": 1,
+                ACTIONS: 1,
+                f"{WS}.ActiveLiveness.args.wrongActionsAllowed": 10,
+            },
+            "by chance in one of 1 sessions",
+        ),
         ({f"{WS}.ActiveLiveness.isEnabled": 1, ACTIONS: 3}, "without FaceMatcher"),
         (
             {
