@@ -197,7 +197,7 @@ class RefusedSessions:
         return await self._admit(self._of_address(self.client_of(limit_key(address))))
 
     async def admit_bound(self, start: str) -> dict[str, int]:
-        """Check likewise the person and the kiosk in the claims (JSON) of a start token."""
+        """Do the same for the person and the kiosk in the claims (JSON) of a start token."""
         return await self._admit(self._of_start(start))
 
     async def _admit(self, limits: list[RefusalLimit]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from shared.config.middlewares import WsMiddlewares
 
 
 class Unsettled:
-    """Tells sessions which images to keep: those that a side-effect plugin may still need.
+    """Makes sessions retain the images that a side-effect plugin may still need.
 
     Args:
         capacity: bytes of all sessions together; a frame beyond is not retained, and counted.

@@ -1,7 +1,7 @@
 """Consent: a session begins only after the person has accepted the current text.
 
 The client reports which version was accepted, and when by its own clock. Both are stored with the
-claims of the start token, and so are in the audit, in FileLogger's log and in the verdict's token.
+claims of the start token, so the audit, FileLogger's log and the verdict's token have them too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def required_version(config: Config) -> str | None:
 
 
 def with_consent(version: str | None, start: str, header: object) -> str:
-    """Add a consent to what a session starts with; nothing where none is required.
+    """Return the claims with the consent added, or unchanged if no consent is required.
 
     Args:
         version: the version that the person must have accepted, or None.

@@ -30,7 +30,7 @@ class Switch(Section):
 
 
 class PluginSection(Switch, Generic[Args]):
-    """A plugin with arguments, all of which have defaults."""
+    """A plugin's switch and its arguments, each of which has a default."""
 
     args: Args = Field(default={}, validate_default=True)
     """Arguments."""
