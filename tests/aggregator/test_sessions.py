@@ -47,10 +47,10 @@ from tests.support.judge import (
 
 
 @pytest.mark.parametrize(
-    ("plugins", "told"), [({}, 0), ({"FileLogger": None}, 0), ({"AggregateLiveness": None}, 1)]
+    ("plugins", "warnings"), [({}, 0), ({"FileLogger": None}, 0), ({"AggregateLiveness": None}, 1)]
 )
-async def test_a_replay_by_other_plugins_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, plugins: dict[str, Any], told: int
+async def test_a_replay_by_other_plugins_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, plugins: dict[str, Any], warnings: int
 ) -> None:
     """Only where they judge otherwise, and once: the session is theirs from then on."""
     if "FileLogger" in plugins:
@@ -70,8 +70,8 @@ async def test_a_replay_by_other_plugins_is_told(
             handed_over = decode(resumed.history.opened)
             assert isinstance(handed_over, Open)
             assert handed_over.plugins == names[-1]  # to a gateway that knows nothing
-    assert caplog.text.count("session replayed with different plugins") == told
-    assert (names[0] != names[1]) == bool(told)
+    assert caplog.text.count("session replayed with different plugins") == warnings
+    assert (names[0] != names[1]) == bool(warnings)
     assert names[1] == names[2]
 
 

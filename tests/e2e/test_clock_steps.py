@@ -50,8 +50,8 @@ class Person:
     Attributes:
         prompts: what was asked, in turn.
         shown: frames so far; each shows the face elsewhere, as a camera does.
-        pause: frames until the reaction, two or three after a prompt: nobody is faster, or always
-            equally fast.
+        pause: frames until the reaction: two and three in turn after prompts, since a reaction
+            that is faster, or always equally fast, is not a person's.
     """
 
     obeys: bool = True

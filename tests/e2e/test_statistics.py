@@ -161,14 +161,14 @@ def test_a_proxy_does_not_open_them(played: Played, path: str) -> None:
     assert "lunapass" not in answer.text
 
 
-def test_the_log_tells_of_each_verdict(played: Played) -> None:
+def test_the_log_has_a_line_of_each_verdict(played: Played) -> None:
     """One line a decided session: its id and numbers, and why it was not accepted."""
     lines = (played.service.directory / "log").read_text().splitlines()
-    told = [json.loads(line) for line in lines if '"session decided"' in line]
-    assert sorted(line["outcome"] for line in told) == ["accepted", "left"]
-    assert {line["frames"] for line in told} == {0, FRAMES + 1}
+    decided = [json.loads(line) for line in lines if '"session decided"' in line]
+    assert sorted(line["outcome"] for line in decided) == ["accepted", "left"]
+    assert {line["frames"] for line in decided} == {0, FRAMES + 1}
     known = {"time", "level", "role", "message", "session", "outcome", "frames", "seconds"}
-    for line in told:
+    for line in decided:
         why = {"codes", "hint"} if line["outcome"] == "left" else set()
         assert set(line) - {"score"} == known | why
 
@@ -237,7 +237,7 @@ def test_the_manual_names_each_series(played: Played) -> None:
     rows = re.findall(
         r"^\| `(lunapass_\w+)` \| ([\w, ]*)\|", (ROOT / "docs" / "operations.md").read_text(), re.M
     )
-    told = {name: set(labels.replace(",", " ").split()) for name, labels in rows}
+    named = {name: set(labels.replace(",", " ").split()) for name, labels in rows}
     exposed = {
         family.name + ("_total" if family.type == "counter" else ""): {
             label for sample in family.samples for label in sample.labels if label != "le"
@@ -245,10 +245,10 @@ def test_the_manual_names_each_series(played: Played) -> None:
         for family in text_string_to_metric_families(played.service.get("/metrics").text)
         if not family.name.startswith("process_")
     }
-    unseen = {"lunapass_session_store_up", *(name for name in told if "effects" in name)}
+    unseen = {"lunapass_session_store_up", *(name for name in named if "effects" in name)}
     unseen.add("lunapass_kiosk_sessions_total")  # only with start tokens
-    assert set(told) - {"lunapass_session_store_up"} == set(exposed)
-    assert {name: told[name] for name in exposed if name not in unseen} == {
+    assert set(named) - {"lunapass_session_store_up"} == set(exposed)
+    assert {name: named[name] for name in exposed if name not in unseen} == {
         name: labels for name, labels in exposed.items() if name not in unseen
     }
 

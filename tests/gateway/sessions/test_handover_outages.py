@@ -14,6 +14,7 @@ from gateway import metrics
 from shared.wire.protocol import CloseCode
 from tests.support.redis_server import RedisServer, running_redis
 from tests.support.store_cell import RESULT, STORE_TIMEOUT, cells, hanging
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +33,13 @@ async def test_a_store_that_is_not_required_holds_nothing_for_long(
         contextlib.AsyncExitStack() as end,
     ):
         session, client = first.begin()
-        await asyncio.sleep(0.1)
+        await until(lambda: first.sessions.handover.reached)  # every failed try comes later
+        began = time.monotonic()
         if hangs:
             end.enter_context(hanging(redis))
         else:
             redis.kill()
             end.callback(redis.start)
-        began = time.monotonic()
         first.judge(session)
         await first.sweep_until(lambda: client.commands == ["STATUS"])
         held = time.monotonic() - began

@@ -380,7 +380,7 @@ async def test_what_other_gateways_count_counts_here(clock: SettableClock) -> No
 def test_the_tries_of_a_day(
     clock: SettableClock, limit: int, first: int, later: tuple[int, int]
 ) -> None:
-    """Whoever tries again as soon as possible has as many refused sessions as the docs say."""
+    """A client that tries again as soon as it may is refused as often as the docs say."""
     refusals, began = LocalRefusals(clock=clock), clock.monotonic()
     hours = [0] * 24
     while (hour := int((clock.monotonic() - began) // 3600)) < 24:

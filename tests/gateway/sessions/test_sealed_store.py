@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from gateway.sessions import store_contact
 from gateway.sessions.identity import digest
 from gateway.sessions.sealed_store import SealedStore, owner_of
 from gateway.sessions.sealing import Stored
@@ -24,10 +26,14 @@ from shared.wire.messages import Open
 from shared.wire.records import Judged
 from tests.support.judge import shot
 from tests.support.redis_server import RedisServer, running_redis
+from tests.support.waiting import until
 
 ID = "00" * 16
 TOKEN = "t" * 32
 TIMEOUT = 0.4
+"""Of tests of outages, which wait for it, and for the grace period of three of them."""
+PATIENCE = 20.0
+"""Of all other tests, so that a busy machine is no outage; their gateways have no grace period."""
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +82,6 @@ class Gateway:
         return self.settled[-1]
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
-
-
 @contextlib.asynccontextmanager
 async def gateways(
     redis: RedisServer,
@@ -90,22 +89,28 @@ async def gateways(
     names: str = "ab",
     *,
     required: bool = True,
-    store_timeout: float = TIMEOUT,
+    seconds: float = PATIENCE,
+    grace_timeouts: float = 0,
 ) -> AsyncIterator[list[Gateway]]:
-    """Gateways of one installation; those of one name are of one cell."""
+    """Gateways of one installation; those of one name are of one cell.
+
+    ``seconds`` is the timeout of their store; its grace period has ``grace_timeouts`` of them.
+    """
     with contextlib.closing(redis.client()) as client:
         client.flushall()
     made = []
-    for name in names:
-        settings = {
-            "SESSION_STORE": {
-                "connectionString": redis.url,
-                "timeout": store_timeout,
-                "required": required,
-            },
-            "TRANSPORT": {"runtimeDirectory": str(directory / name)},
-        }
-        made.append(Gateway(Config.model_validate(settings)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_contact, "GRACE_TIMEOUTS", grace_timeouts)
+        for name in names:
+            settings = {
+                "SESSION_STORE": {
+                    "connectionString": redis.url,
+                    "timeout": seconds,
+                    "required": required,
+                },
+                "TRANSPORT": {"runtimeDirectory": str(directory / name)},
+            }
+            made.append(Gateway(Config.model_validate(settings)))
     try:
         yield made
     finally:
@@ -113,9 +118,13 @@ async def gateways(
             await gateway.store.close()
 
 
+noticing_outages = functools.partial(gateways, seconds=TIMEOUT, grace_timeouts=GRACE_TIMEOUTS)
+"""Gateways with a short timeout and the grace period of the product."""
+
+
 async def taken(gateway: Gateway) -> Stored:
     """Take the session over; tried again as clients do, since a busy machine exceeds time-outs."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while (stored := await gateway.store.take(ID, digest(TOKEN))) is None:
         assert time.monotonic() < deadline
     return stored
@@ -166,7 +175,7 @@ async def test_the_best_shot_passes_on_as_it_was_encoded(
     redis: RedisServer, tmp_path: Path
 ) -> None:
     """The newest one, with what was received for it; a write without a new one changes nothing."""
-    async with gateways(redis, tmp_path, store_timeout=20) as (first, second):
+    async with gateways(redis, tmp_path) as (first, second):
         for frames, best in ((2, shot(1, b"first")), (3, shot(3, b"better")), (4, shot(3))):
             made = session(frames)
             made.kept = best
@@ -210,12 +219,21 @@ async def test_a_session_taken_by_two_at_once_has_one_owner(
         assert await second.write(session(1, term=3)) == "stored"
 
 
-async def test_many_take_overs_at_once_all_succeed(redis: RedisServer, tmp_path: Path) -> None:
+async def test_many_take_overs_at_once_all_succeed(
+    redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As after the death of a gateway; together they may take longer than one may take."""
-    async with gateways(redis, tmp_path, store_timeout=20) as (first, second):
+    timeout = 1.0
+    async with gateways(redis, tmp_path, seconds=timeout) as (first, second):
         await first.write(session(1))
-        await taken(second)
-        found = await asyncio.gather(*(second.store.take(ID, digest(TOKEN)) for _ in range(1000)))
+        take = second.store._take
+
+        async def slow(**arguments: object) -> object:
+            await asyncio.sleep(timeout / 20)
+            return await take(**arguments)
+
+        monkeypatch.setattr(second.store, "_take", slow)
+        found = await asyncio.gather(*(second.store.take(ID, digest(TOKEN)) for _ in range(40)))
         assert None not in found
 
 
@@ -298,7 +316,7 @@ async def test_what_an_outage_kept_back_is_written_later(
     redis: RedisServer, tmp_path: Path, frames: int
 ) -> None:
     """Redis dies and comes back empty: the session is written whole, also one that is quiet."""
-    async with gateways(redis, tmp_path) as (first, second):
+    async with noticing_outages(redis, tmp_path) as (first, second):
         await first.write(session(2))
         redis.kill()
         if frames > 2:
@@ -318,7 +336,7 @@ async def test_no_stale_session_is_taken_after_an_outage(
     redis: RedisServer, tmp_path: Path
 ) -> None:
     """The owner gave a verdict while the store hung; the other gateway waits until it is stored."""
-    async with gateways(redis, tmp_path, required=False) as (first, second):
+    async with noticing_outages(redis, tmp_path, required=False) as (first, second):
         await first.write(session(1))
         assert (await taken(second)).result is None  # the first grace period is over
         await first.write(session(1, term=3))
@@ -342,7 +360,7 @@ async def test_a_failover_that_no_request_notices(
 
     The connections have ended, and are replaced without an error where no request is under way.
     """
-    async with gateways(redis, tmp_path, required=required) as (owner, other):
+    async with noticing_outages(redis, tmp_path, required=required) as (owner, other):
         await owner.write(session(1))
         with contextlib.closing(redis.client()) as client:
             old = {name: client.dump(name) for name in client.keys("*")}
@@ -360,7 +378,7 @@ async def test_a_session_of_a_dead_owner_is_taken_after_an_outage(
     redis: RedisServer, tmp_path: Path
 ) -> None:
     """The grace period ends also where nobody writes."""
-    async with gateways(redis, tmp_path, required=False) as (first, second):
+    async with noticing_outages(redis, tmp_path, required=False) as (first, second):
         await first.write(session(1))
         first.session = None
         redis.kill()
@@ -404,7 +422,7 @@ async def test_a_write_that_raises_is_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The writer outlives an error in the code that it calls, and logs it."""
-    async with gateways(redis, tmp_path) as (first, _):
+    async with noticing_outages(redis, tmp_path) as (first, _):
         state = first.store._sealer.state
 
         def broken(_: Session) -> bytes:
@@ -421,7 +439,7 @@ async def test_sessions_that_cannot_be_written_at_the_end_are_logged(
 ) -> None:
     """Their clients resume where they were only, and that gateway is about to be gone."""
     with running_redis() as server:
-        async with gateways(server, tmp_path) as (first, _):
+        async with noticing_outages(server, tmp_path) as (first, _):
             await first.write(session(1))
             server.kill()
             first.session = session(2)
