@@ -193,10 +193,11 @@ class Gateway:
             create_connection=self._client_sockets.connection,  # type: ignore[arg-type]  # a factory
         )
 
-    def _stop_accepting(self) -> None:
+    async def _stop_accepting(self) -> None:
         """Accept no more: a client that connects now waits in the kernel for the next gateway."""
         for server in self._servers:
             stop_accepting(server)
+        await asyncio.sleep(0)  # a socket accepted just before is counted as open after this turn
 
     async def _close_servers(self) -> None:
         for server in self._servers:
@@ -223,24 +224,33 @@ class Gateway:
             connection.check_idle(now)
 
     async def _drain(self) -> None:
-        """Take no new sessions, let running ones end, then close what is left with 1012."""
+        """Take no new clients, let the others finish, then close what is left with 1012."""
         self._role.notifier.stopping()
-        if self._listeners.inherited and not self._permanently:
-            self._stop_accepting()
+        if self._has_successor():
+            await self._stop_accepting()
         else:
             self._front.drain()
         deadline = self._clock.monotonic() + self._config.LIMITS.drainSeconds
         while self._has_work() and self._clock.monotonic() < deadline:
             self._tick()
             await asyncio.sleep(SWEEP_SECONDS)
+        self._front.drain()  # for a handshake that has outlasted the deadline
         for connection in list(self._connections):
             connection.close(CloseCode.RESTART, "the service restarts")
             connection.end_within(CLOSE_SECONDS)
 
+    def _has_successor(self) -> bool:
+        """Whether another gateway will accept the clients that connect from now on."""
+        return self._listeners.inherited and not self._permanently
+
     def _has_work(self) -> bool:
-        """Whether a client waits for its verdict, or is just receiving it."""
+        """Whether a client connects, waits for its verdict, or is just receiving it."""
+        if self._has_successor() and self._client_sockets.open > len(self._connections):
+            return True  # a handshake
         undecided = bool(self._sessions.undecided and self._connections)
-        return undecided or any(line.close_code is not None for line in self._connections)
+        return undecided or any(
+            line.connecting or line.close_code is not None for line in self._connections
+        )
 
     async def _serve(self, socket: ServerConnection) -> None:
         assert isinstance(socket, ClientSocket)  # as self._client_sockets makes them

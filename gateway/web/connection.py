@@ -39,6 +39,7 @@ class Connection:
     Attributes:
         send: queues a text; a client that does not read is disconnected.
         last_heard: monotonic time of the last message.
+        connecting: the client is not connected to a session yet.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Connection:
         socket.measure(self._address, self._refuse_overflow)
         self.last_heard = self._clock.monotonic()
         self._heard_bytes = socket.received_bytes
+        self.connecting = True
 
     # Sending; may be called from anywhere on the loop
 
@@ -108,12 +110,14 @@ class Connection:
         session: Session | None = None
         try:
             session = await self._connect()
+            self.connecting = False
             await self._read(session)
         except ProtocolError as error:
             self._refuse(error)
         except ConnectionClosed:
             pass
         finally:
+            self.connecting = False
             if session is not None:
                 session.detach(self)
             await self._outbox.finish(writer)
