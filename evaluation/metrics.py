@@ -6,6 +6,7 @@ A presentation that is always refused has the score minus infinity.
 APCER is the share of accepted attack presentations of **one species**; species are never pooled,
 and the worst one counts (clause 13.2.2). BPCER is the share of refused live (bona fide)
 presentations. ACER, the mean of BPCER and the worst APCER, is no longer in the standard but common.
+So is the half total error, the mean of BPCER and of the mean APCER of the species.
 """
 
 from __future__ import annotations
@@ -74,6 +75,17 @@ def worst_apcer(species: Species, threshold: float) -> float:
 def acer(species: Species, live: Scores, threshold: float) -> float:
     """Mean of BPCER and the worst APCER; NaN if one of them is NaN."""
     return (worst_apcer(species, threshold) + bpcer(live, threshold)) / 2
+
+
+def half_total(species: Species, live: Scores, threshold: float) -> float:
+    """Mean of BPCER and of the mean APCER of the species; NaN if one of them is NaN."""
+    rates = [apcer(scores, threshold) for scores in species.values() if scores.size]
+    return half_of(bpcer(live, threshold), rates)
+
+
+def half_of(bpcer: float, apcers: Sequence[float]) -> float:
+    """Half total error of given rates; NaN without species."""
+    return (bpcer + sum(apcers) / len(apcers)) / 2 if apcers else float("nan")
 
 
 def wilson(errors: int, total: int) -> Interval:

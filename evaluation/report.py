@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from evaluation.samples import ATTACK, LIVE
+from evaluation.whatif import Suggestion
 from shared.charts import Curve, histogram, plot
 from shared.report import parts, percent
 
@@ -36,8 +37,8 @@ def _body(summary: dict[str, Any], thumbnail: Thumbnail) -> Iterator[Markup]:
     yield parts.paragraph(
         "Every presentation with a face is classified by its mean liveness score, regardless of"
         " earlier checks. Definitions of ISO/IEC 30107-3; ACER is the mean of the worst APCER"
-        " and BPCER. Wilson intervals assume independent presentations, the bootstrap resamples"
-        " whole subjects."
+        " and BPCER, the half total error that of the mean APCER and BPCER. Wilson intervals"
+        " assume independent presentations, the bootstrap resamples whole subjects."
     )
     yield from _rates(summary, summary["threshold"])
     yield parts.heading("As served")
@@ -73,6 +74,7 @@ def _rates(rates: dict[str, Any], threshold: float) -> Iterator[Markup]:
     rows.append(("APCER, worst species", percent(rates["apcerMax"]), "", "", "", ""))
     rows.append(_rate("BPCER", rates["bpcer"], rates["intervals"]["bpcer"]))
     rows.append(("ACER", percent(rates["acer"]), "", "", "", ""))
+    rows.append(("half total error", percent(rates["halfTotalError"]), "", "", "", ""))
     head = ("rate", "value", "errors", "subjects", "Wilson 95 %", "by subject 95 %")
     yield parts.table(head, rows)
     yield parts.table(
@@ -109,13 +111,23 @@ def _rate(name: str, value: float | None, interval: dict[str, Any]) -> tuple[str
         percent(value),
         f"{interval['errors']} of {interval['of']}",
         str(interval["subjects"]),
-        _range(interval["wilson"]),
-        _range(interval["bySubject"]),
+        interval_text(interval["wilson"]),
+        interval_text(interval["bySubject"]),
     )
 
 
-def _range(interval: Sequence[float] | None) -> str:
-    return "-" if interval is None else f"{percent(interval[0])} to {percent(interval[1])}"
+def interval_text(interval: Sequence[float] | None) -> str:
+    """Format an interval of a share."""
+    return "-" if interval is None else f"{100 * interval[0]:.1f} to {percent(interval[1])}"
+
+
+def suggestions_table(suggestions: Sequence[Suggestion]) -> Markup:
+    """Return a table of suggested thresholds with reason and cost."""
+    table: Markup = parts.table(
+        ("threshold", "now", "suggested", "because", "cost"),
+        [(one.key, f"{one.now:g}", f"{one.value:g}", one.reason, one.cost) for one in suggestions],
+    )
+    return table
 
 
 def _check(check: dict[str, Any]) -> tuple[str, ...]:

@@ -90,6 +90,8 @@ def _attacks(folder: Path, extensions: frozenset[str]) -> Iterator[Sample]:
     root = folder / ATTACK
     for path in _files(root, extensions):
         species = path.relative_to(root).parts[0] if path.parent != root else UNNAMED
+        if species == LIVE:
+            raise ResourceError(f"{root / species}: no kind of attack can have the name {LIVE!r}")
         yield _sample(folder, path, root / species if path.parent != root else root, species)
 
 
@@ -138,4 +140,8 @@ def _row(table: Path, line: int, row: dict[str, str | None]) -> Sample:
     if not name or not path.exists():
         raise ResourceError(f"{table}: line {line}: path: there is no file {name!r}")
     species = "" if label == LIVE else (row.get("species") or "").strip() or UNNAMED
+    if species == LIVE:
+        raise ResourceError(
+            f"{table}: line {line}: species: no kind of attack can have the name {LIVE!r}"
+        )
     return Sample(path, name, species, (row.get("subject") or "").strip() or name)

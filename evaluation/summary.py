@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from evaluation import metrics
 from evaluation.judging import Measured, failures, liveness_score, served_score
+from evaluation.notes import sample_notes
 from evaluation.samples import ATTACK, LIVE
 from shared.codes import Code, finding
 from shared.frame.checks import Rules
@@ -21,8 +22,6 @@ from shared.frame.estimation import Stage
 BOUNDS = (0.01, 0.05, 0.10)
 MAX_FINITE = 1e300
 """Larger numbers, such as the threshold next to infinity, count as infinite."""
-MIN_SUBJECTS = 30
-"""With fewer subjects the report warns of a small sample."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +116,7 @@ def _rates(
         "apcerMax": _number(metrics.worst_apcer(species, threshold)),
         "bpcer": _number(metrics.bpcer(live, threshold)),
         "acer": _number(metrics.acer(species, live, threshold)),
+        "halfTotalError": _number(metrics.half_total(species, live, threshold)),
         "intervals": {
             "apcer": {
                 name: _intervals(groups[name], values >= threshold)
@@ -205,22 +205,7 @@ def _checks(scored: Sequence[Scored], rules: Rules) -> list[dict[str, Any]]:
 def _notes(scored: Sequence[Scored]) -> list[str]:
     """Warnings about the set that a reader must know before quoting a figure."""
     groups = _by_species(scored)
-    small = []
-    for name, group in groups.items():
-        subjects = len({one.subject for one in group})
-        if subjects < MIN_SUBJECTS:  # many presentations of one person are not a large sample
-            of = f" by {subjects} subject(s)" if subjects < len(group) else ""
-            small.append(f"{len(group)} of {name or LIVE!r}{of}")
-    notes = []
-    if small:
-        notes.append(
-            f"A small sample: {', '.join(small)}. With no error among n, the rate is below about"
-            " 3/n with 95 % confidence. Quote no error rate from this set."
-        )
-    if not groups[""]:
-        notes.append("There is no live presentation, so there is no BPCER.")
-    if len(groups) == 1:
-        notes.append("There is no attack, so there is no APCER.")
+    notes = sample_notes({name: [one.subject for one in of] for name, of in groups.items()})
     if refused := [one.measured for one in scored if one.measured.refused]:
         first = refused[0]
         notes.append(

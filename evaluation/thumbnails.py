@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from itertools import islice
+from pathlib import Path
 
 import cv2
 
@@ -20,9 +21,18 @@ def worst_frame(one: Measured, frames: Frames, every: int = 1) -> str | None:
 
     Only every ``every``-th frame of the file was measured.
     """
-    start = every * (one.first + _worst(one))
+    return frame_thumbnail(frames, one.sample.path, every * (one.first + _worst(one)))
+
+
+def frame_thumbnail(frames: Frames, path: Path, place: int) -> str | None:
+    """Return the thumbnail of a frame, counted from 0; None if there is none.
+
+    A negative place is that of a presentation without a frame.
+    """
+    if place < 0:
+        return None
     try:
-        image = next(islice(frames(one.sample.path), start, None), None)
+        image = next(islice(frames(path), place, None), None)
     except FrameError:
         return None
     return None if image is None else thumbnail(image)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from evaluation.report import suggestions_table
 from evaluation.samples import ATTACK, LIVE
 from evaluation.sessions import Logged
 from evaluation.whatif import Study, Suggestion
@@ -45,9 +46,11 @@ def data(
     }
 
 
-def overlay(suggestions: Sequence[Suggestion]) -> str:
-    """Format the suggestions as TOML to merge into the configuration, each with its cost."""
-    lines = ["# Suggested by 'lunapass tune'; read the costs before you merge it.", f"[{SECTION}]"]
+def overlay(
+    suggestions: Sequence[Suggestion], section: str = SECTION, command: str = "lunapass tune"
+) -> str:
+    """Format a command's suggestions as TOML to merge into a section, each with its cost."""
+    lines = [f"# Suggested by '{command}'; read the costs before you merge it.", f"[{section}]"]
     for one in suggestions:
         whole = one.value == int(one.value)  # keys with fractions accept integers as well
         value = int(one.value) if whole else one.value
@@ -82,10 +85,7 @@ def _body(
         yield parts.note(error)
     yield parts.heading("Suggestions")
     if suggestions:
-        head = ("threshold", "now", "suggested", "because", "cost")
-        yield parts.table(
-            head, [(s.key, f"{s.now:g}", f"{s.value:g}", s.reason, s.cost) for s in suggestions]
-        )
+        yield suggestions_table(suggestions)
     else:
         yield parts.paragraph("None.")
     for one in studies:

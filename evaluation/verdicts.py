@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -42,6 +43,7 @@ class SessionVerdict:
         frames: number of frames up to its end.
         seconds: time from the first to the last of them.
         codes: codes of the last frame.
+        findings: number of these frames with each code.
         data: what the plugins report, as in the token's details.
         refused: why the service would refuse the next frame; empty if all can be decoded.
     """
@@ -51,6 +53,7 @@ class SessionVerdict:
     frames: int
     seconds: float
     codes: tuple[int, ...]
+    findings: dict[int, int]
     data: dict[str, Any]
     refused: str = ""
 
@@ -73,9 +76,11 @@ def judge_session(
     )
     outcome, number = SessionOutcome.UNDECIDED, 0
     codes: tuple[int, ...] = ()
+    findings: Counter[int] = Counter()
     for number, (estimate, at) in enumerate(zip(measured.frames, times, strict=True), 1):
         folded = _fold(session, number, OPENED_AT + at - times[0], estimate)
         codes = folded.errors
+        findings.update(map(int, codes))
         if folded.final:
             outcome = SessionOutcome.ACCEPTED if folded.accepted else SessionOutcome.REFUSED
             break
@@ -83,8 +88,16 @@ def judge_session(
             outcome = SessionOutcome.ASKED
             break
     seconds = times[number - 1] - times[0] if number else 0.0
-    data = session.context.data
-    return SessionVerdict(measured.sample, outcome, number, seconds, codes, data, measured.refused)
+    return SessionVerdict(
+        measured.sample,
+        outcome,
+        number,
+        seconds,
+        codes,
+        dict(findings),
+        session.context.data,
+        measured.refused,
+    )
 
 
 def _fold(session: JudgedSession, number: int, at: float, estimate: Estimate) -> Outcome:

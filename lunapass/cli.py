@@ -25,6 +25,7 @@ COMMANDS = {
     "migrate": "Convert configuration files of LUNA PASS to this service's.",
     "check": "Judge images or videos with the stages of a worker.",
     "evaluate": "Measure error rates on a labelled set.",
+    "compare": "Compare two evaluations of the same set.",
     "tune": "Show how other thresholds would have changed logged sessions.",
     "adapt": "Train a correction of the liveness score on a place's own frames.",
     "load": "Load-test a service with synthetic people.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,15 @@ from aggregator.plugins.registry import Registry
 from evaluation.cache import Cache, fingerprint
 from evaluation.folders import FolderReader, read_folders
 from evaluation.measuring import measure
+from evaluation.session_report import html, session_groups
 from evaluation.session_summary import summarise_sessions
+from evaluation.sign_thresholds import measured_signs, suggest_thresholds
+from evaluation.thumbnails import frame_thumbnail
 from evaluation.verdicts import SessionOutcome, judge_session
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
 from inference_pool.worker import make_estimator
+from lunapass.evaluated import Evaluated
 from lunapass.media import VIDEOS, Media, frame_rate
 from lunapass.progress import watched
 from shared.config.policy import sentence
@@ -34,13 +39,11 @@ def evaluate_sessions(
     fps: float,
     every: int,
     cache_folder: Path | None,
-) -> dict[str, Any]:
+) -> Evaluated:
     """Measure and judge the sessions of a set.
 
     Folders of images have ``fps`` frames per second. Without a cache folder no estimate is stored.
-
-    Returns:
-        JSON values: those of ``summarise_sessions``, and ``policy`` in one sentence.
+    The summary is that of ``summarise_sessions``, and ``policy`` in one sentence.
 
     Raises:
         ConfigError: a plugin cannot be used.
@@ -59,7 +62,22 @@ def evaluate_sessions(
     for one in watched(measured, len(samples), lambda one: one.sample.name):
         times = reader.times(one.sample.path, len(one.frames))
         verdicts.append(judge_session(one, times, registry, config))
-    return {"policy": sentence(config), **summarise_sessions(verdicts)}
+    summary = {"policy": sentence(config), **summarise_sessions(verdicts)}
+    signs = measured_signs(summary["sessions"], config.MIDDLEWARES.WS.LifeSigns.args)
+    suggestions = list(suggest_thresholds(signs))
+    last = {one.sample.name: (one.sample.path, every * (one.frames - 1)) for one in verdicts}
+
+    def page() -> str:
+        title = f"Evaluation of the sessions of {source.name}"
+        return html(
+            summary,
+            signs,
+            suggestions,
+            title,
+            lambda name: frame_thumbnail(reader.images, *last[name]),
+        )
+
+    return Evaluated(summary, partial(print_sessions, summary), page, suggestions)
 
 
 def _fingerprint(config: Config) -> str:
@@ -83,13 +101,12 @@ def print_sessions(summary: dict[str, Any], console: Console) -> None:
     headings = ("of", *SessionOutcome, "error", "95 %", "by subject", "asked")
     for heading in headings:
         table.add_column(heading, justify="right", no_wrap=True)
-    for name, group in summary["attacks"].items():
-        table.add_row(escape(f"APCER {name}"), *_cells(group, group["apcer"]))
-    if len(summary["attacks"]) > 1:
-        every = summary["allAttacks"]
-        table.add_row("all attacks", *_cells(every, every["apcer"]))
-    table.add_row("BPCER", *_cells(summary["live"], summary["live"]["bpcer"]))
+    for name, group, error in session_groups(summary):
+        table.add_row(escape(name), *_cells(group, error))
     console.print(table)
+    console.print(f"half total error {percent(summary['halfTotalError'])}", highlight=False)
+    for note in summary["notes"]:
+        console.print(note, style="yellow", markup=False, highlight=False)
 
 
 def _cells(group: dict[str, Any], error: dict[str, Any]) -> list[str]:

@@ -19,6 +19,11 @@ MAX_INTERVALS = 6
 """Intervals between the labels of an axis."""
 LETTER, ROW = 7, 16
 """Width of a letter and height of a row of the legend, in pixels."""
+BAR_WIDTH, BAR_ROW = 620, 24
+"""Width of a stacked bar, and its height with the gap below, in pixels."""
+SHARES = (0, 1, 3, 6)
+"""Colours of a stacked bar's shares, by place in ``COLOURS``: neither red nor green, which would
+look like a judgement."""
 UNIT: Range = (0.0, 1.0)
 
 
@@ -63,12 +68,10 @@ def plot(
         An ``svg`` element.
     """
     frame = _Axes(x_range, y_range, *size)
-    legend, rows = _legend(curves, *size)
+    legend, rows = _legend([curve.name for curve in curves], *size)
     width, height = size[0], size[1] + ROW * rows
     parts = [
-        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
-        f' aria-label="{escape(title or f"{y} over {x}")}" font-family="sans-serif" font-size="11"'
-        ' fill="currentColor">',
+        _svg(width, height, title or f"{y} over {x}"),
         *frame.axes(x, y),
         *(frame.mark(value) for value in marks),
     ]
@@ -76,6 +79,36 @@ def plot(
         drawn = frame.bars(curve, place, len(curves)) if curve.bars else frame.line(curve, place)
         parts += [f"<g {_look(place)}><title>{escape(curve.name)}</title>", *drawn, "</g>"]
     return "".join((*parts, *legend, "</svg>"))
+
+
+def stacked(rows: Sequence[tuple[str, Sequence[float]]], names: Sequence[str]) -> str:
+    """Draw a horizontal bar for each row, divided into its shares, with a legend below.
+
+    Args:
+        rows: a label, and shares of the whole with a sum of at most 1.
+        names: what each share stands for, at most four.
+
+    Returns:
+        An ``svg`` element.
+    """
+    left = LETTER * max((len(label) for label, _ in rows), default=0) + 12
+    width, height = left + BAR_WIDTH + RIGHT, TOP + BAR_ROW * len(rows) + 6
+    parts = []
+    for place, (label, shares) in enumerate(rows):
+        top, across = TOP + BAR_ROW * place, float(left)
+        parts.append(
+            f'<text x="{left - 8}" y="{top + 13}" text-anchor="end">{escape(label)}</text>'
+        )
+        for kind, share in enumerate(shares):
+            title = f"<title>{escape(names[kind])}: {share:.1%}</title>"
+            parts.append(
+                f'<rect x="{across:.1f}" y="{top}" width="{BAR_WIDTH * share:.1f}"'
+                f' height="{BAR_ROW - 6}" {_look(SHARES[kind])} stroke-width="0">{title}</rect>'
+            )
+            across += BAR_WIDTH * share
+    legend, lines = _legend(names, width, height, SHARES)
+    height += ROW * lines
+    return "".join((_svg(width, height, ", ".join(names)), *parts, *legend, "</svg>"))
 
 
 def histogram(values: Sequence[float], bins: int = 20) -> list[Point]:
@@ -155,25 +188,36 @@ class _Axes:
                 yield f' height="{tall:.1f}" fill-opacity=".75" stroke="none"/>'
 
 
+def _svg(width: float, height: float, title: str) -> str:
+    """Return the start tag of a chart."""
+    return (
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" role="img"'
+        f' aria-label="{escape(title)}" font-family="sans-serif" font-size="11"'
+        ' fill="currentColor">'
+    )
+
+
 def _look(place: int) -> str:
     colour = COLOURS[place % len(COLOURS)]
     return f'stroke="{colour}" fill="{colour}"'
 
 
-def _legend(curves: Sequence[Curve], width: int, height: int) -> tuple[list[str], int]:
-    """Return the legend's elements and its number of rows."""
+def _legend(
+    names: Sequence[str], width: int, height: int, colours: Sequence[int] | None = None
+) -> tuple[list[str], int]:
+    """Return the legend's elements and its number of rows; colours are places in ``COLOURS``."""
     parts, left, row = [], LEFT, 0
-    for place, curve in enumerate(curves):
-        wide = LETTER * len(curve.name) + 24
+    for place, name in zip(colours or range(len(names)), names, strict=False):
+        wide = LETTER * len(name) + 24
         if left > LEFT and left + wide > width - RIGHT:
             left, row = LEFT, row + 1
         parts.append(
             f'<g {_look(place)}><rect x="{left}" y="{height + ROW * row}" width="9" height="9"/>'
             f'<text x="{left + 13}" y="{height + ROW * row + 9}" stroke="none">'
-            f"{escape(curve.name)}</text></g>"
+            f"{escape(name)}</text></g>"
         )
         left += wide
-    return parts, row + 1 if curves else 0
+    return parts, row + 1 if names else 0
 
 
 def _pieces(points: Sequence[Point]) -> list[list[Point]]:

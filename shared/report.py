@@ -14,10 +14,13 @@ from shared.errors import ResourceError
 
 
 def shown(value: Any) -> str:
-    """Format a value for a table: numbers are shortened, None is a dash."""
+    """Format a value for a table: numbers are shortened, None is a dash.
+
+    A percent sign stays on the line of its number.
+    """
     if value is None:
         return "-"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return f"{value:.3f}" if isinstance(value, float) else str(value).replace(" %", "\u00a0%")
 
 
 def percent(value: float | None) -> str:

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
-from numpy.typing import NDArray
 
 from evaluation.adapt.observing import Observer
-from evaluation.adapt.training import LinearHead, Values
+from evaluation.adapt.training import LinearHead
 from evaluation.cache import content_hash
 from evaluation.measuring import Frames
-from evaluation.metrics import quantiles, resampled
+from evaluation.paired import MIN_SUBJECTS, Pair, changes, half_total_change
 from evaluation.samples import LIVE, Sample
 from inference_pool.onnx.site_head import HeadErrors
 from shared.errors import FrameError, ResourceError
-
-MIN_PEOPLE = 2
-"""With fewer people of one kind a bootstrap over people sees no spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +74,16 @@ def compare(
         if one := _presentation(sample, frames, observer, head, every):
             shown.append(one)
     _require(shown)
+    pairs = [_pair(one) for one in shown]
+    rates = changes(pairs)
+    total = half_total_change(pairs)
+    assert total is not None
+    assert total.interval is not None
     return Comparison(
         shown,
-        _errors(shown, [one.before for one in shown]),
-        _errors(shown, [one.after for one in shown]),
-        _interval(shown),
+        _errors({species: one.before for species, one in rates.items()}),
+        _errors({species: one.after for species, one in rates.items()}),
+        total.interval,
     )
 
 
@@ -111,36 +112,20 @@ def _require(shown: Sequence[Presentation]) -> None:
         raise ResourceError("--check: expected live presentations and attacks in which a face is")
     for kinds_of in (kinds & {LIVE}, kinds - {LIVE}):
         people = {one.subject for one in shown if one.kind in kinds_of}
-        if len(people) < MIN_PEOPLE:
+        if len(people) < MIN_SUBJECTS:
             raise ResourceError(
                 f"--check: found {len(people)} person with {min(kinds_of)!r}; expected at least"
-                f" {MIN_PEOPLE} of live presentations and of attacks"
+                f" {MIN_SUBJECTS} of live presentations and of attacks"
             )
 
 
-def _wrong(one: Presentation, score: float) -> bool:
-    return score < 0.5 if one.kind == LIVE else score >= 0.5
+def _pair(one: Presentation) -> Pair:
+    """Return whether a presentation is judged wrong without and with the head."""
+    live = one.kind == LIVE
+    wrong = (score < 0.5 if live else score >= 0.5 for score in (one.before, one.after))
+    return Pair("" if live else one.kind, one.subject, *wrong)
 
 
-def _errors(shown: Sequence[Presentation], scores: Sequence[float]) -> HeadErrors:
-    wrong = np.array([_wrong(one, score) for one, score in zip(shown, scores, strict=True)])
-    kinds = np.array([one.kind for one in shown])
-    rates = {kind: float(wrong[kinds == kind].mean()) for kind in np.unique(kinds).tolist()}
-    return HeadErrors(rates.pop(LIVE), rates)
-
-
-def _interval(shown: Sequence[Presentation]) -> tuple[float, float]:
-    """Percentile bootstrap of the change, resampling whole people, the same for both."""
-    of, drawn = resampled([one.subject for one in shown])
-    people = drawn.shape[1]
-    changes: dict[str, Values] = {}
-    for kind in {one.kind for one in shown}:
-        own: NDArray[np.bool_] = np.array([one.kind == kind for one in shown])
-        change = np.array([_wrong(one, one.after) * 1.0 - _wrong(one, one.before) for one in shown])
-        total = np.bincount(of[own], minlength=people)[drawn].sum(axis=1)
-        sums = np.bincount(of[own], change[own], minlength=people)[drawn].sum(axis=1)
-        changes[kind] = np.where(total > 0, sums / np.maximum(1, total), np.nan)
-    attacks = np.stack([values for kind, values in changes.items() if kind != LIVE])
-    known = np.isfinite(changes[LIVE]) & np.isfinite(attacks).any(axis=0)
-    halves = (changes[LIVE][known] + np.nanmean(attacks[:, known], axis=0)) / 2
-    return quantiles(halves)
+def _errors(rates: Mapping[str, float]) -> HeadErrors:
+    attacks = {species: rate for species, rate in rates.items() if species}
+    return HeadErrors(rates[""], attacks)

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
-from evaluation.cache import Cache, default_folder, fingerprint
-from evaluation.judging import Measured
-from evaluation.measuring import measure
-from evaluation.report import html
-from evaluation.samples import PICTURES, read
-from evaluation.summary import by_frame, score, summarise
-from evaluation.thumbnails import worst_frame
-from inference_pool.backends import load_backend
-from inference_pool.estimator import Estimator
-from lunapass.commands.options import EXISTING, FOLDER, config_option, html_option, json_option
-from lunapass.media import VIDEOS, Media
-from lunapass.progress import watched, wide_console
+from evaluation.cache import default_folder
+from evaluation.gate import RateBound, exceeded, named_rates
+from evaluation.sign_thresholds import SECTION
+from evaluation.tuning import overlay
+from lunapass.commands.options import (
+    EXISTING,
+    FOLDER,
+    PATH,
+    config_option,
+    html_option,
+    json_option,
+)
+from lunapass.progress import wide_console
 from shared.config.loading import load
 from shared.config.recommended import recommended
-from shared.config.service import Config
-from shared.frame.checks import Rules
-from shared.report import percent, write_report
+from shared.report import write_report
 
 PIPE_WIDTH = 120
 """Columns of the output if it is not a terminal."""
+
+
+def _gates(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> list[RateBound]:
+    """Parse the values of ``--fail-above``."""
+    try:
+        return [RateBound.parse(text) for text in texts]
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 @click.command("evaluate")
@@ -67,6 +72,21 @@ PIPE_WIDTH = 120
     help="With --sessions: frames per second of folders of images.",
 )
 @click.option("--no-cache", is_flag=True, help="Neither read nor store estimates.")
+@click.option(
+    "--write",
+    "toml_file",
+    metavar="FILE",
+    type=PATH,
+    help="With --sessions: write the suggested thresholds of LifeSigns as TOML.",
+)
+@click.option(
+    "--fail-above",
+    "gates",
+    metavar="RATE=BOUND",
+    multiple=True,
+    callback=_gates,
+    help="Exit with status 1 if a rate is above a bound, such as apcer.print=0.1.",
+)
 @config_option
 def command(
     source: Path,
@@ -78,6 +98,8 @@ def command(
     whole_sessions: bool,
     fps: float,
     no_cache: bool,
+    toml_file: Path | None,
+    gates: list[RateBound],
     config_path: Path | None,
 ) -> None:
     """Measure a labelled set and report the error rates of ISO/IEC 30107-3.
@@ -89,78 +111,29 @@ def command(
     by the plugins: those of the recommended configuration, or of the one that is given.
     """
     config = load(config_path)
+    folder = None if no_cache else cache_folder
     if whole_sessions:
-        if html_file or unit == "frame":
-            raise click.UsageError("--sessions excludes --html and --unit frame")
-        from lunapass.session_evaluation import evaluate_sessions, print_sessions
+        if unit == "frame":
+            raise click.UsageError("--sessions excludes --unit frame")
+        from lunapass.session_evaluation import evaluate_sessions
 
         judging = config if config_path else recommended(config)
-        folder = None if no_cache else cache_folder
-        sessions = evaluate_sessions(source, judging, fps=fps, every=every, cache_folder=folder)
-        print_sessions(sessions, wide_console(PIPE_WIDTH))
-        if json_file:
-            write_report(json_file, json.dumps(sessions, indent=1) + "\n")
-        return
-    rules = Rules.of(config)
-    samples = read(source, PICTURES | VIDEOS)
-    cache = None if no_cache else Cache(cache_folder, fingerprint(config))
-    frames = Media.of(config).frames
+        found = evaluate_sessions(source, judging, fps=fps, every=every, cache_folder=folder)
+    else:
+        if toml_file:
+            raise click.UsageError("--write needs --sessions")
+        from lunapass.frame_evaluation import evaluate_frames
 
-    def estimator() -> Estimator:
-        return Estimator(load_backend(config), rules, exhaustive=True)
-
-    found = measure(samples, estimator, frames, cache, every)
-    measured = list(watched(found, len(samples), lambda one: one.sample.name))
-    window = _window(config) if unit == "presentation" else 1
-    apart = [part for one in measured for part in by_frame(one)] if unit == "frame" else measured
-    summary = summarise(
-        [score(one, rules, window) for one in apart], rules, unit=unit, window=window
-    )
-    _print(summary, measured)
+        found = evaluate_frames(source, config, unit=unit, every=every, cache_folder=folder)
+    found.show(wide_console(PIPE_WIDTH))
     if json_file:
-        write_report(json_file, json.dumps(summary, indent=1) + "\n")
+        write_report(json_file, json.dumps(found.summary, indent=1) + "\n")
     if html_file:
-        named = {one.sample.name: one for one in apart}
-        title = f"Evaluation of {source.name}"
-        page = html(summary, title, lambda name: worst_frame(named[name], frames, every))
-        write_report(html_file, page)
-
-
-def _window(config: Config) -> int:
-    """Return the number of frames over which the service takes the mean."""
-    aggregate = config.MIDDLEWARES.WS.AggregateLiveness
-    return aggregate.args.framesCount if aggregate.isEnabled else 1
-
-
-def _print(summary: dict[str, Any], measured: list[Measured]) -> None:
-    console = wide_console(PIPE_WIDTH)
-    table = Table(box=None)
-    table.add_column("", no_wrap=True)
-    for heading in ("liveness alone", "errors", "95 %", "as served", "errors", "95 %"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    served = summary["served"]
-    intervals = summary["intervals"], served["intervals"]
-    for name in summary["served"]["apcer"]:
-        cells = (
-            _cells(rates["apcer"].get(name), interval["apcer"].get(name))
-            for rates, interval in zip((summary, served), intervals, strict=True)
-        )
-        table.add_row(escape(f"APCER {name}"), *next(cells), *next(cells))
-    table.add_row(
-        "BPCER",
-        *_cells(summary["bpcer"], intervals[0]["bpcer"]),
-        *_cells(served["bpcer"], intervals[1]["bpcer"]),
-    )
-    table.add_row("ACER", percent(summary["acer"]), "", "", percent(served["acer"]), "", "")
-    console.print(table)
-    for note in summary["notes"]:
-        console.print(note, style="yellow", markup=False, highlight=False)
-    cached = sum(one.cached for one in measured)
-    console.print(f"{len(measured)} samples, {cached} of them from the cache")
-
-
-def _cells(rate: float | None, interval: dict[str, Any] | None) -> tuple[str, str, str]:
-    if interval is None:
-        return "-", "", ""
-    low, high = interval["wilson"]
-    return percent(rate), f"{interval['errors']}/{interval['of']}", f"{low:.3f}-{high:.3f}"
+        write_report(html_file, found.page())
+    if toml_file:
+        write_report(toml_file, overlay(found.suggestions, SECTION, "lunapass evaluate --sessions"))
+    failed = exceeded(gates, named_rates(found.summary))
+    for line in failed:
+        click.echo(line, err=True)
+    if failed:
+        sys.exit(1)

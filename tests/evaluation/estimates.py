@@ -8,6 +8,7 @@ from typing import Any
 
 from evaluation.judging import Measured
 from evaluation.samples import Sample
+from evaluation.verdicts import SessionOutcome, SessionVerdict
 from shared.frame.estimation import Box, Estimate, Eyes, HeadPose, Liveness, Mouth, Quality
 
 QUALITY = Quality(blur=0.9, light=0.9, darkness=0.9, illumination=0.9, specularity=0.9)
@@ -39,3 +40,20 @@ def presentation(
     subject: str = "",
 ) -> Measured:
     return Measured(Sample(Path(name), name, species, subject or name), frames, refused=refused)
+
+
+def verdict(
+    outcome: SessionOutcome,
+    name: str = "live/a",
+    *,
+    species: str = "",
+    subject: str = "",
+    findings: dict[int, int] | None = None,
+    refused: str = "",
+    **signs: float | None,
+) -> SessionVerdict:
+    """A judged session of 20 frames; ``signs`` are measures of LifeSigns."""
+    sample = Sample(Path(name), name, species, subject or name)
+    measures = {"score": None, "eyes": None, "pose": None, "background": None, "frames": 20}
+    data = {"lifeSigns": measures | signs} if signs else {}
+    return SessionVerdict(sample, outcome, 20, 4.0, (), findings or {}, data, refused)

@@ -86,3 +86,14 @@ def test_session_folder_is_one_sample(tmp_path: Path) -> None:
     touch(tmp_path, f"{session}/session.jsonl", f"{session}/000001.jpg", "live/b.jpg")
     found = [(sample.name, sample.subject) for sample in read(tmp_path, ENDINGS)]
     assert found == [(session, "anna"), ("live/b.jpg", "live/b.jpg")]
+
+
+def test_no_attack_has_the_name_of_live_presentations(tmp_path: Path) -> None:
+    """It would be counted among them."""
+    touch(tmp_path, "live/a.jpg", "attack/live/a.jpg")
+    with pytest.raises(ResourceError, match="attack/live: no kind of attack can have the name"):
+        read(tmp_path, ENDINGS)
+    table = tmp_path / "set.csv"
+    table.write_text("path,label,species\nlive/a.jpg,attack,live\n")
+    with pytest.raises(ResourceError, match="line 2: species: no kind of attack"):
+        read(table, ENDINGS)

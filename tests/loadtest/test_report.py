@@ -105,7 +105,7 @@ def test_a_figure_of_the_service_that_comes_late_makes_no_peak() -> None:
 @pytest.mark.parametrize(
     "written",
     ["12 Come closer", "failed: session.full", "too many frames dropped", "frames per second",
-     "% of a core", "MB", "at most 5 kiosks", "one after each answer", "+6.8 %"],
+     "% of a core", "MB", "at most 5 kiosks", "one after each answer", "+6.8\u00a0%"],
 )  # fmt: skip
 def test_the_page_is_in_words_and_units(written: str) -> None:
     """The page uses words instead of JSON names and bare code numbers."""

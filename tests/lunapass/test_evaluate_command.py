@@ -46,7 +46,8 @@ def evaluate(config: Path, source: Path, *words: object) -> Result:
 def test_rates_and_report(config: Path, labelled: Path, tmp_path: Path) -> None:
     """Live pictures are accepted, a drawing without a face gives no response, faults are told."""
     json_file, html_file = tmp_path / "out.json", tmp_path / "out.html"
-    result = evaluate(config, labelled, "--json", json_file, "--html", html_file)
+    gates = "--fail-above", "bpcer=0", "--fail-above", "served.bpcer=0.4"
+    result = evaluate(config, labelled, "--json", json_file, "--html", html_file, *gates)
     told = json.loads(json_file.read_text())
     assert result.exit_code == 0
     assert (told["bpcer"], told["served"]["bpcer"]) == (0.0, pytest.approx(1 / 3))
@@ -58,10 +59,13 @@ def test_rates_and_report(config: Path, labelled: Path, tmp_path: Path) -> None:
 
 
 def test_second_run_comes_from_the_cache(config: Path, labelled: Path, tmp_path: Path) -> None:
-    """The same set again, at another threshold, needs no measuring and is judged anew."""
+    """The same set at another threshold needs no measuring; a rate above its bound fails."""
     assert "0 of them from the cache" in evaluate(config, labelled).output
     config.write_text(config.read_text() + "[LIVENESS.THRESHOLDS]\nlivenessScore = 0.9999\n")
-    again = evaluate(config, labelled, "--json", tmp_path / "again.json")
+    gate = "--fail-above", "bpcer=0.99"
+    again = evaluate(config, labelled, "--json", tmp_path / "again.json", *gate)
+    assert again.exit_code == 1
+    assert "bpcer is 100.0 %, allowed are 99.0 %" in again.stderr
     assert "4 samples, 4 of them from the cache" in again.output
     assert json.loads((tmp_path / "again.json").read_text())["bpcer"] == 1.0
 
@@ -109,14 +113,31 @@ def test_sessions_are_judged_by_the_plugins(config: Path, tmp_path: Path, portra
     (one,) = json.loads(out.read_text())["sessions"]
     assert (one["outcome"], one["frames"], one["subject"]) == ("accepted", 1, "eileen")
     config.write_text(config.read_text() + "[MIDDLEWARES.WS.LifeSigns]\nisEnabled = 1\n")
-    evaluate(config, source, "--sessions", "--fps", "2", "--json", out)
+    page, overlay = tmp_path / "out.html", tmp_path / "signs.toml"
+    evaluate(
+        config,
+        source,
+        "--sessions",
+        "--fps",
+        "2",
+        "--json",
+        out,
+        "--html",
+        page,
+        "--write",
+        overlay,
+    )
     (one,) = json.loads(out.read_text())["sessions"]
     assert (one["outcome"], one["frames"]) == ("asked", 9)
     assert "eyes" in one["details"]["lifeSigns"]["doubts"]
+    assert "eyesDeviation" in page.read_text()
+    assert "[MIDDLEWARES.WS.LifeSigns.args]" in overlay.read_text()
 
 
 def test_options_that_sessions_do_not_know_are_refused(config: Path, labelled: Path) -> None:
-    """The report in HTML and single frames are for the other mode."""
+    """Single frames and the thresholds of LifeSigns are each for one mode."""
     result = evaluate(config, labelled, "--sessions", "--unit", "frame")
     assert result.exit_code == 2
     assert "--sessions excludes" in result.output
+    assert "--write needs --sessions" in evaluate(config, labelled, "--write", "x").output
+    assert "expected RATE=BOUND" in evaluate(config, labelled, "--fail-above", "bpcer=5").output

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from shared.charts import COLOURS, Curve, Point, from_zero, histogram, plot
+from shared.charts import COLOURS, Curve, Point, from_zero, histogram, plot, stacked
 
 
 def drawn(*curves: Curve, **how: object) -> ElementTree.Element:
@@ -123,3 +123,14 @@ def test_labels_are_round_numbers(end: float, labels: str) -> None:
 def test_an_axis_ends_at_a_round_number(values: list[float], most: float) -> None:
     """Not below any value, and little above the largest."""
     assert from_zero(values) == (0, pytest.approx(most))
+
+
+def test_a_stacked_bar_shows_each_share_once() -> None:
+    """Side by side, with widths in proportion, labels escaped, and a legend."""
+    root = ElementTree.fromstring(stacked([("a & b", (0.25, 0.5, 0.25))], ["yes", "<no>", "?"]))
+    bars = [(float(one.attrib["x"]), float(one.attrib["width"])) for one in root.findall("rect")]
+    widths = [width for _, width in bars]
+    assert [width / sum(widths) for width in widths] == pytest.approx([0.25, 0.5, 0.25])
+    assert bars[1][0] == pytest.approx(bars[0][0] + bars[0][1])
+    assert [text.text for text in root.iter("text")] == ["a & b", "yes", "<no>", "?"]
+    assert {one.text for one in root.iter("title")} == {"yes: 25.0%", "<no>: 50.0%", "?: 25.0%"}

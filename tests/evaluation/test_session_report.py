@@ -1,0 +1,68 @@
+"""The page about whole sessions."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from evaluation.session_report import html
+from evaluation.session_summary import summarise_sessions
+from evaluation.sign_thresholds import measured_signs, suggest_thresholds
+from evaluation.verdicts import SessionOutcome, SessionVerdict
+from shared.codes import Code
+from shared.config.life_signs import LifeSignsArgs
+from tests.evaluation.estimates import verdict
+
+HOSTILE = '<script src="//x">'
+
+
+def summary(*verdicts: SessionVerdict) -> dict[str, Any]:
+    return {"policy": "Accepts one frame.", **summarise_sessions(verdicts)}
+
+
+def page(told: dict[str, Any]) -> str:
+    signs = measured_signs(told["sessions"], LifeSignsArgs())
+    return html(told, signs, list(suggest_thresholds(signs)), "Sessions", lambda name: "AAAA")
+
+
+def test_the_page_has_rates_signs_and_errors() -> None:
+    """It loads nothing external, and the name of a folder cannot become markup."""
+    live = [verdict(SessionOutcome.ACCEPTED, f"live/{n}", eyes=n / 1000) for n in range(24)]
+    lost = verdict(SessionOutcome.UNDECIDED, HOSTILE)
+    attack = verdict(SessionOutcome.ACCEPTED, "attack/x/1", species=HOSTILE, eyes=0.01)
+    shown = page(summary(*live, lost, attack))
+    assert "<script" not in shown
+    assert "http" not in shown.replace("http-equiv", "")
+    assert shown.count("<svg") == 2
+    assert shown.count("data:image/jpeg;base64,AAAA") == 2
+    assert "eyesDeviation" in shown
+    assert "half total error" in shown
+    assert "52.0\u00a0%" in shown  # half of 100 % and 4 %
+
+
+def test_a_set_without_live_sessions_or_signs_has_a_page() -> None:
+    """What is missing is said, not divided by."""
+    told = summary(verdict(SessionOutcome.REFUSED, species="print"))
+    json.dumps(told, allow_nan=False)
+    assert told["halfTotalError"] is None
+    assert "no BPCER" in page(told)
+    assert "no APCER" in page(summary(verdict(SessionOutcome.ASKED)))
+
+
+def test_notes_say_why_live_sessions_had_no_decision() -> None:
+    """The most frequent code of their frames, such as a face that is too small for the camera."""
+    told = summary(
+        verdict(SessionOutcome.ACCEPTED, "live/a", findings={Code.AGGREGATING: 9}),
+        verdict(SessionOutcome.UNDECIDED, "live/b", findings={Code.FACE_TOO_NARROW: 18}),
+        verdict(SessionOutcome.UNDECIDED, "live/c", refused="the frame is empty"),
+    )
+    notes = " ".join(told["notes"])
+    assert "2 of 3 live sessions had no decision" in notes
+    assert "code 12 (Come closer)" in notes
+    assert "first is live/c: the frame is empty." in notes
+    assert told["findings"][0] == {
+        "code": 12,
+        "finding": "Come closer",
+        "live": 18,
+        "attack": 0,
+    }
