@@ -13,19 +13,19 @@ from shared.frame.estimation import Image
 from shared.session_log import read_session
 
 
-def read_folders(source: Path, videos: frozenset[str]) -> list[Sample]:
+def read_folders(source: Path, videos: frozenset[str], group_column: str = "") -> list[Sample]:
     """List the sessions of a labelled set.
 
     A session is a folder that holds images, a video, or a folder of FileLogger. Below ``live/`` and
     ``attack/SPECIES/`` the folder above it names the subject; without one the session is a subject
-    of its own. A CSV names folders or videos in its column ``path``. ``videos`` are extensions in
-    lower case.
+    of its own. A CSV names folders or videos in its column ``path``, and may have a column that
+    names groups of people. ``videos`` are extensions in lower case.
 
     Raises:
         ResourceError: there is no such set, or it has another layout.
     """
     found: dict[Path, Sample] = {}
-    for sample in read(source, PICTURES | videos):
+    for sample in read(source, PICTURES | videos, group_column):
         is_image = sample.path.is_file() and sample.path.suffix.lower() in PICTURES
         session = _session_of(sample, source) if is_image else sample
         found.setdefault(session.path, session)

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isnan, sqrt
+from itertools import pairwise
+from math import ceil, inf, isnan, sqrt
 from statistics import NormalDist
 from typing import Any
 
@@ -27,6 +28,8 @@ Interval = tuple[float, float]
 CONFIDENCE = 0.95
 ROUNDS = 2000
 """Resamples of a bootstrap."""
+MAX_CELLS = 4_000_000
+"""Resamples times presentations that are computed at once; 100 MB of memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,52 @@ def _strict_enough(attacks: Scores, bound: float) -> float:
     if allowed >= attacks.size:
         return -inf
     return float(np.nextafter(np.sort(attacks)[::-1][allowed], inf))
+
+
+def at_apcer_intervals(
+    species: Species,
+    live: Scores,
+    subjects: Mapping[str, Sequence[str]],
+    bounds: Sequence[float],
+) -> list[Interval | None]:
+    """Bootstrap the BPCER of ``at_apcer`` at each bound, resampling whole subjects.
+
+    Each resample chooses its own threshold, so the intervals include that the attacks, too, are a
+    sample. ``subjects`` has those of each species' presentations; live ones have the name ''.
+
+    Returns:
+        For each bound an interval; None with fewer than two subjects of either kind.
+    """
+    groups = {name: scores for name, scores in species.items() if scores.size}
+    attacking = {one for name in groups for one in subjects[name]}
+    if min(len(attacking), len(set(subjects[""]))) < 2:
+        return [None] * len(bounds)
+    scores = np.concatenate([live, *groups.values()])
+    of, drawn = resampled([*subjects[""], *(one for name in groups for one in subjects[name])])
+    ends = np.cumsum([live.size, *(values.size for values in groups.values())])
+    found: list[list[Scores]] = [[] for _ in bounds]
+    for rows in np.array_split(drawn, ceil(drawn.shape[0] * scores.size / MAX_CELLS)):
+        counts = np.stack([np.bincount(row, minlength=drawn.shape[1]) for row in rows])
+        weights = counts[:, of]
+        for place, bound in enumerate(bounds):
+            thresholds = np.full(len(rows), -inf)
+            for start, end in pairwise(ends.tolist()):
+                strict = _strict_enough_weighted(scores[start:end], weights[:, start:end], bound)
+                thresholds = np.maximum(thresholds, strict)
+            alive = weights[:, : live.size]
+            refused = (alive * (live < thresholds[:, None])).sum(axis=1)
+            total = alive.sum(axis=1)
+            found[place].append(refused[total > 0] / total[total > 0])
+    return [quantiles(np.concatenate(values)) for values in found]
+
+
+def _strict_enough_weighted(attacks: Scores, weights: NDArray[np.int64], bound: float) -> Scores:
+    """Repeat ``_strict_enough`` for each row of weights, which count every attack's copies."""
+    order = np.argsort(attacks)[::-1]
+    accepted = np.cumsum(weights[:, order], axis=1)
+    too_many = accepted > bound * accepted[:, -1:] + 1e-9
+    thresholds = np.nextafter(attacks[order][too_many.argmax(axis=1)], inf)
+    return np.where(too_many.any(axis=1), thresholds, -inf)
 
 
 def det(species: Species, live: Scores) -> list[Point]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -40,6 +41,7 @@ def _body(summary: dict[str, Any], thumbnail: Thumbnail) -> Iterator[Markup]:
         " and BPCER, the half total error that of the mean APCER and BPCER. Wilson intervals"
         " assume independent presentations, the bootstrap resamples whole subjects."
     )
+    yield parts.paragraph(_origin(summary))
     yield from _rates(summary, summary["threshold"])
     yield parts.heading("As served")
     yield parts.paragraph(
@@ -48,6 +50,12 @@ def _body(summary: dict[str, Any], thumbnail: Thumbnail) -> Iterator[Markup]:
         " count."
     )
     yield from _rates(summary["served"], summary["threshold"])
+    if summary["groups"]:
+        yield parts.heading("Live presentations by group")
+        yield parts.table(
+            ("group", "liveness alone refuses", "95 %", "service refuses", "95 %", "codes"),
+            itertools.starmap(_group, summary["groups"].items()),
+        )
     yield parts.heading("What each check refuses")
     yield parts.paragraph("Frames that fail this check first, and all frames that fail it.")
     yield parts.table(
@@ -66,6 +74,19 @@ def _body(summary: dict[str, Any], thumbnail: Thumbnail) -> Iterator[Markup]:
     )
 
 
+def _origin(summary: dict[str, Any]) -> str:
+    """Say on which presentations the thresholds to set were chosen."""
+    if summary["development"]:
+        return (
+            f"What to set was chosen on {summary['development']} presentations of the development"
+            " set; the errors are those of this set."
+        )
+    return (
+        "What to set was chosen on this set, so its errors look better than they are; choose it on"
+        " other people with --development."
+    )
+
+
 def _rates(rates: dict[str, Any], threshold: float) -> Iterator[Markup]:
     rows = [
         _rate(f"APCER {name}", rates["apcer"][name], interval)
@@ -78,17 +99,33 @@ def _rates(rates: dict[str, Any], threshold: float) -> Iterator[Markup]:
     head = ("rate", "value", "errors", "subjects", "Wilson 95 %", "by subject 95 %")
     yield parts.table(head, rows)
     yield parts.table(
-        ("BPCER at APCER", "BPCER", "threshold", "enough attacks"),
+        ("BPCER at APCER", "BPCER", "by subject 95 %", "threshold", "enough attacks"),
         [
             (
                 percent(point["apcer"]),
                 percent(point["bpcer"]),
+                interval_text(point["interval"]),
                 point["threshold"],
                 "yes" if point["supported"] else "no",
             )
             for point in rates["atFixedApcer"]
         ],
     )
+    if rates["whatToSet"]:
+        yield parts.table(
+            ("aim", "livenessScore", "BPCER", "worst APCER", "half total error"),
+            [
+                (
+                    row["aim"],
+                    row["livenessScore"],
+                    percent(row["bpcer"]),
+                    percent(row["apcerMax"]),
+                    percent(row["halfTotalError"]),
+                )
+                for row in rates["whatToSet"]
+            ],
+            "What to set",
+        )
     known = [(t, a, b) for t, a, b in rates["det"] if a is not None and b is not None]
     if known:
         trade = Curve("DET", [(a, b) for _, a, b in known], step=True)
@@ -128,6 +165,19 @@ def suggestions_table(suggestions: Sequence[Suggestion]) -> Markup:
         [(one.key, f"{one.now:g}", f"{one.value:g}", one.reason, one.cost) for one in suggestions],
     )
     return table
+
+
+def _group(name: str, group: dict[str, Any]) -> tuple[str, ...]:
+    codes = (f"{code} {text}: {count}" for code, text, count in group["codes"])
+    alone, served = group["bpcer"], group["served"]
+    return (
+        name,
+        f"{alone['errors']} of {alone['of']}",
+        interval_text(alone["wilson"]),
+        f"{served['errors']} of {served['of']}",
+        interval_text(served["wilson"]),
+        ", ".join(codes) or "-",
+    )
 
 
 def _check(check: dict[str, Any]) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import StringIO
 from pathlib import Path
 
@@ -37,12 +37,14 @@ class Sample:
         name: the path in reports, relative to the set.
         species: kind of attack; empty for a live presentation.
         subject: the person presenting.
+        group: a group of people, such as an age, of which rates are reported; may be empty.
     """
 
     path: Path
     name: str
     species: str
     subject: str
+    group: str = ""
 
     @property
     def live(self) -> bool:
@@ -50,21 +52,24 @@ class Sample:
         return not self.species
 
 
-def read(source: Path, extensions: frozenset[str]) -> list[Sample]:
+def read(source: Path, extensions: frozenset[str], group_column: str = "") -> list[Sample]:
     """List the samples of a folder or a CSV file.
 
-    Of a folder only files with one of the extensions, in lower case, count.
+    Of a folder only files with one of the extensions, in lower case, count. A column of a CSV may
+    name groups of people.
 
     Raises:
         ResourceError: there is no such set, or it has another layout.
     """
     if source.is_dir():
+        if group_column:
+            raise ResourceError(f"{source}: groups are named in a column of a CSV, not in folders")
         live = source / LIVE
         found = [_sample(source, path, live, "") for path in _files(live, extensions)]
         found += _attacks(source, extensions)
         wanted = f"{LIVE}/ or {ATTACK}/SPECIES/ with images or videos in it"
     else:
-        found, wanted = list(_table(source)), "a line"
+        found, wanted = list(_table(source, group_column)), "a line"
     if not found:
         raise ResourceError(f"{source}: found no sample; expected {wanted}")
     return found
@@ -118,14 +123,16 @@ def _sample(source: Path, path: Path, root: Path, species: str) -> Sample:
     return Sample(path, str(path.relative_to(source)), species, subject)
 
 
-def _table(path: Path) -> Iterator[Sample]:
+def _table(path: Path, group_column: str) -> Iterator[Sample]:
     rows = csv.DictReader(StringIO(read_text(path, kind=ResourceError), newline=""))
     try:
-        missing = {"path", "label"} - set(rows.fieldnames or ())
+        wanted = {"path", "label", *([group_column] if group_column else [])}
+        missing = wanted - set(rows.fieldnames or ())
         if missing:
             raise ResourceError(f"{path}: the column {min(missing)!r} is missing")
         for row in rows:
-            yield _row(path, rows.line_num, row)
+            sample = _row(path, rows.line_num, row)
+            yield replace(sample, group=(row[group_column] or "").strip() if group_column else "")
     except csv.Error as error:
         raise ResourceError(f"{path}: cannot be read as CSV: {error}") from error
 

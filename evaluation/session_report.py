@@ -52,6 +52,9 @@ def _body(
         )
     )
     yield from _rates(summary, groups)
+    if summary["groups"]:
+        yield parts.heading("Live sessions by group")
+        yield _outcomes([(name, one, one["bpcer"]) for name, one in summary["groups"].items()])
     yield parts.heading("Codes of the frames")
     yield parts.paragraph("Frames up to the end of their session; a frame can have several codes.")
     yield parts.table(
@@ -76,29 +79,18 @@ def session_groups(summary: dict[str, Any]) -> list[tuple[str, dict[str, Any], d
     return [(LIVE, live, live["bpcer"]), *groups] if live["sessions"] else groups
 
 
-def _rates(
-    summary: dict[str, Any], groups: Sequence[tuple[str, dict[str, Any], dict[str, Any]]]
-) -> Iterator[Markup]:
+NamedGroup = tuple[str, dict[str, Any], dict[str, Any]]
+"""A name, counts and an error rate."""
+
+
+def _rates(summary: dict[str, Any], groups: Sequence[NamedGroup]) -> Iterator[Markup]:
     yield parts.paragraph(
         "The error of a species (APCER) is the share of its sessions that were accepted without an"
         " action; that of live sessions (BPCER) the share that was refused or had no decision when"
         " its frames ended. A session that was asked for an action is no error. Wilson intervals"
         " assume independent sessions, the bootstrap resamples whole subjects."
     )
-    head = ("", "sessions", "subjects", *SessionOutcome, "error", "Wilson 95 %", "by subject 95 %")
-    rows = [
-        (
-            name,
-            group["sessions"],
-            group["subjects"],
-            *(group["counts"][outcome] for outcome in SessionOutcome),
-            percent(error["rate"]),
-            interval_text(error["wilson"]),
-            interval_text(error["bySubject"]),
-        )
-        for name, group, error in groups
-    ]
-    yield parts.table(head, rows)
+    yield _outcomes(groups)
     asked = summary["live"]["asked"]
     yield parts.table(
         ("rate", "value", "Wilson 95 %"),
@@ -112,6 +104,25 @@ def _rates(
             ("half total error", percent(summary["halfTotalError"]), "-"),
         ],
     )
+
+
+def _outcomes(groups: Sequence[NamedGroup]) -> Markup:
+    table: Markup = parts.table(
+        ("", "sessions", "subjects", *SessionOutcome, "error", "Wilson 95 %", "by subject 95 %"),
+        [
+            (
+                name,
+                group["sessions"],
+                group["subjects"],
+                *(group["counts"][outcome] for outcome in SessionOutcome),
+                percent(error["rate"]),
+                interval_text(error["wilson"]),
+                interval_text(error["bySubject"]),
+            )
+            for name, group, error in groups
+        ],
+    )
+    return table
 
 
 def _signs(signs: Sequence[MeasuredSign], suggestions: Sequence[Suggestion]) -> Iterator[Markup]:

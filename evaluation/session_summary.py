@@ -28,8 +28,8 @@ def summarise_sessions(verdicts: Sequence[SessionVerdict]) -> dict[str, Any]:
     Returns:
         JSON values: ``live`` and ``attacks`` by species, each with counts, rates and 95 % intervals
         (Wilson, and a bootstrap over whole subjects), ``apcerMax`` of the worst species,
-        ``halfTotalError``, ``findings`` with the number of frames that got each code, ``notes``
-        that a reader must know, and ``sessions`` with every verdict.
+        ``halfTotalError``, ``findings`` with the number of frames that got each code, ``groups`` of
+        live sessions, ``notes`` that a reader must know, and ``sessions`` with every verdict.
     """
     names = sorted({one.sample.species for one in verdicts if not one.sample.live})
     live = [one for one in verdicts if one.sample.live]
@@ -50,6 +50,7 @@ def summarise_sessions(verdicts: Sequence[SessionVerdict]) -> dict[str, Any]:
         "apcerMax": max(rates, default=None),
         "halfTotalError": metrics.half_of(bpcer, rates) if live and rates else None,
         "findings": _findings(live, every),
+        "groups": _groups(live),
         "notes": _notes(live, attacks),
         "sessions": [_session(one) for one in verdicts],
     }
@@ -70,6 +71,15 @@ def _group(group: Sequence[SessionVerdict], name: str, wrong: Wrong) -> dict[str
         "counts": counts,
         name: _rate(group, wrong),
         "asked": _rate(group, _has(SessionOutcome.ASKED)),
+    }
+
+
+def _groups(live: Sequence[SessionVerdict]) -> dict[str, Any]:
+    """Rates of live sessions by group; empty if the set names no groups."""
+    names = sorted({one.sample.group for one in live if one.sample.group})
+    return {
+        name: _group([one for one in live if one.sample.group == name], "bpcer", _has(*LIVE_ERRORS))
+        for name in names
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evaluation import metrics
-from evaluation.judging import Measured, failures, liveness_score, served_score
+from evaluation.calibration import choose_thresholds, costs
+from evaluation.judging import failures
+from evaluation.metrics import Scores
 from evaluation.notes import sample_notes
 from evaluation.samples import ATTACK, LIVE
-from shared.codes import Code, finding
+from evaluation.scoring import Scored
+from shared.codes import finding
 from shared.frame.checks import Rules
 from shared.frame.estimation import Stage
 
@@ -24,89 +27,59 @@ MAX_FINITE = 1e300
 """Larger numbers, such as the threshold next to infinity, count as infinite."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A presentation with its scores.
+def summarise(
+    scored: Sequence[Scored],
+    rules: Rules,
+    *,
+    unit: str,
+    window: int,
+    development: Sequence[Scored] = (),
+) -> dict[str, Any]:
+    """Summarise a set; the service takes the mean over ``window`` frames.
 
-    Attributes:
-        measured: sample and estimates.
-        score: score of the liveness estimation alone; None if no frame has one.
-        served: score of the whole service; minus infinity if it never accepts.
-        codes: codes of the first failed stage, of the frame that passed the most stages.
+    ``whatToSet`` has thresholds for several aims, chosen on the development set or, without one, on
+    the set itself, and the errors of this set with them.
     """
-
-    measured: Measured
-    score: float | None
-    served: float
-    codes: tuple[int, ...]
-
-    @property
-    def species(self) -> str:
-        """Kind of attack; empty for a live presentation."""
-        return self.measured.sample.species
-
-    @property
-    def subject(self) -> str:
-        """The person presenting."""
-        return self.measured.sample.subject
-
-
-def score(measured: Measured, rules: Rules, window: int) -> Scored:
-    """Score one presentation, by the liveness estimation alone and as served."""
-    return Scored(
-        measured,
-        liveness_score(measured),
-        served_score(measured, rules, window),
-        _furthest(measured, rules),
-    )
-
-
-def _furthest(measured: Measured, rules: Rules) -> tuple[int, ...]:
-    if measured.refused and not measured.frames:
-        return (Code.FRAME_UNDECODABLE,)
-    first = [next(iter(failures(frame, rules)), None) for frame in measured.frames]
-    if not first or None in first:
-        return ()
-    return max((failure for failure in first if failure), key=lambda failure: failure[0])[1]
-
-
-def by_frame(measured: Measured) -> list[Measured]:
-    """Split a presentation into one per frame, of the same subject."""
-    if len(measured.frames) < 2:
-        return [measured]
-    sample = measured.sample
-    return [
-        Measured(replace(sample, name=f"{sample.name} frame {index + 1}"), (frame,), first=index)
-        for index, frame in enumerate(measured.frames)
-    ]
-
-
-def summarise(scored: Sequence[Scored], rules: Rules, *, unit: str, window: int) -> dict[str, Any]:
-    """Summarise a set; the service takes the mean over ``window`` frames."""
     threshold = rules.thresholds.livenessScore
-    answered = [one for one in scored if one.score is not None]
+    chosen_on = development or scored
     return {
-        **_rates(answered, threshold, lambda one: one.score or 0.0),
+        **_rates(_answered(scored), threshold, _alone, _answered(chosen_on)),
         "nonResponse": _non_response(scored),
-        "served": _rates(scored, threshold, lambda one: one.served),
+        "served": _rates(scored, threshold, _served, chosen_on),
         "threshold": threshold,
         "unit": unit,
         "window": window,
+        "development": len(development),
         "counts": _counts(scored),
         "checks": _checks(scored, rules),
-        "notes": _notes(scored),
+        "groups": _groups(scored, threshold),
+        "notes": _notes(scored) + _shared_subjects(scored, development),
         "thresholds": rules.thresholds.model_dump(mode="json"),
         "presentations": [_presentation(one, threshold) for one in scored],
     }
 
 
+def _alone(one: Scored) -> float:
+    return one.score or 0.0
+
+
+def _served(one: Scored) -> float:
+    return one.served
+
+
+def _answered(scored: Sequence[Scored]) -> list[Scored]:
+    return [one for one in scored if one.score is not None]
+
+
 def _rates(
-    scored: Sequence[Scored], threshold: float, value: Callable[[Scored], float]
+    scored: Sequence[Scored],
+    threshold: float,
+    value: Callable[[Scored], float],
+    chosen_on: Sequence[Scored],
 ) -> dict[str, Any]:
     """All error rates for one kind of score."""
     groups = _by_species(scored)
-    species = {name: np.array([value(one) for one in group]) for name, group in groups.items()}
-    live = species.pop("")
+    species, live = _values(scored, value)
     curve = metrics.det(species, live)
     equal = metrics.equal_error(curve)
     return {
@@ -124,16 +97,68 @@ def _rates(
             },
             "bpcer": _intervals(groups[""], live < threshold),
         },
-        "atFixedApcer": [
-            asdict(point) | {"threshold": _number(point.threshold), "bpcer": _number(point.bpcer)}
-            for point in (metrics.at_apcer(species, live, bound) for bound in BOUNDS)
-        ],
+        "atFixedApcer": _at_fixed_apcer(species, live, groups),
         "equalError": equal and [_number(equal.threshold), equal.apcer, equal.bpcer],
+        "whatToSet": [
+            {name: _number(cost) if isinstance(cost, float) else cost for name, cost in row.items()}
+            for row in costs(species, live, choose_thresholds(*_values(chosen_on, value)))
+        ],
         "det": [
             [_number(point.threshold), _number(point.apcer), _number(point.bpcer)]
             for point in curve
         ],
     }
+
+
+def _values(
+    scored: Sequence[Scored], value: Callable[[Scored], float]
+) -> tuple[dict[str, Scores], Scores]:
+    """Return the scores of attacks by species, and those of live presentations."""
+    groups = _by_species(scored)
+    species = {name: np.array([value(one) for one in group]) for name, group in groups.items()}
+    live = species.pop("")
+    return species, live
+
+
+def _at_fixed_apcer(
+    species: dict[str, Scores], live: Scores, groups: dict[str, list[Scored]]
+) -> list[dict[str, Any]]:
+    subjects = {name: [one.subject for one in group] for name, group in groups.items()}
+    intervals = metrics.at_apcer_intervals(species, live, subjects, BOUNDS)
+    points = (metrics.at_apcer(species, live, bound) for bound in BOUNDS)
+    return [
+        asdict(point)
+        | {"threshold": _number(point.threshold), "bpcer": _number(point.bpcer)}
+        | {"interval": interval}
+        for point, interval in zip(points, intervals, strict=True)
+    ]
+
+
+def _groups(scored: Sequence[Scored], threshold: float) -> dict[str, Any]:
+    """Errors of live presentations by group; empty if the set names no groups."""
+    live = [one for one in scored if one.measured.sample.live and one.measured.sample.group]
+    names = sorted({one.measured.sample.group for one in live})
+    groups = {name: [one for one in live if one.measured.sample.group == name] for name in names}
+    return {
+        name: {
+            "bpcer": _refused(_answered(group), threshold, _alone),
+            "served": _refused(group, threshold, _served),
+            "codes": _codes(group),
+        }
+        for name, group in groups.items()
+    }
+
+
+def _refused(
+    group: Sequence[Scored], threshold: float, value: Callable[[Scored], float]
+) -> dict[str, Any]:
+    return _intervals(group, np.array([value(one) < threshold for one in group], dtype=bool))
+
+
+def _codes(group: Sequence[Scored]) -> list[Any]:
+    """Count the codes of refused presentations, most frequent first."""
+    counts = Counter(int(code) for one in group for code in one.codes)
+    return [[code, finding(code), count] for code, count in counts.most_common()]
 
 
 def _by_species(scored: Sequence[Scored]) -> dict[str, list[Scored]]:
@@ -223,6 +248,17 @@ def _notes(scored: Sequence[Scored]) -> list[str]:
             f" {', '.join(excluded)}."
         )
     return notes
+
+
+def _shared_subjects(scored: Sequence[Scored], development: Sequence[Scored]) -> list[str]:
+    """Warn of people on whom a threshold was chosen and who are judged by it."""
+    shared = {one.subject for one in scored} & {one.subject for one in development}
+    if not shared:
+        return []
+    return [
+        f"{len(shared)} subject(s) are also in the development set, such as {min(shared)!r}: the"
+        " errors at its thresholds look better than they are."
+    ]
 
 
 def _presentation(one: Scored, threshold: float) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from math import ceil, floor
 import numpy as np
 
 from evaluation import metrics
+from evaluation.calibration import settable
 from evaluation.samples import ATTACK, LIVE
 from evaluation.sessions import Logged
 from evaluation.thresholds import THRESHOLDS, Threshold
@@ -178,8 +179,8 @@ def _by_labels(sessions: Sequence[Logged], rules: Rules) -> Suggestion | None:
         return None
     now = rules.thresholds.livenessScore
     point = metrics.at_apcer(attacks, live, APCER_BOUND)
-    value = min(1.0, max(0.0, ceil(point.threshold * 1000) / 1000))
-    if value == now:
+    value = settable(point.threshold)
+    if value is None or value == now:
         return None
     few = "" if point.supported else "; too few attacks for this bound"
     return Suggestion(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from evaluation.cache import Cache, fingerprint
 from evaluation.judging import Measured
 from evaluation.measuring import measure
 from evaluation.report import html
-from evaluation.samples import PICTURES, read
-from evaluation.summary import by_frame, score, summarise
+from evaluation.samples import PICTURES, Sample, read
+from evaluation.scoring import by_frame, score
+from evaluation.summary import summarise
 from evaluation.thumbnails import worst_frame
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
@@ -28,37 +29,57 @@ from shared.report import percent
 
 
 def evaluate_frames(
-    source: Path, config: Config, *, unit: str, every: int, cache_folder: Path | None
+    source: Path,
+    config: Config,
+    *,
+    unit: str,
+    every: int,
+    cache_folder: Path | None,
+    development: Path | None,
+    group_column: str,
 ) -> Evaluated:
     """Measure and judge the presentations of a set.
 
-    ``unit`` is ``presentation`` or ``frame``. Without a cache folder no estimate is stored.
+    ``unit`` is ``presentation`` or ``frame``. Without a cache folder no estimate is stored. The
+    thresholds to set are chosen on the development set, if there is one.
 
     Raises:
-        ResourceError: the set is not laid out as one.
+        ResourceError: a set is not laid out as one.
     """
     rules = Rules.of(config)
-    samples = read(source, PICTURES | VIDEOS)
+    samples = read(source, PICTURES | VIDEOS, group_column)
+    others = read(development, PICTURES | VIDEOS) if development else []
     cache = Cache(cache_folder, fingerprint(config)) if cache_folder else None
     frames = Media.of(config).frames
+    window = _window(config) if unit == "presentation" else 1
 
+    @lru_cache(1)
     def estimator() -> Estimator:
         return Estimator(load_backend(config), rules, exhaustive=True)
 
-    found = measure(samples, estimator, frames, cache, every)
-    measured = list(watched(found, len(samples), lambda one: one.sample.name))
-    window = _window(config) if unit == "presentation" else 1
-    apart = [part for one in measured for part in by_frame(one)] if unit == "frame" else measured
+    def measured(samples: list[Sample]) -> list[Measured]:
+        found = measure(samples, estimator, frames, cache, every)
+        return list(watched(found, len(samples), lambda one: one.sample.name))
+
+    def apart(found: list[Measured]) -> list[Measured]:
+        return [part for one in found for part in by_frame(one)] if unit == "frame" else found
+
+    files = measured(samples)
+    presentations = apart(files)
     summary = summarise(
-        [score(one, rules, window) for one in apart], rules, unit=unit, window=window
+        [score(one, rules, window) for one in presentations],
+        rules,
+        unit=unit,
+        window=window,
+        development=[score(one, rules, window) for one in apart(measured(others))],
     )
 
     def page() -> str:
-        named = {one.sample.name: one for one in apart}
+        named = {one.sample.name: one for one in presentations}
         title = f"Evaluation of {source.name}"
         return html(summary, title, lambda name: worst_frame(named[name], frames, every))
 
-    return Evaluated(summary, partial(_print, summary, measured), page)
+    return Evaluated(summary, partial(_print, summary, files), page)
 
 
 def _window(config: Config) -> int:
@@ -88,6 +109,12 @@ def _print(summary: dict[str, Any], measured: list[Measured], console: Console) 
     for name, key in (("ACER", "acer"), ("half total error", "halfTotalError")):
         table.add_row(name, percent(summary[key]), "", "", percent(served[key]), "", "")
     console.print(table)
+    for row in summary["served"]["whatToSet"]:
+        console.print(
+            f"{row['aim']}: livenessScore = {row['livenessScore']:g}, as served BPCER"
+            f" {percent(row['bpcer'])}, worst APCER {percent(row['apcerMax'])}",
+            highlight=False,
+        )
     for note in summary["notes"]:
         console.print(note, style="yellow", markup=False, highlight=False)
     cached = sum(one.cached for one in measured)

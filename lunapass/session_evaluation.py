@@ -39,6 +39,7 @@ def evaluate_sessions(
     fps: float,
     every: int,
     cache_folder: Path | None,
+    group_column: str,
 ) -> Evaluated:
     """Measure and judge the sessions of a set.
 
@@ -50,7 +51,7 @@ def evaluate_sessions(
         ResourceError: the set is not laid out as one.
     """
     registry = Registry(config)
-    samples = read_folders(source, VIDEOS)
+    samples = read_folders(source, VIDEOS, group_column)
     reader = FolderReader(Media.of(config).frames, frame_rate, fps, every)
     cache = Cache(cache_folder, _fingerprint(config)) if cache_folder else None
 

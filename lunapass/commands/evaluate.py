@@ -60,6 +60,20 @@ def _gates(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -
     help="Where to store estimates, to resume a run.  [default: the user's cache]",
 )
 @click.option(
+    "--development",
+    metavar="DIR|CSV",
+    type=EXISTING,
+    help="Another labelled set, on which the thresholds to set are chosen.",
+)
+@click.option(
+    "--groups",
+    "group_column",
+    metavar="COLUMN",
+    default="",
+    show_default=False,
+    help="Column of the CSV that names groups of people; reports the rates of each.",
+)
+@click.option(
     "--sessions",
     "whole_sessions",
     is_flag=True,
@@ -95,6 +109,8 @@ def command(
     unit: str,
     every: int,
     cache_folder: Path,
+    development: Path | None,
+    group_column: str,
     whole_sessions: bool,
     fps: float,
     no_cache: bool,
@@ -113,18 +129,33 @@ def command(
     config = load(config_path)
     folder = None if no_cache else cache_folder
     if whole_sessions:
-        if unit == "frame":
-            raise click.UsageError("--sessions excludes --unit frame")
+        if unit == "frame" or development:
+            raise click.UsageError("--sessions excludes --unit frame and --development")
         from lunapass.session_evaluation import evaluate_sessions
 
         judging = config if config_path else recommended(config)
-        found = evaluate_sessions(source, judging, fps=fps, every=every, cache_folder=folder)
+        found = evaluate_sessions(
+            source,
+            judging,
+            fps=fps,
+            every=every,
+            cache_folder=folder,
+            group_column=group_column,
+        )
     else:
         if toml_file:
             raise click.UsageError("--write needs --sessions")
         from lunapass.frame_evaluation import evaluate_frames
 
-        found = evaluate_frames(source, config, unit=unit, every=every, cache_folder=folder)
+        found = evaluate_frames(
+            source,
+            config,
+            unit=unit,
+            every=every,
+            cache_folder=folder,
+            development=development,
+            group_column=group_column,
+        )
     found.show(wide_console(PIPE_WIDTH))
     if json_file:
         write_report(json_file, json.dumps(found.summary, indent=1) + "\n")

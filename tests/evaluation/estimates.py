@@ -38,8 +38,10 @@ def presentation(
     name: str = "live/a.jpg",
     species: str = "",
     subject: str = "",
+    group: str = "",
 ) -> Measured:
-    return Measured(Sample(Path(name), name, species, subject or name), frames, refused=refused)
+    sample = Sample(Path(name), name, species, subject or name, group)
+    return Measured(sample, frames, refused=refused)
 
 
 def verdict(
@@ -50,10 +52,11 @@ def verdict(
     subject: str = "",
     findings: dict[int, int] | None = None,
     refused: str = "",
+    group: str = "",
     **signs: float | None,
 ) -> SessionVerdict:
     """A judged session of 20 frames; ``signs`` are measures of LifeSigns."""
-    sample = Sample(Path(name), name, species, subject or name)
+    sample = Sample(Path(name), name, species, subject or name, group)
     measures = {"score": None, "eyes": None, "pose": None, "background": None, "frames": 20}
     data = {"lifeSigns": measures | signs} if signs else {}
     return SessionVerdict(sample, outcome, 20, 4.0, (), findings or {}, data, refused)

@@ -11,8 +11,9 @@ import pytest
 
 from evaluation.comparison import HALF_TOTAL, EvaluationReport, compare_reports
 from evaluation.comparison_report import html
+from evaluation.scoring import score
 from evaluation.session_summary import summarise_sessions
-from evaluation.summary import score, summarise
+from evaluation.summary import summarise
 from evaluation.verdicts import SessionOutcome
 from shared.errors import ResourceError
 from shared.frame.checks import Rules

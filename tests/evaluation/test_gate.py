@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from evaluation.gate import RateBound, exceeded, named_rates
+from evaluation.scoring import score
 from evaluation.session_summary import summarise_sessions
-from evaluation.summary import score, summarise
+from evaluation.summary import summarise
 from evaluation.verdicts import SessionOutcome
 from shared.errors import ResourceError
 from shared.frame.checks import Rules

@@ -12,6 +12,7 @@ from evaluation.metrics import (
     acer,
     apcer,
     at_apcer,
+    at_apcer_intervals,
     bpcer,
     by_subject,
     det,
@@ -159,3 +160,39 @@ def test_bootstrap_without_spread_is_none() -> None:
     """With one subject or without any error, an interval of width 0 would mislead."""
     assert by_subject([True, False], ["anna", "anna"]) is None
     assert by_subject([False] * 5, list("abcde")) is None
+
+
+def test_intervals_at_a_bound_include_the_choice_of_the_threshold() -> None:
+    """Few people attack: which of them are drawn moves the threshold, and so the live error."""
+    live = np.linspace(0, 1, 400)
+    living = [f"live {n}" for n in range(400)]
+    many = {"print": np.tile(np.linspace(0.2, 0.6, 20), 10)}
+    subjects = {"": living, "print": [f"{n % 20}" for n in range(200)]}
+    ((low, high),) = at_apcer_intervals(many, live, subjects, [0.1])
+    point = at_apcer(many, live, 0.1).bpcer
+    assert low < point < high
+    ((same_low, same_high),) = at_apcer_intervals(
+        many, live, {"": living, "print": [f"{n}" for n in range(200)]}, [0.1]
+    )
+    assert same_high - same_low < high - low
+
+
+def test_intervals_at_a_bound_agree_with_the_point(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If all subjects are alike, every resample is the set; also if it is computed in parts."""
+    subjects = {"": list("abcd") * 4, "print": list("abcd") * 4, "replay": list("abcd") * 2}
+    species = {"print": np.repeat(PRINT, 4), "replay": np.repeat(REPLAY, 4)}
+    live = np.repeat(LIVE, 4)
+    bounds = [0.01, 0.25, 0.5, 1.0]
+    points = [at_apcer(species, live, bound).bpcer for bound in bounds]
+    whole = at_apcer_intervals(species, live, subjects, bounds)
+    assert whole == [(pytest.approx(point), pytest.approx(point)) for point in points]
+    monkeypatch.setattr("evaluation.metrics.MAX_CELLS", 5000)
+    assert at_apcer_intervals(species, live, subjects, bounds) == whole
+
+
+def test_no_interval_at_a_bound_with_one_subject() -> None:
+    """Neither without attacks."""
+    assert at_apcer_intervals({"print": PRINT}, LIVE, {"": "aaaa", "print": "abcd"}, [0.1]) == [
+        None
+    ]
+    assert at_apcer_intervals({}, LIVE, {"": "abcd"}, [0.1, 0.2]) == [None, None]

@@ -97,3 +97,15 @@ def test_no_attack_has_the_name_of_live_presentations(tmp_path: Path) -> None:
     table.write_text("path,label,species\nlive/a.jpg,attack,live\n")
     with pytest.raises(ResourceError, match="line 2: species: no kind of attack"):
         read(table, ENDINGS)
+
+
+def test_a_column_names_groups(tmp_path: Path) -> None:
+    """Of a CSV; a set of folders has none."""
+    touch(tmp_path, "live/a.jpg", "live/b.jpg")
+    table = tmp_path / "set.csv"
+    table.write_text("path,label,age\nlive/a.jpg,live,over 60\nlive/b.jpg,live,\n")
+    assert [one.group for one in read(table, ENDINGS, "age")] == ["over 60", ""]
+    with pytest.raises(ResourceError, match="the column 'skin' is missing"):
+        read(table, ENDINGS, "skin")
+    with pytest.raises(ResourceError, match="in a column of a CSV"):
+        read(tmp_path, ENDINGS, "age")

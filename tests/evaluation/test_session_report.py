@@ -66,3 +66,16 @@ def test_notes_say_why_live_sessions_had_no_decision() -> None:
         "live": 18,
         "attack": 0,
     }
+
+
+def test_live_sessions_are_counted_by_group() -> None:
+    """For a column of a CSV."""
+    told = summary(
+        verdict(SessionOutcome.ASKED, "live/a", group="over 60"),
+        verdict(SessionOutcome.REFUSED, "live/b", group="over 60"),
+        verdict(SessionOutcome.ACCEPTED, "live/c", group="under 60"),
+    )
+    assert told["groups"]["over 60"]["bpcer"]["rate"] == 0.5
+    assert told["groups"]["over 60"]["asked"]["rate"] == 0.5
+    assert told["groups"]["under 60"]["bpcer"]["errors"] == 0
+    assert "under 60" in page(told)

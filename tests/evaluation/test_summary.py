@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from evaluation.report import html
-from evaluation.summary import by_frame, score, summarise
+from evaluation.scoring import by_frame, score
+from evaluation.summary import summarise
 from evaluation.thumbnails import worst_frame
 from shared.codes import Code
 from shared.frame.checks import Rules
@@ -132,3 +133,41 @@ def test_a_frame_by_itself_is_shown_as_itself() -> None:
     pixels = cv2.imdecode(np.frombuffer(base64.b64decode(jpeg), np.uint8), cv2.IMREAD_COLOR)
     assert pixels is not None
     assert round(float(pixels.mean()) / 40) == 4
+
+
+def test_a_threshold_of_a_development_set_is_judged_here() -> None:
+    """The attacks there are weaker, so its threshold lets an attack of this set pass."""
+    weak = [
+        presentation(estimate(value), name=f"{value}", species=species)
+        for value, species in ((0.9, ""), (0.8, ""), (0.5, "print"), (0.4, "print"))
+    ]
+    development = [score(one, RULES, 1) for one in weak]
+    scored = [score(one, RULES, 1) for one in SET]
+    told = summarise(scored, RULES, unit="presentation", window=1, development=development)
+    (equal,) = [one for one in told["whatToSet"] if one["aim"] == "equal error"]
+    assert 0.5 < equal["livenessScore"] <= 0.8
+    assert (equal["bpcer"], told["development"]) == (pytest.approx(1 / 3), 4)
+    own = summary(*SET)
+    assert own["development"] == 0
+    assert own["whatToSet"] != told["whatToSet"]
+    assert not any("also in the development set" in note for note in told["notes"])
+    again = summarise(scored, RULES, unit="presentation", window=1, development=scored)
+    assert any("6 subject(s) are also in the development set" in note for note in again["notes"])
+
+
+def test_live_presentations_are_counted_by_group() -> None:
+    """Each group's refusals, alone and as served, and by which check; attacks have no group."""
+    told = summary(
+        presentation(estimate(0.9), name="live/a", group="beard"),
+        presentation(estimate(0.8, head_pose=AWAY), name="live/b", group="beard"),
+        presentation(estimate(0.2), name="live/c", group="glasses"),
+        presentation(estimate(0.9), name="live/d"),
+        presentation(estimate(0.9), name="x", species="print", group="beard"),
+    )
+    beard, glasses = told["groups"]["beard"], told["groups"]["glasses"]
+    assert (beard["bpcer"]["errors"], beard["served"]["errors"], beard["served"]["of"]) == (0, 1, 2)
+    assert beard["codes"] == [[Code.TURN_LEFT, "Turn your head left", 1]]
+    assert (glasses["bpcer"]["errors"], glasses["served"]["errors"]) == (1, 1)
+    page = html(told, "Groups", lambda name: None)
+    assert "20 Turn your head left: 1" in page
+    assert "Live presentations by group" not in html(summary(*SET), "None", lambda name: None)

@@ -51,6 +51,7 @@ def test_rates_and_report(config: Path, labelled: Path, tmp_path: Path) -> None:
     told = json.loads(json_file.read_text())
     assert result.exit_code == 0
     assert (told["bpcer"], told["served"]["bpcer"]) == (0.0, pytest.approx(1 / 3))
+    assert told["development"] == 0
     assert told["served"]["apcer"] == {"drawing": 0.0}
     assert told["nonResponse"] == {"live": pytest.approx(1 / 3), "drawing": 1.0}
     assert told["counts"]["unreadable"] == 1
@@ -62,12 +63,13 @@ def test_second_run_comes_from_the_cache(config: Path, labelled: Path, tmp_path:
     """The same set at another threshold needs no measuring; a rate above its bound fails."""
     assert "0 of them from the cache" in evaluate(config, labelled).output
     config.write_text(config.read_text() + "[LIVENESS.THRESHOLDS]\nlivenessScore = 0.9999\n")
-    gate = "--fail-above", "bpcer=0.99"
-    again = evaluate(config, labelled, "--json", tmp_path / "again.json", *gate)
+    more = "--fail-above", "bpcer=0.99", "--development", labelled
+    again = evaluate(config, labelled, "--json", tmp_path / "again.json", *more)
     assert again.exit_code == 1
     assert "bpcer is 100.0 %, allowed are 99.0 %" in again.stderr
     assert "4 samples, 4 of them from the cache" in again.output
-    assert json.loads((tmp_path / "again.json").read_text())["bpcer"] == 1.0
+    told = json.loads((tmp_path / "again.json").read_text())
+    assert (told["bpcer"], told["development"]) == (1.0, 4)
 
 
 def test_acceptance_on_the_real_pictures(config: Path, media: Path, tmp_path: Path) -> None:
@@ -139,5 +141,9 @@ def test_options_that_sessions_do_not_know_are_refused(config: Path, labelled: P
     result = evaluate(config, labelled, "--sessions", "--unit", "frame")
     assert result.exit_code == 2
     assert "--sessions excludes" in result.output
+    assert (
+        "--sessions excludes"
+        in evaluate(config, labelled, "--sessions", "--development", labelled).output
+    )
     assert "--write needs --sessions" in evaluate(config, labelled, "--write", "x").output
     assert "expected RATE=BOUND" in evaluate(config, labelled, "--fail-above", "bpcer=5").output
