@@ -24,6 +24,7 @@ COMMANDS = {
     "erase": "Remove what is stored about sessions.",
     "migrate": "Convert configuration files of LUNA PASS to this service's.",
     "check": "Judge images or videos with the stages of a worker.",
+    "capture-kit": "Record live and attack sessions at a kiosk.",
     "evaluate": "Measure error rates on a labelled set.",
     "compare": "Compare two evaluations of the same set.",
     "tune": "Show how other thresholds would have changed logged sessions.",
