@@ -113,7 +113,7 @@ class Aggregator:
         self._role.notifier.close()
 
     async def _close_retired(self) -> None:
-        """Close the registries of earlier configurations that no session uses any more."""
+        """Close the registries of earlier configurations that no session uses."""
         for registry in [one for one in self._retired if not self._sessions.uses(one)]:
             self._retired.remove(registry)
             await registry.close()

@@ -143,7 +143,7 @@ class Room:
         self._shares = np.array([0.6 * (1 - from_side), 0.6 * from_side, 0.4])  # lamps, walls
         self._light = ambient
         self._drift = 1 + np.stack([wandering(chance, frames, 0.02) for _ in range(3)])
-        if chance.random() < 0.25:  # somebody passes the window
+        if chance.random() < 0.25:  # a person walks past the window
             middle, depth = chance.uniform(0, frames), chance.uniform(0.1, 0.4)
             passing = np.exp(-(((np.arange(frames) - middle) / 3) ** 2))
             self._drift[1] *= 1 - depth * passing

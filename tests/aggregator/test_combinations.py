@@ -1,6 +1,6 @@
 """All combinations of Bestshot, Luna3, AggregateLiveness, ActiveLiveness and Result.
 
-What each must lead to is told here anew, from the manual's words, and compared with the plugins.
+What each must lead to is derived here from the manual's words, and compared with the plugins.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ def test_who_does_nothing_passes_only_where_nothing_is_asked(
     ids=["outage", "poor photo", "refused photo"],
 )
 def test_what_is_outside_has_its_say(on: frozenset[str], answer: bytes | None, code: int) -> None:
-    """While LUNA PLATFORM is out or finds every photo poor, nobody passes; else it is not asked."""
+    """While LUNA PLATFORM is down or refuses every photo, no session passes. Only Luna3 asks it."""
     played = play(config(on), obeying(), outside=lambda number: answer, seconds=15)
     if "Luna3DescriptorQualityCheck" in on:
         assert not any(outcome.accepted for outcome in played.outcomes)

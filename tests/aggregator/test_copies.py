@@ -70,7 +70,7 @@ def test_no_plugin_sees_a_copy(order: list[int]) -> None:
 
 
 def test_a_copy_of_a_frame_that_failed_is_one() -> None:
-    """And has not that frame's code any more."""
+    """And no longer has that frame's code."""
     failed = picture(1, errors=(Code.LOW_LIVENESS,))
     errors = [outcome.errors for outcome in watched([failed] * 2)[1]]
     assert errors == [(Code.LOW_LIVENESS, Code.AGGREGATING), COPY]
@@ -182,7 +182,7 @@ THREE: dict[str, Any] = {"AggregateLiveness": {"framesCount": 3}, "Bestshot": No
 
 
 def test_a_frame_of_another_session_counts_for_nothing() -> None:
-    """Code 72 alone; the answer is in the log. The session goes on with frames of its own."""
+    """Code 72 alone; the answer is in the log. The session continues with frames of its own."""
     frames = [picture(number) for number in range(1, 6)]
     _, session, outcomes = claimed(frames, {1: REUSED, 3: REUSED}, **THREE)
     assert [outcome.errors for outcome in outcomes] == [COPY, (37,), COPY, (37,), ()]
@@ -217,7 +217,7 @@ def test_frames_of_other_sessions_are_evidence_of_a_virtual_camera() -> None:
 
 
 def test_without_an_answer_the_frame_counts_for_nothing() -> None:
-    """Code 34; no plugin counts it, and the session goes on."""
+    """Code 34; no plugin counts it, and the session continues."""
     _, session, outcomes = claimed([picture(n) for n in (1, 2)], {1: None}, **THREE)
     assert [outcome.errors for outcome in outcomes] == [(Code.EXTERNAL_FAILED,), (37,)]
     assert session.context.data["aggregateLiveness"]["frames"] == 1

@@ -64,7 +64,7 @@ def test_the_first_session_has_the_frame(memory: Make) -> None:
 
 
 def test_an_accepted_best_shot_is_known_as_such(memory: Make) -> None:
-    """To every other session, whoever claimed it first; telling it twice changes nothing."""
+    """To every other session, whichever claimed it first; a second report changes nothing."""
     frames = memory()
     frames.claim_now(picture(1), A)
     for session in (A, A, B):

@@ -1,4 +1,4 @@
-"""What plugins and clients tell is held to JSON before it may go into a status or a token."""
+"""Data of plugins and clients is limited to JSON before it goes into a status or a token."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ ANYTHING = st.recursive(
 
 
 @given(st.dictionaries(st.text(st.characters(), max_size=4), ANYTHING, max_size=4))
-def test_what_is_sound_is_told_as_it_is(told: dict[str, Any]) -> None:
-    """Whatever a plugin tells, what is kept of it can be written, and reads back the same."""
-    kept = json_only(told)
+def test_what_can_be_written_is_kept_as_it_is(data: dict[str, Any]) -> None:
+    """Whatever a plugin reports, what is kept of it can be written, and reads back the same."""
+    kept = json_only(data)
     assert json.loads(Codec.encode(Command.STATUS, body=kept))["body"] == kept
     assert json_only(kept) is kept
 
@@ -49,11 +49,11 @@ def test_values_within_themselves_are_not_plain() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), b"bytes", "\ud800", {"a": {1, 2}}, {None: 1}])
 def test_what_is_no_json_is_dropped_alone(value: object) -> None:
-    """The rest of what was told stays."""
+    """The rest of the data stays."""
     assert json_only({"good": 1, "bad": value}) == {"good": 1}
 
 
-def test_a_client_tells_an_object_or_nothing() -> None:
-    """Anything else counts as nothing told."""
+def test_a_description_of_a_client_is_an_object_or_nothing() -> None:
+    """Anything else counts as no description."""
     assert parse_object('{"a": 1}') == {"a": 1}
     assert parse_object("[1]") == parse_object("{") == {}

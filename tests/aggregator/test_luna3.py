@@ -125,7 +125,7 @@ async def test_a_quality_that_is_no_number_is_an_outage(
 
 
 async def test_a_wrong_token_is_an_outage(platform: LunaPlatform) -> None:
-    """A fault of the settings must let nobody in; trying again would not help."""
+    """With wrong settings no one passes; trying again would not help."""
     with pytest.raises(PlatformError, match="401"):
         await ask(platform, authToken="wrong", retries=2)
     assert len(platform.photos) == 1
@@ -137,7 +137,7 @@ async def test_a_short_outage_goes_unnoticed(platform: LunaPlatform) -> None:
     assert await ask(platform, retries=2) == {"quality": 0.9}
 
 
-async def test_nobody_there_is_an_outage(platform: LunaPlatform) -> None:
+async def test_a_refused_connection_is_an_outage(platform: LunaPlatform) -> None:
     """A refused connection too."""
     with pytest.raises(PlatformError):
         await ask(platform, connectionString="http://127.0.0.1:1", retries=0)

@@ -68,8 +68,8 @@ async def test_closing_does_not_wait_for_an_answer(tmp_path: Path) -> None:
             await asyncio.wait_for(gateway.receive(), 0.6)
 
 
-async def test_a_gateway_that_comes_anew_does_not_wait(tmp_path: Path) -> None:
-    """Its log holds the frame as one without an answer; the next frame is judged as ever."""
+async def test_a_restarted_gateway_does_not_wait(tmp_path: Path) -> None:
+    """Its log has the frame without an answer; the next frame is judged as usual."""
     async with judging(config(seconds=0.3), tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
@@ -81,8 +81,8 @@ async def test_a_gateway_that_comes_anew_does_not_wait(tmp_path: Path) -> None:
         assert (verdict.seq, verdict.accepted) == (2, True)
 
 
-async def test_other_sessions_go_on_meanwhile(tmp_path: Path) -> None:
-    """A slow outside holds up its own session alone."""
+async def test_other_sessions_continue_meanwhile(tmp_path: Path) -> None:
+    """A slow external service delays only its own session."""
     other = "1" * 32
     async with judging(config(seconds=0.5), tmp_path) as gateway:
         await gateway.open()
@@ -98,7 +98,7 @@ async def test_other_sessions_go_on_meanwhile(tmp_path: Path) -> None:
 
 
 def test_a_replay_asks_nothing() -> None:
-    """Logged answers are handed in; where one is missing the frame is refused, not asked anew."""
+    """Logged answers are used; a frame without one is refused, and nothing is asked again."""
     before = Oracle.asked
 
     def replay(answers: tuple[bytes | None, ...]) -> Outcome:

@@ -25,7 +25,7 @@ from tests.support.waiting import until
 
 
 async def test_what_a_dead_gateway_still_asked_counts_no_more(tmp_path: Path) -> None:
-    """Its frames may lie in the socket behind its successor's hello, which numbers frames anew."""
+    """They may be in the socket behind the hello of its successor, which starts to number again."""
     async with judging(plugin_config({}), tmp_path) as dead:
         await dead.open()
         dead.judge(1, live(errors=(32,)), b"first")

@@ -142,7 +142,7 @@ SCORES = st.lists(
 def test_a_replay_gives_the_same_verdict(
     scores: list[tuple[float, bool]], data: st.DataObject
 ) -> None:
-    """Restarted after any frame and fed its log, the aggregator goes on as if nothing had been."""
+    """An aggregator that restarts after any frame continues from the log with the same outcomes."""
     config = Config.model_validate(
         {"MIDDLEWARES": {"WS": {"Bestshot": {"isEnabled": True}}}, "LIVENESS": {"maxAttempts": 9}}
     )

@@ -66,7 +66,7 @@ class Judging:
         self.sessions.open(b"", Open("", SESSION, OPENED, 7, DIGEST, elapsed=elapsed))
 
     def age(self) -> float:
-        """How old the session is, as the next gateway is told."""
+        """How old the session is, as the next gateway learns it."""
         self.sessions.resume(b"", Resume("", SESSION, DIGEST))
         resumed = self.said[-1]
         assert isinstance(resumed, Resumed)

@@ -1,4 +1,4 @@
-"""The sessions of an aggregator: one session's fault is nobody else's."""
+"""The sessions of an aggregator: an error in one session does not affect the others."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_an_abandoned_session_leaves_no_mark() -> None:
 async def test_a_fault_in_an_abandoned_session_ends_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session whose end raises is forgotten all the same, and the aggregator goes on."""
+    """A session whose end raises is forgotten nevertheless, and the aggregator continues."""
 
     def broken(*_: Any) -> NoReturn:
         raise RuntimeError("no verdict can be written")
@@ -195,7 +195,7 @@ async def test_an_end_waits_for_its_commit(tmp_path: Path) -> None:
 
 
 async def test_an_end_that_is_forgotten_is_never_announced(tmp_path: Path) -> None:
-    """The verdict was not released: the session has gone on at another gateway."""
+    """The verdict was not released: the session has continued at another gateway."""
     config = plugin_config({"FileLogger": {"path": str(tmp_path / "LOGS")}})
     async with judging(config, tmp_path) as gateway:
         gateway.send(_commits(gateway))

@@ -59,13 +59,13 @@ async def machines(
 
 
 async def test_another_machine_knows_the_frame(redis: RedisServer) -> None:
-    """Also that it was accepted; the session itself may go on there with its frame."""
+    """Also that it was accepted; the session itself may continue there with its frame."""
     async with machines(redis) as (here, there):
         assert await here.claim_now(picture(1), A) is Claim.FIRST
         assert await there.claim_now(picture(1), B) is Claim.REUSED
         assert await there.claim_now(picture(1), A) is Claim.FIRST
         here.accept(picture(1), A)
-        await here.close()  # after which it is told
+        await here.close()  # after which it is reported
         assert await there.claim_now(picture(1), B) is Claim.ACCEPTED
         assert await there.claim_now(picture(1), A) is Claim.FIRST
 
@@ -144,7 +144,7 @@ async def test_a_machine_with_a_wrong_clock_forgets_nothing(
 async def test_while_redis_is_away_each_machine_knows_its_own(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody is refused for it. Both ends of the outage are in the log, once."""
+    """No session is refused for it. The start and the end of the outage are logged, once each."""
     monkeypatch.setattr("aggregator.shared_frames.RETRY_SECONDS", 0.0)
     async with machines(redis) as (here, there):
         await here.claim_now(picture(1), A)

@@ -108,7 +108,7 @@ async def test_what_is_no_json_fails_its_session(tmp_path: Path, what: str, env:
 
 
 @pytest.mark.parametrize("env", ["development", "production"])
-async def test_what_numpy_measures_may_be_told(tmp_path: Path, env: str) -> None:
+async def test_what_numpy_measures_may_be_reported(tmp_path: Path, env: str) -> None:
     """Its numbers and texts that are Python's too: in the status and in the token."""
     config = plugin_config(
         {f"{HERE}:Telling": {"what": "numpy"}}, LUNA_PASS={"env": env, "JWT": {"key": KEY}}
@@ -124,7 +124,7 @@ async def test_what_numpy_measures_may_be_told(tmp_path: Path, env: str) -> None
 
 
 @pytest.mark.parametrize("what", ["set", "nan", "key", "nothing"])
-async def test_what_is_no_json_at_the_end_is_not_told(tmp_path: Path, what: str) -> None:
+async def test_what_is_not_json_at_the_end_is_not_reported(tmp_path: Path, what: str) -> None:
     """The verdict stands."""
     config = plugin_config({f"{HERE}:Telling": {"what": what, "at": "close"}})
     async with judging(config, tmp_path) as gateway:

@@ -1,4 +1,4 @@
-"""What plugins tell, and to whom: the client in production, in development, and the token."""
+"""Who sees the data of plugins: the client in production and in development, and the token."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tests.support.judge import plugin_config
 
 
 @pytest.mark.parametrize(
-    ("env", "told"),
+    ("env", "shown"),
     [
         ("production", {"activeLiveness"}),
         ("development", {"activeLiveness", "aggregateLiveness", "headPose", "eyes"}),
     ],
 )
-def test_progress_is_no_secret_and_scores_are(env: str, told: set[str]) -> None:
+def test_progress_is_no_secret_and_scores_are(env: str, shown: set[str]) -> None:
     """In production the client sees how far it is, and nothing that was measured."""
     key = "0123456789abcdef0123456789abcdef0123456789abcdef"
     plugins: dict[str, Any] = {
@@ -40,7 +40,7 @@ def test_progress_is_no_secret_and_scores_are(env: str, told: set[str]) -> None:
     estimate = seen(Look(), Profile.ACTIVE)
     status = writer.status(2, estimate, played.last, played.session.context.data)
     details = json.loads(status)["body"]["details"]
-    assert set(details) - {"faceFramePosition"} == told
+    assert set(details) - {"faceFramePosition"} == shown
     assert details["activeLiveness"].items() >= {"action": 1, "actions": 3}.items()
 
 

@@ -18,7 +18,7 @@ class SentFrame:
         sent: time at which it was sent.
         connection: connection on which it was sent.
         cut: time at which that connection ended without an answer; None otherwise.
-        lost: the service told, on resumption, that it never received it.
+        lost: the service reported, on resumption, that it never received it.
         answers: STATUS and DROPPED events for it.
     """
 

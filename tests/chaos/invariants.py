@@ -1,6 +1,6 @@
 """What must hold of every history: pure functions, history in, violations out.
 
-The expected verdict is worked out here anew from the frames alone, with the few rules of the stamp
+The expected verdict is computed here again from the frames alone, with the few rules of the stamp
 backend, and shares no code with the service.
 """
 

@@ -1,4 +1,4 @@
-"""A client that goes on whatever happens: plays frames, cuts its own line, comes back, records."""
+"""A client that never gives up: sends frames, breaks its connection, resumes and records."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Script:
         patient: waits for each answer before the next frame.
         cut: probability, for each frame, that the client's line breaks.
         nap: probability that it does not read for a while.
-        leaves: index of the frame after which it goes away for good; None to stay.
+        leaves: index of the frame after which it leaves without coming back; None to stay.
     """
 
     live_from: int | None

@@ -147,7 +147,7 @@ def remains(directory: Path) -> list[str]:
 
 
 def outcries(log: str) -> list[str]:
-    """Lines of the log that tell of a fault nobody foresaw."""
+    """Lines of the log that report an unexpected error."""
     return [line[:300] for line in log.splitlines() if "Traceback" in line or "exception" in line]
 
 

@@ -124,13 +124,13 @@ def test_each_invariant_can_fail(events: list[Event], invariant: str) -> None:
 
 
 def test_time_in_which_the_gateway_stood_still_does_not_count() -> None:
-    """A stopped process cannot answer; the clock goes on when it does."""
+    """A stopped process cannot answer; its deadline starts when it continues."""
     late = [replace(e, at=e.at + 50 * (i > 1)) for i, e in enumerate(sound())]
     assert broken(late, replace(TERMS, stopped=((1.5, 51.0),))) == set()
 
 
 def test_a_frame_that_the_service_never_received_needs_no_answer() -> None:
-    """CONNECTED tells how many frames arrived; those after are lost with the line."""
+    """CONNECTED says how many frames arrived; later ones are lost with the connection."""
     events = [
         *sound()[:3],
         Event(2.1, 1, Kind.SENT, seq=2, body=4),

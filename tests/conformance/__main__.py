@@ -45,7 +45,7 @@ queuedBytes = 67108864
 
 
 def await_port(port: int) -> None:
-    """Wait until somebody listens."""
+    """Wait until a server listens."""
     for _ in range(200):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

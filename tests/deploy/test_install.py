@@ -128,10 +128,10 @@ def test_going_back_asks_the_release_before(tmp_path: Path) -> None:
 
 def test_the_key_is_on_no_command_line(tmp_path: Path) -> None:
     """Every user of a machine may read the arguments of every process."""
-    told = tmp_path / "told"
+    calls = tmp_path / "calls"
     spy = tmp_path / "bin" / "sed"
     spy.parent.mkdir()
-    spy.write_text(f'#!/bin/sh\necho "$@" >>{told}\nexec /bin/sed "$@"\n')
+    spy.write_text(f'#!/bin/sh\necho "$@" >>{calls}\nexec /bin/sed "$@"\n')
     spy.chmod(0o755)
     root = tmp_path / "root"
     subprocess.run(
@@ -143,8 +143,8 @@ def test_the_key_is_on_no_command_line(tmp_path: Path) -> None:
     assert "KEY-OF-ITS-OWN" in config(root).read_text()
     assert f'directory = "{root}/opt/lunapass/current/models"' in config(root).read_text()
     assert config(root).stat().st_mode & 0o077 == 0
-    assert told.read_text()
-    assert "KEY-OF-ITS-OWN" not in told.read_text()
+    assert calls.read_text()
+    assert "KEY-OF-ITS-OWN" not in calls.read_text()
 
 
 def test_a_configuration_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_the_services_user_can_read_the_models(tmp_path: Path) -> None:
 
 
 def test_two_installers_do_not_meet(tmp_path: Path) -> None:
-    """The second one is told, and touches nothing."""
+    """The second one gets an error and changes nothing."""
     root = tmp_path / "root"
     assert install(archive(tmp_path, "1"), root).returncode == 0
     slow = archive(tmp_path, "2")

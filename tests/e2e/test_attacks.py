@@ -42,7 +42,7 @@ def service() -> Iterator[Service]:
 
 
 async def assert_served(service: Service) -> None:
-    """Good input goes on working while the attack goes on or after it."""
+    """Good input works during the attack or after it."""
     async with Client(service.url) as client:
         await client.send_frame(stamped_jpeg(1, 30))
         assert (await client.receive()).body["isOk"]
@@ -125,7 +125,7 @@ async def upgraded_under(host: str, service: Service, path: str, **headers: str)
 
 @pytest.mark.parametrize("path", ["/statistics", "/metrics", "/status", "/", "/page.js"])
 def test_dns_rebinding_reads_nothing(service: Service, path: str) -> None:
-    """A site whose name leads to this machine reads nothing, and is told which setting it lacks."""
+    """A site whose name leads to this machine reads nothing; the answer names the setting."""
     for host in (REBOUND, f"{REBOUND}:{service.port}", f"127.0.0.1.{REBOUND}", "0.0.0.0"):
         refused = service.get(path, host=host)
         assert refused.status_code == 421
@@ -163,7 +163,7 @@ async def test_the_answer_to_head_has_no_body(service: Service, path: str, statu
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
-async def test_health_is_told_to_any_host(service: Service, path: str) -> None:
+async def test_health_is_reported_to_any_host(service: Service, path: str) -> None:
     """Checkers of balancers name odd hosts, or none."""
     assert service.get(path, host=REBOUND).status_code == 200
     raw = await Raw.open(service)
@@ -233,7 +233,7 @@ async def test_log_injection(service: Service) -> None:
 
 @pytest.mark.parametrize("message", [HEARTBEAT, b"no picture"], ids=["texts", "pictures"])
 async def test_message_flood(service: Service, message: str | bytes) -> None:
-    """More messages than messagesPerSecond end the connection with 1008 and disturb nobody."""
+    """More messages than messagesPerSecond end this connection alone, with 1008."""
     began = time.monotonic()
     async with Client(service.url) as client:
         with contextlib.suppress(ConnectionClosed):
@@ -295,7 +295,7 @@ async def test_too_many_sessions_of_one_address(service: Service) -> None:
 
 
 def test_permissions_of_sockets(service: Service) -> None:
-    """Nobody but the service's user may get the frames or speak to the roles."""
+    """Only the service's user may get the frames or connect to the roles."""
     run = service.directory / "run"
     assert stat.S_IMODE(run.stat().st_mode) == 0o700
     for name in ("workers.sock", "aggregator.sock", "slab.sock"):

@@ -1,4 +1,4 @@
-"""Bad input of every kind gets its documented answer, and good input goes on working."""
+"""Bad input of every kind gets its documented answer, and good input still works."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ async def test_a_schedule_is_kept(service: Service) -> None:
 
 
 def test_random_arrivals_have_the_pace_and_are_the_same_for_all() -> None:
-    """Equal load means the very same moments for whoever is compared."""
+    """Equal load means the very same times for all that are compared."""
     dues = at_random(40, 50, seed=3)
     assert dues == at_random(40, 50, seed=3) != at_random(40, 50, seed=4)
     assert 0.9 < len(dues) / 2000 < 1.1
@@ -61,7 +61,7 @@ def test_lost_frames_are_late() -> None:
     assert Seen().percentile(0.5) == math.inf
 
 
-async def test_processor_time_is_told_by_step(service: Service) -> None:
+async def test_processor_time_is_reported_by_step(service: Service) -> None:
     """All steps that the tables name are there."""
     await saturate(to_service(service.url), 4, SHOTS, seconds=1.5)
     means = mean_us(service)

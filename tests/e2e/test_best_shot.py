@@ -210,7 +210,7 @@ async def test_a_death_changes_no_byte_of_the_best_shot(service: Service, role: 
 
 
 async def test_another_machine_gives_the_same_best_shot() -> None:
-    """A session that goes on there through the session store has the JPEG of the first machine."""
+    """A session that continues there by the session store has the JPEG of the first machine."""
     with running_redis() as redis:
         settings = SETTINGS + f'[SESSION_STORE]\nconnectionString = "{redis.url}"\n'
         with running(settings, workers=1) as first, running(settings, workers=1) as second:

@@ -79,7 +79,7 @@ async def test_the_asynchronous_client_outlives_a_gateway(service: Service) -> N
 
 
 def test_frames_that_end_bring_no_verdict(service: Service) -> None:
-    """A client that stops too early is told so, not left waiting."""
+    """A client that stops too early gets an error and does not wait."""
     service.wait_ready()
     with SyncClient(service.url) as client, pytest.raises(NoVerdict):
         client.check([stamped_jpeg(23, 1)])
@@ -221,7 +221,7 @@ async def test_a_connection_that_only_seems_open_is_replaced(service: Service) -
 
 
 async def test_a_certificate_of_ones_own(service: Service, tmp_path: Path) -> None:
-    """Both clients trust what they are told to trust, and nothing else."""
+    """Both clients trust the given certificates, and no others."""
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(*certificate(tmp_path))
     trusted = ssl.create_default_context(cafile=str(tmp_path / "lunapass.pem"))
@@ -247,7 +247,7 @@ async def test_a_client_that_is_not_answered_leaves_no_thread() -> None:
         before = threading.active_count()
         with pytest.raises(TimeoutError):
             SyncClient(f"ws://127.0.0.1:{port}/ws", patience=0.3).__enter__()
-        # A thread that was told to end does so a little later.
+        # A thread that was asked to end does so a little later.
         wait_for(lambda: threading.active_count() == before)
 
     async with serve(lambda socket: socket.wait_closed(), "127.0.0.1", 0) as silent:

@@ -1,4 +1,4 @@
-"""A role that dies again and again is given up; without a worker the rest goes on."""
+"""A role that dies too often is given up; without a worker the rest continues."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def until(reached: Callable[[], bool], seconds: float = 60) -> bool:
     return False
 
 
-def kill_anew(service: Service, role: str, times: int) -> None:
+def kill_repeatedly(service: Service, role: str, times: int) -> None:
     """Kill the first process of a role and each that takes its place."""
     killed: set[int] = set()
     for _ in range(times):
@@ -41,9 +41,9 @@ def kill_anew(service: Service, role: str, times: int) -> None:
 
 
 async def test_a_worker_that_keeps_dying_leaves_the_service_degraded() -> None:
-    """The rest goes on serving, and operators read of it at /readyz and in the log."""
+    """The rest continues, and operators see it at /readyz and in the log."""
     with running(SETTINGS, workers=2) as service:
-        kill_anew(service, "worker-0", 3)
+        kill_repeatedly(service, "worker-0", 3)
         assert until(lambda: service.get("/readyz").text == "degraded: 1 of 2 workers\n")
         assert until(lambda: "it is not restarted" in (service.directory / "log").read_text())
         assert service.get("/readyz").status_code == 200
@@ -54,9 +54,9 @@ async def test_a_worker_that_keeps_dying_leaves_the_service_degraded() -> None:
 
 
 async def test_an_aggregator_that_keeps_dying_ends_the_service() -> None:
-    """Whoever watches it may start it on healthier ground; it never hangs on half alive."""
+    """A service manager may start it again; it never stays half alive."""
     with running(SETTINGS, workers=1) as service:
-        kill_anew(service, "aggregator", 3)
+        kill_repeatedly(service, "aggregator", 3)
         assert await asyncio.to_thread(service.process.wait, 60) == 1
 
 

@@ -1,4 +1,4 @@
-"""A service with few descriptors: it says so, answers "full" to those too many, and goes on."""
+"""A service with few descriptors: it says so, answers "full" to further clients, and continues."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def first_room(service: Service) -> Client:
 
 
 async def test_full_is_answered_before_descriptors_end() -> None:
-    """Each client is served, told that it is full, or, far beyond that, cut; then all is well."""
+    """Each client is served, refused as "full" or, far beyond that, cut off; then all is well."""
     with running(SETTINGS, workers=1, wrapper=LIMITED) as service:
         raws, answers = [], []
         for _ in range(FEW):

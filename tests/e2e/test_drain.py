@@ -32,7 +32,7 @@ os.execv(sys.argv[1], sys.argv[1:])
 
 
 async def test_a_service_that_ends_lets_its_clients_end() -> None:
-    """A client still gets its verdict, nobody new is let in, and the end waits no longer."""
+    """A client still gets its verdict, no new session starts, and the service ends after that."""
     with running("[LIMITS]\ndrainSeconds = 120.0\n", workers=1) as service:
         async with Client(service.url) as client:
             await client.send_frame(stamped_jpeg(1, 1))

@@ -138,7 +138,7 @@ args.spoolBytes = {spool}
 
 
 async def test_a_full_disk_stops_the_files_and_no_session() -> None:
-    """Sessions pass while the folder's file system is full; one line and a metric tell of it."""
+    """Sessions pass while the folder's file system is full; one line and a metric report it."""
     settings = '[MIDDLEWARES.WS.FileLogger]\nisEnabled = 1\nargs.path = "DIRECTORY/memory/logs"\n'
     with running(settings, wrapper=private_tmpfs("DIRECTORY/memory", "200k")) as service:
         for person in range(3):

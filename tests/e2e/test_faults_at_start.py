@@ -56,7 +56,7 @@ def start(tmp_path: Path, port: int, settings: str) -> subprocess.CompletedProce
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_named(tmp_path: Path, name: str) -> None:
-    """The line tells what to set or to run."""
+    """The line says what to set or to run."""
     settings, expected = FAULTS[name]
     ended = start(tmp_path, free_port(), settings)
     assert ended.returncode == 2

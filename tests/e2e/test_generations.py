@@ -135,7 +135,7 @@ async def test_a_reload_while_a_role_starts_reaches_it(service: Service) -> None
     assert of_worker[-1] == newest
 
 
-def test_no_role_is_told_where_the_file_is(service: Service) -> None:
+def test_no_role_knows_where_the_file_is(service: Service) -> None:
     """Neither by its command line nor by its environment."""
     named = str(service.directory / "config.toml").encode()
     for role in ROLES:

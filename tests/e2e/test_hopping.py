@@ -1,4 +1,4 @@
-"""A client that runs from gateway to gateway gains nothing: what it was told stays true."""
+"""A client that runs from gateway to gateway gains nothing: the answers that it got stay true."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def live(number: int, **size: int) -> bytes:
 
 @dataclass
 class Refusal:
-    """A way to be refused for good.
+    """A way to be refused finally.
 
     Attributes:
         code: what RESULT says.
@@ -216,7 +216,7 @@ class Hopper:
 
 
 async def test_no_hop_undoes_a_judged_frame() -> None:
-    """However a client runs to and fro, it is told of no more frames than it has attempts.
+    """However a client switches, it gets the answers to no more frames than it has attempts.
 
     The connection before stays open each time, so that both gateways believe they have the client.
     """

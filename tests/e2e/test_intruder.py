@@ -120,7 +120,7 @@ async def test_the_roles_work_together(site: Site) -> None:
 
 
 async def invented_token(site: Site, prepare: Prepare, seconds: float = 4) -> str | None:
-    """Pass for a gateway, and have a frame that nobody judged accepted; the token, if one comes."""
+    """Pose as a gateway to get a frame accepted that no worker judged; return the token, if any."""
     gateway = FakeGateway(site.aggregator, "intruder", prepare)
     try:
         async with asyncio.timeout(seconds):
@@ -202,7 +202,7 @@ async def judge_all(address: str, prepare: Prepare, seconds: float) -> list[Any]
 async def frames_taken(site: Site, kinds: Sequence[str]) -> dict[str, list[Any]]:
     """What each kind of intruder hears as a worker, while the only worker stands still.
 
-    The frame that is sent meanwhile is accepted on nobody's word.
+    The frame that is sent meanwhile is not accepted on an intruder's word.
     """
     (worker,) = site.service.pids("worker")
     attacks = (judge_all(site.workers, site.intruder(kind, "gateway"), seconds=6) for kind in kinds)

@@ -26,7 +26,7 @@ frameBurst = 4
 resumeSeconds = 0.5
 logFrames = 4
 """
-"""Bounds of numbers; whoever was there is forgotten soon, so that the next test finds room."""
+"""Bounds of numbers; a client that leaves is forgotten soon, so that the next test finds room."""
 
 TIMES = """
 [LIMITS]
@@ -57,7 +57,7 @@ async def roomy(counts: Service) -> Service:
 
 
 async def test_sessions_in_total(roomy: Service) -> None:
-    """The one too many is told that the service is full."""
+    """The one too many gets the answer that the service is full."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(Client(roomy.url)) for _ in range(7)]
         await clients[-1].socket.wait_closed()
@@ -102,7 +102,7 @@ async def refusal(client: Client) -> Answer:
 
 
 async def test_length_of_a_session() -> None:
-    """A session that goes on and on ends without success, code 40."""
+    """A session that lasts too long ends without success, code 40."""
     with running("[LIMITS]\nsessionSeconds = 2.0\n", workers=1) as service:
         async with Client(service.url) as client:
             beating = asyncio.create_task(beat(client))
@@ -174,6 +174,6 @@ async def test_time_away(times: Service) -> None:
 
 
 async def test_handshakes_in_a_second() -> None:
-    """A rush, of more than twice as many at once, is told to slow down with 429."""
+    """A rush of more than twice as many at once is answered with 429."""
     with running("[LIMITS]\nhandshakesPerSecond = 0.5\n", workers=1) as service:
         assert await refused_after(service, 1) == 429

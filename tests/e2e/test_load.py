@@ -183,25 +183,25 @@ def test_ctrl_c_ends_with_a_report(service: Service, pictures: Path, tmp_path: P
     ],
 )
 def test_what_cannot_be_is_said_in_a_line(pictures: Path, arguments: list[str], said: str) -> None:
-    """Before anybody comes, with status 2."""
+    """Before the load starts, with exit status 2."""
     if __file__ not in arguments and "--pictures" not in arguments:
         arguments = [*arguments, "--pictures", str(pictures)]
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "lunapass", "load", *arguments],
         cwd=pictures, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
-    assert told.returncode == 2
-    assert said in told.stderr
-    assert "Traceback" not in told.stderr
+    assert result.returncode == 2
+    assert said in result.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_the_service_is_quiet_afterwards(service: Service) -> None:
-    """Every slot is free and nobody is undecided."""
+    """Every slot is free and no session is undecided."""
 
     def is_quiet() -> bool:
-        told = service.get("/statistics").json()
-        free = told["slots"]["free"] == told["slots"]["total"]
-        return free and not told["sessions"]["undecided"]
+        result = service.get("/statistics").json()
+        free = result["slots"]["free"] == result["slots"]["total"]
+        return free and not result["sessions"]["undecided"]
 
     wait_for(is_quiet)

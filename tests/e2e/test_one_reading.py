@@ -55,10 +55,10 @@ async def by_service(service: Service, data: bytes) -> Reading:
 def refusals(service: Service, session: str) -> list[str]:
     """Reasons that the log gives for refused frames of a session, at most one a frame."""
     lines = (service.directory / "log").read_text().splitlines()
-    told = [json.loads(line) for line in lines if line.startswith("{")]
+    records = [json.loads(line) for line in lines if line.startswith("{")]
     reasons = [
         line["message"].removeprefix("frame refused: ")
-        for line in told
+        for line in records
         if line.get("session") == session and line["message"].startswith("frame refused: ")
     ]
     assert len(reasons) <= 1

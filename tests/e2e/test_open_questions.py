@@ -1,4 +1,4 @@
-"""Processes die while a plugin's question to the outside is open: one verdict all the same."""
+"""Processes die while a plugin's question to an external service is open: there is one verdict."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_a_client_with_the_password_gets_its_token(service: Service) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Basic a2lvc2s6eA=="}])
-def test_nobody_else_gets_a_socket(service: Service, headers: dict[str, str]) -> None:
+def test_no_other_client_gets_a_socket(service: Service, headers: dict[str, str]) -> None:
     """401 before the upgrade, with the challenge."""
     with pytest.raises(InvalidStatus) as caught:
         connect(service.url, additional_headers=headers)

@@ -65,7 +65,7 @@ async def test_the_start_says_once_what_it_takes(service: Service) -> None:
 
 
 async def test_a_laxer_reload_in_the_middle_is_stated(service: Service) -> None:
-    """The accepted frame's rules, and the ones before; nobody is refused for it."""
+    """The accepted frame's rules, and the earlier ones; no session is refused for it."""
     before = printed(service)
     async with Client(service.url) as client:
         assert not await show(client)
@@ -79,7 +79,7 @@ async def test_a_laxer_reload_in_the_middle_is_stated(service: Service) -> None:
 @pytest.mark.parametrize(
     "laxer", ["", "[LIVENESS.THRESHOLDS]\nyaw = 90.0\n"], ids=["same", "laxer"]
 )
-async def test_a_session_that_goes_on_elsewhere_states_what_judged_it(laxer: str) -> None:
+async def test_a_session_that_continues_elsewhere_states_what_judged_it(laxer: str) -> None:
     """The same claim at another machine's service; where that one is laxer, both policies."""
     with running_redis() as redis:
         store = f'[SESSION_STORE]\nconnectionString = "{redis.url}"\n'

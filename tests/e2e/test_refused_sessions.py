@@ -88,7 +88,7 @@ async def is_begun(service: Service, address: str) -> bool:
 
 
 async def test_by_default_twenty_refused_sessions_are_enough() -> None:
-    """The next one is told when to come again; another address is served."""
+    """The next one learns when to come again; another address is served."""
     with behind_a_proxy(DEFAULTS) as service:
         results = [await attempt(service, "192.0.2.1", 0) for _ in range(DEFAULT_LIMIT)]
         assert [result.body["errors"] for result in results] == [[32]] * DEFAULT_LIMIT
@@ -96,7 +96,7 @@ async def test_by_default_twenty_refused_sessions_are_enough() -> None:
         assert (await attempt(service, "192.0.2.2", LIVE)).body["isOk"]
 
 
-async def test_at_the_bound_the_client_is_told_for_how_long(service: Service) -> None:
+async def test_at_the_bound_the_client_learns_how_long_to_wait(service: Service) -> None:
     """ERROR with a code of its own, the seconds in a header, close 1013."""
     await refused(service, "192.0.2.10", LIMIT)
     async with door(service, "192.0.2.10") as socket:

@@ -55,7 +55,7 @@ args.password = "first"
 
 
 async def test_a_password_is_changed(service: Service) -> None:
-    """For whoever connects from now on; the old one is worth nothing, a session goes on."""
+    """For new connections; the old password is refused, and a running session continues."""
     async with Client(service.url) as before:
         await service.reload(PASSWORD)
         with pytest.raises(InvalidStatus, match="401"):
@@ -75,10 +75,10 @@ async def test_a_password_is_changed(service: Service) -> None:
 AGAIN = "session replayed with different plugins; its verdict may differ"
 
 
-async def test_a_death_after_a_reload_is_told(service: Service) -> None:
-    """The replay goes by the new plugins, as the log tells once; by the same it tells nothing."""
+async def test_a_death_after_a_reload_is_logged(service: Service) -> None:
+    """The replay uses the new plugins, and one line says so; if none changed, there is none."""
 
-    def told() -> list[str]:
+    def replayed() -> list[str]:
         lines = (service.directory / "log").read_text().splitlines()
         return [json.loads(line)["session"] for line in lines if AGAIN in line]
 
@@ -89,13 +89,13 @@ async def test_a_death_after_a_reload_is_told(service: Service) -> None:
         await refused(client)
         kill()
         await refused(client)
-        assert told() == []
+        assert replayed() == []
         await service.reload(SEVERAL)
         kill()
         await refused(client)
         kill()
         await refused(client)
-        assert told() == [client.session_id]
+        assert replayed() == [client.session_id]
         while not (await show(client)).body["isOk"]:
             pass
         assert (await client.receive()).body["isOk"]

@@ -154,7 +154,7 @@ async def test_the_other_cell_knows_the_frame() -> None:
 
 
 async def test_a_new_aggregator_knows_frames_of_sessions_that_are_over() -> None:
-    """Neither the gateway nor a client has them any more."""
+    """Neither the gateway nor a client has them afterwards."""
     with running("[LIMITS]\nresumeSeconds = 0.5\n", workers=1) as service:
         image = stamped_jpeg(5, 30)
         assert await first_answer(service, image) == []
@@ -172,7 +172,7 @@ async def test_another_machine_knows_the_frame() -> None:
             assert await first_answer(here, image) == []
             assert await first_answer(here, other) == [32]
             assert await first_answer(there, other) == [REPEATED]
-            # Which of the two depends on whether the acceptance is told already.
+            # Which of the two depends on whether the acceptance is known already.
             assert await first_answer(there, image) in ([REPEATED], [INJECTED])
             redis.kill()
             assert await first_answer(there, stamped_jpeg(4, 30)) == []

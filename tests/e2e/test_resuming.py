@@ -1,4 +1,4 @@
-"""A session belongs to whoever shows its token, on one connection at a time."""
+"""A session belongs to the client that has its token, on one connection at a time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def service() -> Iterator[Service]:
 
 
 async def resumed(service: Service, session: str | None, token: str | None) -> str:
-    """What a client that asks for a session is told."""
+    """The answer to a client that asks for a session."""
     async with Client(service.url, session_id=session, resume_token=token) as client:
         assert client.connected is not None
         if client.connected.command is Command.ERROR:
@@ -49,7 +49,7 @@ async def test_of_many_who_ask_at_once_only_the_owner_gets_the_session(service: 
 
 
 async def test_a_replaced_connection_is_read_no_more(service: Service) -> None:
-    """Its frames count for nobody, so that the new connection's numbers stay right."""
+    """Its frames do not count, so that the new connection's numbers stay right."""
     async with AsyncExitStack() as stack:
         old = await stack.enter_async_context(Client(service.url))
         new = await stack.enter_async_context(
@@ -64,15 +64,15 @@ async def test_a_replaced_connection_is_read_no_more(service: Service) -> None:
         assert old.close_code == CloseCode.REPLACED
 
 
-async def test_a_client_waits_while_the_aggregator_begins_anew(service: Service) -> None:
-    """A session is told to its client only once it would survive; until then CONNECT waits."""
+async def test_a_client_waits_while_the_aggregator_restarts(service: Service) -> None:
+    """A client learns of its session only once that would survive; until then CONNECT waits."""
     os.kill(service.pids("aggregator")[0], signal.SIGKILL)
     async with Client(service.url) as client:
         assert client.connected is not None
         assert client.connected.command is Command.CONNECTED
 
 
-async def test_without_an_aggregator_a_client_is_told_to_come_again() -> None:
+async def test_without_an_aggregator_a_client_is_asked_to_come_again() -> None:
     """No session is promised that could not be kept; 1012 asks for another attempt."""
     with running("[LIMITS]\nconnectTimeout = 2.0\n", workers=1) as service:
         aggregator = service.pids("aggregator")[0]

@@ -42,7 +42,7 @@ def as_mounted(number: int, rotation: int) -> bytes:
 
 
 async def box(client: Client, rotation: int) -> list[int]:
-    """Show a frame; the face box tells whose stamp was read, in an upright picture alone."""
+    """Show a frame; the face box shows whose stamp was read, in an upright picture only."""
     await client.send_frame(as_mounted(NOT_LIVE, rotation))
     rect = (await client.receive()).body["details"]["faceFramePosition"]["faceRect"]
     return [rect["x"], rect["y"], rect["width"], rect["height"]]

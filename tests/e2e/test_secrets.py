@@ -1,4 +1,4 @@
-"""Each role holds its own secrets: whoever takes over a worker or gateway finds no signing key."""
+"""Each role has only its own secrets: an attacker in a worker or gateway finds no signing key."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ async def test_the_verdict_is_for_whom_the_check_began(
 
 
 async def test_refusals_have_their_codes(service: Service, make: Callable[..., str]) -> None:
-    """No token, one that was used, and one of somebody else begin no session."""
+    """Without a token, or with one that was used or is another service's, no session starts."""
     used = make()
     async with Client(service.url, start_token=used):
         pass
@@ -216,7 +216,7 @@ async def test_consent_goes_into_token_and_audit(
 
 
 async def test_a_person_who_fails_pauses(service: Service, make: Callable[..., str]) -> None:
-    """The code is that of a crowded address; the start token is not used up; others go on."""
+    """The code is that of a crowded address; the start token is not used up; others are served."""
     for _ in range(2):
         async with Client(service.url, start_token=make("--subject", "carol")) as client:
             await client.send_frame(stamped_jpeg(1, LIVE - 1))

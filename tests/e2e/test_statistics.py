@@ -1,4 +1,4 @@
-"""/statistics and /metrics tell what happened in all processes, and only to this machine."""
+"""/statistics and /metrics show what happened in all processes, and only to this machine."""
 
 from __future__ import annotations
 
@@ -82,22 +82,24 @@ async def play(service: Service) -> int:
 
 def test_statistics_count_what_happened(played: Played) -> None:
     """Sessions, frames, codes and workers of a known history."""
-    told: dict[str, Any] = played.service.get("/statistics").json()
-    assert told["sessions"] == {"open": 3, "undecided": 1, "accepted": 1, "refused": 0, "left": 1}
-    assert told["frames"]["received"] == FRAMES + 1 + BURST
-    assert told["frames"]["judged"] == played.judged
-    assert sum(told["frames"]["dropped"].values()) == played.dropped
-    assert told["failedChecks"]["32"] == played.judged - 1
-    assert told["latencyMs"]["count"] == played.judged
-    assert 0 < told["latencyMs"]["p50"] <= told["latencyMs"]["p95"] <= told["latencyMs"]["p99"]
-    assert {worker["name"] for worker in told["workers"]} == {"worker-0", "worker-1"}
-    assert sum(worker["judged"] for worker in told["workers"]) == played.judged
-    assert {worker["state"] for worker in told["workers"]} == {"idle"}
-    assert told["slots"] == {"total": 6, "free": 6}
-    assert told["aggregator"] == {"up": True}
+    counts: dict[str, Any] = played.service.get("/statistics").json()
+    assert counts["sessions"] == {"open": 3, "undecided": 1, "accepted": 1, "refused": 0, "left": 1}
+    assert counts["frames"]["received"] == FRAMES + 1 + BURST
+    assert counts["frames"]["judged"] == played.judged
+    assert sum(counts["frames"]["dropped"].values()) == played.dropped
+    assert counts["failedChecks"]["32"] == played.judged - 1
+    assert counts["latencyMs"]["count"] == played.judged
+    assert (
+        0 < counts["latencyMs"]["p50"] <= counts["latencyMs"]["p95"] <= counts["latencyMs"]["p99"]
+    )
+    assert {worker["name"] for worker in counts["workers"]} == {"worker-0", "worker-1"}
+    assert sum(worker["judged"] for worker in counts["workers"]) == played.judged
+    assert {worker["state"] for worker in counts["workers"]} == {"idle"}
+    assert counts["slots"] == {"total": 6, "free": 6}
+    assert counts["aggregator"] == {"up": True}
 
 
-def test_metrics_tell_the_steps_of_every_role(played: Played) -> None:
+def test_metrics_have_the_steps_of_every_role(played: Played) -> None:
     """One histogram family holds gateway, aggregator and workers, each step as often as it was."""
     families = {
         f.name: f for f in text_string_to_metric_families(played.service.get("/metrics").text)
@@ -154,7 +156,7 @@ def test_metrics_describe_sessions_scores_and_the_process(played: Played) -> Non
 
 @pytest.mark.parametrize("path", ["/statistics", "/metrics"])
 def test_a_proxy_does_not_open_them(played: Played, path: str) -> None:
-    """Who comes through a proxy is somebody else, although the proxy is on this machine."""
+    """A client of a proxy is a stranger, although the proxy is on this machine."""
     address = f"http://127.0.0.1:{played.service.port}{path}"
     answer = httpx.get(address, headers={"X-Forwarded-For": "192.0.2.1"}, trust_env=False)
     assert answer.status_code == 403

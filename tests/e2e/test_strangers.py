@@ -61,7 +61,7 @@ async def test_a_flood_keeps_no_kiosk_out(service: Service, stranger: str) -> No
         "kiosk-{}.lan",
     ],
 )
-async def test_kiosks_are_told_apart_behind_a_proxy(service: Service, form: str) -> None:
+async def test_kiosks_are_distinguished_behind_a_proxy(service: Service, form: str) -> None:
     """However the proxy writes them: one's session takes nothing from another's."""
     answers = []
     sockets = []

@@ -63,16 +63,16 @@ async def send(client: Client, person: int, numbers: list[int]) -> None:
 def check(studio: Studio, session: str, frames: int, *, accepted: bool) -> None:
     """Await a session's video; codec, number of frames and length are the session's."""
     wait_for(lambda: session in studio.shop.finished())
-    told = studio.shop.summary(session)
-    times = [line["at"] for line in told["frames"]]
+    summary = studio.shop.summary(session)
+    times = [line["at"] for line in summary["frames"]]
     found = probe(studio.shop.videos / f"{session}.mp4")
     assert (found.codec, found.width, found.height) == ("hevc", 640, 480)
     assert found.frames == len(times) == frames
     one_frame = max(later - earlier for earlier, later in pairwise(times))
     assert abs(found.seconds - (times[-1] - times[0])) <= one_frame + 0.002
     assert found.times == pytest.approx([at - times[0] for at in times], abs=0.002)
-    assert told["verdict"]["isOk"] is accepted
-    assert told["framesMissing"] == 0
+    assert summary["verdict"]["isOk"] is accepted
+    assert summary["framesMissing"] == 0
     assert json.loads(found.tags["comment"])["session"] == session
 
 

@@ -16,7 +16,7 @@ def touch(folder: Path, *names: str) -> None:
         (folder / name).touch()
 
 
-def test_folders_tell_label_species_and_subject(tmp_path: Path) -> None:
+def test_folders_name_label_species_and_subject(tmp_path: Path) -> None:
     """live/SUBJECT and attack/SPECIES/SUBJECT; a file without such a folder is its own subject."""
     touch(
         tmp_path,

@@ -38,30 +38,30 @@ SET = (
 
 def test_rates_of_a_small_set_by_hand() -> None:
     """One of two prints passes and one of three live ones fails; served, also the turned one."""
-    told = summary(*SET)
-    assert told["apcer"] == {"print": 0.5, "replay": 0.0}
-    assert told["apcerMax"] == 0.5
-    assert told["bpcer"] == pytest.approx(1 / 3)
-    assert told["acer"] == pytest.approx((1 / 2 + 1 / 3) / 2)
-    assert told["served"]["bpcer"] == pytest.approx(2 / 3)
-    assert told["counts"]["attack"] == {"print": 2, "replay": 1}
-    assert told["counts"]["live"] == 3
+    result = summary(*SET)
+    assert result["apcer"] == {"print": 0.5, "replay": 0.0}
+    assert result["apcerMax"] == 0.5
+    assert result["bpcer"] == pytest.approx(1 / 3)
+    assert result["acer"] == pytest.approx((1 / 2 + 1 / 3) / 2)
+    assert result["served"]["bpcer"] == pytest.approx(2 / 3)
+    assert result["counts"]["attack"] == {"print": 2, "replay": 1}
+    assert result["counts"]["live"] == 3
 
 
 def test_checks_are_counted_first_and_at_all() -> None:
     """A turned face that is not live counts first for its pose, and also for its liveness."""
-    told = summary(presentation(estimate(0.1, head_pose=AWAY)), presentation(estimate(0.2)))
-    by_code = {check["code"]: check["live"] for check in told["checks"]}
+    result = summary(presentation(estimate(0.1, head_pose=AWAY)), presentation(estimate(0.2)))
+    by_code = {check["code"]: check["live"] for check in result["checks"]}
     assert by_code[Code.TURN_LEFT] == {"first": 1, "any": 1, "of": 2}
     assert by_code[Code.LOW_LIVENESS] == {"first": 1, "any": 2, "of": 2}
 
 
 def test_frame_without_a_face_has_one_failure() -> None:
     """What cannot be measured without a face is not a further failure."""
-    told = summary(presentation(estimate(None, faces=0, face=None, quality=None)))
-    assert [check["code"] for check in told["checks"]] == [Code.NO_FACE]
-    assert told["nonResponse"] == {"live": 1.0}
-    assert told["bpcer"] is None
+    result = summary(presentation(estimate(None, faces=0, face=None, quality=None)))
+    assert [check["code"] for check in result["checks"]] == [Code.NO_FACE]
+    assert result["nonResponse"] == {"live": 1.0}
+    assert result["bpcer"] is None
 
 
 def test_warns_of_a_small_sample() -> None:
@@ -77,16 +77,16 @@ def test_warns_of_a_small_sample() -> None:
 def test_frames_by_themselves_keep_their_subject() -> None:
     """Frames of one video are not independent subjects."""
     video = presentation(estimate(0.9), estimate(0.1), name="live/v.mp4")
-    told = summary(*by_frame(video), unit="frame")
-    assert told["bpcer"] == 0.5
-    assert told["intervals"]["bpcer"]["subjects"] == 1
-    assert told["intervals"]["bpcer"]["bySubject"] is None
+    result = summary(*by_frame(video), unit="frame")
+    assert result["bpcer"] == 0.5
+    assert result["intervals"]["bpcer"]["subjects"] == 1
+    assert result["intervals"]["bpcer"]["bySubject"] is None
 
 
 def test_summary_is_strict_json() -> None:
     """No infinity and no NaN, which other JSON parsers refuse."""
-    for told in (summary(*SET), summary(SET[0]), summary(presentation())):
-        json.dumps(told, allow_nan=False)
+    for result in (summary(*SET), summary(SET[0]), summary(presentation())):
+        json.dumps(result, allow_nan=False)
 
 
 def test_report_is_one_escaped_page() -> None:
@@ -104,17 +104,17 @@ def test_report_is_one_escaped_page() -> None:
 def test_many_frames_of_few_people_are_a_small_sample() -> None:
     """A hundred frames of one video count as one subject."""
     video = presentation(*[estimate(0.9)] * 100, name="live/a.mp4")
-    told = summary(*by_frame(video), unit="frame")
-    assert told["bpcer"] == 0
-    assert "100 of 'live' by 1 subject(s)" in told["notes"][0]
+    result = summary(*by_frame(video), unit="frame")
+    assert result["bpcer"] == 0
+    assert "100 of 'live' by 1 subject(s)" in result["notes"][0]
 
 
 def test_excluded_presentations_are_noted() -> None:
     """A face that is not found would otherwise improve a rate silently."""
     lost = presentation(estimate(None, faces=0), name="live/d.jpg")
-    told = summary(*SET, lost)
-    assert told["bpcer"] == pytest.approx(1 / 3)
-    assert "for lack of a score: 1 of 4 'live'." in " ".join(told["notes"])
+    result = summary(*SET, lost)
+    assert result["bpcer"] == pytest.approx(1 / 3)
+    assert "for lack of a score: 1 of 4 'live'." in " ".join(result["notes"])
     assert "Excluded" not in " ".join(summary(*SET)["notes"])
 
 

@@ -64,7 +64,7 @@ def message(data: bytes) -> None:
 
 
 def configuration(data: bytes) -> None:
-    """A configuration file is taken, or each fault of it is told in a line that names the file."""
+    """A configuration file is accepted, or each error in it has a line that names the file."""
     with tempfile.NamedTemporaryFile(prefix="lp-fuzz-") as file:
         file.write(data)
         file.flush()

@@ -12,7 +12,7 @@ from gateway.death_watch import DeathWatch
 from tests.support.waiting import until
 
 
-async def test_a_death_is_told_once() -> None:
+async def test_a_death_is_reported_once() -> None:
     """The kernel reports it, without polling."""
     calls: list[str] = []
     process = await asyncio.create_subprocess_exec("sleep", "60")
@@ -26,7 +26,7 @@ async def test_a_death_is_told_once() -> None:
     assert calls == ["dead"]
 
 
-async def test_a_closed_watch_tells_nothing() -> None:
+async def test_a_closed_watch_reports_nothing() -> None:
     """And it leaves no descriptor open."""
     process = await asyncio.create_subprocess_exec("sleep", "60")
     before = len(os.listdir("/proc/self/fd"))

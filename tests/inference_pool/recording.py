@@ -53,7 +53,7 @@ class RecordingBackend:
         if face is not None:
             self.judged.append(face)
         if name == self.failing:
-            raise EstimationError(f"{name} is told to fail")
+            raise EstimationError(f"{name} fails as the test asks")
 
     def detect(self, image: Image) -> list[Face]:
         self._note("detect")

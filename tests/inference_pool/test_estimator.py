@@ -105,7 +105,7 @@ def test_failing_estimator_has_its_stages_code(failing: str, code: Code) -> None
 
 
 @pytest.mark.parametrize("failing", ["head_pose", "eyes"])
-def test_failing_estimator_is_told_while_acting_too(failing: str) -> None:
+def test_failing_estimator_is_reported_while_acting_too(failing: str) -> None:
     """Measures that the active profile does not judge are still taken."""
     assert not estimate(RecordingBackend(failing=failing), Profile.ACTIVE).ok
 
@@ -217,7 +217,7 @@ def test_missing_descriptor_fails_the_frame() -> None:
     assert result.errors == (Code.ESTIMATION_FAILED,)
 
 
-def test_exhaustive_run_goes_on_and_keeps_the_first_fault() -> None:
+def test_exhaustive_run_continues_and_keeps_the_first_fault() -> None:
     """Diagnosis measures everything but reports the same failure as a worker."""
     backend = RecordingBackend(
         pose_answer=HeadPose(0, 0, 30), liveness_answer=Liveness(0, 1), failing="mouth"

@@ -73,7 +73,7 @@ def test_frames_without_a_face_stay_in_the_browser(
         assert [fault for fault in kiosk.faults if fault != "No available adapters."] == []
 
 
-def test_without_its_files_the_check_goes_on(
+def test_without_its_files_the_check_continues(
     service: Service, stamps: FakeCamera, browser: Any
 ) -> None:
     """The detector is a help only: where it cannot be loaded, the service sees every frame."""

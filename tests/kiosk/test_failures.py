@@ -67,7 +67,7 @@ def test_a_killed_gateway_is_resumed(service: Service, browser: Any, stamps: Fak
     assert claims["isOk"] is True
 
 
-def test_a_forgotten_session_is_begun_anew(
+def test_a_forgotten_session_is_started_again(
     service: Service, browser: Any, stamps: FakeCamera
 ) -> None:
     """Gateway and aggregator die together: the session is lost, and the check still ends well."""

@@ -115,7 +115,7 @@ def begin(page: Any) -> None:
     until(lambda: page.evaluate("seen") >= 2)
 
 
-def test_connecting_anew_ends_the_check(page: Any) -> None:
+def test_connecting_again_ends_the_check(page: Any) -> None:
     """A check does not wait on a connection that was given up."""
     begin(page)
     page.evaluate("pass.connectWS(url)")

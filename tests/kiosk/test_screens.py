@@ -507,7 +507,7 @@ QUICK_TIMEOUTS = """
 """
 
 
-def test_words_that_never_come_hold_nobody_up(browser: Any, service: Service) -> None:
+def test_words_that_never_come_delay_no_check(browser: Any, service: Service) -> None:
     """A check can be begun, though the service does not answer for the words."""
     page = browser.new_page()
     page.add_init_script(QUICK_TIMEOUTS)

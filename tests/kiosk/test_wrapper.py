@@ -142,7 +142,7 @@ def test_each_misuse_has_its_code(page: Any, call: str, code: str | None) -> Non
     assert found in ((code,) if code else ("network.unreachable", "timeout"))
 
 
-def test_a_page_without_https_is_told_so(page: Any, service: Service) -> None:
+def test_a_page_without_https_gets_the_reason(page: Any, service: Service) -> None:
     """Where the browser gives no camera at all, the reason is named."""
     code = page.evaluate(
         """async () => {

@@ -89,7 +89,7 @@ def test_what_was_tried_is_written(tmp_path: Path) -> None:
     """The result is valid JSON, without infinity."""
     tried = [TriedSize(4, 0.05, {}, True, 20.0), TriedSize(8, math.inf, {"session.full": 2}, False)]
     file = write(tried, Plan("ws://h/ws"), 0.2, tmp_path / "new")
-    told = json.loads(file.read_text(), parse_constant=pytest.fail)
-    assert told["people"] == 4
+    report = json.loads(file.read_text(), parse_constant=pytest.fail)
+    assert report["people"] == 4
     assert "2 session.full" in str(tried[1])
-    assert [probe["p95"] for probe in told["tried"]] == [0.05, None]
+    assert [probe["p95"] for probe in report["tried"]] == [0.05, None]

@@ -1,4 +1,4 @@
-"""A crowd: whoever is not before a kiosk has not failed, and every end is counted."""
+"""A crowd: a person who is not at a kiosk has not failed, and every end is counted."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def gallery() -> Gallery:
     return Gallery.render(lambda look: repr(look).encode())
 
 
-def told(capsys: pytest.CaptureFixture[str]) -> CrowdTally:
+def printed_tally(capsys: pytest.CaptureFixture[str]) -> CrowdTally:
     whole = CrowdTally()
     for line in capsys.readouterr().out.splitlines():
         whole.add(json.loads(line))
@@ -55,7 +55,7 @@ async def test_time_between_people_is_no_failure(
         plan = Plan(url, LoadProfile("soak", 3, 2.0, warm=0.1), think=600, prepare=0, fps=20)
         crowd = Crowd(plan, without_noise(gallery), 0, 1, time.monotonic())
         await asyncio.wait_for(crowd.run(), module.DRAIN_SECONDS)
-    tally = told(capsys)
+    tally = printed_tally(capsys)
     assert tally.counts["accepted"] == tally.counts["begun"] == 3
     assert not tally.failed
     assert tally.kiosks == 0
@@ -73,7 +73,7 @@ async def test_a_session_without_final_answer_fails(
     async with service(be_silent) as url:
         plan = Plan(url, LoadProfile("soak", 10, 0.6, warm=0.0), arrivals=arrivals, prepare=0)
         await Crowd(plan, without_noise(gallery), 0, 1, time.monotonic()).run()
-    tally = told(capsys)
+    tally = printed_tally(capsys)
     assert tally.counts["begun"] == ended(tally) > 0
     assert set(tally.failed) == {"no final answer"}
 
@@ -96,7 +96,7 @@ async def test_a_crowd_that_is_stopped_says_good_bye(
         await asyncio.wait_for(arrived.wait(), 60)
         crowd.stop()
         await asyncio.wait_for(running, 60)
-    tally = told(capsys)
+    tally = printed_tally(capsys)
     assert tally.counts["begun"] == tally.counts["left"] > 0
     assert not tally.failed
 

@@ -1,4 +1,4 @@
-"""Before a crowd is sent: what is not there is told in one line, what is only full is not."""
+"""Before a load test: a service that cannot be reached is one line, a full one is no error."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ async def test_a_full_service_is_there(status: HTTPStatus) -> None:
 @pytest.mark.parametrize("status", [HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.UNAUTHORIZED])
 async def test_a_page_is_no_service(status: HTTPStatus) -> None:
     """The message has the status but not the password."""
-    with pytest.raises(ResourceError, match=f"HTTP {status.value}") as told:
+    with pytest.raises(ResourceError, match=f"HTTP {status.value}") as caught:
         await reached(process_request=lambda connection, _: connection.respond(status, "page\n"))
-    assert "hidden" not in str(told.value)
+    assert "hidden" not in str(caught.value)
 
 
 async def test_an_untrusted_certificate_is_refused(
@@ -59,7 +59,7 @@ async def test_an_untrusted_certificate_is_refused(
     await reached(ssl=context)
 
 
-async def test_what_speaks_otherwise_is_told() -> None:
+async def test_another_protocol_is_reported() -> None:
     """Another server's port is refused."""
 
     async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -51,10 +51,10 @@ def test_a_short_run_says_nothing_of_memory() -> None:
     assert memory_growth(outcome(120, 0.5)) == {}
 
 
-def test_a_busy_process_is_told_in_percent() -> None:
+def test_a_busy_process_is_reported_in_percent() -> None:
     """Half a second of each second is half a core."""
-    told = as_json(outcome(300, 0.0))["service"]["cpuPercent"]["gateway"]
-    assert {round(used) for _, used in told} == {50}
+    percents = as_json(outcome(300, 0.0))["service"]["cpuPercent"]["gateway"]
+    assert {round(used) for _, used in percents} == {50}
 
 
 def test_what_was_too_late_is_still_json(tmp_path: Path) -> None:
@@ -98,8 +98,8 @@ def test_a_figure_of_the_service_that_comes_late_makes_no_peak() -> None:
     """Processes report CPU time once a second; two readings may see no change, then a jump."""
     watch = Watch("ws://h:1/ws")
     watch.samples = [UsageSample(float(n), {"gateway": n // 2}) for n in range(60)]
-    told = [used for _, used in watch.cpu_percent(0.0)["gateway"][5:]]
-    assert 35 < min(told) <= max(told) < 65
+    percents = [used for _, used in watch.cpu_percent(0.0)["gateway"][5:]]
+    assert 35 < min(percents) <= max(percents) < 65
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ COUNTER = "# TYPE lunapass_cpu_seconds_total counter\nlunapass_cpu_seconds_total
         (COUNTER + 'process="gateway"} 1\n', ""),
     ],
 )
-async def test_metrics_that_are_none_are_told_of(answer: str, trouble: str) -> None:
+async def test_unreadable_metrics_are_reported(answer: str, trouble: str) -> None:
     """The page gives a reason for missing charts, whatever the service answered."""
 
     async def respond(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

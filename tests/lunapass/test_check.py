@@ -50,10 +50,8 @@ def test_good_portrait_as_json(config: Path, picture: Path) -> None:
     assert record["liveness"]["score"] > 0.5
 
 
-def test_goes_on_after_a_fault_unless_told_otherwise(
-    config: Path, tmp_path: Path, portrait: Image
-) -> None:
-    """By default everything is measured; a worker would have stopped where it is told."""
+def test_continues_after_a_fault_by_default(config: Path, tmp_path: Path, portrait: Image) -> None:
+    """By default everything is measured; with --until-failure it stops as a worker does."""
     cv2.imwrite(str(tmp_path / "small.png"), cv2.resize(portrait, (320, 240)))
     (full,) = records(check(config, tmp_path / "small.png", "--json"))
     (early,) = records(check(config, tmp_path / "small.png", "--json", "--until-failure"))
@@ -75,10 +73,10 @@ def test_table_names_file_verdict_and_hint(config: Path, picture: Path, tmp_path
     assert f"8 {hint(Code.NO_FACE)}" in bad
 
 
-def test_unreadable_file_is_told_and_the_rest_goes_on(
+def test_unreadable_file_is_reported_and_the_others_are_judged(
     config: Path, picture: Path, tmp_path: Path
 ) -> None:
-    """A file that is no picture has its code; the others are judged; the exit status tells."""
+    """A file that is no picture has its code; the others are judged; the exit status shows it."""
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     result = check(config, tmp_path / "broken.jpg", picture, "--json")
     broken, good = records(result)
@@ -96,7 +94,7 @@ def test_active_profile_stops_at_the_eyes(config: Path, picture: Path) -> None:
 
 
 def test_mirrored(config: Path, tmp_path: Path, portrait: Image, picture: Path) -> None:
-    """A selfie camera's picture is told in the person's own sides."""
+    """A selfie camera's picture is reported by the person's own sides."""
     cv2.imwrite(str(tmp_path / "selfie.png"), np.ascontiguousarray(portrait[:, ::-1]))
     (plain,) = records(check(config, picture, "--json"))
     (selfie,) = records(check(config, tmp_path / "selfie.png", "--json", "--mirrored"))

@@ -103,7 +103,7 @@ def test_committed_reference_is_up_to_date():
 
 
 def test_check_accepts(tmp_path):
-    """A good file and its policy are told on stdout, its warnings go to stderr."""
+    """A good file and its policy are printed to stdout, its warnings to stderr."""
     path = tmp_path / "good.toml"
     path.write_text(f'env = "development"\n{BACKEND}')
     result = run("check", path)
@@ -145,7 +145,7 @@ def test_refusal_is_status_2_without_traceback(tmp_path):
 
 
 def test_check_loads_the_plugins_of_the_user(tmp_path):
-    """A plugin that cannot be had, or whose arguments do not fit, is told before any start."""
+    """A plugin that cannot be imported, or refuses its arguments, is an error before any start."""
     file = tmp_path / "file.toml"
     table = '[LUNA_PASS]\nenv = "development"\n[MIDDLEWARES.WS."{}"]\nisEnabled = 1\n{}\n' + BACKEND
     file.write_text(table.format("nowhere.at_all:Plugin", ""))

@@ -28,7 +28,7 @@ def colours(picture: np.ndarray) -> set[tuple[int, ...]]:
     return {tuple(pixel) for pixel in np.unique(picture.reshape(-1, 3), axis=0).tolist()}
 
 
-def test_box_tells_the_verdict() -> None:
+def test_box_shows_the_verdict() -> None:
     """The box is green on a frame that passed and red on one that failed."""
     failed = Estimate(640, 480, errors=(Code.BLURRED,), faces=1, face=Box(300, 200, 100, 150))
     assert tuple(draw(FRAME, FULL, None)[200, 350]) == GOOD

@@ -35,12 +35,12 @@ class Counter(ControlGroups):
     ],
 )
 def test_an_end_is_described(status: int | None, words: str) -> None:
-    """By what the kernel tells of it."""
+    """A signal by its name, or by its number if it has none."""
     assert Endings(Counter()).describe(status) == words
 
 
-def test_each_death_for_want_of_memory_is_told_once() -> None:
-    """A later kill by somebody else is not taken for one."""
+def test_each_death_for_want_of_memory_is_reported_once() -> None:
+    """A later kill by another process is not taken for one."""
     groups = Counter()
     endings = Endings(groups)
     groups.kills += 1
@@ -61,7 +61,7 @@ print(endings.describe(subprocess.run(["sh", "-c", "kill -9 $$"]).returncode))
 """
     with control_group("memory", limit_in_bytes=200 * 2**20) as small:
         command = [*small, sys.executable, "-c", code]
-        told = subprocess.run(command, capture_output=True, text=True, check=True)
-    first, second = told.stdout.splitlines()
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    first, second = done.stdout.splitlines()
     assert first == "died (out of memory: killed by the kernel, SIGKILL)"
     assert second == "died (signal SIGKILL)"

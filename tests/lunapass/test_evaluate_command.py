@@ -44,17 +44,17 @@ def evaluate(config: Path, source: Path, *words: object) -> Result:
 
 
 def test_rates_and_report(config: Path, labelled: Path, tmp_path: Path) -> None:
-    """Live pictures are accepted, a drawing without a face gives no response, faults are told."""
+    """Live pictures are accepted, a drawing without a face gives no response, errors are shown."""
     json_file, html_file = tmp_path / "out.json", tmp_path / "out.html"
     gates = "--fail-above", "bpcer=0", "--fail-above", "served.bpcer=0.4"
     result = evaluate(config, labelled, "--json", json_file, "--html", html_file, *gates)
-    told = json.loads(json_file.read_text())
+    report = json.loads(json_file.read_text())
     assert result.exit_code == 0
-    assert (told["bpcer"], told["served"]["bpcer"]) == (0.0, pytest.approx(1 / 3))
-    assert told["development"] == 0
-    assert told["served"]["apcer"] == {"drawing": 0.0}
-    assert told["nonResponse"] == {"live": pytest.approx(1 / 3), "drawing": 1.0}
-    assert told["counts"]["unreadable"] == 1
+    assert (report["bpcer"], report["served"]["bpcer"]) == (0.0, pytest.approx(1 / 3))
+    assert report["development"] == 0
+    assert report["served"]["apcer"] == {"drawing": 0.0}
+    assert report["nonResponse"] == {"live": pytest.approx(1 / 3), "drawing": 1.0}
+    assert report["counts"]["unreadable"] == 1
     assert "Quote no error rate" in " ".join(result.output.split())
     assert "<svg" in html_file.read_text()
 
@@ -68,8 +68,8 @@ def test_second_run_comes_from_the_cache(config: Path, labelled: Path, tmp_path:
     assert again.exit_code == 1
     assert "bpcer is 100.0 %, allowed are 99.0 %" in again.stderr
     assert "4 samples, 4 of them from the cache" in again.output
-    told = json.loads((tmp_path / "again.json").read_text())
-    assert (told["bpcer"], told["development"]) == (1.0, 4)
+    report = json.loads((tmp_path / "again.json").read_text())
+    assert (report["bpcer"], report["development"]) == (1.0, 4)
 
 
 def test_acceptance_on_the_real_pictures(config: Path, media: Path, tmp_path: Path) -> None:
@@ -79,10 +79,10 @@ def test_acceptance_on_the_real_pictures(config: Path, media: Path, tmp_path: Pa
     rows.append(f"{media}/pad/minivision_F1_print.jpg,attack,print")
     table.write_text("path,label,species\n" + "\n".join(rows))
     evaluate(config, table, "--json", tmp_path / "o.json", "--html", tmp_path / "o.html")
-    told = json.loads((tmp_path / "o.json").read_text())
-    scores = {Path(one["path"]).stem: one["score"] for one in told["presentations"]}
+    report = json.loads((tmp_path / "o.json").read_text())
+    scores = {Path(one["path"]).stem: one["score"] for one in report["presentations"]}
     assert scores["minivision_T1_real"] > 0.9 > 0.3 > scores["minivision_F1_print"]
-    assert told["apcer"] == {"print": 0.0}
+    assert report["apcer"] == {"print": 0.0}
 
 
 def test_logged_session_is_measured_again(config: Path, tmp_path: Path, portrait: Image) -> None:

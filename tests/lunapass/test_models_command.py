@@ -50,7 +50,7 @@ def test_pull_list_verify(pulled):
 
 
 @pytest.mark.parametrize("name", ["iris_landmark_64.onnx", "iris_landmark_64.prelu.onnx"])
-def test_verify_tells_a_different_file(pulled, name):
+def test_verify_reports_a_different_file(pulled, name):
     """A changed file, original or variant, is named with its role and expected hash."""
     with (pulled / name).open("ab") as file:
         file.write(b"x")
@@ -59,7 +59,7 @@ def test_verify_tells_a_different_file(pulled, name):
         assert part in line
 
 
-def test_verify_tells_a_missing_file(pulled):
+def test_verify_reports_a_missing_file(pulled):
     """A missing required file is refused; a missing optional one is not."""
     (pulled / "glasses_mnv3s_64x128.onnx").unlink(missing_ok=True)
     assert lunapass("verify", "--directory", pulled).returncode == 0
@@ -68,7 +68,7 @@ def test_verify_tells_a_missing_file(pulled):
 
 
 def test_verify_an_empty_directory(tmp_path):
-    """Nothing there is told as the first missing model."""
+    """An empty folder is reported as the first missing model."""
     line = refused(lunapass("verify", "--directory", tmp_path))
     assert "model detector" in line
     assert "missing" in line
@@ -82,7 +82,7 @@ def test_pull_from_an_empty_folder(tmp_path):
     assert list((tmp_path / "models").iterdir()) == []
 
 
-def test_fallback_tells_that_liveness_is_weak(fallback_models, tmp_path):
+def test_fallback_says_that_liveness_is_weak(fallback_models, tmp_path):
     """A pull of the fallback set says what it lacks."""
     shutil.copytree(fallback_models, tmp_path, dirs_exist_ok=True)
     run = lunapass("pull", "--fallback", "--directory", tmp_path)

@@ -1,4 +1,4 @@
-"""docs/plugins.md, the configuration and the code tell the same of the plugins."""
+"""docs/plugins.md, the configuration and the code agree on the plugins."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_the_order_is_that_of_the_code() -> None:
 @pytest.mark.parametrize("name", FIELDS)
 def test_the_keys_are_those_of_the_configuration(name: str) -> None:
     """Every key is explained, and no key is explained that there is not."""
-    told = set(re.findall(r"`args\.(\w+)", SECTIONS[name]))
-    assert told <= keys_of(name), f"not in the configuration: {told - keys_of(name)}"
+    documented = set(re.findall(r"`args\.(\w+)", SECTIONS[name]))
+    assert documented <= keys_of(name), f"not in the configuration: {documented - keys_of(name)}"
     untold = {key for key in keys_of(name) if not re.search(rf"`(args\.)?{key}\b", SECTIONS[name])}
     assert not untold, f"not explained: {untold}"
 
@@ -84,7 +84,7 @@ def test_every_code_has_its_meaning() -> None:
     assert {Code.OTHER_PERSON, Code.VIRTUAL_CAMERA, Code.PLUGIN_FAILED} <= codes
 
 
-def test_the_default_of_the_similarity_is_told() -> None:
+def test_the_default_of_the_similarity_is_explained() -> None:
     """The text explains the default that is in force."""
     similarity = Config().MIDDLEWARES.WS.FaceMatcher.args.similarity
     assert f"The default of {similarity:g} comes from measured pairs" in SECTIONS["FaceMatcher"]
@@ -103,11 +103,11 @@ def test_the_chances_are_right() -> None:
         SECTIONS[ActiveLiveness.__name__],
         re.MULTILINE,
     )
-    told = {
+    documented = {
         int(count): (int(sequences), int(a) / int(b), int(c) / int(d))
         for counts, sequences, a, b, c, d in rows
         for count in counts.split(",")
     }
     for count in range(1, 6):
         sequences = len(list(permutations(Action, count)))
-        assert told[count] == (sequences, 2 / sequences, 1 / sequences)
+        assert documented[count] == (sequences, 2 / sequences, 1 / sequences)

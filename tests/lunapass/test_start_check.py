@@ -134,8 +134,8 @@ def test_the_task_of_videos_is_found(tmp_path: Path) -> None:
     assert checked(tmp_path, both).exit_code == 0
 
 
-def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
-    """Nobody has to mend one file to hear of the next."""
+def test_every_fault_is_reported_at_once(tmp_path: Path) -> None:
+    """An administrator need not correct one file to see the error in the next."""
     lines = refused(
         tmp_path,
         'LUNA_PASS.JWT.key = "file:key"\nMODELS.directory = "models"\n'

@@ -55,7 +55,7 @@ async def supervisor(tmp_path: Path) -> AsyncIterator[Supervisor]:
 async def test_a_role_that_cannot_be_started_again_is_no_end_of_its_watch(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each failure counts as a death, so that in the end it is given up, and that is told."""
+    """Each failure counts as a death, so that in the end it is given up and logged."""
     tried: list[object] = []
 
     async def no_room(*_: object, **__: object) -> None:
@@ -121,7 +121,7 @@ async def test_a_cancelled_start_leaves_no_role(
 
 
 async def test_a_path_too_long_for_a_socket_is_one_line(tmp_path: Path) -> None:
-    """What the system refuses is told with the key that mends it."""
+    """An error of the system names the key that helps."""
     supervisor = make(tmp_path, tmp_path / ("x" * 100))
     with pytest.raises(ResourceError, match=r"\[TRANSPORT\] runtimeDirectory"):
         await supervisor.start()
@@ -146,7 +146,7 @@ async def test_time_in_which_all_stood_still_is_not_held_against_a_role(
 async def test_a_role_that_starts_during_a_reload_reads_again(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may have read the file just before that was changed; asked once ready, it reads anew."""
+    """It may have read the file just before the change; asked once ready, it reads it again."""
     child, role = await silent_role(supervisor, monkeypatch)
     supervisor.reload()
     with pytest.raises(TimeoutError):
@@ -187,10 +187,12 @@ async def test_a_role_that_a_signal_ends_is_reported_with_it(
             child.process.send_signal(number)
         await asyncio.sleep(0.01)
     await watch
-    told = [record.getMessage() for record in caplog.records if child.name in record.getMessage()]
-    assert len(told) == len(killed) == 3
-    assert all(f"died (signal {number.name})" in line for line in told)
-    assert told[-1].endswith("it is not restarted")
+    messages = [
+        record.getMessage() for record in caplog.records if child.name in record.getMessage()
+    ]
+    assert len(messages) == len(killed) == 3
+    assert all(f"died (signal {number.name})" in line for line in messages)
+    assert messages[-1].endswith("it is not restarted")
     assert "could not start" not in caplog.text
 
 

@@ -30,17 +30,17 @@ def tune(logs: Path, *words: object) -> Result:
 
 
 def test_report_of_fifty_sessions(logs: Path, tmp_path: Path) -> None:
-    """The table, the page and the JSON tell what each threshold refused and a suggestion."""
+    """The table, the page and the JSON show what each threshold refused and a suggestion."""
     result = tune(logs, "--html", tmp_path / "o.html", "--json", tmp_path / "o.json")
-    told = json.loads((tmp_path / "o.json").read_text())
+    report = json.loads((tmp_path / "o.json").read_text())
     page = (tmp_path / "o.html").read_text()
     assert result.exit_code == 0
-    assert (told["sessions"], told["accepted"], told["frames"]) == (50, 40, 190)
-    refused = {step["value"]: step["refused"] for step in told["thresholds"]["blur"]["whatIf"]}
+    assert (report["sessions"], report["accepted"], report["frames"]) == (50, 40, 190)
+    refused = {step["value"]: step["refused"] for step in report["thresholds"]["blur"]["whatIf"]}
     assert refused[0.61] == 150
-    assert [one["key"] for one in told["suggestions"]] == ["blur"]
+    assert [one["key"] for one in report["suggestions"]] == ["blur"]
     assert "50 sessions, 1 suggestions" in result.output
-    assert page.count("<svg") == 2 * len(told["thresholds"])
+    assert page.count("<svg") == 2 * len(report["thresholds"])
     assert "reach later checks" in " ".join(page.split())
 
 

@@ -77,7 +77,7 @@ async def test_each_cell_has_its_own_port(cells: tuple[Service, int]) -> None:
 
 
 async def test_a_cell_s_fault_stays_within_it(cells: tuple[Service, int]) -> None:
-    """One cell's gateway dies: the other goes on, and the session is resumed at its own."""
+    """One cell's gateway dies: the other continues, and the session is resumed at its own."""
     service, first = cells
     urls = [f"ws://127.0.0.1:{first + number}/ws" for number in range(CELLS)]
     async with Client(urls[0]) as hit, Client(urls[1]) as other:

@@ -20,7 +20,7 @@ NO_NETWORK = ["unshare", "--net", "--", "sh", "-c", 'ip link set lo up && exec "
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The unpacked archive; made anew unless $LUNAPASS_ARCHIVE names one."""
+    """The unpacked archive; built here unless $LUNAPASS_ARCHIVE names one."""
     if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("ip"):
         pytest.skip("no namespace without network: needs root, util-linux and iproute2")
     folder = tmp_path_factory.mktemp("archive")
@@ -85,7 +85,7 @@ def test_the_demonstration_runs(root: Path, tmp_path: Path) -> None:
 
 
 def test_the_configuration_has_a_key_of_its_own(root: Path) -> None:
-    """It is accepted in production, and nobody else may read it."""
+    """It is accepted in production, and no other user may read it."""
     config = root / "etc/lunapass/lunapassapi.config.toml"
     assert config.stat().st_mode & 0o077 == 0
     program = str(root / "opt/lunapass/current/venv/bin/lunapass")
@@ -120,7 +120,7 @@ def test_an_upgrade_and_the_way_back(archive: Path, root: Path) -> None:
 def test_a_configuration_that_is_not_accepted_changes_nothing(archive: Path, root: Path) -> None:
     """A release that could not start is not switched to, and leaves no folder.
 
-    The one that was gone back from is swept away by any install.
+    The rolled-back release is removed by the next install.
     """
     config = root / "etc/lunapass/lunapassapi.config.toml"
     good = config.read_text()

@@ -51,9 +51,9 @@ def test_auto_stays_with_onnxruntime(machine: Machine) -> None:
     libraries = start_worker(machine, "auto")
     assert "onnxruntime" in libraries
     assert "openvino" not in libraries
-    told = [line for line in machine.log().splitlines() if "MemoryDenyWriteExecute" in line]
-    assert len(told) == 1, machine.log()
-    assert "warning" in told[0].lower()
+    lines = [line for line in machine.log().splitlines() if "MemoryDenyWriteExecute" in line]
+    assert len(lines) == 1, machine.log()
+    assert "warning" in lines[0].lower()
 
 
 def test_openvino_by_name_is_allowed_to(machine: Machine) -> None:

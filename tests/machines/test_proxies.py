@@ -1,4 +1,4 @@
-"""nginx and HAProxy before two cells: sticky by session id, and a killed gateway loses nobody."""
+"""nginx and HAProxy before two cells: sticky by session id; a dead gateway loses no session."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ async def until_verdict(url: str, first_frame: asyncio.Event) -> tuple[str | Non
         return identity, verdict
 
 
-async def test_a_killed_gateway_loses_nobody(front: Front, cells: list[Service]) -> None:
+async def test_a_killed_gateway_loses_no_session(front: Front, cells: list[Service]) -> None:
     """Under load over TLS, one of two gateways dies: every session ends in its own verdict."""
     begun = [asyncio.Event() for _ in range(SESSIONS)]
     running_sessions = [asyncio.create_task(until_verdict(front.url, event)) for event in begun]
@@ -160,7 +160,7 @@ ODD_REQUESTS = [
 """Requests that no cell reads, and the statuses by which proxy or cell may refuse them."""
 
 
-async def test_odd_requests_keep_nobody_out(front: Front) -> None:
+async def test_odd_requests_keep_no_client_out(front: Front) -> None:
     """A client whose requests are refused costs the others neither cell."""
     for request, statuses in ODD_REQUESTS:
         assert {front.status_of(request) for _ in range(3)} <= statuses
@@ -277,5 +277,5 @@ async def test_only_the_public_name_is_served(
 
 @pytest.mark.parametrize("path", ["/metrics", "/statistics", "/status"])
 def test_numbers_are_not_shown(front: Front, path: str) -> None:
-    """What a cell tells of itself is not for the outside."""
+    """The pages about a cell are not for clients from outside."""
     assert front.get(path).status_code == 404

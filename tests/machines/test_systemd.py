@@ -106,9 +106,9 @@ def test_the_units_are_sandboxed(machine: Machine) -> None:
         "lunapassapi.service",
     ]
     for unit in units:
-        told = machine.run("systemd-analyze", "security", "--no-pager", unit)
-        rated = re.search(r"exposure level for \S+: ([\d.]+)", told)
-        assert rated, told
+        report = machine.run("systemd-analyze", "security", "--no-pager", unit)
+        rated = re.search(r"exposure level for \S+: ([\d.]+)", report)
+        assert rated, report
         print(rated[0])
         assert float(rated[1]) <= WORST_EXPOSURE
 
@@ -156,8 +156,8 @@ async def test_the_watchdog_ends_what_stands_still(machine: Machine) -> None:
     assert "Fatal Python error: Aborted" in machine.log()  # systemd asked it where it stands
 
 
-async def test_a_reload_takes_new_thresholds_and_drops_nobody(machine: Machine) -> None:
-    """After a reload the open session's frames are judged anew; a faulty file changes nothing."""
+async def test_a_reload_takes_new_thresholds_and_drops_no_session(machine: Machine) -> None:
+    """An open session's next frames are judged by the new file; an invalid file has no effect."""
     pid = machine.show(GATEWAY, "MainPID")
     try:
         async with Client(machine.url) as client:

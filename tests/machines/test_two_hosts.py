@@ -1,4 +1,4 @@
-"""A client goes on at another machine: two hosts with a session store, one of them cut off."""
+"""A client continues at another machine: two hosts with a session store, one of them cut off."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ async def stored(site: Site, client: Client, frames: int) -> None:
         await asyncio.sleep(0.05)
 
 
-async def test_a_session_goes_on_at_the_other_host(site: Site) -> None:
+async def test_a_session_continues_at_the_other_host(site: Site) -> None:
     """The host is cut off in the middle: the other one has the log, and alone gives the verdict."""
     before = site.accepted(0)
     async with site.client(0) as client:
@@ -205,7 +205,7 @@ async def test_a_verdict_is_given_again_at_the_other_host(site: Site) -> None:
 
 
 async def test_a_restarted_gateway_stays_the_owner(site: Site) -> None:
-    """A gateway that died and is back goes on with its sessions; the store is no hindrance."""
+    """A gateway that died and is back continues its sessions; the store does not prevent it."""
     service = site.services[0]
     async with site.client(0) as client:
         await show(client, 1)
@@ -231,7 +231,7 @@ async def test_a_wrong_token_gets_nothing(site: Site) -> None:
 
 
 async def test_a_forged_session_gets_nothing(site: Site) -> None:
-    """Whoever can write the store cannot make frames up: the session is refused."""
+    """An attacker who can write to the store cannot make up frames: the session is refused."""
     async with site.client(0) as client:
         await show(client, 1, 2)
         await stored(site, client, 2)

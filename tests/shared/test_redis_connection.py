@@ -194,7 +194,7 @@ def _until_reachable(client: object) -> None:
         "redis+sentinel://127.0.0.1/main/zero",
     ],
 )
-def test_a_wrong_address_is_told_without_its_text(address: str) -> None:
+def test_a_wrong_address_is_reported_without_its_text(address: str) -> None:
     """The address may contain a password and is not repeated."""
     with pytest.raises(ConfigError) as caught:
         connect(address)

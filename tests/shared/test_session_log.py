@@ -68,7 +68,7 @@ def test_each_measure_has_its_name() -> None:
     assert isinstance(written["descriptor"], str)
 
 
-def test_a_session_that_goes_on_is_read_so_far(tmp_path: Path) -> None:
+def test_a_running_session_is_read_so_far(tmp_path: Path) -> None:
     """Without its end and with an incomplete last line, the rest is read."""
     frame = {"event": "frame", "seq": 3, "at": 2.0, "file": None, "errors": [8]}
     frame["estimate"] = estimate_json(ESTIMATE)
@@ -92,7 +92,7 @@ def test_a_session_that_goes_on_is_read_so_far(tmp_path: Path) -> None:
     ],
     ids=["empty", "no beginning", "unknown event", "no object", "no event", "a number", "null"],
 )
-def test_a_foreign_file_is_told_by_name(tmp_path: Path, lines: tuple[object, ...]) -> None:
+def test_a_foreign_file_is_named(tmp_path: Path, lines: tuple[object, ...]) -> None:
     """The error names a file that FileLogger did not write."""
     with pytest.raises(ValueError, match=FILE):
         read_session(write(tmp_path, *lines))

@@ -34,7 +34,7 @@ from tests.support.judge import SESSION, live, shot
 
 STRAIGHT_DEG = 20.0
 Director = Callable[[float, tuple[int, ...]], Look]
-"""Gives the look at a time, told the codes of the frame before."""
+"""Gives the look at a time, from the codes of the frame before."""
 
 
 def describe(look: Look) -> bytes:
@@ -86,7 +86,7 @@ def obeying(seed: int = 0) -> Director:
 
 
 class Stamps:
-    """The gateways of a session, as far as they tell its time.
+    """The gateways of a session, as far as they measure its time.
 
     Args:
         config: the configuration.
@@ -141,7 +141,7 @@ class Played:
         asked: numbers of the frames about which the outside was asked.
         log: what the gateway holds.
         kept: the best shot so far.
-        events: what side-effect plugins were told.
+        events: what side-effect plugins received.
         result: text of RESULT.
     """
 

@@ -13,7 +13,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Probe:
-    """What ffprobe tells; every frame was decoded for it."""
+    """What ffprobe reports; every frame was decoded for it."""
 
     codec: str
     width: int
@@ -37,9 +37,9 @@ def probe(video: Path) -> Probe:
         timeout=60,
     )
     assert found.stderr == ""
-    told = json.loads(found.stdout)
-    stream, form = told["streams"][0], told["format"]
-    times = [float(frame["pts_time"]) for frame in told["frames"]]
+    probed = json.loads(found.stdout)
+    stream, form = probed["streams"][0], probed["format"]
+    times = [float(frame["pts_time"]) for frame in probed["frames"]]
     return Probe(
         stream["codec_name"],
         stream["width"],

@@ -123,7 +123,7 @@ class FakeGateway:
         self.send(Close(self.incarnation, SESSION, 2000.0, "test"))
 
     async def log(self) -> list[Judged]:
-        """What a gateway that comes anew gets."""
+        """What a restarted gateway gets."""
         self.send(Resume(self.incarnation, SESSION, DIGEST))
         resumed = await self.receive()
         judged: list[Judged] = resumed.history.judged

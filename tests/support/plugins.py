@@ -42,7 +42,7 @@ class Oracle(Plugin):
     async def _wait(self, folder: Path) -> None:
         with (folder / "asked").open("a") as asked:
             asked.write("once\n")
-        while (folder / "shut").exists():  # noqa: ASYNC110  a file tells of no change
+        while (folder / "shut").exists():  # noqa: ASYNC110  a file has no event
             await asyncio.sleep(0.01)
 
     def on_answer(

@@ -1,4 +1,4 @@
-"""Ports that nobody else takes while a test sets up the server that will listen there."""
+"""Ports that no other program takes while a test sets up the server that will listen there."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def free_port() -> int:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-        except OSError:  # somebody has it
+        except OSError:  # another program has it
             os.close(lock)
             continue
         return port

@@ -70,7 +70,7 @@ class Receiver:
 
 @contextlib.contextmanager
 def raw_receiver(behave: Callable[[socket.socket], None]) -> Iterator[tuple[int, list[int]]]:
-    """Run a server that treats each connection as it is told.
+    """Run a server that treats each connection as the test asks.
 
     Yields:
         Its port, and a list that has one entry for each connection so far.

@@ -123,7 +123,7 @@ def running(
 ) -> Iterator[Service]:
     """Run a service with the stamp backend (or what ``settings`` says) until the block ends.
 
-    ``settings`` go on in ``[TRANSPORT]``, ``worker_settings`` in ``[WORKERS]``.
+    ``settings`` continue ``[TRANSPORT]``, ``worker_settings`` continue ``[WORKERS]``.
     ``wrapper`` is a command that ends by becoming the one that follows it; in ``settings`` and
     ``wrapper`` the word ``DIRECTORY`` stands for the service's own folder. ``checkout`` is where
     the program is; another one than this has a virtual environment of its own.

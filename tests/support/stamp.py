@@ -145,7 +145,7 @@ class StampBackend:
 WRONG_ACTION = 0x100
 """Added to a number: the head is turned and raised at once, which no action asks for."""
 OTHER_FACE = 0x200
-"""Added to a number: the face of somebody else."""
+"""Added to a number: the face of another person."""
 
 
 class ActingStampBackend(StampBackend):

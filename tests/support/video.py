@@ -54,7 +54,7 @@ def slow(film):
 
 
 def status_of(number: int, last: int) -> dict[str, Any]:
-    """What a client is told of a frame: the last one passes."""
+    """The answer to a frame: the last one passes."""
     rect = {"x": 100 + number, "y": 80, "width": 200, "height": 240}
     return {
         "isOk": number == last,

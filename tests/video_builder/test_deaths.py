@@ -36,7 +36,7 @@ def frozen(shop: Workshop, worker: subprocess.Popen[bytes]) -> int:
                     return horse
 
 
-def test_twenty_videos_whoever_is_killed(tmp_path: Path) -> None:
+def test_twenty_videos_whichever_process_is_killed(tmp_path: Path) -> None:
     """A worker and then a job's process are killed: 20 valid videos, no unfinished files."""
     with running_redis() as redis, workshop(tmp_path, redis.url, 'VIDEO.codec = "H264"') as shop:
         for session in SESSIONS:

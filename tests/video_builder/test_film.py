@@ -85,7 +85,7 @@ def test_the_file_begins_with_its_index(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["s1.json", "s1.mp4"]
 
 
-def test_the_file_tells_what_it_is(tmp_path: Path) -> None:
+def test_the_file_describes_itself(tmp_path: Path) -> None:
     """Session, verdict and versions are in the file's metadata."""
     tags = probe(made(tmp_path, session_frames(5)).video).tags
     assert tags["title"] == "Session s1"
@@ -95,7 +95,7 @@ def test_the_file_tells_what_it_is(tmp_path: Path) -> None:
     assert comment["versions"]["service"] == "1.2.3"
 
 
-def test_the_side_file_tells_each_frame(tmp_path: Path) -> None:
+def test_the_side_file_describes_each_frame(tmp_path: Path) -> None:
     """Codes and times of each frame, the verdict, and the digest of the video."""
     film = made(tmp_path, session_frames(5))
     side_file = json.loads(film.side_file.read_text())

@@ -88,7 +88,7 @@ def test_a_session_without_frames_fails_at_once(redis: RedisServer, shop: Worksh
     assert redis.client().hget(job.key, "retries_left") == b"0"
 
 
-def test_a_failing_task_is_told_and_can_be_retried(redis: RedisServer, shop: Workshop) -> None:
+def test_a_failing_task_is_reported_and_can_be_retried(redis: RedisServer, shop: Workshop) -> None:
     """Its error is readable, the frames stay, and after a fix a retry succeeds."""
     store(redis.client(), "moody", session_frames(4))
     redis.client().expire(frames_key("moody"), 100)
@@ -218,7 +218,7 @@ print(process.exitcode)
     ("scheduler", "last"), [("loses one", signal.SIGTERM), ("ignores all", signal.SIGKILL)]
 )
 def test_a_scheduler_that_misses_its_signal_ends(scheduler: str, last: signal.Signals) -> None:
-    """A worker that is stopped just after forking its scheduler stops all the same."""
+    """A worker that is stopped just after forking its scheduler also stops."""
     command = [sys.executable, "-c", STOPS_A_SCHEDULER, scheduler]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert ended.stdout.split() == [str(-last)], ended.stderr
@@ -244,7 +244,7 @@ def test_a_fault_at_the_start_is_one_line(
     assert ran.stderr.count("\n") == 1
 
 
-def test_a_task_file_that_cannot_run_is_told(shop: Workshop) -> None:
+def test_a_task_file_that_cannot_run_is_reported(shop: Workshop) -> None:
     """The check runs the task file and names its functions or its error."""
     assert "valid; tasks: task.fail, task.moody, task.run" in shop.lunapass("check").stdout
     (shop.folder / "broken.py").write_text("import nonsense")

@@ -297,7 +297,7 @@ def test_a_frame_with_a_fault_counts_for_nothing_and_keeps_the_prompt() -> None:
     assert outcome.errors == (Code.BLURRED, played.prompts[-1])
 
 
-def test_progress_is_told() -> None:
+def test_progress_is_reported() -> None:
     """Which action of how many; nothing before the first."""
     played = play(config(interactionsCount=3), scripted(Look(yaw=25)), seconds=0.3)
     assert "activeLiveness" not in played.session.context.data

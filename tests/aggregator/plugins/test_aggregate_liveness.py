@@ -129,13 +129,13 @@ def test_a_frame_that_comes_too_soon_changes_no_score() -> None:
 
 
 def test_another_face_begins_the_count_again_however_soon_it_comes() -> None:
-    """Nobody vouches for somebody else between two frames that count."""
+    """No person profits from another person's frames between two frames that count."""
     session, outcomes = judge([of(A), of(A), of(B), of(A)], pause=0.06)
     assert session.context.data["aggregateLiveness"]["frames"] == 1
     assert not outcomes[-1].final
 
 
-def test_mean_and_spread_are_told() -> None:
+def test_mean_and_spread_are_reported() -> None:
     """Both are in the details."""
     session, _ = judge([live(0.6), live(0.9), live(0.75)])
     assert session.context.data["aggregateLiveness"] == {
@@ -152,7 +152,7 @@ def test_early_decision_for_the_person() -> None:
 
 
 def test_early_decision_against() -> None:
-    """Three frames that are not live end the session; without the option it goes on."""
+    """Three frames that are not live end the session; without the option it continues."""
     _, outcomes = judge([low(0.1)] * 3, 10, early=True)
     assert (outcomes[-1].final, outcomes[-1].accepted) == (True, False)
     assert outcomes[-1].errors == (Code.LOW_LIVENESS,)

@@ -109,7 +109,7 @@ def test_small_steps_of_turned_faces_lead_nowhere() -> None:
     assert steps == [True] * 13 + [False] * 3
 
 
-def test_nobody_else_can_act() -> None:
+def test_another_person_cannot_act() -> None:
     """A turned stranger's frame does not count, and the straight stranger ends the session."""
     matching = Matching(similarity=0.5)
     matching.see(face())
@@ -118,7 +118,7 @@ def test_nobody_else_can_act() -> None:
     assert matching.acting(face(0.1), 5).ended
 
 
-def test_nobody_acts_before_the_first_face() -> None:
+def test_no_action_counts_before_the_first_face() -> None:
     """A turned face at the beginning is compared with nothing and counts for nothing."""
     assert Matching().acting(face(), 25).errors == [Code.AGGREGATING]
 
@@ -138,8 +138,8 @@ def test_frames_with_faults_are_left_alone() -> None:
     assert Matching().see(None, errors=(Code.BLURRED,)).errors == [Code.BLURRED]
 
 
-def test_the_lowest_similarity_is_told() -> None:
-    """In the details, for whoever sets the threshold."""
+def test_the_lowest_similarity_is_reported() -> None:
+    """In the details, so that an operator can choose the threshold."""
     matching = Matching(similarity=0.5)
     for similarity in (1.0, 0.7, 0.9):
         matching.see(face(similarity))

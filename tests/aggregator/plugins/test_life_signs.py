@@ -198,7 +198,7 @@ def test_frames_with_moire_are_evidence_against_a_person() -> None:
 
 
 def test_unknown_signs_ask() -> None:
-    """Eyes that were not measured and a background that is not seen speak for nobody."""
+    """Eyes that were not measured and a background that is not seen are no sign of life."""
     session, outcomes = judge(
         lambda number, chance: live(face=FACE, head_pose=HeadPose(number % 5, 0, 0))
     )
@@ -248,7 +248,7 @@ def test_frames_of_one_moment_count_once() -> None:
 
 
 def test_beside_active_liveness_it_only_refuses() -> None:
-    """Everyone is asked there, so that nobody waits for the signs."""
+    """Everyone is asked there, so that no one waits for the signs."""
     _, outcomes = judge(person, ActiveLiveness={"interactionsCount": 1}, frames=1)
     assert outcomes[0].profile is Profile.ACTIVE
 

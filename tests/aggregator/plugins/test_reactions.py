@@ -78,7 +78,7 @@ def test_a_person_is_never_refused() -> None:
         assert play(config(), director, seed=seed, answers_after=late).last.accepted
 
 
-def test_unknown_times_refuse_nobody() -> None:
+def test_unknown_times_refuse_no_session() -> None:
     """After a take-over the time of a prompt is not known; recorded sets have none at all."""
     assert play(config(), program(itertools.repeat(0.5)), seed=1).last.accepted
 

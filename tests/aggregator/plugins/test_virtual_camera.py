@@ -36,9 +36,9 @@ def watch(
 ) -> tuple[Outcome, dict[str, Any]]:
     """Show pictures until the session ends; the last outcome, and what was found."""
     config = plugin_config({"VirtualCameraChecker": args})
-    told = json.dumps({"camera": CAMERA} if client is None else client)
+    description = json.dumps({"camera": CAMERA} if client is None else client)
     session = JudgedSession(
-        Open("", SESSION, 1000.0, 7, bytes(32), client=told),
+        Open("", SESSION, 1000.0, 7, bytes(32), client=description),
         Registry(config).plugins(),
         config.LIVENESS,
     )
@@ -86,8 +86,8 @@ def test_the_label_of_a_virtual_camera_is_enough(label: str) -> None:
     "client",
     [{}, [], "x", {"camera": []}, {"camera": {"label": 5, "frameRate": "30"}}, {"camera": None}],
 )
-def test_a_client_that_tells_nothing_is_no_evidence(client: object) -> None:
-    """Nor is one that tells nonsense."""
+def test_a_client_without_a_description_is_no_evidence(client: object) -> None:
+    """Nor is one with a nonsensical description."""
     outcome, found = watch([picture(n) for n in range(60)], client=client, fps=60)
     assert not outcome.final
     assert found["evidence"] == {}
@@ -149,7 +149,7 @@ def test_changes_of_size_are_found() -> None:
 
 
 def test_the_threshold_can_be_set() -> None:
-    """At 1 nothing is refused, but the score is told."""
+    """At 1 nothing is refused, but the score is reported."""
     outcome, found = watch([picture(1)] * 30, threshold=1.0)
     assert not outcome.final
     assert found["score"] > 0.7

@@ -56,8 +56,8 @@ def test_the_answer_is_posted_once_and_signed(tmp_path: Path, receiver: Receiver
     digest = hmac.new(b"k" * 32, body, hashlib.sha256).hexdigest()
     assert headers["X-Signature"] == f"sha256={digest}"
     assert headers["Idempotency-Key"] == info(1).session
-    told = json.loads(body)
-    assert told == {
+    sent = json.loads(body)
+    assert sent == {
         "session": info(1).session,
         "at": 2000.0,
         "isOk": True,
@@ -124,7 +124,7 @@ def test_no_answer_ends_the_delivery(tmp_path: Path, receiver: Receiver, locatio
 
 
 def test_answers_outlive_the_process(tmp_path: Path) -> None:
-    """What nobody took is sent by the next process."""
+    """What no receiver took is sent by the next process."""
     port = free_port()
     plugin = sink(tmp_path, port)
     for number in range(5):
@@ -178,7 +178,7 @@ def test_refused_sessions_leave_room_for_accepted_ones(tmp_path: Path) -> None:
     plugin.close()
 
 
-def test_a_receiver_that_never_answers_delays_nobody(tmp_path: Path) -> None:
+def test_a_receiver_that_never_answers_delays_no_session(tmp_path: Path) -> None:
     """Keeping an answer does not wait for the delivery of another."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         plugin = sink(tmp_path, silent.getsockname()[1], timeout=1)
@@ -188,7 +188,7 @@ def test_a_receiver_that_never_answers_delays_nobody(tmp_path: Path) -> None:
         plugin.close()
 
 
-def test_an_answer_that_stays_on_the_disk_is_told(
+def test_an_answer_that_stays_on_the_disk_is_reported(
     tmp_path: Path,
     receiver: Receiver,
     monkeypatch: pytest.MonkeyPatch,

@@ -76,7 +76,7 @@ class Client:
 
     Attributes:
         results: every RESULT it has heard.
-        replaced: it was told that its session has gone on elsewhere.
+        replaced: whether it learned that its session continued elsewhere.
         taken: another gateway has taken the session over.
         verdict_elsewhere: with the verdict that it found there.
     """
@@ -120,7 +120,7 @@ class Cell:
         self._running = asyncio.create_task(self.aggregator.run())
 
     async def aggregator_dies(self) -> None:
-        """All that it had in memory is lost; the gateway tells it again."""
+        """All that it had in memory is lost; the gateway sends it again."""
         self.aggregator._effects.put = lambda event: None  # type: ignore[method-assign]
         for writer in self.aggregator._effects._writers:
             with writer._wake:

@@ -47,7 +47,7 @@ def drip_head(connection: socket.socket) -> None:
 
 
 def drip_interim_replies(connection: socket.socket) -> None:
-    """Say again and again that the reply is to come."""
+    """Send interim responses until the connection is closed."""
     drip(connection, itertools.repeat(b"HTTP/1.1 100 Continue\r\n\r\n"))
 
 

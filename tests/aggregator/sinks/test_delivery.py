@@ -18,17 +18,17 @@ CAPACITY = 100_000
 
 
 def until(effects: Effects, number: int, mark: int) -> list[Settled]:
-    """Wait for a session's mark; what was told on the way."""
-    told, deadline = list[Settled](), time.monotonic() + 20
-    while not any((info(number).session, mark) in each.marks for each in told):
-        assert time.monotonic() < deadline, told
-        told.append(effects.settled())
+    """Wait for a session's mark; return everything received until then."""
+    received, deadline = list[Settled](), time.monotonic() + 20
+    while not any((info(number).session, mark) in each.marks for each in received):
+        assert time.monotonic() < deadline, received
+        received.append(effects.settled())
         time.sleep(0.002)
-    return told
+    return received
 
 
 def test_settled_is_what_the_slowest_plugin_has_written() -> None:
-    """The mark of a session waits for every plugin, and each mark is told once."""
+    """The mark of a session waits for every plugin, and each mark is reported once."""
     fast, slow = Recorder(), Recorder()
     slow.gate.clear()
     effects = Effects([fast, slow], CAPACITY)
@@ -70,14 +70,14 @@ def test_a_standing_plugin_loses_pictures_then_events_but_no_end() -> None:
     effects.close()
 
 
-def test_a_plugin_that_raises_is_counted_and_holds_up_nobody() -> None:
-    """A fault of one event is a drop of that plugin; the session is settled all the same."""
+def test_a_plugin_that_raises_is_counted_and_delays_no_session() -> None:
+    """An error in one event is a drop of that plugin; the session is settled nevertheless."""
     sound, broken = Recorder(), Recorder(fault=lambda event: event.seq == 2)
     effects = Effects([sound, broken], CAPACITY)
     for seq in (1, 2, 3):
         effects.put(judged(1, seq))
-    told = until(effects, 1, 3)
-    assert [health.dropped for health in told[-1].health] == [0, 1]
+    received = until(effects, 1, 3)
+    assert [health.dropped for health in received[-1].health] == [0, 1]
     assert [event.seq for event in broken.events] == [1, 3]
     assert [event.seq for event in sound.events] == [1, 2, 3]
     effects.close()
@@ -136,8 +136,8 @@ def test_ends_without_room_even_for_a_key_are_forgotten(monkeypatch: pytest.Monk
     assert not effects._marks
 
 
-def test_a_session_that_goes_on_elsewhere_is_not_told_of() -> None:
-    """What is queued is written all the same; its marks are nobody's here any more."""
+def test_a_session_that_continues_elsewhere_is_not_reported() -> None:
+    """What is queued is still written, but its marks no longer matter here."""
     recorder = Recorder()
     recorder.gate.clear()
     effects = Effects([recorder], CAPACITY)
@@ -145,24 +145,24 @@ def test_a_session_that_goes_on_elsewhere_is_not_told_of() -> None:
     effects.forget(info(1).session)
     effects.put(judged(2, 1))
     recorder.gate.set()
-    told = until(effects, 2, 1)
-    assert [settled.marks for settled in told if settled.marks] == [((info(2).session, 1),)]
+    received = until(effects, 2, 1)
+    assert [settled.marks for settled in received if settled.marks] == [((info(2).session, 1),)]
     assert len(recorder.events) == 2
     effects.close()
 
 
-def test_much_is_told_in_parts() -> None:
-    """However many sessions are settled at once, each is told once, and no message is too big."""
+def test_many_marks_are_reported_in_parts() -> None:
+    """Any number of sessions settled at once is reported once each, in messages of bounded size."""
     effects = Effects([Recorder()], CAPACITY * 1000)
     for number in range(2500):
         effects.put(ended(number, 1))
-    told, deadline = list[tuple[str, int]](), time.monotonic() + 20
-    while len(told) < 2500:
+    received, deadline = list[tuple[str, int]](), time.monotonic() + 20
+    while len(received) < 2500:
         assert time.monotonic() < deadline
         settled = effects.settled()
         assert len(encode(settled)) < MAX_MESSAGE_BYTES
-        told += settled.marks
-    assert len(dict(told)) == 2500
+        received += settled.marks
+    assert len(dict(received)) == 2500
     effects.close()
 
 

@@ -96,7 +96,7 @@ def test_a_picture_that_was_lost_has_no_digest(tmp_path: Path) -> None:
     assert (frame.file, frame.sha256, logger.dropped) == (None, None, 1)
 
 
-def test_nobody_else_may_read_it(tmp_path: Path) -> None:
+def test_other_users_may_not_read_it(tmp_path: Path) -> None:
     """Folders are 0700 and files 0600, whatever the umask."""
     before = os.umask(0)
     try:
@@ -109,8 +109,8 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
 
-def test_told_again_by_another_aggregator_changes_nothing(tmp_path: Path) -> None:
-    """A log that an earlier process left is gone on with: nothing twice, nothing missing."""
+def test_a_repetition_by_another_aggregator_changes_nothing(tmp_path: Path) -> None:
+    """A log that an earlier process left is continued: nothing twice, nothing missing."""
     first = sink(tmp_path)
     for seq in (1, 2):
         first.write(judged(1, seq))
@@ -134,8 +134,8 @@ def test_a_torn_log_is_mended(tmp_path: Path, torn: bytes) -> None:
     assert read(tmp_path, 1).verdict is not None
 
 
-def test_a_folder_that_is_removed_meanwhile_is_made_anew(tmp_path: Path) -> None:
-    """Somebody who tidies up while a session goes on does not turn the logger off."""
+def test_a_folder_that_is_removed_meanwhile_is_created_again(tmp_path: Path) -> None:
+    """An administrator who tidies up during a session does not turn the logger off."""
     logger = sink(tmp_path / "logs")
     for seq in (1, 2):
         logger.write(judged(1, seq))
@@ -146,7 +146,7 @@ def test_a_folder_that_is_removed_meanwhile_is_made_anew(tmp_path: Path) -> None
 
 
 def test_a_link_in_a_files_place_is_not_followed(tmp_path: Path) -> None:
-    """Somebody who can make links in the folder cannot have other files written."""
+    """A user who can make links in the folder cannot have other files written."""
     target = tmp_path / "target"
     folder = tmp_path / "logs" / info(1).session
     folder.mkdir(parents=True)
@@ -186,7 +186,7 @@ print(logger.disabled, sorted(os.listdir(path / ("%032x" % 6))) if not logger.di
 
 @pytest.mark.parametrize("retry", ["retry", "later"])
 def test_a_full_disk_turns_it_off_with_one_line(tmp_path: Path, retry: str) -> None:
-    """A really full file system: one loud line, what comes after is counted; then it goes on."""
+    """A really full file system: one error line, later drops are counted; then writing resumes."""
     done = subprocess.run(
         [
             *private_tmpfs(str(tmp_path), "256k"),
@@ -234,7 +234,7 @@ def test_old_folders_are_removed(tmp_path: Path) -> None:
 
 
 def test_a_session_that_ended_elsewhere_is_removed_too(tmp_path: Path) -> None:
-    """Its end is never told here; what is quiet for long is no session that goes on."""
+    """Its end is never reported here; after a long silence the session is not running."""
     now = 1_800_000_000.0
     logger = sink(tmp_path, age=0.001)
     for number, days in ((1, 0.005), (2, 1.0)):
@@ -264,7 +264,7 @@ def test_the_oldest_go_when_there_is_too_much(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_looked_at_keeps_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is told of; those that are too old go all the same."""
+    """It is logged; folders that are too old are still removed."""
     now = 1_800_000_000.0
     logger = sink(tmp_path, age=7)
     for number in (1, 3):
@@ -278,7 +278,7 @@ def test_a_folder_that_cannot_be_looked_at_keeps_no_other(
 
 
 def test_without_bounds_nothing_is_removed(tmp_path: Path) -> None:
-    """0 keeps for good."""
+    """0 keeps them forever."""
     logger = sink(tmp_path)
     play(logger, 1)
     aged(tmp_path, 1, 10_000, 1_800_000_000.0)

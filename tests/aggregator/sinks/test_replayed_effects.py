@@ -75,7 +75,7 @@ class Cell:
     async def die(self) -> None:
         """End the aggregator with all it had in memory, and begin another.
 
-        A dead one tells its writers nothing more, so this one must not either while it ends.
+        A dead one sends its writers nothing more, so this one must not either while it ends.
         """
         self.aggregator._effects.put = lambda event: None  # type: ignore[method-assign]
         for writer in self.aggregator._effects._writers:

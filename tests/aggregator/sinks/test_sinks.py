@@ -33,8 +33,8 @@ def test_each_plugin_is_made_once_it_is_on(tmp_path: Path) -> None:
     assert sinks.build(Config(), Rules()) == []
 
 
-def test_a_reload_tells_what_it_leaves_as_it_was(tmp_path: Path) -> None:
-    """These plugins are made at the start; a change of theirs is named."""
+def test_a_reload_logs_what_it_does_not_change(tmp_path: Path) -> None:
+    """These plugins are created at the start; the log names a change of their settings."""
     assert sinks.changed(every(tmp_path), every(tmp_path)) == []
     assert sinks.changed(every(tmp_path), every(tmp_path / "other")) == sorted(EFFECTS)
     assert sinks.changed(Config(), every(tmp_path)) == sorted(EFFECTS)

@@ -60,8 +60,8 @@ def test_a_torn_entry_is_passed_over(tmp_path: Path) -> None:
     assert len(Spool(tmp_path, 100)) == 0
 
 
-def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:
-    """A file in the folder's place is a fault at the start."""
+def test_a_folder_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
+    """A file in the folder's place is an error at the start."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="file"):
         Spool(tmp_path / "file", 100)
@@ -84,7 +84,7 @@ def test_an_entry_that_cannot_be_read_now_stays(
     assert caplog.text.count("cannot be read") == 1
 
 
-def test_a_disk_that_takes_nothing_is_told_once(
+def test_a_disk_that_takes_nothing_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Not for each entry, and again for a fault after a recovery."""
@@ -95,9 +95,9 @@ def test_a_disk_that_takes_nothing_is_told_once(
         assert not spool.append(b"2")
         (tmp_path / "away").rename(tmp_path / "0")
         assert spool.append(b"3")
-    told = [record.getMessage() for record in caplog.records]
-    assert len(told) == 2
-    assert "No such file" in told[0]
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2
+    assert "No such file" in messages[0]
 
 
 @given(st.lists(st.one_of(st.binary(max_size=40), st.none(), st.just("restart")), max_size=30))

@@ -63,7 +63,7 @@ def plugin(
 
 
 def play(sink: VideoRedis, number: int, *, accepted: bool = True) -> None:
-    """A whole session, as the writer tells it."""
+    """A whole session, as the writer reports it."""
     for seq in range(1, FRAMES + 1):
         sink.write(judged(number, seq))
     sink.write(ended(number, FRAMES, accepted=accepted))
@@ -175,7 +175,9 @@ def test_without_best_shot_the_job_waits(redis: RedisServer, tmp_path: Path) -> 
         assert due == 1_900_000_060.0
 
 
-def test_a_session_whose_end_nobody_tells_has_a_video(redis: RedisServer, tmp_path: Path) -> None:
+def test_a_session_whose_end_is_never_reported_has_a_video(
+    redis: RedisServer, tmp_path: Path
+) -> None:
     """With its first frame the job is scheduled for when the session must be over."""
     clock = SettableClock(wall_time=1_900_000_000.0)
     with (
@@ -193,7 +195,7 @@ def test_a_session_whose_end_nobody_tells_has_a_video(redis: RedisServer, tmp_pa
 
 
 def test_a_job_under_way_is_let_be(redis: RedisServer, tmp_path: Path) -> None:
-    """An end that is told again once the worker has the job, or is done, enqueues nothing."""
+    """An end that is reported again once the worker has the job, or is done, enqueues nothing."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         play(sink, 1)
         client.delete(Queue("default", connection=client).key)  # taken by a worker
@@ -202,8 +204,8 @@ def test_a_job_under_way_is_let_be(redis: RedisServer, tmp_path: Path) -> None:
         assert scheduled(client).get_job_ids() == []
 
 
-def test_told_again_changes_nothing(redis: RedisServer, tmp_path: Path) -> None:
-    """Events that a restarted aggregator tells again: the same frames, the same one job."""
+def test_repeated_events_change_nothing(redis: RedisServer, tmp_path: Path) -> None:
+    """Events that a restarted aggregator sends again: the same frames, the same one job."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         play(sink, 1)
         play(sink, 1)
@@ -224,7 +226,7 @@ def test_an_outage_is_bridged_by_the_spool(redis: RedisServer, tmp_path: Path) -
         assert sink.disabled
         assert sink.waiting > 3 * len(JPEG)
     with plugin(redis.url, tmp_path) as sink:
-        for seq in range(6, FRAMES + 1):  # 6 and 7 are told again
+        for seq in range(6, FRAMES + 1):  # 6 and 7 are sent again
             sink.write(judged(1, seq))
         sink.write(ended(1, FRAMES))
         play(sink, 2)
@@ -284,8 +286,10 @@ def test_the_frames_of_a_session_are_bounded_in_bytes(redis: RedisServer, tmp_pa
 
 
 @pytest.mark.parametrize("ttl", ["999999999w", "9999y", "999999999"])
-def test_no_time_keeps_frames_for_good(redis: RedisServer, tmp_path: Path, ttl: str) -> None:
-    """Redis takes the longest times that the configuration does; frames would have none else."""
+def test_frames_expire_after_any_configured_time(
+    redis: RedisServer, tmp_path: Path, ttl: str
+) -> None:
+    """Redis accepts the longest times that the configuration accepts."""
     with plugin(redis.url, tmp_path, framesTtl=ttl) as sink, redis.client() as client:
         play(sink, 1)
         assert client.ttl(video_store.frames_key(info(1).session)) > 0
@@ -324,7 +328,7 @@ def test_a_redis_without_its_replicas_is_an_outage(redis: RedisServer, tmp_path:
 
 
 def test_a_redis_that_runs_a_long_script_is_an_outage(redis: RedisServer, tmp_path: Path) -> None:
-    """Somebody's script that takes Redis for itself delays frames and costs none."""
+    """A script that blocks Redis delays frames and loses none."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client, redis.client() as other:
         client.config_set("busy-reply-threshold", 1)
         script = threading.Thread(target=run_for_ever, args=(other,))
@@ -355,7 +359,9 @@ def wait_until_busy(client: Redis) -> None:
         time.sleep(0.01)
 
 
-def test_what_redis_refuses_for_good_holds_up_nobody(redis: RedisServer, tmp_path: Path) -> None:
+def test_what_redis_always_refuses_delays_no_other_session(
+    redis: RedisServer, tmp_path: Path
+) -> None:
     """A key of another type costs that session its frames, and only that."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         client.set(video_store.frames_key(info(1).session), "foreign")
@@ -366,7 +372,7 @@ def test_what_redis_refuses_for_good_holds_up_nobody(redis: RedisServer, tmp_pat
         assert not sink.disabled
 
 
-def test_a_foreign_job_holds_up_nobody(redis: RedisServer, tmp_path: Path) -> None:
+def test_a_foreign_job_delays_no_other_session(redis: RedisServer, tmp_path: Path) -> None:
     """A job of that name which RQ cannot read costs its session the video, not those behind it."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         job = Job.key_for(video_store.job_id(info(1).session))
@@ -384,7 +390,7 @@ def test_a_foreign_job_holds_up_nobody(redis: RedisServer, tmp_path: Path) -> No
 def test_a_deaf_redis_is_tried_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that accepts and never answers costs a small share of the time.
 
-    Each try waits for the time-out, so the tries that fit into a time tell the share of it.
+    Each try waits for the time-out, so the number of tries within a time shows the share of it.
     """
     timeout, tries = 0.1, list[socket.socket]()
     monkeypatch.setattr(video_redis, "REDIS_TIMEOUT", timeout)
@@ -465,7 +471,7 @@ def test_sessions_that_end_elsewhere_are_forgotten(
 
 
 @pytest.mark.parametrize("durable", ["yes", "no"])
-def test_a_redis_that_forgets_is_told_once(
+def test_a_redis_that_forgets_is_logged_once(
     redis: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, durable: str
 ) -> None:
     """Without the append-only file a crash of Redis would lose jobs: one warning, not more."""

@@ -58,7 +58,7 @@ def test_a_reflection_in_glass_is_no_surface() -> None:
 
 
 def test_the_chance_of_recordings_is_uniform() -> None:
-    """A recording under another sequence gets as far as one in ten does in one of ten sessions."""
+    """A recording of another sequence has a chance below a tenth in a tenth of the sessions."""
     shown, others = sequences(41, seed=3), sequences(49, seed=4)
     noise = np.random.default_rng(5)
     chances = np.array(

@@ -65,7 +65,7 @@ def lease(slab: Slab, data: bytes) -> Lease:
     return Lease(1, 0, 3, session, PendingFrame(9, data, header, 0.0, 60.0), Profile.PASSIVE)
 
 
-def test_it_is_the_slots_picture_and_tells_what_was_received(slab: Slab) -> None:
+def test_it_is_the_slots_picture_and_describes_what_was_received(slab: Slab) -> None:
     """The judged pixels within a little JPEG error; the digest, size and format of the file."""
     data = bytes(cv2.imencode(".png", decoded(stamped_jpeg(5, 6)))[1])
     leased = lease(slab, data)

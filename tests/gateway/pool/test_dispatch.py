@@ -179,7 +179,7 @@ async def test_malicious_worker_message(rig: Rig, lie: str) -> None:
 
 @pytest.mark.parametrize("noise", [b"", b"\xc1", b"x" * 300_000, encode(SlabOffer("/x", "y", 1))])
 async def test_noise_on_the_workers_line(rig: Rig, noise: bytes) -> None:
-    """Bytes that are no message for the gateway disturb nobody."""
+    """Bytes that are no message for the gateway have no effect."""
     job = await rig.job()
     await rig.send(noise)
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
@@ -227,8 +227,8 @@ async def test_a_fault_of_the_decoder_names_its_frame(
         await rig.say(Ready("w", 2**62, 1, Capabilities(True, False, "x"), rig.slab.name))
         rig.dispatcher.submit(session())
         await until(lambda: rig.refused)
-    (told,) = [line for line in lines if line["message"] == "decoding failed"]
-    assert (told["session"], told["seq"]) == ("0" * 32, 1)
+    (entry,) = [line for line in lines if line["message"] == "decoding failed"]
+    assert (entry["session"], entry["seq"]) == ("0" * 32, 1)
     assert rig.refused == ["the decoder failed"]
 
 
@@ -236,7 +236,7 @@ async def test_a_fault_of_the_decoder_names_its_frame(
     ("leaves", "states"), [(True, []), (False, ["lost"])], ids=["takes its leave", "dies"]
 )
 async def test_only_who_died_is_missed(rig: Rig, *, leaves: bool, states: list[str]) -> None:
-    """A worker that was stopped for good is not ``lost``; one that comes again counts on."""
+    """A worker that was stopped is not ``lost``; one that comes back continues its counts."""
     process = await asyncio.create_subprocess_exec("sleep", "60")
     ready = Ready("w", process.pid, 1, Capabilities(True, False, "x"), rig.slab.name)
     await rig.say(ready)
@@ -287,7 +287,7 @@ async def test_a_worker_that_comes_back_while_a_frame_is_decoded(
 
 
 async def test_a_frame_that_passed_has_its_best_shot(rig: Rig) -> None:
-    """A JPEG of the pixels in its slot, once; then the slot is free and the estimate goes on."""
+    """A JPEG of the pixels in its slot, once; then the slot is free and the estimate is sent."""
     job = await rig.job()
     judged = rig.slab.frame(job.slot, job.generation, job.seq).copy()
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
@@ -330,8 +330,8 @@ async def test_an_error_of_the_encoder_fails_the_frame(
     with logged("gateway.pool.dispatch") as lines:
         await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
         await until(lambda: rig.estimates)
-    (told,) = [line for line in lines if line["message"] == "encoding failed"]
-    assert (told["session"], told["seq"]) == ("0" * 32, 1)
+    (entry,) = [line for line in lines if line["message"] == "encoding failed"]
+    assert (entry["session"], entry["seq"]) == ("0" * 32, 1)
     assert [decode_estimate(e).errors for e in rig.estimates] == [(Code.ESTIMATION_FAILED,)]
     assert rig.frames[0].shot is None
     assert (rig.dispatcher.free_slots, rig.dispatcher.open_leases) == (2, 0)
@@ -390,7 +390,7 @@ async def test_a_worker_is_free_while_its_frame_is_encoded(rig: Rig, slow: SlowE
 
 
 async def test_what_is_encoded_after_the_end_is_dropped(rig: Rig, slow: SlowEncoder) -> None:
-    """The gateway closes while a frame is in a thread; nothing is asked about it any more."""
+    """The gateway closes while a frame is in a thread; the frame is not reported any more."""
     job = await rig.job()
     await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
     assert await asyncio.to_thread(slow.begun.wait, 60)
@@ -401,7 +401,7 @@ async def test_what_is_encoded_after_the_end_is_dropped(rig: Rig, slow: SlowEnco
 
 
 async def test_a_worker_with_another_slab_gets_no_job(rig: Rig) -> None:
-    """It is told where this gateway's frames are and must say that it maps them."""
+    """It learns where this gateway's frames are and must confirm that it maps them."""
     await rig.say(Ready("w", 1, 1, Capabilities(True, False, "x"), "other"))
     assert isinstance(await rig.hear(), SlabOffer)
     assert rig.dispatcher.workers.ready == []

@@ -1,4 +1,4 @@
-"""Each frame is answered once, and what a client was told stays true."""
+"""Each frame is answered once, and an answer that a client got stays true."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def test_pictures_are_turned_as_configured() -> None:
 
 
 def test_a_failed_frame_names_its_turn() -> None:
-    """Whoever shows it later turns it too; its size is that of the turned picture."""
+    """Programs that show it later turn it too; its size is that of the turned picture."""
     header = intake.judge(stamped_jpeg(1, 1), Config().LIMITS).turned(270)
     frame = PendingFrame(1, b"", header, 0.0, 5.0, rotation=270)
     failed = decode_estimate(frame.failed(Profile.PASSIVE, Stage.FACES, Code.ESTIMATION_FAILED))

@@ -270,7 +270,7 @@ async def test_a_gateway_that_died_after_storing_is_followed_by_one_that_gives_t
 async def test_a_gateway_that_died_before_storing_takes_nothing_back(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """Meanwhile the session went on elsewhere: the verdict that the aggregator has is dropped."""
+    """Meanwhile the session continued elsewhere: the verdict that the aggregator has is dropped."""
     async with cells(redis, tmp_path) as (dead, second), cell(redis, tmp_path, 0) as restarted:
         session, client = dead.begin()
         await dead.sweep_until(lambda: dead.sessions.handover.reached is True)

@@ -1,4 +1,4 @@
-"""While the session store is down: what leaves all the same, what is held, and what follows."""
+"""While the session store is down: what is still sent, what is held, and what follows."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ async def test_a_required_store_holds_the_verdict(redis: RedisServer, tmp_path: 
 async def test_what_cannot_be_stored_ends_without_a_verdict(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """Neither the client nor a side effect is told one, so that none can be undone."""
+    """Neither the client nor a side effect gets one, so that none can be undone."""
     async with cells(redis, tmp_path, required=True, resumeSeconds=1.0) as (first, _):
         session, client = first.begin()
         before = metrics.totals(metrics.SESSIONS, "outcome")

@@ -36,40 +36,40 @@ def test_a_line_has_the_reason() -> None:
 
 def test_a_session_fills_no_log() -> None:
     """A minute of refused frames is a few lines, and the next one says how many were left out."""
-    told, one = RefusedFrameLog(), session()
+    frame_log, one = RefusedFrameLog(), session()
     with logged("gateway.sessions.refused_frames", logging.INFO) as lines:
         for seq in range(1800):
-            told.add(one, seq, EMPTY, now=LATER + seq / 30)
+            frame_log.add(one, seq, EMPTY, now=LATER + seq / 30)
     assert refused_frames.SESSION_LINES <= len(lines) <= refused_frames.SESSION_LINES + 6
     assert sum(line["leftOut"] for line in lines) == lines[-1]["seq"] + 1 - len(lines)
 
 
 def test_a_session_does_not_silence_another() -> None:
     """Each has lines of its own."""
-    told = RefusedFrameLog()
+    frame_log = RefusedFrameLog()
     with logged("gateway.sessions.refused_frames", logging.INFO) as lines:
         for seq in range(1000):
-            told.add(session(1), seq, EMPTY, now=LATER)
-        told.add(session(2), 1, EMPTY, now=LATER)
+            frame_log.add(session(1), seq, EMPTY, now=LATER)
+        frame_log.add(session(2), 1, EMPTY, now=LATER)
     assert [line["session"] for line in lines][-1] == session(2).id
 
 
 def test_many_sessions_fill_no_log_and_no_memory() -> None:
     """New sessions bring no further lines, and are not remembered forever."""
-    told = RefusedFrameLog()
+    frame_log = RefusedFrameLog()
     with logged("gateway.sessions.refused_frames", logging.INFO) as lines:
         for number in range(2 * refused_frames.SESSIONS):
-            told.add(session(number), 1, EMPTY, now=LATER + number / 1000)
+            frame_log.add(session(number), 1, EMPTY, now=LATER + number / 1000)
     seconds = 2 * refused_frames.SESSIONS / 1000
     assert len(lines) <= refused_frames.LINES + refused_frames.RATE * seconds + 1
-    assert len(told._sessions) == refused_frames.SESSIONS
+    assert len(frame_log._sessions) == refused_frames.SESSIONS
 
 
 def test_every_refusal_is_counted() -> None:
     """By its code, whether or not it is logged."""
     counter = metrics.FRAMES_REFUSED.labels("frame.empty")
     before = counter.value
-    told = RefusedFrameLog()
+    frame_log = RefusedFrameLog()
     for seq in range(100):
-        told.add(session(), seq, EMPTY, now=LATER)
+        frame_log.add(session(), seq, EMPTY, now=LATER)
     assert counter.value == before + 100

@@ -88,7 +88,7 @@ async def test_at_the_bound_an_address_pauses(clock: SettableClock) -> None:
     assert await addresses.pause() == 0
 
 
-async def test_a_client_is_told_when_to_come_again(clock: SettableClock) -> None:
+async def test_a_client_learns_when_to_come_again(clock: SettableClock) -> None:
     """By a code of its own, in words and as a number."""
     addresses = Addresses(1, clock)
     addresses.refuse(1)
@@ -173,7 +173,7 @@ async def test_many_sessions_at_once_get_no_more_tries(clock: SettableClock) -> 
     assert addresses.ended == crowd[3:]
 
 
-async def test_after_a_pause_one_session_goes_on(clock: SettableClock) -> None:
+async def test_after_a_pause_one_session_continues(clock: SettableClock) -> None:
     """It began beyond the bound, and is not ended for that; a second one beside it is."""
     addresses = Addresses(2, clock)
     addresses.refuse(1, 2)
@@ -300,7 +300,7 @@ async def pause_of(addresses: Addresses, start: str) -> int:
 
 
 async def test_a_person_pauses_at_every_address(clock: SettableClock) -> None:
-    """Growing pauses for the person; other people and the addresses go on."""
+    """Growing pauses for the person; other people and the addresses are not affected."""
     addresses = Addresses(0, clock, per_person=2)
     for number in range(2):
         assert await pause_of(addresses, ANNA) == 0

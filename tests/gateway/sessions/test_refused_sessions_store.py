@@ -103,5 +103,5 @@ async def test_without_redis_nothing_is_counted_here(
         redis.start()
         while (await first.tally(CLIENT)).number != 1:  # it rests for a while  # noqa: ASYNC110
             await asyncio.sleep(0.05)
-    told = [record.getMessage() for record in caplog.records]
-    assert len([text for text in told if "by each gateway alone" in text]) == 1
+    messages = [record.getMessage() for record in caplog.records]
+    assert len([text for text in messages if "by each gateway alone" in text]) == 1

@@ -155,7 +155,7 @@ async def test_each_taking_raises_the_term(redis: RedisServer, tmp_path: Path) -
 async def test_a_restarted_gateway_shuts_out_the_one_before(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """It goes on in the next term, so that a late write of its dead predecessor fails."""
+    """It continues in the next term, so that a late write of its dead predecessor fails."""
     async with gateways(redis, tmp_path, "aa") as (dead, restarted):
         assert await dead.write(session(1)) == "stored"
         assert await restarted.write(session(2, term=2)) == "stored"
@@ -248,7 +248,7 @@ async def test_a_verdict_needs_the_session(redis: RedisServer, tmp_path: Path) -
 
 
 async def test_a_stored_verdict_is_final(redis: RedisServer, tmp_path: Path) -> None:
-    """Nothing undecided replaces it, and whoever takes the session over gives that verdict."""
+    """Nothing undecided replaces it, and the next owner of the session gives that verdict."""
     async with gateways(redis, tmp_path) as (first, second):
         assert await first.write(session(1, result="RESULT")) == "stored"
         assert await first.write(session(2)) == "lost"
@@ -259,7 +259,7 @@ async def test_a_stored_verdict_is_final(redis: RedisServer, tmp_path: Path) -> 
 async def test_who_stored_the_verdict_may_give_it(redis: RedisServer, tmp_path: Path) -> None:
     """A gateway that dies before it hears of its write is followed by one that finds it done.
 
-    It makes no difference that the session has gone on elsewhere meanwhile, where the same verdict
+    It makes no difference that the session has continued elsewhere, where the same verdict
     is given.
     """
     async with gateways(redis, tmp_path, "aab") as (dead, restarted, other):
@@ -356,7 +356,7 @@ async def test_no_stale_session_is_taken_after_an_outage(
 async def test_a_failover_that_no_request_notices(
     redis: RedisServer, tmp_path: Path, required: bool
 ) -> None:
-    """Another server, which lacks the last write, answers at once: that write stands all the same.
+    """Another server, which lacks the last write, answers at once: that write is not lost.
 
     The connections have ended, and are replaced without an error where no request is under way.
     """
@@ -377,7 +377,7 @@ async def test_a_failover_that_no_request_notices(
 async def test_a_session_of_a_dead_owner_is_taken_after_an_outage(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """The grace period ends also where nobody writes."""
+    """The grace period also ends if no gateway writes."""
     async with noticing_outages(redis, tmp_path, required=False) as (first, second):
         await first.write(session(1))
         first.session = None
@@ -403,7 +403,7 @@ def test_an_owner_outlives_its_gateway(tmp_path: Path) -> None:
 async def test_a_session_that_ends_while_it_is_written(
     redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It cannot be lost once more; the store goes on with the next one."""
+    """It cannot be lost once more; the store continues with the next one."""
     async with gateways(redis, tmp_path) as (first, second):
         await first.write(session(2))
         await taken(second)
@@ -421,7 +421,7 @@ async def test_a_write_that_raises_is_tried_again(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The writer outlives an error in the code that it calls, and logs it."""
+    """The writer survives an error in the code that it calls, and logs it."""
     async with noticing_outages(redis, tmp_path) as (first, _):
         state = first.store._sealer.state
 

@@ -1,4 +1,4 @@
-"""Sealed sessions: opened as they were written, and by nobody's hand but a gateway's."""
+"""Sealed sessions: opened as they were written, and only if a gateway has written them."""
 
 from __future__ import annotations
 

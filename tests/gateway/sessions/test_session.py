@@ -288,7 +288,7 @@ def test_an_event_outside_the_table_raises(judging: Session) -> None:
 
 
 def test_a_verdict_after_the_deadline_is_not_sent(judging: Session) -> None:
-    """Its client was told that the frame is dropped; the frame counts all the same."""
+    """Its client got DROPPED for the frame, but the frame counts."""
     assert [frame.seq for frame in judging.drop_overdue(6.0)] == [1]
     judging.judged(Judgement(judging.id, 1, Profile.PASSIVE, "status"))
     assert judging.state is State.HOLDING

@@ -66,7 +66,7 @@ class Cell:
         return self.ended
 
 
-async def test_a_frame_tells_when_the_answer_before_it_was_sent() -> None:
+async def test_a_frame_records_when_the_answer_before_it_was_sent() -> None:
     """In session time, so that a reaction to its prompt is measured alike in every replay."""
     clock = SettableClock()
     cell = Cell(clock)
@@ -139,7 +139,7 @@ def given_back(session: Session, elapsed: float) -> Resumed:
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("base", [50_000.0, 3.0, 1e7], ids=["same machine", "rebooted", "other"])
-async def test_the_next_gateway_goes_on_where_time_is(step: float, base: float) -> None:
+async def test_the_next_gateway_continues_the_sessions_time(step: float, base: float) -> None:
     """It adds what the aggregator has measured, whatever its own monotonic clock reads."""
     first = Cell(SettableClock())
     session = first.begin()
@@ -182,7 +182,7 @@ async def test_time_is_never_turned_back(elapsed: float) -> None:
 
 
 async def test_a_step_changes_no_age() -> None:
-    """The session's age is what an aggregator and the store are told."""
+    """The aggregator and the store get the session's age."""
     clock = SettableClock()
     session = Cell(clock).begin()
     assert session.elapsed == 0.0

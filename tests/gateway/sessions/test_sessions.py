@@ -90,8 +90,8 @@ async def test_required_audit_records_must_be_writable(required: bool) -> None:
         assert refused() == code
 
 
-async def test_a_replay_tells_by_what_the_session_was_judged(sessions: Sessions) -> None:
-    """Each aggregator names its plugins; the next one is told the last name."""
+async def test_a_replay_names_the_plugins_that_judged_the_session(sessions: Sessions) -> None:
+    """Each aggregator names its plugins; the next one gets the last name."""
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")
     for name in ("first", "second"):
         sessions.receive(Opened(session.id, Profile.PASSIVE, name))

@@ -47,7 +47,7 @@ def status(asked: Admission, visitor: Visit) -> int:
     return refused.status_code if refused else 0
 
 
-def test_it_goes_on_while_there_is_room() -> None:
+def test_clients_are_admitted_while_there_is_room() -> None:
     """With room and within the rates, no client is refused."""
     assert status(admission(), visit()) == 0
 

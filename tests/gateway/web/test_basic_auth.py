@@ -178,7 +178,7 @@ def test_asking_without_a_password_costs_no_try() -> None:
     assert [status(auth, RIGHT) for _ in range(20)] == [0] * 20
 
 
-def test_off_it_refuses_nobody_and_opens_nothing() -> None:
+def test_off_it_refuses_no_one_and_opens_nothing() -> None:
     """Its arguments count only when it is on; private paths stay closed."""
     args = {"username": "kiosk", "password": "p", "origin": ORIGIN}
     auth = BasicAuth(

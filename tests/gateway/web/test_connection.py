@@ -73,7 +73,7 @@ def connection(**limits: Any) -> tuple[Connection, DeafSocket]:
 
 
 async def test_answers_unread() -> None:
-    """One byte more than queuedBytes cuts the line, and nothing is queued any more."""
+    """One byte more than queuedBytes breaks the connection, and nothing more is queued."""
     made, socket = connection(queuedBytes=100)
     made.send("x" * 100)
     assert not socket.aborted
@@ -183,10 +183,10 @@ async def test_a_verdict_is_never_too_much() -> None:
 
 
 @pytest.mark.parametrize("before", [[], [Codec.encode(Command.HEARTBEAT)] * 3])
-async def test_a_fault_with_a_frame_is_told_by_1011(
+async def test_a_fault_with_a_frame_closes_with_1011(
     before: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By itself or behind other messages: closed in order, logged, and nothing told of it.
+    """By itself or behind other messages: closed in order and logged, without a RESULT or ERROR.
 
     The session waits for its client to come back.
     """

@@ -42,7 +42,7 @@ def test_a_bound_that_suffices_is_left_alone() -> None:
     assert done.stderr == ""
 
 
-def test_too_low_a_bound_is_told_with_figures() -> None:
+def test_too_low_a_bound_is_reported_with_figures() -> None:
     """What there is room for, what was wanted, and what would suffice."""
     done = run("limited(256, 400, connections=1000)")
     connections, sockets, bound = json.loads(done.stdout)

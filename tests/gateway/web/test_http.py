@@ -31,7 +31,7 @@ def test_an_unknown_path_does_not_exist(path: str) -> None:
     assert routes.answer(visit(path)).status_code == HTTPStatus.NOT_FOUND
 
 
-def test_a_response_tells_its_length_and_type() -> None:
+def test_a_response_has_its_length_and_type() -> None:
     """The length is in bytes; further headers are added."""
     response = respond("é", JSON, headers={"ETag": '"1"'})
     assert response.headers["Content-Length"] == "2"

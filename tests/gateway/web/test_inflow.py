@@ -200,7 +200,7 @@ async def test_an_unfinished_message_is_free_once_its_connection_ends() -> None:
 
 
 async def test_a_client_over_its_pace_is_read_later() -> None:
-    """Nothing it sends is lost, and reading goes on by itself."""
+    """Nothing it sends is lost, and reading resumes by itself."""
     cell = Cell(bytesPerSecond=200_000.0)
     frames: list[int] = []
     cell.sessions.frames.accept = lambda _, data: frames.append(len(data))  # type: ignore[method-assign]

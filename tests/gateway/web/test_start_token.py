@@ -196,7 +196,7 @@ async def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_without_the_plugin_no_token_is_looked_at() -> None:
-    """A client may send one all the same."""
+    """A client may still send one."""
     tokens = StartTokens(Config())
     grant = await tokens.verify("anything")
     await tokens.use(grant)

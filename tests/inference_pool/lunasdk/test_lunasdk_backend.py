@@ -88,7 +88,7 @@ def test_every_measure_is_the_sdks(load: Callable[..., Any]) -> None:
 
 
 def test_the_sdk_gets_red_first(load: Callable[..., Any]) -> None:
-    """A frame is BGR and FaceEngine is told R8G8B8: the stand-in scores by its first channel."""
+    """A frame is BGR and FaceEngine gets R8G8B8: the stand-in scores by its first channel."""
     (face,) = load().detect(IMAGE)
     assert face.score == pytest.approx(204 / 255)
 
@@ -174,7 +174,7 @@ def test_a_score_that_is_no_number_fails(load: Callable[..., Any], answers: Reci
     assert estimate.liveness is None
 
 
-def test_glasses_that_cannot_be_told_fail(load: Callable[..., Any], answers: Recipe) -> None:
+def test_unrecognised_glasses_fail(load: Callable[..., Any], answers: Recipe) -> None:
     """EstimationError is a value of the vendor's enumeration but not a kind of glasses."""
     answers.glasses = GlassesEstimation.EstimationError
     backend = load()

@@ -162,10 +162,10 @@ def load_iris(directory: Path, provider: str, *, sealed: bool = False, path: str
 @needs_openvino
 def test_where_no_code_may_be_made(models_directory):
     """Under MemoryDenyWriteExecute ``auto`` warns once and OpenVINO is not even loaded."""
-    told = load_iris(models_directory, "auto", sealed=True)
-    assert told.count("WARNING") == 1
+    output = load_iris(models_directory, "auto", sealed=True)
+    assert output.count("WARNING") == 1
     for part in ("MemoryDenyWriteExecute", "install-units", "InferenceSession False"):
-        assert part in told
+        assert part in output
     refused = load_iris(models_directory, "openvino", sealed=True)
     assert "refused: MODELS.provider: found 'openvino'" in refused
     assert "OpenVinoSession True" in load_iris(models_directory, "openvino")
@@ -175,9 +175,9 @@ def test_where_no_code_may_be_made(models_directory):
 def test_a_faulty_installation(models_directory, tmp_path):
     """If its libraries do not load, ``auto`` warns once and continues, ``openvino`` refuses."""
     (tmp_path / "openvino.py").write_text("raise ImportError('libtbb.so.12: no such file')")
-    told = load_iris(models_directory, "auto", path=str(tmp_path))
-    assert told.count("WARNING") == 1
-    assert "libtbb.so.12" in told
-    assert "InferenceSession" in told
+    output = load_iris(models_directory, "auto", path=str(tmp_path))
+    assert output.count("WARNING") == 1
+    assert "libtbb.so.12" in output
+    assert "InferenceSession" in output
     refused = load_iris(models_directory, "openvino", path=str(tmp_path))
     assert "refused: MODELS.provider: found 'openvino'; OpenVINO cannot be imported" in refused

@@ -45,15 +45,15 @@ def test_session_is_single_threaded(tmp_path, manifest, fill):
     assert store.session("detector") is session
 
 
-def test_missing_file_is_told_at_once(tmp_path, manifest, fill):
+def test_missing_file_is_reported_at_once(tmp_path, manifest, fill):
     """Role, file, expected hash and the remedy, in one line, before anything is loaded."""
     (fill(tmp_path) / "liveness_v2.onnx").unlink()
-    with pytest.raises(ModelError) as told:
+    with pytest.raises(ModelError) as caught:
         ModelStore(tmp_path, manifest=manifest)
     sha256 = manifest.reference["liveness_v2"].sha256
     for part in ("liveness_v2", str(tmp_path / "liveness_v2.onnx"), sha256, "lunapass models pull"):
-        assert part in str(told.value)
-    assert "\n" not in str(told.value)
+        assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_wrong_file_is_not_loaded(tmp_path, manifest, fill, files):

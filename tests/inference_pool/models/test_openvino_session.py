@@ -69,7 +69,7 @@ def test_same_numbers_as_onnxruntime(models_directory, role):
     assert np.allclose(last, expected, atol=1e-4 * max(1, np.abs(expected).max()))
 
 
-def test_input_filled_anew_is_read_anew(relu):
+def test_input_filled_again_is_read_again(relu):
     """The caller's array is the network's input; earlier outputs do not change."""
     pixels = np.full((1, 1, 4, 4), 2, np.float32)
     (first,) = relu.run(None, {"x": pixels})

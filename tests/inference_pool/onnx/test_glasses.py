@@ -68,7 +68,9 @@ def test_dark_picture_is_not_sunglasses(portrait: Image, face: DetectedFace) -> 
     assert GlassesKind(None).classify(dark, mesh_of(face)) == "no_glasses"
 
 
-def test_without_the_model_only_sunglasses_are_told(portrait: Image, face: DetectedFace) -> None:
+def test_without_the_model_only_sunglasses_are_recognised(
+    portrait: Image, face: DetectedFace
+) -> None:
     """Dark lenses are seen without any model."""
     mesh = mesh_of(face)
     assert GlassesKind(None).classify(darkened(portrait, mesh, BOTH), mesh) == "sunglasses"

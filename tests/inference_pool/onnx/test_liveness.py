@@ -140,7 +140,7 @@ def test_the_network_of_the_registry() -> None:
 
 
 def test_the_fallback_set_judges_passively(fallback_models: Path, media: Path) -> None:
-    """A machine with nothing but a package registry tells the print from the live face."""
+    """The models from a package registry alone distinguish the print from the live face."""
     fallback = OnnxBackend(ModelStore(fallback_models))
     live, print_ = still(media, "T1_real"), still(media, "F1_print")
     assert score(fallback, live, live) > 0.8

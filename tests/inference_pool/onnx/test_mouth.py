@@ -107,7 +107,7 @@ def test_open_mouth_in_a_6(backend: OnnxBackend, media: Path) -> None:
     assert opened == {"stock-emotions-a-6"}
 
 
-def test_nobody_covers_the_mouth_in_the_stills(backend: OnnxBackend, media: Path) -> None:
+def test_no_still_has_a_covered_mouth(backend: OnnxBackend, media: Path) -> None:
     """A beard, a grin and a tongue are not occlusion."""
     for path in sorted((media / "stills").glob("*.jpg")):
         assert measured(backend, path).occluded < MOST / 2, path.name

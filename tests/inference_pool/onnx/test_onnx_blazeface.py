@@ -53,6 +53,6 @@ def test_two_faces(detector, portrait):
     assert len(detector.detect(np.concatenate((portrait, portrait), axis=1))) == 2
 
 
-def test_nobody(detector):
+def test_an_image_without_a_face(detector):
     """An image without a face has none, also after an image with one."""
     assert detector.detect(np.full((100, 300, 3), 128, np.uint8)) == []

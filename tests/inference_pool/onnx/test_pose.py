@@ -57,7 +57,7 @@ def test_rotated_canonical_face(
 ) -> None:
     """A mesh that is the canonical face turned, scaled and moved gives the turn back exactly.
 
-    Its depth is told as the network tells depth, too flat.
+    Its depth is too flat, as the network's is.
     """
     lines = models.path("canonical").read_text().splitlines()
     face = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], float)

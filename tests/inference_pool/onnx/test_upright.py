@@ -211,7 +211,7 @@ def test_no_upright_person_is_turned(any_backend: OnnxBackend, people: dict[str,
 
 @pytest.mark.media
 @pytest.mark.parametrize("mirrored", [False, True])
-def test_nobody_passes_upside_down(
+def test_no_face_passes_upside_down(
     any_backend: OnnxBackend, people: dict[str, Image], mirrored: bool
 ) -> None:
     """Turned by 180 degrees or mirrored top to bottom, no frame passes the check of the pose."""

@@ -149,7 +149,7 @@ def test_one_key_by_two_variables(tmp_path):
         load_text(tmp_path, "", **variables)
 
 
-def test_all_faults_are_told(tmp_path):
+def test_all_faults_are_reported(tmp_path):
     """Each error of file and environment has its own line."""
     text = "jaw = 1\n[LIVENESS]\nmaxAttempts = -2\n[LIVENESS.THRESHOLDS]\nyaw = 15\n"
     with pytest.raises(ConfigError) as caught:

@@ -50,13 +50,13 @@ def test_a_frame_of_the_largest_size_can_arrive():
         check(config({"LIMITS.frameBytes": 1000, "LIMITS.heldBytes": 1999}))
 
 
-def test_a_key_without_effect_is_told():
+def test_a_key_without_effect_is_reported():
     """A file of an earlier version loads, with a warning that names the obsolete line."""
     warnings = check(config({"TRANSPORT.slabDirectory": "/dev/shm"}))
     assert [warning for warning in warnings if "slabDirectory has no effect" in warning]
 
 
-def test_default_key_is_refused_in_production_and_told_in_development():
+def test_default_key_is_refused_in_production_and_reported_in_development():
     """The error says how to make a key."""
     with pytest.raises(ConfigError, match="lunapass config key"):
         check(Config())
@@ -212,7 +212,7 @@ def test_at_the_bound_passes(values):
     assert check(config(values)) == []
 
 
-def test_all_broken_rules_are_told():
+def test_all_broken_rules_are_reported():
     """Each violated rule has its own line, without the warnings."""
     values = {"LIVENESS.maxAttempts": 0, "WORKERS.backend": "x", "LUNA_PASS.env": "development"}
     with pytest.raises(ConfigError) as caught:

@@ -1,4 +1,4 @@
-"""The key of start tokens comes from one place, and from nobody else's."""
+"""The key of start tokens comes from one place, and is no other key of the service."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def test_a_variable_overrides_the_file(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_faults_are_told_in_one_line(tmp_path: Path, text: str, fault: str) -> None:
+def test_faults_are_reported_in_one_line(tmp_path: Path, text: str, fault: str) -> None:
     """An error names the file, the place, what was found and what is allowed."""
     path = written(tmp_path, text)
     with pytest.raises(ConfigError) as error:

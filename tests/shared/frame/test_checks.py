@@ -234,7 +234,7 @@ def test_the_frames_margin_holds_in_a_large_region() -> None:
     assert judge(Stage.POSITION, passing(**box(x=MARGIN - 1)), rules) == (Code.MARGIN_LEFT,)
 
 
-def test_all_faults_of_a_stage_are_told_in_the_tables_order() -> None:
+def test_all_faults_of_a_stage_are_reported_in_the_tables_order() -> None:
     """A stage reports all of its failed checks."""
     worst = passing(quality=Quality(0, 0, 0, 0, 0))
     assert judge(Stage.QUALITY, worst, RULES) == (

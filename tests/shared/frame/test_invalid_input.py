@@ -28,7 +28,7 @@ def expected(path: Path) -> str:
     return path.with_suffix(".txt").read_text().strip()
 
 
-def assert_tells_no_internals(message: str) -> None:
+def assert_shows_no_internals(message: str) -> None:
     """Check that a text for clients names no path, slab, module or exception."""
     for internal in ("/", "slab", "Traceback", "Error", "cv2", "numpy", ".py"):
         assert internal not in message
@@ -44,7 +44,7 @@ def test_invalid_frame(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(FrameError) as caught:
         read_and_decode(data)
     assert caught.value.code == expected(path)
-    assert_tells_no_internals(str(caught.value))
+    assert_shows_no_internals(str(caught.value))
     assert capfd.readouterr().err == ""
 
 
@@ -60,7 +60,7 @@ def test_invalid_text(path: Path) -> None:
     with pytest.raises(ProtocolError) as caught:
         Codec().decode(path.read_text())
     assert f"{caught.value.code} {caught.value.close_code}" in expected(path).splitlines()
-    assert_tells_no_internals(str(caught.value))
+    assert_shows_no_internals(str(caught.value))
 
 
 @pytest.mark.parametrize("path", corpus("messages", "bin"), ids=lambda path: path.stem)

@@ -28,7 +28,7 @@ def test_configured_processors_are_taken_in_turn() -> None:
 
 
 @pytest.mark.parametrize("count", range(1, 8))
-def test_nobody_sits_on_a_workers_processor(count: int) -> None:
+def test_no_other_role_runs_on_a_workers_processor(count: int) -> None:
     """If the workers leave a CPU, the other roles use only the remaining ones."""
     usable = tuple(range(8))
     workers = {cpu_of_worker([], index, usable) for index in range(count)}

@@ -45,7 +45,7 @@ def test_a_cell_has_a_port_of_its_own() -> None:
     listeners.close()
 
 
-def test_inherited_sockets_are_kept_by_somebody_else() -> None:
+def test_inherited_sockets_are_kept_by_another_process() -> None:
     """Inherited descriptors listen, and are not passed to further children."""
     mine = open_listeners(config())
     copy = os.dup(mine.descriptors[0])

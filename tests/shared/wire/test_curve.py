@@ -150,7 +150,7 @@ async def test_an_intruder_is_not_heard(
 
 
 @pytest.mark.parametrize("impostor", ["plain", "own key"])
-async def test_an_impostor_of_the_server_is_told_nothing(
+async def test_an_impostor_of_the_server_learns_nothing(
     keys: TransportKeysSection, line: Line, address: str, impostor: str
 ) -> None:
     """A client sends nothing to another program at the address."""
@@ -164,7 +164,7 @@ async def test_an_impostor_of_the_server_is_told_nothing(
         assert not await asyncio.to_thread(socket.poll, int(1000 * WAIT))
 
 
-async def test_a_guard_that_is_gone_lets_nobody_in(server: Server, line: Line) -> None:
+async def test_a_missing_guard_lets_no_client_in(server: Server, line: Line) -> None:
     """Without a guard, no client is accepted."""
     guard = server.channel._guard
     assert guard is not None

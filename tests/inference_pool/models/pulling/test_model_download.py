@@ -96,7 +96,7 @@ def test_not_found(client, server, tmp_path):
         fetch(client, server, tmp_path / "part")
 
 
-def test_nobody_listens(client, tmp_path):
+def test_no_server_listens(client, tmp_path):
     """A refused connection fails at once, without further attempts."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

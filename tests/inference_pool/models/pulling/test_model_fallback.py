@@ -48,9 +48,11 @@ def test_npm_client_fails(tmp_path, monkeypatch, script):
     client.write_text(f"#!/bin/sh\n{script}\n")
     client.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    with pytest.raises(ModelError, match=r"npm package .*(E404 not there|left 0 archives)") as told:
+    with pytest.raises(
+        ModelError, match=r"npm package .*(E404 not there|left 0 archives)"
+    ) as caught:
         fetch_package(HUMAN, tmp_path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_bundled_file_needs_no_package(monkeypatch, tmp_path):

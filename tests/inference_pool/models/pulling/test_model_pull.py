@@ -145,7 +145,7 @@ def test_directory_that_cannot_be(tmp_path, manifest):
         Puller(tmp_path / "models", manifest, [])
 
 
-def test_public_source_gives_up_for_good(tmp_path, client):
+def test_public_source_gives_up_at_the_first_refusal(tmp_path, client):
     """One refused connection is enough to know that there is no network."""
     spec = (
         load_manifest()
@@ -166,6 +166,6 @@ def test_order_of_the_usual_sources(tmp_path, client, monkeypatch):
     (tmp_path / "project").mkdir()
     monkeypatch.chdir(tmp_path / "project")
     monkeypatch.setenv("LUNAPASS_MODEL_SOURCE", "http://models.example/set")
-    told = [source.name for source in default_sources(client)]
-    assert told[:2] == ["http://models.example/set", str(tmp_path / "shared" / "models")]
-    assert told[-1] == "the public addresses"
+    found = [source.name for source in default_sources(client)]
+    assert found[:2] == ["http://models.example/set", str(tmp_path / "shared" / "models")]
+    assert found[-1] == "the public addresses"
