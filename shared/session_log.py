@@ -24,6 +24,7 @@ BEST_SHOT = "bestshot.jpg"
 MAX_OPENING_BYTES = 65_536
 """The first line has the client's description, of at most 8192 characters, and start claims."""
 FOLDER = re.compile(r"[0-9a-f]{32}")
+_FILE_NAME = re.compile(r"\w[\w.-]*")
 _SUFFIXES = ((b"\xff\xd8", ".jpg"), (b"\x89PNG", ".png"), (b"RIFF", ".webp"))
 
 
@@ -156,7 +157,7 @@ def _with_line(folder: Path, log: SessionLog | None, line: dict[str, Any]) -> Se
             LoggedFrame(
                 line["seq"],
                 line["at"],
-                line["file"],
+                _file_name(line["file"]),
                 line.get("sha256"),
                 tuple(line["errors"]),
                 estimate_of(line["estimate"]),
@@ -170,6 +171,13 @@ def _with_line(folder: Path, log: SessionLog | None, line: dict[str, Any]) -> Se
     else:
         raise ValueError(f"unknown event {kind!r}")
     return log
+
+
+def _file_name(value: Any) -> str | None:
+    """Check the name of a frame's image: it must be a file in the session's folder."""
+    if value is not None and not _FILE_NAME.fullmatch(value):
+        raise ValueError(f"{value!r} is not the name of an image")
+    return value  # type: ignore[no-any-return]
 
 
 def read_opening(folder: Path) -> dict[str, Any] | None:

@@ -98,6 +98,15 @@ def test_a_foreign_file_is_named(tmp_path: Path, lines: tuple[object, ...]) -> N
         read_session(write(tmp_path, *lines))
 
 
+@pytest.mark.parametrize("file", ["", ".", "..", "../1.jpg", "/1.jpg", "a/1.jpg", "1\0.jpg", 1])
+def test_an_image_is_in_the_folder(tmp_path: Path, file: object) -> None:
+    """A damaged or forged log names no other file, and not the folder itself."""
+    frame = {"event": "frame", "seq": 1, "at": 2.0, "file": file, "errors": []}
+    frame["estimate"] = estimate_json(ESTIMATE)
+    with pytest.raises(ValueError, match=FILE):
+        read_session(write(tmp_path, OPENED, frame))
+
+
 def test_only_folders_of_sessions_are_found(tmp_path: Path) -> None:
     """Other entries are ignored."""
     for name in ("f" * 32, "0" * 32, "notes", "F" * 32, "0" * 33):
