@@ -36,7 +36,8 @@ KIOSKS, FPS, FRAMES = 6, 4.0, 8
 """Honest kiosks, frames per second of each, and frames per session; the last one is accepted."""
 ESTIMATION_SECONDS = 0.03
 WORKERS = 4
-"""With two, a kiosk's frame waits up to 23 ms (p95) for one of two estimations to end: 1.6."""
+"""With two, a flood that keeps both busy delays a kiosk's frame by up to 23 ms (p95) until one is
+free, which alone is a ratio of 1.6."""
 MAX_RATIO = 1.5
 WARM_SECONDS = 1.0
 """Time of a flood before the measurement."""

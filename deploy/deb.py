@@ -97,7 +97,7 @@ def _compile(packages: Path, root: Path) -> None:
 
 
 def default_config() -> str:
-    """Return the service's configuration file, with the key in a file of its own.
+    """Return the service's configuration file, with the key in a separate file.
 
     Raises:
         ResourceError: the file has other lines than this function replaces.
@@ -109,7 +109,7 @@ def default_config() -> str:
     ):
         if text.count(f"\n{line}\n") != 1:
             raise ResourceError(
-                f"config/lunapassapi.config.toml: the line {line} is not there once"
+                f"config/lunapassapi.config.toml: expected the line {line} exactly once"
             )
         text = text.replace(f"\n{line}\n", f"\n{replacement}\n")
     return text

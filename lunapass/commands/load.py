@@ -140,13 +140,11 @@ def _gates(
     type=click.Path(exists=True, dir_okay=False),
     help="Service configuration used to sign a start token for each session.",
 )
-@click.option(
-    "--consent", metavar="VERSION", help="The version of the text that each person accepts."
-)
+@click.option("--consent", metavar="VERSION", help="Version of the text that each person accepts.")
 @click.option(
     "--key-file",
     type=click.Path(exists=True, dir_okay=False),
-    help="The private key in PEM that signs start tokens; for HS..., the configuration's key does.",
+    help="Private key in PEM that signs start tokens; default: the configuration's shared secret.",
 )
 @click.option("--output", type=FOLDER, default=Path("build/load"), help="Folder of the reports.")
 def command(**options: Any) -> None:

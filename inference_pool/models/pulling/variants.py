@@ -56,9 +56,8 @@ def _outputs(model: bytes) -> list[Floats]:
     for draw in draws:
         feeds = {}
         for tensor in session.get_inputs():
-            shape = [
-                size if isinstance(size, int) else 1 for size in tensor.shape
-            ]  # open ones are 1
+            # Open dimensions become 1.
+            shape = [size if isinstance(size, int) else 1 for size in tensor.shape]
             feeds[tensor.name] = draw(shape, np.float32)
         outputs.extend(session.run(None, feeds))
     return outputs
