@@ -24,8 +24,7 @@ from loadtest.synthetic.look import Look
 from loadtest.synthetic.person import Person
 from loadtest.synthetic.portrait import astronaut
 from lunapass.demo import portrait_of
-from lunapass_client.codes import Code
-from tests.support.browser import Kiosk, browsing
+from tests.support.browser import PROMPTS, Kiosk, browsing
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import ROOT, running
 
@@ -45,15 +44,6 @@ FAR = Look(distance=1.7)
 APPROACH = 1.5
 """Seconds that the person stands far away, and that it takes to come closer."""
 MAX_STEPS = 400
-PROMPTS = {
-    "openEyes": Code.OPEN_EYES,
-    "closeEyes": Code.CLOSE_EYES,
-    "straight": Code.LOOK_STRAIGHT_YAW,
-    "turnRight": Code.ASK_TURN_RIGHT,
-    "turnLeft": Code.ASK_TURN_LEFT,
-    "chinUp": Code.ASK_CHIN_UP,
-    "chinDown": Code.ASK_CHIN_DOWN,
-}
 SETTINGS = f"""
 [MODELS]
 directory = "{ROOT / "models"}"

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from pathlib import Path
 
 import jwt
 import pytest
 
-from loadtest.script import Actor
+from loadtest.script import GESTURES, STRAIGHT
+from loadtest.synthetic.look import Look
 from loadtest.synthetic.person import Person
-from shared.codes import Code
-from tests.support.browser import Kiosk, browsing, serious
+from tests.support.browser import PROMPTS, Kiosk, browsing, serious
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import KEY, running
 
 ACTIONS = 3
-PROMPTS = {
-    "openEyes": Code.OPEN_EYES,
-    "closeEyes": Code.CLOSE_EYES,
-    "straight": Code.LOOK_STRAIGHT_YAW,
-    "turnRight": Code.ASK_TURN_RIGHT,
-    "turnLeft": Code.ASK_TURN_LEFT,
-    "chinUp": Code.ASK_CHIN_UP,
-    "chinDown": Code.ASK_CHIN_DOWN,
-}
-PERIOD = 0.08
+POLL_SECONDS = 0.05
+REACTION_SECONDS = (1.1, 1.4, 1.7)
+"""Seconds from prompts to their actions. The time left is shown in whole seconds, so it has fallen
+when the first frame with an action comes. A person never reacts equally fast."""
 RECORD_RENDERER = """() => {
     const shown = window.shown = {hints: [], left: [], step: null};
     new MutationObserver(() => {
@@ -43,7 +38,7 @@ RECORD_RENDERER = """() => {
 
 @pytest.fixture
 def camera(person: Person, tmp_path: Path) -> FakeCamera:
-    return FakeCamera(tmp_path / "camera.mjpeg", person.render_jpeg(Actor().look(0.0)))
+    return FakeCamera(tmp_path / "camera.mjpeg", person.render_jpeg(Look()))
 
 
 def test_a_person_who_obeys_the_screen_passes(
@@ -51,8 +46,8 @@ def test_a_person_who_obeys_the_screen_passes(
 ) -> None:
     """The screen alone leads through the actions, counts them, and ends with a verified token.
 
-    Nobody but the service knows the sequence: the picture before the camera is rendered live, for
-    the hint that is on the screen at that moment.
+    Only the service knows the sequence: the picture before the camera is rendered live, for the
+    hint that is on the screen at that moment.
     """
     settings = f"""
 [MODELS]
@@ -63,8 +58,8 @@ isEnabled = 1
 isEnabled = 1
 [MIDDLEWARES.WS.ActiveLiveness.args]
 interactionsCount = {ACTIONS}
-actionTimeout = 60
-totalTimeout = 240
+actionTimeout = 280
+totalTimeout = 280
 """
     with running(settings, workers=1) as service, browsing(camera) as browser:
         kiosk = Kiosk(browser, service, size=(1080, 1920))
@@ -82,22 +77,27 @@ totalTimeout = 240
 
 
 def obey(kiosk: Kiosk, person: Person, camera: FakeCamera) -> list[str]:
-    """Do what the screen says until the check is over; the progress that the screen told."""
-    actor = Actor(seed=4)
+    """Do what the screen says until the check is over; return the progress that it showed.
+
+    A pose is held until the screen asks for another one. A gesture that ends by itself would be
+    repeated, or missed between two frames, where the answers come late.
+    """
     steps: list[str] = []
-    judged = False
+    asked = ""
+    reactions = itertools.cycle(REACTION_SECONDS)
     kiosk.page.evaluate(RECORD_RENDERER)
     while kiosk.page.get_attribute("body", "data-screen") == "check":
-        began = time.monotonic()
-        if (code := PROMPTS.get(kiosk.hint)) is not None:
-            actor.ask(code)
-        camera.show(person.render_jpeg(actor.look(began)))
+        hint = kiosk.hint
+        if hint in PROMPTS and hint != asked:
+            asked, gesture = hint, GESTURES[PROMPTS[hint]]
+            if gesture is not STRAIGHT:
+                time.sleep(next(reactions))
+            camera.show(person.render_jpeg(gesture.peak))
         step = str(kiosk.page.evaluate("document.querySelector('.lp-step')?.textContent ?? ''"))
         if step and step not in steps:
             steps.append(step)
             kiosk.shoot(f"action-{len(steps)}")
-            if not judged:
+            if len(steps) == 1:
                 assert serious(kiosk.page) == []
-                judged = True
-        time.sleep(max(0.0, began + PERIOD - time.monotonic()))
+        time.sleep(POLL_SECONDS)
     return steps

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from shared.codes import Code
 from tests.support.fake_camera import FakeCamera
 from tests.support.service import ROOT, Service
 
@@ -26,6 +27,16 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PROMPTS = {
+    "openEyes": Code.OPEN_EYES,
+    "closeEyes": Code.CLOSE_EYES,
+    "straight": Code.LOOK_STRAIGHT_YAW,
+    "turnRight": Code.ASK_TURN_RIGHT,
+    "turnLeft": Code.ASK_TURN_LEFT,
+    "chinUp": Code.ASK_CHIN_UP,
+    "chinDown": Code.ASK_CHIN_DOWN,
+}
+"""Hints that ask for an action, and one of the codes of each."""
 ALLOW = "--use-fake-ui-for-media-stream"
 DENY = "--deny-permission-prompts"
 
