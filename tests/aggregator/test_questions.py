@@ -15,7 +15,7 @@ from shared.codes import Code
 from shared.wire.messages import Judge, Open, Opened, encode
 from tests.support.judge import SESSION, judging, live, plugin_config, shot
 from tests.support.log import logged
-from tests.support.plugins import Oracle
+from tests.support.plugins import Oracle, Outside
 
 ORACLE = "tests.support.plugins:Oracle"
 OPEN = Open("", SESSION, 1000.0, 7, bytes(32))
@@ -23,6 +23,16 @@ OPEN = Open("", SESSION, 1000.0, 7, bytes(32))
 
 def config(**args: Any) -> Any:
     return plugin_config({ORACLE: args})
+
+
+@pytest.fixture
+def outside(tmp_path: Path) -> Outside:
+    return Outside(tmp_path)
+
+
+def asking(folder: Path) -> Any:
+    """A configuration whose questions wait until ``outside`` is open."""
+    return config(folder=str(folder), patience=60.0)
 
 
 async def test_the_answer_decides_and_is_logged(tmp_path: Path) -> None:
@@ -55,36 +65,38 @@ async def test_no_answer_refuses_the_frame(tmp_path: Path, args: dict[str, Any])
     assert [(line["session"], line["seq"]) for line in lines] == [(SESSION, 1), (SESSION, 2)]
 
 
-async def test_closing_does_not_wait_for_an_answer(tmp_path: Path) -> None:
+async def test_closing_does_not_wait_for_an_answer(tmp_path: Path, outside: Outside) -> None:
     """A session that ends while a question is open has failed, and the answer changes nothing."""
-    async with judging(config(seconds=0.3), tmp_path) as gateway:
+    async with judging(asking(tmp_path), tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
         gateway.end()
         verdict = await gateway.verdict()
         assert (verdict.seq, verdict.final, verdict.accepted) == (0, True, False)
         assert json.loads(verdict.result or "")["body"]["errors"] == [Code.SESSION_FAILED]
+        outside.open()
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(gateway.receive(), 0.6)
+            await asyncio.wait_for(gateway.receive(), 0.3)
 
 
-async def test_a_restarted_gateway_does_not_wait(tmp_path: Path) -> None:
+async def test_a_restarted_gateway_does_not_wait(tmp_path: Path, outside: Outside) -> None:
     """Its log has the frame without an answer; the next frame is judged as usual."""
-    async with judging(config(seconds=0.3), tmp_path) as gateway:
+    async with judging(asking(tmp_path), tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
         gateway.send(Judge(gateway.incarnation, SESSION, 1, 1001.0, encode(live()), b""))
         log = await gateway.log_while_asking()
         assert [judged.answers for judged in log] == [(None,)]
+        outside.open()
         gateway.judge(2, live())
         verdict = await gateway.verdict()
         assert (verdict.seq, verdict.accepted) == (2, True)
 
 
-async def test_other_sessions_continue_meanwhile(tmp_path: Path) -> None:
+async def test_other_sessions_continue_meanwhile(tmp_path: Path, outside: Outside) -> None:
     """A slow external service delays only its own session."""
     other = "1" * 32
-    async with judging(config(seconds=0.5), tmp_path) as gateway:
+    async with judging(asking(tmp_path), tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
         gateway.send(Open(gateway.incarnation, other, 1000.0, 7, bytes(32)))
@@ -93,6 +105,7 @@ async def test_other_sessions_continue_meanwhile(tmp_path: Path) -> None:
         blurred = encode(live(errors=(3,)))
         gateway.send(Judge(gateway.incarnation, other, 1, 1001.0, blurred, b""))
         first = await gateway.verdict()
+        outside.open()
         second = await gateway.verdict()
         assert (first.session, second.session) == (other, SESSION)
 

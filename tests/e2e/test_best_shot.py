@@ -64,21 +64,18 @@ def encoded(image: Image, kind: str, *settings: int) -> bytes:
 async def session(
     service: Service, encode: Callable[[Image], bytes], image: Image
 ) -> tuple[str, bytes, Answer | None]:
-    """Send shots of a picture until there is a verdict, or they have been refused often enough.
+    """Send as many shots of a picture as a session needs.
 
     Returns:
-        The session's id; the first frame, which is the best shot; RESULT, where there is one.
+        The session's id; the first frame, which is the best shot; RESULT if the last frame passed.
     """
     frames = [encode(another_shot(image)) for _ in range(NEEDED)]
     async with Client(service.url) as client:
         for frame in frames:
             await client.send_frame(frame)
-            await client.receive()
-        try:
-            async with asyncio.timeout(1.0):
-                return client.session_id, frames[0], await client.receive()
-        except TimeoutError:
-            return client.session_id, frames[0], None
+            status = await client.receive()
+        result = await client.receive() if status.body["isOk"] else None
+        return client.session_id, frames[0], result
 
 
 def claims_of(result: Answer | None) -> dict[str, Any]:
@@ -136,7 +133,7 @@ async def test_the_token_shows_the_judged_picture_and_names_what_was_sent(
 
 def ended_log(service: Service, identity: str) -> Any:
     """Await the finished folder of a session; it is written after the answer."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         for folder in folders(Path(service.directory / "logs")):
             if folder.name == identity and (log := read_session(folder)).verdict is not None:
@@ -220,7 +217,6 @@ async def test_another_machine_gives_the_same_best_shot() -> None:
                     await client.send_frame(frame)
                     assert (await client.receive()).body["errors"] == [37]
                 session_id, token = client.session_id, client.resume_token
-                await asyncio.sleep(0.5)  # it is written a moment after the answer
             async with Client(second.url, session_id=session_id, resume_token=token) as again:
                 await again.send_frame(stamped_jpeg(PERSON, NUMBERS[-1]))
                 assert (await again.receive()).body["isOk"]

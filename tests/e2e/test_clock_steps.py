@@ -159,13 +159,13 @@ async def test_every_time_out_comes(clock: WallClock) -> None:
         async with Client(service.url, client=CAMERA) as client:
             assert await still.act(client, actions=1) is None
             clock.set_ahead(-3600)
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(60):
                 result = await still.act(client)
         assert result is not None
         assert result.body["errors"] == [Code.ACTION_FAILED]
         async with Client(service.url, client=CAMERA):
             pass
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while service.get("/statistics").json()["sessions"]["undecided"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
 

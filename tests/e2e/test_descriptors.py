@@ -25,7 +25,7 @@ LIMITED = ["bash", "-c", f'ulimit -n {FEW}; exec "$@"', "--"]
 async def answer(raw: Raw) -> str:
     """Status of the answer to an upgrade, or "cut"."""
     try:
-        line = await asyncio.wait_for(raw.reader.readline(), 10)
+        line = await asyncio.wait_for(raw.reader.readline(), 60)
     except ConnectionError:
         return "cut"
     return line.decode().split(" ")[1] if line else "cut"

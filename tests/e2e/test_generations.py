@@ -45,7 +45,7 @@ async def restart(service: Service, role: str) -> None:
     """Kill a role, and wait until it is back."""
     (dead,) = service.pids(role)
     os.kill(dead, signal.SIGKILL)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while service.pids(role) in ([], [dead]):
         assert time.monotonic() < deadline, f"no new {role}"
         await asyncio.sleep(0.05)
@@ -121,7 +121,7 @@ async def test_a_reload_while_a_role_starts_reaches_it(service: Service) -> None
         service.process.send_signal(signal.SIGHUP)
         await asyncio.sleep(0.1)
     await asyncio.to_thread(service.wait_ready)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while (await judged(service)).body["errors"] != [12]:
         assert time.monotonic() < deadline, "the new process has the old threshold"
         await asyncio.sleep(0.2)

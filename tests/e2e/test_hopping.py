@@ -282,7 +282,7 @@ async def test_after_an_outage_a_refusal_stays_one() -> None:
 async def test_a_required_store_holds_every_answer() -> None:
     """The line stays alive; the answers come when they are stored, or the session ends."""
     refusal = REFUSALS["low liveness"]()
-    with pair(refusal.settings, "resumeSeconds = 3.0\n", required=1) as services:
+    with pair(refusal.settings, "resumeSeconds = 4.0\n", required=1) as services:
         url = services.services[0].url
         for is_back in (True, False):
             async with Client(url) as client:
@@ -292,7 +292,7 @@ async def test_a_required_store_holds_every_answer() -> None:
                 with hanging(services.store):
                     await client.send_frame(refusal.frames[-1])
                     for _ in range(2):
-                        await asyncio.sleep(0.8)
+                        await asyncio.sleep(0.6)  # twice, longer than the store's timeout
                         await client.send(Command.HEARTBEAT)
                         assert (await client.receive()).command is Command.HEARTBEAT
                     if not is_back:

@@ -7,16 +7,15 @@ import contextlib
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from lunapass_client import Client
 from shared.wire.protocol import Command
+from tests.support.plugins import Outside
 from tests.support.service import Service, running
 from tests.support.stamp import stamped_jpeg
-from tests.support.waiting import until
 
 SETTINGS = """
 [MIDDLEWARES.WS.Bestshot]
@@ -34,21 +33,6 @@ LIVE = 50
 def service() -> Iterator[Service]:
     with running(SETTINGS, workers=1) as started:
         yield started
-
-
-class Outside:
-    """What the plugin asks: it answers while it is open, and counts the questions."""
-
-    def __init__(self, folder: Path) -> None:
-        self._shut, self._asked = folder / "shut", folder / "asked"
-        self._asked.write_text("")
-        self._shut.touch()
-
-    async def wait_asked(self, times: int = 1) -> None:
-        await until(lambda: len(self._asked.read_text().splitlines()) == times)
-
-    def open(self) -> None:
-        self._shut.unlink(missing_ok=True)
 
 
 @pytest.fixture

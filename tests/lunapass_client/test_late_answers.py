@@ -119,7 +119,7 @@ async def test_a_failed_attempt_leaves_no_connection(check: Check) -> None:
         ended.set()
 
     async def resumed(line: ServerConnection) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             await ended.wait()
         await line.send(connected(1))
         await line.send(RESULT)

@@ -162,7 +162,7 @@ async def stored(site: Site, client: Client, frames: int) -> None:
         with site.store.client() as redis:
             return redis.llen(name) == frames
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not there():
         assert time.monotonic() < deadline, "the session is not stored"
         await asyncio.sleep(0.05)

@@ -36,7 +36,7 @@ def user(request: pytest.FixtureRequest, server: RedisServer) -> tuple[str, tupl
 
 def asked(server: RedisServer, name: str, needs: tuple[Need, ...]) -> set[str]:
     """Return the rules that are reported missing."""
-    with connect(server.url_of(name), timeout=5) as redis:
+    with connect(server.url_of(name), timeout=60) as redis:
         found = missing_rights(redis, needs)
     assert not found or found.startswith(f"ACL SETUSER {name} ")
     return set(found.split()[3:])
@@ -91,7 +91,7 @@ def test_without_transactions_nothing_is_carried_out(server: RedisServer) -> Non
 def test_a_wrong_password_is_no_missing_right(server: RedisServer) -> None:
     """Redis refuses such a user entirely."""
     server.allow("lunapass-store")
-    redis: Redis = connect(f"redis://lunapass-store:wrong@127.0.0.1:{server.port}", timeout=5)
+    redis: Redis = connect(f"redis://lunapass-store:wrong@127.0.0.1:{server.port}", timeout=60)
     with redis, pytest.raises(AuthenticationError):
         missing_rights(redis, SESSION_STORE)
 

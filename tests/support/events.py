@@ -80,7 +80,7 @@ class Recorder:
         self._fault = fault
 
     def write(self, event: Event) -> None:
-        assert self.gate.wait(20)
+        assert self.gate.wait(60)
         if self._fault(event):
             raise RuntimeError("broken")
         self.events.append(event)

@@ -96,7 +96,7 @@ class FakeGateway:
         self._channel.send(encode(message))
 
     async def receive(self) -> Any:
-        return await asyncio.wait_for(self._answers.get(), 20)
+        return await asyncio.wait_for(self._answers.get(), 60)
 
     async def hello(self) -> None:
         self.send(GatewayHello(self._name))

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from lunapass.plugins import FrameJudgement, Plugin, Question, SessionContext
 from shared.config.service import Config
+from tests.support.waiting import until
 
 
 class Oracle(Plugin):
@@ -52,6 +53,21 @@ class Oracle(Plugin):
         context.data["oracle"] = (answer or b"-").decode()
         if answer == b"no":
             frame.refuse(90)
+
+
+class Outside:
+    """What ``Oracle`` asks: it answers while it is open, and counts the questions."""
+
+    def __init__(self, folder: Path) -> None:
+        self._shut, self._asked = folder / "shut", folder / "asked"
+        self._asked.write_text("")
+        self._shut.touch()
+
+    async def wait_asked(self, times: int = 1) -> None:
+        await until(lambda: len(self._asked.read_text().splitlines()) == times)
+
+    def open(self) -> None:
+        self._shut.unlink(missing_ok=True)
 
 
 class Raising(Plugin):

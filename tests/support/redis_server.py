@@ -53,7 +53,7 @@ class RedisServer:
 
     def client(self) -> Redis:
         """A client that may do everything."""
-        return Redis.from_url(self._own_url, socket_timeout=10)
+        return Redis.from_url(self._own_url, socket_timeout=60)
 
     def url_of(self, user: str) -> str:
         """Address for a user that ``allow`` made."""
@@ -73,7 +73,7 @@ class RedisServer:
         with (self.directory / "redis.log").open("ab") as log:
             self.process = subprocess.Popen([*command, *self.settings], stdout=log, stderr=log)
         with contextlib.closing(self.client()) as client:
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while True:
                 try:
                     client.ping()

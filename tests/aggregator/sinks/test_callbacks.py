@@ -40,7 +40,7 @@ def sink(folder: Path, port: int, **args: Any) -> Callbacks:
 
 
 def settle(plugin: Callbacks) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while plugin.waiting:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -141,7 +141,7 @@ class Cell:
         self._begin_gateway()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline, "it did not come true"
             self.link.beat()

@@ -19,7 +19,7 @@ CAPACITY = 100_000
 
 def until(effects: Effects, number: int, mark: int) -> list[Settled]:
     """Wait for a session's mark; return everything received until then."""
-    received, deadline = list[Settled](), time.monotonic() + 20
+    received, deadline = list[Settled](), time.monotonic() + 60
     while not any((info(number).session, mark) in each.marks for each in received):
         assert time.monotonic() < deadline, received
         received.append(effects.settled())
@@ -48,15 +48,16 @@ def test_settled_is_what_the_slowest_plugin_has_written() -> None:
 
 
 def test_a_standing_plugin_loses_pictures_then_events_but_no_end() -> None:
-    """Judging never waits: what is over the bound is given up and counted, ends are not."""
+    """Judging never waits: what is over the bound is given up and counted, ends are not.
+
+    The plugin stands until everything is put, so a ``put`` that waited for it would never end.
+    """
     recorder = Recorder()
     recorder.gate.clear()
     effects = Effects([recorder], CAPACITY)
-    before = time.monotonic()
     for seq in range(1, 1000):
         effects.put(judged(1, seq, b"\xff\xd8" + bytes(20_000)))
     effects.put(ended(1, 999))
-    assert time.monotonic() - before < 5
     (health,) = effects.settled().health
     assert health.dropped > 900
     assert health.waiting <= 2.1 * CAPACITY
@@ -156,7 +157,7 @@ def test_many_marks_are_reported_in_parts() -> None:
     effects = Effects([Recorder()], CAPACITY * 1000)
     for number in range(2500):
         effects.put(ended(number, 1))
-    received, deadline = list[tuple[str, int]](), time.monotonic() + 20
+    received, deadline = list[tuple[str, int]](), time.monotonic() + 60
     while len(received) < 2500:
         assert time.monotonic() < deadline
         settled = effects.settled()

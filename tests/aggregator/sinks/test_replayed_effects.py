@@ -86,7 +86,7 @@ class Cell:
         self._begin_aggregator()
 
     async def until(self, condition: Any) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not condition():
             assert time.monotonic() < deadline, "it did not come true"
             self.link.beat()

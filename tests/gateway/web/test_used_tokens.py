@@ -19,7 +19,7 @@ def redis() -> Iterator[RedisServer]:
 
 
 def gateway(redis: RedisServer) -> StoredUsedTokens:
-    store = {"connectionString": redis.url, "timeout": 2.0}
+    store = {"connectionString": redis.url, "timeout": 20.0}
     return StoredUsedTokens(Config.model_validate({"SESSION_STORE": store}))
 
 

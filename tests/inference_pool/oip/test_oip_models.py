@@ -19,6 +19,7 @@ from shared.frame.checks import Rules
 from shared.frame.estimation import Backend, Estimate, Image, Profile, Stage
 from tests.inference_pool.oip.conftest import Server
 from tests.support.ports import free_port
+from tests.support.waiting import wait_for
 
 RULES = Rules()
 pytestmark = pytest.mark.timeout(900)  # the first one may have to install the server
@@ -99,7 +100,7 @@ def test_a_slow_server_fails_closed(
     server.delay(3)
     assert estimate(backend, portrait).errors == (Code.ESTIMATION_FAILED,)
     server.mend()
-    assert estimate(backend, portrait).ok
+    wait_for(lambda: estimate(backend, portrait).ok)  # a busy machine may be slow, too
 
 
 def test_an_answer_of_nan_fails_closed(

@@ -105,5 +105,5 @@ def test_the_ipv6_wildcard_serves_both_families() -> None:
     listeners = open_listeners(Config.model_validate({"LUNA_PASS": {"host": "::", "port": 0}}))
     port = port_of(listeners.sockets[0])
     for address in ("127.0.0.1", "::1"):
-        socket.create_connection((address, port), timeout=5).close()
+        socket.create_connection((address, port), timeout=60).close()
     listeners.close()
