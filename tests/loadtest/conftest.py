@@ -1,4 +1,4 @@
-"""A measuring backend and a synthetic person, both on the real models."""
+"""A measuring backend and a synthetic person on the real models, and frames without any."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
 from inference_pool.onnx.face import DetectedFace
+from loadtest.gallery import Gallery
 from loadtest.synthetic.look import Look
 from loadtest.synthetic.person import Person
 from loadtest.synthetic.portrait import Portrait, astronaut
@@ -74,3 +75,9 @@ def pose_of(backend: OnnxBackend, see: See) -> Callable[[Look], HeadPose]:
         return HeadPose(pose.yaw - plain.yaw, pose.pitch - plain.pitch, pose.roll - plain.roll)
 
     return relative
+
+
+@pytest.fixture(scope="session")
+def gallery() -> Gallery:
+    """Texts in place of frames, which name their looks."""
+    return Gallery.render(lambda look: repr(look).encode())

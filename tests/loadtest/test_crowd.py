@@ -30,11 +30,6 @@ async def accept(socket: ServerConnection, _connect: dict[str, Any]) -> None:
     await socket.send(message(Command.RESULT, RESULT))
 
 
-@pytest.fixture(scope="module")
-def gallery() -> Gallery:
-    return Gallery.render(lambda look: repr(look).encode())
-
-
 def printed_tally(capsys: pytest.CaptureFixture[str]) -> CrowdTally:
     whole = CrowdTally()
     for line in capsys.readouterr().out.splitlines():

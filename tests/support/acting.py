@@ -18,7 +18,7 @@ from aggregator.verdict import VerdictWriter
 from gateway.sessions.registry import SessionRegistry
 from gateway.sessions.session import Session as GatewaySession
 from gateway.sessions.unsettled import Unsettled
-from loadtest.script import Actor
+from loadtest.script import GESTURES, STRAIGHT, Actor
 from loadtest.synthetic.look import Look
 from shared.codes import Code
 from shared.config.service import Config
@@ -32,6 +32,8 @@ from tests.support.clock import SettableClock
 from tests.support.eyes import drawn_eyelids
 from tests.support.judge import SESSION, live, shot
 
+ASKS = {Code(code): made for code, made in GESTURES.items() if made is not STRAIGHT}
+"""The gesture of each prompt that asks for an action."""
 STRAIGHT_DEG = 20.0
 Director = Callable[[float, tuple[int, ...]], Look]
 """Gives the look at a time, from the codes of the frame before."""

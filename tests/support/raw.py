@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from tests.support.service import Service
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+UPGRADE = (
+    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+).encode()
 
 
 def upgrade(service: Service, *, path: str = "/ws", **headers: str) -> bytes:

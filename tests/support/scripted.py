@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,6 +11,9 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 
 from loadtest.gallery import Gallery, Take
+from loadtest.kiosk import Kiosk
+from loadtest.plan import Plan
+from loadtest.tally import CrowdTally
 from shared.wire.protocol import Command
 
 Script = Callable[[ServerConnection, dict[str, Any]], Awaitable[None]]
@@ -59,3 +63,12 @@ async def service(script: Script, *, first: str = "", **options: Any) -> AsyncIt
 
     async with serve(handle, "127.0.0.1", 0, **options) as server:
         yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/ws"
+
+
+async def attend(url: str, gallery: Gallery, **how: Any) -> CrowdTally:
+    """Let one person try."""
+    tally = CrowdTally()
+    plan = Plan(url, **{"fps": 0.0, "prepare": 0.0, **how})
+    kiosk = Kiosk(plan, without_noise(gallery), lambda: tally, seed=1)
+    await asyncio.wait_for(kiosk.attend(asyncio.get_running_loop().time(), lambda: True), 60)
+    return tally

@@ -15,8 +15,7 @@ from aggregator.plugins.reactions import CONSTANT_SECONDS, MIN_SECONDS, Reaction
 from loadtest.synthetic.look import Look
 from shared.codes import Code
 from shared.config.service import Config
-from tests.aggregator.plugins.test_active_liveness import ASKS
-from tests.support.acting import Director, Played, obeying, play
+from tests.support.acting import ASKS, Director, Played, obeying, play
 from tests.support.judge import plugin_config
 from tests.support.service import ROOT
 
@@ -126,7 +125,7 @@ def test_bounds(seconds: list[float], impossible: bool) -> None:
 
 
 def test_the_docs_state_the_chance_of_a_recording() -> None:
-    """The table per number of actions is what test_active_liveness.py holds recordings to."""
+    """Its table has the chances with which test_active_liveness_attacks.py judges recordings."""
     text = (ROOT / "docs" / "plugins.md").read_text()
     rows = re.findall(r"^\| ([\d, ]+) \| (\d+) \| (\d) in (\d+) \(1 in (\d+)\) \|$", text, re.M)
     stated = {}

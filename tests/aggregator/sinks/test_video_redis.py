@@ -1,38 +1,36 @@
-"""VideoRedis against a real redis-server that is killed, full, deaf and restarted."""
+"""VideoRedis with a real redis-server; test_video_redis_outages.py takes it away."""
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from redis import Redis
-from redis.exceptions import ResponseError
 from rq import Queue
 from rq.job import Job
-from rq.registry import ScheduledJobRegistry
-from rq.serializers import JSONSerializer
 
 from aggregator.sinks import video, video_redis
-from aggregator.sinks.video_redis import VideoRedis
 from shared import video_store
 from shared.config.plugins import VideoRedisArgs
-from shared.config.retention import KEEP_ALL, RetentionSection
-from shared.frame.checks import Rules
-from shared.process.clock import SYSTEM, Clock
+from shared.config.retention import RetentionSection
 from tests.support.clock import SettableClock
 from tests.support.events import ESTIMATE, JPEG, ended, info, judged
 from tests.support.judge import shot
 from tests.support.redis_server import RedisServer, running_redis
+from tests.support.video_sink import (
+    FRAMES,
+    deliver,
+    dropped,
+    play,
+    plugin,
+    queued,
+    scheduled,
+    stored,
+)
 
-FRAMES = 10
 TURNED = replace(judged(1, 1), estimate=replace(ESTIMATE, rotation=90))
 
 
@@ -40,62 +38,6 @@ TURNED = replace(judged(1, 1), estimate=replace(ESTIMATE, rotation=90))
 def redis() -> Iterator[RedisServer]:
     with running_redis(user="lunapass-video") as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(video_redis, "RETRY_SECONDS", 0.01)
-
-
-@contextlib.contextmanager
-def plugin(
-    address: str,
-    folder: Path,
-    retention: RetentionSection = KEEP_ALL,
-    *,
-    clock: Clock = SYSTEM,
-    **args: Any,
-) -> Iterator[VideoRedis]:
-    section = VideoRedisArgs(connectionString=address, spoolPath=str(folder), **args)
-    made = VideoRedis(section, Rules(), 100.0, retention, clock=clock)
-    yield made
-    made.close()
-
-
-def play(sink: VideoRedis, number: int, *, accepted: bool = True) -> None:
-    """A whole session, as the writer reports it."""
-    for seq in range(1, FRAMES + 1):
-        sink.write(judged(number, seq))
-    sink.write(ended(number, FRAMES, accepted=accepted))
-
-
-def deliver(sink: VideoRedis) -> None:
-    """Rest until the spool is empty."""
-    deadline = time.monotonic() + 20
-    while sink.waiting:
-        assert time.monotonic() < deadline, "the spool is not delivered"
-        sink.maintain()
-        time.sleep(0.005)
-
-
-def stored(client: Redis, number: int) -> list[int]:
-    """Numbers of a session's frames in Redis."""
-    return [frame.seq for frame in video_store.read_frames(client, info(number).session)]
-
-
-def queued(client: Redis) -> list[Job]:
-    return Queue("default", connection=client, serializer=JSONSerializer).jobs
-
-
-def scheduled(client: Redis) -> ScheduledJobRegistry:
-    queue = Queue("default", connection=client, serializer=JSONSerializer)
-    return ScheduledJobRegistry(queue=queue)
-
-
-def dropped(client: Redis, number: int) -> int:
-    meta = video_store.read_meta(client, info(number).session)
-    assert meta is not None
-    return meta.frames_dropped
 
 
 def test_a_frame_that_passed_is_shown_as_it_was_judged(redis: RedisServer, tmp_path: Path) -> None:
@@ -215,56 +157,6 @@ def test_repeated_events_change_nothing(redis: RedisServer, tmp_path: Path) -> N
         assert sink.dropped == 0
 
 
-def test_an_outage_is_bridged_by_the_spool(redis: RedisServer, tmp_path: Path) -> None:
-    """Redis killed in the middle, the aggregator restarted meanwhile: all arrives, in order."""
-    with plugin(redis.url, tmp_path) as sink:
-        for seq in range(1, 5):
-            sink.write(judged(1, seq))
-        redis.kill()
-        for seq in range(5, 8):
-            sink.write(judged(1, seq))
-        assert sink.disabled
-        assert sink.waiting > 3 * len(JPEG)
-    with plugin(redis.url, tmp_path) as sink:
-        for seq in range(6, FRAMES + 1):  # 6 and 7 are sent again
-            sink.write(judged(1, seq))
-        sink.write(ended(1, FRAMES))
-        play(sink, 2)
-        redis.start()
-        deliver(sink)
-        assert not sink.disabled
-        assert sink.dropped == 0
-    with redis.client() as client:
-        assert stored(client, 1) == stored(client, 2) == list(range(1, FRAMES + 1))
-        assert dropped(client, 1) == dropped(client, 2) == 0
-        assert len(queued(client)) == 2
-
-
-def test_what_the_spool_cannot_hold_is_counted(redis: RedisServer, tmp_path: Path) -> None:
-    """A full spool drops frames, never a session's end, and the session knows how many."""
-    redis.kill()
-    with plugin(redis.url, tmp_path, spoolBytes=7 * len(JPEG)) as sink:
-        play(sink, 1)
-        assert sink.dropped > 0
-        redis.start()
-        deliver(sink)
-        with redis.client() as client:
-            frames = stored(client, 1)
-            assert len(frames) > 0
-            assert len(frames) + sink.dropped == len(frames) + dropped(client, 1) == FRAMES
-            assert len(queued(client)) == 1
-
-
-def test_a_redis_that_lost_its_memory_is_noticed(redis: RedisServer, tmp_path: Path) -> None:
-    """Frames that Redis had and lost count as dropped in the session."""
-    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
-        for seq in range(1, FRAMES + 1):
-            sink.write(judged(1, seq))
-        client.flushall()
-        sink.write(ended(1, FRAMES))
-        assert dropped(client, 1) == FRAMES
-
-
 def test_frames_limit_keeps_the_last(redis: RedisServer, tmp_path: Path) -> None:
     """N frames at most, the last ones, and none of them counts as dropped."""
     with plugin(redis.url, tmp_path, framesLimit=4) as sink, redis.client() as client:
@@ -302,63 +194,6 @@ def test_a_time_that_redis_cannot_keep_is_refused() -> None:
         VideoRedisArgs(framesTtl="999999999y")
 
 
-def test_a_full_redis_is_an_outage(redis: RedisServer, tmp_path: Path) -> None:
-    """Out of memory: the frames wait in the spool until there is room again."""
-    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
-        client.config_set("maxmemory", "1")
-        play(sink, 1)
-        assert sink.disabled
-        client.config_set("maxmemory", "0")
-        deliver(sink)
-        assert stored(client, 1) == list(range(1, FRAMES + 1))
-        assert sink.dropped == 0
-
-
-def test_a_redis_without_its_replicas_is_an_outage(redis: RedisServer, tmp_path: Path) -> None:
-    """A master that must have replicas and has none loses neither frames nor the job."""
-    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
-        client.config_set("min-replicas-to-write", 1)
-        play(sink, 1)
-        assert sink.disabled
-        client.config_set("min-replicas-to-write", 0)
-        deliver(sink)
-        assert stored(client, 1) == list(range(1, FRAMES + 1))
-        assert len(queued(client)) == 1
-        assert sink.dropped == 0
-
-
-def test_a_redis_that_runs_a_long_script_is_an_outage(redis: RedisServer, tmp_path: Path) -> None:
-    """A script that blocks Redis delays frames and loses none."""
-    with plugin(redis.url, tmp_path) as sink, redis.client() as client, redis.client() as other:
-        client.config_set("busy-reply-threshold", 1)
-        script = threading.Thread(target=run_for_ever, args=(other,))
-        script.start()
-        wait_until_busy(client)
-        play(sink, 1)
-        assert sink.disabled
-        client.execute_command("SCRIPT", "KILL")
-        script.join()
-        deliver(sink)
-        assert stored(client, 1) == list(range(1, FRAMES + 1))
-        assert sink.dropped == 0
-
-
-def run_for_ever(client: Redis) -> None:
-    with contextlib.suppress(ResponseError):  # killed in the end
-        client.eval("while true do end", 0)
-
-
-def wait_until_busy(client: Redis) -> None:
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            client.ping()
-        except ResponseError:
-            return
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def test_what_redis_always_refuses_delays_no_other_session(
     redis: RedisServer, tmp_path: Path
 ) -> None:
@@ -387,72 +222,6 @@ def test_a_foreign_job_delays_no_other_session(redis: RedisServer, tmp_path: Pat
         assert sink.dropped == 1
 
 
-def test_a_deaf_redis_is_tried_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that accepts and never answers costs a small share of the time.
-
-    Each try waits for the time-out, so the number of tries within a time shows the share of it.
-    """
-    timeout, tries = 0.1, list[socket.socket]()
-    monkeypatch.setattr(video_redis, "REDIS_TIMEOUT", timeout)
-
-    def accept(deaf: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # closed in the end
-            while True:
-                tries.append(deaf.accept()[0])
-
-    with socket.create_server(("127.0.0.1", 0)) as deaf:
-        accepting = threading.Thread(target=accept, args=(deaf,))
-        accepting.start()
-        address = f"redis://127.0.0.1:{deaf.getsockname()[1]}"
-        with plugin(address, tmp_path) as sink:
-            begun = time.monotonic()
-            while time.monotonic() - begun < 2.0:
-                sink.write(judged(1, 1))
-            elapsed = time.monotonic() - begun
-            assert 0 < len(tries) * timeout < 0.4 * elapsed
-            assert sink.waiting > 0
-        deaf.shutdown(socket.SHUT_RDWR)
-        accepting.join()
-    for connection in tries:
-        connection.close()
-
-
-def test_a_damaged_spool_entry_is_passed_over(redis: RedisServer, tmp_path: Path) -> None:
-    """An entry that cannot be read is counted, and the rest is delivered."""
-    redis.kill()
-    with plugin(redis.url, tmp_path) as sink:
-        play(sink, 1)
-        (tmp_path / "0" / "0000000000000003.entry").write_bytes(b"\xc1")
-        redis.start()
-        deliver(sink)
-        with redis.client() as client:
-            assert stored(client, 1) == [1, 2, *range(4, FRAMES + 1)]
-            assert dropped(client, 1) == 1
-
-
-def test_a_spool_entry_that_cannot_be_read_now_is_delivered_later(
-    redis: RedisServer, tmp_path: Path
-) -> None:
-    """It is not taken for a damaged one, and what follows waits behind it."""
-    redis.kill()
-    with plugin(redis.url, tmp_path) as sink:
-        play(sink, 1)
-        entry = tmp_path / "0" / "0000000000000003.entry"
-        entry.rename(tmp_path / "away")
-        entry.mkdir()
-        redis.start()
-        with redis.client() as client:
-            while stored(client, 1) != [1, 2]:
-                sink.maintain()
-            sink.maintain()
-            assert stored(client, 1) == [1, 2]
-            entry.rmdir()
-            (tmp_path / "away").rename(entry)
-            deliver(sink)
-            assert stored(client, 1) == list(range(1, FRAMES + 1))
-            assert sink.dropped == 0
-
-
 def test_sessions_that_end_elsewhere_are_forgotten(
     redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -468,19 +237,6 @@ def test_sessions_that_end_elsewhere_are_forgotten(
         assert len(sink._bytes) == 5
         assert len(sink._store._with_job) <= 5
         assert scheduled(client).count == 21
-
-
-@pytest.mark.parametrize("durable", ["yes", "no"])
-def test_a_redis_that_forgets_is_logged_once(
-    redis: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, durable: str
-) -> None:
-    """Without the append-only file a crash of Redis would lose jobs: one warning, not more."""
-    with plugin(redis.url, tmp_path) as sink, redis.client() as client:
-        client.config_set("appendonly", durable)
-        play(sink, 1)
-        play(sink, 2)
-        assert len(queued(client)) == 2
-    assert caplog.text.count("appendonly off") == (durable == "no")
 
 
 def test_a_session_without_pictures_has_no_video(redis: RedisServer, tmp_path: Path) -> None:

@@ -7,14 +7,11 @@ import json
 
 import pytest
 
-from gateway.sessions import refused_sessions
 from gateway.sessions.refused_sessions import (
     FIRST_PAUSE_SECONDS,
     WINDOW_SECONDS,
-    LocalRefusals,
     RefusedSessions,
     Tally,
-    max_entries,
 )
 from gateway.sessions.session import Session
 from gateway.web.addresses import address_digest
@@ -258,35 +255,6 @@ async def test_a_session_of_an_earlier_version_counts_for_no_one(clock: Settable
     assert await addresses.pause("") == 0
 
 
-def test_memory_is_bounded(clock: SettableClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For one address, and for all; the address that was refused longest ago is forgotten."""
-    monkeypatch.setattr(refused_sessions, "MAX_REMEMBERED", 30)
-    local = LocalRefusals(clock=clock)
-    for number in range(100):
-        local.charge("a", f"{number}", 5)
-    assert len(local) == local.tally("a").number == max_entries(5)
-    for number in range(40):
-        local.charge(f"b{number}", "x", 5)
-        assert len(local) <= 30
-    assert local.tally("a") == Tally()
-    assert local.tally("b9") == Tally()
-    assert local.tally("b39").number == 1
-
-
-def test_what_is_expired_takes_no_memory(clock: SettableClock) -> None:
-    """Once its address is looked at again."""
-    local = LocalRefusals(clock=clock)
-    for number in range(4):
-        local.charge("a", f"{number}", 5)
-    clock.advance(WINDOW_SECONDS + 1)
-    assert local.tally("a") == Tally()
-    assert len(local) == 0
-    local.charge("a", "0", 5)
-    local.refund("a", "0")
-    local.refund("a", "0")
-    assert len(local) == 0
-
-
 ANNA, BERTA = (json.dumps({"sub": name, "kiosk": "door 3"}) for name in ("anna", "berta"))
 
 
@@ -374,19 +342,3 @@ async def test_what_other_gateways_count_counts_here(clock: SettableClock) -> No
     assert sorted(store.done[:-1]) == ["charge", "charge", "refund"]
     assert store.done[-1] == "close"
     assert ended == [one, other]
-
-
-@pytest.mark.parametrize(("limit", "first", "later"), [(5, 10, (8, 10)), (20, 25, (21, 25))])
-def test_the_tries_of_a_day(
-    clock: SettableClock, limit: int, first: int, later: tuple[int, int]
-) -> None:
-    """A client that tries again as soon as it may is refused as often as the docs say."""
-    refusals, began = LocalRefusals(clock=clock), clock.monotonic()
-    hours = [0] * 24
-    while (hour := int((clock.monotonic() - began) // 3600)) < 24:
-        if refusals.tally(ADDRESS).pause(limit) <= 0:
-            refusals.charge(ADDRESS, f"{clock.monotonic()}", limit)
-            hours[hour] += 1
-        clock.advance(10.0)
-    assert hours[0] == first
-    assert (min(hours[1:]), max(hours[1:])) == later

@@ -12,9 +12,10 @@ from pathlib import Path
 from gateway.sessions.identity import digest
 from gateway.sessions.sealing import Stored
 from shared.config.service import Config
-from tests.gateway.sessions.test_sealed_store import ID, TOKEN, Gateway, session, until
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer, running_redis
+from tests.support.stored_gateways import ID, TOKEN, Gateway, session
+from tests.support.waiting import until
 
 REFUSED = '{"isOk": false}'
 

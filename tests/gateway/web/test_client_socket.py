@@ -21,14 +21,10 @@ from websockets.http11 import Request, Response
 from gateway.web.client_socket import ClientSocket, ClientSockets
 from shared.config.service import LimitsSection
 from tests.support.log import logged
-from tests.support.raw import KEY, frame
+from tests.support.raw import UPGRADE, frame
 from tests.support.waiting import until
 
 TEXT, BINARY, CONTINUATION, CLOSE = 1, 2, 0, 8
-UPGRADE = (
-    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-).encode()
 
 Sent = tuple[bool, int, int]
 """A message: whether it is binary, its number of fragments, and of pauses after it."""
@@ -77,7 +73,7 @@ async def exchange(sent: list[Sent]) -> tuple[list[bytes], int]:
         writer.write(frame(CLOSE, (1000).to_bytes(2, "big")))
         await reader.read()
         writer.close()
-        await asyncio.wait_for(done.wait(), 10)
+        await asyncio.wait_for(done.wait(), 60)
     return seen, len(short)
 
 

@@ -27,12 +27,8 @@ from shared.frame.estimation import Profile
 from shared.wire.messages import Opened
 from shared.wire.protocol import CloseCode, Codec, Command
 from tests.support.quiet_links import QuietLink, quiet_sessions
-from tests.support.raw import KEY, frame
+from tests.support.raw import UPGRADE, frame
 
-UPGRADE = (
-    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-).encode()
 TEXT = 1
 READ_SECONDS = 0.25
 

@@ -5,19 +5,14 @@ A new version of the library that fails here needs new adapters, and nothing els
 
 from __future__ import annotations
 
-import ast
 import asyncio
-import configparser
 import contextlib
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from importlib import metadata
-from pathlib import Path
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from packaging.requirements import Requirement
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
@@ -32,42 +27,10 @@ from lunapass_client.websocket_adapter import incomplete_bytes
 from shared.wire import websocket_adapter as adapter
 from shared.wire.websocket_adapter import AdaptedConnection, HeadParser
 from tests.support.log import logged
-from tests.support.raw import KEY, frame
+from tests.support.raw import UPGRADE, frame
 from tests.support.waiting import until
 
-ROOT = Path(__file__).parents[3]
 TEXT, BINARY = 1, 2
-UPGRADE = (
-    "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    f"Sec-WebSocket-Key: {KEY}\r\nSec-WebSocket-Version: 13\r\n\r\n"
-).encode()
-DOCUMENTED = {
-    "asyncio.client",
-    "asyncio.server",
-    "datastructures",
-    "exceptions",
-    "frames",
-    "http11",
-    "server",
-    "sync.client",
-    "typing",
-}
-"""Modules of the library's reference."""
-INTERNALS = {
-    "broadcast",
-    "close_socket",
-    "close_timeout",
-    "connection_lost",
-    "connection_made",
-    "data_received",
-    "is_serving",
-    "process_event",
-    "protocol",
-    "reader",
-    "recv_messages",
-    "send_data",
-}
-"""Names of what the adapters use of it besides."""
 
 
 class Recorded(AdaptedConnection):
@@ -125,41 +88,6 @@ async def site(handler: Handler = until_closed, **options: object) -> AsyncItera
 
     async with serve(handler, "127.0.0.1", 0, create_connection=make, **options) as server:  # type: ignore[arg-type]
         yield Site(server, made)
-
-
-def product() -> Iterator[tuple[str, ast.Module]]:
-    """Yield every module that could use the library, except the adapters."""
-    adapters = {Path(str(each.__file__)) for each in (adapter, client_adapter)}
-    for package in ("gateway", "shared", "loadtest", "lunapass", "lunapass_client"):
-        for file in sorted((ROOT / package).rglob("*.py")):
-            text = file.read_text()
-            if file not in adapters and "websocket" in text:
-                yield str(file.relative_to(ROOT)), ast.parse(text)
-
-
-def test_the_library_has_an_upper_bound() -> None:
-    """Its next major version is not installed before this file is checked."""
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    needs = map(Requirement, config["options"]["install_requires"].split())
-    (bound,) = (need.specifier for need in needs if need.name == "websockets")
-    version = metadata.version("websockets")
-    assert version in bound
-    assert f"{int(version.partition('.')[0]) + 1}.0" not in bound
-
-
-def test_only_the_adapters_use_what_is_not_documented() -> None:
-    """Neither modules of the library nor attributes of its objects."""
-    found = []
-    for name, tree in product():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("websockets."):
-                module = str(node.module).removeprefix("websockets.")
-                found += [f"{name}: {module}"] * (module not in DOCUMENTED)
-                found += [f"{name}: {each.name}" for each in node.names if each.name in INTERNALS]
-            elif isinstance(node, ast.Attribute) and node.attr in INTERNALS:
-                found.append(f"{name}: {node.attr}")
-    assert found == []
 
 
 async def test_a_connection_has_its_steps_in_order() -> None:
@@ -253,96 +181,6 @@ def look_at_the_synchronous_client(url: str) -> None:
         with pytest.raises(ConnectionClosed):
             client.recv(30)
         cutter.join()
-
-
-class Reader(AdaptedConnection):
-    """Takes binary messages past the library."""
-
-    def __init__(self, protocol: ServerProtocol, server: Server, **options: object) -> None:
-        super().__init__(protocol, server, **options)  # type: ignore[arg-type]
-        self.taken: list[bytes] = []
-
-    def takes_binary(self) -> bool:
-        return True
-
-    def on_binary(self, message: bytes) -> None:
-        self.taken.append(message)
-
-
-async def read(
-    pieces: list[bytes], **options: object
-) -> tuple[list[bytes], list[str | bytes], bytes]:
-    """Send pieces after the upgrade.
-
-    Returns:
-        The messages that were taken, those that the library received, and what the client got.
-    """
-    made: list[Reader] = []
-    received: list[str | bytes] = []
-
-    def make(protocol: ServerProtocol, server: Server, **kept: object) -> Reader:
-        made.append(Reader(protocol, server, **kept))
-        return made[-1]
-
-    async def handle(connection: ServerConnection) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            while True:
-                received.append(await connection.recv())
-
-    async with serve(handle, "127.0.0.1", 0, create_connection=make, **options) as server:  # type: ignore[arg-type]
-        port = server.sockets[0].getsockname()[1]
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(UPGRADE)
-        await reader.readuntil(b"\r\n\r\n")
-        for piece in pieces:
-            writer.write(piece)
-            await writer.drain()
-            await asyncio.sleep(0.01)
-        got = await asyncio.wait_for(reader.read(), 10)
-        writer.close()
-    return made[0].taken, received, got
-
-
-GOODBYE = frame(8, (1000).to_bytes(2, "big"))
-
-
-async def test_binary_messages_pass_the_library_by() -> None:
-    """In pieces, several in one piece, and between other messages and control frames."""
-    long = bytes(range(256)) * 300
-    whole = frame(BINARY, long)
-    sent = [
-        frame(BINARY, b"a") + whole[:20_000],
-        whole[20_000:70_000],
-        whole[70_000:] + frame(BINARY, b"") + frame(TEXT, b"text") + frame(9, b"ping"),
-        frame(BINARY, b"b") + GOODBYE,
-    ]
-    taken, received, got = await read(sent)
-    assert taken == [b"a", long, b"", b"b"]
-    assert received == ["text"]
-    assert got.startswith(b"\x8a\x04ping")
-
-
-async def test_fragments_are_left_to_the_library() -> None:
-    """A binary frame between them is against the protocol, so it closes with 1002."""
-    parts = [frame(BINARY, b"one ", final=False), frame(0, b"message")]
-    taken, received, _ = await read([*parts, GOODBYE])
-    assert (taken, received) == ([], [b"one message"])
-    taken, received, got = await read([parts[0], frame(BINARY, b"other")])
-    assert (taken, received) == ([], [])
-    assert (1002).to_bytes(2, "big") in got
-
-
-async def test_a_binary_message_that_is_too_large_closes_with_1009() -> None:
-    """As the library does."""
-    taken, received, got = await read([frame(BINARY, bytes(1001))[:100]], max_size=1000)
-    assert (taken, received) == ([], [])
-    assert (1009).to_bytes(2, "big") in got
-
-
-async def test_nothing_is_taken_after_the_close_frame() -> None:
-    """A client may not send any (RFC 6455, 5.5.1)."""
-    taken, received, _ = await read([GOODBYE + frame(BINARY, b"late")])
-    assert (taken, received) == ([], [])
 
 
 async def test_reading_resumes_unless_the_queue_is_full() -> None:

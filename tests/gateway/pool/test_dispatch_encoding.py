@@ -1,0 +1,135 @@
+"""The dispatcher has the best shot encoded from the slot of its frame, in a thread."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from gateway.pool.best_shot import encode_best_shot
+from shared.codes import Code
+from shared.frame.estimation import Profile
+from shared.wire.messages import Done, Job, decode_estimate
+from tests.support.log import logged
+from tests.support.pool_rig import FRAME, GOOD, Rig, session
+from tests.support.waiting import until
+
+
+async def test_a_frame_that_passed_has_its_best_shot(rig: Rig) -> None:
+    """A JPEG of the pixels in its slot, once; then the slot is free and the estimate is sent."""
+    job = await rig.job()
+    judged = rig.slab.frame(job.slot, job.generation, job.seq).copy()
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    await until(lambda: rig.estimates)
+    (frame,) = rig.frames
+    assert frame.shot is not None
+    shown = cv2.imdecode(np.frombuffer(frame.shot.image, np.uint8), cv2.IMREAD_COLOR)
+    assert np.abs(shown.astype(int) - judged).mean() < 1
+    assert frame.shot.source.sha256 == hashlib.sha256(FRAME).digest()
+    assert (rig.estimates, rig.dispatcher.free_slots) == ([GOOD], 2)
+
+
+@pytest.mark.parametrize(
+    ("profile", "passed"), [(Profile.PASSIVE, False), (Profile.ACTIVE, True)], ids=["fails", "acts"]
+)
+async def test_only_a_frame_that_may_become_the_best_shot_is_encoded(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, profile: Profile, passed: bool
+) -> None:
+    """One that failed a check, or was not fully judged, costs nothing more than its answer."""
+    encoded: list[object] = []
+    monkeypatch.setattr(
+        "gateway.pool.dispatch.encode_best_shot", lambda *args: encoded.append(args)
+    )
+    job = await rig.job(profile)
+    await rig.say(Done(job.lease, job.slot, job.generation, passed, GOOD))
+    assert (rig.estimates, encoded) == ([GOOD], [])
+    assert rig.frames[0].shot is None
+
+
+async def test_an_error_of_the_encoder_fails_the_frame(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Code 2, in the log by session and frame; the slot is free again."""
+
+    def encode_nothing(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("gateway.pool.dispatch.encode_best_shot", encode_nothing)
+    job = await rig.job()
+    with logged("gateway.pool.dispatch") as lines:
+        await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+        await until(lambda: rig.estimates)
+    (entry,) = [line for line in lines if line["message"] == "encoding failed"]
+    assert (entry["session"], entry["seq"]) == ("0" * 32, 1)
+    assert [decode_estimate(e).errors for e in rig.estimates] == [(Code.ESTIMATION_FAILED,)]
+    assert rig.frames[0].shot is None
+    assert (rig.dispatcher.free_slots, rig.dispatcher.open_leases) == (2, 0)
+
+
+@dataclass
+class SlowEncoder:
+    """Encodes only once it may."""
+
+    begun: threading.Event = field(default_factory=threading.Event)
+    free: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(self, *arguments: Any) -> None:
+        self.begun.set()
+        self.free.wait(60)
+        encode_best_shot(*arguments)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> SlowEncoder:
+    encoder = SlowEncoder()
+    monkeypatch.setattr("gateway.pool.dispatch.encode_best_shot", encoder)
+    return encoder
+
+
+async def test_a_worker_that_dies_after_its_answer_changes_nothing(
+    rig: Rig, slow: SlowEncoder
+) -> None:
+    """The frame is neither judged again nor lost; its slot counts as lent until it is encoded."""
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    job = await rig.job(pid=process.pid)
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    assert await asyncio.to_thread(slow.begun.wait, 60)
+    process.kill()
+    await process.wait()
+    await until(lambda: rig.dispatcher.workers.ready == [])
+    assert (rig.dispatcher.open_leases, rig.dispatcher.free_slots) == (1, 1)
+    slow.free.set()
+    await until(lambda: rig.estimates)
+    assert rig.estimates == [GOOD]
+    assert rig.frames[0].shot is not None
+    assert (rig.dispatcher.open_leases, rig.dispatcher.free_slots) == (0, 2)
+
+
+async def test_a_worker_is_free_while_its_frame_is_encoded(rig: Rig, slow: SlowEncoder) -> None:
+    """It gets the next frame at once, and the slot of the one before stays as it was judged."""
+    job = await rig.job()
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    assert await asyncio.to_thread(slow.begun.wait, 60)
+    rig.dispatcher.submit(session())
+    following = await rig.hear()
+    assert isinstance(following, Job)
+    assert following.slot != job.slot
+    rig.slab.check(job.slot, job.generation, job.seq)
+    slow.free.set()
+
+
+async def test_what_is_encoded_after_the_end_is_dropped(rig: Rig, slow: SlowEncoder) -> None:
+    """The gateway closes while a frame is in a thread; the frame is not reported any more."""
+    job = await rig.job()
+    await rig.say(Done(job.lease, job.slot, job.generation, True, GOOD))
+    assert await asyncio.to_thread(slow.begun.wait, 60)
+    threading.Timer(0.2, slow.free.set).start()
+    rig.dispatcher.close()
+    await asyncio.sleep(0.05)
+    assert rig.estimates == []

@@ -1,0 +1,185 @@
+"""Failures of a scripted service: each is counted with its reason, and none ends the kiosk."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+
+from loadtest import kiosk as module
+from loadtest.gallery import Gallery
+from loadtest.kiosk import Kiosk
+from loadtest.plan import Plan
+from loadtest.tally import LOST, UNJUDGED, CrowdTally
+from shared.codes import Code
+from shared.wire.protocol import Command
+from tests.support.scripted import (
+    GRANTED,
+    RESULT,
+    attend,
+    be_silent,
+    message,
+    service,
+    status,
+    without_noise,
+)
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (message(Command.ERROR, {"code": "session.full", "message": ""}), "session.full"),
+        (None, "closed 1013"),
+    ],
+)
+async def test_a_refusal_fails_with_its_reason(
+    gallery: Gallery, sent: str | None, reason: str
+) -> None:
+    """Each person is counted once, failures by reason."""
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        if sent:
+            await socket.send(sent)
+        await socket.close(1013)
+
+    async with service(script) as url:
+        tally = await attend(url, gallery)
+    assert dict(tally.failed) == {reason: 1}
+    assert not any(tally.counts[end] for end in ("accepted", "refused", "left"))
+
+
+async def test_a_refused_upgrade_fails_with_its_status(gallery: Gallery) -> None:
+    """HTTP 503 before the upgrade."""
+
+    async def never(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        raise AssertionError
+
+    def refuse(connection: ServerConnection, _request: Any) -> Any:
+        return connection.respond(HTTPStatus.SERVICE_UNAVAILABLE, "full\n")
+
+    async with service(never, process_request=refuse) as url:
+        tally = await attend(url, gallery)
+    assert dict(tally.failed) == {"HTTP 503": 1}
+
+
+async def test_a_missing_service_is_a_failure(gallery: Gallery) -> None:
+    """A service that is not running is a failure."""
+    tally = await attend("ws://127.0.0.1:9/ws", gallery)
+    assert dict(tally.failed) == {"ConnectionRefusedError": 1}
+
+
+CONNECTED = message(Command.CONNECTED, **GRANTED)
+
+
+@pytest.mark.parametrize(
+    ("first", "answer"),
+    [
+        ("hello", ""),
+        ("[]", ""),
+        (message(Command.CONNECTED), ""),
+        (message(Command.CONNECTED, session_id="s", resume_token="t", seq="many"), ""),
+        (message(Command.CONNECTED, **GRANTED, limits=[]), ""),
+        (message(Command.CONNECTED, **GRANTED, limits={"framesPerSecond": 0}), ""),
+        (message(Command.ERROR), ""),
+        (message(Command.ERROR, {"code": "[/red]<b>", "message": ""}), ""),
+        (CONNECTED, "hello"),
+        (CONNECTED, message(Command.STATUS, seq=1)),
+        (CONNECTED, message(Command.STATUS, {"errors": ["3 "], "isOk": False})),
+        (CONNECTED, message(Command.STATUS, {"errors": ["x"], "isOk": False}, seq=1)),
+        (CONNECTED, message(Command.DROPPED, seq=1)),
+        (CONNECTED, message(Command.RESULT)),
+        (CONNECTED, message(Command.ERROR, [])),
+    ],
+)
+async def test_what_is_not_the_protocol_fails_the_session(
+    gallery: Gallery, first: str, answer: str
+) -> None:
+    """Any other answer of a host is counted as a failure; every session is counted."""
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        await socket.recv()
+        await socket.send(answer)
+        await socket.wait_closed()
+
+    async with service(script, first=first) as url:
+        tally = await attend(url, gallery)
+    assert dict(tally.failed) == {"unreadable answer": 1}
+    assert tally.counts["begun"] == 1
+    assert tally.counts["sent"] == tally.counts["judged"] + tally.dropped.total()
+
+
+async def test_frames_of_a_line_that_the_service_breaks_are_lost(gallery: Gallery) -> None:
+    """They count as later than all others; else a service that breaks connections looks fast."""
+
+    async def script(socket: ServerConnection, connect: dict[str, Any]) -> None:
+        await socket.recv()
+        await socket.send(status(1, Code.BLURRED))
+        if "session-id" in connect:
+            await socket.send(message(Command.RESULT, RESULT))
+            return
+        for _ in range(3):
+            await socket.recv()
+        socket.transport.abort()
+
+    async with service(script) as url:
+        tally = await attend(url, gallery, fps=50.0)
+    assert tally.counts["accepted"] == 1
+    assert tally.dropped[LOST] >= 3
+    assert tally.percentile(0.95) == math.inf
+    assert tally.counts["sent"] == tally.counts["judged"] + tally.dropped.total()
+
+
+async def test_a_frame_that_no_worker_judged_is_not_judged(gallery: Gallery) -> None:
+    """A fast code 2 must not make a service without workers look good."""
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        for seq in (1, 2, 3):
+            await socket.recv()
+            await socket.send(status(seq, Code.ESTIMATION_FAILED))
+        await socket.send(message(Command.RESULT, RESULT))
+
+    async with service(script) as url:
+        tally = await attend(url, gallery)
+    assert tally.dropped[UNJUDGED] == 3
+    assert tally.counts["judged"] == 0
+    assert tally.percentile(0.5) == math.inf
+
+
+@pytest.mark.parametrize("fps", [0.0, 20.0, 0.01])
+async def test_a_service_that_is_silent_fails(
+    gallery: Gallery, fps: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session fails, also if each frame waits for the previous answer."""
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 0.3)
+    async with service(be_silent) as url:
+        tally = await attend(url, gallery, fps=fps)
+    assert dict(tally.failed) == {"no answer": 1}
+    assert tally.dropped[LOST] == tally.counts["sent"] > 0
+
+
+async def test_reasons_of_the_host_are_bounded(gallery: Gallery) -> None:
+    """A host cannot add names to the tally."""
+
+    async def script(socket: ServerConnection, _connect: dict[str, Any]) -> None:
+        for seq in range(1, 21):
+            await socket.recv()
+            await socket.send(message(Command.DROPPED, seq=seq, reason=f"[/b]{seq}"))
+        await socket.send(message(Command.RESULT, RESULT))
+
+    async with service(script) as url:
+        tally = await attend(url, gallery)
+    assert dict(tally.dropped) == {"other": 20}
+
+
+async def test_a_kiosk_rests_after_a_failure(gallery: Gallery) -> None:
+    """Also without think time; else an unreachable host is flooded."""
+    tally, ended = CrowdTally(), asyncio.get_running_loop().time() + 0.5
+    kiosk = Kiosk(
+        Plan("ws://127.0.0.1:9/ws", think=0.0), without_noise(gallery), lambda: tally, seed=1
+    )
+    await kiosk.stay(lambda: asyncio.get_running_loop().time() < ended)
+    assert tally.failed.total() == 1

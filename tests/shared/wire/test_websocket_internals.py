@@ -1,0 +1,78 @@
+"""Only the adapters use what ``websockets`` does not document, and its version is bounded."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from lunapass_client import websocket_adapter as client_adapter
+from shared.wire import websocket_adapter as adapter
+
+ROOT = Path(__file__).parents[3]
+DOCUMENTED = {
+    "asyncio.client",
+    "asyncio.server",
+    "datastructures",
+    "exceptions",
+    "frames",
+    "http11",
+    "server",
+    "sync.client",
+    "typing",
+}
+"""Modules of the library's reference."""
+INTERNALS = {
+    "broadcast",
+    "close_socket",
+    "close_timeout",
+    "connection_lost",
+    "connection_made",
+    "data_received",
+    "is_serving",
+    "process_event",
+    "protocol",
+    "reader",
+    "recv_messages",
+    "send_data",
+}
+"""Names of what the adapters use of it besides."""
+
+
+def product() -> Iterator[tuple[str, ast.Module]]:
+    """Yield every module that could use the library, except the adapters."""
+    adapters = {Path(str(each.__file__)) for each in (adapter, client_adapter)}
+    for package in ("gateway", "shared", "loadtest", "lunapass", "lunapass_client"):
+        for file in sorted((ROOT / package).rglob("*.py")):
+            text = file.read_text()
+            if file not in adapters and "websocket" in text:
+                yield str(file.relative_to(ROOT)), ast.parse(text)
+
+
+def test_the_library_has_an_upper_bound() -> None:
+    """Its next major version is not installed before this file is checked."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    needs = map(Requirement, config["options"]["install_requires"].split())
+    (bound,) = (need.specifier for need in needs if need.name == "websockets")
+    version = metadata.version("websockets")
+    assert version in bound
+    assert f"{int(version.partition('.')[0]) + 1}.0" not in bound
+
+
+def test_only_the_adapters_use_what_is_not_documented() -> None:
+    """Neither modules of the library nor attributes of its objects."""
+    found = []
+    for name, tree in product():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("websockets."):
+                module = str(node.module).removeprefix("websockets.")
+                found += [f"{name}: {module}"] * (module not in DOCUMENTED)
+                found += [f"{name}: {each.name}" for each in node.names if each.name in INTERNALS]
+            elif isinstance(node, ast.Attribute) and node.attr in INTERNALS:
+                found.append(f"{name}: {node.attr}")
+    assert found == []
