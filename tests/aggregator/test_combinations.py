@@ -121,7 +121,7 @@ def test_what_decides_needs_result(on: frozenset[str]) -> None:
 
 @each_usable
 @pytest.mark.parametrize("seed", range(3))
-def test_who_passes_everything_is_accepted(on: frozenset[str], seed: int) -> None:
+def test_a_person_who_passes_everything_is_accepted(on: frozenset[str], seed: int) -> None:
     """At the first frame with which all is gathered, with the right best shot and questions."""
     played = play(config(on), obeying(seed), seed=seed, outside=good)
     assert played.last.accepted
@@ -140,7 +140,7 @@ def test_who_passes_everything_is_accepted(on: frozenset[str], seed: int) -> Non
     [(still, True), (turned_away, False)],
     ids=["a still", "turned away"],
 )
-def test_who_does_nothing_passes_only_where_nothing_is_asked(
+def test_a_person_who_does_nothing_passes_only_without_prompts(
     on: frozenset[str], person: Director, without_actions: bool
 ) -> None:
     """A still passes without ActiveLiveness alone, one who looks away never does."""

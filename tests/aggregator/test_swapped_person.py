@@ -129,5 +129,5 @@ def test_another_person_cannot_do_the_actions(
 
 @pytest.mark.parametrize("threshold", THRESHOLDS)
 def test_the_person_can(threshold: float) -> None:
-    """The control: the same, done by the person who is there at the beginning and at the end."""
+    """The control: the same actions by one person, from the first frame to the last."""
     assert all(played(seed, A, beside=5.0, threshold=threshold, morph=[]) for seed in SEEDS)

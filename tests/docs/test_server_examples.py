@@ -140,6 +140,6 @@ def test_what_is_no_token_is_refused(server: str, token: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/start", "/verdict"])
-def test_who_is_not_logged_in_gets_nothing(server: str, path: str) -> None:
+def test_without_a_login_there_is_nothing(server: str, path: str) -> None:
     """The person is never taken from the request."""
     assert httpx.post(f"{server}{path}?person=anna", content="{}").status_code == 401

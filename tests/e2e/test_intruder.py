@@ -165,7 +165,7 @@ async def test_without_configured_keys_an_invented_session_gets_no_token(
 async def test_the_gateway_s_key_would_get_one(
     tmp_path: Path, start: Callable[[Path], AbstractContextManager[Site]]
 ) -> None:
-    """The control: the attack works for one who has the gateway's secret key."""
+    """The control: the attack works with the gateway's secret key."""
     with start(tmp_path) as site:
         token = await invented_token(site, site.intruder("gateway", "aggregator"), seconds=30)
     assert token is not None
@@ -235,7 +235,7 @@ async def test_without_configured_keys_an_invented_worker_gets_no_frame(
 
 
 def test_each_role_has_its_own_key_only(site: Site) -> None:
-    """Who takes over a worker finds neither the gateway's key nor the aggregator's."""
+    """An attacker in a worker finds neither the gateway's key nor the aggregator's."""
     secrets = {
         role: curve.own_pair(site.keys, role)[1] for role in ("gateway", "worker", "aggregator")
     }

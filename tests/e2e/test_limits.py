@@ -160,7 +160,7 @@ async def test_resumptions() -> None:
 
 
 async def test_time_away(times: Service) -> None:
-    """Who stays away longer than resumeSeconds has failed, and in the end is not known."""
+    """A client that stays away for resumeSeconds has failed; later its session is forgotten."""
     async with Client(times.url) as client:
         session, token = client.session_id, client.resume_token
     while True:

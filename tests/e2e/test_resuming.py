@@ -34,7 +34,7 @@ async def resumed(service: Service, session: str | None, token: str | None) -> s
         return str(client.connected.command)
 
 
-async def test_of_many_who_ask_at_once_only_the_owner_gets_the_session(service: Service) -> None:
+async def test_of_many_clients_only_the_owner_gets_the_session(service: Service) -> None:
     """A thief who asks at the same moment neither gets the session nor keeps the owner out."""
     async with Client(service.url) as client:
         await client.send_frame(stamped_jpeg(1, 1))

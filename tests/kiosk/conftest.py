@@ -1,4 +1,4 @@
-"""Who stands before the browser's camera, and what the tests of a module share.
+"""The person before the browser's camera, and what the tests of a module share.
 
 A browser and a service take seconds of a processor to start, so a module has one of each. They do
 not outlive it: Playwright runs an event loop in its thread, in which no asynchronous test can run,
@@ -55,7 +55,7 @@ def stamps(stamp_camera: FakeCamera) -> FakeCamera:
 
 @pytest.fixture
 def browser(shared_browser: Any, stamps: FakeCamera) -> Iterator[Any]:
-    """The browser, whose pages close with the test: a page left open goes on with its check."""
+    """The browser, whose pages close with the test: a page left open continues its check."""
     yield shared_browser
     for context in shared_browser.contexts:
         context.close()

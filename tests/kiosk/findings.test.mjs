@@ -61,8 +61,8 @@ test("light, sharpness and angles are named if most frames have them", () => {
 });
 
 test("without a face, or without measurements in production, it says so", () => {
-  const nobody = { isOk: false, errors: [8], details: {} };
-  assert.match(findings(nobody)[0].text, /No face is found/);
+  const noFace = { isOk: false, errors: [8], details: {} };
+  assert.match(findings(noFace)[0].text, /No face is found/);
   assert.match(advice(statusOf({ pose: false }))[0].text, /env = "development"/);
 });
 

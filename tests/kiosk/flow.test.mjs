@@ -21,7 +21,7 @@ test("an answer to a frame of an earlier connection frees nothing", () => {
   open.answered(1);
   assert.equal(open.size, 1);
   open.answered(8);
-  assert.equal(open.size, 0, "the server's count goes on from the number it told");
+  assert.equal(open.size, 0, "the server's count continues from the number it sent");
 });
 
 test("a server that allows nothing still gets one frame at a time", () => {

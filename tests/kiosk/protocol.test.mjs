@@ -59,7 +59,7 @@ test("the action under way is not done yet", () => {
   assert.deepEqual(progressOf(status({ action: 3, actions: 3 }, [12, 66])), { done: 2, total: 3, left: 0 });
 });
 
-test("after the last action nothing is asked any more", () => {
+test("after the last action nothing is asked", () => {
   assert.deepEqual(progressOf(status({ action: 3, actions: 3 }, [37])), { done: 3, total: 3, left: 0 });
 });
 

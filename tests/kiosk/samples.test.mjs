@@ -22,12 +22,12 @@ test("a rate is what a counter grew in each second", () => {
   assert.deepEqual(samples.rates((s) => s.frames.received), [5, 0]);
 });
 
-test("a gateway that began anew starts the charts anew", () => {
+test("a restarted gateway restarts the charts", () => {
   const samples = samplesOf(reading(10, 100), reading(1, 3), reading(2, 5));
   assert.deepEqual(samples.rates((s) => s.frames.received), [2]);
 });
 
-test("what grew is told greatest first, and nothing that did not", () => {
+test("growth is listed, the largest first, and nothing else", () => {
   const samples = samplesOf(reading(1, 0, { 8: 5, 12: 1 }), reading(2, 0, { 3: 2, 8: 5, 12: 9 }));
   assert.deepEqual(samples.grown((s) => s.failedChecks), [["12", 8], ["3", 2]]);
 });
@@ -44,7 +44,7 @@ test("a load is the growth of the last ten seconds", () => {
   assert.equal(samplesOf(reading(1, 7)).load((s) => s.frames.received), null);
 });
 
-test("when nobody is there, rates and loads settle to zero", () => {
+test("without visitors, rates and loads return to zero", () => {
   const samples = samplesOf(...Array.from({ length: 12 }, (_, i) => reading(10 + i, i < 2 ? 10 * i : 10)));
   assert.equal(samples.rates((s) => s.frames.received).at(-1), 0);
   assert.equal(samples.load((s) => s.frames.received, 5), 0);

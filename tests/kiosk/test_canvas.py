@@ -44,7 +44,7 @@ def protected(kind: str) -> str:
 def test_hidden_pictures_are_named(
     service: Service, browser: Any, stamps: FakeCamera, kind: str
 ) -> None:
-    """The person is told what to allow; no such picture is sent to the service."""
+    """The screen says what to allow; no such picture is sent to the service."""
     before = service.metric("lunapass_frames_received_total")
     kiosk = Kiosk(browser, service, "?timeout=8", size=(540, 960), script=protected(kind))
     kiosk.start()

@@ -104,7 +104,7 @@ def test_a_full_service_and_one_that_ends_the_session(browser: Any, stamps: Fake
 
 
 def test_an_address_with_too_many_refusals(browser: Any, stamps: FakeCamera) -> None:
-    """It is not told that the service is full: waiting a moment would not help."""
+    """The page does not say that the service is full: waiting a moment would not help."""
     settings = "[LIMITS]\nlivenessRefusals = 1\nrefusedSessionsPerAddress = 1"
     with filming(settings) as strict:
         kiosk = Kiosk(browser, strict, size=(540, 960))

@@ -138,7 +138,7 @@ def test_a_connection_that_was_given_up_stays_silent(page: Any) -> None:
 
 
 def test_a_connection_is_given_up_at_once(page: Any, service: Service) -> None:
-    """Who closes while the service is silent waits for nothing."""
+    """A page that closes while the service is silent does not wait."""
     (gateway,) = service.pids("gateway")
     os.kill(gateway, signal.SIGSTOP)
     try:
@@ -204,7 +204,7 @@ def test_a_detector_that_fails_is_left_out(page: Any) -> None:
 
 
 def test_cancel_while_the_camera_is_asked_for(browser: Any, service: Service) -> None:
-    """Who cancels before answering the browser is not checked behind the start screen."""
+    """A person who cancels before answering the browser is not checked behind the start screen."""
     kiosk = Kiosk(browser, service, size=(540, 960))
     kiosk.page.evaluate(SPY)
     kiosk.page.evaluate("holdCamera()")
@@ -249,7 +249,7 @@ def test_neither_a_lost_nor_a_replaced_session_leaves_a_token(page: Any) -> None
 
 
 def test_cancel_while_the_cameras_are_listed(browser: Any, service: Service) -> None:
-    """Who cancels then is not connected behind the start screen."""
+    """A person who cancels then is not connected behind the start screen."""
     kiosk = Kiosk(browser, service, size=(540, 960))
     kiosk.page.evaluate(SPY)
     kiosk.page.evaluate(

@@ -142,7 +142,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_dist_is_a_fresh_build(packed: Path) -> None:
-    """Who has no Node.js gets the same page: each committed file equals a build of now."""
+    """Without Node.js the page is the same: each committed file equals a fresh build."""
     fresh, committed = contents(packed.parent / "dist"), contents(KIOSK / "dist")
     assert sorted(fresh) == sorted(committed)
     changed = [name for name, data in fresh.items() if committed[name] != data]

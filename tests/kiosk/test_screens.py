@@ -444,7 +444,7 @@ def test_a_screen_reader_hears_the_hint(browser: Any, service: Service) -> None:
     kiosk.page.close()
 
 
-def test_less_motion_for_who_asks_for_it(browser: Any, service: Service) -> None:
+def test_less_motion_on_request(browser: Any, service: Service) -> None:
     """Nothing moves when the system asks for reduced motion; else all waits have a moving ring."""
     kiosk = Kiosk(browser, service)
     kiosk.page.emulate_media(reduced_motion="reduce")
@@ -459,7 +459,7 @@ def test_less_motion_for_who_asks_for_it(browser: Any, service: Service) -> None
 
 
 def test_another_camera_may_be_chosen(browser: Any, service: Service) -> None:
-    """The list names the cameras; a choice begins the check anew with that one."""
+    """The list names the cameras; a choice restarts the check with that one."""
     kiosk = Kiosk(browser, service)
     kiosk.start()
     kiosk.wait_hint("checking")
@@ -519,7 +519,7 @@ def test_words_that_never_come_delay_no_check(browser: Any, service: Service) ->
 
 
 def test_the_last_screen_changes_its_language_too(browser: Any, service: Service) -> None:
-    """How the check ended is told in the language that is chosen then."""
+    """How the check ended is shown in the language that is chosen then."""
     kiosk = Kiosk(browser, service, size=SIZES["phone"])
     stage = Stage(kiosk.page)
     kiosk.start()

@@ -80,7 +80,7 @@ def test_a_slow_answer_is_waited_for(service: Service, browser: Any) -> None:
     assert len(asked) == 1
 
 
-def test_who_comes_through_a_proxy_is_refused(service: Service) -> None:
+def test_a_client_of_a_proxy_is_refused(service: Service) -> None:
     """The page answers to this machine alone."""
     url = f"http://127.0.0.1:{service.port}/status"
     assert httpx.get(url, trust_env=False).status_code == 200

@@ -112,7 +112,7 @@ def test_no_more_frames_are_open_than_allowed(page: Any, service: Service) -> No
 
 
 def test_a_reload_resumes_the_session_by_its_id(page: Any, service: Service) -> None:
-    """With the id of a session of the same tab, the page's next life goes on with it."""
+    """With the id of a session of the same tab, the reloaded page continues that session."""
     begin(page, service)
     statuses(page, 2)
     (key,) = page.evaluate("Object.keys(sessionStorage)")

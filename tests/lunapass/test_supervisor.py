@@ -94,7 +94,7 @@ async def all_spawned(supervisor: Supervisor) -> None:
     await until(lambda: all(child.process is not None for child in supervisor.children))
 
 
-async def test_who_asks_for_the_end_does_not_wait_for_the_start(
+async def test_a_stop_does_not_wait_for_the_start(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A signal while roles are not ready yet is no fault, and none of them is left."""

@@ -1,4 +1,4 @@
-"""Looking for a secret in the memory of a running process, as one who has taken it over would."""
+"""Looks for a secret in the memory of a running process, as an attacker in it could."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def asked(config: Config, seed: int) -> Code:
 
 @pytest.mark.parametrize("count", range(1, 6))
 @pytest.mark.parametrize("fps", [4.0, 10.0, 30.0])
-def test_who_obeys_passes(count: int, fps: float) -> None:
+def test_a_person_who_obeys_passes(count: int, fps: float) -> None:
     """Any number of actions, at any usual frame rate; each action is asked once."""
     for seed in range(6):
         played = play(config(interactionsCount=count), obeying(seed), seed=seed, fps=fps)

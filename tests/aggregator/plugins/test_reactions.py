@@ -52,7 +52,7 @@ def played(director: Director, seed: int, *, late: float = 0.05, **options: Any)
 
 
 @pytest.mark.parametrize("allowed", [0, 1])
-def test_who_reacts_before_a_person_can_is_refused(allowed: bool) -> None:
+def test_an_impossibly_fast_reaction_is_refused(allowed: bool) -> None:
     """A still in the frame right after the prompt; too fast counts as wrong, the last one ends."""
     for seed in range(10):
         instant = program(itertools.repeat(0.0))
@@ -60,7 +60,7 @@ def test_who_reacts_before_a_person_can_is_refused(allowed: bool) -> None:
         assert (last.accepted, last.errors) == (False, (Code.IMPOSSIBLE_REACTION,))
 
 
-def test_who_reacts_after_a_fixed_pause_is_refused() -> None:
+def test_reactions_after_a_fixed_pause_are_refused() -> None:
     """Constant to the millisecond over three actions; pauses that vary are not found."""
     for seed in range(10):
         fixed = played(program(itertools.repeat(0.5)), seed).last

@@ -251,7 +251,7 @@ def test_a_session_without_pictures_has_no_video(redis: RedisServer, tmp_path: P
 def test_a_frame_is_stored_with_its_turn(
     redis: RedisServer, tmp_path: Path, *, reachable: bool
 ) -> None:
-    """The bytes are those that came; who shows them turns them as the judge did."""
+    """The bytes are those that came; the video worker turns them as the judge did."""
     if not reachable:
         redis.kill()
     with plugin(redis.url, tmp_path) as sink:

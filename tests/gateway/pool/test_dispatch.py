@@ -115,7 +115,7 @@ async def test_a_fault_of_the_decoder_names_its_frame(
 @pytest.mark.parametrize(
     ("leaves", "states"), [(True, []), (False, ["lost"])], ids=["takes its leave", "dies"]
 )
-async def test_only_who_died_is_missed(rig: Rig, *, leaves: bool, states: list[str]) -> None:
+async def test_only_a_dead_worker_is_lost(rig: Rig, *, leaves: bool, states: list[str]) -> None:
     """A worker that was stopped is not ``lost``; one that comes back continues its counts."""
     process = await asyncio.create_subprocess_exec("sleep", "60")
     ready = Ready("w", process.pid, 1, Capabilities(True, False, "x"), rig.slab.name)
@@ -139,7 +139,7 @@ async def test_only_who_died_is_missed(rig: Rig, *, leaves: bool, states: list[s
 async def test_a_worker_that_comes_back_while_a_frame_is_decoded(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who was lost and is welcomed again gets that frame too, and its answer is taken."""
+    """A worker that was lost and comes back gets that frame, too, and its answer is taken."""
     begun, free = threading.Event(), threading.Event()
 
     def slow(*arguments: Any) -> None:

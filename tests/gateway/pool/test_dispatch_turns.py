@@ -54,7 +54,7 @@ async def test_an_address_leaves_places_to_others(rig: Rig) -> None:
 
 
 async def test_without_workers_ended_sessions_are_let_go(rig: Rig) -> None:
-    """Who waits for a worker keeps its place in line; who has nothing to judge has none."""
+    """A session that waits for a worker keeps its place; one with nothing to judge loses it."""
     waiting, ended = session(), session()
     for made in (ended, waiting):
         rig.dispatcher.submit(made)

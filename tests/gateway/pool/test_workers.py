@@ -42,7 +42,7 @@ async def test_the_idlest_gets_the_next_job(workers: Workers) -> None:
     assert workers.idlest() is None
 
 
-async def test_who_is_overdue(workers: Workers) -> None:
+async def test_overdue_workers(workers: Workers) -> None:
     """Without a job for its silence; with a job for the job's duration, silent or not."""
     assert list(workers.overdue()) == []
     for name in ("a", "b"):

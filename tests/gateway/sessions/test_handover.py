@@ -203,7 +203,9 @@ async def test_an_unreadable_time_in_the_store_turns_nothing_back(
         assert taken.now >= session.log[-1].at
 
 
-async def test_two_who_resume_at_once_get_one_session(redis: RedisServer, tmp_path: Path) -> None:
+async def test_two_clients_that_resume_at_once_get_one_session(
+    redis: RedisServer, tmp_path: Path
+) -> None:
     """The second would otherwise take it away from the first."""
     async with cells(redis, tmp_path) as (first, second):
         session, client = first.begin()

@@ -11,7 +11,7 @@ from tests.support.quiet_links import QuietLink
 QUESTION = ("0" * 32, digest("t"))
 
 
-async def test_one_who_gives_up_leaves_the_answer_to_the_other() -> None:
+async def test_a_caller_that_gives_up_leaves_the_answer_to_the_other() -> None:
     """Of two who resume by one token, the one that waits longer gets the answer."""
     link = QuietLink()
     asked, recall = link.wanted, Recall(link)

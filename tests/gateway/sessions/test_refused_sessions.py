@@ -139,7 +139,7 @@ LEAVING = {
 
 @pytest.mark.parametrize("how", LEAVING)
 async def test_leaving_is_no_free_try(clock: SettableClock, how: str) -> None:
-    """Who leaves after it could have become known how the session ends has used a try."""
+    """A client that leaves once it could know how the session ends has used a try."""
     verdicts, counts = LEAVING[how]
     addresses = Addresses(1, clock)
     left = session(1, outcome="left")
@@ -206,7 +206,7 @@ async def test_the_address_that_began_many_at_once_is_bounded(clock: SettableClo
     assert addresses.ended == crowd[2:]
 
 
-async def test_who_comes_to_a_crowded_address_is_not_ended(clock: SettableClock) -> None:
+async def test_a_session_that_moves_to_a_crowded_address_is_not_ended(clock: SettableClock) -> None:
     """What others did there was not the doing of the address that began the session."""
     addresses = Addresses(2, clock)
     addresses.refuse(1, 2, 3, address=OTHER)

@@ -149,7 +149,9 @@ async def test_a_stored_verdict_is_final(redis: RedisServer, tmp_path: Path) -> 
         assert await second.write(session(1, term=2)) == "lost"
 
 
-async def test_who_stored_the_verdict_may_give_it(redis: RedisServer, tmp_path: Path) -> None:
+async def test_the_gateway_that_stored_the_verdict_may_give_it(
+    redis: RedisServer, tmp_path: Path
+) -> None:
     """A gateway that dies before it hears of its write is followed by one that finds it done.
 
     It makes no difference that the session has continued elsewhere, where the same verdict

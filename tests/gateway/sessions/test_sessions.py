@@ -53,7 +53,9 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-async def test_who_leaves_before_a_verdict_is_not_refused(sessions: Sessions, ending: str) -> None:
+async def test_a_client_that_leaves_before_a_verdict_is_not_refused(
+    sessions: Sessions, ending: str
+) -> None:
     """Counted as ``left``; what was judged counts as it was judged, also when the client goes."""
     reason, stays, seq, accepted, expected = ENDINGS[ending]
     session, _ = sessions.begin("192.0.2.1", mirrored=False, client="null")

@@ -94,7 +94,7 @@ def test_hostile_headers_are_read_or_named(nodes: str, proto: str, forwarded: st
 @pytest.mark.parametrize(
     "node", ["unknown", "kiosk-7.lan", "198.51.100.256", "198.51.100.1;8", "[::1", "a" * 5000]
 )
-def test_who_has_no_address_is_not_the_proxy(node: str) -> None:
+def test_a_client_without_an_address_is_not_the_proxy(node: str) -> None:
     """Limits use the name that the proxy gives the client, which is logged."""
     found = sender("10.0.0.1", ["1.2.3.4, " + node])
     assert (found.address, found.unreadable) == (node[:64], node[:64])
@@ -165,7 +165,7 @@ UPGRADE = (
 )
 
 
-def test_who_is_gone_already_has_no_address() -> None:
+def test_a_client_that_is_gone_has_no_address() -> None:
     """A client that disconnects right after its request causes no error and is not local."""
     seen: list[tuple[str, bool]] = []
     done = asyncio.Event()

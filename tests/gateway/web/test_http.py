@@ -47,7 +47,7 @@ def test_a_response_has_its_length_and_type() -> None:
         ("192.0.2.7", HTTPStatus.OK),
     ],
 )
-def test_a_private_path_asks_who_asks(address: str, status: HTTPStatus) -> None:
+def test_a_private_path_depends_on_the_client(address: str, status: HTTPStatus) -> None:
     """Only requests from this machine or accepted by the guard are answered."""
     routes = Routes()
     routes.add("/metrics", lambda _: respond("1\n"), private=True)

@@ -117,7 +117,7 @@ def test_a_new_content_has_a_new_tag(folder: Path) -> None:
     ("offered", "packed"),
     [("gzip, br", True), ("br;q=1, GZIP ; q=0.5", True), ("gzip;q=0", False), ("br", False)],
 )
-def test_gzip_for_who_takes_it(folder: Path, offered: str, packed: bool) -> None:
+def test_gzip_for_clients_that_accept_it(folder: Path, offered: str, packed: bool) -> None:
     """The gzipped body is the same file with another tag."""
     response = get(folder, "/page.js", Accept_Encoding=offered)
     assert (response.headers.get("Content-Encoding") == "gzip") is packed

@@ -75,7 +75,7 @@ def test_not_one_host_is_none(hosts: list[str]) -> None:
         (None, {}, False),
     ],
 )
-def test_local_is_who_asks_for_himself(
+def test_only_a_direct_request_is_local(
     address: object, headers: dict[str, str], local: bool
 ) -> None:
     """Loopback counts only without a proxy's headers: behind a local proxy every client has it."""

@@ -53,7 +53,7 @@ def test_a_slot_out_of_range_is_refused(slab: Slab, slot: int) -> None:
         slab.head(slot)
 
 
-def test_who_holds_the_descriptor_cannot_write(slab: Slab) -> None:
+def test_the_holder_of_the_descriptor_cannot_write(slab: Slab) -> None:
     """Neither by a mapping, a write, a new size nor a hole; its creator can."""
     descriptor = slab.descriptor  # open for reading and writing
     with pytest.raises(PermissionError):
@@ -67,7 +67,7 @@ def test_who_holds_the_descriptor_cannot_write(slab: Slab) -> None:
     assert slab.head(0).generation == 1
 
 
-def test_who_opens_it_again_cannot_write(slab: Slab) -> None:
+def test_a_process_that_opens_it_again_cannot_write(slab: Slab) -> None:
     """Not even a process of the same user through /proc."""
     again = os.open(f"/proc/self/fd/{slab.descriptor}", os.O_RDWR)
     with pytest.raises(PermissionError):
