@@ -1,4 +1,4 @@
-"""What both clients do with a session, written once; each client adds its I/O.
+"""What both clients have in common; each one adds its I/O.
 
 The methods are coroutines. In the synchronous client the I/O blocks instead of suspending them, so
 it runs them without an event loop.
@@ -36,7 +36,7 @@ Listener = Callable[[Answer], None]
 
 
 class SessionClient(ABC):
-    """What both clients are: one session, resumed over new connections as often as needed.
+    """Base of both clients: one session, resumed over new connections as often as needed.
 
     Args:
         url: address such as ``ws://host:8321/ws``.

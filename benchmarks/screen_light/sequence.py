@@ -38,7 +38,7 @@ class LightSequence:
     """
 
     def __init__(self, chance: np.random.Generator, seconds: float) -> None:
-        steps = int(np.ceil(seconds / STEP_SECONDS)) + 1
+        steps = int(np.ceil(seconds / STEP_SECONDS)) + 1  # the last one is never faded in
         moves = chance.integers(1, len(PALETTE), steps)
         self._colours = PALETTE[np.cumsum(moves) % len(PALETTE)]
 
