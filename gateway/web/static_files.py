@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
-import msgspec
 from websockets.http11 import Request, Response
 
 from gateway.web.http import Handler, Routes, respond
+from gateway.web.page_config import check_page_config
 from shared.config.service import KioskSection
 from shared.errors import ResourceError
 
@@ -124,7 +124,7 @@ def read(page: KioskSection, consent: str | None = None) -> dict[str, StaticFile
         consent: version of the text that a person must accept; None where no session needs one.
 
     Raises:
-        ResourceError: there is no page, it has too many bytes, its ``page.json`` is not JSON or
+        ResourceError: there is no page, it has too many bytes, its ``page.json`` is wrong or
             shows another text, or a file cannot be read.
     """
     folder = Path(page.directory or installed())
@@ -137,7 +137,7 @@ def read(page: KioskSection, consent: str | None = None) -> dict[str, StaticFile
     if page.branding:
         files |= _read_folder("KIOSK.branding", Path(page.branding))
     if PAGE_CONFIG in files:
-        _check_page_config(files[PAGE_CONFIG], consent)
+        check_page_config(files[PAGE_CONFIG].body, consent)
     return files
 
 
@@ -165,29 +165,6 @@ def _read_folder(key: str, folder: Path) -> dict[str, StaticFile]:
     except OSError as error:
         raise ResourceError(f"{key} {folder}: {error.strerror}") from error
     return files
-
-
-def _check_page_config(file: StaticFile, consent: str | None) -> None:
-    """Check what the page could only report on its console, or when the first person comes.
-
-    A page.json without a text is accepted: the operator's own pages may show it.
-
-    Raises:
-        ResourceError: it is not a JSON object, or its text is not the version in ``consent``.
-    """
-    try:
-        content = msgspec.json.decode(file.body)
-    except (ValueError, RecursionError) as error:  # not JSON, not UTF-8, or too deep
-        raise ResourceError(f"page.json of the kiosk page: {error}") from error
-    if not isinstance(content, dict):
-        raise ResourceError("page.json of the kiosk page: must be a JSON object, such as {}")
-    shown = content.get("consent", {"version": consent})
-    version = shown.get("version") if isinstance(shown, dict) else shown
-    if version != consent:
-        raise ResourceError(
-            f"page.json of the kiosk page: consent.version is {version!r}; allowed: the version of"
-            f" [MIDDLEWARES.REQUEST.Consent], which is {consent!r}; correct one of them"
-        )
 
 
 def _regular_files(folder: Path) -> Iterator[Path]:

@@ -208,6 +208,19 @@ def test_branding(browser: Any, service: Service) -> None:
     page.close()
 
 
+def test_a_wrong_page_json_leaves_the_page_as_it_is(browser: Any, service: Service) -> None:
+    """A web server that does not check it may serve it: a blank screen would help no person."""
+    wrong = {"logo": None, "colors": None, "texts": [], "parameters": [1], "font": {}}
+    page = browser.new_page(viewport={"width": 1080, "height": 1920})
+    faults = faults_of(page)
+    page.route("**/page.json", lambda route: route.fulfill(json=wrong))
+    page.goto(f"http://127.0.0.1:{service.port}/")
+    page.wait_for_selector("#begin:enabled")
+    until(lambda: len(faults) == len(wrong))
+    assert sorted(fault.split(": ")[1] for fault in faults) == sorted(wrong)
+    page.close()
+
+
 def test_a_page_follows_the_theme_of_the_system(browser: Any, service: Service) -> None:
     """Light and dark, also while it is open; more contrast replaces the colours of both."""
     kiosk = Kiosk(browser, service, size=SIZES["small-phone"])

@@ -15,18 +15,36 @@ const KEYS = ["parameters", "colors", "logo", "font", "texts", "consent"];
  */
 
 /**
- * @returns {Promise<Branding>} without any key if the file cannot be read: the page must work
+ * Load the file. What the page cannot use is reported and left out: the page must work. The service
+ * checks the file at its start, but another web server may serve the page.
+ *
+ * @returns {Promise<Branding>}
  */
 export async function loadBranding() {
   try {
-    const branding = await loadJson("page.json");
-    const unknown = Object.keys(branding).filter((key) => !KEYS.includes(key));
-    if (unknown.length > 0) console.warn(`page.json: unknown: ${unknown}; known: ${KEYS}`);
-    return branding;
+    return usable(await loadJson("page.json"));
   } catch (error) {
     console.warn("page.json:", error);
     return {};
   }
+}
+
+/**
+ * @param {Record<string, unknown>} branding
+ * @returns {Branding}
+ */
+function usable(branding) {
+  const entries = Object.entries(branding).filter(([key, value]) => {
+    const isUsable = KEYS.includes(key) && isObject(value);
+    if (!isUsable) console.warn(`page.json: ${key}: allowed: objects named ${KEYS.join(", ")}`);
+    return isUsable;
+  });
+  return Object.fromEntries(entries);
+}
+
+/** @param {unknown} value */
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**

@@ -23,7 +23,7 @@ const COLORS = Object.freeze({
  */
 export function applyLook({ colors = {}, logo = {}, font }, given) {
   useColors(colors);
-  if (font !== undefined) useFont(font);
+  if (font !== undefined) useFont(font).catch((error) => console.warn("page.json: font:", error));
   const light = matchMedia("(prefers-color-scheme: light)");
   const follow = () => useTheme(given ?? (light.matches ? "light" : "dark"), logo);
   light.addEventListener("change", follow);
@@ -65,17 +65,18 @@ function useColors(colors) {
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 }
 
-/** @param {{family: string, files: Record<string, string>}} font */
-function useFont({ family, files }) {
-  for (const [weight, file] of Object.entries(files)) {
-    const face = new FontFace(family, `url(${JSON.stringify(new URL(file, location.href).href)})`, {
-      weight,
-      display: "swap",
-    });
-    document.fonts.add(face);
-    face.load().catch((error) => console.warn(`page.json: font ${file}:`, error));
-  }
+/**
+ * @param {{family: string, files: Record<string, string>}} font
+ * @throws {Error} a file has no address, or cannot be loaded
+ */
+async function useFont({ family, files }) {
+  const faces = Object.entries(files).map(([weight, file]) => {
+    const address = JSON.stringify(new URL(file, location.href).href);
+    return new FontFace(family, `url(${address})`, { weight, display: "swap" });
+  });
+  for (const face of faces) document.fonts.add(face);
   const { style } = document.documentElement;
   const system = getComputedStyle(document.documentElement).getPropertyValue("--font");
   style.setProperty("--font", `${JSON.stringify(family)}, ${system}`);
+  await Promise.all(faces.map((face) => face.load()));
 }

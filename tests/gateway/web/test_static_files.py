@@ -163,37 +163,11 @@ def test_own_files_come_before_the_pages(folder: Path, tmp_path: Path) -> None:
     assert files["/page.js"].body == SCRIPT
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '"kiosk=1"', "", '{"logo": "é"}', "[" * 9999])
-def test_a_page_json_that_is_no_object_prevents_the_start(folder: Path, content: str) -> None:
-    """The page could report it only on the console of a screen in a hall. Latin-1 is not JSON."""
-    (folder / "page.json").write_text(content, "latin-1")
+def test_a_wrong_page_json_prevents_the_start(folder: Path) -> None:
+    """Whether it is the page's own or the operator's."""
+    (folder / "page.json").write_text('{"logo": null}')
     with pytest.raises(ResourceError, match=r"page\.json"):
         read(KioskSection(directory=str(folder)))
-
-
-@pytest.mark.parametrize(
-    ("content", "version"),
-    [
-        ('{"consent": {"version": "1", "texts": {}}}', "2"),
-        ('{"consent": {"version": "1", "texts": {}}}', None),
-        ('{"consent": {}}', "1"),
-        ('{"consent": "1"}', "2"),
-    ],
-)
-def test_a_page_with_another_text_prevents_the_start(
-    folder: Path, content: str, version: str | None
-) -> None:
-    """Else each person would accept a text, and then be refused."""
-    (folder / "page.json").write_text(content)
-    with pytest.raises(ResourceError, match=r"consent\.version is"):
-        read(KioskSection(directory=str(folder)), version)
-
-
-@pytest.mark.parametrize("content", ['{"consent": {"version": "1", "texts": {}}}', "{}"])
-def test_a_page_with_the_text_or_without_one_is_served(folder: Path, content: str) -> None:
-    """The operator's own pages may show it instead."""
-    (folder / "page.json").write_text(content)
-    assert "/page.json" in read(KioskSection(directory=str(folder)), "1")
 
 
 def test_a_branding_folder_must_exist(tmp_path: Path) -> None:
