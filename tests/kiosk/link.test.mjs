@@ -161,6 +161,25 @@ test("on a slow line one frame is under way at a time", async () => {
   link.close();
 });
 
+test("frames refused for liveness follow slowly, until a status says otherwise", async () => {
+  const { link, socket } = await connected();
+  let seq = 0;
+  const answer = (errors) => {
+    link.send(FRAME);
+    socket.say("STATUS", { seq: (seq += 1) }, { errors });
+  };
+  for (let refused = 0; refused < 5; refused += 1) {
+    assert.equal(link.ready, true);
+    answer([32]);
+  }
+  assert.equal(link.ready, false);
+  await pass(1);
+  assert.equal(link.ready, true);
+  answer([62]);
+  assert.equal(link.ready, true, "the time for an action runs already");
+  link.close();
+});
+
 test("the wait behind another frame is not the line's", async () => {
   const { link, socket } = await connected();
   link.send(FRAME);

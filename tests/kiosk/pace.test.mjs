@@ -102,3 +102,13 @@ test("a person who is not judged live gets time for advice", () => {
   pace.judged([]);
   assert.equal(pace.interval, 0);
 });
+
+test("a prompt has full speed, whatever else a frame is refused for", () => {
+  const pace = new Pace();
+  for (let refused = 0; refused < 9; refused += 1) pace.judged([32, 62]);
+  assert.equal(pace.interval, 0);
+  for (let refused = 0; refused < 9; refused += 1) pace.judged([32]);
+  assert.ok(pace.interval > 0);
+  pace.judged([32, 62]);
+  assert.equal(pace.interval, 0);
+});

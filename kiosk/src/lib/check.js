@@ -98,8 +98,7 @@ export class Check {
       const began = performance.now();
       this.#checkMotion(began);
       if (this.#parts.link.ready) await this.#frame();
-      const interval = Math.max(this.#parts.interval, this.#parts.link.pace.interval);
-      await pause(Math.max(10, interval - (performance.now() - began)));
+      await pause(Math.max(10, this.#parts.interval - (performance.now() - began)));
     }
   }
 

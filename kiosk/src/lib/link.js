@@ -40,6 +40,7 @@ export class Link {
   #decided = false;
   #receivedAt = 0;
   #sentAt = 0;
+  #frameAt = -Infinity;
   #answeredAt = 0;
   #heartbeatMs = 0;
   #refusal = NOT_REFUSED;
@@ -118,10 +119,11 @@ export class Link {
     return this.#socket !== null;
   }
 
-  /** Whether one more frame may be sent. A frame would delay a RESULT that is being received. */
+  /** Whether a frame may be sent now. It would delay a RESULT that is being received. */
   get ready() {
     const max = this.pace.slow ? 1 : this.unanswered.max;
-    return this.up && this.#resultBytes === 0 && this.unanswered.size < max;
+    const isDue = performance.now() - this.#frameAt >= this.pace.interval;
+    return this.up && isDue && this.#resultBytes === 0 && this.unanswered.size < max;
   }
 
   /**
@@ -132,9 +134,8 @@ export class Link {
   send(image) {
     if (this.#socket === null) return;
     this.#socket.send(image);
-    this.#sentAt = performance.now();
-    const { share } = this.pace.picture;
-    this.unanswered.sent({ bytes: image.size, at: this.#sentAt, share });
+    this.#sentAt = this.#frameAt = performance.now();
+    this.unanswered.sent({ bytes: image.size, at: this.#frameAt, share: this.pace.picture.share });
   }
 
   /** End the session and the connection. */
@@ -311,8 +312,7 @@ export class Link {
    */
   #patience() {
     const due = this.unanswered.size > 0 || this.#resultBytes > 0 ? ANSWER_MS : Infinity;
-    const transfer =
-      this.pace.allowance(this.unanswered.bytes) + maxTransferMs(this.#resultBytes);
+    const transfer = this.pace.allowance(this.unanswered.bytes) + maxTransferMs(this.#resultBytes);
     return Math.min(due, SILENT_BEATS * this.#heartbeatMs) + transfer;
   }
 

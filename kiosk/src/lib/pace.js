@@ -1,5 +1,7 @@
 /** Adapts the size of images and the timeouts to the line. No I/O, no clock. */
 
+import { isPrompt } from "./codes.js";
+
 /**
  * Steps of size and quality, each with its approximate share of the first step's bytes. Quality is
  * reduced first, because that preserves the pixels of the face.
@@ -24,7 +26,7 @@ const SLACK = 8;
 /**
  * After so many consecutive frames refused for low liveness, frames follow each other more slowly. A
  * service allows few of them in a session; at full speed the person would be refused before the page
- * can say what may help.
+ * can say what may help. Prompts have a time limit, and shut eyes must be seen: they need full speed.
  */
 const REFUSALS = 5;
 const REFUSED_INTERVAL_MS = 1000;
@@ -54,7 +56,7 @@ export class Pace {
     return this.#step > 0;
   }
 
-  /** Minimum ms between two frames. */
+  /** Minimum ms between two frames; each status may change it, also while a frame is not due yet. */
   get interval() {
     return this.#refusals < REFUSALS ? 0 : REFUSED_INTERVAL_MS;
   }
@@ -89,7 +91,8 @@ export class Pace {
    * @param {number[]} codes
    */
   judged(codes) {
-    this.#refusals = codes.includes(LOW_LIVENESS) ? this.#refusals + 1 : 0;
+    const isRefused = codes.includes(LOW_LIVENESS) && !codes.some(isPrompt);
+    this.#refusals = isRefused ? this.#refusals + 1 : 0;
     if (!codes.some((code) => TOO_SMALL.includes(code))) return;
     const { scale } = this.picture;
     while (this.#step > 0 && this.picture.scale === scale && scale < 1) this.#step -= 1;
