@@ -53,6 +53,9 @@ SPY = """
 """
 """Counts connections and cameras: made since the start, and open now; holds a camera back."""
 
+CONNECTS = """sockets.filter((socket) => socket.connect).map(
+    ({connect}) => [connect["start-token"], connect.client.mode])"""
+
 LAYOUT = """(() => {
     const root = document.querySelector("face-liveness")?.shadowRoot ?? document;
     const [icon, words] = [".lp-picture", ".lp-words"].map(
@@ -211,6 +214,26 @@ def test_the_element_follows_its_attributes(service: Service, browser: Any) -> N
     assert page.evaluate("counts().slice(2)") == [0, 0]
     assert page.evaluate("element.shadowRoot.childElementCount") == 0
     assert page.evaluate("recorded.error") is None
+
+
+def test_the_element_keeps_earlier_properties(service: Service, browser: Any) -> None:
+    """A page may set them before the module is loaded; a start token may be among the options."""
+    page = browser.new_page()
+    page.add_init_script(SPY)
+    page.goto(f"http://127.0.0.1:{service.port}/setup")
+    page.evaluate("""async () => {
+        window.element = document.createElement("face-liveness");
+        Object.assign(element, {startToken: () => "early", options: {mode: "operator"}});
+        element.setAttribute("url", `ws://${location.host}/ws`);
+        document.body.append(element);
+        await import("/element.js");
+    }""")
+    until(lambda: page.evaluate(CONNECTS) == [["early", "operator"]])
+    page.evaluate("""() => {
+        Object.assign(element, {startToken: undefined, options: {startToken: () => "option"}});
+        element.restart();
+    }""")
+    until(lambda: page.evaluate(CONNECTS) == [["early", "operator"], ["option", "selfie"]])
 
 
 def test_a_late_camera_does_not_disturb_the_next_check(service: Service, browser: Any) -> None:

@@ -47,7 +47,8 @@ export function startCheck(root, { onHint, onResult, onError, ...settings }) {
  * @param {AbortSignal} signal
  * @returns {Promise<Verdict>}
  */
-async function run(root, { url, startToken, lang, options }, onHint, signal) {
+async function run(root, settings, onHint, signal) {
+  const { url, lang, options, startToken = options?.startToken } = settings;
   const texts = await loadTexts(lang);
   // The check may have been ended in the task that started it: an element that is moved leaves the page
   // first, and each changed attribute starts it again. Such a check opens neither camera nor session.

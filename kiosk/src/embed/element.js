@@ -27,13 +27,13 @@ export class FaceLiveness extends HTMLElement {
    *
    * @type {import("./check.js").Options["startToken"]}
    */
-  startToken;
+  startToken = Reflect.get(this, "startToken"); // a page may set it before this module is loaded
   /**
    * Further options of the library, such as `mode` and `detector`.
    *
    * @type {import("./check.js").Options}
    */
-  options = {};
+  options = Reflect.get(this, "options") ?? {};
   #root = this.attachShadow({ mode: "open" });
   #end = () => {};
 
