@@ -6,12 +6,12 @@ import { Measurements } from "../../kiosk/src/setup/measurements.js";
 const GEOMETRY = { frameWidth: 480, frameHeight: 480, faceWidth: 200, faceHeight: 200, faceShare: 0.85 };
 
 /** A frame status of a face in the middle of the frame. */
-const statusOf = ({ width = 260, x, pitch = 0, yaw = 0, roll = 0, errors = [], pose = true } = {}) => ({
+const statusOf = ({ width = 260, x, y, pitch = 0, yaw = 0, roll = 0, errors = [], pose = true } = {}) => ({
   isOk: false,
   errors,
   details: {
     faceFramePosition: {
-      faceRect: { x: x ?? 480 - width / 2, y: 360 - width / 2, width, height: width },
+      faceRect: { x: x ?? 480 - width / 2, y: y ?? 360 - width / 2, width, height: width },
       frameRect: { x: 0, y: 0, width: 960, height: 720 },
     },
     ...(pose ? { headPose: { pitch, yaw, roll } } : {}),
@@ -48,8 +48,9 @@ test("a face with too few or too many pixels says how many are allowed", () => {
   assert.match(advice(statusOf({ width: 640 }))[0].text, /most 612 across: move the mark back/);
 });
 
-test("the side of the face is the image's", () => {
-  assert.match(advice(statusOf({ x: 0 }))[0].text, /36 % left of the middle/);
+test("the place of the face is that in the mirrored picture on the page", () => {
+  assert.match(advice(statusOf({ x: 0 }))[0].text, /middle of the picture, but 36 % to the right: turn/);
+  assert.match(advice(statusOf({ x: 0, y: 600 }))[0].text, /but 36 % to the right and 51 % down: turn/);
 });
 
 test("light, sharpness and angles are named if most frames have them", () => {

@@ -82,11 +82,12 @@ function sizeFindings({ faceWidth, faceHeight, frameWidth = 0, frameHeight = 0 }
 function placeFindings({ across, down }) {
   if (across === undefined || down === undefined) return [];
   const where = [
-    ...(Math.abs(across) > MAX_OFF_CENTRE ? [`${percent(across)} ${across > 0 ? "right" : "left"}`] : []),
-    ...(Math.abs(down) > MAX_OFF_CENTRE ? [`${percent(down)} ${down > 0 ? "below" : "above"}`] : []),
+    // The picture on the page is mirrored.
+    ...(Math.abs(across) > MAX_OFF_CENTRE ? [`${percent(across)} to the ${across > 0 ? "left" : "right"}`] : []),
+    ...(Math.abs(down) > MAX_OFF_CENTRE ? [`${percent(down)} ${down > 0 ? "down" : "up"}`] : []),
   ];
-  if (where.length === 0) return [good("The face is in the middle of the camera's image.")];
-  return [bad(`The face is ${where.join(" and ")} of the middle of the camera's image: turn the camera.`)];
+  if (where.length === 0) return [good("The face is in the middle of the picture.")];
+  return [bad(`The face is not in the middle of the picture, but ${where.join(" and ")}: turn the camera.`)];
 }
 
 /** @param {import("./measurements.js").Measured} measured */

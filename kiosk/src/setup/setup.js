@@ -58,8 +58,7 @@ async function run() {
     await offerCameras(pass.camera);
     for (let session = 0; session < MAX_SESSIONS && !measurements.complete; session += 1) {
       await pass.connectWS(serviceAddress(location));
-      const done = pass.checkLiveness((status) => show(pass, status));
-      await done;
+      await pass.checkLiveness((status) => show(pass, status));
     }
   } catch (error) {
     const { code, message } = /** @type {{code?: string, message: string}} */ (error);
