@@ -43,6 +43,11 @@ test("a number that is none counts as 0", () => {
   assert.equal(readSettings("").adviceAfter, 6000);
 });
 
+test("a time is a day at most: a browser's timer of more than 24 days ends at once", () => {
+  const { idle, timeout } = readSettings("?kiosk=1&idle=9999999&timeout=Infinity");
+  assert.deepEqual([idle, timeout], [86_400, 86_400_000]);
+});
+
 test("without a theme of its own the page follows the system", () => {
   const themes = ["?theme=light", "?theme=dark", "?theme=auto", ""];
   assert.deepEqual(themes.map((query) => readSettings(query).theme), ["light", "dark", null, null]);

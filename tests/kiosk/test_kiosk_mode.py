@@ -80,3 +80,22 @@ def test_one_person_after_another(browser: Any, service: Service, stamps: FakeCa
     assert page.inner_text("#begin") == "Start"
     assert page.evaluate("localStorage.getItem('lunapass.language')") == "es"
     assert kiosk.faults == []
+
+
+def test_a_reader_of_the_consent_has_time(browser: Any, service: Service) -> None:
+    """A touch, as in scrolling, keeps the text on the screen; without one the start returns."""
+    text = {"version": "1", "texts": {"en": "We take photos of you."}}
+    kiosk = Kiosk(browser, service, "?kiosk=1&idle=60", script=SPY)
+    page = kiosk.page
+    page.route("**/page.json", lambda route: route.fulfill(json={"consent": text}))
+    page.clock.install()
+    page.reload()
+    kiosk.start()
+    page.wait_for_selector("[data-screen=consent]")
+    for _ in range(3):
+        page.clock.fast_forward(50_000)
+        page.mouse.click(10, 10)
+    assert page.get_attribute("body", "data-screen") == "consent"
+    page.clock.fast_forward(60_000)
+    page.wait_for_selector("[data-screen=start]")
+    assert kiosk.faults == []

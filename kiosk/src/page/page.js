@@ -69,6 +69,13 @@ function leaveAfter(leave, seconds) {
   if (seconds > 0) leaving = setTimeout(leave, seconds * 1000);
 }
 
+/** In kiosk mode, leave a screen that waits for a person when it was not touched for some time. */
+function leaveUntouched() {
+  const { screen } = document.body.dataset;
+  if (screen === "start") leaveAfter(toIdle, settings.idle);
+  if (screen === "consent") leaveAfter(toStart, settings.idle);
+}
+
 /** Start the check, or show the text that the person must accept before the camera starts. */
 function begin() {
   if (!consent.missing) {
@@ -77,7 +84,7 @@ function begin() {
   }
   showConsent();
   showScreen("consent", "consent-title");
-  leaveAfter(toStart, settings.idle);
+  leaveUntouched();
 }
 
 function showConsent() {
@@ -214,7 +221,7 @@ function showBestshot(portrait) {
 async function toStart() {
   consent.forget();
   showScreen("start", "title");
-  leaveAfter(toIdle, settings.idle);
+  leaveUntouched();
   if (settings.kiosk) await switchTo(initialLanguage()); // the next person has not chosen yet
 }
 
@@ -293,14 +300,10 @@ addEventListener("pagehide", cancel);
 
 if (settings.kiosk) {
   enterKioskMode(settings.controls);
-  for (const name of ["pointerdown", "keydown"]) {
-    document.addEventListener(name, () => {
-      if (document.body.dataset.screen === "start") leaveAfter(toIdle, settings.idle);
-    });
-  }
-  leaveAfter(toIdle, settings.idle);
+  for (const name of ["pointerdown", "keydown"]) document.addEventListener(name, leaveUntouched);
 }
 
 document.body.dataset.screen = "start"; // not before: the standard look would flash
+leaveUntouched();
 await switchTo(initialLanguage());
 /** @type {HTMLButtonElement} */ (byId("begin")).disabled = false;

@@ -6,6 +6,8 @@
 const CONTROLS = ["language", "zoom"];
 const KIOSK_RESTART = 10;
 const KIOSK_IDLE = 60;
+/** Longer times would overflow a browser's timer, which then ends at once. */
+const MAX_SECONDS = 86_400;
 
 /**
  * @typedef {object} Settings
@@ -32,7 +34,8 @@ export function readSettings(query, defaults = {}) {
   const given = new URLSearchParams(defaults);
   for (const [name, value] of new URLSearchParams(query)) given.set(name, value);
   const number = (/** @type {string} */ name, otherwise = 0) => {
-    return given.has(name) ? Math.max(0, Number(given.get(name)) || 0) : otherwise;
+    const value = given.has(name) ? Number(given.get(name)) || 0 : otherwise;
+    return Math.min(Math.max(0, value), MAX_SECONDS);
   };
   const kiosk = given.get("kiosk") === "1";
   const theme = given.get("theme");
