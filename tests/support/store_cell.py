@@ -9,9 +9,13 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from gateway.sessions import store_contact
 from gateway.sessions.session import Session
 from gateway.sessions.sessions import Sessions
 from shared.config.service import Config
@@ -24,6 +28,9 @@ from tests.support.redis_server import RedisServer
 from tests.support.stamp import stamped_jpeg
 
 STORE_TIMEOUT = 0.4
+"""Of cells that notice outages."""
+PATIENCE = 20.0
+"""Timeout of all other cells, so that a busy machine is no outage; they have no grace period."""
 FRAME = stamped_jpeg(1, 1)
 """Encoded once, since that takes longer than the rest; no worker reads it."""
 RESULT = Codec.encode(Command.RESULT, {}, {"isOk": False, "jwt": None, "errors": [32]})
@@ -126,6 +133,7 @@ async def cell(
     number: int,
     *,
     required: bool = True,
+    notices_outages: bool = False,
     clock: Clock = SYSTEM,
     middlewares: dict[str, Any] | None = None,
     **limits: float,
@@ -134,14 +142,17 @@ async def cell(
     settings: dict[str, Any] = {
         "SESSION_STORE": {
             "connectionString": redis.url,
-            "timeout": STORE_TIMEOUT,
+            "timeout": STORE_TIMEOUT if notices_outages else PATIENCE,
             "required": required,
         },
         "TRANSPORT": {"runtimeDirectory": str(directory / str(number)), "firstCell": number},
         "LIMITS": limits,
         "MIDDLEWARES": middlewares or {},
     }
-    made = Cell(Config.model_validate(settings), clock)
+    with pytest.MonkeyPatch.context() as patch:
+        if not notices_outages:
+            patch.setattr(store_contact, "GRACE_TIMEOUTS", 0)
+        made = Cell(Config.model_validate(settings), clock)
     try:
         yield made
     finally:
@@ -150,15 +161,18 @@ async def cell(
 
 @contextlib.asynccontextmanager
 async def cells(
-    redis: RedisServer, directory: Path, *, required: bool = True, **limits: float
+    redis: RedisServer,
+    directory: Path,
+    *,
+    required: bool = True,
+    notices_outages: bool = False,
+    **limits: float,
 ) -> AsyncIterator[tuple[Cell, Cell]]:
     """The gateways of two cells, with an empty store."""
     with contextlib.closing(redis.client()) as client:
         client.flushall()
-    async with (
-        cell(redis, directory, 0, required=required, **limits) as first,
-        cell(redis, directory, 1, required=required, **limits) as second,
-    ):
+    made = partial(cell, redis, directory, required=required, notices_outages=notices_outages)
+    async with made(0, **limits) as first, made(1, **limits) as second:
         yield first, second
 
 

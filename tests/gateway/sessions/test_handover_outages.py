@@ -29,7 +29,7 @@ async def test_a_store_that_is_not_required_holds_nothing_for_long(
 ) -> None:
     """For its timeout and a sweep; once it is known to be down, not at all."""
     async with (
-        cells(redis, tmp_path, required=False) as (first, _),
+        cells(redis, tmp_path, required=False, notices_outages=True) as (first, _),
         contextlib.AsyncExitStack() as end,
     ):
         session, client = first.begin()
@@ -54,7 +54,7 @@ async def test_after_an_outage_the_given_verdict_is_stored_first(
     redis: RedisServer, tmp_path: Path
 ) -> None:
     """A client that resumes elsewhere as soon as Redis is back gets it."""
-    async with cells(redis, tmp_path, required=False) as (first, second):
+    async with cells(redis, tmp_path, required=False, notices_outages=True) as (first, second):
         session, client = first.begin()
         first.judge(session)
         await first.sweep_until(lambda: client.commands == ["STATUS"])
@@ -70,7 +70,7 @@ async def test_after_an_outage_the_given_verdict_is_stored_first(
 
 async def test_a_required_store_holds_the_verdict(redis: RedisServer, tmp_path: Path) -> None:
     """However long Redis is away, within the time in which a session may be resumed."""
-    async with cells(redis, tmp_path, required=True) as (first, _):
+    async with cells(redis, tmp_path, required=True, notices_outages=True) as (first, _):
         session, client = first.begin()
         redis.kill()
         first.judge(session, final=True)
@@ -87,7 +87,10 @@ async def test_what_cannot_be_stored_ends_without_a_verdict(
     redis: RedisServer, tmp_path: Path
 ) -> None:
     """Neither the client nor a side effect gets one, so that none can be undone."""
-    async with cells(redis, tmp_path, required=True, resumeSeconds=1.0) as (first, _):
+    async with cells(redis, tmp_path, required=True, notices_outages=True, resumeSeconds=1.0) as (
+        first,
+        _,
+    ):
         session, client = first.begin()
         before = metrics.totals(metrics.SESSIONS, "outcome")
         redis.kill()

@@ -87,14 +87,16 @@ async def test_another_gateway_knows_the_result(tmp_path: Path) -> None:
     """By the session store, after the gateway of the session has ended; not without the store."""
     with running_redis() as redis:
         middlewares = plugin()
+        async with cell(redis, tmp_path, 0, middlewares=middlewares) as first:
+            session, client = first.begin()
+            first.judge(session, final=True, accepted=True)
+            await first.sweep_until(lambda: client.closed is not None)
         async with cell(redis, tmp_path, 1, middlewares=middlewares) as other:
-            async with cell(redis, tmp_path, 0, middlewares=middlewares) as first:
-                session, client = first.begin()
-                first.judge(session, final=True, accepted=True)
-                await first.sweep_until(lambda: client.closed is not None)
             assert await result(other, session.id) == RESULT
             with contextlib.closing(redis.client()) as store:
                 left = store.pttl(f"lunapass:session:{{{session.id}}}")
             assert 60_000 < left <= 300_000  # longer than LIMITS.resumeSeconds
+        noticing = cell(redis, tmp_path, 2, middlewares=middlewares, notices_outages=True)
+        async with noticing as other:
             with hanging(redis), pytest.raises(ConnectionError):
                 await result(other, session.id)
