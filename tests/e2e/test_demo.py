@@ -30,7 +30,7 @@ def demonstrate(models: Path, output: Path) -> str:
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "160", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=280,
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
