@@ -46,7 +46,7 @@ def test_hidden_pictures_are_named(
 ) -> None:
     """The screen says what to allow; no such picture is sent to the service."""
     before = service.metric("lunapass_frames_received_total")
-    kiosk = Kiosk(browser, service, "?timeout=8", size=(540, 960), script=protected(kind))
+    kiosk = Kiosk(browser, service, size=(540, 960), script=protected(kind))
     kiosk.start()
     reason = kiosk.wait_end("problem")
     assert reason.startswith("The browser hides the camera's images")
@@ -65,7 +65,7 @@ def test_faint_noise_is_let_pass(service: Service, browser: Any, stamps: FakeCam
 
 ENDED = """async (image) => {
     const { LunaPass } = await import("/lunapass.esm.js");
-    const pass = new LunaPass(document.body, { image, timeout: 20_000 });
+    const pass = new LunaPass(document.body, { image, timeout: 60_000 });
     await pass.attachCamera();
     await pass.connectWS(`ws://${location.host}/ws`);
     const judged = new Promise((resolve, reject) => {

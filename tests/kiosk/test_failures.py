@@ -81,8 +81,12 @@ def test_a_forgotten_session_is_started_again(
 
 def test_the_page_sets_a_time(service: Service, browser: Any, stamps: FakeCamera) -> None:
     """A check without a verdict ends by the page's own time-out; "try again" then succeeds."""
-    kiosk = Kiosk(browser, service, "?timeout=5", size=(540, 960))
+    kiosk = Kiosk(browser, service, "?timeout=60", size=(540, 960))
+    kiosk.page.clock.install()
+    kiosk.page.reload()
     kiosk.start()
+    kiosk.wait_hint("checking")
+    kiosk.page.clock.fast_forward(60_000)
     assert kiosk.wait_end("problem").startswith("That took too long")
     kiosk.shoot("failure-timeout")
     stamps.show(filmed_jpeg(1, LIVE))
@@ -94,8 +98,8 @@ def test_a_full_service_and_one_that_ends_the_session(browser: Any, stamps: Fake
     """The first page's session is ended by the service's own time; the second finds no room."""
     settings = "[LIMITS]\nsessions = 1\nsessionSeconds = 12"
     with filming(settings) as small:
-        first = checking(small, browser)
         second = Kiosk(browser, small, size=(540, 960))
+        first = checking(small, browser)
         second.start()
         assert second.wait_end("problem").startswith("The service is busy")
         second.shoot("failure-server-full")
