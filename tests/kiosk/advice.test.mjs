@@ -18,10 +18,10 @@ test("six seconds of refused liveness bring advice, one piece after the other", 
   const changes = play(Array(120).fill([32]));
   assert.deepEqual(changes.slice(0, 5), [
     [ADVICE[0], 6000],
-    [ADVICE[1], 10_000],
-    [ADVICE[2], 14_000],
-    [ADVICE[3], 18_000],
-    [ADVICE[0], 22_000],
+    [ADVICE[1], 9000],
+    [ADVICE[2], 12_000],
+    [ADVICE[3], 15_000],
+    [ADVICE[0], 18_000],
   ]);
 });
 

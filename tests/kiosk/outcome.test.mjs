@@ -48,9 +48,16 @@ test("what has no text of its own is not silent", () => {
   for (const error of [undefined, new Error("bug"), { code: "toString" }]) {
     assert.equal(problemOf(error, english).title, english.problems.other.title);
   }
-  const refused = { isOk: false, jwt: null, errors: [32] };
-  assert.equal(outcomeOf(refused, english).reason, "other");
-  assert.equal(outcomeOf({ ...refused, errors: [32, 73] }, english).reason, "73");
+  assert.equal(outcomeOf({ isOk: false, jwt: null, errors: [34] }, english).reason, "other");
+});
+
+test("a person whose liveness was refused reads all that may help", () => {
+  const outcome = (...errors) => outcomeOf({ isOk: false, jwt: null, errors }, english);
+  const all = [/take off glasses/i, /wall or window/, /lens/, /better light/, /ask the staff/];
+  for (const errors of [[32, 73], [32], [73]]) {
+    for (const advice of all) assert.match(outcome(...errors).help, advice);
+  }
+  assert.equal(outcome(32, 40).reason, "40", "another reason for the end comes first");
 });
 
 test("the last picture has the face in its middle, and ends where the frame ends", () => {

@@ -114,7 +114,7 @@ def test_an_address_with_too_many_refusals(browser: Any, stamps: FakeCamera) -> 
         kiosk = Kiosk(browser, strict, size=(540, 960))
         stamps.show(filmed_jpeg(1, 1))
         kiosk.start()
-        assert kiosk.wait_end("failed").startswith("We couldn't confirm you. Find better light")
+        assert kiosk.wait_end("failed").startswith("We couldn't confirm you. Take off")
         kiosk.page.click("#again")
         kiosk.page.wait_for_selector("text=Too many unsuccessful checks")
         assert re.fullmatch(r"You can try again at \d\d:\d\d\.", kiosk.page.inner_text("#help"))

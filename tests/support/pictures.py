@@ -137,7 +137,7 @@ class Photographer:
 
     def _refuse(self, code: str) -> None:
         self._kiosk.wait_hint("hold")
-        self._stage.decide(int(code) if code.isdigit() else Code.LOW_LIVENESS)
+        self._stage.decide(int(code) if code.isdigit() else Code.EXTERNAL_FAILED)
 
     def _accept(self) -> None:
         self._kiosk.wait_hint("hold")

@@ -1,7 +1,7 @@
 /** Advice for a person whose frames are refused for low liveness. No clock of its own, for tests. */
 
-/** Names of the advice texts, in order. */
-export const ADVICE = Object.freeze(["adviceLight", "adviceWall", "adviceGlasses", "adviceLens"]);
+/** Names of the advice texts, in order: a session may end before the last one. */
+export const ADVICE = Object.freeze(["adviceLight", "adviceGlasses", "adviceWall", "adviceLens"]);
 
 const LOW_LIVENESS = 32;
 const AGGREGATING = 37;
@@ -16,7 +16,7 @@ export class Advice {
    * @param {number} [options.after] ms of refusals before the first advice; 0 for no advice
    * @param {number} [options.each] ms to show each piece
    */
-  constructor({ after = 6000, each = 4000 } = {}) {
+  constructor({ after = 6000, each = 3000 } = {}) {
     this.after = after > 0 ? after : Infinity;
     this.each = each;
   }

@@ -16,6 +16,11 @@
  * @property {import("../lib/framing.js").Rectangle} part as shares of the image
  */
 
+const LOW_LIVENESS = 32;
+const TOO_MANY_REFUSALS = 73;
+/** Hints that may help then, besides better light, which the outcome's own text names. */
+const ADVICE = /** @type {const} */ (["adviceGlasses", "adviceWall", "adviceLens"]);
+
 /** Side of the square around the face, in sides of the face box. */
 const ROOM = 1.7;
 
@@ -39,7 +44,22 @@ export function outcomeOf(verdict, texts) {
     const { done, doneReason } = texts;
     return { kind: "done", reason: "done", title: done, help: doneReason, retry: false, bestshot };
   }
-  return describe("failed", texts.failures, verdict.errors);
+  const isLivenessLow = verdict.errors.includes(LOW_LIVENESS);
+  const reasons = isLivenessLow ? [...verdict.errors, TOO_MANY_REFUSALS] : verdict.errors;
+  const outcome = describe("failed", texts.failures, reasons);
+  return outcome.reason === `${TOO_MANY_REFUSALS}` ? withAdvice(outcome, texts) : outcome;
+}
+
+/**
+ * Name everything that may help: a check is often too short to show each piece of advice.
+ *
+ * @param {Outcome} outcome
+ * @param {Texts} texts
+ * @returns {Outcome}
+ */
+function withAdvice(outcome, texts) {
+  const advice = ADVICE.map((name) => `${texts.hints[name]}.`);
+  return { ...outcome, help: [...advice, outcome.help].join(" ") };
 }
 
 /**
