@@ -62,7 +62,7 @@ machines: models ## run the tests under systemd, behind proxies and on two hosts
 chaos: $(STAMP) ## kill, stop and starve all roles under load (SECONDS=300 SEED=random)
 	$(BIN)/python -m tests.chaos $(or $(SECONDS),300) $(SEED)
 
-.PHONY: audit fuzz conformance bench-connections bench-memory bench-floods bench-slow-lines
+.PHONY: audit fuzz conformance bench-connections bench-memory bench-floods bench-slow-lines bench-tab
 
 audit: $(STAMP) ## look for known vulnerabilities of installed packages, if the database can be reached
 	test -x build/audit/bin/pip-audit || ( $(PYTHON) -m venv build/audit && \
@@ -117,6 +117,9 @@ bench-memory: $(STAMP) ## print the gateway's memory before and after 1,000 shor
 
 bench-floods: $(STAMP) ## print the latency of honest kiosks during floods (SECONDS=10 for each)
 	$(BIN)/python -m benchmarks.floods --seconds $(or $(SECONDS),10)
+
+bench-tab: $(STAMP) ## print the memory of the kiosk page during 500 checks in one tab (Chromium)
+	$(BIN)/python -m tests.support.tab_memory
 
 bench-slow-lines: $(STAMP) ## print which clients get RESULT on slow and lossy lines, and when (needs root)
 	$(BIN)/python -m benchmarks.slow_lines
