@@ -29,6 +29,7 @@ class RedisServer:
         password: password it asks for, if any.
         settings: further settings, such as ``("--maxmemory", "10mb")``.
         user: user of docs/redis.md in ``url``, with exactly its rights; empty for the default one.
+        wrapper: words before its command.
     """
 
     directory: Path
@@ -36,6 +37,7 @@ class RedisServer:
     password: str = ""
     settings: tuple[str, ...] = ()
     user: str = ""
+    wrapper: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -66,7 +68,7 @@ class RedisServer:
 
     def start(self) -> None:
         """Start and await its first answer."""
-        command = ["redis-server", "--bind", "127.0.0.1", "--port", str(self.port)]
+        command = [*self.wrapper, "redis-server", "--bind", "127.0.0.1", "--port", str(self.port)]
         command += ["--dir", str(self.directory), "--unixsocket", str(self.socket)]
         command += ["--appendonly", "yes", "--appendfsync", "no", "--save", ""]
         command += ["--requirepass", self.password] if self.password else []
@@ -108,7 +110,9 @@ def documented_rules() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def running_redis(*settings: str, password: str = "", user: str = "") -> Iterator[RedisServer]:
+def running_redis(
+    *settings: str, password: str = "", user: str = "", wrapper: tuple[str, ...] = ()
+) -> Iterator[RedisServer]:
     """Run a redis-server until the block ends; skip the test where there is none.
 
     Where a user of docs/redis.md is given, nothing that it did may have been refused.
@@ -116,7 +120,9 @@ def running_redis(*settings: str, password: str = "", user: str = "") -> Iterato
     if shutil.which("redis-server") is None:
         pytest.skip("no redis-server (Debian package redis-server)")
     directory = Path(tempfile.mkdtemp(prefix="lp-redis-"))
-    server = RedisServer(directory, password=password, settings=settings, user=user)
+    server = RedisServer(
+        directory, password=password, settings=settings, user=user, wrapper=wrapper
+    )
     try:
         server.start()
         yield server
