@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from evaluation.session_summary import summarise_sessions
 from evaluation.sign_thresholds import measured_signs, suggest_thresholds
 from evaluation.thumbnails import frame_thumbnail
 from evaluation.verdicts import SessionOutcome, judge_session
+from evaluation.whatif import Suggestion
 from inference_pool.backends import load_backend
 from inference_pool.estimator import Estimator
 from inference_pool.worker import make_estimator
@@ -78,7 +80,7 @@ def evaluate_sessions(
             lambda name: frame_thumbnail(reader.images, *last[name]),
         )
 
-    return Evaluated(summary, partial(print_sessions, summary), page, suggestions)
+    return Evaluated(summary, partial(print_sessions, summary, suggestions), page, suggestions)
 
 
 def _fingerprint(config: Config) -> str:
@@ -94,8 +96,10 @@ def _fingerprint(config: Config) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def print_sessions(summary: dict[str, Any], console: Console) -> None:
-    """Print the rates of each species and of the live sessions."""
+def print_sessions(
+    summary: dict[str, Any], suggestions: Sequence[Suggestion], console: Console
+) -> None:
+    """Print the rates of the live sessions and of each species, and suggested thresholds."""
     console.print(summary["policy"], markup=False, highlight=False)
     table = Table(box=None)
     table.add_column("", no_wrap=True)
@@ -106,6 +110,9 @@ def print_sessions(summary: dict[str, Any], console: Console) -> None:
         table.add_row(escape(name), *_cells(group, error))
     console.print(table)
     console.print(f"half total error {percent(summary['halfTotalError'])}", highlight=False)
+    for one in suggestions:
+        change = f"{one.key}: {one.now:g} -> {one.value:g} ({one.reason}; {one.cost})"
+        console.print(change, markup=False, highlight=False)
     for note in summary["notes"]:
         console.print(note, style="yellow", markup=False, highlight=False)
 
