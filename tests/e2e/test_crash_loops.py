@@ -14,7 +14,7 @@ from lunapass_client import Client
 from tests.support.service import Service, running
 from tests.support.stamp import HANG, stamped_jpeg
 
-SETTINGS = "[SUPERVISOR]\ncrashLimit = 3\nrespawnDelay = 0.05\n"
+SETTINGS = "[SUPERVISOR]\ncrashLimit = 3\ncrashWindow = 600\nrespawnDelay = 0.05\n"
 
 
 def until(reached: Callable[[], bool], seconds: float = 60) -> bool:
@@ -62,8 +62,8 @@ async def test_an_aggregator_that_keeps_dying_ends_the_service() -> None:
 
 async def test_a_frame_that_hangs_workers_is_answered() -> None:
     """Two workers stand still over one frame: code 2, both are replaced, the next frame works."""
-    watchful = "[SUPERVISOR]\nwatchdogSeconds = 2.0\nrespawnDelay = 0.05\n"
-    with running(watchful, workers=2, worker_settings="jobTimeout = 0.5") as service:
+    watchful = "[SUPERVISOR]\nwatchdogSeconds = 5.0\nrespawnDelay = 0.05\n"
+    with running(watchful, workers=2, worker_settings="jobTimeout = 2.0") as service:
         before = set(service.pids("worker"))
         async with Client(service.url) as client:
             await client.send_frame(stamped_jpeg(HANG, 1))
