@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from shared.process.clock import SYSTEM, Clock
 from tests.support.clock import SettableClock
 from tests.support.judge import plugin_config
 from tests.support.log import logged
-from tests.support.redis_server import RedisServer, running_redis
+from tests.support.redis_server import RedisServer, hanging, running_redis
 from tests.support.waiting import until
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
@@ -230,14 +229,10 @@ async def test_a_deaf_redis_is_waited_for_once(redis: RedisServer) -> None:
     """The next claims do not wait for it at all, and the question is answered in its time."""
     async with machines(redis, 1, patience=0.2) as (memory,):
         await memory.claim_now(picture(1), A)
-        assert redis.process is not None
-        redis.process.send_signal(signal.SIGSTOP)
-        try:
+        with hanging(redis):
             assert await answer_to(memory.claim(picture(2), A, passed=True)) == b"first"
             claims = [memory.claim_now(picture(number), A) for number in range(100)]
             assert set(await asyncio.gather(*claims)) == {Claim.FIRST}
-        finally:
-            redis.process.send_signal(signal.SIGCONT)
 
 
 async def test_a_frame_that_is_being_sent_at_the_end_is_counted(

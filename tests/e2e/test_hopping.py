@@ -19,7 +19,7 @@ from websockets.typing import Subprotocol
 from lunapass_client import Answer, Client
 from shared.session_log import read_session
 from shared.wire.protocol import SUBPROTOCOL, CloseCode, Codec, Command
-from tests.support.redis_server import RedisServer, running_redis
+from tests.support.redis_server import RedisServer, hanging, running_redis
 from tests.support.service import UNPACED, Service, running
 from tests.support.stamp import OTHER_FACE, WRONG_ACTION, stamped_jpeg
 from tests.support.waiting import until
@@ -242,17 +242,6 @@ async def test_no_hop_undoes_a_judged_frame() -> None:
             assert results
             assert all(body == results[0] for body in results)
             assert results[0]["errors"] == [32]
-
-
-@contextlib.contextmanager
-def hanging(store: RedisServer) -> Iterator[None]:
-    """Let Redis stand still."""
-    assert store.process is not None
-    store.process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        store.process.send_signal(signal.SIGCONT)
 
 
 async def test_after_an_outage_a_refusal_stays_one() -> None:

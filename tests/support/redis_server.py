@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -131,3 +132,14 @@ def running_redis(
     finally:
         server.kill()
         shutil.rmtree(directory)
+
+
+@contextlib.contextmanager
+def hanging(redis: RedisServer) -> Iterator[None]:
+    """Redis answers nothing, and does later what it was asked."""
+    assert redis.process is not None
+    redis.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        redis.process.send_signal(signal.SIGCONT)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
-import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -174,14 +172,3 @@ async def cells(
     made = partial(cell, redis, directory, required=required, notices_outages=notices_outages)
     async with made(0, **limits) as first, made(1, **limits) as second:
         yield first, second
-
-
-@contextlib.contextmanager
-def hanging(redis: RedisServer) -> Iterator[None]:
-    """Redis answers nothing, and does later what it was asked."""
-    assert redis.process is not None
-    os.kill(redis.process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(redis.process.pid, signal.SIGCONT)

@@ -19,9 +19,9 @@ from shared.wire.messages import Resumed, encode
 from shared.wire.protocol import CloseCode, ProtocolError
 from shared.wire.records import History, Judged
 from tests.support.clock import RunningClock
-from tests.support.redis_server import RedisServer, running_redis
+from tests.support.redis_server import RedisServer, hanging, running_redis
 from tests.support.stamp import stamped_jpeg
-from tests.support.store_cell import RESULT, Cell, Listener, cell, cells, hanging
+from tests.support.store_cell import RESULT, Cell, Listener, cell, cells
 from tests.support.waiting import until
 
 

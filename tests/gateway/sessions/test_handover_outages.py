@@ -12,8 +12,8 @@ import pytest
 
 from gateway import metrics
 from shared.wire.protocol import CloseCode
-from tests.support.redis_server import RedisServer, running_redis
-from tests.support.store_cell import RESULT, STORE_TIMEOUT, cells, hanging
+from tests.support.redis_server import RedisServer, hanging, running_redis
+from tests.support.store_cell import RESULT, STORE_TIMEOUT, cells
 from tests.support.waiting import until
 
 

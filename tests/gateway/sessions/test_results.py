@@ -10,8 +10,8 @@ import pytest
 
 from shared.config.service import Config
 from tests.support.clock import SettableClock
-from tests.support.redis_server import running_redis
-from tests.support.store_cell import RESULT, Cell, cell, hanging
+from tests.support.redis_server import hanging, running_redis
+from tests.support.store_cell import RESULT, Cell, cell
 
 SECONDS = 60
 

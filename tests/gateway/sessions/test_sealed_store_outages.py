@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +13,7 @@ import pytest
 from gateway.sessions.identity import digest
 from gateway.sessions.session import Session
 from gateway.sessions.store_contact import GRACE_TIMEOUTS
-from tests.support.redis_server import RedisServer, running_redis
+from tests.support.redis_server import RedisServer, hanging, running_redis
 from tests.support.stored_gateways import (
     ID,
     TIMEOUT,
@@ -87,15 +85,13 @@ async def test_no_stale_session_is_taken_after_an_outage(
         await first.write(session(1))
         assert (await taken(second)).result is None  # the first grace period is over
         await first.write(session(1, term=3))
-        assert redis.process is not None
-        os.kill(redis.process.pid, signal.SIGSTOP)
-        first.session = session(2, term=3, result="refused")
-        first.store.mark_changed(first.session)
-        await until(lambda: first.store.contact.down)
-        first.session.release()
-        taking = asyncio.create_task(taken(second))
-        await asyncio.sleep(0.01)
-        os.kill(redis.process.pid, signal.SIGCONT)
+        with hanging(redis):
+            first.session = session(2, term=3, result="refused")
+            first.store.mark_changed(first.session)
+            await until(lambda: first.store.contact.down)
+            first.session.release()
+            taking = asyncio.create_task(taken(second))
+            await asyncio.sleep(0.01)
         assert (await taking).result == "refused"
 
 
