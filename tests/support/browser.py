@@ -180,6 +180,13 @@ class Kiosk:
         verdict: dict[str, Any] = self.page.evaluate("window.verdict")
         return verdict
 
+    def fits(self) -> bool:
+        """Whether all of the page is on the screen, without scrolling."""
+        fits = (
+            "[...document.querySelectorAll('main')].every((e) => e.scrollHeight <= e.clientHeight)"
+        )
+        return bool(self.page.evaluate(fits))
+
     def shoot(self, name: str) -> Path:
         """Keep a screenshot."""
         return shoot(self.page, name)
