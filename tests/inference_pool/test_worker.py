@@ -23,7 +23,7 @@ from shared.process.clock import Clock
 from shared.wire.messages import Open
 from tests.inference_pool.recording import RecordingBackend
 from tests.support.judge import SESSION, plugin_config, shot
-from tests.support.receiver import wait_until
+from tests.support.waiting import wait_for
 
 FRAME = np.full((480, 640, 3), 127, np.uint8)
 WEAK = Capabilities(passive_liveness=True, descriptor=True, name="weak", needs_actions=True)
@@ -98,7 +98,7 @@ def test_a_worker_without_a_gateway_leaves_when_asked(
     worker = Worker(FixedPart(part), "worker-0", make, backend.capabilities, clock=clock)
     thread = threading.Thread(target=worker.run, daemon=True)
     thread.start()
-    wait_until(lambda: len(reads) > 100)
+    wait_for(lambda: len(reads) > 100)
     worker.leave()
     thread.join(20)
     assert not thread.is_alive()

@@ -202,5 +202,5 @@ def booted(etc: Path) -> Iterator[Machine]:
 
 def _first_process(shell: subprocess.Popen[bytes]) -> int:
     children = Path(f"/proc/{shell.pid}/task/{shell.pid}/children")
-    wait_until(lambda: bool(children.read_text().split()), "the namespace", 10)
+    wait_until(lambda: bool(children.read_text().split()), "the namespace")
     return int(children.read_text().split()[0])

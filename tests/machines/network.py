@@ -99,7 +99,7 @@ def _namespace() -> Iterator[int]:
     ours = Path("/proc/self/ns/net").readlink()
     holder = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
     try:
-        wait_until(lambda: Path(f"/proc/{holder.pid}/ns/net").readlink() != ours, "a namespace", 10)
+        wait_until(lambda: Path(f"/proc/{holder.pid}/ns/net").readlink() != ours, "a namespace")
         subprocess.run(["nsenter", "-t", str(holder.pid), "-n", "ip", "link", "set", "lo", "up"])
         yield holder.pid
     finally:

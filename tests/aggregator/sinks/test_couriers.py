@@ -14,7 +14,8 @@ from aggregator.sinks import couriers
 from aggregator.sinks.callbacks import Callbacks
 from shared.config.plugins import CallbacksArgs
 from tests.support.events import ended, info
-from tests.support.receiver import Receiver, raw_receiver, wait_until
+from tests.support.receiver import Receiver, raw_receiver
+from tests.support.waiting import wait_for
 
 
 @pytest.fixture(autouse=True)
@@ -74,7 +75,7 @@ def test_a_try_ends_at_its_deadline(
     with raw_receiver(behave) as (port, connections):
         plugin = sink(tmp_path, port, 0.2, scheme)
         plugin.write(ended(1, 3))
-        wait_until(lambda: len(connections) >= 2, 5)
+        wait_for(lambda: len(connections) >= 2)
         plugin.close()
 
 
@@ -91,7 +92,7 @@ def test_the_body_of_a_reply_is_not_read(tmp_path: Path) -> None:
     with raw_receiver(flood) as (port, connections):
         plugin = sink(tmp_path, port, 20)
         plugin.write(ended(1, 3))
-        wait_until(lambda: plugin.waiting == 0)
+        wait_for(lambda: plugin.waiting == 0)
         plugin.close()
     assert (len(connections), plugin.dropped) == (1, 0)
     assert sent[0] < 100
@@ -103,7 +104,7 @@ def test_redirects_are_not_followed(tmp_path: Path, receiver: Receiver) -> None:
     receiver.statuses, receiver.location = [307, 308], f"http://127.0.0.1:{other.port}/"
     plugin = sink(tmp_path, receiver.port, 20)
     plugin.write(ended(1, 3))
-    wait_until(lambda: plugin.waiting == 0)
+    wait_for(lambda: plugin.waiting == 0)
     plugin.close()
     other.close()
     assert (len(receiver.got), other.got) == (3, [])
@@ -115,14 +116,14 @@ def test_slow_tries_of_one_kind_leave_a_courier_to_the_other(
 ) -> None:
     """A flood of refused sessions delays no accepted one, and the other way round."""
     receiver.holds = lambda body: body["isOk"] is slow
-    plugin = sink(tmp_path, receiver.port, 60)
+    plugin = sink(tmp_path, receiver.port, 600)  # longer than a test waits
     for number in range(20):
         plugin.write(ended(number, 3, accepted=slow))
-    wait_until(lambda: len(receiver.got) == 3)
+    wait_for(lambda: len(receiver.got) == 3)
     for number in range(20, 25):
         plugin.write(ended(number, 3, accepted=not slow))
     others = {info(number).session for number in range(20, 25)}
-    wait_until(lambda: others < set(receiver.sessions), 5)
+    wait_for(lambda: others < set(receiver.sessions))
     assert len(receiver.got) == 8
     receiver.close()
     plugin.close()
@@ -137,9 +138,9 @@ def test_an_answer_that_waits_for_its_next_try_holds_up_no_other(
     plugin = sink(tmp_path, receiver.port, 20)
     for number in range(4):
         plugin.write(ended(number, 3))
-    wait_until(lambda: len(receiver.got) == 4)
+    wait_for(lambda: len(receiver.got) == 4)
     plugin.write(ended(4, 3))
-    wait_until(lambda: len(receiver.got) == 5)
+    wait_for(lambda: len(receiver.got) == 5)
     assert receiver.sessions[4] == info(4).session
     plugin.close()
 
@@ -150,11 +151,11 @@ def test_an_answer_in_flight_at_the_end_is_sent_again(tmp_path: Path) -> None:
         plugin = sink(tmp_path, port, 0.2)
         plugin.write(ended(1, 3, accepted=False))
         plugin.write(ended(2, 3))
-        wait_until(lambda: len(connections) >= 2, 5)
+        wait_for(lambda: len(connections) >= 2)
         plugin.close()
     receiver = Receiver(port)
     following = sink(tmp_path, port, 20)
-    wait_until(lambda: following.waiting == 0)
+    wait_for(lambda: following.waiting == 0)
     following.close()
     receiver.close()
     assert sorted(receiver.sessions) == [info(1).session, info(2).session]
@@ -171,7 +172,7 @@ def test_no_proxy_of_the_environment_is_used(
         monkeypatch.delenv(name, raising=False)
     plugin = sink(tmp_path, receiver.port, 20)
     plugin.write(ended(1, 3))
-    wait_until(lambda: len(receiver.got) == 1)
+    wait_for(lambda: len(receiver.got) == 1)
     plugin.close()
 
 
@@ -185,7 +186,7 @@ def test_an_end_of_the_delivery_is_reported(
 
     monkeypatch.setattr("httpx.AsyncClient", broken)
     plugin = sink(tmp_path, 9, 20)
-    wait_until(lambda: plugin.disabled)
+    wait_for(lambda: plugin.disabled)
     plugin.write(ended(1, 3))
     assert plugin.waiting > 0
     plugin.close()
