@@ -20,9 +20,9 @@ def summary(*verdicts: SessionVerdict) -> dict[str, Any]:
     return {"policy": "Accepts one frame.", **summarise_sessions(verdicts)}
 
 
-def page(told: dict[str, Any]) -> str:
-    signs = measured_signs(told["sessions"], LifeSignsArgs())
-    return html(told, signs, list(suggest_thresholds(signs)), "Sessions", lambda name: "AAAA")
+def page(result: dict[str, Any]) -> str:
+    signs = measured_signs(result["sessions"], LifeSignsArgs())
+    return html(result, signs, list(suggest_thresholds(signs)), "Sessions", lambda name: "AAAA")
 
 
 def test_the_page_has_rates_signs_and_errors() -> None:
@@ -42,25 +42,25 @@ def test_the_page_has_rates_signs_and_errors() -> None:
 
 def test_a_set_without_live_sessions_or_signs_has_a_page() -> None:
     """What is missing is said, not divided by."""
-    told = summary(verdict(SessionOutcome.REFUSED, species="print"))
-    json.dumps(told, allow_nan=False)
-    assert told["halfTotalError"] is None
-    assert "no BPCER" in page(told)
+    result = summary(verdict(SessionOutcome.REFUSED, species="print"))
+    json.dumps(result, allow_nan=False)
+    assert result["halfTotalError"] is None
+    assert "no BPCER" in page(result)
     assert "no APCER" in page(summary(verdict(SessionOutcome.ASKED)))
 
 
 def test_notes_say_why_live_sessions_had_no_decision() -> None:
     """The most frequent code of their frames, such as a face that is too small for the camera."""
-    told = summary(
+    result = summary(
         verdict(SessionOutcome.ACCEPTED, "live/a", findings={Code.AGGREGATING: 9}),
         verdict(SessionOutcome.UNDECIDED, "live/b", findings={Code.FACE_TOO_NARROW: 18}),
         verdict(SessionOutcome.UNDECIDED, "live/c", refused="the frame is empty"),
     )
-    notes = " ".join(told["notes"])
+    notes = " ".join(result["notes"])
     assert "2 of 3 live sessions had no decision" in notes
     assert "code 12 (Come closer)" in notes
     assert "first is live/c: the frame is empty." in notes
-    assert told["findings"][0] == {
+    assert result["findings"][0] == {
         "code": 12,
         "finding": "Come closer",
         "live": 18,
@@ -70,12 +70,12 @@ def test_notes_say_why_live_sessions_had_no_decision() -> None:
 
 def test_live_sessions_are_counted_by_group() -> None:
     """For a column of a CSV."""
-    told = summary(
+    result = summary(
         verdict(SessionOutcome.ASKED, "live/a", group="over 60"),
         verdict(SessionOutcome.REFUSED, "live/b", group="over 60"),
         verdict(SessionOutcome.ACCEPTED, "live/c", group="under 60"),
     )
-    assert told["groups"]["over 60"]["bpcer"]["rate"] == 0.5
-    assert told["groups"]["over 60"]["asked"]["rate"] == 0.5
-    assert told["groups"]["under 60"]["bpcer"]["errors"] == 0
-    assert "under 60" in page(told)
+    assert result["groups"]["over 60"]["bpcer"]["rate"] == 0.5
+    assert result["groups"]["over 60"]["asked"]["rate"] == 0.5
+    assert result["groups"]["under 60"]["bpcer"]["errors"] == 0
+    assert "under 60" in page(result)

@@ -143,31 +143,31 @@ def test_a_threshold_of_a_development_set_is_judged_here() -> None:
     ]
     development = [score(one, RULES, 1) for one in weak]
     scored = [score(one, RULES, 1) for one in SET]
-    told = summarise(scored, RULES, unit="presentation", window=1, development=development)
-    (equal,) = [one for one in told["whatToSet"] if one["aim"] == "equal error"]
+    result = summarise(scored, RULES, unit="presentation", window=1, development=development)
+    (equal,) = [one for one in result["whatToSet"] if one["aim"] == "equal error"]
     assert 0.5 < equal["livenessScore"] <= 0.8
-    assert (equal["bpcer"], told["development"]) == (pytest.approx(1 / 3), 4)
+    assert (equal["bpcer"], result["development"]) == (pytest.approx(1 / 3), 4)
     own = summary(*SET)
     assert own["development"] == 0
-    assert own["whatToSet"] != told["whatToSet"]
-    assert not any("also in the development set" in note for note in told["notes"])
+    assert own["whatToSet"] != result["whatToSet"]
+    assert not any("also in the development set" in note for note in result["notes"])
     again = summarise(scored, RULES, unit="presentation", window=1, development=scored)
     assert any("6 subject(s) are also in the development set" in note for note in again["notes"])
 
 
 def test_live_presentations_are_counted_by_group() -> None:
     """Each group's refusals, alone and as served, and by which check; attacks have no group."""
-    told = summary(
+    result = summary(
         presentation(estimate(0.9), name="live/a", group="beard"),
         presentation(estimate(0.8, head_pose=AWAY), name="live/b", group="beard"),
         presentation(estimate(0.2), name="live/c", group="glasses"),
         presentation(estimate(0.9), name="live/d"),
         presentation(estimate(0.9), name="x", species="print", group="beard"),
     )
-    beard, glasses = told["groups"]["beard"], told["groups"]["glasses"]
+    beard, glasses = result["groups"]["beard"], result["groups"]["glasses"]
     assert (beard["bpcer"]["errors"], beard["served"]["errors"], beard["served"]["of"]) == (0, 1, 2)
     assert beard["codes"] == [[Code.TURN_LEFT, "Turn your head left", 1]]
     assert (glasses["bpcer"]["errors"], glasses["served"]["errors"]) == (1, 1)
-    page = html(told, "Groups", lambda name: None)
+    page = html(result, "Groups", lambda name: None)
     assert "20 Turn your head left: 1" in page
     assert "Live presentations by group" not in html(summary(*SET), "None", lambda name: None)
