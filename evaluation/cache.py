@@ -49,6 +49,7 @@ def fingerprint(config: Config) -> str:
         config.MODELS.provider,
         config.MODELS.rewritePrelu,
         config.MODELS.glasses,
+        config.MODELS.thirdLiveness,
         config.MODELS.siteHead and content_hash(Path(config.MODELS.siteHead)),
         config.CHECKS.eyeOpen,
         config.CHECKS.pitchOffsetDeg,

@@ -42,6 +42,8 @@ class ModelSpec(BaseModel):
     """Public address with the commit."""
     required: bool = True
     """Whether the set needs it to start."""
+    on_request: str = ""
+    """Name by which ``lunapass models pull --with`` requests it; empty: it is always fetched."""
     provider: Literal["cpu", "openvino"] = "cpu"
     """The fastest in measurements: onnxruntime's CPU provider, or OpenVINO."""
     rewrite: Rewrite | None = None

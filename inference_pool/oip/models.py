@@ -42,7 +42,7 @@ class RemoteModels:
         self._sessions: dict[str, RemoteSession] = {}
         self.loaded: dict[str, str] = {}
         for role, spec in load_manifest().reference.items():
-            if role != GEOMETRY:
+            if role != GEOMETRY and not spec.on_request:
                 self._look_up(role, required=spec.required)
 
     def _look_up(self, role: str, *, required: bool) -> None:

@@ -22,7 +22,7 @@ from inference_pool.onnx.detector import YuNet
 from inference_pool.onnx.eyes import SURELY_OPEN, EyeOpenness
 from inference_pool.onnx.face import DetectedFace
 from inference_pool.onnx.glasses import GlassesKind
-from inference_pool.onnx.liveness import PassiveLiveness, liveness_models
+from inference_pool.onnx.liveness import THIRD, PassiveLiveness, liveness_models
 from inference_pool.onnx.mesh import FaceMesh, eye_centres
 from inference_pool.onnx.mouth import MouthState
 from inference_pool.onnx.pose import PoseSolver
@@ -90,6 +90,7 @@ class OnnxBackend:
         use_glasses: bool = True,
         look_for_moire: bool = False,
         head_file: SiteHeadFile | None = None,
+        third_liveness: bool = False,
     ) -> None:
         is_fallback = models.kind is Kind.FALLBACK
         detector = BlazeFace if is_fallback else YuNet
@@ -102,7 +103,7 @@ class OnnxBackend:
         self._mouth = MouthState()
         self._glasses = GlassesKind(_optional(models, "glasses") if use_glasses else None)
         self._look_for_moire = look_for_moire
-        self._liveness = passive_liveness(models, head_file)
+        self._liveness = passive_liveness(models, head_file, third=third_liveness)
         describes = models.available("descriptor")
         self._descriptor = MobileFaceNet(models.session("descriptor")) if describes else None
         self._capabilities = Capabilities(
@@ -136,6 +137,7 @@ class OnnxBackend:
             use_glasses=section.glasses,
             look_for_moire=config.CHECKS.moire > 0,
             head_file=head_file,
+            third_liveness=section.thirdLiveness,
         )
 
     def with_checks(self, checks: ChecksSection) -> OnnxBackend:
@@ -209,14 +211,20 @@ class OnnxBackend:
 
 
 def passive_liveness(
-    models: Models, head_file: SiteHeadFile | None = None
+    models: Models, head_file: SiteHeadFile | None = None, *, third: bool = False
 ) -> PassiveLiveness | None:
-    """Load the liveness networks of the set; None if one is missing.
+    """Load the liveness networks of the set; None if one of its own is missing.
 
     Raises:
-        ModelError: the site head was trained with other networks, or there are none.
+        ModelError: the site head was trained with other networks, or there are none; or the third
+            network is missing.
     """
-    networks = liveness_models(models.kind)
+    networks = liveness_models(models.kind, third=third)
+    if third and not models.available(THIRD.role):
+        raise ModelError(
+            "MODELS.thirdLiveness: the model is missing; run 'lunapass models pull --with facenox',"
+            " or turn it off"
+        )
     if not all(models.available(network.role) for network in networks):
         if head_file is not None:
             raise ModelError(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, isfinite, log
 
+import cv2
 import numpy as np
 
 from inference_pool.models.manifest import Kind
@@ -13,26 +14,34 @@ from inference_pool.models.session import Floats, ModelSession
 from inference_pool.onnx.geometry import fitted, ramp, width_and_height
 from inference_pool.onnx.network import Network
 from inference_pool.onnx.site_head import SiteHead
-from shared.errors import EstimationError
+from shared.errors import EstimationError, ModelError
 from shared.frame.estimation import Box, Image, Liveness
 
 
 @dataclass(frozen=True)
 class LivenessModel:
-    """Crop and output of a liveness network.
+    """Crop, input and output of a liveness network.
 
-    All take **BGR in 0..255**: with RGB attacks pass, with 0..1 every live face is rejected.
+    The wrong channel order lets attacks pass, and the wrong range rejects every live face.
 
     Attributes:
         size: side of its input in pixels.
         scale: width of its crop in widths of the face box.
         live_class: index of the live class.
+        square: its crop is a square of ``scale`` times the longer side of the box, around the face
+            even at the frame's border, which is reflected. If false, the crop has the proportions
+            of the box and is moved into the frame.
+        rgb: it takes RGB instead of BGR.
+        factor: by which the pixels 0..255 are multiplied.
     """
 
     role: str
     size: int
     scale: float
     live_class: int
+    square: bool = False
+    rgb: bool = False
+    factor: float = 1.0
 
 
 PAIR = (
@@ -42,11 +51,21 @@ PAIR = (
 """The reference set's: MiniFASNetV2 and V1SE of Silent-Face-Anti-Spoofing (Minivision, 2020)."""
 REGISTRY = (LivenessModel("liveness_registry", 128, 2.7, 0),)
 """The fallback set's, weaker alone than the pair."""
+THIRD = LivenessModel("liveness_third", 128, 2.0, 0, square=True, rgb=True, factor=1 / 255)
+"""Beside the pair, if ``MODELS.thirdLiveness`` is on: MiniFASNetV2-SE of facenox."""
 
 
-def liveness_models(kind: Kind) -> tuple[LivenessModel, ...]:
-    """Return the liveness networks of a set of models."""
-    return REGISTRY if kind is Kind.FALLBACK else PAIR
+def liveness_models(kind: Kind, *, third: bool = False) -> tuple[LivenessModel, ...]:
+    """Return the liveness networks of a set of models; only the reference set has a third one.
+
+    Raises:
+        ModelError: a third network is wanted, but the set has none.
+    """
+    if third and kind is Kind.FALLBACK:
+        raise ModelError("MODELS.thirdLiveness: the fallback set has no third network; turn it off")
+    if kind is Kind.FALLBACK:
+        return REGISTRY
+    return (*PAIR, THIRD) if third else PAIR
 
 
 MAX_LOG_ODDS = log((1 - 1e-4) / 1e-4)
@@ -120,12 +139,17 @@ def mean_log_odds(judgements: Sequence[NetworkJudgement]) -> float:
 class _LivenessNetwork:
     def __init__(self, model: LivenessModel, session: ModelSession) -> None:
         self._model = model
-        self._network = Network(session, (model.size, model.size), rgb=False)
+        self._network = Network(
+            session, (model.size, model.size), rgb=model.rgb, scale=model.factor
+        )
         self._crop: Image = np.empty((model.size, model.size, 3), np.uint8)
 
     def judge(self, image: Image, box: Box) -> NetworkJudgement:
-        left, top, right, bottom = _surroundings(image, box, self._model.scale)
-        crop = fitted(image[top:bottom, left:right], self._crop)
+        if self._model.square:
+            crop = _square(image, box, self._model.scale, self._crop)
+        else:
+            left, top, right, bottom = _surroundings(image, box, self._model.scale)
+            crop = fitted(image[top:bottom, left:right], self._crop)
         logits, *embedding = self._network.run(crop)
         odds = _log_odds(logits[0].tolist(), self._model.live_class)
         return NetworkJudgement(odds, embedding[0][0] if embedding else _NO_EMBEDDING)
@@ -148,6 +172,36 @@ def _surroundings(image: Image, box: Box, scale: float) -> tuple[int, int, int, 
     left = min(max(0, left), width - crop_width)
     top = min(max(0, top), height - crop_height)
     return left, top, left + crop_width, top + crop_height
+
+
+def _square(image: Image, box: Box, scale: float, out: Image) -> Image:
+    """Scale a square around the box to ``out``; outside of the frame its border is reflected.
+
+    The part inside is scaled first, so that a face that fills the frame costs no larger copy.
+
+    Raises:
+        EstimationError: the square is outside of the frame.
+    """
+    side = scale * max(box.width, box.height)
+    width, height = width_and_height(image)
+    left, top = box.x + (box.width - side) / 2, box.y + (box.height - side) / 2
+    across = max(0, round(left)), min(width, round(left + side))
+    down = max(0, round(top)), min(height, round(top + side))
+    if across[0] >= across[1] or down[0] >= down[1]:
+        raise EstimationError("the face is outside of the image")
+    inside = image[down[0] : down[1], across[0] : across[1]]
+    size = out.shape[0]
+    columns, rows = _places(across, left, side, size), _places(down, top, side, size)
+    part = np.empty((rows[1] - rows[0], columns[1] - columns[0], 3), np.uint8)
+    borders = rows[0], size - rows[1], columns[0], size - columns[1]
+    cv2.copyMakeBorder(fitted(inside, part), *borders, cv2.BORDER_REFLECT_101, dst=out)
+    return out
+
+
+def _places(ends: tuple[int, int], start: float, side: float, size: int) -> tuple[int, int]:
+    """Return where the part of a square's side that is inside lies in the scaled crop."""
+    low, high = (min(size, max(0, round((end - start) * size / side))) for end in ends)
+    return (low, high) if low < high else (min(low, size - 1), min(low, size - 1) + 1)
 
 
 def _fitness(image: Image, box: Box) -> float:

@@ -138,11 +138,13 @@ class LivenessSetup:
         store = ModelStore(
             section.directory, section.provider, bool(section.rewritePrelu), embeddings=True
         )
-        networks = passive_liveness(store)
+        third = section.thirdLiveness
+        networks = passive_liveness(store, third=third)
         if networks is None:
             raise ModelError("there is no liveness model to correct; run 'lunapass models pull'")
         self.models = {
-            network.role: store.loaded[network.role] for network in liveness_models(store.kind)
+            network.role: store.loaded[network.role]
+            for network in liveness_models(store.kind, third=third)
         }
         self.observer = Observer(OnnxBackend(store), networks, Rules.of(config))
         self.frames = Media.of(config).frames

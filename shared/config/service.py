@@ -78,6 +78,10 @@ class ModelsSection(Section):
     """Use the faster variants that ``lunapass models pull`` makes (PReLU, the detector's heads)."""
     glasses: Flag = True
     """Use the optional eyeglasses model if it is present."""
+    thirdLiveness: Flag = False
+    """Judge liveness by a third network, too, which ``lunapass models pull --with facenox``
+    fetches: some 8 ms for each frame that reaches liveness. It was trained on CelebA-Spoof, a data
+    set for non-commercial use only. Backend ``onnx`` only."""
     siteHead: str = ""
     """File that ``lunapass adapt`` wrote: corrects the liveness score for one place; empty: none.
     Backend ``onnx`` only."""

@@ -43,7 +43,10 @@ def test_pull_list_verify(pulled):
     assert listed.returncode == 0
     for role, spec in REFERENCE.items():
         (row,) = [line for line in listed.stdout.splitlines() if line.split()[:1] == [role]]
-        assert row.count("verified") == 1 + (spec.variant is not None)
+        if spec.on_request:
+            assert "(on request)" in row
+        else:
+            assert row.count("verified") == 1 + (spec.variant is not None)
     verified = lunapass("verify", "--directory", pulled)
     assert verified.returncode == 0
     assert "of the reference set" in verified.stdout

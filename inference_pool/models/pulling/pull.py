@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,8 +53,10 @@ class Puller:
         with _resource_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
 
-    def reference(self) -> list[Fetched]:
+    def reference(self, requested: Collection[str] = ()) -> list[Fetched]:
         """Fetch the reference set; an optional model may have no source.
+
+        Models on request are fetched only if they are requested, and must then have a source.
 
         Raises:
             AbsentError: no required file was found, so the fallback set may help.
@@ -64,16 +66,18 @@ class Puller:
         fetched: list[Fetched] = []
         missing: list[tuple[ModelSpec, AbsentError]] = []
         for spec in self._manifest.reference.values():
+            if spec.on_request and spec.on_request not in requested and not self._has(spec):
+                continue
             try:
                 source = self._bring(spec)
             except AbsentError as error:
                 source = None
-                if spec.required:
+                if spec.required or spec.on_request in requested:
                     missing.append((spec, error))
             fetched.append(Fetched(spec, source, source is not None and self._make_variant(spec)))
         if missing:
             spec, reason = missing[0]
-            if not any(item.source for item in fetched if item.spec.required):
+            if spec.required and not any(item.source for item in fetched if item.spec.required):
                 raise reason
             raise ModelError(
                 f"model {spec.role}: no source has {spec.file}: {reason};"

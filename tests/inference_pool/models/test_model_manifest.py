@@ -15,7 +15,7 @@ def test_roles():
     manifest = load_manifest()
     assert set(manifest.models(Kind.REFERENCE)) == {
         "detector", "mesh", "canonical", "liveness_v2", "liveness_v1se", "iris", "descriptor",
-        "glasses",
+        "glasses", "liveness_third",
     }  # fmt: skip
     assert set(manifest.models(Kind.FALLBACK)) == {
         "detector", "mesh", "iris", "canonical", "liveness_registry",
@@ -23,7 +23,7 @@ def test_roles():
 
 
 def test_public_addresses_are_pinned():
-    """Each address contains a commit; only the optional glasses model has no address."""
+    """Each address contains a commit; only optional models have no address."""
     for spec in load_manifest().reference.values():
         if spec.url is None:
             assert not spec.required

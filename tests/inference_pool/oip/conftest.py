@@ -101,7 +101,7 @@ def start(
         }
         (directory / "settings.json").write_text(json.dumps(settings))
         for role, spec in load_manifest().reference.items():
-            if role in without or not spec.file.endswith(".onnx"):
+            if role in without or spec.on_request or not spec.file.endswith(".onnx"):
                 continue
             (directory / role).mkdir()
             model = {

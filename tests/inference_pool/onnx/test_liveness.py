@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from inference_pool.models.manifest import Kind, load_manifest
 from inference_pool.models.store import ModelStore
 from inference_pool.onnx.backend import OnnxBackend
-from inference_pool.onnx.liveness import PAIR, REGISTRY, PassiveLiveness
-from shared.errors import EstimationError
+from inference_pool.onnx.liveness import PAIR, REGISTRY, THIRD, PassiveLiveness, liveness_models
+from shared.errors import EstimationError, ModelError
 from shared.frame.estimation import Box, Image
 
 GRADIENT = np.dstack(
@@ -27,9 +28,7 @@ GRADIENT = np.dstack(
 class Session:
     """Stands for a network: keeps its input and answers given logits."""
 
-    def __init__(
-        self, logits: tuple[float, float, float] = (0.0, 0.0, 0.0), *, size: int = 80
-    ) -> None:
+    def __init__(self, logits: tuple[float, ...] = (0.0, 0.0, 0.0), *, size: int = 80) -> None:
         self._logits = logits
         self._size = size
         self.seen = np.empty(0)
@@ -137,6 +136,74 @@ def test_the_network_of_the_registry() -> None:
     assert session.seen.shape == (1, 3, 128, 128)
     assert session.seen[0, 0].max() <= 80
     assert session.seen[0, 2].min() >= 170
+
+
+def three(third: Any) -> PassiveLiveness:
+    return PassiveLiveness((*PAIR, THIRD), [Session(), Session(), third])
+
+
+def test_the_third_network_sees_a_square_in_rgb() -> None:
+    """Of twice the longer side of the box, in 0..1, not scaled unevenly."""
+    session: Any = Session((0.0, 0.0), size=128)
+    three(session).measure(GRADIENT, Box(270, 180, 100, 120))
+    red, green, blue = session.seen[0]
+    assert green.min() == green.max() == pytest.approx(120 / 255)
+    assert red.min() >= 170 / 255 > 80 / 255 >= blue.max()
+    assert np.ptp(blue) == pytest.approx(80 / 255 * 239 / 639, abs=1.5 / 255)
+    assert np.ptp(red) == pytest.approx(85 / 255 * 239 / 479, abs=1.5 / 255)
+
+
+@pytest.mark.parametrize("box", [Box(-10, 180, 100, 120), Box(560, 180, 100, 120)])
+def test_the_border_of_the_frame_is_reflected(box: Box) -> None:
+    """The face stays in the middle; beyond the border comes the image's mirror image."""
+    session: Any = Session((0.0, 0.0), size=128)
+    three(session).measure(GRADIENT, box)
+    blue = session.seen[0, 2, 64] * 255
+    centre = (box.x + box.width / 2) / 639 * 80
+    assert blue[63:65].mean() == pytest.approx(centre, abs=1.0)
+    turns = np.sign(np.diff(blue))[np.abs(np.diff(blue)) > 0]
+    assert {-1.0, 1.0} == set(turns)
+
+
+@pytest.mark.parametrize("size", [1, 3, 2000])
+def test_any_box_is_judged_or_refused(size: int) -> None:
+    """Also a face of one pixel, or one that is larger than the frame."""
+    session: Any = Session((0.0, 0.0), size=128)
+    three(session).measure(GRADIENT, Box(639 - size // 2, 479 - size // 2, size, size))
+    assert session.seen[0, 1] == pytest.approx(120 / 255)
+    with pytest.raises(EstimationError, match="outside of the image"):
+        three(session).measure(GRADIENT, Box(3000, 3000, 10, 10))
+
+
+def test_three_networks_count_alike() -> None:
+    """Class 0 of the third one is live; those of the pair give a third of 1."""
+    measured = three(Session((3.0, 0.0), size=128)).measure(GRADIENT, Box(260, 180, 100, 120))
+    mean = (3.0 - 2 * np.log(2)) / 3
+    assert measured.score == pytest.approx(1 / (1 + np.exp(-mean)))
+
+
+def test_a_missing_third_network_stops_the_start(models_directory: Path, tmp_path: Path) -> None:
+    """The configuration asked for it, so the service must not judge without it."""
+    for file in models_directory.iterdir():
+        if file.name != load_manifest().reference[THIRD.role].file:
+            (tmp_path / file.name).symlink_to(file)
+    with pytest.raises(ModelError, match="run 'lunapass models pull --with facenox'"):
+        OnnxBackend(ModelStore(tmp_path, provider="cpu"), third_liveness=True)
+    with pytest.raises(ModelError, match="the fallback set has no third network"):
+        liveness_models(Kind.FALLBACK, third=True)
+
+
+def test_the_real_third_network(models_directory: Path, media: Path) -> None:
+    """It joins the pair, is named in the digest, and outputs an embedding for a site head."""
+    store = ModelStore(models_directory, provider="cpu", embeddings=True)
+    if not store.available(THIRD.role):
+        pytest.skip(f"the optional model {THIRD.role} is not in {models_directory}")
+    alone = OnnxBackend(store)
+    joined = OnnxBackend(store, third_liveness=True)
+    live, print_ = still(media, "T1_real"), still(media, "F1_print")
+    assert score(joined, live, live) > 0.9
+    assert score(joined, print_, print_) < score(alone, print_, print_) < 0.3
+    assert joined.capabilities.models != alone.capabilities.models
 
 
 def test_the_fallback_set_judges_passively(fallback_models: Path, media: Path) -> None:

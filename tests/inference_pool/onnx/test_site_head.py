@@ -224,3 +224,6 @@ def test_only_the_onnx_backend_has_a_head() -> None:
     )
     with pytest.raises(ConfigError, match=r"\[MODELS\] siteHead.*only with 'onnx'"):
         check(wrong)
+    third = {"MODELS": {"thirdLiveness": 1}, "WORKERS": {"backend": "oip"}}
+    with pytest.raises(ConfigError, match=r"\[MODELS\] thirdLiveness.*only with 'onnx'"):
+        check(Config.model_validate(third))

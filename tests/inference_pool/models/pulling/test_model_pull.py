@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inference_pool.models.manifest import load_manifest
+from inference_pool.models.manifest import Manifest, ModelSpec, load_manifest
 from inference_pool.models.pulling.download import AbsentError, UnreachableError
 from inference_pool.models.pulling.pull import Puller
 from inference_pool.models.pulling.sources import (
@@ -17,6 +17,7 @@ from inference_pool.models.pulling.sources import (
     named_source,
 )
 from shared.errors import ModelError, ResourceError
+from tests.inference_pool.models.conftest import table
 
 
 @pytest.fixture
@@ -169,3 +170,33 @@ def test_order_of_the_usual_sources(tmp_path, client, monkeypatch):
     found = [source.name for source in default_sources(client)]
     assert found[:2] == ["http://models.example/set", str(tmp_path / "shared" / "models")]
     assert found[-1] == "the public addresses"
+
+
+def with_third(manifest: Manifest) -> Manifest:
+    """The manifest with a model that is fetched only on request."""
+    third = ModelSpec.model_validate(
+        {"role": "third", **table("third.onnx", required=False, on_request="facenox")}
+    )
+    return manifest.model_copy(update={"reference": {**manifest.reference, "third": third}})
+
+
+def test_a_model_on_request_is_not_fetched_otherwise(tmp_path, manifest, fill):
+    """Its data may not suit everybody; once fetched it is verified like the others."""
+    manifest = with_third(manifest)
+    source = FolderSource(fill(tmp_path / "source"))
+    fill(tmp_path / "source", "third.onnx")
+    models = tmp_path / "models"
+    fetched = Puller(models, manifest, [source]).reference()
+    assert "third" not in [item.spec.role for item in fetched]
+    assert "third.onnx" not in names(models)
+    fetched = Puller(models, manifest, [source]).reference(["facenox"])
+    assert (fetched[-1].spec.role, fetched[-1].source) == ("third", str(tmp_path / "source"))
+    again = Puller(models, manifest, []).reference()
+    assert (again[-1].spec.role, again[-1].source) == ("third", "present")
+
+
+def test_a_requested_model_that_no_source_has_is_an_error(tmp_path, manifest, fill):
+    """A missing optional model is fine only if no one asked for it."""
+    source = FolderSource(fill(tmp_path / "source"))
+    with pytest.raises(ModelError, match=r"model third: no source has third\.onnx"):
+        Puller(tmp_path / "models", with_third(manifest), [source]).reference(["facenox"])
