@@ -73,9 +73,10 @@ async def play(service: Service) -> int:
     async with Client(service.url) as client:
         await client.send(Command.DISCONNECT)
         assert (await client.receive()).command is Command.RESULT
+    burst = [stamped_jpeg(2, number) for number in range(BURST)]
     async with Client(service.url) as client:
-        for number in range(BURST):
-            await client.send_frame(stamped_jpeg(2, number))
+        for frame in burst:
+            await client.send_frame(frame)
         answers = [await client.receive() for _ in range(BURST)]
     return [answer.command for answer in answers].count(Command.DROPPED)
 
