@@ -93,13 +93,18 @@ def _row(seen: Counter[str]) -> str:
 def _subjects(paths: list[str], backend: OnnxBackend) -> Iterator[Subject]:
     for path in paths:
         for image in MEDIA.frames(Path(path)):
-            face = max(backend.detect(image), key=lambda found: found.box.area)
-            square = _squared(image, face.box)
-            face = max(backend.detect(square), key=lambda found: found.box.area)
-            backend.head_pose(square, face)
-            assert isinstance(face, DetectedFace)
-            assert face.mesh is not None
-            yield Subject(square, face.box, face.mesh)
+            yield subject_of(image, backend)
+
+
+def subject_of(image: Image, backend: OnnxBackend) -> Subject:
+    """Cut out the largest face of an image, and fit its mesh."""
+    face = max(backend.detect(image), key=lambda found: found.box.area)
+    square = _squared(image, face.box)
+    face = max(backend.detect(square), key=lambda found: found.box.area)
+    backend.head_pose(square, face)
+    assert isinstance(face, DetectedFace)
+    assert face.mesh is not None
+    return Subject(square, face.box, face.mesh)
 
 
 def _squared(image: Image, box: Box) -> Image:
@@ -116,7 +121,7 @@ def _mirrored(image: Image) -> Image:
     return np.ascontiguousarray(image[:, ::-1])
 
 
-def _turned(image: Image, degrees: float) -> Image:
+def turned(image: Image, degrees: float) -> Image:
     """Rotate an image clockwise around its centre; its border fills the corners."""
     matrix = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), -degrees, 1)
     border = cv2.BORDER_REPLICATE
@@ -138,7 +143,7 @@ def _roll(backend: OnnxBackend, image: Image) -> float | None:
 def _count(backend: OnnxBackend, image: Image, turns: dict[int, Counter[str]]) -> None:
     at_rest = _roll(backend, image) or 0.0
     for turn, seen in turns.items():
-        _count_one(backend, _turned(image, turn), at_rest + turn, seen)
+        _count_one(backend, turned(image, turn), at_rest + turn, seen)
 
 
 def _count_damaged(
@@ -149,8 +154,8 @@ def _count_damaged(
     except EstimationError:
         at_rest = 0.0
     for tilt in TILTS:
-        _count_one(backend, _turned(image, tilt), at_rest + tilt, up)
-        _count_one(backend, _turned(image, 180 + tilt), at_rest + 180 + tilt, down)
+        _count_one(backend, turned(image, tilt), at_rest + tilt, up)
+        _count_one(backend, turned(image, 180 + tilt), at_rest + 180 + tilt, down)
 
 
 def _count_one(backend: OnnxBackend, image: Image, truth: float, seen: Counter[str]) -> None:
