@@ -143,6 +143,8 @@ key = "{KEY}"
 [WORKERS]
 backend = "tests.support.stamp:StampBackend"
 [LIMITS]
+connectTimeout = 60
+frameDeadline = 60
 drainSeconds = 8
 {settings}
 """

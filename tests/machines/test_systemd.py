@@ -68,7 +68,7 @@ async def ended_well(client: Client) -> bool:
     """Send a frame that is accepted; whether the verdict is a success."""
     await client.send_frame(stamped_jpeg(1, 50))
     answers = [answer async for answer in client.answers()]
-    assert client.close_code == CloseCode.VERDICT
+    assert client.close_code == CloseCode.VERDICT, answers
     return answers[-1].command is Command.RESULT and answers[-1].body["isOk"]
 
 
