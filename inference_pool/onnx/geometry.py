@@ -112,12 +112,29 @@ def fitted(image: Image, out: Image) -> Image:
     rest, so an image can be crafted that shows a network another person than people see
     (Xiao et al., "Seeing is Not Believing: Camouflage Attacks on Image Scaling Algorithms", 2019).
     Area interpolation skips no pixel.
+
+    A large image is halved first, which is faster and leaves a factor of two or more to the
+    interpolation, so the result is that of one step within a few levels of 255.
     """
     height, width = out.shape[:2]
+    image = _halved(image, 2 * width, 2 * height)
     shrinks = image.shape[0] > height and image.shape[1] > width
     interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     cv2.resize(image, (width, height), dst=out, interpolation=interpolation)
     return out
+
+
+def _halved(image: Image, width: int, height: int) -> Image:
+    """Halve both sides as long as they stay at least ``width`` and ``height``.
+
+    Each pixel becomes the mean of two by two. OpenCV does this several times faster than the same
+    area interpolation by other factors. The last row or column of an odd number is left out.
+    """
+    while image.shape[1] >= 2 * width and image.shape[0] >= 2 * height:
+        half = image.shape[1] // 2, image.shape[0] // 2
+        even = image[: 2 * half[1], : 2 * half[0]]
+        image = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA), np.uint8)
+    return image
 
 
 def warped(image: Image, matrix: NDArray[np.float64], out: Image) -> Image:

@@ -134,6 +134,19 @@ def test_no_picture_hides_between_the_pixels_that_are_read(side: int) -> None:
     assert seen.max() < 220
 
 
+@pytest.mark.parametrize("size", [(480, 365), (701, 533), (1279, 1279), (163, 2000)])
+def test_halving_first_is_area_interpolation(size: tuple[int, int]) -> None:
+    """Whether the sides are even or odd, nothing moves and noise averages out as in one step."""
+    height, width = size
+    y, x = np.mgrid[0:height, 0:width] / max(size)
+    smooth = np.dstack([200 * x, 200 * y, 120 + 60 * np.sin(5 * (x + y))])
+    noise = np.random.default_rng(3).integers(0, 40, smooth.shape)
+    picture = (smooth + noise).astype(np.uint8)
+    expected = cv2.resize(picture, (80, 80), interpolation=cv2.INTER_AREA).astype(int)
+    off = np.abs(fitted(picture, np.empty((80, 80, 3), np.uint8)) - expected)
+    assert off.max() <= 5
+
+
 @pytest.mark.parametrize("factor", [0.4, 1.0, 1.9, 2.0, 3.7, 9.0])
 @pytest.mark.parametrize("turn", [0.0, 0.3, -2.0])
 def test_a_warped_picture_lies_where_affine_mapping_puts_it(factor: float, turn: float) -> None:
