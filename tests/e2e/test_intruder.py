@@ -181,7 +181,8 @@ async def judge_all(address: str, prepare: Prepare, seconds: float) -> list[Any]
         prepare(socket)
         socket.connect(address)
         ready = Ready("worker-9", os.getpid(), 8, Capabilities(True, False, "x"))
-        socket.send(encode(ready))
+        with contextlib.suppress(zmq.Again):  # refused already, so there is no connection
+            socket.send(encode(ready), zmq.DONTWAIT)
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if not await asyncio.to_thread(socket.poll, 200):
