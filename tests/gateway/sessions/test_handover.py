@@ -157,16 +157,14 @@ async def test_a_take_over_continues_the_session_s_time(
     """Redis measures what has passed since the last write; no machine's wall clock counts."""
     here = RunningClock()
     there = RunningClock(here.wall_time + 30.0 + step, monotonic_time=7.0)
-    async with (
-        cell(redis, tmp_path, 2, clock=here) as first,
-        cell(redis, tmp_path, 3, clock=there) as second,
-    ):
+    async with cell(redis, tmp_path, 2, clock=here) as first:
         session, listener = first.begin()
         here.advance(30.0)
         here.step(step)
         await judge_twice(first, session, listener)
-        with contextlib.closing(redis.client()) as client:
-            client.hincrby(f"lunapass:session:{{{session.id}}}", "opened", -10_000)
+    with contextlib.closing(redis.client()) as client:  # after the last write of the first
+        client.hincrby(f"lunapass:session:{{{session.id}}}", "opened", -10_000)
+    async with cell(redis, tmp_path, 3, clock=there) as second:
         taken, _ = await second.resume(session, first.token)
         assert 40.0 <= taken.elapsed < 60.0
         there.advance(5.0)
@@ -180,16 +178,14 @@ async def test_an_unreadable_time_in_the_store_turns_nothing_back(
 ) -> None:
     """Whatever the field holds, the session is at least as old as its log shows."""
     here, there = RunningClock(), RunningClock(monotonic_time=7.0)
-    async with (
-        cell(redis, tmp_path, 2, clock=here) as first,
-        cell(redis, tmp_path, 3, clock=there) as second,
-    ):
+    async with cell(redis, tmp_path, 2, clock=here) as first:
         session, listener = first.begin()
         here.advance(3.0)
         await judge_twice(first, session, listener)
-        name = f"lunapass:session:{{{session.id}}}"
-        with contextlib.closing(redis.client()) as client:
-            client.hdel(name, "opened") if opened is None else client.hset(name, "opened", opened)
+    name = f"lunapass:session:{{{session.id}}}"
+    with contextlib.closing(redis.client()) as client:
+        client.hdel(name, "opened") if opened is None else client.hset(name, "opened", opened)
+    async with cell(redis, tmp_path, 3, clock=there) as second:
         taken, _ = await second.resume(session, first.token)
         assert taken.elapsed >= 3.0
         assert taken.now >= session.log[-1].at
