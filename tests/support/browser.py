@@ -37,6 +37,14 @@ PROMPTS = {
     "chinDown": Code.ASK_CHIN_DOWN,
 }
 """Hints that ask for an action, and one of the codes of each."""
+OUTSIDE = """() => [...document.querySelectorAll("h1, p, button, select, .lp-words, .lp-oval")]
+    .filter((element) => element.checkVisibility() && !element.closest(".unseen, .unseen *"))
+    .filter((element) => {
+        const {left, right, top, bottom} = element.getBoundingClientRect();
+        return left < -1 || top < -1 || right > innerWidth + 1 || bottom > innerHeight + 1;
+    })
+    .map((element) => element.outerHTML)"""
+"""Elements of the page that are not wholly on the screen."""
 ALLOW = "--use-fake-ui-for-media-stream"
 DENY = "--deny-permission-prompts"
 
