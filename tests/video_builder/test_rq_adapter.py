@@ -6,21 +6,19 @@ A new version of RQ that fails here needs a new adapter, and nothing else.
 from __future__ import annotations
 
 import ast
-import configparser
 import inspect
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 from rq import Callback, Queue
 from rq.exceptions import DequeueTimeout
 from rq.intermediate_queue import IntermediateQueue
 from rq.serializers import JSONSerializer
 
+from tests.support.bounds import assert_next_major_is_excluded
 from tests.support.redis_server import RedisServer, running_redis
 from video_builder import rq_adapter as adapter
 from video_builder.rq_adapter import AdaptedJob, AdaptedQueue, AdaptedWorker
@@ -63,13 +61,7 @@ def server() -> Iterator[RedisServer]:
 
 def test_rq_has_an_upper_bound() -> None:
     """Its next major version is not installed before this file is checked."""
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    needs = map(Requirement, config["options"]["install_requires"].split())
-    (bound,) = (need.specifier for need in needs if need.name == "rq")
-    version = metadata.version("rq")
-    assert version in bound
-    assert f"{int(version.partition('.')[0]) + 1}.0" not in bound
+    assert_next_major_is_excluded("rq")
 
 
 @pytest.mark.parametrize("adapted", HOOKS, ids=lambda kind: kind.__name__)

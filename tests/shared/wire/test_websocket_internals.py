@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import ast
-import configparser
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
-
-from packaging.requirements import Requirement
 
 from lunapass_client import websocket_adapter as client_adapter
 from shared.wire import websocket_adapter as adapter
+from tests.support.bounds import assert_next_major_is_excluded
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTED = {
@@ -55,13 +52,7 @@ def product() -> Iterator[tuple[str, ast.Module]]:
 
 def test_the_library_has_an_upper_bound() -> None:
     """Its next major version is not installed before this file is checked."""
-    config = configparser.ConfigParser()
-    config.read(ROOT / "setup.cfg")
-    needs = map(Requirement, config["options"]["install_requires"].split())
-    (bound,) = (need.specifier for need in needs if need.name == "websockets")
-    version = metadata.version("websockets")
-    assert version in bound
-    assert f"{int(version.partition('.')[0]) + 1}.0" not in bound
+    assert_next_major_is_excluded("websockets")
 
 
 def test_only_the_adapters_use_what_is_not_documented() -> None:
