@@ -218,11 +218,20 @@ def _worst(
         ("Live, scored as an attack", sorted(refused, key=lambda one: one["score"])),
         ("Attacks, scored as live", sorted(accepted, key=lambda one: -one["score"])),
     ):
-        yield parts.subheading(f"{title}: {len(errors)}")
-        yield parts.row(
-            parts.picture(thumbnail(one["path"]) or "", _caption(one))
-            for one in errors[:SHOWN_ERRORS]
-        )
+        yield from error_pictures(title, errors, thumbnail, _caption)
+
+
+def error_pictures(
+    title: str,
+    errors: Sequence[dict[str, Any]],
+    thumbnail: Thumbnail,
+    caption: Callable[[dict[str, Any]], str],
+) -> Iterator[Markup]:
+    """Show the first errors of a kind as pictures, below their number."""
+    yield parts.subheading(f"{title}: {len(errors)}")
+    yield parts.row(
+        parts.picture(thumbnail(one["path"]) or "", caption(one)) for one in errors[:SHOWN_ERRORS]
+    )
 
 
 def _caption(one: dict[str, Any]) -> str:

@@ -37,7 +37,7 @@ class Sample:
         name: the path in reports, relative to the set.
         species: kind of attack; empty for a live presentation.
         subject: the person presenting.
-        group: a group of people, such as an age, of which rates are reported; may be empty.
+        group: group of people, such as an age range; empty if the set names none.
     """
 
     path: Path

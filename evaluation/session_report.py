@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from evaluation.report import SHOWN_ERRORS, Thumbnail, interval_text, suggestions_table
+from evaluation.report import Thumbnail, error_pictures, interval_text, suggestions_table
 from evaluation.samples import ATTACK, LIVE
 from evaluation.session_summary import LIVE_ERRORS
 from evaluation.sign_thresholds import MIN_LIVE, MeasuredSign
@@ -178,11 +178,7 @@ def _errors(sessions: Sequence[dict[str, Any]], thumbnail: Thumbnail) -> Iterato
     ]
     refused = [one for one in sessions if one["label"] == LIVE and one["outcome"] in LIVE_ERRORS]
     for title, errors in (("Attacks, accepted", accepted), ("Live, not accepted", refused)):
-        yield parts.subheading(f"{title}: {len(errors)}")
-        yield parts.row(
-            parts.picture(thumbnail(one["path"]) or "", _caption(one))
-            for one in errors[:SHOWN_ERRORS]
-        )
+        yield from error_pictures(title, errors, thumbnail, _caption)
 
 
 def _caption(one: dict[str, Any]) -> str:
