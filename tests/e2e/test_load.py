@@ -95,7 +95,8 @@ def test_a_run_reports_what_the_service_counted(run: Run) -> None:
     assert sessions["begun"] == ended > 0
     frames = whole["frames"]
     assert frames["sent"] == frames["judged"] + sum(frames["dropped"].values())
-    assert sessions["accepted"] == run.counted("sessions", "accepted") > 0
+    # A verdict that is on its way when the run ends counts as left there.
+    assert 0 < sessions["accepted"] <= run.counted("sessions", "accepted")
     assert ended == sum(run.counted("sessions", end) for end in ("accepted", "refused", "left"))
     assert whole["frames"]["sent"] >= run.counted("frames", "received") > 0
     assert 0 < whole["frames"]["judged"] <= run.counted("frames", "judged")

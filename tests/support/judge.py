@@ -26,6 +26,7 @@ from shared.wire.messages import (
     Message,
     Open,
     Resume,
+    Settled,
     Welcome,
     decode,
     encode,
@@ -115,7 +116,9 @@ class FakeGateway:
         self.send(Judge(self.incarnation, SESSION, seq, at, encode(estimate), received, shot=best))
 
     async def verdict(self) -> Judgement:
-        verdict = await self.receive()
+        """Receive the next judgement; what was written of earlier frames may be reported before."""
+        while isinstance(verdict := await self.receive(), Settled):
+            pass
         assert isinstance(verdict, Judgement)
         return verdict
 
