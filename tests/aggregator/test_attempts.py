@@ -1,4 +1,4 @@
-"""The bound on refusals for low liveness: so many tries at one lucky frame, and no more."""
+"""``maxLivenessAttempts``: the limit on frames refused for low liveness."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT = 15
 
 
 def low(number: int, **changes: Any) -> Estimate:
-    """A frame refused for its liveness score; equal numbers, equal pixels."""
+    """A frame refused for its liveness score; equal numbers mean equal pixels."""
     liveness = Liveness(0.04, 1.0)
     values = {"errors": (Code.LOW_LIVENESS,), "liveness": liveness, "pixels": number.to_bytes(16)}
     return live(**{**values, **changes})
@@ -46,8 +46,8 @@ def play(
 @pytest.mark.parametrize(
     ("limits", "tries"), [({}, DEFAULT), ({"livenessRefusals": 3}, 3), ({"livenessRefusals": 1}, 1)]
 )
-def test_the_last_refusal_ends_the_session(limits: dict[str, int], tries: int) -> None:
-    """Without success, by the frame's own code and 73."""
+def test_the_last_allowed_refusal_ends_the_session(limits: dict[str, int], tries: int) -> None:
+    """The session fails with the frame's own code and code 73."""
     outcomes = play([low(n) for n in range(60)], LIMITS=limits)
     assert [outcome.errors for outcome in outcomes[:-1]] == [(Code.LOW_LIVENESS,)] * (tries - 1)
     last = outcomes[-1]
@@ -55,12 +55,12 @@ def test_the_last_refusal_ends_the_session(limits: dict[str, int], tries: int) -
     assert last.errors == (Code.LOW_LIVENESS, Code.TOO_MANY_REFUSALS)
 
 
-def test_zero_allows_any_number() -> None:
-    """Then only the other bounds count."""
+def test_zero_turns_the_limit_off() -> None:
+    """Only the other limits apply then."""
     assert len(play([low(n) for n in range(60)], LIMITS={"livenessRefusals": 0})) == 60
 
 
-def test_one_refusal_less_is_forgiven() -> None:
+def test_one_refusal_below_the_limit_does_not_end_the_session() -> None:
     """The next frame may still be accepted."""
     outcomes = play([*(low(n) for n in range(DEFAULT - 1)), live()])
     assert outcomes[-1].accepted
@@ -77,24 +77,24 @@ def test_one_refusal_less_is_forgiven() -> None:
     ],
     ids=["a copy", "poor quality", "a failed estimator", "an earlier check", "an action"],
 )
-def test_what_is_no_refusal_does_not_count(harmless: Estimate) -> None:
-    """A person who stands badly or acts, and a frame that was counted already."""
+def test_other_failures_do_not_count(harmless: Estimate) -> None:
+    """Poor frames, actions, and copies of counted frames are no liveness refusals."""
     tries = [low(n) for n in range(1, DEFAULT)]
     outcomes = play([frame for one in tries for frame in (one, harmless)])
     assert len(outcomes) == 2 * len(tries)
     assert not outcomes[-1].final
 
 
-def test_poor_quality_hides_no_refusal() -> None:
-    """Else an attacker would search where the quality is too low, and raise it at the end."""
+def test_a_liveness_refusal_with_poor_quality_counts() -> None:
+    """Otherwise attackers could search with poor images for free and improve only the best one."""
     codes = (Code.LOW_LIVENESS, Code.LOW_LIVENESS_QUALITY)
     outcomes = play([low(n, errors=codes) for n in range(60)])
     assert outcomes[-1].errors == (*codes, Code.TOO_MANY_REFUSALS)
     assert len(outcomes) == DEFAULT
 
 
-def test_a_mean_that_is_too_low_is_no_refusal_of_the_frame() -> None:
-    """AggregateLiveness refuses a good frame for those before it, which have counted."""
+def test_a_frame_refused_for_the_mean_alone_does_not_count() -> None:
+    """AggregateLiveness refuses a good frame because of earlier ones, which counted already."""
     plugins = {"AggregateLiveness": {"framesCount": 1000}}
     frames = [frame for n in range(1, DEFAULT) for frame in (low(n), live())]
     outcomes = play(frames, plugins)
@@ -102,8 +102,8 @@ def test_a_mean_that_is_too_low_is_no_refusal_of_the_frame() -> None:
     assert not outcomes[-1].final
 
 
-def test_the_manuals_bounds_stand_beside_it() -> None:
-    """Whichever comes first ends the session, with what it has."""
+def test_the_limits_of_luna_pass_still_apply() -> None:
+    """The limit that is reached first ends the session with the current codes."""
     outcomes = play([low(n) for n in range(60)], LIVENESS={"maxLivenessAttempts": 4})
     assert len(outcomes) == 4
     assert outcomes[-1].errors == (Code.LOW_LIVENESS,)

@@ -1,6 +1,7 @@
 """All combinations of Bestshot, Luna3, AggregateLiveness, ActiveLiveness and Result.
 
-What each must lead to is derived here from the manual's words, and compared with the plugins.
+The expected outcomes are derived here from the documentation of LUNA PASS and compared with the
+plugins.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def turned_away(now: float, codes: tuple[int, ...]) -> Look:
 
 
 def score(played: Played, number: int) -> float | None:
-    """Liveness score of a frame that may become the best shot."""
+    """Return the liveness score of a frame that may become the best shot."""
     event = played.events[number - 1]
     estimate = event.estimate  # type: ignore[union-attr]
     usable = estimate.ok and estimate.profile is Profile.PASSIVE
@@ -80,7 +81,7 @@ def score(played: Played, number: int) -> float | None:
 
 @dataclass
 class Expected:
-    """What the manual's words lead to for a person who passes every check.
+    """What LUNA PASS specifies for a person who passes every check.
 
     Attributes:
         frames: number of the accepted frame.
@@ -110,8 +111,8 @@ class Expected:
 
 
 @each
-def test_what_decides_needs_result(on: frozenset[str]) -> None:
-    """The plugins whose data Result decides from do not start without it."""
+def test_a_deciding_plugin_requires_result(on: frozenset[str]) -> None:
+    """Plugins whose data Result decides from do not start without Result."""
     if "Result" in on or not on & NEED_RESULT:
         check(config(on))
     else:
@@ -122,7 +123,10 @@ def test_what_decides_needs_result(on: frozenset[str]) -> None:
 @each_usable
 @pytest.mark.parametrize("seed", range(3))
 def test_a_person_who_passes_everything_is_accepted(on: frozenset[str], seed: int) -> None:
-    """At the first frame with which all is gathered, with the right best shot and questions."""
+    """The first frame on which all plugins agree is accepted.
+
+    The best shot and the requests are right.
+    """
     played = play(config(on), obeying(seed), seed=seed, outside=good)
     assert played.last.accepted
     expected = Expected.of(on, played)
@@ -143,7 +147,7 @@ def test_a_person_who_passes_everything_is_accepted(on: frozenset[str], seed: in
 def test_a_person_who_does_nothing_passes_only_without_prompts(
     on: frozenset[str], person: Director, without_actions: bool
 ) -> None:
-    """A still passes without ActiveLiveness alone, one who looks away never does."""
+    """A still photo passes only without ActiveLiveness; a person who looks away never passes."""
     played = play(config(on), person, outside=good, fps=4, seconds=30)
     assert played.last.accepted is (without_actions and "ActiveLiveness" not in on)
     if "ActiveLiveness" in on and without_actions:
@@ -160,8 +164,10 @@ def test_a_person_who_does_nothing_passes_only_without_prompts(
     ],
     ids=["outage", "poor photo", "refused photo"],
 )
-def test_what_is_outside_has_its_say(on: frozenset[str], answer: bytes | None, code: int) -> None:
-    """While LUNA PLATFORM is down or refuses every photo, no session passes. Only Luna3 asks it."""
+def test_no_session_passes_without_the_approval_of_luna_platform(
+    on: frozenset[str], answer: bytes | None, code: int
+) -> None:
+    """While LUNA PLATFORM is down or refuses every photo, no session with Luna3 passes."""
     played = play(config(on), obeying(), outside=lambda number: answer, seconds=15)
     if "Luna3DescriptorQualityCheck" in on:
         assert not any(outcome.accepted for outcome in played.outcomes)
@@ -171,8 +177,8 @@ def test_what_is_outside_has_its_say(on: frozenset[str], answer: bytes | None, c
         assert not played.asked
 
 
-def test_the_token_holds_what_the_plugins_gathered() -> None:
-    """Every plugin's data is in the token's details, and nothing of the outside's own words."""
+def test_the_token_contains_the_data_of_all_plugins() -> None:
+    """Each plugin's data is in the token's details; raw answers of external services are not."""
     played = play(config(frozenset(NAMES)), obeying(), outside=good)
     body = json.loads(played.result)["body"]
     assert body["isOk"]

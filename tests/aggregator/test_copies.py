@@ -1,4 +1,4 @@
-"""Copies of frames: they count for nothing, and three in a row end the session."""
+"""Copies of frames count for nothing, and three in a row end the session."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COPY = (Code.REPEATED_FRAME,)
 
 
 def picture(number: int, **changes: Any) -> Estimate:
-    """The estimate of a picture; equal numbers, equal pixels."""
+    """The estimate of an image; equal numbers mean equal pixels."""
     return live(pixels=number.to_bytes(16), **changes)
 
 
@@ -30,7 +30,7 @@ NO_FACE = Estimate(640, 480, stage=Stage.FACES, errors=(Code.NO_FACE,))
 
 
 class Watcher(Plugin):
-    """Sees frames, and accepts none."""
+    """Records the frames it sees and never accepts one."""
 
     def __init__(self) -> None:
         self.seen: list[int] = []
@@ -53,7 +53,7 @@ def play(session: JudgedSession, estimates: list[Estimate]) -> list[Outcome]:
 
 
 def watched(estimates: list[Estimate]) -> tuple[list[int], list[Outcome]]:
-    """What a plugin sees of frames, and what they led to."""
+    """Return the frames that a plugin saw, and their outcomes."""
     watcher = Watcher()
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
     session = JudgedSession(opened, [watcher], plugin_config({}).LIVENESS)
@@ -62,37 +62,40 @@ def watched(estimates: list[Estimate]) -> tuple[list[int], list[Outcome]]:
 
 @pytest.mark.parametrize("order", [[1, 1], [1, 2, 1], [1, 2, 3, 4, 5, 1]])
 def test_no_plugin_sees_a_copy(order: list[int]) -> None:
-    """Of the frame before, or of any earlier one; its code is 72 alone."""
+    """A copy of any earlier frame gets code 72 alone."""
     seen, outcomes = watched([picture(number) for number in order])
     assert seen == list(range(1, len(order)))
     assert outcomes[-1].errors == COPY
     assert not outcomes[-1].final
 
 
-def test_a_copy_of_a_frame_that_failed_is_one() -> None:
-    """And no longer has that frame's code."""
+def test_a_copy_of_a_failed_frame_gets_code_72() -> None:
+    """It does not get the code of the original frame."""
     failed = picture(1, errors=(Code.LOW_LIVENESS,))
     errors = [outcome.errors for outcome in watched([failed] * 2)[1]]
     assert errors == [(Code.LOW_LIVENESS, Code.AGGREGATING), COPY]
 
 
 def test_three_copies_in_a_row_end_the_session() -> None:
-    """Without success, by code 72."""
+    """The session fails with code 72."""
     _, outcomes = watched([picture(1)] * 9)
     assert len(outcomes) == 1 + MAX_IN_A_ROW
     last = outcomes[-1]
     assert (last.final, last.accepted, last.errors) == (True, False, COPY)
 
 
-def test_a_new_picture_ends_a_row() -> None:
-    """A client may be somewhat faster than its camera."""
+def test_a_new_frame_resets_the_count_of_copies() -> None:
+    """A client may send somewhat faster than its camera captures."""
     _, outcomes = watched([picture(n // MAX_IN_A_ROW) for n in range(60)])
     assert len(outcomes) == 60
     assert sum(outcome.errors == COPY for outcome in outcomes) == 40
 
 
-def test_frames_that_fail_early_are_no_copies() -> None:
-    """A camera that starts shows the same black picture; between copies it changes nothing."""
+def test_frames_that_fail_an_early_check_are_not_copies() -> None:
+    """A camera that starts repeats a black image.
+
+    Between copies such frames do not reset the count.
+    """
     _, outcomes = watched([NO_FACE] * 20)
     assert {outcome.errors for outcome in outcomes} == {(Code.NO_FACE, Code.AGGREGATING)}
     _, outcomes = watched([picture(1), picture(1), NO_FACE, picture(1), NO_FACE, picture(1)])
@@ -109,8 +112,8 @@ ALL: dict[str, dict[str, Any] | None] = {
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_one_picture_is_never_enough_for_a_plugin_that_counts(name: str) -> None:
-    """However often it is sent between others that fail, it counts once."""
+def test_a_repeated_picture_counts_once(name: str) -> None:
+    """However often it is sent between failing frames, plugins that count frames count it once."""
     face = b"\0\0\x80\x3f"
     config = plugin_config({"AggregateLiveness": {"framesCount": 3}, name: ALL[name]})
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
@@ -123,8 +126,8 @@ def test_one_picture_is_never_enough_for_a_plugin_that_counts(name: str) -> None
     assert session.context.best_seq in (0, 1)
 
 
-def test_a_copy_is_an_attempt() -> None:
-    """It counts for ``maxAttempts``, which bounds what a session costs."""
+def test_a_copy_counts_as_an_attempt() -> None:
+    """It counts for ``maxAttempts``, which limits the cost of a session."""
     config = plugin_config({}, LIVENESS={"maxAttempts": 2})
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
     session = JudgedSession(opened, [Watcher()], config.LIVENESS)
@@ -132,7 +135,7 @@ def test_a_copy_is_an_attempt() -> None:
 
 
 class Elsewhere:
-    """A memory in which other sessions have pictures; it counts what it is asked."""
+    """A memory in which other sessions own some images; it counts the requests."""
 
     def __init__(self, answers: dict[int, bytes | None]) -> None:
         self.asked: list[int] = []
@@ -161,7 +164,7 @@ class Elsewhere:
 def claimed(
     estimates: list[Estimate], answers: dict[int, bytes | None], **plugins: dict[str, Any] | None
 ) -> tuple[Elsewhere, JudgedSession, list[Outcome]]:
-    """Show frames to a session some of whose pictures other sessions have."""
+    """Show frames to a session; other sessions own some of the images."""
     config = plugin_config(plugins)
     memory = Elsewhere(answers)
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
@@ -182,7 +185,10 @@ THREE: dict[str, Any] = {"AggregateLiveness": {"framesCount": 3}, "Bestshot": No
 
 
 def test_a_frame_of_another_session_counts_for_nothing() -> None:
-    """Code 72 alone; the answer is in the log. The session continues with frames of its own."""
+    """It gets code 72 alone, and the log records the answer.
+
+    The session continues with its own frames.
+    """
     frames = [picture(number) for number in range(1, 6)]
     _, session, outcomes = claimed(frames, {1: REUSED, 3: REUSED}, **THREE)
     assert [outcome.errors for outcome in outcomes] == [COPY, (37,), COPY, (37,), ()]
@@ -191,7 +197,7 @@ def test_a_frame_of_another_session_counts_for_nothing() -> None:
 
 
 def test_three_frames_of_another_session_in_a_row_end_it() -> None:
-    """As copies of its own do, and together with them."""
+    """They count like copies of its own frames, and together with them."""
     frames = [picture(n) for n in (1, 2, 1, 3, 4)]
     _, _, outcomes = claimed(frames, {2: REUSED, 3: REUSED}, **THREE)
     assert [outcome.errors for outcome in outcomes] == [(37,), COPY, COPY, COPY]
@@ -199,15 +205,17 @@ def test_three_frames_of_another_session_in_a_row_end_it() -> None:
 
 
 @pytest.mark.parametrize("plugins", [{}, THREE, {"VirtualCameraChecker": {"threshold": 1.0}}])
-def test_the_best_shot_of_an_accepted_session_ends_it(plugins: dict[str, Any]) -> None:
-    """By code 70, whatever plugins are on."""
+def test_a_reused_best_shot_of_an_accepted_session_ends_the_session(
+    plugins: dict[str, Any],
+) -> None:
+    """The session fails with code 70, whatever plugins are on."""
     _, _, outcomes = claimed([picture(1)], {1: ACCEPTED}, **plugins)
     last = outcomes[-1]
     assert (last.errors, last.final, last.accepted) == ((Code.VIRTUAL_CAMERA,), True, False)
 
 
 def test_frames_of_other_sessions_are_evidence_of_a_virtual_camera() -> None:
-    """Two are enough at the default threshold; one may come from a client that begins again."""
+    """Two suffice at the default threshold; one may come from a client that started again."""
     plugins = {**THREE, "VirtualCameraChecker": None}
     answers = dict.fromkeys((1, 3), REUSED)
     _, session, outcomes = claimed([picture(n) for n in range(1, 9)], answers, **plugins)
@@ -216,15 +224,18 @@ def test_frames_of_other_sessions_are_evidence_of_a_virtual_camera() -> None:
     assert session.context.data["virtualCamera"]["evidence"] == {"reused": 2}
 
 
-def test_without_an_answer_the_frame_counts_for_nothing() -> None:
-    """Code 34; no plugin counts it, and the session continues."""
+def test_a_frame_whose_claim_is_not_answered_counts_for_nothing() -> None:
+    """It gets code 34, no plugin counts it, and the session continues."""
     _, session, outcomes = claimed([picture(n) for n in (1, 2)], {1: None}, **THREE)
     assert [outcome.errors for outcome in outcomes] == [(Code.EXTERNAL_FAILED,), (37,)]
     assert session.context.data["aggregateLiveness"]["frames"] == 1
 
 
 def test_only_frames_that_may_decide_are_claimed() -> None:
-    """A copy, an earlier failure and an action ask nothing; a frame that is not live does."""
+    """Copies, frames of actions and frames that failed earlier checks are not claimed.
+
+    Frames that are not live are.
+    """
     acting = {"profile": Profile.ACTIVE, "stage": Stage.EYES, "liveness": None}
     frames = [
         NO_FACE,
@@ -238,8 +249,8 @@ def test_only_frames_that_may_decide_are_claimed() -> None:
     assert memory.asked == [1, 3, 4]
 
 
-def test_a_replay_takes_the_answers_of_the_log() -> None:
-    """Whatever has become of the memory: the same outcomes, and nothing is asked again."""
+def test_a_replay_uses_the_logged_answers() -> None:
+    """The outcomes are the same whatever the memory contains now, and nothing is asked again."""
     frames = [picture(number) for number in range(1, 6)]
     _, _, outcomes = claimed(frames, {1: REUSED, 3: REUSED}, **THREE)
     config = plugin_config(THREE)
@@ -255,8 +266,8 @@ def test_a_replay_takes_the_answers_of_the_log() -> None:
     assert memory.claim_now((1).to_bytes(16), "other") is Claim.FIRST
 
 
-def test_an_older_log_without_digests_is_judged_as_ever() -> None:
-    """An estimate without a digest is no copy of another one."""
+def test_estimates_without_a_digest_are_not_copies() -> None:
+    """Logs of older versions have no digests and give the same verdict as before."""
     seen, outcomes = watched([live()] * 5)
     assert seen == [1, 2, 3, 4, 5]
     assert not outcomes[-1].final

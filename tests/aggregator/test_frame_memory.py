@@ -1,4 +1,4 @@
-"""The memory of frames: one session has a frame, for a while, and only so many are remembered."""
+"""The memory of frames: each frame has one owner, for a limited time and up to a limited number."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def picture(number: int) -> bytes:
 
 
 class Make(Protocol):
-    """Makes a memory with some bounds."""
+    """Creates a memory with the given limits."""
 
     def __call__(self, clock: Clock = ..., **limits: float) -> LocalFrames | MachineFrames: ...
 
@@ -37,7 +37,7 @@ def local(clock: Clock | None = None, **limits: float) -> LocalFrames:
 
 @pytest.fixture(params=["process", "machine"])
 def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
-    """Either memory: that of one process, and that of a machine's file."""
+    """Each kind of memory: inside one process, and in a file shared by one machine."""
     made: list[MachineFrames] = []
 
     def of_file(clock: Clock | None = None, **limits: float) -> MachineFrames:
@@ -50,8 +50,8 @@ def memory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
         asyncio.run(frames.close())
 
 
-def test_the_first_session_has_the_frame(memory: Make) -> None:
-    """It may claim it as often as it likes; no other one may."""
+def test_the_first_session_owns_the_frame(memory: Make) -> None:
+    """The owner may claim it any number of times; no other session may."""
     frames = memory()
     assert [frames.claim_now(picture(1), one) for one in (A, A, B, A, B)] == [
         Claim.FIRST,
@@ -63,8 +63,11 @@ def test_the_first_session_has_the_frame(memory: Make) -> None:
     assert frames.claim_now(picture(2), B) is Claim.FIRST
 
 
-def test_an_accepted_best_shot_is_known_as_such(memory: Make) -> None:
-    """To every other session, whichever claimed it first; a second report changes nothing."""
+def test_an_accepted_best_shot_is_reported_to_other_sessions(memory: Make) -> None:
+    """Every other session sees it as accepted, whoever claimed it first.
+
+    A second report changes nothing.
+    """
     frames = memory()
     frames.claim_now(picture(1), A)
     for session in (A, A, B):
@@ -73,8 +76,8 @@ def test_an_accepted_best_shot_is_known_as_such(memory: Make) -> None:
     assert frames.claim_now(picture(1), A) is Claim.FIRST
 
 
-def test_frames_are_forgotten_in_time(memory: Make) -> None:
-    """After reuseSeconds, not before; claiming a frame again does not lengthen them."""
+def test_a_frame_is_forgotten_after_reuse_seconds(memory: Make) -> None:
+    """It is not forgotten earlier, and a second claim does not extend the time."""
     clock = SettableClock()
     frames = memory(clock, reuseSeconds=10)
     frames.claim_now(picture(1), A)
@@ -90,8 +93,8 @@ def test_frames_are_forgotten_in_time(memory: Make) -> None:
     assert frames.claim_now(picture(1), A) is Claim.REUSED
 
 
-def test_so_many_frames_are_remembered(memory: Make) -> None:
-    """The oldest goes; frames that are refused push out no accepted best shot."""
+def test_the_number_of_remembered_frames_is_limited(memory: Make) -> None:
+    """The oldest frame is forgotten first; refused frames never displace accepted best shots."""
     frames = memory(reuseFrames=3)
     frames.accept(picture(0), A)
     for number in range(1, 5):
@@ -103,23 +106,26 @@ def test_so_many_frames_are_remembered(memory: Make) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.sampled_from([A, B, C])), max_size=40))
 def test_every_frame_has_one_owner(claims: list[tuple[int, str]]) -> None:
-    """Whatever the order of the claims, the first session of each picture alone is the first."""
+    """The first session to claim an image owns it, in any order of claims."""
     frames, owners = local(), dict[int, str]()
     for number, session in claims:
         own = owners.setdefault(number, session) == session
         assert frames.claim_now(picture(number), session) is (Claim.FIRST if own else Claim.REUSED)
 
 
-async def test_a_claim_is_answered_at_once(memory: Make) -> None:
-    """No turn of the event loop is spent on what this process knows; asking gives the same."""
+async def test_a_local_claim_is_answered_without_awaiting(memory: Make) -> None:
+    """A claim that this process can decide does not yield to the event loop.
+
+    ``ask`` gives the same answer.
+    """
     frames = memory()
     assert at_once(frames.claim(picture(1), A, passed=True)) == b"first"
     assert at_once(frames.claim(picture(1), B, passed=True)) == b"reused"
     assert await answer_to(frames.claim(picture(1), B, passed=True)) == b"reused"
 
 
-def test_a_question_alone_claims_nothing(memory: Make) -> None:
-    """A replay makes the question and takes the answer of the log."""
+def test_creating_a_question_claims_nothing(memory: Make) -> None:
+    """A replay creates the question and uses the logged answer."""
     frames = memory()
     frames.claim(picture(1), A, passed=True)
     assert frames.claim_now(picture(1), B) is Claim.FIRST
@@ -134,10 +140,10 @@ def test_a_question_alone_claims_nothing(memory: Make) -> None:
         ((), Claim.FIRST),
     ],
 )
-def test_what_was_claimed_before_a_restart_is_known_again(
+def test_a_session_can_claim_its_frames_again_after_a_restart(
     memory: Make, answers: tuple[bytes | None, ...], claim: Claim
 ) -> None:
-    """If it was the session's own."""
+    """Frames that the session claimed before the restart stay its own."""
     frames = memory()
     frames.recall(picture(1), A, answers)
     assert frames.claim_now(picture(1), B) is claim

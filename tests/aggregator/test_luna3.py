@@ -1,4 +1,4 @@
-"""The client of LUNA PLATFORM 3 and its plugin, against a real HTTP server."""
+"""The Luna3 plugin and its HTTP client for LUNA PLATFORM 3, tested against a real HTTP server."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def platform() -> Iterator[LunaPlatform]:
 
 
 def args(platform: LunaPlatform, **changes: Any) -> dict[str, Any]:
-    """Settings for the platform; short of time only where its plan is to be slow."""
+    """Settings of the plugin; the timeout is short only if the platform is to answer slowly."""
     return {
         "connectionString": platform.url,
         "authToken": TOKEN,
@@ -50,7 +50,7 @@ async def ask(platform: LunaPlatform, photo: bytes = JPEG, **changes: Any) -> di
 
 
 async def test_the_request_is_as_documented(platform: LunaPlatform) -> None:
-    """The raw picture by POST, its type, the token in a header, never in the address."""
+    """A POST with the raw image, its media type and the token in a header, not in the URL."""
     assert await ask(platform) == {"quality": 0.9}
     ((method, path, headers),) = platform.requests
     assert (method, path) == (
@@ -63,18 +63,18 @@ async def test_the_request_is_as_documented(platform: LunaPlatform) -> None:
 
 
 @pytest.mark.parametrize("field", ["light", "dark", "saturation", "blurriness"])
-async def test_the_field_can_be_chosen(platform: LunaPlatform, field: str) -> None:
-    """Which field of the answer counts is a setting."""
+async def test_the_quality_field_is_configurable(platform: LunaPlatform, field: str) -> None:
+    """A setting selects the field of the answer to compare."""
     quality = FACE["quality"]
     assert isinstance(quality, dict)
     assert await ask(platform, qualityField=field) == {"quality": quality[field]}
 
 
 @pytest.mark.parametrize(("deed", "code"), [("400", 36003), ("no face", 0)])
-async def test_a_photo_it_does_not_take_is_an_answer(
+async def test_a_rejected_photo_is_a_negative_answer(
     platform: LunaPlatform, deed: str, code: int
 ) -> None:
-    """No outage: it is asked once."""
+    """A rejection is no outage and is not retried."""
     platform.plan = [deed]
     assert await ask(platform) == {"refused": code}
     assert len(platform.photos) == 1
@@ -91,18 +91,20 @@ async def test_a_photo_it_does_not_take_is_an_answer(
         ("moved", 1),
     ],
 )
-async def test_anything_else_is_an_outage(platform: LunaPlatform, deed: str, tries: int) -> None:
-    """What may pass is tried again, as often as set; what will not is not."""
+async def test_any_other_response_is_an_outage(
+    platform: LunaPlatform, deed: str, tries: int
+) -> None:
+    """Transient errors are retried ``retries`` times; permanent ones are not."""
     platform.plan = [deed]
     with pytest.raises(PlatformError):
         await ask(platform, retries=2)
     assert len(platform.photos) == tries
 
 
-async def test_a_compressed_answer_is_not_unpacked(platform: LunaPlatform) -> None:
-    """Some thousand bytes would become gigabytes, before anybody could count them."""
+async def test_a_compressed_response_is_not_decompressed(platform: LunaPlatform) -> None:
+    """A response of some kilobytes could expand to gigabytes before its size is checked."""
     platform.plan = ["bomb"]
-    bomb()  # made here, it does not count below
+    bomb()  # created here so that it is not measured below
     tracemalloc.start()
     try:
         with pytest.raises(PlatformError):
@@ -115,9 +117,7 @@ async def test_a_compressed_answer_is_not_unpacked(platform: LunaPlatform) -> No
 
 
 @pytest.mark.parametrize("value", [None, "high", True, float("nan"), [0.9]])
-async def test_a_quality_that_is_no_number_is_an_outage(
-    platform: LunaPlatform, value: object
-) -> None:
+async def test_a_non_numeric_quality_is_an_outage(platform: LunaPlatform, value: object) -> None:
     """It is never taken for a good one."""
     platform.face = {**FACE, "score": value}
     with pytest.raises(PlatformError):
@@ -125,26 +125,29 @@ async def test_a_quality_that_is_no_number_is_an_outage(
 
 
 async def test_a_wrong_token_is_an_outage(platform: LunaPlatform) -> None:
-    """With wrong settings no one passes; trying again would not help."""
+    """With wrong settings no session passes, and the request is not retried."""
     with pytest.raises(PlatformError, match="401"):
         await ask(platform, authToken="wrong", retries=2)
     assert len(platform.photos) == 1
 
 
-async def test_a_short_outage_goes_unnoticed(platform: LunaPlatform) -> None:
-    """The next try succeeds."""
+async def test_a_transient_error_is_retried(platform: LunaPlatform) -> None:
+    """The next attempt succeeds."""
     platform.plan = ["500", "cut", "201"]
     assert await ask(platform, retries=2) == {"quality": 0.9}
 
 
 async def test_a_refused_connection_is_an_outage(platform: LunaPlatform) -> None:
-    """A refused connection too."""
+    """The service then gives no approval."""
     with pytest.raises(PlatformError):
         await ask(platform, connectionString="http://127.0.0.1:1", retries=0)
 
 
-async def test_the_breaker_opens_and_closes(platform: LunaPlatform) -> None:
-    """After outages in a row nothing is sent for a while; then one question tries."""
+async def test_the_circuit_breaker_opens_and_closes(platform: LunaPlatform) -> None:
+    """After several outages in a row no request is sent for a while.
+
+    Then a single one probes the platform.
+    """
     clock = SettableClock()
     breaker = Breaker(clock=clock)
     luna = Luna3(Luna3Args(**args(platform, retries=0)), breaker)
@@ -158,7 +161,7 @@ async def test_the_breaker_opens_and_closes(platform: LunaPlatform) -> None:
     assert [await fails() for _ in range(FAILURES_TO_OPEN)] == [1, 2, 3, 4, 5]
     assert [await fails() for _ in range(3)] == [5, 5, 5]
     clock.advance(OPEN_SECONDS)
-    assert [await fails() for _ in range(3)] == [6, 6, 6]  # one tries, and fails
+    assert [await fails() for _ in range(3)] == [6, 6, 6]  # a failing probe
     clock.advance(OPEN_SECONDS)
     platform.plan = ["201"]
     assert json.loads(await luna.ask(JPEG)) == {"quality": 0.9}
@@ -166,10 +169,10 @@ async def test_the_breaker_opens_and_closes(platform: LunaPlatform) -> None:
     await luna.close()
 
 
-async def test_an_outage_is_two_lines_in_the_log(
+async def test_an_outage_is_logged_once_at_its_start_and_end(
     platform: LunaPlatform, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """However many frames are asked about meanwhile, with the breaker open or not."""
+    """The number of frames asked about and the state of the circuit breaker make no difference."""
     clock = SettableClock()
     luna = Luna3(Luna3Args(**args(platform, retries=0)), Breaker(clock=clock))
     platform.plan = ["500"]
@@ -192,7 +195,7 @@ def config(platform: LunaPlatform, *plugins: str, **changes: Any) -> Config:
 
 
 async def codes(gateway: Any, seq: int, score: float, photo: bytes = JPEG) -> list[int]:
-    """Codes of the frame that is judged now."""
+    """Return the codes of the next frame."""
     gateway.judge(seq, live(score), photo)
     verdict = await gateway.verdict()
     errors: list[int] = json.loads(verdict.status)["body"]["errors"]
@@ -214,7 +217,7 @@ async def codes(gateway: Any, seq: int, score: float, photo: bytes = JPEG) -> li
 async def test_the_verdict_follows_the_answer(
     platform: LunaPlatform, tmp_path: Path, deed: str, threshold: float, expected: list[int]
 ) -> None:
-    """Equality passes; a poor photo is code 30; an outage is code 34 and no success."""
+    """A quality equal to the threshold passes; a poor photo gets code 30, an outage code 34."""
     platform.plan = [deed]
     chosen = config(platform, descriptorQualityThreshold=threshold)
     async with judging(chosen, tmp_path) as gateway:
@@ -225,7 +228,7 @@ async def test_the_verdict_follows_the_answer(
 async def test_with_bestshot_only_the_best_shot_is_sent(
     platform: LunaPlatform, tmp_path: Path
 ) -> None:
-    """A frame that is no better than the best is accepted on the best one's word."""
+    """A frame that is no better is accepted because the current best shot was approved."""
     chosen = plugin_config(
         {
             "Bestshot": None,
@@ -240,10 +243,10 @@ async def test_with_bestshot_only_the_best_shot_is_sent(
     assert platform.photos == [b"1", b"3"]
 
 
-async def test_a_best_shot_that_fails_is_best_no_more(
+async def test_a_rejected_best_shot_is_restored_to_the_previous_one(
     platform: LunaPlatform, tmp_path: Path
 ) -> None:
-    """The one before stands again and the session succeeds with it; an outage is no pass."""
+    """The session succeeds with the previous best shot. After an outage it does not."""
     chosen = plugin_config(
         {
             "Bestshot": None,

@@ -1,4 +1,4 @@
-"""The memory of frames in a file: one for all cells of a machine, which outlives each process."""
+"""The memory of frames in a file: all cells of a machine share it, and it survives each process."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ PICTURES = [number.to_bytes(16) for number in range(100)]
 
 @contextlib.contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Another process stands still in the middle of a write."""
+    """Another process holds the file's lock in the middle of a write."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as holder:
         holder.execute("BEGIN IMMEDIATE")
         yield
 
 
 class Machine:
-    """Makes memories over one file, and closes them."""
+    """Opens memories on one file, and closes them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -59,8 +59,8 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
     made.close()
 
 
-def test_cells_know_each_other_s_frames(machine: Machine) -> None:
-    """A file that was accepted in one cell is refused in the other."""
+def test_cells_share_their_frames(machine: Machine) -> None:
+    """A frame that was accepted in one cell is refused in the other."""
     first, second = machine.frames(), machine.frames()
     assert first.claim_now(PICTURES[0], A) is Claim.FIRST
     assert second.claim_now(PICTURES[0], B) is Claim.REUSED
@@ -69,8 +69,8 @@ def test_cells_know_each_other_s_frames(machine: Machine) -> None:
     assert second.claim_now(PICTURES[0], A) is Claim.FIRST
 
 
-def test_a_successor_knows_what_was_sent_before_it(machine: Machine) -> None:
-    """Nothing was closed or written at the end: its predecessor was killed."""
+def test_a_restarted_process_knows_earlier_frames(machine: Machine) -> None:
+    """Its predecessor was killed and closed nothing."""
     before = machine.frames()
     before.claim_now(PICTURES[0], A)
     before.accept(PICTURES[1], A)
@@ -84,16 +84,16 @@ def claims_of(path: Path, session: str) -> int:
     return sum(frames.claim_now(picture, session) is Claim.FIRST for picture in PICTURES)
 
 
-def test_each_frame_has_one_owner_among_processes(machine: Machine) -> None:
-    """Also where all of them make the file at the same moment."""
+def test_each_frame_has_one_owner_across_processes(machine: Machine) -> None:
+    """This holds even if all processes create the file at the same moment."""
     with ProcessPoolExecutor(3, mp_context=get_context("spawn")) as pool:
         sessions = [str(number) * 32 for number in range(3)]
         first = list(pool.map(claims_of, [machine.path] * 3, sessions))
     assert sum(first) == len(PICTURES)
 
 
-def test_a_machine_that_started_again_forgets_nothing(machine: Machine) -> None:
-    """Its monotonic clock began again, so the frames are from the future."""
+def test_a_rebooted_machine_forgets_no_frame(machine: Machine) -> None:
+    """Its monotonic clock starts again, so the stored times lie in the future."""
     machine.frames(SettableClock(monotonic_time=90_000.0)).accept(PICTURES[0], A)
     clock = SettableClock(monotonic_time=10.0)
     frames = machine.frames(clock, reuseSeconds=100)
@@ -103,14 +103,14 @@ def test_a_machine_that_started_again_forgets_nothing(machine: Machine) -> None:
 
 
 def test_only_this_user_may_read_the_file(machine: Machine) -> None:
-    """It names sessions."""
+    """The file contains session ids."""
     machine.frames().claim_now(PICTURES[0], A)
     files = list(machine.path.parent.iterdir())
     assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in files} == {0}
 
 
-def test_without_its_file_a_cell_knows_its_own_frames(machine: Machine) -> None:
-    """One line in the log says so, and another one when the file can be used again."""
+def test_a_cell_without_the_file_knows_its_own_frames(machine: Machine) -> None:
+    """One log line reports that the file is unusable, and another one that it can be used again."""
     clock = SettableClock()
     machine.path.mkdir()
     with logged("aggregator.machine_frames", logging.INFO) as lines:
@@ -124,8 +124,8 @@ def test_without_its_file_a_cell_knows_its_own_frames(machine: Machine) -> None:
     assert machine.frames().claim_now(PICTURES[1], B) is Claim.REUSED
 
 
-def test_what_the_file_did_not_take_is_written_later(machine: Machine) -> None:
-    """Before anything else is, so that other cells know it from then on."""
+def test_frames_missed_by_the_file_are_written_later(machine: Machine) -> None:
+    """They are written before any new frame, so other cells know them from then on."""
     clock = SettableClock()
     first, second = machine.frames(clock), machine.frames(clock)
     with held(machine.path):
@@ -139,13 +139,13 @@ def test_what_the_file_did_not_take_is_written_later(machine: Machine) -> None:
 
 
 def damage(path: Path) -> None:
-    """What a crash of the machine may leave."""
+    """Damage that a crash of the machine may leave."""
     with path.open("r+b") as file:
         file.write(b"no database" * 1000)
 
 
-def test_a_removed_file_is_made_again(machine: Machine) -> None:
-    """By the next process that begins; those that use the old one find the new one soon."""
+def test_a_removed_file_is_created_again(machine: Machine) -> None:
+    """The next process creates it, and processes with the old file open soon find the new one."""
     clock = SettableClock()
     with logged("aggregator") as lines:
         first = machine.frames(clock)
@@ -159,7 +159,7 @@ def test_a_removed_file_is_made_again(machine: Machine) -> None:
 
 
 def test_a_damaged_file_is_replaced(machine: Machine) -> None:
-    """It is kept beside the new one, and the log says so."""
+    """The damaged file is kept beside the new one, and the log names it."""
     asyncio.run(machine.frames().close())
     damage(machine.path)
     with logged("aggregator") as lines:
@@ -170,8 +170,8 @@ def test_a_damaged_file_is_replaced(machine: Machine) -> None:
     assert machine.path.with_suffix(".damaged").exists()
 
 
-def test_damage_that_shows_in_use(machine: Machine) -> None:
-    """The file is replaced, and the frame is known in the end."""
+def test_a_file_damaged_during_use_is_replaced(machine: Machine) -> None:
+    """The frame is then known through the new file."""
     clock = SettableClock()
     first, second = machine.frames(clock), machine.frames(clock)
     first.claim_now(PICTURES[0], A)
@@ -185,16 +185,16 @@ def test_damage_that_shows_in_use(machine: Machine) -> None:
     assert machine.path.with_suffix(".damaged").exists()
 
 
-def test_a_process_that_holds_the_file_stops_no_other(machine: Machine) -> None:
-    """Its claims are answered from the memory of the process."""
+def test_a_locked_file_blocks_no_other_process(machine: Machine) -> None:
+    """Claims are answered from the memory of the process meanwhile."""
     frames = machine.frames()
     with held(machine.path):
         assert frames.claim_now(PICTURES[0], A) is Claim.FIRST
         assert frames.claim_now(PICTURES[0], B) is Claim.REUSED
 
 
-def test_a_frame_that_did_not_pass_is_known_here_only(machine: Machine) -> None:
-    """It decides nothing, here or elsewhere, and would cost a write."""
+def test_a_failed_frame_is_not_written_to_the_file(machine: Machine) -> None:
+    """It decides nothing in any cell, and would cost a write."""
     first, second = machine.frames(), machine.frames()
     answers = [
         at_once(frames.claim(PICTURES[0], session, passed=False))

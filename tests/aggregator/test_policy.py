@@ -1,4 +1,4 @@
-"""The token's claim ``policy``: true, short, without secrets, and the same in a replay."""
+"""The token's claim ``policy`` is true, short, without secrets, and the same after a replay."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class NoJson(Plugin):
 
 
 def judged(config: Config, estimates: Sequence[Estimate]) -> dict[str, Any]:
-    """The claims of the token that these frames get."""
+    """Return the claims of the token issued for these frames."""
     opened = Open("", SESSION, 1000.0, 7, bytes(32))
     registry = Registry(config)
     session = JudgedSession(opened, registry.plugins(), config.LIVENESS, registry.policy)
@@ -101,8 +101,8 @@ def by(basis: Basis, score: float = 0.9, **changes: Any) -> Estimate:
     return live(score, rules=basis.rules, models=basis.models, **changes)
 
 
-def test_the_token_states_what_judged() -> None:
-    """Plugins in their order with their arguments, bounds, rules, models and version."""
+def test_the_token_states_its_policy() -> None:
+    """Plugins in their order with their arguments, limits, rules, models and version."""
     plugins = {"AggregateLiveness": {"framesCount": 1}, "Bestshot": None}
     config = plugin_config(plugins, LIVENESS={"maxLivenessAttempts": 9})
     policy = judged(config, [by(NEW)])["policy"]
@@ -138,8 +138,8 @@ def test_the_token_states_what_judged() -> None:
     }
 
 
-def test_the_claim_is_short_and_holds_no_secret() -> None:
-    """With every plugin, two of one's own and several reloads: no path, address or password."""
+def test_the_claim_is_short_and_contains_no_secret() -> None:
+    """With all plugins, two user plugins and several reloads it has no path or password."""
     mine = {own("Gate"): {"password": "hunter2"}, own("Open24"): None}
     policy = Registry(plugin_config(EVERY | mine)).policy
     claim = policy.claim([Basis(str(n) * 16, "a" * 16) for n in range(9)])
@@ -168,19 +168,19 @@ def digest_of(plugins: dict[str, Any], **sections: Any) -> str:
     ],
 )
 def test_another_policy_has_another_digest(other: dict[str, Any]) -> None:
-    """A plugin more or less, or another argument."""
+    """Adding or removing a plugin, or changing an argument, changes the digest."""
     assert digest_of(other) != digest_of({"AggregateLiveness": {"framesCount": 3}})
 
 
-def test_what_judges_nothing_changes_no_digest() -> None:
-    """Side effects, addresses and secrets do not judge; nor does the order in the file."""
+def test_settings_that_do_not_judge_leave_the_digest_unchanged() -> None:
+    """These are side effects, addresses, secrets and the order of plugins in the file."""
     quiet = {"Bestshot": None, "AggregateLiveness": None}
     loud = {"AggregateLiveness": None, "Bestshot": None, "FileLogger": {"path": "/elsewhere"}}
     assert digest_of(loud, LUNA_PASS={"JWT": {"key": "k" * 64}}) == digest_of(quiet)
 
 
 def test_thresholds_of_a_plugin_are_stated() -> None:
-    """AggregateLiveness compares the mean itself, with the thresholds its session began with."""
+    """AggregateLiveness compares the mean itself, with the thresholds its session started with."""
     lax = {"THRESHOLDS": {"livenessScore": 0.0}}
     assert digest_of({"Bestshot": {}}, LIVENESS=lax) == digest_of({"Bestshot": {}})
     plugins: dict[str, Any] = {"AggregateLiveness": {}}
@@ -189,29 +189,29 @@ def test_thresholds_of_a_plugin_are_stated() -> None:
 
 
 @pytest.mark.parametrize("key", BOUNDS)
-def test_every_bound_is_stated(key: str) -> None:
-    """A bound that is turned off is in the claim, in its digest, and in that of the registry."""
+def test_every_limit_is_stated(key: str) -> None:
+    """A limit that is turned off is in the claim, in its digest and in the registry's digest."""
     default, off = (Registry(plugin_config({}, LIMITS=limits)) for limits in ({}, {key: 0}))
     assert off.digest != default.digest
     assert off.policy.limits == {**default.policy.limits, key: 0}
     assert off.policy.claim([NEW])["digest"] != default.policy.claim([NEW])["digest"]
 
 
-def test_the_bounds_that_judge_are_stated() -> None:
-    """Policies that differ in one of these let different frames and sessions pass."""
+def test_settings_that_affect_verdicts_change_the_digest() -> None:
+    """Policies that differ in one of these accept different frames and sessions."""
     judging = {"livenessRefusals", "reuseSeconds", "reuseFrames", "refusedSessionsPerAddress"}
     assert judging <= set(Registry(plugin_config({})).policy.limits)
 
 
 @pytest.mark.parametrize("key", BOUNDS_IF_ON)
-def test_a_bound_that_is_on_is_stated(key: str) -> None:
+def test_an_enabled_limit_is_stated(key: str) -> None:
     """A verifier that requires it refuses a claim without it."""
     assert key not in Registry(plugin_config({})).policy.limits
     assert Registry(plugin_config({}, LIMITS={key: 3})).policy.limits[key] == 3
 
 
 def test_forbidden_labels_are_stated(tmp_path: Path) -> None:
-    """A list of labels of one's own by its content, not by its path."""
+    """A custom list of labels is stated by its content, not by its path."""
     digests = []
     for name, label in (("one", "obs"), ("two", "obs"), ("three", "obs\nmanycam")):
         (tmp_path / name).write_text(label)
@@ -219,8 +219,8 @@ def test_forbidden_labels_are_stated(tmp_path: Path) -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_a_plugin_of_ones_own_is_stated_by_a_digest() -> None:
-    """Its arguments count, its secrets do not."""
+def test_a_user_plugin_is_stated_by_a_digest() -> None:
+    """Its arguments are part of the digest, its secrets are not."""
     assert digest_of({own("Gate"): {"hours": [9, 17]}}) != digest_of({own("Gate"): {}})
     assert digest_of({own("Gate"): {"hours": [8, 18]}}) == digest_of({own("Gate"): {}})
     passwords = ({own("Gate"): {"password": one}} for one in ("hunter2", "hunter3"))
@@ -231,7 +231,7 @@ def test_a_plugin_of_ones_own_is_stated_by_a_digest() -> None:
 
 @pytest.mark.parametrize("name", ["Chatty", "NoJson"])
 def test_a_plugin_that_states_too_much_does_not_start(name: str) -> None:
-    """What cannot stand in a token is an error at the start, not in a session."""
+    """Data that does not fit into a token is an error at start-up, not in a session."""
     with pytest.raises(ConfigError, match=f"{name}.stated"):
         Registry(plugin_config({own(name): {}}))
 
@@ -245,12 +245,12 @@ def test_a_plugin_that_states_too_much_does_not_start(name: str) -> None:
     ],
 )
 def test_other_rules_have_another_digest(rules: Rules) -> None:
-    """Every threshold and every limit counts; equal ones have equal digests."""
+    """Every threshold and limit is part of the digest; equal rules have equal digests."""
     assert rules.digest != Rules().digest == Rules(ThresholdsSection(), ChecksSection()).digest
 
 
-def test_rules_that_change_in_a_session_are_both_stated() -> None:
-    """After a reload: those of the accepted frame, and the others with a digest of their own."""
+def test_a_session_states_all_rules_that_judged_its_frames() -> None:
+    """After a reload it states those of the accepted frame, and the others by a digest."""
     config = plugin_config({"AggregateLiveness": {"framesCount": 2}})
     before, after = (judged(config, [by(basis)] * 2)["policy"] for basis in (OLD, NEW))
     policy = judged(config, [by(OLD), by(NEW)])["policy"]
@@ -259,28 +259,28 @@ def test_rules_that_change_in_a_session_are_both_stated() -> None:
     assert others == [{key: before[key] for key in ("digest", "rules", "models")}]
 
 
-def test_the_best_shot_of_old_rules_is_stated() -> None:
-    """The picture in the token may have been judged before the reload."""
+def test_the_rules_of_the_best_shot_are_stated() -> None:
+    """The image in the token may have been judged before the reload."""
     config = plugin_config({"Bestshot": None, "AggregateLiveness": {"framesCount": 2}})
     policy = judged(config, [by(OLD, 0.99), by(NEW, 0.6)])["policy"]
     assert [other["rules"] for other in policy["others"]] == [OLD.rules]
 
 
-def test_a_frame_that_no_worker_judged_states_nothing() -> None:
-    """One that could not be read, or was lost with its worker, is refused by any rules."""
+def test_a_frame_without_an_estimate_states_no_rules() -> None:
+    """An unreadable frame, or one lost with its worker, is refused by any rules."""
     lost = Estimate(0, 0, errors=(Code.ESTIMATION_FAILED,))
     policy = judged(plugin_config({}), [lost, by(NEW)])["policy"]
     assert "others" not in policy
 
 
-def test_a_frame_whose_rules_are_unknown_is_stated_as_such() -> None:
-    """A worker that names none matches nothing that a relying party requires."""
+def test_unknown_rules_are_stated_as_unknown() -> None:
+    """The entry matches nothing that a relying party can require."""
     policy = judged(plugin_config({}), [live()])["policy"]
     assert (policy["rules"], policy["models"]) == UNKNOWN
 
 
-def test_many_reloads_do_not_make_the_claim_long() -> None:
-    """The newest are named; the rest is one entry that matches nothing."""
+def test_the_claim_stays_short_after_many_reloads() -> None:
+    """It names the newest rules; one entry that matches nothing stands for the rest."""
     bases = [Basis(f"{n:016x}", "a" * 16) for n in range(20)]
     config = plugin_config({"AggregateLiveness": {"framesCount": 20}})
     policy = judged(config, [by(basis) for basis in bases])["policy"]
@@ -290,7 +290,7 @@ def test_many_reloads_do_not_make_the_claim_long() -> None:
 
 
 def test_a_replay_states_the_same() -> None:
-    """An aggregator that dies in the middle of a reload writes the very same token."""
+    """An aggregator killed in the middle of a reload writes exactly the same token."""
 
     def run(*restarts: int) -> str:
         played = play(
@@ -306,8 +306,8 @@ def test_a_replay_states_the_same() -> None:
     assert run(2, 3, 4) == run()
 
 
-async def test_a_session_keeps_the_plugins_that_it_states(tmp_path: Path) -> None:
-    """The aggregator states the plugins of the session's beginning, whatever it reloads."""
+async def test_a_session_keeps_its_plugins_after_a_reload(tmp_path: Path) -> None:
+    """The claim states the plugins with which the session started."""
     async with judging(plugin_config({"Bestshot": None}), tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, by(NEW))

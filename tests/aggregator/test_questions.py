@@ -1,4 +1,4 @@
-"""A plugin's question to the outside: the frame waits, the log keeps the answer, faults refuse."""
+"""Questions of plugins to external services: frames wait, answers are logged, errors refuse."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def outside(tmp_path: Path) -> Outside:
 
 
 def asking(folder: Path) -> Any:
-    """A configuration whose questions wait until ``outside`` is open."""
+    """A configuration with a plugin whose questions wait for the event ``outside``."""
     return config(folder=str(folder), patience=60.0)
 
 
 async def test_the_answer_decides_and_is_logged(tmp_path: Path) -> None:
-    """The verdict carries the answer, which the gateway logs beside the estimate."""
+    """The verdict contains the answer, and the gateway logs it with the estimate."""
     async with judging(config(answer="no"), tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
@@ -52,8 +52,8 @@ async def test_the_answer_decides_and_is_logged(tmp_path: Path) -> None:
     [{"answer": "raise"}, {"seconds": 30.0, "patience": 0.05}, {"answer": "x" * 20_000}],
     ids=["raises", "too late", "too long"],
 )
-async def test_no_answer_refuses_the_frame(tmp_path: Path, args: dict[str, Any]) -> None:
-    """Code 34, not final, never a success; the next frame asks again."""
+async def test_a_frame_without_an_answer_is_refused(tmp_path: Path, args: dict[str, Any]) -> None:
+    """It gets code 34, which is not final, and the next frame asks again."""
     async with judging(config(**args), tmp_path) as gateway:
         await gateway.open()
         with logged("aggregator") as lines:
@@ -66,7 +66,7 @@ async def test_no_answer_refuses_the_frame(tmp_path: Path, args: dict[str, Any])
 
 
 async def test_closing_does_not_wait_for_an_answer(tmp_path: Path, outside: Outside) -> None:
-    """A session that ends while a question is open has failed, and the answer changes nothing."""
+    """A session that ends while a question is open fails, and a late answer changes nothing."""
     async with judging(asking(tmp_path), tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
@@ -80,7 +80,7 @@ async def test_closing_does_not_wait_for_an_answer(tmp_path: Path, outside: Outs
 
 
 async def test_a_restarted_gateway_does_not_wait(tmp_path: Path, outside: Outside) -> None:
-    """Its log has the frame without an answer; the next frame is judged as usual."""
+    """Its log has the frame without an answer, and the next frame is judged as usual."""
     async with judging(asking(tmp_path), tmp_path) as gateway:
         await gateway.open()
         gateway.judge(1, live())
@@ -93,8 +93,10 @@ async def test_a_restarted_gateway_does_not_wait(tmp_path: Path, outside: Outsid
         assert (verdict.seq, verdict.accepted) == (2, True)
 
 
-async def test_other_sessions_continue_meanwhile(tmp_path: Path, outside: Outside) -> None:
-    """A slow external service delays only its own session."""
+async def test_a_slow_external_service_delays_only_its_own_session(
+    tmp_path: Path, outside: Outside
+) -> None:
+    """Other sessions get their answers meanwhile."""
     other = "1" * 32
     async with judging(asking(tmp_path), tmp_path) as gateway:
         await gateway.open()
@@ -111,7 +113,7 @@ async def test_other_sessions_continue_meanwhile(tmp_path: Path, outside: Outsid
 
 
 def test_a_replay_asks_nothing() -> None:
-    """Logged answers are used; a frame without one is refused, and nothing is asked again."""
+    """It uses the logged answers, and refuses a frame without one instead of asking again."""
     before = Oracle.asked
 
     def replay(answers: tuple[bytes | None, ...]) -> Outcome:

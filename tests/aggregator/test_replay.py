@@ -1,4 +1,4 @@
-"""Any session with any plugins comes out the same, however often the aggregator dies."""
+"""Every session has the same outcome with any plugins, however often the aggregator dies."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ CONFIGURATIONS = st.builds(
 STEPS = st.dictionaries(
     st.integers(1, 60), st.sampled_from([20.0, -20.0, -3600.0, 86_400.0]), max_size=4
 )
-"""By how much the wall clock is set forward or back, before the frame of a number."""
+"""Steps of the wall clock in seconds, each with the number of the frame that follows it."""
 FPS = 8.0
-"""Its times are binary fractions, so the clocks of two gateways give them to the last digit."""
+"""Its times are binary fractions, so the clocks of two gateways give exactly the same values."""
 ANSWERS = [b'{"quality": 0.9}', b'{"quality": 0.9}', b'{"quality": 0.1}', b'{"refused": 1}', None]
 
 
 def clumsy(seed: int) -> Director:
-    """Obeys most of the time, and does whatever at others."""
+    """A person who obeys most prompts and otherwise moves at random."""
     obedient, chance = obeying(seed), random.Random(seed)
 
     def direct(now: float, codes: tuple[int, ...]) -> Look:
@@ -97,12 +97,12 @@ def test_a_restart_changes_nothing(
     passive: bool,
     steps: dict[int, float],
 ) -> None:
-    """The same answers, the same token to the last byte, the same effects under the same keys.
+    """A replay repeats the answers, the token and the keyed side effects, byte for byte.
 
-    A restart may come while a question is open. ``play`` also compares each replayed frame with
-    what it was at first. The picture in the token is the one that was encoded at first, with the
-    digest of what was received then. The wall clock may step, and a gateway that takes the session
-    over has another monotonic clock.
+    A restart may come while a question is open. ``play`` also compares each replayed frame with its
+    first outcome. The token has the image encoded at first and the digest of the bytes received
+    then. The wall clock may step, and a gateway that takes over the session has another monotonic
+    clock.
     """
 
     def run(restarts: Collection[int] = (), handovers: Collection[int] = ()) -> Any:
@@ -135,7 +135,7 @@ def test_a_restart_changes_nothing(
 
 
 def without_dates(result: str) -> dict[str, Any]:
-    """What a text of RESULT says, apart from when its token was made."""
+    """Return the text of RESULT without the times of its token."""
     body: dict[str, Any] = json.loads(result)["body"] if result else {}
     if body.get("jwt"):
         claims = jwt.decode(body["jwt"], options={"verify_signature": False})
@@ -154,7 +154,7 @@ def without_dates(result: str) -> dict[str, Any]:
 def test_a_step_of_the_wall_clock_changes_nothing(
     config: Any, seed: int, restarts: set[int], handovers: set[int], steps: dict[int, float]
 ) -> None:
-    """Answers and effects are those without a step; only the token has the time that is set."""
+    """Answers and side effects stay the same. Only the token's times follow the clock."""
 
     def run(steps: dict[int, float], *disturbances: Collection[int]) -> Any:
         restarts, handovers = disturbances or ((), ())

@@ -1,4 +1,4 @@
-"""The aggregator process: it judges for one gateway at a time."""
+"""The aggregator process serves one gateway at a time."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.support.plugins import Closing
 from tests.support.waiting import until
 
 
-async def test_what_a_dead_gateway_still_asked_counts_no_more(tmp_path: Path) -> None:
-    """They may be in the socket behind the hello of its successor, which starts to number again."""
+async def test_requests_of_a_dead_gateway_are_dropped(tmp_path: Path) -> None:
+    """They may follow its successor's hello in the socket, and both number frames from 1."""
     async with judging(plugin_config({}), tmp_path) as dead:
         await dead.open()
         dead.judge(1, live(errors=(32,)), b"first")
@@ -61,7 +61,7 @@ class Edited:
 async def test_plugins_of_an_earlier_configuration_are_closed_with_their_last_session(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Their HTTP client, for one; at the end every one is closed once."""
+    """This closes their HTTP client, for example. At shutdown every plugin has been closed once."""
     monkeypatch.setattr(service, "SWEEP_SECONDS", 0.01)
     monkeypatch.setattr(Closing, "made", 0)
     monkeypatch.setattr(Closing, "closed", [])

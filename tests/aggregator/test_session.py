@@ -1,4 +1,4 @@
-"""The fold of a session: limits, best shot, fail closed, and the same verdict after any replay."""
+"""The fold of a session: limits, best shot, failing closed, and equal verdicts after any replay."""
 
 from __future__ import annotations
 
@@ -72,30 +72,30 @@ def test_a_live_frame_is_accepted() -> None:
     ids=["no liveness", "active profile", "weak models", "not live", "nothing measured"],
 )
 @pytest.mark.parametrize("plugins", [[], [Result(needs_best=False)]], ids=["none", "result"])
-def test_nothing_less_is_ever_accepted(estimate: Estimate, plugins: list[Plugin]) -> None:
-    """Whatever plugins are on: no liveness, no success."""
+def test_no_session_is_accepted_without_liveness(estimate: Estimate, plugins: list[Plugin]) -> None:
+    """Whatever plugins are on, a frame without full liveness is refused."""
     outcome = fold(session(*plugins), 1, estimate)
     assert not outcome.accepted
     assert outcome.errors
 
 
 def test_a_frame_whose_picture_is_missing_is_not_accepted() -> None:
-    """A token without best shot is no token."""
+    """A token needs a best shot."""
     outcome = fold(session(), 1, live(0.9), image=None)
     assert outcome.final
     assert not outcome.accepted
 
 
-def test_max_attempts_ends_with_the_current_result() -> None:
-    """The last allowed frame's codes are final."""
+def test_max_attempts_ends_the_session_with_the_current_result() -> None:
+    """The codes of the last allowed frame are final."""
     judged = session(maxAttempts=2)
     assert not fold(judged, 1, BLURRED).final
     last = fold(judged, 2, BLURRED)
     assert (last.final, last.accepted, last.errors) == (True, False, (3,))
 
 
-def test_max_liveness_attempts_counts_only_frames_that_came_so_far() -> None:
-    """Frames refused earlier are free."""
+def test_max_liveness_attempts_counts_only_frames_that_reached_the_liveness_check() -> None:
+    """Frames that an earlier check refused do not count."""
     judged = session(maxLivenessAttempts=2)
     outcomes = [fold(judged, n, BLURRED) for n in range(1, 6)]
     outcomes.append(fold(judged, 6, live(0.1, errors=(32,))))
@@ -103,8 +103,8 @@ def test_max_liveness_attempts_counts_only_frames_that_came_so_far() -> None:
     assert fold(judged, 7, live(0.1, errors=(32,))).final
 
 
-def test_a_plugin_that_raises_ends_its_session_without_success() -> None:
-    """Code 71, and no success even for a perfect frame."""
+def test_a_plugin_that_raises_fails_its_session() -> None:
+    """Code 71, even for a perfect frame."""
 
     class Broken(Plugin):
         def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
@@ -115,7 +115,7 @@ def test_a_plugin_that_raises_ends_its_session_without_success() -> None:
 
 
 def test_closing_without_a_verdict_fails_with_code_40() -> None:
-    """A session that just ends has not succeeded; one with a verdict keeps it."""
+    """A session that closes early fails; one that has a verdict keeps it."""
     assert session().close(2000.0).errors == (40,)
     judged = session()
     accepted = fold(judged, 1, live(0.9))
@@ -123,7 +123,7 @@ def test_closing_without_a_verdict_fails_with_code_40() -> None:
 
 
 def test_bestshot_ignores_closed_eyes_and_poor_quality() -> None:
-    """Only frames fit for it count; ties keep the earlier one."""
+    """Only frames without such codes become the best shot, and the earlier of two equal ones."""
     judged = session(Bestshot(Rules()))
     shut = replace(live(0.99), eyes=Eyes(0.0, 0.0, False, False))
     for seq, estimate in enumerate([shut, live(0.98, quality=0.4)], 1):
@@ -142,7 +142,7 @@ SCORES = st.lists(
 def test_a_replay_gives_the_same_verdict(
     scores: list[tuple[float, bool]], data: st.DataObject
 ) -> None:
-    """An aggregator that restarts after any frame continues from the log with the same outcomes."""
+    """An aggregator restarted after any frame continues from the log with the same outcomes."""
     config = Config.model_validate(
         {"MIDDLEWARES": {"WS": {"Bestshot": {"isEnabled": True}}}, "LIVENESS": {"maxAttempts": 9}}
     )
@@ -172,7 +172,7 @@ def test_a_replay_gives_the_same_verdict(
 
 
 class Mixing(Plugin):
-    """Keeps the estimate of the last frame with the picture of the first."""
+    """Combines the estimate of the last frame with the image of the first."""
 
     def on_estimate(self, context: SessionContext, frame: FrameJudgement) -> None:
         context.best_seq, context.best = frame.seq, frame.estimate
@@ -180,7 +180,7 @@ class Mixing(Plugin):
 
 
 def test_a_token_shows_the_frame_that_was_measured() -> None:
-    """The picture of another frame of the same session is no best shot."""
+    """The image of another frame of the same session is rejected as best shot."""
     judged = session(Mixing())
     fold(judged, 1, live(0.1, errors=(32,)))
     outcome = fold(judged, 2, live(0.9))
@@ -188,7 +188,7 @@ def test_a_token_shows_the_frame_that_was_measured() -> None:
 
 
 class Looking(Plugin):
-    """Notes the picture that it sees of each frame."""
+    """Records the image that it sees of each frame."""
 
     def __init__(self) -> None:
         self.seen: list[bytes | None] = []
@@ -198,7 +198,7 @@ class Looking(Plugin):
 
 
 def test_a_plugin_sees_the_judged_pixels_of_a_frame_that_passed() -> None:
-    """Of any other frame what the client sent."""
+    """Of every other frame it sees the bytes that the client sent."""
     looking = Looking()
     judged = session(looking)
     judged.fold(1, 1001.0, BLURRED, b"sent", replay=False)
@@ -219,7 +219,10 @@ class Objecting(Plugin):
 
 @pytest.mark.parametrize(("code", "best"), [(1001, b"second"), (37, b"first")])
 def test_a_frame_that_a_plugin_objects_to_is_no_best_shot(code: int, best: bytes) -> None:
-    """Also when that plugin runs after Bestshot; one that waits for more frames does not object."""
+    """The order of the two plugins does not matter.
+
+    A plugin that waits for more frames does not object.
+    """
     judged = session(Bestshot(Rules()), Objecting(code), Result(needs_best=True))
     assert fold(judged, 1, live(0.99), b"first").keep is (best == b"first")
     assert fold(judged, 2, live(0.9), b"second").accepted

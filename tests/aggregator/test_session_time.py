@@ -1,4 +1,4 @@
-"""The aggregator measures how old a session is, for a gateway that has not seen it begin."""
+"""The aggregator measures the age of a session, for a gateway that did not see it start."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OPENED = 1000.0
 
 
 class Ends:
-    """A sink that keeps the sessions' ends."""
+    """A sink that collects the ends of sessions."""
 
     name = "ends"
     dropped = 0
@@ -47,7 +47,10 @@ class Ends:
 
 
 class Judging:
-    """The sessions of an aggregator whose clock a test sets; ``said`` is what its gateway hears."""
+    """The sessions of an aggregator with a settable clock.
+
+    ``said`` is what it sent to the gateway.
+    """
 
     def __init__(self, *sinks: Sink) -> None:
         self.clock = SettableClock()
@@ -66,7 +69,7 @@ class Judging:
         self.sessions.open(b"", Open("", SESSION, OPENED, 7, DIGEST, elapsed=elapsed))
 
     def age(self) -> float:
-        """How old the session is, as the next gateway learns it."""
+        """Return the age of the session that the next gateway gets."""
         self.sessions.resume(b"", Resume("", SESSION, DIGEST))
         resumed = self.said[-1]
         assert isinstance(resumed, Resumed)
@@ -75,8 +78,8 @@ class Judging:
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("elapsed", [0.0, 40.0], ids=["at its beginning", "in a replay"])
-def test_the_next_gateway_learns_how_old_a_session_is(step: float, elapsed: float) -> None:
-    """The age that the first gateway stated, plus what has passed on the monotonic clock."""
+def test_the_next_gateway_gets_the_age_of_a_session(step: float, elapsed: float) -> None:
+    """It is the age that the first gateway stated, plus the time elapsed on the monotonic clock."""
     judging = Judging()
     judging.open(elapsed)
     judging.clock.advance(2.5)
@@ -85,8 +88,8 @@ def test_the_next_gateway_learns_how_old_a_session_is(step: float, elapsed: floa
     assert judging.age() == elapsed + 5.0
 
 
-def test_a_session_is_as_old_as_its_last_frame_at_least() -> None:
-    """Its message of opening may have been slow, and then this clock started too late."""
+def test_a_session_is_at_least_as_old_as_its_last_frame() -> None:
+    """If the open message was slow, the aggregator's clock for the session started too late."""
     judging = Judging()
     judging.open(0.0)
     judging.sessions.judge(b"", Judge("", SESSION, 1, OPENED + 3.0, encode(live(errors=(32,)))))
@@ -95,8 +98,8 @@ def test_a_session_is_as_old_as_its_last_frame_at_least() -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-async def test_a_session_to_which_no_gateway_comes_back_ends_in_time(step: float) -> None:
-    """After the longest time that it may last; the time of its end is the session's."""
+async def test_a_session_that_no_gateway_continues_ends_in_time(step: float) -> None:
+    """It ends after its longest allowed time, and its end is dated accordingly."""
     ends = Ends()
     judging = Judging(ends)
     limits = judging.config.LIMITS
@@ -112,8 +115,8 @@ async def test_a_session_to_which_no_gateway_comes_back_ends_in_time(step: float
 
 
 @pytest.mark.parametrize("wall", [None, OPENED + 86_401.5], ids=["as opened", "as set since"])
-def test_a_token_bears_the_time_of_the_wall_clock(wall: float | None) -> None:
-    """A server compares ``iat`` with its own clock now, not with the one at the opening."""
+def test_a_token_has_the_current_wall_clock_time(wall: float | None) -> None:
+    """A server compares ``iat`` with its own clock now, not with that of the session's start."""
     judging = Judging()
     judging.open(0.0)
     picture = shot(1, b"jpeg")

@@ -52,7 +52,10 @@ from tests.support.judge import (
 async def test_a_replay_by_other_plugins_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, plugins: dict[str, Any], warnings: int
 ) -> None:
-    """Only where they judge otherwise, and once: the session is theirs from then on."""
+    """It is logged once, and only if they judge differently.
+
+    The session then keeps the new plugins.
+    """
     if "FileLogger" in plugins:
         plugins = {"FileLogger": {"path": str(tmp_path / "LOGS")}}
     names: list[str] = []
@@ -69,14 +72,14 @@ async def test_a_replay_by_other_plugins_is_logged(
             resumed = await gateway.receive()
             handed_over = decode(resumed.history.opened)
             assert isinstance(handed_over, Open)
-            assert handed_over.plugins == names[-1]  # to a gateway that knows nothing
+            assert handed_over.plugins == names[-1]  # to a gateway without this session
     assert caplog.text.count("session replayed with different plugins") == warnings
     assert (names[0] != names[1]) == bool(warnings)
     assert names[1] == names[2]
 
 
-def test_flags_follow_a_reload() -> None:
-    """What a status calls too dark is compared with the thresholds in force, as the worker does."""
+def test_flags_use_the_thresholds_in_force() -> None:
+    """A status calls an image too dark by the thresholds that the worker uses now."""
     said: list[Message] = []
     config = plugin_config({}, LUNA_PASS={"env": "development", "JWT": {"key": KEY}})
     accounts = Accounts("aggregator")
@@ -96,7 +99,7 @@ def test_flags_follow_a_reload() -> None:
 
 
 def test_a_repeated_answer_is_the_same() -> None:
-    """Also its ``low_liveness``, by which the gateway counts refused sessions of an address."""
+    """This includes ``low_liveness``, by which the gateway counts an address's refused sessions."""
     said: list[Message] = []
     config = plugin_config({})
     accounts = Accounts("aggregator")
@@ -113,7 +116,7 @@ def test_a_repeated_answer_is_the_same() -> None:
 
 
 def test_an_abandoned_session_leaves_no_mark() -> None:
-    """With a session store its end is never committed, nor settled."""
+    """With a session store its end is neither committed nor settled."""
     clock = SettableClock()
     config = plugin_config({})
     effects = Effects([Recorder()], 10**7)
@@ -139,10 +142,10 @@ def test_an_abandoned_session_leaves_no_mark() -> None:
     assert not effects._reported
 
 
-async def test_a_fault_in_an_abandoned_session_ends_no_other(
+async def test_an_error_in_an_abandoned_session_affects_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A session whose end raises is forgotten nevertheless, and the aggregator continues."""
+    """A session whose end raises is removed, and the aggregator continues."""
 
     def broken(*_: Any) -> NoReturn:
         raise RuntimeError("no verdict can be written")
@@ -153,7 +156,7 @@ async def test_a_fault_in_an_abandoned_session_ends_no_other(
         await gateway.open()
         known = True
         while known:
-            await asyncio.sleep(0.5)  # asking keeps a session for a while
+            await asyncio.sleep(0.5)  # a request keeps the session for a while
             gateway.send(Resume(gateway.incarnation, SESSION, DIGEST))
             known = (await gateway.receive()).history is not None
         assert isinstance(await gateway.open(), Opened)
@@ -176,7 +179,7 @@ def _commits(gateway: FakeGateway) -> Open:
 
 
 async def test_an_end_waits_for_its_commit(tmp_path: Path) -> None:
-    """Where the gateway commits verdicts, none is announced before; then it is, and once."""
+    """If the gateway commits verdicts, an end is reported once, and only after its commit."""
     config = plugin_config({"FileLogger": {"path": str(tmp_path / "LOGS")}})
     async with judging(config, tmp_path) as gateway:
         gateway.send(_commits(gateway))
@@ -184,7 +187,7 @@ async def test_an_end_waits_for_its_commit(tmp_path: Path) -> None:
         gateway.judge(1, live())
         assert (await gateway.verdict()).final
         await _until_written(gateway, 1)
-        gateway.send(Forget(gateway.incarnation, "1" * 32))  # of another session
+        gateway.send(Forget(gateway.incarnation, "1" * 32))  # a commit of another session
         gateway.send(Commit(gateway.incarnation, "1" * 32))
         await asyncio.sleep(0.3)
         assert not _ended(tmp_path / "LOGS" / SESSION)
@@ -194,8 +197,8 @@ async def test_an_end_waits_for_its_commit(tmp_path: Path) -> None:
     assert _ended(tmp_path / "LOGS" / SESSION)
 
 
-async def test_an_end_that_is_forgotten_is_never_announced(tmp_path: Path) -> None:
-    """The verdict was not released: the session has continued at another gateway."""
+async def test_a_forgotten_end_is_never_reported(tmp_path: Path) -> None:
+    """The verdict was not released because the session continued at another gateway."""
     config = plugin_config({"FileLogger": {"path": str(tmp_path / "LOGS")}})
     async with judging(config, tmp_path) as gateway:
         gateway.send(_commits(gateway))
@@ -208,8 +211,8 @@ async def test_an_end_that_is_forgotten_is_never_announced(tmp_path: Path) -> No
     assert not _ended(tmp_path / "LOGS" / SESSION)
 
 
-async def test_an_uncommitted_end_outlives_a_restarting_gateway(tmp_path: Path) -> None:
-    """A session with a verdict is kept as long as one without, until its end is announced."""
+async def test_an_uncommitted_end_survives_a_gateway_restart(tmp_path: Path) -> None:
+    """A session with an unreported end is retained as long as one without a verdict."""
     config = plugin_config(
         {"FileLogger": {"path": str(tmp_path / "LOGS")}},
         LIMITS={"sessionSeconds": 30.0, "resumeSeconds": 0.1},

@@ -1,4 +1,4 @@
-"""The memory of frames in Redis: all machines know one another's frames, and none waits for it."""
+"""The memory of frames in Redis: all machines share their frames, and an outage blocks none."""
 
 from __future__ import annotations
 
@@ -58,19 +58,22 @@ async def machines(
 
 
 async def test_another_machine_knows_the_frame(redis: RedisServer) -> None:
-    """Also that it was accepted; the session itself may continue there with its frame."""
+    """It also knows that the frame was accepted.
+
+    The session itself may continue there with its frame.
+    """
     async with machines(redis) as (here, there):
         assert await here.claim_now(picture(1), A) is Claim.FIRST
         assert await there.claim_now(picture(1), B) is Claim.REUSED
         assert await there.claim_now(picture(1), A) is Claim.FIRST
         here.accept(picture(1), A)
-        await here.close()  # after which it is reported
+        await here.close()  # only then is the frame reported
         assert await there.claim_now(picture(1), B) is Claim.ACCEPTED
         assert await there.claim_now(picture(1), A) is Claim.FIRST
 
 
-async def test_of_sessions_in_lock_step_one_is_the_first(redis: RedisServer) -> None:
-    """However many claim a frame at the same moment, on two machines."""
+async def test_one_of_many_simultaneous_claims_wins(redis: RedisServer) -> None:
+    """Sessions on two machines claim the same frame at the same moment."""
     async with machines(redis) as both:
         for number in range(5):
             claims = [
@@ -79,8 +82,8 @@ async def test_of_sessions_in_lock_step_one_is_the_first(redis: RedisServer) -> 
             assert sorted(await asyncio.gather(*claims)) == [Claim.FIRST] + 39 * [Claim.REUSED]
 
 
-async def test_a_claim_is_a_question(redis: RedisServer) -> None:
-    """It waits for Redis, unless this process knows that the frame was accepted."""
+async def test_a_claim_waits_for_redis(redis: RedisServer) -> None:
+    """Unless this process already knows that the frame was accepted."""
     async with machines(redis, 1) as (memory,):
         question = memory.claim(picture(1), A, passed=True)
         assert at_once(question) is None
@@ -89,8 +92,11 @@ async def test_a_claim_is_a_question(redis: RedisServer) -> None:
         assert at_once(memory.claim(picture(1), B, passed=True)) == b"accepted"
 
 
-async def test_memory_is_bounded_in_number(redis: RedisServer) -> None:
-    """All machines together; the oldest frames go, accepted ones have room of their own."""
+async def test_the_number_of_frames_is_limited(redis: RedisServer) -> None:
+    """The limit holds for all machines together.
+
+    The oldest frames go first; accepted ones have their own limit.
+    """
     async with machines(redis, reuseFrames=10) as (here, there):
         here.accept(picture(0), A)
         for number in range(1, 31):
@@ -104,8 +110,8 @@ async def test_memory_is_bounded_in_number(redis: RedisServer) -> None:
         assert await there.claim_now(picture(0), B) is Claim.ACCEPTED
 
 
-async def test_memory_is_bounded_in_time(redis: RedisServer) -> None:
-    """After reuseSeconds nothing is left of a frame, and no claim of it lengthens them."""
+async def test_frames_expire_after_reuse_seconds(redis: RedisServer) -> None:
+    """Nothing is left of the frame then, and no claim extends its time."""
     with redis.client() as client:
 
         def age(seconds: float) -> None:
@@ -124,10 +130,8 @@ async def test_memory_is_bounded_in_time(redis: RedisServer) -> None:
 
 
 @pytest.mark.parametrize("step", [20.0, -3600.0, 86_400.0, -10 * 86_400.0])
-async def test_a_machine_with_a_wrong_clock_forgets_nothing(
-    redis: RedisServer, step: float
-) -> None:
-    """Redis's clock alone says how old a frame is, whatever each machine's says."""
+async def test_a_wrong_machine_clock_forgets_no_frame(redis: RedisServer, step: float) -> None:
+    """Only the clock of Redis determines the age of a frame."""
     wrong = SettableClock(SYSTEM.wall() + step)
     async with (
         machines(redis, 1, reuseSeconds=3600) as (right,),
@@ -140,10 +144,10 @@ async def test_a_machine_with_a_wrong_clock_forgets_nothing(
         assert await right.claim_now(picture(1), B) is Claim.REUSED
 
 
-async def test_while_redis_is_away_each_machine_knows_its_own(
+async def test_during_an_outage_each_machine_knows_its_own_frames(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No session is refused for it. The start and the end of the outage are logged, once each."""
+    """No session is refused because of the outage; its start and end are logged once each."""
     monkeypatch.setattr("aggregator.shared_frames.RETRY_SECONDS", 0.0)
     async with machines(redis) as (here, there):
         await here.claim_now(picture(1), A)
@@ -160,10 +164,10 @@ async def test_while_redis_is_away_each_machine_knows_its_own(
         assert await there.claim_now(picture(1), B) is Claim.REUSED
 
 
-async def test_what_redis_missed_is_sent_when_it_is_back(
+async def test_frames_missed_by_redis_are_sent_after_the_outage(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A frame that was accepted in an outage is refused at every machine after it."""
+    """A frame accepted during the outage is then refused at every machine."""
     monkeypatch.setattr("aggregator.shared_frames.RETRY_SECONDS", 0.01)
     async with machines(redis) as (here, there):
         redis.kill()
@@ -178,15 +182,15 @@ async def test_what_redis_missed_is_sent_when_it_is_back(
 
 
 def count(redis: RedisServer) -> int:
-    """Entries that Redis has."""
+    """Return the number of entries in Redis."""
     with redis.client() as client:
         return int(client.hlen(KEYS[0])) + int(client.hlen(KEYS[2]))
 
 
-async def test_what_redis_misses_is_bounded(
+async def test_the_number_of_unsent_frames_is_limited(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By ``LIMITS.reuseFrames``, as what it takes is; the oldest are left out."""
+    """``LIMITS.reuseFrames`` limits them like the frames in Redis; the oldest are dropped."""
     monkeypatch.setattr("aggregator.shared_frames.RETRY_SECONDS", 0.01)
     async with machines(redis, reuseFrames=10) as (here, there):
         redis.kill()
@@ -197,10 +201,10 @@ async def test_what_redis_misses_is_bounded(
         assert await there.claim_now(picture(29), B) is Claim.REUSED
 
 
-async def test_a_required_redis_is_waited_for(
+async def test_a_claim_gets_no_answer_without_a_required_redis(
     redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A claim has no answer without it, so that the frame does not count."""
+    """The frame then does not count."""
     monkeypatch.setattr("aggregator.shared_frames.RETRY_SECONDS", 0.01)
     redis.kill()
     async with (
@@ -214,8 +218,8 @@ async def test_a_required_redis_is_waited_for(
         assert await waiting == b"first"
 
 
-async def test_frames_that_did_not_pass_displace_none_that_did(redis: RedisServer) -> None:
-    """A client may send any number of them; they have room of their own."""
+async def test_failed_frames_displace_no_passed_ones(redis: RedisServer) -> None:
+    """A client may send any number of failing frames, so they have their own limit."""
     async with machines(redis, reuseFrames=2) as (here, there):
         await here.claim_now(picture(0), A)
         for number in range(1, 10):
@@ -225,8 +229,8 @@ async def test_frames_that_did_not_pass_displace_none_that_did(redis: RedisServe
         assert await there.claim_now(picture(1), B, passed=False) is Claim.FIRST
 
 
-async def test_a_deaf_redis_is_waited_for_once(redis: RedisServer) -> None:
-    """The next claims do not wait for it at all, and the question is answered in its time."""
+async def test_an_unresponsive_redis_delays_one_claim(redis: RedisServer) -> None:
+    """Later claims do not wait for it, and the first is answered within its timeout."""
     async with machines(redis, 1, patience=0.2) as (memory,):
         await memory.claim_now(picture(1), A)
         with hanging(redis):
@@ -235,10 +239,10 @@ async def test_a_deaf_redis_is_waited_for_once(redis: RedisServer) -> None:
             assert set(await asyncio.gather(*claims)) == {Claim.FIRST}
 
 
-async def test_a_frame_that_is_being_sent_at_the_end_is_counted(
+async def test_frames_lost_at_shutdown_are_counted(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The frames that Redis never got are logged, including the one whose request is cancelled."""
+    """The log counts the frames that Redis never got, including that of a cancelled request."""
     monkeypatch.setattr("aggregator.shared_frames.RETRY_SECONDS", 0.01)
     deaf, sending = asyncio.Event(), asyncio.Event()
 
@@ -273,7 +277,7 @@ async def test_a_frame_that_is_being_sent_at_the_end_is_counted(
 async def test_the_configuration_chooses_the_memory(
     limits: dict[str, int], store: str, kind: type, tmp_path: Path
 ) -> None:
-    """In Redis where there is a session store; 0 turns it off."""
+    """The memory is in Redis if there is a session store; ``reuseSeconds = 0`` turns it off."""
     sections = {
         "LIMITS": limits,
         "SESSION_STORE": {"connectionString": store},

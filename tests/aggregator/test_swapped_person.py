@@ -1,4 +1,4 @@
-"""One person is straight before the camera, another one does the actions: no token."""
+"""If one person faces the camera and another one performs the actions, there is no token."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from shared.wire.messages import Open
 from tests.support.judge import SESSION, live, plugin_config, shot
 
 SEEDS = range(20)
-"""Of the order of the actions."""
+"""Seeds of the order of actions."""
 THRESHOLDS = [20.0, 35.0]
-"""Degrees past which an action is done: the default, and one that leaves more room beside it."""
+"""Thresholds of an action in degrees: the default, and a larger one that tolerates more offset."""
 OPEN_EYES, SHUT_EYES = Eyes(0.3, 0.3, True, True), Eyes(0.3, 0.3, False, False)
 
 
 def face(first: float, second: float) -> bytes:
-    """A descriptor between two that have nothing in common."""
+    """Return a descriptor between two unrelated ones."""
     vector = np.zeros(128, np.float32)
     vector[:2] = first, second
     return (vector / np.linalg.norm(vector)).tobytes()
@@ -30,7 +30,7 @@ A, B, BETWEEN = face(1, 0), face(0, 1), face(1, 1)
 
 
 class Play:
-    """A session with every plugin that looks at the person, and frames that are shown to it."""
+    """A session with every plugin that compares faces, and the frames shown to it."""
 
     def __init__(self, seed: int, threshold: float) -> None:
         angles = {"yawThresholdDeg": threshold, "pitchThresholdDeg": threshold}
@@ -77,7 +77,7 @@ class Play:
 
 
 def obey(play: Play, actor: bytes, beside: float, threshold: float) -> None:
-    """Do what is asked, all the time some degrees off straight on the other axis."""
+    """Perform the prompts, always some degrees off straight on the other axis."""
     for _ in range(40):
         if play.is_over or not play.is_acting:
             return
@@ -100,7 +100,7 @@ def obey(play: Play, actor: bytes, beside: float, threshold: float) -> None:
 
 
 def played(seed: int, actor: bytes, *, beside: float, threshold: float, morph: list[bytes]) -> bool:
-    """Play a session: A, the faces between, the actor, A again; whether it is accepted."""
+    """Play person A, the faces between, the actor, and A again; return whether A is accepted."""
     play = Play(seed, threshold)
     while not play.is_acting:
         play.show(A)
@@ -119,7 +119,7 @@ def played(seed: int, actor: bytes, *, beside: float, threshold: float, morph: l
 def test_another_person_cannot_do_the_actions(
     threshold: float, morph: list[bytes], share: float
 ) -> None:
-    """Not by a face between the two, nor by never being quite straight."""
+    """Intermediate faces do not help, nor does a head that is never quite straight."""
     accepted = [
         played(seed, B, beside=share * threshold, threshold=threshold, morph=morph)
         for seed in SEEDS
@@ -128,6 +128,6 @@ def test_another_person_cannot_do_the_actions(
 
 
 @pytest.mark.parametrize("threshold", THRESHOLDS)
-def test_the_person_can(threshold: float) -> None:
-    """The control: the same actions by one person, from the first frame to the last."""
+def test_the_same_person_can_do_the_actions(threshold: float) -> None:
+    """The control: one person performs the same actions from the first frame to the last."""
     assert all(played(seed, A, beside=5.0, threshold=threshold, morph=[]) for seed in SEEDS)

@@ -1,4 +1,4 @@
-"""Plugins of the user's own: how they are found, judged at the start, and held apart."""
+"""User plugins: how they are found, validated at start-up, and isolated from each other."""
 
 from __future__ import annotations
 
@@ -39,35 +39,38 @@ def first_outcome(name: str, args: dict[str, Any] | None = None, **changes: Any)
 def test_a_plugin_that_raises_fails_its_session(
     where: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Code 71, final, and the log names the plugin."""
+    """The session gets code 71, final, and the log names the plugin."""
     outcome = first_outcome(f"{HERE}:Raising", {"where": where})
     assert (outcome.errors, outcome.final, outcome.accepted) == ((71,), True, False)
     happened = "could not be created" if where == "init" else "failed"
     assert f"plugin {HERE}:Raising {happened}" in caplog.text
 
 
-def test_a_plugin_that_raises_at_the_end_changes_nothing(
+def test_a_plugin_that_raises_at_the_end_does_not_change_the_verdict(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """The verdict stands; the log names the plugin."""
+    """The log names the plugin."""
     assert first_outcome(f"{HERE}:Raising", {"where": "close"}).accepted
     assert "Raising failed" in caplog.text
 
 
-def test_no_plugin_can_lift_a_code_of_the_worker() -> None:
-    """Taking codes away is a fault of the plugin, never a success."""
+def test_no_plugin_can_remove_a_code_of_the_worker() -> None:
+    """Removing codes is an error of the plugin, never a success."""
     outcome = first_outcome(f"{HERE}:Lenient", errors=(32,))
     assert (outcome.errors, outcome.final, outcome.accepted) == ((71,), True, False)
 
 
 def test_a_session_that_a_plugin_ends_has_a_code() -> None:
-    """Code 71 in STATUS and RESULT, if the plugin gives none."""
+    """STATUS and RESULT have code 71 if the plugin gives none."""
     outcome = first_outcome(f"{HERE}:Ending")
     assert (outcome.errors, outcome.final, outcome.accepted) == ((71,), True, False)
 
 
-def test_no_plugin_can_lift_a_code_of_another() -> None:
-    """Code 71, final: what AggregateLiveness still waits for stays refused."""
+def test_no_plugin_can_remove_a_code_of_another_plugin() -> None:
+    """The session gets code 71, final.
+
+    A frame that AggregateLiveness still refuses stays refused.
+    """
     config = plugin_config({"AggregateLiveness": None, f"{HERE}:Lenient": None})
     session = JudgedSession(OPEN, Registry(config).plugins(), config.LIVENESS)
     outcome = session.fold(1, 1001.0, live(), None, replay=False, shot=shot(1))
@@ -77,7 +80,7 @@ def test_no_plugin_can_lift_a_code_of_another() -> None:
 
 @pytest.mark.parametrize("state", [Claim.REUSED, Claim.ACCEPTED])
 def test_no_plugin_can_accept_a_frame_of_another_session(state: Claim) -> None:
-    """Code 71, final, whatever the plugin does to the frame."""
+    """The session gets code 71, final, whatever the plugin does to the frame."""
     config = plugin_config({f"{HERE}:Lenient": None})
     memory = LocalFrames(config.LIMITS)
     estimate = live(pixels=bytes(16))
@@ -94,8 +97,10 @@ def test_no_plugin_can_accept_a_frame_of_another_session(state: Claim) -> None:
 
 @pytest.mark.parametrize("env", ["development", "production"])
 @pytest.mark.parametrize("what", ["set", "nan", "bytes", "key", "inner key", "nothing", "code"])
-async def test_what_is_no_json_fails_its_session(tmp_path: Path, what: str, env: str) -> None:
-    """Code 71, in a verdict: what cannot be written must not leave a session without one."""
+async def test_a_plugin_with_data_that_is_no_json_fails_its_session(
+    tmp_path: Path, what: str, env: str
+) -> None:
+    """Data that cannot be encoded must not leave a session without a verdict. Its code is 71."""
     config = plugin_config(
         {f"{HERE}:Telling": {"what": what}}, LUNA_PASS={"env": env, "JWT": {"key": KEY}}
     )
@@ -108,8 +113,8 @@ async def test_what_is_no_json_fails_its_session(tmp_path: Path, what: str, env:
 
 
 @pytest.mark.parametrize("env", ["development", "production"])
-async def test_what_numpy_measures_may_be_reported(tmp_path: Path, env: str) -> None:
-    """Its numbers and texts that are Python's too: in the status and in the token."""
+async def test_numpy_values_may_be_reported(tmp_path: Path, env: str) -> None:
+    """NumPy types derived from Python's numbers and texts appear in the status and in the token."""
     config = plugin_config(
         {f"{HERE}:Telling": {"what": "numpy"}}, LUNA_PASS={"env": env, "JWT": {"key": KEY}}
     )
@@ -124,7 +129,7 @@ async def test_what_numpy_measures_may_be_reported(tmp_path: Path, env: str) -> 
 
 
 @pytest.mark.parametrize("what", ["set", "nan", "key", "nothing"])
-async def test_what_is_not_json_at_the_end_is_not_reported(tmp_path: Path, what: str) -> None:
+async def test_end_data_that_is_no_json_is_dropped(tmp_path: Path, what: str) -> None:
     """The verdict stands."""
     config = plugin_config({f"{HERE}:Telling": {"what": what, "at": "close"}})
     async with judging(config, tmp_path) as gateway:
@@ -148,8 +153,10 @@ async def test_what_is_not_json_at_the_end_is_not_reported(tmp_path: Path, what:
         (f"{HERE}:Oracle", {"answer": []}, "args.answer"),
     ],
 )
-def test_what_cannot_start_says_so(name: str, args: dict[str, Any], expected: str) -> None:
-    """One line that names the section, and what is wrong."""
+def test_an_invalid_plugin_is_an_error_at_start_up(
+    name: str, args: dict[str, Any], expected: str
+) -> None:
+    """One line names the section and the problem."""
     with pytest.raises(ConfigError, match=r"\[MIDDLEWARES\.WS\.\"") as fault:
         Registry(plugin_config({name: args}))
     assert expected in str(fault.value)
@@ -157,14 +164,17 @@ def test_what_cannot_start_says_so(name: str, args: dict[str, Any], expected: st
 
 
 def test_a_plugin_that_is_off_is_not_imported() -> None:
-    """Only what is on is loaded."""
+    """Only enabled plugins are loaded."""
     table = {"tests.support.absent:Plugin": {"isEnabled": False}}
     config = plugin_config({}).model_validate({"MIDDLEWARES": {"WS": table}})
     assert Registry(config).plugins()
 
 
-def test_everything_a_plugin_names_is_in_one_place() -> None:
-    """The types that the methods of ``Plugin`` name; the example imports nothing else of ours."""
+def test_one_module_exports_all_types_a_plugin_needs() -> None:
+    """These are the types in the methods of ``Plugin``.
+
+    The example imports no other of our modules.
+    """
     modules = set(re.findall(r"^(?:from|import) (\S+)", worked_example(), re.M))
     assert modules == {"datetime", "pydantic", "lunapass.plugins"}
     methods = (getattr(member, "__func__", member) for member in vars(plugins.Plugin).values())
@@ -184,7 +194,7 @@ WHEEL = {
 
 
 def make_wheel(folder: Path) -> Path:
-    """A package with the worked example of docs/plugins.md."""
+    """Build a package with the worked example of docs/plugins.md."""
     wheel = folder / "door_rules-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("door_rules.py", worked_example())
@@ -193,8 +203,8 @@ def make_wheel(folder: Path) -> Path:
     return wheel
 
 
-def test_an_installed_package_brings_its_plugin(tmp_path: Path) -> None:
-    """The worked example, installed as a package, is found by its entry point's name."""
+def test_an_installed_plugin_is_found_by_its_entry_point(tmp_path: Path) -> None:
+    """The worked example is installed as a package."""
     target, config = tmp_path / "target", tmp_path / "config.toml"
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
     subprocess.run([*pip, "--target", str(target), str(make_wheel(tmp_path))], check=True)
@@ -234,7 +244,7 @@ print(outcome.accepted, *outcome.errors)
 
 
 def worked_example() -> str:
-    """The code of the worked example in docs/plugins.md."""
+    """Return the code of the worked example in docs/plugins.md."""
     text = (ROOT / "docs" / "plugins.md").read_text()
     blocks = text.split("```python\n")[1:]
     return next(b.split("```")[0] for b in blocks if "class OpeningHours" in b)

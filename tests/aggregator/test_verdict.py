@@ -1,4 +1,4 @@
-"""Who sees the data of plugins: the client in production and in development, and the token."""
+"""Data of plugins: what clients see in production and in development, and what the token has."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from tests.support.judge import plugin_config
         ("development", {"activeLiveness", "aggregateLiveness", "headPose", "eyes"}),
     ],
 )
-def test_progress_is_no_secret_and_scores_are(env: str, shown: set[str]) -> None:
-    """In production the client sees how far it is, and nothing that was measured."""
+def test_production_shows_progress_but_no_scores(env: str, shown: set[str]) -> None:
+    """In production the client sees how far the session is, and no measured value."""
     key = "0123456789abcdef0123456789abcdef0123456789abcdef"
     plugins: dict[str, Any] = {
         "AggregateLiveness": {"framesCount": 1},
@@ -48,8 +48,8 @@ def test_progress_is_no_secret_and_scores_are(env: str, shown: set[str]) -> None
     ("names", "expected"),
     [("1.x", "GlassesEstimation.EyeGlasses"), ("2.x", "eyeglasses")],
 )
-def test_glasses_are_spelled_as_configured(names: str, expected: str) -> None:
-    """A server that was written for LUNA PASS 1.x reads its own names, in status and token."""
+def test_glasses_use_the_configured_names(names: str, expected: str) -> None:
+    """A server written for LUNA PASS 1.x finds its own names in the status and the token."""
     key = "0123456789abcdef0123456789abcdef0123456789abcdef"
     section = {"env": "development", "glassesNames": names, "JWT": {"key": key}}
     config = plugin_config({}, LUNA_PASS=section)
@@ -66,8 +66,8 @@ def test_glasses_are_spelled_as_configured(names: str, expected: str) -> None:
         Draft202012Validator(documents()[f"{schema}.schema.json"]).validate(document)
 
 
-def test_the_token_names_what_was_received() -> None:
-    """Digest, bytes and format of the file that the client sent, beside the picture shown."""
+def test_the_token_describes_the_received_file() -> None:
+    """It has the digest, size and format of the client's file, beside the image shown."""
     played = play(plugin_config({}), lambda now, codes: Look())
     best = played.kept
     assert best is not None

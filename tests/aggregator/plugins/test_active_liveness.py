@@ -1,4 +1,4 @@
-"""ActiveLiveness at the level of the fold: who obeys passes, who does not fails."""
+"""ActiveLiveness at the level of the fold: a person who obeys passes, any other fails."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ def config(**args: Any) -> Config:
 
 
 def scripted(*looks: Look) -> Director:
-    """These looks, a frame each, the last one to the end."""
+    """Show these looks, one per frame, and repeat the last one."""
     rest = list(looks)
     return lambda now, codes: rest.pop(0) if len(rest) > 1 else rest[0]
 
 
 def asked(config: Config, seed: int) -> Code:
-    """The first prompt of a session with this seed, for a straight person."""
+    """Return the first prompt of a session with this seed, for a straight person."""
     return Code(play(config, lambda now, codes: Look(), seed=seed, seconds=0.3).prompts[0])
 
 
 @pytest.mark.parametrize("count", range(1, 6))
 @pytest.mark.parametrize("fps", [4.0, 10.0, 30.0])
 def test_a_person_who_obeys_passes(count: int, fps: float) -> None:
-    """Any number of actions, at any usual frame rate; each action is asked once."""
+    """With any number of actions, at any usual frame rate, each action is prompted once."""
     for seed in range(6):
         played = play(config(interactionsCount=count), obeying(seed), seed=seed, fps=fps)
         assert played.last.accepted, played.prompts
@@ -47,7 +47,7 @@ def test_a_person_who_obeys_passes(count: int, fps: float) -> None:
         assert len(asks) == len(set(asks)) == count
 
 
-def test_all_sequences_come_equally_often() -> None:
+def test_all_sequences_are_equally_likely() -> None:
     """Every ordered choice of distinct actions is as likely as any other."""
     first = [asked(config(), seed) for seed in range(1000)]
     counts = [first.count(code) for code in ASKS]
@@ -67,7 +67,7 @@ def test_all_sequences_come_equally_often() -> None:
 def test_a_head_action_goes_from_straight_past_the_threshold_and_back(
     prompt: Code, gesture: Gesture, straight: Code
 ) -> None:
-    """Straight first, then the ask, then straight again; directions are the person's own."""
+    """Straight, then prompted, then straight again; left and right are the person's own."""
     args = config(interactionsCount=1)
     seed = next(s for s in range(50) if asked(args, s) is prompt)
     peak = gesture.peak
@@ -86,8 +86,8 @@ def test_a_head_action_goes_from_straight_past_the_threshold_and_back(
     assert played.last.accepted
 
 
-def test_the_threshold_itself_counts() -> None:
-    """Equality passes: straight at the start angle, past at the threshold."""
+def test_an_angle_equal_to_the_threshold_counts() -> None:
+    """Both the start angle for straight and the threshold of the action include equality."""
     args = config(interactionsCount=1)
     seed = next(s for s in range(50) if asked(args, s) is Code.ASK_TURN_LEFT)
     director = scripted(Look(yaw=10), Look(yaw=10), Look(yaw=20), Look(yaw=10), Look())
@@ -111,10 +111,8 @@ WINK = Look(left_eye_closed=1)
     ],
     ids=["both", "natural blink", "wink", "one eye", "one-eyed and both"],
 )
-def test_a_blink_is_held_for_a_moment(
-    one_eyed: bool, look: Look, frames: int, passes: bool
-) -> None:
-    """Open, shut for 0.3 s, open; with both eyes, or with one where that is accepted."""
+def test_a_blink_is_open_shut_open(one_eyed: bool, look: Look, frames: int, passes: bool) -> None:
+    """The eyes are shut for 0.3 s. Both eyes blink, or one if that is accepted."""
     args = config(interactionsCount=1, acceptOneEyed=one_eyed)
     seed = next(s for s in range(50) if asked(args, s) is Code.CLOSE_EYES)
     director = scripted(Look(), Look(), *[look] * frames, Look(), Look())
@@ -132,13 +130,13 @@ def test_a_blink_is_held_for_a_moment(
 def test_a_turned_head_is_asked_to_look_straight_before_it_blinks(
     pose: HeadPose, prompt: Code
 ) -> None:
-    """Past a threshold too, as after another action; "open your eyes" would not help."""
+    """It may be past a threshold, as after another action. "Open your eyes" would not help then."""
     open_eyes = Eyes(0.3, 0.3, True, True)
     assert BlinkAction(ActiveLivenessArgs()).advance(View(0.0, pose, open_eyes)) is prompt
 
 
 def test_a_person_with_one_eye_blinks_with_it() -> None:
-    """The other eye is shut all the time; without acceptOneEyed that never counts."""
+    """The other eye is always shut; without ``acceptOneEyed`` such a blink does not count."""
     one = replace(WINK, right_eye_closed=0)
     for accepted in (True, False):
         args = config(interactionsCount=1, acceptOneEyed=accepted)
@@ -148,8 +146,8 @@ def test_a_person_with_one_eye_blinks_with_it() -> None:
 
 
 @pytest.mark.parametrize("wrong", [0, 1, 2])
-def test_a_wrong_action_begins_a_new_sequence(wrong: int) -> None:
-    """``wrongActionsAllowed`` of them; one more fails with code 60."""
+def test_a_wrong_action_starts_a_new_sequence(wrong: int) -> None:
+    """This happens ``wrongActionsAllowed`` times; one more fails with code 60."""
     args = config(interactionsCount=2, wrongActionsAllowed=1)
 
     def contrary(director: Director) -> Director:
@@ -173,8 +171,8 @@ def test_a_wrong_action_begins_a_new_sequence(wrong: int) -> None:
         assert last.errors == (() if wrong <= 1 else (Code.ACTION_FAILED,))
 
 
-def test_shut_eyes_in_place_of_a_turn_are_wrong() -> None:
-    """Held shut they are an action that was not asked; a natural blink is none."""
+def test_eyes_held_shut_instead_of_a_turn_are_a_wrong_action() -> None:
+    """A natural blink is not."""
     args = config(interactionsCount=1, wrongActionsAllowed=0)
     seed = next(s for s in range(50) if asked(args, s) is Code.ASK_TURN_LEFT)
     natural = scripted(Look(), Look(), SHUT, SHUT, Look())
@@ -190,8 +188,8 @@ def test_shut_eyes_in_place_of_a_turn_are_wrong() -> None:
         ({"actionTimeout": 9.0, "totalTimeout": 6.0}, 6.0),
     ],
 )
-def test_time_runs_out(args: dict[str, Any], seconds: float) -> None:
-    """For one action, and for all together; each ends with code 60."""
+def test_actions_time_out(args: dict[str, Any], seconds: float) -> None:
+    """One action has a timeout, and all together have one; each ends the session with code 60."""
     played = play(config(**args), lambda now, codes: Look())
     assert played.last.errors == (Code.ACTION_FAILED,)
     assert len(played.outcomes) / 10 == pytest.approx(seconds, abs=0.4)
@@ -199,15 +197,15 @@ def test_time_runs_out(args: dict[str, Any], seconds: float) -> None:
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_straight_live_frames_cool_down(count: int) -> None:
-    """That many of them go by after the last action, and the next one decides."""
+    """The given number of them passes after the last action, and the next one decides."""
     played = play(config(interactionsCount=1, cooldownFramesCount=count), obeying())
     assert played.last.accepted
     after = [outcome for outcome in played.outcomes if outcome.profile is Profile.PASSIVE]
     assert [outcome.errors for outcome in after[:-1]] == [(Code.AGGREGATING,)] * (count + 1)
 
 
-def test_profiles_follow_the_actions() -> None:
-    """Passive until a frame has passed in full, active while acting, passive for the verdict."""
+def test_the_profile_follows_the_actions() -> None:
+    """Passive until a frame passed completely, active during actions, passive for the verdict."""
     far = Look(yaw=25)
     played = play(config(interactionsCount=1), scripted(far, far, Look()), seconds=1)
     assert [outcome.profile for outcome in played.outcomes[:3]] == [
@@ -218,8 +216,8 @@ def test_profiles_follow_the_actions() -> None:
     assert played.outcomes[0].errors == (Code.TURN_LEFT,)
 
 
-def test_a_frame_with_a_fault_counts_for_nothing_and_keeps_the_prompt() -> None:
-    """The fault comes first, what is asked after it."""
+def test_a_failed_frame_does_not_count_and_keeps_the_prompt() -> None:
+    """Its own code comes first, then the code of the prompt."""
     args = config(interactionsCount=1)
     played = play(args, lambda now, codes: Look(), seconds=0.3)
     blurred = replace(seen(TURN_LEFT.peak, Profile.ACTIVE), errors=(Code.BLURRED,))
@@ -229,7 +227,7 @@ def test_a_frame_with_a_fault_counts_for_nothing_and_keeps_the_prompt() -> None:
 
 
 def test_progress_is_reported() -> None:
-    """Which action of how many; nothing before the first."""
+    """The number of the action and of all actions; nothing before the first."""
     played = play(config(interactionsCount=3), scripted(Look(yaw=25)), seconds=0.3)
     assert "activeLiveness" not in played.session.context.data
     played = play(config(interactionsCount=3), obeying(), seconds=0.3)
@@ -241,7 +239,7 @@ def test_progress_is_reported() -> None:
 
 
 def test_the_time_left_for_an_action_is_reported() -> None:
-    """It falls while nothing is done, at most to the end of all actions."""
+    """It falls while the person does nothing, and never exceeds the time left for all actions."""
 
     def left(seconds: float, **args: float) -> tuple[float, float]:
         idle = play(config(interactionsCount=3, **args), lambda now, codes: Look(), seconds=seconds)
@@ -257,7 +255,10 @@ def test_the_time_left_for_an_action_is_reported() -> None:
 
 @pytest.mark.parametrize("passive", [True, False], ids=["liveness", "no liveness"])
 def test_without_passive_liveness_the_actions_must_be_done(passive: bool) -> None:
-    """A frame without liveness score is accepted only after them, and never without the plugin."""
+    """A frame without a liveness score is accepted only after them.
+
+    Without the plugin it never is.
+    """
     played = play(config(interactionsCount=2), obeying(), passive=passive)
     assert played.last.accepted
     bare = play(plugin_config({}), obeying(), passive=passive, seconds=3)
@@ -265,8 +266,8 @@ def test_without_passive_liveness_the_actions_must_be_done(passive: bool) -> Non
     assert bare.last.errors == (() if passive else (Code.LIVENESS_FAILED,))
 
 
-def test_every_action_has_its_order() -> None:
-    """The order of the actions is that of the seed alone: equal seeds, equal sequences."""
+def test_the_seed_determines_the_order_of_actions() -> None:
+    """Equal seeds give equal sequences, and nothing else affects them."""
 
     def make(seed: int) -> list[int]:
         return play(config(interactionsCount=5), obeying(), seed=seed).prompts
@@ -275,7 +276,7 @@ def test_every_action_has_its_order() -> None:
     assert len({tuple(make(seed)) for seed in range(12)}) > 8
 
 
-def test_the_seed_of_another_session_is_another() -> None:
+def test_two_sessions_have_different_seeds() -> None:
     """Two sessions with one plugin registry share no state."""
     registry = Registry(config(interactionsCount=2))
     sessions = [

@@ -1,4 +1,4 @@
-"""Recordings, stills and circling heads pass ActiveLiveness by chance only, or never."""
+"""Recordings pass ActiveLiveness only by chance; stills and circling heads never pass."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALL = [BLINK, TURN_LEFT, TURN_RIGHT, CHIN_UP, CHIN_DOWN]
 def recording(
     gestures: list[Gesture], *, lead: float = 0.5, gap: float = 0.3, speed: float = 1.0
 ) -> Director:
-    """A recording that plays the same gestures over and over, whatever is asked."""
+    """A recording that repeats the same gestures, whatever the prompts."""
     total = sum(gesture.seconds + gap for gesture in gestures)
 
     def direct(now: float, codes: tuple[int, ...]) -> Look:
@@ -42,7 +42,7 @@ def recording(
 @pytest.mark.parametrize("allowed", [0, 1])
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_a_recording_passes_as_often_as_chance_allows(count: int, allowed: int) -> None:
-    """A try is one guess among all ordered choices; there are ``wrongActionsAllowed`` + 1 tries.
+    """Each attempt guesses one ordered choice; there are ``wrongActionsAllowed`` + 1 attempts.
 
     Every kind of recording is played against 200 seeds; three standard deviations are allowed.
     """
@@ -64,7 +64,7 @@ def test_a_recording_passes_as_often_as_chance_allows(count: int, allowed: int) 
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_a_still_never_passes(count: int) -> None:
-    """It fails with code 60 when the time for the action is over, whatever is asked."""
+    """It fails with code 60 when the time for the action is over."""
     for seed in range(40):
         played = play(config(interactionsCount=count), lambda now, codes: Look(), seed=seed, fps=5)
         assert (played.last.final, played.last.accepted) == (True, False)
@@ -73,7 +73,7 @@ def test_a_still_never_passes(count: int) -> None:
 
 
 def test_circling_the_head_never_passes() -> None:
-    """A head that is never straight begins no turn and no nod, and a blink is no circle."""
+    """A head that is never straight starts no turn and no nod, and circling is no blink."""
     circle: Director = lambda now, codes: (  # noqa: E731
         Look() if now < 0.5 else Look(yaw=25 * math.cos(6 * now), pitch=25 * math.sin(6 * now))
     )

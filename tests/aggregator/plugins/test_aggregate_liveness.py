@@ -1,4 +1,4 @@
-"""AggregateLiveness: the mean of the last scores decides."""
+"""AggregateLiveness decides by the mean of the last scores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shared.wire.messages import Open
 from tests.support.judge import SESSION, live, plugin_config, shot
 
 A, B = (np.eye(128, dtype=np.float32)[n] for n in (0, 1))
-"""Descriptors of two people who do not resemble each other."""
+"""Descriptors of two people who do not look alike."""
 
 
 def judge(
@@ -50,29 +50,29 @@ def low(score: float, **changes: Any) -> Estimate:
 
 
 def of(face: Descriptor, score: float = 0.9) -> Estimate:
-    """A frame of a person, refused by its own score where that is low."""
+    """A frame of a person, refused if its own score is low."""
     described = {"descriptor": face.tobytes()}
     return live(score, **described) if score >= 0.5 else low(score, **described)
 
 
 @pytest.mark.parametrize("frames", [1, 3, 5])
 def test_it_waits_for_enough_frames(frames: int) -> None:
-    """Code 37 until framesCount scores are there; the last of them decides."""
+    """Frames get code 37 until there are ``framesCount`` scores; the last of them decides."""
     _, outcomes = judge([live()] * frames, frames)
     assert [outcome.errors for outcome in outcomes[:-1]] == [(Code.AGGREGATING,)] * (frames - 1)
     assert outcomes[-1].accepted
 
 
 def test_one_lucky_frame_among_poor_ones_is_not_enough() -> None:
-    """Frames that failed by their own score count in the mean."""
+    """Frames refused for their own score count in the mean."""
     _, outcomes = judge([low(0.1), low(0.1), live(0.9)])
     assert outcomes[-1].errors == (Code.LOW_LIVENESS,)
     assert not outcomes[-1].final
 
 
 @pytest.mark.parametrize(("frames", "early"), [(2, False), (4, True)])
-def test_a_frame_with_moire_counts_against(frames: int, early: bool) -> None:
-    """It is refused as a screen, however live the networks find it; without the check it counts."""
+def test_a_frame_with_moire_counts_against_the_session(frames: int, early: bool) -> None:
+    """It is refused as a screen even with a high score. If the check is off, its score counts."""
     screen = live(liveness=Liveness(0.99, 1.0, moire=9.0))
     refused = replace(screen, errors=(Code.LOW_LIVENESS,))
     others = [live(0.6)] * (frames - 1)
@@ -84,13 +84,13 @@ def test_a_frame_with_moire_counts_against(frames: int, early: bool) -> None:
 
 
 def test_only_the_last_frames_count() -> None:
-    """Poor scores of long ago are forgotten; equality with the threshold passes."""
+    """Older poor scores no longer count; a mean equal to the threshold passes."""
     _, outcomes = judge([low(0.0), low(0.0), live(0.5), live(0.5), live(0.5)])
     assert [outcome.accepted for outcome in outcomes] == [False] * 4 + [True]
 
 
-def test_frames_that_measure_nothing_do_not_count() -> None:
-    """Blurred ones, unfit ones and those of an action."""
+def test_frames_without_a_usable_score_do_not_count() -> None:
+    """These are blurred or otherwise unfit frames, and frames of an action."""
     blurred = live(errors=(3,), liveness=None)
     unfit = live(liveness=Liveness(0.99, 0.1), errors=(Code.LOW_LIVENESS_QUALITY,))
     acting = live(profile=Profile.ACTIVE, stage=Stage.EYES, liveness=None)
@@ -112,7 +112,7 @@ def test_frames_that_measure_nothing_do_not_count() -> None:
 def test_frames_of_one_moment_count_once(
     pause: float, args: dict[str, Any], counted: list[int]
 ) -> None:
-    """At least minIntervalMs lie between two that count, by the times at which they came."""
+    """Frames count only if received at least ``minIntervalMs`` apart."""
     session, outcomes = judge([live()] * counted[-1], pause=pause, args=args)
     assert [n for n, outcome in enumerate(outcomes, 1) if outcome.accepted] == counted[-1:]
     assert {outcome.errors for outcome in outcomes[:-1]} == {(Code.AGGREGATING,)}
@@ -120,7 +120,7 @@ def test_frames_of_one_moment_count_once(
 
 
 def test_a_frame_that_comes_too_soon_changes_no_score() -> None:
-    """Neither for the person nor against: it keeps its own codes alone."""
+    """It counts neither for nor against the person, and keeps its own codes."""
     frames = [live(0.9), low(0.0), low(0.0), low(0.0)]
     session, outcomes = judge(frames, pause=0.02, early=True)
     assert session.context.data["aggregateLiveness"] == {"score": 0.9, "spread": 0.0, "frames": 1}
@@ -128,8 +128,8 @@ def test_a_frame_that_comes_too_soon_changes_no_score() -> None:
     assert not outcomes[-1].final
 
 
-def test_another_face_begins_the_count_again_however_soon_it_comes() -> None:
-    """No person profits from another person's frames between two frames that count."""
+def test_another_face_resets_the_count_at_any_time() -> None:
+    """A person gains nothing from another person's frame between two frames that count."""
     session, outcomes = judge([of(A), of(A), of(B), of(A)], pause=0.06)
     assert session.context.data["aggregateLiveness"]["frames"] == 1
     assert not outcomes[-1].final
@@ -145,13 +145,13 @@ def test_mean_and_spread_are_reported() -> None:
     }
 
 
-def test_early_decision_for_the_person() -> None:
-    """Four agreeing frames do instead of ten."""
+def test_agreeing_frames_accept_early() -> None:
+    """Four agreeing frames suffice instead of ten."""
     _, outcomes = judge([live()] * 4, 10, early=True)
     assert [outcome.accepted for outcome in outcomes] == [False] * 3 + [True]
 
 
-def test_early_decision_against() -> None:
+def test_agreeing_frames_refuse_early() -> None:
     """Three frames that are not live end the session; without the option it continues."""
     _, outcomes = judge([low(0.1)] * 3, 10, early=True)
     assert (outcomes[-1].final, outcomes[-1].accepted) == (True, False)
@@ -159,23 +159,23 @@ def test_early_decision_against() -> None:
     assert not judge([low(0.1)] * 3, 10)[1][-1].final
 
 
-def test_no_early_decision_on_a_frame_that_fails() -> None:
-    """However sure the liveness is, the frame of the verdict has to pass every check itself."""
+def test_a_failed_frame_is_not_accepted_early() -> None:
+    """The frame of the verdict has to pass every check itself, however high the scores are."""
     _, outcomes = judge([live()] * 3 + [live(errors=(Code.GLARE,))], 10, early=True)
     assert not outcomes[-1].final
 
 
 @pytest.mark.parametrize("scores", [(0.9, 0.9), (0.49, 0.49)])
-def test_frames_of_one_person_do_not_vouch_for_another(scores: tuple[float, ...]) -> None:
-    """Two frames of A, be they good or nearly so, and one of B: B still needs all of the frames."""
+def test_frames_of_one_person_do_not_count_for_another(scores: tuple[float, ...]) -> None:
+    """After two frames of A, good or nearly good, B still needs all frames."""
     _, outcomes = judge([*(of(A, score) for score in scores), *[of(B, 0.55)] * 3])
     assert [outcome.accepted for outcome in outcomes] == [False, False, False, False, True]
     assert outcomes[2].errors == (Code.AGGREGATING,)
-    assert not outcomes[2].final  # a change of people ends nothing
+    assert not outcomes[2].final  # a change of person does not end the session
 
 
-def test_a_head_that_turns_is_one_person() -> None:
-    """What FaceMatcher would call one person counts together."""
+def test_a_turning_head_counts_as_one_person() -> None:
+    """Faces that FaceMatcher takes for one person count together."""
     turned = np.float32(0.5) * A + np.float32(0.75**0.5) * B
     _, outcomes = judge([of(A), of(turned), of(A)])
     assert outcomes[-1].accepted
@@ -183,16 +183,16 @@ def test_a_head_that_turns_is_one_person() -> None:
     assert not outcomes[-1].accepted
 
 
-def test_faces_change_by_small_steps_only_so_far() -> None:
-    """Each is compared with the first that counts, not with the one before."""
+def test_small_changes_of_a_face_do_not_add_up() -> None:
+    """Each face is compared with the first that counts, not with the previous one."""
     steps = [np.cos(x) * A + np.sin(x) * B for x in np.linspace(0, np.pi / 2, 7, dtype=np.float32)]
     session, outcomes = judge([of(face) for face in steps], 7)
     assert not outcomes[-1].accepted
     assert session.context.data["aggregateLiveness"]["frames"] < 7
 
 
-def test_the_best_shot_is_of_the_person_who_counts() -> None:
-    """A's better picture does not go into the token that B's frames earn."""
+def test_the_best_shot_shows_the_person_who_is_accepted() -> None:
+    """A better image of A is not in the token for the frames of B."""
     session, outcomes = judge([of(A, 0.99), *[of(B, 0.8)] * 3, of(B, 0.7)], Bestshot=None)
     assert outcomes[3].accepted
     assert session.context.best_seq == 3
@@ -207,8 +207,8 @@ class Objecting(Plugin):
             frame.refuse(1001)
 
 
-def test_a_best_shot_that_is_put_back_is_of_the_person_too() -> None:
-    """B's best shot, to which a plugin objects, gives way to A's: that does not last."""
+def test_a_restored_best_shot_shows_the_person_who_is_accepted() -> None:
+    """If a plugin objects to B's best shot, A's is restored, but only until B has another."""
     objecting = {f"{__name__}:Objecting": None}
     shots = [of(A, 0.8), of(B, 0.9), of(B, 0.7), of(B, 0.75)]
     assert judge(shots[:2], Bestshot=None, **objecting)[0].context.best_seq == 1
@@ -217,15 +217,15 @@ def test_a_best_shot_that_is_put_back_is_of_the_person_too() -> None:
     assert session.context.best_seq == 4
 
 
-def test_frames_without_a_descriptor_do_not_vouch_for_a_described_face() -> None:
-    """They may be anybody's; among themselves they count, as of a backend that cannot describe."""
+def test_frames_without_a_descriptor_do_not_count_for_a_described_face() -> None:
+    """They may show anybody. A backend without descriptors counts them together."""
     _, outcomes = judge([live(), live(), of(A), live(), of(A), of(A), of(A)])
     assert [outcome.accepted for outcome in outcomes] == [False] * 6 + [True]
     assert judge([live()] * 3)[1][-1].accepted
 
 
-def test_an_early_decision_takes_no_votes_of_another_person() -> None:
-    """Three votes for A are none for B; those against stay."""
+def test_an_early_decision_ignores_votes_for_another_person() -> None:
+    """Three votes for A do not count for B; votes against A still count."""
     _, outcomes = judge([*[of(A)] * 3, *[of(B)] * 4], 10, early=True)
     assert [outcome.accepted for outcome in outcomes] == [False] * 6 + [True]
     _, outcomes = judge([*[of(A, 0.1)] * 2, of(B, 0.1)], 10, early=True)

@@ -1,4 +1,4 @@
-"""Motion of the background: what a hand holds moves as a whole, a room does not."""
+"""Motion of the background: a hand-held picture moves as a whole, a room does not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LIMIT = LifeSignsArgs().backgroundMotion
 
 
 def room(seed: int) -> Image:
-    """A room of rectangles, as sharp as a camera sees those behind a person."""
+    """Draw a room of rectangles, as sharp as the background of a person in a camera."""
     chance = np.random.default_rng(seed)
     image = np.full((SIZE[1], SIZE[0], 3), 140, np.uint8)
     for _ in range(20):
@@ -39,7 +39,7 @@ def with_person(background: Image, dx: float = 0, dy: float = 0) -> Image:
 
 
 def held(image: Image, chance: np.random.Generator, reach: float) -> Image:
-    """Move a picture as a hand does, by so many pixels."""
+    """Shift an image by these pixels, as a hand does."""
     turn = cv2.getRotationMatrix2D((320, 240), chance.normal(0, 0.5), 1 + chance.normal(0, 0.01))
     turn[:, 2] += chance.normal(0, reach, 2)
     moved = cv2.warpAffine(image, turn, SIZE, borderMode=cv2.BORDER_REFLECT)
@@ -56,13 +56,13 @@ def motion(first: bytes, second: bytes, face: Box = FACE) -> float | None:
 
 
 def typical(motions: list[float | None]) -> float:
-    """The quantile that LifeSigns takes."""
+    """Return the quantile that LifeSigns uses."""
     return float(np.quantile([one for one in motions if one is not None], 0.8))
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_person_before_a_still_room(seed: int) -> None:
-    """The person sways, the exposure steps, people walk past: all far below the threshold."""
+def test_a_still_room_stays_below_the_threshold(seed: int) -> None:
+    """The person sways, the exposure steps and people walk past, all far below the threshold."""
     chance = np.random.default_rng(seed)
     plain = room(seed)
     still, passing = [], []
@@ -78,8 +78,8 @@ def test_a_person_before_a_still_room(seed: int) -> None:
 
 
 @pytest.mark.parametrize("reach", [3.0, 6.0, 12.0])
-def test_a_picture_in_a_hand(reach: float) -> None:
-    """The whole view moves; a lower bound over several rooms, one of which has little to see."""
+def test_a_hand_held_picture_moves(reach: float) -> None:
+    """The whole view moves. The test has a lower bound over several rooms, one with few details."""
     chance = np.random.default_rng(1)
     found = []
     for seed in range(4):
@@ -91,7 +91,7 @@ def test_a_picture_in_a_hand(reach: float) -> None:
 
 
 def test_a_plain_wall_shows_no_motion() -> None:
-    """What the docs call a blind spot: where there is nothing to see, nothing moves."""
+    """This is the documented blind spot: without details no motion is visible."""
     wall = np.full((480, 640, 3), 150, np.uint8)
     chance = np.random.default_rng(2)
     scenes = [seen(held(with_person(wall), chance, 3.0), chance) for _ in range(4)]
@@ -105,6 +105,6 @@ def test_a_face_that_covers_the_view_leaves_the_background_unknown() -> None:
 
 
 def test_one_visible_side_is_enough() -> None:
-    """A person at the border of the view."""
+    """The person stands at the border of the view."""
     scene = seen(room(0), np.random.default_rng(3))
     assert motion(scene, scene, Box(430, 150, 200, 220)) == pytest.approx(0.0)

@@ -1,4 +1,4 @@
-"""FaceMatcher: one person from the first frame that passed to the verdict."""
+"""FaceMatcher requires one person from the first passed frame to the verdict."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONFIG = plugin_config({"FaceMatcher": {}, "AggregateLiveness": {"framesCount": 
 
 
 def face(similarity: float = 1.0) -> bytes:
-    """A descriptor with this similarity to that of ``face()``."""
+    """Return a descriptor with this similarity to that of ``face()``."""
     vector = np.zeros(128, np.float32)
     vector[0], vector[1] = similarity, math.sqrt(1 - similarity**2)
     return vector.tobytes()
@@ -70,8 +70,8 @@ def test_a_straight_face_is_compared_with_the_first(
     assert (frame.errors, frame.ended) == (codes, ended)
 
 
-def test_another_person_ends_the_session_with_its_own_code() -> None:
-    """Code 69, final, no success."""
+def test_another_person_ends_the_session() -> None:
+    """The session fails with code 69."""
     session = JudgedSession(
         Open("", SESSION, 1000.0, 7, bytes(32)), Registry(CONFIG).plugins(), CONFIG.LIVENESS
     )
@@ -84,15 +84,15 @@ def test_another_person_ends_the_session_with_its_own_code() -> None:
     assert (last.errors, last.final, last.accepted) == ((Code.OTHER_PERSON,), True, False)
 
 
-def test_small_steps_lead_nowhere() -> None:
-    """Each straight face is compared with the first, not with the one before."""
+def test_small_changes_of_a_straight_face_do_not_add_up() -> None:
+    """Each straight face is compared with the first, not with the previous one."""
     matching = Matching(similarity=0.5)
     steps = [matching.see(face(math.cos(angle))).ok for angle in np.linspace(0, 1.4, 15)]
     assert steps == [True] * 11 + [False] * 4
 
 
-def test_a_turned_face_resembles_the_first_less() -> None:
-    """It must reach a share of the similarity; below that it counts for nothing."""
+def test_a_turned_face_needs_a_share_of_the_similarity() -> None:
+    """Below that share it counts for nothing."""
     matching = Matching(similarity=0.5)
     matching.see(face())
     assert matching.acting(face(0.31), 21).ok
@@ -101,15 +101,15 @@ def test_a_turned_face_resembles_the_first_less() -> None:
     assert matching.see(face(0.9)).ok
 
 
-def test_small_steps_of_turned_faces_lead_nowhere() -> None:
-    """Each is compared with the first face, not with one on the way."""
+def test_small_changes_of_a_turned_face_do_not_add_up() -> None:
+    """Each is compared with the first face, not with an intermediate one."""
     matching = Matching(similarity=0.5)
     matching.see(face())
     steps = [matching.acting(face(math.cos(angle)), 25).ok for angle in np.linspace(0, 1.5, 16)]
     assert steps == [True] * 13 + [False] * 3
 
 
-def test_another_person_cannot_act() -> None:
+def test_another_person_cannot_do_the_actions() -> None:
     """A turned stranger's frame does not count, and the straight stranger ends the session."""
     matching = Matching(similarity=0.5)
     matching.see(face())
@@ -119,7 +119,7 @@ def test_another_person_cannot_act() -> None:
 
 
 def test_no_action_counts_before_the_first_face() -> None:
-    """A turned face at the beginning is compared with nothing and counts for nothing."""
+    """A turned face at the beginning has nothing to be compared with and counts for nothing."""
     assert Matching().acting(face(), 25).errors == [Code.AGGREGATING]
 
 
@@ -129,17 +129,17 @@ def test_no_action_counts_before_the_first_face() -> None:
     ids=["none", "empty", "torn", "no numbers"],
 )
 def test_a_face_without_descriptor_does_not_pass(descriptor: bytes | None) -> None:
-    """What cannot be compared cannot be let in."""
+    """A face that cannot be compared is refused."""
     assert Matching().see(descriptor).errors == [Code.ESTIMATION_FAILED]
 
 
-def test_frames_with_faults_are_left_alone() -> None:
+def test_failed_frames_are_not_compared() -> None:
     """They have no descriptor, and count for nothing anyway."""
     assert Matching().see(None, errors=(Code.BLURRED,)).errors == [Code.BLURRED]
 
 
 def test_the_lowest_similarity_is_reported() -> None:
-    """In the details, so that an operator can choose the threshold."""
+    """It is in the details, so that an operator can choose the threshold."""
     matching = Matching(similarity=0.5)
     for similarity in (1.0, 0.7, 0.9):
         matching.see(face(similarity))

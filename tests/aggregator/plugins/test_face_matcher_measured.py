@@ -1,4 +1,4 @@
-"""The default similarity, against descriptors of real pictures and of a synthetic person."""
+"""The default similarity, tested on descriptors of real images and of a synthetic person."""
 
 from __future__ import annotations
 
@@ -48,8 +48,10 @@ def people(backend: OnnxBackend, media: Path) -> dict[str, Person]:
 
 
 @pytest.mark.media
-def test_different_people_are_told_apart(people: dict[str, Person], backend: OnnxBackend) -> None:
-    """Straight or turned, a stranger never reaches even the share that a turned face needs."""
+def test_different_people_are_distinguished(
+    people: dict[str, Person], backend: OnnxBackend
+) -> None:
+    """Straight or turned, a stranger does not reach even the share required of a turned face."""
     faces = {
         name: [described(person.render(look), backend) for look in (Look(), TURNED[0], TURNED[2])]
         for name, person in people.items()
@@ -61,9 +63,7 @@ def test_different_people_are_told_apart(people: dict[str, Person], backend: Onn
 
 @pytest.mark.media
 @pytest.mark.parametrize("name", PEOPLE)
-def test_one_person_is_one_person(
-    people: dict[str, Person], backend: OnnxBackend, name: str
-) -> None:
+def test_one_person_matches(people: dict[str, Person], backend: OnnxBackend, name: str) -> None:
     """Straight faces reach the similarity, turned ones the share of it."""
     person = people[name]
     first = described(person.render(Look()), backend)
@@ -74,10 +74,10 @@ def test_one_person_is_one_person(
 
 
 @pytest.mark.media
-def test_two_people_do_not_vouch_for_each_other(
+def test_frames_of_two_people_do_not_count_together(
     people: dict[str, Person], backend: OnnxBackend
 ) -> None:
-    """AggregateLiveness alone: only frames of one person count together."""
+    """This holds with AggregateLiveness alone."""
     config = plugin_config({"AggregateLiveness": {"framesCount": 3}})
     session = JudgedSession(
         Open("", SESSION, 1000.0, 7, bytes(32)), Registry(config).plugins(), config.LIVENESS

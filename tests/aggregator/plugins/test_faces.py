@@ -20,13 +20,13 @@ def test_a_unit_vector_is_a_descriptor(scale: float) -> None:
 
 
 @pytest.mark.parametrize("scale", [0.0, 0.9, 1.1, 10.0, 3e38, np.inf, np.nan])
-def test_any_other_vector_is_none(scale: float) -> None:
-    """The dot product of longer ones would reach any similarity."""
+def test_a_vector_of_another_length_is_no_descriptor(scale: float) -> None:
+    """The dot product of longer vectors could reach any similarity."""
     face = np.full(128, scale, np.float32) if scale > 1e30 else FACE * np.float32(scale)
     assert descriptor_of(live(descriptor=face.tobytes())) is None
 
 
 @pytest.mark.parametrize("data", [None, b"", b"abc"])
-def test_without_whole_numbers_there_is_none(data: bytes | None) -> None:
-    """Missing or cut off."""
+def test_incomplete_bytes_are_no_descriptor(data: bytes | None) -> None:
+    """They are missing or truncated."""
     assert descriptor_of(live(descriptor=data)) is None

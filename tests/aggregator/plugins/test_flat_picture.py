@@ -1,4 +1,4 @@
-"""A picture of a face, turned by hand before the camera, is no head that turns."""
+"""A photo of a face that is turned by hand does not pass for a turning head."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.config.service import Config
 from shared.frame.estimation import Image
 
 FOCAL = 700.0
-"""Focal length, and distance of the picture, in pixels."""
+"""Focal length and distance of the picture, in pixels."""
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def scene(models_directory: Path) -> tuple[OnnxBackend, Image]:
 
 
 def turned(picture: Image, yaw: float, pitch: float) -> Image:
-    """What a camera sees of a flat picture that is turned by these angles."""
+    """Render a flat picture turned by these angles, as a camera sees it."""
     height, width = picture.shape[:2]
     (sy, sp), (cy, cp) = (f(np.radians([yaw, pitch])) for f in (np.sin, np.cos))
     rotation = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]]) @ np.array(
@@ -44,8 +44,8 @@ def turned(picture: Image, yaw: float, pitch: float) -> Image:
 
 
 @pytest.mark.parametrize("axis", ["yaw", "pitch"])
-def test_a_turned_picture_does_no_action(scene: tuple[OnnxBackend, Image], axis: str) -> None:
-    """However far it is turned, its face stays below the thresholds of ActiveLiveness."""
+def test_a_turned_picture_performs_no_action(scene: tuple[OnnxBackend, Image], axis: str) -> None:
+    """At any angle its face stays below the thresholds of ActiveLiveness."""
     backend, picture = scene
     args = Config().MIDDLEWARES.WS.ActiveLiveness.args
     measured = 0

@@ -1,4 +1,4 @@
-"""LifeSigns: signs of a living person let a session pass, doubts ask for an action."""
+"""LifeSigns: signs of life let a session pass; without them it asks for an action."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Frames = Iterable[Estimate]
 
 
 def scene(shift: float = 0.0, gain: float = 1.0) -> bytes:
-    """A room of soft stripes, shifted by cells and lit by a factor."""
+    """A room of soft stripes, shifted by cells and multiplied by a brightness."""
     columns = [int(min(255.0, gain * (100 + 50 * _wave(x + shift)))) for x in range(COLUMNS)]
     return bytes(columns * ROWS)
 
@@ -42,7 +42,7 @@ def person(
     shift: float = 0.0,
     **changes: Any,
 ) -> Estimate:
-    """One frame: eyelids, angles and background vary by so much."""
+    """Return one frame; eyelids, angles and background vary by these amounts."""
     lowered = chance.gauss(0, eyes)
     angles = [chance.gauss(0, pose) for _ in range(3)]
     return live(
@@ -64,7 +64,7 @@ def judge(
     sections: dict[str, Any] | None = None,
     **others: dict[str, Any] | None,
 ) -> tuple[JudgedSession, list[Outcome]]:
-    """Judge frames until the session is decided or asks."""
+    """Judge frames until the session is decided or prompts."""
     config = plugin_config(
         {"LifeSigns": {"fixedCamera": 1, **(args or {})}, **others}, **(sections or {})
     )
@@ -89,7 +89,7 @@ def signs_of(session: JudgedSession) -> dict[str, Any]:
 
 
 def test_a_living_person_passes_without_an_action() -> None:
-    """Eyes and head move, the background stays and only the exposure changes: 2 s at 5 frames/s."""
+    """Eyes and head move and only the exposure of the background changes, for 2 s at 5 frames/s."""
     session, outcomes = judge(person)
     assert outcomes[-1].accepted
     assert len(outcomes) == 11
@@ -99,7 +99,7 @@ def test_a_living_person_passes_without_an_action() -> None:
 
 @pytest.mark.parametrize("fps", [2.0, 5.0, 15.0])
 def test_a_decision_needs_seconds_and_frames(fps: float) -> None:
-    """Few frames a second take longer, many do not decide sooner."""
+    """At a low frame rate it takes longer; a high one does not decide sooner."""
     _, outcomes = judge(person, fps=fps)
     assert outcomes[-1].accepted
     seconds = (len(outcomes) - 1) / fps
@@ -117,10 +117,10 @@ def test_a_decision_needs_seconds_and_frames(fps: float) -> None:
         ({"glasses": "sunglasses"}, ["eyes", "sunglasses"], TURNS | ASK_TURNS),
     ],
 )
-def test_a_doubt_asks_for_an_action_that_settles_it(
+def test_missing_signs_ask_for_an_action(
     changes: dict[str, Any], doubts: list[str], asked: set[int]
 ) -> None:
-    """After 4 s: a blink where the eyes are in doubt, a random turn where that proves nothing."""
+    """After 4 s: a blink if the eyes are in doubt, a random turn if a blink proves nothing."""
     session, outcomes = judge(lambda number, chance: person(number, chance, **changes))
     assert signs_of(session)["doubts"] == doubts
     assert len(outcomes) == 21
@@ -129,8 +129,8 @@ def test_a_doubt_asks_for_an_action_that_settles_it(
     assert session.context.data["activeLiveness"].items() >= {"action": 1, "actions": 1}.items()
 
 
-def test_turns_are_drawn_for_the_session() -> None:
-    """No session knows the direction before."""
+def test_the_turn_is_random_for_each_session() -> None:
+    """No session knows the direction beforehand."""
     asked = set()
     for seed in range(12):
         session, _ = judge(
@@ -143,8 +143,8 @@ def test_turns_are_drawn_for_the_session() -> None:
     assert len(asked & ASK_TURNS) >= 3
 
 
-def test_the_action_that_is_done_lets_the_next_full_frame_pass() -> None:
-    """A blink for 0.3 s; after that a frame that passes every check is accepted."""
+def test_a_frame_after_the_action_is_accepted() -> None:
+    """After a blink of 0.3 s, a frame that passes every check is accepted."""
     session, _ = judge(lambda number, chance: person(number, chance, eyes=0.001))
     shut, opened = Eyes(0.05, 0.05, False, False), Eyes(0.3, 0.3, True, True)
     for seq, eyes in enumerate([opened, shut, shut, shut, opened], 100):
@@ -159,8 +159,8 @@ def test_the_action_that_is_done_lets_the_next_full_frame_pass() -> None:
     assert signs_of(session)["decision"] == "asked"
 
 
-def test_an_action_that_is_not_done_ends_the_session() -> None:
-    """Code 60 after ActiveLiveness' own time-out."""
+def test_a_missing_action_ends_the_session() -> None:
+    """It fails with code 60 after the timeout of ActiveLiveness."""
     session, _ = judge(lambda number, chance: person(number, chance, eyes=0.001))
     acting = live(profile=Profile.ACTIVE, stage=Stage.EYES, liveness=None)
     outcome = session.fold(100, 1030.0, acting, None, replay=False)
@@ -168,7 +168,7 @@ def test_an_action_that_is_not_done_ends_the_session() -> None:
     assert (outcome.final, outcome.accepted, outcome.errors) == (True, False, (60,))
 
 
-def test_networks_that_are_sure_refuse() -> None:
+def test_low_scores_refuse_the_session() -> None:
     """A joint score below ``refuseScore`` ends the session with code 32; a doubtful one does not.
 
     Every frame that reached the check counts, so one lucky frame does not save the session.
@@ -186,7 +186,7 @@ def test_networks_that_are_sure_refuse() -> None:
 
 
 def test_frames_with_moire_are_evidence_against_a_person() -> None:
-    """Each is refused as a screen, and its high score must not count for a person."""
+    """Each is refused as a screen, and a high score does not count for the person."""
 
     def screen(number: int, chance: random.Random) -> Estimate:
         measured = Liveness(0.99, 1.0, moire=9.0)
@@ -197,8 +197,8 @@ def test_frames_with_moire_are_evidence_against_a_person() -> None:
     assert signs_of(session)["score"] < 0.01
 
 
-def test_unknown_signs_ask() -> None:
-    """Eyes that were not measured and a background that is not seen are no sign of life."""
+def test_unknown_signs_ask_for_an_action() -> None:
+    """Unmeasured eyes and an invisible background are no signs of life."""
     session, outcomes = judge(
         lambda number, chance: live(face=FACE, head_pose=HeadPose(number % 5, 0, 0))
     )
@@ -206,7 +206,7 @@ def test_unknown_signs_ask() -> None:
     assert outcomes[-1].profile is Profile.ACTIVE
 
 
-def test_a_camera_that_may_move_is_not_asked_for_its_background() -> None:
+def test_the_background_counts_only_for_a_fixed_camera() -> None:
     """``fixedCamera`` is 0 by default."""
     _, outcomes = judge(
         lambda number, chance: person(number, chance, shift=0.5), args={"fixedCamera": 0}
@@ -214,8 +214,8 @@ def test_a_camera_that_may_move_is_not_asked_for_its_background() -> None:
     assert outcomes[-1].accepted
 
 
-def test_one_bad_measure_does_not_make_a_photograph_alive() -> None:
-    """The value farthest from the median is left out of each deviation."""
+def test_one_outlier_does_not_make_a_photograph_alive() -> None:
+    """Each deviation leaves out the value farthest from the median."""
 
     def photograph(number: int, chance: random.Random) -> Estimate:
         frame = person(number, chance, eyes=0.001, pose=0.01)
@@ -247,14 +247,14 @@ def test_frames_of_one_moment_count_once() -> None:
     assert signs_of(session)["frames"] == 8
 
 
-def test_beside_active_liveness_it_only_refuses() -> None:
-    """Everyone is asked there, so that no one waits for the signs."""
+def test_with_active_liveness_it_only_refuses() -> None:
+    """ActiveLiveness prompts everyone, so no session waits for signs."""
     _, outcomes = judge(person, ActiveLiveness={"interactionsCount": 1}, frames=1)
     assert outcomes[0].profile is Profile.ACTIVE
 
 
 def test_a_frame_of_another_session_asks_for_a_turn() -> None:
-    """A repetition: a recording may blink too."""
+    """It suggests a recording, which may contain a blink, too."""
     session, _outcomes = judge(person, frames=3)
     life_signs = next(p for p in session.plugins if type(p).__name__ == "LifeSigns")
     life_signs.on_reuse(session.context, None)  # type: ignore[arg-type]

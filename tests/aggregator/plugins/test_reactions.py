@@ -1,4 +1,4 @@
-"""Reactions that no person has are refused, and a person's own never are."""
+"""Impossible reaction times are refused; those of people never are."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def config(actions: int = 3, allowed: int = 1, **plugins: dict[str, Any]) -> Con
 
 
 def program(pauses: Iterator[float]) -> Director:
-    """A program that shows the stills that the prompts ask for, each after a pause."""
+    """A program that shows a still for each prompt after a pause."""
     asked, since, pause = 0, 0.0, 0.0
 
     def direct(now: float, codes: tuple[int, ...]) -> Look:
@@ -53,7 +53,10 @@ def played(director: Director, seed: int, *, late: float = 0.05, **options: Any)
 
 @pytest.mark.parametrize("allowed", [0, 1])
 def test_an_impossibly_fast_reaction_is_refused(allowed: bool) -> None:
-    """A still in the frame right after the prompt; too fast counts as wrong, the last one ends."""
+    """An action in the frame after its prompt counts as wrong.
+
+    The last allowed one ends the session.
+    """
     for seed in range(10):
         instant = program(itertools.repeat(0.0))
         last = played(instant, seed, config=config(allowed=allowed)).last
@@ -61,7 +64,7 @@ def test_an_impossibly_fast_reaction_is_refused(allowed: bool) -> None:
 
 
 def test_reactions_after_a_fixed_pause_are_refused() -> None:
-    """Constant to the millisecond over three actions; pauses that vary are not found."""
+    """Equal pauses, to the millisecond over three actions, are detected. Varying ones are not."""
     for seed in range(10):
         fixed = played(program(itertools.repeat(0.5)), seed).last
         assert (fixed.accepted, fixed.errors) == (False, (Code.IMPOSSIBLE_REACTION,))
@@ -70,7 +73,7 @@ def test_reactions_after_a_fixed_pause_are_refused() -> None:
 
 
 def test_a_person_is_never_refused() -> None:
-    """At even frames, and with answers that take as long as a service's: 50 people, 3 actions."""
+    """50 people do 3 actions each, at an even frame rate and with the delays of a real service."""
     chance = random.Random(1)
     for seed in range(50):
         director, late = obeying(seed), lambda: chance.uniform(0.03, 0.09)
@@ -78,12 +81,12 @@ def test_a_person_is_never_refused() -> None:
 
 
 def test_unknown_times_refuse_no_session() -> None:
-    """After a take-over the time of a prompt is not known; recorded sets have none at all."""
+    """After a take-over the time of a prompt is unknown; recorded sets have no times at all."""
     assert play(config(), program(itertools.repeat(0.5)), seed=1).last.accepted
 
 
 def test_a_copy_between_prompt_and_action_hides_nothing() -> None:
-    """The time counts from the answer that plugins gave, not from that on a withheld frame."""
+    """The reaction time counts from the plugins' last answer, not from the answer to a copy."""
     for number in range(3, 9):
         instant = played(program(itertools.repeat(0.1)), 3, late=0.15, copies={number}).last
         assert not instant.accepted
@@ -91,7 +94,7 @@ def test_a_copy_between_prompt_and_action_hides_nothing() -> None:
 
 @pytest.mark.parametrize("pause", [0.0, 0.5, 0.7])
 def test_a_replay_gives_the_same_verdict(pause: float) -> None:
-    """The times are in the log: an aggregator dies at any frame, or a gateway hands over."""
+    """The log has the times: an aggregator dies at any frame, or another gateway takes over."""
     once = played(program(itertools.repeat(pause)), 5, fps=8.0)
     frames = len(once.outcomes)
     for options in ({"restarts": range(2, frames + 1, 3)}, {"handovers": range(2, frames, 4)}):
@@ -111,8 +114,8 @@ def test_a_replay_gives_the_same_verdict(pause: float) -> None:
         ([], False),
     ],
 )
-def test_bounds(seconds: list[float], impossible: bool) -> None:
-    """The constants themselves; two equal ones may be chance. A frame may even come too early."""
+def test_the_limits_themselves(seconds: list[float], impossible: bool) -> None:
+    """Two equal pauses may be chance, and a frame may even arrive too early."""
     reactions = Reactions()
     for second in seconds:
         reactions.expect()
@@ -125,7 +128,7 @@ def test_bounds(seconds: list[float], impossible: bool) -> None:
 
 
 def test_the_docs_state_the_chance_of_a_recording() -> None:
-    """Its table has the chances with which test_active_liveness_attacks.py judges recordings."""
+    """Their table has the probabilities that test_active_liveness_attacks.py uses."""
     text = (ROOT / "docs" / "plugins.md").read_text()
     rows = re.findall(r"^\| ([\d, ]+) \| (\d+) \| (\d) in (\d+) \(1 in (\d+)\) \|$", text, re.M)
     stated = {}

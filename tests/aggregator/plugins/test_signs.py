@@ -1,4 +1,4 @@
-"""The window of LifeSigns: which frames are compared with which."""
+"""The window of LifeSigns: which frames are compared with each other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def signs(lowered: Iterable[tuple[float, float]]) -> Signs:
 
 
 def test_lids_are_compared_over_at_least_seven_tenths_of_a_second() -> None:
-    """At any rate of frames: between two frames the lids of this person hardly move."""
+    """This holds at any frame rate; between two frames the lids of this person hardly move."""
     for fps in (2.0, 5.0, 10.0):
         times = [number / fps for number in range(int(4 * fps))]
         swinging = signs((at, 0.06 * abs(at % 2.8 - 1.4)) for at in times)
@@ -39,6 +39,6 @@ def test_one_bad_frame_before_a_burst_does_not_make_a_photo_alive() -> None:
 
 
 def test_few_pairs_leave_the_eyes_unknown() -> None:
-    """Frames within one second, or so far apart that light may have changed."""
+    """The frames lie within one second, or so far apart that the light may have changed."""
     assert signs((number / 10, 0.0) for number in range(10)).eyes is None
     assert signs((number * 2.5, 0.0) for number in range(10)).eyes is None

@@ -1,7 +1,7 @@
-"""Signs of rendered people and of photographs, by the reference models.
+"""Signs of rendered people and of photographs, measured by the reference models.
 
-Thresholds are those of the defaults. The person is rendered from a portrait, a photograph is one
-frame of it, moved as a hand, a stand, light and noise move it.
+Thresholds are the defaults. The person is rendered from a portrait. A photograph is one frame of
+it, moved as by a hand, a stand, light and noise.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def signs(backend: OnnxBackend, frames: list[Image]) -> Signs:
 
 
 def held(photograph: Image, chance: Chance) -> Image:
-    """Move, turn and tilt it a little."""
+    """Move, turn and tilt the photograph a little."""
     corners = np.array([[0, 0], [640, 0], [640, 480], [0, 480]], np.float32)
     turn = np.radians(chance.normal(0, 1.0))
     spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
@@ -83,7 +83,7 @@ def zoomed(photograph: Image, chance: Chance) -> Image:
 
 
 def bent(photograph: Image, chance: Chance) -> Image:
-    """Bend it round a cylinder, more in one frame than in another."""
+    """Bend the photograph around a cylinder, by different amounts in different frames."""
     bend = 0.15 + chance.normal(0, 0.04)
     x, y = np.meshgrid(np.arange(640, dtype=np.float32), np.arange(480, dtype=np.float32))
     across = (x - 320) / 320
@@ -111,7 +111,7 @@ def _warped(photograph: Image, matrix: np.ndarray) -> Image:
 def test_eyes_of_a_photograph_stay_below_the_threshold(
     way: Callable[[Image, Chance], Image], backend: OnnxBackend, photograph: Image
 ) -> None:
-    """However it is held and lit."""
+    """This holds however it is held and lit."""
     chance = np.random.default_rng(5)
     frames = [with_noise(way(photograph, chance), chance) for _ in range(FRAMES)]
     measured = signs(backend, frames)
@@ -119,10 +119,10 @@ def test_eyes_of_a_photograph_stay_below_the_threshold(
     assert measured.eyes < ARGS.eyesDeviation
 
 
-def test_the_background_of_a_photograph_in_a_hand_moves(
+def test_the_background_of_a_hand_held_photograph_moves(
     backend: OnnxBackend, photograph: Image
 ) -> None:
-    """That of the person's own frames stays, while the head moves."""
+    """The background of the person's own frames is still while the head moves."""
     chance = np.random.default_rng(6)
     measured = signs(backend, [with_noise(held(photograph, chance), chance) for _ in range(FRAMES)])
     assert measured.background is not None
@@ -151,7 +151,7 @@ def talking(number: int, chance: Chance) -> Look:
 
 
 def sitting(number: int, chance: Chance) -> Look:
-    """Lids vary by a twentieth of the openness, the median of recorded people who look on."""
+    """Vary the lids by a twentieth of the openness, the median of recordings of watching people."""
     closed = 0.1 + chance.normal(0, 0.07)
     return Look(yaw=chance.normal(0, 0.5), left_eye_closed=closed, right_eye_closed=closed)
 
@@ -160,7 +160,7 @@ def sitting(number: int, chance: Chance) -> Look:
 def test_a_rendered_person_shows_every_sign(
     way: Callable[[int, Chance], Look], backend: OnnxBackend, person: Person
 ) -> None:
-    """Eyes and head move, the background stays."""
+    """Eyes and head move, and the background is still."""
     chance = np.random.default_rng(7)
     frames = [with_noise(person.render(way(n, chance)), chance) for n in range(FRAMES)]
     measured = signs(backend, frames)
@@ -171,8 +171,8 @@ def test_a_rendered_person_shows_every_sign(
     assert measured.background is None or measured.background < ARGS.backgroundMotion
 
 
-def test_a_picture_on_a_stand_does_not_move(backend: OnnxBackend, photograph: Image) -> None:
-    """Nothing but the sensor's noise: neither eyes nor head."""
+def test_a_photograph_on_a_stand_does_not_move(backend: OnnxBackend, photograph: Image) -> None:
+    """Sensor noise alone moves neither eyes nor head."""
     chance = np.random.default_rng(8)
     measured = signs(backend, [with_noise(photograph, chance) for _ in range(FRAMES)])
     assert measured.eyes is not None

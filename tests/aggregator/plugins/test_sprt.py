@@ -25,8 +25,8 @@ def test_agreeing_frames_decide() -> None:
 
 
 @given(st.lists(st.booleans(), max_size=40))
-def test_never_both_and_refusal_is_final(votes: list[bool]) -> None:
-    """It never says both, and no later vote lifts a refusal."""
+def test_a_refusal_is_final(votes: list[bool]) -> None:
+    """It never accepts and refuses at once, and no later vote changes a refusal."""
     test = judged(votes)
     assert not (test.accepts and test.refuses)
     if test.refuses:
@@ -34,15 +34,15 @@ def test_never_both_and_refusal_is_final(votes: list[bool]) -> None:
 
 
 @given(st.lists(st.booleans(), max_size=40))
-def test_old_successes_are_not_stored_up(votes: list[bool]) -> None:
-    """However long a person was live, an attacker who takes the place is refused as soon."""
+def test_votes_do_not_accumulate_beyond_a_decision(votes: list[bool]) -> None:
+    """After any number of live frames, an attacker who takes over is refused just as soon."""
     test = judged([*votes, *[True] * 50, *[False] * 5])
     assert test.refuses
 
 
 @pytest.mark.parametrize(("share", "accepted"), [(LIVE_VOTES, True), (ATTACK_VOTES, False)])
 def test_error_of_independent_votes_is_bounded(share: float, accepted: bool) -> None:
-    """Of two thousand sessions drawn at the assumed shares at most 1.5 % end wrongly."""
+    """At most 1.5 % of two thousand sessions, drawn at the assumed shares, are decided wrongly."""
     chance = random.Random(5)
     wrong = 0
     for _ in range(2000):

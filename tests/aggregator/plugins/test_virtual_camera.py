@@ -1,4 +1,4 @@
-"""VirtualCameraChecker: what counts as evidence, and what an honest camera may do."""
+"""VirtualCameraChecker: what counts as evidence, and what a real camera may do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CAMERA = {"label": "Integrated Camera (04f2:b6dd)", "width": 640, "height": 480,
 
 
 def picture(number: int, **changes: Any) -> Estimate:
-    """The estimate of picture number so and so; equal numbers, equal pictures."""
+    """The estimate of an image; equal numbers mean equal images."""
     noise = random.Random(number).random
     quality = Quality(noise(), noise(), noise(), noise(), noise())
     estimate = live(face=Box(100, 100, 200, 220), quality=quality, errors=(Code.AGGREGATING,))
@@ -34,7 +34,7 @@ def picture(number: int, **changes: Any) -> Estimate:
 def watch(
     pictures: Sequence[Estimate], *, fps: float = 10.0, client: object = None, **args: Any
 ) -> tuple[Outcome, dict[str, Any]]:
-    """Show pictures until the session ends; the last outcome, and what was found."""
+    """Show images until the session ends; return the last outcome and the evidence."""
     config = plugin_config({"VirtualCameraChecker": args})
     description = json.dumps({"camera": CAMERA} if client is None else client)
     session = JudgedSession(
@@ -57,8 +57,8 @@ def refused(outcome: Outcome) -> bool:
     return outcome.final and Code.VIRTUAL_CAMERA in outcome.errors
 
 
-def test_an_honest_camera_leaves_no_evidence() -> None:
-    """A minute of different pictures at the camera's rate, the phone turned once."""
+def test_a_real_camera_gives_no_evidence() -> None:
+    """A minute of different images at the camera's rate, with the phone turned once."""
     pictures = [picture(n) for n in range(600)]
     pictures += [picture(n, width=480, height=640) for n in range(600, 900)]
     outcome, found = watch(pictures, fps=30)
@@ -76,7 +76,7 @@ def test_an_honest_camera_leaves_no_evidence() -> None:
     ],
 )
 def test_the_label_of_a_virtual_camera_is_enough(label: str) -> None:
-    """Whatever its case and whatever stands around it."""
+    """Case and surrounding text do not matter."""
     outcome, found = watch([picture(1)], client={"camera": {"label": label}})
     assert refused(outcome)
     assert found["evidence"] == {"label": 1}
@@ -87,27 +87,27 @@ def test_the_label_of_a_virtual_camera_is_enough(label: str) -> None:
     [{}, [], "x", {"camera": []}, {"camera": {"label": 5, "frameRate": "30"}}, {"camera": None}],
 )
 def test_a_client_without_a_description_is_no_evidence(client: object) -> None:
-    """Nor is one with a nonsensical description."""
+    """Nor is a nonsensical description."""
     outcome, found = watch([picture(n) for n in range(60)], client=client, fps=60)
     assert not outcome.final
     assert found["evidence"] == {}
 
 
-def test_a_loop_is_found() -> None:
-    """A picture that comes back after others is evidence; two end the session."""
+def test_a_loop_is_detected() -> None:
+    """An image that recurs after others is evidence; two end the session."""
     outcome, found = watch([picture(n % 40) for n in range(200)])
     assert refused(outcome)
     assert found["evidence"] == {"repeated": 2}
 
 
-def test_what_is_repeated_is_remembered_for_a_minute() -> None:
-    """Memory is bounded."""
+def test_images_are_remembered_for_a_minute() -> None:
+    """Memory is limited."""
     outcome, _ = watch([picture(n % (HISTORY_FRAMES + 5)) for n in range(2 * HISTORY_FRAMES)])
     assert not outcome.final
 
 
-def test_a_stream_that_stands_still_is_found() -> None:
-    """The same picture for a second is evidence; for two it ends the session."""
+def test_a_frozen_stream_is_detected() -> None:
+    """The same image for one second is evidence; after two seconds it ends the session."""
     one_second = [picture(1)] * 12 + [picture(2)]
     outcome, found = watch(one_second)
     assert not outcome.final
@@ -116,24 +116,24 @@ def test_a_stream_that_stands_still_is_found() -> None:
     assert refused(outcome)
 
 
-def test_a_picture_shown_twice_in_a_row_is_none() -> None:
-    """A client may be faster than its camera."""
+def test_an_image_shown_twice_in_a_row_is_no_evidence() -> None:
+    """A client may send faster than its camera captures."""
     slow = {"camera": {**CAMERA, "frameRate": 8}}
     outcome, found = watch([picture(n // 3) for n in range(300)], fps=24, client=slow)
     assert not outcome.final
     assert found["evidence"] == {}
 
 
-def test_more_pictures_than_the_camera_makes_are_found() -> None:
-    """Different pictures, twice as many as its frame rate allows."""
+def test_more_images_than_the_camera_captures_are_detected() -> None:
+    """The client sends twice as many different images as its frame rate allows."""
     slow = {"camera": {**CAMERA, "frameRate": 15}}
     outcome, found = watch([picture(n) for n in range(200)], fps=30, client=slow)
     assert refused(outcome)
     assert found["evidence"]["tooFast"] == 3
 
 
-def test_jumps_alone_end_nothing() -> None:
-    """A head faster than heads are is weak evidence: frames may have got lost."""
+def test_jumps_alone_do_not_end_the_session() -> None:
+    """A head that moves impossibly fast is weak evidence, because frames may have been lost."""
     poses = [HeadPose(yaw, 0, 0) for yaw in (-90.0, 90.0)]
     outcome, found = watch([picture(n, head_pose=poses[n % 2]) for n in range(30)])
     assert not outcome.final
@@ -141,22 +141,22 @@ def test_jumps_alone_end_nothing() -> None:
     assert found["evidence"] == {"jump": 3}
 
 
-def test_changes_of_size_are_found() -> None:
-    """No camera changes its size in the middle, and again, and again."""
+def test_repeated_changes_of_size_are_detected() -> None:
+    """No camera changes its image size several times in a session."""
     pictures = [picture(n, width=640 + 8 * (n % 4)) for n in range(30)]
     outcome, _ = watch(pictures)
     assert refused(outcome)
 
 
-def test_the_threshold_can_be_set() -> None:
+def test_the_threshold_is_configurable() -> None:
     """At 1 nothing is refused, but the score is reported."""
     outcome, found = watch([picture(1)] * 30, threshold=1.0)
     assert not outcome.final
     assert found["score"] > 0.7
 
 
-def test_labels_come_from_a_file(tmp_path: Path) -> None:
-    """One a line, comments left out; it replaces the built-in list."""
+def test_labels_are_read_from_a_file(tmp_path: Path) -> None:
+    """It has one label per line, may have comments, and replaces the built-in list."""
     file = tmp_path / "labels.txt"
     file.write_text("# ours\nBAD Cam  # a comment\n\n")
     chosen = {"labelsPath": str(file)}
@@ -165,10 +165,10 @@ def test_labels_come_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"# nothing\n", b"\xff\xfe"])
-def test_a_file_without_labels_is_a_fault_at_the_start(
+def test_a_file_without_labels_is_an_error_at_start_up(
     tmp_path: Path, content: bytes | None
 ) -> None:
-    """One line that names the key."""
+    """One line names the key."""
     file = tmp_path / "labels.txt"
     if content is not None:
         file.write_bytes(content)

@@ -1,4 +1,4 @@
-"""The folder of answers: what an earlier process left, and the markers of what is delivered."""
+"""The folder of answers: those of an earlier process, and the markers of delivered ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from aggregator.sinks.answer_folder import AnswerFolder, StoredAnswer
 ACCEPTED, REFUSED = b'{"isOk": true}', b'{"isOk": false}'
 
 
-def test_stored_answers_come_back_oldest_first_with_their_outcome(tmp_path: Path) -> None:
+def test_stored_answers_are_loaded_oldest_first_with_their_outcome(tmp_path: Path) -> None:
     """The next process knows which were accepted; a damaged file counts as refused."""
     folder = AnswerFolder(tmp_path)
     for age, (session, answer) in enumerate(
@@ -29,7 +29,7 @@ def test_stored_answers_come_back_oldest_first_with_their_outcome(tmp_path: Path
 
 
 def test_markers_are_removed_by_age(tmp_path: Path) -> None:
-    """A delivered answer is known until then, and its content is gone at once."""
+    """A marker shows that an answer was delivered; its content is removed immediately."""
     folder = AnswerFolder(tmp_path)
     folder.add("a", ACCEPTED)
     folder.finish("a")

@@ -13,15 +13,15 @@ def waiting(name: str, *, accepted: bool, due: float = 0.0, size: int = 10) -> W
 
 
 def taken(queue: AnswerQueue, now: float) -> list[str]:
-    """Take all that may be under way at once."""
+    """Take all answers that may be in flight together."""
     names = []
     while (answer := queue.take(now)) is not None:
         names.append(answer.session)
     return names
 
 
-def test_accepted_answers_go_first_but_for_one_courier() -> None:
-    """The last courier is left to refused sessions."""
+def test_accepted_answers_get_all_but_one_courier() -> None:
+    """The last courier is reserved for refused sessions."""
     queue = AnswerQueue(1000, 4)
     for number in range(5):
         queue.add(waiting(f"refused{number}", accepted=False))
@@ -30,8 +30,8 @@ def test_accepted_answers_go_first_but_for_one_courier() -> None:
     assert queue.next_due() is None
 
 
-def test_refused_answers_leave_one_courier() -> None:
-    """An accepted answer finds it free at any moment."""
+def test_refused_answers_leave_one_courier_free() -> None:
+    """An accepted answer always finds it free."""
     queue = AnswerQueue(1000, 2)
     for number in range(5):
         queue.add(waiting(f"refused{number}", accepted=False))
@@ -41,8 +41,8 @@ def test_refused_answers_leave_one_courier() -> None:
     assert taken(queue, 0.0) == ["accepted"]
 
 
-def test_answers_of_a_kind_go_in_the_order_in_which_they_are_due() -> None:
-    """A failed one waits for its next try, and those behind it do not."""
+def test_answers_of_a_kind_are_sent_in_the_order_they_are_due() -> None:
+    """A failed answer waits for its next attempt without delaying later ones."""
     queue = AnswerQueue(1000, 4)
     queue.add(waiting("first", accepted=True))
     first = queue.take(0.0)
@@ -55,7 +55,7 @@ def test_answers_of_a_kind_go_in_the_order_in_which_they_are_due() -> None:
     assert taken(queue, 6.0) == ["third", "first", "second"]
 
 
-def test_refused_answers_fill_half_of_the_room() -> None:
+def test_refused_answers_fill_at_most_half_of_the_queue() -> None:
     """Accepted ones may fill it all."""
     queue = AnswerQueue(100, 2)
     queue.add(waiting("refused", accepted=False, size=50))
@@ -75,7 +75,7 @@ def test_refused_answers_fill_half_of_the_room() -> None:
     st.integers(2, 5),
 )
 def test_no_answer_is_lost_or_taken_twice(steps: list[tuple[str, int]], couriers: int) -> None:
-    """In whatever order answers come, fail and are delivered, the bounds hold."""
+    """The limits hold in any order of arrival, failure and delivery."""
     queue, under_way, left = AnswerQueue(10**6, couriers), list[WaitingAnswer](), set[str]()
     for number, (step, choice) in enumerate(steps):
         if step == "add":

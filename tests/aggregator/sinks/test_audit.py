@@ -1,4 +1,4 @@
-"""Audit: one record of each session, in a chain that survives kills and full disks."""
+"""Audit writes one record per session, in a chain that survives kills and full disks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def verify(folder: Path, clock: SettableClock) -> Callable[[], ChainReport]:
 
 
 def kill(audit: Audit) -> None:
-    """End as a killed process does: the kernel closes its files, and nothing else happens."""
+    """End like a killed process: the kernel closes its files, and nothing else happens."""
     audit._trail.close()
     os.close(audit._lock)
 
@@ -71,10 +71,10 @@ def lines(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in found.splitlines()]
 
 
-def test_a_record_says_who_what_and_by_which_rules(
+def test_a_record_states_session_verdict_and_policy(
     make: Callable[..., Audit], folder: Path, verify: Callable[[], ChainReport]
 ) -> None:
-    """One for each session, whatever is repeated; it has digests and no image."""
+    """There is one per session despite repetitions; it has digests and no image."""
     for _ in range(2):
         audit = make()
         audit.write(judged(1, 1))
@@ -94,7 +94,7 @@ def test_a_record_says_who_what_and_by_which_rules(
 def test_a_head_is_signed_every_minute(
     make: Callable[..., Audit], clock: SettableClock, verify: Callable[[], ChainReport]
 ) -> None:
-    """Also without sessions, so that a missing end shows while the service runs."""
+    """It is signed without sessions, too, so that truncation is noticed while the service runs."""
     audit = make()
     for _ in range(3):
         audit.maintain()
@@ -110,7 +110,7 @@ def test_a_head_is_signed_every_minute(
 def test_files_rotate_in_one_chain(
     make: Callable[..., Audit], folder: Path, verify: Callable[[], ChainReport]
 ) -> None:
-    """The first record of a file continues the one before; old files may be moved away."""
+    """The first record of a file continues the previous one; old files may be moved away."""
     audit = make(maxBytes=1_000_000)
     for number in range(200):
         audit.write(session(number, pixels=[(seq, bytes(16)) for seq in range(300)]))
@@ -126,13 +126,13 @@ def test_files_rotate_in_one_chain(
 
 
 @pytest.mark.parametrize("left", [b"", b'{"seq": 3, "prev"', None])
-def test_a_killed_process_breaks_nothing(
+def test_the_chain_survives_a_killed_process(
     make: Callable[..., Audit],
     folder: Path,
     verify: Callable[[], ChainReport],
     left: bytes | None,
 ) -> None:
-    """With a torn line, an empty file or neither, the chain continues and says so."""
+    """After a torn line, an empty file or neither, the chain continues and records the restart."""
     audit = make()
     audit.write(session(1))
     kill(audit)
@@ -153,14 +153,14 @@ def test_a_killed_process_breaks_nothing(
     assert sum(b'"session"' in line for line in found) == 2
 
 
-def test_a_full_disk_loses_nothing(
+def test_a_full_disk_loses_no_record(
     make: Callable[..., Audit],
     clock: SettableClock,
     monkeypatch: pytest.MonkeyPatch,
     folder: Path,
     verify: Callable[[], ChainReport],
 ) -> None:
-    """Records wait in memory, the gateway is notified, and half a line on disk is recognised."""
+    """Records wait in memory, the gateway is notified, and a partial line on disk is recognised."""
     audit = make()
     audit.write(session(1))
     write = os.write
@@ -195,7 +195,7 @@ def test_records_beyond_the_memory_are_counted(
     monkeypatch: pytest.MonkeyPatch,
     verify: Callable[[], ChainReport],
 ) -> None:
-    """The chain itself says how many are missing."""
+    """The chain itself states how many are missing."""
     monkeypatch.setattr(module, "MAX_WAITING", 2)
     audit = make()
 
@@ -233,7 +233,7 @@ TAMPERING: dict[str, Callable[[list[bytes]], None]] = {
 
 
 @pytest.mark.parametrize("how", TAMPERING)
-def test_tampering_shows(
+def test_tampering_is_detected(
     make: Callable[..., Audit], folder: Path, verify: Callable[[], ChainReport], how: str
 ) -> None:
     """Every change before the last signed head breaks the chain."""
@@ -248,7 +248,7 @@ def test_tampering_shows(
     assert verify().errors
 
 
-def test_a_chain_that_was_computed_again_shows(
+def test_a_recomputed_chain_is_detected(
     make: Callable[..., Audit], folder: Path, verify: Callable[[], ChainReport]
 ) -> None:
     """The new heads cannot be signed without the key."""
@@ -263,13 +263,16 @@ def test_a_chain_that_was_computed_again_shows(
     assert "signature is wrong" in verify().errors[0]
 
 
-def test_a_cut_end_shows_by_the_logged_heads(
+def test_a_truncated_chain_is_detected_by_the_logged_heads(
     make: Callable[..., Audit],
     folder: Path,
     verify: Callable[[], ChainReport],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Also where the service continued after the cut. While it runs, the chain shows it too."""
+    """This holds even if the service continued after the cut.
+
+    A running service detects it in the chain, too.
+    """
     caplog.set_level("INFO", logger=module.__name__)
     audit = make()
     audit.write(session(1))

@@ -1,4 +1,4 @@
-"""Callbacks against a real HTTP server: signed, repeated until taken, never after that."""
+"""Callbacks against a real HTTP server: signed, repeated until delivered, never sent again."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def settle(plugin: Callbacks) -> None:
 
 
 def test_the_answer_is_posted_once_and_signed(tmp_path: Path, receiver: Receiver) -> None:
-    """The receiver gets the client's answer with a signature it can check; frames are not sent."""
+    """The receiver gets the client's answer with a signature it can verify; frames are not sent."""
     plugin = sink(tmp_path, receiver.port)
     plugin.write(judged(1, 1))
     plugin.write(ended(1, 3))
@@ -67,8 +67,8 @@ def test_the_answer_is_posted_once_and_signed(tmp_path: Path, receiver: Receiver
     plugin.close()
 
 
-def test_a_replay_does_not_repeat_it(tmp_path: Path, receiver: Receiver) -> None:
-    """Neither the same process nor the next one sends an answer again that was taken."""
+def test_a_delivered_answer_is_not_sent_again(tmp_path: Path, receiver: Receiver) -> None:
+    """Neither the same process nor the next one repeats it."""
     for _ in range(2):
         plugin = sink(tmp_path, receiver.port)
         for _ in range(2):
@@ -80,8 +80,8 @@ def test_a_replay_does_not_repeat_it(tmp_path: Path, receiver: Receiver) -> None
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])
-def test_anything_but_2xx_is_tried_again(tmp_path: Path, receiver: Receiver, status: int) -> None:
-    """An answer counts as taken when the receiver says so."""
+def test_any_status_but_2xx_is_retried(tmp_path: Path, receiver: Receiver, status: int) -> None:
+    """An answer counts as delivered only once the receiver confirms it."""
     receiver.statuses = [status, status]
     plugin = sink(tmp_path, receiver.port)
     plugin.write(ended(1, 3))
@@ -92,8 +92,8 @@ def test_anything_but_2xx_is_tried_again(tmp_path: Path, receiver: Receiver, sta
     plugin.close()
 
 
-def test_sessions_without_a_frame_make_none(tmp_path: Path, receiver: Receiver) -> None:
-    """A client that connects and sends nothing readable costs the receiver no request."""
+def test_sessions_without_a_frame_are_not_reported(tmp_path: Path, receiver: Receiver) -> None:
+    """A client that connects and sends nothing readable causes no request."""
     plugin = sink(tmp_path, receiver.port)
     plugin.write(ended(1, 0, accepted=False))
     plugin.write(ended(2, 1, accepted=False))
@@ -102,8 +102,10 @@ def test_sessions_without_a_frame_make_none(tmp_path: Path, receiver: Receiver) 
     plugin.close()
 
 
-def test_they_make_one_where_that_is_asked_for(tmp_path: Path, receiver: Receiver) -> None:
-    """With withoutFrames = 1 every session is reported."""
+def test_sessions_without_a_frame_are_reported_on_request(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """With ``withoutFrames = 1`` every session is reported."""
     plugin = sink(tmp_path, receiver.port, withoutFrames=1)
     plugin.write(ended(1, 0, accepted=False))
     settle(plugin)
@@ -112,8 +114,8 @@ def test_they_make_one_where_that_is_asked_for(tmp_path: Path, receiver: Receive
 
 
 @pytest.mark.parametrize("location", ["//xn--", "http://]/", "http://:80a", "http://127.0.0.1:1/"])
-def test_no_answer_ends_the_delivery(tmp_path: Path, receiver: Receiver, location: str) -> None:
-    """A receiver that sends elsewhere, be it to no address at all, is asked again itself."""
+def test_no_response_stops_the_delivery(tmp_path: Path, receiver: Receiver, location: str) -> None:
+    """A receiver that redirects, even to an invalid address, is itself asked again."""
     receiver.statuses, receiver.location = [302], location
     plugin = sink(tmp_path, receiver.port)
     plugin.write(ended(1, 3))
@@ -123,8 +125,8 @@ def test_no_answer_ends_the_delivery(tmp_path: Path, receiver: Receiver, locatio
     plugin.close()
 
 
-def test_answers_outlive_the_process(tmp_path: Path) -> None:
-    """What no receiver took is sent by the next process."""
+def test_answers_survive_the_process(tmp_path: Path) -> None:
+    """The next process sends what no receiver confirmed."""
     port = free_port()
     plugin = sink(tmp_path, port)
     for number in range(5):
@@ -142,8 +144,8 @@ def test_answers_outlive_the_process(tmp_path: Path) -> None:
         receiver.close()
 
 
-def test_tries_are_bounded(tmp_path: Path, receiver: Receiver) -> None:
-    """After the last try the answer is given up, counted, and its file is gone."""
+def test_attempts_are_limited(tmp_path: Path, receiver: Receiver) -> None:
+    """After the last attempt the answer is dropped and counted, and its file is removed."""
     receiver.statuses = [500] * 100
     plugin = sink(tmp_path, receiver.port, retries=2)
     plugin.write(ended(1, 3))
@@ -154,7 +156,7 @@ def test_tries_are_bounded(tmp_path: Path, receiver: Receiver) -> None:
 
 
 def test_the_queue_is_bounded(tmp_path: Path) -> None:
-    """What does not fit is given up and counted; what is there stays."""
+    """Answers that do not fit are dropped and counted; queued ones stay."""
     plugin = sink(tmp_path, free_port(), queueBytes=300)
     for number in range(10):
         plugin.write(ended(number, 3))
@@ -166,7 +168,7 @@ def test_the_queue_is_bounded(tmp_path: Path) -> None:
 
 
 def test_refused_sessions_leave_room_for_accepted_ones(tmp_path: Path) -> None:
-    """However many refused sessions wait, they fill half of the queue at most."""
+    """However many refused sessions wait, they fill at most half of the queue."""
     plugin = sink(tmp_path, free_port(), queueBytes=2000)
     for number in range(100):
         plugin.write(ended(number, 3, accepted=False))
@@ -178,8 +180,8 @@ def test_refused_sessions_leave_room_for_accepted_ones(tmp_path: Path) -> None:
     plugin.close()
 
 
-def test_a_receiver_that_never_answers_delays_no_session(tmp_path: Path) -> None:
-    """Keeping an answer does not wait for the delivery of another."""
+def test_an_unresponsive_receiver_delays_no_session(tmp_path: Path) -> None:
+    """Storing an answer does not wait for the delivery of another."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         plugin = sink(tmp_path, silent.getsockname()[1], timeout=1)
         for number in range(100):
@@ -188,13 +190,13 @@ def test_a_receiver_that_never_answers_delays_no_session(tmp_path: Path) -> None
         plugin.close()
 
 
-def test_an_answer_that_stays_on_the_disk_is_reported(
+def test_an_answer_that_cannot_be_removed_is_reported(
     tmp_path: Path,
     receiver: Receiver,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """It holds a best shot, and would be posted again by the next process."""
+    """It contains a best shot, and the next process would post it again."""
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

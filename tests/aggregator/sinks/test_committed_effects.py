@@ -1,8 +1,8 @@
-"""With a session store, an end is announced exactly where its verdict was released.
+"""With a session store, the gateway that released a verdict is the one that reports its end.
 
-The gateway's own parts, a real aggregator, a real Redis and the real sinks; only workers and
-clients are left out. Gateway and aggregator die, and another gateway takes sessions over, at any
-step.
+The test uses the gateway's own parts, a real aggregator, a real Redis and the real sinks; only
+workers and clients are simulated. Gateway and aggregator die, and another gateway takes over
+sessions, at any step.
 """
 
 from __future__ import annotations
@@ -72,12 +72,12 @@ def receiver() -> Iterator[Receiver]:
 
 
 class Client:
-    """A client that comes back to each new gateway of the cell.
+    """A client that returns to each new gateway of the cell.
 
     Attributes:
-        results: every RESULT it has heard.
+        results: every RESULT it received.
         replaced: whether it learned that its session continued elsewhere.
-        taken: another gateway has taken the session over.
+        taken: another gateway has taken over the session.
         verdict_elsewhere: with the verdict that it found there.
     """
 
@@ -102,7 +102,7 @@ class Client:
 
 
 class Cell:
-    """The gateway and the aggregator of the moment, and another gateway's end of the store."""
+    """The current gateway and aggregator, and another gateway's connection to the store."""
 
     def __init__(self, config: Config, other: Config) -> None:
         self._config = config
@@ -120,7 +120,7 @@ class Cell:
         self._running = asyncio.create_task(self.aggregator.run())
 
     async def aggregator_dies(self) -> None:
-        """All that it had in memory is lost; the gateway sends it again."""
+        """Lose the aggregator's memory; the gateway sends it again."""
         self.aggregator._effects.put = lambda event: None  # type: ignore[method-assign]
         for writer in self.aggregator._effects._writers:
             with writer._wake:
@@ -132,7 +132,7 @@ class Cell:
         await self.until(lambda: all(s.id in entries for s in self.sessions.all()))
 
     async def gateway_dies(self) -> None:
-        """It writes nothing more, and its successor gets the sessions from the aggregator."""
+        """Kill the gateway; its successor gets the sessions from the aggregator."""
         handover = self.sessions.handover
         assert isinstance(handover, StoreHandover)
         handover._store._changed.clear()
@@ -157,14 +157,14 @@ class Cell:
 
 
 async def judge(cell: Cell, session: Session, *, last: bool) -> None:
-    """A frame from its estimate to the question for its verdict; the last one is accepted."""
+    """Send a frame's estimate and ask for its verdict; the last frame is accepted."""
     session.seq += 1
     data = b"\xff\xd8%d" % session.seq
     frame = PendingFrame(session.seq, data, HEADER, time.monotonic(), time.monotonic() + 60)
     frame.shot = shot(session.seq, data) if last else None
     session.offer(frame)
     await cell.until(lambda: session.dispatchable or session.state is State.ENDED)
-    if session.dispatchable:  # else another gateway has it
+    if session.dispatchable:  # otherwise another gateway has the session
         session.start()
         estimate = live() if last else live(errors=(3,))
         cell.sessions.frames.estimated(session, frame, encode(estimate))
@@ -210,7 +210,7 @@ async def step(cell: Cell, client: Client, kind: str) -> None:
 
 
 async def welcome(cell: Cell, clients: list[Client]) -> None:
-    """Let every client whose session is not lost come back to the gateway of the moment."""
+    """Let every client whose session is not lost return to the current gateway."""
     for client in clients:
 
         def here(client: Client = client) -> bool:
@@ -248,13 +248,13 @@ def check(cell: Cell, clients: list[Client], redis: Redis, posted: list[str], lo
 
 @settings(max_examples=15, deadline=None)
 @given(steps=STEPS)
-def test_an_end_is_announced_where_its_verdict_was_released(
+def test_an_end_is_reported_where_its_verdict_was_released(
     steps: list[tuple[str, int]],
     redis: RedisServer,
     receiver: Receiver,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Exactly once by each plugin; nowhere for a verdict that another gateway's take-over beat."""
+    """Each plugin reports it once, and never for a verdict that lost against a take-over."""
     folder = tmp_path_factory.mktemp("effects")
 
     def config(cell: str) -> Config:

@@ -1,4 +1,4 @@
-"""Couriers against real receivers that are slow, silent or hostile: every try ends in time."""
+"""Couriers against slow, silent or hostile receivers: every attempt ends in time."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def drip(connection: socket.socket, pieces: Iterator[bytes]) -> None:
 
 
 def drip_head(connection: socket.socket) -> None:
-    """Send the head of a reply byte by byte, without end."""
+    """Send the head of a response byte by byte, without end."""
     connection.sendall(b"HTTP/1.1 204 No Content\r\nX-Long: ")
     drip(connection, itertools.repeat(b"x"))
 
@@ -53,7 +53,7 @@ def drip_interim_replies(connection: socket.socket) -> None:
 
 
 def be_silent(connection: socket.socket) -> None:
-    """Read, and answer nothing."""
+    """Read, and never respond."""
     while connection.recv(65536):
         pass
 
@@ -68,10 +68,10 @@ def be_silent(connection: socket.socket) -> None:
     ],
     ids=["head", "interim", "silent", "tls"],
 )
-def test_a_try_ends_at_its_deadline(
+def test_an_attempt_ends_at_its_deadline(
     tmp_path: Path, behave: Callable[[socket.socket], None], scheme: str
 ) -> None:
-    """Whatever a receiver dwells on, the answer is tried again after the deadline of the try."""
+    """Whatever the receiver delays, the answer is sent again after the deadline."""
     with raw_receiver(behave) as (port, connections):
         plugin = sink(tmp_path, port, 0.2, scheme)
         plugin.write(ended(1, 3))
@@ -79,8 +79,8 @@ def test_a_try_ends_at_its_deadline(
         plugin.close()
 
 
-def test_the_body_of_a_reply_is_not_read(tmp_path: Path) -> None:
-    """A receiver whose reply has no end has taken the answer, and is cut off."""
+def test_the_body_of_a_response_is_not_read(tmp_path: Path) -> None:
+    """A receiver with an endless response has the answer, and is disconnected."""
     sent = [0]
 
     def flood(connection: socket.socket) -> None:
@@ -99,7 +99,7 @@ def test_the_body_of_a_reply_is_not_read(tmp_path: Path) -> None:
 
 
 def test_redirects_are_not_followed(tmp_path: Path, receiver: Receiver) -> None:
-    """The token goes to the configured address alone."""
+    """The token goes only to the configured address."""
     other = Receiver()
     receiver.statuses, receiver.location = [307, 308], f"http://127.0.0.1:{other.port}/"
     plugin = sink(tmp_path, receiver.port, 20)
@@ -111,12 +111,12 @@ def test_redirects_are_not_followed(tmp_path: Path, receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize("slow", [False, True], ids=["refused", "accepted"])
-def test_slow_tries_of_one_kind_leave_a_courier_to_the_other(
+def test_slow_attempts_of_one_kind_leave_a_courier_to_the_other(
     tmp_path: Path, receiver: Receiver, slow: bool
 ) -> None:
-    """A flood of refused sessions delays no accepted one, and the other way round."""
+    """A flood of refused sessions delays no accepted one, and vice versa."""
     receiver.holds = lambda body: body["isOk"] is slow
-    plugin = sink(tmp_path, receiver.port, 600)  # longer than a test waits
+    plugin = sink(tmp_path, receiver.port, 600)  # longer than the test
     for number in range(20):
         plugin.write(ended(number, 3, accepted=slow))
     wait_for(lambda: len(receiver.got) == 3)
@@ -129,10 +129,10 @@ def test_slow_tries_of_one_kind_leave_a_courier_to_the_other(
     plugin.close()
 
 
-def test_an_answer_that_waits_for_its_next_try_holds_up_no_other(
+def test_an_answer_waiting_for_a_retry_delays_no_other(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not even answers of its own kind."""
+    """This includes answers of its own kind."""
     monkeypatch.setattr(couriers, "FIRST_RETRY_SECONDS", 600.0)
     receiver.statuses = [500] * 4
     plugin = sink(tmp_path, receiver.port, 20)
@@ -145,8 +145,8 @@ def test_an_answer_that_waits_for_its_next_try_holds_up_no_other(
     plugin.close()
 
 
-def test_an_answer_in_flight_at_the_end_is_sent_again(tmp_path: Path) -> None:
-    """What no receiver has confirmed waits for the next process, accepted sessions first."""
+def test_an_answer_in_flight_at_shutdown_is_sent_again(tmp_path: Path) -> None:
+    """The next process sends what no receiver confirmed, accepted sessions first."""
     with raw_receiver(be_silent) as (port, connections):
         plugin = sink(tmp_path, port, 0.2)
         plugin.write(ended(1, 3, accepted=False))
@@ -165,7 +165,7 @@ def test_an_answer_in_flight_at_the_end_is_sent_again(tmp_path: Path) -> None:
 def test_no_proxy_of_the_environment_is_used(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
-    """It would get the signed answer; one that httpx cannot use would end all delivery."""
+    """It would get the signed answer. One that httpx does not support would stop all delivery."""
     for name in ("ALL_PROXY", "HTTP_PROXY", "all_proxy", "http_proxy"):
         monkeypatch.setenv(name, proxy)
     for name in ("NO_PROXY", "no_proxy"):
@@ -176,10 +176,10 @@ def test_no_proxy_of_the_environment_is_used(
     plugin.close()
 
 
-def test_an_end_of_the_delivery_is_reported(
+def test_a_failure_of_the_delivery_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """By the plugin's state and the log; answers are stored for the next process."""
+    """The plugin's state and the log show it; answers are stored for the next process."""
 
     def broken(**options: object) -> None:
         raise RuntimeError("no client")
@@ -193,7 +193,7 @@ def test_an_end_of_the_delivery_is_reported(
     assert "callbacks are off" in caplog.text
 
 
-def test_pauses_grow_to_a_bound() -> None:
-    """No number of tries leads beyond the longest pause, or beyond any number."""
+def test_pauses_grow_up_to_a_limit() -> None:
+    """No number of attempts exceeds the longest pause or overflows."""
     assert couriers.pause_after(1) <= couriers.FIRST_RETRY_SECONDS
     assert couriers.pause_after(100_000) <= couriers.MAX_RETRY_SECONDS

@@ -1,4 +1,4 @@
-"""Delivery of events: never blocks, bounded, and settled only once every plugin is done."""
+"""Delivery of events: never blocks, is bounded, and settles once every plugin is done."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def until(effects: Effects, number: int, mark: int) -> list[Settled]:
     return received
 
 
-def test_settled_is_what_the_slowest_plugin_has_written() -> None:
+def test_a_session_settles_with_its_slowest_plugin() -> None:
     """The mark of a session waits for every plugin, and each mark is reported once."""
     fast, slow = Recorder(), Recorder()
     slow.gate.clear()
@@ -47,10 +47,11 @@ def test_settled_is_what_the_slowest_plugin_has_written() -> None:
     assert slow.closed
 
 
-def test_a_standing_plugin_loses_pictures_then_events_but_no_end() -> None:
-    """Judging never waits: what is over the bound is given up and counted, ends are not.
+def test_a_blocked_plugin_loses_images_then_events_but_no_end() -> None:
+    """Judging never waits: events over the limit are dropped and counted, ends are not.
 
-    The plugin stands until everything is put, so a ``put`` that waited for it would never end.
+    The plugin blocks until everything is queued, so a ``put`` that waited for it would never
+    return.
     """
     recorder = Recorder()
     recorder.gate.clear()
@@ -72,7 +73,7 @@ def test_a_standing_plugin_loses_pictures_then_events_but_no_end() -> None:
 
 
 def test_a_plugin_that_raises_is_counted_and_delays_no_session() -> None:
-    """An error in one event is a drop of that plugin; the session is settled nevertheless."""
+    """An error in one event counts as a drop of that plugin; the session settles."""
     sound, broken = Recorder(), Recorder(fault=lambda event: event.seq == 2)
     effects = Effects([sound, broken], CAPACITY)
     for seq in (1, 2, 3):
@@ -84,8 +85,8 @@ def test_a_plugin_that_raises_is_counted_and_delays_no_session() -> None:
     effects.close()
 
 
-def test_a_standing_plugin_holds_bounded_memory() -> None:
-    """Ends alone, with a best shot each, do not fill the memory either."""
+def test_a_blocked_plugin_uses_limited_memory() -> None:
+    """Ends alone, each with a best shot, do not fill the memory either."""
     recorder = Recorder()
     recorder.gate.clear()
     effects = Effects([recorder], CAPACITY)
@@ -99,8 +100,8 @@ def test_a_standing_plugin_holds_bounded_memory() -> None:
     assert len(recorder.events) + health.dropped == 1000
 
 
-def test_a_session_whose_end_is_lost_is_settled_all_the_same() -> None:
-    """In its turn, after what is queued before it; nothing of it is remembered then."""
+def test_a_session_whose_end_is_dropped_still_settles() -> None:
+    """It settles after the events queued before it, and no state of it is left."""
     recorder = Recorder()
     recorder.gate.clear()
     effects = Effects([recorder], CAPACITY)
@@ -121,7 +122,7 @@ def test_a_session_whose_end_is_lost_is_settled_all_the_same() -> None:
 
 
 def test_ends_without_room_even_for_a_key_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plugin that hangs for ever holds bounded memory, however many sessions end."""
+    """A plugin that hangs forever uses limited memory, however many sessions end."""
     monkeypatch.setattr(writer, "MAX_QUEUED", 100)
     recorder = Recorder()
     recorder.gate.clear()
@@ -130,7 +131,7 @@ def test_ends_without_room_even_for_a_key_are_forgotten(monkeypatch: pytest.Monk
         effects.put(replace(ended(number, 1), result=bytes(10_000)))
     assert effects.settled().health[0].dropped > 400
     assert len(effects._writers[0]._queue) <= 100
-    assert len(effects._marks) <= 101  # with the one that is being written
+    assert len(effects._marks) <= 101  # plus the one being written
     recorder.gate.set()
     effects.close()
     effects.settled()
@@ -138,7 +139,7 @@ def test_ends_without_room_even_for_a_key_are_forgotten(monkeypatch: pytest.Monk
 
 
 def test_a_session_that_continues_elsewhere_is_not_reported() -> None:
-    """What is queued is still written, but its marks no longer matter here."""
+    """Queued events are still written, but its marks do not matter here."""
     recorder = Recorder()
     recorder.gate.clear()
     effects = Effects([recorder], CAPACITY)
@@ -152,8 +153,11 @@ def test_a_session_that_continues_elsewhere_is_not_reported() -> None:
     effects.close()
 
 
-def test_many_marks_are_reported_in_parts() -> None:
-    """Any number of sessions settled at once is reported once each, in messages of bounded size."""
+def test_many_marks_are_reported_in_several_messages() -> None:
+    """Any number of sessions settles at once.
+
+    Each is reported once, in messages of limited size.
+    """
     effects = Effects([Recorder()], CAPACITY * 1000)
     for number in range(2500):
         effects.put(ended(number, 1))
@@ -167,8 +171,8 @@ def test_many_marks_are_reported_in_parts() -> None:
     effects.close()
 
 
-def test_what_is_queued_is_written_at_the_end() -> None:
-    """A regular end loses nothing."""
+def test_queued_events_are_written_at_shutdown() -> None:
+    """A regular shutdown loses nothing."""
     recorder = Recorder()
     effects = Effects([recorder], CAPACITY * 10)
     for seq in range(1, 100):
@@ -177,8 +181,8 @@ def test_what_is_queued_is_written_at_the_end() -> None:
     assert len(recorder.events) == 99
 
 
-def test_without_plugins_there_is_nothing_to_do() -> None:
-    """No plugin, no mark."""
+def test_without_plugins_nothing_is_reported() -> None:
+    """There are no marks without plugins."""
     effects = Effects([], CAPACITY)
     assert not effects
     assert effects.settled() == Settled((), ())

@@ -1,4 +1,4 @@
-"""FileLogger on real file systems: complete, private, bounded, and off when the disk is full."""
+"""FileLogger on real file systems: complete, private, bounded, and off while the disk is full."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def play(logger: FileLogger, number: int, frames: int = 3) -> None:
 
 
 def test_a_session_is_one_folder(tmp_path: Path) -> None:
-    """Pictures by number, and a log of frames and verdict; the token is not among it."""
+    """It has numbered images and a log of frames and verdict, but not the token."""
     logger = sink(tmp_path / "logs")
     logger.write(judged(1, 2))
     logger.write(judged(1, 5, b""))
@@ -67,8 +67,8 @@ def test_a_session_is_one_folder(tmp_path: Path) -> None:
     assert b"a.b.c" not in (folder / FILE).read_bytes()
 
 
-def test_what_was_received_is_evidence(tmp_path: Path) -> None:
-    """The very bytes and their sha256, also where verdicts show a JPEG of the judged pixels."""
+def test_the_received_bytes_are_stored(tmp_path: Path) -> None:
+    """The exact bytes and their SHA-256, even if verdicts show a JPEG of the judged pixels."""
     logger, received = sink(tmp_path), b"\x89PNG" + bytes(range(200))
     best = BestShot(2, JPEG, ImageSource.of(received, "png"))
     logger.write(judged(1, 1))
@@ -88,16 +88,19 @@ def test_what_was_received_is_evidence(tmp_path: Path) -> None:
     assert logger.dropped == 0
 
 
-def test_a_picture_that_was_lost_has_no_digest(tmp_path: Path) -> None:
-    """After a restart what a client sent may be gone; that is counted, and the line says so."""
+def test_a_lost_image_has_no_digest(tmp_path: Path) -> None:
+    """The client's bytes may be lost in a restart.
+
+    The loss is counted, and noted in the frame's line.
+    """
     logger = sink(tmp_path)
     logger.write(judged(1, 1, None, BestShot(1, JPEG, ImageSource.of(b"sent", "png"))))
     (frame,) = read(tmp_path, 1).frames
     assert (frame.file, frame.sha256, logger.dropped) == (None, None, 1)
 
 
-def test_other_users_may_not_read_it(tmp_path: Path) -> None:
-    """Folders are 0700 and files 0600, whatever the umask."""
+def test_other_users_cannot_read_the_files(tmp_path: Path) -> None:
+    """Folders have mode 0700 and files 0600, whatever the umask."""
     before = os.umask(0)
     try:
         play(sink(tmp_path / "logs"), 1)
@@ -110,7 +113,7 @@ def test_other_users_may_not_read_it(tmp_path: Path) -> None:
 
 
 def test_a_repetition_by_another_aggregator_changes_nothing(tmp_path: Path) -> None:
-    """A log that an earlier process left is continued: nothing twice, nothing missing."""
+    """It continues the log of an earlier process without duplicates or gaps."""
     first = sink(tmp_path)
     for seq in (1, 2):
         first.write(judged(1, seq))
@@ -123,8 +126,8 @@ def test_a_repetition_by_another_aggregator_changes_nothing(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"event": "op', b'{"event": "frame", "se'])
-def test_a_torn_log_is_mended(tmp_path: Path, torn: bytes) -> None:
-    """A line that a killed process began is cut off before the next."""
+def test_a_torn_log_is_repaired(tmp_path: Path, torn: bytes) -> None:
+    """A partial line of a killed process is removed before the next line is written."""
     play(sink(tmp_path), 1, frames=1)
     file = tmp_path / info(1).session / FILE
     lines = file.read_bytes().splitlines(keepends=True)
@@ -135,7 +138,7 @@ def test_a_torn_log_is_mended(tmp_path: Path, torn: bytes) -> None:
 
 
 def test_a_folder_that_is_removed_meanwhile_is_created_again(tmp_path: Path) -> None:
-    """An administrator who tidies up during a session does not turn the logger off."""
+    """An administrator who cleans up during a session does not turn the logger off."""
     logger = sink(tmp_path / "logs")
     for seq in (1, 2):
         logger.write(judged(1, seq))
@@ -145,8 +148,8 @@ def test_a_folder_that_is_removed_meanwhile_is_created_again(tmp_path: Path) -> 
     assert [frame.seq for frame in read(tmp_path / "logs", 1).frames] == [3]
 
 
-def test_a_link_in_a_files_place_is_not_followed(tmp_path: Path) -> None:
-    """A user who can make links in the folder cannot have other files written."""
+def test_symbolic_links_are_not_followed(tmp_path: Path) -> None:
+    """A user who can create links in the folder cannot have other files written."""
     target = tmp_path / "target"
     folder = tmp_path / "logs" / info(1).session
     folder.mkdir(parents=True)
@@ -185,8 +188,8 @@ print(logger.disabled, sorted(os.listdir(path / ("%032x" % 6))) if not logger.di
 
 
 @pytest.mark.parametrize("retry", ["retry", "later"])
-def test_a_full_disk_turns_it_off_with_one_line(tmp_path: Path, retry: str) -> None:
-    """A really full file system: one error line, later drops are counted; then writing resumes."""
+def test_a_full_disk_turns_the_logger_off_with_one_line(tmp_path: Path, retry: str) -> None:
+    """On a full file system it logs one error and counts later drops; then writing resumes."""
     done = subprocess.run(
         [
             *private_tmpfs(str(tmp_path), "256k"),
@@ -209,7 +212,7 @@ def test_a_full_disk_turns_it_off_with_one_line(tmp_path: Path, retry: str) -> N
 
 
 def aged(path: Path, number: int, days: float, now: float) -> None:
-    """Let a session's last line be so old."""
+    """Set the time of a session's last line to this age."""
     folder = path / info(number).session
     for place in (folder / FILE, folder):
         os.utime(place, (now - days * DAY,) * 2)
@@ -220,7 +223,7 @@ def names(path: Path) -> list[int]:
 
 
 def test_old_folders_are_removed(tmp_path: Path) -> None:
-    """By age; what is young and what is no session stays."""
+    """Recent folders stay, and so do those that belong to no session."""
     now = 1_800_000_000.0
     logger = sink(tmp_path, age=7)
     for number in (1, 2, 3):
@@ -234,7 +237,7 @@ def test_old_folders_are_removed(tmp_path: Path) -> None:
 
 
 def test_a_session_that_ended_elsewhere_is_removed_too(tmp_path: Path) -> None:
-    """Its end is never reported here; after a long silence the session is not running."""
+    """Its end is never reported here; after a long silence it counts as ended."""
     now = 1_800_000_000.0
     logger = sink(tmp_path, age=0.001)
     for number, days in ((1, 0.005), (2, 1.0)):
@@ -246,8 +249,8 @@ def test_a_session_that_ended_elsewhere_is_removed_too(tmp_path: Path) -> None:
     assert [frame.seq for frame in read(tmp_path, 2).frames] == [2]
 
 
-def test_the_oldest_go_when_there_is_too_much(tmp_path: Path) -> None:
-    """By bytes of all together, as few as needed, also those that were written without a bound."""
+def test_the_oldest_folders_are_removed_over_the_size_limit(tmp_path: Path) -> None:
+    """As few as needed, counted in bytes, including those written before there was a limit."""
     logger = sink(tmp_path)
     for number in range(1, 9):
         play(logger, number)
@@ -261,10 +264,10 @@ def test_the_oldest_go_when_there_is_too_much(tmp_path: Path) -> None:
     assert names(tmp_path) == kept
 
 
-def test_a_folder_that_cannot_be_looked_at_keeps_no_other(
+def test_an_unreadable_folder_does_not_stop_the_removal(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is logged; folders that are too old are still removed."""
+    """It is logged; other folders that are too old are removed."""
     now = 1_800_000_000.0
     logger = sink(tmp_path, age=7)
     for number in (1, 3):
@@ -277,8 +280,8 @@ def test_a_folder_that_cannot_be_looked_at_keeps_no_other(
     assert f"{odd} cannot be read and is never removed" in caplog.text
 
 
-def test_without_bounds_nothing_is_removed(tmp_path: Path) -> None:
-    """0 keeps them forever."""
+def test_without_limits_nothing_is_removed(tmp_path: Path) -> None:
+    """0 keeps the folders forever."""
     logger = sink(tmp_path)
     play(logger, 1)
     aged(tmp_path, 1, 10_000, 1_800_000_000.0)
@@ -286,10 +289,10 @@ def test_without_bounds_nothing_is_removed(tmp_path: Path) -> None:
     assert names(tmp_path) == [1]
 
 
-def test_it_looks_for_old_folders_by_itself(
+def test_old_folders_are_removed_periodically(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At the start, and then every now and then."""
+    """At start-up, and at intervals afterwards."""
     play(sink(tmp_path), 1)
     aged(tmp_path, 1, 0, 0)
     logger = sink(tmp_path, age=1)
@@ -304,8 +307,8 @@ def test_it_looks_for_old_folders_by_itself(
     assert names(tmp_path) == []
 
 
-def test_a_folder_that_cannot_be_made_is_a_fault_of_the_start(tmp_path: Path) -> None:
-    """One line that names the key."""
+def test_a_folder_that_cannot_be_created_is_an_error_at_start_up(tmp_path: Path) -> None:
+    """One line names the key."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match=r"FileLogger\] args.path .*file/logs"):
         sink(tmp_path / "file" / "logs")

@@ -1,6 +1,6 @@
-"""Random sessions, an aggregator that dies at random: every side effect happens, and once.
+"""Random sessions with an aggregator killed at random: every side effect happens exactly once.
 
-The gateway's own parts talk to a real aggregator; only workers and clients are left out.
+The gateway's own parts talk to a real aggregator; only workers and clients are simulated.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def receiver() -> Iterator[Receiver]:
 
 @dataclass
 class Cell:
-    """A gateway's sessions and the aggregator of the moment."""
+    """A gateway's sessions and the current aggregator."""
 
     config: Config
     expected: dict[str, list[tuple[int, bytes]]] = field(default_factory=dict)
@@ -73,9 +73,9 @@ class Cell:
         self._running = asyncio.create_task(self.aggregator.run())
 
     async def die(self) -> None:
-        """End the aggregator with all it had in memory, and begin another.
+        """Kill the aggregator with its memory, and start another.
 
-        A dead one sends its writers nothing more, so this one must not either while it ends.
+        A dead one sends its writers nothing, so this one must not either while it ends.
         """
         self.aggregator._effects.put = lambda event: None  # type: ignore[method-assign]
         for writer in self.aggregator._effects._writers:
@@ -100,7 +100,7 @@ class Cell:
 
 
 async def judge(cell: Cell, session: Session, kind: str) -> None:
-    """A frame from its estimate to its verdict; the last one is accepted."""
+    """Send a frame's estimate and get its verdict; the last frame is accepted."""
     session.seq += 1
     data = b"" if kind == "unreadable" else b"\xff\xd8%d" % session.seq
     errors = {"unreadable": (1,), "frame": (3,), "last": ()}[kind]
@@ -132,7 +132,7 @@ async def play(cell: Cell, steps: list[tuple[str, int]]) -> None:
 
 
 def check(cell: Cell, client: Redis, receiver: Receiver, logs: Path) -> None:
-    """Each plugin has each session's frames in order, and its end, exactly once."""
+    """Check that each plugin has each session's frames in order, and its end, exactly once."""
     posted = [headers["Idempotency-Key"] for headers, _ in receiver.got]
     for session, frames in cell.expected.items():
         log = read_session(logs / session)
@@ -158,7 +158,7 @@ def test_every_effect_happens_once(
     receiver: Receiver,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Whatever dies whenever: files, video frames, jobs and callbacks are complete and single."""
+    """Whatever dies and when, files, video frames, jobs and callbacks are complete and unique."""
     folder = tmp_path_factory.mktemp("effects")
     config = plugin_config(
         {

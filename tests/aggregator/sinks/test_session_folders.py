@@ -1,4 +1,4 @@
-"""FileLogger's bound holds at any moment, and the evidence of accepted sessions goes last."""
+"""FileLogger never exceeds its size limit, and removes the evidence of accepted sessions last."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def sink(
 
 
 def used(path: Path) -> int:
-    """Bytes of all session folders."""
+    """Return the bytes of all session folders."""
     return sum(file.stat().st_size for folder in folders(path) for file in folder.iterdir())
 
 
@@ -52,8 +52,8 @@ def play(logger: FileLogger, number: int, *, accepted: bool, frames: int = 2) ->
     logger.write(ended(number, frames, accepted=accepted))
 
 
-def test_the_bound_holds_after_every_write(tmp_path: Path) -> None:
-    """Whatever is written, and without any look for what is too old."""
+def test_the_size_limit_holds_after_every_write(tmp_path: Path) -> None:
+    """It does not depend on the periodic removal of old folders."""
     logger = sink(tmp_path)
     for number in range(1, 40):
         for seq in range(1, 4):
@@ -64,8 +64,8 @@ def test_the_bound_holds_after_every_write(tmp_path: Path) -> None:
     assert 39 in names(tmp_path)
 
 
-def test_refused_sessions_go_first(tmp_path: Path) -> None:
-    """However many of them come after an accepted one; then the oldest accepted one."""
+def test_refused_sessions_are_removed_first(tmp_path: Path) -> None:
+    """However many follow an accepted one. Only then is the oldest accepted session removed."""
     logger = sink(tmp_path)
     play(logger, 1, accepted=True)
     play(logger, 2, accepted=True)
@@ -77,8 +77,8 @@ def test_refused_sessions_go_first(tmp_path: Path) -> None:
     assert names(tmp_path) == set(range(80 - len(names(tmp_path)), 80))
 
 
-def test_a_flood_under_way_leaves_finished_ones_alone(tmp_path: Path) -> None:
-    """Sessions under way share half of the bound; what is over loses its pictures, counted."""
+def test_running_sessions_do_not_displace_finished_ones(tmp_path: Path) -> None:
+    """Running sessions share half of the limit; over it they lose images, which is counted."""
     logger = sink(tmp_path)
     for number in range(1, 5):
         play(logger, number, accepted=True)
@@ -94,8 +94,8 @@ def test_a_flood_under_way_leaves_finished_ones_alone(tmp_path: Path) -> None:
     assert log.verdict.accepted
 
 
-def test_a_restart_knows_what_is_there(tmp_path: Path) -> None:
-    """Also where the number of bytes was lost, or was never written."""
+def test_a_restarted_process_counts_existing_folders(tmp_path: Path) -> None:
+    """Even if the stored number of bytes was lost or never written."""
     before = sink(tmp_path)
     for number in range(1, 7):
         play(before, number, accepted=True)
@@ -106,8 +106,8 @@ def test_a_restart_knows_what_is_there(tmp_path: Path) -> None:
         assert used(tmp_path) <= BOUND
 
 
-def test_without_room_for_anything_nothing_is_written(tmp_path: Path) -> None:
-    """A bound smaller than a line; every event is counted."""
+def test_a_limit_below_one_line_writes_nothing(tmp_path: Path) -> None:
+    """Every event is counted as dropped."""
     logger = sink(tmp_path, 50)
     play(logger, 1, accepted=True)
     assert (used(tmp_path), logger.dropped, logger.disabled) == (0, 3, False)
@@ -132,10 +132,12 @@ def age(path: Path, number: int, hours: float, now: float) -> None:
     ("hours", "stay"),
     [(0.9, {1, 2, 3, 4}), (1.1, {1, 2, 4}), (48.5, {1, 4}), (719, {1, 4}), (721, set())],
 )
-def test_folders_are_kept_by_outcome_and_age(tmp_path: Path, hours: float, stay: set[int]) -> None:
-    """With the example of the docs: accepted 30 days, refused 2, left 1 hour, unknown the longest.
+def test_folders_are_retained_by_outcome_and_age(
+    tmp_path: Path, hours: float, stay: set[int]
+) -> None:
+    """Accepted 30 days, refused 2, left 1 hour, unknown the longest, as in the docs.
 
-    Its values are read from docs/operations.md.
+    The values are read from the example in docs/operations.md.
     """
     section = Config.model_validate(toml_example("operations.md", "[RETENTION]")).RETENTION
     logger, now = sink(tmp_path, 0, section), 1_800_000_000.0
@@ -149,8 +151,8 @@ def test_folders_are_kept_by_outcome_and_age(tmp_path: Path, hours: float, stay:
 @pytest.mark.parametrize(
     "line", ["[1]", '{"event": "ended"}', '{"event": "ended", "accepted": false, "errors": 1}']
 )
-def test_a_strange_last_line_leaves_the_ending_unknown(tmp_path: Path, line: str) -> None:
-    """It does not keep other folders from being removed."""
+def test_an_invalid_last_line_leaves_the_outcome_unknown(tmp_path: Path, line: str) -> None:
+    """It does not prevent the removal of other folders."""
     logger, now = sink(tmp_path, 0, RetentionSection(left="1h", accepted="9d")), 1_800_000_000.0
     play_all_endings(logger)
     with (tmp_path / info(1).session / FILE).open("a") as log:
@@ -162,7 +164,7 @@ def test_a_strange_last_line_leaves_the_ending_unknown(tmp_path: Path, line: str
 
 
 def test_the_shorter_of_two_times_applies(tmp_path: Path) -> None:
-    """``maxAgeDays`` holds for every outcome, whatever retention allows."""
+    """``maxAgeDays`` holds for every outcome, even if ``retention`` allows more."""
     logger, now = sink(tmp_path, 0, RetentionSection(accepted="9d"), days=1), 1_800_000_000.0
     play(logger, 1, accepted=True)
     age(tmp_path, 1, 25, now)
@@ -173,8 +175,8 @@ def test_the_shorter_of_two_times_applies(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "limits", [{"retention": RetentionSection(left="1d")}, {"days": 1}], ids=["outcome", "age"]
 )
-def test_the_bound_of_bytes_holds_with_retention(tmp_path: Path, limits: dict[str, Any]) -> None:
-    """Removal by age does not count twice: afterwards no more than the bound is left."""
+def test_the_size_limit_holds_with_retention(tmp_path: Path, limits: dict[str, Any]) -> None:
+    """Removal by age is not counted twice: afterwards the total is within the limit."""
     logger, now = sink(tmp_path, 0), time.time()
     for number in range(1, 9):
         play(logger, number, accepted=False)
@@ -219,8 +221,10 @@ def writers(tmp_path: Path) -> Iterator[list[subprocess.Popen[str]]]:
         process.communicate()
 
 
-def test_processes_share_the_bound(tmp_path: Path, writers: list[subprocess.Popen[str]]) -> None:
-    """Three that write at once below one path."""
+def test_processes_share_the_size_limit(
+    tmp_path: Path, writers: list[subprocess.Popen[str]]
+) -> None:
+    """Three processes write below one path."""
     for process in writers:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
@@ -231,7 +235,7 @@ def test_processes_share_the_bound(tmp_path: Path, writers: list[subprocess.Pope
     seen = []
     while any(process.poll() is None for process in writers):
         with open(tmp_path / ".usage") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # so that nothing is written or removed meanwhile
+            fcntl.flock(lock, fcntl.LOCK_EX)  # no writes during the count
             seen.append(used(tmp_path))
         time.sleep(0.01)
     assert [process.returncode for process in writers] == [0, 0, 0]

@@ -1,4 +1,4 @@
-"""Which side-effect plugins a configuration turns on, and which a reload cannot change."""
+"""Which side-effect plugins a configuration turns on, and what a reload cannot change."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def every(folder: Path) -> Config:
     )
 
 
-def test_each_plugin_is_made_once_it_is_on(tmp_path: Path) -> None:
-    """All that the registry leaves to this module, and none that is off."""
+def test_each_enabled_plugin_is_created(tmp_path: Path) -> None:
+    """It creates all plugins that the registry leaves to this module, and none that is off."""
     Registry(every(tmp_path))
     made = sinks.build(every(tmp_path), Rules())
     assert {sink.name for sink in made} == EFFECTS
@@ -33,8 +33,8 @@ def test_each_plugin_is_made_once_it_is_on(tmp_path: Path) -> None:
     assert sinks.build(Config(), Rules()) == []
 
 
-def test_a_reload_logs_what_it_does_not_change(tmp_path: Path) -> None:
-    """These plugins are created at the start; the log names a change of their settings."""
+def test_a_reload_logs_changes_that_need_a_restart(tmp_path: Path) -> None:
+    """These plugins are created at start-up; the log names a change of their settings."""
     assert sinks.changed(every(tmp_path), every(tmp_path)) == []
     assert sinks.changed(every(tmp_path), every(tmp_path / "other")) == sorted(EFFECTS)
     assert sinks.changed(Config(), every(tmp_path)) == sorted(EFFECTS)

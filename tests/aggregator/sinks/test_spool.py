@@ -1,4 +1,4 @@
-"""The spool on disk: in order, bounded, and still there after its process."""
+"""The spool on disk is ordered and bounded, and survives its process."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def drain(spool: Spool) -> list[bytes | None]:
     return entries
 
 
-def test_entries_come_back_in_order_after_a_restart(tmp_path: Path) -> None:
-    """The process that comes next finds what the one before has left, and adds behind it."""
+def test_entries_are_read_in_order_after_a_restart(tmp_path: Path) -> None:
+    """The next process finds the entries of its predecessor and appends to them."""
     first = Spool(tmp_path, 10_000)
     for number in range(12):
         assert first.append(b"%d" % number)
@@ -35,7 +35,7 @@ def test_entries_come_back_in_order_after_a_restart(tmp_path: Path) -> None:
 
 
 def test_processes_do_not_share_a_subfolder(tmp_path: Path) -> None:
-    """Each living process has its own entries."""
+    """Each running process has its own entries."""
     first, second = Spool(tmp_path, 100), Spool(tmp_path, 100)
     first.append(b"1")
     second.append(b"2")
@@ -43,7 +43,7 @@ def test_processes_do_not_share_a_subfolder(tmp_path: Path) -> None:
 
 
 def test_the_capacity_holds(tmp_path: Path) -> None:
-    """What is over is refused; what must not be lost may go a tenth over."""
+    """Entries over it are refused; those that must not be lost may exceed it by a tenth."""
     spool = Spool(tmp_path, 100)
     assert spool.append(bytes(100))
     assert not spool.append(b"x")
@@ -53,30 +53,30 @@ def test_the_capacity_holds(tmp_path: Path) -> None:
     assert spool.append(bytes(90))
 
 
-def test_a_torn_entry_is_passed_over(tmp_path: Path) -> None:
+def test_a_torn_entry_is_skipped(tmp_path: Path) -> None:
     """A file that was being written when the process died is no entry."""
     Spool(tmp_path, 100).close()
     (tmp_path / "0" / "0000000000000001.new").write_bytes(b"tor")
     assert len(Spool(tmp_path, 100)) == 0
 
 
-def test_a_folder_that_cannot_be_used_is_reported(tmp_path: Path) -> None:
-    """A file in the folder's place is an error at the start."""
+def test_an_unusable_folder_is_an_error_at_start_up(tmp_path: Path) -> None:
+    """A file in place of the folder, for example."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="file"):
         Spool(tmp_path / "file", 100)
 
 
-def test_an_entry_that_cannot_be_read_now_stays(
+def test_an_entry_that_cannot_be_read_temporarily_stays(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As without free descriptors: one line in the log, and no entry is lost."""
+    """Without free file descriptors, for example: one log line, and no entry is lost."""
     spool = Spool(tmp_path, 100)
     assert spool.append(b"1")
     (entry,) = tmp_path.rglob("*.entry")
     entry.rename(tmp_path / "away")
     assert spool.oldest() == b""
-    entry.mkdir()  # reading fails for another reason than that the file is missing
+    entry.mkdir()  # reading fails, but not because the file is missing
     assert [spool.oldest() for _ in range(3)] == [None] * 3
     entry.rmdir()
     (tmp_path / "away").rename(entry)
@@ -84,10 +84,8 @@ def test_an_entry_that_cannot_be_read_now_stays(
     assert caplog.text.count("cannot be read") == 1
 
 
-def test_a_disk_that_takes_nothing_is_logged_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Not for each entry, and again for a fault after a recovery."""
+def test_a_full_disk_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Not for each entry, but again for the first error after a recovery."""
     spool = Spool(tmp_path, 100)
     for _ in range(2):
         (tmp_path / "0").rename(tmp_path / "away")
@@ -101,8 +99,10 @@ def test_a_disk_that_takes_nothing_is_logged_once(
 
 
 @given(st.lists(st.one_of(st.binary(max_size=40), st.none(), st.just("restart")), max_size=30))
-def test_it_is_a_queue(tmp_path_factory: pytest.TempPathFactory, steps: list[object]) -> None:
-    """Whatever is added, taken and restarted in whatever order: first in, first out."""
+def test_the_spool_is_first_in_first_out(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[object]
+) -> None:
+    """This holds in any order of additions, removals and restarts."""
     folder = tmp_path_factory.mktemp("spool")
     spool, model = Spool(folder, 200), list[bytes]()
     for step in steps:

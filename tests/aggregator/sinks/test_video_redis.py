@@ -1,4 +1,4 @@
-"""VideoRedis with a real redis-server; test_video_redis_outages.py takes it away."""
+"""VideoRedis with a real redis-server; test_video_redis_outages.py tests its outages."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-def test_a_frame_that_passed_is_shown_as_it_was_judged(redis: RedisServer, tmp_path: Path) -> None:
-    """The JPEG of the judged pixels goes into the video; of any other frame what was sent."""
+def test_a_passed_frame_is_stored_as_judged(redis: RedisServer, tmp_path: Path) -> None:
+    """The video gets the JPEG of the judged pixels; of other frames it gets the received bytes."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         sink.write(judged(1, 1, b"sent, and kept for FileLogger", shot(1, b"best")))
         sink.write(judged(1, 2, None, shot(2, b"good")))
@@ -52,7 +52,7 @@ def test_a_frame_that_passed_is_shown_as_it_was_judged(redis: RedisServer, tmp_p
 
 
 def test_frames_meta_and_job_arrive(redis: RedisServer, tmp_path: Path) -> None:
-    """Each frame with its status in order, what is known of the session, one job, all with TTL."""
+    """Each frame with its status in order, the session's data and one job, all with a TTL."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         play(sink, 1)
         frames = list(video_store.read_frames(client, info(1).session))
@@ -76,9 +76,12 @@ def test_frames_meta_and_job_arrive(redis: RedisServer, tmp_path: Path) -> None:
 
 
 def test_frames_expire_by_outcome(redis: RedisServer, tmp_path: Path) -> None:
-    """Measured from the session's end; during a session, and in the spool, the longest time."""
+    """The time counts from the session's end.
+
+    During a session, and in the spool, it is the longest.
+    """
     hour, section = 3600, RetentionSection(accepted="5h", refused="4h", left="3h")
-    clock = SettableClock(wall_time=2000.0)  # when the sessions end
+    clock = SettableClock(wall_time=2000.0)  # the time when the sessions end
 
     def hours_left(number: int) -> float:
         return client.ttl(video_store.frames_key(info(number).session)) / hour
@@ -103,7 +106,7 @@ def test_frames_expire_by_outcome(redis: RedisServer, tmp_path: Path) -> None:
 
 
 def test_without_best_shot_the_job_waits(redis: RedisServer, tmp_path: Path) -> None:
-    """Its video is due sessionTimeout after its end, by the clock that RQ's workers go by too."""
+    """Its video is due ``sessionTimeout`` after the end, by the clock that RQ's workers use."""
     clock = SettableClock(wall_time=1_900_000_000.0)
     with (
         plugin(redis.url, tmp_path, clock=clock, sessionTimeout=60.0) as sink,
@@ -120,7 +123,7 @@ def test_without_best_shot_the_job_waits(redis: RedisServer, tmp_path: Path) -> 
 def test_a_session_whose_end_is_never_reported_has_a_video(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """With its first frame the job is scheduled for when the session must be over."""
+    """Its first frame schedules the job for the time when the session must be over."""
     clock = SettableClock(wall_time=1_900_000_000.0)
     with (
         plugin(redis.url, tmp_path, clock=clock, sessionTimeout=50.0) as sink,
@@ -136,8 +139,10 @@ def test_a_session_whose_end_is_never_reported_has_a_video(
         assert queued(client) == []
 
 
-def test_a_job_under_way_is_let_be(redis: RedisServer, tmp_path: Path) -> None:
-    """An end that is reported again once the worker has the job, or is done, enqueues nothing."""
+def test_a_running_or_finished_job_is_not_enqueued_again(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """The end of a session may be reported again after a worker has taken the job."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         play(sink, 1)
         client.delete(Queue("default", connection=client).key)  # taken by a worker
@@ -147,7 +152,7 @@ def test_a_job_under_way_is_let_be(redis: RedisServer, tmp_path: Path) -> None:
 
 
 def test_repeated_events_change_nothing(redis: RedisServer, tmp_path: Path) -> None:
-    """Events that a restarted aggregator sends again: the same frames, the same one job."""
+    """A restarted aggregator sends events again; the frames and the one job stay the same."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         play(sink, 1)
         play(sink, 1)
@@ -158,15 +163,18 @@ def test_repeated_events_change_nothing(redis: RedisServer, tmp_path: Path) -> N
 
 
 def test_frames_limit_keeps_the_last(redis: RedisServer, tmp_path: Path) -> None:
-    """N frames at most, the last ones, and none of them counts as dropped."""
+    """At most the last N frames are kept, and those removed do not count as dropped."""
     with plugin(redis.url, tmp_path, framesLimit=4) as sink, redis.client() as client:
         play(sink, 1)
         assert stored(client, 1) == list(range(FRAMES - 3, FRAMES + 1))
         assert dropped(client, 1) == 0
 
 
-def test_the_frames_of_a_session_are_bounded_in_bytes(redis: RedisServer, tmp_path: Path) -> None:
-    """What is over is dropped and counted; another session has its own bound, and both a job."""
+def test_the_bytes_of_a_session_are_limited(redis: RedisServer, tmp_path: Path) -> None:
+    """Frames over the limit are dropped and counted.
+
+    Each session has its own limit and its own job.
+    """
     bound = 3 * len(JPEG)
     with plugin(redis.url, tmp_path, sessionBytes=bound) as sink, redis.client() as client:
         play(sink, 1)
@@ -188,16 +196,16 @@ def test_frames_expire_after_any_configured_time(
         assert sink.dropped == 0
 
 
-def test_a_time_that_redis_cannot_keep_is_refused() -> None:
-    """It would end no frame's time."""
+def test_a_ttl_beyond_the_range_of_redis_is_refused() -> None:
+    """The frames would never expire."""
     with pytest.raises(ValidationError):
         VideoRedisArgs(framesTtl="999999999y")
 
 
-def test_what_redis_always_refuses_delays_no_other_session(
+def test_a_permanent_error_of_redis_delays_no_other_session(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """A key of another type costs that session its frames, and only that."""
+    """A key of a wrong type costs only that session its frames."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         client.set(video_store.frames_key(info(1).session), "foreign")
         play(sink, 1)
@@ -208,7 +216,7 @@ def test_what_redis_always_refuses_delays_no_other_session(
 
 
 def test_a_foreign_job_delays_no_other_session(redis: RedisServer, tmp_path: Path) -> None:
-    """A job of that name which RQ cannot read costs its session the video, not those behind it."""
+    """If RQ cannot read an existing job of that name, only that session has no video."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         job = Job.key_for(video_store.job_id(info(1).session))
         client.hset(job, mapping={"created_at": "yesterday", "data": "?"})
@@ -225,7 +233,10 @@ def test_a_foreign_job_delays_no_other_session(redis: RedisServer, tmp_path: Pat
 def test_sessions_that_end_elsewhere_are_forgotten(
     redis: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They have no end here; the frames of the latest are still counted, and each has one job."""
+    """Their end is never reported here.
+
+    The frames of the latest are still counted, and each has one job.
+    """
     for module in (video, video_redis):
         monkeypatch.setattr(module, "MAX_SESSIONS", 5)
     bound = 2 * len(JPEG)
@@ -239,8 +250,8 @@ def test_sessions_that_end_elsewhere_are_forgotten(
         assert scheduled(client).count == 21
 
 
-def test_a_session_without_pictures_has_no_video(redis: RedisServer, tmp_path: Path) -> None:
-    """Nothing to film: no stream, no hash, no job."""
+def test_a_session_without_frames_has_no_video(redis: RedisServer, tmp_path: Path) -> None:
+    """It has no stream, no hash and no job."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         sink.write(judged(1, 1, b""))
         sink.write(ended(1, 0, accepted=False))
@@ -248,10 +259,10 @@ def test_a_session_without_pictures_has_no_video(redis: RedisServer, tmp_path: P
 
 
 @pytest.mark.parametrize("reachable", [True, False], ids=["at once", "from the spool"])
-def test_a_frame_is_stored_with_its_turn(
+def test_a_frame_is_stored_with_its_rotation(
     redis: RedisServer, tmp_path: Path, *, reachable: bool
 ) -> None:
-    """The bytes are those that came; the video worker turns them as the judge did."""
+    """The bytes are stored as received, and the video worker rotates them as the judge did."""
     if not reachable:
         redis.kill()
     with plugin(redis.url, tmp_path) as sink:
@@ -264,7 +275,9 @@ def test_a_frame_is_stored_with_its_turn(
     assert (frame.frame, frame.rotation) == (JPEG, 90)
 
 
-def test_the_judged_pixels_are_stored_without_a_turn(redis: RedisServer, tmp_path: Path) -> None:
+def test_the_judged_pixels_are_stored_without_a_rotation(
+    redis: RedisServer, tmp_path: Path
+) -> None:
     """They are upright already."""
     with plugin(redis.url, tmp_path) as sink:
         sink.write(replace(TURNED, shot=shot(1)))

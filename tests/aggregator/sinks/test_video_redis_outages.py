@@ -1,4 +1,4 @@
-"""VideoRedis bridges outages of a real redis-server that is killed, full, deaf or busy."""
+"""VideoRedis survives outages of a real redis-server that is killed, full, unresponsive or busy."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def redis() -> Iterator[RedisServer]:
 
 
 def test_an_outage_is_bridged_by_the_spool(redis: RedisServer, tmp_path: Path) -> None:
-    """Redis killed in the middle, the aggregator restarted meanwhile: all arrives, in order."""
+    """Redis is killed and the aggregator restarted meanwhile; everything arrives in order."""
     with plugin(redis.url, tmp_path) as sink:
         for seq in range(1, 5):
             sink.write(judged(1, seq))
@@ -50,8 +50,10 @@ def test_an_outage_is_bridged_by_the_spool(redis: RedisServer, tmp_path: Path) -
         assert len(queued(client)) == 2
 
 
-def test_what_the_spool_cannot_hold_is_counted(redis: RedisServer, tmp_path: Path) -> None:
-    """A full spool drops frames, never a session's end, and the session knows how many."""
+def test_frames_over_the_capacity_of_the_spool_are_counted(
+    redis: RedisServer, tmp_path: Path
+) -> None:
+    """A full spool drops frames, never the end of a session, and the session counts them."""
     redis.kill()
     with plugin(redis.url, tmp_path, spoolBytes=7 * len(JPEG)) as sink:
         play(sink, 1)
@@ -65,8 +67,8 @@ def test_what_the_spool_cannot_hold_is_counted(redis: RedisServer, tmp_path: Pat
             assert len(queued(client)) == 1
 
 
-def test_a_redis_that_lost_its_memory_is_noticed(redis: RedisServer, tmp_path: Path) -> None:
-    """Frames that Redis had and lost count as dropped in the session."""
+def test_frames_lost_by_redis_are_counted(redis: RedisServer, tmp_path: Path) -> None:
+    """They count as dropped in the session."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         for seq in range(1, FRAMES + 1):
             sink.write(judged(1, seq))
@@ -76,7 +78,7 @@ def test_a_redis_that_lost_its_memory_is_noticed(redis: RedisServer, tmp_path: P
 
 
 def test_a_full_redis_is_an_outage(redis: RedisServer, tmp_path: Path) -> None:
-    """Out of memory: the frames wait in the spool until there is room again."""
+    """While Redis is out of memory the frames wait in the spool."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         client.config_set("maxmemory", "1")
         play(sink, 1)
@@ -88,7 +90,7 @@ def test_a_full_redis_is_an_outage(redis: RedisServer, tmp_path: Path) -> None:
 
 
 def test_a_redis_without_its_replicas_is_an_outage(redis: RedisServer, tmp_path: Path) -> None:
-    """A master that must have replicas and has none loses neither frames nor the job."""
+    """A master without its required replicas loses neither frames nor the job."""
     with plugin(redis.url, tmp_path) as sink, redis.client() as client:
         client.config_set("min-replicas-to-write", 1)
         play(sink, 1)
@@ -117,7 +119,7 @@ def test_a_redis_that_runs_a_long_script_is_an_outage(redis: RedisServer, tmp_pa
 
 
 def run_for_ever(client: Redis) -> None:
-    with contextlib.suppress(ResponseError):  # killed in the end
+    with contextlib.suppress(ResponseError):  # killed at the end
         client.eval("while true do end", 0)
 
 
@@ -132,16 +134,18 @@ def wait_until_busy(client: Redis) -> None:
         time.sleep(0.01)
 
 
-def test_a_deaf_redis_is_tried_rarely(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that accepts and never answers costs a small share of the time.
+def test_an_unresponsive_redis_is_tried_rarely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that accepts and never answers takes a small share of the time.
 
-    Each try waits for the time-out, so the number of tries within a time shows the share of it.
+    Each attempt waits for the timeout, so the number of attempts within a time shows that share.
     """
     timeout, tries = 0.1, list[socket.socket]()
     monkeypatch.setattr(video_redis, "REDIS_TIMEOUT", timeout)
 
     def accept(deaf: socket.socket) -> None:
-        with contextlib.suppress(OSError):  # closed in the end
+        with contextlib.suppress(OSError):  # closed at the end
             while True:
                 tries.append(deaf.accept()[0])
 
@@ -162,8 +166,8 @@ def test_a_deaf_redis_is_tried_rarely(tmp_path: Path, monkeypatch: pytest.Monkey
         connection.close()
 
 
-def test_a_damaged_spool_entry_is_passed_over(redis: RedisServer, tmp_path: Path) -> None:
-    """An entry that cannot be read is counted, and the rest is delivered."""
+def test_a_damaged_spool_entry_is_skipped(redis: RedisServer, tmp_path: Path) -> None:
+    """It is counted, and the rest is delivered."""
     redis.kill()
     with plugin(redis.url, tmp_path) as sink:
         play(sink, 1)
@@ -175,10 +179,10 @@ def test_a_damaged_spool_entry_is_passed_over(redis: RedisServer, tmp_path: Path
             assert dropped(client, 1) == 1
 
 
-def test_a_spool_entry_that_cannot_be_read_now_is_delivered_later(
+def test_a_temporarily_unreadable_spool_entry_is_delivered_later(
     redis: RedisServer, tmp_path: Path
 ) -> None:
-    """It is not taken for a damaged one, and what follows waits behind it."""
+    """It is not taken for a damaged one, and later entries wait for it."""
     redis.kill()
     with plugin(redis.url, tmp_path) as sink:
         play(sink, 1)
@@ -199,7 +203,7 @@ def test_a_spool_entry_that_cannot_be_read_now_is_delivered_later(
 
 
 @pytest.mark.parametrize("durable", ["yes", "no"])
-def test_a_redis_that_forgets_is_logged_once(
+def test_a_redis_without_persistence_is_logged_once(
     redis: RedisServer, tmp_path: Path, caplog: pytest.LogCaptureFixture, durable: str
 ) -> None:
     """Without the append-only file a crash of Redis would lose jobs: one warning, not more."""
