@@ -1,4 +1,4 @@
-"""``maxLivenessAttempts``: the limit on frames refused for low liveness."""
+"""``livenessRefusals``: the limit on frames of a session that are refused for low liveness."""
 
 from __future__ import annotations
 

@@ -123,7 +123,7 @@ def test_closing_without_a_verdict_fails_with_code_40() -> None:
 
 
 def test_bestshot_ignores_closed_eyes_and_poor_quality() -> None:
-    """Only frames without such codes become the best shot, and the earlier of two equal ones."""
+    """Only frames fit for it count, and of equal ones the earlier is kept."""
     judged = session(Bestshot(Rules()))
     shut = replace(live(0.99), eyes=Eyes(0.0, 0.0, False, False))
     for seq, estimate in enumerate([shut, live(0.98, quality=0.4)], 1):
