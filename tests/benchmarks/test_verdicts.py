@@ -1,4 +1,4 @@
-"""The comparison of two checkouts counts errors by frames and by people."""
+"""The comparison of two checkouts counts errors per frame and per person."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def found(*codes: Code) -> Found:
     [(0, 0, 1.0), (3, 3, 1.0), (0, 1, 1.0), (5, 0, 1 / 16), (0, 6, 1 / 32)],
 )
 def test_chance_is_a_two_sided_sign_test(better: int, worse: int, p: float) -> None:
-    """It is symmetrical, and 1 if both sides are as good as equal."""
+    """It is symmetric, and 1 if both sides are about equal."""
     assert chance(better, worse) == chance(worse, better) == pytest.approx(p)
 
 
 def test_errors_are_those_of_the_frame() -> None:
-    """A good frame is refused, a bad one lacks its code or passes."""
+    """A good frame is an error if refused, a bad one if it passes or lacks its code."""
     bad = Form("a", "dark", IMAGE, frozenset({Code.TOO_DARK}))
     assert refused_by("QUALITY")(bad, found(Code.BLURRED))
     assert not refused_by("POSITION")(bad, found(Code.BLURRED))
@@ -37,7 +37,7 @@ def test_errors_are_those_of_the_frame() -> None:
 
 
 def test_a_person_counts_once() -> None:
-    """However many of a person's frames differ, it is one person for the sign test."""
+    """A person is one sample of the sign test, however many frames differ."""
     dark = frozenset({Code.TOO_DARK})
     pairs = [
         Pair(Form(person, "dark", IMAGE, dark), this, other)

@@ -1,4 +1,4 @@
-"""The simulated room and camera behave as the table's description says."""
+"""The simulated room and camera match the description of the table."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FRAMES = 20
 
 
 @pytest.mark.parametrize("ambient", [1.0, 8.0])
-def test_the_room_is_as_bright_as_asked(ambient: float) -> None:
+def test_the_room_has_the_given_brightness(ambient: float) -> None:
     """Green on a surface that faces the camera is ``ambient`` times that of the white screen."""
     rooms = [Room(np.random.default_rng(seed), FRAMES, ambient) for seed in range(20)]
     green = [room.on(AHEAD, now)[1] for room in rooms for now in range(FRAMES)]
@@ -21,7 +21,7 @@ def test_the_room_is_as_bright_as_asked(ambient: float) -> None:
 
 
 def test_the_white_balance_follows_the_light_with_a_lag() -> None:
-    """A redder light reddens the next frame, less so all later ones, with most cameras."""
+    """With most cameras a redder light reddens the next frame, and later frames less and less."""
     grey, red = np.full((24, 32, 3), 0.3), np.full((24, 32, 3), 0.3) * (1.5, 1.0, 1.0)
     followed = 0
     for seed in range(10):

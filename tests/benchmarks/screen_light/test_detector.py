@@ -1,4 +1,4 @@
-"""The detector of screen light on computed colours, whose answers are known."""
+"""The detector of screen light, tested on computed colours with known results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def sequences(count: int, seed: int) -> list[LightSequence]:
 def lit(
     sequence: LightSequence, chance: np.random.Generator, *, delay: float = 0.2, glass: bool = False
 ) -> Colours:
-    """Colours of a head in this light; with ``glass`` of a steady image behind a reflection."""
+    """Compute the colours of a head in this light.
+
+    ``glass`` adds a steady image behind a reflection.
+    """
     screen = sequence.at(TIMES - delay)
     surface = AMBIENT + screen[:, None, :]
     reflected = LEVELS[:, None] * AMBIENT + 0.1 * screen[:, None, :]
@@ -40,8 +43,8 @@ def judged(colours: Colours, shown: LightSequence) -> Answer:
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.13, 0.4])
-def test_a_head_in_the_light_follows_it_at_any_delay(delay: float) -> None:
-    """A surface answers in proportion to its brightness, 0 to 400 ms after the page."""
+def test_a_lit_head_follows_the_light_at_any_delay(delay: float) -> None:
+    """A surface responds in proportion to its brightness, 0 to 400 ms after the page."""
     (shown,) = sequences(1, seed=1)
     found = judged(lit(shown, np.random.default_rng(2), delay=delay), shown)
     assert found.accepted
@@ -58,7 +61,7 @@ def test_a_reflection_in_glass_is_no_surface() -> None:
 
 
 def test_the_chance_of_recordings_is_uniform() -> None:
-    """A recording of another sequence has a chance below a tenth in a tenth of the sessions."""
+    """A recording of another sequence gets a probability below 0.1 in a tenth of the sessions."""
     shown, others = sequences(41, seed=3), sequences(49, seed=4)
     noise = np.random.default_rng(5)
     chances = np.array(
@@ -72,7 +75,7 @@ def test_the_chance_of_recordings_is_uniform() -> None:
 
 
 def test_white_balance_and_exposure_cancel() -> None:
-    """Gains that change in every frame, by any factor and for each colour, change nothing."""
+    """Gains of any factor, different in every frame and for each colour, have no effect."""
     (shown,) = sequences(1, seed=1)
     seen = lit(shown, np.random.default_rng(2))
     gains = np.exp(np.random.default_rng(6).normal(0, 0.3, (FRAMES, 3)))
@@ -83,7 +86,7 @@ def test_white_balance_and_exposure_cancel() -> None:
     assert found.gain == pytest.approx(expected.gain)
 
 
-def test_a_background_that_is_lit_alike_hides_the_light() -> None:
+def test_an_equally_lit_background_hides_the_light() -> None:
     """A print that fills the view shows its own background in the same light."""
     (shown,) = sequences(1, seed=1)
     seen = lit(shown, np.random.default_rng(2))

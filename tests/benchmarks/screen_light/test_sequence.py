@@ -1,4 +1,4 @@
-"""The colours of the screen light simulation are soft enough to be shown."""
+"""The colours of the simulated screen light are soft enough to be shown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_no_change_is_a_flash() -> None:
     assert 1 / STEP_SECONDS < 3
 
 
-def test_each_colour_differs_from_the_one_before() -> None:
+def test_each_colour_differs_from_the_previous_one() -> None:
     """A sequence without a change would show nothing."""
     shown = LightSequence(np.random.default_rng(1), 9).at(np.arange(12) * STEP_SECONDS + 0.5)
     assert (np.abs(np.diff(shown, axis=0)).max(axis=1) > 0.1).all()
@@ -29,7 +29,7 @@ def test_each_colour_differs_from_the_one_before() -> None:
 
 
 def test_the_last_colour_stays() -> None:
-    """Frames that arrive late still see a defined colour; so do those before the start."""
+    """Late frames still have a defined colour, and so do those before the start."""
     sequence = LightSequence(np.random.default_rng(1), 4)
     early, late, later = sequence.at(np.array([-1.0, 100.0, 200.0]))
     assert late == pytest.approx(later)
