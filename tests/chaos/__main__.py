@@ -1,4 +1,4 @@
-"""``python -m tests.chaos SECONDS SEED``: exits with 1 on any violation."""
+"""``python -m tests.chaos SECONDS SEED``: exit with 1 on any violation."""
 
 from __future__ import annotations
 

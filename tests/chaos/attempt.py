@@ -1,4 +1,4 @@
-"""One attempt read out of its history: which frame got which answers, which verdicts came."""
+"""One attempt as read from its history: which frames got which answers, and which verdicts came."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.chaos.history import Event, Kind
 
 @dataclass
 class SentFrame:
-    """A frame and what came back for it.
+    """A frame and the answers to it.
 
     Attributes:
         seq: number it must have at the service.

@@ -1,4 +1,4 @@
-"""Does to a running service what the schedule says, and notes what it did."""
+"""Injects faults into a running service by a schedule, and records them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ SIGNALS = {Act.KILL: signal.SIGKILL, Act.RESTART: signal.SIGTERM}
 
 @dataclass
 class Nemesis:
-    """Applies faults one by one.
+    """Injects faults one by one.
 
     Args:
-        service: whose roles suffer.
-        chance: which of several workers.
+        service: whose roles get the faults.
+        chance: selects one of several workers.
 
     Attributes:
-        done: how often each fault was applied.
-        stopped: intervals in which the gateway stood still.
+        done: how often each fault was injected.
+        stopped: intervals in which the gateway was suspended.
     """
 
     service: Service
@@ -45,7 +45,9 @@ class Nemesis:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def run(self, faults: list[Fault]) -> None:
-        """Apply each fault at its time; keepers of sessions only when the service is whole.
+        """Inject each fault at its time.
+
+        Gateway and aggregator get one only while the service is whole.
 
         A fault that would come too soon after a delayed one is skipped, and the report says so.
         """
@@ -103,7 +105,7 @@ class Nemesis:
             os.kill(pid, signal.SIGCONT)
 
     async def _exhaust(self, pid: int, seconds: float) -> None:
-        """Leave a process hardly a free file descriptor."""
+        """Leave a process hardly any free file descriptor."""
         before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
         open_now = len(os.listdir(f"/proc/{pid}/fd"))
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (open_now + SPARE_DESCRIPTORS, before[1]))
@@ -113,7 +115,7 @@ class Nemesis:
             resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
 
     async def _poison(self, person: int) -> bool:
-        """Send one frame that kills, or keeps, each worker that reads it."""
+        """Send one frame that kills, or hangs, each worker that reads it."""
         with contextlib.suppress(*ABSENT):
             async with Client(self.service.url) as client:
                 await client.send_frame(stamped_jpeg(person, 1))

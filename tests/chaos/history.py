@@ -1,4 +1,4 @@
-"""What the clients saw: one list of events, in the order in which they happened."""
+"""What the clients observed: one list of events in chronological order."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class Kind(StrEnum):
-    """What a client did or saw."""
+    """What a client did or observed."""
 
     CONNECTED = "connected"
     SENT = "sent"
@@ -32,8 +32,8 @@ class Event:
         kind: what happened. ``LEFT``: the client gave up on purpose; ``LOST``: the service no
             longer knew the session of a client that stayed.
         connection: which connection of the attempt, from 1.
-        seq: of CONNECTED the frames received so far; else the frame's number.
-        body: of SENT the number stamped into the picture; else what the message carried.
+        seq: of CONNECTED the number of frames received so far; otherwise the frame's number.
+        body: of SENT the number stamped into the image; otherwise the content of the message.
     """
 
     at: float

@@ -1,4 +1,4 @@
-"""What must hold of every history: pure functions, history in, violations out.
+"""Invariants of every history, as pure functions from a history to its violations.
 
 The expected verdict is computed here again from the frames alone, with the few rules of the stamp
 backend, and shares no code with the service.
@@ -19,21 +19,21 @@ from tests.chaos.pictures import picture
 from tests.support.stamp import OFFSET, PEOPLE, shown_jpeg
 
 LIVE_FROM = 20
-"""Numbers from here on are live for the stamp backend."""
+"""The stamp backend takes numbers from this one on for live."""
 LOW_LIVENESS = 32
 NOT_JUDGED = ([1], [2])
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What the run was played under.
+    """The conditions of a run.
 
     Attributes:
         deadline: seconds within which a frame is answered.
-        grace: further seconds granted.
-        stopped: intervals in which the gateway itself stood still; they do not count.
+        grace: additional seconds granted.
+        stopped: intervals in which the gateway itself was suspended; they do not count.
         attempts: judged frames after which a session ends.
-        key: of the tokens' signature.
+        key: key of the tokens' signatures.
         until: time at which the history ends.
     """
 
@@ -45,7 +45,7 @@ class Terms:
     until: float
 
     def seconds(self, begin: float, end: float) -> float:
-        """Length of an interval without the time in which the gateway was stopped."""
+        """Return the length of an interval without the time in which the gateway was suspended."""
         pauses = sum(max(0.0, min(end, b) - max(begin, a)) for a, b in self.stopped)
         return end - begin - pauses
 
@@ -63,7 +63,7 @@ Invariant = Callable[[Attempt, Terms], Iterator[str]]
 
 
 def one_answer(attempt: Attempt, terms: Terms) -> Iterator[str]:
-    """Every accepted frame gets exactly one answer, within its deadline and two seconds."""
+    """Every accepted frame gets exactly one answer, at most two seconds after its deadline."""
     for stray in attempt.strays:
         yield f"{stray.kind} for frame {stray.seq}, which was not sent"
     for frame in attempt.frames:
@@ -80,7 +80,7 @@ def one_answer(attempt: Attempt, terms: Terms) -> Iterator[str]:
 
 
 def one_verdict(attempt: Attempt, _terms: Terms) -> Iterator[str]:
-    """At most one verdict in a session, and exactly one where the client stayed."""
+    """A session has at most one verdict, and exactly one if the client stayed."""
     texts = {repr(result.body) for result in attempt.results}
     if len(texts) > 1:
         yield f"{len(texts)} different verdicts"
@@ -94,7 +94,7 @@ def one_verdict(attempt: Attempt, _terms: Terms) -> Iterator[str]:
 
 
 def own_frames(attempt: Attempt, _terms: Terms) -> Iterator[str]:
-    """No answer carries another session's frame, nor another frame of the same session."""
+    """No answer contains another session's frame, nor another frame of the same session."""
     for frame in attempt.frames:
         status = frame.status
         if status is None or "faceFramePosition" not in status.body["details"]:
@@ -106,7 +106,7 @@ def own_frames(attempt: Attempt, _terms: Terms) -> Iterator[str]:
 
 
 def same_verdict(attempt: Attempt, terms: Terms) -> Iterator[str]:
-    """The verdict is the one that the same frames have without faults."""
+    """The verdict is the one that the same frames get without faults."""
     judged = 0
     for frame in attempt.frames:
         if frame.status is not None:
@@ -145,7 +145,7 @@ def _accepted_rightly(
 
 
 def _shot(person: int, frame: SentFrame) -> tuple[bytes, str]:
-    """Picture and digest of the source that a token without faults has for a frame."""
+    """Return the image and the source's digest in the token for a frame without faults."""
     sent = picture(person, frame.number, frame.seq)
     return shown_jpeg(sent), hashlib.sha256(sent).hexdigest()
 
@@ -154,7 +154,7 @@ INVARIANTS: tuple[Invariant, ...] = (one_answer, one_verdict, own_frames, same_v
 
 
 def check(history: History, terms: Terms) -> list[Violation]:
-    """Hold every attempt of a history against every invariant."""
+    """Check every attempt of a history against every invariant."""
     return [
         Violation(invariant.__name__, person, what)
         for person, events in history.attempts().items()

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 WORKER, AGGREGATOR, GATEWAY = "worker", "aggregator", "gateway"
 KEEPERS = frozenset({AGGREGATOR, GATEWAY})
-"""Roles that hold the sessions between them: any one may die, and heals before the other does."""
+"""Roles that hold the sessions together: either may die, and recovers before the other one does."""
 HEALING_SECONDS = 3.0
 
 
@@ -25,7 +25,7 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One fault: when (seconds from the start), what, to whom, for how long."""
+    """One fault: its time (seconds from the start), kind, target and duration."""
 
     at: float
     act: Act
@@ -47,19 +47,19 @@ _CHOICES: tuple[tuple[int, Act, str, tuple[float, float]], ...] = (
     (4, Act.POISON, WORKER, (0, 0)),
     (3, Act.HANG, WORKER, (0, 0)),
 )
-"""Weight, act, role, and the range of its length in seconds."""
+"""Weight, act, role, and the range of the duration in seconds."""
 
 
 def schedule(seed: int, seconds: float, *, pause: float = 0.9) -> list[Fault]:
     """Draw the faults of a run.
 
     Args:
-        seed: what to repeat.
+        seed: equal seeds give equal schedules.
         seconds: length of the run.
         pause: mean seconds between two faults.
 
     Two faults of ``KEEPERS`` are at least ``HEALING_SECONDS`` apart, counted from the end of the
-    first: a session that both have forgotten is lost by design.
+    first: a session that both have lost is lost by design.
     """
     chance = random.Random(seed)
     faults: list[Fault] = []

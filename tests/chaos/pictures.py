@@ -1,4 +1,4 @@
-"""The pictures that players send: each another one, and known again by what the history has."""
+"""The images that players send: all different, and identifiable from the data in the history."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ FRAMES = 1_000_000
 
 
 def picture(person: int, number: int, seq: int) -> bytes:
-    """Frame ``seq`` of a person's attempt, with a number stamped into it."""
+    """Return frame ``seq`` of a person's attempt, with a number stamped into it."""
     return stamped_jpeg(person % PEOPLE, number, shot=person * FRAMES + seq)

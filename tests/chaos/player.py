@@ -1,4 +1,4 @@
-"""A client that never gives up: sends frames, breaks its connection, resumes and records."""
+"""A persistent client: sends frames, breaks its connection, resumes and records."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RETRY_SECONDS = 0.2
 CONNECT_SECONDS = 12.0
 GIVE_UP_SECONDS = 60.0
 PATIENCE_SECONDS = 20.0
-"""More than any answer may take; then the line is cut and the missing answer shows."""
+"""Longer than any answer may take; then the connection is cut and the answer counts as missing."""
 ABSENT = (OSError, EOFError, TimeoutError, WebSocketException, InvalidHandshake)
 
 
@@ -27,11 +27,11 @@ class Script:
     """How one person behaves.
 
     Attributes:
-        live_from: index of the first live frame; None for one who never is.
+        live_from: index of the first live frame; None for a person who is never live.
         pause: seconds between two frames.
         patient: waits for each answer before the next frame.
-        cut: probability, for each frame, that the client's line breaks.
-        nap: probability that it does not read for a while.
+        cut: probability, for each frame, that the client's connection breaks.
+        nap: probability that it stops reading for a while.
         leaves: index of the frame after which it leaves without coming back; None to stay.
     """
 
@@ -55,7 +55,7 @@ class Script:
         )
 
     def number(self, index: int) -> int:
-        """Number stamped into the frame of an index; live from 20 on."""
+        """Return the number stamped into the frame of an index; live from 20 on."""
         if self.live_from is not None and index >= self.live_from:
             return 20 + index % 200
         return index % 20
@@ -69,7 +69,7 @@ class Player:
         person: number of the attempt.
         url: address of the service.
         history: where to record.
-        chance: source of the client's own faults.
+        chance: random source of the client's own faults.
     """
 
     person: int
@@ -89,7 +89,7 @@ class Player:
         self.script = Script.draw(self.chance)
 
     async def play(self) -> None:
-        """Connect, play, and connect again until it is over."""
+        """Connect and play, and reconnect until the attempt is over."""
         away_since = asyncio.get_running_loop().time()
         while not self.over:
             client = await self._connect()
@@ -130,7 +130,7 @@ class Player:
         return client
 
     async def _converse(self, client: Client) -> None:
-        """Send and read at once until the connection ends."""
+        """Send and receive concurrently until the connection ends."""
         reader = asyncio.create_task(self._read(client))
         writer = asyncio.create_task(self._write(client))
         await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
@@ -166,7 +166,7 @@ class Player:
                 self._record(Kind.ERROR, body=answer.body["code"])
 
     async def _write(self, client: Client) -> None:
-        """Send frames; ends when the client cuts its line or leaves."""
+        """Send frames; end when the client cuts its connection or leaves."""
         while True:
             number = self.script.number(self.index)
             self.index += 1

@@ -1,4 +1,4 @@
-"""A chaos run: a crowd plays while a nemesis breaks things; then the history is judged."""
+"""A chaos run: many clients play while a nemesis injects faults; then the history is checked."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TRACES, TRACED_EVENTS = 5, 12
 
 @dataclass
 class Report:
-    """What a run came to."""
+    """The result of a run."""
 
     seconds: float
     seed: int
@@ -51,7 +51,7 @@ class Report:
     violations: list[Violation] = field(default_factory=list)
 
     def lines(self) -> Iterator[str]:
-        """The report for people."""
+        """Return the report as readable lines."""
         attempts = [Attempt.read(p, e) for p, e in self.history.attempts().items()]
         kinds = Counter(str(event.kind) for event in self.history.events)
         verdicts = Counter(a.results[0].body["isOk"] for a in attempts if a.results)
@@ -76,7 +76,10 @@ class Report:
         yield from self.traces()
 
     def traces(self) -> Iterator[str]:
-        """The last events of some attempts that broke an invariant, to compare with the log."""
+        """Return the last events of some attempts that broke an invariant.
+
+        Compare them with the log.
+        """
         attempts = self.history.attempts()
         to_epoch = time.time() - time.monotonic()
         for person in list(dict.fromkeys(v.person for v in self.violations))[:TRACES]:
@@ -87,12 +90,15 @@ class Report:
 
 
 def suffering_service() -> contextlib.AbstractContextManager[Service]:
-    """Run the service that suffers."""
+    """Run the service that gets the faults."""
     return running(SETTINGS, workers=WORKERS, worker_settings=WORKER_SETTINGS)
 
 
 async def crowd(service: Service, history: History, seed: int, people: int, until: float) -> None:
-    """Play attempts, so many at a time, until the time is over; each is played to its end."""
+    """Play attempts, a fixed number at a time, until the time is over.
+
+    Each is played to its end.
+    """
     numbers = iter(range(1, 1_000_000))
 
     async def visitor() -> None:
@@ -104,7 +110,7 @@ async def crowd(service: Service, history: History, seed: int, people: int, unti
 
 
 async def quiet(service: Service) -> list[str]:
-    """After the storm: what is not back in its place."""
+    """Return what has not recovered after the faults."""
     await asyncio.to_thread(service.wait_ready)
     wrong: list[str] = []
     for _ in range(60):
@@ -132,7 +138,7 @@ def _unrest(service: Service) -> list[str]:
 
 
 def slabs_of(pid: int) -> set[str]:
-    """Inodes of the slabs that a process maps; none where only root may look."""
+    """Return the inodes of the slabs that a process maps; none if only root may look."""
     try:
         lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
     except OSError:
@@ -141,13 +147,13 @@ def slabs_of(pid: int) -> set[str]:
 
 
 def remains(directory: Path) -> list[str]:
-    """Files that a stopped service has left behind, but for what it keeps on purpose."""
+    """Return the files that a stopped service left behind, except those it keeps on purpose."""
     found = [path.relative_to(directory) for path in directory.rglob("*") if path.is_file()]
     return [str(p) for p in found if "quarantine" not in p.parts and p.stem != "frames"]
 
 
 def outcries(log: str) -> list[str]:
-    """Lines of the log that report an unexpected error."""
+    """Return the lines of the log that report an unexpected error."""
     return [line[:300] for line in log.splitlines() if "Traceback" in line or "exception" in line]
 
 
@@ -175,5 +181,5 @@ async def _play(seconds: float, seed: int, people: int) -> Report:
 
 
 def play(seconds: float, seed: int, *, people: int = 12) -> Report:
-    """Run chaos for some seconds and judge it."""
+    """Run chaos for some seconds and check it."""
     return asyncio.run(_play(seconds, seed, people))

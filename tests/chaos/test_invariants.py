@@ -1,4 +1,4 @@
-"""Each invariant holds of a sound history, and fails on that of the fault it is for."""
+"""Each invariant holds for a sound history, and fails for the violation that it detects."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def token(person: int = 1, number: int = 25, source: int = 25) -> dict[str, obje
 
 
 def as_sent() -> dict[str, object]:
-    """A token that shows what the client sent."""
+    """Return a token that shows what the client sent."""
     sent = picture(1, 25, 2)
     claims = {
         "bestshot": base64.b64encode(sent).decode(),
@@ -49,7 +49,7 @@ REFUSED = {"isOk": False, "jwt": None, "errors": [32]}
 
 
 def sound() -> list[Event]:
-    """Two frames, the second is live, then the verdict."""
+    """Return a sound history: two frames, the second is live, then the verdict."""
     return [
         Event(0, 1, Kind.CONNECTED, seq=0),
         Event(1, 1, Kind.SENT, seq=1, body=3),
@@ -62,7 +62,7 @@ def sound() -> list[Event]:
 
 
 def broken(events: list[Event], terms: Terms = TERMS) -> set[str]:
-    """Names of the invariants that a history breaks."""
+    """Return the names of the invariants that a history breaks."""
     return {violation.invariant for violation in check(History(events), terms)}
 
 
@@ -77,7 +77,7 @@ def changed(position: int, **fields: object) -> list[Event]:
 
 
 def faults() -> Iterator[tuple[str, list[Event], str]]:
-    """Name, history, and the invariant that it must break."""
+    """Return histories with their names and the invariants that they must break."""
     late = [replace(e, at=e.at + 50 * (i > 1)) for i, e in enumerate(sound())]
     yield "answer too late", late, "one_answer"
     open_end = [event for event in without(Kind.STATUS, 1) if event.kind is not Kind.CLOSED]
@@ -110,8 +110,8 @@ def faults() -> Iterator[tuple[str, list[Event], str]]:
 FAULTS = list(faults())
 
 
-def test_a_sound_history_breaks_nothing() -> None:
-    """No invariant cries wolf."""
+def test_a_sound_history_breaks_no_invariant() -> None:
+    """There are no false positives."""
     assert broken(sound()) == set()
 
 
@@ -123,14 +123,14 @@ def test_each_invariant_can_fail(events: list[Event], invariant: str) -> None:
     assert invariant in broken(events)
 
 
-def test_time_in_which_the_gateway_stood_still_does_not_count() -> None:
-    """A stopped process cannot answer; its deadline starts when it continues."""
+def test_the_time_of_a_suspended_gateway_does_not_count() -> None:
+    """A suspended process cannot answer; its deadlines resume when it continues."""
     late = [replace(e, at=e.at + 50 * (i > 1)) for i, e in enumerate(sound())]
     assert broken(late, replace(TERMS, stopped=((1.5, 51.0),))) == set()
 
 
 def test_a_frame_that_the_service_never_received_needs_no_answer() -> None:
-    """CONNECTED says how many frames arrived; later ones are lost with the connection."""
+    """CONNECTED says how many frames arrived; later ones were lost with the connection."""
     events = [
         *sound()[:3],
         Event(2.1, 1, Kind.SENT, seq=2, body=4),
@@ -145,8 +145,8 @@ def test_a_frame_that_the_service_never_received_needs_no_answer() -> None:
     assert lost == [False, True, False]
 
 
-def test_an_answer_lost_with_the_line_leaves_the_verdict_open() -> None:
-    """A frame may have been judged although its client never heard of it."""
+def test_an_answer_lost_with_the_connection_leaves_the_verdict_open() -> None:
+    """A frame may have been judged although its client got no answer."""
     events = [
         *sound()[:4],
         Event(3.1, 1, Kind.CLOSED, body=1006),

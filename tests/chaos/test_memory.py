@@ -1,4 +1,4 @@
-"""Workers let go of the slab of a gateway that died; its memory would never be free otherwise."""
+"""Workers release the slab of a dead gateway; otherwise its memory would never be freed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support.waiting import until
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may see what a role maps")
-async def test_workers_let_go_of_a_dead_gateways_slab() -> None:
-    """After two deaths each worker maps the slab of the living gateway alone."""
+async def test_workers_release_the_slab_of_a_dead_gateway() -> None:
+    """After two deaths each worker maps only the slab of the running gateway."""
     with suffering_service() as service:
         for _ in range(2):
             os.kill(service.pids("gateway")[0], signal.SIGKILL)
