@@ -1,4 +1,4 @@
-"""``python -m tests.conformance WSTEST``: run Autobahn's suite against the gateway's end point."""
+"""``python -m tests.conformance WSTEST``: run Autobahn's suite against the gateway's endpoint."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AGENT = "gateway"
 
 
 def settings(directory: Path, port: int) -> Path:
-    """Write the echo gateway's configuration: section 9 sends messages of 16 MB."""
+    """Write the echo gateway's configuration; section 9 of the suite sends messages of 16 MB."""
     path = directory / "config.toml"
     path.write_text(
         f"""
@@ -55,7 +55,7 @@ def await_port(port: int) -> None:
 
 
 def run_suite(wstest: str, directory: Path) -> dict[str, dict[str, str]]:
-    """Run the suite; the index of its report."""
+    """Run the suite; return the index of its report."""
     port = free_port()
     echo = subprocess.Popen(
         [sys.executable, "-m", "tests.conformance.echo", str(settings(directory, port))], cwd=ROOT

@@ -1,4 +1,4 @@
-"""Which answers of the suite are accepted; docs/conformance.md explains each to people."""
+"""Which results of the suite are accepted; docs/conformance.md explains each."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ EXPLAINED: dict[str, tuple[str, str]] = {
     "7.1.5": ("FAILED", CLOSE_CODE),
     **dict.fromkeys(("9.3.1", "9.3.2", "9.3.3", "9.4.1", "9.4.2", "9.4.3"), ("FAILED", FRAGMENTS)),
 }
-"""Cases that may end so and not otherwise, with the reason."""
+"""Cases that may end with only this result, and the reason."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run of the suite came to.
+    """The result of a run of the suite.
 
     Attributes:
         counts: cases by outcome.
-        unexplained: cases that are neither good nor end as explained.
+        unexplained: cases that neither pass nor end as explained.
         explained: cases that end as explained.
     """
 
@@ -55,7 +55,7 @@ def summarise(results: dict[str, dict[str, str]]) -> Summary:
 
 
 def _outcome(result: dict[str, str]) -> str:
-    """The worse of a case's behaviour and of how the connection ended."""
+    """Return the worse of a case's behaviour and its closing handshake."""
     both = (result["behavior"], result["behaviorClose"])
     if "FAILED" in both:
         return "FAILED"

@@ -1,8 +1,8 @@
-"""The gateway as it is, but that each connection is served by an echo: for ``wstest``.
+"""The gateway with an echo service on each connection, for ``wstest``.
 
-Everything of the WebSocket is the real one: listening, admission, limits, library, loop. That a
-client's messages come back is not in the product at all, so no setting can turn it on there.
-Binary messages come as images do, past the library where they may.
+All of the WebSocket is the real one: listening, admission, limits, library, event loop. The product
+has no echo, so no setting can turn one on. Binary messages are read like images, bypassing the
+library if they can.
 """
 
 from __future__ import annotations

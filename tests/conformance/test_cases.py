@@ -1,4 +1,4 @@
-"""The judgement over the suite's cases: good, explained as it ended, or a fault."""
+"""Judging the suite's cases: passed, ended as explained, or failed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ def result(behavior: str, close: str = "OK") -> dict[str, str]:
     return {"behavior": behavior, "behaviorClose": close}
 
 
-def test_good_and_explained_cases_pass() -> None:
-    """A case may end as it is explained."""
+def test_passed_and_explained_cases_are_accepted() -> None:
+    """A case may end as explained."""
     summary = summarise({"1.1.1": result("OK"), "3.2": result("NON-STRICT")})
     assert summary.unexplained == {}
     assert summary.explained == {"3.2": "NON-STRICT"}
 
 
-def test_what_is_not_explained_is_a_fault() -> None:
-    """Neither a new case, nor an explained one that ends worse, nor an unclean close passes."""
+def test_unexplained_results_are_failures() -> None:
+    """A new case, an explained one that ends worse, and an unclean close are not accepted."""
     results = {
         "1.1.1": result("NON-STRICT"),
         "3.2": result("FAILED"),
