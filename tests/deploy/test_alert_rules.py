@@ -1,4 +1,4 @@
-"""The alert rules for Prometheus: every expression is valid, and alerts fire on what they name."""
+"""The alert rules for Prometheus: expressions are valid, and alerts fire under their conditions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_each_alert_says_what_to_do() -> None:
 
 
 def promtool(*arguments: str) -> str:
-    """Run Prometheus's checker; its output, if it finds nothing."""
+    """Run Prometheus's checker and return its output; fail if it finds an error."""
     program = shutil.which("promtool")
     if program is None:
         pytest.skip("promtool (Debian package prometheus) is not installed on this machine")
@@ -40,12 +40,12 @@ def promtool(*arguments: str) -> str:
 
 
 def test_prometheus_accepts_the_rules() -> None:
-    """Every expression and template."""
+    """Every expression and template is valid."""
     assert "SUCCESS" in promtool("check", "rules", str(RULES))
 
 
-def test_alerts_fire_on_what_they_name(tmp_path: Path) -> None:
-    """On an instance with errors, and on no other."""
+def test_alerts_fire_only_for_the_failing_instance(tmp_path: Path) -> None:
+    """An instance without errors raises none."""
     cases = tmp_path / CASES.name
     cases.write_text(CASES.read_text().replace("RULES", str(RULES)))
     assert "SUCCESS" in promtool("test", "rules", str(cases))

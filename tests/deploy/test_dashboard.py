@@ -1,4 +1,4 @@
-"""The dashboard for Grafana is whole; ``tests/e2e/test_statistics.py`` checks its series."""
+"""The dashboard for Grafana is complete; ``tests/e2e/test_statistics.py`` checks its series."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COLUMNS = 24
 
 
 def test_panels_do_not_overlap() -> None:
-    """Each has an id of its own and a place within the grid."""
+    """Each has its own id and a place within the grid."""
     ids = [panel["id"] for panel in PANELS]
     assert len(ids) == len(set(ids)) > 20
     for panel in PANELS:
@@ -40,7 +40,7 @@ def test_panels_do_not_overlap() -> None:
 
 
 def test_the_first_row_shows_the_state() -> None:
-    """Single values in the colours of their thresholds, each with a sentence about its meaning."""
+    """It has single values in the colours of their thresholds, each with a description."""
     assert {panel["gridPos"]["y"] for panel in STATS} == {0}
     assert sum(panel["gridPos"]["w"] for panel in STATS) == COLUMNS
     for panel in STATS:
@@ -51,7 +51,7 @@ def test_the_first_row_shows_the_state() -> None:
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
 def test_a_panel_is_complete(panel: dict[str, Any]) -> None:
-    """It has a unit, rising thresholds if any, the chosen data source, and named queries."""
+    """It has a unit, ascending thresholds if any, the chosen data source, and named queries."""
     defaults = panel["fieldConfig"]["defaults"]
     assert defaults["unit"] in {"none", "s", "cps", "bytes", "percentunit"}
     assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
@@ -64,7 +64,7 @@ def test_a_panel_is_complete(panel: dict[str, Any]) -> None:
 
 
 def test_each_variable_is_used() -> None:
-    """Every query is limited to the chosen jobs and instances, and no variable is unknown."""
+    """Every query filters by the chosen jobs and instances, and no variable is unknown."""
     variables = [variable["name"] for variable in BOARD["templating"]["list"]]
     assert variables == ["datasource", "job", "instance", "kiosk"]
     for query in QUERIES:

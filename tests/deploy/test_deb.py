@@ -1,4 +1,4 @@
-"""The configuration of the Debian package; tests/machines/test_deb.py has the package's life."""
+"""The configuration in the Debian package; tests/machines/test_deb.py tests its installation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from shared.config.loading import load
 
 
 def test_the_configuration_is_the_same_on_all_machines(tmp_path: Path) -> None:
-    """It has no key of its own and names what the package installs; all else is the default."""
+    """It contains no key and names the installed paths; everything else is the default."""
     path = tmp_path / "packaged.toml"
     path.write_text(default_config())
     config = load(path, {}).model_dump()

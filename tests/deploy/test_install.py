@@ -1,6 +1,6 @@
-"""The installer's own steps, with an archive whose program is a stand-in: quick, without packages.
+"""The installer's own steps, tested quickly with an archive whose program is a stand-in.
 
-The real archive is installed by ``tests/machines/test_offline.py``.
+``tests/machines/test_offline.py`` installs the real archive.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ program.chmod(0o755)
 while os.path.exists("{here}/hold"):
     pass
 """
-"""Stands in for pip: what it installs answers as ``lunapass`` would."""
+"""Stands in for pip: the program that it installs answers like ``lunapass``."""
 
 
 def archive(folder: Path, version: str) -> Path:
@@ -72,7 +72,7 @@ def config(root: Path) -> Path:
 
 
 def killed_in_the_middle(here: Path, root: Path) -> None:
-    """Install an archive, and kill the installer when its release is half there."""
+    """Install an archive, and kill the installer when its release is incomplete."""
     (here / "hold").touch()
     before = set((root / "opt/lunapass/releases").iterdir())
     process = subprocess.Popen(command(here, root), start_new_session=True)
@@ -88,8 +88,8 @@ def killed_in_the_middle(here: Path, root: Path) -> None:
     (here / "hold").unlink()
 
 
-def test_a_half_installed_release_is_never_gone_back_to(tmp_path: Path) -> None:
-    """The power fails in the middle of an upgrade: the next one sweeps the rest away."""
+def test_a_partial_release_is_never_rolled_back_to(tmp_path: Path) -> None:
+    """After a power failure during an upgrade, the next one removes the partial release."""
     root = tmp_path / "root"
     first = archive(tmp_path, "1")
     assert install(first, root).returncode == 0
@@ -102,8 +102,8 @@ def test_a_half_installed_release_is_never_gone_back_to(tmp_path: Path) -> None:
     assert "lunapass 1" in back.stdout
 
 
-def test_a_release_that_was_gone_back_from_is_not_the_one_before(tmp_path: Path) -> None:
-    """Release 2 is bad, 3 too: the way back from 3 leads to 1, not to 2 again."""
+def test_a_rolled_back_release_is_skipped(tmp_path: Path) -> None:
+    """If releases 2 and 3 are bad, rolling back from 3 leads to 1 and not to 2."""
     root = tmp_path / "root"
     first, second, third = (archive(tmp_path, version) for version in "123")
     for here in (first, second):
@@ -113,8 +113,8 @@ def test_a_release_that_was_gone_back_from_is_not_the_one_before(tmp_path: Path)
     assert "lunapass 1" in install(third, root, "--rollback").stdout
 
 
-def test_going_back_asks_the_release_before(tmp_path: Path) -> None:
-    """A configuration that the release before does not know would leave nothing running."""
+def test_a_rollback_checks_the_configuration_with_the_previous_release(tmp_path: Path) -> None:
+    """If it does not accept the configuration, a rollback would leave nothing running."""
     root = tmp_path / "root"
     first, second = archive(tmp_path, "1"), archive(tmp_path, "2")
     assert install(first, root).returncode == install(second, root).returncode == 0
@@ -127,7 +127,7 @@ def test_going_back_asks_the_release_before(tmp_path: Path) -> None:
 
 
 def test_the_key_is_on_no_command_line(tmp_path: Path) -> None:
-    """Every user of a machine may read the arguments of every process."""
+    """Every user of a machine can read the arguments of every process."""
     calls = tmp_path / "calls"
     spy = tmp_path / "bin" / "sed"
     spy.parent.mkdir()
@@ -147,8 +147,8 @@ def test_the_key_is_on_no_command_line(tmp_path: Path) -> None:
     assert "KEY-OF-ITS-OWN" not in calls.read_text()
 
 
-def test_a_configuration_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
-    """Half of one would be taken for the administrator's own ever after."""
+def test_a_configuration_is_written_atomically(tmp_path: Path) -> None:
+    """Later runs would take a partial file for the administrator's own."""
     here, root = archive(tmp_path, "1"), tmp_path / "root"
     (here / "broken").touch()
     assert install(here, root).returncode != 0
@@ -159,14 +159,14 @@ def test_a_configuration_is_made_whole_or_not_at_all(tmp_path: Path) -> None:
 
 
 def test_the_services_user_can_read_the_models(tmp_path: Path) -> None:
-    """Whatever the permissions in the archive, which its maker's umask decides."""
+    """The permissions in the archive, set by its builder's umask, do not matter."""
     root = tmp_path / "root"
     assert install(archive(tmp_path, "1"), root).returncode == 0
     model = root / "opt/lunapass/current/models/face.onnx"
     assert model.stat().st_mode & 0o777 == 0o644
 
 
-def test_two_installers_do_not_meet(tmp_path: Path) -> None:
+def test_two_installers_do_not_run_at_once(tmp_path: Path) -> None:
     """The second one gets an error and changes nothing."""
     root = tmp_path / "root"
     assert install(archive(tmp_path, "1"), root).returncode == 0
@@ -185,8 +185,8 @@ def test_two_installers_do_not_meet(tmp_path: Path) -> None:
     assert release(root) == "2"
 
 
-def test_what_is_no_release_is_left_alone(tmp_path: Path) -> None:
-    """A folder of its own file system has lost+found in it."""
+def test_other_folders_are_left_alone(tmp_path: Path) -> None:
+    """A file system mounted there has a lost+found folder, for example."""
     root = tmp_path / "root"
     releases = root / "opt/lunapass/releases"
     for name in ("lost+found", "notes"):

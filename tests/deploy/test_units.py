@@ -1,4 +1,4 @@
-"""The units fit the machine: CPUs, cells and ports stand in drop-ins."""
+"""The systemd units fit the machine: CPUs, cells and ports are in drop-ins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TARGET = f"lunapass.target.d/{DROP_IN}"
 
 
 def test_one_worker_unit_for_each_cpu() -> None:
-    """The target wants socket, gateway and aggregator of each cell and every worker."""
+    """The target wants the socket, gateway and aggregator of each cell, and every worker."""
     files = render(Layout(cpus=[3, 2, 1]))
     for name in ("gateway@0.socket", "gateway@0.service", "worker@3.service", "worker@1.service"):
         assert f"Wants=lunapass-{name}\n" in files[TARGET]
@@ -21,7 +21,7 @@ def test_one_worker_unit_for_each_cpu() -> None:
 
 
 def test_workers_belong_to_their_cell() -> None:
-    """Each cell's workers know it, and are stopped after its gateway."""
+    """Each cell's workers have its number, and are stopped after its gateway."""
     files = render(Layout(cpus=[7, 6, 5, 4], cells=2, port=80, cell_port=8400))
     second = files[f"lunapass-worker@4.service.d/{CELL_DROP_IN}"]
     assert "LUNAPASS_CELL=1" in second
@@ -32,8 +32,8 @@ def test_workers_belong_to_their_cell() -> None:
     assert "ListenStream=0.0.0.0:8401\n" in socket
 
 
-def test_a_socket_of_both_families() -> None:
-    """For systemd IPv6 addresses stand in brackets; ``::`` takes IPv4 clients too."""
+def test_the_socket_serves_both_address_families() -> None:
+    """In systemd IPv6 addresses are in brackets; ``::`` accepts IPv4 clients, too."""
     name = f"lunapass-gateway@0.socket.d/{DROP_IN}"
     both = render(Layout(cpus=[0], host="::", cell_port=8400))[name]
     assert "ListenStream=[::]:8321\n" in both
@@ -42,8 +42,8 @@ def test_a_socket_of_both_families() -> None:
     assert "BindIPv6Only" not in render(Layout(cpus=[0], host="::1"))[name]
 
 
-def test_what_all_workers_have_is_not_hidden() -> None:
-    """Of two drop-ins of one name, systemd reads only that of the instance."""
+def test_settings_of_all_workers_are_not_hidden() -> None:
+    """Of two drop-ins with the same name systemd reads only that of the instance."""
     files = render(Layout(cpus=[3, 2]))
     common = {Path(name).name for name in files if "lunapass-worker@.service.d/" in name}
     own = {Path(name).name for name in files if "lunapass-worker@3.service.d/" in name}
@@ -52,8 +52,8 @@ def test_what_all_workers_have_is_not_hidden() -> None:
     assert not common & own
 
 
-def test_paths_of_program_and_configuration_are_fitted() -> None:
-    """Nothing points at the usual places when others are named."""
+def test_custom_paths_of_program_and_configuration_are_used() -> None:
+    """No unit uses the default paths then."""
     files = render(Layout(cpus=[0], program="/x/lunapass", config="/y/c.toml", video_config="/y/v"))
     text = "".join(files.values())
     assert "/opt/lunapass/current" not in text
@@ -63,8 +63,8 @@ def test_paths_of_program_and_configuration_are_fitted() -> None:
     assert "ExecStart=/x/lunapass config parts /run/lunapass-config --config /y/c.toml\n" in config
 
 
-def test_no_role_s_unit_names_the_configuration() -> None:
-    """Each sees the folder with its own part alone; nothing is set in its environment."""
+def test_no_unit_of_a_role_names_the_configuration() -> None:
+    """Each role sees only the folder with its own part, and no value is in its environment."""
     files = render(Layout(cpus=[0], config="/y/c.toml", systemd=254))
     for role in ("gateway", "worker", "aggregator"):
         unit = files[f"lunapass-{role}@.service"]
@@ -82,30 +82,30 @@ def test_no_role_s_unit_names_the_configuration() -> None:
     ],
 )
 def test_any_path_is_one_word_of_a_command(path: str, word: str) -> None:
-    """Blanks, percent signs and dollars of a folder's name are its name to systemd too."""
+    """Spaces, percent signs and dollar signs in a folder's name are escaped for systemd."""
     text = render(Layout(cpus=[0], config=path))["lunapass-config.service"]
     assert text.count(f" --config {word}\n") == 2
 
 
-def test_growing_pauses_where_systemd_has_them() -> None:
-    """Older versions would complain of keys they do not know."""
+def test_restart_pauses_grow_if_systemd_supports_it() -> None:
+    """Older versions would log unknown keys."""
     old, new = (render(Layout(cpus=[0], systemd=version)) for version in (252, 254))
     assert "RestartSteps" not in "".join(old.values())
     assert "RestartSteps" in new[f"lunapass-worker@.service.d/{DROP_IN}"]
 
 
-def test_only_workers_may_make_code_and_only_where_chosen() -> None:
-    """Memory that is written is never executed, but for OpenVINO where it is configured."""
+def test_only_workers_with_openvino_may_generate_code() -> None:
+    """All other processes cannot make written memory executable."""
     allowed = "MemoryDenyWriteExecute=no"
     assert allowed not in "".join(render(Layout(cpus=[1, 0])).values())
     files = render(Layout(cpus=[1, 0], makes_code=True))
     names = {name for name, text in files.items() if allowed in text}
-    units = ("lunapass-worker@.service", "lunapassapi.service")  # the second runs workers too
+    units = ("lunapass-worker@.service", "lunapassapi.service")  # the second runs workers, too
     assert names == {f"{unit}.d/{DROP_IN}" for unit in units}
 
 
-def test_a_smaller_layout_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Drop-ins of workers that are no more are removed, the administrator's own are kept."""
+def test_a_smaller_layout_removes_old_drop_ins(tmp_path: Path) -> None:
+    """Drop-ins of removed workers are deleted; the administrator's own are kept."""
     write(render(Layout(cpus=[1, 0])), tmp_path)
     own = tmp_path / "lunapass-worker@0.service.d" / "50-own.conf"
     own.write_text("[Service]\n")
@@ -116,23 +116,23 @@ def test_a_smaller_layout_leaves_nothing_behind(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("wanted", [0, 3])
 def test_more_workers_than_cpus_are_refused(wanted: int) -> None:
-    """A unit is named by its CPU, so there is one for each at most."""
+    """A unit is named after its CPU, so each CPU has at most one worker."""
     with pytest.raises(ConfigError, match="1 to 2"):
         worker_cpus(wanted, [], [0, 1])
 
 
-def test_a_cpu_that_is_not_there_is_named() -> None:
+def test_a_missing_cpu_is_named_in_the_error() -> None:
     """The configured CPUs must exist."""
     with pytest.raises(ConfigError, match="no CPU 9"):
         worker_cpus(1, [9], [0, 1])
 
 
 def test_the_last_cpus_are_for_workers() -> None:
-    """The first ones are left to gateways and aggregators."""
+    """The first ones are for gateways and aggregators."""
     assert worker_cpus(2, [], [0, 1, 2, 3]) == [3, 2]
 
 
-def test_a_directory_that_cannot_be_written_is_named() -> None:
+def test_a_read_only_directory_is_named_in_the_error() -> None:
     """The message says what to do."""
     with pytest.raises(ResourceError, match="--directory"):
         write({"a.service": ""}, Path("/proc"))

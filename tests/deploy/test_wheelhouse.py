@@ -1,4 +1,4 @@
-"""The archive for machines without network."""
+"""The archive for machines without a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.service import ROOT
 
 
 def test_dashboard_and_alert_rules_are_in_archive_and_wheel(tmp_path: Path) -> None:
-    """And so are the configurations of proxies: setup.cfg names each of these files."""
+    """The configurations of proxies are, too: setup.cfg names each of these files."""
     copy_examples(tmp_path / "examples")
     files = {str(path.relative_to(tmp_path / "examples")) for path in tmp_path.rglob("*.*")}
     assert {"grafana/lunapass.json", "prometheus/lunapass.rules.yml"} <= files
@@ -20,8 +20,8 @@ def test_dashboard_and_alert_rules_are_in_archive_and_wheel(tmp_path: Path) -> N
     assert {f"{name}/*" for name in EXAMPLES} <= set(patterns)
 
 
-def test_equal_content_is_equal_bytes(tmp_path: Path) -> None:
-    """Neither the maker's umask nor the time gets into the archive; what is a program stays one."""
+def test_the_archive_is_reproducible(tmp_path: Path) -> None:
+    """It does not depend on the builder's umask or the time; programs stay executable."""
     packed = []
     for mask in (0o077, 0o002):
         root = tmp_path / str(mask) / "archive"
