@@ -1,4 +1,4 @@
-"""The verifying programs, one after the other."""
+"""The example programs that verify tokens, as a fixture."""
 
 from __future__ import annotations
 

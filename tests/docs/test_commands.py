@@ -1,4 +1,4 @@
-"""The commands, options, make targets and configuration keys in the texts exist."""
+"""The commands, options, make targets and configuration keys in the docs exist."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def text(request: pytest.FixtureRequest) -> str:
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """Words after ``lunapass``, at the start of a line of code or in backticks."""
+    """Return the words after ``lunapass`` at the start of a line of code or in backticks."""
     for line in re.findall(r"^(?:\.venv/bin/)?lunapass +(\w.*)$|`lunapass +(\w[^`]*)`", text, re.M):
         yield shlex.split("".join(line).split(" #")[0], comments=True)
 
 
 def unknown(words: list[str]) -> list[str]:
-    """Options and subcommands of a command line that the program does not have."""
+    """Return the options and subcommands of a command line that the program does not have."""
     command: click.Command = cli
     context = click.Context(command)
     wrong: list[str] = []
@@ -64,7 +64,7 @@ def test_commands_exist(text: str) -> None:
 
 
 def test_the_texts_contain_commands() -> None:
-    """The search finds commands, and would find a mistake."""
+    """The search finds commands, and detects an unknown one."""
     found = [words for path in TEXTS for words in commands(path.read_text())]
     assert len(found) > 40
     assert sum(word.startswith("--") for words in found for word in words) > 15
@@ -79,15 +79,15 @@ def test_targets_exist(text: str) -> None:
     assert {word for pair in named for word in "".join(pair).split()} <= targets
 
 
-def test_installs_name_a_file_at_hand(text: str) -> None:
-    """No package index has the project yet, so anyone could publish something under its name."""
+def test_pip_commands_install_local_files(text: str) -> None:
+    """The project is in no package index, so anyone could publish something under its name."""
     assert (
         re.findall(r"pip (?:install|download).*\bopen[-_]lunapass(?![-_\w]*-\*\.whl)", text) == []
     )
 
 
 def test_extras_exist() -> None:
-    """setup.cfg has every extra that a text or a message names; no message needs an index."""
+    """setup.cfg has every extra that a page or a message names; no message needs an index."""
     sources = [path for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
     messages = "".join(path.read_text() for path in sources)
     texts = "".join(path.read_text() for path in TEXTS)

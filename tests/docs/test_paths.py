@@ -1,4 +1,4 @@
-"""Source files that the texts name exist."""
+"""Source files that the docs name exist."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ USERS_OWN = "lunapassvideo.task.py"
 
 @pytest.fixture(scope="module")
 def files() -> list[str]:
-    """Paths of all Python files of the packages and tests, each with a leading slash."""
+    """Return the paths of all Python files of the packages and tests, each with a leading slash."""
     folders = [ROOT / "tests", *(init.parent for init in ROOT.glob("*/__init__.py"))]
     paths = [path for folder in folders for path in folder.rglob("*.py")]
     return [f"/{path.relative_to(ROOT)}" for path in paths]
 
 
 def named(text: str) -> set[str]:
-    """Python files in backticks, by their path or its end."""
+    """Return the Python files in backticks, as full or partial paths."""
     return set(re.findall(r"`([\w./]+\.py)(?:::\w+)?`", text)) - {USERS_OWN}
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)
 def test_named_source_files_exist(path: Path, files: list[str]) -> None:
-    """A module that was renamed is renamed in the texts, too."""
+    """If a module is renamed, the docs follow."""
     missing = {
         name for name in named(path.read_text()) if not any(f.endswith(f"/{name}") for f in files)
     }

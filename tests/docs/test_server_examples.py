@@ -1,4 +1,4 @@
-"""The examples of a relying party's server begin a check and accept its verdict once."""
+"""The examples of a relying party's server start a check and accept its verdict once."""
 
 from __future__ import annotations
 
@@ -89,14 +89,14 @@ def answers(url: str) -> bool:
 
 @contextmanager
 def logged_in(server: str, person: str) -> Iterator[httpx.Client]:
-    """A page in which a person is logged in."""
+    """Return a client in which a person is logged in."""
     with httpx.Client(base_url=server, timeout=60) as page:
         assert page.post("/login", params={"person": person}).status_code == 200
         yield page
 
 
 async def verdict_of(start: str, **changed: Any) -> str:
-    """The verdict's token of the session that the service starts by a start token."""
+    """Return the token of the session that a start token starts."""
     plugin = {"isEnabled": True, "args": {"key": START_KEY}}
     config = Config.model_validate({"MIDDLEWARES": {"REQUEST": {"StartToken": plugin}}})
     clock = SettableClock(time.time() - 60)
@@ -110,8 +110,8 @@ async def verdict_of(start: str, **changed: Any) -> str:
     return Signer(JwtSection.model_validate({"key": VERDICT_KEY})).sign(signed)
 
 
-async def test_a_check_begins_and_its_verdict_counts_once(server: str) -> None:
-    """The service takes the start token; the server takes the verdict's token, of 250 kB."""
+async def test_a_verdict_is_accepted_once(server: str) -> None:
+    """The service accepts the start token; the server accepts the verdict's token, of 250 kB."""
     with logged_in(server, "anna") as page:
         token = await verdict_of(page.post("/start").text)
         accepted = page.post("/verdict", content=token)
@@ -122,7 +122,7 @@ async def test_a_check_begins_and_its_verdict_counts_once(server: str) -> None:
 
 
 async def test_a_verdict_of_another_person_or_kiosk_is_refused(server: str) -> None:
-    """Each verdict counts for the person who is logged in, and for the place of the check."""
+    """It must belong to the person who is logged in and to the place of the check."""
     with logged_in(server, "anna") as anna, logged_in(server, "berta") as berta:
         berta.post("/start")
         token = await verdict_of(anna.post("/start").text)
@@ -132,14 +132,14 @@ async def test_a_verdict_of_another_person_or_kiosk_is_refused(server: str) -> N
 
 
 @pytest.mark.parametrize("token", ["", "not.a.token", "\xff"])
-def test_what_is_no_token_is_refused(server: str, token: str) -> None:
-    """It is an answer, no failure of the server."""
+def test_an_invalid_token_is_refused(server: str, token: str) -> None:
+    """The server answers with a refusal, not with an internal error."""
     with logged_in(server, "anna") as page:
         page.post("/start")
         assert page.post("/verdict", content=token.encode("latin-1")).status_code == 403
 
 
 @pytest.mark.parametrize("path", ["/start", "/verdict"])
-def test_without_a_login_there_is_nothing(server: str, path: str) -> None:
+def test_without_a_login_every_request_is_refused(server: str, path: str) -> None:
     """The person is never taken from the request."""
     assert httpx.post(f"{server}{path}?person=anna", content="{}").status_code == 401

@@ -32,20 +32,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_page_is_there(site: Path) -> None:
-    """Each file of docs/ becomes a page; the strict build refuses broken links."""
+def test_every_file_becomes_a_page(site: Path) -> None:
+    """The strict build refuses broken links."""
     texts = {path.stem for path in (ROOT / "docs").glob("*.md")}
     assert texts <= {path.stem for path in site.glob("*.html")}
 
 
 def test_every_page_is_in_the_navigation_once() -> None:
-    """In one of the sections, which say what a reader wants."""
+    """It is in one of the sections, which are named after the reader's goal."""
     named = re.findall(r"^      - [^:]+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
     assert sorted(named) == sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 
 
 def test_no_page_shows_the_source_of_a_diagram(site: Path) -> None:
-    """Diagrams are images, since pages load no script from another host to draw them."""
+    """Diagrams are images, because pages load no script from another host to draw them."""
     for page in site.glob("*.html"):
         text = page.read_text()
         assert "stateDiagram" not in text

@@ -1,4 +1,4 @@
-"""The messages in docs/troubleshooting.md are those of the service."""
+"""The messages in docs/troubleshooting.md are messages of the service."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE = (ROOT / "docs" / "troubleshooting.md").read_text()
 
 
 def sections() -> dict[str, list[str]]:
-    """First cells of each section's table."""
+    """Return the first cells of each section's table."""
     found = {}
     for part in PAGE.split("\n## ")[1:]:
         title, _, text = part.partition("\n")
@@ -36,7 +36,7 @@ def messages() -> list[str]:
 
 @pytest.fixture(scope="module")
 def texts() -> str:
-    """Every literal text of the product's code; those that follow each other are one."""
+    """Return every string literal of the product's code; adjacent ones are joined."""
     found = []
     for folder in (init.parent for init in ROOT.glob("*/__init__.py")):
         for file in folder.rglob("*.py"):
@@ -47,8 +47,8 @@ def texts() -> str:
 
 
 @pytest.mark.parametrize("message", messages())
-def test_a_message_is_one_of_the_service(message: str, texts: str) -> None:
-    """A message that was changed in the code is changed on the page, too."""
+def test_each_message_exists_in_the_code(message: str, texts: str) -> None:
+    """If the code's message changes, the page must follow."""
     assert message in texts
 
 

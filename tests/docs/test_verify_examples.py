@@ -30,14 +30,14 @@ def without(name: str) -> dict[str, Any]:
 
 
 def with_header(token: str, **changed: str) -> str:
-    """The token with another header and its old signature."""
+    """Return the token with another header and its old signature."""
     _, payload, signature = token.split(".")
     header = encoded(json.dumps({"alg": "HS256", "typ": "JWT", **changed}).encode())
     return f"{header}.{payload}.{signature}"
 
 
-def test_a_good_token_is_accepted(verify: Run) -> None:
-    """Signature, issuer and time are valid: the program prints the session."""
+def test_a_valid_token_is_accepted(verify: Run) -> None:
+    """Signature, issuer and time are valid, and the program prints the session."""
     answer = verify(sign(claims()), SECRET)
     assert answer.returncode == 0, answer.stderr
     assert "5" * 32 in answer.stdout
@@ -54,13 +54,13 @@ def test_a_good_token_is_accepted(verify: Run) -> None:
 def test_the_judged_face_is_printed(
     verify: Run, rect: tuple[int, int, int, int], printed: str
 ) -> None:
-    """As fractions of the image, which may be smaller than the judged frame."""
+    """The box is given in fractions of the image, which may be smaller than the judged frame."""
     answer = verify(sign(claims(details={"faceFramePosition": position(*rect)})), SECRET)
     assert answer.stdout.rstrip().endswith(f"face at {printed}"), answer.stderr
 
 
-def test_a_token_that_names_no_face_is_refused(verify: Run) -> None:
-    """Without it, the face to compare would be a guess."""
+def test_a_token_without_a_face_box_is_refused(verify: Run) -> None:
+    """Otherwise the face to compare would be a guess."""
     no_width = position(160, 120, 240, 240)
     no_width["frameRect"]["width"] = 0
     for details in ({}, {"faceFramePosition": no_width}):
@@ -81,7 +81,7 @@ def test_a_token_that_names_no_face_is_refused(verify: Run) -> None:
         pytest.param(lambda: "not.a.token", id="no token"),
     ],
 )
-def test_a_bad_token_is_refused(verify: Run, spoilt: Callable[[], str]) -> None:
+def test_an_invalid_token_is_refused(verify: Run, spoilt: Callable[[], str]) -> None:
     """Any error gives exit status 1."""
     assert_refused(verify(spoilt(), SECRET))
 
@@ -101,15 +101,15 @@ def test_a_bad_token_is_refused(verify: Run, spoilt: Callable[[], str]) -> None:
     ids=" ".join,
 )
 def test_a_misspelt_command_is_refused(verify: Run, tmp_path: Path, words: tuple[str, ...]) -> None:
-    """Else the check that an option asks for would be skipped."""
+    """Otherwise the check that the option requests would be skipped."""
     (tmp_path / "empty.json").write_text("{}")
     given = [word.replace("FILE", str(tmp_path / "empty.json")) for word in words]
     assert_refused(verify(sign(claims()), *given))
 
 
 @pytest.mark.parametrize("place", ["with space", "ключ", "link"])
-def test_a_program_verifies_wherever_it_is(language: str, tmp_path: Path, place: str) -> None:
-    """A program that takes itself for a module would verify nothing and exit with status 0."""
+def test_a_program_runs_from_any_path(language: str, tmp_path: Path, place: str) -> None:
+    """If it took itself for an imported module, it would verify nothing and exit with status 0."""
     folder = tmp_path / place
     if place == "link":
         folder.symlink_to(EXAMPLES)
@@ -138,10 +138,10 @@ BOUND = {"aud": "lunapass", "sub": "anna", "nonce": "n-1"}
         ({**BOUND, "kiosk": "door 3"}, BOUND, False),
     ],
 )
-def test_a_token_counts_for_one_person_and_purpose(
+def test_a_token_is_valid_for_one_person_and_purpose(
     verify: Run, tmp_path: Path, token: dict[str, Any], expected: dict[str, Any], accepted: bool
 ) -> None:
-    """Its claims of the start token are exactly those that the server expects."""
+    """The claims of its start token must equal those that the server expects."""
     (tmp_path / "expected.json").write_text(json.dumps(expected))
     answer = verify(sign(claims(**token)), SECRET, "--expect", str(tmp_path / "expected.json"))
     if accepted:

@@ -47,10 +47,10 @@ def published() -> Iterator[Callable[[str], str]]:
 
 
 @pytest.mark.parametrize("algorithm", ["EdDSA", "ES256"])
-def test_a_public_key_verifies(
+def test_a_token_is_verified_with_the_public_key(
     verify: Run, language: str, algorithm: str, published: Callable[[str], str]
 ) -> None:
-    """The service's key set verifies its tokens; another service's does not."""
+    """The key set of another service does not verify it."""
     if language == "go" and algorithm != "EdDSA":
         pytest.skip("the Go example knows EdDSA only")
     sections = [{"algorithm": algorithm, "key": _private_key(algorithm)} for _ in range(2)]
@@ -62,8 +62,10 @@ def test_a_public_key_verifies(
     assert_refused(verify(token, "--jwks", other))
 
 
-def test_a_public_key_is_no_shared_secret(verify: Run, published: Callable[[str], str]) -> None:
-    """The oldest trick against JWT: HS256 with the public key, which everyone knows, as secret."""
+def test_a_public_key_is_not_used_as_a_shared_secret(
+    verify: Run, published: Callable[[str], str]
+) -> None:
+    """A classic attack on JWT signs with HS256 and the public key as the secret."""
     section = {"algorithm": "EdDSA", "key": _private_key("EdDSA")}
     (key,) = json.loads(Signer(JwtSection.model_validate(section)).jwks)["keys"]
     raw = base64.urlsafe_b64decode(key["x"] + "=")
@@ -74,8 +76,8 @@ def test_a_public_key_is_no_shared_secret(verify: Run, published: Callable[[str]
         assert_refused(verify(forged, "--jwks", published(json.dumps({"keys": [key]}))))
 
 
-def test_keys_that_cannot_be_fetched(verify: Run, published: Callable[[str], str]) -> None:
-    """An address without an answer, and one that answers with something else."""
+def test_unavailable_keys_are_an_error(verify: Run, published: Callable[[str], str]) -> None:
+    """The address does not respond, or responds with something else."""
     section = {"algorithm": "EdDSA", "key": _private_key("EdDSA")}
     token = sign(claims(), **section)
     for address in ("http://127.0.0.1:9/", published("no JSON"), published("[]")):

@@ -1,4 +1,4 @@
-"""The examples of the integration guide refuse tokens of a policy that is not the required one."""
+"""The examples of the integration guide refuse tokens of any policy but the required one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ REQUIRED: dict[str, Any] = {
 def policy(
     plugins: dict[str, Any] = STRICT, *bases: Basis, attempts: int = 20, **limits: float
 ) -> dict[str, Any]:
-    """The claim of the service with a configuration."""
+    """Return the ``policy`` claim of a service with this configuration."""
     config = plugin_config(plugins, LIVENESS={"maxLivenessAttempts": attempts}, LIMITS=limits)
     return Registry(config).policy.claim(bases or [OURS])
 
@@ -64,8 +64,8 @@ def test_a_token_of_the_required_policy_is_accepted(verify_policy: Run) -> None:
         assert answer.returncode == 0, answer.stderr
 
 
-def test_both_policies_around_a_reload_can_be_required(verify_policy: Run) -> None:
-    """A session during which a reload happened names both; each must be required."""
+def test_both_policies_of_a_reload_can_be_required(verify_policy: Run) -> None:
+    """A session with a reload in the middle names both policies, and each must be required."""
     both = {"digest": [policy(STRICT, basis)["digest"] for basis in (OURS, OTHER)]}
     answer = verify_policy(sign(claims(policy=policy(STRICT, OTHER, OURS))), both)
     assert answer.returncode == 0, answer.stderr
@@ -117,11 +117,11 @@ def test_a_forged_policy_is_refused(verify_policy: Run) -> None:
     ids=str,
 )
 def test_a_misspelt_requirement_is_refused(verify_policy: Run, required: Any) -> None:
-    """An unknown key, or a value of another type, would silently weaken its check."""
+    """An unknown key, or a value of another type, would silently weaken the check."""
     assert_refused(verify_policy(sign(claims(policy=policy())), required))
 
 
-def test_the_guides_required_policy_can_be_read(verify_policy: Run) -> None:
+def test_the_required_policy_of_the_guide_is_valid(verify_policy: Run) -> None:
     """The programs accept the JSON of the guide."""
     text = (EXAMPLES.parent / "integration.md").read_text()
     (block,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
