@@ -1,4 +1,4 @@
-"""Estimates that pass every default check unless a test changes a measure."""
+"""Estimates that pass every default check unless a test changes a measurement."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def verdict(
     group: str = "",
     **signs: float | None,
 ) -> SessionVerdict:
-    """A judged session of 20 frames; ``signs`` are measures of LifeSigns."""
+    """Return a judged session of 20 frames; ``signs`` are measurements of LifeSigns."""
     sample = Sample(Path(name), name, species, subject or name, group)
     measures = {"score": None, "eyes": None, "pose": None, "background": None, "frames": 20}
     data = {"lifeSigns": measures | signs} if signs else {}

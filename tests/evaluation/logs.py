@@ -1,4 +1,4 @@
-"""Session folders in FileLogger's format, from a test's estimates."""
+"""Session folders in FileLogger's format, made from a test's estimates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LATER = {
 
 
 def as_a_worker(full: Estimate) -> Estimate:
-    """Remove the measures after the first failed stage."""
+    """Remove the measurements after the first failed stage."""
     for stage in Stage:
         full.stage = stage
         full.errors = judge(stage, full, RULES)
@@ -44,7 +44,7 @@ def write_session(
     torn: bool = False,
     files: Sequence[str | None] = (),
 ) -> Path:
-    """Write a session's folder; each frame is judged like in a worker and may have a file."""
+    """Write a session's folder; each frame is judged as in a worker and may have a file."""
     folder = parent / f"{number:032x}"
     folder.mkdir(parents=True)
     lines: list[dict[str, object]] = [

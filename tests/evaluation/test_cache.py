@@ -13,8 +13,8 @@ from shared.config.service import ChecksSection, Config, LimitsSection, ModelsSe
 from tests.evaluation.estimates import estimate
 
 
-def test_estimates_come_back(tmp_path: Path) -> None:
-    """A stored measurement is found only with the same content and fingerprint."""
+def test_stored_estimates_are_found(tmp_path: Path) -> None:
+    """Only the same content and fingerprint find them."""
     stored = Measurement((estimate(0.25), estimate(None)), "the frame is empty")
     Cache(tmp_path, "models").put("content", stored)
     assert Cache(tmp_path, "models").get("content") == stored
@@ -51,7 +51,7 @@ def test_fingerprint_follows_models_and_measures_not_thresholds(tmp_path: Path) 
 
 
 def test_fingerprint_follows_the_runtimes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another version of a runtime, or a removed one, needs a new measurement."""
+    """Another version of a runtime, or a missing one, needs a new measurement."""
     plain = fingerprint(Config())
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0")
     other = fingerprint(Config())
@@ -63,8 +63,8 @@ def test_fingerprint_follows_the_runtimes(monkeypatch: pytest.MonkeyPatch) -> No
     assert len({plain, other, fingerprint(Config())}) == 3
 
 
-def test_content_hash_does_not_depend_on_the_place(tmp_path: Path) -> None:
-    """A moved or renamed picture is the same; a changed one is another."""
+def test_content_hash_does_not_depend_on_the_path(tmp_path: Path) -> None:
+    """A moved or renamed image has the same hash, a changed one another."""
     one, other = tmp_path / "one.jpg", tmp_path / "other.jpg"
     one.write_bytes(b"pixels")
     other.write_bytes(b"pixels")

@@ -16,7 +16,7 @@ from tests.evaluation.logs import write_session
 
 
 class Kiosk:
-    """An operator who does what is asked: one new session at each request."""
+    """An operator who follows the requests: each one leads to a new session."""
 
     def __init__(self, logs: Path, answers: dict[int, str] | None = None) -> None:
         self.logs = logs
@@ -41,7 +41,7 @@ Record = Callable[..., Kiosk]
 
 @pytest.fixture
 def record(tmp_path: Path) -> Record:
-    """Record two sessions of each of anna live, a print of anna and a print of a portrait."""
+    """Record two sessions each of anna live, a print of anna and a print of a portrait."""
 
     def recorded(answers: dict[int, str] | None = None) -> Kiosk:
         logs = tmp_path / "LOGS"
@@ -58,8 +58,8 @@ def labels(folder: Path) -> list[tuple[str, str]]:
     return sorted((one.species, one.subject) for one in read_folders(folder, frozenset()))
 
 
-def test_sessions_lie_where_evaluate_reads_them(record: Record, tmp_path: Path) -> None:
-    """Species and subject are those of the step; only the service's user and root read them."""
+def test_sessions_are_stored_where_evaluate_reads_them(record: Record, tmp_path: Path) -> None:
+    """Species and subject are those of the step; only the service's user and root can read them."""
     kiosk = record()
     print_in_hand = "print in a hand"
     assert labels(tmp_path / "set") == sorted(
@@ -80,7 +80,7 @@ def test_sessions_lie_where_evaluate_reads_them(record: Record, tmp_path: Path) 
 
 
 def test_a_stopped_capture_continues(record: Record, tmp_path: Path) -> None:
-    """It asks only for what is missing."""
+    """It asks only for the missing sessions."""
     record({4: "q"})
     assert len(labels(tmp_path / "set")) == 3
     (tmp_path / "LOGS").rename(tmp_path / "old")
@@ -91,7 +91,7 @@ def test_a_stopped_capture_continues(record: Record, tmp_path: Path) -> None:
 
 
 def test_a_step_can_be_skipped(record: Record, tmp_path: Path) -> None:
-    """Such as one for which there is no tablet."""
+    """For example, if there is no tablet for it."""
     record({3: " S"})
     assert ("print in a hand", "anna") not in labels(tmp_path / "set")
     assert len(labels(tmp_path / "set")) == 4
@@ -105,8 +105,8 @@ def test_nothing_is_labelled_without_a_new_session(record: Record, tmp_path: Pat
     assert len(labels(tmp_path / "set")) == 6
 
 
-def test_every_person_does_every_species() -> None:
-    """Portraits only attack."""
+def test_every_person_presents_every_species() -> None:
+    """Portraits are used only in attacks."""
     steps = plan_capture(["a", "b"], ["c"], SPECIES, 1)
     assert [one.folder.parts[:2] for one in steps[:2]] == [("live", "a"), ("live", "b")]
     assert len(steps) == 2 + 10 * 3
@@ -115,7 +115,7 @@ def test_every_person_does_every_species() -> None:
 
 @pytest.mark.parametrize("name", ["", " ", ".", "..", ".a", "a/b", "a\0", "live"])
 def test_names_that_are_no_folders_are_refused(name: str) -> None:
-    """Nothing is written outside of the set."""
+    """Nothing is written outside the set."""
     for people, species in (([name], ["print"]), (["a"], [name])):
         with pytest.raises(ResourceError, match="expected one that a folder can have"):
             plan_capture(people, [], species, 1)

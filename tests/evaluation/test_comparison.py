@@ -35,7 +35,7 @@ def report(tmp_path: Path) -> Write:
 
 
 def frames(print_score: float, live: int = 20) -> dict[str, Any]:
-    """Live people and prints of them, one of whom shows no face."""
+    """Live people and prints of them; one shows no face."""
     shown = [
         *(presentation(estimate(0.9), name=f"live/{n}", subject=f"{n}") for n in range(live)),
         *(
@@ -58,7 +58,10 @@ def sessions(attack: SessionOutcome, count: int = 20) -> dict[str, Any]:
 
 
 def test_two_evaluations_of_frames(report: Write) -> None:
-    """Rates with their changes, alone and as served; what has no score counts only as served."""
+    """Rates and their changes, by liveness alone and as served.
+
+    Samples without a score count only as served.
+    """
     found = compare_reports(report("a", frames(0.8)), report("b", frames(0.2)))
     alone, served = (one.rows() for one in found.views)
     assert (alone["APCER print"].before, alone["APCER print"].after) == (1.0, 0.0)
@@ -73,7 +76,7 @@ def test_two_evaluations_of_frames(report: Write) -> None:
 
 
 def test_two_evaluations_of_sessions(report: Write) -> None:
-    """Errors, and who is asked for an action, which is no error."""
+    """Errors, and the sessions asked for an action, which are no errors."""
     before, after = sessions(SessionOutcome.ASKED), sessions(SessionOutcome.ACCEPTED)
     found = compare_reports(report("a", before), report("b", after))
     errors, asked = (one.rows() for one in found.views)
@@ -86,28 +89,28 @@ def test_two_evaluations_of_sessions(report: Write) -> None:
 
 
 def test_a_change_that_may_be_chance_is_no_difference(report: Write) -> None:
-    """One attack of twenty."""
+    """One attack of twenty differs."""
     changed = sessions(SessionOutcome.ASKED)
     changed["sessions"][-1]["outcome"] = "accepted"
     found = compare_reports(report("a", sessions(SessionOutcome.ASKED)), report("b", changed))
     assert found.conclusion.startswith("This set shows no difference")
 
 
-def test_too_few_people_prove_nothing(report: Write) -> None:
-    """One person has no interval."""
+def test_one_person_gives_no_interval(report: Write) -> None:
+    """There is nothing to resample."""
     few = report("a", sessions(SessionOutcome.ASKED, count=1))
     assert compare_reports(few, few).conclusion.endswith("are needed to compare.")
 
 
 def test_presentations_of_one_report_only_are_counted(report: Write) -> None:
-    """They are not compared, which the page says."""
+    """They are not compared, and the page says so."""
     found = compare_reports(report("a", frames(0.8, live=25)), report("b", frames(0.8)))
     assert found.only == (5, 0)
     assert "5 presentations that only one has" in html(found, "one", "two")
 
 
-def test_reports_that_do_not_fit_are_refused(report: Write) -> None:
-    """Of another kind, of another set, or with another label."""
+def test_incompatible_reports_are_refused(report: Write) -> None:
+    """They are of another kind or set, or have another label."""
     one = report("a", frames(0.8))
     with pytest.raises(ResourceError, match="of sessions or frames"):
         compare_reports(one, report("b", sessions(SessionOutcome.ASKED)))
@@ -124,6 +127,6 @@ def test_reports_that_do_not_fit_are_refused(report: Write) -> None:
     ["", "[]", "{}", '{"sessions": 1}', '{"sessions": [{"path": "a"}]}', "[" * 100_000],
 )
 def test_other_files_are_refused(report: Write, text: str) -> None:
-    """In one line that names the file."""
+    """The error is one line with the name of the file."""
     with pytest.raises(ResourceError, match="evaluate --json"):
         report("a.json", text)

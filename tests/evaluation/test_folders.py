@@ -18,7 +18,7 @@ VIDEOS = frozenset({".mp4"})
 
 
 def numbered(path: Path, rotation: int = 0) -> Iterator[Image]:
-    """Stands for a decoder: an image whose pixels are the number in the file's name."""
+    """Stands in for a decoder: an image whose pixels are the number in the file's name."""
     yield np.full((2, 2, 3), int(path.stem), np.uint8)
 
 
@@ -29,7 +29,7 @@ def touch(folder: Path, *names: str) -> None:
 
 
 def test_a_folder_of_images_is_a_session(tmp_path: Path) -> None:
-    """The folder above it names the subject; a video is a session too."""
+    """The folder above it names the subject. A video is a session, too."""
     touch(
         tmp_path, "live/anna/1/1.jpg", "live/anna/1/2.jpg", "live/anna/2/1.png", "live/bert/1.jpg"
     )
@@ -46,7 +46,7 @@ def test_a_folder_of_images_is_a_session(tmp_path: Path) -> None:
 
 
 def test_a_table_names_folders(tmp_path: Path) -> None:
-    """With species and subject in its columns; an image is no session."""
+    """Its columns give species and subject; a single image is no session."""
     touch(tmp_path, "a/1.jpg", "b/1.jpg")
     table = tmp_path / "set.csv"
     table.write_text("path,label,species,subject\na,live,,anna\nb,attack,print,anna\n")
@@ -60,13 +60,13 @@ def test_a_table_names_folders(tmp_path: Path) -> None:
 
 
 def test_images_without_a_folder_of_their_own_are_refused(tmp_path: Path) -> None:
-    """Frames of different sessions must not become one."""
+    """Frames of different sessions must not be mixed."""
     touch(tmp_path, "live/1.jpg")
     with pytest.raises(ResourceError, match="put the frames of each session into one"):
         read_folders(tmp_path, VIDEOS)
 
 
-def test_frames_come_by_their_numbers(tmp_path: Path) -> None:
+def test_frames_are_sorted_by_number(tmp_path: Path) -> None:
     """2.jpg comes before 10.jpg; the times follow the frame rate and ``every``."""
     touch(tmp_path, "10.jpg", "2.jpg", "1.jpg")
     reader = FolderReader(numbered, lambda path: 25.0, fps=5.0, every=2)
@@ -76,7 +76,7 @@ def test_frames_come_by_their_numbers(tmp_path: Path) -> None:
 
 
 def test_a_logged_session_has_its_own_times(tmp_path: Path) -> None:
-    """Those at which its frames came."""
+    """They are the times at which its frames arrived."""
     files = ["000001.jpg", None, "000003.jpg"]
     folder = write_session(tmp_path, 1, [estimate()] * 3, accepted=False, files=files)
     reader = FolderReader(numbered, lambda path: 25.0, fps=5.0)
@@ -84,7 +84,7 @@ def test_a_logged_session_has_its_own_times(tmp_path: Path) -> None:
 
 
 def test_a_logged_session_may_be_renamed(tmp_path: Path) -> None:
-    """Its log still says which images are its frames, and when they came."""
+    """Its log still says which images are its frames, and when they arrived."""
     files = ["000001.jpg", "000002.jpg"]
     logged = write_session(tmp_path / "set", 1, [estimate()] * 2, accepted=True, files=files)
     folder = tmp_path / "set" / "live" / "anna" / "visit 1"

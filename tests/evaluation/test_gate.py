@@ -1,4 +1,4 @@
-"""Bounds on error rates for automatic tests."""
+"""Limits on error rates for automatic tests."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def test_a_gate_is_a_rate_and_a_share() -> None:
     "text", ["", "bpcer", "bpcer=", "=0.1", "bpcer=5", "bpcer=-1", "bpcer=nan"]
 )
 def test_other_texts_are_refused(text: str) -> None:
-    """Above all a percentage, which would let everything pass."""
+    """A percentage, above all, would let everything pass."""
     with pytest.raises(ValueError, match="expected RATE=BOUND"):
         RateBound.parse(text)
 
 
-def test_only_rates_above_their_bounds_fail() -> None:
-    """A rate at its bound passes; an unknown rate fails."""
+def test_only_rates_above_their_limit_fail() -> None:
+    """A rate equal to its limit passes; an unknown rate fails."""
     rates = {"bpcer": 0.1, "apcer": None, "asked": 0.1}
     gates = [RateBound("bpcer", 0.05), RateBound("asked", 0.1), RateBound("apcer", 1.0)]
     assert exceeded(gates, rates) == [
@@ -46,7 +46,7 @@ def test_a_misspelt_rate_is_an_error() -> None:
 
 
 def test_rates_of_frames_have_names() -> None:
-    """Those of the liveness estimation alone, and those of the whole service."""
+    """The rates of liveness alone, and those of the whole service."""
     shown = (
         presentation(estimate(0.9), name="live/a.jpg"),
         presentation(estimate(0.9, faces=2), name="live/b.jpg"),

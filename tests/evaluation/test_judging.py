@@ -40,7 +40,7 @@ def test_liveness_by_itself_is_the_mean() -> None:
     assert liveness_score(presentation()) is None
 
 
-def test_service_takes_the_best_moment() -> None:
+def test_the_best_frame_of_a_session_counts() -> None:
     """One good frame among bad ones is enough for an attacker, and must count as such."""
     shown = presentation(estimate(0.1), estimate(0.8), estimate(0.95, head_pose=TURNED))
     assert served_score(shown, RULES) == 0.8
@@ -56,7 +56,7 @@ def test_a_frame_with_moire_has_no_score() -> None:
     assert served_score(presentation(screen, estimate(0.9)), rules, 2) == pytest.approx(0.45)
 
 
-def test_aggregation_needs_its_frames() -> None:
+def test_aggregation_needs_enough_frames() -> None:
     """The last frame and the mean up to it both have to pass; too few frames never pass."""
     shown = presentation(estimate(0.1), estimate(0.8), estimate(0.6))
     assert served_score(shown, RULES, window=2) == pytest.approx(0.6)

@@ -48,7 +48,7 @@ def test_equality_with_the_threshold_accepts() -> None:
     assert (apcer(REPLAY, 0.55), bpcer(LIVE, 0.9)) == (1 / 2, 3 / 4)
 
 
-def test_rates_of_nothing_are_unknown() -> None:
+def test_rates_of_empty_sets_are_unknown() -> None:
     """Without attacks there is no APCER, without live presentations no BPCER; ACER needs both."""
     nothing = np.array([])
     assert isnan(apcer(nothing, 0.5))
@@ -57,8 +57,8 @@ def test_rates_of_nothing_are_unknown() -> None:
     assert isnan(acer({"print": PRINT}, nothing, 0.5))
 
 
-def test_refused_everywhere() -> None:
-    """A score of minus infinity is refused at every threshold."""
+def test_a_score_of_minus_infinity_is_never_accepted() -> None:
+    """It is refused at every threshold."""
     assert (apcer(np.array([-inf]), -1e308), bpcer(np.array([-inf]), -1e308)) == (0, 1)
 
 
@@ -66,8 +66,8 @@ def test_refused_everywhere() -> None:
     ("errors", "total", "low", "high"),
     [(0, 10, 0.0, 0.2775), (1, 10, 0.0179, 0.4042), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0)],
 )
-def test_wilson_by_the_table(errors: int, total: int, low: float, high: float) -> None:
-    """Values that published tables of the interval give at 95 %."""
+def test_wilson_matches_published_tables(errors: int, total: int, low: float, high: float) -> None:
+    """The tables give the interval at 95 %."""
     assert wilson(errors, total) == pytest.approx((low, high), abs=5e-5)
 
 
@@ -86,7 +86,7 @@ def test_wilson_without_trials_is_the_whole_range() -> None:
 
 @given(scores, scores, thresholds, thresholds)
 def test_errors_trade_off(live: np.ndarray, attacks: np.ndarray, one: float, other: float) -> None:
-    """A higher threshold never accepts more attacks and never refuses fewer live ones."""
+    """A higher threshold never accepts more attacks and never refuses fewer live people."""
     low, high = sorted((one, other))
     assert apcer(attacks, low) >= apcer(attacks, high)
     assert bpcer(live, low) <= bpcer(live, high)
@@ -101,14 +101,14 @@ def test_bpcer_at_a_bound_by_hand() -> None:
 
 
 def test_bound_finer_than_the_sample() -> None:
-    """Of four attacks, 1 % means none; the bound is met but marked as unsupported."""
+    """With four attacks, 1 % means none; the bound is met but marked as unsupported."""
     point = at_apcer({"print": PRINT}, LIVE, 0.01)
     assert point.threshold > 0.7
     assert (point.bpcer, point.supported) == (2 / 4, False)
 
 
 @given(st.dictionaries(st.sampled_from("abc"), scores, min_size=1), scores, st.floats(0, 0.99))
-def test_bound_is_kept_at_the_least_cost(
+def test_bound_is_met_at_the_least_cost(
     species: dict[str, np.ndarray], live: np.ndarray, bound: float
 ) -> None:
     """Every species is within the bound, and at no lower threshold of the curve."""
@@ -138,7 +138,7 @@ def test_equal_error_of_separable_scores_is_zero() -> None:
 
 
 def test_bootstrap_draws_whole_subjects() -> None:
-    """Ten images of each of four people, all wrong for one: far wider than Wilson's."""
+    """Ten images of each of four people, all wrong for one: far wider than Wilson's interval."""
     wrong = [subject == "anna" for subject in ("anna", "bea", "carl", "dan") for _ in range(10)]
     subjects = [subject for subject in ("anna", "bea", "carl", "dan") for _ in range(10)]
     drawn = by_subject(wrong, subjects)
@@ -163,7 +163,7 @@ def test_bootstrap_without_spread_is_none() -> None:
 
 
 def test_intervals_at_a_bound_include_the_choice_of_the_threshold() -> None:
-    """Few people attack: which of them are drawn moves the threshold, and so the live error."""
+    """With few attackers, the sample of people moves the threshold, and so the live error."""
     live = np.linspace(0, 1, 400)
     living = [f"live {n}" for n in range(400)]
     many = {"print": np.tile(np.linspace(0.2, 0.6, 20), 10)}
@@ -178,7 +178,7 @@ def test_intervals_at_a_bound_include_the_choice_of_the_threshold() -> None:
 
 
 def test_intervals_at_a_bound_agree_with_the_point(monkeypatch: pytest.MonkeyPatch) -> None:
-    """If all subjects are alike, every resample is the set; also if it is computed in parts."""
+    """If all subjects are alike, every resample equals the set. Computation in parts agrees."""
     subjects = {"": list("abcd") * 4, "print": list("abcd") * 4, "replay": list("abcd") * 2}
     species = {"print": np.repeat(PRINT, 4), "replay": np.repeat(REPLAY, 4)}
     live = np.repeat(LIVE, 4)
@@ -191,7 +191,7 @@ def test_intervals_at_a_bound_agree_with_the_point(monkeypatch: pytest.MonkeyPat
 
 
 def test_no_interval_at_a_bound_with_one_subject() -> None:
-    """Neither without attacks."""
+    """Nor without attacks."""
     assert at_apcer_intervals({"print": PRINT}, LIVE, {"": "aaaa", "print": "abcd"}, [0.1]) == [
         None
     ]

@@ -1,4 +1,4 @@
-"""The change of rates between two judgements, with a bootstrap over people."""
+"""The change of rates between two evaluations, with a bootstrap over people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def people(count: int, *, before: bool, after: bool, species: str = "print") -> 
 
 
 def test_rates_of_each_species_by_hand() -> None:
-    """Two of four prints are no errors any more, one live person has become one."""
+    """Two of four prints stop being errors, and one live person becomes one."""
     prints = people(2, before=True, after=False) + people(2, before=True, after=True)
     live = [Pair("", "0", False, True), Pair("", "1", False, False)]
     found = changes(prints + live)
@@ -24,15 +24,15 @@ def test_rates_of_each_species_by_hand() -> None:
     assert (total.before, total.after) == (0.5, 0.5)
 
 
-def test_the_pairing_removes_what_both_judgements_share() -> None:
-    """Half of the people are hard for both: that adds no spread to the change."""
+def test_pairing_removes_the_shared_difficulty() -> None:
+    """Half of the people are hard in both, which adds no spread to the change."""
     hard = people(20, before=True, after=True)
     easy = [Pair("print", f"other {place}", False, False) for place in range(20)]
     assert changes(hard + easy)["print"].interval == (0.0, 0.0)
 
 
 def test_many_presentations_of_one_person_are_one_person() -> None:
-    """A gain with one of ten people may be chance; the same gain with ten people is none."""
+    """A gain with one of ten people may be chance; the same gain with all ten is not."""
     rest = people(10, before=False, after=False)
     one = changes(rest + [Pair("print", "0", True, False)] * 10)["print"].interval
     assert one is not None
@@ -42,7 +42,7 @@ def test_many_presentations_of_one_person_are_one_person() -> None:
     assert ten[1] < 0.0
 
 
-def test_species_count_alike_in_the_half_total_error() -> None:
+def test_species_have_equal_weight_in_the_half_total_error() -> None:
     """A hundred prints do not outweigh two screens."""
     live = people(4, before=False, after=False, species="")
     prints = people(100, before=False, after=False)
@@ -54,12 +54,12 @@ def test_species_count_alike_in_the_half_total_error() -> None:
 
 @pytest.mark.parametrize("species", ["", "print"])
 def test_half_total_error_needs_both_kinds(species: str) -> None:
-    """With only live presentations, or only attacks, there is none."""
+    """Only live presentations, or only attacks, give none."""
     assert half_total_change(people(5, before=True, after=False, species=species)) is None
 
 
 def test_one_subject_has_no_interval() -> None:
-    """A bootstrap of one subject would look certain."""
+    """The bootstrap of one subject would have no spread."""
     pairs = [Pair("", "a", True, False), Pair("print", "a", True, False)]
     assert changes(pairs)[""].interval is None
     total = half_total_change(pairs)

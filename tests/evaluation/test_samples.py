@@ -17,7 +17,7 @@ def touch(folder: Path, *names: str) -> None:
 
 
 def test_folders_name_label_species_and_subject(tmp_path: Path) -> None:
-    """live/SUBJECT and attack/SPECIES/SUBJECT; a file without such a folder is its own subject."""
+    """The layout is live/SUBJECT and attack/SPECIES/SUBJECT; a file outside is its own subject."""
     touch(
         tmp_path,
         "live/anna/1.jpg",
@@ -89,7 +89,7 @@ def test_session_folder_is_one_sample(tmp_path: Path) -> None:
 
 
 def test_no_attack_has_the_name_of_live_presentations(tmp_path: Path) -> None:
-    """It would be counted among them."""
+    """It would be counted as live."""
     touch(tmp_path, "live/a.jpg", "attack/live/a.jpg")
     with pytest.raises(ResourceError, match="attack/live: no kind of attack can have the name"):
         read(tmp_path, ENDINGS)
@@ -100,7 +100,7 @@ def test_no_attack_has_the_name_of_live_presentations(tmp_path: Path) -> None:
 
 
 def test_a_column_names_groups(tmp_path: Path) -> None:
-    """Of a CSV; a set of folders has none."""
+    """It is a column of the CSV; a set of folders has no groups."""
     touch(tmp_path, "live/a.jpg", "live/b.jpg")
     table = tmp_path / "set.csv"
     table.write_text("path,label,age\nlive/a.jpg,live,over 60\nlive/b.jpg,live,\n")

@@ -1,4 +1,4 @@
-"""The page about whole sessions."""
+"""The report page of whole sessions."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ def test_the_page_has_rates_signs_and_errors() -> None:
     assert shown.count("data:image/jpeg;base64,AAAA") == 2
     assert "eyesDeviation" in shown
     assert "half total error" in shown
-    assert "52.0\u00a0%" in shown  # half of 100 % and 4 %
+    assert "52.0\u00a0%" in shown  # the mean of 100 % and 4 %
 
 
 def test_a_set_without_live_sessions_or_signs_has_a_page() -> None:
-    """What is missing is said, not divided by."""
+    """It names what is missing instead of dividing by zero."""
     result = summary(verdict(SessionOutcome.REFUSED, species="print"))
     json.dumps(result, allow_nan=False)
     assert result["halfTotalError"] is None
@@ -50,7 +50,7 @@ def test_a_set_without_live_sessions_or_signs_has_a_page() -> None:
 
 
 def test_notes_say_why_live_sessions_had_no_decision() -> None:
-    """The most frequent code of their frames, such as a face that is too small for the camera."""
+    """They name the most frequent code of the frames, such as a face too small for the camera."""
     result = summary(
         verdict(SessionOutcome.ACCEPTED, "live/a", findings={Code.AGGREGATING: 9}),
         verdict(SessionOutcome.UNDECIDED, "live/b", findings={Code.FACE_TOO_NARROW: 18}),
@@ -69,7 +69,7 @@ def test_notes_say_why_live_sessions_had_no_decision() -> None:
 
 
 def test_live_sessions_are_counted_by_group() -> None:
-    """For a column of a CSV."""
+    """The groups come from a column of the CSV."""
     result = summary(
         verdict(SessionOutcome.ASKED, "live/a", group="over 60"),
         verdict(SessionOutcome.REFUSED, "live/b", group="over 60"),

@@ -17,7 +17,7 @@ from tests.evaluation.estimates import verdict
 
 
 def suggested(live: int, args: LifeSignsArgs, **signs: Any) -> dict[str, Suggestion]:
-    """Suggestions from live sessions whose eyes move by .001, .002 and so on, and two prints."""
+    """Return suggestions from two prints and live sessions with eye motion .001, .002 and so on."""
     sessions = [
         verdict(SessionOutcome.ACCEPTED, f"live/{n}", eyes=n / 1000, **signs)
         for n in range(1, live + 1)
@@ -30,20 +30,23 @@ def suggested(live: int, args: LifeSignsArgs, **signs: Any) -> dict[str, Suggest
     return {one.key: one for one in suggest_thresholds(measured_signs(rows, args))}
 
 
-def test_a_set_share_of_live_sessions_is_in_doubt() -> None:
-    """30 % by the eyes; the cost counts live sessions and attacks, now and then."""
+def test_a_fixed_share_of_live_sessions_is_in_doubt() -> None:
+    """30 % by the eyes.
+
+    The cost counts live sessions and attacks, with the old and the new threshold.
+    """
     (found,) = suggested(100, LifeSignsArgs()).values()
     assert (found.key, found.now) == ("eyesDeviation", 0.005)
     assert found.value == pytest.approx(0.0307)
     assert found.cost == "in doubt by this sign: live 4 -> 30 of 100, print 1 -> 1 of 2"
 
 
-def test_background_motion_is_bounded_from_above() -> None:
-    """A still background in all live sessions leads to a stricter bound than the default."""
+def test_background_motion_has_an_upper_limit() -> None:
+    """If all live sessions have a still background, the limit is stricter than the default."""
     args = LifeSignsArgs(fixedCamera=True)
     found = suggested(30, args, background=0.123, score=0.5)
     assert found["backgroundMotion"].value == 0.13
-    assert "acceptScore" not in found  # it is what is configured
+    assert "acceptScore" not in found  # the configured value
 
 
 def test_few_live_sessions_suggest_nothing() -> None:
@@ -58,7 +61,7 @@ def test_sessions_with_few_frames_do_not_count() -> None:
     assert measured_signs(rows, LifeSignsArgs()) == []
 
 
-def test_the_overlay_is_a_configuration(tmp_path: Any) -> None:
+def test_the_overlay_is_a_valid_configuration(tmp_path: Any) -> None:
     """It loads, with the suggested value in the section of the plugin."""
     suggestions = list(suggested(100, LifeSignsArgs()).values())
     path = tmp_path / "overlay.toml"

@@ -37,7 +37,10 @@ SET = (
 
 
 def test_rates_of_a_small_set_by_hand() -> None:
-    """One of two prints passes and one of three live ones fails; served, also the turned one."""
+    """One of two prints passes and one of three live ones fails.
+
+    As served, the turned one fails, too.
+    """
     result = summary(*SET)
     assert result["apcer"] == {"print": 0.5, "replay": 0.0}
     assert result["apcerMax"] == 0.5
@@ -48,7 +51,7 @@ def test_rates_of_a_small_set_by_hand() -> None:
     assert result["counts"]["live"] == 3
 
 
-def test_checks_are_counted_first_and_at_all() -> None:
+def test_checks_are_counted_as_first_failure_and_in_total() -> None:
     """A turned face that is not live counts first for its pose, and also for its liveness."""
     result = summary(presentation(estimate(0.1, head_pose=AWAY)), presentation(estimate(0.2)))
     by_code = {check["code"]: check["live"] for check in result["checks"]}
@@ -57,7 +60,7 @@ def test_checks_are_counted_first_and_at_all() -> None:
 
 
 def test_frame_without_a_face_has_one_failure() -> None:
-    """What cannot be measured without a face is not a further failure."""
+    """Missing measurements without a face are no further failures."""
     result = summary(presentation(estimate(None, faces=0, face=None, quality=None)))
     assert [check["code"] for check in result["checks"]] == [Code.NO_FACE]
     assert result["nonResponse"] == {"live": 1.0}
@@ -110,7 +113,7 @@ def test_many_frames_of_few_people_are_a_small_sample() -> None:
 
 
 def test_excluded_presentations_are_noted() -> None:
-    """A face that is not found would otherwise improve a rate silently."""
+    """An undetected face would otherwise improve a rate silently."""
     lost = presentation(estimate(None, faces=0), name="live/d.jpg")
     result = summary(*SET, lost)
     assert result["bpcer"] == pytest.approx(1 / 3)
@@ -118,8 +121,8 @@ def test_excluded_presentations_are_noted() -> None:
     assert "Excluded" not in " ".join(summary(*SET)["notes"])
 
 
-def test_a_frame_by_itself_is_shown_as_itself() -> None:
-    """The thumbnail of an error shows that frame, not the worst of its video."""
+def test_the_thumbnail_of_an_error_shows_that_frame() -> None:
+    """It does not show the worst frame of the video."""
 
     def decode(_path: Path) -> Iterator[Image]:
         for place in range(6):
@@ -135,7 +138,7 @@ def test_a_frame_by_itself_is_shown_as_itself() -> None:
     assert round(float(pixels.mean()) / 40) == 4
 
 
-def test_a_threshold_of_a_development_set_is_judged_here() -> None:
+def test_a_threshold_of_a_development_set_is_evaluated_on_this_set() -> None:
     """The attacks there are weaker, so its threshold lets an attack of this set pass."""
     weak = [
         presentation(estimate(value), name=f"{value}", species=species)
@@ -156,7 +159,10 @@ def test_a_threshold_of_a_development_set_is_judged_here() -> None:
 
 
 def test_live_presentations_are_counted_by_group() -> None:
-    """Each group's refusals, alone and as served, and by which check; attacks have no group."""
+    """Refusals of each group, by liveness alone and as served, and by check.
+
+    Attacks have no group.
+    """
     result = summary(
         presentation(estimate(0.9), name="live/a", group="beard"),
         presentation(estimate(0.8, head_pose=AWAY), name="live/b", group="beard"),

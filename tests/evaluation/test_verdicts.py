@@ -1,4 +1,4 @@
-"""Whole sessions judged by the plugins: accepted, asked, refused, undecided."""
+"""Whole sessions judged by the plugins: accepted, asked for an action, refused, undecided."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def judged(
         (0.05, 0.9, 0, SessionOutcome.UNDECIDED),
     ],
 )
-def test_a_session_is_judged_as_the_service_does(
+def test_a_session_is_judged_as_in_the_service(
     eyes: float, score: float, count: int, outcome: SessionOutcome
 ) -> None:
-    """By the recommended plugins, up to the frame that decides or asks."""
+    """The recommended plugins judge it, up to the frame that decides or asks for an action."""
     verdict = judged([frame(n, eyes=eyes, score=score) for n in range(1, count + 1)])
     assert verdict.outcome is outcome
     assert verdict.frames <= count
@@ -76,7 +76,10 @@ def test_repeated_frames_end_a_session() -> None:
 
 
 def test_rates_by_species_with_intervals_by_subject() -> None:
-    """Accepted attacks and refused live sessions are errors; asked ones are neither."""
+    """Accepted attacks and refused live sessions are errors.
+
+    Sessions asked for an action are not.
+    """
     alive = [frame(n, eyes=0.05) for n in range(1, 30)]
     still = [frame(n, eyes=0.001) for n in range(1, 30)]
     poor = [frame(n, eyes=0.05, score=0.001) for n in range(1, 30)]

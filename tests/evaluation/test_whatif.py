@@ -49,8 +49,8 @@ def test_strict_threshold_by_hand(tmp_path: Path) -> None:
 
 
 def test_a_frame_that_stricter_rules_stopped_is_not_known_to_pass(tmp_path: Path) -> None:
-    """Its log has no later measures, though no check that ran fails by today's rules."""
-    sessions = logged(tmp_path, ([blurred(0.5)], False))  # 0.61 is required while it is logged
+    """Its log has no later measurements, even if no check that ran fails by today's rules."""
+    sessions = logged(tmp_path, ([blurred(0.5)], False))  # 0.61 was required at that time
     lenient = Rules(ThresholdsSection(blur=0.2))
     found = what_if(sessions, BLUR, 0.55, lenient)
     assert (found.refused, found.lost, found.sessions_lost) == (1, 0, 0)
@@ -90,8 +90,8 @@ def test_every_threshold_is_known() -> None:
         assert one.current(one.changed(RULES, one.range[2])) == one.range[2]
 
 
-def test_suggests_what_real_people_need(tmp_path: Path) -> None:
-    """Fifty accepted sessions have frames at 0.5: the suggested value lets those pass."""
+def test_suggests_a_value_that_accepted_sessions_need(tmp_path: Path) -> None:
+    """Fifty accepted sessions have frames at 0.5, and the suggested value lets those pass."""
     people = [([blurred(0.5), blurred(0.55), estimate()], True) for _ in range(50)]
     sessions = logged(tmp_path, *people, ([blurred(0.52)], False))
     (one,) = suggest(sessions, RULES)
@@ -121,7 +121,7 @@ def test_liveness_needs_labels(tmp_path: Path) -> None:
 
 
 def test_labels_come_from_the_folders(tmp_path: Path) -> None:
-    """From the first folder that is a label: an attack may be named ``live``."""
+    """The first folder that is a label counts, so an attack may be named ``live``."""
     write_session(tmp_path / "attack" / "print" / "live", 4, [estimate()], accepted=False)
     write_session(tmp_path / "attack" / "replay", 1, [estimate()], accepted=False)
     write_session(tmp_path / "live" / "anna", 2, [estimate()], accepted=True)
@@ -132,7 +132,7 @@ def test_labels_come_from_the_folders(tmp_path: Path) -> None:
 
 
 def test_damaged_logs_are_reported(tmp_path: Path) -> None:
-    """A log with a torn last line is read up to there; another file is skipped and reported."""
+    """A log with a torn last line is read up to it; another file is skipped and reported."""
     write_session(tmp_path, 1, [estimate()], accepted=True, torn=True)
     broken = write_session(tmp_path, 2, [estimate()], accepted=True)
     (broken / "session.jsonl").write_text('{"event": "frame"}\n')
@@ -144,10 +144,8 @@ def test_damaged_logs_are_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("left", [-30, 0, 1])
-def test_a_face_at_the_border_suggests_what_the_configuration_takes(
-    tmp_path: Path, left: int
-) -> None:
-    """A suggested margin is an integer from 0, even if faces were cut off."""
+def test_a_suggested_margin_is_a_valid_value(tmp_path: Path, left: int) -> None:
+    """It is a non-negative integer, even if faces were cut off."""
     away = estimate(face=Box(left, 100, 220, 260))
     sessions = logged(tmp_path, *[([away, away, estimate()], True)] * 12)
     (found,) = [one for one in suggest(sessions, RULES) if one.key == "frameMargin"]

@@ -1,4 +1,4 @@
-"""A head must lower the half total error of other images, whichever people are drawn."""
+"""A head must lower the half total error on other images, whichever people are drawn."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Shown = tuple[str, str, float, float]
 
 
 class StandIn:
-    """Reads log odds and feature from an image instead of running the networks."""
+    """Reads log odds and the feature from an image instead of running the networks."""
 
     def observe(self, image: Image, subject: str, kind: str) -> Observation | None:
         odds, feature = image.tolist()
@@ -32,7 +32,7 @@ class StandIn:
 
 
 def frames(path: Path) -> Iterator[Any]:
-    """The file holds the numbers of each frame; an empty one cannot be decoded."""
+    """Return frames from the numbers in the file; an empty file cannot be decoded."""
     lines = path.read_text().splitlines()
     if not lines:
         raise FrameError("undecodable")
@@ -57,7 +57,7 @@ def judge(tmp_path: Path) -> Any:
 
 
 def people(count: int, *, odds: float, feature: float) -> list[Shown]:
-    """People who are accepted, and prints of them with given log odds and feature."""
+    """Accepted people, and prints of them with the given log odds and feature."""
     live = [(f"{place}", "", 2.0, 0.0) for place in range(count)]
     return live + [(f"{place}", "print", odds, feature) for place in range(count)]
 
@@ -71,7 +71,7 @@ def test_head_that_refuses_the_attacks_helps(judge: Any) -> None:
 
 
 def test_head_without_an_effect_does_not_help(judge: Any) -> None:
-    """Neither where all is right already nor where it changes nothing."""
+    """Either everything is right already, or it changes nothing."""
     for odds in (-1.0, 1.0):
         found = judge(people(12, odds=odds, feature=-0.5 if odds < 0 else 0.5))
         assert found.change == 0
@@ -97,7 +97,7 @@ def test_one_person_alone_is_no_proof(judge: Any) -> None:
     assert not found.helps
 
 
-def test_species_count_alike(judge: Any) -> None:
+def test_species_have_equal_weight(judge: Any) -> None:
     """Many prints do not hide a screen."""
     shown = [*people(10, odds=-1.0, feature=0.0), ("0", "screen", 1.0, 0.0)]
     assert judge(shown).before.attacks == {"print": 0.0, "screen": 1.0}
@@ -105,13 +105,13 @@ def test_species_count_alike(judge: Any) -> None:
 
 
 def test_presentation_without_a_face_does_not_count(judge: Any) -> None:
-    """As in ``evaluate``."""
+    """``evaluate`` does the same."""
     shown = [*people(4, odds=1.0, feature=-3.0), ("9", "print", float("nan"), 0.0)]
     assert len(judge(shown).presentations) == 8
 
 
-def test_images_of_the_training_are_refused(judge: Any, tmp_path: Path) -> None:
-    """A head knows them, so they prove nothing."""
+def test_training_images_are_refused(judge: Any, tmp_path: Path) -> None:
+    """The head knows them, so they prove nothing."""
     shown = people(4, odds=1.0, feature=-3.0)
     judge(shown)
     with pytest.raises(ResourceError, match=r"0\.numbers is also in --live"):
@@ -119,7 +119,9 @@ def test_images_of_the_training_are_refused(judge: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("shown", [people(1, odds=1, feature=0), people(4, odds=1, feature=0)[:4]])
-def test_set_that_proves_nothing(judge: Any, shown: list[Shown]) -> None:
-    """One person, or no attack."""
+def test_a_set_without_attacks_or_with_one_person_proves_nothing(
+    judge: Any, shown: list[Shown]
+) -> None:
+    """The check reports what is missing."""
     with pytest.raises(ResourceError, match="--check: "):
         judge(shown)

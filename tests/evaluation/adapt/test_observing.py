@@ -18,7 +18,7 @@ from shared.frame.estimation import Box, Image
 
 
 class StandIn:
-    """Finds a face in every image that is not black, and remembers what it saw."""
+    """Finds a face in every image that is not black, and records the images."""
 
     def __init__(self) -> None:
         self.seen: list[Image] = []
@@ -34,7 +34,7 @@ class StandIn:
 
 
 def frames(path: Path) -> Iterator[Image]:
-    """Yield as many grey frames as the file says; after a minus sign it cannot be decoded."""
+    """Yield as many grey frames as the file says; after a minus sign the file cannot be decoded."""
     text = path.read_text()
     for number in range(int(text.rstrip("-"))):
         yield np.full((40, 40, 3), 100 + number, np.uint8)
@@ -55,7 +55,7 @@ def run(samples: list[Sample], plan: SimulationPlan) -> tuple[Gathered, StandIn]
     return gather(samples, frames, observer, plan), observer
 
 
-def test_every_frame_gives_itself_and_each_kind(tmp_path: Path) -> None:
+def test_every_frame_gives_itself_and_each_kind_of_copy(tmp_path: Path) -> None:
     """Two frames, two copies of each kind; only the frames themselves are real."""
     found, _ = run(people(tmp_path, anna="2"), SimulationPlan(recaptures=2))
     kinds = Counter((one.kind, one.simulated) for one in found.observations)
@@ -69,8 +69,8 @@ def test_every_frame_gives_itself_and_each_kind(tmp_path: Path) -> None:
     assert len(found.examples) == 3
 
 
-def test_frames_of_a_person_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many files and frames there are; every n-th frame counts."""
+def test_frames_per_person_are_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many files and frames there are, every n-th frame counts."""
     monkeypatch.setattr(observing, "MAX_FRAMES", 3)
     samples = people(tmp_path, anna_a="2", anna_b="2", anna_c="2", boris="9")
     found, observer = run(samples, SimulationPlan(recaptures=1, every=2))
@@ -80,13 +80,13 @@ def test_frames_of_a_person_are_bounded(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_presentations_are_chosen_evenly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of nine files of a person three, from the first to the last third."""
+    """Of a person's nine files it takes three, from the first to the last third."""
     monkeypatch.setattr(observing, "MAX_FRAMES", 3)
     samples = people(tmp_path, **{f"anna_{number}": "1" for number in range(9)}, boris="1")
     assert [one.path.stem for one in spread(samples)] == ["anna_0", "anna_3", "anna_6", "boris"]
 
 
-def test_same_seed_same_recaptures(tmp_path: Path) -> None:
+def test_the_seed_determines_the_recaptures(tmp_path: Path) -> None:
     """Another seed gives others."""
     samples = people(tmp_path, anna="2")
     one, same, other = (run(samples, SimulationPlan(seed))[1].seen for seed in (5, 5, 6))
@@ -103,7 +103,7 @@ def test_broken_file_and_unusable_frames_are_counted(tmp_path: Path) -> None:
 
 
 def test_files_without_a_person(tmp_path: Path) -> None:
-    """A flat folder does not say whose images are whose."""
+    """A flat folder does not say whose images they are."""
     (tmp_path / "a.avi").write_text("1")
     with pytest.raises(ResourceError, match="give each person a folder"):
         read_people(tmp_path, frozenset({".avi"}))

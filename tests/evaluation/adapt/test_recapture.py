@@ -1,4 +1,4 @@
-"""Simulated recaptures: reproducible, bounded, and different in the way that they say."""
+"""Simulated recaptures are reproducible and bounded, and differ as documented."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FACE = Box(70, 40, 60, 80)
 
 
 def picture(height: int = 160, width: int = 200) -> Image:
-    """A colourful image without noise."""
+    """Return a colourful image without noise."""
     rows, columns = np.mgrid[0:height, 0:width]
     waves = [128 + 90 * np.sin(rows / 37 + phase) * np.cos(columns / 53) for phase in (0, 1, 2)]
     return np.dstack(waves).astype(np.uint8)
@@ -26,7 +26,7 @@ def seeded(*seeds: int) -> np.random.Generator:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_seed_decides_everything(kind: str) -> None:
+def test_the_seed_determines_a_recapture(kind: str) -> None:
     """The same seed gives the same bytes; another seed gives another recapture."""
     scene = Scene.of(picture(), FACE)
     one, same, other = (simulated(scene, kind, seeded(seed)) for seed in (1, 1, 2))
@@ -35,7 +35,7 @@ def test_seed_decides_everything(kind: str) -> None:
     assert one.dtype == np.uint8
 
 
-def test_person_through_the_camera_stays_closer_than_a_recapture() -> None:
+def test_a_live_capture_stays_closer_to_the_image_than_a_recapture() -> None:
     """The camera alone changes an image less than paper and screen do."""
     scene = Scene.of(picture(), FACE)
     original = to_pixels(scene.light).astype(float)
@@ -47,8 +47,8 @@ def test_person_through_the_camera_stays_closer_than_a_recapture() -> None:
     assert change(LIVE) < 0.6 * min(change("print"), change("screen"))
 
 
-def test_scene_is_bounded_whatever_the_frame() -> None:
-    """A frame of 12 megapixels is cut and reduced around its face, which keeps its place."""
+def test_the_size_of_the_scene_is_limited() -> None:
+    """A frame of 12 megapixels is cropped and reduced around its face, which keeps its place."""
     image = np.zeros((3000, 4000, 3), np.uint8)
     image[1000:1800, 2000:2600] = 255
     scene = Scene.of(image, Box(2000, 1000, 600, 800))
@@ -65,7 +65,7 @@ def test_scene_is_bounded_whatever_the_frame() -> None:
 
 
 def test_small_faces_are_not_enlarged() -> None:
-    """No detail is made up."""
+    """No detail is invented."""
     scene = Scene.of(picture(), FACE)
     assert scene.face == FACE
 
@@ -73,13 +73,13 @@ def test_small_faces_are_not_enlarged() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("face", [Box(0, 0, 30, 40), Box(-20, 60, 90, 120), Box(0, 0, 100, 80)])
 def test_face_at_the_border_or_filling_the_frame(kind: str, face: Box) -> None:
-    """Whatever box a detector gives, there is an image of the scene's size."""
+    """Any box of a detector gives an image of the scene's size."""
     scene = Scene.of(picture(80, 100), face)
     for copy in range(4):
         assert simulated(scene, kind, seeded(copy)).shape == scene.light.shape
 
 
-def test_light_and_pixels_convert_back() -> None:
+def test_light_converts_back_to_pixels() -> None:
     """A round trip changes no pixel."""
     values = np.arange(256, dtype=np.uint8)[None, :, None].repeat(3, axis=2)
     assert np.array_equal(to_pixels(to_light(values)), values)

@@ -1,4 +1,4 @@
-"""The recommendation follows from the figures, and the file holds them."""
+"""The recommendation follows from the figures, and the file contains them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODELS = {"liveness_v2": "a" * 64}
 
 
 def adaptation(live: float, attacks: float) -> Adaptation:
-    """A head whose cross-validation leaves a given correction to live frames and attacks."""
+    """A head whose cross-validation applies the given correction to live frames and attacks."""
     observations = observed(4, log_odds=8.0)
     before = np.array([one.log_odds for one in observations])
     change = np.array([live if one.kind == LIVE else attacks for one in observations])
@@ -31,7 +31,7 @@ def adaptation(live: float, attacks: float) -> Adaptation:
 
 
 def test_a_head_that_helps_is_recommended_with_a_caution() -> None:
-    """Without a labelled set nothing is known of real attacks."""
+    """Without a labelled set nothing is known about real attacks."""
     found = adaptation(0, -20)
     assert (
         "lowers the half total error on simulated recaptures from 50.0 % to 0.0 %" in found.advice
@@ -43,7 +43,7 @@ def test_a_head_that_helps_is_recommended_with_a_caution() -> None:
 
 @pytest.mark.parametrize(("live", "attacks"), [(0, 0), (-20, 0)])
 def test_a_head_that_does_not_help_is_not_recommended(live: float, attacks: float) -> None:
-    """Its figures say why."""
+    """The message has its figures."""
     found = adaptation(live, attacks)
     assert found.advice.startswith("Do not use this head: its half total error")
     assert not found.is_recommended
@@ -64,7 +64,7 @@ def _with(found: Adaptation, after: HeadErrors) -> object:
     return msgspec.structs.replace(found.file, origin=origin)
 
 
-def test_labelled_set_decides() -> None:
+def test_the_labelled_set_decides() -> None:
     """Its figures replace those of the simulation."""
     before, after = HeadErrors(0.0, {"print": 0.4}), HeadErrors(0.0, {"print": 0.1})
     for interval, helps in (((-0.2, -0.1), True), ((-0.2, 0.01), False)):
@@ -76,7 +76,7 @@ def test_labelled_set_decides() -> None:
 
 
 def test_file_names_its_data() -> None:
-    """People, frames, recaptures, seed and digest of the images."""
+    """People, frames, recaptures, seed and the digest of the images."""
     origin = adaptation(0, -20).file.origin
     assert (origin.people, origin.frames, origin.recaptures, origin.seed) == (2, 16, 32, 7)
     assert origin.before.attacks == {"print": 1.0, "screen": 1.0}

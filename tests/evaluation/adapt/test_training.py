@@ -1,4 +1,4 @@
-"""The head separates what differs, is judged on people it has not seen, and spares live frames."""
+"""The head separates recaptures, is evaluated on unseen people, and spares live frames."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def needs_scikit_learn() -> None:
 
 
 def test_head_lowers_the_errors_of_recaptures_that_the_networks_accept() -> None:
-    """Networks that call everything live, embeddings that tell them apart."""
+    """The networks take everything for live, but their embeddings separate the classes."""
     observations = observed(8)
     trained = train(observations)
     before, after = (head_errors(observations, odds) for odds in (trained.before, trained.after))
@@ -31,15 +31,15 @@ def test_head_lowers_the_errors_of_recaptures_that_the_networks_accept() -> None
     assert after.live <= 0.05
 
 
-def test_same_data_same_head() -> None:
-    """Nothing in the training is random."""
+def test_training_is_deterministic() -> None:
+    """The same data gives the same head."""
     one, other = train(observed(4)), train(observed(4))
     assert one.head.weights.tolist() == other.head.weights.tolist()
     assert one.head.intercept == other.head.intercept
 
 
 def test_errors_are_of_people_who_were_not_in_training() -> None:
-    """Where each person's recaptures differ in a direction of their own, nothing transfers."""
+    """If each person's recaptures differ in a direction of their own, nothing transfers."""
     observations = []
     for place, one in enumerate(observed(6, gap=0.0, frames=8)):
         own = np.zeros(6)
@@ -49,7 +49,7 @@ def test_errors_are_of_people_who_were_not_in_training() -> None:
     trained = train(observations)
     values = trained.head.value(np.stack([one.features for one in observations]))
     live = np.array([one.kind == LIVE for one in observations])
-    assert values[live].min() > values[~live].max()  # it knows the people of its training
+    assert values[live].min() > values[~live].max()  # people it was trained on
     assert head_errors(observations, trained.after).half_total > 0.3
 
 
@@ -65,7 +65,7 @@ def test_intercept_moves_towards_the_scores_of_live_frames() -> None:
 
 
 def test_simulated_live_frames_train_but_do_not_count() -> None:
-    """They are harsher than those of the place, so they are no figure of it."""
+    """They are harsher than real ones, so they are not part of the error rates."""
     real = observed(6)
     harsh = [
         replace(one, simulated=True, log_odds=one.log_odds - 50) for one in real if one.kind == LIVE
@@ -77,7 +77,7 @@ def test_simulated_live_frames_train_but_do_not_count() -> None:
     )
 
 
-def test_people_and_species_count_alike() -> None:
+def test_people_and_species_have_equal_weight() -> None:
     """A person of many frames does not outweigh the others."""
     few, many = observed(1, frames=1), [*observed(2, frames=10)][60 // 2 :]
     odds = np.array([-1.0] * len(few) + [1.0] * len(many))
@@ -93,7 +93,7 @@ def test_correction_is_bounded_as_in_the_service() -> None:
     assert values.tolist() == [MAX_RAISE, -MAX_LOWERING, 0.5]
 
 
-def test_one_person_or_no_recapture_is_too_little() -> None:
+def test_training_needs_two_people_and_a_recapture() -> None:
     """A second person shows what transfers, and recaptures show what to refuse."""
     with pytest.raises(ResourceError, match="at least 2"):
         train(observed(1))
