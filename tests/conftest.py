@@ -1,4 +1,4 @@
-"""Fixtures that every package's tests may use: models, real pictures and a portrait."""
+"""Fixtures for the tests of every package: models, real images and a portrait."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from tests.support.fallback import fallback_set
 
 ROOT = Path(__file__).parents[1]
 
-# How long an example takes says more about the machine than about the code.
+# The duration of an example depends more on the machine than on the code.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the longest tests first, so that no process works on them alone at the end."""
+    """Run the longest tests first, so that no process runs one alone at the end."""
     longest = ROOT / "tests" / "video_builder"
     items.sort(key=lambda item: not item.path.is_relative_to(longest))
 
 
 @pytest.fixture(scope="session")
 def models_directory() -> Path:
-    """A folder with the reference models; tests that need it skip where there is none."""
+    """The folder with the reference models; tests that need it are skipped without it."""
     needed = [spec.file for spec in load_manifest().reference.values() if spec.required]
     named = os.environ.get("LUNAPASS_MODEL_SOURCE")
     places = [Path(named)] if named else []
@@ -43,14 +43,14 @@ def models_directory() -> Path:
 
 @pytest.fixture(scope="session")
 def fallback_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the fallback models, for reading only; skips where they cannot be fetched."""
+    """A read-only folder with the fallback models; tests are skipped if they cannot be fetched."""
     own = tmp_path_factory.getbasetemp()
     return fallback_set(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own)
 
 
 @pytest.fixture(scope="session")
 def media() -> Path:
-    """The folder of real pictures; tests that need it skip where there is none."""
+    """The folder of real images; tests that need it are skipped without it."""
     folder = ROOT.parent / "shared" / "media"
     if not folder.is_dir():
         pytest.skip(f"no folder of real pictures at {folder}")
@@ -59,7 +59,7 @@ def media() -> Path:
 
 @pytest.fixture(scope="session")
 def cases() -> Path:
-    """The folder of pictures from the field; tests that need it skip where there is none."""
+    """The folder of images from the field; tests that need it are skipped without it."""
     folder = ROOT.parent / "shared" / "cases"
     if not folder.is_dir():
         pytest.skip(f"no folder of pictures from the field at {folder}")
@@ -68,7 +68,7 @@ def cases() -> Path:
 
 @pytest.fixture(scope="session")
 def portrait() -> Image:
-    """NASA's portrait of Eileen Collins as a 640x480 camera would see it; read only."""
+    """NASA's portrait of Eileen Collins as a 640x480 camera would capture it; read-only."""
     data = pytest.importorskip("skimage.data", reason="scikit-image (extra demo) is not installed")
     bgr = data.astronaut()[10:190, 100:340, ::-1]
     frame = np.asarray(cv2.resize(bgr, (640, 480), interpolation=cv2.INTER_CUBIC), np.uint8)

@@ -1,8 +1,8 @@
 """Make the picture and the animation of the documentation: ``python -m tests.product_pictures``.
 
-Films the real kiosk page in Chromium, with the real models. The person before the camera is
-synthetic, rendered from NASA's portrait of Eileen Collins (public domain), and does what the screen
-says. Time runs by the person's clock: a slow machine makes the same animation, only later.
+The script films the real kiosk page in Chromium, with the real models. The person before the camera
+is synthetic, rendered from NASA's portrait of Eileen Collins (public domain), and follows the
+prompts. Time follows the person's clock, so a slow machine makes the same animation.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ SCREEN, CAMERA = (360, 640), (480, 640)
 ANIMATION = (270, 480)
 """Size of the animation in pixels."""
 FIRST_MS, LAST_MS = 1500, 3000
-"""How long the animation shows the first and the last screen."""
+"""Seconds for which the animation shows the first and the last screen."""
 GAP, CORNER = 24, 20
 """Pixels between two screens of the picture, and the radius of their corners."""
 STEP = 0.12
 """Seconds of the person's clock between two images of the animation."""
 FAR = Look(distance=1.7)
 APPROACH = 1.5
-"""Seconds that the person stands far away, and that it takes to come closer."""
+"""Seconds for which the person stands far away, and seconds to come closer."""
 MAX_STEPS = 400
 SETTINGS = f"""
 [MODELS]
@@ -110,7 +110,7 @@ def check(kiosk: Kiosk, person: Person, camera: FakeCamera) -> Iterator[Shot]:
 
 
 def shot_of(kiosk: Kiosk) -> Shot:
-    """Take an image of the screen."""
+    """Capture an image of the screen."""
     return Shot(Pillow.open(io.BytesIO(kiosk.page.screenshot())).convert("RGB"), kiosk.hint)
 
 

@@ -1,4 +1,4 @@
-"""The locked versions are those that are here, and any Python that setup.cfg allows takes them."""
+"""The locked versions are those installed, and any Python allowed by setup.cfg can install them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INSTALLED = {canonicalize_name(found.name): found for found in distributions()}
 
 
 def oldest_python() -> str:
-    """Lower bound of python_requires."""
+    """Return the lower bound of python_requires."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     bounds = SpecifierSet(config["options"]["python_requires"])
@@ -25,7 +25,7 @@ def oldest_python() -> str:
 
 @pytest.fixture(scope="module")
 def locked() -> dict[str, str]:
-    """Locked versions by name, of the distributions that are here; most are."""
+    """Return the locked versions, by name, of the installed distributions (most of all)."""
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     pins = {canonicalize_name(name): version for name, version in (x.split("==") for x in lines)}
     assert len(pins) == len(lines)
@@ -34,13 +34,13 @@ def locked() -> dict[str, str]:
     return here
 
 
-def test_what_is_installed_is_what_is_locked(locked: dict[str, str]) -> None:
-    """Tests of other versions would prove nothing for who installs by the lock."""
+def test_installed_versions_are_the_locked_ones(locked: dict[str, str]) -> None:
+    """Tests of other versions would prove nothing for users of the lock file."""
     assert {name: INSTALLED[name].version for name in locked} == locked
 
 
-def test_the_oldest_python_takes_all_that_is_locked(locked: dict[str, str]) -> None:
-    """Without this, ``make demo`` fails where Python is not of the newest patch level."""
+def test_the_oldest_python_can_install_all_locked_versions(locked: dict[str, str]) -> None:
+    """Otherwise ``make demo`` fails if Python does not have the newest patch level."""
     wanted = {name: INSTALLED[name].metadata.get("Requires-Python", "") for name in locked}
     assert sum(map(bool, wanted.values())) > 50
     oldest = oldest_python()

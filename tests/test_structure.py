@@ -1,4 +1,4 @@
-"""The layout of the packages: who imports whom, and that a class name stands for one class."""
+"""The structure of the packages: allowed imports, unique class names, encapsulated sessions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def allowed(package: str) -> set[str]:
 
 
 Imports = list[tuple[str, bool]]
-"""Imported names with their modules, and whether they are imported as the module is loaded."""
+"""Imported names with their modules, and whether the import runs when the module is loaded."""
 
 
 def imports(node: ast.AST, *, at_once: bool = True) -> Iterator[tuple[str, bool]]:
@@ -53,7 +53,7 @@ def imports(node: ast.AST, *, at_once: bool = True) -> Iterator[tuple[str, bool]
 
 @pytest.fixture(scope="module")
 def trees() -> dict[str, ast.Module]:
-    """Every module of the product by its name."""
+    """The syntax tree of every module of the product, by module name."""
     files = [file for package in sorted(PACKAGES) for file in (ROOT / package).rglob("*.py")]
     assert len(files) > 200
     names = [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files]
@@ -69,7 +69,7 @@ def imported(trees: dict[str, ast.Module]) -> dict[str, Imports]:
     return {name: list(imports(tree)) for name, tree in trees.items()}
 
 
-def test_a_package_imports_what_lies_below_it(imported: dict[str, Imports]) -> None:
+def test_a_package_imports_only_packages_below_it(imported: dict[str, Imports]) -> None:
     """A process's package never imports another process's, and none imports the command line."""
     found = [
         f"{module} imports {name}"
@@ -90,7 +90,9 @@ def test_a_package_imports_what_lies_below_it(imported: dict[str, Imports]) -> N
         ("inference_pool.onnx", "inference_pool.models.pulling"),
     ],
 )
-def test_folders_that_are_kept_apart(imported: dict[str, Imports], folder: str, other: str) -> None:
+def test_unrelated_folders_do_not_import_each_other(
+    imported: dict[str, Imports], folder: str, other: str
+) -> None:
     """Judging and side effects; rendering and load; a worker's models and their download."""
     inside = {
         module: names for module, names in imported.items() if module.startswith(f"{folder}.")
@@ -105,8 +107,8 @@ def test_folders_that_are_kept_apart(imported: dict[str, Imports], folder: str, 
     assert found == []
 
 
-def test_no_import_goes_in_a_circle(imported: dict[str, Imports]) -> None:
-    """Imports at module level have no cycle; the error names the cycle if there is one."""
+def test_imports_have_no_cycle(imported: dict[str, Imports]) -> None:
+    """This applies to imports at module level; the error names the cycle."""
     graph = {
         module: {
             name if name in imported else name.rpartition(".")[0]
@@ -127,10 +129,10 @@ def test_no_import_goes_in_a_circle(imported: dict[str, Imports]) -> None:
         ("gateway.service", ("redis", "httpx", "rq")),
     ],
 )
-def test_a_role_loads_no_client_that_it_may_not_need(
+def test_a_role_loads_no_client_at_start_up(
     imported: dict[str, Imports], role: str, unneeded: tuple[str, ...]
 ) -> None:
-    """Redis and HTTP clients are off by default, and take a third of the time of a restart.
+    """Redis and HTTP clients are off by default and would take a third of the time of a restart.
 
     websockets takes 12 MB of each process.
     """
@@ -146,7 +148,7 @@ def test_a_role_loads_no_client_that_it_may_not_need(
 
 
 def test_a_class_name_exists_once(trees: dict[str, ast.Module]) -> None:
-    """So a class name in a log, a trace or a search is unambiguous."""
+    """A class name in a log, a trace or a search is unambiguous."""
     homes = defaultdict(list)
     for module, tree in trees.items():
         for node in ast.walk(tree):
@@ -163,11 +165,13 @@ A_FRAMES_WAY = [
     "gateway.sessions.judgement",
     "gateway.sessions.session",
 ]
-"""The files of docs/architecture.md, in its order."""
+"""The modules that docs/architecture.md lists, in its order."""
 
 
-def test_a_frames_way_reads_in_one_direction(imported: dict[str, Imports]) -> None:
-    """Of the files that handle a frame, each imports only those after it."""
+def test_modules_on_the_path_of_a_frame_import_in_one_direction(
+    imported: dict[str, Imports],
+) -> None:
+    """Each of the modules that handle a frame imports only later ones."""
     text = (ROOT / "docs" / "architecture.md").read_text()
     rows = [f"| `{module.replace('.', '/')}.py` |" for module in A_FRAMES_WAY]
     assert [text.count(row) for row in rows] == [1] * len(rows)
@@ -202,7 +206,7 @@ def session_fields(trees: dict[str, ast.Module]) -> set[str]:
 
 
 def of_another(node: ast.AST) -> ast.Attribute | None:
-    """The attribute that an expression names, if it is one of an object other than ``self``."""
+    """Return the attribute that an expression names, if its object is not ``self``."""
     while isinstance(node, ast.Subscript):
         node = node.value
     if not isinstance(node, ast.Attribute):
@@ -211,7 +215,7 @@ def of_another(node: ast.AST) -> ast.Attribute | None:
 
 
 def changed_outside(tree: ast.Module) -> Iterator[ast.Attribute]:
-    """Attributes of other objects that a module assigns, deletes or changes in place."""
+    """Yield attributes of other objects that a module assigns, deletes or changes in place."""
     for node in ast.walk(tree):
         named = node if isinstance(node, ast.Attribute | ast.Subscript) else None
         if named is not None and isinstance(named.ctx, ast.Store | ast.Del):
@@ -238,8 +242,13 @@ def test_only_a_session_changes_itself(trees: dict[str, ast.Module]) -> None:
     assert found == []
 
 
-def test_no_part_of_a_gateway_is_wired_from_outside(trees: dict[str, ast.Module]) -> None:
-    """What an object needs comes through its constructor; a session alone sets its frames."""
+def test_no_attribute_of_a_gateway_s_object_is_set_from_outside(
+    trees: dict[str, ast.Module],
+) -> None:
+    """Objects get their parts through the constructor.
+
+    Only a session sets the fields of its frames.
+    """
     modules = {
         module: tree
         for module, tree in trees.items()
@@ -257,7 +266,7 @@ def test_no_part_of_a_gateway_is_wired_from_outside(trees: dict[str, ast.Module]
 
 
 def test_no_import_is_for_type_checkers_only(trees: dict[str, ast.Module]) -> None:
-    """It would hide a circle; optional packages and modules that are imported late may."""
+    """It would hide a cycle. Optional packages and lazily imported modules are exempt."""
     found = []
     for module, tree in trees.items():
         late = {
@@ -281,7 +290,7 @@ DECLARING = {"Protocol", "NamedTuple", "TypedDict", "Struct", "Wire", "BaseModel
 
 
 def declares_fields(node: ast.ClassDef) -> bool:
-    """Whether the annotations in a class body are its fields, its slots or those of a protocol."""
+    """Whether annotations in a class body declare its fields, slots or protocol members."""
     names = [*node.decorator_list, *node.bases]
     slots = any("__slots__" in ast.unparse(line) for line in node.body)
     kinds = {ast.unparse(name).partition("(")[0] for name in names}
@@ -291,7 +300,7 @@ def declares_fields(node: ast.ClassDef) -> bool:
 def test_no_attribute_of_a_gateway_is_declared_without_a_value(
     trees: dict[str, ast.Module],
 ) -> None:
-    """It would be left for others to set, and mypy would not notice if none did."""
+    """Other code would have to set it, and mypy would not notice if none did."""
     gateway = [(name, tree) for name, tree in trees.items() if name.startswith("gateway")]
     found = []
     for module, tree in gateway:
